@@ -1,0 +1,1 @@
+"""wsmon watches WebSocket connections: is it up, is it alive, why did it drop, what was said."""

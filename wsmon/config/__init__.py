@@ -1,0 +1,1 @@
+"""TOML in, connection specifications out; every error named with its line."""

@@ -1,0 +1,1 @@
+"""What recorder and viewer say to each other, and where they find each other."""

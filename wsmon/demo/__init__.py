@@ -1,0 +1,1 @@
+"""Scripted servers on loopback: the demonstration, and the peers of the tests."""

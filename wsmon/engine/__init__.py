@@ -1,0 +1,1 @@
+"""WebSocket sessions: dial, tap, keep alive, try again."""

@@ -1,0 +1,90 @@
+"""What goes wrong, as values: an error holds facts, and ``str()`` makes the sentence.
+
+A class of its own exists only where some caller catches it differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_THRESHOLD = 3
+EXIT_INTERRUPTED = 130
+
+
+class WsmonError(Exception):
+    """Root of everything that wsmon raises on purpose.
+
+    ``what`` says what failed, with the value; ``hint`` what to do next.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.hint}" if self.hint else self.what
+
+
+class UsageError(WsmonError):
+    """The command line asks for what cannot be: exit code 2."""
+
+    exit_code = EXIT_USAGE
+
+
+class QueryError(UsageError):
+    """A query that cannot be understood; ``column`` counts from 0."""
+
+    def __init__(self, query: str, column: int, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.query = query
+        self.column = column
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\n  {self.query}\n  {' ' * self.column}^"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong (or without effect) in a configuration."""
+
+    file: str
+    line: int
+    # 1-based; 0 where the problem belongs to no line
+    key: str
+    problem: str
+    value: str = ""
+    # as written, secrets masked; empty where there is none
+    hint: str = ""
+
+    def __str__(self) -> str:
+        value = f" ({self.value})" if self.value else ""
+        hint = f". {self.hint}" if self.hint else ""
+        return f"{self.file}:{self.line}: {self.key}: {self.problem}{value}{hint}"
+
+
+class ConfigError(WsmonError):
+    """A configuration that cannot be used; holds all its problems, in the order of their lines."""
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class StoreError(WsmonError):
+    """A store that cannot be opened, read or written; it is left as it is."""
+
+
+class StoreHeldError(StoreError):
+    """Another recorder holds the store (``pid``)."""
+
+    def __init__(self, what: str, hint: str, pid: int) -> None:
+        super().__init__(what, hint)
+        self.pid = pid

@@ -1,0 +1,1 @@
+"""What leaves wsmon: one module for each format."""

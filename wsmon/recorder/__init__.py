@@ -1,0 +1,1 @@
+"""The recorder process: engine, bus, store and control socket put together."""

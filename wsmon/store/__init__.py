@@ -1,0 +1,1 @@
+"""The event store: everything that knows SQL."""
