@@ -1,0 +1,1 @@
+"""Bounded hand-off from the event loop to the writer thread."""

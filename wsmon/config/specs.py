@@ -1,0 +1,183 @@
+"""What a configuration means, as frozen values: the input of everything that runs.
+
+Units are in the names; keys of the file carry none (``ping.interval`` becomes ``PingSpec.interval_s``).
+Texts in which a secret may stand are ``Sensitive``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from wsmon.model.secret import Sensitive
+
+ProfileName = Literal["detailed", "financial", "standard", "lightweight"]
+ProtocolName = Literal[
+    "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus"
+]
+RedirectPolicy = Literal["none", "same-origin", "any"]
+LatencyUnit = Literal["s", "ms", "us", "ns"]
+
+NOTHING: Mapping[str, Sensitive | float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class PingSpec:
+    """Keepalive by ping frames."""
+
+    interval_s: float = 20.0
+    # 0 = off
+    timeout_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSpec:
+    """How a wss:// peer is verified, and who we are to it."""
+
+    verify: bool = True
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconnectSpec:
+    """Backoff: delay = min(max, initial × factor^(n−1)) × (1 − jitter × roll)."""
+
+    initial_s: float = 1.0
+    max_s: float = 30.0
+    factor: float = 2.0
+    jitter: float = 0.2
+    max_attempts: int = 0
+    # 0 = never give up
+    stable_after_s: float = 30.0
+    # a connection that was open this long starts counting attempts anew
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSpec:
+    """Heartbeat on the application level."""
+
+    send: Sensitive = Sensitive("")
+    every_s: float = 30.0
+    reply_to: Sensitive = Sensitive("")
+    answer: Sensitive = Sensitive("")
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSpec:
+    """Where a message carries its sequence number, and what it counts."""
+
+    path: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySpec:
+    """Where a message carries its sender's timestamp."""
+
+    path: str = ""
+    unit: LatencyUnit = "ms"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSpec:
+    """What of a frame is kept."""
+
+    payloads: bool = True
+    payload_limit_bytes: int = 64 * 1024
+    control_frames: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RedactSpec:
+    """What is masked beyond the built-in lists, and what is exempt."""
+
+    keys: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSpec:
+    """How much a store keeps."""
+
+    age_s: float = 14 * 86_400.0
+    size_bytes: int = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSpec:
+    """How somebody is told."""
+
+    bell: bool = True
+    desktop: bool = False
+    command: tuple[Sensitive, ...] = ()
+    webhook: Sensitive = Sensitive("")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSpec:
+    """One ``[[connection]]``, defaults applied."""
+
+    name: str
+    url: Sensitive
+    group: str = ""
+    enabled: bool = True
+    profile: ProfileName = "detailed"
+    protocol: ProtocolName = "auto"
+    headers: tuple[tuple[str, Sensitive], ...] = ()
+    subprotocols: tuple[Sensitive, ...] = ()
+    origin: Sensitive = Sensitive("")
+    compression: bool = True
+    max_message_bytes: int = 1024 * 1024
+    open_timeout_s: float = 10.0
+    close_timeout_s: float = 2.0
+    ping: PingSpec = PingSpec()
+    expect_every_s: float = 0.0
+    # 0 = silence is no stall
+    trace_id: str = ""
+    proxy: Sensitive = Sensitive("")
+    # a URL, "env", or empty for none
+    tls: TlsSpec = TlsSpec()
+    reconnect: ReconnectSpec = ReconnectSpec()
+    send: tuple[Sensitive, ...] = ()
+    subscribe: tuple[Sensitive, ...] = ()
+    auth: Mapping[str, Sensitive | float] = field(default_factory=lambda: NOTHING)
+    heartbeat: HeartbeatSpec = HeartbeatSpec()
+    answer: bool = False
+    sequence: SequenceSpec = SequenceSpec()
+    latency: LatencySpec = LatencySpec()
+    capture: CaptureSpec = CaptureSpec()
+    redact: RedactSpec = RedactSpec()
+    redirects: RedirectPolicy = "same-origin"
+    kpi: Mapping[str, Sensitive | float] = field(default_factory=lambda: NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A whole configuration: what the file says, with everything it leaves out."""
+
+    path: Path | None
+    # the file's real path; None where the configuration came from the command line
+    digest: str
+    # sha256 of the file's bytes, hex: viewer and recorder compare it
+    connections: tuple[ConnectionSpec, ...]
+    store: Path | None = None
+    # None = the default place for this configuration
+    profile: ProfileName = "detailed"
+    theme: str = "wsmon-dark"
+    retention: RetentionSpec = RetentionSpec()
+    alerts: AlertSpec = AlertSpec()
+    prometheus: str = ""
+    otlp: Sensitive = Sensitive("")
+    keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    # action id → keys of the user's keymap
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    # the values of ${secret:…} and ${file:…}: masked wherever they occur

@@ -1,0 +1,1 @@
+"""A cursor over a store: each committed event exactly once."""

@@ -1,0 +1,1 @@
+"""What the layers ask of each other: protocols only."""
