@@ -1,1 +1,184 @@
-"""Bounded hand-off from the event loop to the writer thread."""
+"""Bounded hand-off from the event loop to the writer thread.
+
+The loop emits, the writer takes; neither waits for the other. Messages are bounded in bytes: past the high-water
+mark sessions pause their own sockets, so nothing is lost. Only while the store cannot take anything (disk full) are
+messages shed, and lifecycle events beyond their own places; what is shed is counted by connection and kind.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wsmon.model.events import Event, EventName
+
+BATCH_EVENTS = 2_000
+# a transaction of this many rows takes about 4 ms: long enough to amortise the sync, short enough to be seen soon
+BATCH_DELAY_S = 0.05
+# how long the first event of a batch waits for others
+TICK_S = 0.25
+# how often the writer is woken when nothing happens: detectors look at the clock
+HIGH_WATER_BYTES = 32 * 1024 * 1024
+LOW_WATER_BYTES = 8 * 1024 * 1024
+OVERHEAD_BYTES = 256
+# what an event costs in memory beside its payload
+LIFECYCLE_PLACES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """What had to be thrown away, of one connection and one kind."""
+
+    connection: str
+    name: EventName
+    events: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What the writer takes at once; empty on a tick."""
+
+    events: list[Event]
+    shed: tuple[Shed, ...] = ()
+
+
+class Bus:
+    """One producer (the event loop's thread), one consumer (the writer's).
+
+    Messages and heartbeats carry a ``size``, lifecycle events none: that is how the two are told apart.
+    """
+
+    def __init__(
+        self,
+        on_drained: Callable[[], None],
+        high_water_bytes: int = HIGH_WATER_BYTES,
+        low_water_bytes: int = LOW_WATER_BYTES,
+        lifecycle_places: int = LIFECYCLE_PLACES,
+    ) -> None:
+        """``on_drained`` is called from the writer's thread when a full bus has become empty enough."""
+        self._on_drained = on_drained
+        self._high_water_bytes = high_water_bytes
+        self._low_water_bytes = low_water_bytes
+        self._lifecycle_places = lifecycle_places
+        self._events: deque[Event] = deque()
+        self._wake = threading.Event()
+        self._urgent = False
+        self._closed = False
+        self._was_full = False
+        # each counter below has one writing thread; the other only reads it
+        self._emitted_bytes = 0
+        self._taken_bytes = 0
+        self._emitted_lifecycle = 0
+        self._taken_lifecycle = 0
+        self._is_shedding = False
+        self._shed_lock = threading.Lock()
+        # guards the two counters of what was shed
+        self._shed_events: Counter[tuple[str, EventName]] = Counter()
+        self._shed_bytes: Counter[tuple[str, EventName]] = Counter()
+
+    # the loop's side
+
+    def emit_message(self, event: Event) -> None:
+        """Take a message or heartbeat; it is committed with its batch."""
+        if self._is_shedding:
+            self._shed(event)
+            return
+        events = self._events
+        events.append(event)
+        self._emitted_bytes += OVERHEAD_BYTES + (event.size or 0)
+        waiting = len(events)
+        if waiting == 1 or waiting == BATCH_EVENTS:
+            self._wake.set()
+
+    def emit(self, event: Event) -> None:
+        """Take a lifecycle event; it is committed at once."""
+        if self._emitted_lifecycle - self._taken_lifecycle >= self._lifecycle_places:
+            self._shed(event)
+            return
+        self._emitted_lifecycle += 1
+        self._emitted_bytes += OVERHEAD_BYTES
+        self._events.append(event)
+        self._urgent = True
+        self._wake.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more bytes wait than should: who reads a socket pauses it until ``on_drained``."""
+        if self.waiting_bytes < self._high_water_bytes:
+            return False
+        self._was_full = True
+        return True
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes emitted and not yet taken."""
+        return self._emitted_bytes - self._taken_bytes
+
+    @property
+    def waiting_events(self) -> int:
+        """Events emitted and not yet taken."""
+        return len(self._events)
+
+    def close(self) -> None:
+        """No more events come: the writer takes what is left and ends."""
+        self._closed = True
+        self._wake.set()
+
+    # the writer's side
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the producer has ended and everything was taken."""
+        return self._closed and not self._events
+
+    def take(self, tick_s: float = TICK_S) -> Batch:
+        """Wait for a batch: 50 ms after its first event, at 2,000 events, at once for lifecycle; or for a tick."""
+        if self._wake.wait(tick_s) and not (self._urgent or self._closed or len(self._events) >= BATCH_EVENTS):
+            self._wake.clear()
+            self._wake.wait(BATCH_DELAY_S)
+        self._wake.clear()
+        self._urgent = False
+        return self._drain()
+
+    def start_shedding(self) -> None:
+        """The store takes nothing: messages are counted instead of kept."""
+        self._is_shedding = True
+
+    def stop_shedding(self) -> None:
+        """The store takes events again."""
+        self._is_shedding = False
+
+    def _drain(self) -> Batch:
+        popleft = self._events.popleft
+        events = [popleft() for _ in range(min(len(self._events), BATCH_EVENTS))]
+        if self._events:  # more than a batch waits: the rest is due at once
+            self._urgent = True
+            self._wake.set()
+        sizes = [event.size for event in events if event.size is not None]
+        self._taken_lifecycle += len(events) - len(sizes)
+        self._taken_bytes += OVERHEAD_BYTES * len(events) + sum(sizes)
+        if self._was_full and self.waiting_bytes <= self._low_water_bytes:
+            self._was_full = False
+            self._on_drained()
+        return Batch(events, self._take_shed())
+
+    def _take_shed(self) -> tuple[Shed, ...]:
+        if not self._shed_events:
+            return ()
+        with self._shed_lock:
+            shed = tuple(
+                Shed(connection, name, count, self._shed_bytes[connection, name])
+                for (connection, name), count in self._shed_events.items()
+            )
+            self._shed_events.clear()
+            self._shed_bytes.clear()
+        return shed
+
+    def _shed(self, event: Event) -> None:
+        key = (event.source.connection, event.name)
+        with self._shed_lock:
+            self._shed_events[key] += 1
+            self._shed_bytes[key] += event.size or 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from wsmon.model.secret import Sensitive
+from wsmon.model.secret import EMPTY, Sensitive
 
 ProfileName = Literal["detailed", "financial", "standard", "lightweight"]
 ProtocolName = Literal[
@@ -62,10 +62,10 @@ class ReconnectSpec:
 class HeartbeatSpec:
     """Heartbeat on the application level."""
 
-    send: Sensitive = Sensitive("")
+    send: Sensitive = EMPTY
     every_s: float = 30.0
-    reply_to: Sensitive = Sensitive("")
-    answer: Sensitive = Sensitive("")
+    reply_to: Sensitive = EMPTY
+    answer: Sensitive = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class AlertSpec:
     bell: bool = True
     desktop: bool = False
     command: tuple[Sensitive, ...] = ()
-    webhook: Sensitive = Sensitive("")
+    webhook: Sensitive = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class ConnectionSpec:
     protocol: ProtocolName = "auto"
     headers: tuple[tuple[str, Sensitive], ...] = ()
     subprotocols: tuple[Sensitive, ...] = ()
-    origin: Sensitive = Sensitive("")
+    origin: Sensitive = EMPTY
     compression: bool = True
     max_message_bytes: int = 1024 * 1024
     open_timeout_s: float = 10.0
@@ -143,7 +143,7 @@ class ConnectionSpec:
     expect_every_s: float = 0.0
     # 0 = silence is no stall
     trace_id: str = ""
-    proxy: Sensitive = Sensitive("")
+    proxy: Sensitive = EMPTY
     # a URL, "env", or empty for none
     tls: TlsSpec = TlsSpec()
     reconnect: ReconnectSpec = ReconnectSpec()
@@ -176,7 +176,7 @@ class Configuration:
     retention: RetentionSpec = RetentionSpec()
     alerts: AlertSpec = AlertSpec()
     prometheus: str = ""
-    otlp: Sensitive = Sensitive("")
+    otlp: Sensitive = EMPTY
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
     # action id → keys of the user's keymap
     secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -45,6 +45,9 @@ class Sensitive:
         return bool(self._text)
 
 
+EMPTY = Sensitive("")
+
+
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     """``text`` with every occurrence of a secret replaced by MASK, longest secret first."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):

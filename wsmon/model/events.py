@@ -1,0 +1,164 @@
+"""What happened, at an instant: the one record that travels from the socket to the screen.
+
+The engine makes events without an id; the writer gives the id at commit; readers return events with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, get_args
+
+import msgspec
+
+from wsmon.model.statuses import Status
+
+EventName = Literal[
+    "message.received",
+    "message.sent",
+    "message.decode.started",
+    "message.decode.completed",
+    "message.encode.started",
+    "message.encode.completed",
+    "message.process.started",
+    "message.process.completed",
+    "message.batch_processed",
+    "heartbeat.sent",
+    "heartbeat.received",
+    "heartbeat.responded",
+    "heartbeat.timeout",
+    "heartbeat.failure",
+    "connection.started",
+    "connection.open",
+    "connection.completed",
+    "connection.disconnected",
+    "connection.reconnect.attempt",
+    "connection.reconnect.success",
+    "connection.reconnect.failed",
+    "connection.transition",
+    "subscription.subscribe.started",
+    "subscription.subscribe.completed",
+    "subscription.unsubscribe.started",
+    "subscription.unsubscribe.completed",
+    "subscription.lost",
+    "subscription.restored",
+    "auth.started",
+    "auth.completed",
+    "auth.failed",
+    "auth.refresh.started",
+    "auth.refresh.completed",
+    "error.occurred",
+    "error.handled",
+    "incident.opened",
+    "incident.closed",
+    "self.backpressure",
+    "self.shed",
+    "self.pruned",
+    "self.config.reloaded",
+    "self.clock.stepped",
+    "self.run.started",
+    "self.run.ended",
+    "trace.request.start",
+    "trace.request.end",
+    "trace.downstream",
+    "trace.log",
+    "trace.span.start",
+    "trace.span.end",
+]
+EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)
+
+Direction = Literal["", "in", "out"]
+Opcode = Literal["", "text", "binary", "ping", "pong", "close"]
+CloseBy = Literal["", "peer", "us", "heartbeat", "network", "proxy", "refusal"]
+
+Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | list[Json] | tuple[Json, ...] | None"
+Meta: TypeAlias = Mapping[str, Json]
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """Where events come from: a connection and, while there is a socket, the session.
+
+    One value is shared by all events of a session. The recorder's own events have an empty ``connection``.
+    """
+
+    connection: str = ""
+    group: str = ""
+    trace_id: str = ""
+    connection_id: str = ""
+    # 16 hex digits; empty between sessions
+    run: int = 0
+    # 0 until the event is stored
+
+
+RECORDER = Source()
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """A thing that happened; fields that do not apply keep their empty value.
+
+    ``ts_ns`` is the wall clock (UTC, since 1970), for showing; ``mono_ns`` the monotonic clock, for measuring.
+    """
+
+    source: Source
+    name: EventName
+    ts_ns: int
+    mono_ns: int
+    direction: Direction = ""
+    opcode: Opcode = ""
+    size: int | None = None
+    # bytes of the whole message as received or sent, also where the payload was redacted or cut;
+    # messages and heartbeats always have one, other events never
+    wire_size: int | None = None
+    # bytes on the wire, frame headers included, compressed
+    payload: bytes | None = None
+    truncated: bool = False
+    redacted: bool = False
+    type: str = ""
+    topic: str = ""
+    ref: str = ""
+    duration_ns: int | None = None
+    # always a difference of monotonic times
+    status: int | str | None = None
+    # HTTP status, or "ok" / "error"
+    from_status: Status | None = None
+    to_status: Status | None = None
+    close_code: int | None = None
+    close_by: CloseBy = ""
+    reason: str = ""
+    error_type: str = ""
+    error: str = ""
+    span_id: str = ""
+    parent_id: str = ""
+    meta: Meta | None = None
+    id: int = 0
+
+    @property
+    def category(self) -> str:
+        """The first part of the name."""
+        return self.name.partition(".")[0]
+
+    @property
+    def is_transition(self) -> bool:
+        """Whether it changed the status of its connection."""
+        return self.to_status is not None
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether somebody who looks for trouble wants to see it."""
+        return bool(self.error_type) or self.name in PROBLEM_NAMES
+
+
+PROBLEM_NAMES: frozenset[EventName] = frozenset(
+    {
+        "auth.failed",
+        "connection.disconnected",
+        "connection.reconnect.failed",
+        "error.occurred",
+        "heartbeat.failure",
+        "heartbeat.timeout",
+        "incident.opened",
+        "self.backpressure",
+        "self.clock.stepped",
+        "self.shed",
+        "subscription.lost",
+    }
+)

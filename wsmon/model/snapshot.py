@@ -1,0 +1,115 @@
+"""What a viewer paints from: immutable values, made at a bounded rate from what is committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wsmon.model.events import Event
+from wsmon.model.statuses import Status
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """How one connection is now, as far as the store says."""
+
+    name: str
+    group: str
+    url: str
+    # secrets masked
+    enabled: bool
+    profile: str
+    trace_id: str
+    connection_id: str
+    # of the newest session; empty before the first
+    status: Status
+    since_ns: int
+    # wall time of the newest transition
+    stalled_since_ns: int | None = None
+    # wall time the silence began; None while data comes, or none is expected
+    expect_every_s: float = 0.0
+    attempt: int = 0
+    # of the dial that is under way or waited for; 0 while open
+    next_attempt_ns: int | None = None
+    # wall time of the next dial
+    sessions: int = 0
+    # in this run
+    last_connected_ns: int | None = None
+    last_disconnected_ns: int | None = None
+    last_message_ns: int | None = None
+    rtt_ns: int | None = None
+    # of the newest answered ping
+    last_problem_id: int = 0
+    # event that explains why it is not well, or was not; 0 = never a problem
+
+    @property
+    def is_stalled(self) -> bool:
+        """Open, and nothing came for longer than expected."""
+        return self.status == "websocket_connected" and self.stalled_since_ns is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """One line of the connections list."""
+
+    state: ConnectionState
+    messages_per_s: float
+    # mean over the last whole seconds (RATE_WINDOW_S)
+    losses_per_hour: float
+    # losses in the last hour
+    problem: Event | None
+    # the event that explains, if there is one
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the recorder itself is; what the file cannot say."""
+
+    waiting_events: int = 0
+    waiting_bytes: int = 0
+    commit_lag_ms: float = 0.0
+    # from the first event of a batch to its commit, newest batch
+    events_shed: int = 0
+    # in this run
+    is_paused: bool = False
+    # sessions wait for the store
+    warning: str = ""
+    # e.g. "disk full: 1,204 messages not kept"; empty = well
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBounds:
+    """Which events a store holds."""
+
+    oldest_id: int = 0
+    # the oldest id kept; 0 = none yet
+    last_id: int = 0
+    # the newest id ever given
+    run: int = 0
+    # the newest run
+    size_bytes: int = 0
+    # of the file and its write-ahead log
+
+    @property
+    def events(self) -> int:
+        """How many events are kept: ids have no holes."""
+        return self.last_id - self.oldest_id + 1 if self.oldest_id else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything on the screen but the log's rows and the detail."""
+
+    at_ns: int
+    bounds: StoreBounds
+    connections: tuple[ConnectionRow, ...]
+    # in the order of the configuration
+    messages_per_s: tuple[int, ...]
+    # of all connections, one number a second, oldest first, newest whole second last
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been recorded yet."""
+        return not self.connections
+
+
+EMPTY_SNAPSHOT = Snapshot(0, StoreBounds(), (), ())

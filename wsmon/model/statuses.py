@@ -1,0 +1,52 @@
+"""The life of a connection as a table: which status may follow which.
+
+Drawn from the table::
+
+    initialized → connecting → connected → websocket_connected → disconnected
+                      ↑            (each may fail into disconnected)    ↓
+                      └───────────────────────────────────────── reconnecting
+
+``error`` (gave up) and ``closed`` (closed by us) end it until the operator connects again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, get_args
+
+Status = Literal[
+    "initialized",
+    "connecting",
+    "connected",
+    "websocket_connected",
+    "disconnected",
+    "reconnecting",
+    "error",
+    "closed",
+]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+ALLOWED: Mapping[Status, frozenset[Status]] = MappingProxyType(
+    {
+        "initialized": frozenset({"connecting", "error", "closed"}),
+        "connecting": frozenset({"connected", "disconnected", "error", "closed"}),
+        "connected": frozenset({"websocket_connected", "disconnected", "error", "closed"}),
+        "websocket_connected": frozenset({"disconnected", "error", "closed"}),
+        "disconnected": frozenset({"reconnecting", "connecting", "error", "closed"}),
+        "reconnecting": frozenset({"connecting", "disconnected", "error", "closed"}),
+        "error": frozenset({"connecting", "error"}),
+        "closed": frozenset({"connecting", "error"}),
+    }
+)
+
+OPEN: Status = "websocket_connected"
+
+LABELS: Mapping[Status, str] = MappingProxyType({**{status: status for status in STATUSES}, OPEN: "open"})
+# what a person reads
+
+
+def is_allowed(before: Status, after: Status) -> bool:
+    """Whether ``after`` may follow ``before``; what is not allowed is recorded and flagged, never refused."""
+    return after in ALLOWED[before]
