@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Protocol
 
 from wsmon.model.events import Event
+from wsmon.model.snapshot import Health, Snapshot, StoreBounds
+from wsmon.model.stats import Density, Statistics
+from wsmon.model.timeline import Lane
+from wsmon.query.ast import EVERYTHING, Query
 
 
 class Clock(Protocol):
@@ -49,4 +54,88 @@ class Detector(Protocol):
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
         """What began or ended by now, as ``incident.*`` events."""
+        ...
+
+
+class StoreView(Protocol):
+    """What a viewer asks of a store; every answer holds committed events only.
+
+    A view belongs to the thread that made it; ``interrupt`` alone may be called from another.
+    """
+
+    def bounds(self) -> StoreBounds:
+        """Which events there are."""
+        ...
+
+    def snapshot(self, at_ns: int) -> Snapshot:
+        """How all connections are now, for the wall time ``at_ns``."""
+        ...
+
+    def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
+        """At most ``limit`` events with ``id > after_id`` that match, oldest first."""
+        ...
+
+    def events_before(self, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
+        """At most ``limit`` events with ``id < before_id`` that match, newest first."""
+        ...
+
+    def events_by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
+        """The events with these ids, in the order of the ids; those not kept are left out."""
+        ...
+
+    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
+        """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
+        ...
+
+    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
+        """The timeline of a period, one lane a connection, in the order of the configuration."""
+        ...
+
+    def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
+        """Messages and errors of a period, cut into equal buckets."""
+        ...
+
+    def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
+        """Statistics of a period (``None`` = open end), of one connection or all."""
+        ...
+
+    def id_at(self, ts_ns: int) -> int:
+        """The id of the first event at or after a wall time; ``last_id + 1`` where there is none."""
+        ...
+
+    def interrupt(self) -> None:
+        """End the query under way in the view's own thread: it raises ``InterruptedError``."""
+        ...
+
+    def close(self) -> None:
+        """Let the store go."""
+        ...
+
+
+class RecorderControl(Protocol):
+    """What a viewer asks of the recorder that holds its store."""
+
+    @property
+    def health(self) -> Health | None:
+        """The newest sample; ``None`` while no recorder answers."""
+        ...
+
+    async def reconnect(self, connection: str) -> None:
+        """Dial anew, now; raises ``WsmonError`` with the recorder's answer where it will not."""
+        ...
+
+    async def disable(self, connection: str) -> None:
+        """Close the connection and leave it closed."""
+        ...
+
+    async def enable(self, connection: str) -> None:
+        """Open a connection that was disabled."""
+        ...
+
+    async def reload(self) -> str:
+        """Read the configuration again; returns what changed, in a sentence."""
+        ...
+
+    async def stop(self) -> None:
+        """End the recorder cleanly."""
         ...
