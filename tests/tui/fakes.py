@@ -1,0 +1,212 @@
+"""A store, a recorder and a clock in memory, as the screen sees them through its ports."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
+from wsmon.errors import WsmonError
+from wsmon.model.events import Event
+from wsmon.model.snapshot import ConnectionRow, Health, Snapshot, StoreBounds
+from wsmon.model.stats import Density, Statistics
+from wsmon.model.timeline import Lane
+from wsmon.query.ast import EVERYTHING, FieldTerm, IdRange, Not, Query, Term, Word
+
+
+class FakeClock:
+    """Time that passes when the test says so."""
+
+    def __init__(self, wall_ns: int = T0_NS, mono_ns: int = MONO_0_NS) -> None:
+        self._wall_ns = wall_ns
+        self._mono_ns = mono_ns
+
+    def wall_ns(self) -> int:
+        return self._wall_ns
+
+    def mono_ns(self) -> int:
+        return self._mono_ns
+
+    def advance(self, seconds: float) -> None:
+        """Let both clocks pass."""
+        self._wall_ns += round(seconds * SECOND_NS)
+        self._mono_ns += round(seconds * SECOND_NS)
+
+
+class FakeView:
+    """``ports.StoreView`` over events in memory.
+
+    ``calls`` counts what was asked, so that a test can hold a pane to one query a page.
+    """
+
+    def __init__(
+        self,
+        events: Sequence[Event] = (),
+        *,
+        connections: Sequence[ConnectionRow] = (),
+        lanes: Sequence[Lane] = (),
+        density: Density | None = None,
+        statistics: Statistics | None = None,
+        messages_per_s: Sequence[int] = (),
+    ) -> None:
+        self.connections = tuple(connections)
+        self.lanes_answer = tuple(lanes)
+        self.density_answer = density
+        self.statistics_answer = statistics
+        self.messages_per_s = tuple(messages_per_s)
+        self.calls: list[str] = []
+        self.is_closed = False
+        self._events = list(events)
+        self._first_id = self._events[0].id if self._events else 1
+        # the id of _events[0], also after pruning
+        self._oldest_id = self._first_id
+        self._is_interrupted = False
+
+    def add(self, *events: Event) -> StoreBounds:
+        """Commit more events; they get the next ids. Returns the new bounds."""
+        next_id = self._first_id + len(self._events)
+        self._events += [msgspec.structs.replace(each, id=number) for number, each in enumerate(events, next_id)]
+        return self.bounds()
+
+    def prune(self, oldest_id: int) -> StoreBounds:
+        """Forget what is older than ``oldest_id``. Returns the new bounds."""
+        self._oldest_id = oldest_id
+        return self.bounds()
+
+    def bounds(self) -> StoreBounds:
+        last_id = self._first_id + len(self._events) - 1
+        return StoreBounds(
+            self._oldest_id if self._events else 0, last_id if self._events else 0, run=1, size_bytes=4096
+        )
+
+    def snapshot(self, at_ns: int) -> Snapshot:
+        self.calls.append("snapshot")
+        return Snapshot(at_ns, self.bounds(), self.connections, self.messages_per_s)
+
+    def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
+        self.calls.append("events_after")
+        start = max(after_id + 1, self._oldest_id) - self._first_id
+        return _take((each for each in self._events[start : start + limit if not query else None]), limit, query)
+
+    def events_before(self, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
+        self.calls.append("events_before")
+        kept = self._events[self._oldest_id - self._first_id : max(0, before_id - self._first_id)]
+        return _take(reversed(kept), limit, query)
+
+    def events_by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
+        self.calls.append("events_by_id")
+        newest = self.bounds().last_id
+        return tuple(self._events[each - self._first_id] for each in ids if self._oldest_id <= each <= newest)
+
+    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
+        self.calls.append("matching_ids")
+        if self._is_interrupted:
+            self._is_interrupted = False
+            raise InterruptedError("the search was ended")
+        kept = self._events[max(first_id, self._oldest_id) - self._first_id : max(0, last_id + 1 - self._first_id)]
+        return array("q", (each.id for each in kept if matches(query, each)))
+
+    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
+        self.calls.append(f"lanes {since_ns} {until_ns}")
+        return self.lanes_answer
+
+    def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
+        self.calls.append("density")
+        empty = (0,) * buckets
+        return self.density_answer or Density(since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty)
+
+    def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
+        self.calls.append(f"statistics {connection}".rstrip())
+        return self.statistics_answer or Statistics(since_ns or T0_NS, until_ns or T0_NS, ())
+
+    def id_at(self, ts_ns: int) -> int:
+        kept = self._events[self._oldest_id - self._first_id :]
+        return next((each.id for each in kept if each.ts_ns >= ts_ns), self.bounds().last_id + 1)
+
+    def interrupt(self) -> None:
+        self._is_interrupted = True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class FakeControl:
+    """``ports.RecorderControl`` that writes down what it is told, or refuses."""
+
+    def __init__(self, health: Health | None = None) -> None:
+        self.health_now = health
+        self.commands: list[str] = []
+        self.refusal: WsmonError | None = None
+        # raised by every command while set
+        self.reload_answer = "nothing changed"
+
+    @property
+    def health(self) -> Health | None:
+        return self.health_now
+
+    async def reconnect(self, connection: str) -> None:
+        self._obey(f"reconnect {connection}")
+
+    async def disable(self, connection: str) -> None:
+        self._obey(f"disable {connection}")
+
+    async def enable(self, connection: str) -> None:
+        self._obey(f"enable {connection}")
+
+    async def reload(self) -> str:
+        self._obey("reload")
+        return self.reload_answer
+
+    async def stop(self) -> None:
+        self._obey("stop")
+
+    def _obey(self, command: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.commands.append(command)
+
+
+def matches(query: Query, event: Event) -> bool:
+    """Whether all terms of a query hold for an event."""
+    return all(_holds(term, event) for term in query.terms)
+
+
+def _holds(term: Term, event: Event) -> bool:
+    match term:
+        case Word(text):
+            payload = (event.payload or b"").decode("utf-8", "replace")
+            texts = (
+                payload,
+                event.reason,
+                event.error,
+                event.error_type,
+                event.name,
+                event.source.connection,
+                event.type,
+            )
+            return any(text.lower() in each.lower() for each in texts)
+        case FieldTerm(field, values):
+            known: dict[str, Callable[[], str]] = {
+                "connection": lambda: event.source.connection,
+                "name": lambda: event.name,
+                "direction": lambda: event.direction,
+                "id": lambda: str(event.id),
+            }
+            return any(fnmatchcase(known[field](), value) for value in values)
+        case IdRange(first, last):
+            return first <= event.id <= last
+        case Not(inner):
+            return not _holds(inner, event)
+
+
+def _take(events: Iterable[Event], limit: int, query: Query) -> tuple[Event, ...]:
+    taken: list[Event] = []
+    for each in events:
+        if len(taken) == limit:
+            break
+        if matches(query, each):
+            taken.append(each)
+    return tuple(taken)
