@@ -1,0 +1,181 @@
+"""The viewer's end of the control socket: keeps itself connected, and says when it is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from wsmon.control.messages import (
+    LINE_LIMIT_BYTES,
+    PROTOCOL,
+    Action,
+    Command,
+    Hello,
+    Message,
+    Reply,
+    Sample,
+    Wake,
+    decode,
+    encode,
+)
+from wsmon.errors import WsmonError
+from wsmon.model.snapshot import Health
+
+REDIAL_S = 0.5
+# how often a viewer looks for a recorder that is gone
+ANSWER_S = 5.0
+# how long a command may take: a reload reads files, a stop closes sockets
+
+
+class RecorderClient:
+    """A connection to a recorder that is dialled again whenever it ends.
+
+    ``hello`` and ``health`` are ``None`` while there is none. All of it belongs to one event loop.
+    """
+
+    def __init__(self, socket: Path, greeting: Hello) -> None:
+        """``greeting`` is what this side says first."""
+        self._socket = socket
+        self._greeting = greeting
+        self._writer: asyncio.StreamWriter | None = None
+        self._answers: dict[int, asyncio.Future[Reply]] = {}
+        self._refs = 0
+        self.hello: Hello | None = None
+        self.health: Health | None = None
+        self.digest = ""
+        # of the configuration the recorder runs
+        self.lost = ""
+        # why the recorder does not answer, while it does not
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a recorder answers."""
+        return self.hello is not None
+
+    @property
+    def can_command(self) -> bool:
+        """Whether it also speaks our protocol."""
+        return self.hello is not None and self.hello.protocol == PROTOCOL
+
+    async def run(self, on_change: Callable[[], None]) -> None:
+        """Stay connected until cancelled; ``on_change`` after each commit, sample, gain and loss of the recorder."""
+        while True:
+            try:
+                await self._session(on_change)
+            except (OSError, WsmonError, ValueError) as error:
+                self.lost = str(error)
+            finally:
+                self.hang_up()
+                on_change()
+            await asyncio.sleep(REDIAL_S)
+
+    async def connect_once(self) -> None:
+        """Dial and shake hands; for commands that need no stream of wake-ups. ``OSError`` where nobody listens."""
+        reader, self._writer = await asyncio.open_unix_connection(str(self._socket), limit=LINE_LIMIT_BYTES)
+        self._reader = reader
+        self._writer.write(encode(self._greeting))
+        first = await self._receive()
+        if not isinstance(first, Hello):
+            raise WsmonError(f"{self._socket} answers, but is no wsmon recorder")
+        self.hello, self.digest = first, first.digest
+
+    async def reconnect(self, connection: str) -> None:
+        """Dial anew, now."""
+        await self.command("reconnect", connection)
+
+    async def disable(self, connection: str) -> None:
+        """Close the connection and leave it closed."""
+        await self.command("disable", connection)
+
+    async def enable(self, connection: str) -> None:
+        """Open a connection that was disabled."""
+        await self.command("enable", connection)
+
+    async def reload(self) -> str:
+        """Read the configuration again; what changed, in a sentence."""
+        return await self.command("reload")
+
+    async def stop(self) -> None:
+        """End the recorder cleanly."""
+        await self.command("stop")
+
+    async def command(self, action: Action, connection: str = "") -> str:
+        """Send a command and return the answer's sentence; ``WsmonError`` with it where the recorder refuses."""
+        if self._writer is None or self.hello is None:
+            raise WsmonError("no recorder answers", "start one with `wsmon` or `wsmon record`")
+        if not self.can_command:
+            raise WsmonError(
+                f"recorder {self.hello.version} (pid {self.hello.pid}) speaks another protocol",
+                "wsmon stop, then wsmon",
+            )
+        self._refs += 1
+        ref = self._refs
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._answers[ref] = answer
+        try:
+            self._writer.write(encode(Command(ref, action, connection)))
+            async with asyncio.timeout(ANSWER_S):
+                reply = await answer
+        except TimeoutError:
+            raise WsmonError(f"the recorder did not answer `{action}` within {ANSWER_S:g} s") from None
+        finally:
+            self._answers.pop(ref, None)
+        if not reply.ok:
+            raise WsmonError(reply.text)
+        return reply.text
+
+    async def listen(self, on_change: Callable[[], None]) -> None:
+        """Take what the recorder sends until it hangs up."""
+        while (message := await self._receive()) is not None:
+            match message:
+                case Sample():
+                    self.digest = message.digest
+                    self.health = Health(
+                        message.waiting_events,
+                        message.waiting_bytes,
+                        message.commit_lag_ms,
+                        message.events_shed,
+                        message.is_paused,
+                        message.warning,
+                    )
+                    on_change()
+                case Wake():
+                    on_change()
+                case Reply():
+                    answer = self._answers.get(message.ref)
+                    if answer is not None and not answer.done():
+                        answer.set_result(message)
+                case Hello() | Command():
+                    raise WsmonError("the recorder sent what only a viewer says")
+
+    async def _session(self, on_change: Callable[[], None]) -> None:
+        await self.connect_once()
+        on_change()
+        await self.listen(on_change)
+
+    async def _receive(self) -> Message | None:
+        line = await self._reader.readline()
+        return decode(line) if line else None
+
+    def hang_up(self) -> None:
+        """Let the recorder go; commands under way fail."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = self.hello = self.health = None
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(WsmonError("the recorder went away before it answered"))
+
+
+async def command_once(socket: Path, greeting: Hello, action: Action, connection: str = "") -> str:
+    """Dial, send one command, hang up; the answer's sentence. ``OSError`` where nobody listens."""
+    client = RecorderClient(socket, greeting)
+    await client.connect_once()
+    listening = asyncio.create_task(client.listen(lambda: None), name="control listener")
+    try:
+        return await client.command(action, connection)
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+        client.hang_up()

@@ -1,0 +1,124 @@
+"""One recorder a store: a lock file that says who, and that the kernel frees when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from wsmon.errors import StoreError, StoreHeldError
+
+LOCK_NAME = "recorder.lock"
+_FILE_MODE = 0o600
+_TRIES = 5
+_PROBE_S = 0.02
+# how long a probe may hold the lock
+
+
+class LockInfo(msgspec.Struct, frozen=True):
+    """Who holds a store."""
+
+    pid: int
+    version: str
+    schema: int
+    protocol: int
+    configuration: str
+    # real path of the file, or the URLs of the command line
+    store: str
+    socket: str
+    started_ns: int
+    # wall time
+    boot_id: str
+
+
+NAMELESS = LockInfo(0, "?", 0, 0, "?", "?", "", 0, "")
+# who holds a lock and has not said its name yet
+
+
+class StoreLock:
+    """The lock of one store; held from construction to ``release``."""
+
+    def __init__(self, store: Path, info: LockInfo) -> None:
+        """Raises ``StoreHeldError`` naming the holder where there is one already."""
+        self.path = store.with_name(LOCK_NAME)
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+        except OSError as error:
+            raise StoreError(
+                f"cannot lock the store {store}: {error.strerror}", "wsmon needs a folder it can write to: use --store"
+            ) from error
+        if not _try_lock(self._fd):
+            os.close(self._fd)
+            raise _held(store, read_lock(store))
+        self.write(info)
+
+    def write(self, info: LockInfo) -> None:
+        """Say who holds the store."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, msgspec.json.encode(info), 0)
+
+    def release(self) -> None:
+        """Let the store go; the file stays, as a record of who was last."""
+        os.close(self._fd)
+
+    def __enter__(self) -> StoreLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def holder(store: Path) -> LockInfo | None:
+    """Who holds a store now; ``None`` when nobody does.
+
+    The probe takes the lock for an instant, shared: a recorder that starts just then tries again.
+    """
+    try:
+        fd = os.open(store.with_name(LOCK_NAME), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"cannot read the lock of {store}: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return read_lock(store) or NAMELESS
+    finally:
+        os.close(fd)
+    return None
+
+
+def read_lock(store: Path) -> LockInfo | None:
+    """What the lock file says; ``None`` where it says nothing, as in the instant between lock and word."""
+    try:
+        return msgspec.json.decode(store.with_name(LOCK_NAME).read_bytes(), type=LockInfo)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _try_lock(fd: int) -> bool:
+    """Take the lock; a reader that probes it at this instant lets go at once, so one refusal is none."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PROBE_S)
+        else:
+            return True
+    return False
+
+
+def _held(store: Path, info: LockInfo | None) -> StoreHeldError:
+    if info is None:
+        return StoreHeldError(f"another recorder holds the store {store}", "see `wsmon ps`", 0)
+    return StoreHeldError(
+        f"another recorder (pid {info.pid}, {info.configuration}) holds the store {store}",
+        "`wsmon attach` watches it, `wsmon stop` ends it, --store names another place",
+        info.pid,
+    )

@@ -1,0 +1,136 @@
+"""The recorder's end of the control socket: wake-ups and health out, commands in.
+
+A client that reads slowly delays itself alone: wake-ups are coalesced, and each client has a task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket as sockets
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Reply, Sample, Wake, decode, encode
+from wsmon.errors import WsmonError
+
+WAKE_INTERVAL_S = 0.04
+# a viewer paints ten times a second: more wake-ups than this tell it nothing
+SAMPLE_INTERVAL_S = 1.0
+STUCK_S = 30.0
+# a client that takes nothing for this long is hung up on
+_CREDENTIALS = struct.Struct("3i")
+# pid, uid, gid
+_LOG = logging.getLogger("wsmon.control")
+
+
+class ControlServer:
+    """Serves viewers on a Unix socket until closed."""
+
+    def __init__(
+        self,
+        path: Path,
+        hello: Callable[[], Hello],
+        sample: Callable[[], Sample],
+        execute: Callable[[Command], Awaitable[str]],
+    ) -> None:
+        """``execute`` carries a command out and returns a sentence; its ``WsmonError`` is the refusal."""
+        self._path = path
+        self._hello = hello
+        self._sample = sample
+        self._execute = execute
+        self._last_id = 0
+        self._clients: dict[asyncio.Task[None], asyncio.Event] = {}
+        self._server: asyncio.Server | None = None
+
+    @property
+    def clients(self) -> int:
+        """How many viewers are attached."""
+        return len(self._clients)
+
+    async def start(self) -> None:
+        """Listen; whatever stood at the path is stale, because the caller holds the store's lock."""
+        self._path.unlink(missing_ok=True)
+        mask = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LINE_LIMIT_BYTES)
+        finally:
+            os.umask(mask)
+
+    async def close(self) -> None:
+        """Hang up on everybody and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        for client in tuple(self._clients):
+            client.cancel()
+        if self._clients:
+            await asyncio.wait(tuple(self._clients))
+        self._path.unlink(missing_ok=True)
+
+    def wake(self, last_id: int) -> None:
+        """Tell all viewers that there are events up to ``last_id``."""
+        self._last_id = last_id
+        for dirty in self._clients.values():
+            dirty.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            if _peer_uid(writer) not in (os.geteuid(), 0):
+                return
+            writer.write(encode(self._hello()))
+            if not isinstance(decode(await reader.readline()), Hello):
+                return
+            self._clients[task] = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                pushing = group.create_task(self._push(writer, self._clients[task]), name="control push")
+                await self._answer(reader, writer)
+                pushing.cancel()
+        except* (OSError, WsmonError, ValueError) as errors:
+            # gone, stuck, or no viewer at all: none of the recording's business
+            _LOG.info("viewer lost: %s", errors.exceptions[0])
+        finally:
+            self._clients.pop(task, None)
+            writer.close()
+
+    async def _push(self, writer: asyncio.StreamWriter, dirty: asyncio.Event) -> None:
+        told_id = -1
+        while True:
+            writer.write(encode(self._sample()))
+            loop = asyncio.get_running_loop()
+            sample_due = loop.time() + SAMPLE_INTERVAL_S
+            while (rest := sample_due - loop.time()) > 0:
+                try:
+                    async with asyncio.timeout(rest):
+                        await dirty.wait()
+                except TimeoutError:
+                    break
+                dirty.clear()
+                if self._last_id != told_id:
+                    told_id = self._last_id
+                    writer.write(encode(Wake(told_id)))
+                    async with asyncio.timeout(STUCK_S):
+                        await writer.drain()
+                await asyncio.sleep(WAKE_INTERVAL_S)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            command = decode(line)
+            if not isinstance(command, Command):
+                raise WsmonError("a viewer sends commands only")
+            try:
+                reply = Reply(command.ref, ok=True, text=await self._execute(command))
+            except WsmonError as error:
+                reply = Reply(command.ref, ok=False, text=str(error))
+            writer.write(encode(reply))
+            async with asyncio.timeout(STUCK_S):
+                await writer.drain()
+
+
+def _peer_uid(writer: asyncio.StreamWriter) -> int:
+    peer: sockets.socket = writer.get_extra_info("socket")
+    _pid, uid, _gid = _CREDENTIALS.unpack(peer.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, _CREDENTIALS.size))
+    return int(uid)
