@@ -1,0 +1,273 @@
+"""Events as rows, rows as events: the integers that stand for words are fixed here for ever.
+
+A code is never changed and never given to another word; a new word gets a new code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from wsmon.model.events import CloseBy, Direction, Event, EventName, Meta, Opcode, Source
+from wsmon.model.statuses import Status, is_allowed
+
+FIRST_INDEXED_NAME: Final = 20
+# names from here on are in the index event_by_name: whatever comes as often as messages lies below
+
+NAME_CODES: Final[Mapping[EventName, int]] = {
+    "message.received": 1,
+    "message.sent": 2,
+    "message.decode.started": 3,
+    "message.decode.completed": 4,
+    "message.encode.started": 5,
+    "message.encode.completed": 6,
+    "message.process.started": 7,
+    "message.process.completed": 8,
+    "message.batch_processed": 9,
+    "heartbeat.sent": 10,
+    "heartbeat.received": 11,
+    "heartbeat.responded": 12,
+    # rare, and problems: found by the index
+    "heartbeat.timeout": 20,
+    "heartbeat.failure": 21,
+    "connection.started": 30,
+    "connection.open": 31,
+    "connection.completed": 32,
+    "connection.disconnected": 33,
+    "connection.reconnect.attempt": 34,
+    "connection.reconnect.success": 35,
+    "connection.reconnect.failed": 36,
+    "connection.transition": 37,
+    "subscription.subscribe.started": 50,
+    "subscription.subscribe.completed": 51,
+    "subscription.unsubscribe.started": 52,
+    "subscription.unsubscribe.completed": 53,
+    "subscription.lost": 54,
+    "subscription.restored": 55,
+    "auth.started": 60,
+    "auth.completed": 61,
+    "auth.failed": 62,
+    "auth.refresh.started": 63,
+    "auth.refresh.completed": 64,
+    "error.occurred": 70,
+    "error.handled": 71,
+    "incident.opened": 80,
+    "incident.closed": 81,
+    "self.backpressure": 90,
+    "self.shed": 91,
+    "self.pruned": 92,
+    "self.config.reloaded": 93,
+    "self.clock.stepped": 94,
+    "self.run.started": 95,
+    "self.run.ended": 96,
+    "trace.request.start": 110,
+    "trace.request.end": 111,
+    "trace.downstream": 112,
+    "trace.log": 113,
+    "trace.span.start": 114,
+    "trace.span.end": 115,
+}
+
+STATUS_CODES: Final[Mapping[Status, int]] = {
+    "initialized": 1,
+    "connecting": 2,
+    "connected": 3,
+    "websocket_connected": 4,
+    "disconnected": 5,
+    "reconnecting": 6,
+    "error": 7,
+    "closed": 8,
+}
+
+OPCODE_CODES: Final[Mapping[Opcode, int | None]] = {
+    "": None,
+    "text": 1,  # RFC 6455, section 5.2, like the others
+    "binary": 2,
+    "close": 8,
+    "ping": 9,
+    "pong": 10,
+}
+
+CLOSE_BY_CODES: Final[Mapping[CloseBy, int | None]] = {
+    "": None,
+    "peer": 1,
+    "us": 2,
+    "heartbeat": 3,
+    "network": 4,
+    "proxy": 5,
+    "refusal": 6,
+}
+
+FLAG_IN: Final = 1
+FLAG_OUT: Final = 2
+FLAG_TRUNCATED: Final = 4
+FLAG_REDACTED: Final = 8
+FLAG_ILLEGAL: Final = 16
+# a transition that the table of statuses does not allow
+
+DIRECTION_FLAGS: Final[Mapping[Direction, int]] = {"": 0, "in": FLAG_IN, "out": FLAG_OUT}
+
+EVENT_COLUMNS: Final = (
+    "id",
+    "ts_ns",
+    "mono_ns",
+    "source",
+    "name",
+    "flags",
+    "opcode",
+    "size",
+    "wire_size",
+    "type",
+    "topic",
+    "ref",
+    "duration_ns",
+    "status",
+    "from_status",
+    "to_status",
+    "close_code",
+    "close_by",
+    "reason",
+    "error_type",
+    "error",
+    "span_id",
+    "parent_id",
+    "verdict",
+    "meta",
+    "payload",
+)
+SELECT_EVENTS: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM event"
+# rows for event_of; the condition follows
+
+SELECT_SOURCES: Final = """
+SELECT source.id, source.run, source.trace_id, source.connection_id, connection.name, connection."group"
+FROM source LEFT JOIN connection ON connection.id = source.connection
+"""
+# rows for source_of; the condition follows
+
+Value = int | float | str | bytes | None
+
+_Word = TypeVar("_Word", bound=str)
+
+
+def words(codes: Mapping[_Word, int | None]) -> Mapping[int | None, _Word]:
+    """The words of a table of codes, by their code."""
+    return {code: word for word, code in codes.items()}
+
+
+NAMES: Final = words(NAME_CODES)
+STATUS_OF: Final = words(STATUS_CODES)
+OPCODES: Final = words(OPCODE_CODES)
+CLOSE_BYS: Final = words(CLOSE_BY_CODES)
+_DIRECTIONS: Final[Sequence[Direction]] = ("", "in", "out")
+# by the two lowest bits of the flags
+
+
+def event_row(event_id: int, source_id: int, event: Event) -> tuple[Value, ...]:
+    """An event as a row of ``EVENT_COLUMNS``; empty texts become NULL."""
+    return (
+        event_id,
+        event.ts_ns,
+        event.mono_ns,
+        source_id,
+        NAME_CODES[event.name],
+        flags_of(event),
+        OPCODE_CODES[event.opcode],
+        event.size,
+        event.wire_size,
+        _text(event.type),
+        _text(event.topic),
+        _text(event.ref),
+        event.duration_ns,
+        event.status,
+        STATUS_CODES[event.from_status] if event.from_status else None,
+        STATUS_CODES[event.to_status] if event.to_status else None,
+        event.close_code,
+        CLOSE_BY_CODES[event.close_by],
+        _text(event.reason),
+        _text(event.error_type),
+        _text(event.error),
+        event.span_id or None,
+        event.parent_id or None,
+        None,
+        None if event.meta is None else _meta_text(event.meta),
+        None if event.payload is None else payload_value(event.payload),
+    )
+
+
+def event_of(row: Sequence[Any], sources: Mapping[int, Source]) -> Event:
+    """A row of ``SELECT_EVENTS`` as an event; ``sources`` holds at least the row's own."""
+    (event_id, ts_ns, mono_ns, source, name, flags, opcode, size, wire_size, type_, topic, ref, duration_ns) = row[:13]
+    (status, before, after, close_code, close_by, reason, error_type, error, span_id, parent_id) = row[13:23]
+    _verdict, meta, payload = row[23:]
+    return Event(
+        source=sources[source],
+        name=NAMES[name],
+        ts_ns=ts_ns,
+        mono_ns=mono_ns,
+        direction=_DIRECTIONS[flags & (FLAG_IN | FLAG_OUT)],
+        opcode=OPCODES[opcode],
+        size=size,
+        wire_size=wire_size,
+        payload=payload.encode() if isinstance(payload, str) else payload,
+        truncated=bool(flags & FLAG_TRUNCATED),
+        redacted=bool(flags & FLAG_REDACTED),
+        type=type_ or "",
+        topic=topic or "",
+        ref=ref or "",
+        duration_ns=duration_ns,
+        status=status,
+        from_status=None if before is None else STATUS_OF[before],
+        to_status=None if after is None else STATUS_OF[after],
+        close_code=close_code,
+        close_by=CLOSE_BYS[close_by],
+        reason=reason or "",
+        error_type=error_type or "",
+        error=error or "",
+        span_id=span_id or "",
+        parent_id=parent_id or "",
+        meta=None if meta is None else msgspec.json.decode(meta),
+        id=event_id,
+    )
+
+
+def source_of(row: tuple[int, int, str, str, str | None, str | None]) -> tuple[int, Source]:
+    """A row of ``SELECT_SOURCES`` as its id and the source."""
+    source_id, run, trace_id, connection_id, connection, group = row
+    return source_id, Source(connection or "", group or "", trace_id, connection_id, run)
+
+
+def flags_of(event: Event) -> int:
+    """Direction and marks of an event, as bits."""
+    flags = DIRECTION_FLAGS[event.direction]
+    if event.truncated:
+        flags |= FLAG_TRUNCATED
+    if event.redacted:
+        flags |= FLAG_REDACTED
+    if event.from_status and event.to_status and not is_allowed(event.from_status, event.to_status):
+        flags |= FLAG_ILLEGAL
+    return flags
+
+
+def payload_value(payload: bytes) -> str | bytes:
+    """A payload as SQLite keeps it: text where it is valid UTF-8, so that SQL can search it."""
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return payload
+
+
+def _text(text: str) -> str | None:
+    """A text that SQLite takes: lone surrogates, which it refuses, are spelled out."""
+    if not text or text.isascii():
+        return text or None
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _meta_text(meta: Meta) -> str:
+    try:
+        return msgspec.json.encode(meta).decode()
+    except UnicodeEncodeError:  # a lone surrogate: msgspec names no error handler
+        return json.dumps(meta, ensure_ascii=False).encode("utf-8", "replace").decode()

@@ -1,0 +1,266 @@
+"""The tables of a store, and what their columns mean.
+
+Every statement here belongs to migration 1 and never changes: what comes later is a migration of its own
+(``migrations.py``). Names, statuses and opcodes are stored as the integers of ``codec.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+APPLICATION_ID = 0x77736D6E
+# "wsmn": what file(1) and SQLite see in the header
+
+SCHEMA_VERSION = 1
+# user_version of a store this wsmon writes: the number of its migrations
+
+Level = Literal[1, 60, 3600]
+LEVELS: tuple[Level, ...] = (1, 60, 3600)
+# seconds a rollup bucket lasts
+
+Metric = Literal["connect", "reconnect", "rtt", "size"]
+METRICS: dict[Metric, int] = {"connect": 1, "reconnect": 2, "rtt": 3, "size": 4}
+# rollup_hist.metric and rollup_sum.metric; durations are in nanoseconds, sizes in bytes
+
+Dimension = Literal["error_type", "close_code", "incident", "type"]
+DIMENSIONS: dict[Dimension, int] = {"error_type": 1, "close_code": 2, "incident": 3, "type": 4}
+# rollup_dim.dimension; keys are text, also of close codes
+
+OTHER = "other"
+# rollup_dim.key that stands for all message types past the first hundred of a bucket
+
+COUNTERS = (
+    "events",
+    # rows of the event table
+    "messages_in",
+    "messages_out",
+    "bytes_in",
+    # of messages, as received
+    "bytes_out",
+    "wire_in",
+    # of messages and heartbeats, on the wire
+    "wire_out",
+    "attempts",
+    # connection.started
+    "opens",
+    # connection.completed
+    "losses",
+    # websocket_connected → disconnected
+    "failures",
+    # any other status → disconnected
+    "errors",
+    # events with an error_type
+    "pings",
+    # heartbeat.sent
+    "pongs",
+    # heartbeat.responded to a ping of ours
+    "missed",
+    # heartbeat.timeout
+)
+# the counters of a rollup row, in the order of its columns
+
+META_STORE_ID = "store_id"
+# random hex, for ever
+META_CREATED_NS = "created_ns"
+META_LAST_ID = "last_id"
+# newest id ever given
+META_OLDEST_ID = "oldest_id"
+# oldest id kept; 0 = no event yet
+META_ROLLED_S = "rolled_s"
+# buckets of 60 and 3600 s hold every second before this one; seconds from it on are in the buckets of 1 s only
+META_CONFIGURATION = "configuration"
+# real path of the configuration the store belongs to; empty where it came from the command line
+
+TABLES = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY,
+        started_ns INTEGER NOT NULL,
+        started_mono_ns INTEGER NOT NULL,
+        ended_ns INTEGER,
+        end TEXT,              -- 'clean', 'abrupt'; NULL while it runs
+        first_id INTEGER NOT NULL,
+        pid INTEGER NOT NULL,
+        version TEXT NOT NULL,
+        boot_id TEXT NOT NULL, -- of the machine; monotonic times compare within one boot only
+        configuration TEXT NOT NULL,
+        digest TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE connection (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        position INTEGER NOT NULL DEFAULT 0,
+        "group" TEXT NOT NULL DEFAULT '',
+        url TEXT NOT NULL DEFAULT '',           -- secrets masked
+        enabled INTEGER NOT NULL DEFAULT 1,
+        profile TEXT NOT NULL DEFAULT 'detailed',
+        protocol TEXT NOT NULL DEFAULT 'auto',
+        expect_every_s REAL NOT NULL DEFAULT 0,
+        configured INTEGER NOT NULL DEFAULT 0,  -- 0: no longer in the configuration
+        -- live: how it is now, written with the events that made it so
+        status INTEGER NOT NULL DEFAULT 1,
+        since_ns INTEGER NOT NULL DEFAULT 0,
+        stalled_since_ns INTEGER,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        next_attempt_ns INTEGER,
+        source INTEGER,                         -- of the newest session
+        trace_id TEXT NOT NULL DEFAULT '',
+        sessions INTEGER NOT NULL DEFAULT 0,    -- in this run
+        last_connected_ns INTEGER,
+        last_disconnected_ns INTEGER,
+        last_message_ns INTEGER,
+        rtt_ns INTEGER,
+        last_problem_id INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    """
+    CREATE TABLE source (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES run (id),
+        connection INTEGER REFERENCES connection (id),  -- NULL: the recorder's own events
+        trace_id TEXT NOT NULL,
+        connection_id TEXT NOT NULL                     -- empty between sessions
+    )
+    """,
+    "CREATE INDEX source_by_connection ON source (connection, run)",
+    "CREATE INDEX source_by_connection_id ON source (connection_id)",
+    """
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY,
+        ts_ns INTEGER NOT NULL,
+        mono_ns INTEGER NOT NULL,
+        source INTEGER NOT NULL REFERENCES source (id),
+        name INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        opcode INTEGER,
+        size INTEGER,
+        wire_size INTEGER,
+        type TEXT,
+        topic TEXT,
+        ref TEXT,
+        duration_ns INTEGER,
+        status,                -- an HTTP status (integer), or 'ok', 'error'
+        from_status INTEGER,
+        to_status INTEGER,
+        close_code INTEGER,
+        close_by INTEGER,
+        reason TEXT,
+        error_type TEXT,
+        error TEXT,
+        span_id TEXT,
+        parent_id TEXT,
+        verdict TEXT,          -- JSON
+        meta TEXT,             -- JSON
+        payload BLOB           -- TEXT where it is valid UTF-8, BLOB otherwise
+    )
+    """,
+    # names from FIRST_INDEXED_NAME on: everything but messages and healthy heartbeats, so that these cost nothing
+    "CREATE INDEX event_by_name ON event (name, id) WHERE name >= 20",
+    """
+    CREATE TABLE session (
+        id INTEGER PRIMARY KEY REFERENCES source (id),
+        connection INTEGER NOT NULL REFERENCES connection (id),
+        run INTEGER NOT NULL,
+        connection_id TEXT NOT NULL,
+        trace_id TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        started_ns INTEGER NOT NULL,
+        open_ns INTEGER,       -- usable since; NULL: never
+        ended_ns INTEGER,
+        end TEXT,              -- 'clean': its end is an event; 'abrupt': its recorder was cut off; NULL while it lives
+        close_code INTEGER,
+        close_by INTEGER,
+        first_id INTEGER NOT NULL,
+        last_id INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX session_by_connection ON session (connection, started_ns)",
+    "CREATE INDEX session_alive ON session (run) WHERE end IS NULL",
+    """
+    CREATE TABLE transition (
+        event_id INTEGER PRIMARY KEY,
+        connection INTEGER NOT NULL REFERENCES connection (id),
+        source INTEGER NOT NULL REFERENCES source (id),
+        ts_ns INTEGER NOT NULL,
+        mono_ns INTEGER NOT NULL,
+        run INTEGER NOT NULL,
+        from_status INTEGER NOT NULL,
+        to_status INTEGER NOT NULL,
+        name INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX transition_by_connection ON transition (connection, ts_ns)",
+    "CREATE INDEX transition_by_ts ON transition (ts_ns)",
+    """
+    CREATE TABLE span (
+        id INTEGER PRIMARY KEY,  -- of the event that ended it
+        span_id TEXT NOT NULL,
+        parent_id TEXT NOT NULL,
+        source INTEGER NOT NULL REFERENCES source (id),
+        name TEXT NOT NULL,      -- 'session', 'dial', 'outage'
+        started_ns INTEGER NOT NULL,
+        duration_ns INTEGER NOT NULL,
+        error_type TEXT          -- NULL: it went well
+    )
+    """,
+    """
+    CREATE TABLE incident (
+        id INTEGER PRIMARY KEY,  -- of the event that opened it
+        connection INTEGER NOT NULL REFERENCES connection (id),
+        type TEXT NOT NULL,
+        opened_ns INTEGER NOT NULL,
+        closed_ns INTEGER,       -- NULL: still open
+        closed_id INTEGER,
+        sentence TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX incident_by_connection ON incident (connection, opened_ns)",
+    f"""
+    CREATE TABLE rollup (
+        level INTEGER NOT NULL,
+        bucket INTEGER NOT NULL,  -- its first second, Unix time
+        connection INTEGER NOT NULL REFERENCES connection (id),
+        {", ".join(f"{counter} INTEGER NOT NULL" for counter in COUNTERS)},
+        PRIMARY KEY (level, bucket, connection)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE rollup_dim (
+        level INTEGER NOT NULL,
+        bucket INTEGER NOT NULL,
+        connection INTEGER NOT NULL REFERENCES connection (id),
+        dimension INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (level, bucket, connection, dimension, key)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE rollup_hist (
+        level INTEGER NOT NULL,
+        bucket INTEGER NOT NULL,
+        connection INTEGER NOT NULL REFERENCES connection (id),
+        metric INTEGER NOT NULL,
+        idx INTEGER NOT NULL,     -- wsmon.model.histogram
+        n INTEGER NOT NULL,
+        PRIMARY KEY (level, bucket, connection, metric, idx)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE rollup_sum (
+        level INTEGER NOT NULL,
+        bucket INTEGER NOT NULL,
+        connection INTEGER NOT NULL REFERENCES connection (id),
+        metric INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        sum INTEGER NOT NULL,     -- exact, in the metric's unit
+        max INTEGER NOT NULL,
+        PRIMARY KEY (level, bucket, connection, metric)
+    ) WITHOUT ROWID
+    """,
+)
