@@ -1,0 +1,105 @@
+"""Everything a key can do, as one table: bindings, footer, help, palette and the user's keymap are made from it.
+
+An action of scope ``app`` runs the function of its id in ``commands.py``. An action of any other scope belongs to the
+panes that bind that scope, and runs their method ``action_<id with _ for .>``: ``move.down`` is ``action_move_down``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding, BindingType
+
+Scope = Literal["app", "move", "choose", "log", "timeline"]
+Group = Literal["Move", "Panes", "Log", "Timeline", "Connections", "Hand over", "wsmon"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a person can ask for."""
+
+    id: str
+    keys: tuple[str, ...]
+    # Textual's names; the first one is shown; none = palette only
+    label: str
+    # one or two words, for footer and palette
+    help: str
+    # a sentence
+    group: Group
+    scope: Scope = "app"
+    in_footer: bool = False
+
+    @property
+    def method(self) -> str:
+        """Of a pane's action: its method, without ``action_``."""
+        return self.id.replace(".", "_")
+
+    @property
+    def call(self) -> str:
+        """What Textual runs for it."""
+        return f"act('{self.id}')" if self.scope == "app" else self.method
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("log.search", ("slash",), "search", "Filter the log by words and terms.", "Log", in_footer=True),
+    Action("choose", ("enter",), "open", "Open what is under the cursor.", "Move", "choose", in_footer=True),
+    Action("log.problem_next", ("e",), "next problem", "Go to the next problem.", "Log", in_footer=True),
+    Action("log.problem_previous", ("E",), "last problem", "Go to the previous problem.", "Log"),
+    Action("log.next", ("n",), "next match", "Go to the next match of the last search.", "Log"),
+    Action("log.previous", ("N",), "last match", "Go to the previous match of the last search.", "Log"),
+    Action("log.follow", ("F",), "follow", "Show new events as they come.", "Log"),
+    Action("log.pause", ("p",), "pause", "Hold the log where it is, or let it follow again.", "Log"),
+    Action("log.heartbeats", ("h",), "heartbeats", "Hide or show pings and pongs in the log.", "Log"),
+    Action("log.times", ("T",), "time mode", "Show times as local time, UTC, or age.", "Log"),
+    Action("move.down", ("j", "down"), "down", "One line down.", "Move", "move"),
+    Action("move.up", ("k", "up"), "up", "One line up.", "Move", "move"),
+    Action("move.page_down", ("space", "pagedown"), "page down", "One page down.", "Move", "move"),
+    Action("move.page_up", ("b", "pageup"), "page up", "One page up.", "Move", "move"),
+    Action("move.half_down", ("ctrl+d",), "half down", "Half a page down.", "Move", "move"),
+    Action("move.half_up", ("ctrl+u",), "half up", "Half a page up.", "Move", "move"),
+    Action("move.top", ("g", "home"), "top", "To the first line.", "Move", "move"),
+    Action("move.bottom", ("G", "end"), "bottom", "To the last line; in the log: follow.", "Move", "move"),
+    Action("timeline.left", ("left",), "earlier", "Move the timeline's cursor to the left.", "Timeline", "timeline"),
+    Action("timeline.right", ("right",), "later", "Move the timeline's cursor to the right.", "Timeline", "timeline"),
+    Action("timeline.zoom_in", ("plus", "equals_sign"), "closer", "Show half the period.", "Timeline", "timeline"),
+    Action("timeline.zoom_out", ("minus",), "wider", "Show twice the period.", "Timeline", "timeline"),
+    Action("timeline.pan_left", ("less_than_sign",), "back", "Show the period before.", "Timeline", "timeline"),
+    Action("timeline.pan_right", ("greater_than_sign",), "forth", "Show the period after.", "Timeline", "timeline"),
+    Action("timeline.fit", ("0",), "fit", "Show everything that is kept.", "Timeline", "timeline"),
+    Action("pane.connections", ("1",), "connections", "Go to the connections.", "Panes"),
+    Action("pane.timeline", ("2",), "timeline", "Go to the timeline.", "Panes"),
+    Action("pane.statistics", ("3",), "statistics", "Go to the statistics.", "Panes"),
+    Action("pane.log", ("4",), "log", "Go to the log.", "Panes"),
+    Action("pane.detail", ("5",), "detail", "Go to the detail of the event.", "Panes"),
+    Action("pane.next", ("tab",), "next pane", "Go to the next pane.", "Panes"),
+    Action("pane.previous", ("shift+tab",), "last pane", "Go to the previous pane.", "Panes"),
+    Action("pane.zoom", ("z",), "zoom", "Give the pane the whole screen, or give it back.", "Panes", in_footer=True),
+    Action("pane.back", ("escape",), "back", "Out of the zoom, out of the detail, then out of the filter.", "Panes"),
+    Action("connection.reconnect", ("R",), "reconnect", "Dial the connection anew, now.", "Connections"),
+    Action("connection.disable", ("D",), "disable", "Close the connection, or open it again.", "Connections"),
+    Action("copy.value", ("y",), "copy", "Copy the payload, or the line, to the clipboard.", "Hand over"),
+    Action("copy.event", ("Y",), "copy event", "Copy the whole event as JSON.", "Hand over"),
+    Action("export.open", ("x",), "export", "Write events to a file.", "Hand over", in_footer=True),
+    Action("export.repeat", ("X",), "export again", "Repeat the last export.", "Hand over"),
+    Action("app.detach", ("d",), "detach", "Leave; the recorder goes on.", "wsmon", in_footer=True),
+    Action("app.help", ("question_mark",), "help", "Show all keys.", "wsmon", in_footer=True),
+    Action("app.palette", ("colon", "ctrl+p"), "commands", "Find an action by its name.", "wsmon", in_footer=True),
+    Action("app.reload", ("L",), "reload", "Let the recorder read its configuration again.", "wsmon"),
+    Action("app.theme", (), "next theme", "Switch to the next theme.", "wsmon"),
+    Action("app.quit", ("q", "ctrl+c"), "quit", "Leave: detach, or stop the recorder.", "wsmon"),
+)
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def bindings(*scopes: Scope) -> list[BindingType]:
+    """Textual's bindings of the actions of these scopes, for ``BINDINGS`` of an app or a pane."""
+    return list(_bindings(action for action in ACTIONS if action.scope in scopes))
+
+
+def _bindings(actions: Iterable[Action]) -> Iterable[Binding]:
+    for action in actions:
+        if action.keys:
+            yield Binding(",".join(action.keys), action.call, action.label, id=action.id, tooltip=action.help)
