@@ -1,0 +1,233 @@
+"""Plays the steps of a scenario on one session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from random import Random
+from typing import assert_never
+
+from wsmon.demo.frames import PING, encode_frame, encode_message
+from wsmon.demo.peer import CLOSE_GRACE_S, Peer
+from wsmon.demo.record import Record, SessionTally
+from wsmon.demo.scenario import (
+    Abort,
+    Between,
+    Close,
+    Cycle,
+    DelayPongs,
+    Drop,
+    Echo,
+    Fixed,
+    Freeze,
+    IgnorePings,
+    Numbered,
+    Ping,
+    Raw,
+    Receive,
+    Repeat,
+    Scenario,
+    Send,
+    Step,
+    Wait,
+)
+from wsmon.demo.template import Template, fill, value_source
+from wsmon.ports import Clock
+
+TICK_S = 0.02
+# what is due within a tick leaves in one write: 50 writes a second and connection, however high the rate
+
+BURST = 64
+# messages written between two looks at whether the client still reads, where no rate is set
+
+PATTERN = bytes(range(256))
+
+
+class Script:
+    """One session's play: its sequence numbers, its values, its switches."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        peer: Peer,
+        tally: SessionTally,
+        record: Record,
+        rng: Random,
+        clock: Clock,
+    ) -> None:
+        self._scenario = scenario
+        self._peer = peer
+        self._tally = tally
+        self._record = record
+        self._rng = rng
+        self._messages = asyncio.Semaphore(0)
+        # one permit a message of the client that no ``receive`` step has taken
+        self._sources = {
+            "seq": lambda: tally.sent.messages + 1,
+            "session": lambda: tally.session,
+            "time_ms": lambda: clock.wall_ns() // 1_000_000,
+            **{name: value_source(value, rng) for name, value in scenario.values},
+        }
+
+    async def play(self) -> None:
+        """Play the script once; return at its end, or when the session can send no more."""
+        await self._play_all(self._scenario.steps)
+
+    def message_received(self, opcode: int, payload: bytes) -> None:
+        """A message of the client: echo it where the script says so, let ``receive`` go on."""
+        self._messages.release()
+        if self._peer.echoes and self._peer.is_open:
+            self._tally.sent.add(payload)
+            self._peer.write(encode_message(opcode, payload, extensions=self._peer.extensions))
+
+    async def _play_all(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if not self._peer.is_open:
+                return
+            await self._play(step)
+
+    async def _play(self, step: Step) -> None:
+        match step:
+            case Send():
+                await self._play_send(step)
+            case Repeat(steps, times):
+                await self._play_repeat(steps, times)
+            case Cycle(steps):
+                turn = self._record.turns[step]
+                self._record.turns[step] += 1
+                await self._play_all((steps[turn % len(steps)],))
+            case Wait(duration):
+                await self._pause(duration)
+            case Receive(count):
+                for _ in range(count):
+                    await self._messages.acquire()
+            case Freeze(duration):
+                self._peer.freeze()
+                await self._pause(duration)
+                self._peer.thaw()
+            case Raw() | Ping() | Echo() | IgnorePings() | DelayPongs():
+                self._play_at_once(step)
+            case Close() | Drop() | Abort():
+                await self._play_end(step)
+            case _:
+                assert_never(step)
+
+    def _play_at_once(self, step: Raw | Ping | Echo | IgnorePings | DelayPongs) -> None:
+        match step:
+            case Raw(octets):
+                self._peer.write(octets)
+            case Ping(payload):
+                self._peer.write(encode_frame(PING, payload))
+            case Echo():
+                self._peer.echoes = True
+            case IgnorePings():
+                self._peer.answers_pings = False
+            case DelayPongs(delay):
+                self._peer.pong_delay_s = lambda: delay.at(self._rng.random())
+            case _:
+                assert_never(step)
+
+    async def _play_end(self, step: Close | Drop | Abort) -> None:
+        match step:
+            case Close(code, reason):
+                self._peer.send_close(code, reason)
+                await self._peer.lost(CLOSE_GRACE_S)
+            case Drop():
+                self._peer.drop()
+            case Abort():
+                self._peer.abort()
+            case _:
+                assert_never(step)
+        await self._peer.lost()
+
+    async def _play_repeat(self, steps: tuple[Step, ...], times: int | None) -> None:
+        played = 0
+        while self._peer.is_open and (times is None or played < times):
+            await self._play_all(steps)
+            played += 1
+            await asyncio.sleep(0)
+
+    async def _pause(self, duration: Between | None) -> None:
+        if duration is None:
+            await self._peer.lost()
+        else:
+            await asyncio.sleep(duration.at(self._rng.random()))
+
+    async def _play_send(self, step: Send) -> None:
+        messages = self._encoded(step)
+        if step.rate_per_s == 0:
+            await self._send_as_read(messages, step)
+        else:
+            await self._send_at_rate(messages, step)
+
+    async def _send_as_read(self, messages: Iterator[bytes], step: Send) -> None:
+        loop = asyncio.get_running_loop()
+        end_at_s = self._end_at_s(step)
+        while self._peer.is_open and loop.time() < end_at_s:
+            batch = list(islice(messages, BURST))
+            if not batch:
+                return
+            self._write(batch)
+            await self._peer.writable()
+            await asyncio.sleep(0)
+
+    async def _send_at_rate(self, messages: Iterator[bytes], step: Send) -> None:
+        loop = asyncio.get_running_loop()
+        end_at_s = self._end_at_s(step)
+        next_at_s = loop.time()
+        gap_s = 1 / step.rate_per_s
+        is_over = False
+        while self._peer.is_open and not is_over:
+            now_s = loop.time()
+            batch = []
+            while next_at_s <= now_s and not is_over:
+                frame = next(messages, None) if next_at_s < end_at_s else None
+                if frame is None:
+                    is_over = True
+                else:
+                    batch.append(frame)
+                    next_at_s += gap_s * (1 + step.jitter * (2 * self._rng.random() - 1))
+            if batch:
+                self._write(batch)
+            if self._peer.is_paused:
+                await self._peer.writable()
+                next_at_s = max(next_at_s, loop.time())
+            elif not is_over:
+                await _sleep_until(next_at_s)
+
+    def _write(self, messages: list[bytes]) -> None:
+        self._peer.write(b"".join(messages))
+        self._record.changed()
+
+    def _end_at_s(self, step: Send) -> float:
+        if step.duration_s is None:
+            return float("inf")
+        return asyncio.get_running_loop().time() + step.duration_s.at(self._rng.random())
+
+    def _encoded(self, step: Send) -> Iterator[bytes]:
+        """The step's messages as they go out, counted when they are taken."""
+        number = 0
+        while step.count is None or number < step.count:
+            payload = self._payload(step, number)
+            number += 1
+            self._tally.sent.add(payload)
+            yield encode_message(step.opcode, payload, step.fragments, self._peer.extensions)
+
+    def _payload(self, step: Send, number: int) -> bytes:
+        size = step.sizes_bytes[number % len(step.sizes_bytes)]
+        match step.payloads[number % len(step.payloads)]:
+            case Template() as template:
+                return fill(template, self._sources, size)
+            case Fixed(payload):
+                return payload
+            case Numbered():
+                number = self._tally.sent.messages + 1
+                return (number.to_bytes(8, "big") + PATTERN * (size // len(PATTERN) + 1))[:size]
+
+
+async def _sleep_until(at_s: float) -> None:
+    """Sleep until the first tick at or after ``at_s``; ticks are common to all sessions, so that they wake together."""
+    now_s = asyncio.get_running_loop().time()
+    tick_at_s = -(-max(at_s, now_s) // TICK_S) * TICK_S
+    await asyncio.sleep(tick_at_s - now_s if tick_at_s > now_s else TICK_S)

@@ -1,0 +1,133 @@
+"""One client's connection to a scripted server, from TCP to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import assert_never
+
+from websockets.http11 import Request
+
+from wsmon.demo.peer import Peer
+from wsmon.demo.record import CloseReceived, HandshakeSeen, Received, Record, SessionTally
+from wsmon.demo.responses import build_acceptance, build_refusal, server_protocol
+from wsmon.demo.scenario import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
+from wsmon.demo.script import Script
+from wsmon.ports import Clock
+
+GOING_AWAY = 1001
+
+
+class Session:
+    """Answers the handshake, plays the script, writes the record.
+
+    It owns the task that does so. ``is_over`` once the TCP connection is gone and the task has ended; a script that
+    fails by a mistake of ours resets the connection and is kept in ``record.failures``.
+    """
+
+    def __init__(self, scenario: Scenario, handshake: Handshake, record: Record, rng: Random, clock: Clock) -> None:
+        self.peer = Peer(server_protocol(handshake), self)
+        self._scenario = scenario
+        self._handshake = handshake
+        self._record = record
+        self._rng = rng
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+        self._script: Script | None = None
+        self._tally: SessionTally | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left."""
+        return self._task is None or (self.peer.is_lost and self._task.done())
+
+    def stop(self) -> None:
+        """End the script, and the connection: with a close frame where there is an open session."""
+        if self._task is not None and not self.is_over:
+            self._task.cancel()
+            self.peer.thaw()
+            if self.peer.is_open:
+                self.peer.send_close(GOING_AWAY, b"server stops")
+            else:
+                self.peer.drop()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._task is not None and not self.is_over:
+            self.peer.abort()
+
+    def connected(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._serve(), name=f"demo {self._scenario.name}")
+        self._task.add_done_callback(self._ended)
+
+    def message_received(self, opcode: int, payload: bytes) -> None:
+        if self._script is None or self._tally is None:
+            return
+        self._tally.received.add(payload)
+        self._record.received.append(Received(self._tally.session, opcode, payload))
+        self._script.message_received(opcode, payload)
+        self._record.changed()
+
+    def ping_received(self) -> None:
+        if self._tally is not None:
+            self._tally.pings += 1
+            self._record.changed()
+
+    def close_received(self, close: CloseReceived) -> None:
+        if self._tally is not None:
+            self._tally.close_received = close
+            self._record.changed()
+
+    def disconnected(self) -> None:
+        if self._tally is not None:
+            self._tally.is_open = False
+        if self._task is not None:
+            self._task.cancel()
+        self._record.changed()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._record.failures.append(error)
+            self.peer.abort()
+        self._record.changed()
+
+    async def _serve(self) -> None:
+        request = await self.peer.request
+        match self._handshake:
+            case Accept() as accept:
+                await self._accept(request, accept)
+            case Refuse() as refusal:
+                self._see(request, refusal.status)
+                await self._pause(refusal.delay_s)
+                self.peer.respond(build_refusal(refusal))
+            case Garble(response, delay_s):
+                self._see(request, 0)
+                await self._pause(delay_s)
+                self.peer.write(response)
+                self.peer.drop()
+            case Hang():
+                self._see(request, 0)
+            case _:
+                assert_never(self._handshake)
+
+    async def _accept(self, request: Request, accept: Accept) -> None:
+        response = build_acceptance(self.peer.protocol, request, accept)
+        self._see(request, response.status_code)
+        await self._pause(accept.delay_s)
+        self.peer.respond(response)
+        if not self.peer.is_open:
+            return
+        tally = self._tally = self._record.accept(self.peer.protocol.subprotocol)
+        self._script = Script(self._scenario, self.peer, tally, self._record, self._rng, self._clock)
+        await self._script.play()
+        tally.is_script_done = self.peer.is_open
+        self._record.changed()
+
+    async def _pause(self, duration: Between) -> None:
+        if duration.high > 0:
+            await asyncio.sleep(duration.at(self._rng.random()))
+
+    def _see(self, request: Request, status: int) -> None:
+        self._record.handshakes.append(HandshakeSeen(request.path, tuple(request.headers.raw_items()), status))
+        self._record.changed()

@@ -1,0 +1,146 @@
+"""Payload templates of scripted servers: text with ``$names`` that are filled in for each message.
+
+Built in are ``$seq`` (1, 2, … within a session), ``$session`` (the number of the session on its server),
+``$time_ms`` (the sender's clock) and ``$pad`` (fills the payload up to its size); a scenario adds its own values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias, assert_never
+
+BUILT_IN = ("seq", "session", "time_ms", "pad")
+
+_MARK = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[a-z_][a-z0-9_]*)|(?P<brace>\{[a-z_][a-z0-9_]*\}))")
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A number that moves by at most ``step`` each time, between half and twice its start."""
+
+    start: float
+    step: float
+    digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """A number anywhere between two others."""
+
+    low: float
+    high: float
+    digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several texts, by chance."""
+
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Several texts, one after the other, again and again."""
+
+    options: tuple[str, ...]
+
+
+Value: TypeAlias = Walk | Uniform | Choice | Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text in two halves, before and after ``$pad``, each a format and the names that fill it."""
+
+    head: str
+    head_names: tuple[str, ...]
+    tail: str = ""
+    tail_names: tuple[str, ...] = ()
+    has_pad: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names it uses, ``pad`` left out, in the order of the text."""
+        return self.head_names + self.tail_names
+
+
+def parse_template(text: str) -> Template:
+    """``text`` as a template; ``$$`` is a dollar sign. Raises ValueError for a second ``$pad``."""
+    halves: list[tuple[list[str], list[str]]] = [([], [])]
+    position = 0
+    for mark in _MARK.finditer(text):
+        formats, names = halves[-1]
+        formats.append(text[position : mark.start()].replace("%", "%%"))
+        position = mark.end()
+        name = mark["name"] or (mark["brace"] or "").strip("{}")
+        if mark["escaped"]:
+            formats.append("$")
+        elif name == "pad":
+            halves.append(([], []))
+        else:
+            formats.append("%s")
+            names.append(name)
+    halves[-1][0].append(text[position:].replace("%", "%%"))
+    if len(halves) > 2:
+        raise ValueError("a text can have only one $pad")
+    (head, head_names), (tail, tail_names) = (*halves, ([], []))[:2]
+    return Template("".join(head), tuple(head_names), "".join(tail), tuple(tail_names), len(halves) == 2)
+
+
+Source: TypeAlias = Callable[[], object]
+
+
+def value_source(value: Value, rng: Random) -> Source:
+    """A function that gives the value's next instance each time it is called."""
+    match value:
+        case Walk():
+            return _walk_source(value, rng)
+        case Uniform(low, high, digits):
+            return lambda: f"{low + (high - low) * rng.random():.{digits}f}"
+        case Choice(options):
+            return lambda: options[int(rng.random() * len(options))]
+        case Turn(options):
+            return _turn_source(options)
+        case _:
+            assert_never(value)
+
+
+def _walk_source(walk: Walk, rng: Random) -> Source:
+    position = walk.start
+
+    def step() -> str:
+        nonlocal position
+        position += walk.step * (2.0 * rng.random() - 1.0)
+        position = min(max(position, walk.start / 2), walk.start * 2)
+        return f"{position:.{walk.digits}f}"
+
+    return step
+
+
+def _turn_source(options: tuple[str, ...]) -> Source:
+    turn = -1
+
+    def step() -> str:
+        nonlocal turn
+        turn = (turn + 1) % len(options)
+        return options[turn]
+
+    return step
+
+
+def fill(template: Template, sources: Mapping[str, Source], size_bytes: int) -> bytes:
+    """The payload, UTF-8; longer than ``size_bytes`` where it is so without any padding."""
+    head = template.head % _instances(template.head_names, sources)
+    if not template.has_pad:
+        return head.encode()
+    head_bytes = head.encode()
+    tail_bytes = (template.tail % _instances(template.tail_names, sources)).encode()
+    return head_bytes + b"x" * (size_bytes - len(head_bytes) - len(tail_bytes)) + tail_bytes
+
+
+def _instances(names: Iterable[str], sources: Mapping[str, Source]) -> tuple[object, ...]:
+    return tuple([sources[name]() for name in names])
