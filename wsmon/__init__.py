@@ -1,1 +1,3 @@
 """wsmon watches WebSocket connections: is it up, is it alive, why did it drop, what was said."""
+
+__version__ = "0.1.0"
