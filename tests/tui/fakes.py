@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,7 +13,8 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import ConnectionRow, Health, Snapshot, StoreBounds
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
-from wsmon.query.ast import EVERYTHING, FieldTerm, IdRange, Not, Query, Term, Word
+from wsmon.query.ast import EVERYTHING, Query
+from wsmon.query.predicate import matches
 
 
 class FakeClock:
@@ -167,39 +167,6 @@ class FakeControl:
         if self.refusal is not None:
             raise self.refusal
         self.commands.append(command)
-
-
-def matches(query: Query, event: Event) -> bool:
-    """Whether all terms of a query hold for an event."""
-    return all(_holds(term, event) for term in query.terms)
-
-
-def _holds(term: Term, event: Event) -> bool:
-    match term:
-        case Word(text):
-            payload = (event.payload or b"").decode("utf-8", "replace")
-            texts = (
-                payload,
-                event.reason,
-                event.error,
-                event.error_type,
-                event.name,
-                event.source.connection,
-                event.type,
-            )
-            return any(text.lower() in each.lower() for each in texts)
-        case FieldTerm(field, values):
-            known: dict[str, Callable[[], str]] = {
-                "connection": lambda: event.source.connection,
-                "name": lambda: event.name,
-                "direction": lambda: event.direction,
-                "id": lambda: str(event.id),
-            }
-            return any(fnmatchcase(known[field](), value) for value in values)
-        case IdRange(first, last):
-            return first <= event.id <= last
-        case Not(inner):
-            return not _holds(inner, event)
 
 
 def _take(events: Iterable[Event], limit: int, query: Query) -> tuple[Event, ...]:
