@@ -57,6 +57,7 @@ class Problem:
     line: int
     # 1-based; 0 where the problem belongs to no line
     key: str
+    # empty where the problem is the file's as a whole
     problem: str
     value: str = ""
     # as written, secrets masked; empty where there is none
@@ -65,7 +66,9 @@ class Problem:
     def __str__(self) -> str:
         value = f" ({self.value})" if self.value else ""
         hint = f". {self.hint}" if self.hint else ""
-        return f"{self.file}:{self.line}: {self.key}: {self.problem}{value}{hint}"
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        key = f"{self.key}: " if self.key else ""
+        return f"{place}: {key}{self.problem}{value}{hint}"
 
 
 class ConfigError(WsmonError):

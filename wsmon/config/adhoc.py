@@ -1,0 +1,75 @@
+"""A configuration made of URLs on the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wsmon.config.checks import MAX_NAME_CHARS
+from wsmon.config.document import read_document
+from wsmon.config.expand import Sources
+from wsmon.config.fault import FaultError
+from wsmon.config.load import finish
+from wsmon.config.read import Reader
+from wsmon.config.specs import Configuration
+
+SOURCE = "command line"
+# stands in problems where the name of a file would
+
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_DEFAULT_PORTS = {"ws": 80, "wss": 443}
+
+
+def from_urls(
+    urls: Iterable[str],
+    headers: Iterable[tuple[str, str]] = (),
+    subscribe: Iterable[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Configuration:
+    """One connection for each URL, named after its host, all else by default.
+
+    References in URLs and headers are looked up in ``environ``. The digest is the one of the content, so equal command
+    lines have equal digests. Raises ``ConfigError``; its problems have no line.
+    """
+    reader = Reader(Sources(environ or {}, Path.cwd()))
+    asked: dict[str, object] = {"headers": _table(headers, reader), "subscribe": list(subscribe)}
+    taken: set[str] = set()
+    connections = [{"name": _unique(_name(url), taken), "url": url, **asked} for url in urls]
+    content = json.dumps(connections, sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    configuration = read_document({"connection": connections}, reader, None, digest)
+    return finish(configuration, reader, SOURCE, None).configuration
+
+
+def _table(headers: Iterable[tuple[str, str]], reader: Reader) -> dict[str, str]:
+    table: dict[str, str] = {}
+    for name, value in headers:
+        if name in table:
+            reader.fault(("headers", name), FaultError("is there twice"))
+        table[name] = value
+    return table
+
+
+def _name(url: str) -> str:
+    """A valid name for what is at ``url``: its host, and the port where it is not the scheme's own."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "connection"
+    if port is not None and port != _DEFAULT_PORTS.get(parts.scheme):
+        host = f"{host}-{port}"
+    return _NOT_IN_A_NAME.sub("-", host).strip("-.")[:MAX_NAME_CHARS] or "connection"
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name[: MAX_NAME_CHARS - 1 - len(str(number))]}-{number}"
+    taken.add(candidate)
+    return candidate

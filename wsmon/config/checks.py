@@ -1,0 +1,213 @@
+"""What a text of the configuration must look like: each check raises ``FaultError`` and never repeats the text."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import warnings
+from collections.abc import Callable
+from urllib.parse import SplitResult, urlsplit
+
+from wsmon.config.fault import FaultError
+
+MAX_NAME_CHARS = 64
+MAX_TRACE_ID_CHARS = 128
+MAX_URL_CHARS = 8_192
+# what servers and proxies take for a request line
+
+PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# RFC 9110, section 5.6.2
+_HEADER_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+_SPACE_OR_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0]")
+_HOST_LABEL = re.compile(r"[\w-]{1,63}")
+# \w takes internationalised names, which are encoded at the dial
+
+_RESERVED_HEADERS = {
+    "connection": "wsmon sets it",
+    "upgrade": "wsmon sets it",
+    "sec-websocket-accept": "only a server sends it",
+    "sec-websocket-extensions": "use the key compression",
+    "sec-websocket-key": "wsmon makes a new one for each session",
+    "sec-websocket-protocol": "use the key subprotocols",
+    "sec-websocket-version": "wsmon sets it",
+}
+
+
+def connection_name(text: str) -> None:
+    """1 to 64 ASCII letters, digits, ``. _ -``."""
+    if len(text) > MAX_NAME_CHARS:
+        raise FaultError(f"has {len(text)} characters", f"at most {MAX_NAME_CHARS}")
+    if not _NAME.fullmatch(text):
+        raise FaultError("has characters that a name may not have", "letters, digits, . _ and - may stand in it")
+
+
+def printable(limit: int) -> Callable[[str], None]:
+    """The check for texts of one line with at most ``limit`` characters."""
+
+    def check(text: str) -> None:
+        if len(text) > limit:
+            raise FaultError(f"has {len(text)} characters", f"at most {limit}")
+        if not text.isprintable():
+            raise FaultError("has characters that cannot be printed")
+
+    return check
+
+
+def websocket_url(text: str) -> None:
+    """An absolute ``ws://`` or ``wss://`` URL with a host and without a fragment."""
+    parts = _url(text, ("ws", "wss"), {"http": "ws", "https": "wss"})
+    if "#" in text:
+        raise FaultError("has a fragment, which is never sent", "remove everything from # on, or write it as %23")
+    _user_info(parts)
+
+
+def http_url(text: str) -> None:
+    """An absolute ``http://`` or ``https://`` URL with a host."""
+    _url(text, ("http", "https"), {"ws": "http", "wss": "https"})
+
+
+def proxy(text: str) -> None:
+    """``env``, or the URL of a proxy: a scheme, a host, perhaps a port and a user."""
+    if text == "env":
+        return
+    parts = _url(text, PROXY_SCHEMES, {"socks": "socks5h", "ws": "http", "wss": "https"})
+    if parts.path not in ("", "/") or "?" in text or "#" in text:
+        raise FaultError("is the URL of a proxy with a path, a query or a fragment", "end it behind the port")
+    _user_info(parts)
+
+
+def address(text: str) -> None:
+    """``HOST:PORT``, the host may be empty."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 1 <= int(port) <= 65_535:
+        raise FaultError("is no HOST:PORT", 'such as "127.0.0.1:9464"')
+    if host:
+        _host(host.removeprefix("[").removesuffix("]"))
+
+
+def host_name(text: str) -> None:
+    """The name of a host, or an IP address."""
+    _host(text)
+
+
+def field_name(text: str) -> None:
+    """A field name of HTTP."""
+    if not _TOKEN.fullmatch(text):
+        raise FaultError("is no legal name of a header", "letters, digits and hyphens")
+
+
+def header_name(text: str) -> None:
+    """A field name of HTTP that is not reserved for the handshake."""
+    field_name(text)
+    lower = text.lower()
+    hint = _RESERVED_HEADERS.get(lower) or ("wsmon sets it" if lower.startswith("sec-websocket-") else "")
+    if hint:
+        raise FaultError("is a header of the handshake itself", hint)
+
+
+def header_value(text: str) -> None:
+    """A field value of HTTP: no line break or other control character but the tab."""
+    if "\r" in text or "\n" in text:
+        raise FaultError("contains a line break", "a header has one line")
+    if not _HEADER_TEXT.fullmatch(text):
+        raise FaultError("contains a control character")
+    if text != text.strip():
+        raise FaultError("begins or ends with a space", "remove it: HTTP drops it")
+
+
+def subprotocol(text: str) -> None:
+    """A token of HTTP."""
+    if not _TOKEN.fullmatch(text):
+        raise FaultError("is no legal subprotocol", "letters, digits and . _ - + without spaces or commas")
+
+
+def origin(text: str) -> None:
+    """One word: a scheme and a host, or ``null``."""
+    if _SPACE_OR_CONTROL.search(text):
+        raise FaultError("contains a space or a control character", 'such as "https://example.com"')
+    if text != "null" and "://" not in text:
+        raise FaultError("has no scheme", 'such as "https://example.com"')
+
+
+def json_path(text: str) -> None:
+    """A path into a JSON document: ``$.data.seq``."""
+    if not text.startswith("$"):
+        raise FaultError("does not start with $", 'such as "$.data.seq"')
+
+
+def pattern(text: str) -> None:
+    """A regular expression that matches something, but not nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of sets that may mean something else in a later Python
+            compiled = re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise FaultError(f"is no regular expression, {error}") from None
+    if compiled.match(""):
+        raise FaultError("matches the empty text, so it would match everywhere", "use + where it says *")
+
+
+def key_press(text: str) -> None:
+    """One key, or several with commas between."""
+    if _SPACE_OR_CONTROL.search(text):
+        raise FaultError("contains a space or a control character", 'such as "slash" or "ctrl+f,slash"')
+
+
+def _url(text: str, schemes: tuple[str, ...], wanted: dict[str, str]) -> SplitResult:
+    if len(text) > MAX_URL_CHARS:
+        raise FaultError(f"has {len(text)} characters", f"at most {MAX_URL_CHARS}", "")
+    if _SPACE_OR_CONTROL.search(text):
+        raise FaultError("contains a space or a control character", "write %20 for a space", "")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise FaultError("is no URL", f"such as {schemes[-1]}://host/path", "") from None
+    if parts.scheme not in schemes or "://" not in text:
+        raise _wrong_scheme(text, parts.scheme, schemes, wanted)
+    if not parts.hostname:
+        raise FaultError("has no host", f"such as {parts.scheme}://host:port")
+    _port(parts)
+    _host(parts.hostname)
+    return parts
+
+
+def _wrong_scheme(text: str, scheme: str, schemes: tuple[str, ...], wanted: dict[str, str]) -> FaultError:
+    choices = " or ".join((", ".join(schemes[:-1]), schemes[-1]))
+    if "://" not in text:
+        return FaultError("has no scheme", f"start it with {choices}://")
+    better = wanted.get(scheme)
+    hint = f"use {better}://" if better else f"use {choices}"
+    return FaultError(f"has a scheme that is not {choices}", hint)
+
+
+def _port(parts: SplitResult) -> None:
+    try:
+        port = parts.port
+    except ValueError:
+        raise FaultError("has a port that is no number from 1 to 65535") from None
+    if port == 0:
+        raise FaultError("has the port 0, to which nobody can connect")
+    if parts.netloc.endswith(":"):
+        raise FaultError("has a colon without a port behind it")
+
+
+def _host(host: str) -> None:
+    if ":" in host:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise FaultError("has a host that is no IPv6 address") from None
+        return
+    labels = host.removesuffix(".").split(".")
+    if len(host) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
+        raise FaultError("has a host that is none", "a host name or an IP address")
+
+
+def _user_info(parts: SplitResult) -> None:
+    if parts.username is not None and parts.password is None:
+        raise FaultError(
+            "has a user without a password", "write user:password@host, or use the header Authorization", ""
+        )

@@ -1,0 +1,212 @@
+"""A parsed TOML tree, read key by key against the schema: values, faults and warnings, each with its path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from wsmon.config.expand import HOLE, Sources, expand
+from wsmon.config.fault import FaultError, Finding, shown
+from wsmon.config.hints import unknown_key
+from wsmon.config.kinds import AnyKind, KeyMap, Kind, ListOf, Secret, SecretOrNumber, TableOf, name_of_type
+from wsmon.config.lines import KeyPath
+from wsmon.config.paths import ExistingFile, NewFile, absolute
+from wsmon.config.schema import Key, Names
+from wsmon.config.values import Table, Values
+from wsmon.model.secret import MASK, Sensitive
+
+SHORT_SECRET_CHARS = 8
+# a shorter one would be found by chance all over the payloads
+
+_LONGEST_NUMBER = 10**30
+
+Conceal = Callable[[str], str] | None
+
+
+class Reader:
+    """Reads tables of one document, and collects what is wrong with them."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.faults: list[Finding] = []
+        self.warnings: list[Finding] = []
+        self.secrets: dict[str, None] = {}
+        # an ordered set
+        self._sources = sources
+
+    def fault(self, at: KeyPath, fault: FaultError, value: object = None) -> None:
+        """Note a fault of the thing at ``at``; ``value`` is shown where it is a text, a number or a truth value."""
+        text = _shown(value) if fault.value is None else fault.value
+        self.faults.append(Finding(at, fault.what, text, fault.hint))
+
+    def table(self, tree: object, at: KeyPath, names: Names) -> Values:
+        """The values of the table at ``at``."""
+        read = Values()
+        if isinstance(tree, dict):
+            self._names(tree, at, names, read)
+        else:
+            self.fault(at, _no_table(tree), tree)
+        return read
+
+    def keymap(self, tree: object, at: KeyPath, key: Key) -> Values:
+        """The user's keymap, which is a table of its own at the top."""
+        read = Values()
+        self._key(tree, at, key, read)
+        return read
+
+    def _names(self, tree: Mapping[str, object], at: KeyPath, names: Names, read: Values) -> None:
+        for name, value in tree.items():
+            path = (*at, name)
+            match names.get(name):
+                case None:
+                    self.fault(path, FaultError("is no key of this table", unknown_key(name, names)))
+                case Key() as key:
+                    self._key(value, path, key, read)
+                case inner if isinstance(value, dict):
+                    self._names(value, path, inner, read)
+                case inner:
+                    self.fault(path, _no_table(value, f"its keys are {', '.join(inner)}"), value)
+
+    def _key(self, value: object, at: KeyPath, key: Key, read: Values) -> None:
+        read.places[key.path] = at
+        faults_before = len(self.faults)
+        result = self._value(value, at, key.kind)
+        if len(self.faults) > faults_before:
+            read.unusable.add(key.path)
+            return
+        read.values[key.path] = result
+        if key.works is None or result in key.works or result == self._value(key.default, at, key.kind):
+            return
+        hint = f"what works now: {', '.join(map(str, key.works))}" if len(key.works) > 1 else ""
+        shown_value = "" if isinstance(value, dict | list) else _shown(result)
+        self.warnings.append(Finding(at, "has no effect yet in this version", shown_value, hint))
+
+    def _value(self, value: object, at: KeyPath, kind: AnyKind) -> object:
+        match kind:
+            case ListOf():
+                return self._list(value, at, kind)
+            case TableOf():
+                return self._entries(value, at, kind)
+            case KeyMap():
+                entries: dict[str, tuple[str, object]] = {}
+                self._actions(value, at, kind, entries)
+                return Table(entries)
+            case Secret() | SecretOrNumber():
+                return self._scalar(value, at, kind, kind.conceal)
+            case _:
+                return self._scalar(value, at, kind)
+
+    def _list(self, value: object, at: KeyPath, kind: ListOf) -> object:
+        if not isinstance(value, list):
+            hint = (
+                f"write [{_shown(value, quoted=True)}]"
+                if isinstance(value, str) and not kind.item.takes_secrets
+                else ""
+            )
+            self.fault(at, FaultError(f"is {name_of_type(value)} where a list is expected", hint))
+            return None
+        items = tuple(self._value(item, (*at, index), kind.item) for index, item in enumerate(value))
+        if kind.is_set:
+            for index, item in enumerate(items):
+                if item is not None and item in items[:index]:
+                    self.fault((*at, index), FaultError("is there twice"), item)
+        return items
+
+    def _entries(self, value: object, at: KeyPath, kind: TableOf) -> object:
+        if not isinstance(value, dict):
+            self.fault(at, _no_table(value))
+            return None
+        entries: dict[str, tuple[str, object]] = {}
+        for name, inner in value.items():
+            path = (*at, name)
+            conceal = partial(kind.masks_by_key, name) if kind.masks_by_key else None
+            try:
+                kind.check_key(name)
+            except FaultError as fault:
+                self.fault(path, fault, "")
+                continue
+            identity = name.lower() if kind.fold_keys else name
+            if identity in entries:
+                self.fault(path, FaultError("is there twice", f"as {entries[identity][0]} already"))
+            entries[identity] = (name, self._scalar(inner, path, kind.item, conceal))
+        return Table(entries)
+
+    def _actions(self, value: object, at: KeyPath, kind: KeyMap, entries: dict[str, tuple[str, object]]) -> None:
+        """Entries of a keymap: ``log.search`` without quotes is a table in a table, and means the same."""
+        if not isinstance(value, dict):
+            self.fault(at, _no_table(value))
+            return
+        for name, inner in value.items():
+            path = (*at, name)
+            if isinstance(inner, dict):
+                self._actions(inner, path, kind, entries)
+                continue
+            presses = (
+                self._list(inner, path, ListOf(kind.item))
+                if isinstance(inner, list)
+                else self._presses(inner, path, kind)
+            )
+            action = ".".join(map(str, path[1:]))
+            entries[action] = (action, presses)
+
+    def _presses(self, value: object, at: KeyPath, kind: KeyMap) -> object:
+        read = self._scalar(value, at, kind.item)
+        return tuple(press for press in read.split(",") if press) if isinstance(read, str) else None
+
+    def _scalar(self, value: object, at: KeyPath, kind: Kind, conceal: Conceal = None) -> object:
+        if isinstance(value, dict | list):
+            self.fault(at, FaultError(f"is {name_of_type(value)} where {kind.expected} is expected"))
+            return None
+        if isinstance(value, str):
+            value = self._text(value, at, kind, conceal)
+            if value is None:
+                return None
+        try:
+            if isinstance(value, str) and isinstance(kind, ExistingFile | NewFile):
+                value = absolute(value, self._sources.folder)
+            return kind.read(value)
+        except FaultError as fault:
+            self.fault(at, fault, value)
+            return None
+
+    def _text(self, written: str, at: KeyPath, kind: Kind, conceal: Conceal) -> str | Sensitive | None:
+        """``written`` with its references replaced; ``None`` where one of them fails or may not be there."""
+        expanded = expand(written, self._sources)
+        for fault in expanded.faults:
+            self.fault(at, fault)
+        for secret in expanded.secrets:
+            if len(secret) < SHORT_SECRET_CHARS and secret not in self.secrets:
+                hint = "it is masked in configuration and headers only"
+                problem = f"refers to a secret of fewer than {SHORT_SECRET_CHARS} characters"
+                self.warnings.append(Finding(at, problem, "", hint))
+            self.secrets[secret] = None
+        if expanded.faults:
+            return None
+        if kind.takes_secrets:
+            masked = conceal(expanded.holed) if conceal else expanded.holed
+            return Sensitive(expanded.text, masked.replace(HOLE, MASK))
+        if expanded.secrets:
+            self.fault(
+                at, FaultError("refers to a secret, but is shown to everybody", "write ${env:…} or plain text"), written
+            )
+            return None
+        return expanded.text
+
+
+def _no_table(value: object, hint: str = "") -> FaultError:
+    return FaultError(f"is {name_of_type(value)} where a table is expected", hint)
+
+
+def _shown(value: object, *, quoted: bool = False) -> str:
+    match value:
+        case Sensitive():
+            return shown(value.masked)
+        case bool():
+            return "true" if value else "false"
+        case int() if abs(value) > _LONGEST_NUMBER:
+            return "a huge number"  # Python refuses to write out more than 4,300 digits
+        case int() | float():
+            return str(value)
+        case str():
+            return f'"{shown(value)}"' if quoted else shown(value)
+        case _:
+            return ""

@@ -1,0 +1,49 @@
+"""What keys must be to each other, once every key is right by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wsmon.config.specs import ConnectionSpec
+from wsmon.config.units import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something that must not be; the first of ``keys`` is the one to change."""
+
+    keys: tuple[str, ...]
+    is_broken: Callable[[ConnectionSpec], bool]
+    problem: str
+    hint: str
+    value: Callable[[ConnectionSpec], str] = lambda _spec: ""
+
+
+RULES = (
+    Rule(
+        ("reconnect.max", "reconnect.initial"),
+        lambda spec: spec.reconnect.max_s < spec.reconnect.initial_s,
+        "the longest delay is less than the first one",
+        "raise reconnect.max, or lower reconnect.initial",
+        lambda spec: f"{format_duration(spec.reconnect.max_s)} < {format_duration(spec.reconnect.initial_s)}",
+    ),
+    Rule(
+        ("tls.cert", "tls.key"),
+        lambda spec: spec.tls.cert is not None and spec.tls.key is None,
+        "is a certificate without its key",
+        "set tls.key too; where one file holds both, name it twice",
+    ),
+    Rule(
+        ("tls.key", "tls.cert"),
+        lambda spec: spec.tls.key is not None and spec.tls.cert is None,
+        "is a key without its certificate",
+        "set tls.cert too",
+    ),
+    Rule(
+        ("origin", "headers"),
+        lambda spec: bool(spec.origin) and any(name.lower() == "origin" for name, _ in spec.headers),
+        "is set, and a header Origin as well",
+        "keep one of the two",
+    ),
+)

@@ -1,0 +1,225 @@
+"""The one table of all keys: what each is called, accepts, defaults to, means, and whether it has an effect yet.
+
+Parsing, hints, warnings and the example configuration come from here; CONTRACT.md names the same keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import get_args
+
+from wsmon.config import checks, mask
+from wsmon.config.kinds import (
+    AnyKind,
+    Choice,
+    Duration,
+    Flag,
+    KeyMap,
+    ListOf,
+    Number,
+    Secret,
+    SecretOrNumber,
+    Size,
+    TableOf,
+    Text,
+)
+from wsmon.config.paths import ExistingFile, NewFile
+from wsmon.config.specs import LatencyUnit, ProfileName, ProtocolName, RedirectPolicy
+
+MINUTE_S = 60.0
+HOUR_S = 3_600.0
+DAY_S = 86_400.0
+CENTURY_S = 36_525 * DAY_S
+GIB = 2**30
+
+Default = str | bool | int | float | list[object] | dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the configuration."""
+
+    path: str
+    # dotted, inside its table: "ping.interval"
+    kind: AnyKind
+    default: Default
+    # as it would be written in TOML
+    doc: str
+    # one line for users
+    field: str = ""
+    # of specs.py, dotted; as the path where empty
+    works: tuple[object, ...] | None = None
+    # the values besides the default that have an effect in this version; None for all of them
+    example: str = ""
+    # a value in TOML for the example, where the default shows nothing
+    needed: bool = False
+    # whether it has no default
+
+    @property
+    def target(self) -> str:
+        """The field of specs.py that takes the value."""
+        return self.field or self.path
+
+
+_PROFILES = Choice(get_args(ProfileName))
+
+WSMON = (
+    Key(
+        "store",
+        NewFile(),
+        "",
+        "file of the recording; empty: a place of its own in the state folder",
+        example='"wsmon.db"',
+    ),
+    Key("profile", _PROFILES, "detailed", "what becomes a row, and the KPI thresholds", works=("detailed",)),
+    Key("theme", Text(checks.printable(64), may_be_empty=False), "wsmon-dark", "colours of the screen"),
+    Key("retention.age", Duration(MINUTE_S, CENTURY_S), "14d", "events older than this are removed", "retention.age_s"),
+    Key("retention.size", Size(2**20, 2**47), "2GB", "the oldest events are removed past this", "retention.size_bytes"),
+    Key("alerts.bell", Flag(), True, "ring the terminal's bell", works=()),
+    Key("alerts.desktop", Flag(), False, "notify the desktop", works=()),
+    Key("alerts.command", ListOf(Secret(may_be_empty=False)), [], "program and arguments to run", works=()),
+    Key("alerts.webhook", Secret(checks.http_url, mask.url), "", "URL to post to", works=()),
+    Key("prometheus", Text(checks.address), "", '"127.0.0.1:9464" to expose metrics there', works=()),
+    Key(
+        "otlp", Secret(checks.http_url, mask.url), "", '"http://127.0.0.1:4318" to send spans, metrics, logs', works=()
+    ),
+)
+
+CONNECTION = (
+    Key(
+        "name",
+        Text(checks.connection_name, may_be_empty=False),
+        "",
+        "unique; letters, digits, . _ -; at most 64",
+        needed=True,
+        example='"orders"',
+    ),
+    Key(
+        "url",
+        Secret(checks.websocket_url, mask.url, may_be_empty=False),
+        "",
+        "ws:// or wss://",
+        needed=True,
+        example='"wss://example.com/feed"',
+    ),
+    Key("group", Text(checks.printable(64)), "", "connections of one group belong together on the screen"),
+    Key("enabled", Flag(), True, "false: shown as off, never dialled"),
+    Key("profile", _PROFILES, "detailed", "overrides the one of [wsmon]", works=("detailed",)),
+    Key("protocol", Choice(get_args(ProtocolName)), "auto", "what the messages speak", works=("auto", "raw")),
+    Key(
+        "headers",
+        TableOf(Secret(checks.header_value), checks.header_name, fold_keys=True, masks_by_key=mask.header),
+        {},
+        "added to the upgrade request",
+        example='{ Authorization = "Bearer ${secret:TOKEN}" }',
+    ),
+    Key(
+        "subprotocols",
+        ListOf(Secret(checks.subprotocol, mask.subprotocol, may_be_empty=False), is_set=True),
+        [],
+        "offered, in this order",
+    ),
+    Key("origin", Secret(checks.origin), "", "the header Origin; empty: none"),
+    Key("compression", Flag(), True, "offer permessage-deflate"),
+    Key("max_message", Size(125, GIB), "1MiB", "a longer message fails the connection with 1009", "max_message_bytes"),
+    Key("open_timeout", Duration(0.001, HOUR_S), "10s", "for DNS, TCP, TLS and the upgrade together", "open_timeout_s"),
+    Key("close_timeout", Duration(0.001, HOUR_S), "2s", "for the closing handshake", "close_timeout_s"),
+    Key("ping.interval", Duration(0, DAY_S), "20s", "between two pings; 0: none", "ping.interval_s"),
+    Key("ping.timeout", Duration(0.001, DAY_S), "20s", "a pong that takes longer ends the session", "ping.timeout_s"),
+    Key(
+        "expect_every",
+        Duration(0, 30 * DAY_S, may_be_empty=True),
+        "",
+        "data expected at least this often; silence past it is a stall; empty: never",
+        "expect_every_s",
+    ),
+    Key(
+        "trace_id",
+        Text(checks.printable(checks.MAX_TRACE_ID_CHARS)),
+        "",
+        "correlation id of your own; empty: one is made",
+    ),
+    Key("proxy", Secret(checks.proxy, mask.url), "", 'URL of an http or socks proxy, "env", or empty for none'),
+    Key("tls.verify", Flag(), True, "false: any certificate is taken"),
+    Key("tls.ca", ExistingFile(), "", "certificates to trust instead of the system's, PEM"),
+    Key("tls.cert", ExistingFile(), "", "certificate to show to the peer, PEM"),
+    Key("tls.key", ExistingFile(), "", "its private key, PEM, unencrypted"),
+    Key("tls.server_name", Text(checks.host_name), "", "name to ask for and to verify; empty: the host of the URL"),
+    Key("reconnect.initial", Duration(0.01, DAY_S), "1s", "delay before the second attempt", "reconnect.initial_s"),
+    Key("reconnect.max", Duration(0.01, DAY_S), "30s", "longest delay", "reconnect.max_s"),
+    Key("reconnect.factor", Number(1, 100), 2.0, "each delay is the one before times this"),
+    Key("reconnect.jitter", Number(0, 1), 0.2, "part of a delay that chance may take off"),
+    Key("reconnect.max_attempts", Number(0, 10**6, whole=True), 0, "attempts in a row before giving up; 0: never"),
+    Key(
+        "reconnect.stable_after",
+        Duration(0, DAY_S),
+        "30s",
+        "open this long, attempts count anew",
+        "reconnect.stable_after_s",
+    ),
+    Key("send", ListOf(Secret(conceal=mask.payload)), [], "texts sent, in this order, when the connection is usable"),
+    Key(
+        "subscribe",
+        ListOf(Secret(may_be_empty=False)),
+        [],
+        "topics, channels: what they mean is the protocol's",
+        works=(),
+    ),
+    Key("auth", TableOf(SecretOrNumber(), masks_by_key=mask.auth), {}, "what it means is the protocol's", works=()),
+    Key("heartbeat.send", Secret(conceal=mask.payload), "", "text to send; empty: none", works=()),
+    Key("heartbeat.every", Duration(0.1, DAY_S), "30s", "how often", "heartbeat.every_s", works=()),
+    Key("heartbeat.reply_to", Secret(), "", "text of a peer's heartbeat", works=()),
+    Key("heartbeat.answer", Secret(conceal=mask.payload), "", "text to answer it with", works=()),
+    Key("answer", Flag(), False, "the protocol answers heartbeats, refreshes auth, resubscribes by itself", works=()),
+    Key("sequence.path", Text(checks.json_path), "", 'where the sequence number is: "$.seq"', works=()),
+    Key("sequence.key", Text(checks.json_path), "", 'what it counts: "$.symbol"', works=()),
+    Key("latency.path", Text(checks.json_path), "", "where the sender's timestamp is", works=()),
+    Key("latency.unit", Choice(get_args(LatencyUnit)), "ms", "its unit", works=()),
+    Key("capture.payloads", Flag(), True, "false: sizes and names only"),
+    Key("capture.payload_limit", Size(0, GIB), "64KiB", "longer payloads are cut", "capture.payload_limit_bytes"),
+    Key("capture.control_frames", Flag(), True, "pings, pongs and closes as events"),
+    Key("redact.keys", ListOf(Text(may_be_empty=False)), [], "more keys of JSON whose values are masked"),
+    Key(
+        "redact.patterns",
+        ListOf(Text(checks.pattern, may_be_empty=False)),
+        [],
+        "regular expressions: what matches is masked",
+    ),
+    Key("redact.headers", ListOf(Text(checks.field_name, may_be_empty=False)), [], "more headers that are masked"),
+    Key("redact.query", ListOf(Text(may_be_empty=False)), [], "more parameters of URLs that are masked"),
+    Key("redact.allow", ListOf(Text(may_be_empty=False)), [], "names that are never masked"),
+    Key("redirects", Choice(get_args(RedirectPolicy)), "same-origin", "which ones to follow; never from wss to ws"),
+    Key("kpi", TableOf(SecretOrNumber()), {}, "overrides of the profile's thresholds", works=()),
+)
+
+KEYS = Key(
+    "keys",
+    KeyMap(Text(checks.key_press, may_be_empty=False)),
+    {},
+    "action = key or keys",
+    example='{ "log.search" = "slash" }',
+)
+
+Names = Mapping[str, "Key | Mapping[str, Key]"]
+# the keys of one table: name → key, or → keys of the table with that name
+
+
+def _names(keys: Iterable[Key]) -> Names:
+    names: dict[str, Key | dict[str, Key]] = {}
+    for key in keys:
+        table, dot, name = key.path.partition(".")
+        inner = names.setdefault(table, {}) if dot else None
+        if isinstance(inner, dict):
+            inner[name] = key
+        else:
+            names[table] = key
+    return MappingProxyType(names)
+
+
+WSMON_NAMES = _names(WSMON)
+CONNECTION_NAMES = _names(CONNECTION)
+TABLES = ("wsmon", "keys", "defaults", "connection")
+ONLY_IN_CONNECTION = frozenset({"name"})
+# a default would give the same one to all
