@@ -1,0 +1,111 @@
+"""Numbers as a person reads them: each with its unit, each as short as it stays honest.
+
+No function here rounds up to a value that was not reached: 99.999 % is not 100 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from math import floor, log
+
+NONE = "–"
+# where there is nothing to say
+NOT_MEASURED = "n/a"
+
+SECOND_NS = 1_000_000_000
+MINUTE_S = 60
+HOUR_S = 3600
+DAY_S = 86_400
+KIB = 1024
+SIZE_UNITS = ("KiB", "MiB", "GiB", "TiB")
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def count(number: int) -> str:
+    """``1,204,311``."""
+    return f"{number:,}"
+
+
+def rate(per_s: float) -> str:
+    """A number of things a second, without the unit: ``0``, ``0.3``, ``12``, ``4,812``, ``123k``."""
+    if per_s <= 0:
+        return "0"
+    if per_s < 9.95:
+        return f"{max(per_s, 0.1):.1f}"
+    return f"{per_s:,.0f}" if per_s < 99_999.5 else f"{per_s / 1000:,.0f}k"
+
+
+def size(size_bytes: float) -> str:
+    """``211 B``, ``3.2 KiB``, ``64 KiB``, ``1.2 GiB``."""
+    if size_bytes < KIB:
+        return f"{size_bytes:.0f} B"
+    power = min(len(SIZE_UNITS), int(log(size_bytes, KIB)))
+    scaled = size_bytes / KIB**power
+    text = f"{scaled:.1f}" if scaled < 9.95 else f"{scaled:,.0f}"
+    return f"{text} {SIZE_UNITS[power - 1]}"
+
+
+def duration(nanoseconds: int) -> str:
+    """How long: ``0.4 s``, ``41 s``, ``31m``, ``2h14m``, ``3d04h``; whole units are cut, not rounded."""
+    seconds = max(0, nanoseconds) / SECOND_NS
+    if seconds < 10:
+        return f"{floor(seconds * 10) / 10:.1f} s"
+    return _coarse(int(seconds))
+
+
+def age(nanoseconds: int) -> str:
+    """How long ago, with tenths up to a minute: ``0.0 s``, ``12.4 s``, ``5m``."""
+    seconds = max(0, nanoseconds) / SECOND_NS
+    return f"{floor(seconds * 10) / 10:.1f} s" if seconds < MINUTE_S else _coarse(int(seconds))
+
+
+def countdown(nanoseconds: int) -> str:
+    """How long until: ``7 s``; whole seconds, rounded up, so that it ends at 0."""
+    seconds = -(-max(0, nanoseconds) // SECOND_NS)
+    return _coarse(seconds)
+
+
+def milliseconds(value_ms: float) -> str:
+    """``0.4 ms``, ``18 ms``, ``1.2 s``."""
+    if value_ms < 9.95:
+        return f"{value_ms:.1f} ms"
+    return f"{value_ms:,.0f} ms" if value_ms < 999.5 else f"{value_ms / 1000:,.1f} s"
+
+
+def percent(fraction: float) -> str:
+    """``99.97 %``; only what is whole reads ``100 %``."""
+    if fraction >= 1:
+        return "100 %"
+    return f"{floor(max(0.0, fraction) * 10_000) / 100:.2f} %"
+
+
+def clock(ts_ns: int, zone: tzinfo | None = None) -> str:
+    """The time of day, ``14:02:24``; ``zone`` is the local one by default."""
+    return datetime.fromtimestamp(ts_ns // SECOND_NS, zone).strftime("%H:%M:%S")
+
+
+def moment(ts_ns: int, now_ns: int, zone: tzinfo | None = None) -> str:
+    """The time of day, with the date where it is not today's."""
+    at, now = (datetime.fromtimestamp(each // SECOND_NS, zone) for each in (ts_ns, now_ns))
+    return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M")
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The newest ``width`` values as blocks, scaled to the greatest of them; 0 is a blank."""
+    shown = values[-width:] if width > 0 else ()
+    top = max(shown, default=0)
+    if top <= 0:
+        return " " * len(shown)
+    steps = len(SPARKS) - 1
+    return "".join(SPARKS[round(value / top * steps)] if value > 0 else " " for value in shown)
+
+
+def _coarse(seconds: int) -> str:
+    if seconds < MINUTE_S:
+        return f"{seconds} s"
+    if seconds < HOUR_S:
+        return f"{seconds // MINUTE_S}m"
+    if seconds < DAY_S:
+        return f"{seconds // HOUR_S}h{seconds % HOUR_S // MINUTE_S:02}m"
+    return f"{seconds // DAY_S}d{seconds % DAY_S // HOUR_S:02}h"
