@@ -9,18 +9,17 @@ FieldName = Literal["connection", "name", "direction", "id"]
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """A text somewhere in payload, reason, error or one of the names; ASCII case does not count."""
+class Exact:
+    """The value is this text; ASCII case does not count."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class FieldTerm:
-    """A field has one of these values; ``*`` and ``?`` stand for other characters."""
+class Glob:
+    """The value fits a pattern: ``*`` stands for any characters, ``?`` for one; ``*`` alone for any value at all."""
 
-    field: FieldName
-    values: tuple[str, ...]
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,24 @@ class IdRange:
     last: int
 
 
+Item: TypeAlias = Exact | Glob | IdRange
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A text somewhere in an event (``fields.WORD_PLACES``); ASCII case does not count."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTerm:
+    """A field has one of these values; the items of ``id`` are ranges, those of other fields never."""
+
+    field: FieldName
+    items: tuple[Item, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Not:
     """The opposite of a term."""
@@ -38,7 +55,7 @@ class Not:
     term: Term
 
 
-Term: TypeAlias = "Word | FieldTerm | IdRange | Not"
+Term: TypeAlias = "Word | FieldTerm | Not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +68,10 @@ class Query:
 
     def __bool__(self) -> bool:
         return bool(self.terms)
+
+    def within(self, first_id: int, last_id: int) -> Query:
+        """The same query, of the events in a closed range of ids only."""
+        return Query((*self.terms, FieldTerm("id", (IdRange(first_id, last_id),))), self.text)
 
 
 EVERYTHING = Query()

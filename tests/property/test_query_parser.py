@@ -1,0 +1,49 @@
+"""No text that anybody can type or paste brings the parser down."""
+
+from __future__ import annotations
+
+import random
+
+from wsmon.errors import QueryError
+from wsmon.query.parser import parse
+
+PIECES = (
+    *'"\\:,*?-!.()[]{}$/~<>= \t\n\x00',
+    *(
+        "conn:",
+        "connection:",
+        "name:",
+        "dir:",
+        "id:",
+        "AND",
+        "OR",
+        "NOT",
+        "10..20",
+        "..",
+        "in",
+        '"a b"',
+        "\udcff",
+        "é",
+        "😀",
+    ),
+    *"abc019",
+)
+TEXTS = 100_000
+MAX_PIECES = 12
+
+
+def test_every_text_is_a_query_or_an_error_with_a_column() -> None:
+    rolls = random.Random(2)
+    understood = 0
+    for _ in range(TEXTS):
+        text = "".join(rolls.choices(PIECES, k=rolls.randint(0, MAX_PIECES)))
+        try:
+            query = parse(text)
+        except QueryError as error:
+            assert error.query == text
+            assert 0 <= error.column <= len(text), text
+            assert str(error)
+        else:
+            understood += 1
+            assert query.text == text
+    assert TEXTS * 0.1 < understood < TEXTS * 0.9  # both ways are walked
