@@ -9,6 +9,8 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 from wsmon.config.fault import FaultError
+from wsmon.errors import UsageError
+from wsmon.model.redact import compile_pattern
 
 MAX_NAME_CHARS = 64
 MAX_TRACE_ID_CHARS = 128
@@ -109,19 +111,22 @@ def header_name(text: str) -> None:
 
 
 def header_value(text: str) -> None:
-    """A field value of HTTP: no line break or other control character but the tab."""
+    """A field value of HTTP: no line break or other control character but the tab.
+
+    The faults show nothing of it: which headers carry credentials is not known yet.
+    """
     if "\r" in text or "\n" in text:
-        raise FaultError("contains a line break", "a header has one line")
+        raise FaultError("contains a line break", "a header has one line", "")
     if not _HEADER_TEXT.fullmatch(text):
-        raise FaultError("contains a control character")
+        raise FaultError("contains a control character", "", "")
     if text != text.strip():
-        raise FaultError("begins or ends with a space", "remove it: HTTP drops it")
+        raise FaultError("begins or ends with a space", "remove it: HTTP drops it", "")
 
 
 def subprotocol(text: str) -> None:
     """A token of HTTP."""
     if not _TOKEN.fullmatch(text):
-        raise FaultError("is no legal subprotocol", "letters, digits and . _ - + without spaces or commas")
+        raise FaultError("is no legal subprotocol", "letters, digits and . _ - + without spaces or commas", "")
 
 
 def origin(text: str) -> None:
@@ -143,10 +148,10 @@ def pattern(text: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of sets that may mean something else in a later Python
-            compiled = re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise FaultError(f"is no regular expression, {error}") from None
-    if compiled.match(""):
+            compiled = compile_pattern(text)
+    except UsageError as error:
+        raise FaultError(f"is no regular expression, {error.__cause__}") from None
+    if compiled.match(b""):
         raise FaultError("matches the empty text, so it would match everywhere", "use + where it says *")
 
 

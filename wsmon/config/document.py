@@ -10,6 +10,7 @@ from wsmon.config.fault import FaultError
 from wsmon.config.hints import unknown_table
 from wsmon.config.kinds import name_of_type
 from wsmon.config.lines import KeyPath
+from wsmon.config.mask import masked
 from wsmon.config.read import Reader
 from wsmon.config.rules import RULES
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON_NAMES
@@ -31,7 +32,7 @@ def read_document(tree: Mapping[str, object], reader: Reader, path: Path | None,
         fault = FaultError("cannot be a default", "each [[connection]] needs a name of its own")
         reader.fault(defaults.places["name"], fault)
         defaults.values.pop("name", None)
-    return Configuration(
+    configuration = Configuration(
         path=path,
         digest=digest,
         connections=_connections(tree.get("connection", []), reader, defaults.over(_inherited(wsmon))),
@@ -39,6 +40,7 @@ def read_document(tree: Mapping[str, object], reader: Reader, path: Path | None,
         secrets=tuple(reader.secrets),
         **global_fields(wsmon.values),
     )
+    return configuration if reader.faults else masked(configuration)
 
 
 def _inherited(wsmon: Values) -> Values:

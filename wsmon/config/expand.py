@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsmon.config.fault import FaultError, shown
-
-HOLE = "\ue000"
-# stands for a secret until the text around it has been masked: a character of private use, harmless in a URL
+from wsmon.model.secret import MASK
 
 MAX_SECRET_BYTES = 64 * 1024
 # a secret longer than this is a wrong path
@@ -28,8 +26,8 @@ class Expanded:
     """A text with its references replaced."""
 
     text: str
-    holed: str
-    # the same with HOLE in the place of each secret
+    masked: str
+    # the same with MASK in the place of each secret
     secrets: tuple[str, ...] = ()
     faults: tuple[FaultError, ...] = ()
     # one for each reference that yields nothing
@@ -49,7 +47,7 @@ def expand(text: str, sources: Sources) -> Expanded:
     if "${" not in text:
         return Expanded(text, text)
     plain: list[str] = []
-    holed: list[str] = []
+    masked: list[str] = []
     secrets: list[str] = []
     faults: list[FaultError] = []
     end = 0
@@ -62,11 +60,11 @@ def expand(text: str, sources: Sources) -> Expanded:
             faults.append(fault)
             continue
         plain += (before, value)
-        holed += (before, HOLE if is_secret else value)
+        masked += (before, MASK if is_secret else value)
         if is_secret:
             secrets.append(value)
     rest = text[end:]
-    return Expanded("".join(plain) + rest, "".join(holed) + rest, tuple(secrets), tuple(faults))
+    return Expanded("".join(plain) + rest, "".join(masked) + rest, tuple(secrets), tuple(faults))
 
 
 def _resolved(match: re.Match[str], sources: Sources) -> tuple[str, bool]:

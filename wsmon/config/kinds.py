@@ -160,10 +160,9 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that may contain secrets; ``conceal`` masks the credentials it can find in one by itself."""
+    """A text that may contain secrets."""
 
     check: Check = anything
-    conceal: Callable[[str], str] | None = None
     may_be_empty: bool = True
     takes_secrets = True
     expected = "a text"
@@ -182,7 +181,6 @@ class Secret:
 class SecretOrNumber:
     """A text that may contain secrets, or a number: what it means is a protocol's affair."""
 
-    conceal: Callable[[str], str] | None = None
     takes_secrets = True
     expected = "a text or a number"
 
@@ -212,8 +210,6 @@ class TableOf:
     check_key: Check = anything
     fold_keys: bool = False
     # keys that differ in case only are the same key
-    masks_by_key: Callable[[str, str], str] | None = None
-    # (key, text) → text with its credentials masked
 
 
 @dataclass(frozen=True, slots=True)

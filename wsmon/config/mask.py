@@ -2,29 +2,126 @@
 
 from __future__ import annotations
 
-from wsmon.model.secret import MASK
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from urllib.parse import unquote, urlsplit
+
+from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, RedactSpec
+from wsmon.model.redact import Redactor
+from wsmon.model.secret import MASK, Sensitive
+
+MIN_LITERAL_CHARS = 8
+# a shorter one is masked where it stands; looking for it elsewhere would hit what is no secret
 
 
-def url(text: str) -> str:
-    """A URL without the password and the credentials of its query."""
-    return text
+class Masks:
+    """Masks the specs of one configuration, each by its own ``redact`` table, and collects what was secret."""
+
+    def __init__(self) -> None:
+        self.literals: dict[str, None] = {}
+        # an ordered set
+        self._redactors: dict[RedactSpec, Redactor] = {}
+
+    def connection(self, spec: ConnectionSpec) -> ConnectionSpec:
+        """``spec`` with the credentials in it masked."""
+        redactor = self._redactor(spec.redact)
+        heartbeat = spec.heartbeat
+        return replace(
+            spec,
+            url=self._url(spec.url, redactor),
+            proxy=self._url(spec.proxy, redactor),
+            headers=self._headers(spec.headers, redactor),
+            subprotocols=self._subprotocols(spec.subprotocols, redactor),
+            send=tuple(_text(text, redactor) for text in spec.send),
+            auth=_hidden(spec.auth),
+            heartbeat=replace(
+                heartbeat,
+                send=_text(heartbeat.send, redactor),
+                reply_to=_text(heartbeat.reply_to, redactor),
+                answer=_text(heartbeat.answer, redactor),
+            ),
+        )
+
+    def endpoint(self, url: Sensitive) -> Sensitive:
+        """The URL of something that belongs to no connection, masked."""
+        return self._url(url, self._redactor(RedactSpec()))
+
+    def alerts(self, alerts: AlertSpec) -> AlertSpec:
+        """``alerts`` with the credentials in it masked."""
+        redactor = self._redactor(RedactSpec())
+        command = tuple(_text(argument, redactor) for argument in alerts.command)
+        return replace(alerts, webhook=self._url(alerts.webhook, redactor), command=command)
+
+    def _redactor(self, redact: RedactSpec) -> Redactor:
+        if redact not in self._redactors:
+            self._redactors[redact] = Redactor(
+                keys=redact.keys,
+                patterns=redact.patterns,
+                headers=redact.headers,
+                query=redact.query,
+                allow=redact.allow,
+            )
+        return self._redactors[redact]
+
+    def _url(self, url: Sensitive, redactor: Redactor) -> Sensitive:
+        if not url:
+            return url
+        self._collect(unquote(urlsplit(url.reveal()).password or ""))
+        return self._collected(url, redactor.url(url.masked))
+
+    def _headers(
+        self, headers: tuple[tuple[str, Sensitive], ...], redactor: Redactor
+    ) -> tuple[tuple[str, Sensitive], ...]:
+        masked = redactor.headers([(name, value.masked) for name, value in headers])
+        return tuple(
+            (name, self._collected(value, text)) for (name, value), (_, text) in zip(headers, masked, strict=True)
+        )
+
+    def _subprotocols(self, subprotocols: tuple[Sensitive, ...], redactor: Redactor) -> tuple[Sensitive, ...]:
+        masked = redactor.subprotocols([subprotocol.masked for subprotocol in subprotocols])
+        return tuple(self._collected(one, text) for one, text in zip(subprotocols, masked, strict=True))
+
+    def _collected(self, value: Sensitive, masked: str) -> Sensitive:
+        """``value`` shown as ``masked``; what that hides counts as secret wherever it occurs."""
+        for part in _hidden_parts(value.reveal(), masked):
+            self._collect(part)
+        return Sensitive(value.reveal(), masked)
+
+    def _collect(self, literal: str) -> None:
+        if len(literal) >= MIN_LITERAL_CHARS:
+            self.literals[literal] = None
 
 
-def header(name: str, text: str) -> str:
-    """The value of a header: hidden where its name says that it is a credential."""
-    return text
+def masked(configuration: Configuration) -> Configuration:
+    """``configuration`` with every credential in it masked, those written out in it added to its secrets."""
+    masks = Masks()
+    return replace(
+        configuration,
+        connections=tuple(masks.connection(spec) for spec in configuration.connections),
+        alerts=masks.alerts(configuration.alerts),
+        otlp=masks.endpoint(configuration.otlp),
+        secrets=tuple(dict.fromkeys((*configuration.secrets, *masks.literals))),
+    )
 
 
-def subprotocol(text: str) -> str:
-    """A subprotocol: hidden where it carries a token."""
-    return text
+def _text(text: Sensitive, redactor: Redactor) -> Sensitive:
+    return Sensitive(text.reveal(), redactor.text(text.masked)) if text else text
 
 
-def payload(text: str) -> str:
-    """A message with the values of its suspicious keys hidden."""
-    return text
-
-
-def auth(_name: str, _text: str) -> str:
+def _hidden(auth: Mapping[str, Sensitive | float]) -> Mapping[str, Sensitive | float]:
     """Everything in ``auth`` is a credential, or words next to one."""
-    return MASK
+    hidden = {
+        name: Sensitive(value.reveal(), MASK) if isinstance(value, Sensitive) else value for name, value in auth.items()
+    }
+    return MappingProxyType(hidden)
+
+
+def _hidden_parts(text: str, masked: str) -> tuple[str, ...]:
+    """What the masks in ``masked`` hide of ``text``."""
+    if text == masked:
+        return ()
+    pattern = "(.*?)".join(re.escape(piece) for piece in masked.split(MASK))
+    match = re.fullmatch(pattern, text, re.DOTALL)
+    return match.groups() if match else ()

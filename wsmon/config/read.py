@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
-from wsmon.config.expand import HOLE, Sources, expand
+from wsmon.config.expand import Sources, expand
 from wsmon.config.fault import FaultError, Finding, shown
 from wsmon.config.hints import unknown_key
-from wsmon.config.kinds import AnyKind, KeyMap, Kind, ListOf, Secret, SecretOrNumber, TableOf, name_of_type
+from wsmon.config.kinds import AnyKind, KeyMap, Kind, ListOf, TableOf, name_of_type
 from wsmon.config.lines import KeyPath
 from wsmon.config.paths import ExistingFile, NewFile, absolute
 from wsmon.config.schema import Key, Names
 from wsmon.config.values import Table, Values
-from wsmon.model.secret import MASK, Sensitive
+from wsmon.model.redact import mask_url
+from wsmon.model.secret import Sensitive
 
 SHORT_SECRET_CHARS = 8
 # a shorter one would be found by chance all over the payloads
 
 _LONGEST_NUMBER = 10**30
-
-Conceal = Callable[[str], str] | None
 
 
 class Reader:
@@ -90,8 +88,6 @@ class Reader:
                 entries: dict[str, tuple[str, object]] = {}
                 self._actions(value, at, kind, entries)
                 return Table(entries)
-            case Secret() | SecretOrNumber():
-                return self._scalar(value, at, kind, kind.conceal)
             case _:
                 return self._scalar(value, at, kind)
 
@@ -108,7 +104,7 @@ class Reader:
         if kind.is_set:
             for index, item in enumerate(items):
                 if item is not None and item in items[:index]:
-                    self.fault((*at, index), FaultError("is there twice"), item)
+                    self.fault((*at, index), FaultError("is there twice"))
         return items
 
     def _entries(self, value: object, at: KeyPath, kind: TableOf) -> object:
@@ -118,7 +114,6 @@ class Reader:
         entries: dict[str, tuple[str, object]] = {}
         for name, inner in value.items():
             path = (*at, name)
-            conceal = partial(kind.masks_by_key, name) if kind.masks_by_key else None
             try:
                 kind.check_key(name)
             except FaultError as fault:
@@ -127,7 +122,7 @@ class Reader:
             identity = name.lower() if kind.fold_keys else name
             if identity in entries:
                 self.fault(path, FaultError("is there twice", f"as {entries[identity][0]} already"))
-            entries[identity] = (name, self._scalar(inner, path, kind.item, conceal))
+            entries[identity] = (name, self._scalar(inner, path, kind.item))
         return Table(entries)
 
     def _actions(self, value: object, at: KeyPath, kind: KeyMap, entries: dict[str, tuple[str, object]]) -> None:
@@ -152,12 +147,12 @@ class Reader:
         read = self._scalar(value, at, kind.item)
         return tuple(press for press in read.split(",") if press) if isinstance(read, str) else None
 
-    def _scalar(self, value: object, at: KeyPath, kind: Kind, conceal: Conceal = None) -> object:
+    def _scalar(self, value: object, at: KeyPath, kind: Kind) -> object:
         if isinstance(value, dict | list):
             self.fault(at, FaultError(f"is {name_of_type(value)} where {kind.expected} is expected"))
             return None
         if isinstance(value, str):
-            value = self._text(value, at, kind, conceal)
+            value = self._text(value, at, kind)
             if value is None:
                 return None
         try:
@@ -168,7 +163,7 @@ class Reader:
             self.fault(at, fault, value)
             return None
 
-    def _text(self, written: str, at: KeyPath, kind: Kind, conceal: Conceal) -> str | Sensitive | None:
+    def _text(self, written: str, at: KeyPath, kind: Kind) -> str | Sensitive | None:
         """``written`` with its references replaced; ``None`` where one of them fails or may not be there."""
         expanded = expand(written, self._sources)
         for fault in expanded.faults:
@@ -182,8 +177,7 @@ class Reader:
         if expanded.faults:
             return None
         if kind.takes_secrets:
-            masked = conceal(expanded.holed) if conceal else expanded.holed
-            return Sensitive(expanded.text, masked.replace(HOLE, MASK))
+            return Sensitive(expanded.text, expanded.masked)
         if expanded.secrets:
             self.fault(
                 at, FaultError("refers to a secret, but is shown to everybody", "write ${env:…} or plain text"), written
@@ -199,7 +193,7 @@ def _no_table(value: object, hint: str = "") -> FaultError:
 def _shown(value: object, *, quoted: bool = False) -> str:
     match value:
         case Sensitive():
-            return shown(value.masked)
+            return shown(mask_url(value.masked))
         case bool():
             return "true" if value else "false"
         case int() if abs(value) > _LONGEST_NUMBER:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
-from wsmon.config import checks, mask
+from wsmon.config import checks
 from wsmon.config.kinds import (
     AnyKind,
     Choice,
@@ -80,11 +80,9 @@ WSMON = (
     Key("alerts.bell", Flag(), True, "ring the terminal's bell", works=()),
     Key("alerts.desktop", Flag(), False, "notify the desktop", works=()),
     Key("alerts.command", ListOf(Secret(may_be_empty=False)), [], "program and arguments to run", works=()),
-    Key("alerts.webhook", Secret(checks.http_url, mask.url), "", "URL to post to", works=()),
+    Key("alerts.webhook", Secret(checks.http_url), "", "URL to post to", works=()),
     Key("prometheus", Text(checks.address), "", '"127.0.0.1:9464" to expose metrics there', works=()),
-    Key(
-        "otlp", Secret(checks.http_url, mask.url), "", '"http://127.0.0.1:4318" to send spans, metrics, logs', works=()
-    ),
+    Key("otlp", Secret(checks.http_url), "", '"http://127.0.0.1:4318" to send spans, metrics, logs', works=()),
 )
 
 CONNECTION = (
@@ -98,7 +96,7 @@ CONNECTION = (
     ),
     Key(
         "url",
-        Secret(checks.websocket_url, mask.url, may_be_empty=False),
+        Secret(checks.websocket_url, may_be_empty=False),
         "",
         "ws:// or wss://",
         needed=True,
@@ -110,14 +108,14 @@ CONNECTION = (
     Key("protocol", Choice(get_args(ProtocolName)), "auto", "what the messages speak", works=("auto", "raw")),
     Key(
         "headers",
-        TableOf(Secret(checks.header_value), checks.header_name, fold_keys=True, masks_by_key=mask.header),
+        TableOf(Secret(checks.header_value), checks.header_name, fold_keys=True),
         {},
         "added to the upgrade request",
         example='{ Authorization = "Bearer ${secret:TOKEN}" }',
     ),
     Key(
         "subprotocols",
-        ListOf(Secret(checks.subprotocol, mask.subprotocol, may_be_empty=False), is_set=True),
+        ListOf(Secret(checks.subprotocol, may_be_empty=False), is_set=True),
         [],
         "offered, in this order",
     ),
@@ -141,7 +139,7 @@ CONNECTION = (
         "",
         "correlation id of your own; empty: one is made",
     ),
-    Key("proxy", Secret(checks.proxy, mask.url), "", 'URL of an http or socks proxy, "env", or empty for none'),
+    Key("proxy", Secret(checks.proxy), "", 'URL of an http or socks proxy, "env", or empty for none'),
     Key("tls.verify", Flag(), True, "false: any certificate is taken"),
     Key("tls.ca", ExistingFile(), "", "certificates to trust instead of the system's, PEM"),
     Key("tls.cert", ExistingFile(), "", "certificate to show to the peer, PEM"),
@@ -159,7 +157,7 @@ CONNECTION = (
         "open this long, attempts count anew",
         "reconnect.stable_after_s",
     ),
-    Key("send", ListOf(Secret(conceal=mask.payload)), [], "texts sent, in this order, when the connection is usable"),
+    Key("send", ListOf(Secret()), [], "texts sent, in this order, when the connection is usable"),
     Key(
         "subscribe",
         ListOf(Secret(may_be_empty=False)),
@@ -167,11 +165,11 @@ CONNECTION = (
         "topics, channels: what they mean is the protocol's",
         works=(),
     ),
-    Key("auth", TableOf(SecretOrNumber(), masks_by_key=mask.auth), {}, "what it means is the protocol's", works=()),
-    Key("heartbeat.send", Secret(conceal=mask.payload), "", "text to send; empty: none", works=()),
+    Key("auth", TableOf(SecretOrNumber()), {}, "what it means is the protocol's", works=()),
+    Key("heartbeat.send", Secret(), "", "text to send; empty: none", works=()),
     Key("heartbeat.every", Duration(0.1, DAY_S), "30s", "how often", "heartbeat.every_s", works=()),
     Key("heartbeat.reply_to", Secret(), "", "text of a peer's heartbeat", works=()),
-    Key("heartbeat.answer", Secret(conceal=mask.payload), "", "text to answer it with", works=()),
+    Key("heartbeat.answer", Secret(), "", "text to answer it with", works=()),
     Key("answer", Flag(), False, "the protocol answers heartbeats, refreshes auth, resubscribes by itself", works=()),
     Key("sequence.path", Text(checks.json_path), "", 'where the sequence number is: "$.seq"', works=()),
     Key("sequence.key", Text(checks.json_path), "", 'what it counts: "$.symbol"', works=()),
