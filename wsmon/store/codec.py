@@ -268,6 +268,6 @@ def _text(text: str) -> str | None:
 
 def _meta_text(meta: Meta) -> str:
     try:
-        return msgspec.json.encode(meta).decode()
-    except UnicodeEncodeError:  # a lone surrogate: msgspec names no error handler
-        return json.dumps(meta, ensure_ascii=False).encode("utf-8", "replace").decode()
+        return msgspec.json.encode(meta, enc_hook=dict).decode()
+    except UnicodeEncodeError:  # a lone surrogate: msgspec takes no error handler
+        return json.dumps(meta, ensure_ascii=False, default=dict).encode("utf-8", "replace").decode()
