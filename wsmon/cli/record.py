@@ -1,0 +1,105 @@
+"""``wsmon record``: records in this process, without a screen."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from wsmon.cli.spawn import HEADERS_VARIABLE, Readiness
+from wsmon.cli.target import Duration, Request, Target, request_options, resolve
+from wsmon.cli.talk import Talk
+from wsmon.config.specs import Configuration
+from wsmon.control.lock import LockInfo
+from wsmon.errors import EXIT_OK, StoreHeldError, WsmonError
+from wsmon.recorder.assignment import Assignment
+
+Ready = Callable[[Readiness], None]
+
+
+@click.command()
+@request_options
+@click.option("--for", "limit_s", type=Duration(), metavar="DURATION", help="End after this long.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--ready-fd", type=int, hidden=True, help="Where to say that viewers can attach.")
+def record(
+    names: tuple[str, ...],
+    headers: tuple[str, ...],
+    subscribe: tuple[str, ...],
+    store: Path | None,
+    limit_s: float | None,
+    quiet: bool,
+    ready_fd: int | None,
+) -> int:
+    """Record connections until SIGINT or SIGTERM.
+
+    Events go to the store, what happens to the connections also to stderr. `wsmon attach` watches from another
+    terminal. SIGHUP reads the configuration again.
+    """
+    request = Request(names, headers or _handed_headers(os.environ), subscribe, store)
+    with readiness(ready_fd) as ready:
+        target = resolve(request, os.environ)
+        talk = Talk(quiet or ready_fd is not None)
+        for warning in target.loaded.warnings:
+            talk.say(str(warning))
+        run_assignment(assignment_of(target, limit_s, talk), talk, ready)
+    return EXIT_OK
+
+
+def assignment_of(target: Target, limit_s: float | None, talk: Talk) -> Assignment:
+    """The recording of a configuration."""
+    reload = target.reload
+    return Assignment(
+        prepare=lambda: _unchanged(target.loaded.configuration),
+        store=target.store,
+        socket=target.socket,
+        identity=target.identity,
+        reload=(lambda: reload().configuration) if reload else None,
+        limit_s=limit_s,
+        on_event=talk.tell,
+    )
+
+
+def run_assignment(assignment: Assignment, talk: Talk, ready: Ready) -> None:
+    """Record in this process; the recorder's modules are imported here, after all that can be refused quickly."""
+    from wsmon.recorder.recorder import record as run
+
+    def on_ready(info: LockInfo) -> None:
+        talk.say(f"recording into {info.store} (pid {info.pid}); `wsmon attach` watches")
+        ready(Readiness(info.pid, info.store))
+
+    run(assignment, on_ready)
+
+
+@contextmanager
+def readiness(fd: int | None) -> Iterator[Ready]:
+    """A function that tells the parent that viewers can attach; what is refused inside is told it, too."""
+    if fd is None:
+        yield lambda _readiness: None
+        return
+    with os.fdopen(fd, "wb") as pipe:
+
+        def tell(line: Readiness) -> None:
+            if not pipe.closed:
+                pipe.write(msgspec.json.encode(line) + b"\n")
+                pipe.close()
+
+        try:
+            yield tell
+        except WsmonError as error:
+            tell(Readiness(os.getpid(), "", str(error), error.exit_code, isinstance(error, StoreHeldError)))
+            raise
+
+
+@asynccontextmanager
+async def _unchanged(configuration: Configuration) -> AsyncIterator[Configuration]:
+    yield configuration
+
+
+def _handed_headers(environ: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(json.loads(environ.get(HEADERS_VARIABLE, "[]")))

@@ -1,0 +1,57 @@
+"""Which store a command means when it names one, and when it names none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from wsmon.cli.target import Request, resolve, runtime_folder
+from wsmon.config.locate import state_dir
+from wsmon.control.lock import LockInfo
+from wsmon.control.registry import known_stores, running
+from wsmon.errors import UsageError
+
+STORE_NAME = "store.db"
+
+
+def find_store(argument: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The store that an argument names (a store, its folder, or its configuration), or the newest one there is."""
+    if argument is None:
+        return _newest(environ)
+    path = Path(argument)
+    if path.suffix == ".toml":
+        path = resolve(Request((str(path),)), environ).store
+    elif path.is_dir():
+        path = path / STORE_NAME
+    if not path.exists():
+        raise UsageError(
+            f"there is no store at {path}", "`wsmon ps` lists recorders; without a name the newest is taken"
+        )
+    return Path(os.path.realpath(path))
+
+
+def find_recorder(argument: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> LockInfo:
+    """The recorder of a store, or the newest that runs; ``UsageError`` where there is none."""
+    alive = running(runtime_folder(environ))
+    if argument is not None:
+        store = find_store(argument, environ)
+        alive = tuple(info for info in alive if Path(info.store) == store)
+        if not alive:
+            raise UsageError(f"no recorder runs on {store}", f"`wsmon open {store}` shows what it recorded")
+    if not alive:
+        raise UsageError("no recorder runs", "`wsmon` starts one; `wsmon open` shows what was recorded")
+    return alive[-1]
+
+
+def _newest(environ: Mapping[str, str]) -> Path:
+    folder = state_dir(environ)
+    found = {*folder.glob(f"*/{STORE_NAME}"), *filter(Path.exists, known_stores(runtime_folder(environ)))}
+    if not found:
+        raise UsageError("nothing has been recorded yet", "`wsmon demo` shows wsmon at work; --store names a store")
+    return max(found, key=_last_written_ns)
+
+
+def _last_written_ns(store: Path) -> int:
+    log = store.with_name(f"{store.name}-wal")
+    return max(path.stat().st_mtime_ns for path in (store, log) if path.exists())
