@@ -1,0 +1,89 @@
+"""The signs of the screen, in Unicode and in ASCII: they differ in shape, so that colour is never needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Sign = Literal["received", "sent", "heartbeat", "open", "waiting", "loss", "closed", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """One cell each."""
+
+    received: str
+    sent: str
+    heartbeat: str
+    open: str
+    waiting: str
+    loss: str
+    closed: str
+    warning: str
+    note: str
+    lane_open: str
+    lane_connecting: str
+    lane_loss: str
+    lane_gave_up: str
+    lane_stalled: str
+    lane_closed: str
+    blocks: str
+    # from the least to the most that a cell can hold
+    tick: str
+    cut: str
+    # where text was left out
+    between: str
+    # parts of a line that follow each other
+    is_ascii: bool
+
+    def of(self, sign: Sign) -> str:
+        """The glyph of a sign."""
+        sign_glyph: str = getattr(self, sign)
+        return sign_glyph
+
+
+UNICODE = Glyphs(
+    received="↓",
+    sent="↑",
+    heartbeat="⇄",
+    open="●",
+    waiting="…",
+    loss="✕",
+    closed="○",
+    warning="⚠",
+    note="·",
+    lane_open="━",
+    lane_connecting="╌",
+    lane_loss="╳",
+    lane_gave_up="×",
+    lane_stalled="░",
+    lane_closed="·",
+    blocks="▁▂▃▄▅▆▇█",
+    tick="╷",
+    cut="…",
+    between="·",
+    is_ascii=False,
+)
+
+ASCII = Glyphs(
+    received="v",
+    sent="^",
+    heartbeat="~",
+    open="*",
+    waiting=".",
+    loss="x",
+    closed="o",
+    warning="!",
+    note="-",
+    lane_open="=",
+    lane_connecting="-",
+    lane_loss="X",
+    lane_gave_up="x",
+    lane_stalled="~",
+    lane_closed=".",
+    blocks="_.:-+*%#",
+    tick="|",
+    cut="~",
+    between="-",
+    is_ascii=True,
+)

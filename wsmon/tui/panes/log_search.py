@@ -1,0 +1,93 @@
+"""Searches of the log that take longer than a frame: what to look for, where, and how to go about it.
+
+The pane asks with a ``Search``; the shell runs it with ``run_search`` in a thread that has a view of its own, and hands
+every ``Found`` back to the pane. Windows of ids grow, so that the first rows come at once and the last ones cheaply.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from wsmon.model.events import PROBLEM_NAMES
+from wsmon.ports import StoreView
+from wsmon.query.ast import Exact, FieldTerm, Not, Query
+
+FIRST_WINDOW = 5_000
+# ids; scanned within a few milliseconds, so the pane searches as many by itself before it asks
+LARGEST_WINDOW = 160_000
+# ids; read within 0.2 s at a million rows a second: progress several times a second, cancelled soon
+QUIET_HEARTBEATS = ("heartbeat.sent", "heartbeat.received", "heartbeat.responded")
+# what hiding heartbeats hides; a heartbeat that failed stays in sight
+
+Purpose = Literal["filter", "jump"]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A question to the store about a closed range of ids."""
+
+    serial: int
+    # the pane's number for it: answers to older searches are dropped
+    purpose: Purpose
+    # a filter wants all matches; a jump the first one
+    query: Query
+    first_id: int
+    last_id: int
+    newest_first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The matches (ascending) in one window of a search."""
+
+    search: Search
+    ids: array[int]
+    searched_from: int
+    searched_to: int
+    is_last: bool
+
+
+def run_search(view: StoreView, search: Search, is_cancelled: Callable[[], bool]) -> Iterator[Found]:
+    """Answer window by window; ends early when it is cancelled, interrupted, or when a jump has found its target."""
+    for first_id, last_id in windows(search.first_id, search.last_id, newest_first=search.newest_first):
+        if is_cancelled():
+            return
+        try:
+            ids = view.matching_ids(search.query, first_id, last_id)
+        except InterruptedError:  # who interrupts a view has no use for the answer any more
+            return
+        is_end = first_id == search.first_id if search.newest_first else last_id == search.last_id
+        is_last = is_end or (search.purpose == "jump" and len(ids) > 0)
+        yield Found(search, ids, first_id, last_id, is_last)
+        if is_last:
+            return
+
+
+def windows(first_id: int, last_id: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+    """Cut a closed range of ids into adjacent closed ranges that double in size, from the side to begin with."""
+    size = FIRST_WINDOW
+    while first_id <= last_id:
+        if newest_first:
+            yield max(first_id, last_id - size + 1), last_id
+            last_id -= size
+        else:
+            yield first_id, min(last_id, first_id + size - 1)
+            first_id += size
+        size = min(2 * size, LARGEST_WINDOW)
+
+
+def without_heartbeats(query: Query) -> Query:
+    """The same query, of what is no heartbeat that went well."""
+    return Query((*query.terms, Not(_named(QUIET_HEARTBEATS))), query.text)
+
+
+def only_problems(query: Query) -> Query:
+    """The same query, of what is a problem by its name."""
+    return Query((*query.terms, _named(tuple(sorted(PROBLEM_NAMES)))), query.text)
+
+
+def _named(names: tuple[str, ...]) -> FieldTerm:
+    return FieldTerm("name", tuple(Exact(name) for name in names))
