@@ -12,8 +12,8 @@ import click
 import msgspec
 
 from wsmon.cli.spawn import HEADERS_VARIABLE, Readiness
-from wsmon.cli.target import Duration, Request, Target, request_options, resolve
 from wsmon.cli.talk import Talk
+from wsmon.cli.target import Duration, Request, Target, request_options, resolve
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo
 from wsmon.errors import EXIT_OK, StoreHeldError, WsmonError

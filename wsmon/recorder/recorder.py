@@ -18,7 +18,7 @@ from wsmon.bus import Bus
 from wsmon.clock import SystemClock
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, StoreLock
-from wsmon.control.messages import PROTOCOL, Command, Hello, Sample
+from wsmon.control.messages import PROTOCOL, Hello, Sample
 from wsmon.control.registry import ensure_runtime_folder, register, unregister
 from wsmon.engine.dial import new_event_loop
 from wsmon.engine.supervisor import Supervisor

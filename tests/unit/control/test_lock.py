@@ -1,0 +1,79 @@
+"""One recorder a store."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wsmon.control.lock import NAMELESS, LockInfo, StoreLock, holder, read_lock
+from wsmon.errors import StoreError, StoreHeldError
+
+
+def info(store: Path, pid: int = 4711) -> LockInfo:
+    return LockInfo(pid, "0.1", 1, 1, "/etc/orders.toml", str(store), "/run/x.sock", 1_700_000_000_000_000_000, "boot")
+
+
+def test_a_held_store_names_its_holder(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    with StoreLock(store, info(store)):
+        assert holder(store) == info(store)
+        with pytest.raises(StoreHeldError) as refused:
+            StoreLock(store, info(store, pid=99))
+    assert refused.value.pid == 4711
+    assert "pid 4711, /etc/orders.toml" in str(refused.value)
+
+
+def test_a_refused_lock_leaves_the_word_of_the_holder(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    with StoreLock(store, info(store)):
+        with pytest.raises(StoreHeldError):
+            StoreLock(store, info(store, pid=99))
+        assert read_lock(store) == info(store)
+
+
+def test_nobody_holds_a_store_that_was_released(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    StoreLock(store, info(store)).release()
+    assert holder(store) is None
+    assert read_lock(store) == info(store)
+
+
+def test_nobody_holds_a_store_that_never_was(tmp_path: Path) -> None:
+    assert holder(tmp_path / "store.db") is None
+
+
+def test_the_kernel_frees_the_lock_of_a_killed_recorder(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    script = (
+        "import os, sys; from pathlib import Path; from wsmon.control.lock import *;"
+        "store = Path(sys.argv[1]);"
+        "lock = StoreLock(store, LockInfo(os.getpid(), '', 1, 1, '', str(store), '', 0, ''));"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        held = holder(store)
+        assert held is not None
+        assert held.pid == process.pid
+        process.kill()
+        process.wait()
+        assert holder(store) is None
+
+
+def test_a_lock_without_a_word_is_still_a_lock(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    with StoreLock(store, info(store)) as lock:
+        lock.path.write_bytes(b"")
+        assert holder(store) == NAMELESS
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_with_advice(tmp_path: Path) -> None:
+    store = tmp_path / "missing" / "store.db"
+    with pytest.raises(StoreError, match="--store"):
+        StoreLock(store, info(store))

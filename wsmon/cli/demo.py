@@ -1,0 +1,91 @@
+"""``wsmon demo``: wsmon at work on scripted servers, with no network and no configuration."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from wsmon.cli.record import readiness, run_assignment
+from wsmon.cli.spawn import spawn_recorder
+from wsmon.cli.stores import STORE_NAME
+from wsmon.cli.talk import Talk
+from wsmon.cli.target import Duration, socket_of
+from wsmon.cli.terminal import has_terminal
+from wsmon.config.locate import state_dir
+from wsmon.config.specs import Configuration
+from wsmon.control.lock import holder
+from wsmon.errors import EXIT_OK
+from wsmon.recorder.assignment import Assignment
+
+IDENTITY = "demo"
+IDLE_LIMIT_S = 30 * 60.0
+# a demonstration that nobody watches ends by itself
+HEADLESS_S = 10.0
+# how long it lasts where there is no terminal to show it on
+
+
+@click.command()
+@click.option("--headless", is_flag=True, help="No screen: print the statistics at the end.")
+@click.option("--for", "limit_s", type=Duration(), metavar="DURATION", help="End after this long.")
+@click.option("--store", type=click.Path(path_type=Path), help="Where to record to.")
+@click.option("--ready-fd", type=int, hidden=True, help="Where to say that viewers can attach.")
+def demo(headless: bool, limit_s: float | None, store: Path | None, ready_fd: int | None) -> int:
+    """Show wsmon at work: servers on loopback that tick, drop, refuse, stall and reject.
+
+    The recording goes on after the screen is closed, for 30 minutes, and is replaced by the next demonstration.
+    """
+    if not headless and not has_terminal():
+        click.echo("no terminal: running headless for a while, then printing statistics", err=True)
+        headless, limit_s = True, limit_s or HEADLESS_S
+    store = Path(os.path.realpath(store)) if store else _fresh_store(os.environ)
+    if headless:
+        return _record(store, limit_s, ready_fd)
+    limit = ["--for", f"{limit_s}s"] if limit_s else []
+    spawn_recorder(["demo", "--headless", "--store", str(store), *limit], store, (), os.environ)
+    from wsmon.cli.view import view  # the screen, only when there is one
+
+    return view(store, os.environ)
+
+
+def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:
+    talk = Talk(is_quiet=ready_fd is not None)
+    with readiness(ready_fd) as ready:
+        assignment = Assignment(
+            prepare=_servers,
+            store=store,
+            socket=socket_of(store, os.environ),
+            identity=IDENTITY,
+            limit_s=limit_s,
+            idle_limit_s=IDLE_LIMIT_S if ready_fd is not None else None,
+            on_event=talk.tell,
+        )
+        run_assignment(assignment, talk, ready)
+    if ready_fd is None:
+        from wsmon.cli.stats import print_statistics
+
+        print_statistics(store)
+    return EXIT_OK
+
+
+@asynccontextmanager
+async def _servers() -> AsyncIterator[Configuration]:
+    from wsmon.clock import SystemClock
+    from wsmon.demo.demo import Demo
+
+    async with Demo(SystemClock()) as servers:
+        yield servers.configuration
+
+
+def _fresh_store(environ: Mapping[str, str]) -> Path:
+    """A new place for a demonstration; those of ended ones go."""
+    folder = state_dir(environ)
+    for old in folder.glob(f"demo-*/{STORE_NAME}"):
+        if holder(old) is None:
+            shutil.rmtree(old.parent)
+    return folder / f"demo-{secrets.token_hex(4)}" / STORE_NAME
