@@ -23,6 +23,7 @@ class Finding:
     path: KeyPath
     problem: str
     value: str = ""
+    # not yet cut to the length of a message: what is secret in it may be known only at the end
     hint: str = ""
 
 

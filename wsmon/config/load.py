@@ -15,7 +15,7 @@ from wsmon.config.document import read_document
 from wsmon.config.expand import Sources, read_regular, reason
 from wsmon.config.fault import Finding, shown
 from wsmon.config.lines import KeyPath, Lines
-from wsmon.config.read import Reader
+from wsmon.config.read import SHORT_SECRET_CHARS, Reader
 from wsmon.config.specs import Configuration
 from wsmon.errors import ConfigError, Problem
 from wsmon.model.secret import mask_secrets
@@ -74,10 +74,11 @@ def _problems(
     findings: Iterable[Finding], lines: Lines | None, file: str, secrets: Iterable[str]
 ) -> tuple[Problem, ...]:
     """``findings`` with their lines, each once, in the order of the lines."""
+    long_secrets = [secret for secret in secrets if len(secret) >= SHORT_SECRET_CHARS]
     problems = []
     for found in dict.fromkeys(findings):
         line = lines.of(found.path) if lines else 0
-        value = mask_secrets(found.value, secrets)
+        value = shown(mask_secrets(found.value, long_secrets))
         problems.append(Problem(file, line, key_name(found.path), found.problem, value, found.hint))
     return tuple(sorted(problems, key=lambda problem: problem.line))
 

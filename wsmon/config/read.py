@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wsmon.config.expand import Sources, expand
-from wsmon.config.fault import FaultError, Finding, shown
+from wsmon.config.fault import FaultError, Finding
 from wsmon.config.hints import unknown_key
 from wsmon.config.kinds import AnyKind, KeyMap, Kind, ListOf, TableOf, name_of_type
 from wsmon.config.lines import KeyPath
@@ -19,6 +19,9 @@ SHORT_SECRET_CHARS = 8
 # a shorter one would be found by chance all over the payloads
 
 _LONGEST_NUMBER = 10**30
+_MAX_HINTED = 100
+# faults before names are no longer compared, at a millisecond each: such a file is no configuration
+_MAX_ACTION_PARTS = 8
 
 
 class Reader:
@@ -56,7 +59,8 @@ class Reader:
             path = (*at, name)
             match names.get(name):
                 case None:
-                    self.fault(path, FaultError("is no key of this table", unknown_key(name, names)))
+                    hint = unknown_key(name, names) if len(self.faults) < _MAX_HINTED else ""
+                    self.fault(path, FaultError("is no key of this table", hint))
                 case Key() as key:
                     self._key(value, path, key, read)
                 case inner if isinstance(value, dict):
@@ -93,18 +97,16 @@ class Reader:
 
     def _list(self, value: object, at: KeyPath, kind: ListOf) -> object:
         if not isinstance(value, list):
-            hint = (
-                f"write [{_shown(value, quoted=True)}]"
-                if isinstance(value, str) and not kind.item.takes_secrets
-                else ""
-            )
+            hint = "put it into brackets" if isinstance(value, str) else ""
             self.fault(at, FaultError(f"is {name_of_type(value)} where a list is expected", hint))
             return None
         items = tuple(self._value(item, (*at, index), kind.item) for index, item in enumerate(value))
         if kind.is_set:
+            seen: set[object] = {None}
             for index, item in enumerate(items):
-                if item is not None and item in items[:index]:
+                if item is not None and item in seen:
                     self.fault((*at, index), FaultError("is there twice"))
+                seen.add(item)
         return items
 
     def _entries(self, value: object, at: KeyPath, kind: TableOf) -> object:
@@ -129,6 +131,9 @@ class Reader:
         """Entries of a keymap: ``log.search`` without quotes is a table in a table, and means the same."""
         if not isinstance(value, dict):
             self.fault(at, _no_table(value))
+            return
+        if len(at) > _MAX_ACTION_PARTS:
+            self.fault(at, FaultError("is nested too deeply for the name of an action"))
             return
         for name, inner in value.items():
             path = (*at, name)
@@ -190,10 +195,11 @@ def _no_table(value: object, hint: str = "") -> FaultError:
     return FaultError(f"is {name_of_type(value)} where a table is expected", hint)
 
 
-def _shown(value: object, *, quoted: bool = False) -> str:
+def _shown(value: object) -> str:
+    """What a message may show of ``value``: the credentials of a URL are masked, wherever it stands."""
     match value:
         case Sensitive():
-            return shown(mask_url(value.masked))
+            return mask_url(value.masked)
         case bool():
             return "true" if value else "false"
         case int() if abs(value) > _LONGEST_NUMBER:
@@ -201,6 +207,6 @@ def _shown(value: object, *, quoted: bool = False) -> str:
         case int() | float():
             return str(value)
         case str():
-            return f'"{shown(value)}"' if quoted else shown(value)
+            return mask_url(value) if "://" in value else value
         case _:
             return ""

@@ -196,8 +196,7 @@ KEYS = Key(
     "keys",
     KeyMap(Text(checks.key_press, may_be_empty=False)),
     {},
-    "action = key or keys",
-    example='{ "log.search" = "slash" }',
+    'the key of an action instead of its own; several as "slash,ctrl+f" or in a list',
 )
 
 Names = Mapping[str, "Key | Mapping[str, Key]"]

@@ -180,4 +180,5 @@ class Configuration:
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
     # action id → keys of the user's keymap
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    # the values of ${secret:…} and ${file:…}: masked wherever they occur
+    # the values of ${secret:…} and ${file:…}, and credentials written out in URLs, headers and subprotocols:
+    # masked wherever they occur

@@ -1,0 +1,76 @@
+"""``wsmon check``: says whether a configuration can be used, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from wsmon.config.example import example as example_text
+from wsmon.config.load import Loaded, load
+from wsmon.config.locate import find_config
+from wsmon.config.specs import ConnectionSpec
+from wsmon.errors import EXIT_USAGE, ConfigError, Problem, UsageError
+
+
+@click.command("check")
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--example", is_flag=True, help="Print a configuration to start from.")
+def check(config: Path | None, *, as_json: bool, example: bool) -> None:
+    """Check CONFIG: every mistake with its line, and the connections it means."""
+    if example:
+        click.echo(example_text(), nl=False)
+        return
+    try:
+        loaded = load(find_config(config, os.environ, Path.cwd()), os.environ)
+    except ConfigError as error:
+        _fail(error.problems, str(error), as_json=as_json)
+    except UsageError as error:
+        _fail((Problem("", 0, "", error.what, hint=error.hint),), str(error), as_json=as_json)
+    if as_json:
+        _print_json((), loaded.warnings, loaded.configuration.connections)
+    else:
+        _print_table(loaded)
+
+
+def _fail(problems: Sequence[Problem], message: str, *, as_json: bool) -> NoReturn:
+    if as_json:
+        _print_json(problems, (), ())
+    else:
+        click.echo(message, err=True)
+    raise SystemExit(EXIT_USAGE)
+
+
+def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connections: Iterable[ConnectionSpec]) -> None:
+    """The shape of ``check --json`` in CONTRACT.md."""
+    failed = [asdict(problem) for problem in errors]
+    report = {
+        "ok": not failed,
+        "errors": failed,
+        "warnings": [asdict(problem) for problem in warnings],
+        "connections": [
+            {"name": spec.name, "url": spec.url.masked, "enabled": spec.enabled, "group": spec.group}
+            for spec in connections
+        ],
+    }
+    click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+
+
+def _print_table(loaded: Loaded) -> None:
+    """The connections on stdout, the warnings on stderr."""
+    rows = [("name", "group", "enabled", "url")]
+    rows += [
+        (spec.name, spec.group or "–", "yes" if spec.enabled else "no", spec.url.masked)
+        for spec in loaded.configuration.connections
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)

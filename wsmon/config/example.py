@@ -1,0 +1,82 @@
+"""The example configuration, written from the table of keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from textwrap import wrap
+
+from wsmon.config.kinds import Choice
+from wsmon.config.schema import CONNECTION, KEYS, WSMON, Default, Key
+
+_HEAD = """\
+# Configuration of wsmon, with every key there is. Keys stand at their defaults; what is commented out needs a value of
+# yours. `wsmon check` names every mistake with its line.
+#
+# Durations: "500ms", "20s", "1h30m", "14d", or a number of seconds. Sizes: "64KiB", "2GB", or a number of bytes.
+# Inside any text: ${env:NAME} is the plain text of an environment variable; ${secret:NAME}, also from the environment,
+# and ${file:PATH} are secret, and masked wherever they would appear; $${ stands for ${ itself.
+# Relative paths are relative to this file. Dotted keys may be written as tables: ping = { interval = "20s" }.
+# [not yet]: understood, but without effect in this version.
+"""
+_DEFAULTS_HEAD = """\
+# Any key of a connection but its name: it holds for every connection that does not set it itself.
+# Tables are merged key by key.
+[defaults]
+# open_timeout = "5s"
+"""
+_COMMENT_COLUMN = 36
+# where the comments begin, as long as what is before them is shorter
+_WIDTH = 120
+_GLUE = "\u00a0"
+# a space at which a line is not broken
+
+
+def example() -> str:
+    """A configuration that loads as it stands: each key, its default, what it means."""
+    return "\n".join(
+        (
+            _HEAD,
+            "[wsmon]",
+            *_lines(WSMON),
+            "",
+            "[keys]",
+            *_commented('# "log.search" = "slash"', KEYS.doc),
+            "",
+            _DEFAULTS_HEAD,
+            "[[connection]]",
+            *_lines(CONNECTION),
+            "",
+        )
+    )
+
+
+def _lines(keys: Iterable[Key]) -> Iterator[str]:
+    for key in keys:
+        stands_open = key.needed or not key.example
+        setting = f"{key.path} = {key.example or to_toml(key.default)}"
+        yield from _commented(setting if stands_open else f"# {setting}", _comment(key))
+
+
+def _commented(setting: str, comment: str) -> Iterator[str]:
+    """The line of a setting with its comment behind it, which goes on below itself where it is long."""
+    column = max(_COMMENT_COLUMN, len(setting) + 1)
+    before = setting
+    for line in wrap(comment, max(_WIDTH - column - 2, 40)):
+        yield f"{before:<{column}}# {line.replace(_GLUE, ' ')}"
+        before = ""
+
+
+def _comment(key: Key) -> str:
+    comment = key.doc
+    if isinstance(key.kind, Choice):
+        comment += f": {' | '.join(key.kind.words)}"
+    if key.works is None:
+        return comment
+    mark = f"[not yet but for {', '.join(map(str, key.works))}]" if key.works else "[not yet]"
+    return f"{comment} {mark.replace(' ', _GLUE)}"
+
+
+def to_toml(value: Default) -> str:
+    """An empty list or table, a text, a number or a truth value as TOML writes it."""
+    return json.dumps(value, ensure_ascii=False)
