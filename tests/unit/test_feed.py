@@ -1,0 +1,108 @@
+"""Each committed event exactly once: cases NX-19, NX-20 and NX-22, and what a cursor promises beside them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders import message, numbered
+from tests.tui.fakes import FakeView
+from wsmon.errors import QueryError
+from wsmon.feed import Feed, FeedPage, Gap
+from wsmon.model.events import Event
+from wsmon.query.parser import parse
+
+
+def stored(events: int) -> FakeView:
+    return FakeView(numbered(message(str(number)) for number in range(events)))
+
+
+def ids(events: tuple[Event, ...]) -> list[int]:
+    return [event.id for event in events]
+
+
+def test_events_come_once_and_in_order() -> None:
+    view = stored(5)
+    feed = Feed(view)
+    assert ids(feed.poll(2).events) == [1, 2]
+    assert ids(feed.poll(2).events) == [3, 4]
+    view.add(message("new"))
+    assert (feed.cursor, feed.lag()) == (4, 2)
+    assert ids(feed.poll(9).events) == [5, 6]
+    assert feed.poll(9) == FeedPage(())
+    assert (feed.cursor, feed.lag()) == (6, 0)
+
+
+def test_a_reader_that_comes_back_continues_at_its_cursor() -> None:
+    view = stored(5)
+    left_at = Feed(view)
+    left_at.poll(3)
+    assert ids(Feed(view, left_at.cursor).poll(9).events) == [4, 5]
+
+
+def test_nx_19_what_was_passed_over_is_said_counted_and_can_be_read() -> None:
+    view = stored(10)
+    feed = Feed(view)
+    feed.poll(2)
+    gap = feed.skip_to(8)
+    assert (gap, gap.dropped, feed.dropped) == (Gap(3, 7), 5, 5)
+    assert ids(feed.poll(9).events) == [8, 9, 10]
+    first, rest = feed.reread(gap, 3)
+    assert (ids(first.events), rest) == ([3, 4, 5], Gap(6, 7))
+    assert rest is not None
+    second, rest = feed.reread(rest, 3)
+    assert (ids(second.events), rest) == ([6, 7], None)
+    assert (feed.cursor, feed.dropped) == (10, 5)
+
+
+def test_skipping_never_goes_back_nor_past_the_newest_event() -> None:
+    view = stored(5)
+    feed = Feed(view)
+    feed.poll(3)
+    assert feed.skip_to(2).dropped == 0
+    assert feed.cursor == 3
+    assert feed.skip_to(99) == Gap(4, 5)
+    view.add(message("next"))
+    assert ids(feed.poll(9).events) == [6]
+
+
+def test_nx_20_what_was_pruned_before_it_was_read_is_said() -> None:
+    view = stored(10)
+    feed = Feed(view)
+    feed.poll(2)
+    view.prune(6)
+    page = feed.poll(2)
+    assert (ids(page.events), page.truncated) == ([6, 7], 6)
+    assert feed.poll(9).truncated is None
+
+
+def test_pruning_of_everything_moves_the_cursor_on() -> None:
+    view = stored(10)
+    feed = Feed(view)
+    view.prune(11)
+    assert feed.poll(5) == FeedPage((), 11)
+    assert feed.poll(5) == FeedPage(())
+
+
+def test_a_gap_of_which_events_were_pruned_says_so() -> None:
+    view = stored(10)
+    feed = Feed(view)
+    gap = feed.skip_to(9)
+    view.prune(5)
+    page, rest = feed.reread(gap, 2)
+    assert (ids(page.events), page.truncated, rest) == ([5, 6], 5, Gap(7, 8))
+    view.prune(11)
+    assert feed.reread(gap, 2) == (FeedPage((), 9), None)
+
+
+@pytest.mark.parametrize(("cursor", "backlog"), [(99, []), (3, []), (-5, [1, 2, 3]), (0, [1, 2, 3])])
+def test_nx_22_a_cursor_from_nowhere_is_the_end_or_the_beginning(cursor: int, backlog: list[int]) -> None:
+    view = stored(3)
+    feed = Feed(view, cursor)
+    assert ids(feed.poll(9).events) == backlog
+    view.add(message("live"))
+    assert ids(feed.poll(9).events) == [4]
+
+
+def test_nx_22_an_id_that_is_no_number_is_refused() -> None:
+    with pytest.raises(QueryError, match="'x7' is neither an id nor a range of ids"):
+        parse("id:x7..")

@@ -1,0 +1,169 @@
+"""How long a connection was up, from its transitions.
+
+Durations are monotonic within a run of the recorder; the wall clock only says what lies in the period asked for.
+Between two runs nobody looked: that time counts neither as up nor as down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from wsmon.model.statuses import OPEN, Status
+
+MIN_SESSION_NS = 1_000_000
+# a transport that came up and went within one tick of a coarse clock still was up
+MIN_OBSERVED_NS = 60 * 1_000_000_000
+# a frequency from less than a minute would be a guess
+HOUR_NS = 3600 * 1_000_000_000
+
+UP: frozenset[Status] = frozenset({"connected", OPEN})
+UNWANTED: frozenset[Status] = frozenset({"initialized", "closed"})
+# not dialled yet, or closed by us: being down is no failure then
+
+
+class Step(NamedTuple):
+    """A transition, as far as uptime goes."""
+
+    ts_ns: int
+    mono_ns: int
+    run: int
+    status: Status
+    # that it led to
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpan:
+    """When a recorder ran, by both clocks; the end is now, or its last sign of life."""
+
+    start_ns: int
+    start_mono_ns: int
+    end_ns: int
+    end_mono_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """What the transitions of one connection in one period add up to; durations in nanoseconds."""
+
+    total_ns: int = 0
+    # of the transport (connected or open)
+    ws_ns: int = 0
+    # while it could be used
+    wanted_ns: int = 0
+    # a recorder ran and wanted it open
+    connections: int = 0
+    # times the transport came up
+    opens: int = 0
+    # times it became usable
+    reconnections: int = 0
+    # times it went to reconnecting
+    last_connected_ns: int | None = None
+    last_disconnected_ns: int | None = None
+
+    @property
+    def availability(self) -> float | None:
+        """Share of the wanted time in which it was open, 0…1; ``None`` where it was never wanted."""
+        return min(1.0, self.ws_ns / self.wanted_ns) if self.wanted_ns else None
+
+
+def uptime(steps: Iterable[Step], runs: Mapping[int, RunSpan], since_ns: int, until_ns: int) -> Uptime:
+    """Add up the steps of one connection, in their order, over the wall times ``since_ns`` ≤ t < ``until_ns``.
+
+    Steps before the period say with which status it began; at the end of its run a status ends.
+    """
+    tally = _Tally(since_ns, until_ns)
+    before: Step | None = None
+    for step in steps:
+        if before is not None:
+            ended = before.run != step.run
+            tally.add(before, _end_of(runs[before.run]) if ended else step, is_cut=ended)
+        tally.count(before, step)
+        before = step
+    if before is not None:
+        tally.add(before, _end_of(runs[before.run]), is_cut=True)
+    return tally.total()
+
+
+def observed_ns(runs: Iterable[RunSpan], since_ns: int, until_ns: int) -> int:
+    """How long a recorder ran within a period."""
+    return sum(
+        clipped_ns((run.start_ns, run.start_mono_ns), (run.end_ns, run.end_mono_ns), since_ns, until_ns) for run in runs
+    )
+
+
+def reconnects_per_hour(reconnections: int, watched_ns: int) -> float | None:
+    """How often it reconnects; ``None`` while it was watched for less than a minute."""
+    return reconnections * HOUR_NS / watched_ns if watched_ns >= MIN_OBSERVED_NS else None
+
+
+def clipped_ns(start: tuple[int, int], end: tuple[int, int], since_ns: int, until_ns: int) -> int:
+    """Monotonic duration from ``start`` to ``end`` (wall, monotonic), less what lies outside the period by the wall."""
+    if start[0] >= until_ns or max(start[0], end[0]) <= since_ns:
+        return 0
+    outside_ns = max(0, since_ns - start[0]) + max(0, end[0] - until_ns)
+    return max(0, end[1] - start[1] - outside_ns)
+
+
+def _end_of(run: RunSpan) -> Step:
+    return Step(run.end_ns, run.end_mono_ns, 0, "closed")
+
+
+class _Tally:
+    """The sums so far; a session's transport time is kept apart until it ends, for the floor of one millisecond."""
+
+    def __init__(self, since_ns: int, until_ns: int) -> None:
+        self._since_ns = since_ns
+        self._until_ns = until_ns
+        self._total_ns = self._ws_ns = self._wanted_ns = self._session_ns = 0
+        self._connections = self._opens = self._reconnections = 0
+        self._last_connected_ns: int | None = None
+        self._last_disconnected_ns: int | None = None
+
+    def add(self, start: Step, end: Step, *, is_cut: bool) -> None:
+        """The time in one status; ``is_cut``: it did not end by itself."""
+        duration_ns = clipped_ns(start[:2], end[:2], self._since_ns, self._until_ns)
+        if start.status not in UNWANTED:
+            self._wanted_ns += duration_ns
+        if start.status == OPEN:
+            self._ws_ns += duration_ns
+        if start.status not in UP:
+            return
+        self._session_ns += duration_ns
+        if is_cut or end.status not in UP:
+            ended_inside = not is_cut and self._is_inside(end)
+            self._total_ns += max(self._session_ns, MIN_SESSION_NS) if ended_inside else self._session_ns
+            self._session_ns = 0
+
+    def count(self, before: Step | None, step: Step) -> None:
+        """The instant at which a status began."""
+        if not self._is_inside(step):
+            return
+        was_up = before is not None and before.run == step.run and before.status in UP
+        if step.status == "connected":
+            self._connections += 1
+            self._last_connected_ns = step.ts_ns
+        elif step.status == OPEN:
+            self._opens += 1
+            self._last_connected_ns = self._last_connected_ns if was_up else step.ts_ns
+        elif step.status == "disconnected" or was_up:
+            self._last_disconnected_ns = step.ts_ns
+        if step.status == "reconnecting":
+            self._reconnections += 1
+
+    def total(self) -> Uptime:
+        """Everything added."""
+        return Uptime(
+            self._total_ns,
+            self._ws_ns,
+            self._wanted_ns,
+            self._connections,
+            self._opens,
+            self._reconnections,
+            self._last_connected_ns,
+            self._last_disconnected_ns,
+        )
+
+    def _is_inside(self, step: Step) -> bool:
+        return self._since_ns <= step.ts_ns < self._until_ns
