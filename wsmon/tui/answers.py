@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from threading import Condition, Thread
 from typing import TypeVar
 
@@ -19,8 +20,8 @@ JOIN_S = 2.0
 @dataclass(frozen=True, slots=True)
 class _Question:
     kind: str
-    answer: Callable[[StoreView], Callable[[], None]]
-    # reads, and returns what delivers it
+    deliveries: Callable[[StoreView], Iterator[Callable[[], None]]]
+    # reads, and yields what delivers what was read
 
 
 class Answers:
@@ -48,18 +49,26 @@ class Answers:
         A question of the same kind that waits is forgotten, and one that runs is interrupted: its answer is never
         delivered.
         """
-        question: _Question
 
-        def answer(view: StoreView) -> Callable[[], None]:
+        def deliveries(view: StoreView) -> Iterator[Callable[[], None]]:
             found = read(view)
-            return lambda: deliver(found)
+            yield lambda: deliver(found)
 
-        question = _Question(kind, answer)
-        with self._changed:
-            self._waiting[kind] = question
-            if self._running is not None and self._running.kind == kind and self._view is not None:
-                self._view.interrupt()
-            self._changed.notify()
+        self._put(_Question(kind, deliveries))
+
+    def stream(
+        self,
+        kind: str,
+        read: Callable[[StoreView, Callable[[], bool]], Iterator[Answer]],
+        deliver: Callable[[Answer], None],
+    ) -> None:
+        """The same for a question with many answers; ``read`` also gets a function that says whether it is stale."""
+
+        def deliveries(view: StoreView) -> Iterator[Callable[[], None]]:
+            for found in read(view, lambda: self._is_stale(kind)):
+                yield partial(deliver, found)
+
+        self._put(_Question(kind, deliveries))
 
     def stop(self) -> None:
         """End; a question under way is interrupted."""
@@ -71,6 +80,17 @@ class Answers:
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
+
+    def _put(self, question: _Question) -> None:
+        with self._changed:
+            self._waiting[question.kind] = question
+            if self._running is not None and self._running.kind == question.kind and self._view is not None:
+                self._view.interrupt()
+            self._changed.notify()
+
+    def _is_stale(self, kind: str) -> bool:
+        with self._changed:
+            return kind in self._waiting or self._is_stopped
 
     def _run(self) -> None:
         try:
@@ -95,16 +115,14 @@ class Answers:
 
     def _serve(self, view: StoreView, question: _Question) -> None:
         try:
-            deliver = question.answer(view)
+            for deliver in question.deliveries(view):
+                if self._is_stale(question.kind):
+                    return
+                self._post(deliver)
         except InterruptedError:
-            with self._changed:  # meant for the question before this one, unless there is a newer one
+            with self._changed:  # meant for a question that had just ended, unless there is a newer one
                 if not self._is_stopped:
                     self._waiting.setdefault(question.kind, question)
-            return
-        with self._changed:
-            is_stale = question.kind in self._waiting or self._is_stopped
-        if not is_stale:
-            self._post(deliver)
 
     def _fail(self, error: Exception) -> None:
         self._post(lambda: self._failed(error))

@@ -5,9 +5,10 @@ Panes that draw lines by themselves name a meaning; nobody but the theme knows t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
+from rich.cells import cell_len
 from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import Color
@@ -20,6 +21,11 @@ Meaning = Literal[
 MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
 
 Span = tuple[str, Meaning]
+
+
+def width_of(spans: Sequence[Span]) -> int:
+    """How many cells spans take."""
+    return sum(cell_len(text) for text, _ in spans)
 
 
 class Palette:

@@ -1,0 +1,108 @@
+"""The user's keys: laid over the table of actions, and checked, because Textual takes every mistake in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from textual.keys import format_key
+
+from wsmon.tui.actions import ACTIONS, BY_ID, Action
+
+NEVER = frozenset({"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+left_square_bracket"})
+# terminals send them for backspace, tab, enter and escape
+NAMES = {
+    "/": "slash", ":": "colon", "?": "question_mark", "+": "plus", "-": "minus", "=": "equals_sign", ".": "full_stop",
+    ",": "comma", "<": "less_than_sign", ">": "greater_than_sign", " ": "space", "!": "exclamation_mark",
+    "*": "asterisk",
+    "{": "left_curly_bracket", "}": "right_curly_bracket", "[": "left_square_bracket", "]": "right_square_bracket",
+    "#": "number_sign", "@": "at", "$": "dollar_sign", "%": "percent_sign", "^": "circumflex_accent", "&": "ampersand",
+    "_": "underscore", "'": "apostrophe", '"': "quotation_mark", ";": "semicolon", "|": "vertical_line", "~": "tilde",
+    "\\": "backslash", "`": "grave_accent", "(": "left_parenthesis", ")": "right_parenthesis",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Keymap:
+    """Which keys do what, and what is wrong with the user's wishes."""
+
+    keys: Mapping[str, tuple[str, ...]]
+    # action id → keys in force, Textual's names
+    changed: Mapping[str, str]
+    # action id → keys, as ``App.set_keymap`` takes them; the user's only
+    problems: tuple[str, ...]
+    # sentences; what they are about has no effect
+
+
+def lay_over(wishes: Mapping[str, tuple[str, ...]]) -> Keymap:
+    """The table's keys with the user's over them; a wish that cannot be is left out and explained."""
+    keys = {action.id: action.keys for action in ACTIONS}
+    problems: list[str] = []
+    changed: dict[str, str] = {}
+    for action_id, wanted in wishes.items():
+        named = tuple(normal(key) for key in wanted)
+        problem = _problem(action_id, named, keys, wishes)
+        if problem:
+            problems.append(problem)
+            continue
+        keys[action_id] = named
+        changed[action_id] = ",".join(named)
+    return Keymap(keys, changed, tuple(problems))
+
+
+def normal(key: str) -> str:
+    """Textual's name of a key: ``/`` is ``slash``, ``^d`` is ``ctrl+d``."""
+    if len(key) == 2 and key[0] == "^":
+        return f"ctrl+{key[1].lower()}"
+    return NAMES.get(key, key)
+
+
+def display(key: str) -> str:
+    """A key as people write it: ``/``, ``^d``, ``Enter``."""
+    if key.startswith("ctrl+"):
+        return f"^{display(key.removeprefix('ctrl+'))}"
+    if key.startswith("shift+"):
+        return f"Shift-{display(key.removeprefix('shift+'))}"
+    sign = next((sign for sign, name in NAMES.items() if name == key and sign != " "), "")
+    if sign:
+        return sign
+    return key.title() if key in ("enter", "escape", "tab", "space", "home", "end") else format_key(key)
+
+
+def _problem(
+    action_id: str, wanted: tuple[str, ...], keys: Mapping[str, tuple[str, ...]], wishes: Mapping[str, tuple[str, ...]]
+) -> str:
+    """What is wrong with a wish; empty = nothing."""
+    if action_id not in BY_ID:
+        near = get_close_matches(action_id, BY_ID, 1)
+        return f'[keys] "{action_id}": there is no such action' + (f"; did you mean {near[0]}?" if near else "")
+    for key in wanted:
+        if key in NEVER:
+            return f'[keys] "{action_id}": terminals cannot send {display(key)} as a key of its own'
+        other = _holder(key, BY_ID[action_id], keys, wishes)
+        if other is not None:
+            return f'[keys] "{action_id}": {display(key)} is taken by {other.id} ({other.label})'
+    return ""
+
+
+def _holder(
+    key: str, action: Action, keys: Mapping[str, tuple[str, ...]], wishes: Mapping[str, tuple[str, ...]]
+) -> Action | None:
+    """The other action that answers a key in the same place, unless the user moves it away."""
+    for other in ACTIONS:
+        in_the_same_place = (
+            other.scope == action.scope
+            or "app" in (other.scope, action.scope)
+            or "move"
+            in (
+                other.scope,
+                action.scope,
+            )
+        )
+        if other.id == action.id or key not in keys[other.id] or not in_the_same_place:
+            continue
+        moved = tuple(normal(each) for each in wishes.get(other.id, ()))
+        if not moved or key in moved:
+            return other
+    return None

@@ -1,0 +1,210 @@
+"""Lines of the connections list: which connection comes first, which columns fit, what each cell says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from wsmon.model.events import Event
+from wsmon.model.sanitize import sanitize
+from wsmon.model.snapshot import ConnectionRow, ConnectionState
+from wsmon.model.statuses import LABELS
+from wsmon.tui import format as fmt
+from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.wording import describe
+from wsmon.tui.wrap import left, right
+
+MIN_NAME = 8
+MAX_NAME = 24
+MIN_WHY = 18
+# below, a sentence says less than the numbers it takes the place of
+WHY_LIMIT = 200
+# characters; no terminal shows more
+SEVERITY = {"error": 0, "disconnected": 1, "reconnecting": 1, "connected": 3, "connecting": 3, "initialized": 4}
+STALLED_SEVERITY = 2
+OPEN_SEVERITY = 5
+ENDED_SEVERITY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column with a width of its own; the name comes before them, the reason after."""
+
+    title: str
+    width: int
+    is_right: bool = True
+
+    def cell(self, text: str) -> str:
+        """``text`` in the width of the column."""
+        return right(text, self.width) if self.is_right else left(text, self.width)
+
+
+STATUS = Column("status", 18, is_right=False)
+UP = Column("up", 7)
+RATE = Column("msg/s", 8)
+LAST = Column("last msg", 9)
+RTT = Column("rtt", 8)
+LOSSES = Column("losses/h", 9)
+COLUMNS = (STATUS, UP, RATE, LAST, RTT, LOSSES)
+DROP_ORDER = (LOSSES, RTT, UP, LAST, RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What fits into a width."""
+
+    name: int
+    columns: tuple[Column, ...]
+    why: int
+    # cells; 0 = not shown
+
+
+def order(rows: Sequence[ConnectionRow]) -> tuple[ConnectionRow, ...]:
+    """Trouble first, then by name."""
+    return tuple(sorted(rows, key=lambda row: (severity(row.state), row.state.name)))
+
+
+def severity(state: ConnectionState) -> int:
+    """0 is the worst."""
+    if not state.enabled or state.status == "closed":
+        return ENDED_SEVERITY
+    if state.is_stalled:
+        return STALLED_SEVERITY
+    return SEVERITY.get(state.status, OPEN_SEVERITY)
+
+
+def lay_out(width: int, names: Sequence[str]) -> Layout:
+    """Which columns a width has room for; those of least use go first, and the reason before the name is cut."""
+    name = min(MAX_NAME, max([MIN_NAME, *(cell_len(each) for each in names)])) + 2
+    columns = list(COLUMNS)
+    for dropped in (None, *DROP_ORDER):
+        if dropped is not None:
+            columns.remove(dropped)
+        rest = width - 2 - name - sum(column.width for column in columns) - 2
+        if rest >= MIN_WHY:
+            return Layout(name, tuple(columns), rest)
+    columns = [STATUS, RATE, LAST]
+    while columns and 2 + name + sum(column.width for column in columns) > width and len(columns) > 1:
+        columns.pop()
+    return Layout(min(name, max(MIN_NAME, width - 2 - STATUS.width)), tuple(columns), 0)
+
+
+def heading(layout: Layout) -> tuple[Span, ...]:
+    """The line above the connections."""
+    titles = "".join(column.cell(column.title) for column in layout.columns)
+    return ((f"  {left('name', layout.name)}{titles}{'  why' if layout.why else ''}", "dim"),)
+
+
+def line(row: ConnectionRow, layout: Layout, now_ns: int, *, ascii_only: bool = False) -> tuple[Span, ...]:
+    """A connection."""
+    meaning = meaning_of(row.state)
+    spans: list[Span] = [
+        (f"{sign(row.state, ascii_only=ascii_only)} ", meaning),
+        (left(row.state.name, layout.name), "text" if row.state.enabled else "dim"),
+    ]
+    for column in layout.columns:
+        text, kind = _cell(column, row, now_ns)
+        spans.append((column.cell(text), kind))
+    if layout.why:
+        text, kind = reason(row, now_ns)
+        spans.append((f"  {left(sanitize(text, WHY_LIMIT), layout.why)}", kind))
+    return tuple(spans)
+
+
+def meaning_of(state: ConnectionState) -> Meaning:
+    """What its colour says."""
+    if not state.enabled:
+        return "status-off"
+    if state.is_stalled:
+        return "status-stalled"
+    match state.status:
+        case "websocket_connected":
+            return "status-open"
+        case "disconnected" | "reconnecting" | "error":
+            return "status-loss"
+        case "connecting" | "connected" | "initialized":
+            return "status-connecting"
+        case "closed":
+            return "status-closed"
+
+
+def sign(state: ConnectionState, *, ascii_only: bool = False) -> str:
+    """The glyph of the status: its shape alone tells them apart."""
+    if not state.enabled or state.status == "closed":
+        return "o" if ascii_only else "○"
+    if state.is_stalled:
+        return "~" if ascii_only else "◐"
+    match state.status:
+        case "websocket_connected":
+            return "*" if ascii_only else "●"
+        case "error":
+            return "x" if ascii_only else "✕"
+        case _:
+            return "." if ascii_only else "◌"
+
+
+def word(state: ConnectionState) -> str:
+    """The status in a word."""
+    if not state.enabled:
+        return "off"
+    if state.is_stalled:
+        return "stalled"
+    return "gave up" if state.status == "error" else LABELS[state.status]
+
+
+def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
+    """Why it is not well, in a sentence; of one that is well, the last time it was not."""
+    state = row.state
+    if not state.enabled:
+        return "", "dim"
+    if state.is_stalled:
+        return f"no data; expected every {fmt.duration(round(state.expect_every_s * fmt.SECOND_NS))}", "status-stalled"
+    if row.problem is None:
+        return "", "dim"
+    sentence = explain(row.problem)
+    if severity(state) < STALLED_SEVERITY:
+        return sentence, "text"
+    return f"last: {sentence}, {fmt.moment(row.problem.ts_ns, now_ns)}", "dim"
+
+
+def explain(event: Event) -> str:
+    """What happened, in a sentence."""
+    wording = describe(event)
+    return f"{wording.what}: {wording.text}" if wording.text else wording.what
+
+
+def _cell(column: Column, row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
+    state = row.state
+    is_open = state.status == "websocket_connected"
+    match column.title:
+        case "status":
+            return _status(state, now_ns), meaning_of(state)
+        case "up":
+            return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _nothing(state)
+        case "msg/s":
+            return (fmt.rate(row.messages_per_s), "text") if is_open else _nothing(state)
+        case "last msg":
+            if state.last_message_ns is None:
+                return _nothing(state)
+            return fmt.age(now_ns - state.last_message_ns), "status-stalled" if state.is_stalled else "text"
+        case "rtt":
+            return (fmt.milliseconds(state.rtt_ns / 1e6), "text") if is_open and state.rtt_ns else _nothing(state)
+        case _:
+            losses = row.losses_per_hour
+            return f"{losses:.0f}" if losses else "0", "status-loss" if losses else "dim"
+
+
+def _status(state: ConnectionState, now_ns: int) -> str:
+    if state.is_stalled and state.stalled_since_ns is not None:
+        return f"{word(state):<10} {fmt.countdown(now_ns - state.stalled_since_ns)}"
+    if state.enabled and state.status == "reconnecting" and state.next_attempt_ns is not None:
+        return f"{word(state)} {fmt.countdown(state.next_attempt_ns - now_ns)}"
+    if state.enabled and state.status in ("connecting", "connected") and state.attempt > 1:
+        return f"{word(state)} #{state.attempt}"
+    return word(state)
+
+
+def _nothing(state: ConnectionState) -> tuple[str, Meaning]:
+    return (fmt.NONE if state.enabled else ""), "dim"

@@ -1,0 +1,140 @@
+"""The connections list: the worst on top, a cursor that stays on its connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow, ConnectionState, Snapshot
+from wsmon.tui.actions import bindings
+from wsmon.tui.panes import connection_table as table
+from wsmon.tui.panes.spans import SpanPane
+
+REORDER_NS = 3_000_000_000
+# lines keep their places at least this long: who reads one must not lose it
+
+
+class ConnectionsPane(SpanPane):
+    """One line a connection."""
+
+    BINDINGS = bindings("move", "choose")
+
+    @dataclass
+    class Chosen(Message):
+        """Enter on a connection."""
+
+        connection: str
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor came to another connection."""
+
+        connection: str
+
+    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(heading=1, id=id)
+        self._ascii_only = ascii_only
+        self._snapshot = EMPTY_SNAPSHOT
+        self._now_ns = 0
+        self._order: tuple[str, ...] = ()
+        self._ordered_ns = 0
+        self._current = ""
+        self._is_moved = False
+        # until the cursor was moved it stays on the first line: there is the worst
+
+    @property
+    def current(self) -> ConnectionState | None:
+        """The connection under the cursor."""
+        return next((row.state for row in self._snapshot.connections if row.state.name == self._current), None)
+
+    def show(self, snapshot: Snapshot, now_ns: int) -> None:
+        """Draw a snapshot as of ``now_ns``."""
+        self._snapshot, self._now_ns = snapshot, now_ns
+        self._sort()
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Other columns may fit."""
+        self._draw()
+        self.show_cursor()
+
+    def action_move_down(self) -> None:
+        """One line down."""
+        self._move(1)
+
+    def action_move_up(self) -> None:
+        """One line up."""
+        self._move(-1)
+
+    def action_move_page_down(self) -> None:
+        """One page down."""
+        self._move(self._page)
+
+    def action_move_page_up(self) -> None:
+        """One page up."""
+        self._move(-self._page)
+
+    def action_move_half_down(self) -> None:
+        """Half a page down."""
+        self._move(max(1, self._page // 2))
+
+    def action_move_half_up(self) -> None:
+        """Half a page up."""
+        self._move(-max(1, self._page // 2))
+
+    def action_move_top(self) -> None:
+        """To the first connection."""
+        self._move(-len(self._order))
+
+    def action_move_bottom(self) -> None:
+        """To the last connection."""
+        self._move(len(self._order))
+
+    def action_choose(self) -> None:
+        """Say which one was chosen."""
+        if self._current:
+            self.post_message(self.Chosen(self._current))
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def _move(self, lines: int) -> None:
+        if not self._order:
+            return
+        self._is_moved = True
+        target = min(max(0, self._index() + lines), len(self._order) - 1)
+        self._put_cursor(self._order[target])
+        self._draw()
+        self.show_cursor()
+
+    def _index(self) -> int:
+        return self._order.index(self._current) if self._current in self._order else 0
+
+    def _put_cursor(self, connection: str) -> None:
+        if connection != self._current:
+            self._current = connection
+            self.post_message(self.Highlighted(connection))
+
+    def _sort(self) -> None:
+        """Bring the worst to the top, but not while the last change is fresh."""
+        rows = self._snapshot.connections
+        is_same_set = {row.state.name for row in rows} == set(self._order)
+        if is_same_set and self._now_ns - self._ordered_ns < REORDER_NS:
+            return
+        names = tuple(row.state.name for row in table.order(rows))
+        if names != self._order:
+            self._order, self._ordered_ns = names, self._now_ns
+        if names and (not self._is_moved or self._current not in names):
+            self._put_cursor(names[0])
+
+    def _draw(self) -> None:
+        rows: dict[str, ConnectionRow] = {row.state.name: row for row in self._snapshot.connections}
+        if not rows:
+            self.draw(((("  nothing recorded yet: waiting for the recorder's first connection", "dim"),),))
+            return
+        layout = table.lay_out(self.size.width, self._order)
+        kept = [rows[name] for name in self._order if name in rows]
+        lines = [table.line(row, layout, self._now_ns, ascii_only=self._ascii_only) for row in kept]
+        self.draw((table.heading(layout), *lines), 1 + self._index())

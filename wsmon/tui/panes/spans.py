@@ -1,0 +1,129 @@
+"""Widgets that draw lines of spans: only lines that changed are painted again.
+
+A changed line costs some hundred bytes on its way to the terminal, a whole pane ten thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from wsmon.tui.palette import Palette, Span
+
+Line = Sequence[Span]
+
+
+def draw_line(line: Line, width: int, base: Style, palette: Palette, over: Style | None = None) -> Strip:
+    """Spans as cells, cut or filled to ``width``; ``over`` is laid over all of it (a cursor)."""
+    ground = base + over if over is not None else base
+    segments = [Segment(text, base + palette.style(meaning) + (over or Style())) for text, meaning in line]
+    return Strip(segments).adjust_cell_length(width, ground)
+
+
+class SpanLine(Widget):
+    """One line of spans."""
+
+    DEFAULT_CSS = "SpanLine { height: 1; }"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id, classes=classes)
+        self._line: Line = ()
+        self._ground: Style | None = None
+        self._palette: Palette | None = None
+
+    @property
+    def line(self) -> Line:
+        """What it shows."""
+        return self._line
+
+    def draw(self, line: Line) -> None:
+        """Show this line from now on."""
+        if line != self._line:
+            self._line = line
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The cells of the line."""
+        if self._ground is None or self._palette is None:
+            self._ground, self._palette = self.rich_style, Palette(self.app.theme_variables)
+        return draw_line(self._line if y == 0 else (), self.size.width, self._ground, self._palette)
+
+    def notify_style_update(self) -> None:
+        """Forget the colours."""
+        super().notify_style_update()
+        self._ground = self._palette = None
+
+
+class SpanPane(ScrollView, can_focus=True):
+    """Many lines of spans, the first ``heading`` of which do not scroll, and a cursor if there is one."""
+
+    def __init__(self, *, heading: int = 0, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id)
+        self._heading = heading
+        self._lines: Sequence[Line] = ()
+        self._cursor: int | None = None
+        self._ground: Style | None = None
+        self._palette: Palette | None = None
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """What it shows."""
+        return self._lines
+
+    def draw(self, lines: Sequence[Line], cursor: int | None = None) -> None:
+        """Show these lines; ``cursor`` is the number of the line under the cursor."""
+        before, self._lines = self._lines, lines
+        moved, self._cursor = {self._cursor, cursor} if cursor != self._cursor else set(), cursor
+        if len(before) != len(lines):
+            self.virtual_size = Size(0, len(lines))
+            self.refresh()
+            return
+        for number, (old, new) in enumerate(zip(before, lines, strict=True)):
+            if old != new or number in moved:
+                self._refresh_number(number)
+
+    def show_cursor(self) -> None:
+        """Scroll as little as needed to have the cursor in sight."""
+        if self._cursor is None:
+            return
+        top = self.scroll_offset.y
+        lowest = self._cursor - max(1, self.size.height) + 1
+        wanted = min(max(top, lowest), max(0, self._cursor - self._heading))
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True)
+
+    def render_line(self, y: int) -> Strip:
+        """The cells of a line in sight."""
+        if self._ground is None or self._palette is None:
+            self._ground, self._palette = self.rich_style, Palette(self.app.theme_variables)
+        number = y if y < self._heading else y + self.scroll_offset.y
+        line = self._lines[number] if number < len(self._lines) else ()
+        over = self._palette.cursor(self.has_focus) if number == self._cursor else None
+        return draw_line(line, self.size.width, self._ground, self._palette, over)
+
+    def notify_style_update(self) -> None:
+        """Forget the colours."""
+        super().notify_style_update()
+        self._ground = self._palette = None
+
+    def on_focus(self) -> None:
+        """The cursor gets its full colour."""
+        self._refresh_cursor()
+
+    def on_blur(self) -> None:
+        """The cursor loses it."""
+        self._refresh_cursor()
+
+    def _refresh_cursor(self) -> None:
+        if self._cursor is not None:
+            self._refresh_number(self._cursor)
+
+    def _refresh_number(self, number: int) -> None:
+        y = number if number < self._heading else number - self.scroll_offset.y
+        self.refresh(Region(0, y, self.size.width, 1))

@@ -1,0 +1,153 @@
+"""Lines of the statistics: one connection in full, then all of them side by side. Pure.
+
+Where nothing was measured it says so: no data is never drawn as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from wsmon.model.sanitize import sanitize
+from wsmon.model.statuses import LABELS
+from wsmon.model.stats import ConnectionStatistics, Flow, Statistics, Summary
+from wsmon.tui import format as fmt
+from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.wrap import left, right
+
+LABEL = 12
+NUMBER = 10
+KEY_LIMIT = 40
+# characters of an error type or a close code
+SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Callable[[float], str]], ...] = (
+    ("connect", lambda each: each.connect_ms, fmt.milliseconds),
+    ("reconnect", lambda each: each.reconnect_ms, fmt.milliseconds),
+    ("ping RTT", lambda each: each.rtt_ms, fmt.milliseconds),
+    ("size", lambda each: each.message_size, fmt.size),
+)
+Line = tuple[Span, ...]
+
+
+def lines(
+    statistics: Statistics, current: str, now_ns: int, messages_per_s: Sequence[int], width: int
+) -> tuple[Line, ...]:
+    """Everything about ``current``, then a table of all."""
+    one = next((each for each in statistics.connections if each.name == current), None)
+    block = _one(one, now_ns) if one is not None else ((("no statistics yet", "dim"),),)
+    return (*block, (), *_all(statistics, messages_per_s, width))
+
+
+def period(statistics: Statistics) -> str:
+    """How long a time the numbers are about."""
+    return f"last {fmt.duration(statistics.until_ns - statistics.since_ns)}"
+
+
+def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
+    return (
+        _state(each, now_ns),
+        _line("sessions", _sessions(each)),
+        _line("messages", _flow(each.messages, fmt.count) + f" · newest {_ago(each.last_message_ns, now_ns)}"),
+        _line("bytes", f"{_flow(each.bytes, fmt.size)} · on the wire {_flow(each.wire_bytes, fmt.size)}"),
+        _heading(),
+        *(_summary(label, of(each), unit) for label, of, unit in SUMMARIES),
+        _heartbeats(each),
+        _counts("errors", each.errors, "problem"),
+        _counts("closes", each.close_codes, "caution"),
+        _counts("incidents", each.incidents, "caution"),
+    )
+
+
+def _state(each: ConnectionStatistics, now_ns: int) -> Line:
+    status = "stalled" if each.stalled else LABELS[each.status]
+    meaning: Meaning = "status-stalled" if each.stalled else "status-open" if status == "open" else "status-loss"
+    available = fmt.percent(each.availability) if each.availability is not None else fmt.NOT_MEASURED
+    rest = f" · available {available} · usable {_ms(each.ws_uptime_ms)} · transport {_ms(each.total_uptime_ms)}"
+    if each.last_disconnected_ns is not None:
+        rest += f" · last loss {fmt.moment(each.last_disconnected_ns, now_ns)}"
+    return (left("state", LABEL), "dim"), (status, meaning), (rest, "text")
+
+
+def _sessions(each: ConnectionStatistics) -> str:
+    per_hour = f" ({each.reconnects_per_hour:.1f}/h)" if each.reconnects_per_hour is not None else ""
+    return (
+        f"{fmt.count(each.sessions)} dialled · {fmt.count(each.connection_count)} usable · "
+        f"{fmt.count(each.reconnection_count)} reconnects{per_hour}"
+    )
+
+
+def _heading() -> Line:
+    titles = ("n", "mean", "p50", "p95", "p99", "max")
+    return ((" " * LABEL + "".join(right(title, NUMBER) for title in titles), "dim"),)
+
+
+def _summary(label: str, summary: Summary | None, unit: Callable[[float], str]) -> Line:
+    name: Span = (left(label, LABEL), "dim")
+    if summary is None or summary.count == 0:
+        return name, (right(fmt.NOT_MEASURED, NUMBER), "dim")
+    values = (summary.mean, summary.p50, summary.p95, summary.p99, summary.max)
+    return name, (
+        right(fmt.count(summary.count), NUMBER) + "".join(right(unit(value), NUMBER) for value in values),
+        "text",
+    )
+
+
+def _heartbeats(each: ConnectionStatistics) -> Line:
+    beats = each.heartbeats
+    missed: Meaning = "problem" if beats.missed else "text"
+    return (
+        (left("heartbeats", LABEL), "dim"),
+        (f"sent {fmt.count(beats.sent)} · answered {fmt.count(beats.answered)} · ", "text"),
+        (f"missed {fmt.count(beats.missed)}", missed),
+    )
+
+
+def _counts(label: str, counts: Mapping[str, int], meaning: Meaning) -> Line:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    text = " · ".join(f"{sanitize(key, KEY_LIMIT)} × {fmt.count(number)}" for key, number in ranked)
+    return (left(label, LABEL), "dim"), (text or fmt.NONE, meaning if text else "dim")
+
+
+def _all(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> tuple[Line, ...]:
+    name = max([8, *(len(each.name) for each in statistics.connections)])
+    name = min(name, 24) + 2
+    titles = ("available", "reconnects", "received", "bytes", "rtt p95", "errors")
+    shown = max(1, min(len(titles), (width - name) // (NUMBER + 1)))
+    rows: list[Line] = [
+        (
+            ("all ", "strong"),
+            (f"connections, {period(statistics)} ", "dim"),
+            (fmt.sparkline(messages_per_s, max(0, min(60, width - 60))), "direction-in"),
+            (f" {fmt.rate(messages_per_s[-1])} msg/s now" if messages_per_s else "", "text"),
+        ),
+        ((left("name", name) + "".join(right(title, NUMBER + 1) for title in titles[:shown]), "dim"),),
+    ]
+    for each in sorted(statistics.connections, key=lambda one: one.name):
+        cells = "".join(right(cell, NUMBER + 1) for cell in _cells(each)[:shown])
+        rows.append(((left(each.name, name), "text"), (cells, "text")))
+    return tuple(rows)
+
+
+def _cells(each: ConnectionStatistics) -> tuple[str, ...]:
+    return (
+        fmt.percent(each.availability) if each.availability is not None else fmt.NOT_MEASURED,
+        fmt.count(each.reconnection_count),
+        fmt.count(each.messages.received),
+        fmt.size(each.bytes.received),
+        fmt.milliseconds(each.rtt_ms.p95) if each.rtt_ms else fmt.NOT_MEASURED,
+        fmt.count(sum(each.errors.values())),
+    )
+
+
+def _line(label: str, text: str) -> Line:
+    return (left(label, LABEL), "dim"), (text, "text")
+
+
+def _flow(flow: Flow, unit: Callable[[int], str]) -> str:
+    return f"received {unit(flow.received)}, sent {unit(flow.sent)}"
+
+
+def _ago(at_ns: int | None, now_ns: int) -> str:
+    return f"{fmt.age(now_ns - at_ns)} ago" if at_ns is not None else fmt.NOT_MEASURED
+
+
+def _ms(value_ms: float) -> str:
+    return fmt.duration(round(value_ms * 1e6))
