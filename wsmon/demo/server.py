@@ -18,6 +18,9 @@ from wsmon.ports import Clock
 STOP_GRACE_S = 0.3
 # how long clients may take to answer the close frame of a server that stops
 
+ACCEPT_TURNS = 3
+# turns of the loop from accept() to connection_made(): nobody who was accepted is left behind
+
 ABORT_GRACE_S = 5.0
 # an aborted connection is gone at the loop's next turn; more than this is a mistake of ours
 
@@ -46,7 +49,8 @@ class ScenarioServer:
         self._ssl = ssl
         self._rng = rng or Random(scenario.name)
         self._record = Record()
-        self._sessions: set[Session] = set()
+        self._live: set[Session] = set()
+        # those whose TCP connection is up, or whose task runs
         self._listener: asyncio.Server | None = None
 
     @property
@@ -108,28 +112,24 @@ class ScenarioServer:
         if self._listener is None:
             return
         self._listener.close()
-        for session in self._sessions:
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
+        for session in tuple(self._live):
             session.stop()
         try:
-            await self.until(self._is_empty, STOP_GRACE_S)
+            await self.until(lambda: not self._live, STOP_GRACE_S)
         except TimeoutError:
-            for session in self._sessions:
-                session.abort()
-            await self.until(self._is_empty, ABORT_GRACE_S)
+            for session in tuple(self._live):
+                session.peer.abort()
+            await self.until(lambda: not self._live, ABORT_GRACE_S)
         await self._listener.wait_closed()
         self._listener = None
         if self._record.failures:
             raise BaseExceptionGroup(f"scripts of {self.scenario.name} failed", self._record.failures)
-
-    def _is_empty(self) -> bool:
-        return all(session.is_over for session in self._sessions)
 
     def _new_peer(self) -> Peer:
         handshakes = self.scenario.handshakes
         handshake = handshakes[min(self._record.connections, len(handshakes) - 1)]
         self._record.connections += 1
         rng = Random(self._rng.random())
-        self._sessions = {session for session in self._sessions if not session.is_over}
-        session = Session(self.scenario, handshake, self._record, rng, self._clock)
-        self._sessions.add(session)
-        return session.peer
+        return Session(self.scenario, handshake, self._record, self._live, rng, self._clock).peer

@@ -21,42 +21,41 @@ GOING_AWAY = 1001
 class Session:
     """Answers the handshake, plays the script, writes the record.
 
-    It owns the task that does so. ``is_over`` once the TCP connection is gone and the task has ended; a script that
-    fails by a mistake of ours resets the connection and is kept in ``record.failures``.
+    It owns the task that does so, and is in ``live`` from the TCP connection on until both connection and task have
+    ended. A script that fails by a mistake of ours resets the connection and is kept in ``record.failures``.
     """
 
-    def __init__(self, scenario: Scenario, handshake: Handshake, record: Record, rng: Random, clock: Clock) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        handshake: Handshake,
+        record: Record,
+        live: set[Session],
+        rng: Random,
+        clock: Clock,
+    ) -> None:
         self.peer = Peer(server_protocol(handshake), self)
         self._scenario = scenario
         self._handshake = handshake
         self._record = record
+        self._live = live
         self._rng = rng
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None]
         self._script: Script | None = None
         self._tally: SessionTally | None = None
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing of it is left."""
-        return self._task is None or (self.peer.is_lost and self._task.done())
-
     def stop(self) -> None:
         """End the script, and the connection: with a close frame where there is an open session."""
-        if self._task is not None and not self.is_over:
-            self._task.cancel()
-            self.peer.thaw()
-            if self.peer.is_open:
-                self.peer.send_close(GOING_AWAY, b"server stops")
-            else:
-                self.peer.drop()
-
-    def abort(self) -> None:
-        """End the connection at once."""
-        if self._task is not None and not self.is_over:
-            self.peer.abort()
+        self._task.cancel()
+        self.peer.thaw()
+        if self.peer.is_open:
+            self.peer.send_close(GOING_AWAY, b"server stops")
+        else:
+            self.peer.drop()
 
     def connected(self) -> None:
+        self._live.add(self)
         self._task = asyncio.get_running_loop().create_task(self._serve(), name=f"demo {self._scenario.name}")
         self._task.add_done_callback(self._ended)
 
@@ -81,15 +80,19 @@ class Session:
     def disconnected(self) -> None:
         if self._tally is not None:
             self._tally.is_open = False
-        if self._task is not None:
-            self._task.cancel()
-        self._record.changed()
+        self._task.cancel()
+        self._leave()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._record.failures.append(error)
             self.peer.abort()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.peer.is_lost and self._task.done():
+            self._live.discard(self)
         self._record.changed()
 
     async def _serve(self) -> None:
