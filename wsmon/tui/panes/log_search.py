@@ -51,14 +51,14 @@ class Found:
 
 
 def run_search(view: StoreView, search: Search, is_cancelled: Callable[[], bool]) -> Iterator[Found]:
-    """Answer window by window; ends early when it is cancelled, interrupted, or when a jump has found its target."""
+    """Answer window by window; ends early when it is cancelled, or when a jump has found its target.
+
+    Raises ``InterruptedError`` where the view was interrupted; to run it again from the start is fine.
+    """
     for first_id, last_id in windows(search.first_id, search.last_id, newest_first=search.newest_first):
         if is_cancelled():
             return
-        try:
-            ids = view.matching_ids(search.query, first_id, last_id)
-        except InterruptedError:  # who interrupts a view has no use for the answer any more
-            return
+        ids = view.matching_ids(search.query, first_id, last_id)
         is_end = first_id == search.first_id if search.newest_first else last_id == search.last_id
         is_last = is_end or (search.purpose == "jump" and len(ids) > 0)
         yield Found(search, ids, first_id, last_id, is_last)

@@ -1,0 +1,142 @@
+"""One event on one line: pure layout from an event, a width and a time mode to spans that fill the width exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from typing import Literal
+
+from rich.cells import cell_len
+
+from wsmon.model.events import Event
+from wsmon.model.sanitize import sanitize
+from wsmon.tui import format as fmt
+from wsmon.tui.glyphs import UNICODE, Glyphs
+from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.wording import Wording, describe
+from wsmon.tui.wrap import clip, left, right
+
+TimeMode = Literal["absolute", "delta"]
+TIME_MODES: tuple[TimeMode, ...] = ("absolute", "delta")
+
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+HOUR_NS = 60 * MINUTE_NS
+SIZE_WIDTH = 9
+# "1,023 KiB"
+NAME_LIMIT = 64
+# characters; a connection's name has no more
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Widths in cells; 0 = the column is left out."""
+
+    time: int
+    connection: int
+    what: int
+    size: int
+    rest: int
+    # content; without a column for the word, word and content together
+
+
+@dataclass(frozen=True, slots=True)
+class LineStyle:
+    """How lines are written, apart from their width."""
+
+    time_mode: TimeMode = "absolute"
+    zone: tzinfo | None = None
+    # None = local time
+    glyphs: Glyphs = UNICODE
+
+
+@lru_cache(maxsize=64)
+def columns(width: int) -> Columns:
+    """What a line of ``width`` cells has room for."""
+    time, connection, what, size = 12, 14, 14, SIZE_WIDTH
+    if width >= 160:
+        connection, what = 20, 18
+    elif width < 60:
+        time, connection, what, size = 8, 8, 0, 0
+    elif width < 100:
+        connection, what = 12, 13
+    if width < 30:
+        connection = 0
+    between = sum(1 for each in (time, connection, what, size) if each) + 1
+    return Columns(time, connection, what, size, max(0, width - time - connection - what - size - between - 1))
+
+
+def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[Span, ...]:
+    """The event in exactly ``width`` cells; ``previous`` is the one on the line above, for differences of time."""
+    layout, glyphs = columns(width), style.glyphs
+    wording = describe(event, ascii_only=glyphs.is_ascii)
+    spans: list[Span] = [(_time(event, layout, style, previous), "dim"), (" ", "text")]
+    if layout.connection:
+        name = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
+        spans.append((left(name, layout.connection, glyphs.cut) + " ", "text" if event.source.connection else "dim"))
+    spans.append((glyphs.of(wording.sign) + " ", wording.meaning))
+    spans += _body(event, wording, layout, glyphs)
+    return _exactly(spans, width)
+
+
+def _body(event: Event, wording: Wording, layout: Columns, glyphs: Glyphs) -> list[Span]:
+    text_meaning: Meaning = "text" if wording.is_content or wording.meaning != "dim" else "dim"
+    if not layout.what:
+        what = clip(wording.what, layout.rest, glyphs.cut)
+        room = layout.rest - cell_len(what) - 1
+        return [(f"{what} ", wording.meaning), (left(wording.text, max(0, room), glyphs.cut), text_meaning)]
+    shown_size = fmt.size(event.size) if wording.is_content and event.size is not None else ""
+    room = layout.rest if shown_size else layout.rest + layout.size + 1
+    spans: list[Span] = [
+        (left(wording.what, layout.what, glyphs.cut) + " ", wording.meaning),
+        (left(wording.text, room, glyphs.cut), text_meaning),
+    ]
+    if shown_size:
+        spans.append((" " + right(shown_size, layout.size, glyphs.cut), "dim"))
+    return spans
+
+
+def _exactly(spans: list[Span], width: int) -> tuple[Span, ...]:
+    """Cut what a very narrow pane leaves no room for, fill what is missing."""
+    used = 0
+    kept: list[Span] = []
+    for text, meaning in spans:
+        if used >= width:
+            break
+        text = clip(text, width - used)
+        used += cell_len(text)
+        kept.append((text, meaning))
+    if used < width:
+        kept.append((" " * (width - used), "text"))
+    return tuple(kept)
+
+
+def _time(event: Event, layout: Columns, style: LineStyle, previous: Event | None) -> str:
+    if style.time_mode == "delta":
+        return right(_since(event, previous, is_short=layout.time < 12), layout.time, style.glyphs.cut)
+    return time_of_day(event.ts_ns, style.zone)[: layout.time]
+
+
+def time_of_day(ts_ns: int, zone: tzinfo | None) -> str:
+    """``14:02:24.118``."""
+    return f"{_whole_second(ts_ns // SECOND_NS, zone)}.{ts_ns % SECOND_NS // 1_000_000:03d}"
+
+
+@lru_cache(maxsize=1024)
+def _whole_second(second: int, zone: tzinfo | None) -> str:
+    return datetime.fromtimestamp(second, zone).strftime("%H:%M:%S")
+
+
+def _since(event: Event, previous: Event | None, *, is_short: bool) -> str:
+    """The time since the line above; monotonic clocks of different runs do not compare."""
+    if previous is None or previous.source.run != event.source.run:
+        return fmt.NONE
+    passed_ns = event.mono_ns - previous.mono_ns
+    sign = "-" if passed_ns < 0 else "+"
+    passed_ns = abs(passed_ns)
+    if passed_ns < MINUTE_NS:
+        return f"{sign}{passed_ns / SECOND_NS:.{2 if is_short else 3}f} s"
+    if passed_ns < HOUR_NS:
+        return f"{sign}{passed_ns // MINUTE_NS}m{passed_ns % MINUTE_NS // SECOND_NS:02}s"
+    return f"{sign}{passed_ns // HOUR_NS}h{passed_ns % HOUR_NS // MINUTE_NS:02}m"

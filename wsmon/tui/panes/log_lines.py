@@ -1,0 +1,74 @@
+"""Lines of the log that were drawn lately, by event id: what is missing is read in one query a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+from textual.cache import LRUCache
+from textual.strip import Strip
+
+from wsmon.model.events import Event
+from wsmon.ports import StoreView
+from wsmon.tui.lines import LineStyle, line
+from wsmon.tui.palette import Palette, Span
+from wsmon.tui.panes.spans import draw_line
+
+KEPT_LINES = 600
+# ten screens of 60 lines
+GONE: tuple[Span, ...] = (("no longer kept", "dim"),)
+
+
+class LogLines:
+    """Strips by event id; they follow the event when rows shift."""
+
+    def __init__(self, view: StoreView) -> None:
+        self._view = view
+        self._strips: LRUCache[int, Strip] = LRUCache(KEPT_LINES)
+        self._width = 0
+        self.style = LineStyle()
+
+    def restyle(self, style: LineStyle) -> None:
+        """Draw everything anew, in this style."""
+        self.style = style
+        self._strips.clear()
+
+    def clear(self) -> None:
+        """Forget all lines."""
+        self._strips.clear()
+
+    def forget(self, event_id: int) -> None:
+        """Forget a line: the one above it changed."""
+        self._strips.discard(event_id)
+
+    def resize(self, width: int) -> None:
+        """Draw everything anew where the width differs."""
+        if width != self._width:
+            self._width = width
+            self._strips.clear()
+
+    def get(self, event_id: int) -> Strip | None:
+        """The line of an event, if it was loaded."""
+        return self._strips.get(event_id)
+
+    def load(self, ids: Sequence[int], above: int, palette: Palette, base: Style) -> None:
+        """Have the lines of these rows; ``above`` is the id on the row before them, 0 = none."""
+        missing = [number for number, event_id in enumerate(ids) if event_id not in self._strips]
+        if not missing:
+            return
+        wanted = list(ids[missing[0] : missing[-1] + 1])
+        previous_id = ids[missing[0] - 1] if missing[0] else above
+        if self.style.time_mode == "delta" and previous_id:
+            wanted.insert(0, previous_id)
+        events = {event.id: event for event in self._read(wanted)}
+        previous = events.get(previous_id)
+        for event_id in ids[missing[0] : missing[-1] + 1]:
+            event = events.get(event_id)
+            spans = GONE if event is None else line(event, self._width, self.style, previous)
+            self._strips[event_id] = draw_line(spans, self._width, base, palette)
+            previous = event
+
+    def _read(self, ids: Sequence[int]) -> tuple[Event, ...]:
+        if ids[-1] - ids[0] == len(ids) - 1:
+            return self._view.events_after(ids[0] - 1, len(ids))
+        return self._view.events_by_id(tuple(ids))

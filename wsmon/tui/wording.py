@@ -1,0 +1,206 @@
+"""What an event is, in a few words: the part of a line that is wsmon's own, before what a peer said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wsmon.model.events import Event, Json
+from wsmon.model.sanitize import decode, sanitize
+from wsmon.model.statuses import OPEN
+from wsmon.tui import format as fmt
+from wsmon.tui.glyphs import Sign
+from wsmon.tui.palette import Meaning
+
+LINE_LIMIT = 400
+# characters of foreign text on a line; twice what 200 columns show, in case the characters are narrow
+
+CLOSED_BY = {
+    "peer": "by peer",
+    "us": "by us",
+    "heartbeat": "by our heartbeat",
+    "network": "by the network",
+    "proxy": "by the proxy",
+    "refusal": "refused",
+}
+ERRORS = {
+    "dns": "name not found",
+    "tcp_refused": "connection refused",
+    "tcp_unreachable": "not reachable",
+    "tcp_timeout": "no TCP answer",
+    "tls_certificate": "certificate not valid",
+    "tls": "TLS failed",
+    "proxy": "the proxy failed",
+    "http_status": "upgrade refused",
+    "redirect_refused": "redirect refused",
+    "handshake": "bad upgrade answer",
+    "open_timeout": "took too long",
+    "protocol": "protocol error",
+    "invalid_utf8": "invalid UTF-8",
+    "message_too_big": "message too big",
+    "reset": "connection reset",
+    "eof": "no close frame",
+    "heartbeat_timeout": "no pong",
+    "write_overflow": "peer does not read",
+    "retries_exhausted": "no attempt left",
+    "send_failed": "send failed",
+    "internal": "fault in wsmon",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """An event as a line says it."""
+
+    sign: Sign
+    meaning: Meaning
+    what: str
+    # a word or two
+    text: str = ""
+    # details: ours and sanitised foreign text
+    is_content: bool = False
+    # text is a payload
+
+
+def describe(event: Event, *, ascii_only: bool = False) -> Wording:
+    """The wording of any event."""
+    match event.name:
+        case "message.received":
+            return Wording("received", "direction-in", _kind(event), _content(event, ascii_only), is_content=True)
+        case "message.sent":
+            return Wording("sent", "direction-out", _kind(event), _content(event, ascii_only), is_content=True)
+        case "heartbeat.timeout" | "heartbeat.failure":
+            return Wording("warning", "problem", "no pong", _foreign(event.error or event.reason, ascii_only))
+        case "heartbeat.sent" | "heartbeat.received" | "heartbeat.responded":
+            return Wording("heartbeat", "dim", _heartbeat(event))
+    match event.category:
+        case "connection":
+            return _connection(event, ascii_only)
+        case "error":
+            return _problem(error_words(event.error_type) or "error", event.error, ascii_only)
+        case "incident":
+            return _incident(event, ascii_only)
+        case "self":
+            return _own(event, ascii_only)
+    what = event.name.partition(".")[2].replace(".", " ")
+    text = _foreign(event.reason or event.error or event.topic, ascii_only)
+    return Wording("warning" if event.is_problem else "note", "problem" if event.is_problem else "dim", what, text)
+
+
+def error_words(error_type: str) -> str:
+    """An error type as a person says it; unknown ones as they are."""
+    return ERRORS.get(error_type, error_type.replace("_", " "))
+
+
+def number(event: Event, key: str) -> float | None:
+    """A number in the event's metadata."""
+    found: Json = (event.meta or {}).get(key)
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _connection(event: Event, ascii_only: bool) -> Wording:
+    attempt = number(event, "attempt")
+    match event.name:
+        case "connection.started":
+            again = f"attempt {attempt:.0f}" if attempt is not None and attempt > 1 else ""
+            return Wording("waiting", "status-connecting", "connecting", again)
+        case "connection.open":
+            took = f"in {_ms(event.duration_ns)}" if event.duration_ns is not None else ""
+            return Wording("waiting", "status-connecting", "connected", took)
+        case "connection.completed":
+            took = f"in {_ms(event.duration_ns)}" if event.duration_ns is not None else ""
+            return Wording("open", "status-open", "open", took)
+        case "connection.reconnect.success":
+            away = f"after {fmt.duration(event.duration_ns)} without" if event.duration_ns is not None else ""
+            return Wording("open", "status-open", "reconnected", away)
+        case "connection.reconnect.attempt":
+            delay_ms = number(event, "delay_ms")
+            when = f" in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
+            text = f"attempt {attempt:.0f}{when}" if attempt is not None else when.strip()
+            return Wording("waiting", "status-connecting", "reconnecting", text)
+    return _ending(event, ascii_only)
+
+
+def _ending(event: Event, ascii_only: bool) -> Wording:
+    if event.to_status == "closed":
+        return Wording("closed", "status-closed", "closed", _how_it_ended(event, ascii_only))
+    if event.to_status == "error":
+        why = error_words(event.error_type) or _foreign(event.error, ascii_only)
+        return Wording("loss", "status-loss", "gave up", why)
+    if event.to_status == "disconnected":
+        what = "disconnected" if event.from_status == OPEN else "failed"
+        return Wording("loss", "status-loss", what, _how_it_ended(event, ascii_only))
+    what = (event.to_status or event.name.partition(".")[2]).replace(".", " ").replace("_", " ")
+    return Wording("note", "dim", what, _foreign(event.reason, ascii_only))
+
+
+def _how_it_ended(event: Event, ascii_only: bool) -> str:
+    attempt = number(event, "attempt")
+    parts: list[str] = []
+    if event.from_status != OPEN and attempt is not None and event.to_status != "closed":
+        parts.append(f"attempt {attempt:.0f}:")
+    if event.close_code is not None:
+        parts.append(str(event.close_code))
+    elif event.status is not None:
+        parts.append(f"HTTP {sanitize(str(event.status), LINE_LIMIT, ascii_only=ascii_only)}")
+    elif event.error_type:
+        parts.append(error_words(event.error_type))
+    if event.close_by and event.close_by != "refusal":
+        parts.append(CLOSED_BY[event.close_by])
+    if event.duration_ns is not None and event.from_status == OPEN:
+        parts.append(f"after {fmt.duration(event.duration_ns)}")
+    said = _foreign(event.reason or (event.error if not event.close_code else ""), ascii_only)
+    sentence = " ".join(parts)
+    return f"{sentence}: {said}" if sentence and said else sentence or said
+
+
+def _incident(event: Event, ascii_only: bool) -> Wording:
+    kind = _foreign(event.type, ascii_only) or "incident"
+    if event.name == "incident.opened":
+        return _problem(kind, event.reason, ascii_only)
+    return Wording("note", "status-open", f"{kind} ended", _foreign(event.reason, ascii_only))
+
+
+def _own(event: Event, ascii_only: bool) -> Wording:
+    what = event.name.partition(".")[2].replace(".", " ")
+    paused_ms = number(event, "paused_ms")
+    if event.name == "self.backpressure":
+        paused = f"wsmon was slow: reading paused for {fmt.milliseconds(paused_ms)}" if paused_ms is not None else ""
+        return _problem(what, event.reason or paused or "wsmon was slow: reading paused", ascii_only)
+    if event.is_problem:
+        return _problem(what, event.reason or event.error, ascii_only)
+    return Wording("note", "dim", what, _foreign(event.reason, ascii_only))
+
+
+def _problem(what: str, text: str, ascii_only: bool) -> Wording:
+    return Wording("warning", "problem", what, _foreign(text, ascii_only))
+
+
+def _heartbeat(event: Event) -> str:
+    if event.name == "heartbeat.responded" and event.direction == "in":
+        return f"ping {_ms(event.duration_ns)}" if event.duration_ns is not None else "pong"
+    if event.name == "heartbeat.responded":
+        return "pong sent"
+    if event.name == "heartbeat.sent":
+        return "ping sent"
+    return "ping received" if event.opcode == "ping" else "pong unasked"
+
+
+def _kind(event: Event) -> str:
+    return sanitize(event.type, LINE_LIMIT) if event.type else event.opcode or "message"
+
+
+def _content(event: Event, ascii_only: bool) -> str:
+    payload = event.payload
+    if payload is None:
+        return "payload not kept"
+    if event.opcode == "binary":
+        return payload[: LINE_LIMIT // 3].hex(" ")
+    return decode(payload, LINE_LIMIT, ascii_only=ascii_only).lstrip()
+
+
+def _foreign(text: str, ascii_only: bool) -> str:
+    return sanitize(text, LINE_LIMIT, ascii_only=ascii_only)
+
+
+def _ms(duration_ns: int | None) -> str:
+    return fmt.milliseconds((duration_ns or 0) / 1e6)

@@ -1,0 +1,59 @@
+"""Foreign text in terminal cells: what is cut says so, and long lines break lazily; wide characters count two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+CUT = "…"
+CODES_PER_CELL = 5
+# a letter and the four marks that sanitize() leaves on it: what is longer cannot fit
+
+
+def clip(text: str, width: int, cut: str = CUT) -> str:
+    """``text`` in at most ``width`` cells; where something is left out, the last cell says so."""
+    if width <= 0:
+        return ""
+    if len(text) <= width and text.isascii():
+        return text
+    head = text[: CODES_PER_CELL * width + 1]
+    if len(head) == len(text) and cell_len(text) <= width:
+        return text
+    return set_cell_size(head, width - 1).rstrip() + cut
+
+
+def left(text: str, width: int, cut: str = CUT) -> str:
+    """``text`` in exactly ``width`` cells, left-aligned."""
+    clipped = clip(text, width, cut)
+    return clipped + " " * (width - cell_len(clipped))
+
+
+def right(text: str, width: int, cut: str = CUT) -> str:
+    """``text`` in exactly ``width`` cells, right-aligned."""
+    clipped = clip(text, width, cut)
+    return " " * (width - cell_len(clipped)) + clipped
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """Lines of at most ``width`` cells, broken at spaces where that leaves more than half a line.
+
+    Lazy, and linear in what is taken: of a line of a mebibyte, only what is shown costs anything.
+    """
+    width = max(2, width)  # a wide character needs two cells
+    start = 0
+    while True:
+        rest = text[start : start + CODES_PER_CELL * width + 1]
+        if start + len(rest) == len(text) and cell_len(rest) <= width:
+            yield rest
+            return
+        line = (chop_cells(rest, width) or [rest])[0]  # marks without a letter make no line at all
+        space = line.rfind(" ")
+        if space > width // 2 and not rest.startswith(" ", len(line)):
+            line = line[:space]
+        yield line
+        start += len(line)
+        while text.startswith(" ", start):
+            start += 1
+        if start >= len(text):
+            return
