@@ -1,0 +1,222 @@
+r"""Finds the value that belongs to a suspicious key, in JSON, forms, query strings, headers and plain text.
+
+It looks around the key and parses nothing else, so that broken, truncated and endlessly nested messages cost what
+sound ones cost. JSON within JSON is the same with more backslashes: on level L a quote has 2^L - 1 of them.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from wsmon.model.redact.spans import MASK_BYTES, Span
+
+_WORD = bytes(set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") | set(range(0x80, 0x100)))
+_KEY_REACH = 128
+# how far a key may reach beyond its suspicious word; longer runs are data
+
+_KEY_REST = re.compile(rb"[^\"'\\\r\n]{0,64}")
+_QUOTED_END = re.compile(rb"(\\*+)([\"'])(?:\s|\\++[nrt])*+(?::|=>?)(?:\s|\\++[nrt])*+")
+_TEXT_END = re.compile(rb"\]?(?:%5[dD])?[ \t]*+(?:(?::(?!:|//)|=>|=(?!=))[ \t]*+|((?:%22)?%3[aAdD](?:%22)?))")
+_ESCAPED_CHAR = re.compile(rb"[nrtbf]")
+_HEX = re.compile(rb"[0-9a-fA-F]{2}")
+
+_SCHEME = re.compile(rb"(?:bearer|basic|digest|token|negotiate|apikey|hmac)(?:[ \t]++|%20|\+)", re.IGNORECASE)
+_QUOTE = re.compile(rb"(\\*+)([\"'])")
+_CLOSING = re.compile(rb"\s*+(?:[,}\]:]|\\*+[\"']|\Z)")
+_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\]|,(?!\s)|\\++(?![\"'nrt\s]|\Z))*+")
+_PERCENT_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\%]|%(?!2[26]))*+")
+_JSON_BARE = re.compile(rb"[^,}\]\"'\\\r\n]*+")
+_LINE = re.compile(rb"[^\r\n]*+")
+_JSON_LINE = re.compile(rb"(?:[^\r\n\"\\]|\\++(?![nr\"\\])|\\++\"(?!\s*+(?:[}\]:]|\Z|,\s*+\\*+[\"{\[])))*+")
+_WHOLE_LINE = re.compile(rb"authorization|cookie|passphrase", re.IGNORECASE)
+_BRACKETS = re.compile(rb"[\[{]++|[\]}]++|[\"']")
+_COMPANION = re.compile(
+    rb"(?<![a-z0-9])(?:client_?id|api_?key|access_?key(?:_?id)?|grant_type|key|login)(?:\\*+[\"'])?\s*+[:=]",
+    re.IGNORECASE,
+)
+
+
+_JSON_START = re.compile(rb"\s*+(?:[0-9]*+(?:/[^,\"\[{]{0,64},)?[0-9]*+)?[\[{\"]")
+# JSON may stand behind the packet type, namespace and id of Engine.IO and Socket.IO
+_STRING = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"?", re.DOTALL)
+
+
+class Key(NamedTuple):
+    """A suspicious key and how its value is written."""
+
+    name: bytes
+    value_at: int
+    quote: bytes = b""
+    # the key's closing quote with its backslashes; empty where the key is not quoted
+    is_percent_encoded: bool = False
+
+
+class _Strings:
+    """The strings of a JSON text, found when somebody asks: a value in a string must not reach beyond it."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._bounds: list[int] | None = None
+        # start and end of each string's content, in turn
+
+    def end_around(self, at: int) -> int | None:
+        """Where the string ends that holds ``at``; None outside strings and where the text is no JSON."""
+        if self._bounds is None:
+            self._bounds = list(self._find()) if _JSON_START.match(self._text) else []
+        following = bisect_left(self._bounds, at)
+        return self._bounds[following] if following % 2 else None
+
+    def _find(self) -> Iterator[int]:
+        for match in _STRING.finditer(self._text):
+            yield from (match.start(), match.end(1))
+
+
+def credential_spans(
+    text: bytes,
+    hits: Iterable[tuple[int, int]],
+    is_credential: Callable[[str], bool],
+    is_signature: Callable[[str], bool],
+) -> Iterator[Span]:
+    """The values of the credential keys among ``hits`` (start and end of suspicious words, ascending)."""
+    strings = _Strings(text)
+    signatures: list[Span] = []
+    done, found = 0, False
+    for start, end in hits:
+        if start < done:
+            continue
+        key = _key_around(text, start, end, done)
+        if key is None:
+            continue
+        done = key.value_at
+        if is_credential(_decoded(key.name)):
+            span = _value_span(text, key, strings)
+            done, found = max(done, span.end), True
+            yield span
+        elif is_signature(_decoded(key.name)):
+            signatures.append(_value_span(text, key, strings))
+    if signatures and (found or _COMPANION.search(text)):
+        yield from signatures
+
+
+def _key_around(text: bytes, start: int, end: int, low: int) -> Key | None:
+    """The key that holds ``text[start:end]``, if a value follows; nothing before ``low`` belongs to it."""
+    head = text[max(low, start - _KEY_REACH) : start]
+    start -= len(head) - len(head.rstrip(_WORD))
+    tail = text[end : end + _KEY_REACH]
+    end += len(tail) - len(tail.lstrip(_WORD))
+    if match := _TEXT_END.match(text, end):
+        start += _escape_before(text, start)
+        return Key(text[start:end], match.end(), is_percent_encoded=match[1] is not None)
+    rest = _KEY_REST.match(text, end)
+    match = _QUOTED_END.match(text, rest.end() if rest else end)
+    if not match:
+        return None
+    opening = text.rfind(match[2], max(low, start - _KEY_REACH), start)
+    return Key(text[opening + 1 if opening >= 0 else start : match.start()], match.end(), match[1] + match[2])
+
+
+def _escape_before(text: bytes, start: int) -> int:
+    r"""How many bytes at ``start`` belong to an escape that ends there: ``%3Ftoken``, ``\ntoken``."""
+    before = text[start - 1 : start]
+    if before == b"%" and _HEX.match(text, start):
+        return 2
+    return 1 if before == b"\\" and _ESCAPED_CHAR.match(text, start) else 0
+
+
+def _decoded(key: bytes) -> str:
+    return key.decode("utf-8", "replace")
+
+
+def _value_span(text: bytes, key: Key, strings: _Strings) -> Span:
+    """Where the value of ``key`` stands, and what takes its place."""
+    if key.quote:
+        return _quoted_key_value(text, key)
+    around = strings.end_around(key.value_at)
+    return _text_value(text, key, len(text) if around is None else around, in_string=around is not None)
+
+
+def _quoted_key_value(text: bytes, key: Key) -> Span:
+    at = key.value_at
+    opening = _QUOTE.match(text, at)
+    if opening:
+        return Span(opening.end(), _string_end(text, opening, len(text)))
+    if text[at : at + 1] in (b"[", b"{"):
+        end = _composite_end(text, at, len(text), key.quote)
+    else:
+        end = at + len(text[at : _end_of(_JSON_BARE, text, at, len(text))].rstrip())
+    return Span(at, end, key.quote + MASK_BYTES + key.quote if end > at else b"")
+
+
+def _text_value(text: bytes, key: Key, limit: int, *, in_string: bool) -> Span:
+    """The value of a key without quotes: in a form, a header, a sentence; within a JSON string up to its end."""
+    at = key.value_at
+    if scheme := _SCHEME.match(text, at, limit):
+        at = scheme.end()
+    opening = _QUOTE.match(text, at, limit)
+    if key.is_percent_encoded:
+        end = _end_of(_PERCENT_BARE, text, at, limit)
+    elif _WHOLE_LINE.search(key.name) and text[key.value_at - 1 : key.value_at] in (b":", b" ", b"\t"):
+        end = _end_of(_JSON_LINE if in_string else _LINE, text, at, limit)
+    elif opening and not _CLOSING.match(text, opening.end(), limit):
+        at, end = opening.end(), _string_end(text, opening, limit)
+    elif text[at : at + 1] in (b"[", b"{"):
+        end = _bare_end(text, _composite_end(text, at, limit, b'\\"' if in_string else b'"'), limit)
+    else:
+        end = _bare_end(text, at, limit)
+    return Span(at, end) if end > at else Span(at, at, b"")
+
+
+def _end_of(pattern: re.Pattern[bytes], text: bytes, at: int, limit: int) -> int:
+    match = pattern.match(text, at, limit)
+    return match.end() if match else at
+
+
+def _bare_end(text: bytes, at: int, limit: int) -> int:
+    """The end of a value without quotes; brackets and points behind it belong to the sentence around it."""
+    return at + len(text[at : _end_of(_BARE, text, at, limit)].rstrip(b").,]}"))
+
+
+def _string_end(text: bytes, opening: re.Match[bytes], limit: int) -> int:
+    """Where the content of a string ends; ``limit`` where it is not closed."""
+    period = len(opening[1]) + 1
+    at = opening.end()
+    while (quote := text.find(opening[2], at, limit)) >= 0:
+        backslashes = _backslashes_before(text, quote, at)
+        if backslashes % (2 * period) < period:
+            return quote - min(backslashes, period - 1)
+        at = quote + 1
+    return limit
+
+
+def _backslashes_before(text: bytes, at: int, low: int) -> int:
+    run = text[low:at]
+    return len(run) - len(run.rstrip(b"\\"))
+
+
+def _composite_end(text: bytes, at: int, limit: int, quote: bytes) -> int:
+    """Where the list or object at ``at`` ends; ``quote`` is how its level quotes. Unclosed: the end of its string."""
+    period = len(quote)
+    depth, low = 0, at
+    while match := _BRACKETS.search(text, low, limit):
+        before, low = low, match.end()
+        run = match[0]
+        if run[0] in b"[{":
+            depth += len(run)
+        elif run[0] in b"]}":
+            if len(run) >= depth:
+                return match.start() + depth
+            depth -= len(run)
+        elif run == quote[-1:]:
+            backslashes = _backslashes_before(text, match.start(), before)
+            if backslashes + 1 < period:
+                return match.start() - backslashes
+            opening = _QUOTE.match(text, match.start() - backslashes)
+            low = _string_end(text, opening, limit) if opening else low
+            closing = _QUOTE.match(text, low, limit)
+            if closing is None or len(closing[0]) < period:
+                return low
+            low = closing.end()
+    return limit

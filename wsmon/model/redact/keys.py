@@ -1,0 +1,172 @@
+"""Which names carry credentials: keys of messages, names of headers, names in a query string.
+
+A name is split into words at everything that is no letter or digit and at camelCase, and matched by word: ``apiKey``
+and ``x-api-key`` are credentials, ``sort_key``, ``tokenId`` and ``cryptocurrency`` are not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+Words = tuple[str, ...]
+
+_SEGMENT = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_A-Za-z0-9]+")
+
+# fmt: off
+ANYWHERE = frozenset({
+    "password", "passwords", "passwd", "pwd", "passphrase", "passcode", "secret", "secrets", "authorization",
+    "cookie", "cookies", "credential", "credentials", "otp", "ssn", "cvv", "jwt",
+})
+# a name with one of these words is a credential; passcode is STOMP's password
+
+TOKEN_AFTER = frozenset({
+    "access", "refresh", "id", "auth", "session", "bearer", "csrf", "xsrf", "api", "oauth", "sso", "security",
+    "private", "personal", "bot", "x",
+})
+# fmt: on
+KEY_AFTER = frozenset({"api", "private", "secret", "access", "signing"})
+HEADER_KEY_AFTER = KEY_AFTER | {"subscription", "functions", "auth", "master"}
+SIGNATURES = frozenset({"signature", "sig", "sign"})
+QUERY_ALONE = frozenset({"key", "hash", "auth", "pass", "pw", "ticket"})
+# harmless as the key of a message, a credential as the whole name of a query parameter
+
+_COMPOUNDS = {f"{word}token": (word, "token") for word in TOKEN_AFTER if len(word) > 1} | {
+    f"{word}key": (word, "key") for word in KEY_AFTER
+}
+
+
+def split_words(name: str) -> Words:
+    """The words of a name, in lower case: ``X-APIKey2`` → ``("x", "api", "key", "2")``."""
+    words: list[str] = []
+    for segment in _SEGMENT.findall(name):
+        words += _COMPOUNDS.get(segment.lower()) or [word.lower() for word in _CAMEL.findall(segment)]
+    return tuple(words)
+
+
+def split_segments(name: str) -> Words:
+    """The words of a name that is written in no known case: ``pAsSwOrD`` → ``("password",)``."""
+    words: list[str] = []
+    for segment in _SEGMENT.findall(name.lower()):
+        words += _COMPOUNDS.get(segment) or (segment,)
+    return tuple(words)
+
+
+def _tail(words: Words) -> tuple[str, str]:
+    """The last word and the one before it ("" where there is none), past numbers: ``token_2`` ends in token."""
+    significant = [word for word in words if not word.isdigit()]
+    return (significant or [""])[-1], (significant[-2] if len(significant) > 1 else "")
+
+
+def _are_credential(words: Words) -> bool:
+    last, before = _tail(words)
+    return (
+        not ANYWHERE.isdisjoint(words)
+        or (last in {"token", "tokens"} and before in TOKEN_AFTER)
+        or (last == "token" and not before)
+        or (last in {"key", "keys"} and before in KEY_AFTER)
+        or (last in SIGNATURES and before in {"auth", "secret"})
+    )
+
+
+def _are_credential_header(words: Words) -> bool:
+    last, before = _tail(words)
+    return (
+        _are_credential(words)
+        or last in SIGNATURES
+        or last in {"token", "auth"}
+        or (last == "key" and before in HEADER_KEY_AFTER)
+    )
+
+
+def _are_credential_query(words: Words) -> bool:
+    last, before = _tail(words)
+    return _are_credential(words) or last in SIGNATURES or (last in QUERY_ALONE and not before)
+
+
+class KeyRules:
+    """The built-in lists with what a user adds (``keys``, ``headers``, ``query``) and exempts (``allow``).
+
+    ``keys`` match where their words occur in a name, ``headers`` and ``query`` the whole name, ``allow`` the whole
+    name: exempting ``token`` leaves ``access_token`` masked.
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[str] = (),
+        headers: Iterable[str] = (),
+        query: Iterable[str] = (),
+        allow: Iterable[str] = (),
+    ) -> None:
+        self._keys = frozenset(words for words in map(split_words, keys) if words)
+        self._headers = frozenset(map("".join, map(split_words, headers)))
+        self._query = frozenset(map("".join, map(split_words, query)))
+        self._allow = frozenset(map("".join, map(split_words, allow)))
+
+    @property
+    def words(self) -> frozenset[Words]:
+        """What the user added to the keys."""
+        return self._keys
+
+    def is_key(self, name: str) -> bool:
+        """Whether the value of this key in a message is a credential."""
+        return any(self._is_key(words) for words in _readings(name)) and not self._is_exempt(name)
+
+    def is_signature(self, name: str) -> bool:
+        """Whether this key holds a signature: a credential beside other credentials, harmless elsewhere."""
+        return _tail(split_words(name))[0] in SIGNATURES and not self._is_exempt(name)
+
+    def is_header(self, name: str) -> bool:
+        """Whether the value of this header is a credential."""
+        named = "".join(split_words(name)) in self._headers
+        return (
+            named or any(_are_credential_header(words) or self._is_added(words) for words in _readings(name))
+        ) and not self._is_exempt(name)
+
+    def is_query(self, name: str) -> bool:
+        """Whether the value of this name in a query string is a credential."""
+        named = "".join(split_words(name)) in self._query
+        return (
+            named or any(_are_credential_query(words) or self._is_added(words) for words in _readings(name))
+        ) and not self._is_exempt(name)
+
+    def _is_key(self, words: Words) -> bool:
+        return _are_credential(words) or self._is_added(words)
+
+    def _is_added(self, words: Words) -> bool:
+        joined = "".join(words)
+        return any(joined == "".join(added) or _contains(words, added) for added in self._keys)
+
+    def _is_exempt(self, name: str) -> bool:
+        return bool(self._allow) and "".join(split_words(name)) in self._allow
+
+
+def _readings(name: str) -> tuple[Words, ...]:
+    words, segments = split_words(name), split_segments(name)
+    return (words,) if words == segments else (words, segments)
+
+
+def _contains(words: Words, part: Words) -> bool:
+    return any(words[at : at + len(part)] == part for at in range(len(words) - len(part) + 1))
+
+
+@cache
+def _built_in() -> KeyRules:
+    return KeyRules()
+
+
+def is_credential_key(name: str) -> bool:
+    """Whether a key of this name holds a credential, by the built-in list."""
+    return _built_in().is_key(name)
+
+
+def is_credential_header(name: str) -> bool:
+    """Whether a header of this name holds a credential, by the built-in list."""
+    return _built_in().is_header(name)
+
+
+def is_credential_query(name: str) -> bool:
+    """Whether a query parameter of this name holds a credential, by the built-in list."""
+    return _built_in().is_query(name)

@@ -1,0 +1,150 @@
+"""Masks credentials in everything that a connection sends, receives or says about itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
+
+from wsmon.errors import UsageError
+from wsmon.model.redact import tokens
+from wsmon.model.redact.escapes import Undone
+from wsmon.model.redact.key_values import credential_spans
+from wsmon.model.redact.keys import ANYWHERE, KEY_AFTER, SIGNATURES, KeyRules, Words
+from wsmon.model.redact.secret_values import SecretValues
+from wsmon.model.redact.spans import MASK_BYTES, Span, mask_spans
+from wsmon.model.redact.subprotocols import mask_subprotocol, mask_subprotocols
+from wsmon.model.redact.urls import url_spans, whole_url_spans
+from wsmon.model.secret import MASK, mask_secrets
+
+_ESCAPED_ASCII = tuple(rb"\u00%d" % digit for digit in range(2, 8))
+_URL_MARKS = (b"://", rb":\/\/")
+_SEPARATORS = ("", "_", "-", ".", " ")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]*[ \t]+")
+
+
+class Redactor:
+    """What one connection's configuration says about secrets, compiled.
+
+    ``keys``, ``headers``, ``query`` add to the built-in names, ``allow`` exempts names, ``patterns`` are regular
+    expressions whose matches are masked, ``secrets`` are values that are masked wherever they occur. Masks are laid
+    on byte ranges: everything else stays as it was. No input raises, and redacting twice is redacting once.
+
+    Raises UsageError for a pattern that is no regular expression.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: Iterable[str] = (),
+        patterns: Iterable[str] = (),
+        headers: Iterable[str] = (),
+        query: Iterable[str] = (),
+        allow: Iterable[str] = (),
+        secrets: Iterable[str] = (),
+    ) -> None:
+        self._rules = KeyRules(keys, headers, query, allow)
+        self._patterns = tuple(compile_pattern(pattern) for pattern in patterns)
+        self._secrets = tuple(secrets)
+        self._values = SecretValues(self._secrets)
+        key_needles = _key_needles(self._rules.words)
+        self._find_keys = _searcher(key_needles).find_matches_as_indexes
+        self._find_any = _searcher(
+            {*key_needles, *tokens.NEEDLES, *_ESCAPED_ASCII, *_URL_MARKS, *self._values.needles}
+        ).find_matches_as_indexes
+
+    def payload(self, payload: bytes) -> tuple[bytes, bool]:
+        """The message with its credentials masked, and whether that changed it.
+
+        A JSON document stays one: a string keeps its quotes, any other value becomes a string.
+        """
+        if not self._find_any(payload.lower()) and not self._patterns:
+            return payload, False
+        masked = mask_spans(payload, self._spans(payload))
+        return masked, masked != payload
+
+    def text(self, text: str) -> str:
+        """A reason, an error, a line of a log, with its credentials masked."""
+        return self.payload(text.encode("utf-8", "surrogatepass"))[0].decode("utf-8", "surrogatepass")
+
+    def url(self, url: str) -> str:
+        """A URL with userinfo, credential parameters and secrets masked."""
+        as_bytes = url.encode("utf-8", "surrogatepass")
+        spans = (*whole_url_spans(as_bytes, self._rules.is_query), *self._value_spans(as_bytes))
+        return mask_spans(as_bytes, spans).decode("utf-8", "surrogatepass")
+
+    def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """Names and values of headers, the values of credential headers masked; a scheme such as Bearer stays."""
+        return tuple((name, self._header(name, value)) for name, value in headers)
+
+    def subprotocol(self, subprotocol: str) -> str:
+        """A subprotocol, its credential masked: ``base64url.bearer.phx.[FILTERED]``."""
+        return self.text(mask_subprotocol(subprotocol))
+
+    def subprotocols(self, subprotocols: Sequence[str]) -> tuple[str, ...]:
+        """The subprotocols of an offer; one that follows ``access_token`` or the like is the credential itself."""
+        return tuple(self.text(subprotocol) for subprotocol in mask_subprotocols(subprotocols))
+
+    def _header(self, name: str, value: str) -> str:
+        if name.lower() == "sec-websocket-protocol":
+            return ", ".join(self.subprotocols([part.strip() for part in value.split(",")]))
+        if not self._rules.is_header(name):
+            return mask_secrets(self.text(value), self._secrets)
+        scheme = _SCHEME.match(value) if "authorization" in name.lower() else None
+        return (scheme[0] if scheme else "") + MASK
+
+    def _spans(self, payload: bytes) -> Iterator[Span]:
+        undone = Undone(payload)
+        text = undone.text
+        hits = [(start, end) for _, start, end in self._find_keys(text.lower())]
+        yield from self._value_spans(payload)
+        for spans in (
+            credential_spans(text, hits, self._rules.is_key, self._rules.is_signature),
+            url_spans(text, self._rules.is_query),
+            tokens.token_spans(text),
+            () if undone.is_original else self._values.spans(text),
+        ):
+            if undone.is_original:
+                yield from spans
+            else:
+                yield from (Span(undone.original(start), undone.original(end), mask) for start, end, mask in spans)
+
+    def _value_spans(self, text: bytes) -> Iterator[Span]:
+        """What secrets and patterns match; patterns see the text between masks only, which keeps them idempotent."""
+        yield from self._values.spans(text)
+        if not self._patterns:
+            return
+        start = 0
+        for piece in text.split(MASK_BYTES):
+            end = start + len(piece)
+            for pattern in self._patterns:
+                matches = pattern.finditer(text, start, end)
+                yield from (Span(*match.span()) for match in matches if match.end() > match.start())
+            start = end + len(MASK_BYTES)
+
+
+def compile_pattern(pattern: str) -> re.Pattern[bytes]:
+    """A pattern of ``redact.patterns`` for UTF-8 text; UsageError where it is no regular expression."""
+    try:
+        return re.compile(pattern.encode())
+    except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
+        raise UsageError(
+            f"redact pattern {pattern!r} is no regular expression: {error}",
+            "Patterns are Python regular expressions; put \\ before a sign that stands for itself",
+        ) from error
+
+
+def _key_needles(added: Iterable[Words]) -> set[bytes]:
+    """Every way in which a credential key may show in a message in lower case, joined by any separator."""
+    phrases: set[Words] = {(word,) for word in ANYWHERE | SIGNATURES - {"sig", "sign"}} | {("token",)}
+    phrases |= {(word, "key") for word in KEY_AFTER} | {("auth", "sig")}
+    phrases |= {words if len(words) <= 2 else (max(words, key=len),) for words in added}
+    needles = {separator.join(words).encode() for words in phrases for separator in _SEPARATORS}
+    # what another needle is a part of adds nothing
+    return {needle for needle in needles if not any(other != needle and other in needle for other in needles)}
+
+
+def _searcher(needles: Iterable[bytes]) -> BytesAhoCorasick:
+    """Leftmost-first: the only kind that uses SIMD (0.13 µs for 200 bytes where the standard kind costs 0.4)."""
+    return BytesAhoCorasick(sorted(needles), matchkind=MatchKind.LeftmostFirst, implementation=Implementation.DFA)
