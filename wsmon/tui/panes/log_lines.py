@@ -16,6 +16,8 @@ from wsmon.tui.panes.spans import draw_line
 
 KEPT_LINES = 600
 # ten screens of 60 lines
+NO_GROUND = Style()
+# the background depends on the cursor, and is laid under the line when it is shown
 GONE: tuple[Span, ...] = (("no longer kept", "dim"),)
 
 
@@ -51,8 +53,8 @@ class LogLines:
         """The line of an event, if it was loaded."""
         return self._strips.get(event_id)
 
-    def load(self, ids: Sequence[int], above: int, palette: Palette, base: Style) -> None:
-        """Have the lines of these rows; ``above`` is the id on the row before them, 0 = none."""
+    def load(self, ids: Sequence[int], above: int, palette: Palette) -> None:
+        """Have the lines of these rows, without a background; ``above`` is the id on the row before, 0 = none."""
         missing = [number for number, event_id in enumerate(ids) if event_id not in self._strips]
         if not missing:
             return
@@ -65,7 +67,7 @@ class LogLines:
         for event_id in ids[missing[0] : missing[-1] + 1]:
             event = events.get(event_id)
             spans = GONE if event is None else line(event, self._width, self.style, previous)
-            self._strips[event_id] = draw_line(spans, self._width, base, palette)
+            self._strips[event_id] = draw_line(spans, self._width, NO_GROUND, palette)
             previous = event
 
     def _read(self, ids: Sequence[int]) -> tuple[Event, ...]:

@@ -1,0 +1,52 @@
+"""An application with one pane on it, in a theme of wsmon's, that keeps the messages of the pane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cairosvg
+from textual.app import App, ComposeResult
+from textual.message import Message
+from textual.widget import Widget
+
+import wsmon.tui
+from wsmon.tui.theme import DEFAULT_THEME, load_themes
+
+STYLES = Path(wsmon.tui.__file__).parent / "styles"
+
+
+class Stage(App[None]):
+    """Shows one pane, as large as the terminal, with a border as the monitor has it."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen > Widget { border: round $rule; height: 1fr; width: 1fr; }"
+
+    def __init__(self, pane: Widget, *styles: str, theme: str = DEFAULT_THEME) -> None:
+        """``styles`` names files of ``wsmon/tui/styles``."""
+        self._variables_of = load_themes()[theme]
+        super().__init__(css_path=[STYLES / name for name in styles])
+        self.animation_level = "none"
+        self.pane = pane
+        self.heard: list[Message] = []
+        for each in load_themes().values():
+            self.register_theme(each)
+        self.theme = theme
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return dict(self._variables_of.variables)
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+    def on_mount(self) -> None:
+        self.pane.focus()
+
+    def lines(self) -> list[str]:
+        """The inside of the pane as text, without the border, spaces at the end cut."""
+        height, width = self.size.height, self.size.width
+        strips = [self.screen._compositor.render_strips(self.size)[y] for y in range(1, height - 1)]
+        return [strip.crop(1, width - 1).text.rstrip() for strip in strips]
+
+    def picture(self, path: Path) -> None:
+        """The screen as a PNG, to look at."""
+        cairosvg.svg2png(bytestring=self.export_screenshot().encode(), write_to=str(path), scale=1.0)

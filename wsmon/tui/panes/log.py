@@ -1,0 +1,302 @@
+"""The log: every event of the store on a line, however many there are; only the lines in sight are read."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+
+from wsmon.errors import WsmonError
+from wsmon.model.events import Event
+from wsmon.model.snapshot import StoreBounds
+from wsmon.ports import Clock, StoreView
+from wsmon.query.ast import Query
+from wsmon.tui import format as fmt
+from wsmon.tui.glyphs import UNICODE, Glyphs
+from wsmon.tui.lines import TIME_MODES, LineStyle
+from wsmon.tui.palette import Palette, Span
+from wsmon.tui.panes.log_filter import LogFilter
+from wsmon.tui.panes.log_lines import LogLines
+from wsmon.tui.panes.log_search import Found, Search
+from wsmon.tui.panes.log_status import LogStatus, sentence
+from wsmon.tui.panes.row_list import RowList
+from wsmon.tui.panes.spans import draw_line
+
+
+class LogPane(RowList):
+    """Follows what is committed, or stays with one event while thousands arrive."""
+
+    class Highlighted(Message):
+        """The user put the cursor on an event; following the newest one does not count."""
+
+        def __init__(self, event: Event) -> None:
+            super().__init__()
+            self.event = event
+
+    class Chosen(Message):
+        """The user wants to see an event (Enter, double click)."""
+
+        def __init__(self, event: Event) -> None:
+            super().__init__()
+            self.event = event
+
+    class Status(Message):
+        """What the title of the log has to say; plain text, never markup."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Wanted(Message):
+        """A search too long for this thread: run ``log_search.run_search``, give every ``Found`` to ``take``.
+
+        A newer search of the same purpose replaces the one before.
+        """
+
+        def __init__(self, search: Search) -> None:
+            super().__init__()
+            self.search = search
+
+    def __init__(
+        self,
+        view: StoreView,
+        clock: Clock,
+        *,
+        zone: tzinfo | None = None,
+        glyphs: Glyphs = UNICODE,
+        id: str | None = None,  # noqa: A002 (Textual's name)
+    ) -> None:
+        """``view`` belongs to the thread of the screen; ``zone`` is the local one by default."""
+        super().__init__(id=id)
+        self._view = view
+        self._clock = clock
+        self._filter = LogFilter(view)
+        self._lines = LogLines(view)
+        self._lines.restyle(LineStyle(zone=zone, glyphs=glyphs))
+        self._zone, self._glyphs = zone, glyphs
+        self._opened_ns = self._paused_ns = clock.wall_ns()
+        self._paused_last_id = 0
+        self._jump: Search | None = None
+        # the search for a problem that is under way
+        self._note = ""
+        # said instead of the status until the next key
+        self._status = ""
+        self._colors: tuple[Palette, Style] | None = None
+
+    @property
+    def search(self) -> Query:
+        """What is searched for; empty = everything is shown."""
+        return self._filter.query
+
+    @property
+    def hides_heartbeats(self) -> bool:
+        """Whether pings and pongs that went well are left out."""
+        return self._filter.hides_heartbeats
+
+    @property
+    def current_event(self) -> Event | None:
+        """The event under the cursor; ``None`` where there is none, or where the store cannot be read (it is said)."""
+        try:
+            found = self._view.events_by_id((self.current_id,)) if self.current_id else ()
+        except WsmonError as error:
+            self._say(str(error))
+            return None
+        return found[0] if found else None
+
+    @property
+    def status(self) -> str:
+        """The newest text of ``Status``."""
+        return self._status
+
+    def set_bounds(self, bounds: StoreBounds) -> None:
+        """Show what is in the store now; cheap enough for 10 times a second."""
+        before = self._filter.bounds
+        try:
+            self._filter.set_bounds(bounds)
+        except WsmonError as error:
+            self._say(str(error))
+            return
+        if before.oldest_id != bounds.oldest_id:
+            self._lines.forget(bounds.oldest_id)
+        self._settle()
+
+    def set_query(self, query: Query) -> None:
+        """Show only what matches, newest first as it is found."""
+        self._refilter(query, hides_heartbeats=self.hides_heartbeats)
+
+    def set_hide_heartbeats(self, is_hidden: bool) -> None:
+        """Leave out pings and pongs that went well, or show them."""
+        self._refilter(self.search, hides_heartbeats=is_hidden)
+
+    def take(self, found: Found) -> None:
+        """Add the answer to a ``Wanted``; answers that are stale are left out."""
+        if found.search.purpose == "filter":
+            top_id = self.rows.id_at(0) if len(self.rows) else 0
+            self._filter.take(found)
+            self._lines.forget(top_id)
+            self._settle()
+        elif self._jump is not None and found.search.serial == self._jump.serial and found.is_last:
+            newer = not self._jump.newest_first
+            self._jump = None
+            self._land((found.ids[0] if newer else found.ids[-1]) if found.ids else 0, newer=newer)
+
+    def go_to(self, event_id: int) -> None:
+        """Put the cursor on an event, or on the next one shown where it is hidden."""
+        row = self.rows.row_of(event_id)
+        self.go_to_row(row, is_centred=True)
+        if self.current_id != event_id:
+            self._say(f"event {event_id} is not shown here; this is the nearest one")
+
+    def next_time_mode(self) -> None:
+        """Times of day, or differences to the line above."""
+        style = self._lines.style
+        mode = TIME_MODES[(TIME_MODES.index(style.time_mode) + 1) % len(TIME_MODES)]
+        self._lines.restyle(LineStyle(mode, self._zone, self._glyphs))
+        self.refresh()
+
+    def go_to_match(self, *, newer: bool) -> None:
+        """To the next or previous match of the query."""
+        if not self.search:
+            self._say("nothing is searched for: / searches")
+            return
+        self._step(1 if newer else -1)
+
+    def go_to_problem(self, *, newer: bool) -> None:
+        """To the next or previous problem, however far it is."""
+        try:
+            found = self._filter.problem_from(self.current_id, newer=newer)
+        except WsmonError as error:
+            self._say(str(error))
+            return
+        if isinstance(found, Search):
+            self._jump = found
+            self.post_message(self.Wanted(found))
+            self._say("looking for a problem")
+        else:
+            self._land(found or 0, newer=newer)
+
+    def action_choose(self) -> None:
+        """Enter: somebody wants to see the event."""
+        event = self.current_event
+        if event is not None:
+            self.pause()
+            self.post_message(self.Chosen(event))
+
+    def moved(self) -> None:
+        """Say so, and what is under the cursor."""
+        self._note = ""
+        event = self.current_event
+        if event is not None:
+            self.post_message(self.Highlighted(event))
+        self._report()
+
+    def motion_changed(self) -> None:
+        """Count what is new from here."""
+        self._note = ""
+        self._paused_ns = self._clock.wall_ns()
+        self._paused_last_id = self.rows.id_at(len(self.rows) - 1) if len(self.rows) else 0
+        self._report()
+
+    def on_mount(self) -> None:
+        """Say what is there, also where that is nothing."""
+        self._settle()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click moves the cursor, a second one chooses."""
+        row = self._row_at(event)
+        if row is None:
+            return
+        self.go_to_row(row)
+        if event.chain > 1:
+            self.action_choose()
+
+    def notify_style_update(self) -> None:
+        """Forget the colours, and what was drawn with them."""
+        super().notify_style_update()
+        self._colors = None
+        self._lines.clear()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Read what is missing of the rows in sight, in one query, and draw."""
+        self._lines.resize(self._width)
+        top = self.scroll_offset.y + max(0, crop.y - self.gutter.top)
+        last = min(top + crop.height, len(self.rows))
+        ids = [self.rows.id_at(row) for row in range(top, last)]
+        if ids:
+            try:
+                self._lines.load(ids, self.rows.id_at(top - 1) if top else 0, self._palette[0])
+            except WsmonError as error:
+                self._say(str(error))
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """The line of a row, looked up."""
+        palette, base = self._palette
+        row = y + self.scroll_offset.y
+        if row >= len(self.rows):
+            empty: tuple[Span, ...] = ((self._status, "dim"),) if y == 0 and not len(self.rows) else ()
+            return draw_line(empty, self._width, base, palette)
+        event_id = self.rows.id_at(row)
+        strip = self._lines.get(event_id) or Strip.blank(self._width)
+        is_current = event_id == self.current_id
+        return strip.apply_style(base + palette.cursor(self.has_focus) if is_current else base)
+
+    @property
+    def _palette(self) -> tuple[Palette, Style]:
+        if self._colors is None:
+            self._colors = Palette(self.app.theme_variables), self.rich_style
+        return self._colors
+
+    def _refilter(self, query: Query, *, hides_heartbeats: bool) -> None:
+        try:
+            search = self._filter.restart(query, hides_heartbeats=hides_heartbeats)
+        except WsmonError as error:
+            self._say(str(error))
+            return
+        if search is not None:
+            self.post_message(self.Wanted(search))
+        self._note = ""
+        self._lines.clear()
+        self._settle()
+        self.refresh()
+
+    def _settle(self) -> None:
+        self.place(self._filter.rows)
+        self._report()
+
+    def _land(self, event_id: int, *, newer: bool) -> None:
+        if event_id:
+            self.go_to(event_id)
+        else:
+            self._say(f"no {'newer' if newer else 'older'} problem")
+
+    def _say(self, note: str) -> None:
+        self._note = note
+        self._report()
+
+    def _report(self) -> None:
+        rows = self.rows
+        status = LogStatus(
+            is_following=self.is_following,
+            events=self._filter.bounds.events,
+            shown=len(rows),
+            searched=self._filter.searched,
+            is_searching=self._filter.is_searching,
+            query=self.search.text,
+            hidden_heartbeats=self._filter.hidden_heartbeats,
+            hides_heartbeats=self.hides_heartbeats,
+            paused_at=fmt.clock(self._paused_ns, self._zone),
+            new_below=0 if self.is_following else len(rows) - rows.row_of(self._paused_last_id + 1),
+            waiting_since=fmt.clock(self._opened_ns, self._zone),
+            trouble=self._note,
+        )
+        text = sentence(status, self._glyphs)
+        if text != self._status:
+            self._status = text
+            self.post_message(self.Status(text))
+            if not len(rows):
+                self.refresh()
