@@ -1,0 +1,61 @@
+"""``wsmon [CONFIG | URL …]``: starts a recorder where none runs, and shows what it records."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from wsmon.cli.spawn import SpawnError, spawn_recorder
+from wsmon.cli.target import Request, Target, request_options, resolve
+from wsmon.cli.terminal import require_terminal
+from wsmon.control.lock import LockInfo, holder
+from wsmon.errors import StoreHeldError
+
+
+@click.command(hidden=True)
+@request_options
+def watch(names: tuple[str, ...], headers: tuple[str, ...], subscribe: tuple[str, ...], store: Path | None) -> int:
+    """Record connections in a process of its own, and watch them.
+
+    `d` leaves and lets the recorder go on; `wsmon attach` comes back.
+    """
+    require_terminal()
+    request = Request(names, headers, subscribe, store)
+    target = resolve(request, os.environ)
+    ensure_recorder(request, target, os.environ)
+    from wsmon.cli.view import view  # the screen, only when there is one
+
+    return view(target.store, os.environ, target)
+
+
+def ensure_recorder(request: Request, target: Target, environ: Mapping[str, str]) -> None:
+    """A recorder runs on the target's store when this returns; of two starts at once, one finds the other's."""
+    held = holder(target.store)
+    if held is None:
+        try:
+            spawn_recorder(_arguments(request, target), target.store, request.headers, environ)
+        except SpawnError as error:
+            held = holder(target.store) if error.is_held else None
+            if held is None:
+                raise
+    if held is not None:
+        _refuse_another(held, target)
+
+
+def _refuse_another(held: LockInfo, target: Target) -> None:
+    if held.configuration not in (target.identity, ""):
+        raise StoreHeldError(
+            f"the store {target.store} is held by the recorder of {held.configuration} (pid {held.pid}), "
+            f"not of {target.identity}",
+            "name another place with --store",
+            held.pid,
+        )
+
+
+def _arguments(request: Request, target: Target) -> list[str]:
+    subscribe = [argument for topic in request.subscribe for argument in ("--subscribe", topic)]
+    names = request.names if request.is_urls else (target.identity,)
+    return ["record", *names, *subscribe, "--store", str(target.store)]
