@@ -14,6 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from wsmon.tui.actions import bindings
 from wsmon.tui.palette import Palette, Span
 
 Line = Sequence[Span]
@@ -52,7 +53,11 @@ class SpanLine(Widget):
         """The cells of the line."""
         if self._ground is None or self._palette is None:
             self._ground, self._palette = self.rich_style, Palette(self.app.theme_variables)
-        return draw_line(self._line if y == 0 else (), self.size.width, self._ground, self._palette)
+        return draw_line(self.line_at(y), self.size.width, self._ground, self._palette)
+
+    def line_at(self, y: int) -> Line:
+        """What is on a line of the widget."""
+        return self._line if y == 0 else ()
 
     def notify_style_update(self) -> None:
         """Forget the colours."""
@@ -127,3 +132,44 @@ class SpanPane(ScrollView, can_focus=True):
     def _refresh_number(self, number: int) -> None:
         y = number if number < self._heading else number - self.scroll_offset.y
         self.refresh(Region(0, y, self.size.width, 1))
+
+
+class ScrollPane(SpanPane):
+    """Lines that scroll as a whole, without a cursor."""
+
+    BINDINGS = bindings("move")
+
+    def action_move_down(self) -> None:
+        """One line down."""
+        self._scroll(1)
+
+    def action_move_up(self) -> None:
+        """One line up."""
+        self._scroll(-1)
+
+    def action_move_page_down(self) -> None:
+        """One page down."""
+        self._scroll(self.size.height)
+
+    def action_move_page_up(self) -> None:
+        """One page up."""
+        self._scroll(-self.size.height)
+
+    def action_move_half_down(self) -> None:
+        """Half a page down."""
+        self._scroll(self.size.height // 2)
+
+    def action_move_half_up(self) -> None:
+        """Half a page up."""
+        self._scroll(-(self.size.height // 2))
+
+    def action_move_top(self) -> None:
+        """To the first line."""
+        self._scroll(-len(self.lines))
+
+    def action_move_bottom(self) -> None:
+        """To the last line."""
+        self._scroll(len(self.lines))
+
+    def _scroll(self, lines: int) -> None:
+        self.scroll_to(y=max(0, self.scroll_offset.y + lines), animate=False, force=True)

@@ -1,0 +1,68 @@
+"""All keys, from the table of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from textual.binding import Binding
+from textual.widget import Widget
+
+from wsmon.tui.actions import ACTIONS, Action
+from wsmon.tui.dialogs.dialog import Dialog
+from wsmon.tui.keymap import display
+from wsmon.tui.palette import Span
+from wsmon.tui.panes.spans import ScrollPane
+from wsmon.tui.wrap import left
+
+KEYS_WIDTH = 15
+LABEL_WIDTH = 14
+GROUPS = ("Panes", "Move", "Log", "Timeline", "Connections", "Hand over", "wsmon")
+LEGEND: tuple[tuple[Span, ...], ...] = (
+    (("Signs", "strong"),),
+    (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("connecting or waiting  ", "text"),
+     ("◐ ", "status-stalled"), ("stalled: open, but silent", "text")),
+    (("  ✕ ", "status-loss"), ("gave up  ", "text"), ("○ ", "status-off"), ("closed by us, or off", "text")),
+    (("  ↓ ", "direction-in"), ("received  ", "text"), ("↑ ", "direction-out"), ("sent  ", "text"),
+     ("⇄ ", "dim"), ("heartbeat", "text")),
+)  # fmt: skip
+
+
+class HelpDialog(Dialog[None]):
+    """Scrolls; any of the keys that opened it closes it."""
+
+    TITLE = "Keys"
+    BINDINGS = [Binding("escape,q,question_mark,enter", "cancel", "close")]  # noqa: RUF012 (Textual's way)
+    HINT = (("j k", "key-name"), (" scroll  ", "dim"), ("Esc", "key-name"), (" close", "dim"))
+
+    def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
+        """``keys``: action id → keys in force."""
+        super().__init__()
+        self._lines = help_lines(keys)
+
+    def content(self) -> tuple[Widget, ...]:
+        """The list."""
+        return (ScrollPane(id="help"),)
+
+    def on_mount(self) -> None:
+        """Fill the list."""
+        super().on_mount()
+        self.query_one(ScrollPane).draw(self._lines)
+
+
+def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[tuple[Span, ...], ...]:
+    """A line for each action, by groups; those without a key are in the palette only."""
+    lines: list[tuple[Span, ...]] = []
+    grouped = sorted(ACTIONS, key=lambda action: GROUPS.index(action.group))
+    for group, actions in groupby(grouped, key=lambda action: action.group):
+        lines += [((group, "strong"),), *(_line(action, keys.get(action.id, ())) for action in actions), ()]
+    return (*lines, *LEGEND)
+
+
+def _line(action: Action, keys: Sequence[str]) -> tuple[Span, ...]:
+    shown = "  ".join(display(key) for key in keys) or ":"
+    return (
+        (f"  {left(shown, KEYS_WIDTH)}", "key-name"),
+        (left(action.label, LABEL_WIDTH), "text"),
+        (f" {action.help}", "dim"),
+    )
