@@ -189,14 +189,15 @@ def _wrong_scheme(text: str, scheme: str, schemes: tuple[str, ...], wanted: dict
 
 
 def _port(parts: SplitResult) -> None:
+    """The faults show nothing of the URL: what looks like a port may be a password without its host."""
     try:
         port = parts.port
     except ValueError:
-        raise FaultError("has a port that is no number from 1 to 65535") from None
+        raise FaultError("has a port that is no number from 1 to 65535", "", "") from None
     if port == 0:
-        raise FaultError("has the port 0, to which nobody can connect")
+        raise FaultError("has the port 0, to which nobody can connect", "", "")
     if parts.netloc.endswith(":"):
-        raise FaultError("has a colon without a port behind it")
+        raise FaultError("has a colon without a port behind it", "", "")
 
 
 def _host(host: str) -> None:

@@ -1,0 +1,124 @@
+"""``wsmon check`` as users and scripts meet it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from wsmon.cli.check import check
+from wsmon.config.example import example
+
+GOOD = """\
+[[connection]]
+name = "orders"
+url = "wss://user:password@host/path?token=abc"
+group = "prices"
+answer = true
+[[connection]]
+name = "legacy-feed"
+url = "ws://old"
+enabled = false
+"""
+BAD = '[wsmon]\nthem = 1\n[[connection]]\nname = "a"\nurl = "http://u:password@h"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and no configuration anywhere else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WSMON_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(check, arguments)
+
+
+def test_a_good_configuration_is_shown_as_a_table_and_its_warnings_beside_it(folder: Path) -> None:
+    (folder / "wsmon.toml").write_text(GOOD)
+    result = run()
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "name         group   enabled  url",
+        "orders       prices  yes      wss://[FILTERED]@host/path?token=[FILTERED]",
+        "legacy-feed  –       no       ws://old",
+    ]
+    expected = f"warning: {folder}/wsmon.toml:5: connection[0].answer: has no effect yet in this version (true)"
+    assert result.stderr.splitlines() == [expected]
+
+
+def test_all_mistakes_go_to_stderr_and_the_exit_code_is_2(folder: Path) -> None:
+    (folder / "bad.toml").write_text(BAD)
+    result = run("bad.toml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        "bad.toml:2: wsmon.them: is no key of this table. did you mean theme?",
+        "bad.toml:5: connection[0].url: has a scheme that is not ws or wss (http://[FILTERED]@h). use ws://",
+    ]
+
+
+def test_json_has_the_documented_shape(folder: Path) -> None:
+    (folder / "good.toml").write_text(GOOD)
+    (folder / "bad.toml").write_text(BAD)
+    good, bad = run("good.toml", "--json"), run("bad.toml", "--json")
+    assert (good.exit_code, bad.exit_code) == (0, 2)
+    assert json.loads(good.stdout) == {
+        "ok": True,
+        "errors": [],
+        "warnings": [
+            {
+                "file": "good.toml",
+                "line": 5,
+                "key": "connection[0].answer",
+                "problem": "has no effect yet in this version",
+                "value": "true",
+                "hint": "",
+            }
+        ],
+        "connections": [
+            {
+                "name": "orders",
+                "url": "wss://[FILTERED]@host/path?token=[FILTERED]",
+                "enabled": True,
+                "group": "prices",
+            },
+            {"name": "legacy-feed", "url": "ws://old", "enabled": False, "group": ""},
+        ],
+    }
+    report = json.loads(bad.stdout)
+    assert (report["ok"], report["connections"], bad.stderr) == (False, [], "")
+    assert report["errors"][1] == {
+        "file": "bad.toml",
+        "line": 5,
+        "key": "connection[0].url",
+        "problem": "has a scheme that is not ws or wss",
+        "value": "http://[FILTERED]@h",
+        "hint": "use ws://",
+    }
+
+
+def test_the_example_is_a_configuration_to_start_from(folder: Path) -> None:
+    result = run("--example")
+    assert (result.exit_code, result.stdout) == (0, example())
+    (folder / "wsmon.toml").write_text(result.stdout)
+    assert run().exit_code == 0
+
+
+def test_where_there_is_no_configuration_it_says_what_to_do(folder: Path) -> None:
+    assert not list(folder.iterdir())
+    hint = "`wsmon demo` shows wsmon at work; `wsmon check --example > wsmon.toml` writes one to start from."
+    result = run()
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"No wsmon.toml here. {hint}\n")
+    assert json.loads(run("--json").stdout)["errors"] == [
+        {"file": "", "line": 0, "key": "", "problem": "No wsmon.toml here", "value": "", "hint": hint}
+    ]
+
+
+def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
+    result = run(str(folder / "missing.toml"))
+    assert result.exit_code == 2
+    assert result.stderr == f"{folder}/missing.toml: cannot be read: no such file or directory\n"

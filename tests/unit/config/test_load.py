@@ -1,0 +1,212 @@
+"""What a configuration file means, and how its mistakes are named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from wsmon.config.load import MAX_FILE_BYTES, Loaded, load
+from wsmon.config.specs import (
+    CaptureSpec,
+    Configuration,
+    ConnectionSpec,
+    PingSpec,
+    ReconnectSpec,
+    RedactSpec,
+    RetentionSpec,
+    TlsSpec,
+)
+from wsmon.errors import ConfigError
+from wsmon.model.secret import Sensitive
+
+Load = Callable[..., Loaded]
+Problems = Callable[..., list[str]]
+
+ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
+
+
+def only(loaded: Loaded) -> ConnectionSpec:
+    (connection,) = loaded.configuration.connections
+    return connection
+
+
+def test_two_keys_make_a_connection_and_the_rest_is_default(loaded: Load, tmp_path: Path) -> None:
+    configuration = loaded(ONE).configuration
+    assert configuration == Configuration(
+        path=tmp_path / "wsmon.toml",
+        digest=sha256(ONE.encode()).hexdigest(),
+        connections=(ConnectionSpec(name="a", url=Sensitive("wss://h/p")),),
+    )
+
+
+def test_every_kind_of_value_reaches_its_field(loaded: Load, tmp_path: Path) -> None:
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (tmp_path / name).touch()
+    configuration = loaded(
+        """
+        [wsmon]
+        store = "data/x.db"
+        theme = "night"
+        retention = { age = "2d", size = "1GiB" }
+        [keys]
+        "log.search" = "slash,ctrl+f"
+        log.next = ["n"]
+        [[connection]]
+        name = "orders.eu-1_x"
+        url = "ws://[::1]:8080/a?b=c"
+        group = "prices"
+        enabled = false
+        protocol = "raw"
+        headers = { X-One = "1", Host = "other" }
+        subprotocols = ["v2.x", "v1"]
+        origin = "https://example.com"
+        compression = false
+        max_message = 4096
+        open_timeout = 1.5
+        close_timeout = "500ms"
+        ping = { interval = 0, timeout = "1m" }
+        expect_every = "5s"
+        trace_id = "order 4711/é"
+        proxy = "socks5h://proxy:1080"
+        tls = { verify = false, ca = "ca.pem", cert = "cert.pem", key = "key.pem", server_name = "other.example" }
+        reconnect = { initial = "2s", max = "2s", factor = 1, jitter = 0, max_attempts = 5, stable_after = 0 }
+        send = ["one", ""]
+        capture = { payloads = false, payload_limit = 0, control_frames = false }
+        redact = { keys = ["pin"], patterns = ['\\d{16}'], headers = ["X-A"], query = ["q"], allow = ["token"] }
+        redirects = "none"
+        """
+    ).configuration
+    assert configuration.store == tmp_path / "data/x.db"
+    assert configuration.theme == "night"
+    assert configuration.retention == RetentionSpec(age_s=172_800.0, size_bytes=2**30)
+    assert configuration.keys == (("log.search", ("slash", "ctrl+f")), ("log.next", ("n",)))
+    assert configuration.connections == (
+        ConnectionSpec(
+            name="orders.eu-1_x",
+            url=Sensitive("ws://[::1]:8080/a?b=c"),
+            group="prices",
+            enabled=False,
+            protocol="raw",
+            headers=(("X-One", Sensitive("1")), ("Host", Sensitive("other"))),
+            subprotocols=(Sensitive("v2.x"), Sensitive("v1")),
+            origin=Sensitive("https://example.com"),
+            compression=False,
+            max_message_bytes=4096,
+            open_timeout_s=1.5,
+            close_timeout_s=0.5,
+            ping=PingSpec(interval_s=0.0, timeout_s=60.0),
+            expect_every_s=5.0,
+            trace_id="order 4711/é",
+            proxy=Sensitive("socks5h://proxy:1080"),
+            tls=TlsSpec(
+                verify=False,
+                ca=tmp_path / "ca.pem",
+                cert=tmp_path / "cert.pem",
+                key=tmp_path / "key.pem",
+                server_name="other.example",
+            ),
+            reconnect=ReconnectSpec(
+                initial_s=2.0, max_s=2.0, factor=1.0, jitter=0.0, max_attempts=5, stable_after_s=0.0
+            ),
+            send=(Sensitive("one"), Sensitive("")),
+            capture=CaptureSpec(payloads=False, payload_limit_bytes=0, control_frames=False),
+            redact=RedactSpec(keys=("pin",), patterns=(r"\d{16}",), headers=("X-A",), query=("q",), allow=("token",)),
+            redirects="none",
+        ),
+    )
+
+
+def test_defaults_apply_to_all_and_tables_merge_key_by_key(loaded: Load) -> None:
+    configuration = loaded(
+        """
+        [wsmon]
+        profile = "detailed"
+        [defaults]
+        open_timeout = "3s"
+        ping.timeout = "7s"
+        headers = { X-Shared = "s", X-Mine = "no" }
+        send = ["hello"]
+        [[connection]]
+        name = "a"
+        url = "ws://a"
+        [[connection]]
+        name = "b"
+        url = "ws://b"
+        open_timeout = "4s"
+        ping.interval = "1s"
+        headers = { x-mine = "yes" }
+        send = []
+        """
+    ).configuration
+    first, second = configuration.connections
+    assert (first.open_timeout_s, first.ping, first.send) == (3.0, PingSpec(20.0, 7.0), (Sensitive("hello"),))
+    assert first.headers == (("X-Shared", Sensitive("s")), ("X-Mine", Sensitive("no")))
+    assert (second.open_timeout_s, second.ping, second.send) == (4.0, PingSpec(1.0, 7.0), ())
+    assert second.headers == (("X-Shared", Sensitive("s")), ("x-mine", Sensitive("yes")))
+
+
+def test_a_connection_takes_its_profile_from_the_nearest_table(loaded: Load) -> None:
+    text = (
+        '[wsmon]\nprofile = "standard"\n' + ONE + '[[connection]]\nname = "b"\nurl = "ws://b"\nprofile = "financial"\n'
+    )
+    assert [one.profile for one in loaded(text).configuration.connections] == ["standard", "financial"]
+    text = '[defaults]\nprofile = "lightweight"\n' + text
+    assert [one.profile for one in loaded(text).configuration.connections] == ["lightweight", "financial"]
+
+
+def test_a_syntax_error_comes_alone(problems: Problems) -> None:
+    assert problems("[wsmon]\nthem = 1\nstore = \n") == [
+        "wsmon.toml:3: is not valid TOML. invalid value, column 9",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"a = 1\n\xff", ":2: is not UTF-8 text (byte 6)"),
+        (b'a = "\x00"', ":1: is not valid TOML. illegal character '\\x00', column 6"),
+        (b"a = " + b"[" * 100_000, ": is nested too deeply"),
+        (b"a = " + b"9" * 5_000, ": contains a number or a date that cannot be"),
+        (b"#" * (MAX_FILE_BYTES + 1), ": cannot be read: it is larger than 4096 KiB"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+    file = tmp_path / "x.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert str(caught.value) == f"{file}{problem}"
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    reasons = {
+        tmp_path / "missing": "no such file or directory",
+        tmp_path: "it is a folder",
+        tmp_path / "pipe": "it is no regular file",
+        loop: "too many levels of symbolic links",
+    }
+    for path, why in reasons.items():
+        with pytest.raises(ConfigError) as caught:
+            load(path, {})
+        assert str(caught.value) == f"{path}: cannot be read: {why}"
+
+
+def test_a_byte_order_mark_is_no_mistake(loaded: Load) -> None:
+    assert only(loaded("\ufeff" + ONE)).name == "a"
+
+
+def test_paths_are_relative_to_the_real_file(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    real = tmp_path / "real" / "x.toml"
+    real.write_text('[wsmon]\nstore = "x.db"\n' + ONE)
+    link = tmp_path / "link.toml"
+    link.symlink_to(real)
+    configuration = load(link, {}).configuration
+    assert (configuration.path, configuration.store) == (real, tmp_path / "real" / "x.db")
