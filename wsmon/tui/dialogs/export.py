@@ -1,0 +1,162 @@
+"""Writes events to a file: which, how, where; then how far it is, and a way to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from pathlib import Path
+from threading import Event as Flag
+
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Input
+
+from wsmon.errors import WsmonError
+from wsmon.query.ast import Query
+from wsmon.tui import format as fmt
+from wsmon.tui.dialogs.chooser import LABEL, Chooser
+from wsmon.tui.dialogs.dialog import Dialog
+from wsmon.tui.options import EXPORT_FORMATS, Exporter, ExportOrder, ExportProgress
+from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.wrap import left
+
+BAR_WIDTH = 24
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What can be exported, as the dialog calls it."""
+
+    label: str
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An export that is done."""
+
+    order: ExportOrder
+    written: ExportProgress
+
+
+class ExportDialog(Dialog[Exported]):
+    """Answers what was written; ``None`` where nothing was."""
+
+    TITLE = "Export"
+    HINT = (("Enter", "key-name"), (" write  ", "dim"), ("Tab", "key-name"), (" next field  ", "dim"),
+            ("← →", "key-name"), (" change  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))  # fmt: skip
+    BINDINGS = [("enter", "write", "write")]  # noqa: RUF012 (Textual's way)
+
+    def __init__(self, exporter: Exporter, subjects: tuple[Subject, ...], folder: Path, stem: str) -> None:
+        """``stem`` is the name of the target without folder and suffix."""
+        super().__init__()
+        self._exporter = exporter
+        self._subjects = subjects
+        self._folder = folder
+        self._stem = stem
+        self._cancelled = Flag()
+        self._is_running = False
+        self._may_overwrite = ""
+        # the target that was said to be there
+
+    def content(self) -> tuple[Widget, ...]:
+        """Three fields and a line for progress and faults."""
+        target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
+        target.cursor_blink = False
+        label = SpanLine(id="export-target-label")
+        label.draw(((left("File", LABEL), "dim"),))
+        return (
+            Chooser("What", tuple(subject.label for subject in self._subjects), id="export-what"),
+            Chooser("Format", EXPORT_FORMATS, id="export-format"),
+            label,
+            target,
+            SpanLine(id="export-note"),
+        )
+
+    def on_unmount(self) -> None:
+        """Whoever leaves ends the export."""
+        self._cancelled.set()
+
+    def action_cancel(self) -> None:
+        """Stop what is running; leave where nothing is."""
+        if self._is_running:
+            self._cancelled.set()
+        else:
+            super().action_cancel()
+
+    def action_write(self) -> None:
+        """Begin, unless it has begun."""
+        typed = self.query_one("#export-target", Input).value.strip()
+        if self._is_running or not typed:
+            return
+        target = self._folder / Path(typed).expanduser()
+        subject = self._subjects[self.query_one("#export-what", Chooser).index]
+        chosen = EXPORT_FORMATS[self.query_one("#export-format", Chooser).index]
+        overwrite = self._may_overwrite == str(target)
+        self._start(ExportOrder(chosen, target, subject.query, overwrite=overwrite))
+
+    @on(Input.Submitted, "#export-target")
+    def _submitted(self) -> None:
+        self.action_write()
+
+    @on(Chooser.Changed)
+    def _changed(self) -> None:
+        """The suffix follows the format, unless somebody wrote another name."""
+        target = self.query_one("#export-target", Input)
+        index = self.query_one("#export-format", Chooser).index
+        if target.value in {self._default(number) for number in range(len(EXPORT_FORMATS))}:
+            target.value = self._default(index)
+
+    def _default(self, format_index: int) -> str:
+        return f"{self._stem}.{EXPORT_FORMATS[format_index]}"
+
+    def _start(self, order: ExportOrder) -> None:
+        self._is_running = True
+        self._cancelled.clear()
+        self.hint(("Esc", "key-name"), (" stop", "dim"))
+        self.run_worker(self._export(order), name="export", exclusive=True)
+
+    async def _export(self, order: ExportOrder) -> None:
+        try:
+            written = await asyncio.to_thread(self._exporter, order, self._report_later(), self._cancelled.is_set)
+        except FileExistsError:
+            self._may_overwrite = str(order.target)
+            self._stopped(f"{order.target} is there already: Enter again overwrites it", "caution")
+        except InterruptedError:
+            self._stopped("stopped; nothing was written", "caution")
+        except (WsmonError, OSError) as error:
+            self._stopped(str(error), "problem")
+        else:
+            self.dismiss(Exported(replace(order, overwrite=False), written))
+
+    def _report_later(self) -> Callable[[ExportProgress], None]:
+        """What the export's thread calls."""
+
+        def report(progress: ExportProgress) -> None:
+            self.app.call_later(self._show, progress)
+
+        return report
+
+    def _show(self, progress: ExportProgress) -> None:
+        if not self._is_running or not self.is_attached:
+            return
+        share = min(1.0, progress.seen / progress.total) if progress.total else 1.0
+        done = round(share * BAR_WIDTH)
+        bar: tuple[Span, ...] = (("━" * done, "key-name"), ("━" * (BAR_WIDTH - done), "rule"))
+        text = f" {share:4.0%}  {fmt.count(progress.written)} events, {fmt.size(progress.size_bytes)}"
+        self.query_one("#export-note", SpanLine).draw((*bar, (text, "text")))
+
+    def _stopped(self, text: str, meaning: Meaning) -> None:
+        self._is_running = False
+        self.query_one("#export-note", SpanLine).draw(((text, meaning),))
+        self.hint(*self.HINT)
+
+
+def stem(name: str, now_ns: int, zone: tzinfo | None = None) -> str:
+    """A name for the target that sorts by time: ``orders-20260110-140224``."""
+    at = datetime.fromtimestamp(now_ns // SECOND_NS, zone)
+    return f"{Path(name).stem or 'wsmon'}-{at:%Y%m%d-%H%M%S}"

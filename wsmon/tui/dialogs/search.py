@@ -1,0 +1,99 @@
+"""The search line: filters while one types, says what it does not understand, and keeps the last that it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.timer import Timer
+from textual.widgets import Input
+
+from wsmon.errors import QueryError
+from wsmon.model.sanitize import sanitize
+from wsmon.query.ast import EVERYTHING, Query
+from wsmon.query.parser import parse
+from wsmon.tui.palette import Span
+from wsmon.tui.panes.spans import SpanLine
+
+PAUSE_S = 0.15
+# between the last letter and the search: shorter than a thought, longer than a typed word's gaps
+HINT: tuple[Span, ...] = (
+    (" words, ", "dim"), ("conn:", "key-name"), ("name", "dim"), (" name:", "key-name"), ("connection.*", "dim"),
+    (" dir:", "key-name"), ("in", "dim"), (" id:", "key-name"), ("10..20", "dim"),
+    (" -", "key-name"), ("not this", "dim"),
+    ("  Enter", "key-name"), (" keep", "dim"), ("  Esc", "key-name"), (" clear", "dim"),
+)  # fmt: skip
+
+
+class SearchDialog(ModalScreen[Query], inherit_bindings=False):
+    """Two lines at the bottom; answers the query that is to stay."""
+
+    BINDINGS = [Binding("escape", "clear", "clear")]  # noqa: RUF012 (Textual's way)
+
+    def __init__(self, text: str, apply: Callable[[Query], None]) -> None:
+        """``text`` is the query now; ``apply`` is called with each one that can be understood."""
+        super().__init__()
+        self._text = text
+        self._apply = apply
+        self._valid: Query | None = None
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The line, and what is wrong with it."""
+        line = Input(self._text, compact=True, id="search-input", select_on_focus=False)
+        line.cursor_blink = False
+        with Vertical(id="search-box"):
+            with Horizontal(id="search-line"):
+                prompt = SpanLine(id="search-prompt")
+                prompt.draw(((" / ", "key-name"),))
+                yield prompt
+                yield line
+            yield SpanLine(id="search-note")
+
+    def on_mount(self) -> None:
+        """Say what may be typed."""
+        self.query_one("#search-note", SpanLine).draw(HINT)
+
+    @on(Input.Changed, "#search-input")
+    def _typed(self, event: Input.Changed) -> None:
+        if event.value != self._text and self._understand(event.value):
+            if self._timer is not None:
+                self._timer.stop()
+            self._timer = self.set_timer(PAUSE_S, self._search)
+        self._text = event.value
+
+    @on(Input.Submitted, "#search-input")
+    def _submitted(self, event: Input.Submitted) -> None:
+        if self._understand(event.value) and self._valid is not None:
+            self._stop_timer()
+            self.dismiss(self._valid)
+
+    def action_clear(self) -> None:
+        """Everything again."""
+        self._stop_timer()
+        self.dismiss(EVERYTHING)
+
+    def _search(self) -> None:
+        self._timer = None
+        if self._valid is not None:
+            self._apply(self._valid)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+
+    def _understand(self, text: str) -> bool:
+        """Whether it is a query; says what is wrong where it is none, and keeps the last one that was."""
+        note = self.query_one("#search-note", SpanLine)
+        try:
+            self._valid = parse(text)
+        except QueryError as error:
+            hint = f" · {error.hint}" if error.hint else ""
+            note.draw(((f" column {error.column + 1}: {sanitize(error.what + hint)}", "problem"),))
+            return False
+        note.draw(HINT)
+        return True

@@ -1,0 +1,93 @@
+"""A place for a pane: a title over it, and the pane itself once it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from wsmon.tui.arrangement import PANES, PaneName
+from wsmon.tui.palette import Meaning, Span, width_of
+from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.wrap import clip
+
+Pane = TypeVar("Pane", bound=Widget)
+
+
+class Slot(Vertical, Generic[Pane]):
+    """Builds its pane when it is shown for the first time: what nobody looks at costs no start-up time."""
+
+    DEFAULT_CSS = "Slot { height: 1fr; }"
+
+    def __init__(self, pane_name: PaneName, build: Callable[[], Pane]) -> None:
+        super().__init__(id=f"slot-{pane_name}")
+        self.pane_name = pane_name
+        self._build = build
+        self._pane: Pane | None = None
+        self._title = SpanLine()
+        self._status = ""
+        self._is_focused = False
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        """The title; the pane comes later."""
+        yield self._title
+
+    @property
+    def pane(self) -> Pane | None:
+        """The pane, if it has been shown."""
+        return self._pane
+
+    def open(self) -> Pane:
+        """Show the pane."""
+        if self._pane is None:
+            self._pane = self._build()
+            self.mount(self._pane)
+        self.display = True
+        return self._pane
+
+    def close(self) -> None:
+        """Hide the pane."""
+        self.display = False
+
+    def say(self, status: str) -> None:
+        """Put a text beside the title; it is shown as it is, never as markup."""
+        self._status = status
+        self._draw()
+
+    def on_resize(self) -> None:
+        """The rule has another length."""
+        self._draw()
+
+    def on_descendant_focus(self) -> None:
+        """Keys act here now."""
+        self._is_focused = True
+        self._draw()
+
+    def on_descendant_blur(self) -> None:
+        """Keys no longer act here."""
+        self._is_focused = False
+        self._draw()
+
+    def _draw(self) -> None:
+        self._title.draw(title_line(self.pane_name, self._status, self.size.width, is_focused=self._is_focused))
+
+
+def title_line(pane: PaneName, status: str, width: int, *, is_focused: bool) -> tuple[Span, ...]:
+    """``━━ 4 Log ── following ────``, in ``width`` cells."""
+    rule = "━" if is_focused else "─"
+    kind: Meaning = "key-name" if is_focused else "rule"
+    number = PANES.index(pane) + 1
+    spans: list[Span] = [
+        (f"{rule} ", kind),
+        (f"{number} ", "key-name"),
+        (pane.capitalize(), "strong" if is_focused else "text"),
+        (" ", "text"),
+    ]
+    room = width - width_of(spans) - 4
+    if status and room > 8:
+        spans += [(f"{rule * 2} ", kind), (clip(status, room), "dim"), (" ", "text")]
+    return (*spans, (rule * max(0, width - width_of(spans)), kind))
