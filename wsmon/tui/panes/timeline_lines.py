@@ -1,0 +1,85 @@
+"""Lines of the timeline: axis, lanes, and the density of messages and errors under them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from math import ceil
+from types import MappingProxyType
+
+from rich.cells import cell_len
+
+from wsmon.model.sanitize import sanitize
+from wsmon.model.stats import Density
+from wsmon.model.timeline import Lane
+from wsmon.model.timeline_cells import CellKind, Period, lane_cells, spread
+from wsmon.tui.glyphs import Glyphs
+from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.wrap import left
+
+MIN_LABEL, MAX_LABEL = 8, 20
+NAME_LIMIT = 64
+# characters; a connection's name has no more
+Line = tuple[Span, ...]
+
+MEANING_OF: Mapping[CellKind, Meaning] = MappingProxyType(
+    {
+        "none": "text",
+        "open": "status-open",
+        "closed": "status-closed",
+        "connecting": "status-connecting",
+        "stalled": "status-stalled",
+        "gave_up": "status-loss",
+        "loss": "status-loss",
+    }
+)
+
+
+def label_width(lanes: Sequence[Lane], width: int) -> int:
+    """Cells for names, the space after them included; never more than a quarter of the pane."""
+    longest = max((cell_len(lane.connection[:NAME_LIMIT]) for lane in lanes), default=0)
+    return max(0, min(max(longest, MIN_LABEL), MAX_LABEL, width // 4)) + 1
+
+
+def lane_line(lane: Lane, period: Period, label: int, glyphs: Glyphs) -> Line:
+    """A connection's name and its cells."""
+    name = sanitize(lane.connection, NAME_LIMIT, ascii_only=glyphs.is_ascii)
+    return (left(name, label - 1, glyphs.cut) + " ", "text"), *_runs(lane_cells(lane, period), glyphs)
+
+
+def density_lines(density: Density, period: Period, label: int, glyphs: Glyphs) -> Iterator[Line]:
+    """The row of messages; the row of errors only where there is one."""
+    for name, counts, meaning in _rows(density):
+        blocks = bars(spread(counts, density.since_ns, density.bucket_ns, period), glyphs)
+        yield (left(name, label - 1, glyphs.cut) + " ", "dim"), (blocks, meaning)
+
+
+def bars(values: Sequence[float], glyphs: Glyphs) -> str:
+    """Values as blocks scaled to the greatest; nothing is a blank, and the least of something is seen."""
+    top = max(values, default=0.0)
+    steps = len(glyphs.blocks)
+    return "".join(glyphs.blocks[max(1, ceil(value / top * steps)) - 1] if value > 0 else " " for value in values)
+
+
+def glyph_of(kind: CellKind, glyphs: Glyphs) -> str:
+    """What a cell is drawn as."""
+    return {
+        "none": " ",
+        "open": glyphs.lane_open,
+        "closed": glyphs.lane_closed,
+        "connecting": glyphs.lane_connecting,
+        "stalled": glyphs.lane_stalled,
+        "gave_up": glyphs.lane_gave_up,
+        "loss": glyphs.lane_loss,
+    }[kind]
+
+
+def _rows(density: Density) -> Iterator[tuple[str, Sequence[int], Meaning]]:
+    yield "messages", density.messages, "direction-in"
+    if any(density.errors):
+        yield "errors", density.errors, "problem"
+
+
+def _runs(cells: Sequence[CellKind], glyphs: Glyphs) -> Iterator[Span]:
+    for kind, run in groupby(cells):
+        yield glyph_of(kind, glyphs) * len(list(run)), MEANING_OF[kind]
