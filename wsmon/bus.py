@@ -107,10 +107,15 @@ class Bus:
     @property
     def is_full(self) -> bool:
         """Whether more bytes wait than should: who reads a socket pauses it until ``on_drained``."""
-        if self.waiting_bytes < self._high_water_bytes:
-            return False
+        if self.waiting_bytes < self._high_water_bytes or self._is_shedding:
+            return False  # while messages are shed nothing waits: sockets are read, so that peers and pings live on
         self._was_full = True
         return True
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody found the bus full and waits for ``on_drained``."""
+        return self._was_full
 
     @property
     def waiting_bytes(self) -> int:
@@ -130,9 +135,14 @@ class Bus:
     # the writer's side
 
     @property
+    def is_closing(self) -> bool:
+        """Whether the producer has ended; there may be something left to take."""
+        return self._closed
+
+    @property
     def is_closed(self) -> bool:
         """Whether the producer has ended and everything was taken."""
-        return self._closed and not self._events
+        return self._closed and not self._events and not self._shed_events
 
     def take(self, tick_s: float = TICK_S) -> Batch:
         """Wait for a batch: 50 ms after its first event, at 2,000 events, at once for lifecycle; or for a tick."""
@@ -144,8 +154,11 @@ class Bus:
         return self._drain()
 
     def start_shedding(self) -> None:
-        """The store takes nothing: messages are counted instead of kept."""
+        """The store takes nothing: messages are counted instead of kept, and nobody waits for room."""
         self._is_shedding = True
+        if self._was_full:
+            self._was_full = False
+            self._on_drained()
 
     def stop_shedding(self) -> None:
         """The store takes events again."""
@@ -154,8 +167,9 @@ class Bus:
     def _drain(self) -> Batch:
         popleft = self._events.popleft
         events = [popleft() for _ in range(min(len(self._events), BATCH_EVENTS))]
-        if self._events:  # more than a batch waits: the rest is due at once
-            self._urgent = True
+        if self._events:  # a whole batch that waits is due at once, less than that after its delay
+            if len(self._events) >= BATCH_EVENTS:
+                self._urgent = True
             self._wake.set()
         sizes = [event.size for event in events if event.size is not None]
         self._taken_lifecycle += len(events) - len(sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from typing import Protocol
 
 from wsmon.model.events import Event
@@ -44,8 +45,12 @@ class EventSink(Protocol):
 class Detector(Protocol):
     """Finds one kind of trouble in what happens; run by the writer, in the transaction of what it saw."""
 
+    def expect(self, every_s: Mapping[str, float]) -> None:
+        """Know how often each connection should receive data (0 = never mind); replaces what was known."""
+        ...
+
     def observe(self, event: Event) -> None:
-        """See a lifecycle event, in the order of commit."""
+        """See a lifecycle event, in the order of commit, its id included."""
         ...
 
     def observe_data(self, connection: str, mono_ns: int) -> None:

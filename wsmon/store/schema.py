@@ -197,18 +197,6 @@ TABLES = (
     "CREATE INDEX transition_by_connection ON transition (connection, ts_ns)",
     "CREATE INDEX transition_by_ts ON transition (ts_ns)",
     """
-    CREATE TABLE span (
-        id INTEGER PRIMARY KEY,  -- of the event that ended it
-        span_id TEXT NOT NULL,
-        parent_id TEXT NOT NULL,
-        source INTEGER NOT NULL REFERENCES source (id),
-        name TEXT NOT NULL,      -- 'session', 'dial', 'outage'
-        started_ns INTEGER NOT NULL,
-        duration_ns INTEGER NOT NULL,
-        error_type TEXT          -- NULL: it went well
-    )
-    """,
-    """
     CREATE TABLE incident (
         id INTEGER PRIMARY KEY,  -- of the event that opened it
         connection INTEGER NOT NULL REFERENCES connection (id),

@@ -1,0 +1,1 @@
+"""Detectors: small objects that find one kind of trouble each; they implement ``ports.Detector``."""

@@ -1,0 +1,266 @@
+"""The one connection that writes a store: creates, checks and migrates it, begins and ends runs.
+
+Whatever cannot be opened is left as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsmon.errors import StoreError
+from wsmon.store.codec import STATUS_CODES
+from wsmon.store.schema import (
+    APPLICATION_ID,
+    META_CONFIGURATION,
+    META_LAST_ID,
+    META_STORE_ID,
+    SCHEMA_VERSION,
+)
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+SQLITE_HEADER = b"SQLite format 3\x00"
+STATEMENTS = 512
+# kept prepared: eight a table and shape of event (multirow.CHUNKS)
+CACHE_KIB = 16 * 1024
+# pages in memory: a batch never spills to disk before its commit
+JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
+# what the write-ahead log is cut to after a reader held it back
+
+_PRAGMAS = (
+    # payloads that were pruned or replaced do not linger where overwriting costs no extra page
+    "PRAGMA secure_delete = FAST",
+    "PRAGMA trusted_schema = OFF",
+    # a simulated power cut lost acknowledged events in 12 of 12 runs with NORMAL
+    "PRAGMA synchronous = FULL",
+    f"PRAGMA cache_size = -{CACHE_KIB}",
+    f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}",
+)
+
+Migrate = Callable[[sqlite3.Connection], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What is known about a run when it begins."""
+
+    started_ns: int
+    # wall
+    started_mono_ns: int
+    pid: int
+    version: str
+    boot_id: str
+    configuration: str = ""
+    # real path; empty where it came from the command line
+    digest: str = ""
+
+
+@dataclass(slots=True)
+class Database:
+    """An open store; the connection belongs to whoever holds this, one thread at a time."""
+
+    path: Path
+    connection: sqlite3.Connection
+    store_id: str
+    run: int = 0
+    # 0 before ``begin_run``
+
+    @property
+    def last_id(self) -> int:
+        """The newest id ever given and committed."""
+        (last_id,) = self.connection.execute("SELECT value FROM meta WHERE key = ?", (META_LAST_ID,)).fetchone()
+        return int(last_id)
+
+    def begin_run(self, start: RunStart) -> int:
+        """Mark runs and sessions that were cut off, put all connections back to the beginning; returns the new run."""
+        with transaction(self.connection, self.path) as connection:
+            last_id = self.last_id
+            _mark_cut_off(connection)
+            connection.execute(
+                "UPDATE connection SET status = ?, since_ns = ?, stalled_since_ns = NULL, attempt = 0, configured = 0, "
+                "next_attempt_ns = NULL, source = NULL, sessions = 0, rtt_ns = NULL, last_problem_id = 0",
+                (STATUS_CODES["initialized"], start.started_ns),
+            )
+            connection.execute("UPDATE meta SET value = ? WHERE key = ?", (start.configuration, META_CONFIGURATION))
+            cursor = connection.execute(
+                "INSERT INTO run (started_ns, started_mono_ns, first_id, pid, version, boot_id, configuration, digest) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    start.started_ns,
+                    start.started_mono_ns,
+                    last_id + 1,
+                    start.pid,
+                    start.version,
+                    start.boot_id,
+                    start.configuration,
+                    start.digest,
+                ),
+            )
+        assert cursor.lastrowid is not None
+        self.run = cursor.lastrowid
+        return self.run
+
+    def end_run(self, ended_ns: int) -> None:
+        """Mark the run as ended cleanly; sessions whose end was not recorded end with it."""
+        with transaction(self.connection, self.path) as connection:
+            connection.execute("UPDATE run SET ended_ns = ?, end = 'clean' WHERE id = ?", (ended_ns, self.run))
+            connection.execute(
+                "UPDATE session SET ended_ns = ?, end = 'abrupt' WHERE end IS NULL AND run = ?", (ended_ns, self.run)
+            )
+            connection.execute("UPDATE incident SET closed_ns = ? WHERE closed_ns IS NULL", (ended_ns,))
+
+    def close(self) -> None:
+        """Bring the write-ahead log into the file, cut it to nothing, and let the store go."""
+        try:
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise store_error(error, self.path) from error
+        finally:
+            self.connection.close()
+
+
+def open_for_writing(path: Path, version: int = SCHEMA_VERSION, migrate: Migrate | None = None) -> Database:
+    """The store at ``path``, made where there is none, brought to schema ``version``.
+
+    The caller holds the store's lock. Raises ``StoreError`` for whatever cannot be a store of ours: a folder, a file
+    of something else, a newer schema, a place that cannot be written.
+    """
+    _make_file(path)
+    connection = _connect(path)
+    try:
+        _prepare(connection, path, version, migrate)
+        (store_id,) = connection.execute("SELECT value FROM meta WHERE key = ?", (META_STORE_ID,)).fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        raise store_error(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return Database(path, connection, str(store_id))
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction: committed at the end, rolled back and raised as ``StoreError`` where SQLite refuses."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """What SQLite says about a store, for people."""
+    match primary_code(error):
+        case sqlite3.SQLITE_NOTADB:
+            return StoreError(f"{path} is not a wsmon store", "it was left as it is: name another file with --store")
+        case sqlite3.SQLITE_CORRUPT:
+            return StoreError(
+                f"the store {path} is damaged ({error})", "it was left as it is: record into another one with --store"
+            )
+        case sqlite3.SQLITE_FULL:
+            return StoreError(f"no space left for the store {path}", "free some space, or use --store")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return StoreError(f"cannot write the store {path} ({error})", "wsmon needs a folder it can write to")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreError(f"another program holds the store {path} ({error})", "end it, or use --store")
+        case _:
+            return StoreError(f"the store {path} failed: {error}")
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code: the low byte; errors of the module itself have none."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _make_file(path: Path) -> None:
+    """See that there is a file of ours to open: a folder, foreign content or a read-only place is refused here."""
+    try:
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    except IsADirectoryError as error:
+        raise StoreError(f"the store {path} is a folder", "name a file in it") from error
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the store {path}: {error.strerror}", "wsmon needs a folder it can write to: use --store"
+        ) from error
+    try:
+        head = os.read(fd, len(SQLITE_HEADER))
+    finally:
+        os.close(fd)
+    if head and head != SQLITE_HEADER:
+        raise StoreError(f"{path} is not a wsmon store", "it was left as it is: name another file with --store")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # made by the thread that opens, used by the writer's: handed over once, never shared
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: Migrate | None) -> None:
+    """Check whose store it is, set the connection up, and migrate what is older."""
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id != APPLICATION_ID and (application_id or tables):
+        raise StoreError(f"{path} is a SQLite database of something else", "it was left as it is: use --store")
+    if found > version:
+        raise StoreError(
+            f"the store {path} has schema {found}, this wsmon knows schema {version}",
+            "use the newer wsmon that made it",
+        )
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(
+            f"the store {path} lies where SQLite cannot keep a write-ahead log", "use a local file system: --store"
+        )
+    if found < version:
+        if found:
+            _back_up(connection, path, found)
+        (migrate or _migrate)(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    from wsmon.store.migrations import migrate
+    # late: only whoever makes or migrates a store pays for loading sqlite-utils
+
+    migrate(connection)
+
+
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """A copy of the store as it was, beside it, before its schema changes."""
+    copy = path.with_name(f"{path.name}.schema-{version}.backup")
+    os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE))
+    target = sqlite3.connect(copy)
+    try:
+        connection.backup(target)
+    finally:
+        target.close()
+
+
+def _mark_cut_off(connection: sqlite3.Connection) -> None:
+    """Runs without an end were cut off: they, their sessions and incidents ended with the last event they wrote."""
+    cut_off = connection.execute("SELECT id, started_ns FROM run WHERE end IS NULL").fetchall()
+    for run, started_ns in cut_off:
+        (ended_ns,) = connection.execute(
+            "SELECT coalesce(max(ts_ns), ?) FROM event WHERE id = (SELECT value FROM meta WHERE key = ?)",
+            (started_ns, META_LAST_ID),
+        ).fetchone()
+        ended_ns = max(started_ns, ended_ns)
+        connection.execute("UPDATE run SET ended_ns = ?, end = 'abrupt' WHERE id = ?", (ended_ns, run))
+        connection.execute(
+            "UPDATE session SET ended_ns = max(started_ns, ?), end = 'abrupt' WHERE end IS NULL AND run = ?",
+            (ended_ns, run),
+        )
+        connection.execute("UPDATE incident SET closed_ns = max(opened_ns, ?) WHERE closed_ns IS NULL", (ended_ns,))

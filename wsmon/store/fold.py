@@ -1,0 +1,259 @@
+"""A batch of events becomes rows and statistics: ids are given, everything is counted once.
+
+The loop over messages is the hottest of the store (``tests/benchmarks/store.py``): it collects sizes by source, and the
+rest is done once a batch.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from wsmon.config.specs import ConnectionSpec
+from wsmon.model.events import Event, Source
+from wsmon.model.histogram import index
+from wsmon.ports import Detector
+from wsmon.store.codec import (
+    FLAG_IN,
+    FLAG_OUT,
+    FLAG_REDACTED,
+    FLAG_TRUNCATED,
+    NAME_CODES,
+    OPCODE_CODES,
+)
+from wsmon.store.connections import Connections
+from wsmon.store.event_rows import EventRows
+from wsmon.store.lifecycle import (
+    BYTES_IN,
+    BYTES_OUT,
+    EVENTS,
+    MESSAGES_IN,
+    MESSAGES_OUT,
+    WIRE_IN,
+    WIRE_OUT,
+    Lifecycle,
+)
+from wsmon.store.rollup import Bucket, Rollups
+from wsmon.store.schema import DIMENSIONS, META_LAST_ID, META_OLDEST_ID, METRICS
+from wsmon.store.sources import Sources, Stream
+
+SECOND_NS = 1_000_000_000
+_RECEIVED = NAME_CODES["message.received"]
+_SENT = NAME_CODES["message.sent"]
+_TYPE = DIMENSIONS["type"]
+_SIZE = METRICS["size"]
+
+
+class Fold:
+    """What is in memory between two commits; all of it absolute, so that a commit can be repeated."""
+
+    def __init__(self, connection: sqlite3.Connection, run: int, last_id: int, detectors: Sequence[Detector]) -> None:
+        self._connection = connection
+        self.last_id = last_id
+        # the newest id given, committed or not
+        self._committed_id = last_id
+        self._is_empty = last_id == 0
+        # no event was ever committed
+        self._detectors = detectors
+        self._connections = Connections(connection)
+        self._sources = Sources(connection, run, self._connections)
+        self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
+        self._rollups = Rollups(connection)
+        self._rows = EventRows()
+        self._messages = self._rows.messages
+        self._deltas: dict[tuple[int, int], Bucket] = {}
+        # of the batch in hand, by second and connection
+        self._touched: list[Stream] = []
+        # streams with events in the batch in hand
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether there is something to commit."""
+        return self.last_id != self._committed_id or self._connections.has_changed or self._rollups.has_changed
+
+    def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
+        """Take over the connections of a configuration."""
+        self._connections.configure(specs, now_ns)
+        expected = {spec.name: spec.expect_every_s for spec in specs}
+        for detector in self._detectors:
+            detector.expect(expected)
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Give the events their ids, make their rows, count them."""
+        event_id = self.last_id
+        source = stream = None
+        second = start_ns = end_ns = 0
+        fold_message = self._fold_message
+        for event in events:
+            event_id += 1
+            if stream is None or event.source is not source:
+                source = event.source
+                stream = self._touch(source)
+            stream.last_id = event_id
+            ts_ns = event.ts_ns
+            if not start_ns <= ts_ns < end_ns:
+                self._count_messages(second)
+                second = ts_ns // SECOND_NS
+                start_ns = second * SECOND_NS
+                end_ns = start_ns + SECOND_NS
+            name = event.name
+            if name == "message.received":
+                stream.newest_received = event
+                stream.received.append(event.size or 0)
+                stream.received_wire += event.wire_size or 0
+                fold_message(event_id, event, stream, _RECEIVED, FLAG_IN)
+            elif name == "message.sent":
+                stream.sent.append(event.size or 0)
+                stream.sent_wire += event.wire_size or 0
+                fold_message(event_id, event, stream, _SENT, FLAG_OUT)
+            else:
+                self._fold_single(event_id, event, stream, second)
+        self.last_id = event_id
+        self._count_messages(second)
+        self._finish_batch()
+
+    def detect(self, ts_ns: int, mono_ns: int) -> None:
+        """Let the detectors look, and fold what they found."""
+        for detector in self._detectors:
+            self.fold(detector.check(ts_ns, mono_ns))
+
+    def roll(self, now_s: int) -> None:
+        """Add the seconds that are over to their minutes and hours."""
+        self._rollups.roll(now_s)
+
+    def write(self) -> None:
+        """Write everything since the last commit, within the caller's transaction."""
+        self._sources.write()
+        self._connections.write()
+        self._rows.write(self._connection)
+        self._lifecycle.write()
+        self._rollups.write()
+        set_meta = "UPDATE meta SET value = ? WHERE key = ?"
+        self._connection.execute(set_meta, (self.last_id, META_LAST_ID))
+        if self._is_empty and self.last_id:
+            self._connection.execute(set_meta, (1, META_OLDEST_ID))
+
+    def committed(self) -> None:
+        """Forget what is written."""
+        self._committed_id = self.last_id
+        self._is_empty = self._is_empty and not self.last_id
+        self._rows.clear()
+        for part in (self._sources, self._connections, self._lifecycle, self._rollups):
+            part.committed()
+
+    def _fold_message(self, event_id: int, event: Event, stream: Stream, name: int, flags: int) -> None:
+        """A message's row: bare where the protocol said nothing about it, which is the bulk."""
+        payload = event.payload
+        if (
+            payload is None
+            or event.wire_size is None
+            or event.size is None
+            or event.meta is not None
+            or event.type
+            or event.topic
+            or event.ref
+            or event.duration_ns is not None
+            or event.status is not None
+            or event.reason
+            or event.error_type
+            or event.error
+            or event.span_id
+            or event.parent_id
+            or event.close_code is not None
+        ):
+            self._rows.add(event_id, stream.id, event)
+            if event.type:
+                stream.types.append(event.type)
+            return
+        if event.truncated:
+            flags |= FLAG_TRUNCATED
+        if event.redacted:
+            flags |= FLAG_REDACTED
+        try:
+            text: str | bytes = payload.decode()
+        except UnicodeDecodeError:
+            text = payload
+        self._messages += (
+            event_id,
+            event.ts_ns,
+            event.mono_ns,
+            stream.id,
+            name,
+            flags,
+            OPCODE_CODES[event.opcode],
+            event.size,
+            event.wire_size,
+            text,
+        )
+
+    def _fold_single(self, event_id: int, event: Event, stream: Stream, second: int) -> None:
+        """Any event but a message."""
+        self._rows.add(event_id, stream.id, event)
+        if stream.connection is not None:
+            self._lifecycle.fold(event_id, event, stream, stream.connection, self._delta(second, stream.connection.id))
+        if event.size is None:
+            identified = msgspec.structs.replace(event, id=event_id)
+            for detector in self._detectors:
+                detector.observe(identified)
+
+    def _touch(self, source: Source) -> Stream:
+        stream = self._sources.stream(source)
+        if not stream.is_touched:
+            stream.is_touched = True
+            self._touched.append(stream)
+        return stream
+
+    def _delta(self, second: int, connection_id: int) -> Bucket:
+        return self._deltas.setdefault((second, connection_id), Bucket())
+
+    def _count_messages(self, second: int) -> None:
+        """Count the messages collected so far, all of one second."""
+        for stream in self._touched:
+            if stream.connection is None or not (stream.received or stream.sent):
+                continue
+            bucket = self._delta(second, stream.connection.id)
+            counters = bucket.counters
+            counters[EVENTS] += len(stream.received) + len(stream.sent)
+            counters[MESSAGES_IN] += len(stream.received)
+            counters[MESSAGES_OUT] += len(stream.sent)
+            counters[WIRE_IN] += stream.received_wire
+            counters[WIRE_OUT] += stream.sent_wire
+            for sizes, total in ((stream.received, BYTES_IN), (stream.sent, BYTES_OUT)):
+                if sizes:
+                    counters[total] += _measure_sizes(bucket, sizes)
+            for kind, count in Counter(stream.types).items():
+                bucket.count(_TYPE, kind, count)
+            stream.clear()
+
+    def _finish_batch(self) -> None:
+        """Take over what the streams and seconds of the batch say."""
+        for (second, connection_id), delta in self._deltas.items():
+            self._rollups.fold(second, connection_id, delta)
+        self._deltas.clear()
+        for stream in self._touched:
+            stream.is_touched = False
+            if stream.session is not None:
+                stream.session.last_id = stream.last_id
+                self._sources.change(stream.session)
+            newest = stream.newest_received
+            if newest is not None and stream.connection is not None:
+                stream.newest_received = None
+                stream.connection.last_message_ns = newest.ts_ns
+                self._connections.change(stream.connection)
+                for detector in self._detectors:
+                    detector.observe_data(newest.source.connection, newest.mono_ns)
+        self._touched.clear()
+
+
+def _measure_sizes(bucket: Bucket, sizes: list[int]) -> int:
+    """Add message sizes to their histogram; returns their sum."""
+    counts: dict[int, int] = {}
+    for size, count in Counter(sizes).items():
+        place = index(size)
+        counts[place] = counts.get(place, 0) + count
+    total = sum(sizes)
+    bucket.measure(_SIZE, counts, len(sizes), total, max(sizes))
+    return total

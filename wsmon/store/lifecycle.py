@@ -1,0 +1,198 @@
+"""What single events mean for the rows about connections: everything but the bulk of messages."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final
+
+from wsmon.model.events import Event
+from wsmon.model.histogram import index
+from wsmon.model.statuses import OPEN, Status
+from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value
+from wsmon.store.connections import ConnectionRecord, Connections
+from wsmon.store.multirow import MultiRow
+from wsmon.store.rollup import Bucket
+from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
+from wsmon.store.sources import Sources, Stream
+
+EVENTS, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT, WIRE_IN, WIRE_OUT = range(7)
+ATTEMPTS, OPENS, LOSSES, FAILURES, ERRORS, PINGS, PONGS, MISSED = range(7, 15)
+assert COUNTERS[EVENTS] == "events"
+assert COUNTERS[WIRE_OUT] == "wire_out"
+assert COUNTERS[MISSED] == "missed"
+
+ENDS: Final[frozenset[Status]] = frozenset({"disconnected", "error", "closed"})
+# statuses in which a session has ended
+GAVE_UP: Final[frozenset[Status]] = frozenset({"error", "closed"})
+# statuses in which no dial is to come
+
+
+@dataclass(slots=True)
+class IncidentRecord:
+    """One row of ``incident``, column by column."""
+
+    id: int
+    connection: int
+    type: str
+    opened_ns: int
+    sentence: str
+    closed_ns: int | None = None
+    closed_id: int | None = None
+
+
+_INCIDENT_COLUMNS = tuple(field.name for field in fields(IncidentRecord))
+_incident_values = attrgetter(*_INCIDENT_COLUMNS)
+_INCIDENT = MultiRow("INSERT OR REPLACE", "incident", _INCIDENT_COLUMNS)
+_TRANSITION = MultiRow(
+    "INSERT",
+    "transition",
+    ("event_id", "connection", "source", "ts_ns", "mono_ns", "run", "from_status", "to_status", "name"),
+)
+
+
+class Lifecycle:
+    """Folds events into connections, sessions, transitions, incidents, and the counters of their second."""
+
+    def __init__(self, connection: sqlite3.Connection, run: int, connections: Connections, sources: Sources) -> None:
+        self._connection = connection
+        self._run = run
+        self._connections = connections
+        self._sources = sources
+        self._transitions: list[Value] = []
+        self._open_incidents: dict[int, IncidentRecord] = {}
+        self._changed_incidents: dict[int, IncidentRecord] = {}
+
+    def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
+        """Take one event of a connection."""
+        bucket.counters[EVENTS] += 1
+        if event.error_type:
+            bucket.counters[ERRORS] += 1
+            bucket.count(DIMENSIONS["error_type"], event.error_type)
+        if event.is_problem and not (event.to_status == "closed" and not event.error_type):
+            # a connection closed by the operator is no trouble
+            record.last_problem_id = event_id
+            self._connections.change(record)
+        if event.size is not None:
+            self._fold_heartbeat(event, record, bucket)
+        else:
+            self._fold_name(event_id, event, stream, record, bucket)
+        if event.to_status is not None:
+            self._fold_transition(event_id, event, event.to_status, stream, record, bucket)
+
+    def write(self) -> None:
+        """Write what changed since the last commit; it stays changed until ``committed``."""
+        _TRANSITION.write(self._connection, self._transitions)
+        incidents = [value for record in self._changed_incidents.values() for value in _incident_values(record)]
+        _INCIDENT.write(self._connection, incidents)
+
+    def committed(self) -> None:
+        """Forget the changes."""
+        self._transitions.clear()
+        self._changed_incidents.clear()
+
+    def _fold_heartbeat(self, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
+        counters = bucket.counters
+        counters[WIRE_IN if event.direction == "in" else WIRE_OUT] += event.wire_size or 0
+        if event.name == "heartbeat.sent":
+            counters[PINGS] += 1
+        elif event.name == "heartbeat.timeout":
+            counters[MISSED] += 1
+        elif event.name == "heartbeat.responded" and event.direction == "in":
+            counters[PONGS] += 1
+            if event.duration_ns is not None:
+                _measure(bucket, METRICS["rtt"], event.duration_ns)
+                record.rtt_ns = event.duration_ns
+                self._connections.change(record)
+
+    def _fold_name(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
+        match event.name:
+            case "connection.started":
+                bucket.counters[ATTEMPTS] += 1
+                record.attempt = _number(event, "attempt") or 1
+                record.next_attempt_ns = None
+                record.sessions += 1
+                record.source = stream.id
+                record.trace_id = event.source.trace_id
+                self._sources.begin_session(stream, record.attempt, event_id, event.ts_ns)
+            case "connection.completed":
+                bucket.counters[OPENS] += 1
+                if event.duration_ns is not None:
+                    _measure(bucket, METRICS["connect"], event.duration_ns)
+            case "connection.reconnect.success" if event.duration_ns is not None:
+                _measure(bucket, METRICS["reconnect"], event.duration_ns)
+            case "connection.reconnect.attempt":
+                record.attempt = _number(event, "attempt") or 0
+                record.next_attempt_ns = _number(event, "next_attempt_ns")
+            case "incident.opened":
+                self._open_incident(event_id, event, record, bucket)
+            case "incident.closed":
+                self._close_incident(event_id, event, record)
+            case _:
+                pass  # it changes nothing but the counters
+        self._connections.change(record)
+
+    def _fold_transition(
+        self, event_id: int, event: Event, to_status: Status, stream: Stream, record: ConnectionRecord, bucket: Bucket
+    ) -> None:
+        before = record.status if event.from_status is None else STATUS_CODES[event.from_status]
+        self._transitions += (event_id, record.id, stream.id, event.ts_ns, event.mono_ns, self._run)
+        self._transitions += (before, STATUS_CODES[to_status], NAME_CODES[event.name])
+        was_open = before == STATUS_CODES[OPEN]
+        if to_status == "disconnected":
+            bucket.counters[LOSSES if was_open else FAILURES] += 1
+        if event.close_code is not None:
+            bucket.count(DIMENSIONS["close_code"], str(event.close_code))
+        record.status = STATUS_CODES[to_status]
+        record.since_ns = event.ts_ns
+        if to_status == OPEN:
+            record.last_connected_ns = event.ts_ns
+            record.attempt = 0
+        elif was_open:
+            record.last_disconnected_ns = event.ts_ns
+            record.stalled_since_ns = None
+        if to_status in GAVE_UP:
+            record.attempt = 0
+            record.next_attempt_ns = None
+        self._connections.change(record)
+        self._fold_session(event, to_status, stream)
+
+    def _fold_session(self, event: Event, to_status: Status, stream: Stream) -> None:
+        session = stream.session
+        if session is None:
+            return
+        if to_status == OPEN:
+            session.open_ns = event.ts_ns
+        elif to_status in ENDS:
+            session.ended_ns = event.ts_ns
+            session.end = "clean"
+            session.close_code = event.close_code
+            session.close_by = CLOSE_BY_CODES[event.close_by]
+        self._sources.change(session)
+
+    def _open_incident(self, event_id: int, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
+        incident = IncidentRecord(event_id, record.id, event.type, event.ts_ns, event.reason)
+        self._open_incidents[event_id] = self._changed_incidents[event_id] = incident
+        bucket.count(DIMENSIONS["incident"], event.type)
+        if event.type == "stall":
+            record.stalled_since_ns = max(record.last_message_ns or 0, record.since_ns)
+
+    def _close_incident(self, event_id: int, event: Event, record: ConnectionRecord) -> None:
+        incident = self._open_incidents.pop(_number(event, "incident") or 0, None)
+        if incident is not None:
+            incident.closed_ns = event.ts_ns
+            incident.closed_id = event_id
+            self._changed_incidents[incident.id] = incident
+        if event.type == "stall":
+            record.stalled_since_ns = None
+
+
+def _measure(bucket: Bucket, metric: int, value: int) -> None:
+    bucket.measure(metric, {index(value): 1}, 1, value, value)
+
+
+def _number(event: Event, key: str) -> int | None:
+    """A whole number in an event's ``meta``; ``None`` where there is none."""
+    value = event.meta.get(key) if event.meta else None
+    return value if isinstance(value, int) else None

@@ -1,0 +1,44 @@
+"""How a store comes to the newest schema: one migration a version, applied by sqlite-utils.
+
+A migration that was released never changes. Imported only when a store is made or migrated: sqlite-utils takes its
+time to load.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database as Tables
+from sqlite_utils import Migrations
+
+from wsmon.store.schema import (
+    APPLICATION_ID,
+    META_CONFIGURATION,
+    META_CREATED_NS,
+    META_LAST_ID,
+    META_OLDEST_ID,
+    META_ROLLED_S,
+    META_STORE_ID,
+    TABLES,
+)
+
+MIGRATIONS = Migrations("wsmon")
+
+
+@MIGRATIONS()
+def m001_create(tables: Tables) -> None:
+    """Everything version 1 holds."""
+    for statement in TABLES:
+        tables.conn.execute(statement)
+    tables.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    tables.conn.execute(
+        "INSERT INTO meta (key, value) VALUES "
+        "(?, lower(hex(randomblob(16)))), (?, unixepoch() * 1000000000), (?, 0), (?, 0), (?, 0), (?, '')",
+        (META_STORE_ID, META_CREATED_NS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_CONFIGURATION),
+    )
+    tables.conn.execute("PRAGMA user_version = 1")
+
+
+def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:
+    """Apply what is missing, each migration in a transaction of its own."""
+    migrations.apply(Tables(connection, execute_plugins=False))

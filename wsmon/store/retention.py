@@ -1,0 +1,124 @@
+"""Keeps a store within its age and size: the oldest events go, a slice at a time.
+
+Only a prefix of the ids goes, so that ids have no holes. Transitions, sessions and incidents stay: uptime of any
+period is computed from them, and they are few. The file does not shrink: freed pages are used again, so it stays at the
+size it is allowed (``auto_vacuum`` would keep a map of all pages up to date on every insert, and move pages to prune).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsmon.config.specs import RetentionSpec
+from wsmon.ports import Clock
+from wsmon.store.database import transaction
+from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
+
+SECOND_NS = 1_000_000_000
+SLICE_NS = 20_000_000
+# what a slice should take: well below the 50 ms that a commit may be held up
+FIRST_SLICE_EVENTS = 500
+LARGEST_SLICE_EVENTS = 20_000
+SMALLEST_SLICE_EVENTS = 16
+# a slice of the largest payloads, 1 MiB each, is freed in time too
+NEWEST_EVENTS = 1_000
+# never pruned, whatever the limits say: what just happened can be seen
+SIZE_SLACK = 0.98
+# a store that was too large is pruned to this part of its limit, so that it does not happen at every commit
+ROLLUP_AGE_S: dict[Level, int] = {1: 2 * 3_600, 60: 14 * 86_400}
+# how long buckets are kept; hours for ever
+ROLLUP_SLICE = 60
+# buckets of one level pruned at once
+
+_ROLLUP_TABLES = ("rollup", "rollup_dim", "rollup_hist", "rollup_sum")
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What a slice removed."""
+
+    events: int
+    up_to_id: int
+
+
+NOTHING = Pruned(0, 0)
+
+
+class Retention:
+    """Prunes one store; used by the thread that writes it, between two commits."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, clock: Clock, spec: RetentionSpec) -> None:
+        self._connection = connection
+        self._path = path
+        self._clock = clock
+        self.spec = spec
+        self._slice = FIRST_SLICE_EVENTS
+        self._is_too_large = False
+        (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the file that hold something."""
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return int((pages - free) * self._page_bytes)
+
+    def prune_events(self) -> Pruned:
+        """Remove one slice of events that are too old or too many; ``NOTHING`` when all may stay."""
+        began_ns = self._clock.mono_ns()
+        oldest_id, last_id = self._meta(META_OLDEST_ID), self._meta(META_LAST_ID)
+        end_id = min(oldest_id + self._slice, last_id - NEWEST_EVENTS + 1)
+        # the first id that stays, if all of the slice goes
+        if not self._exceeds_size():
+            end_id = self._first_young(oldest_id, end_id)
+        if not oldest_id or end_id <= oldest_id:
+            return NOTHING
+        with transaction(self._connection, self._path) as connection:
+            connection.execute("DELETE FROM event WHERE id < ?", (end_id,))
+            connection.execute("UPDATE meta SET value = ? WHERE key = ?", (end_id, META_OLDEST_ID))
+        self._adapt(self._clock.mono_ns() - began_ns)
+        return Pruned(end_id - oldest_id, end_id - 1)
+
+    def prune_rollups(self) -> bool:
+        """Remove one slice of buckets that are too old; whether there was one."""
+        now_s = self._clock.wall_ns() // SECOND_NS
+        rolled_s = self._meta(META_ROLLED_S)
+        for level, age_s in ROLLUP_AGE_S.items():
+            end = min(now_s, rolled_s) - age_s
+            (first,) = self._connection.execute("SELECT min(bucket) FROM rollup WHERE level = ?", (level,)).fetchone()
+            if first is None or first >= end:
+                continue
+            end = min(end, first + ROLLUP_SLICE * level)
+            with transaction(self._connection, self._path) as connection:
+                for table in _ROLLUP_TABLES:
+                    connection.execute(f"DELETE FROM {table} WHERE level = ? AND bucket < ?", (level, end))
+            return True
+        return False
+
+    def _exceeds_size(self) -> bool:
+        limit = self.spec.size_bytes * (SIZE_SLACK if self._is_too_large else 1)
+        self._is_too_large = bool(self.spec.size_bytes) and self.used_bytes > limit
+        return self._is_too_large
+
+    def _first_young(self, oldest_id: int, end_id: int) -> int:
+        """The first id in a slice whose event is young enough to stay."""
+        if not self.spec.age_s:
+            return oldest_id
+        cut_ns = self._clock.wall_ns() - round(self.spec.age_s * SECOND_NS)
+        (young,) = self._connection.execute(
+            "SELECT min(id) FROM event WHERE id >= ? AND id < ? AND ts_ns >= ?", (oldest_id, end_id, cut_ns)
+        ).fetchone()
+        return end_id if young is None else int(young)
+
+    def _adapt(self, took_ns: int) -> None:
+        """Slices grow while they are quick and shrink when they are slow."""
+        if took_ns > SLICE_NS:
+            self._slice = max(SMALLEST_SLICE_EVENTS, self._slice // 2)
+        elif took_ns < SLICE_NS // 2:
+            self._slice = min(LARGEST_SLICE_EVENTS, self._slice * 2)
+
+    def _meta(self, key: str) -> int:
+        (value,) = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return int(value)

@@ -1,0 +1,238 @@
+"""The one thread that writes a store: takes batches from the bus and commits them.
+
+What is committed was folded exactly once; a commit that fails is repeated until the disk takes it, and what could not
+be kept meanwhile is counted and recorded.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from wsmon.bus import Batch, Bus, Shed
+from wsmon.config.specs import ConnectionSpec, RetentionSpec
+from wsmon.errors import StoreError
+from wsmon.model.detectors.stall import StallDetector
+from wsmon.model.events import RECORDER, Event, Source
+from wsmon.model.snapshot import Health
+from wsmon.ports import Clock, Detector
+from wsmon.store.database import Database, primary_code, store_error
+from wsmon.store.fold import Fold
+from wsmon.store.retention import NOTHING, Pruned, Retention
+
+SECOND_NS = 1_000_000_000
+MS_NS = 1_000_000
+COMMIT_GAP_S = 0.01
+# between two commits: a storm of transitions is a hundred syncs a second, not a thousand
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 1.0
+# between two tries to commit while the disk takes nothing
+LAST_TRIES_S = 1.5
+# how long the end waits for such a disk: a stop is over within 2 s
+PRUNE_GAP_S = 0.1
+# between two slices of pruning: nine tenths of the time belong to events
+
+_PASSING = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN}
+)
+# primary codes of what may pass: somebody frees space, a cable is plugged in again
+
+
+class Writer:
+    """Writes one run of a store, from ``start`` until the bus is closed and empty.
+
+    The run must have begun (``Database.begin_run``); the database belongs to the writer's thread from ``start`` on, and
+    is closed at its end.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        on_commit: Callable[[int], None],
+        on_failure: Callable[[BaseException], None],
+        detectors: Sequence[Detector] | None = None,
+        retention: RetentionSpec | None = None,
+    ) -> None:
+        """``on_commit`` gets the newest id after each commit of events, ``on_failure`` what ended the thread; both are
+        called from the writer's thread. ``detectors`` default to all there are.
+        """
+        self.run = database.run
+        self.last_id = database.last_id
+        # newest committed
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._on_commit = on_commit
+        self._on_failure = on_failure
+        found_by = (StallDetector(),) if detectors is None else detectors
+        self._fold = Fold(database.connection, database.run, self.last_id, found_by)
+        self._retention = Retention(database.connection, database.path, clock, retention or RetentionSpec())
+        self._specs: tuple[ConnectionSpec, ...] | None = None
+        # a configuration to take over, set by any thread
+        self._thread = threading.Thread(target=self._run, name="writer")
+        self._warning = ""
+        self._commit_lag_ns = 0
+        self._in_hand = 0
+        self._events_shed = 0
+        self._committed_mono_ns = 0
+        self._pruned_mono_ns = 0
+        self._pruned = NOTHING
+
+    def start(self) -> None:
+        """Begin to take from the bus."""
+        self._thread.start()
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for the end: the bus closed and empty, everything committed, the log truncated, the store closed."""
+        self._thread.join(timeout_s)
+
+    def configure(self, connections: tuple[ConnectionSpec, ...]) -> None:
+        """Take over a configuration with the next batch; from any thread."""
+        self._specs = connections
+
+    def health(self) -> Health:
+        """How the recorder is; from any thread."""
+        return Health(
+            waiting_events=self._bus.waiting_events + self._in_hand,
+            waiting_bytes=self._bus.waiting_bytes,
+            commit_lag_ms=self._commit_lag_ns / MS_NS,
+            events_shed=self._events_shed,
+            is_paused=self._bus.is_awaited,
+            warning=self._warning,
+        )
+
+    def _run(self) -> None:
+        try:
+            while not self._bus.is_closed:
+                self._record(self._bus.take())
+                self._prune()
+            self._record(Batch([]))
+            self._database.end_run(self._clock.wall_ns())
+            self._database.close()
+        except Exception as error:  # noqa: BLE001 - the border of the thread: its owner learns of whatever ended it
+            self._database.connection.close()
+            self._on_failure(error)
+
+    def _record(self, batch: Batch) -> None:
+        """Fold a batch, let the detectors look, commit."""
+        ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        specs, self._specs = self._specs, None
+        if specs is not None:
+            self._fold.configure(specs, ts_ns)
+        self._in_hand = len(batch.events)
+        self._fold.fold(batch.events)
+        self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
+        self._fold.detect(ts_ns, mono_ns)
+        self._fold.roll(ts_ns // SECOND_NS)
+        if self._fold.has_changed:
+            self._commit()
+            self.last_id = self._fold.last_id
+            self._on_commit(self.last_id)
+            if batch.events:
+                self._commit_lag_ns = self._clock.mono_ns() - batch.events[0].mono_ns
+        self._in_hand = 0
+
+    def _commit(self) -> None:
+        """Write what is folded; again and again while the disk takes nothing."""
+        self._keep_distance()
+        retry_s = FIRST_RETRY_S
+        gave_up_ns = 0
+        while True:
+            try:
+                self._write()
+                break
+            except sqlite3.Error as error:
+                if primary_code(error) not in _PASSING:
+                    raise store_error(error, self._database.path) from error
+                if self._is_committed():
+                    break
+                self._warning = str(store_error(error, self._database.path))
+            now_ns = self._clock.mono_ns()
+            if self._bus.is_closing:
+                gave_up_ns = gave_up_ns or now_ns + round(LAST_TRIES_S * SECOND_NS)
+                if now_ns > gave_up_ns:
+                    raise StoreError(f"{self._lost()} events were not kept: {self._warning}")
+            if self._bus.is_full:
+                self._bus.start_shedding()
+            time.sleep(retry_s)
+            retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+        self._fold.committed()
+        self._committed_mono_ns = self._clock.mono_ns()
+        self._warning = ""
+        self._bus.stop_shedding()
+
+    def _write(self) -> None:
+        connection = self._database.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            self._fold.write()
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _is_committed(self) -> bool:
+        """Whether a commit that reported a failure is in the store all the same: seen with EIO."""
+        if self._fold.last_id == self.last_id:
+            return False  # no events in it: absolute values may be written twice
+        try:
+            return self._database.last_id == self._fold.last_id
+        except sqlite3.Error:
+            return False  # not to be known now: the next try says
+
+    def _lost(self) -> int:
+        return self._fold.last_id - self.last_id + self._bus.waiting_events
+
+    def _keep_distance(self) -> None:
+        left_s = COMMIT_GAP_S - (self._clock.mono_ns() - self._committed_mono_ns) / SECOND_NS
+        if left_s > 0:
+            time.sleep(min(left_s, COMMIT_GAP_S))
+
+    def _prune(self) -> None:
+        """One slice of pruning, now and then; what a round removed is an event."""
+        now_ns = self._clock.mono_ns()
+        if now_ns - self._pruned_mono_ns < PRUNE_GAP_S * SECOND_NS or self._bus.is_closing:
+            return
+        self._pruned_mono_ns = now_ns
+        try:
+            pruned = self._retention.prune_events()
+            if not pruned.events:
+                self._retention.prune_rollups()
+        except StoreError as error:
+            self._warning = str(error)
+            return  # nothing was removed; the next slice tries again, and commits have their own say
+        self._pruned = Pruned(self._pruned.events + pruned.events, max(self._pruned.up_to_id, pruned.up_to_id))
+        if self._pruned.events and not pruned.events:
+            event = _pruned_event(self._pruned, self._clock.wall_ns(), now_ns)
+            self._pruned = NOTHING
+            self._record(Batch([event]))
+
+    def _shed_events(self, shed: tuple[Shed, ...], ts_ns: int, mono_ns: int) -> list[Event]:
+        """What was shed, as events: received = stored + shed."""
+        self._events_shed += sum(each.events for each in shed)
+        return [
+            Event(
+                Source(each.connection),
+                "self.shed",
+                ts_ns,
+                mono_ns,
+                reason=f"{each.events:,} {each.name} not kept: the store took nothing",
+                meta={"name": each.name, "events": each.events, "size_bytes": each.size_bytes},
+            )
+            for each in shed
+        ]
+
+
+def _pruned_event(pruned: Pruned, ts_ns: int, mono_ns: int) -> Event:
+    return Event(
+        RECORDER,
+        "self.pruned",
+        ts_ns,
+        mono_ns,
+        reason=f"{pruned.events:,} oldest events removed, up to {pruned.up_to_id}",
+        meta={"events": pruned.events, "up_to_id": pruned.up_to_id},
+    )
