@@ -71,10 +71,7 @@ def _read_send(table: Table, names: frozenset[str]) -> Send:
     sizes = table.sizes("size")
     needs_size = any(isinstance(p, Numbered) or (isinstance(p, Template) and p.has_pad) for p in payloads)
     if needs_size != bool(sizes):
-        raise table.error(
-            "size and what it is for belong together",
-            "give text with $pad, or neither text nor hex, together with size",
-        )
+        raise table.error("size and what it is for belong together", "give text with $pad, or size alone")
     jitter = table.number("jitter", 0.0)
     if jitter > 1.0:
         raise table.error(f"jitter is {jitter:g}", "use a part of the gap between two messages, 0 to 1")

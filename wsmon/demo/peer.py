@@ -90,9 +90,15 @@ class Peer(asyncio.Protocol):
         """Whether the client reads more slowly than we write."""
         return not self._writable.is_set()
 
-    def respond(self, response: Response) -> None:
-        """Answer the upgrade request; anything but a 101 ends the TCP connection."""
+    def respond(self, response: Response, octets: bytes | None = None) -> None:
+        """Answer the upgrade request, with ``octets`` in place of the library's where they are given.
+
+        Anything but a 101 ends the TCP connection.
+        """
         self.protocol.send_response(response)
+        if octets is not None:
+            self.protocol.data_to_send()
+            self.write(octets)
         self._flush()
 
     def write(self, octets: bytes) -> None:

@@ -6,15 +6,12 @@ import http
 import logging
 from collections.abc import Iterable, Sequence
 
-from websockets.datastructures import Headers
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.http11 import Request, Response
+from websockets.http11 import Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from wsmon.demo.scenario import Accept, Handshake, Refuse
-
-SWITCHING_PROTOCOLS = 101
 
 QUIET = logging.Logger("wsmon.demo")  # noqa: LOG001  # kept out of the tree: the terminal belongs to the screen
 QUIET.disabled = True
@@ -34,25 +31,21 @@ def server_protocol(handshake: Handshake) -> ServerProtocol:
     )
 
 
-def build_acceptance(protocol: ServerProtocol, request: Request, handshake: Accept) -> Response:
-    """A 101 with the scenario's headers; what the library says where the request is none for an upgrade."""
-    response = protocol.accept(request)
-    if response.status_code == SWITCHING_PROTOCOLS:
-        _set_headers(response.headers, handshake.headers)
-    return response
+def encode_acceptance(response: Response, handshake: Accept) -> bytes:
+    """The library's 101 with the scenario's headers in it."""
+    headers = _merged(response.headers.raw_items(), handshake.headers)
+    return _encode(response.status_code, response.reason_phrase, headers, b"")
 
 
-def build_refusal(refusal: Refuse) -> Response:
-    """The refusal as HTTP; the status' own phrase where the scenario gives none."""
-    headers = Headers(
-        [
-            ("Connection", "close"),
-            ("Content-Length", str(len(refusal.body))),
-            ("Content-Type", "text/plain; charset=utf-8"),
-        ]
+def encode_refusal(refusal: Refuse) -> bytes:
+    """The refusal; with the status' own phrase where the scenario gives none."""
+    own = (
+        ("Connection", "close"),
+        ("Content-Length", str(len(refusal.body))),
+        ("Content-Type", "text/plain; charset=utf-8"),
     )
-    _set_headers(headers, refusal.headers)
-    return Response(refusal.status, _as_latin1(refusal.phrase) or _phrase(refusal.status), headers, refusal.body)
+    phrase = refusal.phrase or _phrase(refusal.status)
+    return _encode(refusal.status, phrase, _merged(own, refusal.headers), refusal.body)
 
 
 def _phrase(status: int) -> str:
@@ -62,13 +55,13 @@ def _phrase(status: int) -> str:
         return "Unknown"
 
 
-def _set_headers(headers: Headers, wanted: Iterable[tuple[str, str]]) -> None:
-    for name, value in wanted:
-        if name in headers:
-            del headers[name]
-        headers[name] = _as_latin1(value)
+def _merged(own: Iterable[tuple[str, str]], wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    wanted = tuple(wanted)
+    replaced = {name.lower() for name, _ in wanted}
+    return [*(pair for pair in own if pair[0].lower() not in replaced), *wanted]
 
 
-def _as_latin1(text: str) -> str:
-    """``text`` so that it leaves as UTF-8: the library writes headers as ISO-8859-1."""
-    return text.encode().decode("iso-8859-1")
+def _encode(status: int, phrase: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    """HTTP as it leaves, in UTF-8; nothing is refused, where the library would."""
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers), "", ""]
+    return "\r\n".join(lines).encode() + body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http
 from random import Random
 from typing import assert_never
 
@@ -10,7 +11,7 @@ from websockets.http11 import Request
 
 from wsmon.demo.peer import Peer
 from wsmon.demo.record import CloseReceived, HandshakeSeen, Received, Record, SessionTally
-from wsmon.demo.responses import build_acceptance, build_refusal, server_protocol
+from wsmon.demo.responses import encode_acceptance, encode_refusal, server_protocol
 from wsmon.demo.scenario import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
 from wsmon.demo.script import Script
 from wsmon.ports import Clock
@@ -103,29 +104,33 @@ class Session:
             case Refuse() as refusal:
                 self._see(request, refusal.status)
                 await self._pause(refusal.delay_s)
-                self.peer.respond(build_refusal(refusal))
+                self._hang_up(encode_refusal(refusal))
             case Garble(response, delay_s):
                 self._see(request, 0)
                 await self._pause(delay_s)
-                self.peer.write(response)
-                self.peer.drop()
+                self._hang_up(response)
             case Hang():
                 self._see(request, 0)
             case _:
                 assert_never(self._handshake)
 
     async def _accept(self, request: Request, accept: Accept) -> None:
-        response = build_acceptance(self.peer.protocol, request, accept)
+        response = self.peer.protocol.accept(request)
         self._see(request, response.status_code)
         await self._pause(accept.delay_s)
-        self.peer.respond(response)
-        if not self.peer.is_open:
+        if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self.peer.respond(response)
             return
+        self.peer.respond(response, encode_acceptance(response, accept))
         tally = self._tally = self._record.accept(self.peer.protocol.subprotocol)
         self._script = Script(self._scenario, self.peer, tally, self._record, self._rng, self._clock)
         await self._script.play()
         tally.is_script_done = self.peer.is_open
         self._record.changed()
+
+    def _hang_up(self, last: bytes) -> None:
+        self.peer.write(last)
+        self.peer.drop()
 
     async def _pause(self, duration: Between) -> None:
         if duration.high > 0:

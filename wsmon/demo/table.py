@@ -128,10 +128,6 @@ class Table:
             raise self.error(f"{key} is {written!r}", "put the shorter duration first")
         return Between(low, high)
 
-    def seconds(self, key: str, default_s: float) -> float:
-        """One duration in seconds."""
-        return self._quantity(key, self.take(key, default_s), parse_duration, DURATION_HINT)
-
     def sizes(self, key: str) -> tuple[int, ...]:
         """Sizes in bytes, ``"4KiB"`` or a list of such; empty where it is not set."""
         written = self.take(key, [])
