@@ -1,0 +1,251 @@
+"""What a failure means: its type, its sentence, who ended it, and whether to try again.
+
+Pure: exceptions and facts in, ``Failure`` out. Sentences may quote the peer and the configuration; whoever emits
+them redacts them.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+import traceback
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal
+
+from websockets.exceptions import (
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+    PayloadTooBig,
+    ProtocolError,
+    ProxyError,
+    TooManyFragments,
+)
+
+from wsmon.engine.listener import InvalidUtf8Error, WriteOverflowError
+from wsmon.engine.phases import Phase
+from wsmon.errors import WsmonError
+from wsmon.model.events import CloseBy
+
+Retry = Literal["yes", "slow", "no"]
+# slow: no faster than once a minute
+
+BODY_LIMIT_BYTES = 4096
+# of a refusal's body: enough for the sentence in it
+SLOW_STATUSES = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 410, 421, 426, 451})
+# refusals that only a change of the configuration or of the server mends
+
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
+_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
+
+
+class OpenTimeoutError(WsmonError):
+    """The dial took longer than ``open_timeout``."""
+
+
+class RedirectRefusedError(WsmonError):
+    """A redirect that ``redirects`` does not allow."""
+
+
+class TlsFileError(WsmonError):
+    """A file of ``tls`` that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a session did not open, or ended."""
+
+    error_type: str
+    error: str
+    close_by: CloseBy
+    retry: Retry = "yes"
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    retry_after: str = ""
+    # as the peer wrote it
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """Where a dial had got to when it failed."""
+
+    host: str
+    port: int
+    phase: Phase
+    open_timeout_s: float
+    is_proxied: bool = False
+
+
+def classify_dial(error: BaseException, dialled: Dialled) -> Failure:
+    """Why there is no connection; what is unknown is ours (``internal``) and is tried again."""
+    match error:
+        case OpenTimeoutError():
+            return _open_timeout(dialled)
+        case RedirectRefusedError():
+            return Failure("redirect_refused", str(error), "refusal", "slow")
+        case TlsFileError():
+            return Failure("tls", str(error), "us", "slow")
+        case InvalidStatus():
+            return _refusal(error)
+        case InvalidProxy() | ProxyError() | ImportError():
+            return _proxy(error)
+        case InvalidMessage():
+            return _no_response(error)
+        case InvalidURI():
+            return Failure("handshake", f"no usable URL: {error.msg}", "us", "no")
+        case InvalidHandshake():
+            return Failure("handshake", f"bad answer to the upgrade: {error}", "refusal", "slow")
+        case OSError():
+            return _network(error, dialled)
+    return internal(error)
+
+
+def classify_loss(error: BaseException | None) -> Failure:
+    """Why an open connection was lost without a close frame; ``None`` is a plain end of the TCP stream."""
+    match error:
+        case None:
+            return Failure("eof", "the TCP connection ended without a close frame", "network")
+        case ssl.SSLError():
+            return Failure("tls", f"TLS failed: {_tls_reason(error)}", "network")
+        case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
+            return Failure("reset", "the TCP connection was reset", "network")
+        case OSError():
+            kind, sentence = _os_error(error)
+            return Failure(kind, f"the connection was lost: {sentence}", "network")
+    return internal(error)
+
+
+def classify_fault(fault: Exception) -> Failure:
+    """What the peer did that made us fail the connection."""
+    match fault:
+        case InvalidUtf8Error():
+            return Failure("invalid_utf8", str(fault), "us")
+        case UnicodeDecodeError():
+            return Failure("invalid_utf8", f"invalid UTF-8 in a close frame: {fault.reason}", "us")
+        case PayloadTooBig():
+            return Failure("message_too_big", f"message too big: {fault}", "us")
+        case TooManyFragments():
+            return Failure("message_too_big", "too many fragments in one message", "us")
+        case WriteOverflowError():
+            return Failure("write_overflow", str(fault), "us")
+        case ProtocolError():
+            return Failure("protocol", f"the peer broke the protocol: {fault}", "us")
+    return internal(fault)
+
+
+def internal(error: BaseException) -> Failure:
+    """A mistake of ours: its type, text and place, and no values of variables."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    return Failure("internal", f"internal error: {type(error).__name__}: {error}{place}", "us")
+
+
+def _open_timeout(dialled: Dialled) -> Failure:
+    within = f"within {dialled.open_timeout_s:g} s"
+    match dialled.phase:
+        case "dns":
+            return Failure("dns", f"no answer from DNS for {dialled.host} {within}", "network")
+        case "tcp" if dialled.is_proxied:
+            return Failure("proxy", f"no TCP connection to the proxy {within}", "proxy")
+        case "tcp":
+            return Failure("tcp_timeout", f"no TCP connection to {dialled.host}:{dialled.port} {within}", "network")
+        case "proxy":
+            return Failure("proxy", f"no answer from the proxy {within}", "proxy")
+        case "tls":
+            return Failure("open_timeout", f"no TLS handshake {within}", "network")
+        case "upgrade":
+            return Failure("open_timeout", f"no answer to the upgrade {within}", "network")
+        case "":
+            return Failure("open_timeout", f"not connected {within}", "network")
+
+
+def _refusal(error: InvalidStatus) -> Failure:
+    response = error.response
+    status = response.status_code
+    return Failure(
+        "http_status",
+        f"server refused the upgrade: {status} {status_phrase(status)}".rstrip(),
+        "refusal",
+        "slow" if status in SLOW_STATUSES or status < 300 else "yes",
+        status,
+        tuple(response.headers.raw_items()),
+        bytes(response.body[:BODY_LIMIT_BYTES]),
+        next(iter(response.headers.get_all("Retry-After")), ""),
+    )
+
+
+def _proxy(error: InvalidProxy | ProxyError | ImportError) -> Failure:
+    match error:
+        case InvalidProxyStatus():
+            status = error.response.status_code
+            sentence = f"the proxy refused: {status} {status_phrase(status)}".rstrip()
+            retry: Retry = "slow" if status in SLOW_STATUSES else "yes"
+            return Failure("proxy", sentence, "proxy", retry, status, headers=tuple(error.response.headers.raw_items()))
+        case InvalidProxy():
+            return Failure("proxy", f"no usable proxy: {error.msg}", "us", "no")
+        case ImportError():
+            return Failure("proxy", "SOCKS needs python-socks: pip install 'wsmon[socks]'", "us", "no")
+    cause = f": {error.__cause__}" if error.__cause__ else ""
+    return Failure("proxy", f"the proxy failed: {error}{cause}", "proxy")
+
+
+def _no_response(error: InvalidMessage) -> Failure:
+    cause = error.__cause__
+    if isinstance(cause, EOFError):
+        return Failure("eof", "the connection ended before an answer to the upgrade", "network")
+    return Failure("handshake", f"the answer to the upgrade is no HTTP: {cause or error}", "refusal", "slow")
+
+
+def _network(error: OSError, dialled: Dialled) -> Failure:
+    where = f"{dialled.host}:{dialled.port}"
+    match error:
+        case ssl.SSLCertVerificationError():
+            return Failure("tls_certificate", f"certificate refused: {error.verify_message}", "network", "slow")
+        case ssl.SSLError():
+            return Failure("tls", f"TLS failed: {_tls_reason(error)}", "network")
+    is_about_proxy = dialled.is_proxied and dialled.phase not in ("tls", "upgrade")
+    if isinstance(error, socket.gaierror):
+        kind, sentence = "dns", f"cannot find host: {error.strerror}"
+    elif dialled.phase == "tls":
+        kind, sentence = "tls", "the connection ended during the TLS handshake"
+    else:
+        kind, sentence = _os_error(error)
+    if is_about_proxy:
+        return Failure("proxy", f"cannot reach the proxy: {sentence}", "proxy")
+    return Failure(kind, f"{sentence} ({where})" if kind.startswith(("tcp", "dns")) else sentence, "network")
+
+
+def _os_error(error: OSError) -> tuple[str, str]:
+    """Type and sentence; asyncio joins the errors of several addresses into a text without a number."""
+    number = error.errno
+    if number is None:
+        numbers = _ERRNO.findall(str(error))
+        number = int(numbers[-1]) if numbers else None
+    if number == errno.ECONNREFUSED:
+        return "tcp_refused", "connection refused"
+    if number == errno.ETIMEDOUT:
+        return "tcp_timeout", "TCP timed out"
+    if number in _UNREACHABLE:
+        return "tcp_unreachable", f"unreachable: {error.strerror or error}"
+    if isinstance(error, ConnectionError) or number in (errno.ECONNRESET, errno.EPIPE):
+        return "reset", "the TCP connection was reset"
+    return "tcp_unreachable", error.strerror or str(error) or type(error).__name__
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    return (error.reason or error.strerror or str(error)).replace("_", " ").lower()
+
+
+def status_phrase(status: int) -> str:
+    """The standard words for an HTTP status; empty for one without."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

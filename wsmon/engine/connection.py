@@ -1,0 +1,268 @@
+"""One connection: sessions one after the other, for as long as they are wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from wsmon.config.specs import ConnectionSpec
+from wsmon.engine.backoff import SLOW_S, next_delay_s, retry_after_s
+from wsmon.engine.classify import Failure, internal
+from wsmon.engine.reporter import Reporter
+from wsmon.engine.session import Session, SessionEnd
+from wsmon.engine.tls import TlsContexts
+from wsmon.model.events import Json, Source
+from wsmon.model.ids import connection_id, trace_id
+from wsmon.model.redact import Redactor
+from wsmon.ports import Clock, EventSink
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+Wanted = Literal["up", "down", "gone"]
+# gone: the connection is no longer in the configuration, or the recorder stops
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all connections of a supervisor share."""
+
+    sink: EventSink
+    clock: Clock
+    random: Random
+    contexts: TlsContexts
+
+
+class Connection:
+    """Keeps one connection as it is wanted; commands may be given at any time, on the loop.
+
+    Attempts of a series are counted from 1. A session that was open for ``stable_after`` is the first of a new
+    series, and so is the session after a command.
+    """
+
+    def __init__(self, spec: ConnectionSpec, secrets: tuple[str, ...], surroundings: Surroundings) -> None:
+        self.spec = spec
+        self._surroundings = surroundings
+        random = surroundings.random
+        self._trace_id = spec.trace_id or trace_id(random.randbytes(16))
+        self._reporter = Reporter(self._source(), make_redactor(spec, secrets), surroundings.sink, surroundings.clock)
+        self._wanted: Wanted = "up" if spec.enabled else "down"
+        self._woken = asyncio.Event()
+        # set by every command
+        self._is_restarting = False
+        # a command ended the session, or its wait; the next attempt is due at once
+        self._close_within_s: float | None = None
+        self._session: Session | None = None
+        self._attempt = 1
+        # of the next session
+        self._delay_s = 0.0
+        # before it
+        self._has_given_up = False
+        self._usable_until_ns: int | None = None
+        # monotonic; None where it never was usable
+        self._tries = 0
+        # sessions dialled since it was usable last
+
+    # commands
+
+    def reconnect(self) -> None:
+        """Dial anew, now; while a dial is under way, and while one is already due, it changes nothing."""
+        is_dialling = self._session is not None and self._reporter.status != "websocket_connected"
+        if self._wanted == "gone" or self._is_restarting or (is_dialling and self._wanted == "up"):
+            return
+        self._wanted = "up"
+        self._restart("reconnect requested")
+
+    def disable(self) -> None:
+        """Close and stay closed."""
+        if self._wanted == "up":
+            self._wanted = "down"
+            self._is_restarting = False
+            self._end_session("disabled")
+
+    def enable(self) -> None:
+        """Open what was disabled."""
+        if self._wanted == "down":
+            self._wanted = "up"
+            self._restart("enabled")
+
+    def reconfigure(self, spec: ConnectionSpec, secrets: tuple[str, ...]) -> None:
+        """Go on with another configuration, in a new session."""
+        self.spec = spec
+        if spec.trace_id:
+            self._trace_id = spec.trace_id
+        self._reporter.redactor = make_redactor(spec, secrets)
+        self._reporter.base = self._source()
+        if self._session is None:
+            self._reporter.source = self._reporter.base
+        self._wanted = "up" if spec.enabled else "down"
+        self._restart("configuration changed")
+
+    def use_secrets(self, secrets: tuple[str, ...]) -> None:
+        """Mask other values from now on; the session goes on."""
+        self._reporter.redactor = make_redactor(self.spec, secrets)
+        if self._session is not None:
+            self._session.use_redactor(self._reporter.redactor)
+
+    def end(self, reason: str, within_s: float | None = None) -> None:
+        """Close for good; ``run`` returns when that is done. ``within_s`` cuts ``close_timeout`` short."""
+        self._wanted = "gone"
+        self._close_within_s = within_s
+        self._end_session(reason)
+
+    def resume_reading(self) -> None:
+        """The sink has room again."""
+        if self._session is not None:
+            self._session.resume_reading()
+
+    # its life
+
+    async def run(self) -> None:
+        """Keep the connection as it is wanted until ``end``."""
+        while await self._is_due():
+            try:
+                await self._run_session()
+            except Exception as error:  # noqa: BLE001 - the border: our mistake stops this connection, no other
+                failure = internal(error)
+                self._give_up(failure.error_type, failure.error)
+        self._rest()
+
+    async def _run_session(self) -> None:
+        try:
+            end = await self._begin_session().run()
+        finally:
+            self._session = None
+            self._reporter.source = self._reporter.base
+        self._follow_up(end)
+
+    async def _is_due(self) -> bool:
+        """Wait until a session is due; False when none will be."""
+        while True:
+            self._woken.clear()
+            if self._wanted == "gone":
+                return False
+            if self._is_restarting:
+                self._is_restarting = False
+                self._start_series()
+                return True
+            if self._wanted == "down":
+                self._rest()
+                await self._woken.wait()
+            elif self._has_given_up:
+                await self._woken.wait()
+            elif self._delay_s <= 0 or not await self._is_woken_within(self._delay_s):
+                return True
+
+    async def _is_woken_within(self, delay_s: float) -> bool:
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _begin_session(self) -> Session:
+        surroundings = self._surroundings
+        reporter = self._reporter
+        self._tries += 1
+        reporter.source = self._source(connection_id(surroundings.random.randbytes(8)))
+        self._session = Session(
+            self.spec,
+            reporter,
+            surroundings.sink,
+            surroundings.clock,
+            surroundings.contexts,
+            surroundings.random,
+            self._attempt,
+            self._report_success,
+        )
+        return self._session
+
+    def _report_success(self) -> None:
+        """The session is usable: say so where something had failed before."""
+        if self._attempt > 1:
+            since_ns = self._usable_until_ns
+            self._reporter.emit(
+                "connection.reconnect.success",
+                meta={"attempts": self._tries},
+                duration_ns=None if since_ns is None else self._surroundings.clock.mono_ns() - since_ns,
+            )
+        self._tries = 0
+
+    def _follow_up(self, end: SessionEnd) -> None:
+        """A session ended: decide on the next one."""
+        if end.open_ns is not None:
+            self._usable_until_ns = self._surroundings.clock.mono_ns()
+            if end.open_ns >= self.spec.reconnect.stable_after_s * NS_PER_S:
+                self._attempt = 1
+        if self._wanted != "up" or self._is_restarting:
+            return
+        retry = self.spec.reconnect
+        if end.failure is not None and end.failure.retry == "no":
+            self._give_up(end.failure.error_type, end.failure.error)
+        elif retry.max_attempts and self._attempt > retry.max_attempts:
+            self._give_up("retries_exhausted", f"gave up after {retry.max_attempts} retries")
+        else:
+            self._schedule(end.failure)
+
+    def _schedule(self, failure: Failure | None) -> None:
+        """Another attempt, after a while."""
+        clock = self._surroundings.clock
+        wall_ns = clock.wall_ns()
+        self._delay_s = next_delay_s(self.spec.reconnect, self._attempt, self._surroundings.random.random())
+        if failure is not None and failure.retry == "slow":
+            self._delay_s = max(self._delay_s, SLOW_S)
+        if failure is not None and failure.retry_after:
+            self._delay_s = max(self._delay_s, retry_after_s(failure.retry_after, wall_ns / NS_PER_S) or 0.0)
+        self._attempt += 1
+        delay_ns = int(self._delay_s * NS_PER_S)
+        meta: dict[str, Json] = {
+            "attempt": self._attempt,
+            "delay_ms": round(delay_ns / NS_PER_MS, 3),
+            "next_attempt_ns": wall_ns + delay_ns,
+        }
+        self._reporter.emit("connection.reconnect.attempt", "reconnecting", meta)
+
+    def _give_up(self, error_type: str, error: str) -> None:
+        self._has_given_up = True
+        self._reporter.emit(
+            "connection.transition", "error", {"attempts": self._tries}, error_type=error_type, error=error
+        )
+
+    def _rest(self) -> None:
+        """No session is wanted: closed, unless it never was on or has given up."""
+        if self._reporter.status not in ("initialized", "closed", "error"):
+            self._reporter.emit("connection.transition", "closed", {"attempts": self._tries})
+
+    def _start_series(self) -> None:
+        self._attempt = 1
+        self._delay_s = 0.0
+        self._has_given_up = False
+
+    def _restart(self, reason: str) -> None:
+        self._is_restarting = self._wanted == "up"
+        self._end_session(reason)
+
+    def _end_session(self, reason: str) -> None:
+        if self._session is not None:
+            within_s = self.spec.close_timeout_s if self._close_within_s is None else self._close_within_s
+            self._session.close(reason, within_s)
+        self._woken.set()
+
+    def _source(self, session_id: str = "") -> Source:
+        return Source(self.spec.name, self.spec.group, self._trace_id, session_id)
+
+
+def make_redactor(spec: ConnectionSpec, secrets: tuple[str, ...]) -> Redactor:
+    """What is masked in everything that this connection says."""
+    redact = spec.redact
+    return Redactor(
+        keys=redact.keys,
+        patterns=redact.patterns,
+        headers=redact.headers,
+        query=redact.query,
+        allow=redact.allow,
+        secrets=secrets,
+    )

@@ -1,0 +1,185 @@
+"""One dial: from a URL to an open connection, over proxies and redirects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urljoin
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus, InvalidURI
+from websockets.proxy import get_proxy
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import WebSocketURI, parse_uri
+
+import wsmon
+from wsmon.config.specs import ConnectionSpec, RedirectPolicy
+from wsmon.engine.classify import Dialled, RedirectRefusedError
+from wsmon.engine.listener import FrameListener, LifeListener
+from wsmon.engine.loop import new_event_loop
+from wsmon.engine.phases import PHASES, Phases
+from wsmon.engine.tap import LOGGER, Connect, Tap
+from wsmon.engine.tls import TlsContexts
+from wsmon.model.secret import Sensitive
+from wsmon.ports import Clock
+
+__all__ = ["Dial", "new_event_loop", "next_hop"]
+
+MAX_REDIRECTS = 10
+# the library's own limit
+HAPPY_EYEBALLS_S = 0.25
+# RFC 8305: a second address is tried when the first has not answered for this long
+USER_AGENT = f"wsmon/{wsmon.__version__}"
+CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
+_WS_SCHEMES = (("https://", "wss://"), ("http://", "ws://"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What one hop asks for."""
+
+    url: str
+    headers: tuple[tuple[str, Sensitive], ...]
+    subprotocols: tuple[Sensitive, ...]
+
+    def without_credentials(self) -> _Request:
+        """The same for a stranger: nothing that holds a secret."""
+        return replace(
+            self,
+            headers=tuple(
+                (name, value)
+                for name, value in self.headers
+                if not value.is_secret and name.lower() not in CREDENTIAL_HEADERS
+            ),
+            subprotocols=tuple(subprotocol for subprotocol in self.subprotocols if not subprotocol.is_secret),
+        )
+
+
+class Dial:
+    """The way to one connection; ``phases``, ``redirects`` and ``proxy`` say how far it got."""
+
+    def __init__(
+        self, spec: ConnectionSpec, clock: Clock, contexts: TlsContexts, life: LifeListener, frames: FrameListener
+    ) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._contexts = contexts
+        self._life = life
+        self._frames = frames
+        self._uri: WebSocketURI | None = None
+        self.phases = Phases(clock, secure=False, tunnel=False)
+        # of the last hop
+        self.redirects: list[str] = []
+        # the URLs we were sent to, in order; they may hold secrets
+        self.proxy = ""
+        # in use for the last hop; may hold secrets
+
+    async def run(self) -> Tap:
+        """An open connection; raises what websockets, the operating system, TLS and ``classify`` know."""
+        spec = self._spec
+        request = _Request(spec.url.reveal(), spec.headers, spec.subprotocols)
+        while True:
+            try:
+                return await self._hop(request)
+            except InvalidStatus as refusal:
+                url = next_hop(request.url, refusal, spec.redirects)
+                if url is None:
+                    raise
+                if len(self.redirects) == MAX_REDIRECTS:
+                    raise RedirectRefusedError(f"more than {MAX_REDIRECTS} redirects") from refusal
+            if not _is_same_origin(parse_uri(request.url), parse_uri(url)):
+                request = request.without_credentials()
+            request = replace(request, url=url)
+            self.redirects.append(url)
+
+    def dialled(self) -> Dialled:
+        """Where it got to, for the explanation of a failure."""
+        host, port = (self._uri.host, self._uri.port) if self._uri else ("", 0)
+        return Dialled(host, port, self.phases.current, self._spec.open_timeout_s, bool(self.proxy))
+
+    @property
+    def server_name(self) -> str:
+        """The name that the peer's certificate is checked for."""
+        return self._spec.tls.server_name or (self._uri.host if self._uri else "")
+
+    async def _hop(self, request: _Request) -> Tap:
+        spec = self._spec
+        self._uri = uri = parse_uri(request.url)
+        self.proxy = (get_proxy(uri) or "") if spec.proxy.reveal() == "env" else spec.proxy.reveal()
+        self.phases = Phases(self._clock, secure=uri.secure, tunnel=bool(self.proxy))
+        PHASES.set(self.phases)
+        tls: dict[str, Any] = {}
+        if uri.secure:
+            tls = {"ssl": await self._contexts.get(spec.tls), "server_hostname": self.server_name}
+        return await _connect(spec, request, self.proxy, self._life, self._frames, tls)
+
+
+async def _connect(
+    spec: ConnectionSpec,
+    request: _Request,
+    proxy: str,
+    life: LifeListener,
+    frames: FrameListener,
+    tls: dict[str, Any],
+) -> Tap:
+    """The library's dial with everything that is ours left out: retries, timeouts, keepalive, redirects."""
+    taps: list[Tap] = []
+
+    def create_connection(protocol: ClientProtocol, **options: Any) -> Tap:
+        taps.append(Tap(protocol, life, frames, **options))
+        return taps[-1]
+
+    await Connect(
+        request.url,
+        origin=Origin(spec.origin.reveal()) if spec.origin else None,
+        subprotocols=[Subprotocol(subprotocol) for subprotocol in _reveal(request.subprotocols)] or None,
+        compression="deflate" if spec.compression else None,
+        additional_headers=[(name, value.reveal()) for name, value in request.headers],
+        user_agent_header=USER_AGENT,
+        proxy=proxy or None,
+        open_timeout=None,
+        ping_interval=None,
+        close_timeout=spec.close_timeout_s,
+        max_size=spec.max_message_bytes,
+        logger=LOGGER,
+        create_connection=create_connection,  # type: ignore[arg-type]  # documented as "a wrapper or a subclass"
+        happy_eyeballs_delay=HAPPY_EYEBALLS_S,
+        **tls,
+    )
+    return taps[-1]
+
+
+def next_hop(url: str, refusal: InvalidStatus, policy: RedirectPolicy) -> str | None:
+    """Where a refused upgrade sends us; None where it is no redirect.
+
+    ``http`` and ``https`` in a ``Location`` mean ``ws`` and ``wss``. Raises ``RedirectRefusedError`` where the policy,
+    or that TLS would end, forbids to follow.
+    """
+    locations = refusal.response.headers.get_all("Location")
+    if refusal.response.status_code not in REDIRECTS or not locations:
+        return None
+    target = urljoin(url, locations[0])
+    for http, websocket in _WS_SCHEMES:
+        if target.startswith(http):
+            target = websocket + target.removeprefix(http)
+    try:
+        before, after = parse_uri(url), parse_uri(target.partition("#")[0])
+    except (InvalidURI, ValueError) as error:
+        raise RedirectRefusedError(f"redirect to no WebSocket URL: {target}") from error
+    if policy == "none":
+        raise RedirectRefusedError(f"redirect to {target} refused", 'redirects = "none"')
+    if before.secure and not after.secure:
+        raise RedirectRefusedError(f"redirect to {target} refused", "It would leave TLS")
+    if policy == "same-origin" and not _is_same_origin(before, after):
+        raise RedirectRefusedError(f"redirect to another origin refused: {target}", 'redirects = "any" allows it')
+    return target.partition("#")[0]
+
+
+def _is_same_origin(one: WebSocketURI, other: WebSocketURI) -> bool:
+    return (one.secure, one.host, one.port) == (other.secure, other.host, other.port)
+
+
+def _reveal(texts: Iterable[Sensitive]) -> list[str]:
+    return [text.reveal() for text in texts]

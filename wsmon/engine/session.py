@@ -1,0 +1,309 @@
+"""One session: a socket from dial to end, told as events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from websockets.exceptions import ConnectionClosed
+
+from wsmon.config.specs import ConnectionSpec
+from wsmon.engine.classify import Failure, OpenTimeoutError, classify_dial, classify_fault, internal
+from wsmon.engine.dial import Dial
+from wsmon.engine.ending import KEEPALIVE_CODE, KEEPALIVE_REASON, CloseFrame, Ending, Facts, close_meta
+from wsmon.engine.frames import Frames
+from wsmon.engine.keepalive import Keepalive
+from wsmon.engine.reporter import Reporter
+from wsmon.engine.tap import Tap
+from wsmon.engine.tls import TlsContexts, describe_tls
+from wsmon.model.events import Json
+from wsmon.model.redact import Redactor
+from wsmon.ports import Clock, EventSink
+
+NORMAL_CLOSE = 1000
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """What the retry loop needs to know of a session that is over."""
+
+    open_ns: int | None
+    # how long it was usable; None where it never was
+    failure: Failure | None
+    # why it did not open; None where it did, or where we gave it up ourselves
+
+
+class Session:
+    """Dials, follows the connection, and emits everything from ``connection.started`` to its end.
+
+    Nothing that goes wrong leaves ``run``: what cannot be explained is an event of type ``internal``.
+    """
+
+    def __init__(
+        self,
+        spec: ConnectionSpec,
+        reporter: Reporter,
+        sink: EventSink,
+        clock: Clock,
+        contexts: TlsContexts,
+        random: Random,
+        attempt: int,
+        on_usable: Callable[[], None],
+    ) -> None:
+        """``reporter.source`` is this session's already; ``attempt`` counts from 1 in its series."""
+        self._spec = spec
+        self._reporter = reporter
+        self._clock = clock
+        self._random = random
+        self._attempt = attempt
+        self._on_usable = on_usable
+        self._frames = Frames(reporter.source, spec.capture, reporter.redactor, sink, clock, self._pause)
+        self._dial = Dial(spec, clock, contexts, self, self._frames)
+        self._keepalive = Keepalive(spec.ping, asyncio.get_running_loop(), clock, self._ping, self._give_up)
+        self._tap: Tap | None = None
+        # once it is usable
+        self._deadline: asyncio.Timeout | None = None
+        # of the dial, while it lasts
+        self._started_ns = clock.mono_ns()
+        self._opened_ns: int | None = None
+        self._paused_ns: int | None = None
+        self._close_reason: str | None = None
+        # why we wanted it to end; None where we did not
+        self._missed_pong_s: float | None = None
+        self._crash: Exception | None = None
+
+    async def run(self) -> SessionEnd:
+        """Live from dial to end; the last event has been emitted when this returns, or is cancelled."""
+        url = self._reporter.redactor.url(self._spec.url.masked)
+        self._reporter.emit("connection.started", "connecting", {"attempt": self._attempt, "url": url})
+        failure: Failure | None = None
+        try:
+            failure = await self._open()
+            if self._tap is not None:
+                await self._send_configured(self._tap)
+                await self._tap.wait_closed()
+        except asyncio.CancelledError:
+            self._close_reason = self._close_reason or "wsmon stopped"
+            if self._tap is not None:
+                self._tap.abort()
+            raise
+        except Exception as error:  # noqa: BLE001 - the border: a session's mistake is an event and ends it alone
+            self._crash = error
+            if self._tap is not None:
+                self._tap.abort()
+        finally:
+            self._keepalive.stop()
+            self._report_end(failure)
+        return SessionEnd(self._open_ns(), failure if self._close_reason is None else None)
+
+    def close(self, reason: str, within_s: float) -> None:
+        """End it from our side: a close frame and so much time for the peer, or the dial at once."""
+        if self._close_reason is None:
+            self._close_reason = reason
+        self._keepalive.stop()
+        if self._tap is not None:
+            self._tap.start_closing(NORMAL_CLOSE, reason, within_s)
+        elif self._deadline is not None:
+            self._deadline.reschedule(0.0)
+
+    def resume_reading(self) -> None:
+        """The sink has room again."""
+        if self._paused_ns is None:
+            return
+        paused_ns, self._paused_ns = self._clock.mono_ns() - self._paused_ns, None
+        if self._tap is not None:
+            self._tap.resume_reading()
+        self._keepalive.resume()
+        self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / NS_PER_MS, 3)})
+
+    def use_redactor(self, redactor: Redactor) -> None:
+        """What is secret has changed."""
+        self._frames.use_redactor(redactor)
+
+    # what the tap tells
+
+    def on_connected(self, tap: Tap) -> None:
+        """TCP and TLS are up; told once, for the first hop."""
+        self._dial.phases.connected()
+        if self._reporter.status != "connecting":
+            return
+        meta: dict[str, Json] = {
+            **self._dial.phases.milliseconds(),
+            "peer": _address(tap.remote_address),
+            "local": _address(tap.local_address),
+        }
+        tls = tap.transport.get_extra_info("ssl_object")
+        if tls is not None:
+            meta["tls"] = describe_tls(tls, self._dial.server_name, is_verified=self._spec.tls.verify)
+        if self._dial.proxy:
+            spec = self._spec.proxy
+            meta["proxy"] = self._reporter.redactor.url(self._dial.proxy if spec.reveal() == "env" else spec.masked)
+        self._reporter.emit("connection.open", "connected", meta, duration_ns=self._age_ns())
+
+    def on_upgraded(self, tap: Tap) -> None:
+        """The connection is usable."""
+        self._dial.phases.upgraded()
+        self._tap = tap
+        self._opened_ns = self._clock.mono_ns()
+        reporter = self._reporter
+        meta: dict[str, Json] = {**self._dial.phases.milliseconds(), "extensions": [*tap.extension_names]}
+        if tap.subprotocol is not None:
+            meta["subprotocol"] = reporter.redactor.subprotocol(tap.subprotocol)
+        if tap.request is not None and tap.response is not None:
+            meta["request_headers"] = reporter.headers(tap.request.headers.raw_items())
+            meta["response_headers"] = reporter.headers(tap.response.headers.raw_items())
+        if self._dial.redirects:
+            meta["redirects"] = [reporter.redactor.url(url) for url in self._dial.redirects]
+            meta["peer"] = _address(tap.remote_address)
+        reporter.emit("connection.completed", "websocket_connected", meta, duration_ns=self._age_ns(), status=101)
+        self._on_usable()
+        self._frames.keepalive = self._keepalive
+        self._keepalive.start()
+
+    def on_fault(self, fault: Exception) -> None:
+        """The peer broke a rule; the end of the session follows."""
+        failure = classify_fault(fault)
+        self._reporter.emit("error.occurred", error_type=failure.error_type, error=failure.error)
+
+    # its life
+
+    async def _open(self) -> Failure | None:
+        """Dial; None where the connection was usable, however short."""
+        error: Exception
+        try:
+            async with asyncio.timeout(self._spec.open_timeout_s) as self._deadline:
+                await self._dial.run()
+        except TimeoutError as caught:
+            error = OpenTimeoutError("not open in time") if self._deadline_expired() else caught
+        except Exception as caught:  # noqa: BLE001 - the border: classify knows them all, the unknown is "internal"
+            error = caught
+        else:
+            return None
+        finally:
+            self._deadline = None
+        if self._tap is not None:  # the upgrade won the race against the deadline: it is an open session that ends
+            self._tap.abort()
+            return None
+        return classify_dial(error, self._dial.dialled())
+
+    def _deadline_expired(self) -> bool:
+        return self._deadline is not None and self._deadline.expired()
+
+    async def _send_configured(self, tap: Tap) -> None:
+        texts = self._spec.send
+        for number, text in enumerate(texts, 1):
+            try:
+                await tap.send(text.reveal())
+            except (ConnectionClosed, OSError) as error:
+                sentence = f"send {number} of {len(texts)} failed: {error}"
+                self._reporter.emit("error.occurred", error_type="send_failed", error=sentence)
+                return
+
+    def _ping(self) -> bytes:
+        payload = self._random.randbytes(4).hex().encode()
+        if self._tap is not None:
+            self._tap.send_ping(payload)
+        return payload
+
+    def _give_up(self) -> None:
+        """Our ping was not answered in time."""
+        if self._tap is None or not self._tap.is_open:
+            return
+        self._missed_pong_s = self._spec.ping.timeout_s
+        self._frames.emit_timeout(int(self._missed_pong_s * NS_PER_S))
+        self._tap.fail(KEEPALIVE_CODE, KEEPALIVE_REASON)
+
+    def _pause(self) -> None:
+        """The sink is full: our own store is slow, the peer has to wait."""
+        if self._paused_ns is None and self._tap is not None:
+            self._paused_ns = self._clock.mono_ns()
+            self._tap.pause_reading()
+            self._keepalive.pause()
+
+    # its end
+
+    def _report_end(self, failure: Failure | None) -> None:
+        if self._paused_ns is not None:
+            self.resume_reading()
+        if self._tap is None:
+            self._report_unopened(failure)
+        else:
+            self._report_lost(self._tap)
+
+    def _report_unopened(self, failure: Failure | None) -> None:
+        """It never became usable."""
+        reporter = self._reporter
+        meta: dict[str, Json] = {"attempt": self._attempt, "open": False, **self._dial.phases.milliseconds()}
+        if self._dial.redirects:
+            meta["redirects"] = [reporter.redactor.url(url) for url in self._dial.redirects]
+        if self._close_reason is not None:
+            reporter.emit("connection.disconnected", "closed", meta, close_by="us", reason=self._close_reason)
+            return
+        failure = failure or internal(self._crash or RuntimeError("the session ended without a reason"))
+        if failure.headers:
+            meta["response_headers"] = reporter.headers(failure.headers)
+        if failure.body:
+            meta["body"] = reporter.redactor.text(failure.body.decode("utf-8", "replace"))
+        reporter.emit(
+            "connection.disconnected" if self._attempt == 1 else "connection.reconnect.failed",
+            "disconnected",
+            meta,
+            status=failure.status,
+            close_by=failure.close_by,
+            error_type=failure.error_type,
+            error=failure.error,
+        )
+
+    def _report_lost(self, tap: Tap) -> None:
+        """It was usable, and is over."""
+        received, sent, received_first = tap.close_frames
+        facts = Facts(
+            self._redact(received),
+            self._redact(sent),
+            received_first,
+            fault=tap.fault,
+            crash=self._crash or tap.crash,
+            loss=tap.loss,
+            is_ours=self._close_reason is not None,
+            missed_pong_s=self._missed_pong_s,
+        )
+        ending = Ending.of(facts)
+        open_ns = self._open_ns()
+        self._reporter.emit(
+            "connection.disconnected",
+            "disconnected" if self._close_reason is None else "closed",
+            {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()},
+            duration_ns=open_ns,
+            close_code=ending.close_code,
+            close_by=ending.close_by,
+            reason=ending.reason or (self._close_reason or "" if ending.close_by == "us" else ""),
+            error_type=ending.error_type,
+            error=ending.error,
+        )
+
+    def _redact(self, frame: CloseFrame | None) -> CloseFrame | None:
+        return None if frame is None else (frame[0], self._reporter.redactor.text(frame[1]))
+
+    def _ages(self) -> dict[str, Json]:
+        """How long ago the last frame came and went."""
+        now_ns = self._clock.mono_ns()
+        moments = {"last_in_ms": self._frames.last_in_ns, "last_out_ms": self._frames.last_out_ns}
+        return {key: round((now_ns - at_ns) / NS_PER_MS, 3) for key, at_ns in moments.items() if at_ns is not None}
+
+    def _age_ns(self) -> int:
+        return self._clock.mono_ns() - self._started_ns
+
+    def _open_ns(self) -> int | None:
+        return None if self._opened_ns is None else self._clock.mono_ns() - self._opened_ns
+
+
+def _address(address: object) -> str:
+    """``ip:port`` of a socket's address, IPv6 in brackets."""
+    match address:
+        case (str() as host, int() as port, *_):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return ""

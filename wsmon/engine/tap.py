@@ -1,0 +1,347 @@
+"""The tap: the library's connection, with every frame shown to the session instead of queued for ``recv()``.
+
+This file holds all use of what websockets does not document; ``tests/integration/test_tap_contract.py`` checks it
+against the installed library. The byte stream is cut into frames here. Whole, uncompressed text and binary messages,
+nearly all there are, go straight to the listener; all else goes frame by frame through the library, which keeps
+handshake, compression, fragments, control frames and every verdict on the peer's errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
+from websockets.exceptions import TooManyFragments
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+
+from wsmon.engine.listener import DataOpcode, FrameListener, InvalidUtf8Error, LifeListener, WriteOverflowError
+from wsmon.model.events import Opcode as OpcodeName
+
+WRITE_LIMIT_BYTES = 4 * 1024 * 1024
+# a peer that pings and never reads makes us pile up pongs: past this it is let go
+HOLD_BYTES = 64 * 1024
+# a message of which a part has arrived waits here up to this size; a longer one collects in the library
+MAX_FRAGMENTS = 4096
+# the library's own limit for recv(): empty fragments count nothing towards the size of a message
+SINGLE_HEADERS = ("Host", "Origin", "Authorization")
+# the library sets them, the configuration may too: the configuration wins
+
+LOGGER = logging.getLogger("wsmon.websockets")
+LOGGER.setLevel(logging.WARNING)
+# at DEBUG the library prints the Authorization header
+
+_WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
+# first bytes of frames with FIN set and no reserved bit: a whole message, not compressed
+_END_OF_HEAD = b"\r\n\r\n"
+_NAMES: dict[Opcode, OpcodeName] = {
+    Opcode.TEXT: "text",
+    Opcode.BINARY: "binary",
+    Opcode.PING: "ping",
+    Opcode.PONG: "pong",
+    Opcode.CLOSE: "close",
+}
+
+_Sent: TypeAlias = tuple[OpcodeName, bytes, int]
+_T = TypeVar("_T")
+
+
+class Tap(ClientConnection):
+    """A connection whose frames go to its listeners; ``recv()`` never returns on it."""
+
+    def __init__(self, protocol: ClientProtocol, life: LifeListener, frames: FrameListener, **options: Any) -> None:
+        super().__init__(protocol, **options)
+        self._life = life
+        self._frames = frames
+        self._limit_bytes = protocol.max_message_size or 0
+        self._is_scanning = False
+        # from the upgrade until a close frame or a fault: afterwards the library discards what comes
+        self._head: bytes | None = b""
+        # the last bytes of the response's head so far; None when the head is over
+        self._tail = b""
+        # the beginning of a frame that has not arrived as a whole
+        self._owed_bytes = 0
+        # what is still to come of a frame that the library has begun
+        self._wire_size = 0
+        # of the frame that the library is being given
+        self._parts: list[bytes] = []
+        self._parts_opcode: DataOpcode = "text"
+        self._parts_wire_size = 0
+        self._held: list[_Sent] | None = None
+        # frames that the library sends while it is being given one: an answer is told after what it answers
+        self._abort_timer: asyncio.TimerHandle | None = None
+        self.fault: Exception | None = None
+        # why we failed the connection; None where we did not
+        self.crash: Exception | None = None
+        # a mistake of ours, met while frames were told
+        self._observe_sending(protocol)
+
+    # what the session asks for
+
+    def send_ping(self, payload: bytes) -> None:
+        """Send a ping now; nothing happens where the connection is not open."""
+        if self.is_open:
+            self.protocol.send_ping(payload)
+            self.send_data()
+
+    def start_closing(self, code: int, reason: str, within_s: float) -> None:
+        """Send a close frame and wait at most so long for the peer to close the connection."""
+        if self.is_open:
+            self.protocol.send_close(code, reason)
+            self.send_data()
+        self._end_within(within_s)
+
+    def fail(self, code: int, reason: str) -> None:
+        """Send a close frame, and look at nothing that still comes."""
+        self._is_scanning = False
+        if self.protocol.state is State.OPEN or self.protocol.state is State.CLOSING:
+            self.protocol.fail(code, reason)
+            self.send_data()
+        self._end_within(self.close_timeout or 0.0)
+
+    def abort(self) -> None:
+        """End the TCP connection now."""
+        self.transport.abort()
+
+    def pause_reading(self) -> None:
+        """Take nothing from the socket; the peer feels it when the kernel's buffers are full."""
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self.transport.resume_reading()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has begun to close."""
+        return self.protocol.state is State.OPEN
+
+    @property
+    def close_frames(self) -> tuple[tuple[int, str] | None, tuple[int, str] | None, bool | None]:
+        """Code and reason of the close frame received, of the one sent, and whether the received one was first.
+
+        A close frame without a code has 1005; a frame that never was is None, and so is an order that never was.
+        """
+        received, sent = self.protocol.close_rcvd, self.protocol.close_sent
+        return (
+            (int(received.code), received.reason) if received else None,
+            (int(sent.code), sent.reason) if sent else None,
+            self.protocol.close_rcvd_then_sent,
+        )
+
+    @property
+    def loss(self) -> BaseException | None:
+        """What the operating system or TLS said when the connection was lost; None after a plain end of stream."""
+        return self.connection_exc
+
+    @property
+    def extension_names(self) -> list[str]:
+        """The extensions that were negotiated."""
+        return [extension.name for extension in self.protocol.extensions]
+
+    # what asyncio and the library call
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._tell(self._life.on_connected, self)
+
+    def data_received(self, data: bytes) -> None:
+        self._frames.on_chunk()
+        self._tell(self._receive, data)
+        if self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
+            self._report(WriteOverflowError(f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"))
+            self.transport.abort()
+        self._frames.on_chunk_end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+        super().connection_lost(exc)
+
+    def process_event(self, event: Request | Response | Frame) -> None:
+        """Take what the library parsed: the response, then every frame that was left to it."""
+        if not isinstance(event, Frame):
+            super().process_event(event)
+            if self.is_open:
+                self._is_scanning = True
+                self._life.on_upgraded(self)
+        elif event.opcode is Opcode.PING:
+            self._frames.on_ping(bytes(event.data), self._wire_size)
+        elif event.opcode is Opcode.PONG:
+            self._frames.on_pong(bytes(event.data), self._wire_size)
+        elif event.opcode is not Opcode.CLOSE:
+            self._join(event)
+
+    # the byte stream
+
+    def _receive(self, data: bytes) -> None:
+        if self._head is not None:
+            data = self._receive_head(self._head, data)
+        if not self._is_scanning:
+            if data:
+                self._feed(data)
+            return
+        if self._tail:
+            data, self._tail = self._tail + data, b""
+        self._scan(data)
+
+    def _receive_head(self, head: bytes, data: bytes) -> bytes:
+        """Give the library the response up to its empty line; returns what follows, which may be frames."""
+        seen = head + data
+        end = seen.find(_END_OF_HEAD)
+        if end < 0:
+            self._head = seen[1 - len(_END_OF_HEAD) :]
+            return data
+        self._head = None
+        length = end + len(_END_OF_HEAD) - len(head)
+        self._feed(data[:length])
+        return data[length:]
+
+    def _scan(self, data: bytes) -> None:
+        """Tell whole messages, give the library everything else, keep what is incomplete. The hot path."""
+        on_message = self._frames.on_message
+        limit_bytes = self._limit_bytes
+        opcodes = _WHOLE_MESSAGES
+        parts = self._parts
+        at, end = min(self._owed_bytes, len(data)), len(data)
+        if at:
+            self._owed_bytes -= at
+            self._feed(data[:at])
+        while self._is_scanning and end - at >= 2:
+            opcode = opcodes.get(data[at])
+            length = data[at + 1]
+            body = at + 2
+            if length > 127:  # masked, which a server must not: the library refuses it
+                self._hand_over(data, at, end)
+                return
+            if length >= 126:
+                body += 2 if length == 126 else 8
+                if body > end:
+                    break
+                length = int.from_bytes(data[at + 2 : body], "big")
+            stop = body + length
+            if opcode is not None and length <= limit_bytes and not parts:
+                if stop <= end:
+                    payload = data[body:stop]
+                    if payload.isascii() or opcode == "binary" or self._is_utf8(payload):
+                        on_message(opcode, payload, stop - at, 1)
+                    at = stop
+                    continue
+                if stop - at <= HOLD_BYTES:
+                    break
+            at = self._hand_over(data, at, stop)
+        self._tail = data[at:] if self._is_scanning else b""
+
+    def _hand_over(self, data: bytes, at: int, stop: int) -> int:
+        """Give the library one frame, or as much of it as is there; returns where the next one begins."""
+        end = min(stop, len(data))
+        self._wire_size = stop - at
+        self._owed_bytes = stop - end
+        self._feed(data[at:end])
+        return end
+
+    def _feed(self, piece: bytes) -> None:
+        held: list[_Sent] = []
+        self._held = held
+        super().data_received(piece)
+        self._held = None
+        for opcode, payload, wire_size in held:
+            self._frames.on_sent(opcode, payload, wire_size)
+        protocol = self.protocol
+        if protocol.close_rcvd is not None or protocol.parser_exc is not None:
+            self._is_scanning = False
+            self._end_within(self.close_timeout or 0.0)
+            if protocol.parser_exc is not None:
+                self._report(protocol.parser_exc)
+
+    def _join(self, frame: Frame) -> None:
+        """Collect the fragments of a message; tell it when it is whole."""
+        parts = self._parts
+        if frame.opcode is not Opcode.CONT:
+            self._parts_opcode = "text" if frame.opcode is Opcode.TEXT else "binary"
+            self._parts_wire_size = 0
+        parts.append(bytes(frame.data))
+        self._parts_wire_size += self._wire_size
+        if not frame.fin:
+            if len(parts) >= MAX_FRAGMENTS:
+                self._report(TooManyFragments(MAX_FRAGMENTS))
+                self.fail(1009, "too many fragments")
+            return
+        payload, fragments = b"".join(parts), len(parts)
+        parts.clear()
+        if self._parts_opcode == "binary" or payload.isascii() or self._is_utf8(payload):
+            self._frames.on_message(self._parts_opcode, payload, self._parts_wire_size, fragments)
+
+    def _is_utf8(self, payload: bytes) -> bool:
+        """Whether a text message is one; the connection is failed where it is not (RFC 6455, section 8.1)."""
+        try:
+            payload.decode()
+        except UnicodeDecodeError as error:
+            self._report(InvalidUtf8Error(f"invalid UTF-8 in a text message: {error.reason} at byte {error.start}"))
+            self.fail(1007, f"{error.reason} at position {error.start}")
+            return False
+        return True
+
+    # what goes out, and how it ends
+
+    def _observe_sending(self, protocol: ClientProtocol) -> None:
+        """See every frame that goes out, and the request before its headers are written."""
+        library_send_frame, library_send_request = protocol.send_frame, protocol.send_request
+
+        def send_frame(frame: Frame) -> None:
+            library_send_frame(frame)
+            sent = (_NAMES[frame.opcode], bytes(frame.data), len(protocol.writes[-1]))
+            if self._held is None:
+                self._frames.on_sent(*sent)
+            else:
+                self._held.append(sent)
+
+        def send_request(request: Request) -> None:
+            for name in SINGLE_HEADERS:
+                values = request.headers.get_all(name)
+                if len(values) > 1:
+                    last = values[-1]
+                    del request.headers[name]
+                    request.headers[name] = last
+            library_send_request(request)
+
+        protocol.send_frame = send_frame  # type: ignore[method-assign]  # connect() makes the protocol itself
+        protocol.send_request = send_request  # type: ignore[method-assign]  # the same
+
+    def _tell(self, tell: Callable[[_T], None], subject: _T) -> None:
+        """Call what asyncio must not see fail: a mistake there ends this connection and is told at its end."""
+        try:
+            tell(subject)
+        except Exception as error:  # noqa: BLE001 - the border to asyncio; the session makes an event of it
+            self.crash = error
+            self._is_scanning = False
+            self._held = None
+            self.transport.abort()
+
+    def _report(self, fault: Exception) -> None:
+        if self.fault is None:
+            self.fault = fault
+            self._life.on_fault(fault)
+
+    def _end_within(self, seconds: float) -> None:
+        """Abort after a while; the library itself waits for ever for a peer that does not hang up."""
+        deadline_s = self.loop.time() + seconds
+        if self._abort_timer is not None:
+            if self._abort_timer.when() <= deadline_s:
+                return
+            self._abort_timer.cancel()
+        if not self.connection_lost_waiter.done():
+            self._abort_timer = self.loop.call_at(deadline_s, self.transport.abort)
+
+
+class Connect(connect):
+    """The library's dial, which leaves redirects to us: it would follow them silently."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Never follow."""
+        return exc
