@@ -1,0 +1,116 @@
+"""What the writer costs a message: take, fold and commit against a bare ``executemany`` of the same rows.
+
+Run it: ``python tests/benchmarks/store.py``. Both are measured in one run, as CPU time of the process, the best of
+three; the ratio is what counts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from wsmon.bus import BATCH_EVENTS, Bus
+from wsmon.clock import SystemClock
+from wsmon.model.events import Event, Source
+from wsmon.store.codec import Value
+from wsmon.store.database import Database, RunStart, open_for_writing
+from wsmon.store.event_rows import MESSAGE_COLUMNS
+from wsmon.store.writer import Writer
+
+MESSAGES = 200_000
+PAYLOAD = b'{"e":"trade","s":"BTCUSDT","p":"97120.5","q":' + b"x" * 155
+ROUNDS = 3
+
+
+def main() -> None:
+    """Print microseconds a message and the ratios."""
+    bare = best(bare_executemany, messages(1))
+    print(f"{'executemany of the rows':<28} {bare:5.2f} µs a message")
+    for connections in (1, 50):
+        cost = best(through_the_writer, messages(connections))
+        print(f"{f'writer, {connections} connections':<28} {cost:5.2f} µs a message, {cost / bare:.2f} ×")
+
+
+def messages(connections: int) -> list[Event]:
+    """Messages of 200 bytes, the connections taking turns, 5 µs apart."""
+    clock = SystemClock()
+    ts_ns, mono_ns = clock.wall_ns(), clock.mono_ns()
+    sources = [Source(f"feed-{n}", "", "t" * 32, f"{n:016x}") for n in range(connections)]
+    return [
+        Event(
+            sources[n % connections],
+            "message.received",
+            ts_ns + n * 5_000,
+            mono_ns + n * 5_000,
+            "in",
+            "text",
+            200,
+            204,
+            PAYLOAD,
+        )
+        for n in range(MESSAGES)
+    ]
+
+
+def best(work: Callable[[Database, list[Event]], float], events: list[Event]) -> float:
+    """Microseconds of CPU a message, the best of some rounds, each on a new store."""
+    costs = []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            database = open_for_writing(Path(folder) / "store.db")
+            database.begin_run(RunStart(1, 1, 1, "benchmark", ""))
+            costs.append(work(database, events) / len(events) * 1e6)
+    return min(costs)
+
+
+def bare_executemany(database: Database, events: list[Event]) -> float:
+    """Seconds of CPU to insert rows that are ready, in batches of the same length."""
+    rows: list[tuple[Value, ...]] = [
+        (n, event.ts_ns, event.mono_ns, 1, 1, 1, 1, event.size, event.wire_size, PAYLOAD.decode())
+        for n, event in enumerate(events, 1)
+    ]
+    connection = database.connection
+    insert = f"INSERT INTO event ({', '.join(MESSAGE_COLUMNS)}) VALUES ({', '.join('?' * len(MESSAGE_COLUMNS))})"
+    began = time.process_time()
+    for at in range(0, len(rows), BATCH_EVENTS):
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(insert, rows[at : at + BATCH_EVENTS])
+        connection.execute("COMMIT")
+    database.close()
+    return time.process_time() - began
+
+
+def through_the_writer(database: Database, events: list[Event]) -> float:
+    """Seconds of CPU from the first message taken to the truncated log."""
+    failures: list[BaseException] = []
+    bus = Bus(on_drained=lambda: None, high_water_bytes=sys.maxsize)
+    for event in events:
+        bus.emit_message(event)
+    bus.close()
+    path = database.path
+    began = time.process_time()
+    writer = Writer(database, bus, SystemClock(), on_commit=lambda _last_id: None, on_failure=failures.append)
+    writer.start()
+    writer.join()
+    spent = time.process_time() - began
+    assert not failures, failures
+    check(path, len(events))
+    return spent
+
+
+def check(path: Path, expected: int) -> None:
+    """A benchmark that loses messages measures nothing."""
+    connection = sqlite3.connect(path)
+    (found,) = connection.execute("SELECT count(*) FROM event").fetchone()
+    connection.close()
+    assert found == expected, (found, expected)
+    assert threading.active_count() == 1
+
+
+if __name__ == "__main__":
+    main()
