@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from wsmon.config.specs import Configuration
 from wsmon.control.messages import Command
-from wsmon.engine.supervisor import Supervisor
+from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
-from wsmon.model.events import RECORDER, Event
-from wsmon.ports import Clock, EventSink
 from wsmon.recorder.assignment import Assignment
+from wsmon.recorder.own_events import EmitOwn
 from wsmon.store.writer import Writer
 
 
@@ -24,16 +24,14 @@ class Operator:
         configuration: Configuration,
         supervisor: Supervisor,
         writer: Writer,
-        sink: EventSink,
-        clock: Clock,
+        emit: EmitOwn,
         stop: Callable[[], None],
     ) -> None:
         self._reload_configuration = assignment.reload
         self._configuration = configuration
         self._supervisor = supervisor
         self._writer = writer
-        self._sink = sink
-        self._clock = clock
+        self._emit = partial(emit, "self.config.reloaded")
         self._stop = stop
         self._reloading = asyncio.Lock()
         # one reload at a time: the second sees what the first did
@@ -70,25 +68,17 @@ class Operator:
             try:
                 configuration = await asyncio.to_thread(self._reload_configuration)
             except ConfigError as error:
-                self._note("error", error=str(error))
+                self._emit(status="error", error_type="configuration", error=str(error))
                 raise
             self._writer.configure(configuration.connections)
-            changes = await self._supervisor.apply(configuration.connections, configuration.secrets)
+            changes = self._supervisor.apply(configuration.connections, configuration.secrets)
             self._configuration = configuration
-            sentence = str(changes)
-            self._note("ok", reason=sentence)
+            sentence = _sentence(changes)
+            self._emit(status="ok", reason=sentence)
             return sentence
 
-    def _note(self, status: str, reason: str = "", error: str = "") -> None:
-        self._sink.emit(
-            Event(
-                RECORDER,
-                "self.config.reloaded",
-                self._clock.wall_ns(),
-                self._clock.mono_ns(),
-                status=status,
-                reason=reason,
-                error=error,
-                error_type="configuration" if error else "",
-            )
-        )
+
+def _sentence(changes: Changes) -> str:
+    parts = {"added": changes.added, "removed": changes.removed, "restarted": changes.changed}
+    said = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
+    return f"{'; '.join(said) or 'nothing changed'}; {len(changes.unchanged)} went on"

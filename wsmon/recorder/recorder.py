@@ -6,6 +6,7 @@ The order of the end is the promise: sockets close, the bus drains, the writer c
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import signal
@@ -20,21 +21,23 @@ from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, StoreLock
 from wsmon.control.messages import PROTOCOL, Hello, Sample
 from wsmon.control.registry import ensure_runtime_folder, register, unregister
-from wsmon.engine.dial import new_event_loop
+from wsmon.engine.loop import new_event_loop
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
 from wsmon.model.events import Event
 from wsmon.ports import EventSink
 from wsmon.recorder.assignment import Assignment
 from wsmon.recorder.operator import Operator
+from wsmon.recorder.own_events import own_events
 from wsmon.recorder.server import ControlServer
-from wsmon.store.database import Database, open_for_writing
+from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.writer import Writer
 
 SWITCH_INTERVAL_S = 0.0005
 # how soon the writer gets the interpreter back from a busy loop: at the default of 5 ms a commit waits for 100 ms
 IDLE_POLL_S = 1.0
+_LOG = logging.getLogger("wsmon.recorder")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -60,6 +63,17 @@ async def _record(assignment: Assignment, info: LockInfo, on_ready: Callable[[Lo
     _stop_on_signals(stopping)
     async with assignment.prepare() as configuration:
         database = open_for_writing(assignment.store)
+        database.begin_run(
+            RunStart(
+                info.started_ns,
+                SystemClock().mono_ns(),
+                info.pid,
+                info.version,
+                info.boot_id,
+                info.configuration,
+                configuration.digest,
+            )
+        )
         recording = _Recording(assignment, configuration, database, info, stopping)
         await recording.run(on_ready)
 
@@ -81,37 +95,59 @@ class _Recording:
         self._loop = asyncio.get_running_loop()
         self._failure: BaseException | None = None
         clock = SystemClock()
-        self._bus = Bus(on_drained=lambda: self._loop.call_soon_threadsafe(self._supervisor.resume_reading))
-        self._writer = Writer(database, self._bus, clock, on_commit=self._on_commit, on_failure=self._on_failure)
+        self._bus = Bus(self._on_drained)
+        self._writer = Writer(
+            database, self._bus, clock, self._on_commit, self._on_failure, retention=configuration.retention
+        )
+        self._writer.configure(configuration.connections)
         sink = _Overheard(self._bus, assignment.on_event) if assignment.on_event else self._bus
         self._supervisor = Supervisor(
             configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16))
         )
-        self._operator = Operator(assignment, configuration, self._supervisor, self._writer, sink, clock, stopping.set)
+        self._emit = own_events(sink, clock)
+        self._operator = Operator(assignment, configuration, self._supervisor, self._writer, self._emit, stopping.set)
         self._server = ControlServer(assignment.socket, self._hello, self._sample, self._operator.execute)
 
     async def run(self, on_ready: Callable[[LockInfo], None]) -> None:
         """Everything begins, waits for the end, and ends; the failure that ended it is raised."""
         self._writer.start()
+        self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
         await self._server.start()
         register(self._info)
         try:
             async with asyncio.TaskGroup() as group:
                 engine = group.create_task(self._supervisor.run(), name="supervisor")
                 engine.add_done_callback(lambda _task: self._stopping.set())
-                watching = group.create_task(self._watch(), name="limits")
+                helping = [
+                    group.create_task(self._watch_limits(), name="limits"),
+                    group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
+                ]
                 on_ready(self._info)
                 await self._stopping.wait()
-                watching.cancel()
+                for task in helping:
+                    task.cancel()
                 await self._supervisor.stop()
         finally:
+            self._emit("self.run.ended")
             self._bus.close()
             await asyncio.to_thread(self._writer.join)
             await self._server.close()
         if self._failure is not None:
             raise WsmonError(f"recording ended: {self._failure}") from self._failure
 
-    async def _watch(self) -> None:
+    async def _reload_on_hangup(self) -> None:
+        """SIGHUP reads the configuration again; a terminal that went away is no reason to end."""
+        hung_up = asyncio.Event()
+        self._loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+        while True:
+            await hung_up.wait()
+            hung_up.clear()
+            try:
+                await self._operator.reload()
+            except WsmonError as error:
+                _LOG.warning("not reloaded: %s", error)
+
+    async def _watch_limits(self) -> None:
         """End the recording when its time is up, or nobody has looked at it for long enough."""
         limit_s, idle_limit_s = self._assignment.limit_s, self._assignment.idle_limit_s
         begun_s = seen_s = self._loop.time()
@@ -148,6 +184,10 @@ class _Recording:
             health.warning,
             self._operator.digest,
         )
+
+    def _on_drained(self) -> None:
+        """In the writer's thread."""
+        self._supervisor.resume_reading()
 
     def _on_commit(self, last_id: int) -> None:
         """In the writer's thread."""
