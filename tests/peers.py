@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from wsmon.clock import SystemClock
-from wsmon.demo.parse import demo_scenarios, load_scenario
+from wsmon.demo.parse import demo_scenarios, load_scenario, parse_scenario
 from wsmon.demo.scenario import Scenario
 from wsmon.demo.server import ScenarioServer
 from wsmon.ports import Clock
@@ -27,6 +27,11 @@ def scenario(name: str) -> Scenario:
     if own.exists():
         return load_scenario(own)
     return next(shipped for shipped in demo_scenarios() if shipped.name == name)
+
+
+def script(text: str) -> Scenario:
+    """A scenario written in the test itself."""
+    return parse_scenario("inline", text)
 
 
 class Peers:
