@@ -37,7 +37,9 @@ _COMPANION = re.compile(
     rb"(?<![a-z0-9])(?:client_?id|api_?key|access_?key(?:_?id)?|grant_type|key|login)(?:\\*+[\"'])?\s*+[:=]",
     re.IGNORECASE,
 )
-
+# what stands beside a signature that is a credential
+_SHORT_SIGNATURE = re.compile(rb"(?i:sign?)(?=\\*[\"'])")
+# too short to be looked for in every message
 
 _JSON_START = re.compile(rb"\s*+(?:[0-9]*+(?:/[^,\"\[{]{0,64},)?[0-9]*+)?[\[{\"]")
 # JSON may stand behind the packet type, namespace and id of Engine.IO and Socket.IO
@@ -99,6 +101,9 @@ def credential_spans(
             signatures.append(_value_span(text, key, strings))
     if signatures and (found or _COMPANION.search(text)):
         yield from signatures
+    if found:
+        short = (_key_around(text, *match.span(), 0) for match in _SHORT_SIGNATURE.finditer(text))
+        yield from (_value_span(text, key, strings) for key in short if key and is_signature(_decoded(key.name)))
 
 
 def _key_around(text: bytes, start: int, end: int, low: int) -> Key | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 Words = tuple[str, ...]
 
@@ -32,6 +32,9 @@ HEADER_KEY_AFTER = KEY_AFTER | {"subscription", "functions", "auth", "master"}
 SIGNATURES = frozenset({"signature", "sig", "sign"})
 QUERY_ALONE = frozenset({"key", "hash", "auth", "pass", "pw", "ticket"})
 # harmless as the key of a message, a credential as the whole name of a query parameter
+
+_NAMES_REMEMBERED = 1024
+# a peer that invents keys must not fill the memory
 
 _COMPOUNDS = {f"{word}token": (word, "token") for word in TOKEN_AFTER if len(word) > 1} | {
     f"{word}key": (word, "key") for word in KEY_AFTER
@@ -104,15 +107,13 @@ class KeyRules:
         self._headers = frozenset(map("".join, map(split_words, headers)))
         self._query = frozenset(map("".join, map(split_words, query)))
         self._allow = frozenset(map("".join, map(split_words, allow)))
+        self.is_key = lru_cache(_NAMES_REMEMBERED)(self._is_key)
+        # whether the value of this key in a message is a credential; messages repeat their keys
 
     @property
     def words(self) -> frozenset[Words]:
         """What the user added to the keys."""
         return self._keys
-
-    def is_key(self, name: str) -> bool:
-        """Whether the value of this key in a message is a credential."""
-        return any(self._is_key(words) for words in _readings(name)) and not self._is_exempt(name)
 
     def is_signature(self, name: str) -> bool:
         """Whether this key holds a signature: a credential beside other credentials, harmless elsewhere."""
@@ -132,8 +133,10 @@ class KeyRules:
             named or any(_are_credential_query(words) or self._is_added(words) for words in _readings(name))
         ) and not self._is_exempt(name)
 
-    def _is_key(self, words: Words) -> bool:
-        return _are_credential(words) or self._is_added(words)
+    def _is_key(self, name: str) -> bool:
+        return any(_are_credential(words) or self._is_added(words) for words in _readings(name)) and not (
+            self._is_exempt(name)
+        )
 
     def _is_added(self, words: Words) -> bool:
         joined = "".join(words)

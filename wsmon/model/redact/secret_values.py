@@ -16,6 +16,9 @@ from wsmon.model.secret import MASK
 MIN_SECRET_CHARACTERS = 8
 # shorter values occur by chance; they are masked in configuration and headers only
 
+_NEEDLE_BYTES = 8
+# long enough to be rare, short enough that the forms of one secret share it
+
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _UNICODE = re.compile(r"\\u[0-9a-f]{4}")
 _NUMBER = re.compile(rb"[0-9.eE+-]+")
@@ -39,8 +42,8 @@ class SecretValues:
 
     @property
     def needles(self) -> tuple[bytes, ...]:
-        """What a message that holds a secret holds, in lower case."""
-        return tuple(form.lower() for form in self._forms)
+        """What a message that holds a secret holds, in lower case: the beginnings of its forms, many of them alike."""
+        return tuple({form[:_NEEDLE_BYTES].lower() for form in self._forms})
 
     def spans(self, text: bytes) -> Iterator[Span]:
         """Every occurrence of a secret in ``text``."""

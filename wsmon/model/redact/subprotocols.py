@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from wsmon.model.redact.keys import is_credential_key
 from wsmon.model.secret import MASK
 
-_BEARER = re.compile(r"(base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?).+", re.IGNORECASE | re.DOTALL)
+_BEARER = re.compile(r"(base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+).+", re.IGNORECASE | re.DOTALL)
 _HEADER = re.compile(r"(header-)ey.+", re.IGNORECASE | re.DOTALL)
 # base64 of a JSON object with the headers in it
 _NAMED = re.compile(r"([A-Za-z0-9_-]+)([.:=|~]).+", re.DOTALL)

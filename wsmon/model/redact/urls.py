@@ -8,17 +8,23 @@ from collections.abc import Callable, Iterator
 from wsmon.model.redact.keys import is_credential_query
 from wsmon.model.redact.spans import Span, mask_spans
 
+NEEDLES = (b"://", b":\\/")
+# the second is how some JSON serialisers write the first
+
 _URL = re.compile(rb":(?:\\*/){2}(?=[^\s\"'<>\\])((?:[^\s\"'<>\\]|\\++/)*+)")
 _PARAMETER = re.compile(rb"(?:[?&#;]|%3[fF]|%26)([^=&#;?%/]+)(?:=|(%3[dD]))([^&#;]*)")
 _PERCENT_END = re.compile(rb"%2[36]")
 _AUTHORITY = re.compile(rb"[^/?#\\]*+")
 _SCHEME = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 _PORT = re.compile(rb"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
-_SENTENCE_END = b").,]}"
+_SENTENCE_END = b").,}"
+# what follows a URL in a sentence; no "]", which may end a mask
 
 
 def url_spans(text: bytes, is_credential: Callable[[str], bool]) -> Iterator[Span]:
     """The credentials of all URLs in ``text``."""
+    if not any(mark in text for mark in NEEDLES):
+        return
     for match in _URL.finditer(text):
         url_end = match.start(1) + len(match[1].rstrip(_SENTENCE_END))
         yield from _spans_after_scheme(text, match.start(1), url_end, is_credential)

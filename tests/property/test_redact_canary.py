@@ -1,0 +1,174 @@
+"""No canary survives under a credential key, and no other byte changes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsmon.model.redact import Redactor
+
+CANARY = "CANARY-7f3a"
+REDACTOR = Redactor()
+WITH_SECRET = Redactor(secrets=(CANARY,))
+
+CREDENTIAL_KEYS = (
+    "token", "access_token", "clientSecret", "PASSWORD", "api_key", "x-auth-token", "otp", "Set-Cookie", "privateKey",
+)  # fmt: skip
+credential_keys = st.sampled_from(CREDENTIAL_KEYS)
+harmless_keys = st.sampled_from(["className", "tokenId", "sort_key", "n", "é", 'qu"ote', "back\\slash", ""])
+harmless_text = st.text(max_size=12) | st.sampled_from(
+    ['"', "\\", '\\"', "{", "}]", "[FILTERED]", "token", "a:b", "€\u2028"]
+)
+harmless = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | harmless_text
+secret_values = st.one_of(
+    st.just(CANARY),
+    st.builds(lambda before, after: before + CANARY + after, harmless_text, harmless_text),
+    st.lists(harmless | st.just(CANARY), max_size=3),
+    st.dictionaries(harmless_keys, harmless | st.just(CANARY), max_size=3),
+)
+documents = st.recursive(
+    harmless,
+    lambda children: (
+        st.lists(children, max_size=4)
+        | st.dictionaries(harmless_keys, children, max_size=4)
+        | st.builds(
+            lambda key, value, others: {**others, key: value},
+            credential_keys,
+            secret_values,
+            st.dictionaries(harmless_keys, children, max_size=3),
+        )
+    ),
+    max_leaves=12,
+)
+nestings = st.integers(0, 3)
+styles = st.fixed_dictionaries(
+    {"ensure_ascii": st.booleans(), "indent": st.sampled_from([None, 2]), "sort_keys": st.just(False)}
+)
+
+
+def expected(value: Any) -> Any:
+    """The document as it should come out: the reference that parses."""
+    match value:
+        case dict():
+            return {key: "[FILTERED]" if key in CREDENTIAL_KEYS else expected(held) for key, held in value.items()}
+        case list():
+            return [expected(held) for held in value]
+        case _:
+            return value
+
+
+def nested(value: Any, depth: int, style: dict[str, Any]) -> str:
+    text = json.dumps(value, **style)
+    for _ in range(depth):
+        text = json.dumps({"d": text, "n": 1}, **style)
+    return text
+
+
+def html_safe(text: str) -> str:
+    """As serialisers write that keep HTML signs out: every inner quote and ampersand is an escape."""
+    return re.sub(r'(?<!\\)\\"', r"\\u0022", text).replace("&", r"\u0026")
+
+
+@given(documents, nestings, styles)
+def test_a_document_keeps_everything_but_its_credentials(document: Any, depth: int, style: dict[str, Any]) -> None:
+    payload = nested(document, depth, style).encode()
+    redacted, _ = REDACTOR.payload(payload)
+    assert redacted == nested(expected(document), depth, style).encode()
+    assert REDACTOR.payload(redacted) == (redacted, False)
+
+
+@given(documents, nestings, styles)
+def test_unicode_escapes_hide_nothing(document: Any, depth: int, style: dict[str, Any]) -> None:
+    text = html_safe(nested(document, depth, style))
+    redacted = REDACTOR.payload(text.encode())[0]
+    assert CANARY.encode() not in redacted
+    json.loads(redacted)
+
+
+@given(documents, st.integers(0, 2), styles, st.integers(0, 400))
+def test_a_cut_document_never_leaks(document: Any, depth: int, style: dict[str, Any], size: int) -> None:
+    payload = nested(document, depth, style).encode()[:size]
+    redacted = REDACTOR.payload(payload)[0]
+    assert CANARY.encode() not in redacted
+    assert REDACTOR.payload(redacted) == (redacted, False)
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_a_secret_value_is_masked_in_any_surroundings(before: bytes, after: bytes) -> None:
+    payload = before + CANARY.encode() + after
+    assert CANARY.encode() not in WITH_SECRET.payload(payload)[0]
+    encoded = base64.b64encode(payload)
+    decoded = re.sub(rb"\[FILTERED\]", b"", WITH_SECRET.payload(encoded)[0])
+    assert CANARY.encode() not in base64.b64decode(
+        decoded + b"=" * (-len(decoded) % 4) if len(decoded) % 4 != 1 else b""
+    )
+
+
+fragments = st.sampled_from(
+    [b"token", b'"', b"\\", b":", b"=", b"[", b"{", b"}", b"]", b",", b" ", b"'", b"\\u0022", b"\\u0074oken",
+     b"Bearer ", b"://", b"@", b"&", b"?", b"%3D", b"Cookie", b"\n", b"x1", b"[FILTERED]", b"signature", b"api_key",
+     b"eyJabcdef.a.b", b"\xff", b"\\u005c"]
+)  # fmt: skip
+
+
+nasty_text = st.lists(
+    st.sampled_from(
+        ["token", "password", "Cookie", "Authorization", ":", "=", ": ", "[", "{", "}", '"', "'", "\\", "\n", ",", " ", "é",
+         "Bearer ", "wss://", "u:p@h", "?", "&", "/", "%3D", "\\n", "x1", "[FILTERED]", "signature", "eyJabcdef.a.b"]
+    ),
+    max_size=10,
+).map("".join)  # fmt: skip
+nasty_documents = st.recursive(
+    nasty_text | st.integers(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(nasty_text, children, max_size=3),
+)
+
+
+@given(nasty_documents, nestings, styles)
+def test_a_valid_document_stays_valid(document: Any, depth: int, style: dict[str, Any]) -> None:
+    redacted, _ = REDACTOR.payload(nested(document, depth, style).encode())
+    for _ in range(depth):
+        redacted = json.loads(redacted)["d"]
+    json.loads(redacted)
+
+
+@given(
+    st.sampled_from(
+        ["token=", "password: ", "api_key = ", "Authorization: Bearer ", "Cookie: ", "secret='", '"otp": "', "wss://u:"]
+    ),
+    nasty_text,
+    nestings,
+    styles,
+)
+def test_a_credential_in_a_text_is_masked_wherever_the_text_stands(
+    key: str, before: str, depth: int, style: dict[str, Any]
+) -> None:
+    suffix = "@h/" if key.startswith("wss") else ""
+    for text in (
+        before + " " + key + CANARY + suffix,
+        nested({"m": before + " " + key + CANARY + suffix}, depth, style),
+    ):
+        redacted = REDACTOR.payload(text.encode())[0]
+        assert CANARY.encode() not in redacted
+        assert REDACTOR.payload(redacted) == (redacted, False)
+
+
+@given(st.lists(fragments, max_size=14).map(b"".join) | st.binary(max_size=80))
+def test_any_bytes_are_taken_and_redacting_twice_is_redacting_once(payload: bytes) -> None:
+    redacted, changed = REDACTOR.payload(payload)
+    assert changed == (redacted != payload)
+    assert REDACTOR.payload(redacted) == (redacted, False)
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_any_text_is_taken(text: str) -> None:
+    once = (REDACTOR.text(text), REDACTOR.url(text), REDACTOR.subprotocol(text), REDACTOR.headers([(text, text)]))
+    assert REDACTOR.text(once[0]) == once[0]
+    assert REDACTOR.url(once[1]) == once[1]
+    assert REDACTOR.subprotocol(once[2]) == once[2]
+    assert REDACTOR.headers(once[3]) == once[3]

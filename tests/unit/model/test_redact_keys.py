@@ -1,0 +1,106 @@
+"""Which names are credentials, and which only look like it."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsmon.model.redact import is_credential_header, is_credential_key, is_credential_query
+from wsmon.model.redact.keys import KeyRules, split_words
+
+CREDENTIALS = (
+    "password", "Password", "PASSWORD", "user_password", "userPassword", "password_hash", "pwd", "passwd",
+    "passphrase", "passcode", "pAsSwOrD", "secret", "client_secret", "clientSecret", "secrets", "appSecret",
+    "secretKey", "authorization", "Authorization", "proxy-authorization", "cookie", "set-cookie", "cookies",
+    "credential", "credentials", "otp", "otp_code", "ssn", "cvv", "jwt", "token", "TOKEN", "access_token",
+    "accessToken", "accesstoken", "AccessToken", "refresh_token", "id_token", "idToken", "authToken", "x-auth-token",
+    "session_token", "aws_session_token", "bearer_token", "csrf_token", "api_token", "token_2", "api_key", "apiKey",
+    "APIKey", "apikey", "X-API-KEY", "x-api-key", "api.key", "private_key", "privateKey", "signing_key", "access_key",
+    "accessKey", "secret_access_key", "authSig",
+)  # fmt: skip
+
+HARMLESS = (
+    "className", "hotPrice", "tokenId", "sort_key", "cryptocurrency", "key", "keys", "keyboard", "monkey", "turkey",
+    "primary_key", "partitionKey", "public_key", "publicKey", "idempotency_key", "cacheKey", "hotkey", "token_type",
+    "tokenType", "token_count", "totalTokens", "max_tokens", "tokens", "tokenize", "next_page_token", "pageToken",
+    "access_key_id", "accessTokenExpiresIn", "access", "refresh", "session", "bearer", "auth", "author", "authority",
+    "authenticated", "api", "private", "classname", "lesson", "assns", "passenger", "passage", "compass", "bypass",
+    "secretary", "cookiecutter", "photoptics", "laptop", "desktop", "option", "otpion", "adopt", "scvvx", "jwtest",
+    "signature", "signal", "sign", "design", "assignment", "hash", "nonce", "login", "username", "email", "id", "sid",
+    "msg", "credentialed", "secretion",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_a_credential_is_known_by_its_words(name: str) -> None:
+    assert is_credential_key(name)
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_harmless_key_stays(name: str) -> None:
+    assert not is_credential_key(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key", "X-MBX-APIKEY", "PRIVATE-TOKEN",
+        "X-Vault-Token", "CB-ACCESS-SIGN", "OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "X-Auth", "X-Amz-Security-Token",
+        "Ocp-Apim-Subscription-Key", "X-Signature", "CF-Access-Client-Secret",
+    ],
+)  # fmt: skip
+def test_a_credential_header_is_known(name: str) -> None:
+    assert is_credential_header(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Host", "Sec-WebSocket-Key", "Sec-WebSocket-Accept", "Idempotency-Key", "Surrogate-Key", "User-Agent", "Origin",
+        "WWW-Authenticate", "X-Request-Id", "Sec-WebSocket-Extensions",
+    ],
+)  # fmt: skip
+def test_a_harmless_header_stays(name: str) -> None:
+    assert not is_credential_header(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["token", "key", "apikey", "api_key", "sig", "signature", "hash", "jwt", "X-Amz-Signature", "ticket"]
+)
+def test_a_query_knows_more_credentials_than_a_message(name: str) -> None:
+    assert is_credential_query(name)
+
+
+@pytest.mark.parametrize("name", ["sort_key", "vsn", "channel", "hashtag", "page_token", "keyboard", "user", ""])
+def test_a_harmless_query_parameter_stays(name: str) -> None:
+    assert not is_credential_query(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("X-APIKey2", ("x", "api", "key", "2")),
+        ("XMLHttpRequest", ("xml", "http", "request")),
+        ("user.accessToken", ("user", "access", "token")),
+        ("АдресПочты", ("адреспочты",)),
+        ("", ()),
+    ],
+)
+def test_names_split_at_separators_and_camel_case(name: str, words: tuple[str, ...]) -> None:
+    assert split_words(name) == words
+
+
+def test_the_users_keys_match_by_words_and_headers_and_query_by_the_whole_name() -> None:
+    rules = KeyRules(keys=["account_id"], headers=["X-Tenant"], query=["room"])
+    assert [
+        rules.is_key("accountId"), rules.is_key("main_account_id_hash"), rules.is_key("account"),
+        rules.is_header("x-tenant"), rules.is_header("x-tenant-name"),
+        rules.is_query("room"), rules.is_query("bedroom"),
+    ] == [True, True, False, True, False, True, False]  # fmt: skip
+
+
+def test_allow_exempts_the_whole_name_only() -> None:
+    rules = KeyRules(allow=["token", "X-Api-Key"])
+    assert not rules.is_key("token")
+    assert not rules.is_query("Token")
+    assert not rules.is_header("x-api-key")
+    assert rules.is_key("access_token")
