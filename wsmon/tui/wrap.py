@@ -43,13 +43,13 @@ def wrap(text: str, width: int) -> Iterator[str]:
     width = max(2, width)  # a wide character needs two cells
     start = 0
     while True:
-        rest = text[start : start + CODES_PER_CELL * width + 1]
-        if start + len(rest) == len(text) and cell_len(rest) <= width:
-            yield rest
+        line = _first_line(text, start, width)
+        rest_at = start + len(line)
+        if rest_at >= len(text):
+            yield line
             return
-        line = (chop_cells(rest, width) or [rest])[0]  # marks without a letter make no line at all
         space = line.rfind(" ")
-        if space > width // 2 and not rest.startswith(" ", len(line)):
+        if space > width // 2 and text[rest_at] != " ":
             line = line[:space]
         yield line
         start += len(line)
@@ -57,3 +57,13 @@ def wrap(text: str, width: int) -> Iterator[str]:
             start += 1
         if start >= len(text):
             return
+
+
+def _first_line(text: str, start: int, width: int) -> str:
+    """What fits into a line from ``start`` on; cuts no more text off than marks can make necessary."""
+    for codes in (width + 1, CODES_PER_CELL * width + 1):
+        rest = text[start : start + codes]
+        line = (chop_cells(rest, width) or [rest])[0]  # marks without a letter make no line at all
+        if len(line) < len(rest) or start + len(rest) == len(text):
+            break
+    return line

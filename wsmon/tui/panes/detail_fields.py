@@ -1,0 +1,219 @@
+"""The fields of an event with their names and units, in one order whatever the event. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from wsmon.model.events import Event, Json
+from wsmon.model.statuses import LABELS, OPEN, Status
+from wsmon.tui import format as fmt
+from wsmon.tui.palette import Meaning
+from wsmon.tui.wording import error_words, number
+
+SECOND_NS = 1_000_000_000
+WHO = {
+    "peer": "the peer",
+    "us": "us",
+    "heartbeat": "our heartbeat: no pong came in time",
+    "network": "the network: no close frame came",
+    "proxy": "the proxy",
+    "refusal": "the server: it refused the upgrade",
+}
+CLOSE_CODES = {
+    1000: "normal closure",
+    1001: "going away",
+    1002: "protocol error",
+    1003: "unsupported data",
+    1005: "no code was sent",
+    1006: "no close frame",
+    1007: "invalid data",
+    1008: "policy violation",
+    1009: "message too big",
+    1010: "extension missing",
+    1011: "internal error",
+    1012: "service restart",
+    1013: "try again later",
+    1014: "bad gateway",
+    1015: "TLS failed",
+}
+# RFC 6455, section 7.4.1, and the registry of IANA
+SHOWN_META = frozenset(
+    {
+        "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
+        "open", "paused_ms", "fragments", "body", "url", "proxy", "peer", "local", "tls", "dns_ms", "tcp_ms", "tls_ms",
+        "upgrade_ms", "subprotocol", "extensions", "redirects", "request_headers", "response_headers",
+    }
+)  # fmt: skip
+# what has a place of its own; the rest of the metadata is listed as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A name of ours, and a value that may be foreign."""
+
+    label: str
+    value: str
+    meaning: Meaning = "text"
+
+
+def outcome_fields(event: Event) -> Iterator[Field]:
+    """How it ended, how long it took, what is next."""
+    meta = event.meta or {}
+    if event.close_by:
+        yield Field("Closed by", WHO[event.close_by])
+    if event.close_code is not None:
+        yield Field("Code", f"{event.close_code} {code_words(event.close_code)}", "strong")
+    if event.reason:
+        yield Field("Reason", f"“{event.reason}”" if event.close_by else event.reason)
+    for key, label in (("received", "Received"), ("sent", "Sent")):
+        frame = meta.get(key)
+        if isinstance(frame, dict) and frame.get("code") is not None:
+            first = ", first" if meta.get("first") == key else ""
+            yield Field(label, f"close {frame['code']}{first}")
+    if event.status is not None:
+        yield Field("HTTP status" if isinstance(event.status, int) else "Result", str(event.status))
+    if event.error_type:
+        yield Field("Error", f"{error_words(event.error_type)} ({event.error_type})", "problem")
+    if event.error:
+        yield Field("Message", event.error)
+    if event.duration_ns is not None:
+        yield Field(_duration_label(event), fmt.milliseconds(event.duration_ns / 1e6))
+    yield from _attempt_fields(event)
+    if event.from_status or event.to_status:
+        yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}")
+
+
+def message_fields(event: Event) -> Iterator[Field]:
+    """What was sent or received, and what became of it on its way here."""
+    if event.direction:
+        opcode = f"{event.opcode}, " if event.opcode else ""
+        yield Field("Message", opcode + ("received" if event.direction == "in" else "sent"))
+    for label, value in (("Type", event.type), ("Topic", event.topic), ("Ref", event.ref)):
+        if value:
+            yield Field(label, value)
+    if event.size is not None:
+        exact = f" ({event.size:,} bytes)" if event.size >= fmt.KIB else ""
+        wire = f", {fmt.size(event.wire_size)} on the wire" if event.wire_size is not None else ""
+        yield Field("Size", f"{fmt.size(event.size)}{exact}{wire}")
+    fragments = number(event, "fragments")
+    if fragments is not None:
+        yield Field("Fragments", f"{fragments:.0f}, joined")
+    if event.truncated:
+        kept = fmt.size(len(event.payload or b""))
+        yield Field("Truncated", f"the first {kept} are kept (capture.payload_limit)", "caution")
+    if event.redacted:
+        yield Field("Redacted", "credentials were masked before anything was stored", "caution")
+
+
+def handshake_fields(event: Event) -> Iterator[Field]:
+    """Where the connection went, and how long each step of the way took."""
+    meta = event.meta or {}
+    for key, label in (("dns_ms", "DNS"), ("tcp_ms", "TCP"), ("tls_ms", "TLS"), ("upgrade_ms", "Upgrade")):
+        took_ms = number(event, key)
+        if took_ms is not None:
+            yield Field(label, fmt.milliseconds(took_ms))
+    for label, key in (("URL", "url"), ("Peer", "peer"), ("Local", "local"), ("Proxy", "proxy")):
+        if meta.get(key):
+            yield Field(label, words(meta[key]))
+    if meta.get("subprotocol"):
+        yield Field("Subprotocol", words(meta["subprotocol"]))
+    if meta.get("extensions"):
+        yield Field("Extensions", words(meta["extensions"]))
+    if meta.get("redirects"):
+        yield Field("Redirects", words(meta["redirects"]))
+    tls = meta.get("tls")
+    if isinstance(tls, dict):
+        for key, value in tls.items():
+            yield Field(f"TLS {key.replace('_', ' ')}", words(value))
+
+
+def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[Field]:
+    """Which event it is, for whoever wants to find it again."""
+    source = event.source
+    yield Field("Time", full_time(event.ts_ns, zone))
+    yield Field("Event", f"{event.id} {event.name}")
+    for label, value in (
+        ("Connection", source.connection),
+        ("Group", source.group),
+        ("Session", source.connection_id),
+        ("Trace", source.trace_id),
+        ("Span", event.span_id),
+        ("Parent", event.parent_id),
+    ):
+        if value:
+            yield Field(label, value)
+    if source.run:
+        yield Field("Run", str(source.run))
+
+
+def other_fields(event: Event) -> Iterator[Field]:
+    """Metadata that no other part shows."""
+    for key, value in (event.meta or {}).items():
+        if key not in SHOWN_META:
+            yield Field(key.replace("_", " "), words(value))
+
+
+def headers(event: Event, key: str) -> Iterator[tuple[str, str]]:
+    """Names and values of the headers that a request or response had."""
+    pairs = (event.meta or {}).get(key)
+    for pair in pairs if isinstance(pairs, list | tuple) else ():
+        if isinstance(pair, list | tuple) and len(pair) == 2:
+            yield words(pair[0]), words(pair[1])
+
+
+def code_words(code: int) -> str:
+    """What a close code means."""
+    if code in CLOSE_CODES:
+        return CLOSE_CODES[code]
+    return "of the application" if 4000 <= code <= 4999 else "registered" if 3000 <= code <= 3999 else "unknown"
+
+
+def full_time(ts_ns: int, zone: tzinfo | None) -> str:
+    """``2026-01-10 14:02:24.118000 UTC``."""
+    at = datetime.fromtimestamp(ts_ns // SECOND_NS, zone)
+    at = at if at.tzinfo is not None else at.astimezone()
+    return f"{at:%Y-%m-%d %H:%M:%S}.{ts_ns % SECOND_NS // 1000:06d} {at:%Z}"
+
+
+def words(value: Json) -> str:
+    """A value of the metadata in words."""
+    match value:
+        case None:
+            return fmt.NONE
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple():
+            return ", ".join(words(each) for each in value) or fmt.NONE
+        case dict():
+            return ", ".join(f"{key} {words(each)}" for key, each in value.items())
+    return str(value)
+
+
+def _attempt_fields(event: Event) -> Iterator[Field]:
+    attempt, attempts = number(event, "attempt"), number(event, "attempts")
+    if attempt is not None and (attempt > 1 or event.from_status != OPEN):
+        yield Field("Attempt", f"{attempt:.0f}")
+    if attempts is not None:
+        yield Field("Attempts", f"{attempts:.0f}")
+    delay_ms = number(event, "delay_ms")
+    if delay_ms is not None:
+        yield Field("Next", f"in {fmt.duration(round(delay_ms * 1e6))}")
+    for key, label in (("last_in_ms", "Last in"), ("last_out_ms", "Last out")):
+        age_ms = number(event, key)
+        if age_ms is not None:
+            yield Field(label, f"a frame {fmt.milliseconds(age_ms)} before")
+    paused_ms = number(event, "paused_ms")
+    if paused_ms is not None:
+        yield Field("Paused", fmt.milliseconds(paused_ms))
+
+
+def _duration_label(event: Event) -> str:
+    if event.from_status == OPEN:
+        return "Open for"
+    return "RTT" if event.category == "heartbeat" else "Took"
+
+
+def _status(status: Status | None) -> str:
+    return LABELS[status] if status else fmt.NONE

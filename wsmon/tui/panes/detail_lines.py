@@ -1,0 +1,225 @@
+"""Everything about one event as lines of a width, made one by one as they are looked at. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import chain, islice
+
+from rich.cells import cell_len
+
+from wsmon.model.events import Event
+from wsmon.model.sanitize import sanitize
+from wsmon.model.statuses import OPEN
+from wsmon.model.verdict import why
+from wsmon.tui.glyphs import Glyphs
+from wsmon.tui.hexdump import hexdump
+from wsmon.tui.json_lines import JsonKind, json_fault, json_lines
+from wsmon.tui.lines import time_of_day
+from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.panes.detail_fields import (
+    Field,
+    handshake_fields,
+    headers,
+    identity_fields,
+    message_fields,
+    other_fields,
+    outcome_fields,
+)
+from wsmon.tui.wording import describe
+from wsmon.tui.wrap import clip, left, wrap
+
+Line = tuple[Span, ...]
+
+VALUE_LIMIT = 4096
+# characters of one field: a reason has 123 bytes at most, an error body 4 KiB
+PAYLOAD_LIMIT = 2 * 1024 * 1024
+# characters of a payload: twice the largest message that is taken by default
+PIECE = 8 * 1024
+# characters cleaned at a time: a hostile mebibyte at once takes 0.2 s
+TOKEN_LIMIT = 16 * 1024
+# characters of one text inside JSON
+MAX_INDENT = 40
+# cells; deeper nesting shows its depth no more
+LABEL_WIDTH = 12
+JSON_MEANING: dict[JsonKind, Meaning] = {
+    "key": "key-name",
+    "string": "text",
+    "number": "direction-in",
+    "literal": "direction-out",
+    "sign": "dim",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How lines are written."""
+
+    width: int
+    zone: tzinfo | None
+    # None = local time
+    glyphs: Glyphs
+
+    def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:
+        """Foreign text, safe and on one line."""
+        return sanitize(text, limit, ascii_only=self.glyphs.is_ascii)
+
+
+def detail_lines(event: Event, page: Page) -> Iterator[Line]:
+    """The sentence that explains it, its fields, its payload, where it went, and which event it is."""
+    yield from _title(event, page)
+    yield ()
+    if event.is_problem:
+        yield from (((line, "strong"),) for line in wrap(page.clean(why(event)), page.width))
+        yield ()
+    yield from _fields(chain(outcome_fields(event), message_fields(event)), page)
+    yield from _payload(event, page)
+    yield from _section("Handshake", _fields(handshake_fields(event), page))
+    yield from _section("Request headers", _headers(event, "request_headers", page))
+    yield from _section("Response headers", _headers(event, "response_headers", page))
+    yield from _section("Response body", _body(event, page))
+    yield from _section("More", _fields(other_fields(event), page))
+    yield from _section("Event", _fields(identity_fields(event, page.zone), page))
+
+
+def title_of(event: Event, page: Page) -> str:
+    """What the event is, in a few words."""
+    name = page.clean(event.source.connection or "the recorder")
+    match event.name:
+        case "message.received":
+            return f"Message from {name}"
+        case "message.sent":
+            return f"Message to {name}"
+        case "connection.disconnected" if event.from_status == OPEN and event.to_status == "disconnected":
+            return f"Loss of {name}"
+    what = describe(event, ascii_only=page.glyphs.is_ascii).what
+    return f"{what[:1].upper()}{what[1:]}: {name}"
+
+
+def _title(event: Event, page: Page) -> Iterator[Line]:
+    sign = describe(event, ascii_only=page.glyphs.is_ascii)
+    at = time_of_day(event.ts_ns, page.zone)
+    room = page.width - cell_len(at) - 1
+    if room < LABEL_WIDTH:
+        yield ((clip(title_of(event, page), page.width, page.glyphs.cut), "strong"),)
+        return
+    glyph = page.glyphs.of(sign.sign)
+    yield (
+        (glyph + " ", sign.meaning),
+        (left(title_of(event, page), room - 2, page.glyphs.cut) + " ", "strong"),
+        (at, "dim"),
+    )
+
+
+def _fields(fields: Iterable[Field], page: Page) -> Iterator[Line]:
+    """Labels in a column of their own; long values go on under themselves."""
+    label_width = min(LABEL_WIDTH, page.width // 3)
+    for field in fields:
+        label = left(page.clean(field.label), label_width - 1, page.glyphs.cut) + " "
+        for line in wrap(page.clean(field.value), page.width - label_width):
+            yield (label, "dim"), (line, field.meaning)
+            label = " " * label_width
+
+
+def _section(title: str, lines: Iterator[Line]) -> Iterator[Line]:
+    """A heading before lines, if there are any."""
+    for first in islice(lines, 1):
+        yield ()
+        yield ((title, "key-name"),)
+        yield first
+    yield from lines
+
+
+def _headers(event: Event, key: str, page: Page) -> Iterator[Line]:
+    for name, value in headers(event, key):
+        name = page.clean(name)
+        for number, line in enumerate(wrap(f"{name}: {page.clean(value)}", page.width)):
+            if number == 0 and len(name) < len(line):
+                yield (line[: len(name) + 1], "dim"), (line[len(name) + 1 :], "text")
+            else:
+                yield ((line, "text"),)
+
+
+def _body(event: Event, page: Page) -> Iterator[Line]:
+    body = (event.meta or {}).get("body")
+    return _text(body, page) if isinstance(body, str) and body else iter(())
+
+
+def _payload(event: Event, page: Page) -> Iterator[Line]:
+    payload = event.payload
+    if payload is None:
+        if event.category == "message":
+            yield from _section("Payload", iter([(("not kept (capture.payloads, or the profile)", "dim"),)]))
+        return
+    if event.opcode in ("text", ""):
+        yield from _text_payload(payload.decode("utf-8", "replace"), event, page)
+    elif payload:
+        yield from _section("Payload, binary", _hex(payload, page))
+    if event.truncated:
+        yield (("here it was cut before it was stored", "caution"),)
+
+
+def _text_payload(text: str, event: Event, page: Page) -> Iterator[Line]:
+    is_cut = event.truncated or len(text) > PAYLOAD_LIMIT
+    fault = json_fault(text[:PAYLOAD_LIMIT], is_cut=is_cut)
+    if fault is None:
+        yield from _section("Payload, JSON", _json(text[:PAYLOAD_LIMIT], page))
+    elif text:
+        title = f"Payload, text: not valid JSON, {page.clean(fault)}" if fault else "Payload, text"
+        yield from _section(clip(title, page.width, page.glyphs.cut), _text(text[:PAYLOAD_LIMIT], page))
+    if len(text) > PAYLOAD_LIMIT:
+        yield (("the rest is not shown: x exports the whole", "caution"),)
+
+
+def _json(text: str, page: Page) -> Iterator[Line]:
+    for depth, tokens in json_lines(text):
+        indent = min(2 * depth, MAX_INDENT, page.width // 2)
+        yield from _flow([(page.clean(token, TOKEN_LIMIT), JSON_MEANING[kind]) for token, kind in tokens], indent, page)
+        for token, _ in tokens:
+            if len(token) > TOKEN_LIMIT:
+                yield ((f"here {len(token) - TOKEN_LIMIT:,} characters are left out: x exports the whole", "caution"),)
+
+
+def _flow(tokens: list[Span], indent: int, page: Page) -> Iterator[Line]:
+    """Tokens on a line, going on under themselves where the line is full."""
+    line: list[Span] = [(" " * indent, "text")] if indent else []
+    used = indent
+    for text, meaning in tokens:
+        room = page.width - used
+        if cell_len(text[: page.width + 1]) <= room:
+            line.append((text, meaning))
+            used += cell_len(text)
+            continue
+        if room < page.width // 3 and used > indent:
+            yield tuple(line)
+            line, used, room = [(" " * indent, "text")], indent, page.width - indent
+        first = next(wrap(text, room))
+        line.append((first, meaning))
+        used += cell_len(first)
+        for piece in wrap(text[len(first) :].lstrip(" "), page.width - indent) if len(first) < len(text) else ():
+            yield tuple(line)
+            line, used = [(" " * indent, "text"), (piece, meaning)], indent + cell_len(piece)
+    yield tuple(line)
+
+
+def _text(text: str, page: Page) -> Iterator[Line]:
+    """Foreign text, its own line breaks kept; cleaned a piece at a time."""
+    for piece in _pieces(text):
+        clean = sanitize(piece, 2 * PIECE, multiline=True, ascii_only=page.glyphs.is_ascii)
+        for line in wrap(clean, page.width):
+            yield ((line, "text"),)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The lines of a text, long ones in several pieces."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start, start + PIECE)
+        yield text[start : end if end >= 0 else start + PIECE].removesuffix("\r")
+        start = end + 1 if end >= 0 else start + PIECE
+
+
+def _hex(payload: bytes, page: Page) -> Iterator[Line]:
+    for offset, digits, letters in hexdump(payload, page.width):
+        yield (offset + "  ", "dim"), (digits, "text"), ("  " + letters, "direction-in")
