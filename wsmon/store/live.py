@@ -1,0 +1,84 @@
+"""How all connections are now: what the screen is painted from, whatever the traffic was."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wsmon.model.events import Event
+from wsmon.model.snapshot import ConnectionRow, ConnectionState, Snapshot, StoreBounds
+from wsmon.store.codec import STATUS_OF
+
+SECOND_NS = 1_000_000_000
+RATE_WINDOW_S = 5
+# rates are means over so many whole seconds: long enough to be read, short enough to follow
+SPARK_S = 60
+# seconds of traffic that the header draws
+COMMIT_SLACK_NS = 250_000_000
+# a second counts as whole when the batches of its end have surely been committed
+HOUR_S = 3600
+
+_CONNECTIONS = """
+SELECT connection.id, connection.name, "group", url, enabled, profile, connection.trace_id,
+    coalesce(source.connection_id, ''), status, since_ns, stalled_since_ns, expect_every_s, attempt, next_attempt_ns,
+    sessions, last_connected_ns, last_disconnected_ns, last_message_ns, rtt_ns, last_problem_id
+FROM connection LEFT JOIN source ON source.id = connection.source
+WHERE configured ORDER BY position, name
+"""
+_RATES = """
+SELECT connection, sum(messages_in + messages_out) FROM rollup
+WHERE level = 1 AND bucket >= ? AND bucket < ? GROUP BY connection
+"""
+_SPARK = """
+SELECT bucket, sum(messages_in + messages_out) FROM rollup
+WHERE level = 1 AND bucket >= ? AND bucket < ? GROUP BY bucket
+"""
+_LOSSES = """
+SELECT connection, sum(losses) FROM (
+    SELECT connection, losses FROM rollup WHERE level = 60 AND bucket >= ?
+    UNION ALL
+    SELECT connection, losses FROM rollup WHERE level = 1 AND bucket >= ?
+) GROUP BY connection
+"""
+
+ReadEvents = Callable[[tuple[int, ...]], tuple[Event, ...]]
+
+
+def snapshot(
+    connection: sqlite3.Connection, at_ns: int, bounds: StoreBounds, rolled_s: int, read_events: ReadEvents
+) -> Snapshot:
+    """The connections of the configuration in its order, as committed; rates over the last whole seconds."""
+    now_s = (at_ns - COMMIT_SLACK_NS) // SECOND_NS
+    rates = dict(connection.execute(_RATES, (now_s - RATE_WINDOW_S, now_s)).fetchall())
+    losses = dict(connection.execute(_LOSSES, _hour_before(now_s, rolled_s)).fetchall())
+    states = {row[0]: _state(row) for row in connection.execute(_CONNECTIONS).fetchall()}
+    problem_ids = tuple({state.last_problem_id for state in states.values() if state.last_problem_id})
+    problems = {event.id: event for event in read_events(problem_ids)}
+    rows = tuple(
+        ConnectionRow(
+            state,
+            rates.get(connection_id, 0) / RATE_WINDOW_S,
+            float(losses.get(connection_id, 0)),
+            problems.get(state.last_problem_id),
+        )
+        for connection_id, state in states.items()
+    )
+    return Snapshot(at_ns, bounds, rows, _spark(connection, now_s))
+
+
+def _spark(connection: sqlite3.Connection, now_s: int) -> tuple[int, ...]:
+    by_second: Mapping[int, int] = dict(connection.execute(_SPARK, (now_s - SPARK_S, now_s)).fetchall())
+    return tuple(by_second.get(second, 0) for second in range(now_s - SPARK_S, now_s))
+
+
+def _hour_before(now_s: int, rolled_s: int) -> tuple[int, int]:
+    """The first minute of the last hour, and the first second that is in no minute yet."""
+    return (now_s - HOUR_S) // 60 * 60, max(rolled_s, now_s - HOUR_S)
+
+
+def _state(row: tuple[Any, ...]) -> ConnectionState:
+    name, group, url, enabled, profile, trace_id, connection_id, status = row[1:9]
+    return ConnectionState(
+        name, group, url, bool(enabled), profile, trace_id, connection_id, STATUS_OF[status], *row[9:]
+    )

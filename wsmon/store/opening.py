@@ -1,0 +1,161 @@
+"""Opens a store to read: never writes to it, never checkpoints it, and says what kind of view it is.
+
+SQLite before 3.51.3 corrupts a store when two processes checkpoint it (DESIGN.md, section 7): only the recorder does.
+A read-only connection cannot: it has no write lock on the file.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from wsmon.control.lock import holder
+from wsmon.errors import StoreError
+from wsmon.store.schema import APPLICATION_ID, SCHEMA_VERSION
+
+BUSY_TIMEOUT_S = 1.0
+# a reader in WAL mode waits only while another one recovers the log
+_FOLDER_IS_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_CANTINIT", "SQLITE_READONLY")
+# how SQLite says that it cannot make the shared memory of the log
+_COPY_PREFIX = "wsmon-view-"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStore:
+    """A connection that only reads; whoever opened it closes it."""
+
+    connection: sqlite3.Connection
+    path: Path
+    # of the store itself, also where a copy is read
+    notice: str
+    # what a viewer must know about it; empty where it is as usual
+    copy_folder: Path | None = None
+
+    def close(self) -> None:
+        """Let the file go, and remove a copy."""
+        self.connection.close()
+        if self.copy_folder is not None:
+            shutil.rmtree(self.copy_folder, ignore_errors=True)
+
+
+def open_to_read(path: Path, cache_folder: Path | None = None) -> OpenStore:
+    """Open a store; raises ``StoreError`` for what is none, is newer than this wsmon, or cannot be read.
+
+    Where the folder cannot be written to, SQLite cannot share the write-ahead log: a store without one is read as it
+    is, another from a copy below ``cache_folder`` (the system's temporary folder without one).
+    """
+    if not path.is_file():
+        raise StoreError(f"there is no store at {path}", "--store names one; `wsmon ps` lists what is recorded")
+    opened = _open(path, cache_folder)
+    try:
+        _check(opened)
+        notice = opened.notice or _missing_log_notice(opened)
+    except BaseException:
+        opened.close()
+        raise
+    return OpenStore(opened.connection, opened.path, notice, opened.copy_folder)
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a store."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def _open(path: Path, cache_folder: Path | None) -> OpenStore:
+    try:
+        return OpenStore(_connect(path, "mode=ro"), path, "")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname not in _FOLDER_IS_READ_ONLY:
+            raise StoreError(f"cannot read the store {path}: {error}") from error
+        if holder(path) is not None:
+            raise StoreError(
+                f"the store {path} is being recorded, and cannot be read from here: {error}",
+                "read it as the user who records it",
+            ) from error
+        if not _has_log(path):
+            try:
+                return OpenStore(_connect(path, "mode=ro&immutable=1"), path, "the folder of the store is read-only")
+            except sqlite3.OperationalError as error:
+                raise StoreError(f"cannot read the store {path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise _no_store(path, str(error)) from error
+    return _open_copy(path, cache_folder)
+
+
+def _open_copy(path: Path, cache_folder: Path | None) -> OpenStore:
+    folder: Path | None = None
+    try:
+        if cache_folder is not None:
+            cache_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=_COPY_PREFIX, dir=cache_folder))
+        copy = folder / path.name
+        shutil.copyfile(path, copy)
+        shutil.copyfile(log_of(path), log_of(copy))
+        connection = _connect(copy, "mode=ro")
+    except (OSError, sqlite3.Error) as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise StoreError(
+            f"cannot read the store {path}: its folder is read-only, and a copy failed: {error}",
+            "copy store.db and store.db-wal together to a folder you can write to",
+        ) from error
+    return OpenStore(connection, path, f"read from a copy in {folder}: the folder of the store is read-only", folder)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?{mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the first look at the file
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(store: OpenStore) -> None:
+    application_id = _pragma(store.connection, "application_id")
+    version = _pragma(store.connection, "user_version")
+    if application_id != APPLICATION_ID:
+        what = "it is empty" if application_id == version == 0 else "it belongs to another program"
+        raise _no_store(store.path, what)
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"the store {store.path} has schema {version}, this wsmon knows {SCHEMA_VERSION}", "update wsmon to read it"
+        )
+    if version < SCHEMA_VERSION:
+        raise StoreError(
+            f"the store {store.path} has schema {version}, this wsmon needs {SCHEMA_VERSION}",
+            "`wsmon record` with its configuration brings it up to date, and keeps a copy",
+        )
+
+
+def _missing_log_notice(store: OpenStore) -> str:
+    """A store that did not end, that nobody records, and that has no log was copied without it."""
+    if _has_log(store.path) or holder(store.path) is not None:
+        return ""
+    newest = store.connection.execute("SELECT end FROM run ORDER BY id DESC LIMIT 1").fetchone()
+    if newest is None or newest[0] is not None:
+        return ""
+    return f"copied without {log_of(store.path).name}: the newest events are missing"
+
+
+def _has_log(path: Path) -> bool:
+    log = log_of(path)
+    return log.exists() and log.stat().st_size > 0
+
+
+def _no_store(path: Path, why: str) -> StoreError:
+    return StoreError(f"{path} is no store of wsmon: {why}", "it is left as it is")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)

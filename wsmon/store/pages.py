@@ -1,0 +1,126 @@
+"""Reads events by id, page by page and window by window; no statement runs for long."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from wsmon.model.events import Event, Source
+from wsmon.ports import Clock
+from wsmon.query.ast import Query
+from wsmon.store.codec import EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
+from wsmon.store.compile_sql import Condition, compile_query
+from wsmon.store.windows import windows
+
+IDS_AT_ONCE = 500
+# parameters of one statement
+HELD_SOURCES = 10_000
+# sessions kept at hand, about 300 bytes each
+
+_FIRST_FROM = "SELECT id, ts_ns FROM event WHERE id >= ? ORDER BY id LIMIT 1"
+_INDEX = "INDEXED BY event_by_name"
+_SOURCE = EVENT_COLUMNS.index("source")
+
+
+class Pages:
+    """The event table of one connection to a store; belongs to its thread, but for ``interrupt``."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._sources: dict[int, Source] = {}
+        self._is_interrupted = False
+
+    def page(self, first_id: int, last_id: int, limit: int, query: Query, *, newest_first: bool) -> tuple[Event, ...]:
+        """At most ``limit`` events of a closed range of ids that match."""
+        condition = self._condition(query)
+        first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
+        order = "id DESC" if newest_first else "id"
+        sql = f"{SELECT_EVENTS} {_where(condition)} ORDER BY {order} LIMIT ?"
+        rows: list[tuple[Any, ...]] = []
+        for window in self._windows(first_id, last_id, newest_first=newest_first):
+            rows += self._connection.execute(sql, (*window, *condition.parameters, limit - len(rows))).fetchall()
+            if len(rows) >= limit:
+                break
+        return self._events(rows)
+
+    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
+        """Ids (ascending) of the events in a closed range of ids, all of which are kept, that match."""
+        condition = self._condition(query)
+        first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
+        if condition.is_everything:
+            return array("q", range(first_id, last_id + 1))
+        sql = f"SELECT id FROM event {_where(condition)} ORDER BY id"
+        ids = array("q")
+        for window in self._windows(first_id, last_id, newest_first=False):
+            rows = self._connection.execute(sql, (*window, *condition.parameters))
+            ids.extend(event_id for (event_id,) in rows)
+        return ids
+
+    def by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
+        """The events with these ids, in the order of the ids; those not kept are left out."""
+        found: dict[int, Event] = {}
+        for some in _pieces(ids):
+            rows = self._connection.execute(f"{SELECT_EVENTS} WHERE id IN ({_places(some)})", some).fetchall()
+            found.update((event.id, event) for event in self._events(rows))
+        return tuple(found[event_id] for event_id in ids if event_id in found)
+
+    def id_at(self, ts_ns: int, first_id: int, last_id: int) -> int:
+        """The first id in a closed range whose event is at or after a wall time; ``last_id + 1`` for none."""
+        low, high = first_id, last_id + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = self._connection.execute(_FIRST_FROM, (middle,)).fetchone()
+            if found is None or found[1] >= ts_ns:
+                high = middle
+            else:
+                low = found[0] + 1
+        return low
+
+    def begin(self) -> None:
+        """A question begins: an interrupt that came before it is none."""
+        self._is_interrupted = False
+
+    def interrupt(self) -> None:
+        """Stop between two windows, and within one."""
+        self._is_interrupted = True
+        self._connection.interrupt()
+
+    def _windows(self, first_id: int, last_id: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+        for window in windows(first_id, last_id, self._clock, newest_first=newest_first):
+            if self._is_interrupted:
+                raise InterruptedError("the search was ended")
+            yield window
+
+    def _condition(self, query: Query) -> Condition:
+        if not query:
+            return compile_query(query, {})
+        return compile_query(query, dict(self._connection.execute("SELECT id, name FROM connection").fetchall()))
+
+    def _events(self, rows: list[tuple[Any, ...]]) -> tuple[Event, ...]:
+        self._load_sources({row[_SOURCE] for row in rows})
+        return tuple(event_of(row, self._sources) for row in rows)
+
+    def _load_sources(self, ids: Iterable[int]) -> None:
+        needed = set(ids)
+        if len(self._sources) + len(needed) > HELD_SOURCES:
+            self._sources.clear()
+        for some in _pieces(tuple(needed - self._sources.keys())):
+            rows = self._connection.execute(f"{SELECT_SOURCES} WHERE source.id IN ({_places(some)})", some)
+            self._sources.update(source_of(row) for row in rows)
+
+
+def _where(condition: Condition) -> str:
+    index = _INDEX if condition.is_indexed else ""
+    more = f" AND {condition.where}" if condition.where else ""
+    return f"{index} WHERE id BETWEEN ? AND ?{more}"
+
+
+def _pieces(ids: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))
+
+
+def _places(ids: tuple[int, ...]) -> str:
+    return ", ".join("?" * len(ids))

@@ -1,0 +1,187 @@
+"""The view of a store that viewers and commands read: committed events only, never a write.
+
+No statement runs for long: searches go window by window, so that the recorder's checkpoints never wait.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wsmon.control.lock import holder
+from wsmon.errors import StoreError
+from wsmon.model.events import Event
+from wsmon.model.snapshot import Snapshot, StoreBounds
+from wsmon.model.stats import Density, Statistics
+from wsmon.model.timeline import Lane
+from wsmon.model.uptime import RunSpan
+from wsmon.ports import Clock
+from wsmon.query.ast import EVERYTHING, Query
+from wsmon.store.density import density
+from wsmon.store.lanes import lanes
+from wsmon.store.live import snapshot
+from wsmon.store.opening import log_of, open_to_read
+from wsmon.store.pages import Pages
+from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
+from wsmon.store.statistics import statistics
+from wsmon.store.stitch import Coverage, stitch
+from wsmon.store.transitions import Now, run_spans
+
+SECOND_NS = 1_000_000_000
+
+_META = "SELECT key, value FROM meta WHERE key IN (?, ?, ?)"
+_OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
+
+
+class Reader:
+    """A ``ports.StoreView`` over a store file; belongs to the thread that made it, but for ``interrupt``."""
+
+    def __init__(self, path: Path, clock: Clock, cache_folder: Path | None = None) -> None:
+        """Open the store; raises ``StoreError`` as ``opening.open_to_read`` does."""
+        self._store = open_to_read(path, cache_folder)
+        self._connection = self._store.connection
+        self._clock = clock
+        self._pages = Pages(self._connection, clock)
+
+    @property
+    def notice(self) -> str:
+        """What a viewer must know about the store: that it is a copy, or not complete; empty where all is well."""
+        return self._store.notice
+
+    def data_version(self) -> int:
+        """A number that changes when another process commits: to be polled where no recorder wakes the viewer."""
+        with self._question():
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            return int(version)
+
+    def bounds(self) -> StoreBounds:
+        """Which events there are."""
+        with self._question():
+            return self._bounds()
+
+    def snapshot(self, at_ns: int) -> Snapshot:
+        """How all connections of the configuration are, for the wall time ``at_ns``."""
+        with self._question(is_consistent=True):
+            return snapshot(self._connection, at_ns, self._bounds(), self._rolled_s(), self._pages.by_id)
+
+    def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
+        """At most ``limit`` events with ``id > after_id`` that match, oldest first."""
+        with self._question():
+            oldest_id, last_id = self._kept()
+            return self._pages.page(max(oldest_id, after_id + 1), last_id, limit, query, newest_first=False)
+
+    def events_before(self, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
+        """At most ``limit`` events with ``id < before_id`` that match, newest first."""
+        with self._question():
+            oldest_id, last_id = self._kept()
+            return self._pages.page(oldest_id, min(before_id - 1, last_id), limit, query, newest_first=True)
+
+    def events_by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
+        """The events with these ids, in the order of the ids; those not kept are left out."""
+        with self._question():
+            return self._pages.by_id(ids)
+
+    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
+        """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
+        with self._question():
+            oldest_id, newest_id = self._kept()
+            return self._pages.matching_ids(query, max(first_id, oldest_id), min(last_id, newest_id))
+
+    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
+        """The timeline of a period: the configured connections in their order, then others that it knows."""
+        with self._question(is_consistent=True):
+            return lanes(self._connection, since_ns, until_ns, self._runs(self._now()), self._bounds().oldest_id)
+
+    def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
+        """Messages and errors of a period, cut into equal buckets."""
+        with self._question(is_consistent=True):
+            return density(self._connection, since_ns, until_ns, buckets, self._coverage())
+
+    def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
+        """Statistics of a period (``None`` = open end), of one connection or all.
+
+        The answer's period is the one asked for, rounded outward to whole seconds, or to the minutes or hours that
+        are left of it. An open end is now while a recorder runs, else the end of the last run.
+        """
+        with self._question(is_consistent=True):
+            runs = self._runs(self._now())
+            first_ns = min((run.start_ns for run in runs.values()), default=0)
+            last_ns = max((run.end_ns for run in runs.values()), default=0)
+            since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
+            until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
+            stitching = stitch(since_s, until_s, self._coverage())
+            is_open_end = until_ns is None or until_ns >= last_ns
+            return statistics(self._connection, stitching, runs, connection, is_open_end=is_open_end)
+
+    def id_at(self, ts_ns: int) -> int:
+        """The id of the first event at or after a wall time, ``last_id + 1`` where there is none.
+
+        Found by halving: where the wall clock was set back, one of the places at which that time passed.
+        """
+        with self._question():
+            return self._pages.id_at(ts_ns, *self._kept())
+
+    def interrupt(self) -> None:
+        """End the question under way in the view's own thread: it raises ``InterruptedError``."""
+        self._pages.interrupt()
+
+    def close(self) -> None:
+        """Let the store go."""
+        self._store.close()
+
+    def _meta(self) -> dict[str, int]:
+        return dict(self._connection.execute(_META, (META_LAST_ID, META_OLDEST_ID, META_ROLLED_S)).fetchall())
+
+    def _kept(self) -> tuple[int, int]:
+        """The closed range of ids that are kept; ``(1, 0)`` where there is none yet."""
+        meta = self._meta()
+        return meta.get(META_OLDEST_ID, 0) or 1, meta.get(META_LAST_ID, 0)
+
+    def _bounds(self) -> StoreBounds:
+        meta = self._meta()
+        (run,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()
+        return StoreBounds(meta.get(META_OLDEST_ID, 0), meta.get(META_LAST_ID, 0), run, self._size_bytes())
+
+    def _size_bytes(self) -> int:
+        path = self._store.path
+        try:
+            return path.stat().st_size + log_of(path).stat().st_size
+        except FileNotFoundError:  # the log goes when a recorder ends
+            return path.stat().st_size
+
+    def _rolled_s(self) -> int:
+        return self._meta().get(META_ROLLED_S, 0)
+
+    def _coverage(self) -> Coverage:
+        oldest: dict[Level, int] = {}
+        for level in LEVELS:
+            (bucket,) = self._connection.execute(_OLDEST_BUCKET, (level,)).fetchone()
+            if bucket is not None:
+                oldest[level] = bucket
+        return Coverage.of(self._rolled_s(), oldest)
+
+    def _runs(self, now: Now | None) -> dict[int, RunSpan]:
+        return dict(run_spans(self._connection, self._bounds().last_id, now))
+
+    def _now(self) -> Now | None:
+        """The time while a recorder holds the store; both clocks are this machine's, as its lock is."""
+        return Now(self._clock.wall_ns(), self._clock.mono_ns()) if holder(self._store.path) is not None else None
+
+    @contextmanager
+    def _question(self, *, is_consistent: bool = False) -> Iterator[None]:
+        """One answer: what SQLite raises becomes ours. ``is_consistent``: all its statements see the same commits."""
+        self._pages.begin()
+        try:
+            if is_consistent:
+                self._connection.execute("BEGIN")
+            yield
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+                raise InterruptedError("the search was ended") from error
+            raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")

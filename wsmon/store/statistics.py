@@ -1,0 +1,159 @@
+"""Statistics of a period: counts and distributions from rollups, uptime from transitions.
+
+What it costs follows the connections and the length of the period, never the traffic.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wsmon.model.histogram import quantiles
+from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+from wsmon.model.statuses import Status
+from wsmon.model.uptime import RunSpan, Uptime, observed_ns, reconnects_per_hour, uptime
+from wsmon.store.codec import STATUS_OF
+from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS, Dimension, Metric
+from wsmon.store.stitch import Stitching
+from wsmon.store.transitions import transitions
+
+SECOND_NS = 1_000_000_000
+MS_NS = 1_000_000
+_RANKS = (0.5, 0.95, 0.99)
+
+_CONNECTIONS = """
+SELECT id, name, "group", url, status, stalled_since_ns IS NOT NULL, profile, trace_id, last_message_ns, configured
+FROM connection WHERE ? IN ('', name) ORDER BY configured DESC, position, name
+"""
+_PLACE = "level = ? AND bucket >= ? AND bucket < ?"
+_COUNTS = f"""
+SELECT connection, {", ".join(f"sum({counter})" for counter in COUNTERS)} FROM rollup WHERE {_PLACE} GROUP BY connection
+"""
+_KEYS = f"""
+SELECT connection, dimension, key, sum(n) FROM rollup_dim WHERE {_PLACE} AND dimension <> {DIMENSIONS["type"]}
+GROUP BY connection, dimension, key
+"""
+_HISTOGRAMS = f"SELECT connection, metric, idx, sum(n) FROM rollup_hist WHERE {_PLACE} GROUP BY connection, metric, idx"
+_SUMS = f"""
+SELECT connection, metric, sum(count), sum(sum), max(max) FROM rollup_sum WHERE {_PLACE} GROUP BY connection, metric
+"""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the rollups hold about one connection."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    keys: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    # by dimension
+    histograms: dict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    # by metric
+    sums: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    # count, sum and greatest, by metric
+
+    def flow(self, quantity: str) -> Flow:
+        """A counter both ways."""
+        return Flow(self.counts[f"{quantity}_in"], self.counts[f"{quantity}_out"])
+
+    def by_key(self, dimension: Dimension) -> Mapping[str, int]:
+        """Counts of a dimension, most frequent first."""
+        return dict(sorted(self.keys[DIMENSIONS[dimension]].items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def summary(self, metric: Metric, unit: int) -> Summary | None:
+        """A distribution in ``unit`` of the metric; ``None`` where nothing was measured."""
+        code = METRICS[metric]
+        count, total, greatest = self.sums.get(code, (0, 0, 0))
+        if not count:
+            return None
+        # a bucket's value may lie above the greatest one in it, which is known exactly
+        p50, p95, p99 = (min(value, greatest) / unit for value in quantiles(self.histograms[code], _RANKS))
+        return Summary(count, total / count / unit, p50, p95, p99, greatest / unit)
+
+
+def statistics(
+    connection: sqlite3.Connection,
+    stitching: Stitching,
+    runs: Mapping[int, RunSpan],
+    name: str,
+    *,
+    is_open_end: bool,
+) -> Statistics:
+    """Statistics of a stitched period, of the connection with a name or (empty) of all.
+
+    Of all connections, those are left out that are no longer configured and unknown to the period. ``is_open_end``:
+    the period ends now, so that statuses are those of now.
+    """
+    since_ns, until_ns = stitching.since_s * SECOND_NS, stitching.until_s * SECOND_NS
+    tallies = _tallies(connection, stitching)
+    watched_ns = observed_ns(runs.values(), since_ns, until_ns)
+    found: list[ConnectionStatistics] = []
+    for row in connection.execute(_CONNECTIONS, (name,)).fetchall():
+        status: Status = STATUS_OF[row[4]]
+        steps = [each.step for each in transitions(connection, row[0], since_ns, until_ns)]
+        if not (name or row[-1] or steps or row[0] in tallies):
+            continue
+        if not is_open_end:
+            status = steps[-1].status if steps else "initialized"
+        up = uptime(steps, runs, since_ns, until_ns)
+        found.append(
+            _of_connection(
+                row, status, up, tallies.get(row[0], _Tally()), watched_ns, (since_ns, until_ns, is_open_end)
+            )
+        )
+    return Statistics(since_ns, until_ns, tuple(found))
+
+
+def _tallies(connection: sqlite3.Connection, stitching: Stitching) -> Mapping[int, _Tally]:
+    tallies: dict[int, _Tally] = defaultdict(_Tally)
+    for part in stitching.parts:
+        for id_, *counts in connection.execute(_COUNTS, part):
+            tallies[id_].counts.update(dict(zip(COUNTERS, counts, strict=True)))
+        for id_, dimension, key, n in connection.execute(_KEYS, part):
+            tallies[id_].keys[dimension][key] += n
+        for id_, metric, idx, n in connection.execute(_HISTOGRAMS, part):
+            tallies[id_].histograms[metric][idx] += n
+        for id_, metric, count, total, greatest in connection.execute(_SUMS, part):
+            before = tallies[id_].sums.get(metric, (0, 0, 0))
+            tallies[id_].sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
+    return tallies
+
+
+def _of_connection(
+    row: tuple[Any, ...], status: Status, up: Uptime, tally: _Tally, watched_ns: int, period: tuple[int, int, bool]
+) -> ConnectionStatistics:
+    _id, name, group, url, _status, is_stalled, profile, trace_id, last_message_ns, _configured = row
+    since_ns, until_ns, is_open_end = period
+    is_message_inside = last_message_ns is not None and since_ns <= last_message_ns < until_ns
+    return ConnectionStatistics(
+        name=name,
+        group=group,
+        url=url,
+        status=status,
+        stalled=bool(is_stalled) and is_open_end,
+        profile=profile,
+        trace_id=trace_id,
+        sessions=tally.counts["attempts"],
+        connection_count=up.opens,
+        reconnection_count=up.reconnections,
+        reconnects_per_hour=reconnects_per_hour(up.reconnections, watched_ns),
+        total_uptime_ms=up.total_ns / MS_NS,
+        ws_uptime_ms=up.ws_ns / MS_NS,
+        availability=up.availability,
+        last_connected_ns=up.last_connected_ns,
+        last_disconnected_ns=up.last_disconnected_ns,
+        last_message_ns=last_message_ns if is_message_inside else None,
+        connect_ms=tally.summary("connect", MS_NS),
+        reconnect_ms=tally.summary("reconnect", MS_NS),
+        rtt_ms=tally.summary("rtt", MS_NS),
+        message_size=tally.summary("size", 1),
+        messages=tally.flow("messages"),
+        bytes=tally.flow("bytes"),
+        wire_bytes=tally.flow("wire"),
+        heartbeats=Heartbeats(tally.counts["pings"], tally.counts["pongs"], tally.counts["missed"]),
+        errors=tally.by_key("error_type"),
+        close_codes=tally.by_key("close_code"),
+        incidents=tally.by_key("incident"),
+    )
