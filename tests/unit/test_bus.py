@@ -1,0 +1,155 @@
+"""The hand-off between loop and writer: what waits, what is due, what is counted instead of kept."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.builders import dialled, event, message, ping
+from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, Batch, Bus, Shed
+
+SMALL = 1_000
+# payload bytes of a message in these tests
+
+
+class Drained:
+    """How often the bus said that there is room again."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+@pytest.fixture
+def drained() -> Drained:
+    return Drained()
+
+
+@pytest.fixture
+def bus(drained: Drained) -> Bus:
+    return Bus(drained, high_water_bytes=10 * (SMALL + OVERHEAD_BYTES), low_water_bytes=SMALL, lifecycle_places=3)
+
+
+def test_a_tick_brings_an_empty_batch(bus: Bus) -> None:
+    assert bus.take(tick_s=0) == Batch([])
+
+
+def test_events_come_in_the_order_they_were_emitted(bus: Bus) -> None:
+    events = [message("1"), dialled(), message("2"), ping()]
+    for each in events:
+        (bus.emit_message if each.size is not None else bus.emit)(each)
+    assert bus.take() == Batch(events)
+
+
+def test_a_lifecycle_event_is_due_at_once(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsmon.bus.BATCH_DELAY_S", 3_600)
+    bus.emit_message(message("1"))
+    bus.emit(dialled())
+    assert len(bus.take().events) == 2
+
+
+def test_a_whole_batch_is_due_at_once_and_the_rest_waits(monkeypatch: pytest.MonkeyPatch, drained: Drained) -> None:
+    monkeypatch.setattr("wsmon.bus.BATCH_DELAY_S", 3_600)
+    bus = Bus(drained)
+    for _ in range(2 * BATCH_EVENTS + 1):
+        bus.emit_message(message("1"))
+    sizes = [len(bus.take().events), len(bus.take().events)]
+    monkeypatch.setattr("wsmon.bus.BATCH_DELAY_S", 0)
+    assert [*sizes, len(bus.take().events)] == [BATCH_EVENTS, BATCH_EVENTS, 1]
+
+
+def test_messages_wait_for_company(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsmon.bus.BATCH_DELAY_S", 10)
+    bus.emit_message(message("1"))
+    taken: list[Batch] = []
+    writer = threading.Thread(target=lambda: taken.append(bus.take(tick_s=10)))
+    writer.start()
+    bus.emit_message(message("2"))
+    bus.emit(dialled())
+    writer.join(10)
+    assert [len(batch.events) for batch in taken] == [3]
+
+
+def test_the_bus_is_full_from_its_high_water_mark_to_its_low_one(bus: Bus, drained: Drained) -> None:
+    found = []
+    for _ in range(10):
+        found.append(bus.is_full)
+        bus.emit_message(message("x" * SMALL))
+    found.append(bus.is_full)
+    assert found == [False] * 10 + [True]
+    assert bus.is_awaited
+    bus.take()
+    assert (bus.is_full, bus.is_awaited, drained.times, bus.waiting_bytes) == (False, False, 1, 0)
+
+
+def test_nobody_is_called_who_does_not_wait(bus: Bus, drained: Drained) -> None:
+    for _ in range(20):
+        bus.emit_message(message("x" * SMALL))
+    bus.take()
+    assert drained.times == 0
+
+
+def test_shedding_counts_messages_and_keeps_lifecycle_events(bus: Bus) -> None:
+    bus.start_shedding()
+    bus.emit_message(message("12345", connection="a"))
+    bus.emit_message(message("123", connection="a"))
+    bus.emit_message(message("1", connection="b", direction="out"))
+    lost = dialled()
+    bus.emit(lost)
+    bus.stop_shedding()
+    kept = message("kept")
+    bus.emit_message(kept)
+    assert bus.take() == Batch([lost, kept], (Shed("a", "message.received", 2, 8), Shed("b", "message.sent", 1, 1)))
+
+
+def test_while_messages_are_shed_nobody_waits_for_room(bus: Bus, drained: Drained) -> None:
+    for _ in range(10):
+        bus.emit_message(message("x" * SMALL))
+    assert bus.is_full
+    bus.start_shedding()
+    assert (bus.is_full, bus.is_awaited, drained.times) == (False, False, 1)
+
+
+def test_lifecycle_events_past_their_places_are_counted(bus: Bus) -> None:
+    for _ in range(5):
+        bus.emit(event("error.occurred", connection="a", error_type="protocol"))
+    batch = bus.take()
+    assert (len(batch.events), batch.shed) == (3, (Shed("a", "error.occurred", 2, 0),))
+
+
+def test_places_of_lifecycle_events_are_free_again_once_taken(bus: Bus) -> None:
+    for _ in range(3):
+        bus.emit(dialled())
+    bus.take()
+    bus.emit(dialled())
+    assert bus.take() == Batch([dialled()])
+
+
+def test_a_closed_bus_ends_when_the_last_count_is_taken(bus: Bus) -> None:
+    bus.start_shedding()
+    bus.emit_message(message("1"))
+    bus.close()
+    assert (bus.is_closing, bus.is_closed) == (True, False)
+    assert bus.take().shed == (Shed("binance-spot", "message.received", 1, 1),)
+    assert bus.is_closed
+
+
+def test_every_event_of_a_busy_producer_is_taken_once(drained: Drained) -> None:
+    bus = Bus(drained)
+    emitted = [message(str(number)) for number in range(20_000)]
+
+    def produce() -> None:
+        for each in emitted:
+            bus.emit_message(each)
+        bus.close()
+
+    loop = threading.Thread(target=produce)
+    loop.start()
+    taken = []
+    while not bus.is_closed:
+        taken += bus.take(tick_s=0.01).events
+    loop.join()
+    assert taken == emitted
