@@ -88,6 +88,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.palette", ("colon", "ctrl+p"), "commands", "Find an action by its name.", "wsmon", in_footer=True),
     Action("app.reload", ("L",), "reload", "Let the recorder read its configuration again.", "wsmon"),
     Action("app.theme", (), "next theme", "Switch to the next theme.", "wsmon"),
+    Action("app.suspend", ("ctrl+z",), "suspend", "Back to the shell; `fg` returns.", "wsmon"),
     Action("app.quit", ("q", "ctrl+c"), "quit", "Leave: detach, or stop the recorder.", "wsmon"),
 )
 

@@ -8,6 +8,7 @@ from functools import partial
 from threading import Condition, Thread
 from typing import TypeVar
 
+from wsmon.errors import WsmonError
 from wsmon.ports import StoreView
 
 Answer = TypeVar("Answer")
@@ -123,6 +124,8 @@ class Answers:
             with self._changed:  # meant for a question that had just ended, unless there is a newer one
                 if not self._is_stopped:
                     self._waiting.setdefault(question.kind, question)
+        except WsmonError as error:
+            self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         self._post(lambda: self._failed(error))

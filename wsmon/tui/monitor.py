@@ -11,6 +11,7 @@ from dataclasses import replace
 from threading import Event as Flag
 from threading import Lock, Thread
 
+from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Snapshot
 from wsmon.ports import Clock, StoreView
 
@@ -18,6 +19,8 @@ POLL_S = 0.25
 # how soon a commit is seen where no recorder wakes us
 REFRESH_S = 1.0
 # rates fall and stalls begin without a commit
+AGAIN_S = 1.0
+# how soon a store that could not be read is tried again
 JOIN_S = 2.0
 # a read takes less than a second (DESIGN.md, section 7)
 
@@ -39,9 +42,10 @@ class Monitor:
         self._interval_s = interval_s
         self._wakened = Flag()
         self._stopped = Flag()
-        self._lock = Lock()  # guards the two fields below
+        self._lock = Lock()  # guards the three fields below
         self._newest: Snapshot | None = None
         self._failure: Exception | None = None
+        self._trouble = ""
         self._thread = Thread(target=self._run, name="wsmon-monitor", daemon=True)
 
     def start(self) -> None:
@@ -59,6 +63,12 @@ class Monitor:
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
 
+    @property
+    def trouble(self) -> str:
+        """Why the store cannot be read at the moment; empty = it can."""
+        with self._lock:
+            return self._trouble
+
     def take(self) -> Snapshot | None:
         """The newest snapshot that was not taken yet; raises what ended the thread."""
         with self._lock:
@@ -69,14 +79,29 @@ class Monitor:
 
     def _run(self) -> None:
         try:
+            while not self._stopped.is_set():
+                self._watch_once()
+        except Exception as error:  # noqa: BLE001 (border of the thread; ``take`` raises it)
+            with self._lock:
+                self._failure = error
+            self._notify()
+
+    def _watch_once(self) -> None:
+        """Watch until the end, or until the store cannot be read: that is said, and tried again."""
+        try:
             view = self._views()
             try:
                 self._watch(view)
             finally:
                 view.close()
-        except Exception as error:  # noqa: BLE001 (border of the thread; ``take`` raises it)
-            with self._lock:
-                self._failure = error
+        except WsmonError as error:
+            self._say(str(error))
+            self._stopped.wait(AGAIN_S)
+
+    def _say(self, trouble: str) -> None:
+        with self._lock:
+            is_new, self._trouble = trouble != self._trouble, trouble
+        if is_new:
             self._notify()
 
     def _watch(self, view: StoreView) -> None:
@@ -87,6 +112,7 @@ class Monitor:
             is_due = shown is None or now_ns - made_ns >= REFRESH_S * 1e9
             if is_due or (shown is not None and view.bounds().last_id != shown.bounds.last_id):
                 snapshot = view.snapshot(self._clock.wall_ns())
+                self._say("")
                 made_ns = now_ns
                 if shown is None or replace(snapshot, at_ns=shown.at_ns) != shown:
                     self._publish(snapshot)

@@ -7,6 +7,7 @@ A contract test holds this against the installed version.
 from __future__ import annotations
 
 from queue import Queue
+from typing import Any
 
 from textual.app import App
 
@@ -19,7 +20,7 @@ BACKLOG_S = 1.0
 BACKLOG_WRITES = 2
 
 
-def backlog(app: App[object]) -> int:
+def backlog(app: App[Any]) -> int:
     """How many writes wait for the terminal; from any thread."""
     writer = getattr(getattr(app, "_driver", None), "_writer_thread", None)
     queue = getattr(writer, "_queue", None)
@@ -33,7 +34,7 @@ def pace_s(waiting_writes: int, *, is_remote: bool) -> float:
     return REMOTE_S if is_remote else LOCAL_S
 
 
-def write(app: App[object], sequence: str) -> bool:
+def write(app: App[Any], sequence: str) -> bool:
     """Send a control sequence to the terminal; whether there was one to send it to."""
     driver = getattr(app, "_driver", None)
     if driver is None:

@@ -41,13 +41,17 @@ class Slot(Vertical, Generic[Pane]):
         """The pane, if it has been shown."""
         return self._pane
 
-    def open(self) -> Pane:
-        """Show the pane."""
+    def build(self) -> Pane:
+        """The pane, made where it is not there yet; that does not show it."""
         if self._pane is None:
             self._pane = self._build()
             self.mount(self._pane)
-        self.display = True
         return self._pane
+
+    def open(self) -> None:
+        """Show the pane."""
+        self.build()
+        self.display = True
 
     def close(self) -> None:
         """Hide the pane."""

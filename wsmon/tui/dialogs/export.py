@@ -51,13 +51,21 @@ class ExportDialog(Dialog[Exported]):
             ("← →", "key-name"), (" change  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))  # fmt: skip
     BINDINGS = [("enter", "write", "write")]  # noqa: RUF012 (Textual's way)
 
-    def __init__(self, exporter: Exporter, subjects: tuple[Subject, ...], folder: Path, stem: str) -> None:
-        """``stem`` is the name of the target without folder and suffix."""
+    def __init__(
+        self,
+        exporter: Exporter,
+        subjects: tuple[Subject, ...],
+        folder: Path,
+        stem: str,
+        order: ExportOrder | None = None,
+    ) -> None:
+        """``stem`` is the name of the target without folder and suffix; an ``order`` begins at once."""
         super().__init__()
         self._exporter = exporter
         self._subjects = subjects
         self._folder = folder
         self._stem = stem
+        self._order = order
         self._cancelled = Flag()
         self._is_running = False
         self._may_overwrite = ""
@@ -76,6 +84,13 @@ class ExportDialog(Dialog[Exported]):
             target,
             SpanLine(id="export-note"),
         )
+
+    def on_mount(self) -> None:
+        """Begin, where everything is known."""
+        super().on_mount()
+        if self._order is not None:
+            self.query_one("#export-target", Input).value = self._order.target.name
+            self._start(self._order)
 
     def on_unmount(self) -> None:
         """Whoever leaves ends the export."""

@@ -11,6 +11,7 @@ from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
+from wsmon.model.verdict import why
 from wsmon.tui import format as fmt
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wording import describe
@@ -171,6 +172,9 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
 
 def explain(event: Event) -> str:
     """What happened, in a sentence."""
+    sentence = why(event)
+    if sentence:
+        return sentence
     wording = describe(event)
     return f"{wording.what}: {wording.text}" if wording.text else wording.what
 

@@ -48,6 +48,11 @@ class ConnectionsPane(SpanPane):
         """The connection under the cursor."""
         return next((row.state for row in self._snapshot.connections if row.state.name == self._current), None)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All connections, in the order of the list."""
+        return self._order
+
     def show(self, snapshot: Snapshot, now_ns: int) -> None:
         """Draw a snapshot as of ``now_ns``."""
         self._snapshot, self._now_ns = snapshot, now_ns

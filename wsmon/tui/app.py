@@ -1,0 +1,155 @@
+"""The application: threads, signals, themes, and the way out. What it shows is ``watching.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import ClassVar
+
+from textual.screen import Screen
+
+from wsmon.errors import WsmonError
+from wsmon.model.events import Event
+from wsmon.ports import Clock, RecorderControl, StoreView
+from wsmon.tui import output
+from wsmon.tui.answers import Answers
+from wsmon.tui.backing import Backing
+from wsmon.tui.crash import QuietCrash
+from wsmon.tui.keymap import lay_over
+from wsmon.tui.monitor import Monitor
+from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
+from wsmon.tui.theme import DEFAULT_THEME, NO_COLOR_THEME, choose, load_themes
+from wsmon.tui.watching import MonitorScreen
+
+TICK_S = 1.0
+CHANGES_S = 2.0
+# how often the configuration on disk is compared with the recorder's
+STYLES = Path(__file__).parent / "styles"
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# unhandled they leave the terminal in the alternate screen; both are a detach
+
+
+class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
+    """``run()`` returns how it was left; see ``Outcome``. After a crash ``return_code`` is 1."""
+
+    TITLE = "wsmon"
+    ENABLE_COMMAND_PALETTE = False
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        STYLES / name for name in ("app.tcss", "dialogs.tcss", "log.tcss", "detail.tcss", "timeline.tcss")
+    ]
+
+    def __init__(
+        self,
+        views: Callable[[], StoreView],
+        control: RecorderControl | None,
+        options: AppOptions,
+        *,
+        clock: Clock,
+        exporter: Exporter,
+        event_json: Callable[[Event], str],
+        listen: Listen | None = None,
+        changes: Callable[[], str] | None = None,
+    ) -> None:
+        """``views`` opens a view of the store for the thread that calls it.
+
+        ``listen`` keeps ``control`` connected while the screen is there. ``changes`` says in a sentence what differs
+        between the configuration on disk and the recorder's (empty = nothing); it is called in a thread.
+        """
+        themes = load_themes(options.user_themes)
+        chosen = choose(themes, NO_COLOR_THEME if options.has_no_color else options.theme)
+        self._defaults = themes[DEFAULT_THEME].variables
+        super().__init__(ansi_color=True if chosen.ansi else None)
+        self.animation_level = "none"
+        for theme in themes.values():
+            self.register_theme(theme)
+        self.theme = chosen.name
+        keymap = lay_over(options.keys)
+        self.set_keymap(keymap.changed)
+        self._listen = listen
+        self._changes = changes
+        self._options = options
+        self._monitor = Monitor(views, clock, self._snapshot_is_ready, self._pace_s)
+        self._answers = Answers(views, self.call_later, self._answer_failed)
+        self._searches = Answers(views, self.call_later, self._answer_failed)
+        self._watching = MonitorScreen(
+            Backing(
+                views=views,
+                clock=clock,
+                options=options,
+                keymap=keymap,
+                control=control,
+                exporter=exporter,
+                event_json=event_json,
+                answers=self._answers,
+                searches=self._searches,
+                themes=tuple(sorted(themes)),
+            )
+        )
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What themes that are not ours lack."""
+        return dict(self._defaults)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The monitor."""
+        return self._watching
+
+    def wake(self) -> None:
+        """Something was committed; from any thread."""
+        self._monitor.wake()
+
+    def on_mount(self) -> None:
+        """Begin to watch."""
+        for thread in (self._monitor, self._answers, self._searches):
+            thread.start()
+        self.set_interval(TICK_S, self._watching.tick)
+        self.app_resume_signal.subscribe(self, self._resumed)
+        if self._listen is not None:
+            self.run_worker(self._listen(self._recorder_changed), name="listen", group="listen")
+        if self._changes is not None:
+            self.run_worker(self._compare(self._changes), name="changes", group="changes")
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in SIGNALS:
+                loop.add_signal_handler(number, self.exit, "detached")
+
+    async def on_unmount(self) -> None:
+        """End the threads; they hold views of the store."""
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+        for thread in (self._monitor, self._answers, self._searches):
+            thread.stop()
+
+    def _snapshot_is_ready(self) -> None:
+        """In the monitor's thread."""
+        self.call_later(self._take_snapshot)
+
+    def _take_snapshot(self) -> None:
+        snapshot = self._monitor.take()
+        self._watching.recorder.trouble = self._monitor.trouble
+        if snapshot is not None:
+            self._watching.show(snapshot)
+
+    def _pace_s(self) -> float:
+        return output.pace_s(output.backlog(self), is_remote=self._options.is_remote)
+
+    def _answer_failed(self, error: Exception) -> None:
+        if not isinstance(error, WsmonError):
+            raise error
+        self._watching.say(str(error), "problem")
+
+    def _recorder_changed(self) -> None:
+        self._monitor.wake()
+
+    def _resumed(self, _: object) -> None:
+        """After `fg` the terminal is empty."""
+        self.screen.refresh(layout=True)
+
+    async def _compare(self, changes: Callable[[], str]) -> None:
+        while True:
+            self._watching.recorder.changes = await asyncio.to_thread(changes)
+            await asyncio.sleep(CHANGES_S)

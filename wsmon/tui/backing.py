@@ -1,0 +1,34 @@
+"""What the screen stands on: the store, the recorder, the clock, and the keys in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wsmon.model.events import Event
+from wsmon.ports import Clock, RecorderControl, StoreView
+from wsmon.tui.answers import Answers
+from wsmon.tui.keymap import Keymap
+from wsmon.tui.options import AppOptions, Exporter
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """Handed to the screen when it is built."""
+
+    views: Callable[[], StoreView]
+    # each call opens another one, for the thread that calls
+    clock: Clock
+    options: AppOptions
+    keymap: Keymap
+    control: RecorderControl | None
+    # None = there is no recorder to talk to
+    exporter: Exporter
+    event_json: Callable[[Event], str]
+    # an event as `search --json` prints it
+    answers: Answers
+    # short questions: lanes, density, statistics
+    searches: Answers
+    # long ones
+    themes: tuple[str, ...]
+    # names, in the order in which one switches through them

@@ -1,0 +1,156 @@
+"""What the actions of scope ``app`` do, each a function of the screen; which keys they are on is in ``actions.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from wsmon.query.ast import EVERYTHING, Query
+from wsmon.tui import commands_hand as hand
+from wsmon.tui import commands_recorder as recorder
+from wsmon.tui.actions import BY_ID
+from wsmon.tui.arrangement import PaneName
+from wsmon.tui.watching import MonitorScreen
+
+Command = Callable[[MonitorScreen], None]
+
+
+def search(screen: MonitorScreen) -> None:
+    """Open the search line."""
+    from wsmon.tui.dialogs.search import SearchDialog  # built when it is needed: start-up time
+
+    def close(query: Query | None) -> None:
+        if query is not None:
+            screen.search_for(query)
+
+    _bring_log(screen)
+    screen.app.push_screen(SearchDialog(screen.log_pane.search.text, screen.search_for), close)
+
+
+def problem(screen: MonitorScreen, *, newer: bool) -> None:
+    """Go to another problem."""
+    _bring_log(screen)
+    screen.log_pane.go_to_problem(newer=newer)
+
+
+def match(screen: MonitorScreen, *, newer: bool) -> None:
+    """Go to another match."""
+    _bring_log(screen)
+    screen.log_pane.go_to_match(newer=newer)
+
+
+def follow(screen: MonitorScreen) -> None:
+    """Show what comes."""
+    _bring_log(screen)
+    screen.log_pane.follow()
+
+
+def pause(screen: MonitorScreen) -> None:
+    """Hold the log, or let it go on."""
+    _bring_log(screen)
+    if screen.log_pane.is_following:
+        screen.log_pane.pause()
+    else:
+        screen.log_pane.follow()
+
+
+def heartbeats(screen: MonitorScreen) -> None:
+    """Hide or show them."""
+    _bring_log(screen)
+    screen.log_pane.set_hide_heartbeats(not screen.log_pane.hides_heartbeats)
+
+
+def times(screen: MonitorScreen) -> None:
+    """Another way to write times."""
+    _bring_log(screen)
+    screen.log_pane.next_time_mode()
+
+
+def back(screen: MonitorScreen) -> None:
+    """Undo the last narrowing: zoom, another pane below, filter."""
+    if screen.is_zoomed:
+        screen.toggle_zoom()
+    elif "log" not in screen.in_sight or screen.current == "detail":
+        screen.ask("log")
+    elif screen.log_pane.search:
+        screen.search_for(EVERYTHING)
+
+
+def theme(screen: MonitorScreen) -> None:
+    """The next theme of wsmon's and the user's."""
+    names = screen.backing.themes
+    screen.app.theme = names[(names.index(screen.app.theme) + 1) % len(names)]
+    screen.say(f"theme {screen.app.theme}")
+
+
+def show_help(screen: MonitorScreen) -> None:
+    """All keys."""
+    from wsmon.tui.dialogs.help import HelpDialog
+
+    screen.app.push_screen(HelpDialog(screen.backing.keymap.keys))
+
+
+def palette(screen: MonitorScreen) -> None:
+    """All actions by name."""
+    from wsmon.tui.dialogs.palette import PaletteDialog
+
+    screen.app.push_screen(PaletteDialog(screen.backing.keymap.keys), partial(_run_chosen, screen))
+
+
+def _pane(name: PaneName) -> Command:
+    return lambda screen: screen.ask(name)
+
+
+def _bring_log(screen: MonitorScreen) -> None:
+    """Actions of the log act where it can be seen."""
+    if "log" not in screen.in_sight:
+        screen.ask("log")
+
+
+def _run_chosen(screen: MonitorScreen, action_id: str | None) -> None:
+    """Run what was chosen in the palette, as if its key had been pressed."""
+    if action_id is None:
+        return
+    action = BY_ID[action_id]
+    if action.scope == "app":
+        COMMANDS[action_id](screen)
+    elif screen.focused is not None:
+        screen.call_later(screen.app.run_action, action.call, screen.focused)
+
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "log.search": search,
+        "log.problem_next": partial(problem, newer=True),
+        "log.problem_previous": partial(problem, newer=False),
+        "log.next": partial(match, newer=True),
+        "log.previous": partial(match, newer=False),
+        "log.follow": follow,
+        "log.pause": pause,
+        "log.heartbeats": heartbeats,
+        "log.times": times,
+        "pane.connections": _pane("connections"),
+        "pane.timeline": _pane("timeline"),
+        "pane.statistics": _pane("statistics"),
+        "pane.log": _pane("log"),
+        "pane.detail": _pane("detail"),
+        "pane.next": lambda screen: screen.step(1),
+        "pane.previous": lambda screen: screen.step(-1),
+        "pane.zoom": lambda screen: screen.toggle_zoom(),
+        "pane.back": back,
+        "connection.reconnect": recorder.reconnect,
+        "connection.disable": recorder.disable,
+        "copy.value": hand.copy_value,
+        "copy.event": hand.copy_event,
+        "export.open": hand.export,
+        "export.repeat": hand.export_again,
+        "app.detach": recorder.detach,
+        "app.help": show_help,
+        "app.palette": palette,
+        "app.reload": recorder.reload,
+        "app.theme": theme,
+        "app.suspend": lambda screen: screen.app.action_suspend_process(),
+        "app.quit": recorder.leave,
+    }
+)

@@ -1,0 +1,92 @@
+"""Actions that hand something over: to the clipboard, to a file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from wsmon.model.sanitize import decode
+from wsmon.query.ast import EVERYTHING
+from wsmon.query.parser import parse
+from wsmon.tui import clipboard, output
+from wsmon.tui import format as fmt
+from wsmon.tui.options import ExportOrder
+from wsmon.tui.watching import MonitorScreen
+
+
+def copy_value(screen: MonitorScreen) -> None:
+    """The URL of a connection, else the payload of the event under the cursor, else what it says."""
+    state = screen.connections.current
+    if screen.current == "connections" and state is not None:
+        _copy(screen, state.url, f"the URL of {state.name}")
+        return
+    event = screen.log_pane.current_event
+    if event is None:
+        screen.say("there is no event to copy", "caution")
+    elif event.payload is not None:
+        _copy(screen, decode(event.payload, len(event.payload), multiline=True), "the payload")
+    else:
+        _copy(screen, " ".join(filter(None, (event.name, event.reason, event.error))), "the event's text")
+
+
+def copy_event(screen: MonitorScreen) -> None:
+    """The whole event."""
+    event = screen.log_pane.current_event
+    if event is None:
+        screen.say("there is no event to copy", "caution")
+    else:
+        _copy(screen, screen.backing.event_json(event), f"event #{fmt.count(event.id)} as JSON")
+
+
+def export(screen: MonitorScreen) -> None:
+    """Ask what to write where."""
+    _open_export(screen, None)
+
+
+def _open_export(screen: MonitorScreen, order: ExportOrder | None) -> None:
+    """The dialog; with an order it begins at once."""
+    from wsmon.tui.dialogs.export import ExportDialog, Exported, Subject, stem
+
+    options, log = screen.backing.options, screen.log_pane
+    subjects = [Subject("all events", EVERYTHING)]
+    if log.search:
+        subjects.insert(0, Subject(f"matches of {log.search.text}", log.search))
+    state = screen.connections.current
+    if state is not None:
+        subjects.append(Subject(f"connection {state.name}", parse(f"conn:{state.name}")))
+    if log.current_id:
+        subjects.append(Subject(f"event #{fmt.count(log.current_id)}", parse(f"id:{log.current_id}")))
+
+    def close(done: Exported | None) -> None:
+        if done is not None:
+            screen.last_export = done.order
+            size = fmt.size(done.written.size_bytes)
+            screen.say(f"wrote {fmt.count(done.written.written)} events, {size}, to {done.order.target}")
+
+    name = stem(options.name, screen.now_ns())
+    dialog = ExportDialog(screen.backing.exporter, tuple(subjects), options.export_folder, name, order)
+    screen.app.push_screen(dialog, close)
+
+
+def export_again(screen: MonitorScreen) -> None:
+    """The last export once more, into a new file; asks where there was none."""
+    from wsmon.tui.dialogs.export import stem
+
+    last = screen.last_export
+    if last is not None:
+        target = last.target.with_name(f"{stem(screen.backing.options.name, screen.now_ns())}.{last.format}")
+        last = replace(last, target=target)
+    _open_export(screen, last)
+
+
+def _copy(screen: MonitorScreen, text: str, what: str) -> None:
+    inside = clipboard.multiplexer(os.environ)
+    sequence = clipboard.sequence(text, inside)
+    size = fmt.size(len(text.encode("utf-8", "surrogateescape")))
+    if sequence is None:
+        screen.say(f"{what} ({size}) is too long for the terminal's clipboard: x writes it to a file", "caution")
+    elif not output.write(screen.app, sequence):
+        screen.say("there is no terminal to copy to", "caution")
+    else:
+        hint = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}[inside]
+        screen.say(f"sent {what} to the clipboard, {size}{hint}; x writes a file")
