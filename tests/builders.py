@@ -180,7 +180,7 @@ def lane(
     first_id: int = 1,
 ) -> Lane:
     """A lane from the seconds at which a status began; event ids count up from ``first_id``."""
-    ends = [start for start, _ in statuses[1:]] + [end_s]
+    ends = [*(start for start, _ in statuses[1:]), end_s][: len(statuses)]
     stretches = tuple(
         Stretch(at_ns(start), at_ns(end), status, first_id + number)
         for number, ((start, status), end) in enumerate(zip(statuses, ends, strict=True))

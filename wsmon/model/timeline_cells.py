@@ -83,14 +83,16 @@ def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
     losses = [loss for loss in lane.losses if start_ns <= loss.at_ns < end_ns]
     if losses:
         return Reading("loss", losses[-1].at_ns, losses[-1].event_id, len(losses))
-    for stall in reversed(lane.stalls):
-        if _touches(stall.start_ns, stall.end_ns, start_ns, end_ns):
-            return Reading("stalled", stall.start_ns, stall.event_id, 0)
-    stretches = [each for each in lane.stretches if _touches(each.start_ns, each.end_ns, start_ns, end_ns)]
-    if not stretches:
-        return None
-    worst = max(stretches, key=_rank)
-    return Reading(_KIND_OF[worst.status], worst.start_ns, worst.event_id, 0)
+    worst = max(
+        (each for each in lane.stretches if _touches(each.start_ns, each.end_ns, start_ns, end_ns)),
+        key=_rank,
+        default=None,
+    )
+    if worst is None or _rank(worst) < _RANK["stalled"]:
+        for stall in reversed(lane.stalls):
+            if _touches(stall.start_ns, stall.end_ns, start_ns, end_ns):
+                return Reading("stalled", stall.start_ns, stall.event_id, 0)
+    return None if worst is None else Reading(_KIND_OF[worst.status], worst.start_ns, worst.event_id, 0)
 
 
 def spread(counts: Sequence[int], since_ns: int, bucket_ns: int, period: Period) -> tuple[float, ...]:

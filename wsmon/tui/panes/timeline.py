@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
 
+from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.stats import Density
 from wsmon.model.timeline import Lane
@@ -307,7 +308,10 @@ class TimelinePane(SpanPane):
         name = lane.connection
         if reading is None:
             return f"{name} {glyphs.between} no data: no recorder ran"
-        event = self._event_of(reading.event_id) if reading.event_id else None
+        try:
+            event = self._event_of(reading.event_id) if reading.event_id else None
+        except WsmonError as error:
+            return f"{name} {glyphs.between} {error}"
         since = time_of_day(reading.at_ns, self._zone)
         many = f"{reading.losses} losses, the last: " if reading.losses > 1 else ""
         if event is None:

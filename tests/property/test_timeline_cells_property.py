@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsmon.model.statuses import STATUSES, Status
+from wsmon.model.timeline import Lane, Mark, Stall, Stretch
+from wsmon.model.timeline_cells import Period, lane_cells, read_cell, spread
+
+TIMES = st.integers(min_value=-50_000, max_value=50_000)
+
+
+@st.composite
+def periods(draw: st.DrawFn) -> Period:
+    cells = draw(st.integers(1, 200))
+    since = draw(TIMES)
+    return Period(since, since + draw(st.integers(cells, 40_000)), cells)
+
+
+@st.composite
+def lanes(draw: st.DrawFn) -> Lane:
+    """Stretches in order with gaps, losses and stalls anywhere."""
+    cuts = sorted(draw(st.lists(TIMES, max_size=20)))
+    statuses: list[Status] = draw(st.lists(st.sampled_from(STATUSES), min_size=len(cuts), max_size=len(cuts)))
+    stretches = tuple(
+        Stretch(start, end, status, 1) for start, end, status in zip(cuts[::2], cuts[1::2], statuses, strict=False)
+    )
+    losses = tuple(Mark(at, 2) for at in sorted(draw(st.lists(TIMES, max_size=8))))
+    stalls = tuple(Stall(at, at + draw(st.integers(0, 5000)), 3) for at in draw(st.lists(TIMES, max_size=3)))
+    return Lane("a", "", stretches, losses, stalls)
+
+
+@given(lanes(), periods())
+def test_each_loss_in_the_period_is_seen_in_exactly_the_cell_of_its_time(lane: Lane, period: Period) -> None:
+    expected = {period.cell_of(loss.at_ns) for loss in lane.losses if period.since_ns <= loss.at_ns < period.until_ns}
+
+    assert {cell for cell, kind in enumerate(lane_cells(lane, period)) if kind == "loss"} == expected
+
+
+@given(lanes(), periods())
+def test_no_data_stays_blank_and_all_data_is_seen(lane: Lane, period: Period) -> None:
+    kinds = lane_cells(lane, period)
+
+    assert len(kinds) == period.cells
+    for cell, kind in enumerate(kinds):
+        start, end = period.start_of(cell), period.start_of(cell + 1)
+        assert (kind == "none") == (read_cell(lane, start, end) is None)
+
+
+@given(lanes(), periods())
+def test_the_reading_of_a_cell_is_of_the_kind_that_it_shows(lane: Lane, period: Period) -> None:
+    for cell, kind in enumerate(lane_cells(lane, period)):
+        reading = read_cell(lane, period.start_of(cell), period.start_of(cell + 1))
+        assert reading is None or reading.kind == kind
+
+
+@given(periods(), TIMES)
+def test_every_time_of_the_period_is_in_exactly_one_cell(period: Period, at_ns: int) -> None:
+    cell = period.cell_of(at_ns)
+
+    assert (0 <= cell < period.cells) == (period.since_ns <= at_ns < period.until_ns)
+    assert period.start_of(cell) <= at_ns < period.start_of(cell + 1)
+
+
+@given(st.lists(st.integers(0, 1000), max_size=50), st.integers(1, 500), TIMES, st.integers(1, 60))
+def test_spreading_counts_keeps_their_sum(counts: list[int], bucket_ns: int, since: int, cells: int) -> None:
+    until = since + max(cells, len(counts) * bucket_ns)
+
+    assert round(sum(spread(counts, since, bucket_ns, Period(since, until, cells))), 6) == sum(counts)
