@@ -168,14 +168,21 @@ def _word(text: str, connections: Mapping[int, str]) -> _Sql:
     except UnicodeDecodeError:
         folded = ""
     if not folded or "\0" in folded or len(needle) > _MOST_LIKE_BYTES:
-        parts += (_Sql(_BYTES_IN.format(column=column), (needle,)) for column in ("payload", *_TEXT_COLUMNS))
+        parts.append(_Sql(_BYTES_IN.format(column="payload"), (needle,)))
+        parts.append(_in_columns(_BYTES_IN, (needle,)))
     else:
         pattern = f"%{folded.translate(_LIKE_SIGNS)}%"
         parts.append(_Sql(_LIKE_PAYLOAD, (pattern, folded, folded)))
-        parts += (_Sql(_LIKE_TEXT.format(column=column), (pattern, folded)) for column in _TEXT_COLUMNS)
+        parts.append(_in_columns(_LIKE_TEXT, (pattern, folded)))
     possible = [part for part in parts if part.text != _NEVER.text]
     whole = " OR ".join(part.text for part in possible)
     return _Sql(f"(({whole}) IS TRUE)", tuple(parameter for part in possible for parameter in part.parameters))
+
+
+def _in_columns(template: str, parameters: tuple[Value, ...]) -> _Sql:
+    """A text in one of the columns; asked once whether there is any, since messages mostly have none."""
+    found = " OR ".join(template.format(column=column) for column in _TEXT_COLUMNS)
+    return _Sql(f"(coalesce({', '.join(_TEXT_COLUMNS)}) IS NOT NULL AND ({found}))", parameters * len(_TEXT_COLUMNS))
 
 
 def _name_in(names: Iterable[EventName]) -> _Sql:

@@ -22,13 +22,14 @@ from wsmon.store.transitions import transitions
 
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
+_ALL_CONNECTIONS = (0, 2**63 - 1)
 _RANKS = (0.5, 0.95, 0.99)
 
 _CONNECTIONS = """
 SELECT id, name, "group", url, status, stalled_since_ns IS NOT NULL, profile, trace_id, last_message_ns, configured
 FROM connection WHERE ? IN ('', name) ORDER BY configured DESC, position, name
 """
-_PLACE = "level = ? AND bucket >= ? AND bucket < ?"
+_PLACE = "level = ? AND bucket >= ? AND bucket < ? AND connection BETWEEN ? AND ?"
 _COUNTS = f"""
 SELECT connection, {", ".join(f"sum({counter})" for counter in COUNTERS)} FROM rollup WHERE {_PLACE} GROUP BY connection
 """
@@ -87,10 +88,11 @@ def statistics(
     the period ends now, so that statuses are those of now.
     """
     since_ns, until_ns = stitching.since_s * SECOND_NS, stitching.until_s * SECOND_NS
-    tallies = _tallies(connection, stitching)
+    rows = connection.execute(_CONNECTIONS, (name,)).fetchall()
+    tallies = _tallies(connection, stitching, (rows[0][0], rows[0][0]) if len(rows) == 1 else _ALL_CONNECTIONS)
     watched_ns = observed_ns(runs.values(), since_ns, until_ns)
     found: list[ConnectionStatistics] = []
-    for row in connection.execute(_CONNECTIONS, (name,)).fetchall():
+    for row in rows:
         status: Status = STATUS_OF[row[4]]
         steps = [each.step for each in transitions(connection, row[0], since_ns, until_ns)]
         if not (name or row[-1] or steps or row[0] in tallies):
@@ -106,16 +108,20 @@ def statistics(
     return Statistics(since_ns, until_ns, tuple(found))
 
 
-def _tallies(connection: sqlite3.Connection, stitching: Stitching) -> Mapping[int, _Tally]:
+def _tallies(
+    connection: sqlite3.Connection, stitching: Stitching, connection_ids: tuple[int, int]
+) -> Mapping[int, _Tally]:
+    """What the rollups hold about the connections in a closed range of ids."""
     tallies: dict[int, _Tally] = defaultdict(_Tally)
     for part in stitching.parts:
-        for id_, *counts in connection.execute(_COUNTS, part):
+        place = (*part, *connection_ids)
+        for id_, *counts in connection.execute(_COUNTS, place):
             tallies[id_].counts.update(dict(zip(COUNTERS, counts, strict=True)))
-        for id_, dimension, key, n in connection.execute(_KEYS, part):
+        for id_, dimension, key, n in connection.execute(_KEYS, place):
             tallies[id_].keys[dimension][key] += n
-        for id_, metric, idx, n in connection.execute(_HISTOGRAMS, part):
+        for id_, metric, idx, n in connection.execute(_HISTOGRAMS, place):
             tallies[id_].histograms[metric][idx] += n
-        for id_, metric, count, total, greatest in connection.execute(_SUMS, part):
+        for id_, metric, count, total, greatest in connection.execute(_SUMS, place):
             before = tallies[id_].sums.get(metric, (0, 0, 0))
             tallies[id_].sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
     return tallies
