@@ -7,6 +7,7 @@ size it is allowed (``auto_vacuum`` would keep a map of all pages up to date on 
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +71,12 @@ class Retention:
         began_ns = self._clock.mono_ns()
         oldest_id, last_id = self._meta(META_OLDEST_ID), self._meta(META_LAST_ID)
         end_id = min(oldest_id + self._slice, last_id - NEWEST_EVENTS + 1)
-        # the first id that stays, if all of the slice goes
-        if not self._exceeds_size():
-            end_id = self._first_young(oldest_id, end_id)
+        # the first id that stays, if the whole slice goes
         if not oldest_id or end_id <= oldest_id:
+            return NOTHING
+        too_many = self._too_many(last_id - oldest_id + 1)
+        end_id = min(end_id, oldest_id + too_many) if too_many else self._first_young(oldest_id, end_id)
+        if end_id <= oldest_id:
             return NOTHING
         with transaction(self._connection, self._path) as connection:
             connection.execute("DELETE FROM event WHERE id < ?", (end_id,))
@@ -97,20 +100,26 @@ class Retention:
             return True
         return False
 
-    def _exceeds_size(self) -> bool:
-        limit = self.spec.size_bytes * (SIZE_SLACK if self._is_too_large else 1)
-        self._is_too_large = bool(self.spec.size_bytes) and self.used_bytes > limit
-        return self._is_too_large
+    def _too_many(self, events: int) -> int:
+        """How many events have to go for the store to fit, going by their mean size; 0 while it fits."""
+        limit = self.spec.size_bytes
+        used = self.used_bytes
+        if not limit or used <= limit * (SIZE_SLACK if self._is_too_large else 1):
+            self._is_too_large = False
+            return 0
+        self._is_too_large = True
+        return math.ceil((used - limit * SIZE_SLACK) / used * events)
 
     def _first_young(self, oldest_id: int, end_id: int) -> int:
         """The first id in a slice whose event is young enough to stay."""
         if not self.spec.age_s:
             return oldest_id
         cut_ns = self._clock.wall_ns() - round(self.spec.age_s * SECOND_NS)
-        (young,) = self._connection.execute(
-            "SELECT min(id) FROM event WHERE id >= ? AND id < ? AND ts_ns >= ?", (oldest_id, end_id, cut_ns)
+        young = self._connection.execute(
+            "SELECT id FROM event WHERE id >= ? AND id < ? AND ts_ns >= ? ORDER BY id LIMIT 1",
+            (oldest_id, end_id, cut_ns),
         ).fetchone()
-        return end_id if young is None else int(young)
+        return int(young[0]) if young else end_id
 
     def _adapt(self, took_ns: int) -> None:
         """Slices grow while they are quick and shrink when they are slow."""

@@ -1,0 +1,83 @@
+"""Rollups against a recount of the events they stand for, over crashes and clocks that step."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import SECOND_NS, event, loss, message, pong
+from tests.stores import Recording, stored, stored_events
+from wsmon.model.events import Event
+from wsmon.model.histogram import index
+from wsmon.store.schema import DIMENSIONS, METRICS
+
+AFTER_S = st.floats(0, 200)
+CONNECTIONS = st.sampled_from(["a", "b", "c"])
+EVENTS = st.one_of(
+    st.builds(lambda size, at, name: message("x" * size, at, name), st.integers(0, 300), AFTER_S, CONNECTIONS),
+    st.builds(lambda at, name: message(b"\xff", at, name, direction="out", type="t"), AFTER_S, CONNECTIONS),
+    st.builds(pong, AFTER_S, CONNECTIONS, st.integers(1, 500)),
+    st.builds(lambda at, name, code: loss(at, name, code=code), AFTER_S, CONNECTIONS, st.sampled_from([1000, 1006])),
+    st.builds(lambda at, name: event("error.occurred", at, name, error_type="dns"), AFTER_S, CONNECTIONS),
+)
+BATCHES = st.lists(st.tuples(st.lists(EVENTS, max_size=8), AFTER_S, st.booleans()), max_size=8)
+# events, the time of their commit, and whether the recorder dies after it
+
+
+@settings(max_examples=20, deadline=None)
+@given(BATCHES)
+def test_every_level_is_a_recount_of_the_events(batches: Sequence[tuple[list[Event], float, bool]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        recording = Recording(path)
+        for events, now_s, dies in batches:
+            recording.commit(*events, now_s=now_s)
+            if dies:
+                recording.cut_off()
+                recording = Recording(path)
+        recording.commit(now_s=300)  # every second is over
+        recording.cut_off()
+        check(path)
+
+
+def check(path: Path) -> None:
+    counts: Counter[tuple[object, ...]] = Counter()
+    dims: Counter[tuple[object, ...]] = Counter()
+    hists: Counter[tuple[object, ...]] = Counter()
+    for each in stored_events(path):
+        for level in (1, 60, 3600):
+            second = each.ts_ns // SECOND_NS
+            key = (level, second - second % level, each.source.connection)
+            counts[(*key, "events")] += 1
+            if each.name == "message.received":
+                counts[(*key, "messages_in")] += 1
+                counts[(*key, "bytes_in")] += each.size or 0
+            if each.name.startswith("message"):
+                hists[(*key, METRICS["size"], index(each.size or 0))] += 1
+            if each.type:
+                dims[(*key, DIMENSIONS["type"], each.type)] += 1
+            if each.name == "heartbeat.responded" and each.duration_ns is not None:
+                counts[(*key, "pongs")] += 1
+                hists[(*key, METRICS["rtt"], index(each.duration_ns))] += 1
+            if each.error_type:
+                counts[(*key, "errors")] += 1
+                dims[(*key, DIMENSIONS["error_type"], each.error_type)] += 1
+            if each.close_code is not None:
+                counts[(*key, "losses")] += 1
+                dims[(*key, DIMENSIONS["close_code"], str(each.close_code))] += 1
+    assert found(path, "rollup_dim", "dimension, key, n") == +dims
+    assert found(path, "rollup_hist", "metric, idx, n") == +hists
+    for counter in ("events", "messages_in", "bytes_in", "pongs", "errors", "losses"):
+        expected = {key: n for key, n in counts.items() if key[-1] == counter and n}
+        assert +found(path, "rollup", f"'{counter}', {counter}") == expected
+
+
+def found(path: Path, table: str, columns: str) -> Counter[tuple[object, ...]]:
+    """Counts by level, bucket, connection and key, as the store holds them."""
+    rows = stored(path, f"SELECT level, bucket, name, {columns} FROM {table} JOIN connection ON id = connection")
+    return Counter({tuple(key): n for *key, n in rows if isinstance(n, int)})

@@ -1,0 +1,365 @@
+"""The writing thread: what is committed, how the connections are then, and what happens when the disk takes nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.builders import T0_NS, at_ns, dialled, event, loss, message, numbered, pong, retry, usable
+from tests.stores import run_start, spec, stored, stored_events
+from tests.tui.fakes import FakeClock
+from wsmon.bus import Batch, Bus
+from wsmon.errors import StoreError
+from wsmon.model.events import Event, Source
+from wsmon.store import writer as writing
+from wsmon.store.codec import Value
+from wsmon.store.database import Database, open_for_writing
+from wsmon.store.writer import Writer
+
+DEADLINE_S = 10.0
+
+
+class Running:
+    """A writer at work on a store of its own, and what it said."""
+
+    def __init__(self, path: Path, high_water_bytes: int = 1 << 20) -> None:
+        self.path = path
+        self.clock = FakeClock()
+        self.failures: list[BaseException] = []
+        self.drained = threading.Event()
+        self._committed = threading.Condition()
+        self._last_id = 0
+        self.bus = Bus(self.drained.set, high_water_bytes=high_water_bytes)
+        self.database: Database = open_for_writing(path)
+        self.database.begin_run(run_start())
+        self.writer = Writer(self.database, self.bus, self.clock, self._on_commit, self.failures.append)
+
+    def emit(self, *events: Event) -> None:
+        for each in events:
+            (self.bus.emit if each.size is None else self.bus.emit_message)(each)
+
+    def wait_for(self, last_id: int) -> None:
+        """Until this id is committed."""
+        with self._committed:
+            assert self._committed.wait_for(lambda: self._last_id >= last_id, DEADLINE_S), self.failures
+
+    def end(self) -> None:
+        self.bus.close()
+        self.writer.join(DEADLINE_S)
+
+    def connection(self, columns: str) -> list[tuple[Value, ...]]:
+        return stored(self.path, f"SELECT {columns} FROM connection ORDER BY position")
+
+    def _on_commit(self, last_id: int) -> None:
+        with self._committed:
+            self._last_id = last_id
+            self._committed.notify_all()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    one = Running(tmp_path / "store.db")
+    yield one
+    one.end()
+
+
+def in_run(run: int, *events: Event) -> tuple[Event, ...]:
+    """Events as the store gives them back: with ids, and the run in their source."""
+    whole = (msgspec.structs.replace(each, source=msgspec.structs.replace(each.source, run=run)) for each in events)
+    return numbered(whole)
+
+
+def test_everything_emitted_is_stored_once_in_order(running: Running) -> None:
+    events = [dialled(), usable(), *(message(str(n)) for n in range(5_000)), pong(), loss(connection="binance-spot")]
+    running.writer.start()
+    running.emit(*events)
+    running.end()
+    assert stored_events(running.path) == in_run(1, *events)
+    assert running.failures == []
+
+
+def test_a_stop_marks_the_run_and_leaves_one_file(running: Running) -> None:
+    running.writer.start()
+    running.clock.advance(60)
+    running.emit(message())
+    running.end()
+    assert stored(running.path, "SELECT ended_ns, end FROM run") == [(at_ns(60), "clean")]
+    assert [file.name for file in running.path.parent.iterdir()] == ["store.db"]
+
+
+def test_ids_go_on_in_the_next_run(tmp_path: Path) -> None:
+    for _ in range(2):
+        running = Running(tmp_path / "store.db")
+        running.writer.start()
+        running.emit(message(), message())
+        running.end()
+    assert stored(running.path, "SELECT event.id, run FROM event JOIN source ON source.id = source ORDER BY 1") == [
+        (1, 1),
+        (2, 1),
+        (3, 2),
+        (4, 2),
+    ]
+    assert stored(running.path, "SELECT key, value FROM meta WHERE key IN ('last_id', 'oldest_id') ORDER BY key") == [
+        ("last_id", 4),
+        ("oldest_id", 1),
+    ]
+
+
+def test_configured_connections_are_there_before_anything_happens(running: Running) -> None:
+    running.writer.configure((spec("b", expect_every_s=5.0, url="wss://b/"), spec("a")))
+    running.writer.start()
+    running.end()
+    assert running.connection("name, position, url, expect_every_s, configured, status, since_ns") == [
+        ("b", 0, "wss://b/", 5.0, 1, 1, T0_NS),
+        ("a", 1, "wss://host/path", 0.0, 1, 1, T0_NS),
+    ]
+
+
+def test_a_connection_that_left_the_configuration_stays_known(running: Running) -> None:
+    running.writer.configure((spec("a"), spec("b")))
+    running.writer.start()
+    running.emit(dialled(connection="a"))
+    running.wait_for(1)
+    running.writer.configure((spec("b"),))
+    running.end()
+    assert sorted(running.connection("name, configured")) == [("a", 0), ("b", 1)]
+
+
+def test_an_open_connection_says_since_when_and_how_it_is(running: Running) -> None:
+    running.writer.start()
+    running.emit(dialled(1, attempt=3), usable(2), message(after_s=5), message(after_s=7, direction="out"), pong(6))
+    running.end()
+    assert running.connection(
+        "status, since_ns, attempt, sessions, source, last_connected_ns, last_message_ns, rtt_ns, last_problem_id"
+    ) == [(4, at_ns(2), 0, 1, 1, at_ns(2), at_ns(5), 18_000_000, 0)]
+
+
+def test_a_lost_connection_says_why_and_when_it_is_dialled_again(running: Running) -> None:
+    running.writer.start()
+    running.emit(dialled(1, "a"), usable(2, "a"), loss(9, "a"), retry(9, "a", attempt=2, delay_s=7))
+    running.end()
+    assert running.connection(
+        "status, since_ns, attempt, next_attempt_ns, last_connected_ns, last_disconnected_ns, last_problem_id"
+    ) == [(6, at_ns(9), 2, at_ns(16), at_ns(2), at_ns(9), 3)]
+
+
+def test_an_end_of_our_own_making_is_no_problem(running: Running) -> None:
+    running.writer.start()
+    running.emit(dialled(1), usable(2), loss(9, "binance-spot", code=1000, by="us", to_status="closed"))
+    running.end()
+    assert running.connection("status, last_problem_id") == [(8, 0)]
+
+
+def test_sessions_tell_their_life(running: Running) -> None:
+    running.writer.start()
+    running.emit(dialled(1), usable(2), message(after_s=3), loss(9, "binance-spot", code=1006, by="network"))
+    running.end()
+    columns = "id, attempt, started_ns, open_ns, ended_ns, end, close_code, close_by, first_id, last_id"
+    assert stored(running.path, f"SELECT {columns} FROM session") == [
+        (1, 1, at_ns(1), at_ns(2), at_ns(9), "clean", 1006, 4, 1, 4)
+    ]
+
+
+def test_transitions_are_rows_of_their_own(running: Running) -> None:
+    running.writer.start()
+    running.emit(dialled(1), message(after_s=2), loss(9, "binance-spot"))
+    running.end()
+    assert stored(running.path, "SELECT event_id, ts_ns, run, from_status, to_status, name FROM transition") == [
+        (1, at_ns(1), 1, 1, 2, 30),
+        (3, at_ns(9), 1, 4, 5, 33),
+    ]
+
+
+def test_silence_becomes_an_incident_and_the_state_stalled(running: Running) -> None:
+    running.writer.configure((spec("binance-spot", expect_every_s=5.0),))
+    running.writer.start()
+    running.emit(dialled(), usable(), message(after_s=1))
+    running.wait_for(3)
+    running.clock.advance(6.5)
+    running.wait_for(4)
+    stalled = running.connection("stalled_since_ns, last_problem_id")
+    running.emit(message(after_s=7))
+    running.wait_for(6)
+    running.end()
+    assert stalled == [(at_ns(1), 4)]
+    assert running.connection("stalled_since_ns") == [(None,)]
+    assert stored(running.path, "SELECT id, type, opened_ns, closed_ns, closed_id, sentence FROM incident") == [
+        (4, "stall", at_ns(6.5), at_ns(6.5), 6, "no data for 5.5 s; expected every 5 s")
+    ]
+
+
+def test_idle_commits_nothing(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = threading.Semaphore(0)
+    take = running.bus.take
+
+    def counted() -> Batch:
+        ticks.release()
+        return take(0.001)
+
+    monkeypatch.setattr(running.bus, "take", counted)
+    running.writer.start()
+    for _ in range(5):
+        assert ticks.acquire(timeout=DEADLINE_S)
+    changes = running.path.with_name("store.db-wal").stat().st_mtime_ns
+    for _ in range(20):
+        assert ticks.acquire(timeout=DEADLINE_S)
+    assert running.path.with_name("store.db-wal").stat().st_mtime_ns == changes
+
+
+class FullDisk:
+    """Makes commits fail as a full disk does, until there is space."""
+
+    def __init__(self, running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_full = True
+        self.refused = threading.Event()
+        self._write = running.writer._fold.write
+        monkeypatch.setattr(running.writer._fold, "write", self.write)
+
+    def write(self) -> None:
+        if self.is_full:
+            self.refused.set()
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        self._write()
+
+
+def test_a_full_disk_keeps_what_waits_and_says_so(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = FullDisk(running, monkeypatch)
+    running.writer.start()
+    running.emit(dialled(), message())
+    assert disk.refused.wait(DEADLINE_S)
+    disk.refused.clear()
+    assert disk.refused.wait(DEADLINE_S)
+    assert running.writer.health().warning.startswith("no space left for the store")
+    disk.is_full = False
+    running.wait_for(2)
+    running.end()
+    assert stored_events(running.path) == in_run(1, dialled(), message())
+    assert running.writer.health().warning == ""
+
+
+def test_received_is_stored_plus_shed_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(tmp_path / "store.db", high_water_bytes=20_000)
+    disk = FullDisk(running, monkeypatch)
+    running.writer.start()
+    running.emit(dialled())
+    assert disk.refused.wait(DEADLINE_S)
+    received = 0
+    while running.bus.waiting_bytes < 20_000:
+        running.emit(message("x" * 1_000))
+        received += 1
+    assert running.bus.is_full
+    assert running.drained.wait(DEADLINE_S)  # shedding began: nobody waits any more
+    running.emit(*[message("x" * 1_000)] * 50)
+    running.emit(message("x", connection="other", direction="out"))
+    disk.is_full = False
+    shed = {"binance-spot": 50, "other": 1}
+    running.wait_for(1 + received + len(shed))
+    running.emit(message("kept again"))
+    running.end()
+    events = stored_events(running.path)
+    counted = {each.source.connection: dict(each.meta or {}) for each in events if each.name == "self.shed"}
+    assert counted == {
+        "binance-spot": {"name": "message.received", "events": 50, "size_bytes": 50_000},
+        "other": {"name": "message.sent", "events": 1, "size_bytes": 1},
+    }
+    assert sum(each.name == "message.received" for each in events) == received + 1
+    assert running.writer.health().events_shed == 51
+
+
+def test_a_disk_that_stays_full_ends_the_stop_with_the_number_lost(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LAST_TRIES_S", -1.0)
+    connection = running.database.connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    running.emit(message("x" * 50_000), message())
+    running.bus.close()
+    running.writer.start()
+    running.end()
+    (failure,) = running.failures
+    assert isinstance(failure, StoreError)
+    assert str(failure).startswith("2 events were not kept: no space left for the store")
+
+
+def test_a_commit_that_reports_a_failure_and_is_there_is_not_repeated(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, tries = running.writer._write, []
+
+    def written_with_an_error() -> None:
+        tries.append(1)
+        write()
+        if len(tries) == 1:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+
+    monkeypatch.setattr(running.writer, "_write", written_with_an_error)
+    running.writer.start()
+    running.emit(dialled(), message())
+    running.wait_for(2)
+    running.end()
+    assert stored_events(running.path) == in_run(1, dialled(), message())
+    assert running.failures == []
+
+
+def test_what_cannot_be_repaired_ends_the_thread_and_is_said(running: Running) -> None:
+    running.database.connection.execute(
+        "INSERT INTO event (id, ts_ns, mono_ns, source, name, flags) VALUES (1, 1, 1, 1, 1, 1)"
+    )
+    running.writer.start()
+    running.emit(message())
+    running.writer.join(DEADLINE_S)
+    (failure,) = running.failures
+    assert "UNIQUE constraint failed: event.id" in str(failure)
+
+
+def test_health_tells_what_waits(running: Running) -> None:
+    running.emit(message("x" * 100))
+    health = running.writer.health()
+    assert (health.waiting_events, health.waiting_bytes > 100, health.is_paused) == (1, True, False)
+    running.writer.start()
+
+
+def test_commit_lag_counts_from_the_first_event_of_the_batch(running: Running) -> None:
+    running.clock.advance(0.25)
+    running.writer.start()
+    running.emit(dialled())
+    running.wait_for(1)
+    running.end()
+    assert running.writer.health().commit_lag_ms == 250
+
+
+def test_sources_are_stored_once(running: Running) -> None:
+    running.writer.start()
+    running.emit(dialled(), message(), event("self.run.started", connection=""), retry(1, "binance-spot"), message())
+    running.end()
+    found = stored(running.path, "SELECT connection, connection_id = '' FROM source ORDER BY id")
+    assert found == [(1, 0), (None, 1), (1, 1)]
+
+
+def test_pruning_is_an_event(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsmon.store.retention.NEWEST_EVENTS", 3)
+    running.emit(*(message(str(n)) for n in range(10)))
+    running.writer.start()
+    running.wait_for(10)
+    running.clock.advance(15 * 86_400)
+    running.wait_for(11)
+    running.end()
+    newest = stored_events(running.path)
+    assert [each.id for each in newest] == [8, 9, 10, 11]
+    assert (newest[-1].name, newest[-1].source, newest[-1].reason, newest[-1].meta) == (
+        "self.pruned",
+        Source(run=1),
+        "7 oldest events removed, up to 7",
+        {"events": 7, "up_to_id": 7},
+    )
+    assert stored(running.path, "SELECT value FROM meta WHERE key = 'oldest_id'") == [(8,)]
