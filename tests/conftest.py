@@ -1,3 +1,3 @@
 """Fixtures that all tests share."""
 
-pytest_plugins = ("tests.peers",)
+pytest_plugins = ("tests.peers", "tests.processes")

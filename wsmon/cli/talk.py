@@ -30,15 +30,15 @@ class Talk:
             self._is_quiet = True  # nobody is left to be told
 
     def tell(self, event: Event) -> None:
-        """A transition or a problem; other events are in the store."""
-        if event.is_transition or event.is_problem:
+        """A problem, or a status that lasts; other events are in the store."""
+        if event.is_problem or event.to_status not in (None, "connecting", "connected"):
             at = datetime.fromtimestamp(event.ts_ns / 1e9).astimezone().strftime("%H:%M:%S")
             self.say(f"{at}  {event.source.connection:<16}  {_sentence(event)}")
 
 
 def _sentence(event: Event) -> str:
     if event.is_problem:
-        return why(event)
+        return why(event) or event.reason or event.error or event.name
     if event.name == "connection.reconnect.attempt" and event.meta:
         return f"reconnecting, attempt {event.meta.get('attempt')} in {_seconds(event.meta.get('delay_ms'))} s"
     return LABELS[event.to_status] if event.to_status else event.name

@@ -1,0 +1,142 @@
+"""Real ``wsmon`` processes in a home of their own: recorders that tests start, signal and kill."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from wsmon.clock import SystemClock
+from wsmon.model.events import Event
+from wsmon.store.reader import Reader
+
+DEADLINE_S = 15.0
+POLL_S = 0.02
+
+
+class Recorder:
+    """A ``wsmon record`` in the foreground, ready to be watched."""
+
+    def __init__(self, process: asyncio.subprocess.Process, store: Path) -> None:
+        self.process = process
+        self.store = store
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self.process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    async def ended(self, within_s: float = DEADLINE_S) -> int:
+        """Its exit code."""
+        async with asyncio.timeout(within_s):
+            return await self.process.wait()
+
+    async def until_stored(self, count: int, name: str = "message.received") -> tuple[Event, ...]:
+        """The events of that name, once there are ``count``."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(found := [event for event in stored(self.store) if event.name == name]) < count:
+                await asyncio.sleep(POLL_S)  # another process's store tells nobody
+        return tuple(found)
+
+
+def stored(store: Path) -> tuple[Event, ...]:
+    """Every event of a store, oldest first."""
+    view = Reader(store, SystemClock())
+    try:
+        events: list[Event] = []
+        while page := view.events_after(events[-1].id if events else 0, 5_000):
+            events += page
+        return tuple(events)
+    finally:
+        view.close()
+
+
+class Home:
+    """A user's folders, and the commands that the user runs there."""
+
+    def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
+        self.folder = folder
+        self.runtime = folder / "run"
+        self.runtime.mkdir(mode=0o700)
+        self._stack = stack
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment of every command here."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WSMON", "XDG"))}
+        return {
+            **inherited,
+            "HOME": str(self.folder),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "XDG_RUNTIME_DIR": str(self.runtime),
+        }
+
+    def write(self, text: str, name: str = "wsmon.toml") -> Path:
+        """A configuration file."""
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    async def run(self, *arguments: str | Path) -> tuple[int, str, str]:
+        """Run ``wsmon`` to its end; exit code, stdout, stderr."""
+        process = await self._start(arguments, stdout=asyncio.subprocess.PIPE)
+        async with asyncio.timeout(DEADLINE_S):
+            out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    async def record(self, *arguments: str | Path, store: Path | None = None) -> Recorder:
+        """Start ``wsmon record`` and wait until it records; it is killed at the end of the test."""
+        store = store or self.folder / "recording" / "store.db"
+        reading, writing = os.pipe()
+        process = await self._start(
+            ("record", *arguments, "--store", store, "--ready-fd", str(writing)), pass_fds=(writing,)
+        )
+        os.close(writing)
+        self._stack.push_async_callback(_kill, process)
+        with os.fdopen(reading, "rb") as pipe:
+            line = await asyncio.to_thread(pipe.readline)
+        assert b'"store"' in line, line
+        assert b'"error"' not in line, line
+        return Recorder(process, store)
+
+    async def _start(
+        self, arguments: tuple[str | Path, ...], stdout: int | None = None, pass_fds: tuple[int, ...] = ()
+    ) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "wsmon",
+            *map(str, arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=asyncio.subprocess.PIPE if stdout else None,
+            pass_fds=pass_fds,
+            env=self.environ,
+            cwd=self.folder,
+        )
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
+    """A home whose recorders end with the test."""
+    async with AsyncExitStack() as stack:
+        home = Home(tmp_path, stack)
+        yield home
+        await home.run("stop", "--all")
