@@ -93,6 +93,8 @@ class _Recording:
         self._info = info
         self._stopping = stopping
         self._loop = asyncio.get_running_loop()
+        self._hung_up = asyncio.Event()
+        self._loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._failure: BaseException | None = None
         clock = SystemClock()
         self._bus = Bus(self._on_drained)
@@ -137,11 +139,9 @@ class _Recording:
 
     async def _reload_on_hangup(self) -> None:
         """SIGHUP reads the configuration again; a terminal that went away is no reason to end."""
-        hung_up = asyncio.Event()
-        self._loop.add_signal_handler(signal.SIGHUP, hung_up.set)
         while True:
-            await hung_up.wait()
-            hung_up.clear()
+            await self._hung_up.wait()
+            self._hung_up.clear()
             try:
                 await self._operator.reload()
             except WsmonError as error:
