@@ -240,7 +240,8 @@ def _os_error(error: OSError) -> tuple[str, str]:
 
 
 def _tls_reason(error: ssl.SSLError) -> str:
-    return (error.reason or error.strerror or str(error)).replace("_", " ").lower()
+    reason = getattr(error, "reason", None)  # absent on errors that Python itself raises
+    return str(reason or error.strerror or error).replace("_", " ").lower()
 
 
 def status_phrase(status: int) -> str:

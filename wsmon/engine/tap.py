@@ -38,6 +38,7 @@ LOGGER.setLevel(logging.WARNING)
 
 _WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
 # first bytes of frames with FIN set and no reserved bit: a whole message, not compressed
+_OPCODES = frozenset(Opcode)
 _END_OF_HEAD = b"\r\n\r\n"
 _NAMES: dict[Opcode, OpcodeName] = {
     Opcode.TEXT: "text",
@@ -222,6 +223,9 @@ class Tap(ClientConnection):
             if length >= 126:
                 body += 2 if length == 126 else 8
                 if body > end:
+                    if data[at] & 0x0F not in _OPCODES:
+                        self._hand_over(data, at, end)  # no frame at all: the library says so
+                        return
                     break
                 length = int.from_bytes(data[at + 2 : body], "big")
             stop = body + length

@@ -1,0 +1,255 @@
+"""Exceptions become failures: type, sentence, who, and whether to try again."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import (
+    InvalidHeaderValue,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidUpgrade,
+    InvalidURI,
+    NegotiationError,
+    PayloadTooBig,
+    ProtocolError,
+    ProxyError,
+    TooManyFragments,
+)
+from websockets.http11 import Response
+
+from wsmon.engine.classify import (
+    BODY_LIMIT_BYTES,
+    Dialled,
+    Failure,
+    OpenTimeoutError,
+    RedirectRefusedError,
+    TlsFileError,
+    classify_dial,
+    classify_fault,
+    classify_loss,
+)
+from wsmon.engine.listener import InvalidUtf8Error, WriteOverflowError
+from wsmon.engine.phases import Phase
+
+HOST, PORT = "host.test", 9443
+
+
+def dialled(phase: Phase = "", *, is_proxied: bool = False) -> Dialled:
+    return Dialled(HOST, PORT, phase, 10.0, is_proxied)
+
+
+def response(status: int, body: bytes = b"", **headers: str) -> Response:
+    return Response(status, "whatever", Headers({key.replace("_", "-"): value for key, value in headers.items()}), body)
+
+
+def os_error(number: int) -> OSError:
+    return OSError(number, f"Connect call failed ('127.0.0.1', {PORT})")
+
+
+def certificate_error() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] …")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+def no_response(cause: Exception) -> InvalidMessage:
+    error = InvalidMessage("did not receive a valid HTTP response")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            Failure("dns", "cannot find host: Name or service not known (host.test:9443)", "network"),
+        ),
+        (os_error(errno.ECONNREFUSED), Failure("tcp_refused", "connection refused (host.test:9443)", "network")),
+        (os_error(errno.ETIMEDOUT), Failure("tcp_timeout", "TCP timed out (host.test:9443)", "network")),
+        (
+            OSError(errno.EHOSTUNREACH, "No route to host"),
+            Failure("tcp_unreachable", "unreachable: No route to host (host.test:9443)", "network"),
+        ),
+        (
+            OSError("Multiple exceptions: [Errno 101] Connect call failed, [Errno 111] Connect call failed"),
+            Failure("tcp_refused", "connection refused (host.test:9443)", "network"),
+        ),
+        (ConnectionResetError(), Failure("reset", "the TCP connection was reset", "network")),
+        (
+            certificate_error(),
+            Failure("tls_certificate", "certificate refused: self-signed certificate", "network", "slow"),
+        ),
+        (no_response(EOFError()), Failure("eof", "the connection ended before an answer to the upgrade", "network")),
+        (
+            no_response(ValueError("invalid HTTP status line: SSH-2.0")),
+            Failure(
+                "handshake",
+                "the answer to the upgrade is no HTTP: invalid HTTP status line: SSH-2.0",
+                "refusal",
+                "slow",
+            ),
+        ),
+        (
+            InvalidUpgrade("Upgrade", "h2c"),
+            Failure("handshake", "bad answer to the upgrade: invalid Upgrade header: h2c", "refusal", "slow"),
+        ),
+        (
+            InvalidHeaderValue("Sec-WebSocket-Accept", "x"),
+            Failure(
+                "handshake", "bad answer to the upgrade: invalid Sec-WebSocket-Accept header: x", "refusal", "slow"
+            ),
+        ),
+        (
+            NegotiationError("no subprotocols supported"),
+            Failure("handshake", "bad answer to the upgrade: no subprotocols supported", "refusal", "slow"),
+        ),
+        (
+            RedirectRefusedError("redirect to x refused"),
+            Failure("redirect_refused", "redirect to x refused", "refusal", "slow"),
+        ),
+        (TlsFileError("tls.ca cannot be used"), Failure("tls", "tls.ca cannot be used", "us", "slow")),
+        (
+            ImportError("needs python-socks"),
+            Failure("proxy", "SOCKS needs python-socks: pip install 'wsmon[socks]'", "us", "no"),
+        ),
+        (
+            InvalidProxy("ftp://x", "scheme ftp isn't supported"),
+            Failure("proxy", "no usable proxy: scheme ftp isn't supported", "us", "no"),
+        ),
+        (
+            InvalidProxyStatus(response(407)),
+            Failure("proxy", "the proxy refused: 407 Proxy Authentication Required", "proxy", "slow", 407),
+        ),
+        (
+            InvalidProxyStatus(response(502)),
+            Failure("proxy", "the proxy refused: 502 Bad Gateway", "proxy", "yes", 502),
+        ),
+        (
+            ProxyError("failed to connect to SOCKS proxy"),
+            Failure("proxy", "the proxy failed: failed to connect to SOCKS proxy", "proxy"),
+        ),
+        (
+            InvalidURI("http://x", "scheme isn't ws or wss"),
+            Failure("handshake", "no usable URL: scheme isn't ws or wss", "us", "no"),
+        ),
+        (KeyError("x"), Failure("internal", "internal error: KeyError: 'x'", "us")),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_failed_dial(error: Exception, failure: Failure) -> None:
+    assert classify_dial(error, dialled()) == failure
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_proxied", "kind", "sentence"),
+    [
+        ("dns", False, "dns", "no answer from DNS for host.test within 10 s"),
+        ("tcp", False, "tcp_timeout", "no TCP connection to host.test:9443 within 10 s"),
+        ("tcp", True, "proxy", "no TCP connection to the proxy within 10 s"),
+        ("proxy", True, "proxy", "no answer from the proxy within 10 s"),
+        ("tls", False, "open_timeout", "no TLS handshake within 10 s"),
+        ("upgrade", False, "open_timeout", "no answer to the upgrade within 10 s"),
+        ("", False, "open_timeout", "not connected within 10 s"),
+    ],
+)
+def test_open_timeout_names_the_phase(phase: Phase, is_proxied: bool, kind: str, sentence: str) -> None:
+    failure = classify_dial(OpenTimeoutError("late"), dialled(phase, is_proxied=is_proxied))
+    assert (failure.error_type, failure.error, failure.retry) == (kind, sentence, "yes")
+
+
+def test_before_the_tunnel_it_is_the_proxy_that_cannot_be_reached() -> None:
+    failure = classify_dial(os_error(errno.ECONNREFUSED), dialled("tcp", is_proxied=True))
+    assert failure == Failure("proxy", "cannot reach the proxy: connection refused", "proxy")
+
+
+def test_a_peer_that_hangs_up_on_tls_fails_tls() -> None:
+    failure = classify_dial(ConnectionResetError(), dialled("tls", is_proxied=True))
+    assert failure == Failure("tls", "the connection ended during the TLS handshake", "network")
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase", "retry"),
+    [
+        (200, "OK", "slow"),
+        (401, "Unauthorized", "slow"),
+        (403, "Forbidden", "slow"),
+        (404, "Not Found", "slow"),
+        (429, "Too Many Requests", "yes"),
+        (500, "Internal Server Error", "yes"),
+        (503, "Service Unavailable", "yes"),
+        (599, "", "yes"),
+    ],
+)
+def test_refused_upgrade_keeps_status_headers_and_the_beginning_of_the_body(
+    status: int, phrase: str, retry: str
+) -> None:
+    error = InvalidStatus(response(status, b"x" * 9000, Retry_After="7", Server="s"))
+    assert classify_dial(error, dialled("upgrade")) == Failure(
+        "http_status",
+        f"server refused the upgrade: {status} {phrase}".rstrip(),
+        "refusal",
+        retry,  # type: ignore[arg-type]  # parametrized
+        status,
+        (("Retry-After", "7"), ("Server", "s")),
+        b"x" * BODY_LIMIT_BYTES,
+        "7",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (None, "eof", "the TCP connection ended without a close frame"),
+        (ConnectionResetError(104, "reset"), "reset", "the TCP connection was reset"),
+        (BrokenPipeError(), "reset", "the TCP connection was reset"),
+        (
+            TimeoutError(errno.ETIMEDOUT, "Connection timed out"),
+            "tcp_timeout",
+            "the connection was lost: TCP timed out",
+        ),
+        (ssl.SSLError(1, "[SSL: BAD_RECORD_MAC]"), "tls", "TLS failed: [ssl: bad record mac]"),
+    ],
+)
+def test_lost_connection(error: BaseException | None, kind: str, sentence: str) -> None:
+    assert classify_loss(error) == Failure(kind, sentence, "network")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "sentence"),
+    [
+        (InvalidUtf8Error("invalid UTF-8"), "invalid_utf8", "invalid UTF-8"),
+        (
+            UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+            "invalid_utf8",
+            "invalid UTF-8 in a close frame: invalid start byte",
+        ),
+        (
+            PayloadTooBig(2048, 1024),
+            "message_too_big",
+            "message too big: frame with 2048 bytes exceeds limit of 1024 bytes",
+        ),
+        (TooManyFragments(4096), "message_too_big", "too many fragments in one message"),
+        (WriteOverflowError("the peer reads nothing"), "write_overflow", "the peer reads nothing"),
+        (ProtocolError("invalid opcode"), "protocol", "the peer broke the protocol: invalid opcode"),
+    ],
+)
+def test_fault_of_the_peer(fault: Exception, kind: str, sentence: str) -> None:
+    assert classify_fault(fault) == Failure(kind, sentence, "us")
+
+
+def test_mistake_of_ours_tells_its_place_and_no_variables() -> None:
+    canary = "canary-value"
+    try:
+        [][len(canary)]
+    except IndexError as error:
+        failure = classify_fault(error)
+    assert failure.error.startswith("internal error: IndexError: list index out of range (test_classify.py:")
+    assert canary not in failure.error
