@@ -1,0 +1,53 @@
+"""A process that records numbered messages until it is killed: ``python recording_child.py STORE``.
+
+It prints every id that its writer acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from wsmon.bus import Bus
+from wsmon.clock import SystemClock
+from wsmon.model.events import Event, Source
+from wsmon.store.database import RunStart, open_for_writing
+from wsmon.store.writer import Writer
+
+GAP_S = 0.0005
+# between two messages
+
+
+def main(path: Path) -> None:
+    """Record until the end of the world."""
+    clock = SystemClock()
+    database = open_for_writing(path)
+    run = database.begin_run(RunStart(clock.wall_ns(), clock.mono_ns(), os.getpid(), "test", "boot"))
+    source = Source("feed", "", "t" * 32, f"{run:016x}")
+    bus = Bus(on_drained=lambda: None)
+    writer = Writer(database, bus, clock, on_commit=acknowledge, on_failure=fail)
+    writer.start()
+    number = 0
+    while True:
+        payload = b"%d" % number
+        size = len(payload)
+        bus.emit_message(
+            Event(source, "message.received", clock.wall_ns(), clock.mono_ns(), "in", "text", size, size + 2, payload)
+        )
+        number += 1
+        time.sleep(GAP_S)
+
+
+def acknowledge(last_id: int) -> None:
+    os.write(1, b"%d\n" % last_id)
+
+
+def fail(error: BaseException) -> None:
+    os.write(2, f"{error!r}\n".encode())
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
