@@ -85,6 +85,10 @@ class StoreError(WsmonError):
     """A store that cannot be opened, read or written; it is left as it is."""
 
 
+class StoreOlderError(StoreError):
+    """A store of an earlier schema: whoever may take its lock brings it up to date."""
+
+
 class StoreHeldError(StoreError):
     """Another recorder holds the store (``pid``)."""
 

@@ -1,4 +1,4 @@
-"""Which store a command means when it names one, and when it names none."""
+"""Which store a command means when it names one, and when it names none; and opening it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import wsmon
 from wsmon.cli.target import Request, resolve, runtime_folder
+from wsmon.clock import SystemClock
 from wsmon.config.locate import state_dir
-from wsmon.control.lock import LockInfo
+from wsmon.control.lock import LockInfo, StoreLock, holder
+from wsmon.control.messages import PROTOCOL
 from wsmon.control.registry import known_stores, running
-from wsmon.errors import UsageError
+from wsmon.errors import StoreError, StoreOlderError, UsageError
+from wsmon.store.reader import Reader
+from wsmon.store.schema import SCHEMA_VERSION
 
 STORE_NAME = "store.db"
 
@@ -55,3 +60,24 @@ def _newest(environ: Mapping[str, str]) -> Path:
 def _last_written_ns(store: Path) -> int:
     log = store.with_name(f"{store.name}-wal")
     return max(path.stat().st_mtime_ns for path in (store, log) if path.exists())
+
+
+def open_view(store: Path) -> Reader:
+    """A store to read. One of an older schema is brought up to date first, where nobody records into it."""
+    try:
+        return Reader(store, SystemClock())
+    except StoreOlderError:
+        bring_up_to_date(store)
+        return Reader(store, SystemClock())
+
+
+def bring_up_to_date(store: Path) -> None:
+    """Migrate a store that no recorder holds; a copy of it is kept beside it."""
+    held = holder(store)
+    if held is not None:
+        raise StoreError(f"recorder {held.version} (pid {held.pid}) is older", "wsmon stop, then wsmon")
+    from wsmon.store.database import open_for_writing  # only for this rare case
+
+    info = LockInfo(os.getpid(), wsmon.__version__, SCHEMA_VERSION, PROTOCOL, "migration", str(store), "", 0, "")
+    with StoreLock(store, info):
+        open_for_writing(store).close()

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from wsmon.control.lock import holder
-from wsmon.errors import StoreError
+from wsmon.errors import StoreError, StoreOlderError
 from wsmon.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 BUSY_TIMEOUT_S = 1.0
@@ -131,7 +131,7 @@ def _check(store: OpenStore) -> None:
             f"the store {store.path} has schema {version}, this wsmon knows {SCHEMA_VERSION}", "update wsmon to read it"
         )
     if version < SCHEMA_VERSION:
-        raise StoreError(
+        raise StoreOlderError(
             f"the store {store.path} has schema {version}, this wsmon needs {SCHEMA_VERSION}",
             "`wsmon record` with its configuration brings it up to date, and keeps a copy",
         )

@@ -1,0 +1,108 @@
+"""The screen, put together: a store's views, the recorder's socket, and what only a command line knows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from wsmon.cli.exporting import event_json, exporter
+from wsmon.cli.greeting import greeting
+from wsmon.cli.stores import open_view
+from wsmon.cli.target import Target, socket_of
+from wsmon.clock import SystemClock
+from wsmon.config.load import Loaded, load
+from wsmon.config.locate import config_dir
+from wsmon.control.client import RecorderClient
+from wsmon.control.lock import LockInfo, holder
+from wsmon.errors import ConfigError
+from wsmon.tui.app import WsmonApp
+from wsmon.tui.options import AppOptions
+
+
+def view(store: Path, environ: Mapping[str, str], target: Target | None = None) -> int:
+    """Show a store until the screen is left; the exit code.
+
+    ``target`` is known where a configuration was named; otherwise the one that the recorder runs gives theme and keys.
+    """
+    held = holder(store)
+    notice = _first_look(store)
+    path, loaded = _configuration(held, target, environ)
+    client = RecorderClient(socket_of(store, environ), greeting())
+    app = WsmonApp(
+        lambda: open_view(store),
+        client,
+        _options(store, environ, path, loaded, notice),
+        clock=SystemClock(),
+        exporter=exporter(store),
+        event_json=event_json,
+        listen=client.run,
+        changes=_changes(path, client) if path else None,
+    )
+    outcome = app.run()
+    if app.return_code:
+        return app.return_code
+    if outcome == "detached" and (held := holder(store)) is not None:
+        click.echo(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it", err=True)
+    return 0
+
+
+def _first_look(store: Path) -> str:
+    """Open the store once before the screen takes the terminal, so that what is wrong with it can be read."""
+    reader = open_view(store)
+    reader.close()
+    return reader.notice
+
+
+def _configuration(
+    held: LockInfo | None, target: Target | None, environ: Mapping[str, str]
+) -> tuple[Path | None, Loaded | None]:
+    """The configuration's file and content; a broken one is no reason not to show what was recorded."""
+    if target is not None:
+        return target.loaded.configuration.path, target.loaded
+    path = Path(held.configuration) if held is not None else None
+    if path is None or not path.is_file():
+        return None, None
+    try:
+        return path, load(path, environ)
+    except ConfigError:
+        return path, None
+
+
+def _options(
+    store: Path, environ: Mapping[str, str], path: Path | None, loaded: Loaded | None, notice: str
+) -> AppOptions:
+    configuration = loaded.configuration if loaded else None
+    return AppOptions(
+        name=path.name if path else store.parent.name,
+        store=store,
+        start_command=f"wsmon {path.name}" if path else "wsmon",
+        export_folder=Path.cwd(),
+        theme=configuration.theme if configuration else "wsmon-dark",
+        user_themes=config_dir(environ) / "themes",
+        keys=dict(configuration.keys) if configuration else {},
+        warnings=tuple(str(warning) for warning in loaded.warnings) if loaded else (),
+        banner=notice,
+        is_remote="SSH_CONNECTION" in environ,
+        has_no_color=bool(environ.get("NO_COLOR")),
+    )
+
+
+def _changes(path: Path, client: RecorderClient) -> Callable[[], str]:
+    """Says when the file is not what the recorder runs; reads it only when it was written."""
+    seen: tuple[int, str] = (0, "")
+
+    def changes() -> str:
+        nonlocal seen
+        try:
+            written_ns = os.stat(path).st_mtime_ns
+            if written_ns != seen[0]:
+                seen = (written_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        except OSError as error:
+            return f"{path.name} cannot be read: {error.strerror}"
+        return f"{path.name} has changed" if client.digest not in ("", seen[1]) else ""
+
+    return changes
