@@ -62,7 +62,7 @@ JSON_MESSAGES = [
     '{"log":"login with password=⟦hunter2⟧, then wait"}',
     r'{"log":"GET /\r\nAuthorization: Bearer ⟦abc⟧\r\nHost: x"}',
     r'{"log":"{\"h\":\"Cookie: ⟦a=b; c=d⟧\"}","n":1}',
-    r'{"log":"Authorization: Digest ⟦username=\"u\", response=\"abc⟧\"","n":1}',
+    r'{"log":"Authorization: Digest ⟦username=\"u\", response=\"abc\"⟧","n":1}',
     r'{"log":"token: \"⟦abc⟧\" is bad","n":1}',
     '{"log":"token: ⟦{oops⟧","n":{"m":1}}',
     '{"url":"wss://⟦user:pa55⟧@host/x?a=1&token=⟦abc⟧&b=2#c"}',

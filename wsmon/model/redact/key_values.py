@@ -17,20 +17,27 @@ _WORD = bytes(set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _KEY_REACH = 128
 # how far a key may reach beyond its suspicious word; longer runs are data
 
+_SPACE = rb"(?:\s|\\++[nrt])*+"
+# white space between the tokens of JSON, also of JSON within JSON
 _KEY_REST = re.compile(rb"[^\"'\\\r\n]{0,64}")
-_QUOTED_END = re.compile(rb"(\\*+)([\"'])(?:\s|\\++[nrt])*+(?::|=>?)(?:\s|\\++[nrt])*+")
+_QUOTED_END = re.compile(rb"(\\*+)([\"'])" + _SPACE + rb"(?::|=>?)" + _SPACE)
 _TEXT_END = re.compile(rb"\]?(?:%5[dD])?[ \t]*+(?:(?::(?!:|//)|=>|=(?!=))[ \t]*+|((?:%22)?%3[aAdD](?:%22)?))")
 _ESCAPED_CHAR = re.compile(rb"[nrtbf]")
 _HEX = re.compile(rb"[0-9a-fA-F]{2}")
 
 _SCHEME = re.compile(rb"(?:bearer|basic|digest|token|negotiate|apikey|hmac)(?:[ \t]++|%20|\+)", re.IGNORECASE)
 _QUOTE = re.compile(rb"(\\*+)([\"'])")
-_CLOSING = re.compile(rb"\s*+(?:[,}\]:]|\\*+[\"']|\Z)")
 _BARE = re.compile(rb"(?:[^\s&\"'<>;,\\]|,(?!\s)|\\++(?![\"'nrt\s]|\Z))*+")
 _PERCENT_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\%]|%(?!2[26]))*+")
 _JSON_BARE = re.compile(rb"[^,}\]\"'\\\r\n]*+")
 _LINE = re.compile(rb"[^\r\n]*+")
-_JSON_LINE = re.compile(rb"(?:[^\r\n\"\\]|\\++(?![nr\"\\])|\\++\"(?!\s*+(?:[}\]:]|\Z|,\s*+\\*+[\"{\[])))*+")
+_CLOSES = _SPACE + rb"(?:[,}\]:]|\\*+[\"']|\Z)"
+_CLOSING = re.compile(_CLOSES)
+# a quote before these ends a string
+_JSON_LINE = re.compile(
+    rb"(?:=\\++\"(?!" + _CLOSES + rb")(?:[^\r\n\"\\]|\\++(?!\"))*+(?:\\++\"|\Z)|[^\r\n\"\\]|\\++(?![nr\"]))*+"
+)
+# a header within a JSON string: quotes that belong to it follow a "=", as in Digest
 _WHOLE_LINE = re.compile(rb"authorization|cookie|passphrase", re.IGNORECASE)
 _BRACKETS = re.compile(rb"[\[{]++|[\]}]++|[\"']")
 _COMPANION = re.compile(
@@ -85,23 +92,23 @@ def credential_spans(
     """The values of the credential keys among ``hits`` (start and end of suspicious words, ascending)."""
     strings = _Strings(text)
     signatures: list[Span] = []
-    done, found = 0, False
+    done = covered = 0
     for start, end in hits:
-        if start < done:
-            continue
-        key = _key_around(text, start, end, done)
+        key = _key_around(text, start, end, done) if start >= done else None
         if key is None:
             continue
         done = key.value_at
+        if key.value_at < covered:
+            continue
         if is_credential(_decoded(key.name)):
             span = _value_span(text, key, strings)
-            done, found = max(done, span.end), True
+            covered = span.end
             yield span
         elif is_signature(_decoded(key.name)):
             signatures.append(_value_span(text, key, strings))
-    if signatures and (found or _COMPANION.search(text)):
+    if signatures and (covered or _COMPANION.search(text)):
         yield from signatures
-    if found:
+    if covered:
         short = (_key_around(text, *match.span(), 0) for match in _SHORT_SIGNATURE.finditer(text))
         yield from (_value_span(text, key, strings) for key in short if key and is_signature(_decoded(key.name)))
 
@@ -120,7 +127,8 @@ def _key_around(text: bytes, start: int, end: int, low: int) -> Key | None:
     if not match:
         return None
     opening = text.rfind(match[2], max(low, start - _KEY_REACH), start)
-    return Key(text[opening + 1 if opening >= 0 else start : match.start()], match.end(), match[1] + match[2])
+    quote = b"\\" * (_period(match[1]) - 1) + match[2]
+    return Key(text[opening + 1 if opening >= 0 else start : match.start()], match.end(), quote)
 
 
 def _escape_before(text: bytes, start: int) -> int:
@@ -137,22 +145,31 @@ def _decoded(key: bytes) -> str:
 
 def _value_span(text: bytes, key: Key, strings: _Strings) -> Span:
     """Where the value of ``key`` stands, and what takes its place."""
+    around = None if key.quote == b'"' else strings.end_around(key.value_at)
+    limit = len(text) if around is None else around
     if key.quote:
-        return _quoted_key_value(text, key)
-    around = strings.end_around(key.value_at)
-    return _text_value(text, key, len(text) if around is None else around, in_string=around is not None)
+        return _quoted_key_value(text, key, limit)
+    return _text_value(text, key, limit, in_string=around is not None)
 
 
-def _quoted_key_value(text: bytes, key: Key) -> Span:
+def _quoted_key_value(text: bytes, key: Key, limit: int) -> Span:
     at = key.value_at
-    opening = _QUOTE.match(text, at)
+    opening = _QUOTE.match(text, at, limit)
+    if opening and _ends_string_around(text, key, opening, limit):
+        return Span(at, at, b"")
     if opening:
-        return Span(opening.end(), _string_end(text, opening, len(text)))
-    if text[at : at + 1] in (b"[", b"{"):
-        end = _composite_end(text, at, len(text), key.quote)
+        return Span(opening.end(), _string_end(text, opening, limit))
+    if text[at : at + 1] in (b"[", b"{") and at < limit:
+        end = _composite_end(text, at, limit, key.quote)
     else:
-        end = at + len(text[at : _end_of(_JSON_BARE, text, at, len(text))].rstrip())
+        end = at + len(text[at : _end_of(_JSON_BARE, text, at, limit)].rstrip())
     return Span(at, end, key.quote + MASK_BYTES + key.quote if end > at else b"")
+
+
+def _ends_string_around(text: bytes, key: Key, quote: re.Match[bytes], limit: int) -> bool:
+    """Whether a quote where a value should begin ends the string in which the key stands: ``"enter 'token':"``."""
+    is_of_other_kind = quote[2] != key.quote[-1:]
+    return _period(quote[1]) < len(key.quote) or (is_of_other_kind and bool(_CLOSING.match(text, quote.end(), limit)))
 
 
 def _text_value(text: bytes, key: Key, limit: int, *, in_string: bool) -> Span:
@@ -167,7 +184,7 @@ def _text_value(text: bytes, key: Key, limit: int, *, in_string: bool) -> Span:
         end = _end_of(_JSON_LINE if in_string else _LINE, text, at, limit)
     elif opening and not _CLOSING.match(text, opening.end(), limit):
         at, end = opening.end(), _string_end(text, opening, limit)
-    elif text[at : at + 1] in (b"[", b"{"):
+    elif text[at : at + 1] in (b"[", b"{") and at < limit:
         end = _bare_end(text, _composite_end(text, at, limit, b'\\"' if in_string else b'"'), limit)
     else:
         end = _bare_end(text, at, limit)
@@ -181,12 +198,13 @@ def _end_of(pattern: re.Pattern[bytes], text: bytes, at: int, limit: int) -> int
 
 def _bare_end(text: bytes, at: int, limit: int) -> int:
     """The end of a value without quotes; brackets and points behind it belong to the sentence around it."""
-    return at + len(text[at : _end_of(_BARE, text, at, limit)].rstrip(b").,]}"))
+    value = text[at : _end_of(_BARE, text, at, limit)]
+    return at + len(value.rstrip(b").,}" if b"[" in value else b").,]}"))
 
 
 def _string_end(text: bytes, opening: re.Match[bytes], limit: int) -> int:
     """Where the content of a string ends; ``limit`` where it is not closed."""
-    period = len(opening[1]) + 1
+    period = _period(opening[1])
     at = opening.end()
     while (quote := text.find(opening[2], at, limit)) >= 0:
         backslashes = _backslashes_before(text, quote, at)
@@ -194,6 +212,12 @@ def _string_end(text: bytes, opening: re.Match[bytes], limit: int) -> int:
             return quote - min(backslashes, period - 1)
         at = quote + 1
     return limit
+
+
+def _period(backslashes: bytes) -> int:
+    """2^L for a quote behind these backslashes on level L: 2^L - 1 are its own, the rest are pairs of the content."""
+    count = len(backslashes) + 1
+    return count & -count
 
 
 def _backslashes_before(text: bytes, at: int, low: int) -> int:

@@ -19,14 +19,14 @@ class Span(NamedTuple):
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
-    """Spans in order, the overlapping ones joined.
+    """Spans in order, those that overlap or touch joined.
 
     The one that begins first gives its mask; of two, the longer; of two on the same bytes, the longer mask, because
     that is the one with quotes.
     """
     merged: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end, -len(span.mask))):
-        if merged and span.start < merged[-1].end:
+        if merged and span.start <= merged[-1].end:
             last = merged[-1]
             merged[-1] = Span(last.start, max(last.end, span.end), last.mask)
         else:
