@@ -176,18 +176,8 @@ class Fold:
             text: str | bytes = payload.decode()
         except UnicodeDecodeError:
             text = payload
-        self._messages += (
-            event_id,
-            event.ts_ns,
-            event.mono_ns,
-            stream.id,
-            name,
-            flags,
-            OPCODE_CODES[event.opcode],
-            event.size,
-            event.wire_size,
-            text,
-        )
+        self._messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
+        self._messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
 
     def _fold_single(self, event_id: int, event: Event, stream: Stream, second: int) -> None:
         """Any event but a message."""
