@@ -29,6 +29,8 @@ class Desk(Screen[None], inherit_bindings=False):
         super().__init__()
         self._arrangement = Arrangement()
         self._slots = {name: Slot(name, builders[name]) for name in PANES}
+        self.is_ready = False
+        # whether the slots are there
         self._rows = 1
         # of the connections list
         self.header = Header(id="header")
@@ -47,8 +49,10 @@ class Desk(Screen[None], inherit_bindings=False):
         yield self.footer
 
     def on_mount(self) -> None:
-        """Begin with nothing to warn of."""
+        """Now panes can be put into their slots."""
+        self.is_ready = True
         self.banner.show("")
+        self.lay_out()
 
     def on_resize(self) -> None:
         """Another terminal, another arrangement."""
@@ -73,34 +77,39 @@ class Desk(Screen[None], inherit_bindings=False):
         """The place of a pane."""
         return self._slots[name]
 
-    def set_rows(self, rows: int) -> None:
-        """How many lines the connections list would like."""
-        if rows != self._rows:
-            self._rows = rows
-            self.lay_out()
+    def set_rows(self, rows: int) -> bool:
+        """How many connections there are; whether that changes the heights."""
+        is_new, self._rows = rows != self._rows, rows
+        return is_new
 
     def ask(self, name: PaneName) -> None:
         """Bring a pane into sight, and give it the keys."""
         self._arrangement = self._arrangement.ask(name)
         self.lay_out()
-        self._focus(name)
+        self.give_keys(name)
 
     def toggle_zoom(self) -> None:
         """Give the pane that has the keys the whole screen, or give it back."""
         name = self.current
         self._arrangement = self._arrangement.toggle_zoom(name)
         self.lay_out()
-        self._focus(name)
+        self.give_keys(name)
 
     def step(self, by: int) -> None:
         """Give the keys to the next pane in sight."""
         names = self.in_sight
-        self._focus(names[(names.index(self.current) + by) % len(names)])
+        self.give_keys(names[(names.index(self.current) + by) % len(names)])
+
+    def give_keys(self, name: PaneName) -> None:
+        """Let keys act on a pane."""
+        pane = self._slots[name].pane
+        if pane is not None:
+            self.set_focus(pane, scroll_visible=False)
 
     def lay_out(self) -> None:
         """Put everything in its place."""
         width, height = self.size
-        if not width:
+        if not self.is_ready or not width:
             return
         visible, roomy = self.in_sight, is_roomy(width, height)
         with self.app.batch_update():
@@ -123,11 +132,6 @@ class Desk(Screen[None], inherit_bindings=False):
                 lines = middle_height(self._rows, height, name)
             if self._slots[name].styles.height is None or str(self._slots[name].styles.height) != str(lines):
                 self._slots[name].styles.height = lines
-
-    def _focus(self, name: PaneName) -> None:
-        pane = self._slots[name].pane
-        if pane is not None:
-            self.set_focus(pane, scroll_visible=False)
 
     def _has_focus(self, name: PaneName) -> bool:
         pane = self._slots[name].pane

@@ -56,6 +56,11 @@ class MonitorScreen(Desk):
         self.last_export: ExportOrder | None = None
         self.questions = Questions(backing, self.recorder, self.now_ns)
 
+    def on_mount(self) -> None:
+        """The keys act on the log at first."""
+        super().on_mount()
+        self.give_keys("log")
+
     def on_unmount(self) -> None:
         """Let the store go."""
         if self._view is not None:
@@ -93,8 +98,11 @@ class MonitorScreen(Desk):
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot: the log at once; the rest at once where a status changed, else with the next tick."""
         self._snapshot = snapshot
+        if not self.is_ready:
+            return
+        if self.set_rows(len(snapshot.connections)):
+            self.lay_out()
         self.log_pane.set_bounds(snapshot.bounds)
-        self.set_rows(len(snapshot.connections))
         states = tuple((row.state.name, row.state.status, row.state.is_stalled) for row in snapshot.connections)
         if states != self._drawn:
             self._drawn = states
@@ -102,8 +110,9 @@ class MonitorScreen(Desk):
 
     def tick(self) -> None:
         """Once a second: ages, rates, and what the panes in sight ask for."""
-        self.draw()
-        self.ask_store()
+        if self.is_ready:
+            self.draw()
+            self.ask_store()
 
     def draw(self) -> None:
         """Header, banner and list, as of now."""
@@ -128,8 +137,10 @@ class MonitorScreen(Desk):
 
     def lay_out(self) -> None:
         """A pane that came into sight gets what there is."""
+        self.set_rows(len(self._snapshot.connections))
         super().lay_out()
-        if self.size.width and self._snapshot is not EMPTY_SNAPSHOT:
+        if self.is_ready and self._snapshot is not EMPTY_SNAPSHOT:
+            self.log_pane.set_bounds(self._snapshot.bounds)
             self.draw()
             self.ask_store()
             if "detail" in self.in_sight:

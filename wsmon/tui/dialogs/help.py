@@ -15,8 +15,8 @@ from wsmon.tui.palette import Span
 from wsmon.tui.panes.spans import ScrollPane
 from wsmon.tui.wrap import left
 
-KEYS_WIDTH = 15
-LABEL_WIDTH = 14
+KEYS_WIDTH = 13
+LABEL_WIDTH = 13
 GROUPS = ("Panes", "Move", "Log", "Timeline", "Connections", "Hand over", "wsmon")
 LEGEND: tuple[tuple[Span, ...], ...] = (
     (("Signs", "strong"),),

@@ -19,7 +19,7 @@ from wsmon.tui.wrap import left, right
 
 MIN_NAME = 8
 MAX_NAME = 24
-MIN_WHY = 18
+MIN_WHY = 24
 # below, a sentence says less than the numbers it takes the place of
 WHY_LIMIT = 200
 # characters; no terminal shows more
@@ -161,7 +161,7 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
     if not state.enabled:
         return "", "dim"
     if state.is_stalled:
-        return f"no data; expected every {fmt.duration(round(state.expect_every_s * fmt.SECOND_NS))}", "status-stalled"
+        return f"no data; expected every {state.expect_every_s:g} s", "status-stalled"
     if row.problem is None:
         return "", "dim"
     sentence = explain(row.problem)
@@ -196,6 +196,8 @@ def _cell(column: Column, row: ConnectionRow, now_ns: int) -> tuple[str, Meaning
         case "rtt":
             return (fmt.milliseconds(state.rtt_ns / 1e6), "text") if is_open and state.rtt_ns else _nothing(state)
         case _:
+            if not state.enabled:
+                return _nothing(state)
             losses = row.losses_per_hour
             return f"{losses:.0f}" if losses else "0", "status-loss" if losses else "dim"
 

@@ -139,7 +139,7 @@ class ConnectionsPane(SpanPane):
         if not rows:
             self.draw(((("  nothing recorded yet: waiting for the recorder's first connection", "dim"),),))
             return
-        layout = table.lay_out(self.size.width, self._order)
+        layout = table.lay_out(self.width, self._order)
         kept = [rows[name] for name in self._order if name in rows]
         lines = [table.line(row, layout, self._now_ns, ascii_only=self._ascii_only) for row in kept]
         self.draw((table.heading(layout), *lines), 1 + self._index())

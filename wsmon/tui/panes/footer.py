@@ -66,7 +66,7 @@ def footer_line(keys: Mapping[str, Sequence[str]], width: int) -> tuple[Span, ..
         action.id: ((f" {display(keys[action.id][0])}", "key-name"), (f" {action.label} ", "text")) for action in shown
     }
     droppable = [id_ for id_ in reversed(entries) if id_ not in LAST_STANDING]
-    while droppable and sum(width_of(entry) for entry in entries.values()) > width:
+    while droppable and sum(width_of(entry) for entry in entries.values()) > width + 1:  # the last blank needs no room
         del entries[droppable.pop(0)]
     line: list[Span] = [span for entry in entries.values() for span in entry]
-    return tuple(line) if width_of(line) <= width else ((left("? help", width), "text"),)
+    return tuple(line) if width_of(line) <= width + 1 else ((left("? help", width), "text"),)

@@ -48,12 +48,12 @@ def header_line(
 ) -> tuple[Span, ...]:
     """What fits into ``width`` cells."""
     parts = [
-        Part(2, (("wsmon · ", "dim"),)),
+        Part(1, (("wsmon · ", "dim"),)),
         Part(9, ((name, "strong"),)),
         Part(8, _recording(recording, now_ns)),
         Part(10, _statuses(snapshot)),
         Part(7, _rate(snapshot)),
-        Part(1, _spark(snapshot)),
+        Part(2, _spark(snapshot)),
         Part(3, ((fmt.size(snapshot.bounds.size_bytes), "text"),)),
         *_health(health),
     ]
@@ -71,7 +71,7 @@ def _recording(recording: Recording, now_ns: int) -> tuple[Span, ...]:
 
 
 def _statuses(snapshot: Snapshot) -> tuple[Span, ...]:
-    states = sorted((row.state for row in snapshot.connections), key=severity)
+    states = sorted((row.state for row in snapshot.connections if row.state.enabled), key=severity)
     numbers: Counter[str] = Counter(word(state) for state in states)
     meanings: dict[str, Meaning] = {word(state): meaning_of(state) for state in states}
     spans: list[Span] = []

@@ -35,6 +35,8 @@ class RowList(ScrollView, can_focus=True):
         self._is_following = True
         self._is_placing = False
         # a scroll under way is ours, not the user's
+        self._placed_height = 0
+        # lines of the pane for which rows were placed last
         self._shown: tuple[int, ...] = ()
 
     @property
@@ -55,6 +57,7 @@ class RowList(ScrollView, can_focus=True):
     def place(self, rows: Rows) -> None:
         """Show these rows from now on; the cursor stays where it is, or follows."""
         self._rows = rows
+        self._placed_height = self._height
         count = len(rows)
         self.set_reactive(Widget.virtual_size, Size(self._width, count))
         self.vertical_scrollbar.window_virtual_size = max(count, 1)
@@ -129,7 +132,8 @@ class RowList(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The wheel or the scroll bar takes the cursor along, and ends following."""
         super().watch_scroll_y(old_value, new_value)
-        if self._is_placing or round(old_value) == round(new_value) or not len(self._rows):
+        is_clamped = self._placed_height != self._height  # by a layout: ``on_resize`` follows, and places anew
+        if self._is_placing or is_clamped or round(old_value) == round(new_value) or not len(self._rows):
             return
         top = round(new_value)
         row = min(max(self._rows.row_of(self._current_id), top), top + self._height - 1, len(self._rows) - 1)

@@ -77,6 +77,11 @@ class SpanPane(ScrollView, can_focus=True):
         self._palette: Palette | None = None
 
     @property
+    def width(self) -> int:
+        """Cells of a line, without the scroll bar."""
+        return self.scrollable_content_region.width
+
+    @property
     def lines(self) -> Sequence[Line]:
         """What it shows."""
         return self._lines
@@ -109,7 +114,7 @@ class SpanPane(ScrollView, can_focus=True):
             self._ground, self._palette = self.rich_style, Palette(self.app.theme_variables)
         number = y if y < self._heading else y + self.scroll_offset.y
         line = self._lines[number] if number < len(self._lines) else ()
-        over = self._palette.cursor(self.has_focus) if number == self._cursor else None
+        over = self._palette.cursor(self.has_focus or not self.can_focus) if number == self._cursor else None
         return draw_line(line, self.size.width, self._ground, self._palette, over)
 
     def notify_style_update(self) -> None:

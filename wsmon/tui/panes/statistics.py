@@ -14,6 +14,6 @@ class StatisticsPane(ScrollPane):
 
     def show(self, statistics: Statistics, current: str, now_ns: int, messages_per_s: Sequence[int]) -> None:
         """Draw the statistics, ``current`` first."""
-        width = self.size.width - 2
+        width = self.width - 2
         lines = table.lines(statistics, current, now_ns, messages_per_s, width)
         self.draw(tuple((("  ", "text"), *line) for line in lines))
