@@ -27,8 +27,8 @@ FOLDER_MODE = 0o700
 SQLITE_HEADER = b"SQLite format 3\x00"
 STATEMENTS = 512
 # kept prepared: eight a table and shape of event (multirow.CHUNKS)
-CACHE_KIB = 16 * 1024
-# pages in memory: a batch never spills to disk before its commit
+CACHE_KIB = 8 * 1024
+# pages in memory: room for the inner pages of every table, and for a batch before its commit
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 # what the write-ahead log is cut to after a reader held it back
 
