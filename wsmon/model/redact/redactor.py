@@ -19,6 +19,8 @@ from wsmon.model.redact.subprotocols import mask_subprotocol, mask_subprotocols
 from wsmon.model.secret import MASK
 
 _ESCAPED_ASCII = tuple(rb"\u00%d" % digit for digit in range(2, 8))
+_ROUNDS = 4
+# a mask can bring together what was apart, and make a key of it; the second round almost always finds nothing
 _SEPARATORS = ("", "_", "-", ".", " ")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]*[ \t]+")
 
@@ -62,7 +64,11 @@ class Redactor:
         """
         if not self._find_any(payload.lower()) and not self._patterns:
             return payload, False
-        masked = mask_spans(payload, self._spans(payload))
+        masked = payload
+        for _ in range(_ROUNDS):
+            before, masked = masked, mask_spans(masked, self._spans(masked))
+            if masked == before:
+                break
         return masked, masked != payload
 
     def text(self, text: str) -> str:
