@@ -1,6 +1,6 @@
 """The engine under test, and peers that say exactly the bytes a test wants.
 
-``async with raw_server(handler) as port, running(spec(port)) as engine: await engine.ended()``
+``async with against(handler, ping=PingSpec(0.01, 1)) as engine: await engine.ended()``
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from wsmon.clock import SystemClock
 from wsmon.config.specs import ConnectionSpec, ReconnectSpec
@@ -89,6 +89,8 @@ class Engine:
     def __init__(self, supervisor: Supervisor, sink: RecordingSink) -> None:
         self.supervisor = supervisor
         self.sink = sink
+        self.port = 0
+        # of the peer, where there is one
 
     async def ended(self, count: int = 1) -> Event:
         """The end of the ``count``-th session or first attempt."""
@@ -112,17 +114,25 @@ async def running(
                 await supervisor.stop()
 
 
-def spec(
-    port: int, path: str = "/", *, scheme: str = "ws", host: str = "127.0.0.1", **fields: object
-) -> ConnectionSpec:
-    """A connection to loopback that does not come back by itself, without compression."""
+@asynccontextmanager
+async def against(handler: Handler, *, secrets: tuple[str, ...] = (), **fields: object) -> AsyncIterator[Engine]:
+    """One connection to one peer; ``fields`` are those of ``spec``."""
+    async with raw_server(handler) as port, running(spec(port, **fields), secrets=secrets) as engine:
+        engine.port = port
+        yield engine
+
+
+def spec(port: int, **fields: object) -> ConnectionSpec:
+    """A connection to loopback that does not come back by itself, without compression; PORT in its URL is the port."""
     standard: dict[str, object] = {
         "reconnect": NEVER_AGAIN,
         "compression": False,
         "open_timeout_s": SOON_S,
         "close_timeout_s": 0.2,
     }
-    made = ConnectionSpec("feed", Sensitive(f"{scheme}://{host}:{port}{path}"))
+    url = fields.pop("url", "ws://127.0.0.1:PORT/")
+    text, masked = (url.reveal(), url.masked) if isinstance(url, Sensitive) else (str(url), str(url))
+    made = ConnectionSpec("feed", Sensitive(text.replace("PORT", str(port)), masked.replace("PORT", str(port))))
     return replace(made, **(standard | fields))  # type: ignore[arg-type]  # names are the record's
 
 
@@ -153,6 +163,13 @@ async def raw_server(handler: Handler, tls: ssl.SSLContext | None = None) -> Asy
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def hang_up_when_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read until the engine closes, answer that, and let the handler return."""
+    while (await read_frame(reader))[0] != CLOSE:
+        pass
+    writer.write(close_frame(1000))
+
+
 async def read_head(reader: asyncio.StreamReader) -> str:
     """A request's head."""
     return (await reader.readuntil(b"\r\n\r\n")).decode("iso-8859-1")
@@ -163,6 +180,12 @@ async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *he
     head = await read_head(reader)
     writer.write(accepting(head, *headers))
     return head
+
+
+def meta_of(event: Event) -> dict[str, Any]:
+    """What else an event says."""
+    assert event.meta is not None
+    return dict(event.meta)
 
 
 def accepting(head: str, *headers: str) -> bytes:

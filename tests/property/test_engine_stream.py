@@ -166,7 +166,7 @@ def compress(payload: bytes) -> bytes:
 
 
 texts = st.one_of(st.text(max_size=40).map(str.encode), st.integers(120, 400).map(lambda size: b"t" * size))
-binaries = st.one_of(st.binary(max_size=140), st.sampled_from([65_535, 65_536, 69_999]).map(bytes))
+binaries = st.one_of(st.binary(max_size=140), st.sampled_from([65_535, 65_536, 66_000]).map(bytes))
 controls = st.tuples(st.sampled_from([PING, PONG]), st.binary(max_size=125)).map(lambda pair: frame(*pair))
 
 

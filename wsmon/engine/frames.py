@@ -47,10 +47,15 @@ class Frames:
         """What is secret has changed."""
         self._redact = redactor.payload
 
+    def read_clock(self) -> None:
+        """What is told from here on happens now."""
+        self._ts_ns = self._clock.wall_ns()
+        self._mono_ns = self._clock.mono_ns()
+
     def on_chunk(self) -> None:
         """Bytes arrived: now."""
-        self._ts_ns = self._clock.wall_ns()
-        self._mono_ns = self.last_in_ns = self._clock.mono_ns()
+        self.read_clock()
+        self.last_in_ns = self._mono_ns
         self._is_in_chunk = True
 
     def on_chunk_end(self) -> None:
@@ -102,8 +107,7 @@ class Frames:
     def on_sent(self, opcode: Opcode, payload: bytes, wire_size: int) -> None:
         """A frame went out; closes are told with the end of the session."""
         if not self._is_in_chunk:
-            self._ts_ns = self._clock.wall_ns()
-            self._mono_ns = self._clock.mono_ns()
+            self.read_clock()
         self.last_out_ns = self._mono_ns
         match opcode:
             case "text" | "binary":
@@ -115,13 +119,13 @@ class Frames:
 
     def emit_timeout(self, waited_ns: int) -> None:
         """Our ping was not answered in time."""
-        now_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        self.read_clock()
         self._emit(
             Event(
                 self._source,
                 "heartbeat.timeout",
-                now_ns,
-                mono_ns,
+                self._ts_ns,
+                self._mono_ns,
                 size=0,
                 duration_ns=waited_ns,
                 error_type="heartbeat_timeout",

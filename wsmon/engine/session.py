@@ -162,6 +162,7 @@ class Session:
         reporter.emit("connection.completed", "websocket_connected", meta, duration_ns=self._age_ns(), status=101)
         self._on_usable()
         self._frames.keepalive = self._keepalive
+        self._frames.read_clock()  # frames in the same bytes follow what was just said
         self._keepalive.start()
 
     def on_fault(self, fault: Exception) -> None:
