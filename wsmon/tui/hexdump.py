@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-OFFSET_WIDTH = 6
-# hexadecimal digits: 16 MiB
+OFFSET_WIDTH = 4
+# hexadecimal digits: 64 KiB, which is what a payload is cut to by default; longer ones take more
 GROUP = 4
 # bytes between two wider gaps
-SMALLEST_ROW = 4
+ROWS = (32, 16, 8, 4, 2)
+# bytes on a line, the widest that fits
 
 
 def row_bytes(width: int) -> int:
-    """How many bytes fit on a line of so many cells: 4, 8, 16 or 32."""
-    for count in (32, 16, 8):
-        if _width(count) <= width:
-            return count
-    return SMALLEST_ROW
+    """How many bytes fit on a line of so many cells, one between its parts: 32, 16, 8, 4, 2 or 1."""
+    return next((count for count in ROWS if _width(count) <= width), 1)
 
 
 def hexdump(payload: bytes, width: int) -> Iterator[tuple[str, str, str]]:
     """Offset, hexadecimal and letters of each line; a byte that is no printable ASCII character is ``.``."""
-    count = row_bytes(width)
-    hex_width = 3 * count + count // GROUP - 2
+    offset_width = max(OFFSET_WIDTH, len(f"{max(0, len(payload) - 1):x}"))
+    count = row_bytes(width - offset_width + OFFSET_WIDTH)
+    hex_width = _hex_width(count)
     for start in range(0, len(payload), count):
         row = payload[start : start + count]
         groups = (row[at : at + GROUP].hex(" ") for at in range(0, len(row), GROUP))
         letters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
-        yield f"{start:0{OFFSET_WIDTH}x}", "  ".join(groups).ljust(hex_width), letters
+        yield f"{start:0{offset_width}x}", "  ".join(groups).ljust(hex_width), letters
 
 
 def _width(count: int) -> int:
-    return OFFSET_WIDTH + 2 + 3 * count + count // GROUP - 2 + 2 + count
+    return OFFSET_WIDTH + 1 + _hex_width(count) + 1 + count
+
+
+def _hex_width(count: int) -> int:
+    return 3 * count - 1 + max(0, count // GROUP - 1)

@@ -65,9 +65,9 @@ def describe(event: Event, *, ascii_only: bool = False) -> Wording:
     """The wording of any event."""
     match event.name:
         case "message.received":
-            return Wording("received", "direction-in", _kind(event), _content(event, ascii_only), is_content=True)
+            return _message(event, "received", "direction-in", ascii_only)
         case "message.sent":
-            return Wording("sent", "direction-out", _kind(event), _content(event, ascii_only), is_content=True)
+            return _message(event, "sent", "direction-out", ascii_only)
         case "heartbeat.timeout" | "heartbeat.failure":
             return Wording("warning", "problem", "no pong", _foreign(event.error or event.reason, ascii_only))
         case "heartbeat.sent" | "heartbeat.received" | "heartbeat.responded":
@@ -76,7 +76,8 @@ def describe(event: Event, *, ascii_only: bool = False) -> Wording:
         case "connection":
             return _connection(event, ascii_only)
         case "error":
-            return _problem(error_words(event.error_type) or "error", event.error, ascii_only)
+            what = _foreign(error_words(event.error_type), ascii_only) or "error"
+            return _problem(what, event.error, ascii_only)
         case "incident":
             return _incident(event, ascii_only)
         case "self":
@@ -87,14 +88,19 @@ def describe(event: Event, *, ascii_only: bool = False) -> Wording:
 
 
 def error_words(error_type: str) -> str:
-    """An error type as a person says it; unknown ones as they are."""
-    return ERRORS.get(error_type, error_type.replace("_", " "))
+    """An error type as a person says it; unknown ones as they are, cleaned."""
+    return ERRORS.get(error_type) or sanitize(error_type.replace("_", " "), LINE_LIMIT)
 
 
 def number(event: Event, key: str) -> float | None:
     """A number in the event's metadata."""
     found: Json = (event.meta or {}).get(key)
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _message(event: Event, sign: Sign, meaning: Meaning, ascii_only: bool) -> Wording:
+    kind = _foreign(event.type, ascii_only) or event.opcode or "message"
+    return Wording(sign, meaning, kind, _content(event, ascii_only), is_content=True)
 
 
 def _connection(event: Event, ascii_only: bool) -> Wording:
@@ -124,7 +130,7 @@ def _ending(event: Event, ascii_only: bool) -> Wording:
     if event.to_status == "closed":
         return Wording("closed", "status-closed", "closed", _how_it_ended(event, ascii_only))
     if event.to_status == "error":
-        why = error_words(event.error_type) or _foreign(event.error, ascii_only)
+        why = _foreign(error_words(event.error_type) or event.error, ascii_only)
         return Wording("loss", "status-loss", "gave up", why)
     if event.to_status == "disconnected":
         what = "disconnected" if event.from_status == OPEN else "failed"
@@ -143,7 +149,7 @@ def _how_it_ended(event: Event, ascii_only: bool) -> str:
     elif event.status is not None:
         parts.append(f"HTTP {sanitize(str(event.status), LINE_LIMIT, ascii_only=ascii_only)}")
     elif event.error_type:
-        parts.append(error_words(event.error_type))
+        parts.append(_foreign(error_words(event.error_type), ascii_only))
     if event.close_by and event.close_by != "refusal":
         parts.append(CLOSED_BY[event.close_by])
     if event.duration_ns is not None and event.from_status == OPEN:
@@ -183,10 +189,6 @@ def _heartbeat(event: Event) -> str:
     if event.name == "heartbeat.sent":
         return "ping sent"
     return "ping received" if event.opcode == "ping" else "pong unasked"
-
-
-def _kind(event: Event) -> str:
-    return sanitize(event.type, LINE_LIMIT) if event.type else event.opcode or "message"
 
 
 def _content(event: Event, ascii_only: bool) -> str:

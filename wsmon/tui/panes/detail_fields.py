@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 
 from wsmon.model.events import Event, Json
 from wsmon.model.statuses import LABELS, OPEN, Status
+from wsmon.model.verdict import code_meaning
 from wsmon.tui import format as fmt
 from wsmon.tui.palette import Meaning
 from wsmon.tui.wording import error_words, number
@@ -21,24 +22,6 @@ WHO = {
     "proxy": "the proxy",
     "refusal": "the server: it refused the upgrade",
 }
-CLOSE_CODES = {
-    1000: "normal closure",
-    1001: "going away",
-    1002: "protocol error",
-    1003: "unsupported data",
-    1005: "no code was sent",
-    1006: "no close frame",
-    1007: "invalid data",
-    1008: "policy violation",
-    1009: "message too big",
-    1010: "extension missing",
-    1011: "internal error",
-    1012: "service restart",
-    1013: "try again later",
-    1014: "bad gateway",
-    1015: "TLS failed",
-}
-# RFC 6455, section 7.4.1, and the registry of IANA
 SHOWN_META = frozenset(
     {
         "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
@@ -64,7 +47,7 @@ def outcome_fields(event: Event) -> Iterator[Field]:
     if event.close_by:
         yield Field("Closed by", WHO[event.close_by])
     if event.close_code is not None:
-        yield Field("Code", f"{event.close_code} {code_words(event.close_code)}", "strong")
+        yield Field("Code", f"{event.close_code} {code_meaning(event.close_code)}".rstrip(), "strong")
     if event.reason:
         yield Field("Reason", f"“{event.reason}”" if event.close_by else event.reason)
     for key, label in (("received", "Received"), ("sent", "Sent")):
@@ -161,13 +144,6 @@ def headers(event: Event, key: str) -> Iterator[tuple[str, str]]:
     for pair in pairs if isinstance(pairs, list | tuple) else ():
         if isinstance(pair, list | tuple) and len(pair) == 2:
             yield words(pair[0]), words(pair[1])
-
-
-def code_words(code: int) -> str:
-    """What a close code means."""
-    if code in CLOSE_CODES:
-        return CLOSE_CODES[code]
-    return "of the application" if 4000 <= code <= 4999 else "registered" if 3000 <= code <= 3999 else "unknown"
 
 
 def full_time(ts_ns: int, zone: tzinfo | None) -> str:

@@ -43,6 +43,7 @@ TOKEN_LIMIT = 16 * 1024
 MAX_INDENT = 40
 # cells; deeper nesting shows its depth no more
 LABEL_WIDTH = 12
+_IN_ASCII = str.maketrans({"“": '"', "”": '"', "→": "->", "–": "-", "×": "x"})
 JSON_MEANING: dict[JsonKind, Meaning] = {
     "key": "key-name",
     "string": "text",
@@ -62,25 +63,32 @@ class Page:
     glyphs: Glyphs
 
     def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:
-        """Foreign text, safe and on one line."""
+        """Foreign text, safe and on one line; our own quotes and arrows in ASCII where that is asked for."""
+        if self.glyphs.is_ascii:
+            text = text[: limit + 1].translate(_IN_ASCII)
         return sanitize(text, limit, ascii_only=self.glyphs.is_ascii)
+
+    def note(self, text: str) -> Iterator[Line]:
+        """A remark of ours."""
+        return (((line, "caution"),) for line in wrap(text, self.width))
 
 
 def detail_lines(event: Event, page: Page) -> Iterator[Line]:
     """The sentence that explains it, its fields, its payload, where it went, and which event it is."""
     yield from _title(event, page)
     yield ()
-    if event.is_problem:
-        yield from (((line, "strong"),) for line in wrap(page.clean(why(event)), page.width))
+    sentence = why(event) if event.is_problem else ""
+    if sentence:
+        yield from (((line, "strong"),) for line in wrap(page.clean(sentence), page.width))
         yield ()
     yield from _fields(chain(outcome_fields(event), message_fields(event)), page)
     yield from _payload(event, page)
-    yield from _section("Handshake", _fields(handshake_fields(event), page))
-    yield from _section("Request headers", _headers(event, "request_headers", page))
-    yield from _section("Response headers", _headers(event, "response_headers", page))
-    yield from _section("Response body", _body(event, page))
-    yield from _section("More", _fields(other_fields(event), page))
-    yield from _section("Event", _fields(identity_fields(event, page.zone), page))
+    yield from _section("Handshake", _fields(handshake_fields(event), page), page)
+    yield from _section("Request headers", _headers(event, "request_headers", page), page)
+    yield from _section("Response headers", _headers(event, "response_headers", page), page)
+    yield from _section("Response body", _body(event, page), page)
+    yield from _section("More", _fields(other_fields(event), page), page)
+    yield from _section("Event", _fields(identity_fields(event, page.zone), page), page)
 
 
 def title_of(event: Event, page: Page) -> str:
@@ -122,11 +130,11 @@ def _fields(fields: Iterable[Field], page: Page) -> Iterator[Line]:
             label = " " * label_width
 
 
-def _section(title: str, lines: Iterator[Line]) -> Iterator[Line]:
+def _section(title: str, lines: Iterator[Line], page: Page) -> Iterator[Line]:
     """A heading before lines, if there are any."""
     for first in islice(lines, 1):
         yield ()
-        yield ((title, "key-name"),)
+        yield ((clip(title, page.width, page.glyphs.cut), "key-name"),)
         yield first
     yield from lines
 
@@ -150,26 +158,26 @@ def _payload(event: Event, page: Page) -> Iterator[Line]:
     payload = event.payload
     if payload is None:
         if event.category == "message":
-            yield from _section("Payload", iter([(("not kept (capture.payloads, or the profile)", "dim"),)]))
+            yield from _section("Payload", page.note("not kept (capture.payloads, or the profile)"), page)
         return
     if event.opcode in ("text", ""):
         yield from _text_payload(payload.decode("utf-8", "replace"), event, page)
     elif payload:
-        yield from _section("Payload, binary", _hex(payload, page))
+        yield from _section("Payload, binary", _hex(payload, page), page)
     if event.truncated:
-        yield (("here it was cut before it was stored", "caution"),)
+        yield from page.note("here it was cut before it was stored")
 
 
 def _text_payload(text: str, event: Event, page: Page) -> Iterator[Line]:
     is_cut = event.truncated or len(text) > PAYLOAD_LIMIT
     fault = json_fault(text[:PAYLOAD_LIMIT], is_cut=is_cut)
     if fault is None:
-        yield from _section("Payload, JSON", _json(text[:PAYLOAD_LIMIT], page))
+        yield from _section("Payload, JSON", _json(text[:PAYLOAD_LIMIT], page), page)
     elif text:
         title = f"Payload, text: not valid JSON, {page.clean(fault)}" if fault else "Payload, text"
-        yield from _section(clip(title, page.width, page.glyphs.cut), _text(text[:PAYLOAD_LIMIT], page))
+        yield from _section(title, _text(text[:PAYLOAD_LIMIT], page), page)
     if len(text) > PAYLOAD_LIMIT:
-        yield (("the rest is not shown: x exports the whole", "caution"),)
+        yield from page.note("the rest is not shown: x exports the whole")
 
 
 def _json(text: str, page: Page) -> Iterator[Line]:
@@ -178,7 +186,7 @@ def _json(text: str, page: Page) -> Iterator[Line]:
         yield from _flow([(page.clean(token, TOKEN_LIMIT), JSON_MEANING[kind]) for token, kind in tokens], indent, page)
         for token, _ in tokens:
             if len(token) > TOKEN_LIMIT:
-                yield ((f"here {len(token) - TOKEN_LIMIT:,} characters are left out: x exports the whole", "caution"),)
+                yield from page.note(f"here {len(token) - TOKEN_LIMIT:,} characters are left out: x exports the whole")
 
 
 def _flow(tokens: list[Span], indent: int, page: Page) -> Iterator[Line]:
@@ -222,4 +230,4 @@ def _pieces(text: str) -> Iterator[str]:
 
 def _hex(payload: bytes, page: Page) -> Iterator[Line]:
     for offset, digits, letters in hexdump(payload, page.width):
-        yield (offset + "  ", "dim"), (digits, "text"), ("  " + letters, "direction-in")
+        yield (offset + " ", "dim"), (digits, "text"), (" " + letters, "direction-in")

@@ -54,8 +54,7 @@ class Window:
 
     def fitted(self, cells: int, now_ns: int, oldest_ns: int) -> Window:
         """Everything that is kept, live."""
-        span_ns = max(1, now_ns - oldest_ns) if oldest_ns else LARGEST_AUTO_NS * cells
-        return Window(_smallest(span_ns, cells), None)
+        return Window(_smallest(now_ns - oldest_ns, cells) if oldest_ns else LARGEST_AUTO_NS, None)
 
     def _live_if_late(self, now_ns: int) -> Window:
         return self if self.until_ns is not None and self.until_ns < now_ns else replace(self, until_ns=None)

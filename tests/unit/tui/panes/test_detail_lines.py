@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from datetime import UTC
+from itertools import islice
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+
+from tests.builders import event, loss, message, numbered, refused, usable
+from wsmon.model.events import EVENT_NAMES, Event
+from wsmon.tui.glyphs import ASCII, UNICODE
+from wsmon.tui.panes.detail_lines import Page, detail_lines
+
+PAGE = Page(60, UTC, UNICODE)
+HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶\x00"
+
+
+def shown(each: Event, page: Page = PAGE) -> list[str]:
+    lines = ["".join(text for text, _ in line) for line in detail_lines(each, page)]
+    assert [line for line in lines if cell_len(line) > page.width] == []
+    assert all(line.isprintable() for line in lines)
+    return [line.rstrip() for line in lines]
+
+
+def test_a_loss_begins_with_what_it_was_and_says_why() -> None:
+    (each,) = numbered([loss(0.118)], 42)
+
+    assert shown(each) == [
+        "✕ Loss of deribit                               14:02:24.118",
+        "",
+        "peer closed: 1008 policy violation “rate limit: 5",
+        "connections”",
+        "",
+        "Closed by   the peer",
+        "Code        1008 policy violation",
+        "Reason      “rate limit: 5 connections”",
+        "Received    close 1008, first",
+        "Open for    400 ms",
+        "Last in     a frame 120 ms before",
+        "Last out    a frame 400 ms before",
+        "Status      open → disconnected",
+        "",
+        "Event",
+        "Time        2026-01-10 14:02:24.118000 UTC",
+        "Event       42 connection.disconnected",
+        "Connection  deribit",
+        "Session     00f067aa0ba902b7",
+        "Trace       4bf92f3577b34da6a3ce929d0e0e4736",
+        "Run         1",
+    ]
+
+
+def test_a_handshake_shows_its_phases_and_headers() -> None:
+    lines = shown(usable())
+    handshake = lines.index("Handshake")
+
+    assert lines[handshake : handshake + 14] == [
+        "Handshake",
+        "DNS         3.0 ms",
+        "TCP         11 ms",
+        "TLS         160 ms",
+        "Upgrade     38 ms",
+        "Subprotocol v1.stream",
+        "Extensions  permessage-deflate",
+        "",
+        "Request headers",
+        "Host: stream.example.net",
+        "Authorization: [FILTERED]",
+        "",
+        "Response headers",
+        "Upgrade: websocket",
+    ]
+
+
+def test_a_refused_upgrade_shows_status_and_body() -> None:
+    lines = shown(refused())
+
+    assert "HTTP status 403" in lines
+    assert lines[lines.index("Response body") + 1] == "no key"
+
+
+def test_json_is_indented() -> None:
+    lines = shown(message('{"a":{"b":[1,"x"]},"c":null}'))
+    start = lines.index("Payload, JSON")
+
+    assert lines[start + 1 : start + 10] == [
+        "{",
+        '  "a": {',
+        '    "b": [',
+        "      1,",
+        '      "x"',
+        "    ]",
+        "  },",
+        '  "c": null',
+        "}",
+    ]
+
+
+def test_what_looks_like_json_and_is_not_is_text_and_says_so() -> None:
+    lines = shown(message("[/b]"))
+
+    assert lines[lines.index("Payload, text: not valid JSON, JSON is malformed: invalid c…") + 1] == "[/b]"
+
+
+def test_a_payload_that_was_cut_is_json_up_to_the_cut_and_says_so() -> None:
+    lines = shown(message('{"a":[1,2,"abc', size=9000, truncated=True, redacted=True))
+
+    assert "Size        8.8 KiB (9,000 bytes), 18 B on the wire" in lines
+    assert "Truncated   the first 14 B are kept" in " ".join(lines)
+    assert "Redacted    credentials were masked" in " ".join(lines)
+    start = lines.index("Payload, JSON")
+    assert lines[start + 1 : start + 7] == [
+        "{",
+        '  "a": [',
+        "    1,",
+        "    2,",
+        '    "abc',
+        "here it was cut before it was stored",
+    ]
+
+
+def test_binary_is_a_hexdump() -> None:
+    lines = shown(message(b"\x00\x01Hello"))
+
+    assert lines[lines.index("Payload, binary") + 1] == "0000 00 01 48 65  6c 6c 6f    ..Hello"
+
+
+def test_text_keeps_its_lines() -> None:
+    lines = shown(message("one\r\ntwo\tx\n\nlast"))
+    start = lines.index("Payload, text")
+
+    assert lines[start + 1 : start + 5] == ["one", "two    x", "", "last"]
+
+
+def test_a_payload_that_was_not_kept_is_said() -> None:
+    assert "not kept (capture.payloads, or the profile)" in shown(event("message.received", size=7, opcode="text"))
+
+
+def test_invalid_utf8_shows_where() -> None:
+    assert "ab�c" in shown(message(b"ab\xffc", opcode="text"))
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+@pytest.mark.parametrize("width", [14, 39, 100])
+@pytest.mark.parametrize("opcode", ["text", "binary"])
+def test_hostile_text_in_any_field_stays_inside(name: str, width: int, opcode: str) -> None:
+    meta = {
+        "url": HOSTILE,
+        "tls": {HOSTILE: HOSTILE},
+        "body": HOSTILE * 50,
+        "response_headers": [[HOSTILE, HOSTILE]],
+        HOSTILE: [HOSTILE, {HOSTILE: None}],
+    }
+    fields = {"reason": HOSTILE, "error": HOSTILE, "error_type": HOSTILE, "type": HOSTILE, "topic": HOSTILE}
+    each = message(HOSTILE.encode() + b"\xed\xa0\x80\xff", opcode=opcode)
+    each = msgspec.structs.replace(each, name=name, meta=meta, **fields)
+
+    assert shown(each, Page(width, UTC, UNICODE))
+    assert [line for line in shown(each, Page(width, UTC, ASCII)) if not line.isascii()] == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "[" + "1," * 500_000 + "1]",
+        '{"a":"' + "x" * 1_000_000 + '"}',
+        "[" * 1_000_000,
+        "\x1b" * 1_000_000,
+        "红茶" * 170_000,
+        "x" * 1_000_000,
+        b"\xff" * 1_000_000,
+    ],
+    ids=["numbers", "one text", "depth", "escapes", "wide", "letters", "binary"],
+)
+def test_a_mebibyte_on_a_line_gives_its_first_page_without_the_rest(payload: str | bytes) -> None:
+    lines = detail_lines(message(payload), PAGE)
+    first = list(islice(lines, 30))
+
+    assert len(first) == 30
+    assert all(sum(cell_len(text) for text, _ in line) <= PAGE.width for line in first)
+
+
+def test_a_text_inside_json_that_is_too_long_says_what_is_left_out() -> None:
+    lines = shown(message('{"a":"' + "x" * 20_000 + '","b":1}'))
+
+    assert "here 3,618 characters are left out: x exports the whole" in lines
+    assert '  "b": 1' in lines

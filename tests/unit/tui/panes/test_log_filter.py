@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from tests.builders import loss, message, numbered, pong
+from tests.tui.fakes import FakeView
+from wsmon.query.ast import EVERYTHING, Query, Word
+from wsmon.tui.panes.log_filter import LogFilter
+from wsmon.tui.panes.log_search import FIRST_WINDOW, Search, run_search
+
+NEEDLE = Query((Word("needle"),), "needle")
+
+
+def ids(log: LogFilter) -> list[int]:
+    return [log.rows.id_at(row) for row in range(len(log.rows))]
+
+
+def opened(view: FakeView) -> LogFilter:
+    log = LogFilter(view)
+    log.set_bounds(view.bounds())
+    view.calls.clear()
+    return log
+
+
+def hay(count: int, *needles: int) -> FakeView:
+    return FakeView(numbered(message("needle" if number in needles else "hay") for number in range(1, count + 1)))
+
+
+def test_without_a_query_nothing_is_asked() -> None:
+    view = hay(1000)
+    log = opened(view)
+
+    assert (len(log.rows), log.searched, log.is_searching, view.calls) == (1000, 1000, False, [])
+
+
+def test_a_small_store_is_searched_at_once() -> None:
+    log = opened(hay(100, 3, 90))
+
+    assert log.restart(NEEDLE, hides_heartbeats=False) is None
+    assert (ids(log), log.searched, log.is_searching) == ([3, 90], 100, False)
+
+
+def test_a_large_store_shows_its_newest_matches_and_searches_the_rest_elsewhere() -> None:
+    view = hay(12_000, 3, 11_999)
+    log = opened(view)
+    search = log.restart(NEEDLE, hides_heartbeats=False)
+
+    assert search == Search(1, "filter", NEEDLE, 1, 12_000 - FIRST_WINDOW)
+    assert (ids(log), log.is_searching) == ([11_999], True)
+    for found in run_search(view, search, lambda: False):
+        log.take(found)
+    assert (ids(log), log.searched, log.is_searching) == ([3, 11_999], 12_000, False)
+
+
+def test_new_events_are_searched_as_they_come_even_while_a_search_runs() -> None:
+    view = hay(12_000, 3)
+    log = opened(view)
+    search = log.restart(NEEDLE, hides_heartbeats=False)
+    assert search is not None
+    log.set_bounds(view.add(message("hay"), message("a needle")))
+    for found in run_search(view, search, lambda: False):
+        log.take(found)
+
+    assert ids(log) == [3, 12_002]
+
+
+def test_answers_to_an_older_query_and_repeated_ones_are_left_out() -> None:
+    view = hay(12_000, 3, 5)
+    log = opened(view)
+    stale = log.restart(Query((Word("hay"),), "hay"), hides_heartbeats=False)
+    search = log.restart(NEEDLE, hides_heartbeats=False)
+    assert stale is not None
+    assert search is not None
+    for found in (*run_search(view, stale, lambda: False), *2 * list(run_search(view, search, lambda: False))):
+        log.take(found)
+
+    assert ids(log) == [3, 5]
+
+
+def test_pruned_matches_go() -> None:
+    view = hay(100, 3, 50, 90)
+    log = opened(view)
+    log.restart(NEEDLE, hides_heartbeats=False)
+    log.set_bounds(view.prune(51))
+
+    assert (ids(log), log.searched) == ([90], 50)
+
+
+def test_a_search_overtaken_by_pruning_ends() -> None:
+    view = hay(12_000, 3)
+    log = opened(view)
+    log.restart(NEEDLE, hides_heartbeats=False)
+    log.set_bounds(view.prune(11_000))
+
+    assert (log.is_searching, log.searched) == (False, 1001)
+
+
+def test_hidden_heartbeats_are_counted() -> None:
+    view = FakeView(numbered([message(), pong(), pong(), loss()]))
+    log = opened(view)
+    log.restart(EVERYTHING, hides_heartbeats=True)
+    log.set_bounds(view.add(pong(), message()))
+
+    assert (ids(log), log.hidden_heartbeats) == ([1, 4, 6], 3)
+    log.restart(NEEDLE, hides_heartbeats=True)
+    assert log.hidden_heartbeats is None
+
+
+def test_a_query_of_an_empty_store_waits_for_events() -> None:
+    view = FakeView()
+    log = opened(view)
+
+    assert log.restart(NEEDLE, hides_heartbeats=False) is None
+    log.set_bounds(view.add(message("hay"), message("needle")))
+    assert ids(log) == [2]
+
+
+def test_the_nearest_problem_is_found_at_once_and_a_far_one_by_a_search() -> None:
+    events = [loss() if number in (10, 9000) else message("hay") for number in range(1, 10_001)]
+    view = FakeView(numbered(events))
+    log = opened(view)
+
+    assert log.problem_from(9990, newer=False) == 9000
+    assert log.problem_from(9, newer=True) == 10
+    assert log.problem_from(10_000, newer=True) is None
+    assert log.problem_from(9, newer=False) is None
+    far = log.problem_from(9000, newer=False)
+    assert isinstance(far, Search)
+    assert (far.purpose, far.first_id, far.last_id, far.newest_first) == ("jump", 1, 8999 - FIRST_WINDOW, True)

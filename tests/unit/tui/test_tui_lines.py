@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from datetime import UTC
+
+import pytest
+from rich.cells import cell_len
+
+from tests.builders import event, loss, message, pong, retry, usable
+from wsmon.model.events import Event
+from wsmon.tui.glyphs import ASCII
+from wsmon.tui.lines import LineStyle, TimeMode, line
+
+STYLE = LineStyle(zone=UTC)
+HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07 \u202e \x9b é红茶"
+
+
+def shown(each: Event, width: int, style: LineStyle = STYLE, previous: Event | None = None) -> str:
+    text = "".join(text for text, _ in line(each, width, style, previous))
+    assert cell_len(text) == width
+    return text.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (30, "14:02:24 deribit  ✕ disconnec…"),
+        (40, "14:02:24 deribit  ✕ disconnected 1008 b…"),
+        (80, "14:02:24.118 deribit      ✕ disconnected  1008 by peer after 0.4 s: rate limit:…"),
+        (120, "14:02:24.118 deribit        ✕ disconnected   1008 by peer after 0.4 s: rate limit: 5 connections"),
+    ],
+)
+def test_a_loss_says_code_cause_and_duration_before_the_reason(width: int, expected: str) -> None:
+    assert shown(loss(0.118), width) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (20, "14:02:24 ↓ text [1,…"),
+        (40, "14:02:24 binance… ↓ text [1,2,3]"),
+        (80, "14:02:24.000 binance-spot ↓ text          [1,2,3]" + " " * 28 + "7 B"),
+        (200, "14:02:24.000 binance-spot         ↓ text               [1,2,3]" + " " * 135 + "7 B"),
+    ],
+)  # fmt: skip
+def test_columns_adapt_to_the_width(width: int, expected: str) -> None:
+    assert shown(message("[1,2,3]"), width) == expected
+
+
+def test_sizes_are_right_aligned_whatever_the_characters_before() -> None:
+    lines = [shown(message(text), 80) for text in ("plain " * 20, "红茶" * 40, "é" * 100, HOSTILE)]
+
+    assert {cell_len(text) for text in lines} == {80}
+
+
+def test_nothing_of_a_hostile_payload_reaches_the_line_raw() -> None:
+    text = shown(message(HOSTILE * 20), 120)
+
+    assert text.isprintable()
+    assert "[/b]␛[31m␛]0;x␇" in text
+
+
+@pytest.mark.parametrize(
+    ("each", "expected"),
+    [
+        (pong(rtt_ms=18), "⇄ ping 18 ms"),
+        (retry(), "… reconnecting   attempt 18 in 7.0 s"),
+        (usable(), "● open           in 212 ms"),
+        (message(b"\x00\xff"), "↓ binary         00 ff"),
+        (message("x", direction="out", type="subscribe"), "↑ subscribe      x"),
+        (event("message.received", opcode="text", size=7), "↓ text           payload not kept"),
+    ],
+)
+def test_the_word_comes_before_the_content(each: Event, expected: str) -> None:
+    said, _, size = shown(each, 120)[28:].partition("   " * 6)
+
+    assert said == expected
+    assert size.strip() == (f"{each.size} B" if each.category == "message" else "")
+
+
+def test_ascii_terminals_get_ascii() -> None:
+    text = shown(loss(reason="Größe 红茶"), 120, LineStyle(zone=UTC, glyphs=ASCII))
+
+    assert text.isascii()
+    assert "x disconnected   1008 by peer after 0.4 s: Gr\\xf6\\xdfe \\u7ea2\\u8336" in text
+
+
+@pytest.mark.parametrize(
+    ("after_s", "previous", "expected"),
+    [
+        (0.25, message(after_s=0), "+0.250 s"),
+        (59.9994, message(after_s=0), "+59.999 s"),
+        (192, message(after_s=0), "+3m12s"),
+        (7500, message(after_s=0), "+2h05m"),
+        (0, message(after_s=1), "-1.000 s"),
+        (1, None, "–"),
+    ],
+)
+def test_differences_of_time_carry_their_unit(after_s: float, previous: Event | None, expected: str) -> None:
+    mode: TimeMode = "delta"
+
+    text = shown(message(after_s=after_s), 120, LineStyle(mode, UTC), previous)
+
+    assert text[:12].strip() == expected
+
+
+def test_clocks_of_different_runs_are_not_compared() -> None:
+    other_run = event("self.run.started", 1, "")
+
+    assert shown(message(after_s=2), 120, LineStyle("delta", UTC), other_run).lstrip().startswith("– ")

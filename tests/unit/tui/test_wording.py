@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from tests.builders import dialled, event, loss, message, ping, refused, stall
+from wsmon.model.events import EVENT_NAMES, CloseBy, Event, EventName
+from wsmon.tui.wording import CLOSED_BY, Wording, describe
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+def test_every_event_has_a_word(name: EventName) -> None:
+    wording = describe(event(name))
+
+    assert wording.what
+    assert wording.what.isprintable()
+
+
+@pytest.mark.parametrize("by", [by for by in get_args(CloseBy) if by])
+def test_everybody_who_closes_has_a_name(by: str) -> None:
+    assert CLOSED_BY[by] in describe(loss(by=by)).text or by == "refusal"
+
+
+@pytest.mark.parametrize(
+    ("each", "expected"),
+    [
+        (dialled(), Wording("waiting", "status-connecting", "connecting")),
+        (dialled(attempt=3), Wording("waiting", "status-connecting", "connecting", "attempt 3")),
+        (
+            loss(code=None, by="network", reason="", error_type="eof"),
+            Wording("loss", "status-loss", "disconnected", "no close frame by the network after 0.4 s"),
+        ),
+        (
+            refused(error=""),
+            Wording("loss", "status-loss", "failed", "attempt 2: HTTP 403"),
+        ),
+        (
+            event("connection.transition", to_status="error", error_type="retries_exhausted"),
+            Wording("loss", "status-loss", "gave up", "no attempt left"),
+        ),
+        (
+            loss(code=1000, by="us", reason="", to_status="closed"),
+            Wording("closed", "status-closed", "closed", "1000 by us after 0.4 s"),
+        ),
+        (stall(), Wording("warning", "problem", "stall", "no data for 41 s")),
+        (
+            event("incident.closed", type="stall", reason="data again"),
+            Wording("note", "status-open", "stall ended", "data again"),
+        ),
+        (ping(), Wording("heartbeat", "dim", "ping sent")),
+        (event("heartbeat.received", opcode="ping", size=0), Wording("heartbeat", "dim", "ping received")),
+        (
+            event("self.backpressure", meta={"paused_ms": 120}),
+            Wording("warning", "problem", "backpressure", "wsmon was slow: reading paused for 120 ms"),
+        ),
+        (message("  {}", type="trade"), Wording("received", "direction-in", "trade", "{}", is_content=True)),
+    ],
+)
+def test_wording(each: Event, expected: Wording) -> None:
+    assert describe(each) == expected
+
+
+@pytest.mark.parametrize("field", ["reason", "error", "type", "error_type"])
+def test_foreign_text_is_safe_in_every_field(field: str) -> None:
+    for name in EVENT_NAMES:
+        wording = describe(msgspec.structs.replace(event(name), **{field: "\x1b[31m[/b]\u202e"}))
+        assert (wording.what + wording.text).isprintable()

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from wsmon.tui.wrap import clip, left, right, wrap
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("plain", 5, "plain"),
+        ("plain", 4, "pla…"),
+        ("two words", 5, "two…"),
+        ("红茶红茶", 8, "红茶红茶"),
+        ("红茶红茶", 7, "红茶红…"),
+        ("红茶红茶", 6, "红茶…"),
+        ("e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301e\u0301"),
+        ("e\u0301e\u0301e\u0301", 2, "e\u0301…"),
+        ("anything", 0, ""),
+        ("", 3, ""),
+    ],
+)
+def test_what_is_cut_ends_in_an_ellipsis_and_fits(text: str, width: int, expected: str) -> None:
+    assert clip(text, width) == expected
+    assert cell_len(clip(text, width)) <= width
+
+
+def test_alignment_fills_the_width_whatever_the_characters() -> None:
+    assert (left("红茶", 6), right("红茶", 6), left("红茶红", 5)) == ("红茶  ", "  红茶", "红茶…")
+
+
+def test_another_sign_may_stand_for_what_is_cut() -> None:
+    assert clip("abcdef", 4, "~") == "abc~"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [""]),
+        ("short", ["short"]),
+        ("one two three", ["one two", "three"]),
+        ("exactly ten", ["exactly", "ten"]),
+        ("0123456789", ["0123456789"]),
+        ("01234567890", ["0123456789", "0"]),
+        ("0123456789 next", ["0123456789", "next"]),
+        ("红茶红茶红茶", ["红茶红茶红", "茶"]),
+        ("a" * 25, ["a" * 10, "a" * 10, "a" * 5]),
+    ],
+)
+def test_lines_break_at_spaces_or_where_they_are_full(text: str, expected: list[str]) -> None:
+    assert list(wrap(text, 10)) == expected
+
+
+def test_the_first_line_of_a_mebibyte_is_made_without_the_rest() -> None:
+    assert next(wrap("x" * 1_000_000, 10)) == "x" * 10
+
+
+def test_marks_alone_end() -> None:
+    assert "".join(wrap("\u0301" * 500, 10)) == "\u0301" * 500
