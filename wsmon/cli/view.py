@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -98,7 +97,7 @@ def _changes(path: Path, client: RecorderClient) -> Callable[[], str]:
     def changes() -> str:
         nonlocal seen
         try:
-            written_ns = os.stat(path).st_mtime_ns
+            written_ns = path.stat().st_mtime_ns
             if written_ns != seen[0]:
                 seen = (written_ns, hashlib.sha256(path.read_bytes()).hexdigest())
         except OSError as error:
