@@ -138,13 +138,16 @@ def _check(store: OpenStore) -> None:
 
 
 def _missing_log_notice(store: OpenStore) -> str:
-    """A store that did not end, that nobody records, and that has no log was copied without it."""
+    """A store that did not end, that nobody records, and that has no log was most likely copied without it."""
     if _has_log(store.path) or holder(store.path) is not None:
         return ""
     newest = store.connection.execute("SELECT end FROM run ORDER BY id DESC LIMIT 1").fetchone()
     if newest is None or newest[0] is not None:
         return ""
-    return f"copied without {log_of(store.path).name}: the newest events are missing"
+    log = log_of(store.path).name
+    return (
+        f"the last run has no end, and {log} is missing: if the store was copied without it, so are its newest events"
+    )
 
 
 def _has_log(path: Path) -> bool:

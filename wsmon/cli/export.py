@@ -1,0 +1,81 @@
+"""``wsmon export``: writes events to a file or a pipe."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from wsmon.cli.reading import reading
+from wsmon.cli.times import Time
+from wsmon.cli.words import QueryCommand
+from wsmon.clock import SystemClock
+from wsmon.errors import EXIT_OK, UsageError
+from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, Progress, go_on, run_export
+from wsmon.query.parser import parse
+from wsmon.tui import format as fmt
+
+STDOUT = "-"
+REPORT_GAP_NS = 200_000_000
+# between two updates of the line on a terminal
+
+
+@click.command(cls=QueryCommand)
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@click.option("--utc", is_flag=True, is_eager=True, help="Times of --since and --until are UTC.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), required=True, help="How it is written.")
+@click.option("--output", default=STDOUT, metavar="FILE|-", help="Where to; stdout by default.")
+@click.option("--store", metavar="PATH", help="A store, its folder or its configuration; the newest by default.")
+@click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
+@click.option("--until", type=Time(), metavar="T", help="Before then.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the newest so many.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+def export(
+    words: tuple[str, ...],
+    utc: bool,  # noqa: ARG001 - read by the type of --since
+    format_: ExportFormat,
+    output: str,
+    store: str | None,
+    since: int | None,
+    until: int | None,
+    limit: int | None,
+    force: bool,
+) -> int:
+    """Write the events that match QUERY, oldest first; all of them without one.
+
+    jsonl: an event a line. json: connections with host, port, statistics and events. csv: a table. A file is there
+    whole or not at all; a recording may go on meanwhile.
+    """
+    query = parse(" ".join(words))
+    target: Path | BinaryIO = sys.stdout.buffer if output == STDOUT else Path(output)
+    request = ExportRequest(format_, target, query, since, until, limit, overwrite=force)
+    with reading(store) as view:
+        try:
+            report = run_export(request, view, _progress_line())
+        except FileExistsError as error:
+            raise UsageError(f"{output} is there already", "--force overwrites it") from error
+    if isinstance(target, Path):
+        click.echo(f"wrote {report.written:,} events ({fmt.size(report.size_bytes)}) to {output}", err=True)
+    return EXIT_OK
+
+
+def _progress_line() -> Progress:
+    """A line on stderr that says how far it is, where stderr alone is a terminal to somebody who waits."""
+    if not sys.stderr.isatty():
+        return go_on
+    clock = SystemClock()
+    shown_ns = clock.mono_ns()
+
+    def show(report: ExportReport) -> bool:
+        nonlocal shown_ns
+        if clock.mono_ns() - shown_ns >= REPORT_GAP_NS:
+            shown_ns = clock.mono_ns()
+            share = report.seen / report.total if report.total else 1.0
+            click.echo(
+                f"\r{share:4.0%}  {report.written:,} events, {fmt.size(report.size_bytes)}  \r", nl=False, err=True
+            )
+        return True
+
+    return show

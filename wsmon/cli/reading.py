@@ -1,0 +1,33 @@
+"""What the commands that read a store have in common: opening it, and the ids of a period."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import click
+
+from wsmon.cli.stores import find_store, open_view
+from wsmon.ports import StoreView
+from wsmon.store.reader import Reader
+
+
+@contextmanager
+def reading(store: str | None, environ: Mapping[str, str] = os.environ) -> Iterator[Reader]:
+    """The store that an option names, or the newest one; what is special about it is said on stderr."""
+    reader = open_view(find_store(store, environ))
+    try:
+        if reader.notice:
+            click.echo(f"wsmon: {reader.notice}", err=True)
+        yield reader
+    finally:
+        reader.close()
+
+
+def ids_of_period(view: StoreView, since_ns: int | None, until_ns: int | None) -> tuple[int, int]:
+    """The closed range of the ids of a period; empty (first > last) where nothing happened."""
+    bounds = view.bounds()
+    first_id = max(1, bounds.oldest_id) if since_ns is None else view.id_at(since_ns)
+    last_id = bounds.last_id if until_ns is None else view.id_at(until_ns) - 1
+    return first_id, last_id

@@ -1,0 +1,138 @@
+"""``wsmon search``: the events of a store that match a query."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Literal
+
+import click
+
+from wsmon.cli.output import Format, as_json, as_text, write
+from wsmon.cli.reading import ids_of_period, reading
+from wsmon.cli.times import Time
+from wsmon.cli.words import QueryCommand
+from wsmon.errors import EXIT_OK, UsageError
+from wsmon.feed import Feed
+from wsmon.ports import StoreView
+from wsmon.query.ast import Query
+from wsmon.query.parser import parse
+from wsmon.query.predicate import matches
+from wsmon.store.reader import Reader
+
+TERMINAL_LIMIT = 100
+# events printed to a terminal when nobody says how many
+PAGE_EVENTS = 1_000
+COUNT_IDS = 1_000_000
+# counted at once: 8 bytes each
+FOLLOW_POLL_S = 0.1
+# how often --follow looks whether something was committed
+
+Order = Literal["asc", "desc"]
+
+
+@click.command(cls=QueryCommand)
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@click.option("--utc", is_flag=True, is_eager=True, help="Times in UTC, here and in --since and --until.")
+@click.option("--store", metavar="PATH", help="A store, its folder or its configuration; the newest by default.")
+@click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
+@click.option("--until", type=Time(), metavar="T", help="Before then.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="So many at most; 100 on a terminal.")
+@click.option("--order", type=click.Choice(["asc", "desc"]), help="Oldest or newest first (the default).")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object a line.")
+@click.option("--count", "is_count", is_flag=True, help="Only how many there are.")
+@click.option("--follow", "is_follow", is_flag=True, help="Print matches as they are recorded, until Ctrl-C.")
+def search(
+    words: tuple[str, ...],
+    utc: bool,
+    store: str | None,
+    since: int | None,
+    until: int | None,
+    limit: int | None,
+    order: Order | None,
+    is_json: bool,
+    is_count: bool,
+    is_follow: bool,
+) -> int:
+    """Print the events that match QUERY.
+
+    Words must all occur: in payload, reason, error, type, topic or a name. Fields: connection:NAME, name:EVENT,
+    direction:in, id:10..20; `*` stands for anything, commas for "or". A minus before a word or field excludes it.
+    """
+    _refuse_contradictions(is_json=is_json, is_count=is_count, is_follow=is_follow, order=order, until=until)
+    query = parse(" ".join(words))
+    line: Format = as_json if is_json else as_text(utc=utc)
+    with reading(store) as view:
+        if is_follow:
+            return _follow(view, query, since, limit, line)
+        first_id, last_id = ids_of_period(view, since, until)
+        if is_count:
+            click.echo(_count(view, query, first_id, last_id, limit))
+            return EXIT_OK
+        if limit is None and sys.stdout.isatty():
+            limit = TERMINAL_LIMIT
+        printed = _print(view, query.within(first_id, last_id), limit, order or "desc", line)
+    _say_what_is_missing(printed, limit, max(0, last_id - first_id + 1))
+    return EXIT_OK
+
+
+def _refuse_contradictions(
+    *, is_json: bool, is_count: bool, is_follow: bool, order: Order | None, until: int | None
+) -> None:
+    given = {"--json": is_json, "--count": is_count, "--follow": is_follow}
+    if is_count and (is_json or is_follow):
+        other = next(name for name, is_given in given.items() if is_given and name != "--count")
+        raise UsageError(f"--count and {other} exclude each other")
+    if is_follow and (order == "desc" or until is not None):
+        raise UsageError("--follow prints what comes, oldest first", "leave out --order desc and --until")
+
+
+def _print(view: StoreView, query: Query, limit: int | None, order: Order, line: Format) -> int:
+    """Print matches, a page at a time; returns how many."""
+    printed = 0
+    cursor = 0 if order == "asc" else view.bounds().last_id + 1
+    read = view.events_after if order == "asc" else view.events_before
+    while limit is None or printed < limit:
+        page = read(cursor, PAGE_EVENTS if limit is None else min(PAGE_EVENTS, limit - printed), query)
+        write(page, line)
+        printed += len(page)
+        if not page:
+            break
+        cursor = page[-1].id
+    return printed
+
+
+def _count(view: StoreView, query: Query, first_id: int, last_id: int, limit: int | None) -> int:
+    found = 0
+    for start in range(first_id, last_id + 1, COUNT_IDS):
+        found += len(view.matching_ids(query, start, min(last_id, start + COUNT_IDS - 1)))
+        if limit is not None and found >= limit:
+            return limit
+    return found
+
+
+def _follow(view: Reader, query: Query, since_ns: int | None, limit: int | None, line: Format) -> int:
+    """Print what is committed from ``since_ns`` (``None`` = now) on."""
+    after_id = view.bounds().last_id if since_ns is None else view.id_at(since_ns) - 1
+    feed = Feed(view, after_id)
+    version = -1
+    left = limit
+    while left is None or left > 0:
+        if version == (version := view.data_version()):
+            time.sleep(FOLLOW_POLL_S)
+            continue
+        while events := feed.poll(PAGE_EVENTS).events:
+            found = [event for event in events if matches(query, event)][:left]
+            write(found, line)
+            left = None if left is None else left - len(found)
+    return EXIT_OK
+
+
+def _say_what_is_missing(printed: int, limit: int | None, looked_at: int) -> None:
+    """On a terminal, an end without a word would look like all there is."""
+    if not sys.stdout.isatty() or not sys.stderr.isatty():
+        return
+    if not printed:
+        click.echo(f"no match among {looked_at:,} events", err=True)
+    elif limit is not None and printed == limit:
+        click.echo(f"the first {limit:,}; --limit shows more", err=True)

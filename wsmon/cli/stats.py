@@ -1,0 +1,82 @@
+"""``wsmon stats``: what a store holds about its connections, as a table or as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from datetime import UTC, tzinfo
+from pathlib import Path
+
+import click
+import msgspec
+
+from wsmon.cli.reading import reading
+from wsmon.cli.stats_table import table
+from wsmon.cli.times import Time
+from wsmon.cli.words import QueryCommand
+from wsmon.errors import EXIT_OK, UsageError
+from wsmon.export.statistics_json import statistics_document
+from wsmon.model.stats import Statistics
+from wsmon.ports import StoreView
+from wsmon.query.ast import Query
+from wsmon.query.parser import parse
+from wsmon.query.scope import allows, first_other_term
+
+
+@click.command(cls=QueryCommand)
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@click.option("--utc", is_flag=True, is_eager=True, help="Times in UTC, here and in --since and --until.")
+@click.option("--store", metavar="PATH", help="A store, its folder or its configuration; the newest by default.")
+@click.option("--connection", metavar="NAME", help="One connection only.")
+@click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
+@click.option("--until", type=Time(), metavar="T", help="Before then.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object.")
+def stats(
+    words: tuple[str, ...],
+    utc: bool,
+    store: str | None,
+    connection: str | None,
+    since: int | None,
+    until: int | None,
+    is_json: bool,
+) -> int:
+    """Print uptime, traffic, latencies and errors of connections.
+
+    QUERY picks connections: connection:NAME, with `*` and commas. The period is rounded outward to what is kept of it,
+    and said.
+    """
+    query = parse(" ".join(words))
+    if first_other_term(query) is not None:
+        raise UsageError("statistics are kept by connection, not by event", "QUERY takes connection:NAME only")
+    if since is not None and until is not None and since >= until:
+        raise UsageError("the period is empty", "--since comes before --until")
+    with reading(store) as view:
+        found = _statistics(view, query, connection, since, until)
+    if is_json:
+        click.echo(msgspec.json.encode(statistics_document(found)))
+    else:
+        _print_table(found, UTC if utc else None)
+    return EXIT_OK
+
+
+def print_statistics(store: Path) -> None:
+    """The table of everything that a store holds, on stdout."""
+    with reading(str(store)) as view:
+        _print_table(view.statistics(None, None), None)
+
+
+def _print_table(statistics: Statistics, zone: tzinfo | None) -> None:
+    for line in table(statistics, zone):
+        click.echo(line)
+
+
+def _statistics(
+    view: StoreView, query: Query, connection: str | None, since_ns: int | None, until_ns: int | None
+) -> Statistics:
+    found = view.statistics(since_ns, until_ns, connection or "")
+    if connection is not None and not found.connections:
+        names = [each.name for each in view.statistics(None, None).connections]
+        near = difflib.get_close_matches(connection, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names) or 'none'}"
+        raise UsageError(f"the store has no connection {connection!r}", hint)
+    return dataclasses.replace(found, connections=tuple(each for each in found.connections if allows(query, each.name)))

@@ -1,0 +1,73 @@
+"""Statistics as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import tzinfo
+
+from wsmon.cli.times import shown_time
+from wsmon.model.sanitize import sanitize
+from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
+from wsmon.model.statuses import LABELS
+from wsmon.tui import format as fmt
+
+MS_NS = 1_000_000
+NAME_CHARS = 24
+KEY_CHARS = 40
+
+_COLUMNS: tuple[tuple[str, Callable[[ConnectionStatistics], str]], ...] = (
+    ("CONNECTION", lambda of: sanitize(of.name, NAME_CHARS)),
+    ("STATUS", lambda of: "stalled" if of.stalled else LABELS[of.status]),
+    ("OPEN FOR", lambda of: fmt.duration(round(of.ws_uptime_ms * MS_NS))),
+    ("AVAILABLE", lambda of: fmt.NONE if of.availability is None else fmt.percent(of.availability)),
+    ("SESSIONS", lambda of: fmt.count(of.sessions)),
+    ("OPENED", lambda of: fmt.count(of.connection_count)),
+    ("RECONNECTS", lambda of: fmt.count(of.reconnection_count)),
+    ("RECEIVED", lambda of: fmt.count(of.messages.received)),
+    ("", lambda of: fmt.size(of.bytes.received)),
+    ("SENT", lambda of: fmt.count(of.messages.sent)),
+    ("", lambda of: fmt.size(of.bytes.sent)),
+    ("CONNECT P50", lambda of: _p50(of.connect_ms)),
+    ("RTT P50", lambda of: _p50(of.rtt_ms)),
+)
+_TEXT_COLUMNS = 2
+# the first ones are texts, aligned left; numbers are aligned right
+
+
+def table(statistics: Statistics, zone: tzinfo | None = None) -> Iterator[str]:
+    """The lines: the period, a line a connection, then what went wrong."""
+    since, until = (shown_time(at_ns, zone)[:-4] for at_ns in (statistics.since_ns, statistics.until_ns))
+    if not statistics.connections:
+        yield f"no connections from {since} to {until}"
+        return
+    yield f"{since} – {until}"
+    yield ""
+    rows = [tuple(heading for heading, _ in _COLUMNS)]
+    rows += [tuple(read(connection) for _, read in _COLUMNS) for connection in statistics.connections]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for row in rows:
+        cells = (
+            cell.ljust(width) if column < _TEXT_COLUMNS else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
+    troubles = [line for connection in statistics.connections for line in _troubles(connection)]
+    if troubles:
+        yield ""
+        yield from troubles
+
+
+def _troubles(of: ConnectionStatistics) -> Iterator[str]:
+    for what, counts in (("errors", of.errors), ("closed with", of.close_codes), ("incidents", of.incidents)):
+        if counts:
+            yield f"{sanitize(of.name, NAME_CHARS)}: {what} {_counts(counts)}"
+    if of.heartbeats.missed:
+        yield f"{sanitize(of.name, NAME_CHARS)}: {of.heartbeats.missed:,} of {of.heartbeats.sent:,} pings unanswered"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{sanitize(key, KEY_CHARS)} × {n:,}" for key, n in counts.items())
+
+
+def _p50(summary: Summary | None) -> str:
+    return fmt.NONE if summary is None else fmt.milliseconds(summary.p50)

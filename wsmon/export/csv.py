@@ -1,0 +1,83 @@
+"""Events as a table for spreadsheets: fixed columns, and no cell that a spreadsheet would execute."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from wsmon.export.jsonl import event_document
+from wsmon.model.events import Event, Json
+
+COLUMNS = (
+    "id",
+    "ts",
+    "run",
+    "connection",
+    "group",
+    "connection_id",
+    "trace_id",
+    "span_id",
+    "parent_id",
+    "name",
+    "direction",
+    "opcode",
+    "from_status",
+    "to_status",
+    "type",
+    "topic",
+    "ref",
+    "size",
+    "wire_size",
+    "duration_ms",
+    "status",
+    "close_code",
+    "close_by",
+    "reason",
+    "error_type",
+    "error",
+    "payload",
+    "payload_base64",
+    "truncated",
+    "redacted",
+    "meta",
+)
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# OWASP, "CSV injection": what makes Excel and LibreOffice evaluate a cell
+
+
+def csv_table(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
+    """A line of headings, then a line an event; a piece a page."""
+    yield _lines([COLUMNS])
+    for page in pages:
+        yield _lines(_row(event) for event in page)
+
+
+def defused(text: str) -> str:
+    """A text that stays text in a spreadsheet: an apostrophe before what would begin a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _row(event: Event) -> tuple[str, ...]:
+    document = event_document(event)
+    return tuple(_cell(document.get(column, "")) for column in COLUMNS)
+
+
+def _cell(value: Json) -> str:
+    match value:
+        case str():
+            return defused(value)
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case _:
+            return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _lines(rows: Iterable[Iterable[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

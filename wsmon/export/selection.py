@@ -1,0 +1,65 @@
+"""Which events an export holds, read page by page: memory stays flat however many there are."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+from wsmon.model.events import Event
+from wsmon.ports import StoreView
+from wsmon.query.ast import Query
+
+WINDOW_IDS = 10_000
+# looked at between two reports of progress; a search of these takes about 10 ms
+PAGE_EVENTS = 1_000
+# in memory at once
+
+
+class Selection:
+    """The matching events of a closed range of ids; counts what was looked at on the way."""
+
+    def __init__(self, view: StoreView, query: Query, first_id: int, last_id: int, limit: int | None = None) -> None:
+        """``limit``: only the newest so many."""
+        self.view = view
+        self.query = query
+        self.first_id = first_id
+        self.last_id = last_id
+        if limit is not None:
+            self.first_id = self._first_of_newest(limit)
+        self.seen = 0
+        # ids looked at
+        self.written = 0
+        # events that matched
+
+    @property
+    def ids(self) -> int:
+        """How many ids there are to look at, once."""
+        return max(0, self.last_id - self.first_id + 1)
+
+    def pages(self, query: Query | None = None) -> Iterator[tuple[Event, ...]]:
+        """The events, oldest first; of a narrower query where one is given. Empty pages say that time passes."""
+        asked = self.query if query is None else query
+        for first_id in range(self.first_id, self.last_id + 1, WINDOW_IDS):
+            last_id = min(self.last_id, first_id + WINDOW_IDS - 1)
+            window = asked.within(first_id, last_id)
+            after_id = first_id - 1
+            while page := self.view.events_after(after_id, PAGE_EVENTS, window):
+                self.written += len(page)
+                yield page
+                after_id = page[-1].id
+                if len(page) < PAGE_EVENTS:
+                    break
+            self.seen += last_id - first_id + 1
+            yield ()
+
+    def _first_of_newest(self, limit: int) -> int:
+        """The id from which on ``limit`` events match."""
+        last_id = self.last_id
+        while last_id >= self.first_id:
+            first_id = max(self.first_id, last_id - WINDOW_IDS + 1)
+            ids: array[int] = self.view.matching_ids(self.query, first_id, last_id)
+            if len(ids) >= limit:
+                return ids[-limit] if limit else self.last_id + 1
+            limit -= len(ids)
+            last_id = first_id - 1
+        return self.first_id
