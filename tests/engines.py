@@ -115,24 +115,34 @@ async def running(
 
 
 @asynccontextmanager
-async def against(handler: Handler, *, secrets: tuple[str, ...] = (), **fields: object) -> AsyncIterator[Engine]:
-    """One connection to one peer; ``fields`` are those of ``spec``."""
-    async with raw_server(handler) as port, running(spec(port, **fields), secrets=secrets) as engine:
+async def against(
+    handler: Handler, *, secrets: tuple[str, ...] = (), server_tls: ssl.SSLContext | None = None, **fields: object
+) -> AsyncIterator[Engine]:
+    """One connection to one peer, with ``server_tls`` over TLS; ``fields`` are those of ``spec``."""
+    if server_tls is not None:
+        fields.setdefault("url", "wss://127.0.0.1:PORT/")
+    async with raw_server(handler, server_tls) as port, running(spec(port, **fields), secrets=secrets) as engine:
         engine.port = port
         yield engine
 
 
 def spec(port: int, **fields: object) -> ConnectionSpec:
-    """A connection to loopback that does not come back by itself, without compression; PORT in its URL is the port."""
+    """A connection to loopback, uncompressed, that does not come back by itself; PORT in a URL is the port."""
     standard: dict[str, object] = {
         "reconnect": NEVER_AGAIN,
         "compression": False,
         "open_timeout_s": SOON_S,
         "close_timeout_s": 0.2,
     }
-    url = fields.pop("url", "ws://127.0.0.1:PORT/")
-    text, masked = (url.reveal(), url.masked) if isinstance(url, Sensitive) else (str(url), str(url))
-    made = ConnectionSpec("feed", Sensitive(text.replace("PORT", str(port)), masked.replace("PORT", str(port))))
+    fields.setdefault("url", "ws://127.0.0.1:PORT/")
+    for key in ("url", "proxy"):
+        text = fields.get(key)
+        if isinstance(text, str):
+            text = Sensitive(text)
+        if isinstance(text, Sensitive):
+            whole, masked = (part.replace("PORT", str(port)) for part in (text.reveal(), text.masked))
+            fields[key] = Sensitive(whole, masked)
+    made = ConnectionSpec("feed", Sensitive(""))
     return replace(made, **(standard | fields))  # type: ignore[arg-type]  # names are the record's
 
 

@@ -107,7 +107,7 @@ class Session:
         self._keepalive.stop()
         if self._tap is not None:
             self._tap.start_closing(NORMAL_CLOSE, reason, within_s)
-        elif self._deadline is not None:
+        elif self._deadline is not None and not self._deadline.expired():
             self._deadline.reschedule(0.0)
 
     def resume_reading(self) -> None:
