@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import cairosvg
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
 import wsmon.tui
 from wsmon.tui.theme import DEFAULT_THEME, load_themes
 
+Heard = TypeVar("Heard", bound=Message)
 STYLES = Path(wsmon.tui.__file__).parent / "styles"
 
 
-class Stage(App[None]):
+class PaneApp(App[None]):
     """Shows one pane, as large as the terminal, with a border as the monitor has it."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -43,10 +46,19 @@ class Stage(App[None]):
 
     def lines(self) -> list[str]:
         """The inside of the pane as text, without the border, spaces at the end cut."""
-        height, width = self.size.height, self.size.width
-        strips = [self.screen._compositor.render_strips(self.size)[y] for y in range(1, height - 1)]
-        return [strip.crop(1, width - 1).text.rstrip() for strip in strips]
+        width, height = self.pane.size
+        strips = self.pane.render_lines(Region(0, 0, width + 2, height + 2))[1:-1]
+        return [strip.crop(1, width + 1).text.rstrip() for strip in strips]
+
+    def hear(self, message: Message) -> None:
+        """Keep a message, once however far it bubbles: the ``message_hook`` of ``run_test``."""
+        if all(message is not each for each in self.heard[-50:]):
+            self.heard.append(message)
+
+    def heard_of(self, kind: type[Heard]) -> list[Heard]:
+        """The messages of a kind, oldest first."""
+        return [message for message in self.heard if isinstance(message, kind)]
 
     def picture(self, path: Path) -> None:
-        """The screen as a PNG, to look at."""
+        """The screen as a PNG, for a person to look at."""
         cairosvg.svg2png(bytestring=self.export_screenshot().encode(), write_to=str(path), scale=1.0)

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.builders import event, loss, message, numbered, pong, refused, retry, stall, usable
+from tests.tui.fakes import FakeClock, FakeView
+from tests.tui.pane_app import PaneApp
+from wsmon.errors import StoreError
+from wsmon.model.events import Event
+from wsmon.query.ast import EVERYTHING, Query, Word
+from wsmon.tui.panes.log import LogPane
+from wsmon.tui.panes.log_search import Found, Search, run_search
+
+SIZE = (100, 22)
+ROWS = 20
+NEEDLE = Query((Word("needle"),), "needle")
+HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
+SnapCompare = Callable[..., bool]
+
+
+def trades(count: int, start: int = 0) -> list[Event]:
+    return [message(f'{{"e":"trade","q":{number}}}', number / 100) for number in range(start, start + count)]
+
+
+def a_day() -> tuple[Event, ...]:
+    """A bit of everything."""
+    return numbered(
+        [
+            *trades(20),
+            loss(0.2),
+            retry(0.201),
+            message('{"e":"trade","s":"BTCUSDT","p":"97120.5"}', 0.202, type="trade"),
+            message('{"e":"depthUpdate"}' * 99, 0.21, type="depthUpdate"),
+            pong(0.3),
+            stall(0.4),
+            message(b"\x08\x96\x01\x12\x07testing", 0.45, "binary-feed"),
+            refused(0.5, "legacy"),
+            message('{"op":"subscribe","args":["trades"]}', 0.6, "coinbase", direction="out"),
+            usable(0.7, "coinbase"),
+            message(HOSTILE * 9, 0.8, "hostile"),
+            event("self.run.started", 0.9, ""),
+            event("heartbeat.timeout", 1.0, size=0, error="no pong in 20 s"),
+        ]
+    )
+
+
+class Log:
+    """A log pane on its own, and what it needs."""
+
+    def __init__(self, events: list[Event] | tuple[Event, ...]) -> None:
+        self.view = FakeView(numbered(events))
+        self.clock = FakeClock()
+        self.pane = LogPane(self.view, self.clock, zone=UTC)
+        self.app = PaneApp(self.pane, "log.tcss")
+
+    def run(self) -> AbstractAsyncContextManager[Pilot[None]]:
+        return self.app.run_test(size=SIZE, message_hook=self.app.hear)
+
+    async def commit(self, pilot: Pilot[None], *events: Event) -> None:
+        self.pane.set_bounds(self.view.add(*events) if events else self.view.bounds())
+        await pilot.pause()
+
+    @property
+    def cursor_row(self) -> int:
+        """Where the focused event is on the screen."""
+        return self.pane.rows.row_of(self.pane.current_id) - self.pane.scroll_offset.y
+
+
+async def test_an_empty_log_says_what_it_waits_for_and_since_when() -> None:
+    log = Log([])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+
+        assert log.app.lines()[0] == "waiting for the first event since 14:02:24"
+        assert [each.text for each in log.app.heard_of(LogPane.Status)] == [
+            "waiting for the first event since 14:02:24"
+        ]
+
+
+async def test_it_follows_the_newest_event_and_reads_one_page() -> None:
+    log = Log(trades(1000))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+
+        assert '"q":999' in log.app.lines()[-1]
+        assert '"q":980' in log.app.lines()[0]
+        assert log.view.calls == ["events_after"]
+        await log.commit(pilot, *trades(5, 1000))
+        assert '"q":1004' in log.app.lines()[-1]
+        assert log.view.calls == ["events_after"] * 2
+        assert (log.pane.is_following, log.pane.current_id, log.pane.status) == (True, 1005, "following · 1,005 events")
+
+
+async def test_following_never_says_that_an_event_was_highlighted() -> None:
+    log = Log(trades(100))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await log.commit(pilot, *trades(5, 100))
+
+        assert log.app.heard_of(LogPane.Highlighted) == []
+
+
+async def test_the_focused_event_keeps_its_row_while_thousands_arrive() -> None:
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press("k", "k", "k")
+        before, lines = log.cursor_row, log.app.lines()
+        for batch in range(10):
+            await log.commit(pilot, *trades(500, 500 + 500 * batch))
+
+        assert (log.pane.current_id, log.cursor_row, log.app.lines()) == (497, before, lines)
+        assert log.pane.status == "paused at 14:02:24, 5,000 new below (F) · 5,500 events"
+        await pilot.press("G")
+        assert (log.pane.is_following, log.pane.current_id) == (True, 5500)
+
+
+async def test_the_focused_event_keeps_its_row_while_old_ones_are_pruned() -> None:
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press("g", *["space"] * 5, *["k"] * 5)
+        before, lines, focused = log.cursor_row, log.app.lines(), log.pane.current_id
+        log.pane.set_bounds(log.view.prune(60))
+        await pilot.pause()
+
+        assert (log.pane.current_id, log.cursor_row, log.app.lines()) == (focused, before, lines)
+
+
+async def test_when_the_focused_event_is_pruned_the_oldest_one_kept_takes_its_place() -> None:
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press("g")
+        log.pane.set_bounds(log.view.prune(300))
+        await pilot.pause()
+
+        assert (log.pane.current_id, log.cursor_row) == (300, 0)
+        assert '"q":299' in log.app.lines()[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (["k"], 499),
+        (["k", "j"], 500),
+        (["g"], 1),
+        (["home", "down", "down", "up"], 2),
+        (["g", "space"], ROWS),
+        (["g", "pagedown", "b"], 1),
+        (["g", "ctrl+d"], 1 + ROWS // 2),
+        (["g", "ctrl+d", "ctrl+u"], 1),
+        (["k", "G"], 500),
+        (["g", "end"], 500),
+        (["j"], 500),
+    ],
+)
+async def test_keys_move_the_cursor(keys: list[str], expected: int) -> None:
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press(*keys)
+
+        assert log.pane.current_id == expected
+        assert 0 <= log.cursor_row < ROWS
+
+
+async def test_moving_says_which_event_and_enter_chooses_it() -> None:
+    log = Log(a_day())
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press("k", "enter")
+
+        assert [each.event.name for each in log.app.heard_of(LogPane.Highlighted)] == ["self.run.started"]
+        assert [each.event.id for each in log.app.heard_of(LogPane.Chosen)] == [log.pane.current_id]
+
+
+async def test_scrolling_takes_the_cursor_along_and_pauses() -> None:
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.scroll_relative(y=-45, animate=False, force=True)
+        await pilot.pause()
+
+        assert not log.pane.is_following
+        assert 0 <= log.cursor_row < ROWS
+        assert log.pane.scroll_offset.y < 480
+
+
+async def test_a_click_moves_the_cursor_and_a_second_one_chooses() -> None:
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.click(LogPane, offset=(10, 5))
+        clicked = log.pane.current_id
+        await pilot.double_click(LogPane, offset=(10, 7))
+
+        assert clicked == 485
+        assert [each.event.id for each in log.app.heard_of(LogPane.Chosen)] == [487]
+
+
+async def test_a_query_shows_its_matches_and_escapes_are_told() -> None:
+    log = Log([*trades(50), message("a needle"), *trades(50)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_query(NEEDLE)
+        await pilot.pause()
+
+        assert [line.split("text")[-1].split()[0] for line in log.app.lines() if line] == ["a"]
+        assert log.pane.status == "following · 1 of 101 events match 'needle' · Esc clears"
+        log.pane.set_query(Query((Word("nothing"),), "nothing"))
+        await pilot.pause()
+        assert log.pane.status == "no match for 'nothing' in 101 events · Esc clears"
+        assert log.app.lines()[0] == log.pane.status
+        log.pane.set_query(EVERYTHING)
+        await pilot.pause()
+        assert log.pane.status == "following · 101 events"
+
+
+async def test_a_long_search_shows_new_matches_first_and_keeps_the_row_of_the_cursor() -> None:
+    hay: list[Event] = [message("needle" if number % 10 == 0 else "hay") for number in range(20_000)]
+    log = Log(hay)
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_query(NEEDLE)
+        await pilot.press("k", "k")
+        (wanted,) = log.app.heard_of(LogPane.Wanted)
+        assert log.pane.status.startswith("paused at 14:02:24 · 500 of 5,000 events match 'needle' · searching, 25 %")
+        before, lines = log.cursor_row, log.app.lines()
+        for found in run_search(log.view, wanted.search, lambda: False):
+            log.pane.take(found)
+            await pilot.pause()
+
+        assert (log.cursor_row, log.app.lines()) == (before, lines)
+        assert log.pane.status == "paused at 14:02:24 · 2,000 of 20,000 events match 'needle' · Esc clears"
+
+
+async def test_n_goes_through_matches_and_says_when_nothing_is_searched() -> None:
+    log = Log([message("needle" if number % 10 == 0 else "hay") for number in range(200)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.go_to_match(newer=False)
+        assert log.pane.status == "nothing is searched for: / searches"
+        log.pane.set_query(NEEDLE)
+        await pilot.pause()
+        log.pane.go_to_match(newer=False)
+
+        assert log.pane.current_id == 181
+        log.pane.go_to_match(newer=True)
+        assert log.pane.current_id == 191
+
+
+async def test_hidden_heartbeats_are_counted_and_the_failed_one_stays() -> None:
+    log = Log([message("a"), pong(), pong(), event("heartbeat.timeout", size=0)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_hide_heartbeats(True)
+        await pilot.pause()
+
+        assert [line[28:40].strip() for line in log.app.lines()[:2]] == ["text", "no pong"]
+        assert log.pane.status == "following · 4 events · hiding 2 heartbeats (h)"
+
+
+async def test_problems_are_found_however_far_they_are() -> None:
+    log = Log([loss(), *trades(12_000), refused(), *trades(30)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.go_to_problem(newer=False)
+        assert log.pane.current_id == 12_002
+        log.pane.go_to_problem(newer=False)
+        await pilot.pause()
+        assert log.pane.status == "looking for a problem"
+        search = log.app.heard_of(LogPane.Wanted)[-1].search
+        for found in run_search(log.view, search, lambda: False):
+            log.pane.take(found)
+
+        assert log.pane.current_id == 1
+        log.pane.go_to_problem(newer=False)
+        assert log.pane.status == "no older problem"
+
+
+async def test_the_answer_to_an_older_jump_is_left_out() -> None:
+    log = Log(trades(100))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.take(Found(Search(99, "jump", NEEDLE, 1, 100), array("q", [5]), 1, 100, is_last=True))
+
+        assert log.pane.current_id == 100
+
+
+async def test_going_to_a_hidden_event_says_so() -> None:
+    log = Log([*trades(50), message("needle"), *trades(50)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.go_to(30)
+        assert (log.pane.current_id, log.pane.is_following) == (30, False)
+        log.pane.set_query(NEEDLE)
+        await pilot.pause()
+        log.pane.go_to(30)
+
+        assert log.pane.current_id == 51
+        assert log.pane.status == "event 30 is not shown here; this is the nearest one"
+
+
+async def test_differences_of_time_take_the_row_above_into_account() -> None:
+    log = Log(trades(100))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.next_time_mode()
+        await pilot.pause()
+        lines = log.app.lines()
+        await pilot.press("k", "k", "b")
+
+        assert {line[:12].strip() for line in lines} == {"+0.010 s"}
+        await pilot.press("g")
+        await pilot.pause()
+        assert log.app.lines()[0][:12].strip() == "–"
+
+
+async def test_a_store_that_fails_is_said_and_the_screen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(trades(100))
+
+    def fail(*_: object) -> tuple[Event, ...]:
+        raise StoreError("the store is gone")
+
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        monkeypatch.setattr(log.view, "events_after", fail)
+        monkeypatch.setattr(log.view, "events_by_id", fail)
+        monkeypatch.setattr(log.view, "matching_ids", fail)
+        await pilot.press("g", "enter")
+        log.pane.set_query(NEEDLE)
+        log.pane.go_to_problem(newer=True)
+        await pilot.pause()
+
+        assert log.pane.status == "the store is gone"
+
+
+async def test_another_size_keeps_the_cursor_in_sight() -> None:
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press("k", "k")
+        for size in ((40, 8), (120, 40), (20, 5)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert log.pane.current_id == 498
+            assert 0 <= log.cursor_row < log.pane.size.height
+
+
+async def test_hostile_text_is_never_raw_on_the_screen() -> None:
+    log = Log(
+        [
+            message(HOSTILE * 3000),
+            message(HOSTILE.encode() + b"\xed\xa0\x80"),
+            loss(reason=HOSTILE),
+            message("x" * 2**20),
+        ]
+    )
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_query(Query((Word("b"),), HOSTILE))
+        await pilot.press("k", "enter")
+
+        assert all(line.isprintable() for line in log.app.lines())
+        assert log.pane.status.isprintable()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def test_log_pane_looks(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
+    log = Log(a_day())
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        log.pane.border_title = "4 Log"
+        await log.commit(pilot)
+        await pilot.press("k", "k", "k")
+
+    assert snap_compare(log.app, terminal_size=size, run_before=prepare)
