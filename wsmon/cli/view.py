@@ -34,7 +34,7 @@ def view(store: Path, environ: Mapping[str, str], target: Target | None = None) 
     app = WsmonApp(
         lambda: open_view(store),
         client,
-        _options(store, environ, path, loaded, notice),
+        _options(store, environ, held, path, loaded, notice),
         clock=SystemClock(),
         exporter=exporter(store),
         event_json=event_json,
@@ -71,12 +71,21 @@ def _configuration(
         return path, None
 
 
+def _name(held: LockInfo | None, store: Path) -> str:
+    return held.configuration if held is not None and held.configuration else store.parent.name
+
+
 def _options(
-    store: Path, environ: Mapping[str, str], path: Path | None, loaded: Loaded | None, notice: str
+    store: Path,
+    environ: Mapping[str, str],
+    held: LockInfo | None,
+    path: Path | None,
+    loaded: Loaded | None,
+    notice: str,
 ) -> AppOptions:
     configuration = loaded.configuration if loaded else None
     return AppOptions(
-        name=path.name if path else store.parent.name,
+        name=path.name if path else _name(held, store),
         store=store,
         start_command=f"wsmon {path.name}" if path else "wsmon",
         export_folder=Path.cwd(),

@@ -1,0 +1,84 @@
+"""A real terminal for tests: tmux, keys in, what is on the screen out, as text and as a picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import cairosvg
+from rich.console import Console
+from rich.text import Text
+
+DEADLINE_S = 15.0
+POLL_S = 0.05
+# a terminal tells nobody when it was painted
+
+
+class Terminal:
+    """One tmux server with one pane."""
+
+    def __init__(self, name: str, columns: int, rows: int, environ: Mapping[str, str], folder: Path) -> None:
+        self._socket = name
+        self._size = (columns, rows)
+        shell = {**environ, "PS1": "$ ", "TERM": "tmux-256color", "COLORTERM": "truecolor", "PATH": os.environ["PATH"]}
+        self._environ = shell
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(folder),
+                   "bash", "--norc", "--noprofile")  # fmt: skip
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._tmux("kill-server")
+
+    def type(self, text: str) -> None:
+        """Type a text, as it is."""
+        self._tmux("send-keys", "-l", text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys by their tmux names."""
+        self._tmux("send-keys", *keys)
+
+    def run(self, *command: str | Path) -> None:
+        """Type a command and Enter."""
+        self.type(shlex.join(map(str, command)))
+        self.press("Enter")
+
+    def text(self) -> str:
+        """What the screen shows."""
+        return self._tmux("capture-pane", "-p")
+
+    def until(self, pattern: str, *, gone: bool = False) -> str:
+        """The screen, once it shows (or no longer shows) what matches a regular expression."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while True:
+            text = self.text()
+            if bool(re.search(pattern, text)) is not gone:
+                return text
+            if time.monotonic() > deadline_s:
+                raise AssertionError(f"{'still' if gone else 'never'} shown: {pattern}\n{text}")
+            time.sleep(POLL_S)
+
+    def picture(self, path: Path) -> None:
+        """Leave the screen as text and as a PNG."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".txt").write_text(self.text())
+        console = Console(
+            record=True, width=self._size[0], file=io.StringIO(), force_terminal=True, color_system="truecolor"
+        )
+        for line in self._tmux("capture-pane", "-p", "-e").splitlines():
+            console.print(Text.from_ansi(line), overflow="crop", no_wrap=True, crop=True)
+        svg = console.export_svg(title=path.stem)
+        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path), output_width=1600)
+
+    def _tmux(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-L", self._socket, *arguments], env=self._environ, capture_output=True, text=True, check=True
+        )
+        return done.stdout
