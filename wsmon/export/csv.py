@@ -8,42 +8,11 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from wsmon.export.jsonl import event_document
+from wsmon.export.jsonl import EventDocument, event_document
 from wsmon.model.events import Event, Json
 
-COLUMNS = (
-    "id",
-    "ts",
-    "run",
-    "connection",
-    "group",
-    "connection_id",
-    "trace_id",
-    "span_id",
-    "parent_id",
-    "name",
-    "direction",
-    "opcode",
-    "from_status",
-    "to_status",
-    "type",
-    "topic",
-    "ref",
-    "size",
-    "wire_size",
-    "duration_ms",
-    "status",
-    "close_code",
-    "close_by",
-    "reason",
-    "error_type",
-    "error",
-    "payload",
-    "payload_base64",
-    "truncated",
-    "redacted",
-    "meta",
-)
+COLUMNS = EventDocument.__struct_fields__
+# the keys of JSON, in their order, all of them in every row
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # OWASP, "CSV injection": what makes Excel and LibreOffice evaluate a cell
 
@@ -60,13 +29,14 @@ def defused(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _row(event: Event) -> tuple[str, ...]:
-    document = event_document(event)
-    return tuple(_cell(document.get(column, "")) for column in COLUMNS)
+def _row(event: Event) -> Iterator[str]:
+    return map(_cell, msgspec.structs.astuple(event_document(event)))
 
 
 def _cell(value: Json) -> str:
     match value:
+        case None:
+            return ""
         case str():
             return defused(value)
         case bool():
