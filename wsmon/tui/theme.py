@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tomli
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from wsmon.errors import WsmonError
 
@@ -70,10 +70,13 @@ def parse_theme(origin: str, text: str) -> Theme:
     unknown = sorted(set(colors) - set(COLORS))
     if unknown:
         raise ThemeError(f"{origin}: colors.{unknown[0]}: unknown", f"there are {', '.join(COLORS)}")
+    is_ansi = bool(table.get("ansi", False))
+    if is_ansi:  # Textual's own styles ask for more variables then
+        variables = {**BUILTIN_THEMES["ansi-dark"].variables, **variables}
     return Theme(
         name=name,
         dark=bool(table.get("dark", True)),
-        ansi=bool(table.get("ansi", False)),
+        ansi=is_ansi,
         variables=variables,
         primary=colors["primary"],
         secondary=colors["secondary"],

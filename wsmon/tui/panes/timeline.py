@@ -134,6 +134,12 @@ class TimelinePane(SpanPane):
     def action_move_page_up(self) -> None:
         self._to_lane(self._lane - self._lanes_in_sight)
 
+    def action_move_half_down(self) -> None:
+        self._to_lane(self._lane + max(1, self._lanes_in_sight // 2))
+
+    def action_move_half_up(self) -> None:
+        self._to_lane(self._lane - max(1, self._lanes_in_sight // 2))
+
     def action_move_top(self) -> None:
         self._to_lane(0)
 

@@ -1,0 +1,214 @@
+"""Screens for tests: an app over a store, a recorder and a clock in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.builders import TRACE, at_ns, lane, loss, message, numbered, pong, retry, row
+from tests.tui.fakes import FakeClock, FakeControl, FakeView
+from wsmon.model.events import Event
+from wsmon.model.snapshot import Health
+from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+from wsmon.model.statuses import OPEN, Status
+from wsmon.model.timeline import Lane
+from wsmon.tui.app import WsmonApp
+from wsmon.tui.options import AppOptions, ExportOrder, ExportProgress
+from wsmon.tui.panes.statistics import StatisticsPane
+from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.watching import MonitorScreen
+
+DEADLINE_S = 5.0
+WELL = Health(commit_lag_ms=38.0)
+
+
+class FakeExporter:
+    """Writes down what it was asked for, or fails."""
+
+    def __init__(self) -> None:
+        self.orders: list[ExportOrder] = []
+        self.failure: Exception | None = None
+
+    def __call__(
+        self, order: ExportOrder, report: Callable[[ExportProgress], None], is_cancelled: Callable[[], bool]
+    ) -> ExportProgress:
+        self.orders.append(order)
+        if self.failure is not None and not order.overwrite:
+            raise self.failure
+        report(ExportProgress(10, 50, 100, 1_000))
+        if is_cancelled():
+            raise InterruptedError
+        return ExportProgress(20, 100, 100, 3_000)
+
+
+@dataclass
+class Stage:
+    """An app and everything around it."""
+
+    app: WsmonApp
+    store: FakeView
+    control: FakeControl
+    clock: FakeClock
+    exporter: FakeExporter = field(default_factory=FakeExporter)
+
+    @property
+    def screen(self) -> MonitorScreen:
+        """The monitor's screen, also while a dialog is over it."""
+        found = self.app.screen_stack[0]
+        assert isinstance(found, MonitorScreen)
+        return found
+
+    async def ready(self, pilot: Pilot[Any]) -> None:
+        """Wait until every pane in sight shows what the store holds."""
+        await until(
+            pilot, lambda: self.screen.is_ready and len(self.screen.log_pane.rows) == self.store.bounds().events
+        )
+        timeline, statistics = self.screen.slot("timeline").pane, self.screen.slot("statistics").pane
+        if isinstance(timeline, TimelinePane) and "timeline" in self.screen.in_sight:
+            await until(pilot, lambda: len(timeline.lines) > 0)
+        if isinstance(statistics, StatisticsPane) and "statistics" in self.screen.in_sight:
+            await until(pilot, lambda: len(statistics.lines) > 0)
+        await pilot.pause()
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+    """Let the app work until a condition holds; fails after a deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "the screen did not come to what was waited for"
+        await pilot.pause(0.01)
+
+
+def stage(*, options: AppOptions | None = None, health: Health | None = WELL) -> Stage:
+    """The situation of SCREENS.md: one connection in a storm, one stalled, two well, one off."""
+    store = situation()
+    control, clock, exporter = FakeControl(health), FakeClock(), FakeExporter()
+    app = WsmonApp(
+        lambda: store,
+        control,
+        options or AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports")),
+        clock=clock,
+        exporter=exporter,
+        event_json=lambda event: f'{{"id":{event.id}}}',
+    )
+    return Stage(app, store, control, clock, exporter)
+
+
+def situation() -> FakeView:
+    """A store in memory."""
+    return FakeView(
+        _events(),
+        connections=(
+            row("binance-spot", messages_per_s=2310.0, rtt_ns=12_000_000, last_message_ns=at_ns(-0.05)),
+            row(
+                "coinbase",
+                since_s=-3720,
+                messages_per_s=801.0,
+                rtt_ns=31_000_000,
+                losses_per_hour=2.0,
+                last_message_ns=at_ns(-0.1),
+                problem=loss(-3722, "coinbase", code=None, by="heartbeat", reason=""),
+            ),
+            row(
+                "deribit",
+                "reconnecting",
+                since_s=-3,
+                attempt=18,
+                next_attempt_ns=at_ns(7),
+                losses_per_hour=42.0,
+                last_message_ns=at_ns(-12.4),
+                problem=loss(-3),
+            ),
+            row(
+                "kraken-book",
+                since_s=-1900,
+                stalled_since_ns=at_ns(-41),
+                expect_every_s=5.0,
+                last_message_ns=at_ns(-41),
+                losses_per_hour=1.0,
+                rtt_ns=18_000_000,
+            ),
+            row("legacy", "initialized", enabled=False),
+        ),
+        lanes=_lanes(),
+        statistics=Statistics(
+            at_ns(-3600),
+            at_ns(0),
+            (
+                connection_statistics("binance-spot"),
+                connection_statistics(
+                    "deribit",
+                    "reconnecting",
+                    availability=0.412,
+                    errors={"http_status": 3, "reset": 1},
+                    close_codes={"1008": 17, "1006": 2},
+                    reconnection_count=17,
+                    rtt_ms=None,
+                    last_disconnected_ns=at_ns(-3),
+                ),
+            ),
+        ),
+        messages_per_s=(10, 40, 100, 300, 800, 1200, 2000, 2310, 3100, 2900, 3111),
+    )
+
+
+def connection_statistics(name: str, status: Status = OPEN, **fields: Any) -> ConnectionStatistics:
+    """Statistics of a connection that is well, but for ``fields``."""
+    whole: dict[str, Any] = {
+        "group": "",
+        "url": f"wss://{name}.example.net/ws",
+        "stalled": False,
+        "profile": "detailed",
+        "trace_id": TRACE,
+        "sessions": 1,
+        "connection_count": 1,
+        "reconnection_count": 0,
+        "reconnects_per_hour": 0.0,
+        "total_uptime_ms": 3_600_000.0,
+        "ws_uptime_ms": 3_590_000.0,
+        "availability": 0.9997,
+        "last_connected_ns": at_ns(-8040),
+        "last_disconnected_ns": None,
+        "last_message_ns": at_ns(-0.1),
+        "connect_ms": Summary(1, 212.0, 212.0, 212.0, 212.0, 212.0),
+        "reconnect_ms": None,
+        "rtt_ms": Summary(120, 13.0, 12.0, 19.0, 44.0, 120.0),
+        "message_size": Summary(8_316_402, 300.0, 211.0, 3_200.0, 9_100.0, 65_536.0),
+        "messages": Flow(8_316_402, 4),
+        "bytes": Flow(1_800_000_000, 812),
+        "wire_bytes": Flow(400_000_000, 900),
+        "heartbeats": Heartbeats(120, 120, 0),
+        "errors": {},
+        "close_codes": {},
+        "incidents": {},
+    }
+    return ConnectionStatistics(name=name, status=status, **(whole | fields))
+
+
+def _events() -> tuple[Event, ...]:
+    events: list[Event] = []
+    for number in range(200):
+        after_s = number * 0.5 - 100
+        events.append(message(after_s=after_s))
+        if number % 40 == 7:
+            events += [loss(after_s), retry(after_s + 0.1)]
+        if number % 20 == 3:
+            events.append(pong(after_s, "kraken-book"))
+    return numbered(events)
+
+
+def _lanes() -> tuple[Lane, ...]:
+    return (
+        lane("binance-spot", [(-1800, OPEN)], 0),
+        lane("coinbase", [(-1200, OPEN)], 0, losses=[-300]),
+        lane(
+            "deribit", [(-1800, OPEN), (-100, "reconnecting"), (-90, OPEN), (-3, "reconnecting")], 0, losses=[-100, -3]
+        ),
+        lane("kraken-book", [(-1800, OPEN)], 0, stalls=[(-41, 0)]),
+        Lane("legacy", "", (), (), ()),
+    )

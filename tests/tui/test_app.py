@@ -1,0 +1,385 @@
+"""The whole screen, driven by keys over a store in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.builders import message, row
+from tests.tui.stages import Stage, stage, until
+from wsmon.errors import WsmonError
+from wsmon.model.snapshot import Health
+from wsmon.query.parser import parse
+from wsmon.tui.app import WsmonApp
+from wsmon.tui.dialogs.confirm import ConfirmDialog
+from wsmon.tui.dialogs.export import ExportDialog
+from wsmon.tui.dialogs.help import HelpDialog
+from wsmon.tui.dialogs.palette import PaletteDialog
+from wsmon.tui.dialogs.search import SearchDialog
+from wsmon.tui.options import AppOptions, ExportOrder
+from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.theme import ThemeError
+from wsmon.tui.watching import MonitorScreen
+
+ROOMY, COMPACT = (120, 40), (80, 24)
+OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
+
+
+def text(line: SpanLine) -> str:
+    """What a line says."""
+    return "".join(part for part, _ in line.line).strip()
+
+
+def list_names(on: Stage) -> list[str]:
+    """The connections list, top to bottom."""
+    return [line[1][0].strip() for line in on.screen.connections.lines[1:]]
+
+
+async def test_all_panes_are_in_sight_where_there_is_room() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        assert on.screen.in_sight == ("connections", "timeline", "log", "detail")
+        assert list_names(on) == ["deribit", "kraken-book", "binance-spot", "coinbase", "legacy"]
+
+
+async def test_hidden_panes_are_not_built() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        built = {name: on.screen.slot(name).pane is not None for name in ("timeline", "statistics", "log", "detail")}
+        assert built == {"timeline": False, "statistics": False, "log": True, "detail": False}
+
+
+async def test_digits_swap_the_lower_pane_of_a_small_terminal() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        seen: list[str] = []
+        for key in "235142":
+            await pilot.press(key)
+            seen.append(f"{' '.join(on.screen.in_sight)}: {on.screen.current}")
+        assert seen == [
+            "connections timeline: timeline",
+            "connections statistics: statistics",
+            "connections detail: detail",
+            "connections detail: connections",
+            "connections log: log",
+            "connections timeline: timeline",
+        ]
+
+
+async def test_zoom_gives_a_pane_everything_and_back() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "z")
+        assert " ".join(on.screen.in_sight) == "connections"
+        assert on.screen.connections.size.height == ROOMY[1] - 3  # header, title, footer
+        await pilot.press("z")
+        assert " ".join(on.screen.in_sight) == "connections timeline log detail"
+        assert on.screen.current == "connections"
+
+
+async def test_tab_goes_round_the_panes_in_sight() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        seen = [on.screen.current]
+        for key in ("tab", "tab", "tab", "tab", "shift+tab"):
+            await pilot.press(key)
+            seen.append(on.screen.current)
+        assert seen == ["log", "detail", "connections", "timeline", "log", "timeline"]
+
+
+async def test_a_terminal_of_40_by_12_shows_the_worst_and_the_log() -> None:
+    on = stage()
+    async with on.app.run_test(size=(40, 12)) as pilot:
+        await on.ready(pilot)
+        heights = [on.screen.slot(name).size.height for name in ("connections", "log")]
+        assert heights == [4, 6]
+
+
+async def test_enter_on_a_connection_filters_the_log_and_back() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "enter")
+        assert on.screen.log_pane.search == parse("conn:deribit")
+        assert len(on.screen.log_pane.rows) == 10
+        await pilot.press("enter")
+        assert not on.screen.log_pane.search
+
+
+async def test_the_cursor_stays_on_its_connection_when_another_one_fails() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "G", "k")
+        assert on.screen.connections.current == on.store.connections[1].state
+        on.store.connections = (row("binance-spot", "error"), *on.store.connections[1:])
+        on.clock.advance(4)
+        on.store.add(message())
+        on.app.wake()
+        await until(pilot, lambda: list_names(on)[0] == "binance-spot")
+        assert on.screen.connections.current == on.store.connections[1].state
+
+
+async def test_lines_of_the_list_keep_their_places_while_the_order_is_fresh() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.store.connections = (row("binance-spot", "error"), *on.store.connections[1:])
+        on.clock.advance(1)
+        on.store.add(message())
+        on.app.wake()
+        await until(pilot, lambda: "1 gave up" in text(on.screen.header))
+        assert list_names(on)[0] == "deribit"
+
+
+async def test_the_search_line_filters_while_one_types_and_escape_clears() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("slash", *"deribit")
+        await until(pilot, lambda: len(on.screen.log_pane.rows) == 10)
+        assert isinstance(on.app.screen, SearchDialog)
+        await pilot.press("escape")
+        assert on.screen.log_pane.search == parse("")
+
+
+async def test_a_query_that_is_not_understood_says_why_and_keeps_the_last_one() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("slash", *"deribit")
+        await until(pilot, lambda: on.screen.log_pane.search.text == "deribit")
+        await pilot.press("space", *"nmae", "colon", "x", "enter")
+        assert isinstance(on.app.screen, SearchDialog)
+        note = text(on.app.screen.query_one("#search-note", SpanLine))
+        assert note.startswith("column 9: unknown field 'nmae' · did you mean 'name'?")
+        assert on.screen.log_pane.search.text in ("deribit", "deribit nmae")
+
+
+async def test_e_goes_to_the_next_problem_and_enter_shows_its_detail() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("E", "enter")
+        assert on.screen.current == "detail"
+        event = on.screen.log_pane.current_event
+        assert event is not None
+        assert event.name == "connection.disconnected"
+        await pilot.press("escape")
+        assert on.screen.in_sight == ("connections", "log")
+
+
+async def test_q_asks_and_detaches() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("q")
+        assert isinstance(on.app.screen, ConfirmDialog)
+        await pilot.press("escape", "q", "d")
+    assert (on.app.return_value, on.app.return_code, on.control.commands) == ("detached", 0, [])
+
+
+async def test_q_can_stop_the_recorder() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("q", "s")
+        await until(pilot, lambda: on.app.return_value is not None)
+    assert (on.app.return_value, on.control.commands) == ("stopped", ["stop"])
+
+
+async def test_a_recorder_that_refuses_to_stop_is_quoted_and_the_screen_stays() -> None:
+    on = stage()
+    on.control.refusal = WsmonError("the store is being migrated")
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("q", "s")
+        await until(pilot, lambda: text(on.screen.footer) == "the store is being migrated")
+        assert on.app.return_value is None
+
+
+async def test_d_leaves_at_once() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("d")
+    assert on.app.return_value == "detached"
+
+
+async def test_reconnecting_an_open_connection_asks_first() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("R")
+        await until(pilot, lambda: on.control.commands == ["reconnect deribit"])
+        await pilot.press("1", "j", "R")
+        assert isinstance(on.app.screen, ConfirmDialog)
+        await pilot.press("y")
+        await until(pilot, lambda: on.control.commands[1:] == ["reconnect kraken-book"])
+
+
+async def test_disable_asks_and_enable_does_not() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("D", "escape", "D", "y")
+        await until(pilot, lambda: on.control.commands == ["disable deribit"])
+        await pilot.press("1", "G", "D")
+        await until(pilot, lambda: on.control.commands[1:] == ["enable legacy"])
+
+
+async def test_a_recorder_that_is_gone_is_said_with_the_last_event_and_the_command() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        assert not on.screen.banner.display
+        on.clock.advance(5)
+        on.control.health_now = None
+        on.screen.tick()
+        assert text(on.screen.banner) == ("⚠ no recorder since 14:02:29, last event #220; start one: wsmon orders.toml")
+        assert "○ not recording" in text(on.screen.header)
+
+
+async def test_losses_are_in_the_header_of_any_width() -> None:
+    on = stage(health=Health(events_shed=1204, commit_lag_ms=900.0))
+    async with on.app.run_test(size=(40, 12)) as pilot:
+        await on.ready(pilot)
+        assert "lost 1,204" in text(on.screen.header)
+
+
+async def test_the_footer_says_what_an_export_wrote_and_a_key_repeats_it() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: "wrote 20 events" in text(on.screen.footer))
+        await pilot.press("X")
+        await until(pilot, lambda: len(on.exporter.orders) == 2)
+    target = Path("/exports/orders-20260110-140224.jsonl")
+    assert on.exporter.orders == [ExportOrder("jsonl", target), ExportOrder("jsonl", target)]
+
+
+async def test_the_suffix_follows_the_format_and_the_filter_is_offered_first() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        on.screen.search_for(parse("conn:deribit"))
+        await pilot.press("x", "tab", "right", "right", "enter")
+        await until(pilot, lambda: len(on.exporter.orders) == 1)
+    assert on.exporter.orders == [
+        ExportOrder("csv", Path("/exports/orders-20260110-140224.csv"), parse("conn:deribit"))
+    ]
+
+
+async def test_a_target_that_is_there_is_overwritten_only_when_confirmed() -> None:
+    on = stage()
+    on.exporter.failure = FileExistsError(17, "File exists")
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: "Enter again overwrites" in text(on.app.screen.query_one("#export-note", SpanLine)))
+        assert isinstance(on.app.screen, ExportDialog)
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
+    assert [order.overwrite for order in on.exporter.orders] == [False, True]
+
+
+async def test_the_palette_runs_an_action_by_its_name() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("colon", *"heartb")
+        assert isinstance(on.app.screen, PaletteDialog)
+        await pilot.press("enter")
+        assert on.screen.log_pane.hides_heartbeats
+
+
+async def test_the_palette_runs_an_action_of_the_pane_that_had_the_keys() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "colon", *"last line", "enter")
+        await until(pilot, lambda: on.screen.connections.current == on.store.connections[4].state)
+
+
+async def test_help_shows_the_keys_in_force() -> None:
+    on = stage(options=replace(OPTIONS, keys={"app.help": ("f",), "log.search": ("ctrl+f",)}))
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        opened: list[type] = []
+        for key in ("f", "escape", "slash", "ctrl+f"):
+            await pilot.press(key)
+            opened.append(type(on.app.screen))
+        assert opened == [HelpDialog, MonitorScreen, MonitorScreen, SearchDialog]
+
+
+async def test_warnings_and_mistaken_keys_are_shown_at_the_start_and_go() -> None:
+    on = stage(
+        options=replace(OPTIONS, keys={"log.serach": ("f",)}, warnings=("orders.toml:3: kpi has no effect yet",))
+    )
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        first = text(on.screen.banner)
+        on.clock.advance(7)
+        on.screen.tick()
+        second = text(on.screen.banner)
+        on.clock.advance(7)
+        on.screen.tick()
+        assert (first, second, on.screen.banner.display) == (
+            '⚠ [keys] "log.serach": there is no such action; did you mean log.search?',
+            "⚠ orders.toml:3: kpi has no effect yet",
+            False,
+        )
+
+
+async def test_threads_end_and_views_are_closed_with_the_app() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+    assert on.store.is_closed
+
+
+async def test_a_failure_of_the_store_is_said_and_gone_when_it_is_over() -> None:
+    on = stage()
+    snapshot = on.store.snapshot
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+
+        def fail(_at_ns: int) -> object:
+            raise WsmonError("disk I/O error")
+
+        on.store.snapshot = fail  # type: ignore[method-assign, assignment]  # the fault under test
+        on.store.add(message())
+        on.app.wake()
+        await until(pilot, lambda: on.screen.recorder.trouble == "disk I/O error")
+        on.screen.tick()
+        assert text(on.screen.banner) == "⚠ the store cannot be read: disk I/O error"
+        on.store.snapshot = snapshot  # type: ignore[method-assign]  # the fault is over
+        await until(pilot, lambda: on.screen.recorder.trouble == "")
+
+
+async def test_themes_change_while_the_screen_runs() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("colon", *"theme", "enter")
+        await pilot.pause()
+        assert on.app.theme == "wsmon-light"
+
+
+def test_an_unknown_theme_is_refused_before_the_screen_starts() -> None:
+    with pytest.raises(ThemeError, match=r"there is no theme 'dusk'.*wsmon-ansi, wsmon-dark, wsmon-light"):
+        stage(options=replace(OPTIONS, theme="dusk"))
+
+
+def test_no_color_takes_the_terminals_own_colours() -> None:
+    on = stage(options=replace(OPTIONS, has_no_color=True))
+    assert isinstance(on.app, WsmonApp)
+    assert (on.app.theme, on.app.native_ansi_color) == ("wsmon-ansi", True)

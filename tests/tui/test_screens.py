@@ -1,0 +1,68 @@
+"""Pictures of the screen: what changes here was meant, or is a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.stages import stage
+from wsmon.tui.options import AppOptions
+
+Compare = Callable[..., bool]
+OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.mark.parametrize("size", [*SIZES, (40, 12), (200, 60)], ids=str)
+def test_main(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_statistics(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "3", "z")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_help(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "question_mark")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_quit(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "q")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_export(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "x")
+
+
+def test_timeline_where_there_is_room_for_one_pane(snap_compare: Compare) -> None:
+    assert taken(snap_compare, (80, 24), "2")
+
+
+def test_a_problem_in_the_light_theme(snap_compare: Compare) -> None:
+    assert taken(snap_compare, (120, 40), "E", options=replace(OPTIONS, theme="wsmon-light"))
+
+
+def test_no_colors(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert taken(snap_compare, (80, 24), options=replace(OPTIONS, has_no_color=True))
+
+
+def taken(snap_compare: Compare, size: tuple[int, int], *keys: str, options: AppOptions = OPTIONS) -> bool:
+    """Whether the screen looks as it did, after some keys."""
+    on = stage(options=options)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        await on.ready(pilot)
+        await pilot.press(*keys)
+        await on.ready(pilot)
+
+    return snap_compare(on.app, terminal_size=size, run_before=run_before)

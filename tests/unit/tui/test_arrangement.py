@@ -1,0 +1,51 @@
+"""Which panes are in sight, and how high."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsmon.tui.arrangement import PANES, Arrangement, PaneName, connections_height, is_roomy, middle_height
+
+
+@pytest.mark.parametrize(
+    ("size", "in_sight"),
+    [
+        ((120, 40), ("connections", "timeline", "log", "detail")),
+        ((100, 30), ("connections", "timeline", "log", "detail")),
+        ((99, 30), ("connections", "log")),
+        ((100, 29), ("connections", "log")),
+        ((40, 12), ("connections", "log")),
+    ],
+)
+def test_room_decides_how_many(size: tuple[int, int], in_sight: tuple[PaneName, ...]) -> None:
+    assert Arrangement().visible(*size) == in_sight
+
+
+@pytest.mark.parametrize("pane", PANES)
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 12)])
+def test_a_pane_that_is_asked_for_is_in_sight(pane: PaneName, size: tuple[int, int]) -> None:
+    assert pane in Arrangement().ask(pane).visible(*size)
+    assert Arrangement(zoomed="log").ask(pane).visible(*size) == (pane,)
+
+
+def test_statistics_take_the_place_of_the_timeline_where_there_is_room() -> None:
+    asked = Arrangement().ask("statistics")
+    assert asked.visible(120, 40) == ("connections", "statistics", "log", "detail")
+    assert asked.ask("timeline").visible(120, 40) == ("connections", "timeline", "log", "detail")
+
+
+def test_the_list_of_a_small_terminal_leaves_the_log_more_than_half() -> None:
+    assert [connections_height(rows, 24, roomy=False) for rows in (0, 1, 5, 50)] == [3, 3, 7, 8]
+    assert [connections_height(rows, 12, roomy=False) for rows in (1, 50)] == [3, 4]
+
+
+@pytest.mark.parametrize("height", [30, 40, 60])
+def test_the_log_keeps_a_third_with_any_number_of_connections(height: int) -> None:
+    for pane in ("timeline", "statistics"):
+        for rows in (1, 5, 500):
+            above = connections_height(rows, height, roomy=True) + middle_height(rows, height, pane)
+            assert height - 2 - above >= height * 0.25, (pane, rows)
+
+
+def test_a_side_pane_needs_width_and_height() -> None:
+    assert [is_roomy(*size) for size in ((100, 30), (99, 30), (100, 29))] == [True, False, False]

@@ -1,0 +1,85 @@
+"""The user's keys over the table of actions."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsmon.tui.actions import ACTIONS, BY_ID
+from wsmon.tui.commands import COMMANDS
+from wsmon.tui.dialogs.help import GROUPS, KEYS_WIDTH, LABEL_WIDTH, help_lines
+from wsmon.tui.keymap import NEVER, Keymap, display, lay_over, normal
+from wsmon.tui.palette import width_of
+from wsmon.tui.panes.connections import ConnectionsPane
+from wsmon.tui.panes.detail import DetailPane
+from wsmon.tui.panes.log import LogPane
+from wsmon.tui.panes.statistics import StatisticsPane
+from wsmon.tui.panes.timeline import TimelinePane
+
+TERMINAL = 80
+AROUND_HELP = 5
+# border, padding and scroll bar
+
+
+def test_every_action_of_the_app_has_a_command_and_every_command_an_action() -> None:
+    assert set(COMMANDS) == {action.id for action in ACTIONS if action.scope == "app"}
+
+
+@pytest.mark.parametrize("pane", [ConnectionsPane, DetailPane, LogPane, StatisticsPane, TimelinePane])
+def test_every_action_that_a_pane_binds_is_a_method_of_it(pane: type) -> None:
+    bound = {binding.action for binding in pane.BINDINGS}  # type: ignore[attr-defined]  # a class variable of widgets
+    assert [action for action in sorted(bound) if not hasattr(pane, f"action_{action}")] == []
+
+
+def test_ids_and_keys_are_unique_where_they_meet() -> None:
+    assert len(BY_ID) == len(ACTIONS)
+    assert lay_over({action.id: action.keys for action in ACTIONS if action.keys}).problems == ()
+
+
+def test_no_action_is_on_a_key_that_terminals_cannot_send() -> None:
+    assert [action.id for action in ACTIONS if NEVER & set(action.keys)] == []
+
+
+def test_help_fits_a_terminal_of_80_columns() -> None:
+    lines = help_lines({action.id: action.keys for action in ACTIONS})
+    assert [line for line in lines if width_of(line) > TERMINAL - AROUND_HELP] == []
+    assert all(len(action.label) < LABEL_WIDTH for action in ACTIONS)
+    assert all(len("  ".join(map(display, action.keys))) < KEYS_WIDTH for action in ACTIONS)
+    assert {action.group for action in ACTIONS} == set(GROUPS)
+
+
+def test_a_wish_replaces_all_keys_of_an_action() -> None:
+    keymap = lay_over({"log.search": ("?", "^f"), "app.help": ("H",)})
+    assert (keymap.keys["log.search"], keymap.keys["app.help"]) == (("question_mark", "ctrl+f"), ("H",))
+    assert (keymap.changed, keymap.problems) == (
+        {"log.search": "question_mark,ctrl+f", "app.help": "H"},
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "problem"),
+    [
+        ({"log.serach": ("f",)}, '[keys] "log.serach": there is no such action; did you mean log.search?'),
+        ({"log.search": ("d",)}, '[keys] "log.search": d is taken by app.detach (detach)'),
+        ({"log.search": ("j",)}, '[keys] "log.search": j is taken by move.down (down)'),
+        ({"log.search": ("ctrl+m",)}, '[keys] "log.search": terminals cannot send ^m as a key of its own'),
+    ],
+)
+def test_a_wish_that_cannot_be_is_explained_and_has_no_effect(wish: dict[str, tuple[str, ...]], problem: str) -> None:
+    assert lay_over(wish) == Keymap({action.id: action.keys for action in ACTIONS}, {}, (problem,))
+
+
+def test_two_actions_may_swap_their_keys() -> None:
+    assert lay_over({"log.pause": ("F",), "log.follow": ("p",)}).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("slash", "/"), ("ctrl+d", "^d"), ("shift+tab", "Shift-Tab"), ("enter", "Enter"), ("G", "G"), ("down", "↓")],
+)
+def test_keys_are_shown_as_people_write_them(key: str, shown: str) -> None:
+    assert display(key) == shown
+
+
+def test_keys_may_be_written_as_they_are_shown() -> None:
+    assert [normal(key) for key in ("/", "^d", "G", "f5")] == ["slash", "ctrl+d", "G", "f5"]
