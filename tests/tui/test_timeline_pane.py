@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.builders import SECOND_NS, at_ns, lane, loss, numbered, refused
+from tests.tui.pane_app import PaneApp
+from wsmon.errors import StoreError
+from wsmon.model.events import Event
+from wsmon.model.stats import Density
+from wsmon.model.statuses import OPEN, Status
+from wsmon.model.timeline import Lane
+from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
+from wsmon.tui.panes.timeline import TimelinePane
+
+OLDEST_NS = at_ns(-1900)
+NOW_NS = at_ns(0)
+SnapCompare = Callable[..., bool]
+HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e"
+
+DERIBIT: list[tuple[float, Status]] = [
+    (-1900.0, OPEN),
+    (-300.0, "disconnected"),
+    (-280.0, "reconnecting"),
+    (-250.0, OPEN),
+    (-45.0, "disconnected"),
+]
+LANES = (
+    lane("deribit", DERIBIT, 0, losses=[-300, -45]),
+    lane("kraken-book", [(-1900, OPEN), (-1500, "disconnected"), (-1480, OPEN)], 0, losses=[-1500], stalls=[(-60, 0)]),
+    lane("binance-spot", [(-1900, OPEN)], 0),
+    lane("coinbase", [(-1300, "connecting"), (-1270, OPEN), (-500, "closed")], 0),
+    lane("legacy", [(-900, "connecting"), (-880, "error")], 0),
+)
+DENSITY = Density(
+    OLDEST_NS,
+    10 * SECOND_NS,
+    tuple(number * 7 % 40 + number // 4 for number in range(190)),
+    tuple(int(number in (160, 170)) for number in range(190)),
+)
+
+
+class Timeline:
+    """A timeline pane on its own, and what it needs."""
+
+    def __init__(
+        self,
+        lanes: tuple[Lane, ...] = LANES,
+        event_of: Callable[[int], Event | None] = lambda _: loss(-200),
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        self.lanes = lanes
+        self.pane = TimelinePane(event_of, zone=UTC, glyphs=glyphs)
+        self.app = PaneApp(self.pane, "timeline.tcss")
+
+    def run(self, width: int = 116, height: int = 12) -> AbstractAsyncContextManager[Pilot[None]]:
+        return self.app.run_test(size=(width, height), message_hook=self.app.hear)
+
+    async def show(self, pilot: Pilot[None], density: Density | None = DENSITY, now_ns: int = NOW_NS) -> list[str]:
+        self.pane.show(self.lanes, density, now_ns, OLDEST_NS)
+        await pilot.pause()
+        return self.app.lines()
+
+    @property
+    def read_out(self) -> str:
+        return str(self.pane.border_subtitle or "")
+
+
+async def test_lanes_axis_and_density_stand_in_the_same_columns() -> None:
+    timeline = Timeline()
+    async with timeline.run() as pilot:
+        lines = await timeline.show(pilot)
+        period = timeline.pane.period(NOW_NS, OLDEST_NS)
+
+        assert timeline.pane.status == "13:29 – 14:02 · 20 s a cell"
+        column = lines[0].index("14:00")
+        start = len("binance-spot ")
+        assert period.start_of(column - start) == at_ns(-144)
+        assert lines[1][start + period.cell_of(at_ns(-300))] == "╳"
+        assert lines[2][start + period.cell_of(at_ns(-1500))] == "╳"
+        assert lines[2].endswith("░░░░")
+        assert lines[4].count("·") == 26
+        assert lines[5].endswith("×" * 40)
+        assert [line.split()[0] for line in lines[1:8]] == [each.connection for each in LANES] + ["messages", "errors"]
+
+
+async def test_no_data_is_blank_and_not_zero() -> None:
+    timeline = Timeline((lane("a", [(-100, OPEN)], -50),))
+    async with timeline.run() as pilot:
+        lines = await timeline.show(pilot, None)
+        period = timeline.pane.period(NOW_NS, OLDEST_NS)
+
+        assert [character for character in lines[1][9:] if character != " "] == ["━"] * 3
+        assert lines[1][9 + period.cell_of(at_ns(-100))] == "━"
+
+
+async def test_the_cursor_reads_out_the_transition_under_it() -> None:
+    asked: list[int] = []
+
+    def event_of(event_id: int) -> Event:
+        asked.append(event_id)
+        return numbered([loss(-45)], event_id)[0]
+
+    timeline = Timeline(event_of=event_of)
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.press("left", "left", "left")
+
+        assert asked[-1] == 102
+        assert timeline.read_out == (
+            "deribit · 14:01:39.000 · disconnected 1008 by peer after 0.4 s: rate limit: 5 connections"
+        )
+
+
+async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
+    timeline = Timeline()
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.press("down", "enter", "up", *["less_than_sign"] * 3, "enter")
+        chosen = [(each.event_id, each.connection) for each in timeline.app.heard_of(TimelinePane.Chosen)]
+
+        assert chosen == [(201, "kraken-book"), (0, "deribit")]
+        assert timeline.read_out == "deribit · no data: no recorder ran"
+
+
+async def test_zoom_asks_for_another_period_and_says_how_long_a_cell_is() -> None:
+    timeline = Timeline()
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.press("plus")
+        assert timeline.pane.status == "13:45 – 14:02 · 10 s a cell"
+        await pilot.press("minus", "minus")
+        assert timeline.pane.status == "13:12 – 14:02 · 30 s a cell"
+        period = timeline.pane.period(NOW_NS, OLDEST_NS)
+        asked = timeline.app.heard_of(TimelinePane.RangeChanged)[-1]
+
+        assert (asked.since_ns, asked.until_ns) == (period.since_ns, period.until_ns)
+
+
+async def test_panning_holds_the_period_and_fit_goes_back_to_live() -> None:
+    timeline = Timeline()
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.press("less_than_sign")
+        held = timeline.pane.period(NOW_NS)
+        assert (timeline.pane.is_live, timeline.pane.status) == (False, "13:12 – 13:46 · 20 s a cell · held (0 fits)")
+        await timeline.show(pilot, now_ns=at_ns(300))
+        assert timeline.pane.period(at_ns(300)) == held
+        await pilot.press("0")
+
+        assert timeline.pane.is_live
+        assert timeline.pane.period(at_ns(300), OLDEST_NS).since_ns <= OLDEST_NS
+
+
+async def test_a_live_period_moves_by_whole_cells_only() -> None:
+    timeline = Timeline()
+    async with timeline.run() as pilot:
+        first = await timeline.show(pilot, now_ns=at_ns(-3))
+        second = await timeline.show(pilot, now_ns=at_ns(12))
+        third = await timeline.show(pilot, now_ns=at_ns(20))
+
+        assert first[:6] == second[:6]
+        assert third != second
+
+
+async def test_hundreds_of_lanes_scroll_under_the_axis() -> None:
+    timeline = Timeline(tuple(lane(f"c{number:03}", [(-1900, OPEN)], 0) for number in range(300)))
+    async with timeline.run() as pilot:
+        lines = await timeline.show(pilot)
+        assert [line.split()[0] for line in lines[1:8]] == [f"c{number:03}" for number in range(7)]
+        assert timeline.pane.status.endswith("lanes 1–7 of 300")
+        await pilot.press(*["down"] * 9)
+        lines = timeline.app.lines()
+
+        assert [line.split()[0] for line in lines[1:8]] == [f"c{number:03}" for number in range(3, 10)]
+        assert [line.split()[0] for line in lines[8:10]] == ["messages", "errors"]
+        await pilot.press("end")
+        assert timeline.pane.status.endswith("lanes 294–300 of 300")
+        assert ":" in timeline.app.lines()[0]
+
+
+async def test_a_click_moves_the_cursor() -> None:
+    timeline = Timeline()
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.double_click(TimelinePane, offset=(60, 4))
+
+        assert [each.connection for each in timeline.app.heard_of(TimelinePane.Chosen)] == ["binance-spot"]
+        assert timeline.read_out.startswith("binance-spot")
+
+
+@pytest.mark.parametrize("size", [(20, 4), (40, 12), (200, 60)])
+async def test_any_size_is_drawn(size: tuple[int, int]) -> None:
+    timeline = Timeline()
+    async with timeline.run(*size) as pilot:
+        lines = await timeline.show(pilot)
+        await pilot.press("plus", "minus", "left", "down", "less_than_sign")
+
+        assert all(len(line) <= size[0] - 2 for line in lines)
+        assert len([line for line in lines if line]) == min(size[1] - 2, 8)
+
+
+async def test_ascii_terminals_get_ascii() -> None:
+    timeline = Timeline(event_of=lambda _: loss(reason="Größe"), glyphs=ASCII)
+    async with timeline.run() as pilot:
+        lines = await timeline.show(pilot)
+        await pilot.press("left")
+
+        assert all(line.isascii() for line in lines)
+        assert timeline.read_out.isascii()
+
+
+async def test_hostile_text_in_the_read_out_is_harmless() -> None:
+    timeline = Timeline(event_of=lambda _: refused(error=HOSTILE, reason=HOSTILE))
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.press("left")
+
+        assert "[/b]␛[31m" in timeline.app.export_screenshot().replace("&#160;", " ")
+
+
+async def test_a_store_that_fails_is_said() -> None:
+    def fail(_: int) -> Event | None:
+        raise StoreError("the store is gone")
+
+    timeline = Timeline(event_of=fail)
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+
+        assert timeline.read_out == "deribit · the store is gone"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def test_timeline_pane_looks(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
+    timeline = Timeline()
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        timeline.pane.border_title = "2 Timeline"
+        await timeline.show(pilot)
+        await pilot.press("left", "left", "left")
+
+    assert snap_compare(timeline.app, terminal_size=size, run_before=prepare)
