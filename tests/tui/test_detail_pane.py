@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.builders import loss, message, numbered, usable
+from tests.tui.pane_app import PaneApp
+from wsmon.model.events import Event
+from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane
+
+SnapCompare = Callable[..., bool]
+TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
+HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
+EVENTS = (loss(0.118, id=42), message(TRADE, id=7), usable(id=3))
+ROWS = 20
+
+
+class Detail:
+    """A detail pane on its own."""
+
+    def __init__(self) -> None:
+        self.pane = DetailPane(zone=UTC)
+        self.app = PaneApp(self.pane, "detail.tcss")
+
+    def run(self) -> AbstractAsyncContextManager[Pilot[None]]:
+        return self.app.run_test(size=(62, ROWS + 2))
+
+    async def show(self, pilot: Pilot[None], event: Event | None) -> list[str]:
+        self.pane.show(event)
+        await pilot.pause()
+        return self.app.lines()
+
+
+async def test_it_says_what_to_press_while_there_is_no_event() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        assert "Enter on a line of the log" in detail.app.lines()[0]
+        await detail.show(pilot, loss())
+        assert "Enter on a line" in (await detail.show(pilot, None))[0]
+
+
+async def test_every_column_is_in_sight() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        lines = await detail.show(pilot, loss(0.118))
+
+        assert lines[0].rstrip("▁▂▃▄▅▆▇█ ").endswith("14:02:24.118")
+
+
+async def test_keys_scroll() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        first = await detail.show(pilot, usable())
+        await pilot.press("j")
+        assert detail.app.lines()[0] == first[1]
+        await pilot.press("k", "G")
+        assert detail.app.lines()[-1].startswith("Run         1")
+        await pilot.press("g")
+
+        assert detail.app.lines() == first
+
+
+async def test_another_event_is_shown_from_its_top_and_the_same_one_stays_where_it_is() -> None:
+    first, second = numbered([usable(), message(TRADE)])
+    detail = Detail()
+    async with detail.run() as pilot:
+        await detail.show(pilot, first)
+        await pilot.press("j", "j")
+        scrolled = detail.app.lines()
+        assert await detail.show(pilot, first) == scrolled
+
+        assert (await detail.show(pilot, second))[0].startswith("↓ Message from binance-spot")
+
+
+async def test_lines_are_made_as_they_come_into_sight() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        await detail.show(pilot, message("[" + "1," * 2000 + "1]"))
+        assert len(detail.pane.lines) == ROWS + AHEAD
+        await pilot.press(*["space"] * 3)
+        assert len(detail.pane.lines) == 4 * ROWS + AHEAD
+        await pilot.press("G")
+
+        assert len(detail.pane.lines) == 6 + 2003 + 8  # head, JSON, which event it is
+        assert detail.app.lines()[-1].startswith("Run")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "[" + "1," * 500_000 + "1]",
+        '{"a":"' + "x" * 1_000_000 + '"}',
+        "[" * 1_000_000,
+        "{" + "x" * 1_000_000,
+        HOSTILE * 50_000,
+        b"\xed\xa0\x80" * 300_000,
+    ],
+    ids=["numbers", "one text", "depth", "not JSON", "hostile", "surrogates"],
+)
+async def test_a_mebibyte_is_capped_and_says_so(payload: str | bytes) -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        await detail.show(pilot, message(payload, opcode="text"))
+        await pilot.press("G")
+
+        assert len(detail.pane.lines) <= MOST_LINES + 1
+        assert "x exports the whole" in "".join(text for line in detail.pane.lines for text, _ in line)
+        assert all(line.isprintable() for line in detail.app.lines())
+
+
+async def test_hostile_text_is_never_raw_on_the_screen() -> None:
+    detail = Detail()
+    events = [
+        message(HOSTILE),
+        message(HOSTILE.encode() + b"\xed\xa0\x80", opcode="text"),
+        loss(reason=HOSTILE, error=HOSTILE),
+    ]
+    async with detail.run() as pilot:
+        for each in numbered(events):
+            lines = await detail.show(pilot, each)
+
+            assert all(line.isprintable() for line in lines)
+            assert any("[/b]␛[31m␛]0;x␇\\x9b\\u202e" in line for line in lines)
+
+
+async def test_another_width_breaks_lines_anew() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        await detail.show(pilot, message("word " * 100))
+        await pilot.resize_terminal(30, 22)
+        await pilot.pause()
+
+        assert all(len(line) <= 28 for line in detail.app.lines())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    "event", [loss(0.118, id=42), message(TRADE, id=7), usable(id=3)], ids=["loss", "json", "open"]
+)
+def test_detail_pane_looks(snap_compare: SnapCompare, event: Event, size: tuple[int, int]) -> None:
+    detail = Detail()
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        detail.pane.border_title = "5 Detail"
+        await detail.show(pilot, event)
+
+    assert snap_compare(detail.app, terminal_size=size, run_before=prepare)
