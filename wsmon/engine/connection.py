@@ -64,6 +64,8 @@ class Connection:
         # monotonic; None where it never was usable
         self._tries = 0
         # sessions dialled since it was usable last
+        self._has_failed = False
+        # a session was lost, or did not open, and none has been usable since
 
     # commands
 
@@ -182,7 +184,7 @@ class Connection:
 
     def _report_success(self) -> None:
         """The session is usable: say so where something had failed before."""
-        if self._attempt > 1:
+        if self._has_failed:
             since_ns = self._usable_until_ns
             self._reporter.emit(
                 "connection.reconnect.success",
@@ -190,6 +192,7 @@ class Connection:
                 duration_ns=None if since_ns is None else self._surroundings.clock.mono_ns() - since_ns,
             )
         self._tries = 0
+        self._has_failed = False
 
     def _follow_up(self, end: SessionEnd) -> None:
         """A session ended: decide on the next one."""
@@ -199,6 +202,7 @@ class Connection:
                 self._attempt = 1
         if self._wanted != "up" or self._is_restarting:
             return
+        self._has_failed = True
         retry = self.spec.reconnect
         if end.failure is not None and end.failure.retry == "no":
             self._give_up(end.failure.error_type, end.failure.error)
@@ -232,7 +236,8 @@ class Connection:
         )
 
     def _rest(self) -> None:
-        """No session is wanted: closed, unless it never was on or has given up."""
+        """No session is wanted: closed, unless it never was on or has given up; that is no outage."""
+        self._has_failed = False
         if self._reporter.status not in ("initialized", "closed", "error"):
             self._reporter.emit("connection.transition", "closed", {"attempts": self._tries})
 
