@@ -82,7 +82,9 @@ def _open(path: Path, cache_folder: Path | None) -> OpenStore:
             except sqlite3.OperationalError as error:
                 raise StoreError(f"cannot read the store {path}: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise _no_store(path, str(error)) from error
+        if error.sqlite_errorname == "SQLITE_NOTADB":
+            raise _no_store(path, "it is another kind of file") from error
+        raise StoreError(f"the store {path} is damaged ({error})", "it was left as it is") from error
     return _open_copy(path, cache_folder)
 
 

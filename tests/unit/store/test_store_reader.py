@@ -1,0 +1,197 @@
+"""What a reader answers: pages, searches, ids by time, and how it is interrupted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.builders import at_ns, dialled, event, loss, message, ping, pong, stall, usable
+from tests.recordings import FixedClock, Recording, recorded
+from wsmon.errors import StoreError
+from wsmon.model.events import Event
+from wsmon.model.snapshot import StoreBounds
+from wsmon.query.parser import parse
+from wsmon.store.reader import Reader
+
+MANY = 70_000
+# more than three windows of a search
+
+
+def ids(events: tuple[Event, ...]) -> list[int]:
+    return [event.id for event in events]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    events = [message(f"m{number}", number, "a" if number % 2 else "b") for number in range(10)]
+    with Recording(tmp_path / "store.db", "a", "b") as recording:
+        recording.write(events)
+        found = Reader(tmp_path / "store.db", FixedClock())
+        yield found
+        found.close()
+
+
+def test_an_event_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    whole = msgspec.structs.replace(
+        message(b"\xff\x00", 1.5, truncated=True, redacted=True, type="t", topic="x", ref="7"),
+        span_id="0" * 16,
+        parent_id="1" * 16,
+        meta={"fragments": 3},
+    )
+    written = [dialled(), usable(0.2), whole, ping(2), pong(2.1), stall(3), loss(4, code=None, by="network")]
+    path = recorded(tmp_path / "store.db", written, "binance-spot")
+    reader = Reader(path, FixedClock())
+    found = reader.events_after(0, 100)
+    reader.close()
+    assert [msgspec.structs.replace(each, id=0) for each in found] == written
+    assert ids(found) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_pages_go_both_ways_by_id(reader: Reader) -> None:
+    assert ids(reader.events_after(0, 3)) == [1, 2, 3]
+    assert ids(reader.events_after(3, 100)) == [4, 5, 6, 7, 8, 9, 10]
+    assert ids(reader.events_before(11, 3)) == [10, 9, 8]
+    assert ids(reader.events_before(2**63 - 1, 1)) == [10]
+    assert ids(reader.events_after(-7, 1)) == [1]
+    assert reader.events_after(10, 3) == reader.events_before(1, 3) == reader.events_after(0, 0) == ()
+
+
+def test_pages_of_a_query(reader: Reader) -> None:
+    query = parse("conn:b")
+    assert ids(reader.events_after(0, 3, query)) == [1, 3, 5]
+    assert ids(reader.events_before(9, 2, query)) == [7, 5]
+    assert list(reader.matching_ids(query, 2, 8)) == [3, 5, 7]
+    assert list(reader.matching_ids(parse(""), 8, 99)) == [8, 9, 10]
+    assert list(reader.matching_ids(parse("id:3..4,9"), 1, 10)) == [3, 4, 9]
+
+
+def test_events_by_id_keep_the_order_asked_for(reader: Reader) -> None:
+    assert ids(reader.events_by_id((7, 2, 99, 7))) == [7, 2, 7]
+    assert len(reader.events_by_id(tuple(range(1, 1_200)))) == 10
+
+
+def test_bounds_and_the_poll_token_follow_the_commits(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Recording(path) as recording:
+        reader = Reader(path, FixedClock())
+        assert (reader.bounds().oldest_id, reader.bounds().last_id, reader.bounds().events) == (0, 0, 0)
+        version = reader.data_version()
+        assert reader.data_version() == version
+        recording.write([message("1"), message("2")])
+        assert reader.data_version() != version
+        bounds = reader.bounds()
+        size_bytes = sum(file.stat().st_size for file in (path, path.with_name("store.db-wal")))
+        assert bounds == StoreBounds(oldest_id=1, last_id=2, run=1, size_bytes=size_bytes)
+        reader.close()
+
+
+def test_pruned_events_are_neither_read_nor_found(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write([message(str(number), number) for number in range(9)])
+        recording.execute("DELETE FROM event WHERE id < 5")
+        recording.execute("UPDATE meta SET value = 5 WHERE key = 'oldest_id'")
+        reader = Reader(tmp_path / "store.db", FixedClock())
+        assert ids(reader.events_after(0, 2)) == [5, 6]
+        assert ids(reader.events_before(7, 9)) == [6, 5]
+        assert list(reader.matching_ids(parse(""), 1, 6)) == [5, 6]
+        assert (reader.id_at(at_ns(0)), reader.id_at(at_ns(6.5))) == (5, 8)
+        reader.close()
+
+
+@pytest.mark.parametrize(("after_s", "expected"), [(-5, 1), (0, 1), (0.5, 2), (4, 5), (9, 10), (9.1, 11)])
+def test_a_time_is_the_first_event_at_or_after_it(reader: Reader, after_s: float, expected: int) -> None:
+    assert reader.id_at(at_ns(after_s)) == expected
+
+
+def test_what_is_in_no_window_is_found_in_a_later_one(tmp_path: Path) -> None:
+    events: list[Event] = [message("x")] * MANY
+    events[0] = message("needle", connection="rare")
+    events[-1] = message("NEEDLE")
+    events[MANY // 2] = event("error.occurred", error="a needle")
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write(events)
+        reader = Reader(tmp_path / "store.db", FixedClock())
+        expected = [1, MANY // 2 + 1, MANY]
+        assert list(reader.matching_ids(parse("needle"), 1, MANY)) == expected
+        assert ids(reader.events_after(0, 9, parse("needle"))) == expected
+        assert ids(reader.events_before(MANY + 1, 9, parse("needle"))) == expected[::-1]
+        assert ids(reader.events_before(MANY + 1, 9, parse("name:error.*"))) == expected[1:2]
+        assert ids(reader.events_after(0, 9, parse("conn:rare"))) == [1]
+        reader.close()
+
+
+class InterruptingClock(FixedClock):
+    """Interrupts a reader, from another thread, while it looks at its clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reader: Reader | None = None
+
+    def mono_ns(self) -> int:
+        if self.reader is not None:
+            thread = threading.Thread(target=self.reader.interrupt)
+            thread.start()
+            thread.join()
+        return super().mono_ns()
+
+
+def test_an_interrupt_ends_a_search_and_nothing_after_it(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write([message("x")] * MANY)
+        clock = InterruptingClock()
+        reader = Reader(tmp_path / "store.db", clock)
+        clock.reader = reader
+        with pytest.raises(InterruptedError):
+            reader.matching_ids(parse("nothing"), 1, MANY)
+        clock.reader = None
+        assert len(reader.matching_ids(parse("x"), 1, MANY)) == MANY
+        reader.interrupt()
+        assert ids(reader.events_after(0, 1)) == [1]
+        reader.close()
+
+
+def test_an_interrupt_ends_the_statement_that_runs(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write([message("x" * 4_000)] * 20_000)
+        reader = Reader(tmp_path / "store.db", FixedClock())
+        done = threading.Event()
+
+        def interrupt_until_done() -> None:
+            while not done.is_set():
+                reader.interrupt()
+
+        thread = threading.Thread(target=interrupt_until_done)
+        thread.start()
+        with pytest.raises(InterruptedError):
+            reader.matching_ids(parse("xyz"), 1, 20_000)
+        done.set()
+        thread.join()
+        reader.close()
+
+
+def test_damage_is_said_and_not_hidden(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [message("x" * 500)] * 4_000)
+    content = bytearray(path.read_bytes())
+    half = len(content) // 8192 * 4096
+    content[half:] = b"\x99" * (len(content) - half)
+    path.write_bytes(content)
+    reader = Reader(path, FixedClock())
+    with pytest.raises(StoreError, match=r"cannot read the store .*: database disk image is malformed"):
+        reader.events_after(0, 4_000)
+    reader.close()
+
+
+def test_a_reader_never_writes_nor_checkpoints(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Recording(path) as recording:
+        recording.write([message("x")] * 100)
+        before, log = path.read_bytes(), path.with_name("store.db-wal").read_bytes()
+        reader = Reader(path, FixedClock())
+        reader.statistics(None, None)
+        reader.snapshot(at_ns(1))
+        reader.close()
+        assert (path.read_bytes(), path.with_name("store.db-wal").read_bytes()) == (before, log)

@@ -1,0 +1,230 @@
+"""Statistics of a real store: counts, distributions, uptime, and the period that is answered for."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.builders import SECOND_NS, T0_NS, at_ns, dialled, event, loss, message, ping, pong, retry, stall, usable
+from tests.recordings import FixedClock, Recording, recorded
+from wsmon.control.lock import NAMELESS, StoreLock
+from wsmon.model.events import Event
+from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+from wsmon.store.reader import Reader
+
+NAME = "orders"
+MINUTE_NS = 60 * SECOND_NS
+
+
+def connected(after_s: float, connection: str = NAME) -> Event:
+    return event("connection.open", after_s, connection, from_status="connecting", to_status="connected")
+
+
+def closed(after_s: float, connection: str = NAME) -> Event:
+    return event("connection.disconnected", after_s, connection, from_status="websocket_connected", to_status="closed")
+
+
+def statistics_of(path: Path, since_s: float | None = None, until_s: float | None = None, name: str = "") -> Statistics:
+    reader = Reader(path, FixedClock(3600))
+    found = reader.statistics(
+        None if since_s is None else at_ns(since_s), None if until_s is None else at_ns(until_s), name
+    )
+    reader.close()
+    return found
+
+
+def session(connection: str = NAME) -> list[Event]:
+    return [
+        dialled(0, connection),
+        connected(0.1, connection),
+        usable(0.2, connection, took_ms=200.0),
+        message("a" * 10, 1, connection),
+        message("b" * 30, 2, connection, direction="out"),
+        message("c" * 20, 3, connection),
+        ping(4, connection),
+        pong(4.018, connection, rtt_ms=18.0),
+        event("heartbeat.timeout", 5, connection, size=0),
+        event("error.occurred", 6, connection, error_type="timeout", error="it took too long"),
+        stall(7, connection),
+        loss(10.2, connection, code=1006),
+        retry(10.2, connection, attempt=2, delay_s=1),
+        dialled(11.2, connection, attempt=2),
+        connected(11.3, connection),
+        usable(11.4, connection, took_ms=200.0),
+        event("connection.reconnect.success", 11.4, connection, duration_ns=round(1.2e9)),
+        closed(30, connection),
+    ]
+
+
+def test_everything_about_one_connection(tmp_path: Path) -> None:
+    found = statistics_of(recorded(tmp_path / "store.db", session(), NAME, end_s=120))
+    (of,) = found.connections
+    wanted_s, open_s = 30.0, 10.0 + 18.6
+    counted = dataclasses.replace(of, connect_ms=None, reconnect_ms=None, rtt_ms=None, message_size=None)
+    exact = dataclasses.replace(found, connections=(counted,))
+    assert exact == Statistics(
+        T0_NS,
+        at_ns(120),
+        (
+            ConnectionStatistics(
+                name=NAME,
+                group="",
+                url="wss://orders.example.net/ws",
+                status="closed",
+                stalled=False,
+                profile="detailed",
+                trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
+                sessions=2,
+                connection_count=2,
+                reconnection_count=1,
+                reconnects_per_hour=30.0,
+                total_uptime_ms=10_100.0 + 18_700.0,
+                ws_uptime_ms=open_s * 1e3,
+                availability=open_s / wanted_s,
+                last_connected_ns=at_ns(11.3),
+                last_disconnected_ns=at_ns(30),
+                last_message_ns=at_ns(3),
+                connect_ms=None,
+                reconnect_ms=None,
+                rtt_ms=None,
+                message_size=None,
+                messages=Flow(2, 1),
+                bytes=Flow(30, 30),
+                wire_bytes=Flow(38, 34),
+                heartbeats=Heartbeats(1, 1, 1),
+                errors={"timeout": 1},
+                close_codes={"1006": 1},
+                incidents={"stall": 1},
+            ),
+        ),
+    )
+
+
+def test_distributions_are_exact_but_for_their_percentiles(tmp_path: Path) -> None:
+    (of,) = statistics_of(recorded(tmp_path / "store.db", session(), NAME)).connections
+    expected = {
+        "connect_ms": Summary(2, 200.0, 200.0, 200.0, 200.0, 200.0),
+        "reconnect_ms": Summary(1, 1200.0, 1200.0, 1200.0, 1200.0, 1200.0),
+        "rtt_ms": Summary(1, 18.0, 18.0, 18.0, 18.0, 18.0),
+        "message_size": Summary(3, 20.0, 20.0, 30.0, 30.0, 30.0),
+    }
+    for name, summary in expected.items():
+        found: Summary = getattr(of, name)
+        assert (found.count, found.mean, found.max) == (summary.count, summary.mean, summary.max)
+        assert (found.p50, found.p95, found.p99) == pytest.approx((summary.p50, summary.p95, summary.p99), rel=0.011)
+        assert found.p99 <= found.max
+
+
+def test_a_period_counts_what_lies_in_it(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", session(), NAME, end_s=120)
+    (of,) = statistics_of(path, 2.5, 11).connections
+    assert (of.messages, of.heartbeats, of.sessions, of.reconnection_count) == (Flow(1, 1), Heartbeats(1, 1, 1), 0, 1)
+    assert of.ws_uptime_ms == pytest.approx(8_200.0)
+    assert of.availability == pytest.approx(8.2 / 9.0)
+    assert of.status == "reconnecting"
+    assert (of.connect_ms, of.reconnects_per_hour, of.last_connected_ns) == (None, None, None)
+
+
+def test_the_answer_states_the_period_rounded_outward(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", session(), NAME)
+    found = statistics_of(path, 2.5, 10.9)
+    assert (found.since_ns, found.until_ns) == (at_ns(2), at_ns(11))
+
+
+def test_one_connection_or_all(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [*session("b"), *session("a"), message("x", 1, "gone")], "b", "a", "idle")
+    assert [of.name for of in statistics_of(path).connections] == ["b", "a", "idle", "gone"]
+    assert [of.name for of in statistics_of(path, 40).connections] == ["b", "a", "idle"]
+    assert statistics_of(path, name="a").connections == (statistics_of(path).connections[1],)
+    assert statistics_of(path, name="nobody").connections == ()
+
+
+def test_what_was_never_measured_is_no_number(tmp_path: Path) -> None:
+    (of,) = statistics_of(recorded(tmp_path / "store.db", [], "idle")).connections
+    assert (of.status, of.availability, of.total_uptime_ms, of.connection_count) == ("initialized", None, 0.0, 0)
+    assert (of.connect_ms, of.rtt_ms, of.message_size, of.last_message_ns) == (None, None, None, None)
+
+
+def test_a_store_without_runs_has_an_empty_period(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [])
+    reader = Reader(path, FixedClock())
+    assert reader.statistics(None, None).connections == ()
+    reader.close()
+
+
+def test_a_living_session_counts_up_to_now_while_a_recorder_runs(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Recording(path, NAME) as recording:
+        recording.write([dialled(0, NAME), connected(0, NAME), usable(0, NAME)])
+        assert statistics_of(path).connections[0].ws_uptime_ms == 0.0  # cut off: its last sign of life
+        with StoreLock(path, NAMELESS):
+            (of,) = statistics_of(path).connections
+            assert (of.ws_uptime_ms, of.total_uptime_ms, of.availability) == (3_600_000.0, 3_600_000.0, 1.0)
+
+
+def test_a_run_that_was_cut_off_ends_with_its_last_event(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Recording(path, NAME) as recording:
+        recording.write([dialled(0, NAME), connected(0, NAME), usable(0, NAME), message("last", 20, NAME)])
+    second = Recording(path, NAME, after_s=100, mono_ns=5)
+    started = msgspec.structs.replace(dialled(101, NAME), mono_ns=SECOND_NS + 5)
+    second.write([started], rolled_after_s=110)
+    second.end(111)
+    (of,) = statistics_of(path).connections
+    assert (of.ws_uptime_ms, of.availability) == (20_000.0, 20 / 30)
+
+
+def test_st_17_a_wall_clock_that_steps_back_changes_no_uptime(tmp_path: Path) -> None:
+    stepped = msgspec.structs.replace(loss(10, NAME), ts_ns=at_ns(2))
+    path = recorded(tmp_path / "store.db", [dialled(0, NAME), connected(0, NAME), usable(5, NAME), stepped], NAME)
+    (of,) = statistics_of(path).connections
+    assert (of.ws_uptime_ms, of.total_uptime_ms) == (5_000.0, 10_000.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_period_agrees_with_the_events_in_it(tmp_path: Path, seed: int) -> None:
+    """Hours, minutes and seconds, rolled up to somewhere, add up to what a count of the events says."""
+    rolls = random.Random(seed)
+    events = sorted(
+        (message("x" * rolls.randint(1, 99), rolls.uniform(0, 9_000), rolls.choice("ab")) for _ in range(400)),
+        key=lambda each: each.ts_ns,
+    )
+    path = tmp_path / "store.db"
+    with Recording(path, "a", "b") as recording:
+        for start in range(0, 400, 40):
+            some = events[start : start + 40]
+            rolled_s = (some[-1].ts_ns - T0_NS) / SECOND_NS - rolls.choice((0, 1, 70))
+            recording.write(some, rolled_after_s=rolled_s)
+        reader = Reader(path, FixedClock())
+        for _ in range(30):
+            since_ns = at_ns(rolls.uniform(-100, 9_000))
+            until_ns = since_ns + rolls.choice((1, 70, 4_000, 9_000)) * SECOND_NS + rolls.randrange(SECOND_NS)
+            found = reader.statistics(since_ns, until_ns)
+            assert found.since_ns <= since_ns
+            assert until_ns <= found.until_ns
+            for of in found.connections:
+                inside = [
+                    each.size or 0
+                    for each in events
+                    if each.source.connection == of.name and found.since_ns <= each.ts_ns < found.until_ns
+                ]
+                assert (of.messages.received, of.bytes.received) == (len(inside), sum(inside))
+                size = of.message_size
+                measured = (0, 0, 0) if size is None else (size.count, size.max, round(size.mean * size.count))
+                assert measured == (len(inside), max(inside, default=0), sum(inside))
+        reader.close()
+
+
+def test_pruned_seconds_are_answered_by_their_minutes(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Recording(path, "a") as recording:
+        recording.write([message("x", each, "a") for each in range(0, 600, 10)], rolled_after_s=600)
+        recording.execute("DELETE FROM rollup WHERE level = 1 AND bucket < ?", T0_NS // SECOND_NS + 300)
+        found = statistics_of(path, 65, 130)
+    begin_ns = at_ns(65) // MINUTE_NS * MINUTE_NS
+    assert (found.since_ns, found.until_ns) == (begin_ns, begin_ns + 2 * MINUTE_NS)
+    assert found.connections[0].messages == Flow(12, 0)
