@@ -43,10 +43,12 @@ def period(statistics: Statistics) -> str:
 
 def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
     return (
-        _state(each, now_ns),
+        _state(each),
         _line("sessions", _sessions(each)),
-        _line("messages", _flow(each.messages, fmt.count) + f" · newest {_ago(each.last_message_ns, now_ns)}"),
-        _line("bytes", f"{_flow(each.bytes, fmt.size)} · on the wire {_flow(each.wire_bytes, fmt.size)}"),
+        _line("last", _last(each, now_ns)),
+        _line("messages", _flow(each.messages, fmt.count)),
+        _line("bytes", _flow(each.bytes, fmt.size)),
+        _line("on the wire", _flow(each.wire_bytes, fmt.size)),
         _heading(),
         *(_summary(label, of(each), unit) for label, of, unit in SUMMARIES),
         _heartbeats(each),
@@ -56,13 +58,11 @@ def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
     )
 
 
-def _state(each: ConnectionStatistics, now_ns: int) -> Line:
+def _state(each: ConnectionStatistics) -> Line:
     status = "stalled" if each.stalled else LABELS[each.status]
     meaning: Meaning = "status-stalled" if each.stalled else "status-open" if status == "open" else "status-loss"
     available = fmt.percent(each.availability) if each.availability is not None else fmt.NOT_MEASURED
     rest = f" · available {available} · usable {_ms(each.ws_uptime_ms)} · transport {_ms(each.total_uptime_ms)}"
-    if each.last_disconnected_ns is not None:
-        rest += f" · last loss {fmt.moment(each.last_disconnected_ns, now_ns)}"
     return (left("state", LABEL), "dim"), (status, meaning), (rest, "text")
 
 
@@ -145,8 +145,12 @@ def _flow(flow: Flow, unit: Callable[[int], str]) -> str:
     return f"received {unit(flow.received)}, sent {unit(flow.sent)}"
 
 
-def _ago(at_ns: int | None, now_ns: int) -> str:
-    return f"{fmt.age(now_ns - at_ns)} ago" if at_ns is not None else fmt.NOT_MEASURED
+def _last(each: ConnectionStatistics, now_ns: int) -> str:
+    moments = (("open", each.last_connected_ns), ("loss", each.last_disconnected_ns))
+    parts = [f"{label} {fmt.moment(at_ns, now_ns) if at_ns is not None else fmt.NONE}" for label, at_ns in moments]
+    newest = each.last_message_ns
+    parts.append(f"message {fmt.age(now_ns - newest)} ago" if newest is not None else "no message")
+    return " · ".join(parts)
 
 
 def _ms(value_ms: float) -> str:

@@ -92,6 +92,8 @@ class TimelinePane(SpanPane):
         self._cursor_ns: int | None = None
         # None = at the right edge
         self._status = ""
+        self._said = ""
+        # what stands under the lanes
 
     @property
     def is_live(self) -> bool:
@@ -304,7 +306,10 @@ class TimelinePane(SpanPane):
         if text != self._status:
             self._status = text
             self.post_message(self.Status(text))
-        self.border_subtitle = Content(self._read_out()) if self.has_focus else Content("")
+        reading = self._read_out() if self.has_focus else ""
+        if reading != self._said:  # setting it paints the whole pane
+            self._said = reading
+            self.border_subtitle = Content(reading)
 
     def _read_out(self) -> str:
         """The transition under the cursor: which connection, when, what, why."""
