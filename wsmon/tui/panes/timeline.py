@@ -92,6 +92,8 @@ class TimelinePane(SpanPane):
         self._cursor_ns: int | None = None
         # None = at the right edge
         self._status = ""
+        self._drawn_cell = -1
+        # of the cursor; -1 = no cursor
         self._said = ""
         # what stands under the lanes
 
@@ -306,6 +308,10 @@ class TimelinePane(SpanPane):
         if text != self._status:
             self._status = text
             self.post_message(self.Status(text))
+        cell = self._cell if self.has_focus else -1
+        if cell != self._drawn_cell:  # it lies over its lane, whose spans are the same
+            self._drawn_cell = cell
+            self._refresh_cursor()
         reading = self._read_out() if self.has_focus else ""
         if reading != self._said:  # setting it paints the whole pane
             self._said = reading
