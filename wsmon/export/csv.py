@@ -48,6 +48,7 @@ def _cell(value: Json) -> str:
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    """Lines end with CR LF (RFC 4180): of line breaks in a cell, the module quotes those it writes itself."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue().encode()

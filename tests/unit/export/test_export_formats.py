@@ -1,0 +1,218 @@
+"""Events as JSON lines, as a table, and statistics as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import msgspec
+import pytest
+
+from tests.builders import event, loss, message, numbered, usable
+from wsmon.export.csv import COLUMNS, csv_table, defused
+from wsmon.export.jsonl import event_json, jsonl, rfc3339
+from wsmon.export.statistics_json import statistics_document
+from wsmon.model.events import Event
+from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+
+CONTRACT_KEYS = (
+    "id ts ts_ns mono_ns run connection group connection_id trace_id span_id parent_id name direction opcode "
+    "from_status to_status type topic ref size wire_size duration_ms status close_code close_by reason error_type "
+    "error payload truncated redacted meta"
+)
+
+
+def full() -> Event:
+    made = loss(1.5)
+    return msgspec.structs.replace(
+        made,
+        source=msgspec.structs.replace(made.source, group="feeds"),
+        direction="in",
+        opcode="text",
+        type="trade",
+        topic="room:1",
+        ref="7",
+        size=2,
+        wire_size=6,
+        status=403,
+        error_type="http_status",
+        error="refused",
+        span_id="a" * 16,
+        parent_id="b" * 16,
+        payload=b"hi",
+        truncated=True,
+        redacted=True,
+        id=9,
+    )
+
+
+def lines(events: tuple[Event, ...]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in b"".join(jsonl([events])).splitlines()]
+
+
+def test_keys_are_those_of_the_contract_in_its_order() -> None:
+    (found,) = lines((full(),))
+    assert " ".join(found) == CONTRACT_KEYS
+    assert found["ts"] == "2026-01-10T14:02:25.500000Z"
+    assert (found["duration_ms"], found["truncated"], found["redacted"]) == (400.0, True, True)
+
+
+def test_what_does_not_apply_is_absent() -> None:
+    own, received = lines(numbered((event("self.run.started", connection=""), message("x"))))
+    assert list(own) == ["id", "ts", "ts_ns", "mono_ns", "name"]
+    assert list(received) == (
+        [
+            "id",
+            "ts",
+            "ts_ns",
+            "mono_ns",
+            "run",
+            "connection",
+            "connection_id",
+            "trace_id",
+            "name",
+            "direction",
+            "opcode",
+            "size",
+            "wire_size",
+            "payload",
+        ]
+    )
+
+
+def test_a_size_of_zero_and_an_empty_payload_apply() -> None:
+    (found,) = lines((message(""),))
+    assert (found["size"], found["payload"]) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ("é\x00\n\u2028".encode(), {"payload": "é\x00\n\u2028"}),
+        (b"\xff\x00", {"payload_base64": "/wA="}),
+    ],
+)
+def test_a_payload_is_text_or_base64_and_one_line(payload: bytes, expected: dict[str, str]) -> None:
+    line = event_json(message(payload))
+    assert b"\n" not in line
+    found = json.loads(line)
+    assert {key: value for key, value in found.items() if key.startswith("payload")} == expected
+
+
+def test_st_19_metadata_that_json_does_not_know_becomes_text() -> None:
+    odd = {"bytes": b"\xff", "nan": float("nan"), "error": ValueError("no"), "set": {1}}
+    found = json.loads(event_json(msgspec.structs.replace(usable(), meta=odd)))
+    assert found["meta"] == {"bytes": "/w==", "nan": None, "error": "no", "set": [1]}
+
+
+@pytest.mark.parametrize(
+    ("ts_ns", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000000Z"),
+        (1_768_053_744_123_456_789, "2026-01-10T14:02:24.123456Z"),
+        (-1, "1969-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_times_are_utc_with_microseconds(ts_ns: int, text: str) -> None:
+    assert rfc3339(ts_ns) == text
+
+
+def table(events: tuple[Event, ...]) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(b"".join(csv_table([events])).decode(), newline="")))
+
+
+def test_a_table_has_all_keys_in_every_row() -> None:
+    first, second = table((full(), message(b"\xff")))
+    assert tuple(first) == tuple(second) == COLUMNS
+    assert (first["id"], first["truncated"], first["payload"], first["duration_ms"]) == ("9", "true", "hi", "400.0")
+    assert json.loads(first["meta"])["received"] == {"code": 1008, "reason": "rate limit: 5 connections"}
+    assert (second["payload"], second["payload_base64"], second["truncated"]) == ("", "/w==", "")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_begins_a_formula(start: str) -> None:
+    assert defused(f"{start}1+1") == f"'{start}1+1"
+    assert table((message(f"{start}cmd|' /C calc'!A0"),))[0]["payload"].startswith(f"'{start}")
+
+
+def test_blanks_quotes_and_lines_stay_in_their_cell() -> None:
+    text = 'a,"b"\r\nc;\x00d'
+    assert table((message(text), message("next")))[0]["payload"] == text
+
+
+STATISTICS = Statistics(
+    0,
+    1_000_000_000,
+    (
+        ConnectionStatistics(
+            name="orders",
+            group="",
+            url="wss://host/path",
+            status="websocket_connected",
+            stalled=False,
+            profile="financial",
+            trace_id="t",
+            sessions=3,
+            connection_count=3,
+            reconnection_count=2,
+            reconnects_per_hour=None,
+            total_uptime_ms=5000.0004,
+            ws_uptime_ms=4900.0,
+            availability=0.97,
+            last_connected_ns=0,
+            last_disconnected_ns=None,
+            last_message_ns=None,
+            connect_ms=Summary(3, 12.1, 11.0, 14.0, 14.0, 14.2),
+            reconnect_ms=None,
+            rtt_ms=None,
+            message_size=None,
+            messages=Flow(1, 2),
+            bytes=Flow(3, 4),
+            wire_bytes=Flow(5, 6),
+            heartbeats=Heartbeats(7, 8, 9),
+            errors={"timeout": 1},
+            close_codes={"1006": 2},
+            incidents={"stall": 1},
+        ),
+    ),
+)
+
+
+def test_statistics_have_the_shape_of_the_contract() -> None:
+    assert statistics_document(STATISTICS) == {
+        "schema": "wsmon.stats/1",
+        "since": "1970-01-01T00:00:00.000000Z",
+        "until": "1970-01-01T00:00:01.000000Z",
+        "connections": [
+            {
+                "name": "orders",
+                "url": "wss://host/path",
+                "status": "websocket_connected",
+                "stalled": False,
+                "profile": "financial",
+                "trace_id": "t",
+                "sessions": 3,
+                "connection_count": 3,
+                "reconnection_count": 2,
+                "reconnects_per_hour": None,
+                "total_uptime_ms": 5000.0,
+                "ws_uptime_ms": 4900.0,
+                "availability": 0.97,
+                "last_connected_at": "1970-01-01T00:00:00.000000Z",
+                "last_disconnected_at": None,
+                "last_message_at": None,
+                "connect_ms": {"count": 3, "mean": 12.1, "p50": 11.0, "p95": 14.0, "p99": 14.0, "max": 14.2},
+                "reconnect_ms": {},
+                "rtt_ms": {},
+                "message_size": {},
+                "messages": {"received": 1, "sent": 2},
+                "bytes": {"received": 3, "sent": 4},
+                "wire_bytes": {"received": 5, "sent": 6},
+                "heartbeats": {"sent": 7, "answered": 8, "missed": 9},
+                "errors": {"timeout": 1},
+                "close_codes": {"1006": 2},
+                "incidents": {"stall": 1},
+            }
+        ],
+    }
