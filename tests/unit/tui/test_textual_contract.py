@@ -1,0 +1,66 @@
+"""What wsmon relies on in Textual without a promise of Textual's; a new version that breaks it fails here."""
+
+from __future__ import annotations
+
+import inspect
+from queue import Queue
+
+import pytest
+from textual.app import App
+from textual.drivers._writer_thread import WriterThread
+
+from wsmon.tui import output
+from wsmon.tui.crash import QuietCrash
+
+
+class Terminal:
+    """Where a writer thread would write."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+def test_the_writer_thread_has_a_queue_whose_length_can_be_asked() -> None:
+    writer = WriterThread(Terminal())  # type: ignore[arg-type]  # a file, as far as it is used
+    assert isinstance(writer._queue, Queue)
+
+
+def test_an_app_has_a_driver_and_the_driver_writes() -> None:
+    assert "_driver" in inspect.getsource(App.__init__)
+    assert "self._driver.write(" in inspect.getsource(App.copy_to_clipboard)
+
+
+def test_an_app_without_a_terminal_has_no_backlog_and_writes_nothing() -> None:
+    app: App[None] = App()
+    assert (output.backlog(app), output.write(app, "\a")) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "is_remote", "rest_s"),
+    [(0, False, 0.1), (2, False, 0.1), (0, True, 0.25), (3, False, 1.0), (3, True, 1.0)],
+)
+def test_repaints_are_rarer_over_ssh_and_rare_where_the_terminal_is_slow(
+    waiting: int, is_remote: bool, rest_s: float
+) -> None:
+    assert output.pace_s(waiting, is_remote=is_remote) == rest_s
+
+
+def test_a_crash_prints_no_local_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    class Failing(QuietCrash[None]):
+        def on_mount(self) -> None:
+            token = "canary" + "-7f3a"
+            raise RuntimeError(len(token))
+
+    app = Failing()
+    app.run(headless=True)
+    printed = "".join(capsys.readouterr())
+    assert "RuntimeError" in printed
+    assert "canary-7f3a" not in printed
+    assert app.return_code == 1
+
+
+def test_the_traceback_of_textual_would_have_printed_them() -> None:
+    assert "show_locals=True" in inspect.getsource(App._fatal_error)
