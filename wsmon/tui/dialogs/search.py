@@ -52,11 +52,9 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
                 prompt.draw(((" / ", "key-name"),))
                 yield prompt
                 yield line
-            yield SpanLine(id="search-note")
-
-    def on_mount(self) -> None:
-        """Say what may be typed."""
-        self.query_one("#search-note", SpanLine).draw(HINT)
+            note = SpanLine(id="search-note")
+            note.draw(HINT)
+            yield note
 
     @on(Input.Changed, "#search-input")
     def _typed(self, event: Input.Changed) -> None:
