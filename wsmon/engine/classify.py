@@ -130,7 +130,7 @@ def classify_fault(fault: Exception) -> Failure:
         case UnicodeDecodeError():
             return Failure("invalid_utf8", f"invalid UTF-8 in a close frame: {fault.reason}", "us")
         case PayloadTooBig():
-            return Failure("message_too_big", f"message too big: {fault}", "us")
+            return Failure("message_too_big", _too_big(fault), "us")
         case TooManyFragments():
             return Failure("message_too_big", "too many fragments in one message", "us")
         case WriteOverflowError():
@@ -145,6 +145,13 @@ def internal(error: BaseException) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
     return Failure("internal", f"internal error: {type(error).__name__}: {error}{place}", "us")
+
+
+def _too_big(fault: PayloadTooBig) -> str:
+    limit = f"the limit is {fault.max_size}"
+    if fault.size is None:  # it was found while decompressing
+        return f"message too big: {limit} bytes"
+    return f"message too big: {fault.size + (fault.current_size or 0)} bytes, {limit}"
 
 
 def _open_timeout(dialled: Dialled) -> Failure:

@@ -10,12 +10,12 @@ from typing import Literal
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.backoff import SLOW_S, next_delay_s, retry_after_s
 from wsmon.engine.classify import Failure, internal
+from wsmon.engine.redactors import Redactors
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.session import Session, SessionEnd
 from wsmon.engine.tls import TlsContexts
 from wsmon.model.events import Json, Source
 from wsmon.model.ids import connection_id, trace_id
-from wsmon.model.redact import Redactor
 from wsmon.ports import Clock, EventSink
 
 NS_PER_S = 1_000_000_000
@@ -33,6 +33,7 @@ class Surroundings:
     clock: Clock
     random: Random
     contexts: TlsContexts
+    redactors: Redactors
 
 
 class Connection:
@@ -47,13 +48,17 @@ class Connection:
         self._surroundings = surroundings
         random = surroundings.random
         self._trace_id = spec.trace_id or trace_id(random.randbytes(16))
-        self._reporter = Reporter(self._source(), make_redactor(spec, secrets), surroundings.sink, surroundings.clock)
+        self._reporter = Reporter(
+            self._source(), surroundings.redactors.get(spec.redact, secrets), surroundings.sink, surroundings.clock
+        )
         self._wanted: Wanted = "up" if spec.enabled else "down"
         self._woken = asyncio.Event()
         # set by every command
         self._is_restarting = False
         # a command ended the session, or its wait; the next attempt is due at once
         self._close_within_s: float | None = None
+        self._end_reason = ""
+        # of the last command
         self._session: Session | None = None
         self._attempt = 1
         # of the next session
@@ -95,7 +100,7 @@ class Connection:
         self.spec = spec
         if spec.trace_id:
             self._trace_id = spec.trace_id
-        self._reporter.redactor = make_redactor(spec, secrets)
+        self._reporter.redactor = self._surroundings.redactors.get(spec.redact, secrets)
         self._reporter.base = self._source()
         if self._session is None:
             self._reporter.source = self._reporter.base
@@ -104,7 +109,7 @@ class Connection:
 
     def use_secrets(self, secrets: tuple[str, ...]) -> None:
         """Mask other values from now on; the session goes on."""
-        self._reporter.redactor = make_redactor(self.spec, secrets)
+        self._reporter.redactor = self._surroundings.redactors.get(self.spec.redact, secrets)
         if self._session is not None:
             self._session.use_redactor(self._reporter.redactor)
 
@@ -239,7 +244,8 @@ class Connection:
         """No session is wanted: closed, unless it never was on or has given up; that is no outage."""
         self._has_failed = False
         if self._reporter.status not in ("initialized", "closed", "error"):
-            self._reporter.emit("connection.transition", "closed", {"attempts": self._tries})
+            meta = {"attempts": self._tries}
+            self._reporter.emit("connection.transition", "closed", meta, close_by="us", reason=self._end_reason)
 
     def _start_series(self) -> None:
         self._attempt = 1
@@ -251,6 +257,7 @@ class Connection:
         self._end_session(reason)
 
     def _end_session(self, reason: str) -> None:
+        self._end_reason = reason
         if self._session is not None:
             within_s = self.spec.close_timeout_s if self._close_within_s is None else self._close_within_s
             self._session.close(reason, within_s)
@@ -258,16 +265,3 @@ class Connection:
 
     def _source(self, session_id: str = "") -> Source:
         return Source(self.spec.name, self.spec.group, self._trace_id, session_id)
-
-
-def make_redactor(spec: ConnectionSpec, secrets: tuple[str, ...]) -> Redactor:
-    """What is masked in everything that this connection says."""
-    redact = spec.redact
-    return Redactor(
-        keys=redact.keys,
-        patterns=redact.patterns,
-        headers=redact.headers,
-        query=redact.query,
-        allow=redact.allow,
-        secrets=secrets,
-    )

@@ -160,21 +160,21 @@ def next_hop(url: str, refusal: InvalidStatus, policy: RedirectPolicy) -> str | 
     locations = refusal.response.headers.get_all("Location")
     if refusal.response.status_code not in REDIRECTS or not locations:
         return None
-    target = urljoin(url, locations[0])
-    for http, websocket in _WS_SCHEMES:
-        if target.startswith(http):
-            target = websocket + target.removeprefix(http)
     try:
-        before, after = parse_uri(url), parse_uri(target.partition("#")[0])
+        target = urljoin(url, locations[0]).partition("#")[0]
+        for http, websocket in _WS_SCHEMES:
+            if target.startswith(http):
+                target = websocket + target.removeprefix(http)
+        before, after = parse_uri(url), parse_uri(target)
     except (InvalidURI, ValueError) as error:
-        raise RedirectRefusedError(f"redirect to no WebSocket URL: {target}") from error
+        raise RedirectRefusedError(f"redirect to no WebSocket URL: {locations[0]}") from error
     if policy == "none":
         raise RedirectRefusedError(f"redirect to {target} refused", 'redirects = "none"')
     if before.secure and not after.secure:
         raise RedirectRefusedError(f"redirect to {target} refused", "It would leave TLS")
     if policy == "same-origin" and not _is_same_origin(before, after):
         raise RedirectRefusedError(f"redirect to another origin refused: {target}", 'redirects = "any" allows it')
-    return target.partition("#")[0]
+    return target
 
 
 def _is_same_origin(one: WebSocketURI, other: WebSocketURI) -> bool:

@@ -8,6 +8,7 @@ from random import Random
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.connection import Connection, Surroundings
+from wsmon.engine.redactors import Redactors
 from wsmon.engine.tls import TlsContexts
 from wsmon.errors import UsageError
 from wsmon.ports import Clock, EventSink
@@ -42,7 +43,7 @@ class Supervisor:
         random: Random,
     ) -> None:
         """``secrets`` are values that are masked wherever they occur."""
-        self._surroundings = Surroundings(sink, clock, random, TlsContexts())
+        self._surroundings = Surroundings(sink, clock, random, TlsContexts(), Redactors())
         self._secrets = secrets
         self._connections = {spec.name: Connection(spec, secrets, self._surroundings) for spec in connections}
         self._running: set[Connection] = set()
@@ -89,6 +90,7 @@ class Supervisor:
         """Go on with another configuration; only what changed gets a new session."""
         self._secrets = secrets
         self._surroundings.contexts.forget()
+        self._surroundings.redactors.forget()
         specs = {spec.name: spec for spec in connections}
         removed = tuple(name for name in self._connections if name not in specs)
         for name in removed:

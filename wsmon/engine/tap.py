@@ -80,6 +80,8 @@ class Tap(ClientConnection):
         # why we failed the connection; None where we did not
         self.crash: Exception | None = None
         # a mistake of ours, met while frames were told
+        self.loss: BaseException | None = None
+        # what the operating system or TLS said when the connection was lost; None after a plain end of stream
         self._observe_sending(protocol)
 
     # what the session asks for
@@ -136,11 +138,6 @@ class Tap(ClientConnection):
         )
 
     @property
-    def loss(self) -> BaseException | None:
-        """What the operating system or TLS said when the connection was lost; None after a plain end of stream."""
-        return self.connection_exc
-
-    @property
     def extension_names(self) -> list[str]:
         """The extensions that were negotiated."""
         return [extension.name for extension in self.protocol.extensions]
@@ -163,6 +160,7 @@ class Tap(ClientConnection):
         if self._abort_timer is not None:
             self._abort_timer.cancel()
         super().connection_lost(exc)
+        self.loss = self.connection_exc
 
     def process_event(self, event: Request | Response | Frame) -> None:
         """Take what the library parsed: the response, then every frame that was left to it."""

@@ -1,0 +1,58 @@
+"""Where a redirect leads, and where it must not."""
+
+from __future__ import annotations
+
+import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
+
+from wsmon.config.specs import RedirectPolicy
+from wsmon.engine.classify import RedirectRefusedError
+from wsmon.engine.dial import next_hop
+
+HERE = "wss://host.test/old?x=1"
+
+
+def refusal(status: int, location: str | None) -> InvalidStatus:
+    return InvalidStatus(Response(status, "", Headers({} if location is None else {"Location": location})))
+
+
+@pytest.mark.parametrize(
+    ("location", "policy", "target"),
+    [
+        ("/new", "same-origin", "wss://host.test/new"),
+        ("new?y=2", "same-origin", "wss://host.test/new?y=2"),
+        ("wss://host.test:443/new", "same-origin", "wss://host.test:443/new"),
+        ("https://HOST.test/new", "same-origin", "wss://HOST.test/new"),
+        ("//host.test/new", "same-origin", "wss://host.test/new"),
+        ("/new#part", "same-origin", "wss://host.test/new"),
+        ("https://other.test:8443/", "any", "wss://other.test:8443/"),
+    ],
+)
+def test_a_redirect_leads_on(location: str, policy: RedirectPolicy, target: str) -> None:
+    assert next_hop(HERE, refusal(307, location), policy) == target
+
+
+@pytest.mark.parametrize(("status", "location"), [(403, "/new"), (304, "/new"), (302, None)])
+def test_other_refusals_lead_nowhere(status: int, location: str | None) -> None:
+    assert next_hop(HERE, refusal(status, location), "any") is None
+
+
+@pytest.mark.parametrize(
+    ("location", "policy"),
+    [
+        ("/new", "none"),
+        ("wss://other.test/", "same-origin"),
+        ("wss://host.test:8443/", "same-origin"),
+        ("ws://host.test/", "any"),
+        ("http://host.test/", "any"),
+        ("ftp://host.test/", "any"),
+        ("wss://host.test:99999/", "any"),
+        ("wss://[::1/", "any"),
+        ("javascript:alert(1)", "any"),
+    ],
+)
+def test_a_redirect_that_is_refused(location: str, policy: RedirectPolicy) -> None:
+    with pytest.raises(RedirectRefusedError):
+        next_hop(HERE, refusal(302, location), policy)

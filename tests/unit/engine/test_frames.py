@@ -1,0 +1,127 @@
+"""Frames become events: times, limits, and what is kept of a payload."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engines import RecordingSink
+from tests.tui.fakes import FakeClock
+from wsmon.config.specs import CaptureSpec
+from wsmon.engine.frames import Frames
+from wsmon.engine.listener import DataOpcode
+from wsmon.model.events import Event, Source
+from wsmon.model.redact import Redactor
+
+SOURCE = Source("feed", connection_id="s")
+
+
+class Rig:
+    """Frames over a sink and a clock that the test moves."""
+
+    def __init__(self, **capture: object) -> None:
+        self.sink = RecordingSink()
+        self.clock = FakeClock()
+        self.full = 0
+        redactor = Redactor(secrets=("hunter2hunter2",))
+        spec = CaptureSpec(**capture)  # type: ignore[arg-type]  # names are the record's
+        self.frames = Frames(SOURCE, spec, redactor, self.sink, self.clock, self._on_full)
+
+    def _on_full(self) -> None:
+        self.full += 1
+
+
+def test_all_that_arrives_together_has_one_time() -> None:
+    rig = Rig()
+    arrived = (rig.clock.wall_ns(), rig.clock.mono_ns())
+    rig.frames.on_chunk()
+    rig.clock.advance(1.0)
+    rig.frames.on_message("text", b"a", 3, 1)
+    rig.frames.on_ping(b"", 2)
+    rig.frames.on_sent("pong", b"", 6)
+    rig.frames.on_chunk_end()
+    rig.frames.on_sent("ping", b"later", 11)
+    assert [(event.ts_ns, event.mono_ns) for event in rig.sink.events[:3]] == [arrived] * 3
+    assert rig.sink.events[3].mono_ns == arrived[1] + 1_000_000_000
+    assert (rig.frames.last_in_ns, rig.frames.last_out_ns) == (arrived[1], arrived[1] + 1_000_000_000)
+
+
+def test_a_message_is_told_whole() -> None:
+    rig = Rig()
+    rig.frames.on_chunk()
+    rig.frames.on_message("text", b"hunter2hunter2!", 17, 1)
+    clock = FakeClock()
+    assert rig.sink.events == [
+        Event(
+            SOURCE,
+            "message.received",
+            clock.wall_ns(),
+            clock.mono_ns(),
+            "in",
+            "text",
+            15,
+            17,
+            b"[FILTERED]!",
+            False,
+            True,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("opcode", "payload", "kept"),
+    [
+        ("text", b"12345", b"12345"),
+        ("text", b"123456", b"12345"),
+        ("text", "1234ü".encode(), b"1234"),
+        ("text", "12ü€".encode(), "12ü".encode()),
+        ("text", "€€€".encode(), "€".encode()),
+        ("text", "123ü4".encode(), "123ü".encode()),
+        ("binary", "1234ü".encode(), b"1234\xc3"),
+    ],
+)
+@pytest.mark.parametrize("fragments", [1, 2])
+def test_payload_limit(opcode: DataOpcode, payload: bytes, kept: bytes, fragments: int) -> None:
+    rig = Rig(payload_limit_bytes=5)
+    rig.frames.on_message(opcode, payload, 99, fragments)
+    event = rig.sink.events[0]
+    assert (event.payload, event.truncated, event.size) == (kept, kept != payload, len(payload))
+
+
+def test_a_secret_is_masked_before_the_payload_is_cut() -> None:
+    rig = Rig(payload_limit_bytes=12)
+    rig.frames.on_message("text", b"hunter2hunter2", 99, 1)
+    rig.frames.on_message("text", b"..hunter2hunter2..", 99, 1)
+    assert [(event.payload, event.redacted, event.truncated) for event in rig.sink.events] == [
+        (b"[FILTERED]", True, False),
+        (b"..[FILTERED]", True, True),
+    ]
+
+
+def test_without_payloads_only_sizes_are_kept() -> None:
+    rig = Rig(payloads=False)
+    rig.frames.on_message("text", b"hunter2hunter2", 16, 1)
+    event = rig.sink.events[0]
+    assert (event.payload, event.truncated, event.redacted, event.size) == (None, False, False, 14)
+
+
+def test_payload_limit_zero_keeps_an_empty_payload() -> None:
+    rig = Rig(payload_limit_bytes=0)
+    rig.frames.on_message("text", b"x", 3, 1)
+    assert (rig.sink.events[0].payload, rig.sink.events[0].truncated) == (b"", True)
+
+
+def test_a_full_sink_is_noticed_when_all_that_came_was_told() -> None:
+    rig = Rig()
+    rig.sink.is_full = True
+    rig.frames.on_chunk()
+    rig.frames.on_message("text", b"x", 3, 1)
+    before = rig.full
+    rig.frames.on_chunk_end()
+    assert (before, rig.full) == (0, 1)
+
+
+def test_close_frames_are_told_with_the_end() -> None:
+    rig = Rig()
+    rig.frames.on_sent("close", b"\x03\xe8", 8)
+    assert rig.sink.events == []
+    assert rig.frames.last_out_ns == rig.clock.mono_ns()

@@ -1,0 +1,16 @@
+"""One redactor for all that mask the same."""
+
+from __future__ import annotations
+
+from wsmon.config.specs import RedactSpec
+from wsmon.engine.redactors import Redactors
+
+
+def test_connections_that_mask_the_same_share_a_redactor() -> None:
+    redactors = Redactors()
+    first = redactors.get(RedactSpec(), ("a" * 10,))
+    assert redactors.get(RedactSpec(), ("a" * 10,)) is first
+    assert redactors.get(RedactSpec(), ("b" * 10,)) is not first
+    assert redactors.get(RedactSpec(keys=("code",)), ("a" * 10,)) is not first
+    redactors.forget()
+    assert redactors.get(RedactSpec(), ("a" * 10,)) is not first

@@ -1,0 +1,62 @@
+"""Lifecycle events: the status they move, and what they must not say."""
+
+from __future__ import annotations
+
+from tests.engines import RecordingSink
+from tests.tui.fakes import FakeClock
+from wsmon.engine.reporter import Reporter
+from wsmon.model.events import Event, Source
+from wsmon.model.redact import Redactor
+from wsmon.model.secret import MASK
+
+SOURCE = Source("feed", "g", "trace", "session")
+
+
+def reporter(sink: RecordingSink) -> Reporter:
+    return Reporter(SOURCE, Redactor(secrets=("hunter2hunter2",)), sink, FakeClock())
+
+
+def test_a_transition_moves_the_status() -> None:
+    sink = RecordingSink()
+    feed = reporter(sink)
+    feed.emit("connection.started", "connecting", {"attempt": 1})
+    clock = FakeClock()
+    assert sink.events == [
+        Event(
+            SOURCE,
+            "connection.started",
+            clock.wall_ns(),
+            clock.mono_ns(),
+            from_status="initialized",
+            to_status="connecting",
+            meta={"attempt": 1},
+        )
+    ]
+    assert feed.status == "connecting"
+
+
+def test_an_illegal_transition_is_told_and_flagged() -> None:
+    sink = RecordingSink()
+    feed = reporter(sink)
+    feed.emit("connection.completed", "websocket_connected")
+    assert (sink.events[0].from_status, sink.events[0].to_status, sink.events[0].meta) == (
+        "initialized",
+        "websocket_connected",
+        {"illegal": True},
+    )
+    assert feed.status == "websocket_connected"
+
+
+def test_an_event_without_status_moves_nothing() -> None:
+    sink = RecordingSink()
+    feed = reporter(sink)
+    feed.emit("self.backpressure", meta={})
+    assert (sink.events[0].to_status, sink.events[0].meta, feed.status) == (None, None, "initialized")
+
+
+def test_reasons_errors_and_headers_are_redacted() -> None:
+    sink = RecordingSink()
+    feed = reporter(sink)
+    feed.emit("error.occurred", reason="hunter2hunter2!", error="no hunter2hunter2")
+    assert (sink.events[0].reason, sink.events[0].error) == (f"{MASK}!", f"no {MASK}")
+    assert feed.headers([("Cookie", "sid=1"), ("X", "plain")]) == [["Cookie", MASK], ["X", "plain"]]
