@@ -67,7 +67,7 @@ class Timeline:
 
     @property
     def read_out(self) -> str:
-        return str(self.pane.border_subtitle or "")
+        return self.pane.read_out
 
 
 async def test_lanes_axis_and_density_stand_in_the_same_columns() -> None:
@@ -167,6 +167,17 @@ async def test_a_live_period_moves_by_whole_cells_only() -> None:
         assert third != second
 
 
+async def test_what_did_not_change_is_not_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeline = Timeline()
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        painted: list[object] = []
+        monkeypatch.setattr(timeline.pane, "refresh", lambda *regions, **_: painted.append(regions))
+        await timeline.show(pilot, now_ns=NOW_NS + 1)
+
+        assert painted == []
+
+
 async def test_hundreds_of_lanes_scroll_under_the_axis() -> None:
     timeline = Timeline(tuple(lane(f"c{number:03}", [(-1900, OPEN)], 0) for number in range(300)))
     async with timeline.run() as pilot:
@@ -231,7 +242,7 @@ async def test_a_store_that_fails_is_said() -> None:
     async with timeline.run() as pilot:
         await timeline.show(pilot)
 
-        assert timeline.read_out == "deribit · the store is gone"
+        assert timeline.read_out == "the store is gone"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])

@@ -14,6 +14,8 @@ from wsmon.tui.palette import Meaning
 from wsmon.tui.wording import error_words, number
 
 SECOND_NS = 1_000_000_000
+LONG_NS = 10 * SECOND_NS
+MINUTE_NS = 60 * SECOND_NS
 WHO = {
     "peer": "the peer",
     "us": "us",
@@ -62,7 +64,7 @@ def outcome_fields(event: Event) -> Iterator[Field]:
     if event.error:
         yield Field("Message", event.error)
     if event.duration_ns is not None:
-        yield Field(_duration_label(event), fmt.milliseconds(event.duration_ns / 1e6))
+        yield Field(_duration_label(event), _duration(event.duration_ns))
     yield from _attempt_fields(event)
     if event.from_status or event.to_status:
         yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}")
@@ -183,6 +185,14 @@ def _attempt_fields(event: Event) -> Iterator[Field]:
     paused_ms = number(event, "paused_ms")
     if paused_ms is not None:
         yield Field("Paused", fmt.milliseconds(paused_ms))
+
+
+def _duration(nanoseconds: int) -> str:
+    """Milliseconds matter in handshakes; of a long session, whole seconds do."""
+    if nanoseconds < LONG_NS:
+        return fmt.milliseconds(nanoseconds / 1e6)
+    exact = f" ({nanoseconds // SECOND_NS:,} s)" if nanoseconds >= MINUTE_NS else ""
+    return f"{fmt.duration(nanoseconds)}{exact}"
 
 
 def _duration_label(event: Event) -> str:

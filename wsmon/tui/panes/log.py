@@ -84,7 +84,8 @@ class LogPane(RowList):
         # the search for a problem that is under way
         self._note = ""
         # said instead of the status until the next key
-        self._status = ""
+        self.status = ""
+        # the newest text of Status
         self._colors: tuple[Palette, Style] | None = None
 
     @property
@@ -106,11 +107,6 @@ class LogPane(RowList):
             self._say(str(error))
             return None
         return found[0] if found else None
-
-    @property
-    def status(self) -> str:
-        """The newest text of ``Status``."""
-        return self._status
 
     def set_bounds(self, bounds: StoreBounds) -> None:
         """Show what is in the store now; cheap enough for 10 times a second."""
@@ -201,10 +197,6 @@ class LogPane(RowList):
         self._paused_last_id = self.rows.id_at(len(self.rows) - 1) if len(self.rows) else 0
         self._report()
 
-    def on_mount(self) -> None:
-        """Say what is there, also where that is nothing."""
-        self._settle()
-
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor, a second one chooses."""
         row = self._row_at(event)
@@ -222,7 +214,7 @@ class LogPane(RowList):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Read what is missing of the rows in sight, in one query, and draw."""
-        self._lines.resize(self._width)
+        self._lines.resize(self.page.width)
         top = self.scroll_offset.y + max(0, crop.y - self.gutter.top)
         last = min(top + crop.height, len(self.rows))
         ids = [self.rows.id_at(row) for row in range(top, last)]
@@ -238,10 +230,10 @@ class LogPane(RowList):
         palette, base = self._palette
         row = y + self.scroll_offset.y
         if row >= len(self.rows):
-            empty: tuple[Span, ...] = ((self._status, "dim"),) if y == 0 and not len(self.rows) else ()
-            return draw_line(empty, self._width, base, palette)
+            empty: tuple[Span, ...] = ((self.status, "dim"),) if y == 0 and not len(self.rows) else ()
+            return draw_line(empty, self.page.width, base, palette)
         event_id = self.rows.id_at(row)
-        strip = self._lines.get(event_id) or Strip.blank(self._width)
+        strip = self._lines.get(event_id) or Strip.blank(self.page.width)
         is_current = event_id == self.current_id
         return strip.apply_style(base + palette.cursor(self.has_focus) if is_current else base)
 
@@ -295,8 +287,8 @@ class LogPane(RowList):
             trouble=self._note,
         )
         text = sentence(status, self._glyphs)
-        if text != self._status:
-            self._status = text
+        if text != self.status:
+            self.status = text
             self.post_message(self.Status(text))
             if not len(rows):
                 self.refresh()

@@ -57,18 +57,18 @@ class RowList(ScrollView, can_focus=True):
     def place(self, rows: Rows) -> None:
         """Show these rows from now on; the cursor stays where it is, or follows."""
         self._rows = rows
-        self._placed_height = self._height
+        self._placed_height = self.page.height
         count = len(rows)
-        self.set_reactive(Widget.virtual_size, Size(self._width, count))
+        self.set_reactive(Widget.virtual_size, Size(self.page.width, count))
         self.vertical_scrollbar.window_virtual_size = max(count, 1)
-        self.vertical_scrollbar.window_size = max(self._height, 1)
+        self.vertical_scrollbar.window_size = self.page.height
         if not count:
             self._current_id = self._cursor_y = 0
             self._scroll(0)
             return
         row = count - 1 if self._is_following else min(rows.row_of(self._current_id), count - 1)
         self._current_id = rows.id_at(row)
-        self._scroll(count - self._height if self._is_following else row - self._cursor_y)
+        self._scroll(count - self.page.height if self._is_following else row - self._cursor_y)
         self._cursor_y = row - self.scroll_offset.y
 
     def follow(self) -> None:
@@ -91,9 +91,9 @@ class RowList(ScrollView, can_focus=True):
         row = min(max(0, row), len(self._rows) - 1)
         before, self._current_id = self._current_id, self._rows.id_at(row)
         top = self.scroll_offset.y
-        if is_centred and not top <= row < top + self._height:
-            top = row - self._height // 2
-        self._scroll(min(max(top, row - self._height + 1), row))
+        if is_centred and not top <= row < top + self.page.height:
+            top = row - self.page.height // 2
+        self._scroll(min(max(top, row - self.page.height + 1), row))
         self._cursor_y = row - self.scroll_offset.y
         self.pause()
         if before != self._current_id:
@@ -112,16 +112,16 @@ class RowList(ScrollView, can_focus=True):
         self._step(-1)
 
     def action_move_page_down(self) -> None:
-        self._step(max(1, self._height - 1))
+        self._step(max(1, self.page.height - 1))
 
     def action_move_page_up(self) -> None:
-        self._step(-max(1, self._height - 1))
+        self._step(-max(1, self.page.height - 1))
 
     def action_move_half_down(self) -> None:
-        self._step(max(1, self._height // 2))
+        self._step(max(1, self.page.height // 2))
 
     def action_move_half_up(self) -> None:
-        self._step(-max(1, self._height // 2))
+        self._step(-max(1, self.page.height // 2))
 
     def action_move_top(self) -> None:
         self.go_to_row(0)
@@ -132,28 +132,31 @@ class RowList(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The wheel or the scroll bar takes the cursor along, and ends following."""
         super().watch_scroll_y(old_value, new_value)
-        is_clamped = self._placed_height != self._height  # by a layout: ``on_resize`` follows, and places anew
+        is_clamped = self._placed_height != self.page.height  # by a layout: ``on_resize`` follows, and places anew
         if self._is_placing or is_clamped or round(old_value) == round(new_value) or not len(self._rows):
             return
         top = round(new_value)
-        row = min(max(self._rows.row_of(self._current_id), top), top + self._height - 1, len(self._rows) - 1)
+        row = min(max(self._rows.row_of(self._current_id), top), top + self.page.height - 1, len(self._rows) - 1)
         self._current_id = self._rows.id_at(row)
         self._cursor_y = row - top
         self.pause()
         self.moved()
 
+    def on_mount(self) -> None:
+        """Say what is there, also where that is nothing."""
+        self.place(self._rows)
+        self.motion_changed()
+
     def on_resize(self) -> None:
         """Another height: the cursor stays in sight."""
-        self._cursor_y = min(self._cursor_y, max(0, self._height - 1))
+        self._cursor_y = min(self._cursor_y, self.page.height - 1)
         self.place(self._rows)
 
     @property
-    def _width(self) -> int:
-        return self.scrollable_content_region.width
-
-    @property
-    def _height(self) -> int:
-        return max(1, self.scrollable_content_region.height)
+    def page(self) -> Size:
+        """What is in sight: cells a line, and rows (at least one)."""
+        width, height = self.scrollable_content_region.size
+        return Size(width, max(1, height))
 
     def _row_at(self, event: events.MouseEvent) -> int | None:
         """The row that was clicked."""
@@ -166,13 +169,13 @@ class RowList(ScrollView, can_focus=True):
 
     def _scroll(self, top: int) -> None:
         """Scroll so that ``top`` is the first row, and paint if other rows are in sight than before."""
-        top = max(0, min(top, len(self._rows) - self._height))
+        top = max(0, min(top, len(self._rows) - self.page.height))
         self._is_placing = True
         try:
             self.scroll_to(y=top, animate=False, force=True)
         finally:
             self._is_placing = False
-        last = min(top + self._height, len(self._rows)) - 1
+        last = min(top + self.page.height, len(self._rows)) - 1
         ends = (self._rows.id_at(top), self._rows.id_at(last)) if last >= top else (0, 0)
         shown = (*ends, last - top, self._current_id)
         if shown != self._shown:
