@@ -13,9 +13,13 @@ from pathlib import Path
 
 import cairosvg
 from rich.console import Console
+from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 DEADLINE_S = 15.0
+FONT = "DejaVu Sans Mono"
+# Debian: fonts-dejavu-core; without a monospaced font columns do not line up in the pictures
+THEME = TerminalTheme((13, 17, 23), (201, 209, 217), [(0, 0, 0)] * 8)
 POLL_S = 0.05
 # a terminal tells nobody when it was painted
 
@@ -72,10 +76,10 @@ class Terminal:
         console = Console(
             record=True, width=self._size[0], file=io.StringIO(), force_terminal=True, color_system="truecolor"
         )
-        for line in self._tmux("capture-pane", "-p", "-e").splitlines():
+        for line in self._tmux("capture-pane", "-p", "-e", "-N").splitlines():
             console.print(Text.from_ansi(line), overflow="crop", no_wrap=True, crop=True)
-        svg = console.export_svg(title=path.stem)
-        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path), output_width=1600)
+        svg = console.export_svg(title=path.stem, theme=THEME)
+        cairosvg.svg2png(bytestring=svg.replace("Fira Code", FONT).encode(), write_to=str(path), output_width=1600)
 
     def _tmux(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from tests.builders import message, row
 from tests.tui.stages import Stage, stage, until
@@ -148,6 +149,15 @@ async def test_the_search_line_filters_while_one_types_and_escape_clears() -> No
         assert isinstance(on.app.screen, SearchDialog)
         await pilot.press("escape")
         assert on.screen.log_pane.search == parse("")
+
+
+async def test_letters_typed_faster_than_the_search_line_opens_belong_to_it() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        for key, character in (("slash", "/"), ("d", "d"), ("e", "e"), ("r", "r"), ("i", "i")):
+            on.app.post_message(Key(key, character))
+        await until(pilot, lambda: on.screen.log_pane.search.text == "deri")
 
 
 async def test_a_query_that_is_not_understood_says_why_and_keeps_the_last_one() -> None:

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input
@@ -44,7 +45,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """The line, and what is wrong with it."""
-        line = Input(self._text, compact=True, id="search-input", select_on_focus=False)
+        line = Input(self._text, compact=True, id="search-input")
         line.cursor_blink = False
         with Vertical(id="search-box"):
             with Horizontal(id="search-line"):
@@ -55,6 +56,14 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
             note = SpanLine(id="search-note")
             note.draw(HINT)
             yield note
+
+    def on_key(self, event: Key) -> None:
+        """Letters typed before the line had the focus belong into it: over a slow link that is a whole word."""
+        line = self.query_one(Input)
+        if line.has_focus or not (event.is_printable and event.character):
+            return
+        event.stop()
+        line.insert_text_at_cursor(event.character)
 
     @on(Input.Changed, "#search-input")
     def _typed(self, event: Input.Changed) -> None:
