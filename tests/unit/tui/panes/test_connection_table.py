@@ -1,0 +1,92 @@
+"""Lines of the connections list."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders import T0_NS, at_ns, loss, refused, row
+from wsmon.model.snapshot import ConnectionRow
+from wsmon.tui.palette import width_of
+from wsmon.tui.panes import connection_table as table
+
+NAMES = ("binance-spot", "deribit")
+
+
+def said(each: ConnectionRow, width: int = 120) -> str:
+    """A line as text, blanks joined."""
+    return " ".join("".join(text for text, _ in table.line(each, table.lay_out(width, NAMES), T0_NS)).split())
+
+
+def test_the_worst_comes_first_then_names() -> None:
+    rows = (
+        row("b-open"),
+        row("a-open"),
+        row("off", "initialized", enabled=False),
+        row("closed", "closed"),
+        row("dialling", "connecting"),
+        row("stalled", stalled_since_ns=at_ns(-9)),
+        row("waiting", "reconnecting"),
+        row("gave-up", "error"),
+    )
+    assert [each.state.name for each in table.order(rows)] == [
+        "gave-up", "waiting", "stalled", "dialling", "a-open", "b-open", "closed", "off",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("width", "titles", "has_why"),
+    [
+        (120, ["status", "up", "msg/s", "last msg", "rtt", "losses/h"], True),
+        (100, ["status", "up", "msg/s", "last msg", "rtt"], True),
+        (90, ["status", "up", "msg/s", "last msg"], True),
+        (80, ["status", "msg/s", "last msg"], True),
+        (70, ["status", "msg/s"], True),
+        (60, ["status"], True),
+        (50, ["status", "msg/s"], False),
+        (40, ["status"], False),
+    ],
+)
+def test_columns_of_least_use_go_first(width: int, titles: list[str], has_why: bool) -> None:
+    layout = table.lay_out(width, NAMES)
+    assert ([column.title for column in layout.columns], layout.why > 0) == (titles, has_why)
+
+
+@pytest.mark.parametrize("width", range(30, 201, 7))
+def test_no_line_is_wider_than_the_list(width: int) -> None:
+    layout = table.lay_out(width, NAMES)
+    each = row("deribit", "reconnecting", problem=loss(reason="名" * 300), next_attempt_ns=at_ns(7))
+    assert width_of(table.line(each, layout, T0_NS)) <= width
+    assert width_of(table.heading(layout)) <= width
+
+
+@pytest.mark.parametrize(
+    ("each", "line"),
+    [
+        (
+            row(messages_per_s=2310.0, rtt_ns=12_000_000, last_message_ns=at_ns(-0.05)),
+            "● binance-spot open 2h14m 2,310 0.0 s 12 ms 0",
+        ),
+        (row("deribit", "reconnecting", next_attempt_ns=at_ns(6.2)), "◌ deribit reconnecting 7 s – – – – 0"),
+        (row("deribit", "connecting", attempt=3), "◌ deribit connecting #3 – – – – 0"),
+        (row("deribit", "error", problem=refused()), "✕ deribit gave up – – – – 0 the server answered HTTP 403"),
+        (
+            row("deribit", since_s=-60, stalled_since_ns=at_ns(-41), expect_every_s=2.5, last_message_ns=at_ns(-41)),
+            "◐ deribit stalled 41 s 1m 0 41.0 s – 0 no data; expected every 2.5 s",
+        ),
+        (row("deribit", "closed"), "○ deribit closed – – – – 0"),
+        (row("deribit", "initialized", enabled=False), "○ deribit off"),
+    ],
+)
+def test_a_line_says_the_state_in_glyph_word_and_numbers(each: ConnectionRow, line: str) -> None:
+    assert said(each) == line
+
+
+def test_of_a_connection_that_is_well_the_last_trouble_is_told_with_its_time() -> None:
+    text, meaning = table.reason(row(problem=loss(-60, code=1001, reason="")), T0_NS)
+    assert (text.startswith("last: peer closed: 1001 going away, "), meaning) == (True, "dim")
+
+
+def test_what_a_peer_wrote_cannot_reach_the_terminal_as_it_is() -> None:
+    each = row("deribit", "disconnected", problem=loss(reason="[/b]\x1b[31m\u202e"))
+    assert "\x1b" not in said(each, 200)
+    assert "\u202e" not in said(each, 200)

@@ -1,0 +1,101 @@
+"""The first and the last line."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders import SECOND_NS, T0_NS, at_ns, row
+from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot, StoreBounds
+from wsmon.tui.actions import ACTIONS
+from wsmon.tui.palette import width_of
+from wsmon.tui.panes.footer import footer_line
+from wsmon.tui.panes.header import Recording, header_line
+from wsmon.tui.recording import RecorderWatch
+
+KEYS = {action.id: action.keys for action in ACTIONS}
+SNAPSHOT = Snapshot(
+    T0_NS,
+    StoreBounds(1, 10, 1, 1_288_490_189),
+    (row("a"), row("b", "reconnecting"), row("c", stalled_since_ns=at_ns(-3)), row("d", "initialized", enabled=False)),
+    (0, 1200, 4812),
+)
+ON = Recording(True, T0_NS - 8040 * SECOND_NS)
+
+
+def header(width: int, health: Health | None = Health(commit_lag_ms=38.0), recording: Recording = ON) -> str:  # noqa: B008 (frozen)
+    return "".join(text for text, _ in header_line("orders.toml", SNAPSHOT, recording, health, T0_NS, width))
+
+
+def test_everything_is_said_where_there_is_room() -> None:
+    assert " ".join(header(160).split()) == (
+        "wsmon · orders.toml ● recording 2h14m 1 reconnecting · 1 stalled · 1 open "
+        "4,812 msg/s ▃█ 1.2 GiB lag 38 ms lost 0"
+    )
+
+
+@pytest.mark.parametrize("width", range(45, 170, 5))
+def test_it_never_grows_beyond_the_terminal(width: int) -> None:
+    assert len(header(width)) <= width + 3  # blanks at the end are cut
+
+
+def test_loss_and_lag_are_the_last_to_go() -> None:
+    assert header(30, Health(events_shed=1204, commit_lag_ms=900.0)).split() == ["lag", "900", "ms", "lost", "1,204"]
+
+
+def test_no_recorder_is_no_green_light() -> None:
+    assert "○ not recording" in header(120, None, Recording(False))
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+def test_the_footer_fits_and_help_is_always_there(width: int) -> None:
+    line = footer_line(KEYS, width)
+    assert width_of(line) <= width + 1
+    assert "? help" in "".join(text for text, _ in line)
+
+
+def test_a_terminal_of_80_columns_shows_all_keys_of_the_footer() -> None:
+    labels = [text.strip() for text, meaning in footer_line(KEYS, 80) if meaning == "text"]
+    assert labels == ["search", "open", "problem", "zoom", "export", "detach", "help", "commands"]
+
+
+def watch(**fields: object) -> RecorderWatch:
+    made = RecorderWatch(T0_NS, "wsmon orders.toml")
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_a_screen_that_just_opened_does_not_cry_wolf() -> None:
+    recorder = watch()
+    recorder.see(None, T0_NS)
+    assert recorder.sentence(None, StoreBounds(), T0_NS + SECOND_NS) == ""
+    assert recorder.sentence(None, StoreBounds(), T0_NS + 3 * SECOND_NS).startswith("no recorder since ")
+
+
+def test_a_recorder_that_comes_back_ends_the_banner() -> None:
+    recorder = watch()
+    recorder.see(None, T0_NS)
+    recorder.see(Health(), T0_NS + 9 * SECOND_NS)
+    assert (recorder.is_on, recorder.sentence(Health(), StoreBounds(), T0_NS + 9 * SECOND_NS)) == (True, "")
+
+
+def test_the_worst_is_said_first() -> None:
+    recorder = watch(banner="recorder 0.0 is older", changes="orders.toml has changed", trouble="disk I/O error")
+    full = Health(warning="disk full: 12 messages not kept")
+    said = [recorder.sentence(full, StoreBounds(), T0_NS)]
+    recorder.trouble = ""
+    said.append(recorder.sentence(full, StoreBounds(), T0_NS))
+    said.append(recorder.sentence(Health(), StoreBounds(), T0_NS))
+    recorder.banner = ""
+    said.append(recorder.sentence(Health(), StoreBounds(), T0_NS))
+    assert said == [
+        "the store cannot be read: disk I/O error",
+        "disk full: 12 messages not kept",
+        "recorder 0.0 is older",
+        "orders.toml has changed; L reloads it",
+    ]
+
+
+def test_an_empty_store_has_a_header_too() -> None:
+    line = header_line("orders.toml", EMPTY_SNAPSHOT, ON, Health(), T0_NS, 80)
+    assert "orders.toml" in "".join(text for text, _ in line)
