@@ -106,6 +106,14 @@ class Recorder:
         self.writer = Writer(database, self.bus, clock, lambda _last_id: None, self.failures.append)
         self.writer.start()
 
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
     def stop(self) -> None:
         """Commit everything and end; raises what ended the writer."""
         self.bus.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 
 import click
 
@@ -32,7 +33,7 @@ class QueryCommand(click.Command):
         words: list[str] = []
         waiting = iter(args)
         for argument in waiting:
-            name, _, value = argument.partition("=")
+            name = argument.partition("=")[0]
             if argument == "--":
                 words += waiting
             elif name not in takes_value:
@@ -41,9 +42,16 @@ class QueryCommand(click.Command):
                 words.append(argument)
             else:
                 options.append(argument)
-                if takes_value[name] and not value and argument == name:
-                    options += [value for value in [next(waiting, None)] if value is not None]
+                if takes_value[name] and argument == name:
+                    options.append(_value_of(name, waiting, ctx))
         return options, words
+
+
+def _value_of(option: str, waiting: Iterator[str], ctx: click.Context) -> str:
+    value = next(waiting, None)
+    if value is None:
+        raise click.BadOptionUsage(option, f"Option {option!r} requires an argument.", ctx)
+    return value
 
 
 def _unknown(option: str, known: list[str]) -> UsageError:
