@@ -160,6 +160,17 @@ async def test_letters_typed_faster_than_the_search_line_opens_belong_to_it() ->
         await until(pilot, lambda: on.screen.log_pane.search.text == "deri")
 
 
+async def test_typing_replaces_the_query_there_was_and_an_arrow_key_keeps_it() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        seen: list[str] = []
+        for keys in ("der", "kraken", ("end", "minus")):
+            await pilot.press("slash", *keys, "enter")
+            seen.append(on.screen.log_pane.search.text)
+        assert seen == ["der", "kraken", "kraken-"]
+
+
 async def test_a_query_that_is_not_understood_says_why_and_keeps_the_last_one() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:

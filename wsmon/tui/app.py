@@ -6,8 +6,9 @@ import asyncio
 import signal
 from collections.abc import Callable
 from pathlib import Path, PurePath
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
+from textual.events import Key
 from textual.screen import Screen
 
 from wsmon.errors import WsmonError
@@ -29,6 +30,15 @@ CHANGES_S = 2.0
 STYLES = Path(__file__).parent / "styles"
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 # unhandled they leave the terminal in the alternate screen; both are a detach
+
+
+@runtime_checkable
+class TakesKeys(Protocol):
+    """A dialog that one types into."""
+
+    async def take_key(self, event: Key) -> None:
+        """Use a key, and stop it where it was used."""
+        ...
 
 
 class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
@@ -114,6 +124,13 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
             loop = asyncio.get_running_loop()
             for number in SIGNALS:
                 loop.add_signal_handler(number, self.exit, "detached")
+
+    async def on_key(self, event: Key) -> None:
+        """A key that was on its way to a pane when a dialog opened belongs to the dialog."""
+        if isinstance(self.screen, TakesKeys):
+            await self.screen.take_key(event)
+            if event.is_printable or event.key == "enter":
+                event.prevent_default()
 
     async def on_unmount(self) -> None:
         """End the threads; they hold views of the store."""

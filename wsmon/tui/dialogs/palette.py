@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from textual import on
 from textual.binding import Binding
+from textual.events import Key
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -47,6 +48,16 @@ class PaletteDialog(Dialog[str]):
         """Begin with all of them."""
         super().on_mount()
         self._search("")
+
+    async def take_key(self, event: Key) -> None:
+        """What was typed before the line was there belongs into it."""
+        line = self.query_one(Input)
+        if event.key == "enter":
+            event.stop()
+            await line.action_submit()
+        elif event.is_printable and event.character:
+            event.stop()
+            line.insert_text_at_cursor(event.character)
 
     @on(Input.Changed, "#palette-input")
     def _typed(self, event: Input.Changed) -> None:

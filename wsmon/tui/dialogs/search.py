@@ -45,7 +45,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """The line, and what is wrong with it."""
-        line = Input(self._text, compact=True, id="search-input")
+        line = Input(self._text, compact=True, id="search-input", select_on_focus=False)
         line.cursor_blink = False
         with Vertical(id="search-box"):
             with Horizontal(id="search-line"):
@@ -57,13 +57,23 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
             note.draw(HINT)
             yield note
 
-    def on_key(self, event: Key) -> None:
-        """Letters typed before the line had the focus belong into it: over a slow link that is a whole word."""
+    def on_mount(self) -> None:
+        """Typing replaces the query there was; an arrow key begins to change it."""
+        self.query_one(Input).select_all()
+
+    async def on_key(self, event: Key) -> None:
+        """What the line did not take, for it had no focus yet."""
+        await self.take_key(event)
+
+    async def take_key(self, event: Key) -> None:
+        """What was typed before the line had the focus belongs into it: over a slow link that is a whole word."""
         line = self.query_one(Input)
-        if line.has_focus or not (event.is_printable and event.character):
-            return
-        event.stop()
-        line.insert_text_at_cursor(event.character)
+        if event.key == "enter":
+            event.stop()
+            await line.action_submit()
+        elif event.is_printable and event.character:
+            event.stop()
+            line.replace(event.character, *sorted(line.selection))
 
     @on(Input.Changed, "#search-input")
     def _typed(self, event: Input.Changed) -> None:
