@@ -1,0 +1,78 @@
+"""What a protocol understands of a message: what it is, and what it says happened.
+
+A classifier is a module with two names: ``State``, what it remembers of one session, and
+``classify(direction, opcode, payload, state) -> Reading``. It never raises: what it cannot read has ``error_type`` set,
+and the frame is recorded all the same. Payloads arrive before redaction; a reading repeats no credential.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from wsmon.model.events import Direction, EventName, Meta, Opcode
+
+Phase = Literal["", "start", "end"]
+Operation = Literal["", "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat"]
+
+MAX_NAME_CHARS = 200
+# of a type, topic or ref that a peer chose: longer ones are cut before they are kept
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """Something that a message says happened, or that did not happen in time: becomes an event of its own.
+
+    Where ``phase`` is set, the note begins or ends an operation; start and end are paired by operation and ``key``
+    within the session.
+    """
+
+    name: EventName
+    operation: Operation = ""
+    phase: Phase = ""
+    key: str = ""
+    # correlation id, with its kind where two kinds share one counter; empty where nothing is paired
+    type: str = ""
+    topic: str = ""
+    ref: str = ""
+    status: int | str | None = None
+    # "ok" or "error" of an end; a code where the protocol has one
+    reason: str = ""
+    error_type: str = ""
+    error: str = ""
+    meta: Meta | None = None
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What a message is: the columns of its row, and what it says happened."""
+
+    type: str = ""
+    topic: str = ""
+    ref: str = ""
+    error_type: str = ""
+    # why it could not be read, e.g. "json"; empty where it could
+    error: str = ""
+    notes: tuple[Note, ...] = ()
+
+
+UNREAD = Reading()
+
+
+class SessionState(Protocol):
+    """What a classifier remembers of one session; bounded, whatever the peer sends."""
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """What was due by the monotonic time ``now_ns`` and did not come, each told once."""
+        ...
+
+    def at(self, now_ns: int) -> None:
+        """The messages that follow happen at this monotonic time."""
+        ...
+
+
+class Classify(Protocol):
+    """A classifier, for a session whose state is of its own type."""
+
+    def __call__(self, direction: Direction, opcode: Opcode, payload: bytes, state: SessionState) -> Reading:
+        """Read one whole message."""
+        ...
