@@ -22,7 +22,8 @@ from wsmon.store.reader import Reader
 
 TERMINAL_LIMIT = 100
 # events printed to a terminal when nobody says how many
-PAGE_EVENTS = 1_000
+PAGE_EVENTS = 200
+# in memory at once, with a payload of up to 64 KiB each
 COUNT_IDS = 1_000_000
 # counted at once: 8 bytes each
 FOLLOW_POLL_S = 0.1

@@ -11,8 +11,8 @@ from wsmon.query.ast import Query
 
 WINDOW_IDS = 10_000
 # looked at between two reports of progress; a search of these takes about 10 ms
-PAGE_EVENTS = 1_000
-# in memory at once
+PAGE_EVENTS = 200
+# in memory at once, with a payload of up to 64 KiB each
 
 
 class Selection:

@@ -1,0 +1,110 @@
+"""``wsmon export`` as users and scripts meet it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import message
+from tests.recordings import Recording, recorded
+from wsmon.cli.main import run
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    events = [message(f"m{number}", number, "ab"[number % 2]) for number in range(6)]
+    return str(recorded(folder / "store.db", events, "a", "b"))
+
+
+def test_lines_on_stdout(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["export", "--format", "jsonl", "--store", store, "conn:b", "--limit", "2"]) == 0
+    captured = capsys.readouterr()
+    assert [json.loads(line)["payload"] for line in captured.out.splitlines()] == ["m3", "m5"]
+    assert captured.err == ""
+
+
+def test_lines_are_those_of_search(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["export", "--format", "jsonl", "--store", store])
+    exported = capsys.readouterr().out
+    run(["search", "--json", "--order", "asc", "--store", store])
+    assert exported == capsys.readouterr().out
+
+
+def test_a_table_of_a_period(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    period = ["--since", "2026-01-10T14:02:25Z", "--until", "2026-01-10T14:02:27Z"]
+    assert run(["export", "--format", "csv", "--store", store, *period]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
+    assert [row["payload"] for row in rows] == ["m1", "m2"]
+
+
+def test_a_file_is_said_and_not_overwritten_unasked(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "trace.json"
+    command = ["export", "--format", "json", "--store", store, "--output", str(target)]
+    assert run(command) == 0
+    assert capsys.readouterr().err == f"wrote 6 events ({target.stat().st_size / 1024:.1f} KiB) to {target}\n"
+    assert [each["name"] for each in json.loads(target.read_bytes())["connections"]] == ["a", "b"]
+    assert run(command) == 2
+    assert f"{target} is there already. --force overwrites it" in capsys.readouterr().err
+    assert run([*command, "--force", "conn:a"]) == 0
+    assert [each["name"] for each in json.loads(target.read_bytes())["connections"]] == ["a"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "trace.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing option '--format'"),
+        (["--format", "xml"], "'xml' is not one of 'jsonl', 'json', 'csv'"),
+        (["--format", "csv", "--outptu", "x"], "did you mean --output?"),
+        (["--format", "csv", "id:x"], "'x' is neither an id nor a range of ids"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(
+    store: str, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert run(["export", "--store", store, *arguments]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, said in captured.err) == ("", True)
+
+
+def test_a_folder_that_is_not_there_is_said(store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "none" / "x.csv"
+    assert run(["export", "--format", "csv", "--store", store, "--output", str(target)]) == 1
+    assert "No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "json", "csv"])
+def test_memory_follows_no_size(tmp_path: Path, format_: str) -> None:
+    """60 MB of messages pass through a process that needs no more memory for them than for 2 MB."""
+    with Recording(tmp_path / "store.db", "a") as recording:
+        for _ in range(30):
+            recording.write([message("x" * 2_000, connection="a")] * 1_000)
+        command = [sys.executable, "-m", "wsmon", "export", "--format", format_, "--store", str(tmp_path / "store.db")]
+        small = _peak_kib([*command, "id:..1000"])
+        whole = _peak_kib(command)
+    assert whole - small < 6 * 1024
+
+
+def _peak_kib(command: list[str]) -> int:
+    """The memory of a process at its peak, measured by a parent of its own."""
+    measure = (
+        "import resource, subprocess, sys;"
+        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", measure, *command], capture_output=True, check=True, timeout=DEADLINE_S
+    )
+    return int(done.stdout)

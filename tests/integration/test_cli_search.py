@@ -1,0 +1,165 @@
+"""``wsmon search`` as users and scripts meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import event, loss, message, ping
+from tests.recordings import Recording, recorded
+from wsmon.cli.main import run
+
+WSMON = [sys.executable, "-m", "wsmon"]
+DEADLINE_S = 20.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    events = [
+        event("self.run.started", 0, connection=""),
+        message('{"e":"trade"}', 1, "binance"),
+        message("sub", 2, "binance", direction="out"),
+        ping(3, "binance"),
+        loss(4, "deribit", reason="rate \x1b[31m limit"),
+        message(b"\xff\x00", 5, "deribit"),
+    ]
+    return str(recorded(tmp_path / "store.db", events, "binance", "deribit"))
+
+
+def ids(output: str) -> list[int]:
+    return [json.loads(line)["id"] for line in output.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], [6, 5, 4, 3, 2, 1]),
+        (["--order", "asc"], [1, 2, 3, 4, 5, 6]),
+        (["trade"], [2]),
+        (["rate", "DERIBIT"], [5]),
+        (["-name:message.*", "-conn:deribit"], [4, 1]),
+        (["dir:in,out", "--limit", "2"], [6, 4]),
+        (["id:2..3"], [3, 2]),
+        (["--since", "2026-01-10T14:02:25Z", "--until", "2026-01-10T14:02:27Z"], [3, 2]),
+        (["--utc", "--since", "2026-01-10T14:02:28", "--order", "asc"], [5, 6]),
+        (["--limit", "0"], []),
+        (["nothing"], []),
+    ],
+)
+def test_matches_as_json(
+    store: str, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: list[int]
+) -> None:
+    assert run(["search", "--json", "--store", store, *arguments]) == 0
+    assert ids(capsys.readouterr().out) == expected
+
+
+def test_lines_for_people_are_safe_and_say_what_matters(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", "--utc", "--order", "asc", "--store", store]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.sub(" +", " ", line) for line in lines] == [
+        "2026-01-10 14:02:24.000 wsmon · self.run.started",
+        '2026-01-10 14:02:25.000 binance ↓ text {"e":"trade"} 13 B',
+        "2026-01-10 14:02:26.000 binance ↑ text sub 3 B",
+        "2026-01-10 14:02:27.000 binance ↑ heartbeat.sent 4 B",
+        "2026-01-10 14:02:28.000 deribit ✕ disconnected peer closed: 1008 policy violation “rate ␛[31m limit”",
+        "2026-01-10 14:02:29.000 deribit ↓ binary �␀ 2 B",
+    ]
+
+
+@pytest.mark.parametrize(("query", "count"), [([], "6"), (["conn:binance"], "3"), (["--limit", "4"], "4")])
+def test_count(store: str, capsys: pytest.CaptureFixture[str], query: list[str], count: str) -> None:
+    assert run(["search", "--count", "--store", store, *query]) == 0
+    assert capsys.readouterr().out == f"{count}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["conection:x"], "did you mean 'connection'?"),
+        (["--lmit", "3"], "did you mean --limit?"),
+        (["--since", "soon"], "'soon' is no time"),
+        (["--count", "--json"], "--count and --json exclude each other"),
+        (["--follow", "--order", "desc"], "--follow prints what comes"),
+        (["--limit", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(
+    store: str, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert run(["search", "--store", store, *arguments]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, said in captured.err) == ("", True)
+
+
+def test_a_store_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.db").write_bytes(b"something else" * 1_000)
+    assert run(["search", "--store", str(tmp_path / "x.db")]) == 1
+    assert "is no store of wsmon" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [message("x" * 500)] * 5_000)
+    command = " ".join([*WSMON, "search", "--json", "--store", str(path)])
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{command} | head -n 1"], capture_output=True, timeout=DEADLINE_S, check=True
+    )
+    assert (ids(done.stdout.decode()), done.stderr) == ([5_000], b"")
+
+
+def test_a_terminal_gets_the_first_hundred_cut_to_its_width(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [message("x" * 500)] * 150)
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*WSMON, "search", "--store", str(path)], stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": "100"}
+    )
+    os.close(theirs)
+    output = b""
+    while chunk := _read(ours):
+        output += chunk
+    os.close(ours)
+    assert process.wait(DEADLINE_S) == 0
+    *lines, note = output.decode().splitlines()
+    assert len(lines) == 100
+    assert {len(line) for line in lines} == {100}
+    assert all(line.endswith("… 500 B") for line in lines)
+    assert note == "the first 100; --limit shows more"
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # how Linux says that nobody has the other end any more
+        return b""
+
+
+def test_follow_prints_what_comes_until_ctrl_c(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Recording(path) as recording:
+        recording.write([message("old")])
+        process = subprocess.Popen(
+            [*WSMON, "search", "--follow", "--json", "--since", "2026-01-10T14:02:24Z", "-skip", "--store", str(path)],
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["payload"] == "old"
+        recording.write([message("skip this", 1), message("new", 2)])
+        assert json.loads(process.stdout.readline())["payload"] == "new"
+        recording.write([message("newer", 3)])
+        assert json.loads(process.stdout.readline())["id"] == 4
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_S) == 130
+        assert process.stdout.read() == b""
+        process.stdout.close()
+
+
+def test_follow_ends_at_its_limit(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--json", "--follow", "--since", "2026-01-10T00:00Z", "--limit", "3"]
+    assert run(["search", "--store", store, *arguments]) == 0
+    assert ids(capsys.readouterr().out) == [1, 2, 3]

@@ -1,0 +1,92 @@
+"""``wsmon stats`` as users and scripts meet it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.builders import dialled, event, loss, message, ping, pong, usable
+from tests.recordings import recorded
+from wsmon.cli.main import run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    events = [
+        dialled(0, "orders"),
+        event("connection.open", 0.1, "orders", from_status="connecting", to_status="connected"),
+        usable(0.2, "orders"),
+        message("x" * 2_000, 1, "orders"),
+        ping(2, "orders"),
+        pong(2.018, "orders"),
+        event("heartbeat.timeout", 5, "orders", size=0),
+        loss(10.2, "orders", code=1008),
+        message("y", 11, "trades"),
+    ]
+    return str(recorded(tmp_path / "store.db", events, "orders", "trades"))
+
+
+def test_json_has_the_shape_of_the_contract(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stats", "--json", "--store", store]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["schema"], [each["name"] for each in document["connections"]]) == (
+        "wsmon.stats/1",
+        ["orders", "trades"],
+    )
+    assert (document["since"], document["until"]) == ("2026-01-10T14:02:24.000000Z", "2026-01-10T14:03:24.000000Z")
+    assert " ".join(document["connections"][0]) == (
+        "name url status stalled profile trace_id sessions connection_count reconnection_count reconnects_per_hour "
+        "total_uptime_ms ws_uptime_ms availability last_connected_at last_disconnected_at last_message_at connect_ms "
+        "reconnect_ms rtt_ms message_size messages bytes wire_bytes heartbeats errors close_codes incidents"
+    )
+    assert document["connections"][0]["ws_uptime_ms"] == 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--connection", "trades"], ["trades"]),
+        (["conn:o*"], ["orders"]),
+        (["-conn:orders"], ["trades"]),
+        (["connection:nobody"], []),
+        (["--since", "2026-01-10T14:02:30Z", "--until", "2026-01-10T14:02:31Z"], ["orders", "trades"]),
+    ],
+)
+def test_a_choice_of_connections(
+    store: str, capsys: pytest.CaptureFixture[str], arguments: list[str], names: list[str]
+) -> None:
+    assert run(["stats", "--json", "--store", store, *arguments]) == 0
+    assert [each["name"] for each in json.loads(capsys.readouterr().out)["connections"]] == names
+
+
+def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stats", "--utc", "--store", store]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2026-01-10 14:02:24 – 2026-01-10 14:03:24"
+    assert " ".join(lines[2].split()) == (
+        "CONNECTION STATUS OPEN FOR AVAILABLE SESSIONS OPENED RECONNECTS RECEIVED SENT CONNECT P50 RTT P50"
+    )
+    assert " ".join(lines[3].split()).startswith("orders disconnected 10 s 16.66 % 1 1 0 1 2.0 KiB 0 0 B")
+    assert lines[6:] == [
+        "orders: closed with 1008 × 1",
+        "orders: 1 of 1 pings unanswered",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--connection", "order"], "the store has no connection 'order'. did you mean 'orders'?"),
+        (["trade"], "statistics are kept by connection"),
+        (["--since", "today", "--until", "yesterday"], "the period is empty"),
+        (["--check"], "there is no option --check"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(
+    store: str, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert run(["stats", "--store", store, *arguments]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, said in captured.err) == ("", True)
