@@ -12,13 +12,14 @@ from textual.pilot import Pilot
 
 from tests.builders import TRACE, at_ns, lane, loss, message, numbered, pong, retry, row
 from tests.tui.fakes import FakeClock, FakeControl, FakeView
+from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Lane
 from wsmon.tui.app import WsmonApp
-from wsmon.tui.options import AppOptions, ExportOrder, ExportProgress
+from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.watching import MonitorScreen
@@ -31,19 +32,16 @@ class FakeExporter:
     """Writes down what it was asked for, or fails."""
 
     def __init__(self) -> None:
-        self.orders: list[ExportOrder] = []
+        self.requests: list[ExportRequest] = []
         self.failure: Exception | None = None
 
-    def __call__(
-        self, order: ExportOrder, report: Callable[[ExportProgress], None], is_cancelled: Callable[[], bool]
-    ) -> ExportProgress:
-        self.orders.append(order)
-        if self.failure is not None and not order.overwrite:
+    def __call__(self, request: ExportRequest, progress: Progress) -> ExportReport:
+        self.requests.append(request)
+        if self.failure is not None and not request.overwrite:
             raise self.failure
-        report(ExportProgress(10, 50, 100, 1_000))
-        if is_cancelled():
+        if not progress(ExportReport(seen=50, total=100, written=10, size_bytes=1_000)):
             raise InterruptedError
-        return ExportProgress(20, 100, 100, 3_000)
+        return ExportReport(seen=100, total=100, written=20, size_bytes=3_000)
 
 
 @dataclass
@@ -94,7 +92,6 @@ def stage(*, options: AppOptions | None = None, health: Health | None = WELL) ->
         options or AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports")),
         clock=clock,
         exporter=exporter,
-        event_json=lambda event: f'{{"id":{event.id}}}',
     )
     return Stage(app, store, control, clock, exporter)
 

@@ -11,6 +11,7 @@ from textual.events import Key
 from tests.builders import message, row
 from tests.tui.stages import Stage, stage, until
 from wsmon.errors import WsmonError
+from wsmon.export.run import ExportRequest
 from wsmon.model.snapshot import Health
 from wsmon.query.parser import parse
 from wsmon.tui.app import WsmonApp
@@ -19,7 +20,7 @@ from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.help import HelpDialog
 from wsmon.tui.dialogs.palette import PaletteDialog
 from wsmon.tui.dialogs.search import SearchDialog
-from wsmon.tui.options import AppOptions, ExportOrder
+from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.theme import ThemeError
 from wsmon.tui.watching import MonitorScreen
@@ -282,9 +283,9 @@ async def test_the_footer_says_what_an_export_wrote_and_a_key_repeats_it() -> No
         await pilot.press("x", "enter")
         await until(pilot, lambda: "wrote 20 events" in text(on.screen.footer))
         await pilot.press("X")
-        await until(pilot, lambda: len(on.exporter.orders) == 2)
+        await until(pilot, lambda: len(on.exporter.requests) == 2)
     target = Path("/exports/orders-20260110-140224.jsonl")
-    assert on.exporter.orders == [ExportOrder("jsonl", target), ExportOrder("jsonl", target)]
+    assert on.exporter.requests == [ExportRequest("jsonl", target), ExportRequest("jsonl", target)]
 
 
 async def test_the_suffix_follows_the_format_and_the_filter_is_offered_first() -> None:
@@ -293,9 +294,9 @@ async def test_the_suffix_follows_the_format_and_the_filter_is_offered_first() -
         await on.ready(pilot)
         on.screen.search_for(parse("conn:deribit"))
         await pilot.press("x", "tab", "right", "right", "enter")
-        await until(pilot, lambda: len(on.exporter.orders) == 1)
-    assert on.exporter.orders == [
-        ExportOrder("csv", Path("/exports/orders-20260110-140224.csv"), parse("conn:deribit"))
+        await until(pilot, lambda: len(on.exporter.requests) == 1)
+    assert on.exporter.requests == [
+        ExportRequest("csv", Path("/exports/orders-20260110-140224.csv"), parse("conn:deribit"))
     ]
 
 
@@ -309,7 +310,7 @@ async def test_a_target_that_is_there_is_overwritten_only_when_confirmed() -> No
         assert isinstance(on.app.screen, ExportDialog)
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
-    assert [order.overwrite for order in on.exporter.orders] == [False, True]
+    assert [order.overwrite for order in on.exporter.requests] == [False, True]
 
 
 async def test_the_palette_runs_an_action_by_its_name() -> None:

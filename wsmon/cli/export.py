@@ -14,8 +14,8 @@ from wsmon.cli.words import QueryCommand
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, Progress, go_on, run_export
+from wsmon.model import format as fmt
 from wsmon.query.parser import parse
-from wsmon.tui import format as fmt
 
 STDOUT = "-"
 REPORT_GAP_NS = 200_000_000

@@ -9,11 +9,11 @@ from datetime import UTC
 
 from wsmon.cli.times import shown_time
 from wsmon.export.jsonl import event_json
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import why
-from wsmon.tui import format as fmt
 
 CONTENT_CHARS = 2_000
 # of a message in a pipe: enough to grep; --json has all of it

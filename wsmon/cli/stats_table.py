@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import tzinfo
 
 from wsmon.cli.times import shown_time
+from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
 from wsmon.model.statuses import LABELS
-from wsmon.tui import format as fmt
 
 MS_NS = 1_000_000
 NAME_CHARS = 24

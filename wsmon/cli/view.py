@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from wsmon.cli.exporting import event_json, exporter
 from wsmon.cli.greeting import greeting
 from wsmon.cli.stores import open_view
 from wsmon.cli.target import Target, socket_of
@@ -18,8 +17,9 @@ from wsmon.config.locate import config_dir
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import LockInfo, holder
 from wsmon.errors import ConfigError
+from wsmon.export.run import ExportReport, ExportRequest, Progress, run_export
 from wsmon.tui.app import WsmonApp
-from wsmon.tui.options import AppOptions
+from wsmon.tui.options import AppOptions, Exporter
 
 
 def view(store: Path, environ: Mapping[str, str], target: Target | None = None) -> int:
@@ -36,8 +36,7 @@ def view(store: Path, environ: Mapping[str, str], target: Target | None = None) 
         client,
         _options(store, environ, held, path, loaded, notice),
         clock=SystemClock(),
-        exporter=exporter(store),
-        event_json=event_json,
+        exporter=_exporter(store),
         listen=client.run,
         changes=_changes(path, client) if path else None,
     )
@@ -47,6 +46,17 @@ def view(store: Path, environ: Mapping[str, str], target: Target | None = None) 
     if outcome == "detached" and (held := holder(store)) is not None:
         click.echo(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it", err=True)
     return 0
+
+
+def _exporter(store: Path) -> Exporter:
+    def export(request: ExportRequest, progress: Progress) -> ExportReport:
+        view = open_view(store)
+        try:
+            return run_export(request, view, progress)
+        finally:
+            view.close()
+
+    return export
 
 
 def _first_look(store: Path) -> str:

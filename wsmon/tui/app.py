@@ -12,7 +12,6 @@ from textual.events import Key
 from textual.screen import Screen
 
 from wsmon.errors import WsmonError
-from wsmon.model.events import Event
 from wsmon.ports import Clock, RecorderControl, StoreView
 from wsmon.tui import output
 from wsmon.tui.answers import Answers
@@ -58,7 +57,6 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         *,
         clock: Clock,
         exporter: Exporter,
-        event_json: Callable[[Event], str],
         listen: Listen | None = None,
         changes: Callable[[], str] | None = None,
     ) -> None:
@@ -91,7 +89,6 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
                 keymap=keymap,
                 control=control,
                 exporter=exporter,
-                event_json=event_json,
                 answers=self._answers,
                 searches=self._searches,
                 themes=tuple(sorted(themes)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wsmon.model.events import Event
 from wsmon.ports import Clock, RecorderControl, StoreView
 from wsmon.tui.answers import Answers
 from wsmon.tui.keymap import Keymap
@@ -24,8 +23,6 @@ class Backing:
     control: RecorderControl | None
     # None = there is no recorder to talk to
     exporter: Exporter
-    event_json: Callable[[Event], str]
-    # an event as `search --json` prints it
     answers: Answers
     # short questions: lanes, density, statistics
     searches: Answers

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from wsmon.export.jsonl import event_json
+from wsmon.export.run import ExportRequest
+from wsmon.model import format as fmt
 from wsmon.model.sanitize import decode
 from wsmon.query.ast import EVERYTHING
 from wsmon.query.parser import parse
 from wsmon.tui import clipboard, output
-from wsmon.tui import format as fmt
-from wsmon.tui.options import ExportOrder
 from wsmon.tui.watching import MonitorScreen
 
 
@@ -35,7 +36,7 @@ def copy_event(screen: MonitorScreen) -> None:
     if event is None:
         screen.say("there is no event to copy", "caution")
     else:
-        _copy(screen, screen.backing.event_json(event), f"event #{fmt.count(event.id)} as JSON")
+        _copy(screen, event_json(event).decode(), f"event #{fmt.count(event.id)} as JSON")
 
 
 def export(screen: MonitorScreen) -> None:
@@ -43,8 +44,8 @@ def export(screen: MonitorScreen) -> None:
     _open_export(screen, None)
 
 
-def _open_export(screen: MonitorScreen, order: ExportOrder | None) -> None:
-    """The dialog; with an order it begins at once."""
+def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
+    """The dialog; with a request it begins at once."""
     from wsmon.tui.dialogs.export import ExportDialog, Exported, Subject, stem
 
     options, log = screen.backing.options, screen.log_pane
@@ -59,12 +60,12 @@ def _open_export(screen: MonitorScreen, order: ExportOrder | None) -> None:
 
     def close(done: Exported | None) -> None:
         if done is not None:
-            screen.last_export = done.order
+            screen.last_export = done.request
             size = fmt.size(done.written.size_bytes)
-            screen.say(f"wrote {fmt.count(done.written.written)} events, {size}, to {done.order.target}")
+            screen.say(f"wrote {fmt.count(done.written.written)} events, {size}, to {done.request.target}")
 
     name = stem(options.name, screen.now_ns())
-    dialog = ExportDialog(screen.backing.exporter, tuple(subjects), options.export_folder, name, order)
+    dialog = ExportDialog(screen.backing.exporter, tuple(subjects), options.export_folder, name, request)
     screen.app.push_screen(dialog, close)
 
 
@@ -74,8 +75,8 @@ def export_again(screen: MonitorScreen) -> None:
 
     last = screen.last_export
     if last is not None:
-        target = last.target.with_name(f"{stem(screen.backing.options.name, screen.now_ns())}.{last.format}")
-        last = replace(last, target=target)
+        name = f"{stem(screen.backing.options.name, screen.now_ns())}.{last.format}"
+        last = replace(last, target=screen.backing.options.export_folder / name)
     _open_export(screen, last)
 
 

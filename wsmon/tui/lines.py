@@ -9,9 +9,9 @@ from typing import Literal
 
 from rich.cells import cell_len
 
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
-from wsmon.tui import format as fmt
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wording import Wording, describe

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wsmon.model import format as fmt
 from wsmon.model.snapshot import Health, StoreBounds
-from wsmon.tui import format as fmt
 from wsmon.tui.panes.header import Recording
 
 GRACE_NS = 2_000_000_000

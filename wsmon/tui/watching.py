@@ -9,6 +9,7 @@ from typing import TypeVar
 from textual import on
 from textual.widget import Widget
 
+from wsmon.export.run import ExportRequest
 from wsmon.model.events import Event
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
 from wsmon.model.stats import Statistics
@@ -18,7 +19,6 @@ from wsmon.query.parser import parse
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.backing import Backing
 from wsmon.tui.desk import Desk
-from wsmon.tui.options import ExportOrder
 from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
@@ -53,7 +53,7 @@ class MonitorScreen(Desk):
             options.banner,
             backing.control is not None,
         )
-        self.last_export: ExportOrder | None = None
+        self.last_export: ExportRequest | None = None
         self.questions = Questions(backing, self.recorder, self.now_ns)
 
     def on_mount(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wsmon.model import format as fmt
 from wsmon.model.events import Event, Json
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import OPEN
-from wsmon.tui import format as fmt
 from wsmon.tui.glyphs import Sign
 from wsmon.tui.palette import Meaning
 

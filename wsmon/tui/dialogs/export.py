@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -14,11 +13,12 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from wsmon.errors import WsmonError
+from wsmon.export.run import FORMATS, ExportReport, ExportRequest, Progress
+from wsmon.model import format as fmt
 from wsmon.query.ast import Query
-from wsmon.tui import format as fmt
 from wsmon.tui.dialogs.chooser import LABEL, Chooser
 from wsmon.tui.dialogs.dialog import Dialog
-from wsmon.tui.options import EXPORT_FORMATS, Exporter, ExportOrder, ExportProgress
+from wsmon.tui.options import Exporter
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.wrap import left
@@ -39,8 +39,8 @@ class Subject:
 class Exported:
     """An export that is done."""
 
-    order: ExportOrder
-    written: ExportProgress
+    request: ExportRequest
+    written: ExportReport
 
 
 class ExportDialog(Dialog[Exported]):
@@ -57,15 +57,15 @@ class ExportDialog(Dialog[Exported]):
         subjects: tuple[Subject, ...],
         folder: Path,
         stem: str,
-        order: ExportOrder | None = None,
+        request: ExportRequest | None = None,
     ) -> None:
-        """``stem`` is the name of the target without folder and suffix; an ``order`` begins at once."""
+        """``stem`` is the name of the target without folder and suffix; a ``request`` begins at once."""
         super().__init__()
         self._exporter = exporter
         self._subjects = subjects
         self._folder = folder
         self._stem = stem
-        self._order = order
+        self._request = request
         self._cancelled = Flag()
         self._is_running = False
         self._may_overwrite = ""
@@ -79,7 +79,7 @@ class ExportDialog(Dialog[Exported]):
         label.draw(((left("File", LABEL), "dim"),))
         return (
             Chooser("What", tuple(subject.label for subject in self._subjects), id="export-what"),
-            Chooser("Format", EXPORT_FORMATS, id="export-format"),
+            Chooser("Format", FORMATS, id="export-format"),
             label,
             target,
             SpanLine(id="export-note"),
@@ -88,9 +88,8 @@ class ExportDialog(Dialog[Exported]):
     def on_mount(self) -> None:
         """Begin, where everything is known."""
         super().on_mount()
-        if self._order is not None:
-            self.query_one("#export-target", Input).value = self._order.target.name
-            self._start(self._order)
+        if self._request is not None:
+            self._start(self._request)
 
     def on_unmount(self) -> None:
         """Whoever leaves ends the export."""
@@ -110,9 +109,9 @@ class ExportDialog(Dialog[Exported]):
             return
         target = self._folder / Path(typed).expanduser()
         subject = self._subjects[self.query_one("#export-what", Chooser).index]
-        chosen = EXPORT_FORMATS[self.query_one("#export-format", Chooser).index]
+        chosen = FORMATS[self.query_one("#export-format", Chooser).index]
         overwrite = self._may_overwrite == str(target)
-        self._start(ExportOrder(chosen, target, subject.query, overwrite=overwrite))
+        self._start(ExportRequest(chosen, target, subject.query, overwrite=overwrite))
 
     @on(Input.Submitted, "#export-target")
     def _submitted(self) -> None:
@@ -123,46 +122,47 @@ class ExportDialog(Dialog[Exported]):
         """The suffix follows the format, unless somebody wrote another name."""
         target = self.query_one("#export-target", Input)
         index = self.query_one("#export-format", Chooser).index
-        if target.value in {self._default(number) for number in range(len(EXPORT_FORMATS))}:
+        if target.value in {self._default(number) for number in range(len(FORMATS))}:
             target.value = self._default(index)
 
     def _default(self, format_index: int) -> str:
-        return f"{self._stem}.{EXPORT_FORMATS[format_index]}"
+        return f"{self._stem}.{FORMATS[format_index]}"
 
-    def _start(self, order: ExportOrder) -> None:
+    def _start(self, request: ExportRequest) -> None:
         self._is_running = True
         self._cancelled.clear()
         self.hint(("Esc", "key-name"), (" stop", "dim"))
-        self.run_worker(self._export(order), name="export", exclusive=True)
+        self.run_worker(self._export(request), name="export", exclusive=True)
 
-    async def _export(self, order: ExportOrder) -> None:
+    async def _export(self, request: ExportRequest) -> None:
         try:
-            written = await asyncio.to_thread(self._exporter, order, self._report_later(), self._cancelled.is_set)
+            written = await asyncio.to_thread(self._exporter, request, self._progress())
         except FileExistsError:
-            self._may_overwrite = str(order.target)
-            self._stopped(f"{order.target} is there already: Enter again overwrites it", "caution")
+            self._may_overwrite = str(request.target)
+            self._stopped(f"{request.target} is there already: Enter again overwrites it", "caution")
         except InterruptedError:
             self._stopped("stopped; nothing was written", "caution")
         except (WsmonError, OSError) as error:
             self._stopped(str(error), "problem")
         else:
-            self.dismiss(Exported(replace(order, overwrite=False), written))
+            self.dismiss(Exported(replace(request, overwrite=False), written))
 
-    def _report_later(self) -> Callable[[ExportProgress], None]:
+    def _progress(self) -> Progress:
         """What the export's thread calls."""
 
-        def report(progress: ExportProgress) -> None:
-            self.app.call_later(self._show, progress)
+        def progress(report: ExportReport) -> bool:
+            self.app.call_later(self._show, report)
+            return not self._cancelled.is_set()
 
-        return report
+        return progress
 
-    def _show(self, progress: ExportProgress) -> None:
+    def _show(self, report: ExportReport) -> None:
         if not self._is_running or not self.is_attached:
             return
-        share = min(1.0, progress.seen / progress.total) if progress.total else 1.0
+        share = min(1.0, report.seen / report.total) if report.total else 1.0
         done = round(share * BAR_WIDTH)
         bar: tuple[Span, ...] = (("━" * done, "key-name"), ("━" * (BAR_WIDTH - done), "rule"))
-        text = f" {share:4.0%}  {fmt.count(progress.written)} events, {fmt.size(progress.size_bytes)}"
+        text = f" {share:4.0%}  {fmt.count(report.written)} events, {fmt.size(report.size_bytes)}"
         self.query_one("#export-note", SpanLine).draw((*bar, (text, "text")))
 
     def _stopped(self, text: str, meaning: Meaning) -> None:

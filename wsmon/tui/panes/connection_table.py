@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import why
-from wsmon.tui import format as fmt
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wording import describe
 from wsmon.tui.wrap import left, right

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from wsmon.model import format as fmt
 from wsmon.model.events import Event, Json
 from wsmon.model.statuses import LABELS, OPEN, Status
 from wsmon.model.verdict import code_meaning
-from wsmon.tui import format as fmt
 from wsmon.tui.palette import Meaning
 from wsmon.tui.wording import error_words, number
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from wsmon.model import format as fmt
 from wsmon.model.snapshot import Health, Snapshot
-from wsmon.tui import format as fmt
 from wsmon.tui.palette import Meaning, Span, width_of
 from wsmon.tui.panes.connection_table import meaning_of, severity, word
 from wsmon.tui.panes.spans import SpanLine

@@ -11,11 +11,11 @@ from textual.message import Message
 from textual.strip import Strip
 
 from wsmon.errors import WsmonError
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Query
-from wsmon.tui import format as fmt
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.lines import TIME_MODES, LineStyle
 from wsmon.tui.palette import Palette, Span

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
-from wsmon.tui import format as fmt
 from wsmon.tui.glyphs import Glyphs
 
 QUERY_LIMIT = 40

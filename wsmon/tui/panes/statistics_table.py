@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Flow, Statistics, Summary
 from wsmon.model.statuses import LABELS
-from wsmon.tui import format as fmt
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wrap import left, right
 
