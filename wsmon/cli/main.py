@@ -34,6 +34,18 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(f"wsmon.cli.{cmd_name}"), cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run; whoever reads our output and has seen enough (``| head``) ends it quietly.
+
+        Caught here, since click would exit with 1.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # what is left in the buffer goes nowhere when the interpreter flushes it at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_OK
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """A command name wins; everything else is an argument of ``watch``."""
         if not args or (args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version")):
@@ -69,10 +81,6 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # whoever read our output has seen enough; the interpreter must not try to flush the rest
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
     except OSError as error:
         click.echo(f"wsmon: {error}", err=True)
         return EXIT_FAILED

@@ -16,7 +16,7 @@ from wsmon.store.reader import Reader
 @contextmanager
 def reading(store: str | None, environ: Mapping[str, str] = os.environ) -> Iterator[Reader]:
     """The store that an option names, or the newest one; what is special about it is said on stderr."""
-    reader = open_view(find_store(store, environ))
+    reader = open_view(find_store(store, environ), environ)
     try:
         if reader.notice:
             click.echo(f"wsmon: {reader.notice}", err=True)

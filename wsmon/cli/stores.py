@@ -9,7 +9,7 @@ from pathlib import Path
 import wsmon
 from wsmon.cli.target import Request, resolve, runtime_folder
 from wsmon.clock import SystemClock
-from wsmon.config.locate import state_dir
+from wsmon.config.locate import cache_dir, state_dir
 from wsmon.control.lock import LockInfo, StoreLock, holder
 from wsmon.control.messages import PROTOCOL
 from wsmon.control.registry import known_stores, running
@@ -38,12 +38,13 @@ def find_store(argument: str | os.PathLike[str] | None, environ: Mapping[str, st
 
 def find_recorder(argument: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> LockInfo:
     """The recorder of a store, or the newest that runs; ``UsageError`` where there is none."""
-    alive = running(runtime_folder(environ))
     if argument is not None:
         store = find_store(argument, environ)
-        alive = tuple(info for info in alive if Path(info.store) == store)
-        if not alive:
+        held = holder(store)  # the lock knows, also where the registry is another session's
+        if held is None:
             raise UsageError(f"no recorder runs on {store}", f"`wsmon open {store}` shows what it recorded")
+        return held
+    alive = running(runtime_folder(environ))
     if not alive:
         raise UsageError("no recorder runs", "`wsmon` starts one; `wsmon open` shows what was recorded")
     return alive[-1]
@@ -62,13 +63,13 @@ def _last_written_ns(store: Path) -> int:
     return max(path.stat().st_mtime_ns for path in (store, log) if path.exists())
 
 
-def open_view(store: Path) -> Reader:
+def open_view(store: Path, environ: Mapping[str, str] = os.environ) -> Reader:
     """A store to read. One of an older schema is brought up to date first, where nobody records into it."""
     try:
-        return Reader(store, SystemClock())
+        return Reader(store, SystemClock(), cache_dir(environ))
     except StoreOlderError:
         bring_up_to_date(store)
-        return Reader(store, SystemClock())
+        return Reader(store, SystemClock(), cache_dir(environ))
 
 
 def bring_up_to_date(store: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import os
-import sys
 from collections.abc import Iterator
 
 import click
 
-from wsmon.errors import EXIT_OK, UsageError
+from wsmon.errors import UsageError
 
 
 class QueryCommand(click.Command):
@@ -23,18 +21,6 @@ class QueryCommand(click.Command):
         """Options first, so that click sees every word as an argument."""
         options, words = self._split(ctx, args)
         return super().parse_args(ctx, [*options, "--", *words])
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run; whoever read our output and has seen enough (``| head``) ends it quietly.
-
-        Caught here, since click would exit with 1.
-        """
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # what is left in the buffer goes nowhere, when the interpreter flushes it at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return EXIT_OK
 
     def _split(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str]]:
         takes_value = {

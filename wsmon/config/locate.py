@@ -53,6 +53,15 @@ def state_dir(environ: Mapping[str, str]) -> Path:
     return user_state_path("wsmon")
 
 
+def cache_dir(environ: Mapping[str, str]) -> Path:
+    """The user's folder for copies of stores that cannot be read in place."""
+    if folder := _xdg(environ, "XDG_CACHE_HOME"):
+        return folder
+    from platformdirs import user_cache_path  # as above
+
+    return user_cache_path("wsmon")
+
+
 def default_store(configuration: Configuration, state: Path) -> Path:
     """The store of a configuration that names none, below the folder ``state``.
 

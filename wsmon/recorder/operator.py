@@ -70,7 +70,7 @@ class Operator:
             except ConfigError as error:
                 self._emit(status="error", error_type="configuration", error=str(error))
                 raise
-            self._writer.configure(configuration.connections)
+            self._writer.configure(configuration.connections, configuration.retention)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
             self._configuration = configuration
             sentence = _sentence(changes)

@@ -98,10 +98,8 @@ class _Recording:
         self._failure: BaseException | None = None
         clock = SystemClock()
         self._bus = Bus(self._on_drained)
-        self._writer = Writer(
-            database, self._bus, clock, self._on_commit, self._on_failure, retention=configuration.retention
-        )
-        self._writer.configure(configuration.connections)
+        self._writer = Writer(database, self._bus, clock, self._on_commit, self._on_failure)
+        self._writer.configure(configuration.connections, configuration.retention)
         sink = _Overheard(self._bus, assignment.on_event) if assignment.on_event else self._bus
         self._supervisor = Supervisor(
             configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16))

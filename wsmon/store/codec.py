@@ -177,18 +177,18 @@ def event_row(event_id: int, source_id: int, event: Event) -> tuple[Value, ...]:
         OPCODE_CODES[event.opcode],
         event.size,
         event.wire_size,
-        _text(event.type),
-        _text(event.topic),
-        _text(event.ref),
+        text_value(event.type),
+        text_value(event.topic),
+        text_value(event.ref),
         event.duration_ns,
         event.status,
         STATUS_CODES[event.from_status] if event.from_status else None,
         STATUS_CODES[event.to_status] if event.to_status else None,
         event.close_code,
         CLOSE_BY_CODES[event.close_by],
-        _text(event.reason),
-        _text(event.error_type),
-        _text(event.error),
+        text_value(event.reason),
+        text_value(event.error_type),
+        text_value(event.error),
         event.span_id or None,
         event.parent_id or None,
         None,
@@ -259,11 +259,14 @@ def payload_value(payload: bytes) -> str | bytes:
         return payload
 
 
-def _text(text: str) -> str | None:
+def text_value(text: str) -> str | None:
+    """A text as SQLite takes it, None where it is empty."""
+    return storable(text) or None
+
+
+def storable(text: str) -> str:
     """A text that SQLite takes: lone surrogates, which it refuses, are spelled out."""
-    if not text or text.isascii():
-        return text or None
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _meta_text(meta: Meta) -> str:

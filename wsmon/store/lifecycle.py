@@ -10,7 +10,7 @@ from typing import Final
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
 from wsmon.model.statuses import OPEN, Status
-from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value
+from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
 from wsmon.store.connections import ConnectionRecord, Connections
 from wsmon.store.multirow import MultiRow
 from wsmon.store.rollup import Bucket
@@ -172,7 +172,7 @@ class Lifecycle:
         self._sources.change(session)
 
     def _open_incident(self, event_id: int, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
-        incident = IncidentRecord(event_id, record.id, event.type, event.ts_ns, event.reason)
+        incident = IncidentRecord(event_id, record.id, storable(event.type), event.ts_ns, storable(event.reason))
         self._open_incidents[event_id] = self._changed_incidents[event_id] = incident
         bucket.count(DIMENSIONS["incident"], event.type)
         if event.type == "stall":

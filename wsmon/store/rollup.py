@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from wsmon.model.histogram import merge
-from wsmon.store.codec import Value
+from wsmon.store.codec import Value, storable
 from wsmon.store.multirow import MultiRow
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, OTHER, Level
 
@@ -54,7 +54,7 @@ class Bucket:
 
     def count(self, dimension: int, key: str, n: int = 1) -> None:
         """Count a key of a dimension."""
-        place = (dimension, key)
+        place = (dimension, storable(key))
         if dimension == _TYPE and place not in self.dims:
             if self.types >= MOST_TYPES:
                 place = (dimension, OTHER)

@@ -55,7 +55,6 @@ class Writer:
         on_commit: Callable[[int], None],
         on_failure: Callable[[BaseException], None],
         detectors: Sequence[Detector] | None = None,
-        retention: RetentionSpec | None = None,
     ) -> None:
         """``on_commit`` gets the newest id after each commit of events, ``on_failure`` what ended the thread; both are
         called from the writer's thread. ``detectors`` default to all there are.
@@ -70,7 +69,7 @@ class Writer:
         self._on_failure = on_failure
         found_by = (StallDetector(),) if detectors is None else detectors
         self._fold = Fold(database.connection, database.run, self.last_id, found_by)
-        self._retention = Retention(database.connection, database.path, clock, retention or RetentionSpec())
+        self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
         self._specs: tuple[ConnectionSpec, ...] | None = None
         # a configuration to take over, set by any thread
         self._thread = threading.Thread(target=self._run, name="writer")
@@ -90,8 +89,9 @@ class Writer:
         """Wait for the end: the bus closed and empty, everything committed, the log truncated, the store closed."""
         self._thread.join(timeout_s)
 
-    def configure(self, connections: tuple[ConnectionSpec, ...]) -> None:
+    def configure(self, connections: tuple[ConnectionSpec, ...], retention: RetentionSpec | None = None) -> None:
         """Take over a configuration with the next batch; from any thread."""
+        self._retention.spec = retention or RetentionSpec()
         self._specs = connections
 
     def health(self) -> Health:

@@ -14,6 +14,7 @@ from tests.builders import T0_NS, at_ns, dialled, event, loss, message, numbered
 from tests.stores import run_start, spec, stored, stored_events
 from tests.tui.fakes import FakeClock
 from wsmon.bus import Batch, Bus
+from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
 from wsmon.store import writer as writing
@@ -363,3 +364,31 @@ def test_pruning_is_an_event(running: Running, monkeypatch: pytest.MonkeyPatch) 
         {"events": 7, "up_to_id": 7},
     )
     assert stored(running.path, "SELECT value FROM meta WHERE key = 'oldest_id'") == [(8,)]
+
+
+def test_a_new_configuration_says_anew_what_is_kept(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsmon.store.retention.NEWEST_EVENTS", 3)
+    running.emit(*(message(str(n)) for n in range(10)))
+    running.writer.start()
+    running.wait_for(10)
+    running.clock.advance(3_600)
+    running.writer.configure((), RetentionSpec(age_s=60.0))
+    running.wait_for(11)
+    running.end()
+    assert [each.id for each in stored_events(running.path)] == [8, 9, 10, 11]
+
+
+def test_a_lone_surrogate_in_a_name_ends_nothing(running: Running) -> None:
+    hostile = "\ud800x"
+    running.writer.start()
+    running.emit(
+        msgspec.structs.replace(message(), type=hostile),
+        msgspec.structs.replace(dialled(), error_type=hostile, error=hostile),
+        msgspec.structs.replace(
+            dialled(), name="incident.opened", type=hostile, reason=hostile, from_status=None, to_status=None
+        ),
+    )
+    running.wait_for(3)
+    running.end()
+    assert stored(running.path, "SELECT DISTINCT key FROM rollup_dim WHERE key LIKE '%x'") == [("\\ud800x",)]
+    assert stored(running.path, "SELECT type, sentence FROM incident") == [("\\ud800x", "\\ud800x")]
