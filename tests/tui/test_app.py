@@ -198,6 +198,18 @@ async def test_e_goes_to_the_next_problem_and_enter_shows_its_detail() -> None:
         assert on.screen.in_sight == ("connections", "log")
 
 
+async def test_e_while_following_goes_to_the_newest_problem_and_then_to_none_newer() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("E")
+        newest = on.screen.log_pane.current_id
+        await pilot.press("F", "e")
+        assert on.screen.log_pane.current_id == newest
+        await pilot.press("e")
+        assert on.screen.log_pane.status == "no newer problem"
+
+
 async def test_q_asks_and_detaches() -> None:
     on = stage()
     async with on.app.run_test(size=COMPACT) as pilot:

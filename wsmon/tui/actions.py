@@ -45,7 +45,7 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action("log.search", ("slash",), "search", "Filter the log by words and terms.", "Log", in_footer=True),
     Action("choose", ("enter",), "open", "Open what is under the cursor.", "Move", "choose", in_footer=True),
-    Action("log.problem_next", ("e",), "problem", "Go to the next problem.", "Log", in_footer=True),
+    Action("log.problem_next", ("e",), "problem", "Go to the next problem, or the newest.", "Log", in_footer=True),
     Action("log.problem_previous", ("E",), "last problem", "Go to the previous problem.", "Log"),
     Action("log.next", ("n",), "next match", "Go to the next match of the search.", "Log"),
     Action("log.previous", ("N",), "last match", "Go to the match before.", "Log"),

@@ -162,7 +162,11 @@ class LogPane(RowList):
         self._step(1 if newer else -1)
 
     def go_to_problem(self, *, newer: bool) -> None:
-        """To the next or previous problem, however far it is."""
+        """To the next or previous problem, however far it is.
+
+        Whoever follows stands behind all problems: the next one is then the newest there was.
+        """
+        newer = newer and not self.is_following
         try:
             found = self._filter.problem_from(self.current_id, newer=newer)
         except WsmonError as error:
