@@ -119,6 +119,8 @@ def situation() -> FakeView:
                 next_attempt_ns=at_ns(7),
                 losses_per_hour=42.0,
                 last_message_ns=at_ns(-12.4),
+                last_connected_ns=at_ns(-3.4),
+                last_disconnected_ns=at_ns(-3),
                 problem=loss(-3),
             ),
             row(

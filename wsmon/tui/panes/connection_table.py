@@ -42,8 +42,8 @@ class Column:
         return right(text, self.width) if self.is_right else left(text, self.width)
 
 
-STATUS = Column("status", 18, is_right=False)
-UP = Column("up", 7)
+STATUS = Column("status", 20, is_right=False)
+UP = Column("up", 10)
 RATE = Column("msg/s", 8)
 LAST = Column("last msg", 9)
 RTT = Column("rtt", 8)
@@ -186,7 +186,7 @@ def _cell(column: Column, row: ConnectionRow, now_ns: int) -> tuple[str, Meaning
         case "status":
             return _status(state, now_ns), meaning_of(state)
         case "up":
-            return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _nothing(state)
+            return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _down(state, now_ns)
         case "msg/s":
             return (fmt.rate(row.messages_per_s), "text") if is_open else _nothing(state)
         case "last msg":
@@ -206,10 +206,21 @@ def _status(state: ConnectionState, now_ns: int) -> str:
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{word(state):<10} {fmt.countdown(now_ns - state.stalled_since_ns)}"
     if state.enabled and state.status == "reconnecting" and state.next_attempt_ns is not None:
-        return f"{word(state)} {fmt.countdown(state.next_attempt_ns - now_ns)}"
+        return f"{word(state)} in {fmt.countdown(state.next_attempt_ns - now_ns)}"
     if state.enabled and state.status in ("connecting", "connected") and state.attempt > 1:
         return f"{word(state)} #{state.attempt}"
     return word(state)
+
+
+def _down(state: ConnectionState, now_ns: int) -> tuple[str, Meaning]:
+    """For how long it has not been usable."""
+    if severity(state) > STALLED_SEVERITY:
+        return _nothing(state)
+    if state.last_connected_ns is None:
+        return "never", "status-loss"
+    if state.last_disconnected_ns is None:
+        return _nothing(state)
+    return f"down {fmt.duration(now_ns - state.last_disconnected_ns)}", "status-loss"
 
 
 def _nothing(state: ConnectionState) -> tuple[str, Meaning]:
