@@ -43,7 +43,9 @@ def view(store: Path, environ: Mapping[str, str], target: Target | None = None) 
     outcome = app.run()
     if app.return_code:
         return app.return_code
-    if outcome == "detached" and (held := holder(store)) is not None:
+    if outcome == "stopped":
+        click.echo(f"the recorder ended: `wsmon open {store}` shows what it recorded", err=True)
+    elif (held := holder(store)) is not None:
         click.echo(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it", err=True)
     return 0
 

@@ -1,0 +1,114 @@
+"""The whole of wsmon in a real terminal: the tour of a new user, and viewers that die."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.processes import stored
+from tests.tui.terminal import DEADLINE_S, POLL_S, Terminal
+from tests.tui.tour import SIZES, WSMON, environment, no_recorder_left, tour
+from wsmon.control.lock import holder
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux"),
+    pytest.mark.timeout(120),
+]
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_a_new_user_finds_everything_again(columns: int, rows: int, tmp_path: Path) -> None:
+    steps = tour(columns, rows, tmp_path / "captures")
+    assert re.fullmatch(r"the store holds [\d,]+ events, ids 1 to [\d,]+ without a hole", steps[-2])
+    assert re.fullmatch(r"the export \S+ holds [\d,]+ events, none twice", steps[-1])
+
+
+@contextmanager
+def demonstration(home: Path) -> Iterator[tuple[Terminal, Path]]:
+    """A demonstration on the screen, and its store."""
+    environ = environment(home)
+    with no_recorder_left(environ), Terminal(f"wsmon-{home.name[-24:]}", 80, 24, environ, home) as terminal:
+        terminal.run(WSMON, "demo")
+        terminal.until(r"binary +open")
+        (store,) = home.glob("state/wsmon/demo-*/store.db")
+        yield terminal, store
+
+
+def viewer_of(store: Path) -> int:
+    """The pid of the one process with this home that is not the recorder."""
+    held = holder(store)
+    assert held is not None
+    home = f"HOME={store.parents[3]}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.name != str(held.pid) and home in (process / "environ").read_bytes().split(b"\0"):
+                command = (process / "cmdline").read_bytes()
+                if b"wsmon" in command and b"demo" in command and b"tmux" not in command:
+                    return int(process.name)
+        except OSError:
+            continue
+    raise AssertionError("no viewer runs")
+
+
+def last_id(store: Path) -> int:
+    """The newest event."""
+    return stored(store)[-1].id
+
+
+def assert_recording_goes_on(store: Path) -> None:
+    """New events arrive, and ids have no hole."""
+    before = last_id(store)
+    deadline_s = time.monotonic() + DEADLINE_S
+    while last_id(store) <= before:
+        assert time.monotonic() < deadline_s, "nothing is recorded any more"
+        time.sleep(POLL_S)  # another process writes
+    ids = [event.id for event in stored(store)]
+    assert ids == list(range(1, len(ids) + 1))
+
+
+def test_a_viewer_that_is_killed_costs_no_event(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as (_terminal, store):
+        os.kill(viewer_of(store), signal.SIGKILL)
+        assert_recording_goes_on(store)
+
+
+def test_a_lost_terminal_is_a_detach(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as (terminal, store):
+        os.kill(viewer_of(store), signal.SIGHUP)
+        terminal.until("the recorder goes on")
+        assert_recording_goes_on(store)
+
+
+def test_a_viewer_told_to_end_gives_the_terminal_back(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as (terminal, store):
+        os.kill(viewer_of(store), signal.SIGTERM)
+        terminal.until("the recorder goes on")
+        terminal.run("echo", "the shell is back")
+        terminal.until(r"\nthe shell is back")
+
+
+def test_q_and_s_stop_the_recorder(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as (terminal, store):
+        terminal.press("q")
+        terminal.until(r"(?i)stop")
+        terminal.press("s")
+        terminal.until(r"the recorder ended: `wsmon open ")
+        assert holder(store) is None
+        assert stored(store)[-1].name == "self.run.ended"
+
+
+def test_a_terminal_that_is_none_gets_an_answer(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [WSMON, "wss://example.invalid/"], env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("wsmon: the screen needs a terminal")
