@@ -13,7 +13,7 @@ from wsmon.config.locate import cache_dir, state_dir
 from wsmon.control.lock import LockInfo, StoreLock, holder
 from wsmon.control.messages import PROTOCOL
 from wsmon.control.registry import known_stores, running
-from wsmon.errors import StoreError, StoreOlderError, UsageError
+from wsmon.errors import StoreError, StoreOlderError, UsageError, WsmonError
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 
@@ -37,16 +37,16 @@ def find_store(argument: str | os.PathLike[str] | None, environ: Mapping[str, st
 
 
 def find_recorder(argument: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> LockInfo:
-    """The recorder of a store, or the newest that runs; ``UsageError`` where there is none."""
+    """The recorder of a store, or the newest that runs; ``WsmonError`` where there is none."""
     if argument is not None:
         store = find_store(argument, environ)
         held = holder(store)  # the lock knows, also where the registry is another session's
         if held is None:
-            raise UsageError(f"no recorder runs on {store}", f"`wsmon open {store}` shows what it recorded")
+            raise WsmonError(f"no recorder runs on {store}", f"`wsmon open {store}` shows what it recorded")
         return held
     alive = running(runtime_folder(environ))
     if not alive:
-        raise UsageError("no recorder runs", "`wsmon` starts one; `wsmon open` shows what was recorded")
+        raise WsmonError("no recorder runs", "`wsmon` starts one; `wsmon open` shows what was recorded")
     return alive[-1]
 
 

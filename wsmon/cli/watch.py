@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from wsmon.cli.main import COMMANDS
 from wsmon.cli.spawn import SpawnError, spawn_recorder
 from wsmon.cli.target import Request, Target, request_options, resolve
 from wsmon.cli.terminal import require_terminal
 from wsmon.control.lock import LockInfo, holder
-from wsmon.errors import StoreHeldError
+from wsmon.errors import StoreHeldError, UsageError
 
 
 @click.command(hidden=True)
@@ -22,13 +24,22 @@ def watch(names: tuple[str, ...], headers: tuple[str, ...], subscribe: tuple[str
 
     `d` leaves and lets the recorder go on; `wsmon attach` comes back.
     """
-    require_terminal()
     request = Request(names, headers, subscribe, store)
+    _refuse_misspelt(request)
     target = resolve(request, os.environ)
+    require_terminal()
     ensure_recorder(request, target, os.environ)
     from wsmon.cli.view import view  # the screen, only when there is one
 
     return view(target.store, os.environ, target)
+
+
+def _refuse_misspelt(request: Request) -> None:
+    """A first word that is no file, but nearly a command, was meant as one."""
+    name = request.names[0] if request.names and not request.is_urls else ""
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    if near and not Path(name).exists():
+        raise UsageError(f"{name!r} is neither a command nor a file", f"did you mean `wsmon {near[0]}`?")
 
 
 def ensure_recorder(request: Request, target: Target, environ: Mapping[str, str]) -> None:

@@ -1,0 +1,41 @@
+"""What ``wsmon`` answers before there is a screen."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.processes import Home
+
+
+async def test_no_configuration_offers_the_demonstration(home: Home) -> None:
+    assert await home.run() == (
+        2,
+        "",
+        "wsmon: No wsmon.toml here. `wsmon demo` shows wsmon at work; "
+        "`wsmon check --example > wsmon.toml` writes one to start from.\n",
+    )
+
+
+async def test_a_misspelt_command_is_recognised(home: Home) -> None:
+    assert await home.run("serach", "x") == (
+        2,
+        "",
+        "wsmon: 'serach' is neither a command nor a file. did you mean `wsmon search`?\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("missing.toml",), "missing.toml: cannot be read: no such file"),
+        (("http://host/",), "url: has a scheme that is not ws or wss (http://host/). use ws://"),
+        (("wss://host/", "wsmon.toml"), "'wsmon.toml' stands among URLs, but is none"),
+        (("a.toml", "b.toml"), "'b.toml' is one file too many"),
+        (("wss://host/", "-H", "Authorization"), "-H 'Authorization' has no colon"),
+        (("wss://host/",), "the screen needs a terminal"),
+    ],
+)
+async def test_what_cannot_be_watched_is_said(home: Home, arguments: tuple[str, ...], sentence: str) -> None:
+    code, out, err = await home.run(*arguments)
+    assert (code, out) == (2, "")
+    assert sentence.lower() in err.lower()
