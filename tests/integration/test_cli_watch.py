@@ -11,8 +11,10 @@ async def test_no_configuration_offers_the_demonstration(home: Home) -> None:
     assert await home.run() == (
         2,
         "",
-        "wsmon: No wsmon.toml here. `wsmon demo` shows wsmon at work; "
-        "`wsmon check --example > wsmon.toml` writes one to start from.\n",
+        (
+            "wsmon: No wsmon.toml here. `wsmon demo` shows wsmon at work; "
+            "`wsmon check --example > wsmon.toml` writes one to start from.\n"
+        ),
     )
 
 
