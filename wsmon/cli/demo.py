@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Mapping
@@ -28,6 +29,8 @@ IDLE_LIMIT_S = 30 * 60.0
 # a demonstration that nobody watches ends by itself
 HEADLESS_S = 10.0
 # how long it lasts where there is no terminal to show it on
+_FOLDER = re.compile(r"demo-[0-9a-f]{12}")
+# no store of a configuration lies in such a folder: theirs end in 8 digits, also those of a demo.toml
 
 
 @click.command()
@@ -47,15 +50,14 @@ def demo(headless: bool, limit_s: float | None, store: Path | None, ready_fd: in
     if headless:
         return _record(store, limit_s, ready_fd)
     limit = ["--for", f"{limit_s}s"] if limit_s else []
-    spawn_recorder(["demo", "--headless", "--store", str(store), *limit], store, (), os.environ)
+    spawn_recorder(["demo", "--headless", "--store", str(store), *limit], store, os.environ)
     from wsmon.cli.view import view  # the screen, only when there is one
 
     return view(store, os.environ)
 
 
 def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:
-    talk = Talk(is_quiet=ready_fd is not None)
-    with readiness(ready_fd) as ready:
+    with readiness(ready_fd) as ready, Talk(is_quiet=ready_fd is not None) as talk:
         assignment = Assignment(
             prepare=_servers,
             store=store,
@@ -86,6 +88,6 @@ def _fresh_store(environ: Mapping[str, str]) -> Path:
     """A new place for a demonstration; those of ended ones go."""
     folder = state_dir(environ)
     for old in folder.glob(f"demo-*/{STORE_NAME}"):
-        if holder(old) is None:
+        if _FOLDER.fullmatch(old.parent.name) and holder(old) is None:
             shutil.rmtree(old.parent)
-    return folder / f"demo-{secrets.token_hex(4)}" / STORE_NAME
+    return folder / f"demo-{secrets.token_hex(6)}" / STORE_NAME
