@@ -14,6 +14,7 @@ from wsmon.export.jsonl import event_json, rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.statistics_json import connection_document
 from wsmon.model.events import Event, Json
+from wsmon.model.secret import MASK
 from wsmon.model.stats import ConnectionStatistics, Statistics
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.scope import allows
@@ -48,7 +49,7 @@ def allowed(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics,
 
 
 def _head(connection: ConnectionStatistics) -> dict[str, Json]:
-    parts = urlsplit(connection.url)
+    parts = urlsplit(connection.url.replace(MASK, ""))  # whose brackets would be those of an IPv6 address
     try:
         port = parts.port
     except ValueError:
