@@ -127,6 +127,12 @@ class Bus:
         """Events emitted and not yet taken."""
         return len(self._events)
 
+    @property
+    def shed_events(self) -> int:
+        """Events shed, and not yet taken as such."""
+        with self._shed_lock:
+            return sum(self._shed_events.values())
+
     def close(self) -> None:
         """No more events come: the writer takes what is left and ends."""
         self._closed = True

@@ -6,6 +6,7 @@ be kept meanwhile is counted and recorded.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -27,12 +28,15 @@ MS_NS = 1_000_000
 COMMIT_GAP_S = 0.01
 # between two commits: a storm of transitions is a hundred syncs a second, not a thousand
 FIRST_RETRY_S = 0.05
-LONGEST_RETRY_S = 1.0
+LONGEST_RETRY_S = 0.5
 # between two tries to commit while the disk takes nothing
-LAST_TRIES_S = 1.5
-# how long the end waits for such a disk: a stop is over within 2 s
+LAST_TRIES_S = 0.5
+LAST_RETRY_S = 0.1
+# how long the end waits for such a disk, and between two tries: a stop is over within 2 s, sockets may take one
 PRUNE_GAP_S = 0.1
 # between two slices of pruning: nine tenths of the time belong to events
+
+_LOG = logging.getLogger("wsmon.store")
 
 _PASSING = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN}
@@ -100,7 +104,7 @@ class Writer:
             waiting_events=self._bus.waiting_events + self._in_hand,
             waiting_bytes=self._bus.waiting_bytes,
             commit_lag_ms=self._commit_lag_ns / MS_NS,
-            events_shed=self._events_shed,
+            events_shed=self._events_shed + self._bus.shed_events,
             is_paused=self._bus.is_awaited,
             warning=self._warning,
         )
@@ -140,7 +144,8 @@ class Writer:
         """Write what is folded; again and again while the disk takes nothing."""
         self._keep_distance()
         retry_s = FIRST_RETRY_S
-        gave_up_ns = 0
+        refused_ns = gave_up_ns = 0
+        # monotonic; 0 = not yet
         while True:
             try:
                 self._write()
@@ -151,8 +156,12 @@ class Writer:
                 if self._is_committed():
                     break
                 self._warning = str(store_error(error, self._database.path))
+                if not refused_ns:
+                    _LOG.warning("%s; trying again until it takes events", self._warning)
             now_ns = self._clock.mono_ns()
+            refused_ns = refused_ns or now_ns
             if self._bus.is_closing:
+                retry_s = LAST_RETRY_S
                 gave_up_ns = gave_up_ns or now_ns + round(LAST_TRIES_S * SECOND_NS)
                 if now_ns > gave_up_ns:
                     raise StoreError(f"{self._lost()} events were not kept: {self._warning}")
@@ -162,6 +171,10 @@ class Writer:
             retry_s = min(retry_s * 2, LONGEST_RETRY_S)
         self._fold.committed()
         self._committed_mono_ns = self._clock.mono_ns()
+        if refused_ns:
+            _LOG.warning(
+                "the store takes events again, after %.1f s", (self._committed_mono_ns - refused_ns) / SECOND_NS
+            )
         self._warning = ""
         self._bus.stop_shedding()
 
@@ -185,7 +198,7 @@ class Writer:
             return False  # not to be known now: the next try says
 
     def _lost(self) -> int:
-        return self._fold.last_id - self.last_id + self._bus.waiting_events
+        return self._fold.last_id - self.last_id + self._bus.waiting_events + self._bus.shed_events
 
     def _keep_distance(self) -> None:
         left_s = COMMIT_GAP_S - (self._clock.mono_ns() - self._committed_mono_ns) / SECOND_NS
