@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -33,17 +34,22 @@ def ensure_runtime_folder(folder: Path) -> Path:
 
 
 def register(info: LockInfo) -> None:
-    """Leave an entry beside the socket, so that ``ps`` finds the store."""
+    """Leave an entry beside the socket, so that ``ps`` finds the store; ``WsmonError`` where that cannot be written."""
     entry = _entry(Path(info.socket))
     temporary = entry.with_suffix(f".{info.pid}")
-    temporary.write_bytes(msgspec.json.encode(info))
-    temporary.replace(entry)
+    try:
+        temporary.write_bytes(msgspec.json.encode(info))
+        temporary.replace(entry)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise WsmonError(f"cannot write {entry}: {error.strerror}", "XDG_RUNTIME_DIR names its folder") from error
 
 
 def unregister(info: LockInfo) -> None:
     """Remove entry and socket."""
-    _entry(Path(info.socket)).unlink(missing_ok=True)
-    Path(info.socket).unlink(missing_ok=True)
+    for path in (_entry(Path(info.socket)), Path(info.socket)):
+        with suppress(OSError):  # whoever looks next removes what is stale
+            path.unlink()
 
 
 def running(folder: Path) -> tuple[LockInfo, ...]:

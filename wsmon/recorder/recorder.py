@@ -111,22 +111,8 @@ class _Recording:
     async def run(self, on_ready: Callable[[LockInfo], None]) -> None:
         """Everything begins, waits for the end, and ends; the failure that ended it is raised."""
         self._writer.start()
-        self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
-        await self._server.start()
-        register(self._info)
         try:
-            async with asyncio.TaskGroup() as group:
-                engine = group.create_task(self._supervisor.run(), name="supervisor")
-                engine.add_done_callback(lambda _task: self._stopping.set())
-                helping = [
-                    group.create_task(self._watch_limits(), name="limits"),
-                    group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
-                ]
-                on_ready(self._info)
-                await self._stopping.wait()
-                for task in helping:
-                    task.cancel()
-                await self._supervisor.stop()
+            await self._record(on_ready)
         finally:
             self._emit("self.run.ended")
             self._bus.close()
@@ -134,6 +120,24 @@ class _Recording:
             await self._server.close()
         if self._failure is not None:
             raise WsmonError(f"recording ended: {self._failure}") from self._failure
+
+    async def _record(self, on_ready: Callable[[LockInfo], None]) -> None:
+        """From the first event to the end of the last connection."""
+        self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
+        await self._server.start()
+        register(self._info)
+        async with asyncio.TaskGroup() as group:
+            engine = group.create_task(self._supervisor.run(), name="supervisor")
+            engine.add_done_callback(lambda _task: self._stopping.set())
+            helping = [
+                group.create_task(self._watch_limits(), name="limits"),
+                group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
+            ]
+            on_ready(self._info)
+            await self._stopping.wait()
+            for task in helping:
+                task.cancel()
+            await self._supervisor.stop()
 
     async def _reload_on_hangup(self) -> None:
         """SIGHUP reads the configuration again; a terminal that went away is no reason to end."""
@@ -193,6 +197,8 @@ class _Recording:
 
     def _on_failure(self, error: BaseException) -> None:
         """In the writer's thread: without a writer there is nothing to record into."""
+        if not isinstance(error, WsmonError):
+            _LOG.error("the writer failed", exc_info=error)  # a mistake of ours: its place must be known
         self._failure = error
         self._loop.call_soon_threadsafe(self._stopping.set)
 

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Reply, Sample, Wake, decode, encode
+from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Message, Reply, Sample, Wake, decode, encode
 from wsmon.errors import WsmonError
 
 WAKE_INTERVAL_S = 0.04
@@ -21,6 +21,10 @@ WAKE_INTERVAL_S = 0.04
 SAMPLE_INTERVAL_S = 1.0
 STUCK_S = 30.0
 # a client that takes nothing for this long is hung up on
+HELLO_S = 10.0
+# how long a client may take to say what it is
+CLOSE_S = 0.2
+# how long a client may take to read its last lines when the recorder ends
 _CREDENTIALS = struct.Struct("3i")
 # pid, uid, gid
 _LOG = logging.getLogger("wsmon.control")
@@ -42,7 +46,9 @@ class ControlServer:
         self._sample = sample
         self._execute = execute
         self._last_id = 0
-        self._clients: dict[asyncio.Task[None], asyncio.Event] = {}
+        self._clients: dict[asyncio.StreamWriter, asyncio.Event] = {}
+        # those that have said hello, and whether there is something new for them
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
 
     @property
@@ -51,11 +57,18 @@ class ControlServer:
         return len(self._clients)
 
     async def start(self) -> None:
-        """Listen; whatever stood at the path is stale, because the caller holds the store's lock."""
-        self._path.unlink(missing_ok=True)
+        """Listen; whatever stood at the path is stale, because the caller holds the store's lock.
+
+        Raises ``WsmonError`` where no socket can be made.
+        """
         mask = os.umask(0o177)
         try:
+            self._path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LINE_LIMIT_BYTES)
+        except OSError as error:
+            raise WsmonError(
+                f"cannot make the control socket {self._path}: {error.strerror}", "XDG_RUNTIME_DIR names its folder"
+            ) from error
         finally:
             os.umask(mask)
 
@@ -63,11 +76,16 @@ class ControlServer:
         """Hang up on everybody and remove the socket."""
         if self._server is not None:
             self._server.close()
-        for client in tuple(self._clients):
-            client.cancel()
-        if self._clients:
-            await asyncio.wait(tuple(self._clients))
-        self._path.unlink(missing_ok=True)
+        for writer in self._serving.values():
+            writer.close()  # the task that serves it reads the end
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=CLOSE_S)
+        for writer in self._serving.values():
+            writer.transport.abort()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=CLOSE_S)
+        if self._server is not None:
+            self._path.unlink(missing_ok=True)
 
     def wake(self, last_id: int) -> None:
         """Tell all viewers that there are events up to ``last_id``."""
@@ -78,28 +96,32 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self._serving[task] = writer
         try:
             if _peer_uid(writer) not in (os.geteuid(), 0):
                 return
             writer.write(encode(self._hello()))
-            if not isinstance(decode(await reader.readline()), Hello):
+            async with asyncio.timeout(HELLO_S):
+                first = await reader.readline()
+            if not isinstance(decode(first), Hello):
                 return
-            self._clients[task] = asyncio.Event()
+            self._clients[writer] = asyncio.Event()
             async with asyncio.TaskGroup() as group:
-                pushing = group.create_task(self._push(writer, self._clients[task]), name="control push")
+                pushing = group.create_task(self._push(writer, self._clients[writer]), name="control push")
                 await self._answer(reader, writer)
                 pushing.cancel()
         except* (OSError, WsmonError, ValueError) as errors:
             # gone, stuck, or no viewer at all: none of the recording's business
             _LOG.info("viewer lost: %s", errors.exceptions[0])
         finally:
-            self._clients.pop(task, None)
+            self._clients.pop(writer, None)
+            self._serving.pop(task)
             writer.close()
 
     async def _push(self, writer: asyncio.StreamWriter, dirty: asyncio.Event) -> None:
         told_id = -1
         while True:
-            writer.write(encode(self._sample()))
+            await _tell(writer, self._sample())
             loop = asyncio.get_running_loop()
             sample_due = loop.time() + SAMPLE_INTERVAL_S
             while (rest := sample_due - loop.time()) > 0:
@@ -111,9 +133,7 @@ class ControlServer:
                 dirty.clear()
                 if self._last_id != told_id:
                     told_id = self._last_id
-                    writer.write(encode(Wake(told_id)))
-                    async with asyncio.timeout(STUCK_S):
-                        await writer.drain()
+                    await _tell(writer, Wake(told_id))
                 await asyncio.sleep(WAKE_INTERVAL_S)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -125,9 +145,14 @@ class ControlServer:
                 reply = Reply(command.ref, ok=True, text=await self._execute(command))
             except WsmonError as error:
                 reply = Reply(command.ref, ok=False, text=str(error))
-            writer.write(encode(reply))
-            async with asyncio.timeout(STUCK_S):
-                await writer.drain()
+            await _tell(writer, reply)
+
+
+async def _tell(writer: asyncio.StreamWriter, message: Message) -> None:
+    """Send a line; ``TimeoutError`` where the client takes nothing any more."""
+    writer.write(encode(message))
+    async with asyncio.timeout(STUCK_S):
+        await writer.drain()
 
 
 def _peer_uid(writer: asyncio.StreamWriter) -> int:
