@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -45,7 +46,7 @@ def end_recorder(info: LockInfo) -> None:
     try:
         asyncio.run(command_once(Path(info.socket), greeting(), "stop"))
     except (OSError, WsmonError):
-        os.kill(info.pid, signal.SIGTERM)  # older, newer or stuck: a signal is understood by all
+        _terminate(info)  # older, newer or stuck: a signal is understood by all
     clock = SystemClock()
     deadline_ns = clock.mono_ns() + STOP_S * 1_000_000_000
     while holder(Path(info.store)) is not None:
@@ -54,6 +55,13 @@ def end_recorder(info: LockInfo) -> None:
                 f"the recorder (pid {info.pid}) did not end within {STOP_S:g} s", f"kill -9 {info.pid} ends it"
             )
         time.sleep(POLL_S)
+
+
+def _terminate(info: LockInfo) -> None:
+    if info.pid <= 0:  # to kill(2) that is a whole group of processes, ours among them
+        raise WsmonError(f"the recorder of {info.store} has not said which process it is", "try again in a second")
+    with suppress(ProcessLookupError):  # it has ended meanwhile
+        os.kill(info.pid, signal.SIGTERM)
 
 
 def _only(store: str | None) -> LockInfo:

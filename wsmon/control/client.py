@@ -71,11 +71,19 @@ class RecorderClient:
             await asyncio.sleep(REDIAL_S)
 
     async def connect_once(self) -> None:
-        """Dial and shake hands; for commands that need no stream of wake-ups. ``OSError`` where nobody listens."""
-        reader, self._writer = await asyncio.open_unix_connection(str(self._socket), limit=LINE_LIMIT_BYTES)
-        self._reader = reader
-        self._writer.write(encode(self._greeting))
-        first = await self._receive()
+        """Dial and shake hands; for commands that need no stream of wake-ups.
+
+        ``OSError`` where nobody listens, ``WsmonError`` where a recorder that hangs, or something else, does.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                self._reader, self._writer = await asyncio.open_unix_connection(
+                    str(self._socket), limit=LINE_LIMIT_BYTES
+                )
+                self._writer.write(encode(self._greeting))
+                first = await self._receive()
+        except TimeoutError:
+            raise WsmonError(f"the recorder did not answer within {ANSWER_S:g} s") from None
         if not isinstance(first, Hello):
             raise WsmonError(f"{self._socket} answers, but is no wsmon recorder")
         self.hello, self.digest = first, first.digest
@@ -171,11 +179,13 @@ class RecorderClient:
 async def command_once(socket: Path, greeting: Hello, action: Action, connection: str = "") -> str:
     """Dial, send one command, hang up; the answer's sentence. ``OSError`` where nobody listens."""
     client = RecorderClient(socket, greeting)
-    await client.connect_once()
-    listening = asyncio.create_task(client.listen(lambda: None), name="control listener")
     try:
-        return await client.command(action, connection)
+        await client.connect_once()
+        listening = asyncio.create_task(client.listen(lambda: None), name="control listener")
+        try:
+            return await client.command(action, connection)
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
     finally:
-        listening.cancel()
-        await asyncio.wait([listening])
         client.hang_up()
