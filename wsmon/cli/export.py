@@ -9,6 +9,7 @@ from typing import BinaryIO
 import click
 
 from wsmon.cli.reading import reading
+from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand
 from wsmon.clock import SystemClock
@@ -49,7 +50,7 @@ def export(
     whole or not at all; a recording may go on meanwhile.
     """
     query = parse(" ".join(words))
-    target: Path | BinaryIO = sys.stdout.buffer if output == STDOUT else Path(output)
+    target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)
     request = ExportRequest(format_, target, query, since, until, limit, overwrite=force)
     with reading(store) as view:
         try:

@@ -6,6 +6,7 @@ Commands are imported when they are called: none of the headless ones loads the 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 
@@ -66,6 +67,8 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit: 0 ok, 1 failed, 2 usage or configuration, 130 interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a dash that an old encoding lacks ends no command
     sys.exit(run(arguments))
 
 

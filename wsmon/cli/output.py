@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC
 
+from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import shown_time
 from wsmon.export.jsonl import event_json
 from wsmon.model import format as fmt
@@ -58,7 +59,7 @@ def event_line(event: Event, width: int | None, *, utc: bool) -> str:
 
 def write(events: Iterable[Event], line: Format) -> None:
     """Print events, and let whoever reads see them at once."""
-    stdout = sys.stdout.buffer
+    stdout = binary_stdout()
     stdout.write(b"".join(map(line, events)))
     stdout.flush()
 

@@ -13,6 +13,7 @@ from wsmon.cli.target import runtime_folder
 from wsmon.clock import SystemClock
 from wsmon.control.lock import LockInfo
 from wsmon.control.registry import running
+from wsmon.model.sanitize import sanitize
 
 
 @click.command()
@@ -40,4 +41,4 @@ def _row(info: LockInfo) -> tuple[str, str, str, str]:
 
 def _home(path: str) -> str:
     home = str(Path.home())
-    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
+    return sanitize(f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path)
