@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import click
 import msgspec
 
-from wsmon.cli.spawn import HEADERS_VARIABLE, Readiness
+from wsmon.cli.spawn import Readiness, handed_over
 from wsmon.cli.talk import Talk
 from wsmon.cli.target import Duration, Request, Target, request_options, resolve
 from wsmon.config.specs import Configuration
@@ -41,10 +40,11 @@ def record(
     Events go to the store, what happens to the connections also to stderr. `wsmon attach` watches from another
     terminal. SIGHUP reads the configuration again.
     """
-    request = Request(names, headers or _handed_headers(os.environ), subscribe, store)
-    with readiness(ready_fd) as ready:
-        target = resolve(request, os.environ)
-        talk = Talk(quiet or ready_fd is not None)
+    with readiness(ready_fd) as ready, Talk(is_quiet=quiet or ready_fd is not None) as talk:
+        handed = handed_over(os.environ) if ready_fd is not None else None
+        if handed is not None:
+            names, headers, subscribe = handed.urls, handed.headers, handed.subscribe
+        target = resolve(Request(names, headers, subscribe, store), os.environ)
         for warning in target.loaded.warnings:
             talk.say(str(warning))
         run_assignment(assignment_of(target, limit_s, talk), talk, ready)
@@ -82,12 +82,12 @@ def readiness(fd: int | None) -> Iterator[Ready]:
     if fd is None:
         yield lambda _readiness: None
         return
-    with os.fdopen(fd, "wb") as pipe:
+    with os.fdopen(fd, "wb", buffering=0) as pipe:
 
         def tell(line: Readiness) -> None:
             if not pipe.closed:
-                pipe.write(msgspec.json.encode(line) + b"\n")
-                pipe.close()
+                with pipe, suppress(BrokenPipeError):  # whoever started us has left: that ends no recording
+                    pipe.write(msgspec.json.encode(line) + b"\n")
 
         try:
             yield tell
@@ -99,7 +99,3 @@ def readiness(fd: int | None) -> Iterator[Ready]:
 @asynccontextmanager
 async def _unchanged(configuration: Configuration) -> AsyncIterator[Configuration]:
     yield configuration
-
-
-def _handed_headers(environ: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(json.loads(environ.get(HEADERS_VARIABLE, "[]")))

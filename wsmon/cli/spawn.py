@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from wsmon.errors import EXIT_FAILED, WsmonError
+from wsmon.clock import SystemClock
+from wsmon.control.lock import beside, holder
+from wsmon.errors import EXIT_FAILED, UsageError, WsmonError
 
 READY_S = 10.0
 # how long a recorder may take until viewers can attach
-LOG_NAME = "recorder.log"
 LOG_LIMIT_BYTES = 1024 * 1024
-HEADERS_VARIABLE = "WSMON_HEADERS"
-# headers of the command line travel here: arguments of a process can be read by everybody on the machine
+HANDED_VARIABLE = "WSMON_HANDED"
+ATTACH_S = 3.0
+# how long a recorder that somebody else has just started may take until it answers
+POLL_S = 0.02
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """What is left out of the arguments of a recorder: everybody on the machine can read those of any process.
+
+    It travels in the environment (``HANDED_VARIABLE``), which only its owner can read.
+    """
+
+    urls: tuple[str, ...]
+    headers: tuple[str, ...]
+    subscribe: tuple[str, ...]
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,10 +59,11 @@ class SpawnError(WsmonError):
 
 
 def spawn_recorder(
-    arguments: Sequence[str], store: Path, headers: Sequence[str], environ: Mapping[str, str]
+    arguments: Sequence[str], store: Path, environ: Mapping[str, str], handed: Handed | None = None
 ) -> Readiness:
     """Start ``wsmon ARGUMENTS`` detached from this terminal and wait until it records; raises ``SpawnError``."""
-    log = _open_log(store.with_name(LOG_NAME))
+    log_path = beside(store, "log")
+    log = _open_log(log_path)
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen(
@@ -57,7 +73,7 @@ def spawn_recorder(
             stderr=log,
             start_new_session=True,
             pass_fds=(writing,),
-            env={**environ, HEADERS_VARIABLE: json.dumps(list(headers))},
+            env={**environ, HANDED_VARIABLE: msgspec.json.encode(handed).decode()},
         )
         os.close(writing)
         line = _read_line(reading)
@@ -66,7 +82,7 @@ def spawn_recorder(
         os.close(reading)
     if not line:
         process.poll()
-        where = f"see {store.with_name(LOG_NAME)}"
+        where = f"see {log_path}"
         if process.returncode is None:
             process.terminate()
             raise WsmonError(f"the recorder was not ready within {READY_S:g} s", where)
@@ -77,6 +93,31 @@ def spawn_recorder(
         raise SpawnError(readiness)
     process.returncode = 0  # it outlives us on purpose: no warning that it still runs
     return readiness
+
+
+def wait_until_ready(store: Path) -> None:
+    """Wait until the recorder that holds a store answers, or has ended; a while at most."""
+    clock = SystemClock()
+    deadline_ns = clock.mono_ns() + round(ATTACH_S * 1_000_000_000)
+    while (held := holder(store)) is not None and not _answers(held.socket) and clock.mono_ns() < deadline_ns:
+        time.sleep(POLL_S)
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as dialled:
+        try:
+            dialled.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def handed_over(environ: Mapping[str, str]) -> Handed | None:
+    """What the process that started this one left out of the arguments; ``None`` where it left out nothing."""
+    try:
+        return msgspec.json.decode(environ.get(HANDED_VARIABLE, "null"), type=Handed | None)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{HANDED_VARIABLE} is not what wsmon writes there: {error}", "unset it") from error
 
 
 def _open_log(path: Path) -> int:

@@ -30,7 +30,9 @@ def view(store: Path, environ: Mapping[str, str], target: Target | None = None) 
     held = holder(store)
     notice = _first_look(store)
     path, loaded = _configuration(held, target, environ)
-    client = RecorderClient(socket_of(store, environ), greeting())
+    socket = Path(held.socket) if held is not None and held.socket else socket_of(store, environ)
+    # the recorder's own word counts: its runtime folder need not be ours
+    client = RecorderClient(socket, greeting())
     app = WsmonApp(
         lambda: open_view(store),
         client,

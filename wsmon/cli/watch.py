@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from wsmon.cli.main import COMMANDS
-from wsmon.cli.spawn import SpawnError, spawn_recorder
+from wsmon.cli.spawn import Handed, SpawnError, spawn_recorder, wait_until_ready
 from wsmon.cli.target import Request, Target, request_options, resolve
 from wsmon.cli.terminal import require_terminal
 from wsmon.control.lock import LockInfo, holder
@@ -44,14 +44,16 @@ def _refuse_misspelt(request: Request) -> None:
 
 def ensure_recorder(request: Request, target: Target, environ: Mapping[str, str]) -> None:
     """A recorder runs on the target's store when this returns; of two starts at once, one finds the other's."""
-    held = holder(target.store)
-    if held is None:
+    if holder(target.store) is None:
         try:
-            spawn_recorder(_arguments(request, target), target.store, request.headers, environ)
+            spawn_recorder(_arguments(target), target.store, environ, _handed(request))
         except SpawnError as error:
-            held = holder(target.store) if error.is_held else None
-            if held is None:
+            if not error.is_held:
                 raise
+        else:
+            return
+    wait_until_ready(target.store)
+    held = holder(target.store)
     if held is not None:
         _refuse_another(held, target)
 
@@ -66,7 +68,12 @@ def _refuse_another(held: LockInfo, target: Target) -> None:
         )
 
 
-def _arguments(request: Request, target: Target) -> list[str]:
-    subscribe = [argument for topic in request.subscribe for argument in ("--subscribe", topic)]
-    names = request.names if request.is_urls else (target.identity,)
-    return ["record", *names, *subscribe, "--store", str(target.store)]
+def _arguments(target: Target) -> list[str]:
+    """What the process list shows of a recorder: no credential of a URL is in it."""
+    configuration = target.loaded.configuration
+    named = [target.identity] if configuration.path else [one.url.masked for one in configuration.connections]
+    return ["record", *named, "--store", str(target.store)]
+
+
+def _handed(request: Request) -> Handed | None:
+    return Handed(request.names, request.headers, request.subscribe) if request.is_urls else None

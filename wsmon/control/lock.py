@@ -12,7 +12,8 @@ import msgspec
 
 from wsmon.errors import StoreError, StoreHeldError
 
-LOCK_NAME = "recorder.lock"
+DEFAULT_STORE = "store.db"
+# what a store is called that has a folder of its own
 _FILE_MODE = 0o600
 _TRIES = 5
 _PROBE_S = 0.02
@@ -35,6 +36,16 @@ class LockInfo(msgspec.Struct, frozen=True):
     boot_id: str
 
 
+def beside(store: Path, kind: str) -> Path:
+    """A file of the recorder of a store: ``recorder.KIND``, or named after a store that shares its folder."""
+    return store.with_name(f"recorder.{kind}" if store.name == DEFAULT_STORE else f"{store.name}.{kind}")
+
+
+def lock_path(store: Path) -> Path:
+    """The lock file of a store."""
+    return beside(store, "lock")
+
+
 NAMELESS = LockInfo(0, "?", 0, 0, "?", "?", "", 0, "")
 # who holds a lock and has not said its name yet
 
@@ -44,7 +55,7 @@ class StoreLock:
 
     def __init__(self, store: Path, info: LockInfo) -> None:
         """Raises ``StoreHeldError`` naming the holder where there is one already."""
-        self.path = store.with_name(LOCK_NAME)
+        self.path = lock_path(store)
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
         except OSError as error:
@@ -80,7 +91,7 @@ def holder(store: Path) -> LockInfo | None:
     The probe takes the lock for an instant, shared: a recorder that starts just then tries again.
     """
     try:
-        fd = os.open(store.with_name(LOCK_NAME), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(lock_path(store), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -97,7 +108,7 @@ def holder(store: Path) -> LockInfo | None:
 def read_lock(store: Path) -> LockInfo | None:
     """What the lock file says; ``None`` where it says nothing, as in the instant between lock and word."""
     try:
-        return msgspec.json.decode(store.with_name(LOCK_NAME).read_bytes(), type=LockInfo)
+        return msgspec.json.decode(lock_path(store).read_bytes(), type=LockInfo)
     except (OSError, msgspec.DecodeError):
         return None
 
