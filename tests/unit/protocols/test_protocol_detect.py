@@ -1,0 +1,198 @@
+"""``auto``: what is picked from a handshake and from first messages, and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsmon.config.specs import ProtocolName
+from wsmon.model.events import Direction, Opcode
+from wsmon.protocols.detect import SETTLE_FRAMES, Detector
+
+
+def told(detector: Detector) -> tuple[str, str]:
+    """What was picked, and why."""
+    return detector.name, detector.why
+
+
+@pytest.mark.parametrize(
+    ("url", "subprotocol", "name", "why"),
+    [
+        ("wss://h/", "graphql-transport-ws", "graphql-ws", "the subprotocol is graphql-transport-ws"),
+        ("wss://h/", "graphql-ws", "graphql-ws", "the subprotocol is graphql-ws"),
+        ("wss://h/", "v12.stomp", "stomp", "the subprotocol is v12.stomp"),
+        ("wss://h/", "MQTT", "mqtt", "the subprotocol is mqtt"),
+        ("wss://h/", "mqttv3.1", "mqtt", "the subprotocol is mqttv3.1"),
+        ("wss://h/", "phoenix", "phoenix", "the subprotocol is phoenix"),
+        ("wss://www.deribit.com/ws/api/v2", "", "deribit", "the host is www.deribit.com and the path /ws/api/v2"),
+        ("wss://Test.Deribit.com/ws/api/v2/", "", "deribit", "the host is test.deribit.com and the path /ws/api/v2"),
+        ("ws://h/__nexus/events?since=3", "", "nexus", "the path ends in /__nexus/events"),
+        ("ws://h/socket.io/?EIO=4&transport=websocket", "", "socketio", "the query says EIO=4"),
+        ("ws://h/live/chat/?EIO=4&transport=websocket", "", "socketio", "the query says EIO=4"),
+        ("ws://h/socket.io/?EIO=3&transport=websocket", "", "socketio", "the query says EIO=3"),
+        (
+            "wss://h/socket/websocket?token=hush&vsn=2.0.0",
+            "",
+            "phoenix",
+            "the path ends in /websocket and the query says vsn=2.0.0",
+        ),
+        ("ws://h/socket.io/?EIO=4", "mqtt", "mqtt", "the subprotocol is mqtt"),
+    ],
+)
+def test_a_handshake_may_say_it(url: str, subprotocol: str, name: ProtocolName, why: str) -> None:
+    detector = Detector()
+    assert detector.of_handshake(url, subprotocol) == name
+    assert told(detector) == (name, why)
+
+
+@pytest.mark.parametrize(
+    ("url", "subprotocol"),
+    [
+        ("wss://example.com/ws", ""),
+        ("wss://deribit.com.evil.example/ws/api/v2", ""),
+        ("wss://www.deribit.com/other", ""),
+        ("ws://h/socket.io/", ""),
+        ("ws://h/other?EIO=4", ""),
+        ("ws://h/websocket", ""),
+        ("ws://h/websocket?vsn=9", ""),
+        ("ws://h/", "wamp.2.json"),
+        ("ws://[::1/", ""),
+        ("", ""),
+    ],
+)
+def test_a_handshake_that_says_nothing_leaves_it_open(url: str, subprotocol: str) -> None:
+    detector = Detector()
+    assert detector.of_handshake(url, subprotocol) == ""
+    assert told(detector) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("direction", "opcode", "payload", "name", "why"),
+    [
+        ("out", "text", b'{"jsonrpc":"2.0","id":1,"method":"m"}', "jsonrpc", 'a message says "jsonrpc": "2.0"'),
+        ("in", "text", b' [{"jsonrpc":"2.0"}]', "jsonrpc", 'a message is a list of objects that say "jsonrpc": "2.0"'),
+        (
+            "in",
+            "text",
+            b'{"jsonrpc":"2.0","id":1,"result":[],"usIn":1,"usOut":2,"usDiff":1}',
+            "deribit",
+            "a message is JSON-RPC with a method or the times of Deribit",
+        ),
+        (
+            "out",
+            "text",
+            b'{"jsonrpc":"2.0","id":1,"method":"public/auth","params":{}}',
+            "deribit",
+            "a message is JSON-RPC with a method or the times of Deribit",
+        ),
+        ("out", "text", b'{"type":"connection_init"}', "graphql-ws", 'a message says "type": "connection_init"'),
+        ("in", "binary", b'{"type":"connection_ack"}', "graphql-ws", 'a message says "type": "connection_ack"'),
+        (
+            "out",
+            "text",
+            b'["1","1","lobby","phx_join",{}]',
+            "phoenix",
+            "a message is a list of join_ref, ref, topic, event and payload",
+        ),
+        (
+            "in",
+            "text",
+            b'[null,null,"room:1","new",{},"more"]',
+            "phoenix",
+            "a message is a list of join_ref, ref, topic, event and payload",
+        ),
+        (
+            "in",
+            "text",
+            b'{"topic":"phoenix","event":"phx_reply","payload":{},"ref":"1"}',
+            "phoenix",
+            "a message is an object with topic, event, payload and ref",
+        ),
+        (
+            "in",
+            "text",
+            b'0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}',
+            "socketio",
+            "a message is an Engine.IO open packet",
+        ),
+        (
+            "in",
+            "text",
+            b'{"id":7,"traceId":"a","kind":"request.start","timestamp":"2026-01-01T00:00:00Z"}',
+            "nexus",
+            'a message has a traceId and says "kind": "request.start"',
+        ),
+        ("out", "text", b"CONNECT\naccept-version:1.2\n\n\0", "stomp", "a message is a STOMP connect"),
+        ("in", "binary", b"\nCONNECTED\r\nversion:1.2\r\n\r\n\0", "stomp", "a message is a STOMP connect"),
+        (
+            "out",
+            "binary",
+            b"\x10\x0e\x00\x04MQTT\x04\x02\x00<\x00\x02id",
+            "mqtt",
+            "a message is the connect of MQTT or its answer",
+        ),
+        ("out", "binary", b"\x10\x8e\x01\x00\x06MQIsdp\x03", "mqtt", "a message is the connect of MQTT or its answer"),
+        ("in", "binary", b"\x20\x02\x00\x00", "mqtt", "a message is the connect of MQTT or its answer"),
+    ],
+)
+def test_a_first_message_may_say_it(
+    direction: Direction, opcode: Opcode, payload: bytes, name: ProtocolName, why: str
+) -> None:
+    detector = Detector()
+    assert detector.of_frame(direction, opcode, payload) == name
+    assert told(detector) == (name, why)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'["1","1","lobby","hello",{}]',
+        b'["1","1","room:1","hello","text"]',
+        b'[1,1,"room:1","hello",{}]',
+        b'{"topic":"t","event":"e","payload":{},"ref":null}',
+        b'{"jsonrpc":"1.0","method":"m"}',
+        b'{"jsonrpc":{"2.0":1}}',
+        b'{"type":"subscribe"}',
+        b'{"type":["connection_ack"]}',
+        b'{"id":7,"traceId":"a","kind":"other"}',
+        b'{"id":7,"traceId":"a","kind":{}}',
+        b"[]",
+        b"{}",
+    ],
+)
+def test_json_that_only_looks_alike_is_of_no_protocol(payload: bytes) -> None:
+    detector = Detector()
+    answers = [detector.of_frame("in", "text", payload) for _ in range(SETTLE_FRAMES)]
+    assert answers == [*[""] * (SETTLE_FRAMES - 1), "json"]
+    assert detector.why == "8 of the first 8 messages are JSON of no protocol known"
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"hello", b"\xff\x00", b"{", b"[" * 100_000, b"0{", b"CONNECT", b"\x20\x03\x00"]
+)
+@pytest.mark.parametrize("opcode", ["text", "binary"])
+def test_what_is_no_json_either_is_raw(opcode: Opcode, payload: bytes) -> None:
+    detector = Detector()
+    answers = [detector.of_frame("in", opcode, payload) for _ in range(SETTLE_FRAMES)]
+    assert answers == [*[""] * (SETTLE_FRAMES - 1), "raw"]
+    assert detector.why == "none of the first 8 messages is of a protocol known"
+
+
+def test_a_greeting_before_the_first_sign_does_no_harm() -> None:
+    detector = Detector()
+    assert detector.of_frame("in", "text", b"welcome") == ""
+    assert detector.of_frame("in", "text", b'{"status":"ready"}') == ""
+    assert detector.of_frame("in", "text", b'{"jsonrpc":"2.0","method":"tick"}') == "jsonrpc"
+
+
+def test_control_frames_count_for_nothing() -> None:
+    detector = Detector()
+    opcodes: tuple[Opcode, ...] = ("ping", "pong", "close")
+    assert [detector.of_frame("in", opcode, b"{}") for opcode in opcodes * SETTLE_FRAMES] == [""] * 3 * SETTLE_FRAMES
+
+
+def test_what_is_settled_stays() -> None:
+    detector = Detector()
+    detector.of_handshake("wss://h/", "mqtt")
+    assert detector.of_frame("in", "text", b'{"jsonrpc":"2.0"}') == "mqtt"
+    assert detector.of_handshake("wss://h/", "graphql-ws") == "mqtt"
+    assert told(detector) == ("mqtt", "the subprotocol is mqtt")

@@ -1,0 +1,87 @@
+"""STOMP: frames named, headers read, the password of a CONNECT masked."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Reading
+from wsmon.protocols.stomp import State, classify, mask
+
+
+@pytest.mark.parametrize(
+    ("frame", "reading"),
+    [
+        (b"CONNECTED\nversion:1.2\n\n\0", Reading("CONNECTED")),
+        (b"SEND\ndestination:/queue/a\nreceipt:r-1\n\nhello\0", Reading("SEND", "/queue/a", "r-1")),
+        (b"\r\n\nSUBSCRIBE\r\nid:0\r\ndestination:/topic/b\r\n\r\n\0", Reading("SUBSCRIBE", "/topic/b", "0")),
+        (
+            b"MESSAGE\nsubscription:0\nmessage-id:007\ndestination:/topic/b\n\ndestination:/no\0",
+            Reading("MESSAGE", "/topic/b", "007"),
+        ),
+        (b"RECEIPT\nreceipt-id:r-1\n\n\0", Reading("RECEIPT", "", "r-1")),
+        (b"SEND\ndestination:/q/a\\cb\\\\n\ndestination:/second\n\n\0", Reading("SEND", "/q/a:b\\n")),
+        (b"ERROR\nmessage:malformed frame", Reading("ERROR")),
+        (b"\n", Reading("heartbeat")),
+        (b"\r\n\n", Reading("heartbeat")),
+        (b"", Reading(error_type="stomp", error="empty message")),
+        (b"GET / HTTP/1.1\r\n", Reading(error_type="stomp", error="no STOMP frame")),
+        (b"\xff\xfe", Reading(error_type="stomp", error="no STOMP frame")),
+    ],
+)
+def test_a_frame_is_named_by_its_command_destination_and_id(frame: bytes, reading: Reading) -> None:
+    assert classify("in", "text", frame, State()) == reading
+    assert classify("out", "binary", frame, State()) == reading
+
+
+def test_control_frames_of_the_websocket_are_not_read() -> None:
+    assert classify("in", "ping", b"CONNECT\n\n\0", State()) is UNREAD
+
+
+def test_a_long_destination_is_cut() -> None:
+    reading = classify("in", "text", b"SEND\ndestination:" + b"x" * 999 + b"\n\n\0", State())
+    assert reading == Reading("SEND", "x" * (MAX_NAME_CHARS - 1) + "…")
+
+
+def test_nothing_is_ever_overdue() -> None:
+    state = State()
+    state.at(1)
+    assert state.overdue(10**18) == ()
+
+
+@pytest.mark.parametrize("command", [b"CONNECT", b"STOMP"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_the_password_of_a_connect_is_masked_and_nothing_else(command: bytes, end: bytes) -> None:
+    lines = [command, b"login:guest", b"passcode:hunter2: \\c5", b"host:/", b"", b"\0"]
+    masked = [b"passcode:[FILTERED]" if line.startswith(b"passcode") else line for line in lines]
+    assert mask(end.join(lines)) == (end.join(masked), True)
+
+
+@pytest.mark.parametrize(
+    ("payload", "masked"),
+    [
+        (b"CONNECT\npasscode:first\npasscode:second\n\n\0", b"CONNECT\npasscode:[FILTERED]\npasscode:[FILTERED]\n\n\0"),
+        (b"\n\nCONNECT\nPasscode: x", b"\n\nCONNECT\nPasscode:[FILTERED]"),
+        (b"CONNECT\npasscode:a\rb\n\n", b"CONNECT\npasscode:[FILTERED]\n\n"),
+        (
+            b"\0CONNECT\npasscode:a\n\n\0\nCONNECT\npasscode:b\n\n\0",
+            b"\0CONNECT\npasscode:[FILTERED]\n\n\0\nCONNECT\npasscode:[FILTERED]\n\n\0",
+        ),
+    ],
+)
+def test_repeated_cut_and_odd_passwords_are_masked(payload: bytes, masked: bytes) -> None:
+    assert mask(payload) == (masked, True)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"SEND\ndestination:/a\n\npasscode:in a body\0",
+        b"SEND\npasscode:of no CONNECT\n\n\0",
+        b"CONNECT\nlogin:guest\n\npasscode:in a body\0",
+        b"CONNECT\npasscode:\n\n\0",
+        b"CONNECTED\npasscode:x\n\n\0",
+        b"",
+    ],
+)
+def test_what_is_no_password_of_a_connect_stays(payload: bytes) -> None:
+    assert mask(payload) == (payload, False)

@@ -1,0 +1,80 @@
+"""STOMP 1.0 to 1.2: names frames and masks the password of a CONNECT; what frames mean to each other is not read yet.
+
+A frame is a command, headers, an empty line and a body that ends with NUL; a line end alone is a heartbeat.
+Source: STOMP 1.2, sections "STOMP Frames", "CONNECT or STOMP Frame" and "Heart-beating".
+"""
+
+from __future__ import annotations
+
+import re
+
+from wsmon.model.events import Direction, Opcode
+from wsmon.model.redact.spans import Span, mask_spans
+from wsmon.protocols.decoding import cut
+from wsmon.protocols.reading import UNREAD, Note, Reading
+
+SUBPROTOCOLS = ("v10.stomp", "v11.stomp", "v12.stomp")
+
+# fmt: off
+_COMMANDS = frozenset({
+    "CONNECT", "STOMP", "SEND", "SUBSCRIBE", "UNSUBSCRIBE", "ACK", "NACK", "BEGIN", "COMMIT", "ABORT", "DISCONNECT",
+    "CONNECTED", "MESSAGE", "RECEIPT", "ERROR",
+})
+# fmt: on
+_REFS = ("message-id", "receipt", "receipt-id", "id")
+# headers that name a message or pair two frames; the first one present counts
+_HEADERS_BYTES = 16 * 1024
+# of a frame, in which its headers are looked for
+
+_CONNECT = re.compile(rb"(?:\A|\0)[\r\n]*+(?:CONNECT|STOMP)\r?\n")
+_HEADERS_END = re.compile(rb"\n\r?\n|\0")
+_PASSWORD = re.compile(rb"\n[ \t]*+(?i:passcode|password)[ \t]*+:([^\r\n\0]*+(?:\r(?!\n)[^\r\n\0]*+)*+)")
+_ESCAPE = re.compile(r"\\([rnc\\])")
+_UNESCAPED = {"r": "\r", "n": "\n", "c": ":", "\\": "\\"}
+
+
+class State:
+    """Nothing is remembered of a session."""
+
+    def at(self, now_ns: int) -> None:
+        """The messages that follow happen at this monotonic time."""
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """Nothing is awaited."""
+        return ()
+
+
+def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:  # noqa: ARG001
+    """Read one whole message; of several frames in it, the first."""
+    if opcode not in ("text", "binary"):
+        return UNREAD
+    frame = payload[:_HEADERS_BYTES].lstrip(b"\r\n")
+    if not frame:
+        return Reading("heartbeat") if payload else Reading(error_type="stomp", error="empty message")
+    head = _HEADERS_END.split(frame, maxsplit=1)[0].decode("utf-8", "replace")
+    command, *lines = head.split("\n")
+    command = command.rstrip("\r")
+    if command not in _COMMANDS:
+        return Reading(error_type="stomp", error="no STOMP frame")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.rstrip("\r").partition(":")
+        headers.setdefault(name, value)  # of repeated headers the first counts
+    ref = next((headers[name] for name in _REFS if name in headers), "")
+    return Reading(command, _plain(headers.get("destination", "")), _plain(ref))
+
+
+def mask(payload: bytes) -> tuple[bytes, bool]:
+    """The payload with the passwords of its CONNECT frames masked, and whether there was one."""
+    spans: list[Span] = []
+    for connect in _CONNECT.finditer(payload):
+        headers_end = _HEADERS_END.search(payload, connect.end() - 1)
+        end = headers_end.start() if headers_end else len(payload)
+        passwords = _PASSWORD.finditer(payload, connect.end() - 1, end)
+        spans += [Span(*match.span(1)) for match in passwords if match[1]]
+    return (mask_spans(payload, spans), True) if spans else (payload, False)
+
+
+def _plain(value: str) -> str:
+    """A header's value with its escapes undone."""
+    return cut(_ESCAPE.sub(lambda match: _UNESCAPED[match[1]], value))
