@@ -46,7 +46,7 @@ def demo(headless: bool, limit_s: float | None, store: Path | None, ready_fd: in
     if not headless and not has_terminal():
         click.echo("no terminal: running headless for a while, then printing statistics", err=True)
         headless, limit_s = True, limit_s or HEADLESS_S
-    store = Path(os.path.realpath(store)) if store else _fresh_store(os.environ)
+    store = Path(os.path.realpath(store)) if store else fresh_store(os.environ)
     if headless:
         return _record(store, limit_s, ready_fd)
     limit = ["--for", f"{limit_s}s"] if limit_s else []
@@ -84,7 +84,7 @@ async def _servers() -> AsyncIterator[Configuration]:
         yield servers.configuration
 
 
-def _fresh_store(environ: Mapping[str, str]) -> Path:
+def fresh_store(environ: Mapping[str, str]) -> Path:
     """A new place for a demonstration; those of ended ones go."""
     folder = state_dir(environ)
     for old in folder.glob(f"demo-*/{STORE_NAME}"):
