@@ -27,6 +27,11 @@ def connection_id(random_bytes: bytes) -> ConnectionId:
     return ConnectionId(_hex(random_bytes, SPAN_BYTES))
 
 
+def span_id(random_bytes: bytes) -> SpanId:
+    """A span's id from 8 random bytes."""
+    return SpanId(_hex(random_bytes, SPAN_BYTES))
+
+
 def _hex(random_bytes: bytes, length: int) -> str:
     """Lowercase hex; W3C forbids the id that is all zeros, so its last bit is set."""
     if len(random_bytes) != length:
