@@ -13,8 +13,10 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Meta, Opcode
 
-Phase = Literal["", "start", "end"]
-Operation = Literal["", "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat"]
+Phase = Literal["", "start", "end", "whole"]
+# whole: begun and ended, told by one message
+Operation = Literal["", "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat", "trace"]
+# trace: of the application that reports, not of the connection
 
 MAX_NAME_CHARS = 200
 # of a type, topic or ref that a peer chose: longer ones are cut before they are kept
@@ -36,11 +38,15 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     topic: str = ""
     ref: str = ""
     status: int | str | None = None
-    # "ok" or "error" of an end; a code where the protocol has one
+    # "ok", "error" or "abandoned" (nobody waits for it any more) of an end; a code where the protocol has one
     reason: str = ""
     error_type: str = ""
     error: str = ""
     meta: Meta | None = None
+    at_ns: int | None = None
+    # wall time, where the peer says when it happened
+    duration_ns: int | None = None
+    # where the peer says how long it took; else the session measures
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +59,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     # why it could not be read, e.g. "json"; empty where it could
     error: str = ""
     notes: tuple[Note, ...] = ()
+    meta: Meta | None = None
+    # what else the row says
 
 
 UNREAD = Reading()
