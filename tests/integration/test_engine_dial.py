@@ -187,7 +187,7 @@ async def test_a_refused_upgrade_is_told_with_its_answer() -> None:
         meta = meta_of(ended)
         assert failure(ended) == ("refusal", "http_status", 403, None, "disconnected")
         assert ended.duration_ns is None
-        assert why(ended) == "server refused the upgrade: 403 Forbidden"
+        assert why(ended) == "403 Forbidden: the server refused the upgrade"
         assert (meta["body"], meta["open"], meta["attempt"]) == ("no quota left\n", False, 1)
         assert ["X-Why", "quota"] in meta["response_headers"]
         assert "topsecret" not in engine.sink.text()

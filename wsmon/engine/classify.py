@@ -176,9 +176,10 @@ def _open_timeout(dialled: Dialled) -> Failure:
 def _refusal(error: InvalidStatus) -> Failure:
     response = error.response
     status = response.status_code
+    answer = f"{status} {status_phrase(status)}".rstrip()
     return Failure(
         "http_status",
-        f"server refused the upgrade: {status} {status_phrase(status)}".rstrip(),
+        f"{answer}: the server refused the upgrade",
         "refusal",
         "slow" if status in SLOW_STATUSES or status < 300 else "yes",
         status,

@@ -35,6 +35,8 @@ class ConnectionState:
     # in this run
     last_connected_ns: int | None = None
     last_disconnected_ns: int | None = None
+    failing_since_ns: int | None = None
+    # wall time of the first loss or failure since it last was open for a while; None while nothing failed
     last_message_ns: int | None = None
     rtt_ns: int | None = None
     # of the newest answered ping

@@ -27,7 +27,7 @@ CODE_MEANINGS = {
 }
 # RFC 6455, section 7.4.1, and the IANA registry of close codes
 
-_REASON_LIMIT = 40
+_REASON_LIMIT = 60
 # characters of a reason in a sentence; the detail pane has all of it
 
 
@@ -37,11 +37,11 @@ def why(event: Event) -> str:
         return ""
     match event.close_by:
         case "peer":
-            return f"peer closed: {_code(event)}{_reason(event)}"
+            return _closed_by_peer(event)
         case "heartbeat":
             return event.error or "our heartbeat gave up"
         case "us" if not event.error_type:
-            return f"we closed{_reason(event)}"
+            return f"we closed: {_short(event.reason)}" if event.reason else "we closed"
         case "us" if event.close_code is not None:
             return f"we closed with {event.close_code}: {event.error}"
     if event.error_type == "eof" and event.close_by == "network" and event.duration_ns is not None:
@@ -67,16 +67,15 @@ def code_meaning(code: int | None) -> str:
     return "invalid code"
 
 
-def _code(event: Event) -> str:
-    if event.close_code is None or event.close_code == 1005:
-        return code_meaning(event.close_code)
-    return f"{event.close_code} {code_meaning(event.close_code)}"
+def _closed_by_peer(event: Event) -> str:
+    """What the peer itself said comes first: it is the most specific, and the end of a sentence may be cut."""
+    code = event.close_code
+    if event.reason:
+        return f"“{_short(event.reason)}”, {code} by peer"
+    if code is None or code == 1005:
+        return f"closed by peer: {code_meaning(code)}"
+    return f"closed by peer: {code} {code_meaning(code)}"
 
 
-def _reason(event: Event) -> str:
-    reason = event.reason
-    if not reason:
-        return ""
-    if len(reason) > _REASON_LIMIT:
-        reason = reason[: _REASON_LIMIT - 1] + "…"
-    return f" “{reason}”" if event.close_by == "peer" else f": {reason}"
+def _short(reason: str) -> str:
+    return reason if len(reason) <= _REASON_LIMIT else f"{reason[: _REASON_LIMIT - 1]}…"

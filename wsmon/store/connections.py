@@ -36,6 +36,7 @@ class ConnectionRecord:
     sessions: int = 0
     last_connected_ns: int | None = None
     last_disconnected_ns: int | None = None
+    failing_since_ns: int | None = None
     last_message_ns: int | None = None
     rtt_ns: int | None = None
     last_problem_id: int = 0

@@ -23,6 +23,8 @@ assert COUNTERS[EVENTS] == "events"
 assert COUNTERS[WIRE_OUT] == "wire_out"
 assert COUNTERS[MISSED] == "missed"
 
+RECOVERED_NS: Final = 30_000_000_000
+# a session that was open this long is no part of the trouble before it: accepted and rejected is still down
 ENDS: Final[frozenset[Status]] = frozenset({"disconnected", "error", "closed"})
 # statuses in which a session has ended
 GAVE_UP: Final[frozenset[Status]] = frozenset({"error", "closed"})
@@ -142,6 +144,10 @@ class Lifecycle:
         was_open = before == STATUS_CODES[OPEN]
         if to_status == "disconnected":
             bucket.counters[LOSSES if was_open else FAILURES] += 1
+            if record.failing_since_ns is None or (was_open and (event.duration_ns or 0) >= RECOVERED_NS):
+                record.failing_since_ns = event.ts_ns
+        elif to_status == "closed":
+            record.failing_since_ns = None
         if event.close_code is not None:
             bucket.count(DIMENSIONS["close_code"], str(event.close_code))
         record.status = STATUS_CODES[to_status]

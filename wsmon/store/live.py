@@ -22,7 +22,7 @@ HOUR_S = 3600
 _CONNECTIONS = """
 SELECT connection.id, connection.name, "group", url, enabled, profile, connection.trace_id,
     coalesce(source.connection_id, ''), status, since_ns, stalled_since_ns, expect_every_s, attempt, next_attempt_ns,
-    sessions, last_connected_ns, last_disconnected_ns, last_message_ns, rtt_ns, last_problem_id
+    sessions, last_connected_ns, last_disconnected_ns, failing_since_ns, last_message_ns, rtt_ns, last_problem_id
 FROM connection LEFT JOIN source ON source.id = connection.source
 WHERE configured ORDER BY position, name
 """

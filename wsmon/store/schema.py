@@ -113,6 +113,7 @@ TABLES = (
         sessions INTEGER NOT NULL DEFAULT 0,    -- in this run
         last_connected_ns INTEGER,
         last_disconnected_ns INTEGER,
+        failing_since_ns INTEGER,
         last_message_ns INTEGER,
         rtt_ns INTEGER,
         last_problem_id INTEGER NOT NULL DEFAULT 0

@@ -194,7 +194,7 @@ def test_refused_upgrade_keeps_status_headers_and_the_beginning_of_the_body(
     error = InvalidStatus(response(status, b"x" * 9000, Retry_After="7", Server="s"))
     assert classify_dial(error, dialled("upgrade")) == Failure(
         "http_status",
-        f"server refused the upgrade: {status} {phrase}".rstrip(),
+        f"{f'{status} {phrase}'.rstrip()}: the server refused the upgrade",
         "refusal",
         retry,  # type: ignore[arg-type]  # parametrized
         status,

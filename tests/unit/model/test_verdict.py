@@ -19,13 +19,13 @@ def ended(**fields: object) -> Event:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"close_by": "peer", "close_code": 1012, "reason": "restart"}, "peer closed: 1012 service restart “restart”"),
-        ({"close_by": "peer", "close_code": 1000}, "peer closed: 1000 normal closure"),
-        ({"close_by": "peer", "close_code": 1005}, "peer closed: no code given"),
-        ({"close_by": "peer", "close_code": 4001, "reason": "bye"}, "peer closed: 4001 application-defined “bye”"),
+        ({"close_by": "peer", "close_code": 1012, "reason": "restart"}, "“restart”, 1012 by peer"),
+        ({"close_by": "peer", "close_code": 1000}, "closed by peer: 1000 normal closure"),
+        ({"close_by": "peer", "close_code": 1005}, "closed by peer: no code given"),
+        ({"close_by": "peer", "close_code": 4001, "reason": "bye"}, "“bye”, 4001 by peer"),
         (
             {"close_by": "peer", "close_code": 1008, "reason": "x" * 99},
-            f"peer closed: 1008 policy violation “{'x' * 39}…”",
+            f"“{'x' * 59}…”, 1008 by peer",
         ),
         (
             {"close_by": "heartbeat", "close_code": 1011, "error": "our heartbeat gave up: no pong for 20 s"},
@@ -55,9 +55,9 @@ def test_end_of_an_open_session(fields: dict[str, object], sentence: str) -> Non
                 "close_by": "refusal",
                 "status": 403,
                 "error_type": "http_status",
-                "error": "server refused the upgrade: 403 Forbidden",
+                "error": "403 Forbidden: the server refused the upgrade",
             },
-            "server refused the upgrade: 403 Forbidden",
+            "403 Forbidden: the server refused the upgrade",
         ),
         (
             {"close_by": "network", "error_type": "eof", "error": "the connection ended early"},

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import T0_NS, at_ns, dialled, event, loss, message, numbered, pong, retry, usable
+from tests.builders import T0_NS, at_ns, dialled, event, loss, message, numbered, pong, refused, retry, usable
 from tests.stores import run_start, spec, stored, stored_events
 from tests.tui.fakes import FakeClock
 from wsmon.bus import Batch, Bus
@@ -147,6 +147,25 @@ def test_a_lost_connection_says_why_and_when_it_is_dialled_again(running: Runnin
     assert running.connection(
         "status, since_ns, attempt, next_attempt_ns, last_connected_ns, last_disconnected_ns, last_problem_id"
     ) == [(6, at_ns(9), 2, at_ns(16), at_ns(2), at_ns(9), 3)]
+
+
+@pytest.mark.parametrize(
+    ("second_open_s", "failing_since_ns"), [(0.4, at_ns(100)), (29.9, at_ns(100)), (30.0, at_ns(200))]
+)
+def test_accepted_and_rejected_is_still_down(running: Running, second_open_s: float, failing_since_ns: int) -> None:
+    running.writer.start()
+    running.emit(
+        *(dialled(1, "a"), usable(2, "a"), loss(100, "a", open_s=98)),
+        *(
+            dialled(110, "a"),
+            refused(111, "a"),
+            dialled(120, "a"),
+            usable(130, "a"),
+            loss(200, "a", open_s=second_open_s),
+        ),
+    )
+    running.end()
+    assert running.connection("status, failing_since_ns") == [(5, failing_since_ns)]
 
 
 def test_an_end_of_our_own_making_is_no_problem(running: Running) -> None:

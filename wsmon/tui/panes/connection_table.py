@@ -214,13 +214,9 @@ def _status(state: ConnectionState, now_ns: int) -> str:
 
 def _down(state: ConnectionState, now_ns: int) -> tuple[str, Meaning]:
     """For how long it has not been usable."""
-    if severity(state) > STALLED_SEVERITY:
+    if state.failing_since_ns is None:
         return _nothing(state)
-    if state.last_connected_ns is None:
-        return "never", "status-loss"
-    if state.last_disconnected_ns is None:
-        return _nothing(state)
-    return f"down {fmt.duration(now_ns - state.last_disconnected_ns)}", "status-loss"
+    return f"down {fmt.duration(now_ns - state.failing_since_ns)}", "status-loss"
 
 
 def _nothing(state: ConnectionState) -> tuple[str, Meaning]:

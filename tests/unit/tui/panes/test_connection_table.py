@@ -66,13 +66,13 @@ def test_no_line_is_wider_than_the_list(width: int) -> None:
             row(messages_per_s=2310.0, rtt_ns=12_000_000, last_message_ns=at_ns(-0.05)),
             "● binance-spot open 2h14m 2,310 0.0 s 12 ms 0",
         ),
-        (row("deribit", "reconnecting", next_attempt_ns=at_ns(6.2)), "◌ deribit reconnecting in 7 s never – – – 0"),
+        (row("deribit", "reconnecting", next_attempt_ns=at_ns(6.2)), "◌ deribit reconnecting in 7 s – – – – 0"),
         (
-            row("deribit", "reconnecting", last_connected_ns=at_ns(-90), last_disconnected_ns=at_ns(-49)),
+            row("deribit", "reconnecting", failing_since_ns=at_ns(-49)),
             "◌ deribit reconnecting down 49 s – – – 0",
         ),
         (row("deribit", "connecting", attempt=3), "◌ deribit connecting #3 – – – – 0"),
-        (row("deribit", "error", problem=refused()), "✕ deribit gave up never – – – 0 the server answered HTTP 403"),
+        (row("deribit", "error", problem=refused()), "✕ deribit gave up – – – – 0 the server answered HTTP 403"),
         (
             row("deribit", since_s=-60, stalled_since_ns=at_ns(-41), expect_every_s=2.5, last_message_ns=at_ns(-41)),
             "◐ deribit stalled 41 s 1m 0 41.0 s – 0 no data; expected every 2.5 s",
@@ -87,7 +87,7 @@ def test_a_line_says_the_state_in_glyph_word_and_numbers(each: ConnectionRow, li
 
 def test_of_a_connection_that_is_well_the_last_trouble_is_told_with_its_time() -> None:
     text, meaning = table.reason(row(problem=loss(-60, code=1001, reason="")), T0_NS)
-    assert (text.startswith("last: peer closed: 1001 going away, "), meaning) == (True, "dim")
+    assert (text.startswith("last: closed by peer: 1001 going away, "), meaning) == (True, "dim")
 
 
 def test_what_a_peer_wrote_cannot_reach_the_terminal_as_it_is() -> None:
