@@ -15,6 +15,9 @@ from wsmon.model.secret import MASK, Sensitive
 MIN_LITERAL_CHARS = 8
 # a shorter one is masked where it stands; looking for it elsewhere would hit what is no secret
 
+_COOKIE = re.compile(r"[^=;\s]+=\"?([^;\"]+)")
+# the values in `sid=…; theme=…`: each is a secret of its own
+
 
 class Masks:
     """Masks the specs of one configuration, each by its own ``redact`` table, and collects what was secret."""
@@ -75,6 +78,10 @@ class Masks:
         self, headers: tuple[tuple[str, Sensitive], ...], redactor: Redactor
     ) -> tuple[tuple[str, Sensitive], ...]:
         masked = redactor.headers([(name, value.masked) for name, value in headers])
+        for (name, value), (_, text) in zip(headers, masked, strict=True):
+            if name.lower() == "cookie" and text == MASK:
+                for cookie in _COOKIE.findall(value.reveal()):
+                    self._collect(cookie)
         return tuple(
             (name, self._collected(value, text)) for (name, value), (_, text) in zip(headers, masked, strict=True)
         )
@@ -87,6 +94,7 @@ class Masks:
         """``value`` shown as ``masked``; what that hides counts as secret wherever it occurs."""
         for part in _hidden_parts(value.reveal(), masked):
             self._collect(part)
+            self._collect(unquote(part))  # a peer tells what it has understood
         return Sensitive(value.reveal(), masked)
 
     def _collect(self, literal: str) -> None:

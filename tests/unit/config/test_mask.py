@@ -27,8 +27,8 @@ def test_credentials_of_a_connection_are_sent_but_not_shown(loaded: Load) -> Non
         """
         [[connection]]
         name = "a"
-        url = "wss://user:pass%40word@h/p?x=1&token=query-token"
-        headers = { Authorization = "Bearer literal-token", Cookie = "sid=cookie-value", X-Plain = "${secret:S}-1" }
+        url = "wss://user:pass%40word@h/p?x=1&token=query%2Btoken"
+        headers = { Authorization = "Bearer literal-token", Cookie = "sid=cookie-value; t=another-one", X-Plain = "${secret:S}-1" }
         subprotocols = ["v1", "access_token", "protocol-token"]
         proxy = "http://me:proxy-password@proxy:1"
         send = ['{"password": "in-a-message"}']
@@ -38,11 +38,11 @@ def test_credentials_of_a_connection_are_sent_but_not_shown(loaded: Load) -> Non
     )
     spec = only(whole)
     assert spec.url == Sensitive(
-        "wss://user:pass%40word@h/p?x=1&token=query-token", "wss://[FILTERED]@h/p?x=1&token=[FILTERED]"
+        "wss://user:pass%40word@h/p?x=1&token=query%2Btoken", "wss://[FILTERED]@h/p?x=1&token=[FILTERED]"
     )
     assert spec.headers == (
         ("Authorization", Sensitive("Bearer literal-token", "Bearer [FILTERED]")),
-        ("Cookie", Sensitive("sid=cookie-value", "[FILTERED]")),
+        ("Cookie", Sensitive("sid=cookie-value; t=another-one", "[FILTERED]")),
         ("X-Plain", Sensitive("from-outside-1", "[FILTERED]-1")),
     )
     assert spec.subprotocols[2] == Sensitive("protocol-token", "[FILTERED]")
@@ -52,9 +52,12 @@ def test_credentials_of_a_connection_are_sent_but_not_shown(loaded: Load) -> Non
     assert set(whole.configuration.secrets) >= {
         "from-outside",
         "pass@word",
-        "query-token",
+        "query+token",
+        "query%2Btoken",
         "literal-token",
-        "sid=cookie-value",
+        "sid=cookie-value; t=another-one",
+        "cookie-value",
+        "another-one",
         "protocol-token",
         "proxy-password",
     }

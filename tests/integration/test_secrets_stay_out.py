@@ -1,0 +1,173 @@
+"""Secrets of a configuration are nowhere: in no file of the recording, no output, no process list."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.peers import Peers, script
+from tests.processes import Home
+from wsmon.cli.target import Request, resolve
+from wsmon.cli.watch import ensure_recorder
+
+SECRETS = {name: f"cAnArY+{name}/x7Q9zz" for name in ("password", "query", "header", "cookie", "env", "file", "proxy")}
+SUBPROTOCOL = "token.cAnArY-subprotocol-x7Q9zz"
+# characters of a token only, as HTTP wants it
+OF_A_PEER = "cAnArY-peer-x7Q9zz"
+# a credential that only its key tells
+
+COMMANDS = (
+    ("search",),
+    ("search", "--json"),
+    ("stats",),
+    ("stats", "--json"),
+    ("export", "--format", "jsonl"),
+    ("export", "--format", "json"),
+    ("export", "--format", "csv"),
+)
+
+
+def forms(secret: str) -> Iterator[bytes]:
+    """What betrays a secret: itself, its ends, and what base64 makes of it at each alignment."""
+    yield from (secret.encode(), quote(secret, safe="").encode(), secret[3:].encode())
+    for skipped in range(3):
+        octets = secret.encode()[skipped:]
+        yield base64.b64encode(octets[: len(octets) // 3 * 3])
+
+
+CANARIES = {form for secret in (*SECRETS.values(), SUBPROTOCOL, OF_A_PEER) for form in forms(secret)}
+
+
+def found_in(octets: bytes) -> set[bytes]:
+    """The canaries in some bytes."""
+    return {canary for canary in CANARIES if canary in octets}
+
+
+def found_below(folder: Path, *inputs: Path) -> dict[str, set[bytes]]:
+    """The files that hold a canary, those excepted that hold it by intention."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path not in inputs]
+    assert len(files) > len(inputs)
+    return {path.name: found for path in files if (found := found_in(path.read_bytes()))}
+
+
+def arguments_of(pid: int) -> bytes:
+    """What everybody on the machine can read of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def everything() -> str:
+    """All secrets in one text, in several forms."""
+    encoded = [
+        base64.b64encode(f"{'x' * number}{secret}".encode()).decode()
+        for number in range(3)
+        for secret in SECRETS.values()
+    ]
+    return " ".join([*SECRETS.values(), *encoded, *(quote(secret, safe="") for secret in SECRETS.values())])
+
+
+async def configured(home: Home, peers: Peers) -> tuple[Path, Path]:
+    """A configuration full of secrets, whose peers say them all; and the file that it refers to."""
+    body = json.dumps({"got": everything(), "api_key": OF_A_PEER})
+    chatty = script(
+        f"""
+[[handshake]]
+subprotocols = ["{SUBPROTOCOL}"]
+headers = {{ Set-Cookie = "sid={OF_A_PEER}", X-Echo = "{SECRETS["header"]}" }}
+[[step]]
+do = "echo"
+[[step]]
+do = "send"
+count = 2
+text = ['{body}', '{everything()}']
+[[step]]
+do = "receive"
+count = 3
+[[step]]
+do = "close"
+code = 4001
+reason = "no {SECRETS["env"]} token={OF_A_PEER}"
+"""
+    )
+    refusing = script(
+        f"""
+[[handshake]]
+do = "refuse"
+status = 400
+headers = {{ Set-Cookie = "sid={OF_A_PEER}", X-Echo = "{SECRETS["header"]}" }}
+body = '{body}'
+"""
+    )
+    talker, refuser = await peers.start(chatty), await peers.start(refusing)
+    secret_file = home.folder / "secret.txt"
+    secret_file.write_text(SECRETS["file"])
+    where = talker.url.partition("//")[2]
+    query = quote(SECRETS["query"], safe="")
+    config = home.write(
+        f"""
+[[connection]]
+name = "talker"
+url = "ws://someone:{quote(SECRETS["password"], safe="")}@{where}?token={query}"
+headers = {{ X-Auth-Token = "{SECRETS["header"]}", Cookie = "sid={SECRETS["cookie"]}", X-Env = "${{secret:CANARY}}" }}
+subprotocols = ["{SUBPROTOCOL}"]
+send = ["${{secret:CANARY}} ${{file:secret.txt}}", '{{"password": "{SECRETS["password"]}"}}', "{SECRETS["header"]}"]
+reconnect = {{ initial = "1h", max = "1h" }}
+[[connection]]
+name = "refused"
+url = "{refuser.url}?api_key={query}"
+headers = {{ Authorization = "Bearer {SECRETS["header"]}" }}
+[[connection]]
+name = "proxied"
+url = "ws://nowhere.invalid/?access_token={query}"
+proxy = "http://someone:{quote(SECRETS["proxy"], safe="")}@127.0.0.1:1"
+"""
+    )
+    return config, secret_file
+
+
+async def test_no_secret_of_a_configuration_leaves_it(
+    home: Home, peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY", SECRETS["env"])
+    config, secret_file = await configured(home, peers)
+    recorder = await home.record(config)
+    ended = await recorder.until_stored(3, "connection.disconnected")
+    assert {event.source.connection: event.close_code or event.error_type for event in ended} == {
+        "talker": 4001,
+        "refused": "http_status",
+        "proxied": "proxy",
+    }
+    received = await recorder.until_stored(5)
+    assert all(b"[FILTERED]" in (event.payload or b"") for event in received)
+    assert found_below(home.folder, config, secret_file) == {}
+    for command in COMMANDS:
+        code, out, err = await home.run(*command, "--store", recorder.store)
+        assert (code, found_in((out + err).encode())) == (0, set()), command
+    for of_config in (["check"], ["check", "--json"], ["record", "--for", "300ms"]):
+        _, out, err = await home.run(*of_config, config)
+        assert found_in((out + err).encode()) == set(), of_config
+    await home.run("stop", "--all")
+    await recorder.ended()
+    assert found_below(home.folder, config, secret_file) == {}
+
+
+async def test_no_secret_of_a_command_line_is_in_the_process_list_or_a_file(home: Home, peers: Peers) -> None:
+    server = await peers.start("echo")
+    where = server.url.partition("//")[2]
+    url = f"ws://someone:{quote(SECRETS['password'], safe='')}@{where}?token={quote(SECRETS['query'], safe='')}"
+    request = Request((url,), headers=(f"X-Token: {SECRETS['header']}",), subscribe=(SECRETS["env"],))
+    target = resolve(request, home.environ)
+    await asyncio.to_thread(ensure_recorder, request, target, home.environ)
+    await server.until(lambda: server.sessions == 1)
+    _, out, _ = await home.run("ps", "--json")
+    (found,) = json.loads(out)
+    arguments = arguments_of(found["pid"])
+    assert b"[FILTERED]" in arguments
+    assert found_in(arguments + out.encode()) == set()
+    assert server.handshakes[0].header("x-token") == SECRETS["header"]
+    assert found_below(home.folder) == {}
