@@ -1,0 +1,247 @@
+"""The subscription ledger of one connection: what it asked for, what it has, and what it lost.
+
+It outlives sessions: what was confirmed before a disconnect must be confirmed again after it, or counts as lost.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from wsmon.model.events import EventName
+
+SubscriptionStatus = Literal["requested", "confirmed", "failed", "unsubscribed", "expired", "lost", "restored"]
+
+EXPIRY_NS = 30 * 1_000_000_000
+# how long a confirmation may take: the seeds' subscription_timeout
+MAX_TOPICS = 10_000
+# of a connection, some 10 MiB at worst
+HISTORY = 8
+# changes of status kept a topic
+
+ACTIVE: frozenset[SubscriptionStatus] = frozenset({"confirmed", "restored"})
+OVER: frozenset[SubscriptionStatus] = frozenset({"failed", "unsubscribed", "expired"})
+
+
+class SubscriptionNote(Protocol):
+    """What a protocol says of a subscription, as far as the ledger reads it."""
+
+    @property
+    def name(self) -> EventName: ...
+
+    @property
+    def topic(self) -> str: ...
+
+    @property
+    def status(self) -> int | str | None: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def error_type(self) -> str: ...
+
+
+class Subscription(msgspec.Struct, frozen=True, gc=False):
+    """One topic; times are monotonic nanoseconds."""
+
+    topic: str
+    status: SubscriptionStatus
+    since_ns: int
+    attempts: int = 1
+    # times it was asked for since it was last confirmed
+    reason: str = ""
+    # why it failed or was lost
+    is_interrupted: bool = False
+    # confirmed in an earlier session, and not yet in this one
+    history: tuple[tuple[SubscriptionStatus, int], ...] = ()
+    # the last ``HISTORY`` statuses and since when, the present one included
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the peer delivers it."""
+        return self.status in ACTIVE and not self.is_interrupted
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """Something that nobody said, and that follows: becomes an event."""
+
+    name: Literal["subscription.lost", "subscription.restored"]
+    topic: str
+    reason: str = ""
+    duration_ns: int | None = None
+    # of a restored one: how long it was away
+
+
+class Subscriptions(msgspec.Struct, frozen=True, gc=False):
+    """The topics of a connection at one moment, each list in the order of its first request."""
+
+    active: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    # asked for, or to be restored
+    lost: tuple[str, ...] = ()
+
+
+class Ledger:
+    """The subscriptions of one connection, from what its protocol says and when its sessions begin and end.
+
+    Times are monotonic and do not decrease.
+    """
+
+    def __init__(self, expiry_ns: int = EXPIRY_NS, limit: int = MAX_TOPICS) -> None:
+        self._expiry_ns = expiry_ns
+        self._limit = limit
+        self._live: dict[str, Subscription] = {}
+        # oldest request first
+        self._over: dict[str, Subscription] = {}
+        # failed, unsubscribed, expired: the first to be forgotten
+        self._due: dict[str, int] = {}
+        # when a confirmation is too late, soonest first
+        self.forgotten = 0
+        # topics for which there was no room
+        self.unknown = 0
+        # confirmations of what nobody asked for
+
+    def apply(self, note: SubscriptionNote, now_ns: int) -> tuple[Change, ...]:
+        """Take in what a message said; notes of anything but subscriptions, or without a topic, change nothing."""
+        if not note.topic:
+            return ()
+        due = self.expire(now_ns)
+        match note.name, note.status:
+            case "subscription.subscribe.started", _:
+                self._request(note.topic, now_ns)
+            case "subscription.subscribe.completed", "ok":
+                return due + self._confirm(note.topic, now_ns)
+            case "subscription.subscribe.completed", "error":
+                return due + self._fail(note.topic, note.reason or note.error_type, note.error_type, now_ns)
+            case "subscription.unsubscribe.completed", "ok":
+                self._leave(note.topic, now_ns)
+            case "subscription.lost", _:
+                self._lose(note.topic, note.reason or note.error_type, now_ns)
+            case "subscription.restored", _:
+                self._confirm(note.topic, now_ns)
+        return due
+
+    def session_began(self, now_ns: int) -> None:
+        """There is a socket again: what was confirmed before has until the expiry to be so again."""
+        for known in self._live.values():
+            if known.is_interrupted:
+                self._await(known.topic, now_ns)
+
+    def session_ended(self, now_ns: int) -> None:
+        """The socket is gone, and with it every request and confirmation."""
+        self._due.clear()
+        for known in tuple(self._live.values()):
+            if known.status == "requested":
+                self._set(known, "failed", now_ns, reason="disconnected")
+            elif known.is_active:
+                self._live[known.topic] = msgspec.structs.replace(known, is_interrupted=True, since_ns=now_ns)
+
+    def expire(self, now_ns: int) -> tuple[Change, ...]:
+        """What was not confirmed in time: a request expired; what should have been restored is lost."""
+        changes: list[Change] = []
+        while self._due:
+            topic, due_ns = next(iter(self._due.items()))
+            if now_ns < due_ns:
+                break
+            known = self._live[topic]
+            if known.is_interrupted:
+                changes += self._lose(topic, "not confirmed again after a reconnect", now_ns)
+            else:
+                self._set(known, "expired", now_ns, reason="not confirmed in time")
+        return tuple(changes)
+
+    def snapshot(self) -> Subscriptions:
+        """What is active, pending and lost; call ``expire`` first."""
+        live = self._live.values()
+        return Subscriptions(
+            tuple(known.topic for known in live if known.is_active),
+            tuple(known.topic for known in live if known.status == "requested" or known.is_interrupted),
+            tuple(known.topic for known in live if known.status == "lost"),
+        )
+
+    def to_restore(self) -> tuple[str, ...]:
+        """The topics that a new session must ask for again, where wsmon may speak."""
+        return tuple(known.topic for known in self._live.values() if known.is_interrupted or known.status == "lost")
+
+    def subscription(self, topic: str) -> Subscription | None:
+        """What is known of a topic; None where nothing is, or no more."""
+        return self._live.get(topic) or self._over.get(topic)
+
+    def _request(self, topic: str, now_ns: int) -> None:
+        known = self._live.get(topic)
+        if known is None or known.status == "requested":
+            before = known or self._over.get(topic) or Subscription(topic, "requested", now_ns, attempts=0)
+            self._set(before, "requested", now_ns, attempts=before.attempts + 1)
+            self._await(topic, now_ns)
+        elif not known.is_active:
+            self._live[topic] = msgspec.structs.replace(known, attempts=known.attempts + 1)
+
+    def _confirm(self, topic: str, now_ns: int) -> tuple[Change, ...]:
+        known = self.subscription(topic)
+        if known is None:
+            self.unknown += 1
+            return ()
+        if known.is_active:
+            return ()
+        was_away = known.is_interrupted or known.status == "lost"
+        self._set(known, "restored" if was_away else "confirmed", now_ns, attempts=0)
+        return (Change("subscription.restored", topic, "", now_ns - known.since_ns),) if was_away else ()
+
+    def _fail(self, topic: str, reason: str, error_type: str, now_ns: int) -> tuple[Change, ...]:
+        """A refusal; asking again for what is active, and being refused, takes nothing away."""
+        known = self.subscription(topic)
+        if known is not None and known.is_interrupted:
+            return self._lose(topic, reason, now_ns)
+        if known is not None and (known.status in ("requested", "expired")):
+            self._set(known, "expired" if error_type == "timeout" else "failed", now_ns, reason=reason)
+        return ()
+
+    def _leave(self, topic: str, now_ns: int) -> None:
+        known = self._live.get(topic)
+        if known is not None:
+            self._set(known, "unsubscribed", now_ns)
+
+    def _lose(self, topic: str, reason: str, now_ns: int) -> tuple[Change, ...]:
+        known = self._live.get(topic)
+        if known is None or known.status not in ACTIVE:
+            return ()
+        self._set(known, "lost", now_ns, reason=reason)
+        return (Change("subscription.lost", topic, reason),)
+
+    def _await(self, topic: str, now_ns: int) -> None:
+        self._due.pop(topic, None)  # the last one asked for is the last one due
+        self._due[topic] = now_ns + self._expiry_ns
+
+    def _set(
+        self, known: Subscription, status: SubscriptionStatus, now_ns: int, *,
+        attempts: int | None = None, reason: str = "",
+    ) -> None:  # fmt: skip
+        """Put a topic where its new status belongs; attempts stay unless given."""
+        topic = known.topic
+        changed = Subscription(
+            topic,
+            status,
+            now_ns,
+            known.attempts if attempts is None else attempts,
+            reason,
+            history=(*known.history, (status, now_ns))[-HISTORY:],
+        )
+        self._due.pop(topic, None)
+        if status in OVER:
+            self._live.pop(topic, None)
+            self._over.pop(topic, None)
+            self._over[topic] = changed
+        else:
+            self._over.pop(topic, None)
+            self._live[topic] = changed
+        while len(self._live) + len(self._over) > self._limit:
+            self._forget()
+
+    def _forget(self) -> None:
+        oldest = self._over or self._live
+        topic = next(iter(oldest))
+        del oldest[topic]
+        self._due.pop(topic, None)
+        self.forgotten += 1
