@@ -390,8 +390,8 @@ def test_a_new_configuration_says_anew_what_is_kept(running: Running, monkeypatc
     running.emit(*(message(str(n)) for n in range(10)))
     running.writer.start()
     running.wait_for(10)
-    running.clock.advance(3_600)
     running.writer.configure((), RetentionSpec(age_s=60.0))
+    running.clock.advance(3_600)
     running.wait_for(11)
     running.end()
     assert [each.id for each in stored_events(running.path)] == [8, 9, 10, 11]
