@@ -1,0 +1,14 @@
+"""Raw says nothing about anything."""
+
+from __future__ import annotations
+
+from wsmon.protocols.raw import State, classify
+from wsmon.protocols.reading import UNREAD
+
+
+def test_every_message_is_unread_and_nothing_is_ever_due() -> None:
+    state = State()
+    state.at(1)
+    assert classify("in", "text", b'{"type":"ping"}', state) is UNREAD
+    assert classify("out", "binary", b"\xff", state) is UNREAD
+    assert state.overdue(10**18) == ()

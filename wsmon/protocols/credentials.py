@@ -1,0 +1,127 @@
+"""The credentials that passed on a session: remembered so that what a peer says repeats none, and until they expire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from wsmon.model.redact import Redactor, is_credential_key
+from wsmon.model.secret import Sensitive, mask_secrets
+from wsmon.protocols.operations import NS_PER_S
+from wsmon.protocols.reading import Note
+
+Decoded: TypeAlias = "dict[str, Decoded] | list[Decoded] | str | int | float | bool | None"
+# what msgspec makes of JSON
+
+MAX_ERROR_CHARS = 500
+# of a peer's error text in a note; the whole of it is in the payload
+SUSPICIOUS = re.compile(rb"token|secret|pass|sign|key|auth|jwt|otp|cookie", re.IGNORECASE)
+# a message without any of these holds no credential worth a closer look
+
+_MAX_KEPT = 64
+_MAX_SECRET_CHARS = 8192
+_MIN_SECRET_CHARS = 4
+# shorter ones would mask what is no secret
+_MAX_READ_CHARS = 64 * 1024
+# of a peer's error text
+_BESIDE = frozenset({"signature", "sign", "sig", "nonce", "hmac"})
+# keys that are credentials wherever a protocol authenticates
+_PLAIN = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
+# keys of an authentication that hold none
+_BUILT_IN = Redactor()
+_WARN_BEFORE_NS = 60 * NS_PER_S
+# seeds: a token is due for renewal in the last minute of its life
+_REFRESH_AT = 0.8
+# of a token's life, as NautilusTrader does
+_LONGEST_S = 10 * 366 * 86_400
+
+
+class Credentials:
+    """The latest credentials of one session; its repr shows none."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[str, None] = {}
+
+    def remember(self, message: Decoded, *, is_auth: bool = False) -> None:
+        """Keep what stands under credential keys; of an authentication, every text that may be one."""
+        for text in _credentials(message, is_auth=is_auth):
+            if _MIN_SECRET_CHARS <= len(text) <= _MAX_SECRET_CHARS:
+                self._kept.pop(text, None)
+                self._kept[text] = None
+        while len(self._kept) > _MAX_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    def mask(self, text: str) -> str:
+        """What a peer said, without the credentials it may repeat, at most ``MAX_ERROR_CHARS`` long."""
+        masked = mask_secrets(_BUILT_IN.text(mask_secrets(text[:_MAX_READ_CHARS], self._kept)), self._kept)
+        return masked if len(masked) <= MAX_ERROR_CHARS else masked[: MAX_ERROR_CHARS - 1] + "…"
+
+
+def _credentials(message: Decoded, *, is_auth: bool) -> Iterator[str]:
+    todo: list[tuple[Decoded, bool]] = [(message, is_auth)]
+    while todo:
+        value, secret = todo.pop()
+        match value:
+            case str() if secret:
+                yield value
+            case list():
+                todo.extend((item, secret) for item in value)
+            case dict():
+                todo.extend(
+                    (item, (secret and key not in _PLAIN) or key in _BESIDE or is_credential_key(key))
+                    for key, item in value.items()
+                )
+
+
+def lifetime_s(value: object) -> int | float | None:
+    """How long a grant lasts, as a peer gives it, at most ten years; None where that is no number."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return min(max(value, 0), _LONGEST_S)
+
+
+class Grant:
+    """How long the session is authenticated, and what renews it."""
+
+    __slots__ = ("_expires_ns", "_lasts_ns", "_warned", "refresh_token")
+
+    def __init__(self) -> None:
+        self._expires_ns: int | None = None
+        # None while not authenticated
+        self._lasts_ns = 0
+        self._warned = True
+        self.refresh_token = Sensitive("")
+
+    def begin(self, now_ns: int, lasts_s: float, refresh_token: str = "") -> None:
+        """Authenticated from ``now_ns`` on."""
+        self._lasts_ns = round(lasts_s * NS_PER_S)
+        self._expires_ns = now_ns + self._lasts_ns
+        self._warned = False
+        self.refresh_token = Sensitive(refresh_token, "")
+
+    def end(self) -> None:
+        """No longer authenticated."""
+        self._expires_ns = None
+
+    def is_valid(self, now_ns: int) -> bool:
+        """Whether the session is authenticated."""
+        return self._expires_ns is not None and now_ns < self._expires_ns
+
+    def refresh_is_due(self, now_ns: int) -> bool:
+        """Whether 80 % of the token's life is over."""
+        return self._expires_ns is not None and now_ns >= self._expires_ns - round(self._lasts_ns * (1 - _REFRESH_AT))
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """A warning, once, in the last minute of a token that nobody renewed; of a shorter life, in its last fifth."""
+        if self._warned or self._expires_ns is None:
+            return ()
+        before_ns = min(_WARN_BEFORE_NS, round(self._lasts_ns * (1 - _REFRESH_AT)))
+        if now_ns < self._expires_ns - before_ns:
+            return ()
+        self._warned = True
+        left_s = max(0, self._expires_ns - now_ns) / NS_PER_S
+        error = f"the token expires in {left_s:.0f} s and was not renewed"
+        return (Note("error.occurred", "auth", error_type="token_expires", error=error),)

@@ -1,0 +1,312 @@
+"""Deribit: what the methods of its JSON-RPC mean, and what to send where wsmon is to answer.
+
+The cases D1-D15 of the specification's section 7.2. Reading is passive; the frames to send are pure functions at the
+end, for connections with ``answer = true``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from wsmon.model.events import Direction, Json, Meta, Opcode
+from wsmon.protocols import jsonrpc, rpc
+from wsmon.protocols.credentials import Grant, lifetime_s
+from wsmon.protocols.decoding import cut
+from wsmon.protocols.deribit_errors import ERROR_NAMES
+from wsmon.protocols.operations import (
+    MAX_TOPICS,
+    NS_PER_S,
+    WAIT_S,
+    Call,
+    Calls,
+    completed,
+    settled,
+    too_many_topics,
+)
+from wsmon.protocols.reading import Note, Operation, Reading
+
+ANSWER_S = 10.0
+# for public/test after a test_request: the shortest interval of heartbeats that Deribit takes
+EVERYTHING = "*"
+# topic of unsubscribe_all
+
+_SILENT_AFTER = 2
+# heartbeats that may be missing before the connection counts as stale
+_MAX_FRAME_CHARS = 30_000
+# Deribit refuses frames over 32 kB
+_MAX_INTERVAL_S = 86_400
+_MAX_DIGITS = 15
+# of microseconds: 31 years
+_GRANTS = frozenset({"client_credentials", "client_signature", "refresh_token", "password"})
+_SUBSCRIPTIONS: Mapping[str, Operation] = {
+    "public/subscribe": "subscribe",
+    "private/subscribe": "subscribe",
+    "public/unsubscribe": "unsubscribe",
+    "private/unsubscribe": "unsubscribe",
+    "public/unsubscribe_all": "unsubscribe",
+    "private/unsubscribe_all": "unsubscribe",
+}
+
+
+class _Params(msgspec.Struct, gc=False):
+    """The members of params that are looked at."""
+
+    type: Any = None
+    channel: Any = None
+    channels: msgspec.Raw = rpc.NOTHING
+    grant_type: Any = None
+    interval: Any = None
+
+
+class _Tokens(msgspec.Struct, gc=False):
+    """The result of public/auth; other results lack the token."""
+
+    access_token: str
+    refresh_token: str = ""
+    expires_in: Any = None
+    scope: Any = None
+
+
+_decode_params = msgspec.json.Decoder(_Params).decode
+_decode_tokens = msgspec.json.Decoder(_Tokens).decode
+_decode_any = msgspec.json.Decoder().decode
+_NO_PARAMS = _Params()
+
+
+class State(jsonrpc.State):
+    """What one session with Deribit has agreed on."""
+
+    error_names: ClassVar[Mapping[int, str]] = ERROR_NAMES
+
+    def __init__(self, *, timeout_s: float = WAIT_S, answer_s: float = ANSWER_S) -> None:
+        super().__init__(timeout_s=timeout_s)
+        self.grant = Grant()
+        self.expected_end = ""
+        # why the server is about to close with nobody at fault: "logout"
+        self.cancels_on_disconnect = False
+        # a disconnect cancels orders
+        self._questions = Calls(answer_s)
+        # test_requests without public/test
+        self._asked = 0
+        self._interval_ns = 0
+        # of heartbeats; 0 where none were asked for
+        self._heard_ns: int | None = None
+        # the last sign of life; None once its absence was told
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether a token is in force."""
+        return self.grant.is_valid(self.now_ns)
+
+    @property
+    def questions(self) -> int:
+        """test_requests that wait for public/test."""
+        return len(self._questions)
+
+    def hear(self) -> None:
+        """The peer sent something: the connection is not stale."""
+        self._heard_ns = self.now_ns
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """Requests and test_requests without an answer, silence where heartbeats were agreed on, a token's end."""
+        return (
+            *super().overdue(now_ns),
+            *self._questions.overdue(now_ns),
+            *self._silence(now_ns),
+            *self.grant.overdue(now_ns),
+        )
+
+    def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Note, ...]]:
+        """What an outgoing request begins; a logout has no answer."""
+        if method == "private/logout":
+            return None, ()
+        members = _params(params)
+        if method == "public/auth":
+            grant = members.grant_type if members.grant_type in _GRANTS else "other"
+            operation: Operation = "refresh" if grant == "refresh_token" else "auth"
+            return Call(operation, key, self.now_ns, method, ref, meta={"method": grant}), ()
+        if method in _SUBSCRIPTIONS:
+            topics, notes = _topics(method, members)
+            return Call(_SUBSCRIPTIONS[method], key, self.now_ns, method, ref, topics), notes
+        if method == "public/set_heartbeat" and _is_interval(members.interval):
+            return Call("request", key, self.now_ns, method, ref, meta={"heartbeat_s": members.interval}), ()
+        return Call("request", key, self.now_ns, method, ref), ()
+
+    def tell(self, method: str, params: msgspec.Raw) -> tuple[Note, ...]:
+        """public/test answers the oldest test_request; a logout announces the end."""
+        match method:
+            case "public/test" if question := self._questions.find(lambda _: True):
+                self._questions.end(question.key)
+                return completed(question)
+            case "private/logout":
+                self.expected_end = "logout"
+                self.grant.end()
+                about = {"expected_disconnect": self.expected_end}
+                return (Note("message.process.completed", "request", type=method, meta=about),)
+        return ()
+
+    def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Note, ...]:
+        """The notes of a result; channels that it does not list failed."""
+        match call.operation:
+            case "auth" | "refresh":
+                return completed(call, self._authenticated(_decode_tokens(result), call, meta))
+            case "subscribe" | "unsubscribe" if bytes(result)[:1] == b"[":
+                return settled(call, _confirmed(result), meta)
+        return completed(call, self._agreed(call, meta))
+
+    def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Note, ...]]:
+        """Type, topic and notes of a notification: data of a channel, or a heartbeat."""
+        members = _params(params)
+        channel = cut(members.channel) if isinstance(members.channel, str) else ""
+        if method != "heartbeat":
+            return method, channel, ()
+        if members.type == "test_request":
+            self._asked += 1
+            question = Call("heartbeat", f"test_request {self._asked}", self.now_ns, "test_request", by_peer=True)
+            return "test_request", "", self._questions.begin(question)
+        return method, "", (Note("heartbeat.received", "heartbeat", type=method),)
+
+    def measure(self, call: Call, envelope: rpc.Envelope) -> Meta | None:
+        """The round trip in microseconds, divided into the server's part and the network's."""
+        total_us = (self.now_ns - call.at_ns) // 1_000
+        digits = bytes(envelope.usDiff)
+        if not digits.isdigit() or len(digits) > _MAX_DIGITS:
+            return None
+        server_us = int(digits)
+        if server_us > total_us:  # the server's clock disagrees with ours: no division makes sense
+            return {"total_us": total_us, "server_us": server_us}
+        return {"total_us": total_us, "server_us": server_us, "network_us": total_us - server_us}
+
+    def topic_of(self, call: Call, result: msgspec.Raw) -> str:
+        """The channel of an answer, where it was one."""
+        return call.topics[0] if len(call.topics) == 1 else ""
+
+    def _authenticated(self, tokens: _Tokens, call: Call, meta: Meta | None) -> Meta:
+        """Remembers the tokens as long as they live; what may be told of them."""
+        self.credentials.remember([tokens.access_token, tokens.refresh_token], is_auth=True)
+        about: dict[str, Json] = {**(meta or {}), **(call.meta or {})}
+        if isinstance(tokens.scope, str):
+            about["scope"] = "session" if "session:" in tokens.scope else "connection"
+        expires_in_s = lifetime_s(tokens.expires_in)
+        if expires_in_s is not None:
+            about["expires_in_s"] = expires_in_s
+            self.grant.begin(self.now_ns, expires_in_s, tokens.refresh_token)
+        return about
+
+    def _agreed(self, call: Call, meta: Meta | None) -> Meta | None:
+        """What an "ok" means from now on; it is told in ``meta``."""
+        match call.type:
+            case "public/set_heartbeat" if call.meta:
+                interval_s = call.meta["heartbeat_s"]
+                assert isinstance(interval_s, int | float)
+                self._interval_ns = round(interval_s * NS_PER_S)
+                self._heard_ns = self.now_ns
+            case "public/disable_heartbeat":
+                self._interval_ns = 0
+                return {**(meta or {}), "heartbeat_s": 0}
+            case "private/enable_cancel_on_disconnect" | "private/disable_cancel_on_disconnect":
+                self.cancels_on_disconnect = call.type == "private/enable_cancel_on_disconnect"
+                return {**(meta or {}), "cancel_on_disconnect": self.cancels_on_disconnect}
+        return {**(meta or {}), **call.meta} if call.meta else meta
+
+    def _silence(self, now_ns: int) -> tuple[Note, ...]:
+        """Told once, until the peer is heard again."""
+        if not self._interval_ns or self._heard_ns is None:
+            return ()
+        silent_ns = now_ns - self._heard_ns
+        if silent_ns < _SILENT_AFTER * self._interval_ns:
+            return ()
+        self._heard_ns = None
+        missed = silent_ns // self._interval_ns
+        error = f"nothing was heard for {silent_ns / NS_PER_S:g} s, {missed} heartbeats are missing"
+        return (
+            Note("heartbeat.timeout", "heartbeat", error_type="heartbeat_missed", error=error, meta={"missed": missed}),
+        )
+
+
+def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+    """Read one message."""
+    if direction == "in":
+        state.hear()
+    return jsonrpc.classify(direction, opcode, payload, state)
+
+
+# what to send where wsmon is to answer
+
+
+def answer(reading: Reading, state: State) -> tuple[str, ...]:
+    """public/test for each test_request: without it the server closes."""
+    asked = sum(note.name == "heartbeat.received" and note.phase == "start" for note in reading.notes)
+    return tuple(_request("public/test", {}, state) for _ in range(asked))
+
+
+def auth_messages(auth: Mapping[str, str | float], state: State) -> tuple[str, ...]:
+    """public/auth by ``client_id`` and ``client_secret``; nothing where ``auth`` lacks one of them."""
+    if not {"client_id", "client_secret"} <= auth.keys():
+        return ()
+    params: dict[str, Json] = {"grant_type": "client_credentials"}
+    params |= {name: auth[name] for name in ("client_id", "client_secret", "scope") if name in auth}
+    return (_request("public/auth", params, state),)
+
+
+def refresh_messages(now_ns: int, state: State) -> tuple[str, ...]:
+    """public/auth by refresh token, from 80 % of the token's life on and while no refresh is in flight."""
+    token = state.grant.refresh_token
+    if (
+        not token
+        or not state.grant.refresh_is_due(now_ns)
+        or state.calls.find(lambda call: call.operation == "refresh")
+    ):
+        return ()
+    return (_request("public/auth", {"grant_type": "refresh_token", "refresh_token": token.reveal()}, state),)
+
+
+def subscribe_messages(topics: Sequence[str], state: State) -> tuple[str, ...]:
+    """private/subscribe where a token is in force, as raw and user channels need, else public/subscribe."""
+    method = "private/subscribe" if state.is_authenticated else "public/subscribe"
+    return tuple(_request(method, {"channels": part}, state) for part in _portions(topics))
+
+
+def _request(method: str, params: Mapping[str, Json], state: State) -> str:
+    message = {"jsonrpc": "2.0", "id": state.own_id(), "method": method, "params": params}
+    return str(msgspec.json.encode(message), "utf-8")
+
+
+def _portions(topics: Sequence[str]) -> Iterator[list[Json]]:
+    """Lists of channels that each fit into one frame."""
+    portion: list[Json] = []
+    chars = 0
+    for topic in topics:
+        if portion and (len(portion) == MAX_TOPICS or chars + len(topic) > _MAX_FRAME_CHARS):
+            yield portion
+            portion, chars = [], 0
+        portion.append(topic)
+        chars += len(topic) + 3
+    if portion:
+        yield portion
+
+
+def _params(params: msgspec.Raw) -> _Params:
+    return _decode_params(params) if bytes(params)[:1] == b"{" else _NO_PARAMS
+
+
+def _topics(method: str, members: _Params) -> tuple[tuple[str, ...], tuple[Note, ...]]:
+    """The channels of a request, each once, and what is to be said of them."""
+    if method.endswith("_all"):
+        return (EVERYTHING,), ()
+    named = tuple(_confirmed(members.channels)) if members.channels else ()
+    return named[:MAX_TOPICS], (too_many_topics(len(named)),) if len(named) > MAX_TOPICS else ()
+
+
+def _confirmed(channels: msgspec.Raw) -> dict[str, None]:
+    """Names of channels, each once, in their order."""
+    listed = _decode_any(channels)
+    names = listed if isinstance(listed, list) else [listed]
+    return dict.fromkeys(cut(name) for name in names if isinstance(name, str))
+
+
+def _is_interval(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MAX_INTERVAL_S

@@ -1,0 +1,259 @@
+"""JSON-RPC 2.0: requests and their answers, notifications, batches, and the subscriptions of ``*_subscribe``.
+
+Both sides may ask: ids of the peer's requests are kept apart from ours. Ids may be any JSON value. A protocol on top
+of JSON-RPC subclasses ``State`` and says what its methods mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from wsmon.model.events import Direction, Json, Meta, Opcode
+from wsmon.protocols import rpc
+from wsmon.protocols.credentials import SUSPICIOUS, Credentials
+from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
+from wsmon.protocols.operations import WAIT_S, Call, Calls, completed, duplicate, failed, unmatched
+from wsmon.protocols.reading import UNREAD, Note, Reading
+
+_MAX_SUBSCRIPTIONS = 4096
+# ids whose names are remembered; the oldest is forgotten
+
+
+class Params(msgspec.Struct, gc=False):
+    """The members of params that name what a message is about."""
+
+    channel: Any = None
+    topic: Any = None
+    subscription: Any = None
+    name: Any = None
+
+
+_decode_params = msgspec.json.Decoder(Params).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_any = msgspec.json.Decoder().decode
+
+
+class State:
+    """What is in flight on one session, and what its subscription ids stand for."""
+
+    error_names: ClassVar[Mapping[int, str]] = rpc.ERROR_NAMES
+
+    def __init__(self, *, timeout_s: float = WAIT_S) -> None:
+        self.now_ns = 0
+        self.calls = Calls(timeout_s)
+        self.credentials = Credentials()
+        self._subscriptions: dict[str, str] = {}
+        # subscription id → what was subscribed to
+        self._own_id = 1_000_000_000
+        # ids of what wsmon itself asks start far from where clients count
+
+    def at(self, now_ns: int) -> None:
+        """The messages that follow happen at this monotonic time."""
+        self.now_ns = now_ns
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """What was due and did not come, each told once."""
+        return self.calls.overdue(now_ns)
+
+    def own_id(self) -> int:
+        """An id for a request of wsmon's own, not in flight."""
+        self._own_id += 1
+        while str(self._own_id) in self.calls:
+            self._own_id += 1
+        return self._own_id
+
+    # what a protocol on top may mean otherwise
+
+    def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Note, ...]]:
+        """What an outgoing request begins, None where no answer comes; and what else it says."""
+        name = method.lower()
+        if name.endswith("unsubscribe"):
+            known = self._subscriptions.get(_first(params), _first(params))
+            return Call("unsubscribe", key, self.now_ns, method, ref, (known or cut(method),)), ()
+        if name.endswith("subscribe"):
+            return Call("subscribe", key, self.now_ns, method, ref, (_first(params) or cut(method),)), ()
+        return Call("request", key, self.now_ns, method, ref), ()
+
+    def tell(self, method: str, params: msgspec.Raw) -> tuple[Note, ...]:
+        """What an outgoing request or notification says besides its own life."""
+        return ()
+
+    def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Note, ...]:
+        """The notes of an answer without an error."""
+        match call.operation:
+            case "subscribe" if subscription := rpc.id_ref(result):
+                self._name_subscription(subscription, call.topics[0])
+                return completed(call, {**(meta or {}), "subscription": subscription})
+            case "unsubscribe" if bytes(result) == b"false":
+                return failed(call, "not_confirmed", "the peer knows no such subscription", meta)
+        return completed(call, meta)
+
+    def fail(self, call: Call, fault: rpc.ErrorObject, meta: Meta | None) -> tuple[Note, ...]:
+        """The notes of an answer with an error."""
+        about: dict[str, Json] = {**(meta or {}), "code": rpc.error_code(fault.code)}
+        return failed(call, self.error_type(fault), self.error_text(fault), about)
+
+    def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Note, ...]]:
+        """Type, topic and notes of an incoming notification."""
+        return method, _topic(params), ()
+
+    def measure(self, call: Call, envelope: rpc.Envelope) -> Meta | None:
+        """What an answer says of the time it took."""
+        return None
+
+    # what is the same for all
+
+    def error_type(self, fault: rpc.ErrorObject) -> str:
+        """The name of an error."""
+        return rpc.error_type(fault.code, self.error_names)
+
+    def error_text(self, fault: rpc.ErrorObject) -> str:
+        """What the peer says of it, no credential in it."""
+        return self.credentials.mask(fault.message) if isinstance(fault.message, str) else ""
+
+    def topic_of(self, call: Call, result: msgspec.Raw) -> str:
+        """The topic of an answer: the new subscription id, or what was asked for where it was one thing."""
+        if call.operation == "subscribe" and bytes(result)[:1] not in (b"", b"[", b"{"):
+            return rpc.id_ref(result)
+        return call.topics[0] if len(call.topics) == 1 else ""
+
+    def _name_subscription(self, subscription: str, name: str) -> None:
+        self._subscriptions.pop(subscription, None)
+        if len(self._subscriptions) >= _MAX_SUBSCRIPTIONS:
+            del self._subscriptions[next(iter(self._subscriptions))]
+        self._subscriptions[subscription] = name
+
+
+def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+    """Read one message; a batch is one reading with the notes of all its messages."""
+    if not rpc.is_text(payload, opcode):
+        return UNREAD
+    if len(payload) > rpc.MAX_BYTES:
+        return rpc.too_large(len(payload))
+    try:
+        if payload[:1] == b"{":
+            return _read(direction, rpc.decode_envelope(payload), state)
+        if payload[:64].lstrip()[:1] == b"[":
+            return _read_batch(direction, rpc.decode_batch(payload), state)
+        return _read(direction, rpc.decode_envelope(payload), state)
+    except UNDECODABLE as error:
+        return unreadable(error, "jsonrpc")
+
+
+def _read_batch(direction: Direction, items: list[msgspec.Raw], state: State) -> Reading:
+    notes: list[Note] = []
+    broken = UNREAD
+    if not items:
+        broken = Reading(error_type="jsonrpc", error="an empty batch")
+    for item in items[: rpc.MAX_BATCH]:
+        try:
+            reading = _read(direction, rpc.decode_envelope(item), state)
+        except UNDECODABLE as error:
+            reading = unreadable(error, "jsonrpc")
+        if reading.error_type and not broken.error_type:
+            broken = reading
+        notes += reading.notes
+    if len(items) > rpc.MAX_BATCH:
+        broken = Reading(error_type="too_large", error=f"a batch of {len(items)}; the first {rpc.MAX_BATCH} are read")
+    return Reading("batch", error_type=broken.error_type, error=broken.error, notes=tuple(notes))
+
+
+def _read(direction: Direction, envelope: rpc.Envelope, state: State) -> Reading:
+    method = envelope.method
+    if method is None:
+        if envelope.result or envelope.error:
+            return _read_response(direction, envelope, state)
+        return Reading(error_type="jsonrpc", error="neither a request nor a response")
+    if direction == "out":
+        _remember(method, envelope.params, state)
+        if not envelope.id:
+            return Reading(cut(method), _topic(envelope.params), notes=state.tell(method, envelope.params))
+        return _read_request(cut(method), envelope, state)
+    if not envelope.id:
+        type_, topic, notes = state.notice(method, envelope.params)
+        return Reading(cut(type_), topic, notes=notes)
+    return _read_request_of_peer(cut(method), envelope, state)
+
+
+def _read_request(method: str, envelope: rpc.Envelope, state: State) -> Reading:
+    key, ref = rpc.id_key(envelope.id), rpc.id_ref(envelope.id)
+    told = state.tell(method, envelope.params)
+    if key in state.calls:
+        return Reading(method, _topic(envelope.params), ref, notes=(*told, duplicate("request", method, ref)))
+    call, notes = state.call(method, key, ref, envelope.params)
+    if call is None:
+        return Reading(method, "", ref, notes=(*told, *notes))
+    topic = call.topics[0] if len(call.topics) == 1 else ""
+    return Reading(method, topic, ref, notes=(*told, *notes, *state.calls.begin(call)))
+
+
+def _read_request_of_peer(method: str, envelope: rpc.Envelope, state: State) -> Reading:
+    key, ref = f"peer {rpc.id_key(envelope.id)}", rpc.id_ref(envelope.id)
+    if key in state.calls:
+        notes: tuple[Note, ...] = (duplicate("request", method, ref),)
+    else:
+        notes = state.calls.begin(Call("request", key, state.now_ns, method, ref, by_peer=True))
+    return Reading(method, _topic(envelope.params), ref, notes=notes)
+
+
+def _read_response(direction: Direction, envelope: rpc.Envelope, state: State) -> Reading:
+    key, ref = rpc.id_key(envelope.id), rpc.id_ref(envelope.id)
+    call = state.calls.end(key if direction == "in" else f"peer {key}")
+    fault = rpc.error_object(envelope.error) if envelope.has_error else None
+    if call is None:
+        return _read_unmatched(key, ref, fault, state)
+    try:
+        meta = state.measure(call, envelope)
+        if fault is not None:
+            return Reading(call.type, state.topic_of(call, rpc.NOTHING), ref, notes=state.fail(call, fault, meta))
+        notes = state.succeed(call, envelope.result, meta)
+        return Reading(call.type, state.topic_of(call, envelope.result), ref, notes=notes)
+    except UNDECODABLE as error:
+        shape = unreadable(error, "jsonrpc")
+        notes = failed(call, "unexpected_result", shape.error)
+        return Reading(call.type, "", ref, shape.error_type, shape.error, notes)
+
+
+def _read_unmatched(key: str, ref: str, fault: rpc.ErrorObject | None, state: State) -> Reading:
+    """Late, doubled, or to a request that could not be read: an error is told even so."""
+    type_ = "response" if fault is None else "error"
+    notes: tuple[Note, ...] = (unmatched("request", key, type_, ref=ref),)
+    if fault is not None:
+        error = state.error_text(fault)
+        notes += (Note("error.occurred", type=type_, ref=ref, error_type=state.error_type(fault), error=error),)
+    return Reading(type_, "", ref, notes=notes)
+
+
+def _remember(method: str, params: msgspec.Raw, state: State) -> None:
+    is_auth = "auth" in method or "login" in method
+    if params and (is_auth or SUSPICIOUS.search(params)):
+        state.credentials.remember(_decode_any(params), is_auth=is_auth)
+
+
+def _topic(params: msgspec.Raw) -> str:
+    """What a message is about: its subscription id, channel or topic; nothing where it names none."""
+    if not params or bytes(params)[:1] != b"{":
+        return ""
+    members = _decode_params(params)
+    for value in (members.channel, members.subscription, members.topic):
+        if isinstance(value, str):
+            return cut(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return cut(str(value))
+    return ""
+
+
+def _first(params: msgspec.Raw) -> str:
+    """What a subscribe or unsubscribe names first; empty where it names nothing."""
+    match bytes(params)[:1]:
+        case b"{":
+            name = _decode_params(params).name
+            return _topic(params) or (cut(name) if isinstance(name, str) else "")
+        case b"[":
+            items = _decode_list(params)
+            if items and bytes(items[0])[:1] not in (b"[", b"{", b"n"):
+                return rpc.id_ref(items[0])
+    return ""

@@ -1,0 +1,227 @@
+"""Operations that wait for an answer, and the notes that begin and end them.
+
+Every call that began ends exactly once: answered, overdue, or given up because too many are in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from wsmon.model.events import EventName, Meta
+from wsmon.protocols.reading import Note, Operation, Phase
+
+WAIT_S = 30.0
+# how long an answer may take before the call counts as unanswered (seeds: request and subscription timeout)
+MAX_IN_FLIGHT = 4096
+# calls and topics together in one session, some 2 MiB at worst
+MAX_TOPICS = 500
+# of one message: what Deribit takes in one request; a longer list is cut, and that is told
+GIVEN_UP = "given_up"
+# error_type of a call that nobody waits for any more
+NS_PER_S = 1_000_000_000
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A message that asks for an answer."""
+
+    operation: Operation
+    key: str
+    # unique among those in flight on the session
+    at_ns: int
+    type: str = ""
+    ref: str = ""
+    topics: tuple[str, ...] = ()
+    # of a subscribe or unsubscribe: each has a start and an end of its own
+    meta: Meta | None = None
+    by_peer: bool = False
+    # the peer asked, we are to answer
+
+
+_STARTED: Mapping[Operation, EventName] = MappingProxyType(
+    {
+        "request": "message.process.started",
+        "subscribe": "subscription.subscribe.started",
+        "unsubscribe": "subscription.unsubscribe.started",
+        "auth": "auth.started",
+        "refresh": "auth.refresh.started",
+        "heartbeat": "heartbeat.sent",
+    }
+)
+_COMPLETED: Mapping[Operation, EventName] = MappingProxyType(
+    {
+        "request": "message.process.completed",
+        "subscribe": "subscription.subscribe.completed",
+        "unsubscribe": "subscription.unsubscribe.completed",
+        "auth": "auth.completed",
+        "refresh": "auth.refresh.completed",
+        "heartbeat": "heartbeat.responded",
+    }
+)
+_FAILED: Mapping[Operation, EventName] = MappingProxyType(
+    {**_COMPLETED, "auth": "auth.failed", "refresh": "auth.failed", "heartbeat": "heartbeat.failure"}
+)
+# the guide has no name for a refresh that fails: it is auth.failed with meta.refresh
+
+
+class Calls:
+    """The calls in flight on one session, oldest first."""
+
+    __slots__ = ("_calls", "_limit", "_wait_ns", "_weight")
+
+    def __init__(self, wait_s: float = WAIT_S, limit: int = MAX_IN_FLIGHT) -> None:
+        self._wait_ns = round(wait_s * NS_PER_S)
+        self._limit = limit
+        self._weight = 0
+        self._calls: dict[str, Call] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._calls
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls.values())
+
+    def begin(self, call: Call) -> tuple[Note, ...]:
+        """The notes of its start, after those of the oldest calls that are given up for it.
+
+        The key must not be in flight.
+        """
+        notes: tuple[Note, ...] = ()
+        self._weight += _weight(call)
+        while self._calls and self._weight > self._limit:
+            oldest = self._take(next(iter(self._calls)))
+            notes += failed(oldest, GIVEN_UP, f"more than {self._limit} in flight: no longer waited for")
+        self._calls[call.key] = call
+        return notes + begun(call)
+
+    def end(self, key: str) -> Call | None:
+        """The call under ``key``, no longer in flight; None where there is none."""
+        return self._take(key) if key in self._calls else None
+
+    def get(self, key: str) -> Call | None:
+        """The call under ``key``; it stays in flight."""
+        return self._calls.get(key)
+
+    def find(self, wanted: Callable[[Call], bool]) -> Call | None:
+        """The oldest call that is wanted; it stays in flight."""
+        return next(filter(wanted, self._calls.values()), None)
+
+    def keep_topics(self, call: Call, topics: tuple[str, ...]) -> None:
+        """Of a call in flight, only ``topics`` still wait; without any, it is over."""
+        if not topics:
+            self.end(call.key)
+            return
+        self._weight -= len(call.topics) - len(topics)
+        self._calls[call.key] = msgspec.structs.replace(call, topics=topics)
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """Ends of the calls that were not answered in time; they are no longer in flight."""
+        notes: list[Note] = []
+        while self._calls:
+            oldest = next(iter(self._calls.values()))
+            if now_ns - oldest.at_ns < self._wait_ns:
+                break
+            notes += failed(self._take(oldest.key), "timeout", f"no answer within {self._wait_ns / NS_PER_S:g} s")
+        return tuple(notes)
+
+    def _take(self, key: str) -> Call:
+        call = self._calls.pop(key)
+        self._weight -= _weight(call)
+        return call
+
+
+def _weight(call: Call) -> int:
+    return 1 + len(call.topics)
+
+
+def begun(call: Call) -> tuple[Note, ...]:
+    """The notes of its start, one a topic."""
+    name = "heartbeat.received" if call.operation == "heartbeat" and call.by_peer else _STARTED[call.operation]
+    return tuple(_note(call, name, "start", topic, call.meta) for topic in call.topics or ("",))
+
+
+def completed(call: Call, meta: Meta | None = None) -> tuple[Note, ...]:
+    """The notes of its success, one a topic."""
+    name = _COMPLETED[call.operation]
+    return tuple(_note(call, name, "end", topic, meta, status="ok") for topic in call.topics or ("",))
+
+
+def failed(call: Call, error_type: str, error: str, meta: Meta | None = None, reason: str = "") -> tuple[Note, ...]:
+    """The notes of its failure, one a topic.
+
+    The end of a request is no event of its own: its failure is told by ``error.occurred`` beside it.
+    """
+    name: EventName = _FAILED[call.operation]
+    status = "abandoned" if error_type == GIVEN_UP else "error"
+    if call.operation == "heartbeat" and error_type == "timeout":
+        name = "heartbeat.timeout"
+    if call.operation == "refresh":
+        meta = {**(meta or {}), "refresh": True}
+    notes = tuple(
+        _note(call, name, "end", topic, meta, status=status, reason=reason, error_type=error_type, error=error)
+        for topic in call.topics or ("",)
+    )
+    if call.operation != "request":
+        return notes
+    told = Note(
+        "error.occurred", "request", type=call.type, ref=call.ref,
+        reason=reason, error_type=error_type, error=error, meta=meta,
+    )  # fmt: skip
+    return (*notes, told)
+
+
+def settled(call: Call, confirmed: Collection[str], meta: Meta | None = None) -> tuple[Note, ...]:
+    """The notes of an answer that lists what was done: the topics that are not in it failed."""
+    if not call.topics:
+        return completed(call, meta)
+    done = tuple(topic for topic in call.topics if topic in confirmed)
+    missing = tuple(topic for topic in call.topics if topic not in confirmed)
+    notes: tuple[Note, ...] = ()
+    if done:
+        notes += completed(msgspec.structs.replace(call, topics=done), meta)
+    if missing:
+        left_out = msgspec.structs.replace(call, topics=missing)
+        notes += failed(left_out, "not_confirmed", "asked for, and not in the answer", meta)
+    return notes
+
+
+def unmatched(operation: Operation, key: str, type_: str = "", topic: str = "", ref: str = "") -> Note:
+    """The end of nothing that is in flight: late, doubled, or never asked for."""
+    return Note(
+        _COMPLETED[operation], operation, "end", note_key(key, topic), type_, topic, ref,
+        error_type="unmatched", error="answers nothing that is in flight",
+    )  # fmt: skip
+
+
+def duplicate(operation: Operation, type_: str, ref: str) -> Note:
+    """A second message under an id in flight: the first keeps it, answers to the second are told as unmatched."""
+    error = f"id {ref or 'null'} is in flight already"
+    return Note("error.occurred", operation, type=type_, ref=ref, error_type="duplicate_id", error=error)
+
+
+def note_key(key: str, topic: str) -> str:
+    """What pairs start and end of one topic of a call."""
+    return f"{key} {topic}" if topic else key
+
+
+def too_many_topics(count: int) -> Note:
+    """Only the first ``MAX_TOPICS`` of a message are followed."""
+    return Note(
+        "error.occurred", "subscribe", error_type="too_many_topics",
+        error=f"{count} topics in one message, the first {MAX_TOPICS} are followed",
+    )  # fmt: skip
+
+
+def _note(
+    call: Call, name: EventName, phase: Phase, topic: str, meta: Meta | None, *,
+    status: str | None = None, reason: str = "", error_type: str = "", error: str = "",
+) -> Note:  # fmt: skip
+    return Note(
+        name, call.operation, phase, note_key(call.key, topic), call.type, topic, call.ref,
+        status, reason, error_type, error, meta,
+    )  # fmt: skip
