@@ -1,0 +1,311 @@
+"""Failures from outside: a full disk, a held process, viewers that hang. What is lost is counted; the rest is whole."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from tests.peers import Peers, script
+from tests.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from wsmon.cli.greeting import greeting
+from wsmon.cli.target import socket_of
+from wsmon.control.client import RecorderClient
+from wsmon.control.messages import Command, encode
+from wsmon.demo.server import ScenarioServer
+from wsmon.model.events import Event
+from wsmon.model.snapshot import Health
+
+FLOOD = """
+[[step]]
+do = "send"
+size = "200B"
+text = '{"seq":$seq,"pad":"$pad"}'
+rate = 0
+"""
+# as fast as the client reads
+STEADY = FLOOD.replace("rate = 0", "rate = 500")
+BIG = """
+[[step]]
+do = "send"
+rate = 500
+size = "256KiB"
+text = '{"seq":$seq,"pad":"$pad"}'
+"""
+
+
+def configuration(servers: Mapping[str, ScenarioServer], defaults: str = "") -> str:
+    """A connection to each server."""
+    entries = (f'[[connection]]\nname = "{name}"\nurl = "{server.url}"\n' for name, server in servers.items())
+    return f"[defaults]\n{defaults}\n{''.join(entries)}"
+
+
+def is_whole(store: Path) -> tuple[Event, ...]:
+    """The events of a store, after a look at it: sound, ids without a gap, each session's messages 1, 2, 3 …"""
+    with sqlite3.connect(store) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+    events = stored(store)
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    return events
+
+
+def numbers(events: Iterable[Event]) -> dict[str, list[int]]:
+    """The numbers that the servers gave the messages, by session."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for event in events:
+        if event.name == "message.received":
+            assert event.payload is not None
+            found[event.source.connection_id].append(int(event.payload.partition(b",")[0].partition(b":")[2]))
+    return found
+
+
+def shed(events: Iterable[Event]) -> Counter[tuple[str, object]]:
+    """What the store says was not kept, by connection and kind."""
+    found: Counter[tuple[str, object]] = Counter()
+    for event in events:
+        if event.name == "self.shed":
+            assert event.meta is not None
+            assert isinstance(event.meta["events"], int)
+            found[event.source.connection, event.meta["name"]] += event.meta["events"]
+    return found
+
+
+def fill_disk(recorder: Recorder) -> None:
+    """No file of the recorder grows any more, as on a full disk."""
+    log = recorder.store.with_name(f"{recorder.store.name}-wal")
+    limit = max(log.stat().st_size, recorder.store.stat().st_size)
+    resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+
+def free_disk(recorder: Recorder) -> None:
+    """There is room again."""
+    resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+class Viewer:
+    """The control connection of a screen."""
+
+    def __init__(self, home: Home, recorder: Recorder) -> None:
+        self._client = RecorderClient(socket_of(recorder.store, home.environ), greeting())
+        self._changed = asyncio.Event()
+        self._task = asyncio.create_task(self._client.run(self._changed.set), name="viewer")
+
+    async def until(self, condition: Callable[[Health], bool]) -> Health:
+        """The first sample for which the condition holds."""
+        async with asyncio.timeout(DEADLINE_S):
+            while (health := self._client.health) is None or not condition(health):
+                self._changed.clear()
+                await self._changed.wait()
+        return health
+
+    async def leave(self) -> None:
+        """Hang up."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+
+async def test_on_a_full_disk_received_is_stored_plus_shed(home: Home, peers: Peers) -> None:
+    servers = {name: await peers.start(script(BIG + "count = 400")) for name in ("one", "two")}
+    recorder = await home.record(home.write(configuration(servers, 'ping = { interval = "100ms", timeout = "5s" }')))
+    viewer = Viewer(home, recorder)
+    await recorder.until_stored(10)
+    fill_disk(recorder)
+    health = await viewer.until(lambda health: health.events_shed > 50)
+    assert "failed" in health.warning
+    free_disk(recorder)
+    await viewer.until(lambda health: not health.warning)
+    for server in servers.values():
+        await server.until(lambda server=server: server.sent.messages == 400, DEADLINE_S)  # type: ignore[misc]
+    await viewer.leave()
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended() == 0
+    events = is_whole(recorder.store)
+    kept = Counter(event.source.connection for event in events if event.name == "message.received")
+    lost = shed(events)
+    assert {name: kept[name] + lost[name, "message.received"] for name in servers} == {"one": 400, "two": 400}
+    assert all(lost[name, "message.received"] > 0 for name in servers)
+    assert {server.sessions for server in servers.values()} == {1}
+
+
+async def test_a_stop_on_a_full_disk_ends_in_time_and_says_how_much_is_lost(home: Home, peers: Peers) -> None:
+    server = await peers.start(script(STEADY))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wsmon", "record", server.url, "--store", str(home.folder / "store.db")),
+        stderr=asyncio.subprocess.PIPE,
+        env=home.environ,
+    )
+    recorder = Recorder(process, home.folder / "store.db")
+    assert process.stderr is not None
+    assert b"recording into" in await process.stderr.readline()
+    await recorder.until_stored(100)
+    fill_disk(recorder)
+    while b"trying again until it takes events" not in (line := await process.stderr.readline()):
+        assert line
+    recorder.signal(signal.SIGTERM)
+    said = (await process.stderr.read()).decode()
+    assert await recorder.ended(within_s=2.0) == 1
+    assert "events were not kept" in said.splitlines()[-1]
+    is_whole(recorder.store)
+
+
+async def test_a_recorder_that_was_held_goes_on_where_it_was(home: Home, peers: Peers) -> None:
+    server = await peers.start(script(STEADY))
+    recorder = await home.record(server.url)
+    await recorder.until_stored(100)
+    recorder.signal(signal.SIGSTOP)
+    sent = server.sent.messages
+    await server.until(lambda: server.sent.messages > sent + 500)
+    recorder.signal(signal.SIGCONT)
+    await recorder.until_stored(sent + 500)
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended() == 0
+    (received,) = numbers(is_whole(recorder.store)).values()
+    assert received == list(range(1, len(received) + 1))
+
+
+async def test_killed_again_and_again_under_load_it_leaves_a_whole_store(home: Home, peers: Peers) -> None:
+    server = await peers.start(script(FLOOD))
+    store = home.folder / "recording" / "store.db"
+    before: tuple[Event, ...] = ()
+    for _ in range(3):
+        recorder = await home.record(server.url, store=store)
+        await _until_grown(store, 5_000 + len(before))
+        recorder.signal(signal.SIGKILL)
+        await recorder.ended()
+        events = is_whole(store)
+        assert events[: len(before)] == before
+        before = events
+    for received in numbers(before).values():
+        assert received == list(range(1, len(received) + 1))
+
+
+async def _until_grown(store: Path, events: int) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while _newest_id(store) < events:
+            await asyncio.sleep(POLL_S)
+
+
+def _newest_id(store: Path) -> int:
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
+        (newest,) = database.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()
+    database.close()
+    return int(newest)
+
+
+async def test_fifty_peers_that_flood_delay_no_end(home: Home, peers: Peers) -> None:
+    servers = {f"c{number}": await peers.start(script(FLOOD)) for number in range(50)}
+    recorder = await home.record(home.write(configuration(servers)))
+    await _until_grown(recorder.store, 5_000)
+    async with asyncio.timeout(2.0):
+        recorder.signal(signal.SIGTERM)
+        assert await recorder.process.wait() == 0
+    received = numbers(is_whole(recorder.store))
+    assert all(found == list(range(1, len(found) + 1)) for found in received.values())
+    assert len(received) == 50
+
+
+async def test_viewers_that_never_read_or_talk_nonsense_cost_nothing(home: Home, peers: Peers) -> None:
+    server = await peers.start(script(STEADY))
+    recorder = await home.record(server.url)
+    path = str(socket_of(recorder.store, home.environ))
+    reload = encode(Command(1, "reload"))
+    sent = (b"", encode(greeting()), encode(greeting()) + reload * 5_000, b"x" * 100_000, b'{"type":"hello"}\n')
+    hanging = [await asyncio.to_thread(_dial_and_leave, path, octets) for octets in sent]
+    count = server.sent.messages
+    await recorder.until_stored(count + 200)
+    assert json.loads((await home.run("ps", "--json"))[1])[0]["pid"] == recorder.pid
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended(within_s=2.0) == 0
+    for dialled in hanging:
+        dialled.close()
+    (received,) = numbers(is_whole(recorder.store)).values()
+    assert received == list(range(1, len(received) + 1))
+
+
+def _dial_and_leave(path: str, octets: bytes) -> socket.socket:
+    dialled = socket.socket(socket.AF_UNIX)
+    dialled.connect(path)
+    dialled.setblocking(False)  # what nobody takes stays here
+    if octets:
+        dialled.send(octets)
+    return dialled
+
+
+async def test_an_end_with_viewers_is_quiet(home: Home, peers: Peers) -> None:
+    server = await peers.start("echo")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wsmon", "record", server.url, "--quiet", "--store", str(home.folder / "store.db")),
+        stderr=asyncio.subprocess.PIPE,
+        env=home.environ,
+    )
+    await server.until(lambda: server.sessions == 1)
+    viewer = Viewer(home, Recorder(process, home.folder / "store.db"))
+    await viewer.until(lambda _: True)
+    process.send_signal(signal.SIGTERM)
+    _, said = await process.communicate()
+    await viewer.leave()
+    assert (process.returncode, said) == (0, b"")
+
+
+async def test_nobody_waits_for_who_reads_stderr(home: Home, peers: Peers) -> None:
+    server = await peers.start("bouncer")
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    config = home.write(configuration({"flapping": server}, 'reconnect = { initial = "10ms", max = "10ms" }'))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wsmon", "record", str(config), "--store", str(home.folder / "store.db")),
+        stderr=writing,
+        env=home.environ,
+    )
+    os.close(writing)
+    await server.until(lambda: server.sessions > 100, DEADLINE_S)  # each is three lines; the pipe holds fifty
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(2.0):
+        assert await process.wait() == 0
+    os.close(reading)
+
+
+async def test_servers_and_names_that_do_not_answer_delay_nobody(home: Home, peers: Peers) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    port = silent.getsockname()[1]
+    good, hang = await peers.start("echo"), await peers.start("hang")
+    urls = {
+        "good": good.url,
+        "hang": hang.url,
+        "tcp": f"ws://127.0.0.1:{port}",
+        "tls": f"wss://127.0.0.1:{port}",
+        "name": "ws://no-such-host.invalid",
+        "closed": "ws://127.0.0.1:1",
+    }
+    entries = "".join(f'[[connection]]\nname = "{name}"\nurl = "{url}"\n' for name, url in urls.items())
+    recorder = await home.record(home.write(f'[defaults]\nopen_timeout = "300ms"\n{entries}'))
+    failed = await recorder.until_stored(5, "connection.disconnected")
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended(within_s=2.0) == 0
+    silent.close()
+    errors = {event.source.connection: event.error_type for event in failed}
+    assert errors.pop("name") in ("dns", "open_timeout")
+    assert errors == {"hang": "open_timeout", "tcp": "open_timeout", "tls": "open_timeout", "closed": "tcp_refused"}
+    assert good.sessions == 1
+
+
+async def test_five_hundred_connections_at_once(home: Home, peers: Peers) -> None:
+    servers = [await peers.start("echo") for _ in range(5)]
+    recorder = await home.record(
+        home.write(configuration({f"c{number}": servers[number % 5] for number in range(500)}))
+    )
+    await recorder.until_stored(500, "connection.completed")
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended(within_s=2.0) == 0
+    ends = [event.to_status for event in is_whole(recorder.store) if event.to_status == "closed"]
+    assert len(ends) == 500
