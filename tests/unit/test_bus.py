@@ -102,7 +102,9 @@ def test_shedding_counts_messages_and_keeps_lifecycle_events(bus: Bus) -> None:
     bus.stop_shedding()
     kept = message("kept")
     bus.emit_message(kept)
+    assert bus.shed_events == 3
     assert bus.take() == Batch([lost, kept], (Shed("a", "message.received", 2, 8), Shed("b", "message.sent", 1, 1)))
+    assert bus.shed_events == 0
 
 
 def test_while_messages_are_shed_nobody_waits_for_room(bus: Bus, drained: Drained) -> None:

@@ -132,6 +132,15 @@ def test_st_10_the_trace_of_nothing_has_no_events(tmp_path: Path) -> None:
     assert [statistics[key] for key in ("connection_count", "total_uptime_ms", "reconnection_count")] == [0, 0, 0]
 
 
+def test_a_url_that_held_credentials_still_has_a_host(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db", "a") as recording:
+        recording.execute("UPDATE connection SET url = ?", "wss://[FILTERED]@example.net:8443/?token=[FILTERED]")
+        reader = Reader(tmp_path / "store.db", FixedClock())
+        (connection,) = json.loads(exported(reader, "json")[0])["connections"]
+        reader.close()
+    assert (connection["host"], connection["port"]) == ("example.net", 8443)
+
+
 def test_progress_grows_to_the_whole_and_false_ends_it(
     view: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,65 @@
+"""Lines on stderr: told in order, harmless, left out rather than waited for."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+
+from tests.builders import event
+from wsmon.cli.talk import LINES_WAITING, Talk
+
+PIPE_BYTES = 4096
+
+
+def read_all(fd: int) -> list[str]:
+    """The lines in a pipe whose other end is closed."""
+    with os.fdopen(fd, "rb") as pipe:
+        return pipe.read().decode().splitlines()
+
+
+def test_lines_are_told_in_order_and_harmless() -> None:
+    reading, writing = os.pipe()
+    with Talk(is_quiet=False, fd=writing) as talk:
+        talk.say("first\x1b[2J")
+        talk.tell(event("message.received"))
+        logging.getLogger("wsmon.anything").warning("disk %s", "full\x9b\nsecond line")
+        talk.say("last")
+    os.close(writing)
+    assert read_all(reading) == ["first␛[2J", "disk full\\x9b", "second line", "last"]
+
+
+def test_the_quiet_one_tells_warnings_only() -> None:
+    reading, writing = os.pipe()
+    with Talk(is_quiet=True, fd=writing) as talk:
+        talk.say("first")
+        logging.getLogger("wsmon.anything").info("nothing")
+        logging.getLogger("wsmon.anything").error("failed")
+    os.close(writing)
+    assert read_all(reading) == ["failed"]
+
+
+def test_who_does_not_read_is_waited_for_by_nobody_and_told_how_much_is_left_out() -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    lines = LINES_WAITING + 2 * PIPE_BYTES
+    with Talk(is_quiet=False, fd=writing) as talk:
+        for number in range(lines):
+            talk.say(f"{number}")
+        told = b""
+        while not told.endswith(f"{lines - 1}\n".encode()):
+            told += os.read(reading, 65_536)
+    os.close(reading)
+    os.close(writing)
+    said = told.decode().splitlines()
+    (left_out,) = (line for line in said if line.endswith(" lines left out)"))
+    assert len(said) - 1 + int(left_out[1:].split()[0].replace(",", "")) == lines
+    assert said[-LINES_WAITING:] == [str(number) for number in range(lines - LINES_WAITING, lines)]
+
+
+def test_a_reader_that_has_left_silences_it() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with Talk(is_quiet=False, fd=writing) as talk:
+        talk.say("to nobody")
+    os.close(writing)
