@@ -23,8 +23,8 @@ _MAX_KEPT = 64
 _MAX_SECRET_CHARS = 8192
 _MIN_SECRET_CHARS = 4
 # shorter ones would mask what is no secret
-_MAX_READ_CHARS = 64 * 1024
-# of a peer's error text
+_MAX_READ_CHARS = 4096
+# of a peer's error text: enough for all that is kept of it once it is masked
 _BESIDE = frozenset({"signature", "sign", "sig", "nonce", "hmac"})
 # keys that are credentials wherever a protocol authenticates
 _PLAIN = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})

@@ -37,6 +37,8 @@ _SILENT_AFTER = 2
 # heartbeats that may be missing before the connection counts as stale
 _MAX_FRAME_CHARS = 30_000
 # Deribit refuses frames over 32 kB
+_MAX_LISTED = 10_000
+# names of a list that are looked at: far more than one request may ask for
 _MAX_INTERVAL_S = 86_400
 _MAX_DIGITS = 15
 # of microseconds: 31 years
@@ -305,7 +307,7 @@ def _confirmed(channels: msgspec.Raw) -> dict[str, None]:
     """Names of channels, each once, in their order."""
     listed = _decode_any(channels)
     names = listed if isinstance(listed, list) else [listed]
-    return dict.fromkeys(cut(name) for name in names if isinstance(name, str))
+    return dict.fromkeys(cut(name) for name in names[:_MAX_LISTED] if isinstance(name, str))
 
 
 def _is_interval(value: object) -> bool:

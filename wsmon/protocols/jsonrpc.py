@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from wsmon.model.events import Direction, Json, Meta, Opcode
+from wsmon.model.events import Direction, Meta, Opcode
 from wsmon.protocols import rpc
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials
 from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
@@ -93,7 +93,8 @@ class State:
 
     def fail(self, call: Call, fault: rpc.ErrorObject, meta: Meta | None) -> tuple[Note, ...]:
         """The notes of an answer with an error."""
-        about: dict[str, Json] = {**(meta or {}), "code": rpc.error_code(fault.code)}
+        code = rpc.scalar(fault.code)
+        about = {**(meta or {}), "code": self.credentials.mask(code) if isinstance(code, str) else code}
         return failed(call, self.error_type(fault), self.error_text(fault), about)
 
     def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Note, ...]]:
@@ -180,10 +181,12 @@ def _read(direction: Direction, envelope: rpc.Envelope, state: State) -> Reading
 
 def _read_request(method: str, envelope: rpc.Envelope, state: State) -> Reading:
     key, ref = rpc.id_key(envelope.id), rpc.id_ref(envelope.id)
+    # what may not be readable is read first: nothing is begun or ended by a message that turns out to be broken
+    topic = _topic(envelope.params)
+    call, notes = state.call(method, key, ref, envelope.params)
     told = state.tell(method, envelope.params)
     if key in state.calls:
-        return Reading(method, _topic(envelope.params), ref, notes=(*told, duplicate("request", method, ref)))
-    call, notes = state.call(method, key, ref, envelope.params)
+        return Reading(method, topic, ref, notes=(*told, duplicate("request", method, ref)))
     if call is None:
         return Reading(method, "", ref, notes=(*told, *notes))
     topic = call.topics[0] if len(call.topics) == 1 else ""
@@ -192,20 +195,22 @@ def _read_request(method: str, envelope: rpc.Envelope, state: State) -> Reading:
 
 def _read_request_of_peer(method: str, envelope: rpc.Envelope, state: State) -> Reading:
     key, ref = f"peer {rpc.id_key(envelope.id)}", rpc.id_ref(envelope.id)
+    topic = _topic(envelope.params)
     if key in state.calls:
         notes: tuple[Note, ...] = (duplicate("request", method, ref),)
     else:
         notes = state.calls.begin(Call("request", key, state.now_ns, method, ref, by_peer=True))
-    return Reading(method, _topic(envelope.params), ref, notes=notes)
+    return Reading(method, topic, ref, notes=notes)
 
 
 def _read_response(direction: Direction, envelope: rpc.Envelope, state: State) -> Reading:
     key, ref = rpc.id_key(envelope.id), rpc.id_ref(envelope.id)
     call = state.calls.end(key if direction == "in" else f"peer {key}")
-    fault = rpc.error_object(envelope.error) if envelope.has_error else None
     if call is None:
+        fault = rpc.error_object(envelope.error) if envelope.has_error else None
         return _read_unmatched(key, ref, fault, state)
     try:
+        fault = rpc.error_object(envelope.error) if envelope.has_error else None
         meta = state.measure(call, envelope)
         if fault is not None:
             return Reading(call.type, state.topic_of(call, rpc.NOTHING), ref, notes=state.fail(call, fault, meta))

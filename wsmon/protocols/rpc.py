@@ -107,13 +107,18 @@ def error_object(raw: msgspec.Raw) -> ErrorObject:
     return ErrorObject()
 
 
-def error_code(code: object) -> int | str | None:
-    """A code as it can be kept: numbers past 53 bits as text, anything but numbers and texts not at all."""
-    if isinstance(code, str):
-        return cut(code)
-    if not isinstance(code, int) or isinstance(code, bool):
-        return None
-    return code if abs(code) <= _EXACT else cut(str(code))
+def scalar(value: object) -> int | float | str | None:
+    """A peer's code or time as it can be kept: integers past 53 bits as text; None for what is neither."""
+    match value:
+        case bool():
+            return None
+        case str():
+            return cut(value)
+        case int() if abs(value) > _EXACT:
+            return cut(str(value))
+        case int() | float():
+            return value
+    return None
 
 
 def error_type(code: object, names: Mapping[int, str] = ERROR_NAMES) -> str:

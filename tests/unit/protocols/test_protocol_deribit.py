@@ -68,7 +68,7 @@ def test_authentication_is_started_and_completed() -> None:
     assert started == (
         Note("auth.started", "auth", "start", "9929", "public/auth", ref="9929", meta={"method": "client_credentials"}),
     )
-    about = {"method": "client_credentials", "scope": "connection", "expires_in_s": 900}
+    about: Meta = {"method": "client_credentials", "scope": "connection", "expires_in_s": 900}
     assert session.reply(9929, TOKENS) == (
         Note("auth.completed", "auth", "end", "9929", "public/auth", ref="9929", status="ok", meta=about),
     )
@@ -352,12 +352,12 @@ def test_a_logout_waits_for_nothing_and_announces_the_end() -> None:
 def test_cancel_on_disconnect_is_a_fact_of_the_session_once_confirmed() -> None:
     session = Session()
     session.ask(1, "private/enable_cancel_on_disconnect", {"scope": "connection"})
-    assert not session.state.cancels_on_disconnect
+    before = session.state.cancels_on_disconnect
     assert session.reply(1, "ok")[0].meta == {"cancel_on_disconnect": True}
-    assert session.state.cancels_on_disconnect
+    confirmed = session.state.cancels_on_disconnect
     session.ask(2, "private/disable_cancel_on_disconnect")
     session.reply(2, "ok")
-    assert not session.state.cancels_on_disconnect
+    assert (before, confirmed, session.state.cancels_on_disconnect) == (False, True, False)
 
 
 def test_binary_passes_through_and_broken_json_is_said() -> None:

@@ -1,0 +1,210 @@
+"""What messages of unnamed JSON protocols have in common: where type, topic and id stand, and which words they use.
+
+| column | first of these keys that holds a text (or, for ref, any scalar) |
+|---|---|
+| type | type, method, action, event, op, ev, e, channel |
+| topic | topic, channel, room, stream, symbol, product_id, instId, market, s; then the same inside arg |
+| ref | id, ref, req_id, request_id, subscription_id |
+
+A list of topics is read from channels, topics, streams, symbols, product_ids, args or params: of texts, or of objects
+with one of the topic keys or name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from wsmon.protocols import rpc
+from wsmon.protocols.decoding import cut
+
+Kind = Literal[
+    "", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "subscription", "auth", "authed", "auth_failed",
+    "refresh", "refreshed", "ping", "pong", "heartbeat", "error", "reply",
+]  # fmt: skip
+
+_WORDS: Mapping[Kind, tuple[str, ...]] = {
+    "subscribe": ("subscribe",),
+    "subscribed": ("subscribed", "subscriptions", "subscribe_success", "subscription_succeeded"),
+    "unsubscribe": ("unsubscribe",),
+    "unsubscribed": ("unsubscribed", "unsubscribe_success"),
+    "subscription": ("subscription",),
+    "auth": ("auth", "authenticate", "authorize", "login"),
+    "authed": ("auth_success", "auth_ok", "authenticated", "authorized", "login_success"),
+    "auth_failed": ("auth_error", "auth_failed", "auth_failure", "login_failed"),
+    "refresh": ("refresh", "refresh_token", "auth_refresh"),
+    "refreshed": ("refresh_success", "token_refreshed", "auth_refreshed"),
+    "ping": ("ping",),
+    "pong": ("pong",),
+    "heartbeat": ("heartbeat", "hb"),
+    "error": ("error",),
+    "reply": ("reply", "response", "result", "ack"),
+}
+KINDS: Mapping[str, Kind] = {word: kind for kind, words in _WORDS.items() for word in words}
+# words in lower case, "." and "-" read as "_"
+
+TYPE_KEYS = ("type", "method", "action", "event", "op", "ev", "e", "channel")
+TOPIC_KEYS = ("topic", "channel", "room", "stream", "symbol", "product_id", "instId", "market", "s")
+REF_KEYS = ("id", "ref", "req_id", "request_id", "subscription_id")
+
+_FINE = frozenset({"0", "200", "20000"})
+# codes of success, where a reply has a code
+
+_NO_ERROR = (b"null", b"false", b"0", b'""', b"[]", b"{}")
+
+
+class Message(msgspec.Struct, gc=False):
+    """The members that say what a message is; the rest is not decoded."""
+
+    type: Any = None
+    method: Any = None
+    action: Any = None
+    event: Any = None
+    op: Any = None
+    ev: Any = None
+    e: Any = None
+    channel: Any = None
+    topic: Any = None
+    room: Any = None
+    stream: Any = None
+    symbol: Any = None
+    product_id: Any = None
+    instId: Any = None  # noqa: N815 - the peer's spelling, as below
+    market: Any = None
+    s: Any = None
+    id: msgspec.Raw = rpc.NOTHING
+    ref: msgspec.Raw = rpc.NOTHING
+    req_id: msgspec.Raw = rpc.NOTHING
+    request_id: msgspec.Raw = rpc.NOTHING
+    subscription_id: msgspec.Raw = rpc.NOTHING
+    arg: msgspec.Raw = rpc.NOTHING
+    args: msgspec.Raw = rpc.NOTHING
+    params: msgspec.Raw = rpc.NOTHING
+    channels: msgspec.Raw = rpc.NOTHING
+    topics: msgspec.Raw = rpc.NOTHING
+    streams: msgspec.Raw = rpc.NOTHING
+    symbols: msgspec.Raw = rpc.NOTHING
+    product_ids: msgspec.Raw = rpc.NOTHING
+    result: msgspec.Raw = rpc.NOTHING
+    error: msgspec.Raw = rpc.NOTHING
+    success: Any = None
+    code: Any = None
+    reason: Any = None
+    message: Any = None
+    msg: Any = None
+    ret_msg: Any = None
+    expires_in: Any = None
+    expires_at: Any = None
+
+
+class _Arg(msgspec.Struct, gc=False):
+    """An object that names a topic inside a message."""
+
+    topic: Any = None
+    channel: Any = None
+    room: Any = None
+    stream: Any = None
+    symbol: Any = None
+    name: Any = None
+    instId: Any = None  # noqa: N815
+
+
+decode_message = msgspec.json.Decoder(Message).decode
+_decode_arg = msgspec.json.Decoder(_Arg).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def type_of(message: Message) -> str:
+    """The type; empty where there is none."""
+    m = message
+    first = m.type or m.method or m.action or m.event or m.op or m.ev or m.e or m.channel
+    return cut(first) if first.__class__ is str else _text(message, TYPE_KEYS)
+
+
+def kind_of(type_: str) -> Kind:
+    """What the word means, if it is one of ``KINDS``."""
+    return KINDS.get(type_) or KINDS.get(type_.lower().replace(".", "_").replace("-", "_"), "")
+
+
+def topic_of(message: Message) -> str:
+    """The topic that a message names by itself."""
+    m = message
+    first = m.topic or m.channel or m.room or m.stream or m.symbol or m.product_id or m.instId or m.market or m.s
+    if first.__class__ is str:
+        return cut(first)
+    return _text(message, TOPIC_KEYS) or (_named(message.arg) if message.arg else "")
+
+
+def ref_of(message: Message) -> msgspec.Raw:
+    """The id, undecoded; empty where there is none."""
+    m = message
+    first = m.id or m.ref or m.req_id or m.request_id or m.subscription_id
+    if not first or _is_scalar(first):
+        return first
+    return next((raw for key in REF_KEYS if _is_scalar(raw := getattr(message, key))), rpc.NOTHING)
+
+
+def key_of(message: Message, keys: tuple[str, ...], value: object) -> str:
+    """Which of ``keys`` holds what ``type_of`` or ``ref_of`` found; empty for none."""
+    return next((key for key in keys if getattr(message, key) == value), "")
+
+
+def _text(message: Message, keys: tuple[str, ...]) -> str:
+    """The first text under ``keys``: what is under the others is something else."""
+    return next((cut(value) for key in keys if isinstance(value := getattr(message, key), str) and value), "")
+
+
+def _is_scalar(raw: msgspec.Raw) -> bool:
+    return bool(raw) and bytes(raw)[:1] not in (b"n", b"{", b"[")
+
+
+def topics_of(message: Message) -> tuple[str, ...] | None:
+    """The topics that a message lists, each once; None where it has no list of them."""
+    for raw in (
+        message.channels, message.topics, message.streams, message.symbols, message.product_ids,
+        message.args, message.params,
+    ):  # fmt: skip
+        start = bytes(raw)[:1]
+        if start == b"[":
+            return tuple(name for name in dict.fromkeys(_named(item) for item in _decode_list(raw)) if name)
+        if start == b"{" and (name := _named(raw)):
+            return (name,)
+    return None
+
+
+def is_failure(message: Message) -> bool:
+    """Whether a reply says that what was asked for was not done."""
+    if message.success is False or (message.error and bytes(message.error) not in _NO_ERROR):
+        return True
+    if bytes(message.result).lower() in (b'"error"', b'"failed"', b"false"):
+        return True
+    return isinstance(message.code, int | str) and message.code != "" and str(message.code) not in _FINE
+
+
+def is_reply(message: Message) -> bool:
+    """Whether it says how something went, without a word for it."""
+    return bool(message.result or message.error) or message.success is not None or message.code is not None
+
+
+def explanation(message: Message) -> tuple[object, str]:
+    """Code and text of a failure; the text as the peer wrote it."""
+    fault = rpc.error_object(message.error)
+    code = message.code if fault.code is None else fault.code
+    texts = (fault.message, message.reason, message.message, message.msg, message.ret_msg)
+    return code, next((text for text in texts if isinstance(text, str) and text), "")
+
+
+def _named(raw: msgspec.Raw) -> str:
+    """The topic that an item of a list, or an object, names."""
+    start = bytes(raw)[:1]
+    if start == b'"':
+        return rpc.id_ref(raw)
+    if start != b"{":
+        return ""
+    arg = _decode_arg(raw)
+    for value in (arg.topic, arg.channel, arg.room, arg.stream, arg.symbol, arg.name, arg.instId):
+        if isinstance(value, str) and value:
+            return cut(value)
+    return ""
