@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -309,3 +310,18 @@ async def test_five_hundred_connections_at_once(home: Home, peers: Peers) -> Non
     assert await recorder.ended(within_s=2.0) == 0
     ends = [event.to_status for event in is_whole(recorder.store) if event.to_status == "closed"]
     assert len(ends) == 500
+
+
+async def test_a_store_that_is_removed_ends_the_recording_and_the_next_one_goes_on(home: Home, peers: Peers) -> None:
+    server = await peers.start("echo")
+    recorder = await home.record(server.url)
+    await recorder.until_stored(1, "connection.completed")
+    await asyncio.to_thread(shutil.rmtree, recorder.store.parent)
+    again = await home.record(server.url, store=recorder.store)
+    assert await recorder.ended(within_s=5.0) == 1
+    await again.until_stored(1, "connection.completed")
+    _, out, _ = await home.run("ps", "--json")
+    assert [found["pid"] for found in json.loads(out)] == [again.pid]
+    assert (await home.run("stop", again.store))[0] == 0
+    assert await again.ended() == 0
+    is_whole(again.store)

@@ -46,8 +46,12 @@ def register(info: LockInfo) -> None:
 
 
 def unregister(info: LockInfo) -> None:
-    """Remove entry and socket."""
-    for path in (_entry(Path(info.socket)), Path(info.socket)):
+    """Remove our entry and socket; another recorder's, of a new store at the same path, stay."""
+    socket = Path(info.socket)
+    entry = _entry(socket)
+    if _read(entry) != info:
+        return
+    for path in (entry, socket):
         with suppress(OSError):  # whoever looks next removes what is stale
             path.unlink()
 

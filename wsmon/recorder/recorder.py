@@ -36,7 +36,8 @@ from wsmon.store.writer import Writer
 
 SWITCH_INTERVAL_S = 0.0005
 # how soon the writer gets the interpreter back from a busy loop: at the default of 5 ms a commit waits for 100 ms
-IDLE_POLL_S = 1.0
+POLL_S = 1.0
+# how often is looked whether viewers are there, and the store still is
 _LOG = logging.getLogger("wsmon.recorder")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -131,6 +132,7 @@ class _Recording:
             engine.add_done_callback(lambda _task: self._stopping.set())
             helping = [
                 group.create_task(self._watch_limits(), name="limits"),
+                group.create_task(self._watch_store(), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
             ]
             on_ready(self._info)
@@ -162,7 +164,16 @@ class _Recording:
             if any(now_s >= end_s for end_s in ends_s):
                 self._stopping.set()
                 return
-            await asyncio.sleep(min([IDLE_POLL_S, *(end_s - now_s for end_s in ends_s)]))
+            await asyncio.sleep(min([POLL_S, *(end_s - now_s for end_s in ends_s)]))
+
+    async def _watch_store(self) -> None:
+        """End the recording when its file is gone: SQLite would go on, and write where nobody can read."""
+        path = self._assignment.store
+        opened = await asyncio.to_thread(_identity, path)
+        while await asyncio.to_thread(_identity, path) == opened:  # noqa: ASYNC110 - a file that goes tells nobody
+            await asyncio.sleep(POLL_S)
+        self._failure = StoreError(f"the store {path} was removed or replaced", "what is recorded is lost with it")
+        self._stopping.set()
 
     def _hello(self) -> Hello:
         return Hello(
@@ -247,6 +258,15 @@ def _describe(assignment: Assignment) -> LockInfo:
         SystemClock().wall_ns(),
         boot_id,
     )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path is; ``None`` for none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _ensure_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import socket as sockets
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Message, Reply, Sample, Wake, decode, encode
@@ -50,6 +51,8 @@ class ControlServer:
         # those that have said hello, and whether there is something new for them
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
+        self._inode = 0
+        # of the socket; 0 before there is one
 
     @property
     def clients(self) -> int:
@@ -65,6 +68,7 @@ class ControlServer:
         try:
             self._path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LINE_LIMIT_BYTES)
+            self._inode = self._path.stat().st_ino
         except OSError as error:
             raise WsmonError(
                 f"cannot make the control socket {self._path}: {error.strerror}", "XDG_RUNTIME_DIR names its folder"
@@ -84,8 +88,9 @@ class ControlServer:
             writer.transport.abort()
         if self._serving:
             await asyncio.wait(self._serving, timeout=CLOSE_S)
-        if self._server is not None:
-            self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # removed already
+            if self._path.stat().st_ino == self._inode:  # and not another recorder's, on a new store at the same path
+                self._path.unlink()
 
     def wake(self, last_id: int) -> None:
         """Tell all viewers that there are events up to ``last_id``."""
