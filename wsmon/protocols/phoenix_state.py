@@ -1,0 +1,149 @@
+"""What a session of Phoenix Channels remembers: its topics, its calls, its pushes, and credentials not to repeat."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from wsmon.protocols.credentials import Credentials
+from wsmon.protocols.operations import NS_PER_S, Calls
+from wsmon.protocols.reading import Note
+
+PUSH_WAIT_NS = 10 * NS_PER_S
+# phoenix.js: a push that is not answered by then never will be
+MAX_TOPICS = 4096
+MAX_PUSHES = 4096
+MAX_LATE = 1024
+# pushes that nobody waits for any more, and whose reply would still be recognised
+
+TopicStatus = Literal["joining", "joined", "leaving", "errored", "closed"]
+
+
+class Topic:
+    """A topic of the session, and the join that counts."""
+
+    __slots__ = ("failure", "is_renewing", "join_ref", "leave_key", "status", "superseded")
+
+    def __init__(self, join_ref: str) -> None:
+        self.join_ref = join_ref
+        self.status: TopicStatus = "joining"
+        self.superseded = ""
+        # the join_ref of the join before, until the server closes it
+        self.is_renewing = False
+        # joined again while it was joined
+        self.leave_key = ""
+        # of the leave in flight
+        self.failure = ""
+        # the error_type that a successful join will have handled
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the server delivers it, as far as anybody said."""
+        return self.status == "joined" or self.is_renewing
+
+
+class Push(msgspec.Struct, frozen=True, gc=False):
+    """A message of the client that may be answered."""
+
+    key: str
+    at_ns: int
+    event: str
+    topic: str
+    ref: str
+    join_ref: str
+    suspicion: str = ""
+    # why the server may have dropped it
+
+    def end(self, status: str, reason: str = "", error_type: str = "", error: str = "") -> Note:
+        """The end of its operation."""
+        return Note(
+            "message.process.completed", "request", "end", self.key, self.event, self.topic, self.ref,
+            status, reason, error_type, error,
+        )  # fmt: skip
+
+    def warning(self) -> Note:
+        """That the server is likely to have dropped it."""
+        return Note(
+            "error.occurred", "request", type=self.event, topic=self.topic, ref=self.ref,
+            error_type="push_unanswered", error=f"push may have been dropped ({self.suspicion})",
+        )  # fmt: skip
+
+
+class Pushes:
+    """Pushes that wait for a reply, oldest first. That none comes is legal, and no failure."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Push] = {}
+        self._late: dict[str, Push] = {}
+
+    def begin(self, push: Push) -> tuple[Note, ...]:
+        """The note of its start, after those of the pushes given up for it."""
+        notes: list[Note] = []
+        self._waiting.pop(push.key, None)  # a ref that is used again: the older one can no longer be told apart
+        self._late.pop(push.key, None)
+        while len(self._waiting) >= MAX_PUSHES:
+            oldest = self._waiting.pop(next(iter(self._waiting)))
+            notes.append(oldest.end("abandoned", "given_up"))
+        self._waiting[push.key] = push
+        started = Note(
+            "message.process.started", "request", "start", push.key, push.event, push.topic, push.ref,
+        )  # fmt: skip
+        return (*notes, started)
+
+    def answer(self, key: str) -> Push | None:
+        """The push that waits for this reply, no longer waiting."""
+        return self._waiting.pop(key, None)
+
+    def answer_late(self, key: str) -> Push | None:
+        """The push that no longer waited for this reply."""
+        return self._late.pop(key, None)
+
+    def fail(self, topic: str, join_ref: str, error_type: str) -> tuple[Note, ...]:
+        """Ends of the pushes that died with their channel."""
+        dead = [push for push in self._waiting.values() if (push.topic, push.join_ref) == (topic, join_ref)]
+        return tuple(self._waiting.pop(push.key).end("error", error_type=error_type) for push in dead)
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """Ends of the pushes that nobody answers, and a warning where the server is likely to have dropped one."""
+        notes: list[Note] = []
+        while self._waiting:
+            push = next(iter(self._waiting.values()))
+            if now_ns - push.at_ns < PUSH_WAIT_NS:
+                break
+            self._late[push.key] = self._waiting.pop(push.key)
+            notes.append(push.end("abandoned", "no_reply"))
+            if push.suspicion:
+                notes.append(push.warning())
+        while len(self._late) > MAX_LATE:
+            del self._late[next(iter(self._late))]
+        return tuple(notes)
+
+
+class State:
+    """One session."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self.topics: dict[str, Topic] = {}
+        self.calls = Calls()
+        # joins, leaves and heartbeats; phoenix.js, too, waits 30 s for a heartbeat
+        self.pushes = Pushes()
+        self.credentials = Credentials()
+        self.heartbeat_key = ""
+        # of the last one sent
+
+    def at(self, now_ns: int) -> None:
+        """The messages that follow happen at this monotonic time."""
+        self.now_ns = now_ns
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """What was not answered in time, each told once."""
+        return self.calls.overdue(now_ns) + self.pushes.overdue(now_ns)
+
+    def keep(self, name: str, topic: Topic) -> None:
+        """Remember a topic, and forget the one joined first where there are too many."""
+        self.topics.pop(name, None)
+        while len(self.topics) >= MAX_TOPICS:
+            del self.topics[next(iter(self.topics))]
+        self.topics[name] = topic
