@@ -1,0 +1,172 @@
+"""No classifier raises, whatever comes in whatever state; what it remembers and repeats stays bounded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsmon.config.specs import ProtocolName
+from wsmon.model.events import Direction, Opcode
+from wsmon.protocols import mqtt_mask, stomp
+from wsmon.protocols.detect import SETTLE_FRAMES, Detector
+from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
+from wsmon.protocols.registry import ADAPTERS
+from wsmon.protocols.wanted import Wanted
+
+many = settings(deadline=None, max_examples=400)
+
+NAMES: tuple[ProtocolName, ...] = ("graphql-ws", "socketio", "stomp", "mqtt")
+CANARY = "canary-a8f1"
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
+documents = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+)
+graphql_words = st.sampled_from(
+    [
+        *("connection_init", "connection_ack", "connection_error", "subscribe", "start", "next", "data", "error"),
+        *("complete", "stop", "ping", "pong", "ka", "connection_terminate", "other"),
+    ]
+)
+ids = st.sampled_from(["1", "2", 1, None])
+graphql_payloads = documents | st.fixed_dictionaries(
+    {}, optional={"query": st.sampled_from(["{ a }", "subscription S { s }", "query"]), "errors": documents}
+)
+graphql = st.fixed_dictionaries(
+    {"type": graphql_words}, optional={"id": ids | documents, "payload": graphql_payloads}
+).map(lambda message: json.dumps(message).encode())
+socketio = st.builds(
+    lambda *parts: "".join(parts).encode(),
+    st.sampled_from(["0", "1", "2", "3", "4", "40", "41", "42", "43", "44", "45", "46", "47", "2probe"]),
+    st.sampled_from(["", "", "1-", "2-", "999999999-", "9" * 5000 + "-"]),
+    st.sampled_from(["", "", "/a,", "/a?x,", "/" + "n" * 300 + ","]),
+    st.sampled_from(["", "", "0", "1", "9" * 5000]),
+    documents.map(json.dumps) | st.sampled_from(["", '["e"]', '{"message":"m"}', '{"pingInterval":1e9}', "[" * 5000]),
+)
+stomp_frames = st.lists(
+    st.sampled_from(
+        [
+            *(b"CONNECT", b"STOMP", b"MESSAGE", b"\n", b"\r\n", b"\0"),
+            *(b"passcode:", b"destination:", b"id:1", b"\\c\\n"),
+        ]
+    )
+    | st.binary(max_size=4)
+).map(b"".join)
+mqtt_packets = st.lists(
+    st.builds(
+        lambda first, body, claimed: bytes([first, len(body) if claimed is None else claimed]) + body,
+        st.integers(0, 255),
+        st.binary(max_size=30) | st.binary(max_size=30).map(lambda rest: b"\x00\x04MQTT\x05\xc6\x00\x00" + rest),
+        st.none() | st.integers(0, 255),
+    ),
+    max_size=3,
+).map(b"".join)
+payloads = st.one_of(st.binary(max_size=40), graphql, socketio, stomp_frames, mqtt_packets)
+opcodes: st.SearchStrategy[Opcode] = st.sampled_from(["text", "text", "binary", "binary", "ping", "close"])
+directions: st.SearchStrategy[Direction] = st.sampled_from(["in", "out"])
+frames = st.lists(st.tuples(directions, opcodes, payloads, st.integers(0, 2**40)), max_size=20)
+
+
+def check(reading: Reading) -> None:
+    """It can be stored: names are short, UTF-8, and an error has a type."""
+    parts: tuple[Reading | Note, ...] = (reading, *reading.notes)
+    for part in parts:
+        for name in (part.type, part.topic, part.ref):
+            assert len(name) <= MAX_NAME_CHARS
+            name.encode()
+        assert not part.error or part.error_type
+
+
+def check_notes(notes: tuple[Note, ...]) -> None:
+    """Each note can be stored."""
+    check(Reading(notes=notes))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@many
+@given(session=frames)
+def test_no_classifier_raises_in_any_state(
+    name: ProtocolName, session: list[tuple[Direction, Opcode, bytes, int]]
+) -> None:
+    adapter = ADAPTERS[name]
+    state: Any = adapter.new_state()
+    wanted = Wanted()
+    now_ns = 0
+    for direction, opcode, payload, step_ns in session:
+        now_ns += step_ns
+        state.at(now_ns)
+        reading = adapter.classify(direction, opcode, payload, state)
+        check(reading)
+        check_notes(state.overdue(now_ns))
+        for message in adapter.answer(reading, wanted, state):
+            assert not adapter.classify("out", "text", str(message).encode(), adapter.new_state()).error_type
+    check_notes(state.overdue(2**62))
+    check_notes(state.overdue(2**62))
+
+
+@many
+@given(payload=st.text(max_size=20) | documents)
+def test_credentials_of_a_connect_are_repeated_by_no_reading(payload: object) -> None:
+    secret = {"token": CANARY, CANARY: payload}
+    texts = {
+        "graphql-ws": json.dumps({"type": "connection_init", "payload": secret}),
+        "socketio": "40/admin," + json.dumps(secret),
+    }
+    for name, adapter in ADAPTERS.items():
+        if name in texts:
+            state = adapter.new_state()
+            reading = adapter.classify("out", "text", texts[name].encode(), state)
+            assert CANARY not in repr((reading, state.overdue(2**62)))
+
+
+@many
+@given(session=frames)
+def test_auto_settles_within_its_frames_and_never_raises(
+    session: list[tuple[Direction, Opcode, bytes, int]],
+) -> None:
+    detector = Detector()
+    data = 0
+    for direction, opcode, payload, _ in session:
+        detector.of_frame(direction, opcode, payload)
+        data += opcode in ("text", "binary")
+        assert bool(detector.name) == bool(detector.why)
+        assert detector.name or data < SETTLE_FRAMES
+
+
+@many
+@given(url=st.text(max_size=40) | st.sampled_from(["ws://[", "ws://h:x/", "ws://h/?" + "&" * 2000]), sub=st.text())
+def test_auto_reads_any_url_and_subprotocol(url: str, sub: str) -> None:
+    detector = Detector()
+    assert bool(detector.of_handshake(url, sub)) == bool(detector.why)
+
+
+@pytest.mark.parametrize("mask", [stomp.mask, mqtt_mask.mask])
+@many
+@given(payload=payloads)
+def test_masking_says_whether_it_changed_anything(mask: Callable[[bytes], tuple[bytes, bool]], payload: bytes) -> None:
+    masked, is_masked = mask(payload)
+    if b"[FILTERED]" not in payload:  # the mask of a mask is the same
+        assert is_masked == (masked != payload)
+
+
+@many
+@given(
+    fields=st.lists(st.binary(max_size=20).map(lambda field: field.replace(b"\xfe", b"")), min_size=2, max_size=2),
+    cuts=st.lists(st.integers(0, 60), max_size=5),
+)
+def test_a_password_is_masked_wherever_messages_end(fields: list[bytes], cuts: list[int]) -> None:
+    password = b"\xfe" * 9
+    body = b"\x00\x04MQTT\x04\xc2\x00\x3c" + b"".join(
+        len(field).to_bytes(2, "big") + field for field in (*fields, password)
+    )
+    message = bytes([0x10, len(body)]) + body
+    masker = mqtt_mask.Masker()
+    ends = [0, *sorted(min(cut, len(message)) for cut in cuts), len(message)]
+    pieces = [masker.mask(message[start:end])[0] for start, end in pairwise(ends)]
+    assert b"\xfe" not in b"".join(pieces)

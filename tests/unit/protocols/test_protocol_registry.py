@@ -1,0 +1,98 @@
+"""The table of protocols: whole, of one shape, and what those that may speak say when."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+
+from wsmon.config.specs import ProtocolName
+from wsmon.model.secret import Sensitive
+from wsmon.protocols.reading import Reading
+from wsmon.protocols.registry import ADAPTERS
+from wsmon.protocols.wanted import Wanted
+
+WANTED = Wanted((Sensitive("trades.BTC"),), {"client_id": Sensitive("me"), "client_secret": Sensitive("hush", "***")})
+SILENT = ("raw", "jsonrpc", "stomp", "mqtt", "phoenix", "nexus")
+
+
+def methods(messages: tuple[str | bytes, ...]) -> list[str]:
+    """The methods of JSON-RPC requests."""
+    return [json.loads(message)["method"] for message in messages]
+
+
+def test_every_protocol_that_can_be_configured_is_there() -> None:
+    assert set(ADAPTERS) == set(get_args(ProtocolName)) - {"auto"}
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_new_session_has_nothing_due(name: ProtocolName) -> None:
+    adapter = ADAPTERS[name]
+    state = adapter.new_state()
+    state.at(0)
+    assert (state.overdue(2**62), adapter.due(2**62, state)) == ((), ())
+    assert isinstance(adapter.classify("in", "text", b"", state), Reading)
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_some_protocols_never_speak(name: ProtocolName) -> None:
+    adapter = ADAPTERS[name]
+    state = adapter.new_state()
+    assert adapter.opening(WANTED, state) == ()
+    assert adapter.answer(Reading("ping"), WANTED, state) == ()
+
+
+def test_stomp_and_mqtt_mask_what_they_alone_can_find() -> None:
+    assert {name for name, adapter in ADAPTERS.items() if adapter.new_mask} == {"stomp", "mqtt"}
+    new_mask = ADAPTERS["stomp"].new_mask
+    assert new_mask is not None
+    assert new_mask()(b"CONNECT\npasscode:hush\n\n\0") == (b"CONNECT\npasscode:[FILTERED]\n\n\0", True)
+
+
+def test_nexus_alone_carries_over_what_it_took() -> None:
+    assert {name for name, adapter in ADAPTERS.items() if adapter.next_state} == {"nexus"}
+    adapter = ADAPTERS["nexus"]
+    state = adapter.new_state()
+    adapter.classify("in", "text", b'{"id":7,"traceId":"a","kind":"log","message":"m"}', state)
+    assert adapter.next_state is not None
+    assert adapter.next_state(state).last_id == 7
+
+
+def test_deribit_authenticates_before_it_subscribes() -> None:
+    adapter = ADAPTERS["deribit"]
+    state = adapter.new_state()
+    (auth,) = adapter.opening(WANTED, state)
+    assert methods((auth,)) == ["public/auth"]
+    adapter.classify("out", "text", str(auth).encode(), state)
+    grant = {"access_token": "a", "refresh_token": "r", "expires_in": 100, "token_type": "bearer"}
+    reply = json.dumps({"jsonrpc": "2.0", "id": json.loads(auth)["id"], "result": grant}).encode()
+    assert methods(adapter.answer(adapter.classify("in", "text", reply, state), WANTED, state)) == ["private/subscribe"]
+    assert methods(adapter.due(81 * 10**9, state)) == ["public/auth"]
+
+
+def test_deribit_subscribes_to_public_channels_where_it_may_not_authenticate() -> None:
+    adapter = ADAPTERS["deribit"]
+    state = adapter.new_state()
+    assert methods(adapter.opening(Wanted(WANTED.topics), state)) == ["public/subscribe"]
+    (auth,) = adapter.opening(WANTED, state)
+    adapter.classify("out", "text", str(auth).encode(), state)
+    refusal = {"jsonrpc": "2.0", "id": json.loads(auth)["id"], "error": {"code": 13004, "message": "no"}}
+    reading = adapter.classify("in", "text", json.dumps(refusal).encode(), state)
+    assert methods(adapter.answer(reading, WANTED, state)) == ["public/subscribe"]
+
+
+def test_deribit_answers_a_test_request() -> None:
+    adapter = ADAPTERS["deribit"]
+    state = adapter.new_state()
+    asked = b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}'
+    assert methods(adapter.answer(adapter.classify("in", "text", asked, state), WANTED, state)) == ["public/test"]
+
+
+def test_json_says_what_the_configuration_spells_out() -> None:
+    adapter = ADAPTERS["json"]
+    state = adapter.new_state()
+    login = '{"op":"login"}'
+    assert adapter.opening(Wanted(auth={"send": Sensitive(login)}), state) == (login,)
+    assert adapter.answer(adapter.classify("in", "text", b'{"type":"ping"}', state), WANTED, state) != ()
+    assert adapter.answer(adapter.classify("in", "text", b'{"type":"tick"}', state), WANTED, state) == ()

@@ -1,0 +1,94 @@
+"""The protocols by name: what each remembers, reads, masks and, where it may, says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+from wsmon.config.specs import ProtocolName
+from wsmon.model.events import Direction, Opcode
+from wsmon.protocols import (
+    deribit,
+    graphql_messages,
+    graphql_ws,
+    json,
+    jsonrpc,
+    mqtt,
+    mqtt_mask,
+    nexus,
+    phoenix,
+    raw,
+    socketio,
+    socketio_packets,
+    speaking,
+    stomp,
+)
+from wsmon.protocols.reading import Reading, SessionState
+from wsmon.protocols.speaking import Messages
+from wsmon.protocols.wanted import Wanted
+
+S = TypeVar("S", bound=SessionState)
+
+Mask = Callable[[bytes], tuple[bytes, bool]]
+
+_NO_CODES: Mapping[int, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter(Generic[S]):
+    """A protocol, as the engine uses it; it speaks only where ``answer = true``."""
+
+    new_state: Callable[[], S]
+    # for the first session of a connection
+    classify: Callable[[Direction, Opcode, bytes, S], Reading]
+    opening: Callable[[Wanted, S], Messages] = lambda _wanted, _state: ()
+    # what is sent first
+    answer: Callable[[Reading, Wanted, S], Messages] = lambda _reading, _wanted, _state: ()
+    # what is sent after a message was read
+    due: Callable[[int, S], Messages] = lambda _now_ns, _state: ()
+    # what is sent because it is time, on the session's monotonic clock
+    next_state: Callable[[S], S] | None = None
+    # for the session after one with this state; None where nothing is carried over
+    new_mask: Callable[[], Mask] | None = None
+    # masks credentials that only the protocol finds, before all other redaction; one a direction of a session
+    close_codes: Mapping[int, str] = field(default_factory=lambda: _NO_CODES)
+    # what its own close codes mean
+
+
+ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
+    {
+        "raw": Adapter(raw.State, raw.classify),
+        "json": Adapter(json.State, json.classify, speaking.open_json, speaking.answer_json),
+        "jsonrpc": Adapter(jsonrpc.State, jsonrpc.classify),
+        "deribit": Adapter(
+            deribit.State,
+            deribit.classify,
+            speaking.open_deribit,
+            speaking.answer_deribit,
+            deribit.refresh_messages,
+        ),
+        "phoenix": Adapter(phoenix.State, phoenix.classify),
+        "graphql-ws": Adapter(
+            graphql_ws.State,
+            graphql_ws.classify,
+            lambda wanted, _: graphql_messages.opening(wanted),
+            lambda reading, wanted, _: graphql_messages.answer(reading, wanted),
+            close_codes=graphql_ws.CLOSE_CODES,
+        ),
+        "socketio": Adapter(
+            socketio.State,
+            socketio.classify,
+            answer=lambda reading, wanted, _: socketio_packets.answer(reading, wanted),
+        ),
+        "stomp": Adapter(stomp.State, stomp.classify, new_mask=lambda: stomp.mask),
+        "mqtt": Adapter(mqtt.State, mqtt.classify, new_mask=lambda: mqtt_mask.Masker().mask),
+        "nexus": Adapter(
+            nexus.State,
+            nexus.classify,
+            next_state=lambda state: nexus.State(state.last_id, state.last_at_ns),
+        ),
+    }
+)
+# ``auto`` is none: a Detector picks one of these
