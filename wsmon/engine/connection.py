@@ -10,6 +10,7 @@ from typing import Literal
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.backoff import SLOW_S, next_delay_s, retry_after_s
 from wsmon.engine.classify import Failure, internal
+from wsmon.engine.interpreter import Memory
 from wsmon.engine.redactors import Redactors
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.session import Session, SessionEnd
@@ -51,6 +52,7 @@ class Connection:
         self._reporter = Reporter(
             self._source(), surroundings.redactors.get(spec.redact, secrets), surroundings.sink, surroundings.clock
         )
+        self._memory = Memory()
         self._wanted: Wanted = "up" if spec.enabled else "down"
         self._woken = asyncio.Event()
         # set by every command
@@ -182,6 +184,7 @@ class Connection:
             surroundings.clock,
             surroundings.contexts,
             surroundings.random,
+            self._memory,
             self._attempt,
             self._report_success,
         )

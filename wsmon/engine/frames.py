@@ -7,7 +7,7 @@ from collections.abc import Callable
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.listener import DataOpcode
-from wsmon.model.events import Direction, Event, EventName, Opcode, Source
+from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact import Redactor
 from wsmon.ports import Clock, EventSink
 
@@ -46,6 +46,23 @@ class Frames:
     def use_redactor(self, redactor: Redactor) -> None:
         """What is secret has changed."""
         self._redact = redactor.payload
+
+    def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
+        """The connection is usable: what its handshake tells of the protocol, for the event that says so."""
+        return {}
+
+    def start(self) -> None:
+        """It was said that the connection is usable; messages follow."""
+        self.read_clock()
+
+    def pause(self) -> None:
+        """Reading stands still: our own store is slow."""
+
+    def resume(self) -> None:
+        """Reading goes on."""
+
+    def end(self) -> None:
+        """The session is over; its end is told next."""
 
     def read_clock(self) -> None:
         """What is told from here on happens now."""
@@ -111,11 +128,15 @@ class Frames:
         self.last_out_ns = self._mono_ns
         match opcode:
             case "text" | "binary":
-                self._emit_frame("message.sent", "out", opcode, payload, wire_size)
+                self.emit_sent(opcode, payload, wire_size)
             case "ping" if self._capture.control_frames:
                 self._emit_frame("heartbeat.sent", "out", "ping", payload, wire_size)
             case "pong" if self._capture.control_frames:
                 self._emit_frame("heartbeat.responded", "out", "pong", payload, wire_size)
+
+    def emit_sent(self, opcode: DataOpcode, payload: bytes, wire_size: int) -> None:
+        """A message went out, at the time that was read."""
+        self._emit_frame("message.sent", "out", opcode, payload, wire_size)
 
     def emit_timeout(self, waited_ns: int) -> None:
         """Our ping was not answered in time."""
@@ -149,7 +170,7 @@ class Frames:
         if self._limit_bytes >= 0:
             kept, is_redacted = self._redact(payload)
             is_cut = len(kept) > self._limit_bytes
-            kept = _cut(kept, self._limit_bytes, opcode) if is_cut else kept
+            kept = cut(kept, self._limit_bytes, opcode) if is_cut else kept
         self._emit(
             Event(
                 self._source,
@@ -169,7 +190,7 @@ class Frames:
         )
 
 
-def _cut(payload: bytes, limit_bytes: int, opcode: Opcode) -> bytes:
+def cut(payload: bytes, limit_bytes: int, opcode: Opcode) -> bytes:
     """At most so many bytes; text is cut between two characters, so that it stays text."""
     end = limit_bytes
     if opcode == "text":

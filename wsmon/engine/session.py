@@ -13,8 +13,9 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.classify import Failure, OpenTimeoutError, classify_dial, classify_fault, internal
 from wsmon.engine.dial import Dial
 from wsmon.engine.ending import KEEPALIVE_CODE, KEEPALIVE_REASON, CloseFrame, Ending, Facts, close_meta
-from wsmon.engine.frames import Frames
+from wsmon.engine.interpreter import Memory
 from wsmon.engine.keepalive import Keepalive
+from wsmon.engine.read_frames import frames_of
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import Tap
 from wsmon.engine.tls import TlsContexts, describe_tls
@@ -51,6 +52,7 @@ class Session:
         clock: Clock,
         contexts: TlsContexts,
         random: Random,
+        memory: Memory,
         attempt: int,
         on_usable: Callable[[], None],
     ) -> None:
@@ -61,7 +63,7 @@ class Session:
         self._random = random
         self._attempt = attempt
         self._on_usable = on_usable
-        self._frames = Frames(reporter.source, spec.capture, reporter.redactor, sink, clock, self._pause)
+        self._frames = frames_of(spec, reporter, sink, clock, self._pause, memory, random.randbytes)
         self._dial = Dial(spec, clock, contexts, self, self._frames)
         self._keepalive = Keepalive(spec.ping, asyncio.get_running_loop(), clock, self._ping, self._give_up)
         self._tap: Tap | None = None
@@ -118,6 +120,7 @@ class Session:
         if self._tap is not None:
             self._tap.resume_reading()
         self._keepalive.resume()
+        self._frames.resume()
         self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / NS_PER_MS, 3)})
 
     def use_redactor(self, redactor: Redactor) -> None:
@@ -159,10 +162,11 @@ class Session:
         if self._dial.redirects:
             meta["redirects"] = [reporter.redactor.url(url) for url in self._dial.redirects]
             meta["peer"] = _address(tap.remote_address)
+        meta |= self._frames.begin(self._spec.url.reveal(), tap.subprotocol or "")
         reporter.emit("connection.completed", "websocket_connected", meta, duration_ns=self._age_ns(), status=101)
         self._on_usable()
         self._frames.keepalive = self._keepalive
-        self._frames.read_clock()  # frames in the same bytes follow what was just said
+        self._frames.start()  # frames in the same bytes follow what was just said
         self._keepalive.start()
 
     def on_fault(self, fault: Exception) -> None:
@@ -224,12 +228,14 @@ class Session:
             self._paused_ns = self._clock.mono_ns()
             self._tap.pause_reading()
             self._keepalive.pause()
+            self._frames.pause()
 
     # its end
 
     def _report_end(self, failure: Failure | None) -> None:
         if self._paused_ns is not None:
             self.resume_reading()
+        self._frames.end()
         if self._tap is None:
             self._report_unopened(failure)
         else:

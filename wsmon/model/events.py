@@ -35,6 +35,7 @@ EventName = Literal[
     "connection.reconnect.success",
     "connection.reconnect.failed",
     "connection.transition",
+    "connection.protocol",
     "subscription.subscribe.started",
     "subscription.subscribe.completed",
     "subscription.unsubscribe.started",
@@ -106,7 +107,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     opcode: Opcode = ""
     size: int | None = None
     # bytes of the whole message as received or sent, also where the payload was redacted or cut;
-    # messages and heartbeats always have one, other events never
+    # messages and heartbeats always have one, 0 where another event has the bytes; so has everything that may come as
+    # often as messages (message.*, heartbeat.*, trace.*); other events never
     wire_size: int | None = None
     # bytes on the wire, frame headers included, compressed
     payload: bytes | None = None

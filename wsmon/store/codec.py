@@ -41,6 +41,7 @@ NAME_CODES: Final[Mapping[EventName, int]] = {
     "connection.reconnect.success": 35,
     "connection.reconnect.failed": 36,
     "connection.transition": 37,
+    "connection.protocol": 38,
     "subscription.subscribe.started": 50,
     "subscription.subscribe.completed": 51,
     "subscription.unsubscribe.started": 52,
@@ -192,7 +193,7 @@ def event_row(event_id: int, source_id: int, event: Event) -> tuple[Value, ...]:
         event.span_id or None,
         event.parent_id or None,
         None,
-        None if event.meta is None else _meta_text(event.meta),
+        None if event.meta is None else meta_text(event.meta),
         None if event.payload is None else payload_value(event.payload),
     )
 
@@ -269,7 +270,8 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _meta_text(meta: Meta) -> str:
+def meta_text(meta: Meta) -> str:
+    """Metadata as SQLite keeps it: JSON."""
     try:
         return msgspec.json.encode(meta, enc_hook=dict).decode()
     except UnicodeEncodeError:  # a lone surrogate: msgspec takes no error handler

@@ -15,7 +15,10 @@ from wsmon.store.codec import EVENT_COLUMNS, Value, event_row
 from wsmon.store.multirow import MultiRow
 
 MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode", "size", "wire_size", "payload")
-# of a message that the protocol says nothing about: nearly all rows there are
+# that every message with a payload has
+READ_COLUMNS = ("type", "topic", "ref", "meta")
+# that a message may have besides, where its protocol says something: one bit each of a shape, the first the lowest
+_SHAPES = 1 << len(READ_COLUMNS)
 
 _Shape = tuple[bool, ...]
 # which of EVENT_COLUMNS have a value
@@ -25,8 +28,8 @@ class EventRows:
     """Rows on their way into the ``event`` table."""
 
     def __init__(self) -> None:
-        self.messages: list[Value] = []
-        # rows of MESSAGE_COLUMNS, flat: the fold extends it in place
+        self.messages: tuple[list[Value], ...] = tuple([] for _ in range(_SHAPES))
+        # by shape: rows of MESSAGE_COLUMNS and those of READ_COLUMNS, flat; the fold extends them in place
         self._others: dict[_Shape, list[Value]] = {}
 
     def add(self, event_id: int, source_id: int, event: Event) -> None:
@@ -37,17 +40,26 @@ class EventRows:
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Insert what was taken; it stays here, for another try."""
-        _MESSAGES.write(connection, self.messages)
+        for statements, messages in zip(_MESSAGES, self.messages, strict=True):
+            statements.write(connection, messages)
         for shape, values in self._others.items():
             _statements(shape).write(connection, values)
 
     def clear(self) -> None:
         """Forget what was taken: it is committed."""
-        self.messages.clear()
+        for messages in self.messages:
+            messages.clear()
         self._others.clear()
 
 
-_MESSAGES = MultiRow("INSERT", "event", MESSAGE_COLUMNS)
+_MESSAGES = tuple(
+    MultiRow(
+        "INSERT",
+        "event",
+        (*MESSAGE_COLUMNS, *(column for bit, column in enumerate(READ_COLUMNS) if shape >> bit & 1)),
+    )
+    for shape in range(_SHAPES)
+)
 
 
 @lru_cache(maxsize=256)  # a few dozen shapes occur

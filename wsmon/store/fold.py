@@ -23,6 +23,9 @@ from wsmon.store.codec import (
     FLAG_TRUNCATED,
     NAME_CODES,
     OPCODE_CODES,
+    Value,
+    meta_text,
+    storable,
 )
 from wsmon.store.connections import Connections
 from wsmon.store.event_rows import EventRows
@@ -145,16 +148,12 @@ class Fold:
             part.committed()
 
     def _fold_message(self, event_id: int, event: Event, stream: Stream, name: int, flags: int) -> None:
-        """A message's row: bare where the protocol said nothing about it, which is the bulk."""
+        """A message's row, the short way for the bulk: nothing about it that the protocol could not read."""
         payload = event.payload
         if (
             payload is None
             or event.wire_size is None
             or event.size is None
-            or event.meta is not None
-            or event.type
-            or event.topic
-            or event.ref
             or event.duration_ns is not None
             or event.status is not None
             or event.reason
@@ -164,9 +163,7 @@ class Fold:
             or event.parent_id
             or event.close_code is not None
         ):
-            self._rows.add(event_id, stream.id, event)
-            if event.type:
-                stream.types.append(event.type)
+            self._fold_long_message(event_id, event, stream)
             return
         if event.truncated:
             flags |= FLAG_TRUNCATED
@@ -176,8 +173,35 @@ class Fold:
             text: str | bytes = payload.decode()
         except UnicodeDecodeError:
             text = payload
-        self._messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
-        self._messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
+        read: list[Value] = []
+        shape = 0
+        if event.type:
+            read.append(storable(event.type))
+            stream.types.append(event.type)
+            shape = 1
+        if event.topic:
+            read.append(storable(event.topic))
+            shape |= 2
+        if event.ref:
+            read.append(storable(event.ref))
+            shape |= 4
+        if event.meta is not None:
+            read.append(meta_text(event.meta))
+            shape |= 8
+        messages = self._messages[shape]
+        messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
+        messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
+        messages += read
+
+    def _fold_long_message(self, event_id: int, event: Event, stream: Stream) -> None:
+        """A message of which something rare is said, or nothing kept."""
+        self._rows.add(event_id, stream.id, event)
+        if event.type:
+            stream.types.append(event.type)
+        if event.error_type and stream.connection is not None:
+            self._lifecycle.fold_problem(
+                event_id, event, stream.connection, self._delta(event.ts_ns // SECOND_NS, stream.connection.id)
+            )
 
     def _fold_single(self, event_id: int, event: Event, stream: Stream, second: int) -> None:
         """Any event but a message."""

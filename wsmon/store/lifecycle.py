@@ -69,6 +69,16 @@ class Lifecycle:
     def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take one event of a connection."""
         bucket.counters[EVENTS] += 1
+        self.fold_problem(event_id, event, record, bucket)
+        if event.size is not None:
+            self._fold_heartbeat(event, record, bucket)
+        else:
+            self._fold_name(event_id, event, stream, record, bucket)
+        if event.to_status is not None:
+            self._fold_transition(event_id, event, event.to_status, stream, record, bucket)
+
+    def fold_problem(self, event_id: int, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
+        """Take what an event says went wrong; of a message, which is counted elsewhere, nothing else."""
         if event.error_type:
             bucket.counters[ERRORS] += 1
             bucket.count(DIMENSIONS["error_type"], event.error_type)
@@ -76,12 +86,6 @@ class Lifecycle:
             # a connection closed by the operator is no trouble
             record.last_problem_id = event_id
             self._connections.change(record)
-        if event.size is not None:
-            self._fold_heartbeat(event, record, bucket)
-        else:
-            self._fold_name(event_id, event, stream, record, bucket)
-        if event.to_status is not None:
-            self._fold_transition(event_id, event, event.to_status, stream, record, bucket)
 
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""

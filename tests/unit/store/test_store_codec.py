@@ -50,6 +50,7 @@ RELEASED_NAMES = {
     "connection.reconnect.success": 35,
     "connection.reconnect.failed": 36,
     "connection.transition": 37,
+    "connection.protocol": 38,
     "error.occurred": 70,
     "incident.opened": 80,
     "incident.closed": 81,

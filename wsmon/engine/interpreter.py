@@ -1,0 +1,157 @@
+"""The protocol of one session, as configured or found out, at work: what each message means, and what is overdue.
+
+A classifier must not raise. One that does is told as an event, once a session, and its frame is recorded all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from wsmon.config.specs import ProtocolName
+from wsmon.engine.keepalive import Scheduler, Timer
+from wsmon.model.events import Direction, Json, Opcode
+from wsmon.model.spans import Instant
+from wsmon.model.subscriptions import Ledger
+from wsmon.ports import Clock
+from wsmon.protocols.detect import Detector
+from wsmon.protocols.reading import UNREAD, Note, Reading
+from wsmon.protocols.registry import ADAPTERS, Adapter, Mask
+
+TICK_S = 1.0
+# how often somebody looks for what is overdue: waits are seconds long
+
+TellOverdue = Callable[[tuple[Note, ...], Instant], None]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a connection remembers from one session to the next."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    protocol: ProtocolName | Literal[""] = ""
+    # of the newest session; empty before the first
+    state: Any = None
+    # of that protocol
+
+
+class Interpreter:
+    """Reads the messages of one session, in their order.
+
+    While ``auto`` has found nothing, messages are read as generic JSON, which most of them are; what is no JSON says
+    nothing about itself then.
+    """
+
+    def __init__(
+        self,
+        protocol: ProtocolName,
+        scheduler: Scheduler,
+        clock: Clock,
+        memory: Memory,
+        tell_overdue: TellOverdue,
+        adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
+    ) -> None:
+        """``tell_overdue`` is called with every tick, whether something is overdue or not."""
+        self._adapters = adapters
+        self._scheduler = scheduler
+        self._clock = clock
+        self._memory = memory
+        self._tell_overdue = tell_overdue
+        self._detector = Detector() if protocol == "auto" else None
+        # while it looks
+        self._timer: Timer | None = None
+        self._is_paused = False
+        self._has_failed = False
+        self._masks: dict[Direction, Mask] = {}
+        self._use("json" if protocol == "auto" else protocol)
+
+    def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
+        """The connection is usable: what its handshake tells of the protocol, for the event that says so."""
+        about: dict[str, Json] = {}
+        if self._detector is None:
+            about = {"protocol": self._name}
+        elif name := self._detector.of_handshake(url, subprotocol):
+            about = {"protocol": name, "protocol_why": self._detector.why}
+            self._detector = None
+            self._use(name)
+        return about
+
+    def start(self) -> None:
+        """Look for what is overdue from now on."""
+        self._timer = self._scheduler.call_later(TICK_S, self._tick)
+
+    def pause(self) -> None:
+        """Reading stands still: what waits in our own socket is not overdue."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Reading goes on."""
+        self._is_paused = False
+
+    def stop(self) -> None:
+        """The session is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+    def read(self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Reading:
+        """What a whole message means, as it came."""
+        settled: tuple[Note, ...] = ()
+        if self._detector is not None:
+            settled = self._detect(self._detector, direction, opcode, payload)
+        try:
+            self._state.at(mono_ns)
+            reading = self._classify(direction, opcode, payload, self._state)
+        except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event, the frame stays
+            reading = self._failed(error)
+        if self._detector is not None and reading.error_type:
+            reading = msgspec.structs.replace(reading, error_type="", error="")
+        return msgspec.structs.replace(reading, notes=settled + reading.notes) if settled else reading
+
+    def mask(self, direction: Direction, payload: bytes) -> tuple[bytes, bool]:
+        """The message with credentials masked that only its protocol finds, and whether there were any."""
+        mask = self._masks.get(direction)
+        return mask(payload) if mask is not None else (payload, False)
+
+    def _detect(self, detector: Detector, direction: Direction, opcode: Opcode, payload: bytes) -> tuple[Note, ...]:
+        name = detector.of_frame(direction, opcode, payload)
+        if not name:
+            return ()
+        self._detector = None
+        if name != "json":  # which it has been until now
+            self._use(name)
+        return (Note("connection.protocol", type=name, reason=f"{name}: {detector.why}"),)
+
+    def _use(self, name: ProtocolName) -> None:
+        adapter = self._adapters[name]
+        self._name = name
+        memory = self._memory
+        if adapter.next_state is not None and memory.protocol == name:
+            self._state = adapter.next_state(memory.state)
+        else:
+            self._state = adapter.new_state()
+        memory.protocol, memory.state = name, self._state
+        self._classify = adapter.classify
+        if adapter.new_mask is not None:
+            self._masks = {"in": adapter.new_mask(), "out": adapter.new_mask()}
+
+    def _tick(self) -> None:
+        self._timer = self._scheduler.call_later(TICK_S, self._tick)
+        if self._is_paused:
+            return
+        at = Instant(self._clock.wall_ns(), self._clock.mono_ns())
+        try:
+            notes = self._state.overdue(at.mono_ns)
+        except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event
+            notes = self._failed(error).notes
+        self._tell_overdue(notes, at)
+
+    def _failed(self, error: Exception) -> Reading:
+        if self._has_failed:
+            return UNREAD
+        self._has_failed = True
+        sentence = f"{self._name}: {type(error).__name__}: {error}"
+        return Reading(notes=(Note("error.occurred", error_type="classifier", error=sentence),))

@@ -1,0 +1,149 @@
+"""Frames of a session whose protocol is understood: each message says what it is, and what it means follows it.
+
+A message is read as it came, then masked; only what is masked is kept, and what was read repeats nothing masked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from wsmon.config.specs import CaptureSpec, ConnectionSpec
+from wsmon.engine.columns import Columns
+from wsmon.engine.frames import Frames, cut
+from wsmon.engine.interpreter import Interpreter, Memory
+from wsmon.engine.listener import DataOpcode
+from wsmon.engine.narrator import Narrator
+from wsmon.engine.reporter import Reporter
+from wsmon.model.events import Direction, Event, EventName, Json, Meta, Source
+from wsmon.model.redact import Redactor
+from wsmon.model.spans import Instant
+from wsmon.ports import Clock, EventSink
+from wsmon.protocols.reading import Reading
+
+
+class ReadFrames(Frames):
+    """Emits a message with what the interpreter read, then what the narrator has to tell about it."""
+
+    def __init__(
+        self,
+        source: Source,
+        capture: CaptureSpec,
+        columns: Columns,
+        sink: EventSink,
+        clock: Clock,
+        on_full: Callable[[], None],
+        interpreter: Interpreter,
+        narrator: Narrator,
+    ) -> None:
+        super().__init__(source, capture, columns.redactor, sink, clock, on_full)
+        self._columns = columns
+        self._interpreter = interpreter
+        self._narrator = narrator
+        self._has_started = False
+
+    def use_redactor(self, redactor: Redactor) -> None:
+        """What is secret has changed."""
+        super().use_redactor(redactor)
+        self._columns.redactor = redactor
+
+    def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
+        """The connection is usable: what its handshake tells of the protocol."""
+        return self._interpreter.begin(url, subprotocol)
+
+    def start(self) -> None:
+        """It was said that the connection is usable."""
+        self._narrator.begin(self._now())
+        self._interpreter.start()
+        self._has_started = True
+
+    def pause(self) -> None:
+        """Reading stands still."""
+        self._interpreter.pause()
+
+    def resume(self) -> None:
+        """Reading goes on."""
+        self._interpreter.resume()
+
+    def end(self) -> None:
+        """The session is over: what waits for something will not get it."""
+        self._interpreter.stop()
+        if self._has_started:
+            self._has_started = False
+            self._narrator.end(self._now())
+
+    def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
+        """A message came in."""
+        self._emit_data("message.received", "in", opcode, payload, wire_size, fragments)
+
+    def emit_sent(self, opcode: DataOpcode, payload: bytes, wire_size: int) -> None:
+        """A message went out."""
+        self._emit_data("message.sent", "out", opcode, payload, wire_size, 1)
+
+    def _emit_data(
+        self, name: EventName, direction: Direction, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int
+    ) -> None:
+        reading = self._interpreter.read(direction, opcode, payload, self._mono_ns)
+        masked, has_secrets = self._interpreter.mask(direction, payload)
+        masked, is_redacted = self._redact(masked)
+        is_redacted = is_redacted or has_secrets
+        columns = self._columns
+        columns.of(payload, masked, is_masked=is_redacted)
+        clean = columns.clean
+        limit_bytes = self._limit_bytes
+        kept: bytes | None = masked
+        is_cut = False
+        if limit_bytes < 0:
+            kept, is_redacted = None, False
+        elif len(masked) > limit_bytes:
+            kept, is_cut = cut(masked, limit_bytes, opcode), True
+        self._emit(
+            Event(
+                self._source,
+                name,
+                self._ts_ns,
+                self._mono_ns,
+                direction,
+                opcode,
+                len(payload),
+                wire_size,
+                kept,
+                is_cut,
+                is_redacted,
+                clean(reading.type),
+                clean(reading.topic),
+                clean(reading.ref),
+                error_type=reading.error_type,
+                error=clean(reading.error),
+                meta=self._meta(reading, fragments) if fragments > 1 or reading.meta else None,
+            )
+        )
+        if reading.notes:
+            self._narrator.tell(reading.notes, direction, Instant(self._ts_ns, self._mono_ns))
+
+    def _now(self) -> Instant:
+        self.read_clock()
+        return Instant(self._ts_ns, self._mono_ns)
+
+    def _meta(self, reading: Reading, fragments: int) -> Meta:
+        meta: dict[str, Json] = self._columns.clean_meta(reading.meta) if reading.meta else {}
+        return {**meta, "fragments": fragments} if fragments > 1 else meta
+
+
+def frames_of(
+    spec: ConnectionSpec,
+    reporter: Reporter,
+    sink: EventSink,
+    clock: Clock,
+    on_full: Callable[[], None],
+    memory: Memory,
+    random_bytes: Callable[[int], bytes],
+) -> Frames:
+    """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not."""
+    source, redactor = reporter.source, reporter.redactor
+    if spec.protocol == "raw":
+        return Frames(source, spec.capture, redactor, sink, clock, on_full)
+    columns = Columns(redactor)
+    narrator = Narrator(source, sink, columns, memory.ledger, random_bytes)
+    interpreter = Interpreter(spec.protocol, asyncio.get_running_loop(), clock, memory, narrator.tell_overdue)
+    return ReadFrames(source, spec.capture, columns, sink, clock, on_full, interpreter, narrator)
