@@ -138,8 +138,9 @@ def _begin(call: Call, state: State) -> tuple[Note, ...]:
     """Its start; without a ref nothing can answer it, and nothing waits."""
     if not call.ref:
         return tuple(msgspec.structs.replace(note, phase="", key="") for note in begun(call))
-    state.calls.end(call.key)  # a ref that is used again: the older one can no longer be told apart
-    return state.calls.begin(call)
+    before = state.calls.end(call.key)
+    notes = failed(before, "restarted", "its ref was used again before it was answered") if before else ()
+    return notes + state.calls.begin(call)
 
 
 def _remember_params(frame: Frame, state: State) -> None:

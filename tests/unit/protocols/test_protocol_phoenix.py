@@ -472,6 +472,18 @@ def test_memory_stays_bounded_whatever_is_said() -> None:
     assert answered == MAX_LATE
 
 
+def test_a_ref_that_is_used_again_ends_what_it_stood_for(session: Session) -> None:
+    session.sent("1", "1", LOBBY, "phx_join")
+    again = session.sent("1", "1", LOBBY, "phx_join").notes
+    assert [(note.phase, note.error_type) for note in again] == [("end", "restarted"), ("start", "")]
+    session.sent("1", "5", LOBBY, "new_msg")
+    again = session.sent("1", "5", LOBBY, "new_msg").notes
+    assert [(note.phase, note.status, note.reason) for note in again] == [
+        ("end", "abandoned", "ref_reused"),
+        ("start", None, ""),
+    ]
+
+
 def test_names_of_any_length_are_cut(session: Session) -> None:
     reading = session.sent("9" * 1000, "1" * 1000, "t" * 1000, "e" * 1000)
     assert {len(text) for text in (reading.type, reading.topic, reading.ref)} == {4, MAX_NAME_CHARS}
