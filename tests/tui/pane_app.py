@@ -9,9 +9,11 @@ import cairosvg
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.message import Message
+from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 
 import wsmon.tui
+from wsmon.tui.scroll_mark import ScrollMark
 from wsmon.tui.theme import DEFAULT_THEME, load_themes
 
 Heard = TypeVar("Heard", bound=Message)
@@ -29,6 +31,7 @@ class PaneApp(App[None]):
         self._variables_of = load_themes()[theme]
         super().__init__(css_path=[STYLES / name for name in styles])
         self.animation_level = "none"
+        ScrollBar.renderer = ScrollMark
         self.pane = pane
         self.heard: list[Message] = []
         for each in load_themes().values():

@@ -121,6 +121,7 @@ def situation() -> FakeView:
                 last_message_ns=at_ns(-12.4),
                 last_connected_ns=at_ns(-3.4),
                 last_disconnected_ns=at_ns(-3),
+                failing_since_ns=at_ns(-120),
                 problem=loss(-3),
             ),
             row(

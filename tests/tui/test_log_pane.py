@@ -177,7 +177,7 @@ async def test_moving_says_which_event_and_enter_chooses_it() -> None:
         await log.commit(pilot)
         await pilot.press("k", "enter")
 
-        assert [each.event.name for each in log.app.heard_of(LogPane.Highlighted)] == ["self.run.started"]
+        assert [each.event.name for each in log.app.heard_of(LogPane.Highlighted) if each.event] == ["self.run.started"]
         assert [each.event.id for each in log.app.heard_of(LogPane.Chosen)] == [log.pane.current_id]
 
 
@@ -241,19 +241,43 @@ async def test_a_long_search_shows_new_matches_first_and_keeps_the_row_of_the_cu
         assert log.pane.status == "paused at 14:02:24 · 2,000 of 20,000 events match 'needle' · Esc clears"
 
 
-async def test_n_goes_through_matches_and_says_when_nothing_is_searched() -> None:
+async def test_the_event_under_the_cursor_is_announced_once_and_none_while_it_follows() -> None:
     log = Log([message("needle" if number % 10 == 0 else "hay") for number in range(200)])
     async with log.run() as pilot:
         await log.commit(pilot)
-        log.pane.go_to_match(newer=False)
-        assert log.pane.status == "nothing is searched for: / searches"
+        log.pane.pause()
         log.pane.set_query(NEEDLE)
-        await pilot.pause()
-        log.pane.go_to_match(newer=False)
+        await log.commit(pilot, message("needle"))
+        log.pane.follow()
+        await log.commit(pilot, message("needle"))
 
-        assert log.pane.current_id == 181
-        log.pane.go_to_match(newer=True)
-        assert log.pane.current_id == 191
+        announced = [each.event.id if each.event else None for each in log.app.heard_of(LogPane.Highlighted)]
+        assert announced == [200, 191, None]
+
+
+async def test_the_newest_problem_is_found_on_the_newest_row_too() -> None:
+    log = Log([loss(1), message("a"), loss(2)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.go_to_problem(newer=True)
+
+        assert log.pane.current_id == 3
+
+
+async def test_an_event_that_the_search_reaches_later_gets_the_cursor_then() -> None:
+    log = Log([message("needle" if number % 10 == 0 else "hay", number / 100) for number in range(20_000)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_query(NEEDLE)
+        log.pane.go_to(1001)
+        await pilot.pause()
+        assert log.pane.status == "looking for event 1001"
+        (wanted,) = log.app.heard_of(LogPane.Wanted)
+        for found in run_search(log.view, wanted.search, lambda: False):
+            log.pane.take(found)
+            await pilot.pause()
+
+        assert log.pane.current_id == 1001
 
 
 async def test_hidden_heartbeats_are_counted_and_the_failed_one_stays() -> None:

@@ -112,7 +112,7 @@ async def test_the_cursor_reads_out_the_transition_under_it() -> None:
 
         assert asked[-1] == 102
         assert timeline.read_out == (
-            "deribit · 14:01:39.000 · disconnected 1008 by peer after 0.4 s: rate limit: 5 connections"
+            "deribit · 14:01:39.000 · disconnected “rate limit: 5 connections” 1008 by peer, open 400 ms"
         )
 
 

@@ -13,7 +13,7 @@ import sys
 import click
 
 import wsmon
-from wsmon.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, WsmonError
+from wsmon.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, ConfigError, WsmonError
 
 COMMANDS = ("record", "attach", "open", "ps", "stop", "search", "stats", "export", "check", "demo")
 # in the order of the help page
@@ -47,6 +47,13 @@ class Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return EXIT_OK
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command; the default one goes by no name of its own."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return "" if name == DEFAULT_COMMAND else name, command, rest
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """A command name wins; everything else is an argument of ``watch``."""
         if not args or (args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version")):
@@ -78,6 +85,9 @@ def run(arguments: list[str] | None = None) -> int:
         code = cli.main(arguments, prog_name="wsmon", standalone_mode=False)
     except click.ClickException as error:
         error.show()
+        return error.exit_code
+    except ConfigError as error:
+        click.echo(str(error), err=True)  # every line names its file
         return error.exit_code
     except WsmonError as error:
         click.echo(f"wsmon: {error}", err=True)

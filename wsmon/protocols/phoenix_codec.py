@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from wsmon.model.events import Direction
+from wsmon.protocols.decoding import cut
 
 MAX_FIELD_BYTES = 255
 # a size is one byte in a binary frame
@@ -60,7 +61,7 @@ class ReplyBody(msgspec.Struct, gc=False):
     @property
     def status_text(self) -> str:
         """``ok``, ``error``, or whatever else a server says; empty where that is no text."""
-        return self.status if isinstance(self.status, str) else ""
+        return cut(self.status) if isinstance(self.status, str) else ""
 
     @property
     def reason(self) -> str:

@@ -34,7 +34,7 @@ _ERROR_TYPES: Mapping[str, str] = MappingProxyType(
 
 def key_of(frame: Frame) -> str:
     """What pairs a message and its reply: refs are unique only by the client's good will."""
-    return note_key(frame.ref, frame.topic)
+    return f"{frame.ref} {frame.topic}"
 
 
 def read(frame: Frame, state: State) -> tuple[Note, ...]:

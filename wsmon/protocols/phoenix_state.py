@@ -80,7 +80,8 @@ class Pushes:
     def begin(self, push: Push) -> tuple[Note, ...]:
         """The note of its start, after those of the pushes given up for it."""
         notes: list[Note] = []
-        self._waiting.pop(push.key, None)  # a ref that is used again: the older one can no longer be told apart
+        if before := self._waiting.pop(push.key, None):  # the ref is used again: a reply could be to either
+            notes.append(before.end("abandoned", "ref_reused"))
         self._late.pop(push.key, None)
         while len(self._waiting) >= MAX_PUSHES:
             oldest = self._waiting.pop(next(iter(self._waiting)))

@@ -13,7 +13,7 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 
 Scope = Literal["app", "move", "choose", "log", "timeline"]
-Group = Literal["Move", "Panes", "Log", "Timeline", "Connections", "Hand over", "wsmon"]
+Group = Literal["Find", "Hand over", "Leave", "Panes", "Move", "Log", "Timeline", "Connections", "wsmon"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("log.search", ("slash",), "search", "Filter the log by words and terms.", "Log", in_footer=True),
+    Action("log.search", ("slash",), "search", "Filter the log by words and terms.", "Find", in_footer=True),
     Action("choose", ("enter",), "open", "Open what is under the cursor.", "Move", "choose", in_footer=True),
-    Action("log.problem_next", ("e",), "problem", "Go to the next problem, or the newest.", "Log", in_footer=True),
-    Action("log.problem_previous", ("E",), "last problem", "Go to the previous problem.", "Log"),
-    Action("log.next", ("n",), "next match", "Go to the next match of the search.", "Log"),
-    Action("log.previous", ("N",), "last match", "Go to the match before.", "Log"),
+    Action("log.problem_next", ("e",), "problem", "Go to the next problem, or the newest.", "Find", in_footer=True),
+    Action("log.problem_previous", ("E",), "previous problem", "Go to the problem before.", "Find"),
+    Action("log.next", ("n",), "next match", "Go to the next match of the search.", "Find"),
+    Action("log.previous", ("N",), "previous match", "Go to the match before.", "Find"),
     Action("log.follow", ("F",), "follow", "Show new events as they come.", "Log"),
     Action("log.pause", ("p",), "pause", "Hold the log, or let it follow again.", "Log"),
     Action("log.heartbeats", ("h",), "heartbeats", "Hide or show pings and pongs in the log.", "Log"),
@@ -74,7 +74,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.log", ("4",), "log", "Go to the log.", "Panes"),
     Action("pane.detail", ("5",), "detail", "Go to the detail of the event.", "Panes"),
     Action("pane.next", ("tab",), "next pane", "Go to the next pane.", "Panes"),
-    Action("pane.previous", ("shift+tab",), "last pane", "Go to the previous pane.", "Panes"),
+    Action("pane.previous", ("shift+tab",), "previous pane", "Go to the pane before.", "Panes"),
     Action("pane.zoom", ("z",), "zoom", "The whole screen for this pane, or not.", "Panes", in_footer=True),
     Action("pane.back", ("escape",), "back", "Out of zoom, detail, filter, in this order.", "Panes"),
     Action("connection.reconnect", ("R",), "reconnect", "Dial the connection anew, now.", "Connections"),
@@ -83,13 +83,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy.event", ("Y",), "copy event", "Copy the whole event as JSON.", "Hand over"),
     Action("export.open", ("x",), "export", "Write events to a file.", "Hand over", in_footer=True),
     Action("export.repeat", ("X",), "export again", "Repeat the last export.", "Hand over"),
-    Action("app.detach", ("d",), "detach", "Leave; the recorder goes on.", "wsmon", in_footer=True),
+    Action("app.detach", ("d",), "detach", "Leave; the recorder goes on.", "Leave", in_footer=True),
     Action("app.help", ("question_mark",), "help", "Show all keys.", "wsmon", in_footer=True),
     Action("app.palette", ("colon", "ctrl+p"), "commands", "Find an action by its name.", "wsmon", in_footer=True),
     Action("app.reload", ("L",), "reload", "Have the configuration read again.", "wsmon"),
     Action("app.theme", (), "next theme", "Switch to the next theme.", "wsmon"),
-    Action("app.suspend", ("ctrl+z",), "suspend", "Back to the shell; `fg` returns.", "wsmon"),
-    Action("app.quit", ("q", "ctrl+c"), "quit", "Leave: detach, or stop the recorder.", "wsmon"),
+    Action("app.suspend", ("ctrl+z",), "suspend", "Back to the shell; `fg` returns.", "Leave"),
+    Action("app.quit", ("q", "ctrl+c"), "quit", "Leave: detach, or stop the recorder.", "Leave", in_footer=True),
 )
 
 BY_ID = {action.id: action for action in ACTIONS}

@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.events import Key
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar
 
 from wsmon.errors import WsmonError
 from wsmon.ports import Clock, RecorderControl, StoreView
@@ -20,6 +21,7 @@ from wsmon.tui.crash import QuietCrash
 from wsmon.tui.keymap import lay_over
 from wsmon.tui.monitor import Monitor
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
+from wsmon.tui.scroll_mark import ScrollMark
 from wsmon.tui.theme import DEFAULT_THEME, NO_COLOR_THEME, choose, load_themes
 from wsmon.tui.watching import MonitorScreen
 
@@ -70,6 +72,7 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         self._defaults = themes[DEFAULT_THEME].variables
         super().__init__(ansi_color=True if chosen.ansi else None)
         self.animation_level = "none"
+        ScrollBar.renderer = ScrollMark  # Textual's one place for it
         for theme in themes.values():
             self.register_theme(theme)
         self.theme = chosen.name

@@ -11,6 +11,10 @@ PANES: tuple[PaneName, ...] = get_args(PaneName)
 ROOMY_WIDTH = 100
 ROOMY_HEIGHT = 30
 # with less, two panes below the connections would show too little of each
+LEAST_LOG = 10
+# lines, its title included: with less, what led to an event is out of sight
+MOST_BY_LOG = 10
+# lines that a short list may take of what the log does not need: 8 connections
 MIDDLE: tuple[PaneName, ...] = ("timeline", "statistics")
 
 
@@ -51,8 +55,10 @@ def is_roomy(width: int, height: int) -> bool:
 def connections_height(rows: int, height: int, *, roomy: bool) -> int:
     """Lines for the list, its title and heading included; it never takes what the log needs."""
     wanted = max(1, rows) + 2
-    most = max(7, height * 3 // 10) if roomy else max(4, (height - 2) * 2 // 5)
-    return min(wanted, most)
+    if roomy:
+        return min(wanted, max(7, height * 3 // 10))
+    below = height - 2 - LEAST_LOG
+    return min(wanted, max(4, (height - 2) * 2 // 5, min(MOST_BY_LOG, below)))
 
 
 def middle_height(rows: int, height: int, pane: PaneName) -> int:

@@ -37,7 +37,13 @@ def problem(screen: MonitorScreen, *, newer: bool) -> None:
 def match(screen: MonitorScreen, *, newer: bool) -> None:
     """Go to another match."""
     _bring_log(screen)
-    screen.log_pane.go_to_match(newer=newer)
+    log = screen.log_pane
+    if not log.search:
+        log.say("nothing is searched for: / searches")
+    elif newer:
+        log.action_move_down()
+    else:
+        log.action_move_up()
 
 
 def follow(screen: MonitorScreen) -> None:

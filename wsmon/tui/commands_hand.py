@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from wsmon.export.jsonl import event_json
 from wsmon.export.run import ExportRequest
@@ -62,7 +63,9 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
         if done is not None:
             screen.last_export = done.request
             size = fmt.size(done.written.size_bytes)
-            screen.say(f"wrote {fmt.count(done.written.written)} events, {size}, to {done.request.target}")
+            target = done.request.target
+            sentence = f"wrote {fmt.count(done.written.written)} events, {size}, to"
+            screen.say(sentence, path=target if isinstance(target, Path) else None)
 
     name = stem(options.name, screen.now_ns())
     dialog = ExportDialog(screen.backing.exporter, tuple(subjects), options.export_folder, name, request)

@@ -49,10 +49,11 @@ class Desk(Screen[None], inherit_bindings=False):
         yield self.footer
 
     def on_mount(self) -> None:
-        """Now panes can be put into their slots."""
+        """Now panes can be put into their slots; the keys act on the log at first."""
         self.is_ready = True
         self.banner.show("")
         self.lay_out()
+        self.give_keys("log")
 
     def on_resize(self) -> None:
         """Another terminal, another arrangement."""

@@ -21,6 +21,10 @@ NAMES = {
     "_": "underscore", "'": "apostrophe", '"': "quotation_mark", ";": "semicolon", "|": "vertical_line", "~": "tilde",
     "\\": "backslash", "`": "grave_accent", "(": "left_parenthesis", ")": "right_parenthesis",
 }  # fmt: skip
+WORDS = {
+    "enter": "Enter", "escape": "Esc", "tab": "Tab", "space": "Space", "home": "Home", "end": "End",
+    "pagedown": "PgDn", "pageup": "PgUp", "delete": "Del", "insert": "Ins", "backspace": "Backspace",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def display(key: str) -> str:
     sign = next((sign for sign, name in NAMES.items() if name == key and sign != " "), "")
     if sign:
         return sign
-    return key.title() if key in ("enter", "escape", "tab", "space", "home", "end") else format_key(key)
+    return WORDS.get(key) or format_key(key)
 
 
 def _problem(

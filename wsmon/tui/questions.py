@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from wsmon.model.snapshot import StoreBounds
 from wsmon.model.stats import Density, Statistics
@@ -11,7 +11,6 @@ from wsmon.ports import StoreView
 from wsmon.query.parser import parse
 from wsmon.tui.backing import Backing
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.recording import RecorderWatch
 
 STATISTICS_NS = 3600 * 1_000_000_000
 # the period of the statistics pane: the last hour
@@ -21,10 +20,11 @@ RUN_STARTED = parse("name:self.run.started")
 class Questions:
     """One of each kind at a time; a newer one replaces it."""
 
-    def __init__(self, backing: Backing, recorder: RecorderWatch, now_ns: Callable[[], int]) -> None:
+    def __init__(self, backing: Backing, now_ns: Callable[[], int], run_is_known: Callable[[int], None]) -> None:
+        """``run_is_known`` gets the wall time at which the newest run began, 0 = not known."""
         self._backing = backing
-        self._recorder = recorder
         self._now_ns = now_ns
+        self._run_is_known = run_is_known
         self._oldest_id = 0
         self._oldest_ns = 0
         # wall time of the oldest event kept; 0 = not known
@@ -35,12 +35,12 @@ class Questions:
         answers = self._backing.answers
         if bounds.run != self._run:
             self._run = bounds.run
-            answers.ask("run", lambda view: _run_started(view, bounds), self._set_run)
+            answers.ask("run", lambda view: _run_started(view, bounds), self._run_is_known)
         if bounds.oldest_id != self._oldest_id:
             self._oldest_id = bounds.oldest_id
             answers.ask("oldest", lambda view: _time_of(view, bounds.oldest_id), self._set_oldest)
 
-    def ask_timeline(self, pane: TimelinePane, order: Sequence[str]) -> None:
+    def ask_timeline(self, pane: TimelinePane) -> None:
         """Lanes and density for the period that the pane shows."""
         now_ns, oldest_ns = self._now_ns(), self._oldest_ns
         period = pane.period(now_ns, oldest_ns)
@@ -51,26 +51,17 @@ class Questions:
 
         def deliver(found: tuple[tuple[Lane, ...], Density]) -> None:
             lanes, density = found
-            pane.show(arranged(lanes, order), density, now_ns, oldest_ns)
+            pane.show(lanes, density, now_ns, oldest_ns)
 
         self._backing.answers.ask("timeline", read, deliver)
 
     def ask_statistics(self, deliver: Callable[[Statistics], None]) -> None:
-        """Statistics of the last hour, of all connections."""
-        since_ns = self._now_ns() - STATISTICS_NS
+        """Statistics of the last hour, of all connections; a store that is younger answers for its own time."""
+        since_ns = max(self._now_ns() - STATISTICS_NS, self._oldest_ns if self._oldest_id == 1 else 0)
         self._backing.answers.ask("statistics", lambda view: view.statistics(since_ns, None), deliver)
-
-    def _set_run(self, started_ns: int) -> None:
-        self._recorder.run_started_ns = started_ns or None
 
     def _set_oldest(self, oldest_ns: int) -> None:
         self._oldest_ns = oldest_ns
-
-
-def arranged(lanes: Sequence[Lane], order: Sequence[str]) -> tuple[Lane, ...]:
-    """The lanes in the order of the connections list; those it does not know come last."""
-    places = {name: place for place, name in enumerate(order)}
-    return tuple(sorted(lanes, key=lambda lane: places.get(lane.connection, len(places))))
 
 
 def _run_started(view: StoreView, bounds: StoreBounds) -> int:

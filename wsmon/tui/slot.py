@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -15,6 +16,9 @@ from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.wrap import clip
 
 Pane = TypeVar("Pane", bound=Widget)
+
+MIN_STATUS = 8
+# cells; in fewer a sentence says nothing
 
 
 class Slot(Vertical, Generic[Pane]):
@@ -28,7 +32,7 @@ class Slot(Vertical, Generic[Pane]):
         self._build = build
         self._pane: Pane | None = None
         self._title = SpanLine()
-        self._status = ""
+        self._status: tuple[str, ...] = ()
         self._is_focused = False
         self.display = False
 
@@ -57,8 +61,8 @@ class Slot(Vertical, Generic[Pane]):
         """Hide the pane."""
         self.display = False
 
-    def say(self, status: str) -> None:
-        """Put a text beside the title; it is shown as it is, never as markup."""
+    def say(self, *status: str) -> None:
+        """Put a text beside the title, the first of these that fits; it is shown as it is, never as markup."""
         self._status = status
         self._draw()
 
@@ -80,8 +84,8 @@ class Slot(Vertical, Generic[Pane]):
         self._title.draw(title_line(self.pane_name, self._status, self.size.width, is_focused=self._is_focused))
 
 
-def title_line(pane: PaneName, status: str, width: int, *, is_focused: bool) -> tuple[Span, ...]:
-    """``━━ 4 Log ── following ────``, in ``width`` cells."""
+def title_line(pane: PaneName, status: Sequence[str], width: int, *, is_focused: bool) -> tuple[Span, ...]:
+    """``━━ 4 Log ── following ────``, in ``width`` cells; the last status is cut where none fits."""
     rule = "━" if is_focused else "─"
     kind: Meaning = "key-name" if is_focused else "rule"
     number = PANES.index(pane) + 1
@@ -92,6 +96,7 @@ def title_line(pane: PaneName, status: str, width: int, *, is_focused: bool) -> 
         (" ", "text"),
     ]
     room = width - width_of(spans) - 4
-    if status and room > 8:
-        spans += [(f"{rule * 2} ", kind), (clip(status, room), "dim"), (" ", "text")]
+    shown = next((text for text in status if cell_len(text) <= room), status[-1] if status else "")
+    if shown and room > MIN_STATUS:
+        spans += [(f"{rule * 2} ", kind), (clip(shown, room), "dim"), (" ", "text")]
     return (*spans, (rule * max(0, width - width_of(spans)), kind))

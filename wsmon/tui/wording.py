@@ -8,9 +8,11 @@ from wsmon.model import format as fmt
 from wsmon.model.events import Event, Json
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import OPEN
+from wsmon.model.verdict import code_meaning
 from wsmon.tui.glyphs import Sign
 from wsmon.tui.palette import Meaning
 
+SECOND_NS = 1_000_000_000
 LINE_LIMIT = 400
 # characters of foreign text on a line; twice what 200 columns show, in case the characters are narrow
 
@@ -110,19 +112,18 @@ def _connection(event: Event, ascii_only: bool) -> Wording:
             again = f"attempt {attempt:.0f}" if attempt is not None and attempt > 1 else ""
             return Wording("waiting", "status-connecting", "connecting", again)
         case "connection.open":
-            took = f"in {_ms(event.duration_ns)}" if event.duration_ns is not None else ""
-            return Wording("waiting", "status-connecting", "connected", took)
+            up = "TCP, TLS up" if (event.meta or {}).get("tls") else "TCP up"
+            return Wording("waiting", "status-connecting", up, _after(event))
         case "connection.completed":
-            took = f"in {_ms(event.duration_ns)}" if event.duration_ns is not None else ""
-            return Wording("open", "status-open", "open", took)
+            return Wording("open", "status-open", "usable", _after(event))
         case "connection.reconnect.success":
-            away = f"after {fmt.duration(event.duration_ns)} without" if event.duration_ns is not None else ""
+            away = f"after {_took(event.duration_ns)} down" if event.duration_ns is not None else ""
             return Wording("open", "status-open", "reconnected", away)
         case "connection.reconnect.attempt":
             delay_ms = number(event, "delay_ms")
             when = f" in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
             text = f"attempt {attempt:.0f}{when}" if attempt is not None else when.strip()
-            return Wording("waiting", "status-connecting", "reconnecting", text)
+            return Wording("waiting", "status-loss", "reconnecting", text)
     return _ending(event, ascii_only)
 
 
@@ -140,27 +141,36 @@ def _ending(event: Event, ascii_only: bool) -> Wording:
 
 
 def _how_it_ended(event: Event, ascii_only: bool) -> str:
-    attempt = number(event, "attempt")
-    parts: list[str] = []
-    if event.from_status != OPEN and attempt is not None and event.to_status != "closed":
-        parts.append(f"attempt {attempt:.0f}:")
-    if event.close_code is not None:
-        parts.append(str(event.close_code))
-    elif event.status is not None:
-        parts.append(f"HTTP {sanitize(str(event.status), LINE_LIMIT, ascii_only=ascii_only)}")
-    elif event.error_type:
-        parts.append(_foreign(error_words(event.error_type), ascii_only))
-    if event.close_by and event.close_by != "refusal":
-        parts.append(CLOSED_BY[event.close_by])
-    if event.duration_ns is not None and event.from_status == OPEN:
-        parts.append(f"after {fmt.duration(event.duration_ns)}")
-    said = _foreign(event.reason or (event.error if not event.close_code else ""), ascii_only)
-    sentence = " ".join(parts)
-    return f"{sentence}: {said}" if sentence and said else sentence or said
+    """What the other side said comes first: it is the most specific, and the end of a line may be cut."""
+    if event.from_status != OPEN and event.to_status != "closed":
+        attempt = number(event, "attempt")
+        which = f"attempt {attempt:.0f}:" if attempt is not None else ""
+        return f"{which} {_why(event, ascii_only)}".strip()
+    lasted = f"open {_took(event.duration_ns)}" if event.duration_ns is not None and event.from_status == OPEN else ""
+    return ", ".join(filter(None, (_why(event, ascii_only), lasted)))
+
+
+def _why(event: Event, ascii_only: bool) -> str:
+    """The peer's words (or the fault), then code and who closed; what the code means only where nothing else does."""
+    by = CLOSED_BY[event.close_by] if event.close_by and event.close_by != "refusal" else ""
+    code = str(event.close_code) if event.close_code is not None else ""
+    if event.reason:
+        opening, closing = ('"', '"') if ascii_only else ("“", "”")
+        return " ".join(filter(None, (f"{opening}{_foreign(event.reason, ascii_only)}{closing}", code, by)))
+    if event.error:
+        error = _foreign(event.error, ascii_only)
+        return f"{error}, {code} {by}".rstrip() if code else error
+    if code:
+        return f"{code} {code_meaning(event.close_code)} {by}".rstrip()
+    if event.status is not None:
+        return f"HTTP {sanitize(str(event.status), LINE_LIMIT, ascii_only=ascii_only)}"
+    return " ".join(filter(None, (_foreign(error_words(event.error_type), ascii_only), by)))
 
 
 def _incident(event: Event, ascii_only: bool) -> Wording:
     kind = _foreign(event.type, ascii_only) or "incident"
+    if event.name == "incident.opened" and event.type == "stall":
+        return Wording("warning", "status-stalled", kind, _foreign(event.reason, ascii_only))
     if event.name == "incident.opened":
         return _problem(kind, event.reason, ascii_only)
     return Wording("note", "status-open", f"{kind} ended", _foreign(event.reason, ascii_only))
@@ -202,6 +212,15 @@ def _content(event: Event, ascii_only: bool) -> str:
 
 def _foreign(text: str, ascii_only: bool) -> str:
     return sanitize(text, LINE_LIMIT, ascii_only=ascii_only)
+
+
+def _after(event: Event) -> str:
+    return f"after {_took(event.duration_ns)}" if event.duration_ns is not None else ""
+
+
+def _took(duration_ns: int) -> str:
+    """Milliseconds matter in handshakes and in sessions that end at once; later, seconds do."""
+    return fmt.milliseconds(duration_ns / 1e6) if duration_ns < SECOND_NS else fmt.duration(duration_ns)
 
 
 def _ms(duration_ns: int | None) -> str:

@@ -34,8 +34,9 @@ def test_statistics_take_the_place_of_the_timeline_where_there_is_room() -> None
     assert asked.ask("timeline").visible(120, 40) == ("connections", "timeline", "log", "detail")
 
 
-def test_the_list_of_a_small_terminal_leaves_the_log_more_than_half() -> None:
-    assert [connections_height(rows, 24, roomy=False) for rows in (0, 1, 5, 50)] == [3, 3, 7, 8]
+def test_the_list_of_a_small_terminal_shows_eight_and_leaves_the_log_nine_rows() -> None:
+    assert [connections_height(rows, 24, roomy=False) for rows in (0, 1, 5, 8, 50)] == [3, 3, 7, 10, 10]
+    assert [20 - 2 - connections_height(50, 20, roomy=False) - 1, connections_height(50, 60, roomy=False)] == [9, 23]
     assert [connections_height(rows, 12, roomy=False) for rows in (1, 50)] == [3, 4]
 
 

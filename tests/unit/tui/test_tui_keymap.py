@@ -75,7 +75,17 @@ def test_two_actions_may_swap_their_keys() -> None:
 
 @pytest.mark.parametrize(
     ("key", "shown"),
-    [("slash", "/"), ("ctrl+d", "^d"), ("shift+tab", "Shift-Tab"), ("enter", "Enter"), ("G", "G"), ("down", "↓")],
+    [
+        ("slash", "/"),
+        ("ctrl+d", "^d"),
+        ("shift+tab", "Shift-Tab"),
+        ("enter", "Enter"),
+        ("G", "G"),
+        ("down", "↓"),
+        ("escape", "Esc"),
+        ("pagedown", "PgDn"),
+        ("space", "Space"),
+    ],
 )
 def test_keys_are_shown_as_people_write_them(key: str, shown: str) -> None:
     assert display(key) == shown

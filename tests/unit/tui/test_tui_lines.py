@@ -24,12 +24,12 @@ def shown(each: Event, width: int, style: LineStyle = STYLE, previous: Event | N
     ("width", "expected"),
     [
         (30, "14:02:24 deribit  ✕ disconnec…"),
-        (40, "14:02:24 deribit  ✕ disconnected 1008 b…"),
-        (80, "14:02:24.118 deribit      ✕ disconnected  1008 by peer after 0.4 s: rate limit:…"),
-        (120, "14:02:24.118 deribit        ✕ disconnected   1008 by peer after 0.4 s: rate limit: 5 connections"),
+        (40, "14:02:24 deribit  ✕ disconnected “rate…"),
+        (80, "14:02:24.118 deribit      ✕ disconnected  “rate limit: 5 connections” 1008 by p…"),
+        (120, "14:02:24.118 deribit        ✕ disconnected   “rate limit: 5 connections” 1008 by peer, open 400 ms"),
     ],
 )
-def test_a_loss_says_code_cause_and_duration_before_the_reason(width: int, expected: str) -> None:
+def test_a_loss_says_the_peers_reason_before_code_and_duration(width: int, expected: str) -> None:
     assert shown(loss(0.118), width) == expected
 
 
@@ -63,8 +63,8 @@ def test_nothing_of_a_hostile_payload_reaches_the_line_raw() -> None:
     ("each", "expected"),
     [
         (pong(rtt_ms=18), "⇄ ping 18 ms"),
-        (retry(), "… reconnecting   attempt 18 in 7.0 s"),
-        (usable(), "● open           in 212 ms"),
+        (retry(), "╌ reconnecting   attempt 18 in 7.0 s"),
+        (usable(), "● usable         after 212 ms"),
         (message(b"\x00\xff"), "↓ binary         00 ff"),
         (message("x", direction="out", type="subscribe"), "↑ subscribe      x"),
         (event("message.received", opcode="text", size=7), "↓ text           payload not kept"),
@@ -81,7 +81,7 @@ def test_ascii_terminals_get_ascii() -> None:
     text = shown(loss(reason="Größe 红茶"), 120, LineStyle(zone=UTC, glyphs=ASCII))
 
     assert text.isascii()
-    assert "x disconnected   1008 by peer after 0.4 s: Gr\\xf6\\xdfe \\u7ea2\\u8336" in text
+    assert 'x disconnected   "Gr\\xf6\\xdfe \\u7ea2\\u8336" 1008 by peer, open 400 ms' in text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from tests.builders import dialled, event, loss, message, ping, refused, stall
+from tests.builders import dialled, event, loss, message, ping, refused, retry, stall, usable
 from wsmon.model.events import EVENT_NAMES, CloseBy, Event, EventName
 from wsmon.tui.wording import CLOSED_BY, Wording, describe
 
@@ -30,8 +30,44 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         (dialled(attempt=3), Wording("waiting", "status-connecting", "connecting", "attempt 3")),
         (
             loss(code=None, by="network", reason="", error_type="eof"),
-            Wording("loss", "status-loss", "disconnected", "no close frame by the network after 0.4 s"),
+            Wording("loss", "status-loss", "disconnected", "no close frame by the network, open 400 ms"),
         ),
+        (
+            loss(reason="policy violation: token expired", open_s=0.0005),
+            Wording(
+                "loss", "status-loss", "disconnected", "“policy violation: token expired” 1008 by peer, open 0.5 ms"
+            ),
+        ),
+        (
+            loss(code=1001, reason="", open_s=41.0),
+            Wording("loss", "status-loss", "disconnected", "1001 going away by peer, open 41 s"),
+        ),
+        (
+            loss(code=1007, by="us", reason="", error_type="invalid_utf8", error="a text is not UTF-8"),
+            Wording("loss", "status-loss", "disconnected", "a text is not UTF-8, 1007 by us, open 400 ms"),
+        ),
+        (
+            loss(code=None, by="heartbeat", reason="", error="no pong for 20 s", open_s=3720),
+            Wording("loss", "status-loss", "disconnected", "no pong for 20 s, open 1h02m"),
+        ),
+        (
+            refused(error="server refused the upgrade: 403 Forbidden"),
+            Wording("loss", "status-loss", "failed", "attempt 2: server refused the upgrade: 403 Forbidden"),
+        ),
+        (
+            event("connection.open", duration_ns=1_400_000),
+            Wording("waiting", "status-connecting", "TCP up", "after 1.4 ms"),
+        ),
+        (
+            event("connection.open", duration_ns=14_000_000, meta={"tls": {"version": "TLSv1.3"}}),
+            Wording("waiting", "status-connecting", "TCP, TLS up", "after 14 ms"),
+        ),
+        (usable(took_ms=1.9), Wording("open", "status-open", "usable", "after 1.9 ms")),
+        (
+            event("connection.reconnect.success", duration_ns=3_800_000_000),
+            Wording("open", "status-open", "reconnected", "after 3.8 s down"),
+        ),
+        (retry(), Wording("waiting", "status-loss", "reconnecting", "attempt 18 in 7.0 s")),
         (
             refused(error=""),
             Wording("loss", "status-loss", "failed", "attempt 2: HTTP 403"),
@@ -42,9 +78,9 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         ),
         (
             loss(code=1000, by="us", reason="", to_status="closed"),
-            Wording("closed", "status-closed", "closed", "1000 by us after 0.4 s"),
+            Wording("closed", "status-closed", "closed", "1000 normal closure by us, open 400 ms"),
         ),
-        (stall(), Wording("warning", "problem", "stall", "no data for 41 s")),
+        (stall(), Wording("warning", "status-stalled", "stall", "no data for 41 s")),
         (
             event("incident.closed", type="stall", reason="data again"),
             Wording("note", "status-open", "stall ended", "data again"),

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from textual.binding import Binding
 from textual.widget import Widget
 
 from wsmon.tui.dialogs.dialog import Dialog, SpanText
 from wsmon.tui.palette import Span
-from wsmon.tui.wrap import left
 
 Leaving = Literal["detach", "stop"]
 
@@ -26,10 +24,9 @@ class Choice:
 
 
 class ConfirmDialog(Dialog[str]):
-    """Answers the value of the choice; Enter takes the first one."""
+    """Answers the value of the choice whose key was pressed; Enter takes none, for one may be meant for the screen."""
 
-    BINDINGS = [Binding("enter", "take(0)", "first")]  # noqa: RUF012 (Textual's way)
-    HINT = (("Enter", "key-name"), (" the first  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))
+    HINT = (("Esc", "key-name"), (" cancel", "dim"))
 
     def __init__(self, title: str, text: str, choices: tuple[Choice, ...]) -> None:
         super().__init__()
@@ -43,10 +40,10 @@ class ConfirmDialog(Dialog[str]):
         """The question and its answers."""
         lines: list[tuple[Span, ...]] = [((self._text, "text"),), ()]
         lines += [
-            ((f"  {choice.key}  ", "key-name"), (left(choice.label, 20), "strong"), (choice.help, "dim"))
+            ((f"  {choice.key}  ", "key-name"), (choice.label, "strong"), (f" – {choice.help}", "dim"))
             for choice in self._choices
         ]
-        return (SpanText((*lines, ())),)
+        return (SpanText(tuple(lines)),)
 
     def action_take(self, number: int) -> None:
         """Answer with a choice."""
@@ -55,21 +52,21 @@ class ConfirmDialog(Dialog[str]):
 
 def quit_dialog(*, can_stop: bool) -> ConfirmDialog:
     """Detach, stop, or stay."""
-    detach = Choice("d", "detach", "Detach", "leave; the recorder goes on")
-    stop = Choice("s", "stop", "Stop the recorder", "everything received is committed first")
+    detach = Choice("d", "detach", "detach", "the recorder goes on")
+    stop = Choice("s", "stop", "stop recording", "everything received is committed first")
     if can_stop:
         return ConfirmDialog("Leave wsmon", "The recorder is a process of its own.", (detach, stop))
-    leave = Choice("d", "detach", "Leave", "nothing is being recorded here")
+    leave = Choice("d", "detach", "leave", "nothing is being recorded here")
     return ConfirmDialog("Leave wsmon", "No recorder answers.", (leave,))
 
 
 def reconnect_dialog(connection: str) -> ConfirmDialog:
     """Dial a connection anew that is open."""
-    yes = Choice("y", "yes", "Reconnect", "close it and dial anew")
+    yes = Choice("y", "yes", "reconnect", "close it and dial anew")
     return ConfirmDialog("Reconnect", f"{connection} is open; messages between are missed.", (yes,))
 
 
 def disable_dialog(connection: str) -> ConfirmDialog:
     """Close a connection until somebody opens it again."""
-    yes = Choice("y", "yes", "Disable", "close it; D opens it again")
+    yes = Choice("y", "yes", "disable", "close it; D opens it again")
     return ConfirmDialog("Disable", f"{connection} will not be recorded while it is closed.", (yes,))

@@ -28,25 +28,27 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
     TITLE = ""
     HINT: ClassVar[tuple[Span, ...]] = (("Esc", "key-name"), (" close", "dim"))
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._title_line = SpanLine(classes="dialog-title", id="dialog-title")
+        self._hint_line = SpanLine(classes="dialog-hint", id="dialog-hint")
+
     def compose(self) -> ComposeResult:
         """Title, content, hint."""
+        self._title_line.draw(((self.title or "", "strong"),))
+        self.hint(*self.HINT)
         with Vertical(classes="dialog"):
-            yield SpanLine(classes="dialog-title", id="dialog-title")
+            yield self._title_line
             yield from self.content()
-            yield SpanLine(classes="dialog-hint", id="dialog-hint")
+            yield self._hint_line
 
     def content(self) -> tuple[Widget, ...]:
         """What is between title and hint."""
         return ()
 
-    def on_mount(self) -> None:
-        """Write title and hint."""
-        self.query_one("#dialog-title", SpanLine).draw((((self.title or ""), "strong"),))
-        self.hint(*self.HINT)
-
     def hint(self, *spans: Span) -> None:
         """Say which keys help."""
-        self.query_one("#dialog-hint", SpanLine).draw(spans)
+        self._hint_line.draw(spans)
 
     def action_cancel(self) -> None:
         """Leave without an answer."""

@@ -70,24 +70,26 @@ class ExportDialog(Dialog[Exported]):
         self._is_running = False
         self._may_overwrite = ""
         # the target that was said to be there
+        self._target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
+        self._what = Chooser("What", tuple(subject.label for subject in subjects), id="export-what")
+        self._format = Chooser("Format", FORMATS, id="export-format")
+        self._note = SpanLine(id="export-note")
 
     def content(self) -> tuple[Widget, ...]:
         """Three fields and a line for progress and faults."""
-        target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
-        target.cursor_blink = False
+        self._target.cursor_blink = False
         label = SpanLine(id="export-target-label")
         label.draw(((left("File", LABEL), "dim"),))
         return (
-            Chooser("What", tuple(subject.label for subject in self._subjects), id="export-what"),
-            Chooser("Format", FORMATS, id="export-format"),
+            self._what,
+            self._format,
             label,
-            target,
-            SpanLine(id="export-note"),
+            self._target,
+            self._note,
         )
 
     def on_mount(self) -> None:
         """Begin, where everything is known."""
-        super().on_mount()
         if self._request is not None:
             self._start(self._request)
 
@@ -104,12 +106,12 @@ class ExportDialog(Dialog[Exported]):
 
     def action_write(self) -> None:
         """Begin, unless it has begun."""
-        typed = self.query_one("#export-target", Input).value.strip()
+        typed = self._target.value.strip()
         if self._is_running or not typed:
             return
         target = self._folder / Path(typed).expanduser()
-        subject = self._subjects[self.query_one("#export-what", Chooser).index]
-        chosen = FORMATS[self.query_one("#export-format", Chooser).index]
+        subject = self._subjects[self._what.index]
+        chosen = FORMATS[self._format.index]
         overwrite = self._may_overwrite == str(target)
         self._start(ExportRequest(chosen, target, subject.query, overwrite=overwrite))
 
@@ -120,8 +122,8 @@ class ExportDialog(Dialog[Exported]):
     @on(Chooser.Changed)
     def _changed(self) -> None:
         """The suffix follows the format, unless somebody wrote another name."""
-        target = self.query_one("#export-target", Input)
-        index = self.query_one("#export-format", Chooser).index
+        target = self._target
+        index = self._format.index
         if target.value in {self._default(number) for number in range(len(FORMATS))}:
             target.value = self._default(index)
 
@@ -163,11 +165,11 @@ class ExportDialog(Dialog[Exported]):
         done = round(share * BAR_WIDTH)
         bar: tuple[Span, ...] = (("━" * done, "key-name"), ("━" * (BAR_WIDTH - done), "rule"))
         text = f" {share:4.0%}  {fmt.count(report.written)} events, {fmt.size(report.size_bytes)}"
-        self.query_one("#export-note", SpanLine).draw((*bar, (text, "text")))
+        self._note.draw((*bar, (text, "text")))
 
     def _stopped(self, text: str, meaning: Meaning) -> None:
         self._is_running = False
-        self.query_one("#export-note", SpanLine).draw(((text, meaning),))
+        self._note.draw(((text, meaning),))
         self.hint(*self.HINT)
 
 

@@ -15,16 +15,29 @@ from wsmon.tui.palette import Span
 from wsmon.tui.panes.spans import ScrollPane
 from wsmon.tui.wrap import left
 
-KEYS_WIDTH = 13
-LABEL_WIDTH = 13
-GROUPS = ("Panes", "Move", "Log", "Timeline", "Connections", "Hand over", "wsmon")
+KEYS_WIDTH = 12
+LABEL_WIDTH = 17
+GROUPS = ("Find", "Hand over", "Leave", "Panes", "Move", "Log", "Timeline", "Connections", "wsmon")
+# what one needs at three in the morning comes first
 LEGEND: tuple[tuple[Span, ...], ...] = (
-    (("Signs", "strong"),),
-    (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("connecting or waiting  ", "text"),
-     ("◐ ", "status-stalled"), ("stalled: open, but silent", "text")),
+    (("Signs of the connections", "strong"),),
+    (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("connecting  ", "text"),
+     ("◌ ", "status-loss"), ("reconnecting  ", "text")),
+    (("  ◐ ", "status-stalled"), ("stalled: open, but silent", "text")),
     (("  ✕ ", "status-loss"), ("gave up  ", "text"), ("○ ", "status-off"), ("closed by us, or off", "text")),
+    (),
+    (("Signs of the timeline", "strong"),),
+    (("  ━ ", "status-open"), ("open  ", "text"), ("╌ ", "status-connecting"), ("connecting, reconnecting  ", "text"),
+     ("░ ", "status-stalled"), ("stalled  ", "text"), ("╳ ", "status-loss"), ("loss", "text")),
+    (("  × ", "status-loss"), ("gave up  ", "text"), ("· ", "status-closed"), ("closed by us  ", "text"),
+     ("blank: no recorder ran", "text")),
+    (),
+    (("Signs of the log", "strong"),),
     (("  ↓ ", "direction-in"), ("received  ", "text"), ("↑ ", "direction-out"), ("sent  ", "text"),
-     ("⇄ ", "dim"), ("heartbeat", "text")),
+     ("⇄ ", "dim"), ("heartbeat  ", "text"), ("╌ ", "status-connecting"), ("on its way  ", "text"),
+     ("● ", "status-open"), ("usable", "text")),
+    (("  ✕ ", "status-loss"), ("loss  ", "text"), ("○ ", "status-closed"), ("closed by us  ", "text"),
+     ("⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("note", "text")),
 )  # fmt: skip
 
 
@@ -39,15 +52,24 @@ class HelpDialog(Dialog[None]):
         """``keys``: action id → keys in force."""
         super().__init__()
         self._lines = help_lines(keys)
+        self._list = ScrollPane(id="help")
 
     def content(self) -> tuple[Widget, ...]:
         """The list."""
-        return (ScrollPane(id="help"),)
+        return (self._list,)
 
     def on_mount(self) -> None:
         """Fill the list."""
-        super().on_mount()
-        self.query_one(ScrollPane).draw(self._lines)
+        self._list.draw(self._lines)
+        self.watch(self._list, "scroll_y", self._mark_end, init=False)
+
+    def on_resize(self) -> None:
+        """More or fewer lines are below."""
+        self.call_after_refresh(self._mark_end)
+
+    def _mark_end(self) -> None:
+        below = len(self._lines) - round(self._list.scroll_y) - self._list.size.height
+        self.hint(*self.HINT, *(((f"   ▼ {below} more lines", "caution"),) if below > 0 else ()))
 
 
 def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[tuple[Span, ...], ...]:

@@ -33,25 +33,24 @@ class PaletteDialog(Dialog[str]):
         """``keys``: action id → keys in force."""
         super().__init__()
         self._keys = keys
+        self._line = Input(placeholder="part of a name", compact=True, id="palette-input")
+        self._list = SpanPane(id="palette-list")
         self._found: tuple[Action, ...] = ()
         self._at = 0
 
     def content(self) -> tuple[Widget, ...]:
         """What is typed, and what it finds."""
-        typed = Input(placeholder="part of a name", compact=True, id="palette-input")
-        typed.cursor_blink = False
-        found = SpanPane(id="palette-list")
-        found.can_focus = False
-        return typed, found
+        self._line.cursor_blink = False
+        self._list.can_focus = False
+        return self._line, self._list
 
     def on_mount(self) -> None:
         """Begin with all of them."""
-        super().on_mount()
         self._search("")
 
     async def take_key(self, event: Key) -> None:
         """What was typed before the line was there belongs into it."""
-        line = self.query_one(Input)
+        line = self._line
         if event.key == "enter":
             event.stop()
             await line.action_submit()
@@ -79,7 +78,7 @@ class PaletteDialog(Dialog[str]):
         self._draw()
 
     def _draw(self) -> None:
-        pane = self.query_one(SpanPane)
+        pane = self._list
         lines = tuple(_line(action, self._keys.get(action.id, ())) for action in self._found)
         pane.draw(lines or ((("  no action of that name", "dim"),),), self._at if lines else None)
         pane.show_cursor()

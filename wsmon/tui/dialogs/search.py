@@ -39,27 +39,27 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         """``text`` is the query now; ``apply`` is called with each one that can be understood."""
         super().__init__()
         self._text = text
+        self._line = Input(text, compact=True, id="search-input", select_on_focus=False)
+        self._note = SpanLine(id="search-note")
         self._apply = apply
         self._valid: Query | None = None
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """The line, and what is wrong with it."""
-        line = Input(self._text, compact=True, id="search-input", select_on_focus=False)
-        line.cursor_blink = False
+        self._line.cursor_blink = False
         with Vertical(id="search-box"):
             with Horizontal(id="search-line"):
                 prompt = SpanLine(id="search-prompt")
                 prompt.draw(((" / ", "key-name"),))
                 yield prompt
-                yield line
-            note = SpanLine(id="search-note")
-            note.draw(HINT)
-            yield note
+                yield self._line
+            self._note.draw(HINT)
+            yield self._note
 
     def on_mount(self) -> None:
         """Typing replaces the query there was; an arrow key begins to change it."""
-        self.query_one(Input).select_all()
+        self._line.select_all()
 
     async def on_key(self, event: Key) -> None:
         """What the line did not take, for it had no focus yet."""
@@ -67,7 +67,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
 
     async def take_key(self, event: Key) -> None:
         """What was typed before the line had the focus belongs into it: over a slow link that is a whole word."""
-        line = self.query_one(Input)
+        line = self._line
         if event.key == "enter":
             event.stop()
             await line.action_submit()
@@ -105,12 +105,11 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
 
     def _understand(self, text: str) -> bool:
         """Whether it is a query; says what is wrong where it is none, and keeps the last one that was."""
-        note = self.query_one("#search-note", SpanLine)
         try:
             self._valid = parse(text)
         except QueryError as error:
             hint = f" · {error.hint}" if error.hint else ""
-            note.draw(((f" column {error.column + 1}: {sanitize(error.what + hint)}", "problem"),))
+            self._note.draw(((f" column {error.column + 1}: {sanitize(error.what + hint)}", "problem"),))
             return False
-        note.draw(HINT)
+        self._note.draw(HINT)
         return True

@@ -9,6 +9,7 @@ from textual.message import Message
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow, ConnectionState, Snapshot
 from wsmon.tui.actions import bindings
 from wsmon.tui.panes import connection_table as table
+from wsmon.tui.panes.connection_title import sentences
 from wsmon.tui.panes.spans import SpanPane
 
 REORDER_NS = 3_000_000_000
@@ -25,12 +26,20 @@ class ConnectionsPane(SpanPane):
         """Enter on a connection."""
 
         connection: str
+        trouble_id: int
+        # the event that says why it is not well; 0 = it is well
 
     @dataclass
     class Highlighted(Message):
         """The cursor came to another connection."""
 
         connection: str
+
+    @dataclass
+    class Status(Message):
+        """What the title has to say about the connection under the cursor: the same, the longest first."""
+
+        texts: tuple[str, ...]
 
     def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(heading=1, id=id)
@@ -40,6 +49,8 @@ class ConnectionsPane(SpanPane):
         self._order: tuple[str, ...] = ()
         self._ordered_ns = 0
         self._current = ""
+        self._said: tuple[str, ...] = ()
+        # the newest texts of Status
         self._is_moved = False
         # until the cursor was moved it stays on the first line: there is the worst
 
@@ -98,8 +109,10 @@ class ConnectionsPane(SpanPane):
 
     def action_choose(self) -> None:
         """Say which one was chosen."""
-        if self._current:
-            self.post_message(self.Chosen(self._current))
+        state = self.current
+        if state is not None:
+            is_in_trouble = table.severity(state) < table.OPEN_SEVERITY
+            self.post_message(self.Chosen(state.name, state.last_problem_id if is_in_trouble else 0))
 
     @property
     def _page(self) -> int:
@@ -143,3 +156,7 @@ class ConnectionsPane(SpanPane):
         kept = [rows[name] for name in self._order if name in rows]
         lines = [table.line(row, layout, self._now_ns, ascii_only=self._ascii_only) for row in kept]
         self.draw((table.heading(layout), *lines), 1 + self._index())
+        said = sentences(rows[self._current], self._now_ns) if self._current in rows else ()
+        if said != self._said:
+            self._said = said
+            self.post_message(self.Status(said))

@@ -10,12 +10,13 @@ from wsmon.model.events import Event
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.detail_lines import Line, Page, detail_lines
 from wsmon.tui.panes.spans import ScrollPane
+from wsmon.tui.wrap import wrap
 
 AHEAD = 200
 # lines made before they are in sight: a page down never waits
 MOST_LINES = 10_000
 # a person reads no more of one message; G makes them in less than 0.1 s
-EMPTY: tuple[Line, ...] = ((("No event chosen. Enter on a line of the log (4) shows it here.", "dim"),),)
+EMPTY = "Following. Enter: the event under the cursor · e: the newest problem"
 
 
 class DetailPane(ScrollPane):
@@ -41,7 +42,7 @@ class DetailPane(ScrollPane):
         return self._event
 
     def show(self, event: Event | None) -> None:
-        """Show an event from its top; ``None`` says how to choose one. The same event again stays where it is."""
+        """Show an event from its top; ``None`` = the log follows. The same event again stays where it is."""
         if event is not None and self._event is not None and event.id == self._event.id and event == self._event:
             return
         self._event = event
@@ -72,7 +73,7 @@ class DetailPane(ScrollPane):
             return
         self._made = []
         if self._event is None:
-            self._more = iter(EMPTY)
+            self._more = iter(((line, "dim"),) for line in wrap(EMPTY, width))
         else:
             self._more = detail_lines(self._event, Page(width, self._zone, self._glyphs))
         self._make(self.scroll_offset.y + self.size.height + AHEAD)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from rich.cells import cell_len
 from textual.timer import Timer
 
 from wsmon.model.sanitize import sanitize
@@ -11,13 +13,16 @@ from wsmon.tui.actions import ACTIONS
 from wsmon.tui.keymap import display
 from wsmon.tui.palette import Meaning, Span, width_of
 from wsmon.tui.panes.spans import SpanLine
-from wsmon.tui.wrap import left
+from wsmon.tui.paths import short_path
+from wsmon.tui.wrap import clip, left
 
 SAY_S = 6.0
 # long enough to read a line twice
 LAST_STANDING = ("app.help", "app.palette")
 # who finds these finds the rest
 TEXT_LIMIT = 500
+LEAST_PATH = 20
+# cells
 
 
 class Footer(SpanLine):
@@ -28,6 +33,7 @@ class Footer(SpanLine):
         super().__init__(id=id)
         self._keys = keys
         self._timer: Timer | None = None
+        self._said: tuple[str, Meaning, Path | None] = ("", "text", None)
 
     def on_mount(self) -> None:
         """Begin with the keys."""
@@ -37,13 +43,20 @@ class Footer(SpanLine):
         """More or fewer keys fit."""
         if self._timer is None:
             self._show_keys()
+        else:
+            self._show_said()
 
-    def say(self, text: str, meaning: Meaning = "text") -> None:
-        """Show a sentence for a while."""
+    def say(self, text: str, meaning: Meaning = "text", path: Path | None = None) -> None:
+        """Show a sentence for a while, and the path at its end."""
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(SAY_S, self._show_keys)
-        self.draw(((f" {sanitize(text, TEXT_LIMIT)}", meaning),))
+        self._said = text, meaning, path
+        self._show_said()
+
+    def _show_said(self) -> None:
+        text, meaning, path = self._said
+        self.draw(((said_line(text, path, Path("~").expanduser(), self.size.width), meaning),))
 
     def _show_keys(self) -> None:
         self._timer = None
@@ -57,6 +70,15 @@ class Banner(SpanLine):
         """Show a text; hide the line where it is empty."""
         self.display = bool(text)
         self.draw(((f" ⚠ {sanitize(text, TEXT_LIMIT)}", "text"),) if text else ())
+
+
+def said_line(text: str, path: Path | None, home: Path, width: int) -> str:
+    """A sentence and the path it is about, in at most ``width`` cells."""
+    sentence = f" {sanitize(text, TEXT_LIMIT)}"
+    if path is None:
+        return clip(sentence, width)
+    room = max(LEAST_PATH, width - cell_len(sentence) - 1)
+    return clip(f"{sentence} {short_path(path, home, room)}", width)
 
 
 def footer_line(keys: Mapping[str, Sequence[str]], width: int) -> tuple[Span, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wsmon.model import format as fmt
 from wsmon.model.snapshot import Health, Snapshot
@@ -33,6 +33,8 @@ class Part:
 
     importance: int
     spans: tuple[Span, ...]
+    labelled: tuple[Span, ...] = ()
+    # the same with a label or a chart, where there is room; empty = it has none
 
 
 class Header(SpanLine):
@@ -48,18 +50,19 @@ def header_line(
 ) -> tuple[Span, ...]:
     """What fits into ``width`` cells."""
     parts = [
-        Part(1, (("wsmon · ", "dim"),)),
         Part(9, ((name, "strong"),)),
         Part(8, _recording(recording, now_ns)),
         Part(10, _statuses(snapshot)),
-        Part(7, _rate(snapshot)),
-        Part(2, _spark(snapshot)),
-        Part(3, ((fmt.size(snapshot.bounds.size_bytes), "text"),)),
+        Part(7, _rate(snapshot), (*_rate(snapshot), (" ", "text"), *_spark(snapshot))),
+        _size(snapshot),
         *_health(health),
     ]
     parts = [part for part in parts if part.spans]
     while len(parts) > 1 and _needed(parts) > width:
         parts.remove(min(parts, key=lambda part: part.importance))
+    for part in sorted(parts, key=lambda part: -part.importance):
+        longer = [replace(each, spans=each.labelled) if each is part and part.labelled else each for each in parts]
+        parts = longer if _needed(longer) <= width else parts
     return _join(parts, width)
 
 
@@ -90,15 +93,23 @@ def _spark(snapshot: Snapshot) -> tuple[Span, ...]:
     return ((fmt.sparkline(snapshot.messages_per_s, SPARK_WIDTH), "direction-in"),) if snapshot.messages_per_s else ()
 
 
+def _size(snapshot: Snapshot) -> Part:
+    size = fmt.size(snapshot.bounds.size_bytes)
+    return Part(3, ((size, "text"),), (("store ", "dim"), (size, "text")))
+
+
 def _health(health: Health | None) -> list[Part]:
     if health is None:
         return []
     is_slow = health.commit_lag_ms > SLOW_COMMIT_MS or health.is_paused
     lag = f"lag {fmt.milliseconds(health.commit_lag_ms)}" + (", paused" if health.is_paused else "")
     lost = f"lost {fmt.count(health.events_shed)}"
+    lag_kind: Meaning = "caution" if is_slow else "dim"
+    lost_kind: Meaning = "problem" if health.events_shed else "dim"
+    events = "event" if health.events_shed == 1 else "events"
     return [
-        Part(11 if is_slow else 4, ((lag, "caution" if is_slow else "dim"),)),
-        Part(12 if health.events_shed else 5, ((lost, "problem" if health.events_shed else "dim"),)),
+        Part(11 if is_slow else 4, ((lag, lag_kind),), ((f"commit {lag}", lag_kind),)),
+        Part(12 if health.events_shed else 5, ((lost, lost_kind),), ((f"{lost} {events}", lost_kind),)),
     ]
 
 
@@ -110,6 +121,5 @@ def _join(parts: list[Part], width: int) -> tuple[Span, ...]:
     gap = min(GAP, 1 + max(0, width - _needed(parts)) // max(1, len(parts)) + 1)
     spans: list[Span] = [(" ", "text")]
     for part in parts:
-        is_prefix = part.spans[0][0].endswith(" · ")
-        spans += [*part.spans, ("" if is_prefix else " " * gap, "text")]
+        spans += [*part.spans, (" " * gap, "text")]
     return tuple(span for span in spans if span[0])

@@ -31,9 +31,9 @@ class LogPane(RowList):
     """Follows what is committed, or stays with one event while thousands arrive."""
 
     class Highlighted(Message):
-        """The user put the cursor on an event; following the newest one does not count."""
+        """Another event has the cursor, or none: following the newest one does not count."""
 
-        def __init__(self, event: Event) -> None:
+        def __init__(self, event: Event | None) -> None:
             super().__init__()
             self.event = event
 
@@ -82,6 +82,10 @@ class LogPane(RowList):
         self._paused_last_id = 0
         self._jump: Search | None = None
         # the search for a problem that is under way
+        self._goal_id = 0
+        # where the cursor goes once the search has come there; 0 = nowhere
+        self._announced_id = 0
+        # of the newest Highlighted; 0 = none
         self._note = ""
         # said instead of the status until the next key
         self.status = ""
@@ -104,9 +108,14 @@ class LogPane(RowList):
         try:
             found = self._view.events_by_id((self.current_id,)) if self.current_id else ()
         except WsmonError as error:
-            self._say(str(error))
+            self.say(str(error))
             return None
         return found[0] if found else None
+
+    @property
+    def focused_event(self) -> Event | None:
+        """The event that somebody reads: the one under the cursor, unless the log follows."""
+        return None if self.is_following else self.current_event
 
     def set_bounds(self, bounds: StoreBounds) -> None:
         """Show what is in the store now; cheap enough for 10 times a second."""
@@ -114,7 +123,7 @@ class LogPane(RowList):
         try:
             self._filter.set_bounds(bounds)
         except WsmonError as error:
-            self._say(str(error))
+            self.say(str(error))
             return
         if before.oldest_id != bounds.oldest_id:
             self._lines.forget(bounds.oldest_id)
@@ -135,17 +144,22 @@ class LogPane(RowList):
             self._filter.take(found)
             self._lines.forget(top_id)
             self._settle()
+            if self._goal_id and not self._filter.is_ahead(self._goal_id):
+                self.go_to(self._goal_id)
         elif self._jump is not None and found.search.serial == self._jump.serial and found.is_last:
             newer = not self._jump.newest_first
             self._jump = None
             self._land((found.ids[0] if newer else found.ids[-1]) if found.ids else 0, newer=newer)
 
     def go_to(self, event_id: int) -> None:
-        """Put the cursor on an event, or on the next one shown where it is hidden."""
+        """Put the cursor on an event, or on the next one shown where it is hidden; a search may reach it later."""
         row = self.rows.row_of(event_id)
         self.go_to_row(row, is_centred=True)
-        if self.current_id != event_id:
-            self._say(f"event {event_id} is not shown here; this is the nearest one")
+        self._goal_id = event_id if self._filter.is_ahead(event_id) else 0
+        if self._goal_id:
+            self.say(f"looking for event {event_id}")
+        elif self.current_id != event_id:
+            self.say(f"event {event_id} is not shown here; this is the nearest one")
 
     def next_time_mode(self) -> None:
         """Times of day, or differences to the line above."""
@@ -154,28 +168,22 @@ class LogPane(RowList):
         self._lines.restyle(LineStyle(mode, self._zone, self._glyphs))
         self.refresh()
 
-    def go_to_match(self, *, newer: bool) -> None:
-        """To the next or previous match of the query."""
-        if not self.search:
-            self._say("nothing is searched for: / searches")
-            return
-        self._step(1 if newer else -1)
-
     def go_to_problem(self, *, newer: bool) -> None:
         """To the next or previous problem, however far it is.
 
         Whoever follows stands behind all problems: the next one is then the newest there was.
         """
         newer = newer and not self.is_following
+        from_id = self._filter.bounds.last_id + 1 if self.is_following else self.current_id
         try:
-            found = self._filter.problem_from(self.current_id, newer=newer)
+            found = self._filter.problem_from(from_id, newer=newer)
         except WsmonError as error:
-            self._say(str(error))
+            self.say(str(error))
             return
         if isinstance(found, Search):
             self._jump = found
             self.post_message(self.Wanted(found))
-            self._say("looking for a problem")
+            self.say("looking for a problem")
         else:
             self._land(found or 0, newer=newer)
 
@@ -188,15 +196,12 @@ class LogPane(RowList):
 
     def moved(self) -> None:
         """Say so, and what is under the cursor."""
-        self._note = ""
-        event = self.current_event
-        if event is not None:
-            self.post_message(self.Highlighted(event))
+        self._note, self._goal_id = "", 0
         self._report()
 
     def motion_changed(self) -> None:
         """Count what is new from here."""
-        self._note = ""
+        self._note, self._goal_id = "", 0
         self._paused_ns = self._clock.wall_ns()
         self._paused_last_id = self.rows.id_at(len(self.rows) - 1) if len(self.rows) else 0
         self._report()
@@ -226,7 +231,7 @@ class LogPane(RowList):
             try:
                 self._lines.load(ids, self.rows.id_at(top - 1) if top else 0, self._palette[0])
             except WsmonError as error:
-                self._say(str(error))
+                self.say(str(error))
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
@@ -251,11 +256,11 @@ class LogPane(RowList):
         try:
             search = self._filter.restart(query, hides_heartbeats=hides_heartbeats)
         except WsmonError as error:
-            self._say(str(error))
+            self.say(str(error))
             return
         if search is not None:
             self.post_message(self.Wanted(search))
-        self._note = ""
+        self._note, self._goal_id = "", 0
         self._lines.clear()
         self._settle()
         self.refresh()
@@ -268,13 +273,21 @@ class LogPane(RowList):
         if event_id:
             self.go_to(event_id)
         else:
-            self._say(f"no {'newer' if newer else 'older'} problem")
+            self.say(f"no {'newer' if newer else 'older'} problem")
 
-    def _say(self, note: str) -> None:
+    def say(self, note: str) -> None:
+        """Put a sentence into the title until the next key."""
         self._note = note
         self._report()
 
+    def _announce(self) -> None:
+        focused_id = 0 if self.is_following else self.current_id
+        if focused_id != self._announced_id:
+            self._announced_id = focused_id
+            self.post_message(self.Highlighted(self.focused_event))
+
     def _report(self) -> None:
+        self._announce()
         rows = self.rows
         status = LogStatus(
             is_following=self.is_following,

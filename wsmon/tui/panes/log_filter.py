@@ -52,6 +52,10 @@ class LogFilter:
         """Whether older events are still being looked at."""
         return self._search is not None
 
+    def is_ahead(self, event_id: int) -> bool:
+        """Whether the search under way has still to come to an event."""
+        return self._search is not None and self._matches is not None and event_id < self._matches.searched_from
+
     @property
     def hidden_heartbeats(self) -> int | None:
         """How many there are among the events searched; ``None`` where a query hides other events too."""

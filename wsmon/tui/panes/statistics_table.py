@@ -38,17 +38,17 @@ def lines(
 
 def period(statistics: Statistics) -> str:
     """How long a time the numbers are about."""
-    return f"last {fmt.duration(statistics.until_ns - statistics.since_ns)}"
+    return f"last {fmt.countdown(statistics.until_ns - statistics.since_ns)}"
 
 
 def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
     return (
         _state(each),
+        _availability(each),
         _line("sessions", _sessions(each)),
         _line("last", _last(each, now_ns)),
         _line("messages", _flow(each.messages, fmt.count)),
-        _line("bytes", _flow(each.bytes, fmt.size)),
-        _line("on the wire", _flow(each.wire_bytes, fmt.size)),
+        _line("bytes", _bytes(each)),
         _heading(),
         *(_summary(label, of(each), unit) for label, of, unit in SUMMARIES),
         _heartbeats(each),
@@ -61,9 +61,14 @@ def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
 def _state(each: ConnectionStatistics) -> Line:
     status = "stalled" if each.stalled else LABELS[each.status]
     meaning: Meaning = "status-stalled" if each.stalled else "status-open" if status == "open" else "status-loss"
-    available = fmt.percent(each.availability) if each.availability is not None else fmt.NOT_MEASURED
-    rest = f" · available {available} · usable {_ms(each.ws_uptime_ms)} · transport {_ms(each.total_uptime_ms)}"
+    rest = f" · open {_ms(each.ws_uptime_ms)} in all (TCP {_ms(each.total_uptime_ms)})"
     return (left("state", LABEL), "dim"), (status, meaning), (rest, "text")
+
+
+def _availability(each: ConnectionStatistics) -> Line:
+    if each.availability is None:
+        return _line("available", "n/a: it was to be off all the time")
+    return _line("available", f"{fmt.percent(each.availability)} of the time that it should have been open")
 
 
 def _sessions(each: ConnectionStatistics) -> str:
@@ -145,6 +150,14 @@ def _flow(flow: Flow, unit: Callable[[int], str]) -> str:
     return f"received {unit(flow.received)}, sent {unit(flow.sent)}"
 
 
+def _bytes(each: ConnectionStatistics) -> str:
+    received, sent, wire = each.bytes.received, each.bytes.sent, each.wire_bytes
+    return (
+        f"received {fmt.size(received)} ({fmt.size(wire.received)} on the wire), "
+        f"sent {fmt.size(sent)} ({fmt.size(wire.sent)})"
+    )
+
+
 def _last(each: ConnectionStatistics, now_ns: int) -> str:
     moments = (("open", each.last_connected_ns), ("loss", each.last_disconnected_ns))
     parts = [f"{label} {fmt.moment(at_ns, now_ns) if at_ns is not None else fmt.NONE}" for label, at_ns in moments]
@@ -154,4 +167,5 @@ def _last(each: ConnectionStatistics, now_ns: int) -> str:
 
 
 def _ms(value_ms: float) -> str:
-    return fmt.duration(round(value_ms * 1e6))
+    """Milliseconds matter where a session ends at once."""
+    return fmt.milliseconds(value_ms) if value_ms < 1000 else fmt.duration(round(value_ms * 1e6))

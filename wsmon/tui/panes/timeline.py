@@ -82,9 +82,14 @@ class TimelinePane(TimelineCursor):
         return self._state.window.period(self._state.cells, now_ns, oldest_ns)
 
     def show(self, lanes: Sequence[Lane], density: Density | None, now_ns: int, oldest_ns: int = 0) -> None:
-        """Draw the lanes (in this order) and the density of ``period(now_ns, oldest_ns)``."""
+        """Draw the lanes and the density of ``period(now_ns, oldest_ns)``."""
         self._state.give(lanes, density, now_ns, oldest_ns)
         self.redraw()
+
+    def set_order(self, order: Sequence[str]) -> None:
+        """Put the lanes into the order of these connections from now on; those not named come last."""
+        if self._state.set_order(order):
+            self.redraw()
 
     def action_choose(self) -> None:
         """Enter: the log shall go there."""

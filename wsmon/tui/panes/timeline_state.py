@@ -40,11 +40,21 @@ class TimelineState:
         self._cursor_ns: int | None = None
         # None = at the right edge
         self._top_lane = 0
+        self._order: tuple[str, ...] = ()
+        # names of connections
 
     def give(self, lanes: Sequence[Lane], density: Density | None, now_ns: int, oldest_ns: int) -> None:
-        """Show these from now on."""
-        self.lanes, self.density, self.now_ns, self.oldest_ns = tuple(lanes), density, now_ns, oldest_ns
-        self.to_lane(self.lane)
+        """Show these from now on; the cursor stays on its connection."""
+        self.density, self.now_ns, self.oldest_ns = density, now_ns, oldest_ns
+        self._place(lanes)
+
+    def set_order(self, order: Sequence[str]) -> bool:
+        """Order the lanes as these names are, now and later; whether that changes anything."""
+        if tuple(order) == self._order:
+            return False
+        self._order = tuple(order)
+        self._place(self.lanes)
+        return True
 
     @property
     def label(self) -> int:
@@ -154,6 +164,13 @@ class TimelineState:
             return f"{lane.connection} {between} {many}{reading.kind.replace('_', ' ')} since {since} or before"
         wording = describe(event, ascii_only=self._glyphs.is_ascii)
         return f"{lane.connection} {between} {since} {between} {many}{wording.what} {wording.text}".rstrip()
+
+    def _place(self, lanes: Sequence[Lane]) -> None:
+        name = self.current.connection if self.current is not None and self.lane else ""
+        # a cursor that was not moved stays with the worst, which is the first
+        places = {connection: place for place, connection in enumerate(self._order)}
+        self.lanes = tuple(sorted(lanes, key=lambda lane: places.get(lane.connection, len(places))))
+        self.to_lane(next((at for at, lane in enumerate(self.lanes) if lane.connection == name), self.lane))
 
     def _footer(self) -> list[Line]:
         if self.density is None or self.height < MIN_FOR_DENSITY:

@@ -29,8 +29,7 @@ def test_a_loss_begins_with_what_it_was_and_says_why() -> None:
     assert shown(each) == [
         "✕ Loss of deribit                               14:02:24.118",
         "",
-        "peer closed: 1008 policy violation “rate limit: 5",
-        "connections”",
+        "“rate limit: 5 connections”, 1008 by peer",
         "",
         "Closed by   the peer",
         "Code        1008 policy violation",

@@ -28,8 +28,8 @@ def header(width: int, health: Health | None = Health(commit_lag_ms=38.0), recor
 
 def test_everything_is_said_where_there_is_room() -> None:
     assert " ".join(header(160).split()) == (
-        "wsmon · orders.toml ● recording 2h14m 1 reconnecting · 1 stalled · 1 open "
-        "4,812 msg/s ▃█ 1.2 GiB lag 38 ms lost 0"
+        "orders.toml ● recording 2h14m 1 reconnecting · 1 stalled · 1 open "
+        "4,812 msg/s ▃█ store 1.2 GiB commit lag 38 ms lost 0 events"
     )
 
 

@@ -1,0 +1,50 @@
+"""The five panes, each made when it is first shown, and the view of the store that they read in the screen's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from textual.widget import Widget
+
+from wsmon.model.events import Event
+from wsmon.ports import StoreView
+from wsmon.tui.arrangement import PaneName
+from wsmon.tui.backing import Backing
+from wsmon.tui.panes.connections import ConnectionsPane
+from wsmon.tui.panes.detail import DetailPane
+from wsmon.tui.panes.log import LogPane
+from wsmon.tui.panes.statistics import StatisticsPane
+from wsmon.tui.panes.timeline import TimelinePane
+
+
+class PaneSet:
+    """Knows how panes are made, and of what."""
+
+    def __init__(self, backing: Backing) -> None:
+        self._backing = backing
+        self._view: StoreView | None = None
+
+    def builders(self) -> Mapping[PaneName, Callable[[], Widget]]:
+        """What makes each pane."""
+        return {
+            "connections": partial(ConnectionsPane, id="connections"),
+            "timeline": lambda: TimelinePane(self._event, id="timeline"),
+            "statistics": partial(StatisticsPane, id="statistics"),
+            "log": lambda: LogPane(self._own_view(), self._backing.clock, id="log"),
+            "detail": partial(DetailPane, id="detail"),
+        }
+
+    def close(self) -> None:
+        """Let the store go."""
+        if self._view is not None:
+            self._view.close()
+
+    def _own_view(self) -> StoreView:
+        if self._view is None:
+            self._view = self._backing.views()
+        return self._view
+
+    def _event(self, event_id: int) -> Event | None:
+        found = self._own_view().events_by_id((event_id,))
+        return found[0] if found else None
