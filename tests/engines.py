@@ -116,12 +116,20 @@ async def running(
 
 @asynccontextmanager
 async def against(
-    handler: Handler, *, secrets: tuple[str, ...] = (), server_tls: ssl.SSLContext | None = None, **fields: object
+    handler: Handler,
+    *,
+    secrets: tuple[str, ...] = (),
+    server_tls: ssl.SSLContext | None = None,
+    clock: Clock | None = None,
+    **fields: object,
 ) -> AsyncIterator[Engine]:
     """One connection to one peer, with ``server_tls`` over TLS; ``fields`` are those of ``spec``."""
     if server_tls is not None:
         fields.setdefault("url", "wss://127.0.0.1:PORT/")
-    async with raw_server(handler, server_tls) as port, running(spec(port, **fields), secrets=secrets) as engine:
+    async with (
+        raw_server(handler, server_tls) as port,
+        running(spec(port, **fields), secrets=secrets, clock=clock) as engine,
+    ):
         engine.port = port
         yield engine
 

@@ -4,7 +4,10 @@ Both sides receive the same 200-byte text messages from a server in a process of
 time of their whole process (all threads) between the opened connection and its end. The recorder receives, counts,
 redacts and durably stores (synchronous=FULL); the peer does nothing with what it receives.
 
-    python tests/benchmarks/record.py [--messages N] [--rounds N] [--rate N]
+    python tests/benchmarks/record.py [--messages N] [--rounds N] [--rate N] [--protocol NAME]...
+
+With ``--protocol`` the same payloads, in the envelope of each protocol, are recorded as ``raw`` and as that protocol:
+the difference is what understanding a message costs.
 """
 
 from __future__ import annotations
@@ -20,23 +23,39 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from wsmon.config.specs import ProtocolName
 
 PAYLOAD_BYTES = 200
 CHUNK_FRAMES = 64
 GOAL = 2.0
 
 
-def payload(number: int) -> bytes:
+ENVELOPES = {
+    "raw": ("", ""),
+    "json": ("", ""),
+    "auto": ("", ""),
+    "jsonrpc": ('{"jsonrpc":"2.0","method":"subscription","params":{"channel":"trades.BTC","data":', "}}"),
+    "phoenix": ('["4",null,"trades:BTC","new_trade",', "]"),
+}
+# what stands around the payload of a notification, by protocol
+
+
+def payload(number: int, protocol: str = "raw") -> bytes:
     """A trade as feeds send them, exactly PAYLOAD_BYTES long."""
-    text = f'{{"type":"trade","symbol":"BTC-USD","seq":{number},"price":97120.5,"qty":0.0125,"side":"buy","venue":"'
-    return (text + "x" * (PAYLOAD_BYTES - len(text) - 2) + '"}').encode()
+    head, tail = ENVELOPES[protocol]
+    text = f'{head}{{"type":"trade","symbol":"BTC-USD","seq":{number},"price":97120.5,"qty":0.0125,"venue":"'
+    tail = '"}' + tail
+    return (text + "x" * (PAYLOAD_BYTES - len(text) - len(tail)) + tail).encode()
 
 
-async def serve(messages: int, rate: int) -> None:
+async def serve(messages: int, rate: int, protocol: str) -> None:
     """Send ``messages`` to whoever connects, ``rate`` a second (0 = as fast as they are taken), then close."""
     from websockets.asyncio.server import ServerConnection, serve
 
-    frames = [b"\x81\x7e" + PAYLOAD_BYTES.to_bytes(2, "big") + payload(number) for number in range(messages)]
+    frames = [b"\x81\x7e" + PAYLOAD_BYTES.to_bytes(2, "big") + payload(number, protocol) for number in range(messages)]
     size = CHUNK_FRAMES if not rate else max(1, rate // 100)
     chunks = [b"".join(frames[start : start + size]) for start in range(0, messages, size)]
 
@@ -74,7 +93,7 @@ async def discard(url: str) -> tuple[int, float]:
     return count, cpu_s() - begun_s
 
 
-def record(url: str, folder: Path) -> tuple[int, float]:
+def record(url: str, folder: Path, protocol: ProtocolName) -> tuple[int, float]:
     """The recorder: messages in the store, CPU seconds."""
     import sqlite3
     from contextlib import asynccontextmanager
@@ -93,7 +112,7 @@ def record(url: str, folder: Path) -> tuple[int, float]:
         elif event.name == "connection.disconnected":
             os.kill(os.getpid(), signal.SIGTERM)
 
-    spec = ConnectionSpec("bench", Sensitive(url), protocol="raw", compression=False, ping=PingSpec(0))
+    spec = ConnectionSpec("bench", Sensitive(url), protocol=protocol, compression=False, ping=PingSpec(0))
 
     @asynccontextmanager
     async def prepare():  # type: ignore[no-untyped-def]  # a generator of one Configuration
@@ -113,17 +132,18 @@ def child(role: str, url: str) -> None:
     if role == "discard":
         count, used_s = asyncio.run(discard(url))
     else:
+        assert role in ENVELOPES
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o700)
-            count, used_s = record(url, Path(folder))
+            count, used_s = record(url, Path(folder), cast("ProtocolName", role))
     print(json.dumps([count, used_s]))
 
 
-def measure(role: str, messages: int, rate: int) -> float:
-    """Microseconds of CPU a message."""
+def measure(role: str, messages: int, rate: int, envelope: str = "raw") -> float:
+    """Microseconds of CPU a message: of a peer that discards, or of a recorder of the protocol ``role``."""
     me = [sys.executable, __file__]
     with subprocess.Popen(
-        [*me, "--serve", str(messages), "--rate", str(rate)], stdout=subprocess.PIPE, text=True
+        [*me, "--serve", str(messages), "--rate", str(rate), "--protocol", envelope], stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None
         url = f"ws://127.0.0.1:{server.stdout.readline().strip()}"
@@ -134,21 +154,32 @@ def measure(role: str, messages: int, rate: int) -> float:
     return float(used_s / count * 1e6)
 
 
+def compare(protocols: list[str], messages: int, rate: int, rounds: int) -> None:
+    """Print what each protocol costs beside ``raw`` on the same messages."""
+    for protocol in protocols:
+        found = [[measure(role, messages, rate, protocol) for role in ("raw", protocol)] for _ in range(rounds)]
+        plain, read = (statistics.median(costs) for costs in zip(*found, strict=True))
+        print(f"{protocol + ':':<10} {read:6.2f} µs CPU a message, {plain:.2f} as raw: + {read - plain:.2f}")
+
+
 def main() -> None:
     """Measure both sides in turn and print the ratio of the medians."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rate", type=int, default=0, help="messages a second; 0 = as fast as they are taken")
+    parser.add_argument("--protocol", action="append", default=[], choices=ENVELOPES, help="measure this one instead")
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        asyncio.run(serve(options.serve, options.rate))
+        asyncio.run(serve(options.serve, options.rate, options.protocol[0]))
     elif options.child:
         child(*options.child)
+    elif options.protocol:
+        compare(options.protocol, options.messages, options.rate, options.rounds)
     else:
-        costs: dict[str, list[float]] = {"discard": [], "record": []}
+        costs: dict[str, list[float]] = {"discard": [], "raw": []}
         for _ in range(options.rounds):
             for role, found in costs.items():
                 found.append(measure(role, options.messages, options.rate))

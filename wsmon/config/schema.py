@@ -105,7 +105,12 @@ CONNECTION = (
     Key("group", Text(checks.printable(64)), "", "connections of one group belong together on the screen"),
     Key("enabled", Flag(), True, "false: shown as off, never dialled"),
     Key("profile", _PROFILES, "detailed", "overrides the one of [wsmon]", works=("detailed",)),
-    Key("protocol", Choice(get_args(ProtocolName)), "auto", "what the messages speak", works=("auto", "raw")),
+    Key(
+        "protocol",
+        Choice(get_args(ProtocolName)),
+        "auto",
+        "what the messages speak; auto finds out; stomp and mqtt are named, not read",
+    ),
     Key(
         "headers",
         TableOf(Secret(checks.header_value), checks.header_name, fold_keys=True),

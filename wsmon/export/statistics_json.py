@@ -23,8 +23,11 @@ def statistics_document(statistics: Statistics) -> dict[str, Json]:
 
 
 def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
-    """One connection; a distribution of nothing is empty, a time or share that does not exist is null."""
-    return {
+    """One connection; a distribution of nothing is empty, a time or share that does not exist is null.
+
+    What it is subscribed to is known of now only: a period in the past has no such key.
+    """
+    document: dict[str, Json] = {
         "name": of.name,
         "url": of.url,
         "status": of.status,
@@ -57,6 +60,10 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "close_codes": dict(of.close_codes),
         "incidents": dict(of.incidents),
     }
+    if of.subscriptions is not None:
+        found = of.subscriptions
+        document["subscriptions"] = {"active": found.active, "pending": found.pending, "lost": found.lost}
+    return document
 
 
 def _summary(summary: Summary | None) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wsmon.model.statuses import Status
+from wsmon.model.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class ConnectionStatistics:
     errors: Mapping[str, int]
     close_codes: Mapping[str, int]
     incidents: Mapping[str, int]
+    subscriptions: Subscriptions | None = None
+    # now; None of a period in the past
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from wsmon.store.multirow import MultiRow
 from wsmon.store.rollup import Bucket
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
 from wsmon.store.sources import Sources, Stream
+from wsmon.store.subscriptions import SubscriptionRows
 
 EVENTS, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT, WIRE_IN, WIRE_OUT = range(7)
 ATTEMPTS, OPENS, LOSSES, FAILURES, ERRORS, PINGS, PONGS, MISSED = range(7, 15)
@@ -63,6 +64,7 @@ class Lifecycle:
         self._connections = connections
         self._sources = sources
         self._transitions: list[Value] = []
+        self._subscriptions = SubscriptionRows(connection)
         self._open_incidents: dict[int, IncidentRecord] = {}
         self._changed_incidents: dict[int, IncidentRecord] = {}
 
@@ -92,11 +94,13 @@ class Lifecycle:
         _TRANSITION.write(self._connection, self._transitions)
         incidents = [value for record in self._changed_incidents.values() for value in _incident_values(record)]
         _INCIDENT.write(self._connection, incidents)
+        self._subscriptions.write()
 
     def committed(self) -> None:
         """Forget the changes."""
         self._transitions.clear()
         self._changed_incidents.clear()
+        self._subscriptions.committed()
 
     def _fold_heartbeat(self, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
         counters = bucket.counters
@@ -135,6 +139,8 @@ class Lifecycle:
                 self._open_incident(event_id, event, record, bucket)
             case "incident.closed":
                 self._close_incident(event_id, event, record)
+            case _ if event.category == "subscription":
+                self._subscriptions.fold(event, record.id)
             case _:
                 pass  # it changes nothing but the counters
         self._connections.change(record)
@@ -166,6 +172,8 @@ class Lifecycle:
             record.attempt = 0
             record.next_attempt_ns = None
         self._connections.change(record)
+        if to_status == OPEN or was_open:
+            self._subscriptions.fold_status(event, to_status, record.id)
         self._fold_session(event, to_status, stream)
 
     def _fold_session(self, event: Event, to_status: Status, stream: Stream) -> None:

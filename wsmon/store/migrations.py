@@ -19,6 +19,7 @@ from wsmon.store.schema import (
     META_OLDEST_ID,
     META_ROLLED_S,
     META_STORE_ID,
+    SUBSCRIPTIONS,
     TABLES,
 )
 
@@ -37,6 +38,13 @@ def m001_create(tables: Tables) -> None:
         (META_STORE_ID, META_CREATED_NS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_CONFIGURATION),
     )
     tables.conn.execute("PRAGMA user_version = 1")
+
+
+@MIGRATIONS()
+def m002_subscriptions(tables: Tables) -> None:
+    """What each connection is subscribed to."""
+    tables.conn.execute(SUBSCRIPTIONS)
+    tables.conn.execute("PRAGMA user_version = 2")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -1,7 +1,7 @@
 """The tables of a store, and what their columns mean.
 
-Every statement here belongs to migration 1 and never changes: what comes later is a migration of its own
-(``migrations.py``). Names, statuses and opcodes are stored as the integers of ``codec.py``.
+``TABLES`` belong to migration 1 and never change: what came later is a migration of its own (``migrations.py``).
+Names, statuses and opcodes are stored as the integers of ``codec.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 # "wsmn": what file(1) and SQLite see in the header
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # user_version of a store this wsmon writes: the number of its migrations
 
 Level = Literal[1, 60, 3600]
@@ -253,3 +253,14 @@ TABLES = (
     ) WITHOUT ROWID
     """,
 )
+
+SUBSCRIPTIONS = """
+CREATE TABLE subscription (
+    connection INTEGER NOT NULL REFERENCES connection (id),
+    topic TEXT NOT NULL,
+    status TEXT NOT NULL,     -- 'active', 'pending' (asked for, or to be restored), 'lost'; others have no row
+    since_ns INTEGER NOT NULL,
+    PRIMARY KEY (connection, topic)
+) WITHOUT ROWID
+"""
+# of migration 2; the rows are of the newest run

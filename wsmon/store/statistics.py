@@ -5,6 +5,7 @@ What it costs follows the connections and the length of the period, never the tr
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -14,10 +15,12 @@ from typing import Any
 from wsmon.model.histogram import quantiles
 from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.statuses import Status
+from wsmon.model.subscriptions import Subscriptions
 from wsmon.model.uptime import RunSpan, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS, Dimension, Metric
 from wsmon.store.stitch import Stitching
+from wsmon.store.subscriptions import subscriptions
 from wsmon.store.transitions import transitions
 
 SECOND_NS = 1_000_000_000
@@ -91,6 +94,7 @@ def statistics(
     rows = connection.execute(_CONNECTIONS, (name,)).fetchall()
     tallies = _tallies(connection, stitching, (rows[0][0], rows[0][0]) if len(rows) == 1 else _ALL_CONNECTIONS)
     watched_ns = observed_ns(runs.values(), since_ns, until_ns)
+    topics = subscriptions(connection) if is_open_end else {}
     found: list[ConnectionStatistics] = []
     for row in rows:
         status: Status = STATUS_OF[row[4]]
@@ -100,11 +104,10 @@ def statistics(
         if not is_open_end:
             status = steps[-1].status if steps else "initialized"
         up = uptime(steps, runs, since_ns, until_ns)
-        found.append(
-            _of_connection(
-                row, status, up, tallies.get(row[0], _Tally()), watched_ns, (since_ns, until_ns, is_open_end)
-            )
+        of = _of_connection(
+            row, status, up, tallies.get(row[0], _Tally()), watched_ns, (since_ns, until_ns, is_open_end)
         )
+        found.append(dataclasses.replace(of, subscriptions=topics.get(row[0], Subscriptions())) if is_open_end else of)
     return Statistics(since_ns, until_ns, tuple(found))
 
 

@@ -15,6 +15,7 @@ from wsmon.errors import StoreError
 from wsmon.store import opening
 from wsmon.store.opening import open_to_read
 from wsmon.store.reader import Reader
+from wsmon.store.schema import SCHEMA_VERSION
 
 
 def test_a_missing_store_is_said(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as store:
         store.execute("PRAGMA user_version = 99")
     store.close()
-    with pytest.raises(StoreError, match=r"has schema 99, this wsmon knows 1. update wsmon to read it"):
+    with pytest.raises(StoreError, match=rf"has schema 99, this wsmon knows {SCHEMA_VERSION}. update wsmon to read it"):
         open_to_read(path)
 
 
