@@ -109,7 +109,7 @@ CONNECTION = (
         "protocol",
         Choice(get_args(ProtocolName)),
         "auto",
-        "what the messages speak; auto finds out; stomp and mqtt are named, not read",
+        "what the messages speak; stomp and mqtt are named only",
     ),
     Key(
         "headers",

@@ -84,9 +84,7 @@ def describe(event: Event, *, ascii_only: bool = False) -> Wording:
             return _incident(event, ascii_only)
         case "self":
             return _own(event, ascii_only)
-    what = event.name.partition(".")[2].replace(".", " ")
-    text = _foreign(event.reason or event.error or event.topic, ascii_only)
-    return Wording("warning" if event.is_problem else "note", "problem" if event.is_problem else "dim", what, text)
+    return _operation(event, ascii_only)
 
 
 def error_words(error_type: str) -> str:
@@ -102,7 +100,17 @@ def number(event: Event, key: str) -> float | None:
 
 def _message(event: Event, sign: Sign, meaning: Meaning, ascii_only: bool) -> Wording:
     kind = _foreign(event.type, ascii_only) or event.opcode or "message"
-    return Wording(sign, meaning, kind, _content(event, ascii_only), is_content=True)
+    topic = f"{_foreign(event.topic, ascii_only)}  " if event.topic else ""
+    return Wording(sign, meaning, kind, topic + _content(event, ascii_only), is_content=True)
+
+
+def _operation(event: Event, ascii_only: bool) -> Wording:
+    """What a protocol says began or ended: about what, why, and how long it took."""
+    what = "reply" if event.name == "message.process.completed" else event.name.partition(".")[2].replace(".", " ")
+    took = f"in {_ms(event.duration_ns)}" if event.duration_ns is not None else ""
+    about = _foreign(event.topic or event.type, ascii_only)
+    text = " ".join(filter(None, (about, took, _foreign(event.reason or event.error, ascii_only))))
+    return Wording("warning" if event.is_problem else "note", "problem" if event.is_problem else "dim", what, text)
 
 
 def _connection(event: Event, ascii_only: bool) -> Wording:
@@ -198,7 +206,7 @@ def _heartbeat(event: Event) -> str:
         return "pong sent"
     if event.name == "heartbeat.sent":
         return "ping sent"
-    return "ping received" if event.opcode == "ping" else "pong unasked"
+    return "pong unasked" if event.opcode == "pong" else "ping received"
 
 
 def _content(event: Event, ascii_only: bool) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from wsmon.config.load import Loaded
+from wsmon.config.specs import ProtocolName
 
 Load = Callable[..., Loaded]
 Problems = Callable[..., list[str]]
@@ -85,10 +87,15 @@ def test_a_key_without_effect_is_warned_about(loaded: Load, tmp_path: Path, text
 
 @pytest.mark.parametrize(
     "text",
-    ["profile = 'detailed'", "protocol = 'mqtt'", "subscribe = []", "auth = {}", "heartbeat.every = '0.5m'", "kpi = {}"],
+    ["profile = 'detailed'", "protocol = 'raw'", "subscribe = []", "auth = {}", "heartbeat.every = '0.5m'", "kpi = {}"],
 )
 def test_a_key_at_its_default_needs_no_warning(loaded: Load, text: str) -> None:
     assert loaded(ONE + text).warnings == ()
+
+
+@pytest.mark.parametrize("protocol", get_args(ProtocolName))
+def test_every_protocol_has_an_effect(loaded: Load, protocol: str) -> None:
+    assert loaded(f"{ONE}protocol = '{protocol}'").warnings == ()
 
 
 def test_a_key_without_effect_among_the_defaults_is_warned_about_once(loaded: Load) -> None:

@@ -99,6 +99,7 @@ def test_everything_about_one_connection(tmp_path: Path) -> None:
                 errors={"timeout": 1},
                 close_codes={"1006": 1},
                 incidents={"stall": 1},
+                subscriptions=Subscriptions(),
             ),
         ),
     )

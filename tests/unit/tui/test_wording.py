@@ -92,6 +92,19 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
             Wording("warning", "problem", "backpressure", "wsmon was slow: reading paused for 120 ms"),
         ),
         (message("  {}", type="trade"), Wording("received", "direction-in", "trade", "{}", is_content=True)),
+        (
+            message("{}", type="trade", topic="BTC\x1b-USD"),
+            Wording("received", "direction-in", "trade", "BTC␛-USD  {}", is_content=True),
+        ),
+        (event("heartbeat.received", size=0), Wording("heartbeat", "dim", "ping received")),
+        (
+            event("message.process.completed", type="eth_call", size=0, duration_ns=12_000_000),
+            Wording("note", "dim", "reply", "eth_call in 12.0 ms"),
+        ),
+        (
+            event("subscription.lost", topic="trades", reason="not confirmed again"),
+            Wording("warning", "problem", "lost", "trades not confirmed again"),
+        ),
     ],
 )
 def test_wording(each: Event, expected: Wording) -> None:
