@@ -99,7 +99,7 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         (event("heartbeat.received", size=0), Wording("heartbeat", "dim", "ping received")),
         (
             event("message.process.completed", type="eth_call", size=0, duration_ns=12_000_000),
-            Wording("note", "dim", "reply", "eth_call in 12.0 ms"),
+            Wording("note", "dim", "reply", "eth_call in 12 ms"),
         ),
         (
             event("subscription.lost", topic="trades", reason="not confirmed again"),

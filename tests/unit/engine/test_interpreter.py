@@ -1,0 +1,195 @@
+"""The protocol of a session at work: chosen or found out, and never the end of the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+
+from tests.tui.fakes import FakeClock
+from wsmon.config.specs import ProtocolName
+from wsmon.engine.interpreter import TICK_S, Interpreter, Memory
+from wsmon.model.events import Direction, Opcode
+from wsmon.model.spans import Instant
+from wsmon.protocols.reading import UNREAD, Note, Reading
+from wsmon.protocols.registry import ADAPTERS, Adapter
+
+RPC = b'{"jsonrpc":"2.0","id":1,"method":"m"}'
+LATE = Note("error.occurred", error_type="timeout")
+
+
+class Call:
+    """A call that waits."""
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback = callback
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+    def when(self) -> float:
+        return 0.0
+
+
+class Scheduler:
+    """Keeps what is scheduled; the test runs it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, Call]] = []
+
+    def time(self) -> float:
+        return 0.0
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Call:
+        self.calls.append((delay, call := Call(callback)))
+        return call
+
+
+class State:
+    """Says that everything is late, and counts the messages."""
+
+    def __init__(self, messages: int = 0) -> None:
+        self.messages = messages
+        self.times: list[int] = []
+
+    def at(self, now_ns: int) -> None:
+        self.times.append(now_ns)
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        return (LATE,)
+
+
+def count(_direction: Direction, _opcode: Opcode, _payload: bytes, state: State) -> Reading:
+    """A classifier that counts."""
+    state.messages += 1
+    return Reading("counted", ref=str(state.messages))
+
+
+def break_down(_direction: Direction, _opcode: Opcode, _payload: bytes, _state: State) -> Reading:
+    """A classifier that must not be."""
+    raise ZeroDivisionError("oh no")
+
+
+class Rig:
+    """An interpreter over fakes."""
+
+    def __init__(
+        self, protocol: ProtocolName, adapter: Adapter[Any] | None = None, memory: Memory | None = None
+    ) -> None:
+        self.overdue: list[tuple[Note, ...]] = []
+        self.scheduler = Scheduler()
+        self.memory = memory or Memory()
+        adapters = ADAPTERS if adapter is None else dict.fromkeys(ADAPTERS, adapter)
+        self.interpreter = Interpreter(protocol, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
+
+    def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Reading:
+        return self.interpreter.read("in", opcode, payload, 5)
+
+    def _tell_overdue(self, notes: tuple[Note, ...], at: Instant) -> None:
+        self.overdue.append(notes)
+
+
+def test_a_configured_protocol_reads_from_the_first_message() -> None:
+    rig = Rig("json", Adapter(State, count))
+    assert rig.interpreter.begin("ws://h/socket/websocket?vsn=2.0.0", "mqtt") == {"protocol": "json"}
+    assert [rig.read(RPC), rig.read()] == [Reading("counted", ref="1"), Reading("counted", ref="2")]
+    assert rig.memory.state.times == [5, 5]
+
+
+def test_a_handshake_can_tell_the_protocol() -> None:
+    rig = Rig("auto", Adapter(State, count))
+    told = rig.interpreter.begin("ws://h/socket/websocket?vsn=2.0.0", "")
+    assert told == {
+        "protocol": "phoenix",
+        "protocol_why": "the path ends in /websocket and the query says vsn=2.0.0",
+    }
+    assert rig.read(RPC) == Reading("counted", ref="1")
+
+
+def test_messages_can_tell_the_protocol_once() -> None:
+    rig = Rig("auto", Adapter(State, count))
+    assert rig.interpreter.begin("ws://h/", "") == {}
+    chosen = Note("connection.protocol", type="jsonrpc", reason='jsonrpc: a message says "jsonrpc": "2.0"')
+    assert [rig.read(RPC), rig.read(RPC)] == [
+        Reading("counted", ref="1", notes=(chosen,)),
+        Reading("counted", ref="2"),
+    ]
+
+
+def test_while_nothing_is_found_json_is_read_and_other_text_is_no_fault() -> None:
+    rig = Rig("auto")
+    assert rig.read(b'{"type":"trade"}').type == "trade"
+    assert rig.read(b'{"cut') == UNREAD
+
+
+def test_without_a_sign_it_is_json_or_raw_in_the_end() -> None:
+    for payload, name in ((b'{"type":"trade"}', "json"), (b"hello", "raw")):
+        rig = Rig("auto")
+        notes = [note for _ in range(20) for note in rig.read(payload).notes]
+        assert [(note.name, note.type) for note in notes] == [("connection.protocol", name)]
+
+
+def test_a_classifier_that_raises_is_told_once_a_session() -> None:
+    rig = Rig("json", Adapter(State, break_down))
+    fault = Note("error.occurred", error_type="classifier", error="json: ZeroDivisionError: oh no")
+    assert [rig.read(), rig.read()] == [Reading(notes=(fault,)), UNREAD]
+
+
+def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -> None:
+    rig = Rig("json", Adapter(State, count))
+    rig.interpreter.start()
+    for _ in range(50):
+        rig.read()
+    assert [delay for delay, _ in rig.scheduler.calls] == [TICK_S]
+    rig.scheduler.calls[-1][1].callback()
+    assert (rig.overdue, len(rig.scheduler.calls)) == ([(LATE,)], 2)
+
+
+def test_while_reading_stands_still_nothing_is_overdue() -> None:
+    rig = Rig("json", Adapter(State, count))
+    rig.interpreter.start()
+    rig.interpreter.pause()
+    rig.scheduler.calls[-1][1].callback()
+    assert rig.overdue == []
+    rig.interpreter.resume()
+    rig.scheduler.calls[-1][1].callback()
+    assert rig.overdue == [(LATE,)]
+
+
+def test_nobody_looks_after_the_end() -> None:
+    rig = Rig("json", Adapter(State, count))
+    rig.interpreter.start()
+    rig.interpreter.stop()
+    assert [call.is_cancelled for _, call in rig.scheduler.calls] == [True]
+
+
+def test_a_session_goes_on_where_the_one_before_stopped_if_the_protocol_says_so() -> None:
+    adapter = Adapter(State, count, next_state=lambda state: State(state.messages))
+    memory = Memory()
+    assert [Rig("json", adapter, memory).read().ref for _ in range(2)] == ["1", "2"]
+    assert Rig("nexus", adapter, memory).read().ref == "1"
+
+
+@pytest.mark.parametrize("direction", ["in", "out"])
+def test_each_direction_has_a_mask_of_its_own(direction: Direction) -> None:
+    masks: list[list[bytes]] = []
+
+    def new_mask() -> Callable[[bytes], tuple[bytes, bool]]:
+        seen: list[bytes] = []
+        masks.append(seen)
+
+        def mask(payload: bytes) -> tuple[bytes, bool]:
+            seen.append(payload)
+            return b"masked", True
+
+        return mask
+
+    rig = Rig("mqtt", Adapter(State, count, new_mask=new_mask))
+    assert rig.interpreter.mask(direction, b"secret") == (b"masked", True)
+    assert masks == ([[b"secret"], []] if direction == "in" else [[], [b"secret"]])
+
+
+def test_every_protocol_but_auto_has_an_adapter() -> None:
+    assert {*ADAPTERS, "auto"} == set(get_args(ProtocolName))
