@@ -61,6 +61,9 @@ class Frames:
     def resume(self) -> None:
         """Reading goes on."""
 
+    def begin_closing(self) -> None:
+        """We end the session: what still comes answers nobody."""
+
     def end(self) -> None:
         """The session is over; its end is told next."""
 

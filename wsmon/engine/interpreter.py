@@ -111,6 +111,11 @@ class Interpreter:
             reading = msgspec.structs.replace(reading, error_type="", error="")
         return msgspec.structs.replace(reading, notes=settled + reading.notes) if settled else reading
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether ``mask`` may change anything."""
+        return bool(self._masks)
+
     def mask(self, direction: Direction, payload: bytes) -> tuple[bytes, bool]:
         """The message with credentials masked that only its protocol finds, and whether there were any."""
         mask = self._masks.get(direction)

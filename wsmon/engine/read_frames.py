@@ -41,6 +41,7 @@ class ReadFrames(Frames):
         self._interpreter = interpreter
         self._narrator = narrator
         self._has_started = False
+        self._is_closing = False
 
     def use_redactor(self, redactor: Redactor) -> None:
         """What is secret has changed."""
@@ -65,6 +66,10 @@ class ReadFrames(Frames):
         """Reading goes on."""
         self._interpreter.resume()
 
+    def begin_closing(self) -> None:
+        """We end the session: what still comes is recorded and not read, so that a flood delays no stop."""
+        self._is_closing = not self._interpreter.has_masks
+
     def end(self) -> None:
         """The session is over: what waits for something will not get it."""
         self._interpreter.stop()
@@ -74,6 +79,9 @@ class ReadFrames(Frames):
 
     def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
         """A message came in."""
+        if self._is_closing:
+            super().on_message(opcode, payload, wire_size, fragments)
+            return
         self._emit_data("message.received", "in", opcode, payload, wire_size, fragments)
 
     def emit_sent(self, opcode: DataOpcode, payload: bytes, wire_size: int) -> None:
@@ -110,11 +118,11 @@ class ReadFrames(Frames):
                 kept,
                 is_cut,
                 is_redacted,
-                clean(reading.type),
-                clean(reading.topic),
-                clean(reading.ref),
+                clean(reading.type) if reading.type else "",
+                clean(reading.topic) if reading.topic else "",
+                clean(reading.ref) if reading.ref else "",
                 error_type=reading.error_type,
-                error=clean(reading.error),
+                error=clean(reading.error) if reading.error else "",
                 meta=self._meta(reading, fragments) if fragments > 1 or reading.meta else None,
             )
         )

@@ -107,6 +107,7 @@ class Session:
         if self._close_reason is None:
             self._close_reason = reason
         self._keepalive.stop()
+        self._frames.begin_closing()
         if self._tap is not None:
             self._tap.start_closing(NORMAL_CLOSE, reason, within_s)
         elif self._deadline is not None and not self._deadline.expired():
