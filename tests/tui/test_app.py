@@ -20,8 +20,9 @@ from wsmon.tui.dialogs.confirm import ConfirmDialog
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.help import HelpDialog
 from wsmon.tui.dialogs.palette import PaletteDialog
-from wsmon.tui.dialogs.search import SearchDialog
+from wsmon.tui.dialogs.search import HINT, SearchDialog
 from wsmon.tui.options import AppOptions
+from wsmon.tui.palette import width_of
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.panes.timeline import TimelinePane
@@ -276,6 +277,10 @@ async def test_the_search_line_filters_while_one_types_and_escape_clears() -> No
         assert isinstance(on.app.screen, SearchDialog)
         await pilot.press("escape")
         assert on.screen.log_pane.search == parse("")
+
+
+def test_the_hint_of_the_search_line_fits_a_terminal_of_80_columns() -> None:
+    assert width_of(HINT) <= COMPACT[0]
 
 
 async def test_letters_typed_faster_than_the_search_line_opens_belong_to_it() -> None:

@@ -95,6 +95,7 @@ def tour(columns: int, rows: int, captures: Path) -> list[str]:
             stop("problem", "F e 5: its newest problem in full")
             everything_again(terminal)
             terminal.press("F")
+            terminal.until(r"4 Log .*following")
             terminal.press("2")
             terminal.until(r"2 Timeline .* a cell")
             terminal.until(r"messages +[▁▂▃▄▅▆▇█]")
