@@ -28,7 +28,7 @@ class Terminal:
     """One tmux server with one pane."""
 
     def __init__(self, name: str, columns: int, rows: int, environ: Mapping[str, str], folder: Path) -> None:
-        self._socket = name
+        self._socket = f"{name}-{os.getpid()}"  # a server of that name that runs already would give us its environment
         self._size = (columns, rows)
         shell = {**environ, "PS1": "$ ", "TERM": "tmux-256color", "COLORTERM": "truecolor", "PATH": os.environ["PATH"]}
         self._environ = shell

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from textual.events import Key
 
-from tests.builders import message, row
+from tests.builders import event, message, row
 from tests.tui.stages import Stage, stage, until
 from wsmon.errors import WsmonError
 from wsmon.export.run import ExportRequest
+from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 from wsmon.query.parser import parse
 from wsmon.tui.app import WsmonApp
@@ -19,9 +20,12 @@ from wsmon.tui.dialogs.confirm import ConfirmDialog
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.help import HelpDialog
 from wsmon.tui.dialogs.palette import PaletteDialog
-from wsmon.tui.dialogs.search import SearchDialog
+from wsmon.tui.dialogs.search import HINT, SearchDialog
 from wsmon.tui.options import AppOptions
+from wsmon.tui.palette import width_of
+from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.theme import ThemeError
 from wsmon.tui.watching import MonitorScreen
 
@@ -104,15 +108,138 @@ async def test_a_terminal_of_40_by_12_shows_the_worst_and_the_log() -> None:
         assert heights == [4, 6]
 
 
-async def test_enter_on_a_connection_filters_the_log_and_back() -> None:
+def detail_event(on: Stage) -> Event | None:
+    """What the detail shows."""
+    pane = on.screen.slot("detail").pane
+    assert isinstance(pane, DetailPane)
+    return pane.event
+
+
+async def test_enter_on_a_connection_filters_the_log_goes_to_its_trouble_and_back() -> None:
     on = stage()
+    newest = max(event.id for event in on.store.events_after(0, 999) if event.name == "connection.disconnected")
+    deribit = on.store.connections[2]
+    on.store.connections = (
+        *on.store.connections[:2],
+        replace(deribit, state=replace(deribit.state, last_problem_id=newest)),
+        *on.store.connections[3:],
+    )
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "enter")
         assert on.screen.log_pane.search == parse("conn:deribit")
-        assert len(on.screen.log_pane.rows) == 10
+        assert (len(on.screen.log_pane.rows), on.screen.log_pane.current_id) == (10, newest)
+        shown = detail_event(on)
+        assert shown is not None
+        assert shown.id == newest
         await pilot.press("enter")
         assert not on.screen.log_pane.search
+
+
+async def test_enter_on_a_connection_that_is_well_lets_the_log_follow() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "j", "j", "enter")
+        assert on.screen.log_pane.search == parse("conn:binance-spot")
+        assert (on.screen.log_pane.is_following, detail_event(on)) == (True, None)
+
+
+async def test_the_detail_shows_what_has_the_cursor_and_nothing_while_the_log_follows() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        seen = []
+        for key in ("p", "k", "F", "enter", "F"):
+            await pilot.press(key)
+            shown = detail_event(on)
+            seen.append(shown.id if shown is not None else None)
+            if on.screen.current != "log":
+                await pilot.press("4")
+        assert seen == [220, 219, None, 220, None]
+
+
+async def test_the_title_of_the_list_says_why_and_since_when() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        title = on.screen.slot("connections").query_one(SpanLine)
+        assert "deribit: down 2m · “rate limit: 5 connections”, 1008 by peer" in text(title)
+        await pilot.press("1", "j")
+        await until(pilot, lambda: "kraken-book: stalled 41 s · no data; expected every 5 s" in text(title))
+
+
+async def test_the_timeline_has_the_order_of_the_list_at_once() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.store.connections = (row("binance-spot", "error"), *on.store.connections[1:])
+        on.clock.advance(4)
+        on.store.add(message())
+        on.app.wake()
+        await until(pilot, lambda: list_names(on)[0] == "binance-spot")
+        timeline = on.screen.slot("timeline").pane
+        assert isinstance(timeline, TimelinePane)
+        names = ["".join(part for part, _ in line).split()[0] for line in timeline.lines[1:6]]
+        assert names == list_names(on)
+
+
+async def test_statistics_of_a_young_recording_name_its_own_period() -> None:
+    on = stage()
+    on.store.statistics_answer = None
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("3")
+        title = on.screen.slot("statistics").query_one(SpanLine)
+        await until(pilot, lambda: "deribit · last 1m" in text(title))  # the oldest event is 100 s old
+
+
+async def test_nothing_moves_behind_a_dialog_and_all_is_there_when_it_goes() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("q")
+        header = on.screen.header.line
+        on.clock.advance(60)
+        on.store.messages_per_s = (9,)
+        on.store.add(message())
+        on.screen.show(on.store.snapshot(on.clock.wall_ns()))
+        on.screen.tick()
+        assert (len(on.screen.log_pane.rows), on.screen.header.line) == (220, header)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(on.screen.log_pane.rows) == 221 and "9.0 msg/s" in text(on.screen.header))
+
+
+async def test_a_recorder_that_goes_behind_a_dialog_is_said_at_once() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("question_mark")
+        on.clock.advance(5)
+        on.control.health_now = None
+        on.screen.tick()
+        assert text(on.screen.banner).startswith("⚠ no recorder since")
+
+
+@pytest.mark.parametrize("action", ["app.help", "app.palette", "app.quit", "export.open", "log.search", "pane.detail"])
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+async def test_a_key_pressed_while_the_screen_is_left_breaks_nothing(action: str, is_late: bool) -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        if is_late:
+            on.app.exit("detached")
+        on.screen.action_act(action)
+        if not is_late:
+            on.app.exit("detached")
+    assert (on.app.return_value, on.app.return_code) == ("detached", 0)
+
+
+async def test_the_age_of_the_recording_is_known_with_the_first_picture() -> None:
+    on = stage()
+    on.store.add(event("self.run.started", 0.0, ""))
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await until(pilot, lambda: "recording 0.0 s" in text(on.screen.header))
 
 
 async def test_the_cursor_stays_on_its_connection_when_another_one_fails() -> None:
@@ -150,6 +277,10 @@ async def test_the_search_line_filters_while_one_types_and_escape_clears() -> No
         assert isinstance(on.app.screen, SearchDialog)
         await pilot.press("escape")
         assert on.screen.log_pane.search == parse("")
+
+
+def test_the_hint_of_the_search_line_fits_a_terminal_of_80_columns() -> None:
+    assert width_of(HINT) <= COMPACT[0]
 
 
 async def test_letters_typed_faster_than_the_search_line_opens_belong_to_it() -> None:
@@ -191,9 +322,9 @@ async def test_e_goes_to_the_next_problem_and_enter_shows_its_detail() -> None:
         await on.ready(pilot)
         await pilot.press("E", "enter")
         assert on.screen.current == "detail"
-        event = on.screen.log_pane.current_event
-        assert event is not None
-        assert event.name == "connection.disconnected"
+        chosen = on.screen.log_pane.current_event
+        assert chosen is not None
+        assert chosen.name == "connection.disconnected"
         await pilot.press("escape")
         assert on.screen.in_sight == ("connections", "log")
 
@@ -215,6 +346,8 @@ async def test_q_asks_and_detaches() -> None:
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("q")
+        assert isinstance(on.app.screen, ConfirmDialog)
+        await pilot.press("enter")
         assert isinstance(on.app.screen, ConfirmDialog)
         await pilot.press("escape", "q", "d")
     assert (on.app.return_value, on.app.return_code, on.control.commands) == ("detached", 0, [])
@@ -341,6 +474,19 @@ async def test_the_palette_runs_an_action_of_the_pane_that_had_the_keys() -> Non
         await on.ready(pilot)
         await pilot.press("1", "colon", *"last line", "enter")
         await until(pilot, lambda: on.screen.connections.current == on.store.connections[4].state)
+
+
+async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("question_mark")
+        hint = on.app.screen.query_one("#dialog-hint", SpanLine)
+        await until(pilot, lambda: "▼ 59 more lines" in text(hint))
+        await pilot.press("j")
+        await until(pilot, lambda: "▼ 58 more lines" in text(hint))
+        await pilot.press("G")
+        await until(pilot, lambda: text(hint) == "j k scroll  Esc close")
 
 
 async def test_help_shows_the_keys_in_force() -> None:

@@ -194,6 +194,21 @@ async def test_hundreds_of_lanes_scroll_under_the_axis() -> None:
         assert ":" in timeline.app.lines()[0]
 
 
+async def test_lanes_take_the_order_of_the_list_and_the_cursor_stays_on_its_connection() -> None:
+    timeline = Timeline()
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.press("down", "down")
+        timeline.pane.set_order(("legacy", "coinbase", "kraken-book"))
+        lines = await timeline.show(pilot)
+        await pilot.press("enter")
+
+        assert [line.split()[0] for line in lines[1:6]] == [
+            "legacy", "coinbase", "kraken-book", "deribit", "binance-spot"
+        ]  # fmt: skip
+        assert [each.connection for each in timeline.app.heard_of(TimelinePane.Chosen)] == ["binance-spot"]
+
+
 async def test_a_click_moves_the_cursor() -> None:
     timeline = Timeline()
     async with timeline.run() as pilot:

@@ -2,8 +2,9 @@
 
     python -m tests.tui.tour [FOLDER]
 
-Starts the demonstration at 80×24 and 120×40, searches, opens, exports, asks for help, detaches, comes back, and checks
-that every event is in the store exactly once. Leaves captures as text and PNG in FOLDER (tests/tui/captures).
+Starts the demonstration at 80×24 and 120×40, searches, opens, goes to problems, exports, asks for help, detaches, comes
+back, and checks that every event is in the store exactly once. Leaves captures as text
+and PNG in FOLDER (tests/tui/captures).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.processes import stored
 from tests.tui.terminal import Terminal
 
 SIZES = ((80, 24), (120, 40))
+TITLE = r"1 Connections \S+ \w+:"
 WSMON = Path(sys.executable).with_name("wsmon")
 
 
@@ -61,50 +63,75 @@ def tour(columns: int, rows: int, captures: Path) -> list[str]:
                 done.append(what)
 
             terminal.run(WSMON, "demo")
-            terminal.until(r"forbidden +reconnecting")
-            terminal.until(r"binary +open")
-            terminal.until(r"silent +stalled")
-            stop("demo", "wsmon demo: connections, timeline and log are alive")
+            for trouble in (r"forbidden +reconnecting", r"bouncer +reconnecting", r"silent +stalled"):
+                terminal.until(trouble)
+            terminal.until(r"1 Connections .*bouncer: .*token expired”, 1008 by peer")
+            stop("demo", "wsmon demo: connections, timeline and log are alive, and the worst says why")
             terminal.press("/")
             terminal.type("policy violation")
+            terminal.until(r"\n / policy violation")
+            terminal.until(r"4 Log .*match 'policy violation'")
+            stop("searching", "/ policy violation: the log narrows while one types")
             terminal.press("Enter")
-            terminal.until(r"1008")
-            stop("search", "/ policy violation: the refusals of the bouncer alone")
+            terminal.until(r"/ policy violation", gone=True)
+            stop("search", "Enter: the refusals of the bouncer alone")
             terminal.press("Enter")
-            terminal.until(r"peer closed")
+            terminal.until(r"Loss of bouncer")
+            terminal.until(r"Closed by +the peer")
             stop("detail", "Enter: everything about one of them")
-            terminal.press("Escape")
-            terminal.until(r"4 Log .*match")
-            terminal.press("Escape")
-            terminal.until(r"4 Log .*match", gone=True)
+            everything_again(terminal)
+            put_cursor_on(terminal, "forbidden")
+            terminal.until(r"1 Connections .*forbidden: .*403 Forbidden")
+            terminal.press("Enter")
+            terminal.until(r"4 Log .*match 'conn:forbidden'")
+            terminal.until(r"failed .*403 Forbidden")
+            stop("forbidden", "1, j, Enter: the log of the forbidden one, at its refusal")
+            terminal.press("F")
+            terminal.until(r"4 Log .*following")
+            terminal.press("e")
+            terminal.until(r"4 Log .*paused")
+            terminal.press("5")
+            terminal.until(r"HTTP status +403")
+            stop("problem", "F e 5: its newest problem in full")
+            everything_again(terminal)
+            terminal.press("F")
+            terminal.until(r"4 Log .*following")
+            terminal.press("2")
+            terminal.until(r"2 Timeline .* a cell")
+            terminal.until(r"messages +[▁▂▃▄▅▆▇█]")
+            stop("timeline", "2: the timeline, the worst on top")
             terminal.press("3")
-            terminal.until(r"3 Statistics")
-            stop("statistics", "3: statistics")
+            terminal.until(r"available .* of the time")
+            stop("statistics", "3: statistics of the time there was")
             terminal.press("4")
             terminal.until(r"4 Log")
             terminal.press("x")
-            terminal.until(r"(?i)export")
+            terminal.until(r"Format +‹ jsonl ›")
             stop("export", "x: the export dialog")
             terminal.press("Enter")
-            terminal.until(r"written|events, ")
+            terminal.until(r"wrote [\d,]+ events, .*jsonl")
             stop("exported", "Enter: written")
-            terminal.press("Escape")
             terminal.press("?")
             terminal.until(r"Keys")
-            stop("help", "?: all keys")
+            terminal.until(r"▼ \d+ more lines")
+            stop("help", "?: all keys, the first ones first")
+            terminal.press("G")
+            terminal.until(r"Signs of the log")
+            stop("signs", "G: what the signs mean")
             terminal.press("Escape")
-            terminal.until("Keys", gone=True)
+            terminal.until("Signs of the log", gone=True)
             terminal.press("d")
             terminal.until(r"the recorder goes on")
             stop("detached", "d: detached; the recorder goes on")
             terminal.run(WSMON, "attach")
             terminal.until(r"binary +open")
-            stop("attached", "wsmon attach: back again")
+            terminal.until(r"recording \d")
+            stop("attached", "wsmon attach: back again, with the recorder's own age")
             terminal.press("q")
-            terminal.until(r"(?i)stop the recorder|stop recorder")
+            terminal.until(r"stop recording")
             stop("quit", "q: detach or stop?")
             terminal.press("Escape")
-            terminal.until(r"(?i)stop the recorder|stop recorder", gone=True)
+            terminal.until(r"stop recording", gone=True)
             terminal.press("d")
             terminal.until(r"the recorder goes on")
             terminal.run(WSMON, "stop")
@@ -112,6 +139,23 @@ def tour(columns: int, rows: int, captures: Path) -> list[str]:
         check_store(home, done)
         check_export(home, done)
     return done
+
+
+def everything_again(terminal: Terminal) -> None:
+    """The log without a filter."""
+    terminal.press("4")
+    terminal.until(r"4 Log .*match")
+    terminal.press("Escape")
+    terminal.until(r"4 Log .*match", gone=True)
+
+
+def put_cursor_on(terminal: Terminal, connection: str) -> None:
+    """Go down the list until its title speaks of a connection."""
+    terminal.press("1", "g")
+    terminal.until(r"━ 1 Connections")
+    while (current := terminal.until(TITLE).split("1 Connections", 1)[1].split(":", 1)[0].split()[-1]) != connection:
+        terminal.press("j")
+        terminal.until(rf"1 Connections \S+ (?!{current}:)")
 
 
 def check_store(home: Path, done: list[str]) -> None:

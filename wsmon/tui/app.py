@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.events import Key
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar
+from textual.theme import Theme
 
 from wsmon.errors import WsmonError
 from wsmon.ports import Clock, RecorderControl, StoreView
@@ -71,11 +72,7 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         chosen = choose(themes, NO_COLOR_THEME if options.has_no_color else options.theme)
         self._defaults = themes[DEFAULT_THEME].variables
         super().__init__(ansi_color=True if chosen.ansi else None)
-        self.animation_level = "none"
-        ScrollBar.renderer = ScrollMark  # Textual's one place for it
-        for theme in themes.values():
-            self.register_theme(theme)
-        self.theme = chosen.name
+        self._look(themes, chosen)
         keymap = lay_over(options.keys)
         self.set_keymap(keymap.changed)
         self._listen = listen
@@ -97,6 +94,13 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
                 themes=tuple(sorted(themes)),
             )
         )
+
+    def _look(self, themes: Mapping[str, Theme], chosen: Theme) -> None:
+        self.animation_level = "none"
+        ScrollBar.renderer = ScrollMark  # Textual's one place for it
+        for theme in themes.values():
+            self.register_theme(theme)
+        self.theme = chosen.name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What themes that are not ours lack."""

@@ -48,7 +48,7 @@ class Board(Desk):
             options.banner,
             backing.control is not None,
         )
-        self.questions = Questions(backing, self.now_ns, self._run_is_known)
+        self.questions = Questions(backing, self.now_ns, self._run_is_known, self.ask_store)
 
     def on_unmount(self) -> None:
         """Let the store go."""

@@ -20,14 +20,25 @@ RUN_STARTED = parse("name:self.run.started")
 class Questions:
     """One of each kind at a time; a newer one replaces it."""
 
-    def __init__(self, backing: Backing, now_ns: Callable[[], int], run_is_known: Callable[[int], None]) -> None:
-        """``run_is_known`` gets the wall time at which the newest run began, 0 = not known."""
+    def __init__(
+        self,
+        backing: Backing,
+        now_ns: Callable[[], int],
+        run_is_known: Callable[[int], None],
+        oldest_is_known: Callable[[], None],
+    ) -> None:
+        """``run_is_known`` gets the wall time at which the newest run began, 0 = not known.
+
+        ``oldest_is_known`` is called once periods can be asked for: they begin where the store does.
+        """
         self._backing = backing
         self._now_ns = now_ns
         self._run_is_known = run_is_known
+        self._oldest_is_known = oldest_is_known
         self._oldest_id = 0
         self._oldest_ns = 0
         # wall time of the oldest event kept; 0 = not known
+        self._is_oldest_read = False
         self._run = 0
 
     def notice(self, bounds: StoreBounds) -> None:
@@ -42,6 +53,8 @@ class Questions:
 
     def ask_timeline(self, pane: TimelinePane) -> None:
         """Lanes and density for the period that the pane shows."""
+        if not self._is_oldest_read:
+            return
         now_ns, oldest_ns = self._now_ns(), self._oldest_ns
         period = pane.period(now_ns, oldest_ns)
 
@@ -57,11 +70,16 @@ class Questions:
 
     def ask_statistics(self, deliver: Callable[[Statistics], None]) -> None:
         """Statistics of the last hour, of all connections; a store that is younger answers for its own time."""
+        if not self._is_oldest_read:
+            return
         since_ns = max(self._now_ns() - STATISTICS_NS, self._oldest_ns if self._oldest_id == 1 else 0)
         self._backing.answers.ask("statistics", lambda view: view.statistics(since_ns, None), deliver)
 
     def _set_oldest(self, oldest_ns: int) -> None:
+        is_first, self._is_oldest_read = not self._is_oldest_read, True
         self._oldest_ns = oldest_ns
+        if is_first:
+            self._oldest_is_known()
 
 
 def _run_started(view: StoreView, bounds: StoreBounds) -> int:

@@ -24,7 +24,7 @@ PAUSE_S = 0.15
 # between the last letter and the search: shorter than a thought, longer than a typed word's gaps
 HINT: tuple[Span, ...] = (
     (" words, ", "dim"), ("conn:", "key-name"), ("name", "dim"), (" name:", "key-name"), ("connection.*", "dim"),
-    (" dir:", "key-name"), ("in", "dim"), (" id:", "key-name"), ("10..20", "dim"),
+    (" dir:", "key-name"), ("in", "dim"),
     (" -", "key-name"), ("not this", "dim"),
     ("  Enter", "key-name"), (" keep", "dim"), ("  Esc", "key-name"), (" clear", "dim"),
 )  # fmt: skip

@@ -280,14 +280,11 @@ class LogPane(RowList):
         self._note = note
         self._report()
 
-    def _announce(self) -> None:
+    def _report(self) -> None:
         focused_id = 0 if self.is_following else self.current_id
         if focused_id != self._announced_id:
             self._announced_id = focused_id
             self.post_message(self.Highlighted(self.focused_event))
-
-    def _report(self) -> None:
-        self._announce()
         rows = self.rows
         status = LogStatus(
             is_following=self.is_following,

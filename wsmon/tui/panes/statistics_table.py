@@ -38,7 +38,7 @@ def lines(
 
 def period(statistics: Statistics) -> str:
     """How long a time the numbers are about."""
-    return f"last {fmt.countdown(statistics.until_ns - statistics.since_ns)}"
+    return f"last {fmt.duration(statistics.until_ns - statistics.since_ns)}"
 
 
 def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
@@ -73,9 +73,10 @@ def _availability(each: ConnectionStatistics) -> Line:
 
 def _sessions(each: ConnectionStatistics) -> str:
     per_hour = f" ({each.reconnects_per_hour:.1f}/h)" if each.reconnects_per_hour is not None else ""
+    again = "reconnect" if each.reconnection_count == 1 else "reconnects"
     return (
         f"{fmt.count(each.sessions)} dialled · {fmt.count(each.connection_count)} usable · "
-        f"{fmt.count(each.reconnection_count)} reconnects{per_hour}"
+        f"{fmt.count(each.reconnection_count)} {again}{per_hour}"
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.builders import SECOND_NS, T0_NS, at_ns, row
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot, StoreBounds
 from wsmon.tui.actions import ACTIONS
 from wsmon.tui.palette import width_of
-from wsmon.tui.panes.footer import footer_line
+from wsmon.tui.panes.footer import footer_line, said_line
 from wsmon.tui.panes.header import Recording, header_line
 from wsmon.tui.recording import RecorderWatch
 
@@ -38,6 +40,17 @@ def test_it_never_grows_beyond_the_terminal(width: int) -> None:
     assert len(header(width)) <= width + 3  # blanks at the end are cut
 
 
+def test_labels_come_with_the_room_and_the_name_never_changes() -> None:
+    said = [" ".join(header(width).split()) for width in (80, 100, 112, 124)]
+    assert [line.partition("4,812")[2] for line in said] == [
+        "",
+        " msg/s ▃█ lost 0",
+        " msg/s 1.2 GiB lag 38 ms lost 0",
+        " msg/s ▃█ 1.2 GiB lag 38 ms lost 0 events",
+    ]
+    assert {line.split()[0] for line in said} == {"orders.toml"}
+
+
 def test_loss_and_lag_are_the_last_to_go() -> None:
     assert header(30, Health(events_shed=1204, commit_lag_ms=900.0)).split() == ["lag", "900", "ms", "lost", "1,204"]
 
@@ -56,6 +69,24 @@ def test_the_footer_fits_and_help_is_always_there(width: int) -> None:
 def test_a_terminal_of_80_columns_shows_all_keys_of_the_footer() -> None:
     labels = [text.strip() for text, meaning in footer_line(KEYS, 80) if meaning == "text"]
     assert labels == ["search", "open", "problem", "zoom", "export", "detach", "help", "commands"]
+
+
+@pytest.mark.parametrize(("width", "shows_quit"), [(80, False), (100, True), (120, True)])
+def test_from_100_columns_on_the_footer_says_how_to_quit(width: int, shows_quit: bool) -> None:
+    assert ("q quit" in "".join(text for text, _ in footer_line(KEYS, width))) is shows_quit
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (80, " wrote 2,067 events, 1.7 MiB, to ~/demo-20261121-032209.jsonl"),
+        (58, " wrote 2,067 events, 1.7 MiB, to demo-2026112…032209.jsonl"),
+        (40, " wrote 2,067 events, 1.7 MiB, to demo-2…"),
+    ],
+)
+def test_a_path_is_shortened_and_never_chopped(width: int, expected: str) -> None:
+    target = Path("/home/ann/demo-20261121-032209.jsonl")
+    assert said_line("wrote 2,067 events, 1.7 MiB, to", target, Path("/home/ann"), width) == expected
 
 
 def watch(**fields: object) -> RecorderWatch:
