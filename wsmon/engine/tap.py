@@ -24,8 +24,8 @@ from wsmon.engine.listener import DataOpcode, FrameListener, InvalidUtf8Error, L
 from wsmon.model.events import Opcode as OpcodeName
 
 READ_BYTES = 64 * 1024
-# of one socket in a turn of the loop (asyncio: 256 KiB): with 50 peers that flood, a turn takes 0.1 s and not 0.4, so that
-# a stop is heard in time
+# of one socket in a turn of the loop (asyncio: 256 KiB): with 50 peers that flood, a turn takes 0.1 s and not 0.4, so
+# that a stop is heard in time
 WRITE_LIMIT_BYTES = 4 * 1024 * 1024
 # a peer that pings and never reads makes us pile up pongs: past this it is let go
 HOLD_BYTES = 64 * 1024
