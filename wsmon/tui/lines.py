@@ -15,7 +15,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wording import Wording, describe
-from wsmon.tui.wrap import clip, left, right
+from wsmon.tui.wrap import both_ends, clip, left, right
 
 TimeMode = Literal["absolute", "delta"]
 TIME_MODES: tuple[TimeMode, ...] = ("absolute", "delta")
@@ -73,8 +73,10 @@ def line(event: Event, width: int, style: LineStyle, previous: Event | None = No
     wording = describe(event, ascii_only=glyphs.is_ascii)
     spans: list[Span] = [(_time(event, layout, style, previous), "dim"), (" ", "text")]
     if layout.connection:
-        name = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
-        spans.append((left(name, layout.connection, glyphs.cut) + " ", "text" if event.source.connection else "dim"))
+        source = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
+        spans.append(
+            (both_ends(source, layout.connection, glyphs.cut) + " ", "text" if event.source.connection else "dim")
+        )
     spans.append((glyphs.of(wording.sign) + " ", wording.meaning))
     spans += _body(event, wording, layout, glyphs)
     return _exactly(spans, width)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 CUT = "…"
+MIN_NAME = 5
+# cells; below, two ends say less than one
 CODES_PER_CELL = 5
 # a letter and the four marks that sanitize() leaves on it: what is longer cannot fit
 
@@ -27,6 +29,14 @@ def left(text: str, width: int, cut: str = CUT) -> str:
     """``text`` in exactly ``width`` cells, left-aligned."""
     clipped = clip(text, width, cut)
     return clipped + " " * (width - cell_len(clipped))
+
+
+def both_ends(text: str, width: int, cut: str = CUT) -> str:
+    """A name in exactly ``width`` cells; names differ at their ends, so what is left out is in the middle."""
+    if len(text) <= width or not text.isascii() or width < MIN_NAME:
+        return left(text, width, cut)
+    tail = (width - len(cut)) // 2
+    return text[: width - len(cut) - tail] + cut + text[-tail:]
 
 
 def right(text: str, width: int, cut: str = CUT) -> str:

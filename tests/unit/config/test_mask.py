@@ -28,14 +28,13 @@ def test_credentials_of_a_connection_are_sent_but_not_shown(loaded: Load) -> Non
         [[connection]]
         name = "a"
         url = "wss://user:pass%40word@h/p?x=1&token=query%2Btoken"
+        headers.Authorization = "Bearer literal-token"
+        headers.Cookie = "sid=cookie-value; t=another-one"
+        headers.X-Plain = "${secret:S}-1"
         subprotocols = ["v1", "access_token", "protocol-token"]
         proxy = "http://me:proxy-password@proxy:1"
         send = ['{"password": "in-a-message"}']
         auth = { send = "login", expires_in = 60 }
-        [connection.headers]
-        Authorization = "Bearer literal-token"
-        Cookie = "sid=cookie-value; t=another-one"
-        X-Plain = "${secret:S}-1"
         """,
         S="from-outside",
     )

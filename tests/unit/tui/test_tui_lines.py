@@ -37,7 +37,7 @@ def test_a_loss_says_the_peers_reason_before_code_and_duration(width: int, expec
     ("width", "expected"),
     [
         (20, "14:02:24 ↓ text [1,…"),
-        (40, "14:02:24 binance… ↓ text [1,2,3]"),
+        (40, "14:02:24 bina…pot ↓ text [1,2,3]"),
         (80, "14:02:24.000 binance-spot ↓ text          [1,2,3]" + " " * 28 + "7 B"),
         (200, "14:02:24.000 binance-spot         ↓ text               [1,2,3]" + " " * 135 + "7 B"),
     ],

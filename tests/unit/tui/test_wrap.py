@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from wsmon.tui.wrap import clip, left, right, wrap
+from wsmon.tui.wrap import both_ends, clip, left, right, wrap
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,17 @@ def test_the_first_line_of_a_mebibyte_is_made_without_the_rest() -> None:
 
 def test_marks_alone_end() -> None:
     assert "".join(wrap("\u0301" * 500, 10)) == "\u0301" * 500
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("orders", 8, "orders  "),
+        ("127.0.0.1-36181", 12, "127.0.…36181"),
+        ("127.0.0.1-35983", 11, "127.0…35983"),
+        ("orders", 4, "ord…"),
+        ("名名名名", 5, "名名…"),
+    ],
+)
+def test_a_name_keeps_both_ends(text: str, width: int, shown: str) -> None:
+    assert both_ends(text, width) == shown

@@ -15,7 +15,7 @@ from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import why
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wording import describe
-from wsmon.tui.wrap import left, right
+from wsmon.tui.wrap import both_ends, left, right
 
 MIN_NAME = 8
 MAX_NAME = 24
@@ -43,7 +43,7 @@ class Column:
 
 
 STATUS = Column("status", 20, is_right=False)
-UP = Column("up", 10)
+UP = Column("up", 11)
 RATE = Column("msg/s", 8)
 LAST = Column("last msg", 9)
 RTT = Column("rtt", 8)
@@ -103,7 +103,7 @@ def line(row: ConnectionRow, layout: Layout, now_ns: int, *, ascii_only: bool = 
     meaning = meaning_of(row.state)
     spans: list[Span] = [
         (f"{sign(row.state, ascii_only=ascii_only)} ", meaning),
-        (left(row.state.name, layout.name), "text" if row.state.enabled else "dim"),
+        (left(both_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.enabled else "dim"),
     ]
     for column in layout.columns:
         text, kind = _cell(column, row, now_ns)

@@ -15,7 +15,7 @@ from wsmon.model.timeline import Lane
 from wsmon.model.timeline_cells import CellKind, Period, lane_cells, spread
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.palette import Meaning, Span
-from wsmon.tui.wrap import left
+from wsmon.tui.wrap import both_ends, left
 
 MIN_LABEL, MAX_LABEL = 8, 20
 NAME_LIMIT = 64
@@ -44,7 +44,7 @@ def label_width(lanes: Sequence[Lane], width: int) -> int:
 def lane_line(lane: Lane, period: Period, label: int, glyphs: Glyphs) -> Line:
     """A connection's name and its cells."""
     name = sanitize(lane.connection, NAME_LIMIT, ascii_only=glyphs.is_ascii)
-    return (left(name, label - 1, glyphs.cut) + " ", "text"), *_runs(lane_cells(lane, period), glyphs)
+    return (both_ends(name, label - 1, glyphs.cut) + " ", "text"), *_runs(lane_cells(lane, period), glyphs)
 
 
 def density_lines(density: Density, period: Period, label: int, glyphs: Glyphs) -> Iterator[Line]:
