@@ -1,0 +1,68 @@
+"""Paths find what JSON has, and say so where it has nothing."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsmon.model.json_path import MISSING, compile_path, match_path, path_text, read_path, walk_path
+
+DOCUMENT = b'{"data": {"qty": 10.5, "tags": ["a", {"b": null}], "a b": 1, "": 2}, "e": "x", "e": "last"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$.data.qty", 10.5),
+        ("$.data.tags[0]", "a"),
+        ("$.data.tags[-1].b", None),
+        ('$.data."a b"', 1),
+        ('$.data.""', 2),
+        ("$.e", "last"),
+        ("$.data.tags", ["a", {"b": None}]),
+        ("$.data.tags[2]", MISSING),
+        ("$.data[0]", MISSING),
+        ("$.data.qty.more", MISSING),
+        ("$.nothing", MISSING),
+    ],
+)
+def test_a_path_reads_what_is_there(text: str, value: object) -> None:
+    assert read_path(compile_path(text), DOCUMENT) == value
+
+
+def test_the_document_itself_is_a_path_too() -> None:
+    assert read_path(compile_path("$"), b"[1, 2]") == [1, 2]
+
+
+@pytest.mark.parametrize("document", [b"", b"{", b"\xff", b"nonsense", b"[" * 100_000, '{"a": "\ud800"}'])
+def test_what_is_no_json_has_nothing(document: bytes | str) -> None:
+    assert read_path(("a",), document) is MISSING
+
+
+@pytest.mark.parametrize("text", ["", "a", "$.", "$..a", "$[x]", "$.a b", "$" + ".a" * 33])
+def test_what_is_no_path_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match=" "):
+        compile_path(text)
+
+
+def test_a_path_in_a_query_ends_where_its_operator_begins() -> None:
+    assert match_path("x $.data.qty>=10", 2) == (("data", "qty"), 12)
+
+
+@given(st.lists(st.one_of(st.text(max_size=5), st.integers(-9, 9)), max_size=6))
+def test_what_is_written_is_read_again(steps: list[str | int]) -> None:
+    assert compile_path(path_text(tuple(steps))) == tuple(steps)
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3)),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text("ab", max_size=1), inner)),
+        max_leaves=8,
+    ),
+    st.lists(st.one_of(st.text("ab", max_size=1), st.integers(-3, 3)), max_size=4),
+)
+def test_bytes_and_values_are_read_alike(value: object, steps: list[str | int]) -> None:
+    assert read_path(tuple(steps), msgspec.json.encode(value)) == walk_path(tuple(steps), value)

@@ -1,0 +1,106 @@
+"""Paths into JSON documents, ``$.data[0].qty``: compiled once, read without building what is not asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+import msgspec
+
+JsonPath: TypeAlias = tuple[str | int, ...]
+# names of members and places in arrays (negative: from the end), from the outside in; empty: the document itself
+
+MAX_STEPS: Final = 32
+# deeper than any message that a person writes a path for
+
+_STEP = re.compile(r'\.(?:"((?:[^"\\]|\\.)*)"|([^\s.\[\]"=<>!~:,()]+))|\[(-?\d{1,9})\]', re.ASCII)
+# the names that need no quotes have none of the signs that end a path in a query
+_ESCAPE = re.compile(r'\\(["\\])')
+
+
+class _Missing:
+    """Says that a document has nothing at a path; JSON's ``null`` is something."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+_UNREADABLE = (ValueError, RecursionError)
+# what msgspec raises for what is no JSON or no text, or nested beyond its limit
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_places = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_whole = msgspec.json.Decoder().decode
+
+
+def match_path(text: str, start: int = 0) -> tuple[JsonPath, int]:
+    """The path that begins at ``start`` with ``$``, and where it ends; it is as long as it can be.
+
+    Raises ``ValueError`` with a sentence where no path begins there, or one of more than ``MAX_STEPS``.
+    """
+    if not text.startswith("$", start):
+        raise ValueError("a path begins with $, as in $.data.seq")
+    steps: list[str | int] = []
+    at = start + 1
+    while step := _STEP.match(text, at):
+        quoted, name, place = step.groups()
+        steps.append(int(place) if place is not None else _ESCAPE.sub(r"\1", quoted) if quoted is not None else name)
+        at = step.end()
+    if len(steps) > MAX_STEPS:
+        raise ValueError(f"a path has at most {MAX_STEPS} steps")
+    return tuple(steps), at
+
+
+def compile_path(text: str) -> JsonPath:
+    """The path that a whole text means; raises ``ValueError`` with a sentence where it means none."""
+    path, end = match_path(text)
+    if end != len(text):
+        raise ValueError(f'{text[end:]!r} is no step of a path, as in $.data[0].seq or $."a b"')
+    return path
+
+
+def path_text(path: JsonPath) -> str:
+    """The path as it is written; ``compile_path`` gives the same path again."""
+    return "$" + "".join(_step_text(step) for step in path)
+
+
+def read_path(path: JsonPath, document: bytes | str) -> object:
+    """The value at a path: what JSON has, as Python has it; ``MISSING`` where there is none, or no JSON.
+
+    Only what the path leads through is decoded: members beside it are skipped, and may hold anything.
+    """
+    rest: bytes | str | msgspec.Raw = document
+    try:
+        for step in path:
+            rest = _members(rest)[step] if isinstance(step, str) else _places(rest)[step]
+        return _whole(rest)
+    except (LookupError, *_UNREADABLE):
+        return MISSING
+
+
+def walk_path(path: JsonPath, value: object) -> object:
+    """The same of a document that is decoded already."""
+    for step in path:
+        match value, step:
+            case dict(), str() if step in value:
+                value = value[step]
+            case list(), int() if -len(value) <= step < len(value):
+                value = value[step]
+            case _:
+                return MISSING
+    return value
+
+
+def _step_text(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    written = f".{step}"
+    bare = _STEP.fullmatch(written)
+    if bare is not None and bare[2] is not None:
+        return written
+    return '."' + step.replace("\\", "\\\\").replace('"', '\\"') + '"'
