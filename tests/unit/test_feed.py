@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import message, numbered
+from tests.queries import query as parse
 from tests.tui.fakes import FakeView
 from wsmon.errors import QueryError
 from wsmon.feed import Feed, FeedPage, Gap
 from wsmon.model.events import Event
-from wsmon.query.parser import parse
 
 
 def stored(events: int) -> FakeView:
@@ -104,5 +104,5 @@ def test_nx_22_a_cursor_from_nowhere_is_the_end_or_the_beginning(cursor: int, ba
 
 
 def test_nx_22_an_id_that_is_no_number_is_refused() -> None:
-    with pytest.raises(QueryError, match=r"'x7\.\.' is neither an id nor a range of ids"):
+    with pytest.raises(QueryError, match=r"'x7\.\.' is neither a number nor a range of numbers"):
         parse("id:x7..")
