@@ -105,7 +105,9 @@ def test_no_classifier_raises_in_any_state(
         check(reading)
         check_notes(state.overdue(now_ns))
         for message in adapter.answer(reading, wanted, state):
-            assert not adapter.classify("out", "text", str(message).encode(), adapter.new_state()).error_type
+            is_text = isinstance(message, str)
+            said = message.encode() if isinstance(message, str) else message
+            assert not adapter.classify("out", "text" if is_text else "binary", said, adapter.new_state()).error_type
     check_notes(state.overdue(2**62))
     check_notes(state.overdue(2**62))
 
@@ -133,8 +135,9 @@ def test_auto_settles_within_its_frames_and_never_raises(
     detector = Detector()
     data = 0
     for direction, opcode, payload, _ in session:
+        held = detector.held
         detector.of_frame(direction, opcode, payload)
-        data += opcode in ("text", "binary")
+        data += opcode in ("text", "binary") and len(detector.held) <= len(held)  # a piece says nothing yet
         assert bool(detector.name) == bool(detector.why)
         assert detector.name or data < SETTLE_FRAMES
 

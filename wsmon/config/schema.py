@@ -109,7 +109,7 @@ CONNECTION = (
         "protocol",
         Choice(get_args(ProtocolName)),
         "auto",
-        "what the messages speak; stomp and mqtt are named only",
+        "what the messages speak; stomp is named only",
     ),
     Key(
         "headers",

@@ -128,7 +128,20 @@ class Interpreter:
         self._detector = None
         if name != "json":  # which it has been until now
             self._use(name)
-        return (Note("connection.protocol", type=name, reason=f"{name}: {detector.why}"),)
+        return (
+            Note("connection.protocol", type=name, reason=f"{name}: {detector.why}"),
+            *self._catch_up(detector.held),
+        )
+
+    def _catch_up(self, held: bytes) -> tuple[Note, ...]:
+        """Read what went out before it was known to be the beginning of a packet; it was recorded already."""
+        if not held:
+            return ()
+        self.mask("out", held)
+        try:
+            return tuple(self._classify("out", "binary", held, self._state).notes)
+        except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event, the frame stays
+            return self._failed(error).notes
 
     def _use(self, name: ProtocolName) -> None:
         adapter = self._adapters[name]

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols.detect_frames import recognise
+from wsmon.protocols.detect_frames import NOTHING, Found, begins_mqtt, recognise
 
 SETTLE_FRAMES = 8
 # data frames without a sign of a protocol until it is ``json`` or ``raw``: greetings and acknowledgements come first
@@ -40,6 +40,10 @@ class Detector:
         # empty until settled
         self.why = ""
         # a sentence without its full stop; empty until settled
+        self.held = b""
+        # the first bytes that went out, while they may be the beginning of a CONNECT of MQTT whose rest is to come;
+        # once MQTT is found, those before the message that showed it
+        self._may_begin = True
         self._frames = 0
         self._json_frames = 0
 
@@ -55,17 +59,33 @@ class Detector:
         """The protocol after one more whole message; empty while undecided."""
         if self.name or opcode not in ("text", "binary"):
             return self.name
-        found = recognise(direction, opcode, payload)
+        before = self.held
+        found = self._recognise_first(opcode, payload) if direction == "out" else recognise(direction, opcode, payload)
         if found.name:
             self.name, self.why = found.name, found.why
+            self.held = before if found.name == "mqtt" else b""
             return self.name
+        if len(self.held) > len(before):  # a piece says nothing yet
+            return ""
         self._frames += 1
         self._json_frames += found.is_json
         if self._frames >= SETTLE_FRAMES:
             self._settle()
         return self.name
 
+    def _recognise_first(self, opcode: Opcode, payload: bytes) -> Found:
+        """What an outgoing message is of, with the pieces before it where those may belong to one packet."""
+        joined = self.held + payload
+        if self._may_begin and opcode == "binary" and begins_mqtt(joined):
+            self.held = joined
+            return NOTHING
+        is_continued, self._may_begin = bool(self.held), False
+        self.held = b""
+        found = recognise("out", opcode, joined) if is_continued else NOTHING
+        return found if found.name == "mqtt" else recognise("out", opcode, payload)
+
     def _settle(self) -> None:
+        self.held = b""
         if self._json_frames:
             self.name = "json"
             self.why = f"{self._json_frames} of the first {self._frames} messages are JSON of no protocol known"

@@ -25,6 +25,8 @@ _JSON = Found(is_json=True)
 
 _STOMP = re.compile(rb"[\r\n]*+(?:CONNECT|STOMP|CONNECTED)\r?\n[^:\r\n\0]++:")
 _MQTT_CONNECT = re.compile(rb"\x10[\x80-\xff]{0,3}+[\x00-\x7f]\x00(?:\x04MQTT|\x06MQIsdp)[\x03-\x05]", re.DOTALL)
+_MQTT_NAMES = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
+_MQTT_HEADERS = re.compile(rb"\x10[\x80-\xff]{0,3}+([\x00-\x7f]|\Z)")
 _SOCKETIO_OPEN = re.compile(rb"0\{(?=[^\0]{0,400}\"sid\")(?=[^\0]{0,400}\"pingInterval\")")
 _PHOENIX_EVENTS = frozenset({"phx_join", "phx_reply", "phx_leave", "phx_close", "phx_error", "heartbeat"})
 _PHOENIX_FIELDS = 5
@@ -53,6 +55,12 @@ def recognise(direction: Direction, opcode: Opcode, payload: bytes) -> Found:
     if isinstance(message, dict):
         return _recognise_object(message)
     return _recognise_list(message) if isinstance(message, list) else _JSON
+
+
+def begins_mqtt(payload: bytes) -> bool:
+    """Whether bytes may be the beginning of a CONNECT of MQTT that is cut before its version."""
+    head = _MQTT_HEADERS.match(payload)
+    return not payload or (head is not None and any(name.startswith(payload[head.end() :]) for name in _MQTT_NAMES))
 
 
 def _is_mqtt(direction: Direction, payload: bytes) -> bool:

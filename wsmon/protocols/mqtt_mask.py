@@ -9,25 +9,23 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from wsmon.model.redact.spans import Span, mask_spans
-from wsmon.protocols.mqtt_packets import MAX_FIXED_HEADER_BYTES, CutError, Packet, field, packets, varint
+from wsmon.protocols.mqtt_packets import (
+    MAX_FIXED_HEADER_BYTES,
+    PASSWORD,
+    USER_NAME,
+    WILL,
+    CutError,
+    Packet,
+    field,
+    packets,
+)
+from wsmon.protocols.mqtt_properties import AUTHENTICATION_DATA, MQTT_5, properties
 
-_USER_NAME, _PASSWORD, _WILL = 0x80, 0x40, 0x04
-# of the flags of a CONNECT
-_MQTT_5 = 5
 _PROTOCOL_NAMES = (b"MQTT", b"MQIsdp")
 _SECRET_TYPES = ("CONNECT", "CONNACK", "AUTH")
 
 _HEAD_BYTES = 16 * 1024
 # of a packet in pieces; what follows in a longer one is masked whole
-
-_AUTHENTICATION_DATA = 0x16
-_FIXED_BYTES = {
-    **dict.fromkeys((0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), 1),
-    **dict.fromkeys((0x13, 0x21, 0x22, 0x23), 2),
-    **dict.fromkeys((0x02, 0x11, 0x18, 0x27), 4),
-}
-_SUBSCRIPTION_IDENTIFIER, _USER_PROPERTY = 0x0B, 0x26
-# MQTT 5.0, table 2-4; all other properties are a text or binary data
 
 
 class Masker:
@@ -78,14 +76,15 @@ def mask(payload: bytes) -> tuple[bytes, bool]:
 
 def _secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
     """What authenticates in a packet; everything from where it is cut or makes no sense."""
-    read = _connect if packet.type == "CONNECT" else _authentication
+    read = connect_secrets if packet.type == "CONNECT" else _authentication
     try:
         yield from read(message, packet)
     except CutError as cut:
         yield cut.at, packet.end
 
 
-def _connect(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
+def connect_secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
+    """Where a CONNECT has what authenticates; raises ``CutError`` where it is cut."""
     end = packet.end
     start, at = field(message, packet.start, end)
     if message[start:at] not in _PROTOCOL_NAMES:
@@ -94,19 +93,19 @@ def _connect(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
         raise CutError(at)
     version, flags = message[at], message[at + 1]
     at += 4
-    if version >= _MQTT_5:
+    if version >= MQTT_5:
         at = yield from _properties(message, at, end)
     _, at = field(message, at, end)  # client identifier
-    if flags & _WILL:
-        if version >= _MQTT_5:
+    if flags & WILL:
+        if version >= MQTT_5:
             at = yield from _properties(message, at, end)
         _, at = field(message, at, end)
         _, at = field(message, at, end)
-    if flags & _USER_NAME:
+    if flags & USER_NAME:
         start, at = field(message, at, end)
-        if not flags & _PASSWORD:
+        if not flags & PASSWORD:
             yield start, at
-    if flags & _PASSWORD:
+    if flags & PASSWORD:
         yield field(message, at, end)
 
 
@@ -119,21 +118,11 @@ def _authentication(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]
 
 def _properties(message: bytes, at: int, end: int) -> Generator[tuple[int, int], None, int]:
     """The authentication data among the properties at ``at``; returns where they end."""
-    length, at = varint(message, at, end)
-    stop = at + length
-    while at < min(stop, end):
-        identifier = message[at]
-        at += 1
-        if identifier in _FIXED_BYTES:
-            at += _FIXED_BYTES[identifier]
-        elif identifier == _SUBSCRIPTION_IDENTIFIER:
-            _, at = varint(message, at, end)
-        else:
-            start, at = field(message, at, end)
-            if identifier == _USER_PROPERTY:
-                _, at = field(message, at, end)
-            elif identifier == _AUTHENTICATION_DATA:
-                yield start, at
-    if stop > end:
-        raise CutError(min(at, end))
-    return stop
+    places = properties(message, at, end)
+    while True:
+        try:
+            found = next(places)
+        except StopIteration as stopped:
+            return int(stopped.value)
+        if found.identifier == AUTHENTICATION_DATA:
+            yield found.start, found.end

@@ -14,6 +14,8 @@ TYPES = (
     "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
 )
 # fmt: on
+USER_NAME, PASSWORD, WILL = 0x80, 0x40, 0x04
+# of the flags of a CONNECT
 _VARINT_BYTES = 4
 # of a length at most
 MAX_FIXED_HEADER_BYTES = 1 + _VARINT_BYTES

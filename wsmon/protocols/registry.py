@@ -17,6 +17,7 @@ from wsmon.protocols import (
     jsonrpc,
     mqtt,
     mqtt_mask,
+    mqtt_speaking,
     nexus,
     phoenix,
     raw,
@@ -83,7 +84,14 @@ ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
             answer=lambda reading, wanted, _: socketio_packets.answer(reading, wanted),
         ),
         "stomp": Adapter(stomp.State, stomp.classify, new_mask=lambda: stomp.mask),
-        "mqtt": Adapter(mqtt.State, mqtt.classify, new_mask=lambda: mqtt_mask.Masker().mask),
+        "mqtt": Adapter(
+            mqtt.State,
+            mqtt.classify,
+            mqtt_speaking.opening,
+            mqtt_speaking.answer,
+            lambda now_ns, state: mqtt_speaking.due(now_ns, Wanted(), state),
+            new_mask=lambda: mqtt_mask.Masker().mask,
+        ),
         "nexus": Adapter(
             nexus.State,
             nexus.classify,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 import pytest
 
+from tests.mqtt_packets import USER_AND_PASSWORD, connect, text
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import ProtocolName
 from wsmon.engine.interpreter import TICK_S, Interpreter, Memory
@@ -76,12 +77,16 @@ class Rig:
     """An interpreter over fakes."""
 
     def __init__(
-        self, protocol: ProtocolName, adapter: Adapter[Any] | None = None, memory: Memory | None = None
+        self,
+        protocol: ProtocolName,
+        adapter: Adapter[Any] | None = None,
+        memory: Memory | None = None,
+        adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
     ) -> None:
         self.overdue: list[tuple[Note, ...]] = []
         self.scheduler = Scheduler()
         self.memory = memory or Memory()
-        adapters = ADAPTERS if adapter is None else dict.fromkeys(ADAPTERS, adapter)
+        adapters = adapters if adapter is None else dict.fromkeys(ADAPTERS, adapter)
         self.interpreter = Interpreter(protocol, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
 
     def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Reading:
@@ -193,3 +198,28 @@ def test_each_direction_has_a_mask_of_its_own(direction: Direction) -> None:
 
 def test_every_protocol_but_auto_has_an_adapter() -> None:
     assert {*ADAPTERS, "auto"} == set(get_args(ProtocolName))
+
+
+@pytest.mark.parametrize("size", range(1, 20))
+def test_a_connect_in_pieces_is_masked_and_read_before_its_protocol_is_known(size: int) -> None:
+    rig = Rig("auto")
+    password = bytes(range(0x80, 0xA0))
+    message = connect(USER_AND_PASSWORD, text(b"user"), text(password))
+    recorded, names = b"", list[str]()
+    for at in range(0, len(message), size):
+        piece = message[at : at + size]
+        names += [note.name for note in rig.interpreter.read("out", "binary", piece, 5).notes]
+        recorded += rig.interpreter.mask("out", piece)[0]
+    assert names == ["connection.protocol", "auth.started"]
+    assert recorded.startswith(message[:8])
+    assert not set(password) & set(recorded)
+
+
+def test_a_classifier_that_raises_over_what_was_held_is_told() -> None:
+    rig = Rig("auto", adapters={**ADAPTERS, "mqtt": Adapter(State, break_down)})
+    message = connect(0x02)
+    rig.interpreter.read("out", "binary", message[:5], 5)
+    assert [note.error_type or note.name for note in rig.interpreter.read("out", "binary", message[5:], 5).notes] == [
+        "connection.protocol",
+        "classifier",
+    ]

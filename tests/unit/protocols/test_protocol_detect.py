@@ -196,3 +196,43 @@ def test_what_is_settled_stays() -> None:
     assert detector.of_frame("in", "text", b'{"jsonrpc":"2.0"}') == "mqtt"
     assert detector.of_handshake("wss://h/", "graphql-ws") == "mqtt"
     assert told(detector) == ("mqtt", "the subprotocol is mqtt")
+
+
+CONNECT = b"\x10\x0e\x00\x04MQTT\x04\x02\x00<\x00\x02id"
+
+
+@pytest.mark.parametrize("size", range(1, 10))
+def test_a_connect_of_mqtt_may_come_in_pieces(size: int) -> None:
+    detector = Detector()
+    pieces = [CONNECT[at : at + size] for at in range(0, len(CONNECT), size)]
+    names = [detector.of_frame("out", "binary", piece) for piece in pieces]
+    assert told(detector) == ("mqtt", "a message is the connect of MQTT or its answer")
+    assert detector.held == b"".join(piece for piece, name in zip(pieces, names, strict=True) if not name)
+
+
+def test_the_answer_to_a_connect_in_pieces_is_enough() -> None:
+    detector = Detector()
+    assert detector.of_frame("out", "binary", CONNECT[:5]) == ""
+    assert detector.of_frame("in", "binary", b"\x20\x02\x00\x00") == "mqtt"
+    assert detector.held == CONNECT[:5]
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [
+        (b"\x10", b'{"jsonrpc":"2.0"}'),
+        (b"\x10\x0e\x00\x04MQ", b'{"jsonrpc":"2.0"}'),
+        (b'{"a":1}', b"\x10", b'{"jsonrpc":"2.0"}'),
+    ],
+)
+def test_what_only_begins_like_a_connect_is_forgotten(payloads: tuple[bytes, ...]) -> None:
+    detector = Detector()
+    assert [detector.of_frame("out", "binary", payload) for payload in payloads][-1] == "jsonrpc"
+    assert detector.held == b""
+
+
+def test_a_beginning_that_never_goes_on_settles_with_what_comes() -> None:
+    detector = Detector()
+    detector.of_frame("out", "binary", CONNECT[:5])
+    assert [detector.of_frame("in", "binary", b"\xff") for _ in range(SETTLE_FRAMES)][-1] == "raw"
+    assert detector.held == b""

@@ -1,53 +1,54 @@
-"""MQTT: packets named across messages, and what authenticates masked, wherever messages end."""
+"""MQTT: packets in messages, and what they begin and end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
-from wsmon.model.events import Direction
-from wsmon.protocols.mqtt import State, classify
-from wsmon.protocols.mqtt_mask import Masker, mask
-from wsmon.protocols.reading import UNREAD, Reading
+from tests.mqtt_packets import USER_AND_PASSWORD, connect, granted, packet, publish, subscribe, text, unsubscribe
+from wsmon.model.events import Direction, Json
+from wsmon.protocols.mqtt import MAX_PACKETS, classify
+from wsmon.protocols.mqtt_state import MAX_ALIASES, PING_WAIT_S, State
+from wsmon.protocols.mqtt_stream import MAX_KEPT_BYTES
+from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S, WAIT_S
+from wsmon.protocols.reading import UNREAD, Note, Reading
 
-MASK = b"[FILTERED]"
-
-
-def text(value: bytes) -> bytes:
-    """A field behind its 16-bit length."""
-    return len(value).to_bytes(2, "big") + value
-
-
-def packet(first: int, body: bytes) -> bytes:
-    """A control packet."""
-    length, groups = len(body), b""
-    while True:
-        length, group = divmod(length, 128)
-        groups += bytes([group | (0x80 if length else 0)])
-        if not length:
-            return bytes([first]) + groups + body
+LOGIN = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))
+PINGREQ, PINGRESP = b"\xc0\x00", b"\xd0\x00"
+ABOUT: dict[str, Json] = {"version": "3.1.1", "keep_alive_s": 60}
 
 
-def connect(flags: int, *fields: bytes, version: int = 4, properties: bytes = b"", name: bytes = b"MQTT") -> bytes:
-    """A CONNECT with a client identifier and these fields behind it."""
-    block = bytes([len(properties)]) + properties if version >= 5 else b""
-    return packet(0x10, text(name) + bytes([version, flags, 0, 60]) + block + text(b"client") + b"".join(fields))
+class Session:
+    """One session at work."""
+
+    def __init__(self, version: int = 4) -> None:
+        self.state = State()
+        if version >= 5:
+            self.out(connect(0x02, version=version))
+
+    def out(self, message: bytes) -> Reading:
+        return classify("out", "binary", message, self.state)
+
+    def into(self, message: bytes) -> Reading:
+        return classify("in", "binary", message, self.state)
 
 
-USER_AND_PASSWORD = 0xC2
+def told(notes: Iterable[Note]) -> list[tuple[str, str, str, str]]:
+    """Name, phase, topic, and how it went."""
+    return [(note.name, note.phase, note.topic, note.error_type or str(note.status or "")) for note in notes]
 
 
 @pytest.mark.parametrize(
     ("message", "reading"),
     [
-        (connect(0x02), Reading("CONNECT")),
         (b"\x20\x02\x00\x00", Reading("CONNACK")),
-        (packet(0x30, text(b"a/b") + b"payload"), Reading("PUBLISH", "a/b")),
-        (packet(0x32, text("café".encode()) + b"\x00\x07" + b"x"), Reading("PUBLISH", "café", "7")),
-        (packet(0x30, text(b"a/b") + b"x" * 300), Reading("PUBLISH", "a/b")),
-        (b"\x40\x02\x00\x07", Reading("PUBACK", "", "7")),
-        (packet(0x82, b"\x01\x00" + text(b"a/#") + b"\x00"), Reading("SUBSCRIBE", "", "256")),
-        (b"\xc0\x00", Reading("PINGREQ")),
-        (b"\xd0\x00\xc0\x00", Reading("PINGRESP")),
+        (b"\x20\x02\x01\x00", Reading("CONNACK", meta={"session_present": True})),
+        (publish(b"a/b"), Reading("PUBLISH", "a/b")),
+        (publish(b"a/b", flags=0b1), Reading("PUBLISH", "a/b", meta={"retain": True})),
+        (publish("café".encode(), b"x" * 300), Reading("PUBLISH", "café")),
+        (b"\x62\x02\x00\x07", Reading("PUBREL", "", "7")),
+        (subscribe(256, b"a/#"), Reading("SUBSCRIBE", "", "256")),
         (b"\xe0\x00", Reading("DISCONNECT")),
         (b"\x00\x00", Reading(error_type="mqtt", error="no MQTT packet: type 0 is reserved")),
         (b"", Reading(error_type="mqtt", error="no MQTT packet")),
@@ -56,127 +57,315 @@ USER_AND_PASSWORD = 0xC2
         (b"\x30\x05\x00\x09abc", Reading("PUBLISH", error_type="mqtt", error="the packet is too short for its type")),
     ],
 )
-def test_a_message_is_named_by_its_first_packet(message: bytes, reading: Reading) -> None:
-    assert classify("in", "binary", message, State()) == reading
+def test_a_packet_of_the_server_is_named(message: bytes, reading: Reading) -> None:
+    assert Session().into(message) == reading
 
 
 def test_mqtt_knows_binary_messages_only() -> None:
-    assert classify("in", "text", b"\xc0\x00", State()) == Reading(error_type="mqtt", error="MQTT in a text frame")
-    assert classify("in", "ping", b"\xc0\x00", State()) is UNREAD
+    assert classify("in", "text", PINGREQ, State()) == Reading(error_type="mqtt", error="MQTT in a text frame")
+    assert classify("in", "ping", PINGREQ, State()) is UNREAD
+
+
+# sessions
+
+
+def test_a_connect_with_a_password_is_a_login() -> None:
+    session = Session()
+    asked, answered = session.out(LOGIN), session.into(b"\x20\x02\x00\x00")
+    assert asked == Reading("CONNECT", notes=(Note("auth.started", "auth", "start", "connect"),), meta=ABOUT)
+    assert answered == Reading("CONNACK", notes=(Note("auth.completed", "auth", "end", "connect", status="ok"),))
+
+
+def test_a_connect_without_credentials_is_none() -> None:
+    session = Session()
+    assert session.out(connect(0x02)) == Reading("CONNECT", meta=ABOUT)
+    assert session.into(b"\x20\x02\x00\x00") == Reading("CONNACK")
+
+
+def test_a_refused_login_says_why() -> None:
+    session = Session()
+    session.out(LOGIN)
+    (note,) = session.into(b"\x20\x02\x00\x04").notes
+    assert note == Note(
+        "auth.failed", "auth", "end", "connect", status="error",
+        error_type="bad_user_name_or_password", error="bad user name or password", meta={"code": 4},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "error_type"),
+    [
+        (5, "auth.failed", "not_authorized"),
+        (3, "error.occurred", "server_unavailable"),
+        (77, "error.occurred", "code_77"),
+    ],
+)
+def test_a_refused_connect_without_credentials_is_told(code: int, name: str, error_type: str) -> None:
+    session = Session()
+    session.out(connect(0x02))
+    assert told(session.into(bytes([0x20, 2, 0, code])).notes) == [(name, "", "", error_type)]
+
+
+def test_version_5_gives_reasons_in_words_that_repeat_no_password() -> None:
+    session = Session()
+    session.out(connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"), version=5))
+    reason = b"\x1f" + text(b"hunter2 is wrong")
+    (note,) = session.into(packet(0x20, b"\x00\x86" + bytes([len(reason)]) + reason)).notes
+    assert (note.error_type, note.error, note.meta) == (
+        "bad_user_name_or_password",
+        "[FILTERED] is wrong",
+        {"code": 0x86},
+    )
+
+
+def test_a_login_that_is_not_answered_fails_in_time() -> None:
+    session = Session()
+    session.out(LOGIN)
+    assert told(session.state.overdue(round(WAIT_S * NS_PER_S))) == [("auth.failed", "end", "", "timeout")]
+
+
+def test_a_second_login_replaces_the_first() -> None:
+    session = Session()
+    session.out(LOGIN)
+    assert told(session.out(LOGIN).notes) == [("auth.failed", "end", "", "replaced"), ("auth.started", "start", "", "")]
+
+
+def test_version_5_renews_its_authentication() -> None:
+    session = Session(5)
+    assert told(session.out(b"\xf0\x02\x19\x00").notes) == [("auth.refresh.started", "start", "", "")]
+    assert session.into(b"\xf0\x02\x18\x00").notes == ()
+    assert told(session.into(b"\xf0\x00").notes) == [("auth.refresh.completed", "end", "", "ok")]
+
+
+def test_a_server_of_version_5_says_why_it_goes() -> None:
+    session = Session(5)
+    reason = b"\x1f" + text(b"restart")
+    (note,) = session.into(packet(0xE0, b"\x8b" + bytes([len(reason)]) + reason)).notes
+    assert note == Note(
+        "error.occurred", type="DISCONNECT", error_type="server_shutting_down", error="restart", meta={"code": 0x8B}
+    )
+    assert session.into(b"\xe0\x02\x00\x00") == Reading("DISCONNECT")
+    assert session.out(b"\xe0\x01\x82").meta == {"code": 0x82, "reason": "protocol_error"}
+
+
+# subscriptions
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_each_topic_is_granted_or_refused_on_its_own(version: int) -> None:
+    session = Session(version)
+    asked = session.out(subscribe(7, b"a/#", b"b", b"c", version=version))
+    assert (asked.type, asked.topic, asked.ref) == ("SUBSCRIBE", "", "7")
+    assert told(asked.notes) == [("subscription.subscribe.started", "start", topic, "") for topic in ("a/#", "b", "c")]
+    answered = session.into(granted(7, 1, 0x87, version=version))
+    assert told(answered.notes) == [
+        ("subscription.subscribe.completed", "end", "a/#", "ok"),
+        ("subscription.subscribe.completed", "end", "b", "not_authorized"),
+        ("subscription.subscribe.completed", "end", "c", "not_confirmed"),
+    ]
+    assert [note.meta for note in answered.notes] == [{"qos": 1}, {"code": 0x87}, None]
+    assert {note.status for note in answered.notes[1:]} == {"error"}
+
+
+def test_one_topic_names_the_message_and_its_answer() -> None:
+    session = Session()
+    assert session.out(subscribe(7, b"a/b")).topic == "a/b"
+    assert session.into(granted(7, 0x80)).topic == "a/b"
+
+
+def test_a_topic_asked_for_twice_in_a_packet_is_one() -> None:
+    session = Session()
+    assert len(session.out(subscribe(7, b"a", b"a", b"b")).notes) == 2
+    assert told(session.into(granted(7, 0x80, 1, 2)).notes) == [
+        ("subscription.subscribe.completed", "end", "a", "ok"),
+        ("subscription.subscribe.completed", "end", "b", "ok"),
+    ]
+
+
+def test_an_identifier_in_flight_and_one_never_seen_are_told() -> None:
+    session = Session()
+    session.out(subscribe(7, b"a"))
+    assert told(session.out(subscribe(7, b"b")).notes) == [("error.occurred", "", "", "duplicate_id")]
+    assert told(session.into(granted(8, 0)).notes) == [("subscription.subscribe.completed", "end", "", "unmatched")]
+
+
+def test_more_topics_than_are_followed_are_told() -> None:
+    session = Session()
+    notes = session.out(subscribe(7, *(b"%d" % number for number in range(MAX_TOPICS + 1)))).notes
+    assert (notes[0].error_type, len(notes)) == ("too_many_topics", MAX_TOPICS + 1)
+    assert len(session.into(granted(7, *[0] * (MAX_TOPICS + 1))).notes) == MAX_TOPICS
+
+
+def test_a_cut_subscribe_begins_nothing() -> None:
+    session = Session()
+    assert session.out(packet(0x82, b"\x00\x07" + text(b"a") + b"\x01\x00\x09b")).error_type == "mqtt"
+    assert session.state.overdue(2**62) == ()
+
+
+def test_topics_are_given_up_together_or_in_version_5_one_by_one() -> None:
+    session = Session()
+    session.out(unsubscribe(7, b"a", b"b"))
+    assert told(session.into(granted(7, first=0xB0)).notes) == [
+        ("subscription.unsubscribe.completed", "end", topic, "ok") for topic in ("a", "b")
+    ]
+    session = Session(5)
+    session.out(unsubscribe(7, b"a", b"b", version=5))
+    assert told(session.into(granted(7, 0x11, 0x87, version=5, first=0xB0)).notes) == [
+        ("subscription.unsubscribe.completed", "end", "a", "ok"),
+        ("subscription.unsubscribe.completed", "end", "b", "not_authorized"),
+    ]
+
+
+# heartbeats
+
+
+def test_a_ping_is_answered_or_late() -> None:
+    session = Session()
+    assert told(session.out(PINGREQ).notes) == [("heartbeat.sent", "start", "", "")]
+    assert told(session.out(PINGREQ).notes) == [("heartbeat.sent", "", "", "")]
+    assert told(session.into(PINGRESP).notes) == [("heartbeat.responded", "end", "", "ok")]
+    assert told(session.into(PINGRESP).notes) == [("heartbeat.responded", "end", "", "unmatched")]
+    session.out(PINGREQ)
+    assert told(session.state.overdue(round(PING_WAIT_S * NS_PER_S))) == [("heartbeat.timeout", "end", "", "timeout")]
+    assert session.state.overdue(2**62) == ()
+
+
+# messages
+
+
+@pytest.mark.parametrize(("asker", "answerer"), [("in", "out"), ("out", "in")])
+def test_a_message_that_is_acknowledged_is_a_request(asker: Direction, answerer: Direction) -> None:
+    state = State()
+    asked = classify(asker, "binary", publish(b"a/b", identifier=7, qos=1), state)
+    answered = classify(answerer, "binary", b"\x40\x02\x00\x07", state)
+    assert asked == Reading(
+        "PUBLISH", "a/b", "7", meta={"qos": 1},
+        notes=(Note("message.process.started", "request", "start", f"{asker} 7 a/b", "PUBLISH", "a/b", "7"),),
+    )  # fmt: skip
+    assert answered == Reading(
+        "PUBACK", "a/b", "7",
+        notes=(Note("message.process.completed", "request", "end", f"{asker} 7 a/b", "PUBLISH", "a/b", "7", "ok"),),
+    )  # fmt: skip
+
+
+def test_quality_of_service_2_ends_with_its_fourth_packet() -> None:
+    session = Session()
+    steps = [
+        session.out(publish(b"a", identifier=7, qos=2)),
+        session.into(b"\x50\x02\x00\x07"),
+        session.out(b"\x62\x02\x00\x07"),
+        session.into(b"\x70\x02\x00\x07"),
+    ]
+    assert [(step.type, len(step.notes)) for step in steps] == [
+        ("PUBLISH", 1), ("PUBREC", 0), ("PUBREL", 0), ("PUBCOMP", 1),
+    ]  # fmt: skip
+    assert told(steps[-1].notes) == [("message.process.completed", "end", "a", "ok")]
+
+
+def test_identifiers_of_both_sides_are_kept_apart() -> None:
+    session = Session()
+    session.out(publish(b"ours", identifier=7, qos=1))
+    session.into(publish(b"theirs", identifier=7, qos=1))
+    assert session.out(b"\x40\x02\x00\x07").topic == "theirs"
+    assert session.into(b"\x40\x02\x00\x07").topic == "ours"
+    assert told(session.into(b"\x40\x02\x00\x07").notes) == [("message.process.completed", "end", "", "unmatched")]
+
+
+@pytest.mark.parametrize("first", [0x40, 0x50])
+def test_version_5_can_refuse_a_message(first: int) -> None:
+    session = Session(5)
+    session.out(packet(0x32, text(b"a") + b"\x00\x07\x00x"))
+    refused = session.into(bytes([first, 3, 0, 7, 0x97]))
+    assert told(refused.notes) == [
+        ("message.process.completed", "end", "a", "quota_exceeded"),
+        ("error.occurred", "", "", "quota_exceeded"),
+    ]
+
+
+def test_a_message_that_is_sent_again_is_the_same_one() -> None:
+    session = Session()
+    session.into(publish(b"a", identifier=7, qos=1))
+    again = session.into(publish(b"a", identifier=7, qos=1, flags=0b1000))
+    assert (again.notes, again.meta) == ((), {"qos": 1, "dup": True})
+    other = session.into(publish(b"a", identifier=7, qos=1))
+    assert told(other.notes) == [("error.occurred", "", "", "duplicate_id")]
+
+
+def test_a_message_without_an_acknowledgement_is_told() -> None:
+    session = Session()
+    session.into(publish(b"a", identifier=7, qos=1))
+    assert told(session.state.overdue(round(WAIT_S * NS_PER_S))) == [
+        ("message.process.completed", "end", "a", "timeout"),
+        ("error.occurred", "", "", "timeout"),
+    ]
+
+
+def test_an_alias_stands_for_the_topic_it_came_with() -> None:
+    session = Session(5)
+    named = packet(0x30, text(b"a/b") + b"\x03\x23\x00\x05" + b"x")
+    aliased = packet(0x30, text(b"") + b"\x03\x23\x00\x05" + b"x")
+    assert [session.into(message).topic for message in (aliased, named, aliased)] == ["", "a/b", "a/b"]
+    assert session.out(aliased).topic == ""
+    for number in range(MAX_ALIASES):
+        session.into(packet(0x30, text(b"t") + b"\x03\x23" + (1000 + number).to_bytes(2, "big")))
+    assert session.into(aliased).topic == ""
+
+
+# packets and messages
+
+
+def test_every_packet_of_a_message_is_read() -> None:
+    session = Session()
+    reading = session.into(publish(b"a") + PINGRESP + publish(b"b", identifier=1, qos=1) + b"\x00\x00")
+    assert (reading.type, reading.topic, reading.error_type, reading.meta) == ("PUBLISH", "a", "mqtt", {"packets": 4})
+    assert told(reading.notes) == [
+        ("heartbeat.responded", "end", "", "unmatched"),
+        ("message.process.started", "start", "b", ""),
+    ]
+
+
+def test_no_more_packets_are_read_than_can_be() -> None:
+    reading = Session().into(PINGRESP * (MAX_PACKETS + 1))
+    assert (reading.error_type, reading.meta) == ("too_large", {"packets": MAX_PACKETS + 1})
+    assert len(reading.notes) == MAX_PACKETS
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_a_session_reads_the_same_in_pieces(size: int) -> None:
+    stream = publish(b"a", b"x" * 200) + publish(b"b", identifier=7, qos=1) + PINGRESP
+    whole, pieces = Session(), Session()
+    readings = [pieces.into(stream[at : at + size]) for at in range(0, len(stream), size)]
+    assert tuple(note for reading in readings for note in reading.notes) == whole.into(stream).notes
+    assert {reading.error_type for reading in readings} == {""}
+    assert {reading.type for reading in readings[:-2]} == {"PUBLISH"}
 
 
 def test_a_packet_that_goes_on_keeps_its_name_in_its_direction() -> None:
     state = State()
-    publish = packet(0x30, text(b"a/b") + b"x" * 100)
-    steps: list[tuple[Direction, bytes]] = [
-        ("in", publish[:50]),
-        ("out", b"\xc0\x00"),
-        ("in", publish[50:60]),
-        ("in", publish[60:] + publish[:3]),
-        ("in", publish[3:]),
-        ("in", b"\xd0\x00"),
-    ]
-    assert [classify(direction, "binary", message, state) for direction, message in steps] == [
+    message = publish(b"a/b", b"x" * 100)
+    steps: list[tuple[Direction, bytes]] = [("in", message[:50]), ("out", b"\xe0\x00"), ("in", message[50:])]
+    assert [classify(direction, "binary", piece, state) for direction, piece in steps] == [
         Reading("PUBLISH", "a/b"),
-        Reading("PINGREQ"),
-        Reading("PUBLISH"),
-        Reading("PUBLISH"),
-        Reading("PUBLISH"),
-        Reading("PINGRESP"),
+        Reading("DISCONNECT"),
+        Reading("PUBLISH", "a/b"),
     ]
 
 
-def test_nothing_is_ever_overdue() -> None:
-    state = State()
-    state.at(1)
-    assert state.overdue(10**18) == ()
+def test_a_packet_too_long_to_be_kept_is_read_by_its_beginning() -> None:
+    session = Session()
+    message = publish(b"a/b", b"x" * (2 * MAX_KEPT_BYTES), identifier=7, qos=1)
+    half = MAX_KEPT_BYTES + 10
+    begun = session.into(message[:half])
+    assert (begun.topic, told(begun.notes)) == ("a/b", [("message.process.started", "start", "a/b", "")])
+    assert session.into(message[half:-10]) == Reading("PUBLISH")
+    assert session.into(message[-10:] + b"\xe0\x00") == Reading("PUBLISH", meta={"packets": 2})
+    assert session.into(b"\xe0\x00") == Reading("DISCONNECT")
 
 
-AUTHENTICATION = b"\x15" + text(b"SCRAM") + b"\x16" + text(b"s3cret")
-MASKED_AUTHENTICATION = b"\x15" + text(b"SCRAM") + b"\x16\x00\x06" + MASK
-
-
-@pytest.mark.parametrize("version", [3, 4, 5])
-def test_the_password_of_a_connect_is_masked_and_nothing_else(version: int) -> None:
-    will = (b"\x00" if version >= 5 else b"") + text(b"will/topic") + text(b"gone")
-    message = connect(0xC6, will, text(b"user"), text(b"hunter2"), version=version)
-    assert mask(message) == (message.replace(b"hunter2", MASK), True)
-
-
-def test_properties_of_every_kind_stand_before_the_password() -> None:
-    numbers = b"\x11\x00\x00\x00\x0a\x21\x00\x0a\x17\x01\x0b\x80\x01"
-    properties = numbers + b"\x26" + text(b"name") + text(b"value")
-    message = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"), version=5, properties=properties)
-    assert mask(message) == (message.replace(b"hunter2", MASK), True)
-
-
-def test_the_data_of_enhanced_authentication_is_masked() -> None:
-    message = connect(0x02, version=5, properties=AUTHENTICATION)
-    assert mask(message) == (message.replace(AUTHENTICATION, MASKED_AUTHENTICATION), True)
-    for first, head in ((0xF0, b"\x18"), (0x20, b"\x00\x00")):
-        answer = packet(first, head + bytes([len(AUTHENTICATION)]) + AUTHENTICATION)
-        assert mask(answer) == (answer.replace(AUTHENTICATION, MASKED_AUTHENTICATION), True)
-
-
-def test_a_user_name_without_a_password_authenticates_alone() -> None:
-    message = connect(0x82, text(b"device-token"))
-    assert mask(message) == (message.replace(b"device-token", MASK), True)
-
-
-def test_every_connect_of_a_message_is_masked() -> None:
-    message = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))
-    together = b"\xc0\x00" + message + message
-    assert mask(together) == (together.replace(b"hunter2", MASK), True)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        connect(0x02),
-        connect(USER_AND_PASSWORD, text(b"user"), text(b"")),
-        connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"), name=b"other"),
-        packet(0x30, text(b"a/b") + connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))),
-        b"\x20\x02\x00\x00",
-        b"\xf0\x00",
-        b"",
-        b"text",
-    ],
-)
-def test_what_holds_no_credential_stays(message: bytes) -> None:
-    assert mask(message) == (message, False)
-
-
-def test_a_connect_that_is_cut_in_its_password_is_masked_to_its_end() -> None:
-    message = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))[:-3]
-    assert mask(message) == (message.replace(b"hunt", MASK), True)
-
-
-@pytest.mark.parametrize("size", range(1, 40))
-def test_a_connect_in_pieces_shows_no_byte_of_its_password(size: int) -> None:
-    password = bytes(range(0x80, 0xA0))
-    message = connect(USER_AND_PASSWORD, text(b"user"), text(password)) + b"\xc0\x00"
-    masker = Masker()
-    pieces = [masker.mask(message[at : at + size])[0] for at in range(0, len(message), size)]
-    assert not set(password) & set(b"".join(pieces))
-    assert pieces[-1].endswith(message[-1:])
-
-
-def test_what_follows_a_connect_in_pieces_stays() -> None:
-    masker = Masker()
-    message = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))
-    masker.mask(message[:20])
-    masker.mask(message[20:])
-    publish = packet(0x30, text(b"a/b") + b"x" * 200)
-    assert [masker.mask(piece) for piece in (publish[:90], publish[90:], b"\xd0\x00")] == [
-        (publish[:90], False),
-        (publish[90:], False),
-        (b"\xd0\x00", False),
-    ]
-
-
-def test_a_connect_too_long_to_be_kept_is_masked_whole_from_there() -> None:
-    masker = Masker()
-    message = connect(USER_AND_PASSWORD, text(b"u" * 30_000), text(b"hunter2"))
-    first, second = message[:20_000], message[20_000:]
-    assert masker.mask(first)[1]
-    assert masker.mask(second + b"\xc0\x00") == (MASK + b"\xc0\x00", True)
+def test_a_long_packet_that_needs_its_end_is_not_read() -> None:
+    message = subscribe(7, *(b"t" * 60_000,) * 3)
+    session = Session()
+    assert session.out(message[:100_000]) == Reading(
+        "SUBSCRIBE", error_type="too_large", error="180011 bytes in pieces: only its beginning is known"
+    )
+    assert session.out(message[100_000:]) == Reading("SUBSCRIBE")

@@ -14,7 +14,7 @@ from wsmon.protocols.registry import ADAPTERS
 from wsmon.protocols.wanted import Wanted
 
 WANTED = Wanted((Sensitive("trades.BTC"),), {"client_id": Sensitive("me"), "client_secret": Sensitive("hush", "***")})
-SILENT = ("raw", "jsonrpc", "stomp", "mqtt", "phoenix", "nexus")
+SILENT = ("raw", "jsonrpc", "stomp", "phoenix", "nexus")
 
 
 def methods(messages: tuple[str | bytes, ...]) -> list[str]:

@@ -1,0 +1,100 @@
+"""What wsmon says as an MQTT client: read back by its own classifier, and byte by byte where it matters."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mqtt_packets import connect, granted, publish, subscribe, text
+from wsmon.model.secret import Sensitive
+from wsmon.protocols.mqtt import classify
+from wsmon.protocols.mqtt_speaking import KEEP_ALIVE_S, answer, due, opening
+from wsmon.protocols.mqtt_state import State
+from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S
+from wsmon.protocols.wanted import Wanted
+
+NOTHING = Wanted()
+LOGIN = Wanted(
+    (Sensitive("a/#"), Sensitive("b")),
+    {"client_id": Sensitive("client"), "username": Sensitive("user"), "password": Sensitive("hunter2", "***")},
+)
+ACCEPTED = b"\x20\x02\x00\x00"
+
+
+def opened(wanted: Wanted = NOTHING, now_ns: int = 0, answer_: bytes = ACCEPTED) -> tuple[State, tuple[bytes, ...]]:
+    """A session whose CONNECT was answered, and what wsmon says to that."""
+    state = State()
+    (message,) = opening(wanted, state)
+    state.at(now_ns)
+    assert not classify("out", "binary", message, state).error_type
+    return state, answer(classify("in", "binary", answer_, state), wanted, state)
+
+
+def test_a_session_is_asked_for_as_configured() -> None:
+    assert opening(LOGIN, State()) == (connect(0xC2, text(b"user"), text(b"hunter2")),)
+
+
+def test_without_a_configuration_the_server_names_the_client() -> None:
+    assert opening(NOTHING, State()) == (b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "head"),
+    [
+        (Wanted(auth={"version": 5, "keepalive": 10}), b"\x00\x04MQTT\x05\x02\x00\x0a\x00\x00\x00"),
+        (Wanted(subprotocol="mqttv3.1"), b"\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x00"),
+        (Wanted(auth={"keepalive": 1e9}), b"\x00\x04MQTT\x04\x02\xff\xff\x00\x00"),
+        (Wanted(auth={"password": Sensitive("p")}), b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"),
+        (
+            Wanted(auth={"password": Sensitive("p"), "version": 5}),
+            b"\x00\x04MQTT\x05\x42\x00\x3c\x00\x00\x00\x00\x01p",
+        ),
+    ],
+)
+def test_versions_differ_in_what_a_connect_has(wanted: Wanted, head: bytes) -> None:
+    assert opening(wanted, State()) == (bytes([0x10, len(head)]) + head,)
+
+
+def test_topics_are_asked_for_once_the_session_is_accepted() -> None:
+    assert opened(LOGIN)[1] == (subscribe(1, b"a/#", b"b"),)
+    assert opened(LOGIN, answer_=b"\x20\x02\x00\x05")[1] == ()
+    version_5 = Wanted(LOGIN.topics, {"version": 5})
+    assert opened(version_5, answer_=b"\x20\x03\x00\x00\x00")[1] == (subscribe(1, b"a/#", b"b", version=5),)
+    assert opened()[1] == ()
+
+
+def test_many_topics_take_several_packets() -> None:
+    names = [f"topic/{number}" for number in range(MAX_TOPICS + 1)]
+    state, messages = opened(Wanted(tuple(map(Sensitive, names))))
+    notes = [note for message in messages for note in classify("out", "binary", message, state).notes]
+    assert len(messages) == 2
+    assert [note.topic for note in notes] == names
+
+
+def test_messages_that_want_it_are_acknowledged_once() -> None:
+    state, _ = opened()
+    message = publish(b"a", identifier=7, qos=1) + publish(b"b") + publish(b"c", identifier=300, qos=1)
+    reading = classify("in", "binary", message, state)
+    assert answer(reading, NOTHING, state) == (b"\x40\x02\x00\x07", b"\x40\x02\x01\x2c")
+    assert answer(reading, NOTHING, state) == ()
+    assert answer(classify("in", "binary", granted(9, 0), state), NOTHING, state) == ()
+
+
+def test_a_ping_is_due_in_half_the_keep_alive_time() -> None:
+    state, _ = opened(now_ns=5 * NS_PER_S)
+    half_ns = KEEP_ALIVE_S * NS_PER_S // 2
+    times = [5 * NS_PER_S + half_ns - 1, 5 * NS_PER_S + half_ns, 5 * NS_PER_S + half_ns + 1, 6 * NS_PER_S + 2 * half_ns]
+    assert [due(now_ns, NOTHING, state) for now_ns in times] == [(), (b"\xc0\x00",), (), (b"\xc0\x00",)]
+
+
+def test_a_server_of_version_5_decides_how_often() -> None:
+    wanted = Wanted(auth={"version": 5})
+    state, _ = opened(wanted, answer_=b"\x20\x06\x00\x00\x03\x13\x00\x04")
+    assert [due(seconds * NS_PER_S, wanted, state) for seconds in (1, 2)] == [(), (b"\xc0\x00",)]
+
+
+def test_nothing_is_due_before_the_session_is_accepted_or_without_keep_alive() -> None:
+    assert due(2**62, NOTHING, State()) == ()
+    refused, _ = opened(answer_=b"\x20\x02\x00\x05")
+    assert due(2**62, NOTHING, refused) == ()
+    wanted = Wanted(auth={"keepalive": 0})
+    assert due(2**62, wanted, opened(wanted)[0]) == ()
