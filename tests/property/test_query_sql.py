@@ -165,7 +165,9 @@ def _item_of(field: Field, rolls: random.Random) -> Item:
     if field.choices and rolls.random() < 0.5:
         return Exact(rolls.choice(field.choices).upper())
     item = any_item(rolls)
-    while field.kind in ("number", "size", "duration", "time") and not (isinstance(item, Range) or item == Glob("*")):
+    while field.kind in ("id", "number", "size", "duration", "time") and not (
+        isinstance(item, Range) or item == Glob("*")
+    ):
         item = any_item(rolls)
     return item
 

@@ -104,5 +104,5 @@ def test_nx_22_a_cursor_from_nowhere_is_the_end_or_the_beginning(cursor: int, ba
 
 
 def test_nx_22_an_id_that_is_no_number_is_refused() -> None:
-    with pytest.raises(QueryError, match=r"'x7\.\.' is neither a number nor a range of numbers"):
+    with pytest.raises(QueryError, match=r"'x7\.\.' is neither an id nor a range of ids"):
         parse("id:x7..")

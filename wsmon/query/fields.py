@@ -14,7 +14,7 @@ from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event
 from wsmon.model.statuses import Status, is_allowed
 from wsmon.query.ast import FieldName
 
-Kind = Literal["text", "prose", "choice", "number", "size", "duration", "time", "status", "flag"]
+Kind = Literal["text", "prose", "choice", "id", "number", "size", "duration", "time", "status", "flag"]
 # prose: a text in which one looks for a part of it; status: a number or a word; flag: one of several facts
 
 Operator = Literal[":", "=", "!=", "~", "!~", ">", ">=", "<", "<="]
@@ -27,6 +27,7 @@ TAKES: Mapping[Kind, tuple[Operator, ...]] = MappingProxyType(
         "text": _OF_TEXT,
         "prose": _OF_TEXT,
         "choice": _OF_TEXT,
+        "id": _OF_NUMBERS,
         "number": _OF_NUMBERS,
         "size": _OF_NUMBERS,
         "duration": _OF_NUMBERS,
@@ -116,7 +117,7 @@ _ROWS = (
     Field("trace", ("trace_id",), "text", lambda e: e.source.trace_id, "trace id, or yours", "trace:4bf9*"),
     Field("span", ("span_id",), "text", lambda e: e.span_id, "span id, 16 hex digits", "span:00f067aa0ba902b7"),
     Field("parent", ("parent_id",), "text", lambda e: e.parent_id, "span id of the parent", "parent:00f067aa0ba902b7"),
-    Field("id", (), "number", lambda e: e.id, "id of the event", "id:10..20"),
+    Field("id", (), "id", lambda e: e.id, "id of the event", "id:10..20"),
     Field("name", ("event",), "choice", lambda e: e.name, "name of the event", "name:connection.*", EVENT_NAMES),
     Field("kind", ("category",), "choice", lambda e: e.category, "first part of the name", "kind:message", CATEGORIES),
     Field("status", (), "status", lambda e: e.status, "HTTP status, ok, error", "status>=400"),

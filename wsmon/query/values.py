@@ -25,6 +25,7 @@ ORDERED = frozenset({">", ">=", "<", "<="})
 _NUMBER = re.compile(r"(-?\d{1,19}(?:\.\d{1,12})?)([A-Za-z]*)", re.ASCII)
 _EXAMPLES: Mapping[Kind, str] = MappingProxyType(
     {
+        "id": "as in id:7, id:10..20, id:10.. or id:7,9",
         "number": "as in 7, 10..20, 10.. or 7,9",
         "size": "as in 200, 10kb, 1mib or 1kb..4kb (b kb mb kib mib)",
         "duration": "as in 250ms, 1.5s or 10ms..1s (us ms s m h d; without a unit ms)",
@@ -66,7 +67,7 @@ class Values:
             raise QueryError(self._text, value.column, what, f"{field.name}~/…/ does; as text it goes in quotes")
         if value.kind == "word" and value.text == ANY:
             return Glob(ANY)
-        if field.kind in ("number", "size", "duration", "time"):
+        if field.kind in ("id", "number", "size", "duration", "time"):
             return self._range(field.kind, value)
         if field.kind == "status" and value.kind == "word" and value.text[:1].isdigit() and ".." in value.text:
             return self._range("status", value)
@@ -173,12 +174,14 @@ class Values:
         return (int(scaled) if scaled == int(scaled) else scaled), 0
 
     def _refuse(self, kind: Kind, value: Token) -> None:
-        noun = {"number": "number", "size": "size", "duration": "duration", "time": "time"}.get(kind, "number")
-        what = f"{value.text!r} is neither a {noun} nor a range of {noun}s"
+        noun = "number" if kind == "status" else kind
+        article = "an" if kind == "id" else "a"
+        what = f"{value.text!r} is neither {article} {noun} nor a range of {noun}s"
         raise QueryError(self._text, value.column, what, _EXAMPLES[kind])
 
 
 _FACTORS: Mapping[Kind, Callable[[str], int | None]] = {
+    "id": lambda unit: None if unit else 1,
     "number": lambda unit: None if unit else 1,
     "status": lambda unit: None if unit else 1,
     "size": lambda unit: SIZE_UNITS.get(unit or "b"),
