@@ -171,7 +171,7 @@ _ROWS = (
         (),
         "flag",
         lambda _e: None,
-        "a fact",
+        "also redacted, stall, …",
         "is:problem",
         (*FLAGS, *INCIDENT_FLAGS),
     ),

@@ -81,7 +81,7 @@ def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[tuple[Span, ...], ...
     grouped = sorted(ACTIONS, key=lambda action: GROUPS.index(action.group))
     for group, actions in groupby(grouped, key=lambda action: action.group):
         lines += [((group, "strong"),), *(_line(action, keys.get(action.id, ())) for action in actions), ()]
-    return (*lines, *LEGEND, (), *search_lines())
+    return (*lines, *search_lines(), (), *LEGEND)
 
 
 def search_lines() -> tuple[tuple[Span, ...], ...]:
