@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import Aedes from "aedes";
 import { createWebSocketStream, WebSocketServer } from "ws";
 
-import { DEFLATE, listen, obey, tell, watch } from "./peer.mjs";
+import { listen, obey, tell, watch } from "./peer.mjs";
 
 const NOT_AUTHORIZED = 5;
 
@@ -31,7 +31,7 @@ broker.on("clientDisconnect", () => tell("disconnect"));
 const server = createServer();
 const sockets = new WebSocketServer({
   server,
-  perMessageDeflate: DEFLATE,
+  // uncompressed: the broker ends a refused session before a compressed CONNACK is on its way
   handleProtocols: (offered) => (offered.has("mqtt") ? "mqtt" : false),
 });
 sockets.on("connection", (socket, request) => {
