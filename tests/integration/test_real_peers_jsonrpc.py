@@ -99,6 +99,10 @@ async def test_heartbeats_agree_both_ways_and_messages_are_compressed(home: Home
     responded = named(events, "heartbeat.responded", "in")
     assert payloads(responded) == server.values("pong.sent", "payload")[: len(responded)]
     assert all(event.duration_ns is not None and 0 < event.duration_ns < LATER_MS * 1e6 for event in responded)
+    code, out, _ = await home.run("stats", "--json", "--store", recorder.store)
+    (connection,) = json.loads(out)["connections"]
+    assert (code, connection["heartbeats"]["sent"]) == (0, len(server.named("ping.received")))
+    assert connection["heartbeats"]["answered"] == len(responded)
     assert "permessage-deflate" in server.named("connection")[0]["extensions"]
     assert json.loads(payloads(named(events, "message.sent"))[0]) == SAID[0]
 
