@@ -1,3 +1,3 @@
 """Fixtures that all tests share."""
 
-pytest_plugins = ("tests.peers", "tests.processes")
+pytest_plugins = ("tests.node_peers", "tests.peers", "tests.processes")

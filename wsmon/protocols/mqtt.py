@@ -23,16 +23,13 @@ from wsmon.protocols.mqtt_operations import (
 from wsmon.protocols.mqtt_packets import CutError, Packet, field, number
 from wsmon.protocols.mqtt_publish import read_acknowledgement, read_publish
 from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.mqtt_stream import Chunk
+from wsmon.protocols.mqtt_stream import MAX_PACKETS, Chunk
 from wsmon.protocols.mqtt_subscribe import read_suback, read_subscribe
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 __all__ = ["SUBPROTOCOLS", "State", "classify"]
 
 SUBPROTOCOLS = ("mqtt", "mqttv3.1")
-
-MAX_PACKETS = 1_000
-# of one message that are read
 
 _Read = Callable[[Direction, bytes, Packet, State], Reading]
 
@@ -70,7 +67,7 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
         return UNREAD
     state.to_acknowledge.clear()
     chunk = state.stream(direction).feed(payload)
-    readings = [_read(direction, chunk.stream, packet, state) for packet in chunk.packets[:MAX_PACKETS]]
+    readings = [_read(direction, chunk.stream, packet, state) for packet in chunk.packets]
     if chunk.begun is not None:
         readings.append(_describe(chunk.stream, chunk.begun))
     if chunk.skipped:
@@ -84,10 +81,9 @@ def _joined(readings: list[Reading], chunk: Chunk) -> Reading:
     """Several packets as one reading: the type of the first, the notes of all, and the first thing that is wrong."""
     first = readings[0] if readings else UNREAD
     broken = next((reading for reading in readings if reading.error_type), UNREAD)
-    count = len(chunk.packets)
-    if count > MAX_PACKETS:
+    if chunk.has_more:
         broken = Reading(
-            error_type="too_large", error=f"{count} packets in a message; the first {MAX_PACKETS} are read"
+            error_type="too_large", error=f"more than {MAX_PACKETS} packets in a message; they are not read"
         )
     elif not broken.error_type and (chunk.is_malformed or not readings):
         broken = Reading(error_type="mqtt", error="no MQTT packet")
@@ -96,7 +92,7 @@ def _joined(readings: list[Reading], chunk: Chunk) -> Reading:
         notes += reading.notes
     meta: dict[str, Json] = {**(first.meta or {})}
     if len(readings) > 1:
-        meta["packets"] = len(readings) - min(len(chunk.packets), MAX_PACKETS) + count
+        meta["packets"] = len(readings)
     return Reading(first.type, first.topic, first.ref, broken.error_type, broken.error, tuple(notes), meta or None)
 
 

@@ -47,15 +47,17 @@ class Packet(NamedTuple):
 
 def packets(message: bytes, at: int = 0) -> Iterator[Packet]:
     """The control packets from ``at`` on, up to one that is cut or has no legal length."""
-    while at < len(message):
-        first = message[at]
-        try:
-            length, start = varint(message, at + 1, len(message))
-        except CutError:
-            return
-        end = min(start + length, len(message))
-        yield Packet(first >> 4, first & 0x0F, start, end, start + length - end)
+    size = len(message)
+    while at + 1 < size:
+        first, length, start = message[at], message[at + 1], at + 2
+        if length >= 0x80:
+            try:
+                length, start = varint(message, at + 1, size)
+            except CutError:
+                return
         at = start + length
+        end = min(at, size)
+        yield Packet(first >> 4, first & 0x0F, start, end, at - end)
 
 
 def varint(message: bytes, at: int, end: int) -> tuple[int, int]:

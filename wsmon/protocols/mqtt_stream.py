@@ -6,11 +6,14 @@ follows of it is skipped.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from wsmon.protocols.mqtt_packets import MAX_FIXED_HEADER_BYTES, TYPES, Packet, packets
 
 MAX_KEPT_BYTES = 64 * 1024
+MAX_PACKETS = 1_000
+# of one message that are looked for; the next message is taken to begin where a packet begins
 
 
 class Chunk(NamedTuple):
@@ -26,6 +29,8 @@ class Chunk(NamedTuple):
     # type of a packet with whose end the message begins, and which was read before
     is_malformed: bool = False
     # something in it is no packet
+    has_more: bool = False
+    # there are more packets than are looked for
 
 
 class Stream:
@@ -43,8 +48,10 @@ class Stream:
         self._skip_bytes -= skip
         stream = self._head + message[skip:]
         self._head = b""
-        found = list(packets(stream))
+        found = list(islice(packets(stream), MAX_PACKETS))
         end = found[-1].end if found else 0
+        if len(found) == MAX_PACKETS and end < len(stream):
+            return Chunk(stream, tuple(found), skipped=skipped, has_more=True)
         begun: Packet | None = None
         if found and found[-1].missing:
             begun = self._keep(stream, found)

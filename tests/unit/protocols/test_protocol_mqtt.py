@@ -8,9 +8,9 @@ import pytest
 
 from tests.mqtt_packets import USER_AND_PASSWORD, connect, granted, packet, publish, subscribe, text, unsubscribe
 from wsmon.model.events import Direction, Json
-from wsmon.protocols.mqtt import MAX_PACKETS, classify
+from wsmon.protocols.mqtt import classify
 from wsmon.protocols.mqtt_state import MAX_ALIASES, PING_WAIT_S, State
-from wsmon.protocols.mqtt_stream import MAX_KEPT_BYTES
+from wsmon.protocols.mqtt_stream import MAX_KEPT_BYTES, MAX_PACKETS
 from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S, WAIT_S
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
@@ -325,9 +325,12 @@ def test_every_packet_of_a_message_is_read() -> None:
 
 
 def test_no_more_packets_are_read_than_can_be() -> None:
-    reading = Session().into(PINGRESP * (MAX_PACKETS + 1))
-    assert (reading.error_type, reading.meta) == ("too_large", {"packets": MAX_PACKETS + 1})
+    session = Session()
+    assert session.into(PINGRESP * MAX_PACKETS).error_type == ""
+    reading = session.into(PINGRESP * (MAX_PACKETS + 1))
+    assert (reading.error_type, reading.meta) == ("too_large", {"packets": MAX_PACKETS})
     assert len(reading.notes) == MAX_PACKETS
+    assert session.into(b"\xe0\x00") == Reading("DISCONNECT")
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 50])
