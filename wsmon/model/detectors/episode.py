@@ -53,11 +53,11 @@ class Episode:
         if len(self.evidence) < MOST_EVIDENCE and event_id not in self.evidence:
             self.evidence.append(event_id)
 
-    def facts(self) -> dict[str, Json]:
-        """For ``meta``: what does not apply is absent."""
+    def facts(self, what: str) -> dict[str, Json]:
+        """For ``meta``, the numbers counted as ``what``; what does not apply is absent."""
         listed: dict[str, Json] = {key: [[*each] for each in ranges] for key, ranges in self.ranges.items()}
         counts = {
-            "numbers": self.numbers,
+            what: self.numbers,
             "unlisted": self.unlisted,
             "arrived": self.arrived,
             "restarts": self.restarts,

@@ -101,6 +101,7 @@ class TypesDetector(IncidentDetector):
         elif feed.closed_ns is None:
             feed.closed_ns = event.mono_ns
             feed.missed.clear()
+            feed.is_told = False
             self.incidents.close(event.source.connection, "the session ended")
 
     def _see_traffic(self, traffic: Traffic) -> None:

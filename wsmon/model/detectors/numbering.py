@@ -17,10 +17,12 @@ Range = tuple[int, int]
 class Numbering:
     """Follows numbers that should rise by one; a new session may go on or begin anew."""
 
-    __slots__ = ("_missing", "_session", "newest")
+    __slots__ = ("_missing", "_session", "epoch", "newest")
 
     def __init__(self, number: int, session: str) -> None:
         self.newest = number
+        self.epoch = 0
+        # how often it began anew: numbers of one epoch are no late ones of another
         self._session = session
         self._missing: list[Range] = []
         # ascending
@@ -55,6 +57,7 @@ class Numbering:
         self.newest = number
         self._session = session
         self._missing.clear()
+        self.epoch += 1
 
     def _fill(self, number: int) -> bool:
         """Whether the number was missing; it no longer is."""

@@ -31,6 +31,7 @@ _SAID: Final[Mapping[SequenceKind, str]] = {
     "duplicate": "more than once",
     "reorder": "out of order",
 }
+_COUNTED: Final[Mapping[SequenceKind, str]] = {"gap": "missing", "duplicate": "duplicates", "reorder": "reordered"}
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class _Pending:
     """Numbers that may still come."""
 
     key: str
-    session: str
+    epoch: int
     missing: Range
     event_id: int
     # of the message that came instead
@@ -121,9 +122,9 @@ class SequenceDetector:
         match numbering.follow(number, message.connection_id):
             case "gap":
                 missing = numbering.last_gap
-                feed.pending.append(_Pending(key, message.connection_id, missing, message.id, at_ns))
+                feed.pending.append(_Pending(key, numbering.epoch, missing, message.id, at_ns))
             case "late":
-                self._arrive(feed, message)
+                self._arrive(feed, key, numbering.epoch, number)
                 self._add(feed, "reorder", key, (number, number), message.id, at_ns)
             case "duplicate":
                 self._add(feed, "duplicate", key, (number, number), message.id, at_ns)
@@ -134,15 +135,14 @@ class SequenceDetector:
                 episode.prove(message.id)
 
     @staticmethod
-    def _arrive(feed: _Feed, message: Numbered) -> None:
+    def _arrive(feed: _Feed, key: str, epoch: int, number: int) -> None:
         """A missing number came: it is no gap, or no longer."""
-        number = message.number
         for place, each in enumerate(feed.pending):
             first, last = each.missing
-            if each.key == message.key and each.session == message.connection_id and first <= number <= last:
+            if (each.key, each.epoch) == (key, epoch) and first <= number <= last:
                 rest = [(a, b) for a, b in ((first, number - 1), (number + 1, last)) if a <= b]
                 feed.pending[place : place + 1] = [
-                    _Pending(each.key, each.session, missing, each.event_id, each.since_ns) for missing in rest
+                    _Pending(key, epoch, missing, each.event_id, each.since_ns) for missing in rest
                 ]
                 return
         if (episode := feed.episodes.get("gap")) is not None:
@@ -171,12 +171,13 @@ class SequenceDetector:
         elif mono_ns - episode.newest_ns > QUIET_NS:
             self._close(connection, kind, "none for a minute")
         elif connection not in self._incidents[kind]:
-            self._incidents[kind].open(feed.source, _sentence(kind, episode), episode.evidence, episode.facts())
+            facts = episode.facts(_COUNTED[kind])
+            self._incidents[kind].open(feed.source, _sentence(kind, episode), episode.evidence, facts)
 
     def _close(self, connection: str, kind: SequenceKind, why: str) -> None:
         episode = self._feeds[connection].episodes.pop(kind, None)
         if episode is not None:
-            self._incidents[kind].close(connection, f"{_sentence(kind, episode)}; {why}", episode.facts())
+            self._incidents[kind].close(connection, f"{_sentence(kind, episode)}; {why}", episode.facts(_COUNTED[kind]))
 
     def _is_watched(self, connection: str, kind: SequenceKind) -> bool:
         expectation = self._expectations.get(connection)
