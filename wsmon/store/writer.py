@@ -115,6 +115,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
+            self._record(Batch(self._cut_off_events()))
             while not self._bus.is_closed:
                 self._record(self._bus.take())
                 self._prune()
@@ -135,7 +136,7 @@ class Writer:
         self._in_hand = len(batch.events)
         self._fold.fold(batch.events)
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
-        self._detect(ts_ns, mono_ns)
+        self._detect(ts_ns, mono_ns, is_tick=not batch.events)
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:
             self._commit()
@@ -145,12 +146,12 @@ class Writer:
                 self._commit_lag_ns = self._clock.mono_ns() - batch.events[0].mono_ns
         self._in_hand = 0
 
-    def _detect(self, ts_ns: int, mono_ns: int) -> None:
-        """Let the detectors look, some times a second however many batches there are."""
+    def _detect(self, ts_ns: int, mono_ns: int, *, is_tick: bool) -> None:
+        """Let the detectors look: on every tick, and some times a second however many batches there are."""
         if self._has_ended:
             self._fold.detect(ts_ns, mono_ns)
             self._fold.end_detection(ts_ns, mono_ns)
-        elif mono_ns - self._detected_mono_ns >= DETECT_GAP_S * SECOND_NS:
+        elif is_tick or mono_ns - self._detected_mono_ns >= DETECT_GAP_S * SECOND_NS:
             self._detected_mono_ns = mono_ns
             self._fold.detect(ts_ns, mono_ns)
 
@@ -237,6 +238,22 @@ class Writer:
             event = _pruned_event(self._pruned, self._clock.wall_ns(), now_ns)
             self._pruned = NOTHING
             self._record(Batch([event]))
+
+    def _cut_off_events(self) -> list[Event]:
+        """What ended with an earlier recorder, which could not say so."""
+        ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        return [
+            Event(
+                Source(each.connection),
+                "incident.closed",
+                ts_ns,
+                mono_ns,
+                type=each.type,
+                reason="the recorder ended",
+                meta={"incident": each.id, "evidence": [each.id]},
+            )
+            for each in self._database.cut_off
+        ]
 
     def _shed_events(self, shed: tuple[Shed, ...], ts_ns: int, mono_ns: int) -> list[Event]:
         """What was shed, as events: received = stored + shed."""

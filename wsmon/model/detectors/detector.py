@@ -25,6 +25,7 @@ class IncidentDetector:
     def __init__(self) -> None:
         self.incidents = Incidents(self.kind, self.silence)
         self._expectations: Mapping[str, Expectation] = {}
+        self._has_ended = False
 
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
         """Know the connections and what is asked of them; replaces what was known."""
@@ -46,11 +47,13 @@ class IncidentDetector:
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
         """What began or ended by now, as events."""
-        self._look(ts_ns, mono_ns)
+        if not self._has_ended:
+            self._look(ts_ns, mono_ns)
         return self.incidents.take(ts_ns, mono_ns)
 
     def end(self) -> None:
-        """The recorder ends: so does whatever it watched."""
+        """The recorder ends: so does whatever it watched, and nothing begins."""
+        self._has_ended = True
         for connection in self.incidents.connections:
             self.incidents.close(connection, "the recorder ended")
 
