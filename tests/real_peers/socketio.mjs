@@ -10,7 +10,7 @@ const server = createServer();
 const io = new Server(server, {
   transports: ["websocket"],
   pingInterval: 200,
-  pingTimeout: 2_000,
+  pingTimeout: 800,
   perMessageDeflate: DEFLATE,
 });
 
