@@ -132,6 +132,7 @@ class Interpreter:
 
     def opening(self) -> Messages:
         """What is sent first."""
+        self._state.at(self._clock.mono_ns())
         return self._said(lambda: self._adapter.opening(self._wanted, self._state)) if self._speaks else ()
 
     def replies(self, reading: Reading, payload: bytes) -> Messages:

@@ -6,21 +6,43 @@ What a peer wants to be said is said at once, after the message that asks for it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from wsmon.config.specs import HeartbeatSpec
-from wsmon.engine.interpreter import Interpreter
 from wsmon.engine.keepalive import Scheduler, Timer
 from wsmon.protocols.reading import Reading
+from wsmon.protocols.speaking import Messages
 
 Send = Callable[[str | bytes], None]
+
+
+class Words(Protocol):
+    """What an interpreter knows to say."""
+
+    def opening(self) -> Messages:
+        """What is sent first."""
+        ...
+
+    def replies(self, reading: Reading, payload: bytes) -> Messages:
+        """What is sent after an incoming message was read."""
+        ...
+
+    def due(self, now_ns: int) -> Messages:
+        """What is sent because it is time."""
+        ...
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the peer left a heartbeat unanswered, so that a client gives up."""
+        ...
 
 
 class Speaker:
     """Says what the protocol and the configuration want said; silent before ``start`` and after ``stop``."""
 
-    def __init__(self, heartbeat: HeartbeatSpec, interpreter: Interpreter, scheduler: Scheduler) -> None:
+    def __init__(self, heartbeat: HeartbeatSpec, words: Words, scheduler: Scheduler) -> None:
         self._heartbeat = heartbeat
-        self._interpreter = interpreter
+        self._words = words
         self._scheduler = scheduler
         self._send: Send | None = None
         self._give_up: Callable[[], None] | None = None
@@ -31,7 +53,7 @@ class Speaker:
     def start(self, send: Send, give_up: Callable[[], None]) -> None:
         """The session is usable, and what the configuration sends was sent; ``give_up`` ends it for its silence."""
         self._send, self._give_up = send, give_up
-        self._say(self._interpreter.opening())
+        self._say(self._words.opening())
         if self._heartbeat.send:
             self._schedule()
 
@@ -53,16 +75,16 @@ class Speaker:
     def react(self, reading: Reading, payload: bytes) -> None:
         """Reply to an incoming message that was read and told."""
         if self._send is not None:
-            self._say(self._interpreter.replies(reading, payload))
+            self._say(self._words.replies(reading, payload))
 
     def tick(self, now_ns: int) -> None:
         """Say what is due by the monotonic time ``now_ns``."""
         if self._send is None or self._is_paused:
             return
-        if self._interpreter.is_silent and self._give_up is not None:
+        if self._words.is_silent and self._give_up is not None:
             self._give_up()
             return
-        self._say(self._interpreter.due(now_ns))
+        self._say(self._words.due(now_ns))
 
     def _schedule(self) -> None:
         self._timer = self._scheduler.call_later(self._heartbeat.every_s, self._beat)
