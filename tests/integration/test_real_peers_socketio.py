@@ -80,7 +80,7 @@ async def test_namespaces_logins_and_acknowledgements_agree_with_the_server(home
 
 
 async def test_a_server_gives_up_a_client_that_answers_no_heartbeat(home: Home, real_peers: RealPeers) -> None:
-    server = await real_peers.start("socketio")
+    server = await real_peers.start("socketio", 0, "500")
     recorder = await start(home, server, chat=("40",))
     (lost,) = (await recorder.until_stored(1, "connection.disconnected"))[:1]
     assert (await server.until("close"))["reason"] == "ping timeout"
