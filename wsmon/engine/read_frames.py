@@ -21,6 +21,7 @@ from wsmon.model.measures import Measures
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
+from wsmon.protocols.reading import Reading
 
 SWITCHING_PROTOCOLS = 101
 
@@ -124,9 +125,7 @@ class ReadFrames(Frames):
         columns = self._columns
         columns.of(payload, masked, is_masked=is_redacted)
         clean = columns.clean
-        meta = reading.meta
-        if direction == "in" and self._measures:
-            meta = {**(meta or {}), **self._measures.read(payload, self._ts_ns)}
+        is_measured = direction == "in" and bool(self._measures)
         limit_bytes = self._limit_bytes
         kept: bytes | None = masked
         is_cut = False
@@ -152,7 +151,9 @@ class ReadFrames(Frames):
                 clean(reading.ref) if reading.ref else "",
                 error_type=reading.error_type,
                 error=clean(reading.error) if reading.error else "",
-                meta=self._meta(meta, fragments) if fragments > 1 or meta else None,
+                meta=self._meta(reading, payload, fragments, is_measured=is_measured)
+                if fragments > 1 or reading.meta or is_measured
+                else None,
             )
         )
         if reading.notes:
@@ -164,9 +165,13 @@ class ReadFrames(Frames):
         self.read_clock()
         return Instant(self._ts_ns, self._mono_ns)
 
-    def _meta(self, meta: Meta | None, fragments: int) -> Meta:
-        cleaned: dict[str, Json] = self._columns.clean_meta(meta) if meta else {}
-        return {**cleaned, "fragments": fragments} if fragments > 1 else cleaned
+    def _meta(self, reading: Reading, payload: bytes, fragments: int, *, is_measured: bool) -> Meta | None:
+        meta: dict[str, Json] = self._columns.clean_meta(reading.meta) if reading.meta else {}
+        if is_measured:
+            meta |= self._columns.clean_meta(self._measures.read(payload, self._ts_ns))
+        if fragments > 1:
+            meta["fragments"] = fragments
+        return meta or None
 
 
 def frames_of(
