@@ -50,7 +50,7 @@ class Detector(Protocol):
         ...
 
     def observe(self, event: Event) -> None:
-        """See a lifecycle event, in the order of commit, its id included."""
+        """See a lifecycle event, in the order of commit, its id included; 0 where its profile keeps no row of it."""
         ...
 
     def observe_data(self, connection: str, mono_ns: int) -> None:

@@ -15,7 +15,7 @@ from wsmon.engine.dial import Dial
 from wsmon.engine.ending import KEEPALIVE_CODE, KEEPALIVE_REASON, CloseFrame, Ending, Facts, close_meta
 from wsmon.engine.interpreter import Memory
 from wsmon.engine.keepalive import Keepalive
-from wsmon.engine.read_frames import frames_of
+from wsmon.engine.read_frames import capture_of, frames_of
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import Tap
 from wsmon.engine.tls import TlsContexts, describe_tls
@@ -127,6 +127,10 @@ class Session:
     def use_redactor(self, redactor: Redactor) -> None:
         """What is secret has changed."""
         self._frames.use_redactor(redactor)
+
+    def use_capture(self, spec: ConnectionSpec) -> None:
+        """What is kept of frames has changed."""
+        self._frames.use_capture(capture_of(spec))
 
     # what the tap tells
 

@@ -71,7 +71,6 @@ def test_a_wrong_default_is_said_once_and_not_for_every_connection(problems: Pro
 @pytest.mark.parametrize(
     ("text", "warned"),
     [
-        ('profile = "financial"', 'connection[0].profile: has no effect yet in this version (financial)'),
         ('subscribe = ["x"]', "connection[0].subscribe: has no effect yet in this version"),
         ("auth = { send = 'x' }", "connection[0].auth: has no effect yet in this version"),
         ("heartbeat.every = 5", "connection[0].heartbeat.every: has no effect yet in this version (5.0)"),
@@ -87,7 +86,15 @@ def test_a_key_without_effect_is_warned_about(loaded: Load, tmp_path: Path, text
 
 @pytest.mark.parametrize(
     "text",
-    ["profile = 'detailed'", "protocol = 'raw'", "subscribe = []", "auth = {}", "heartbeat.every = '0.5m'", "kpi = {}"],
+    [
+        "profile = 'financial'",
+        "profile = 'lightweight'",
+        "protocol = 'raw'",
+        "subscribe = []",
+        "auth = {}",
+        "heartbeat.every = '0.5m'",
+        "kpi = {}",
+    ],
 )
 def test_a_key_at_its_default_needs_no_warning(loaded: Load, text: str) -> None:
     assert loaded(ONE + text).warnings == ()
