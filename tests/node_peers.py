@@ -88,12 +88,13 @@ class RealPeers:
         self._node = node
         self._stack = stack
 
-    async def start(self, name: str, port: int = 0) -> RealPeer:
-        """A server that is ready."""
+    async def start(self, name: str, port: int = 0, *arguments: str) -> RealPeer:
+        """A server that is ready; its file says what further arguments mean."""
         process = await asyncio.create_subprocess_exec(
             self._node,
             str(FOLDER / f"{name}.mjs"),
             str(port),
+            *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=FOLDER,

@@ -77,3 +77,28 @@ async def test_namespaces_logins_and_acknowledgements_agree_with_the_server(home
     assert all(event.duration_ns is not None and event.duration_ns > 0 for event in done)
     assert [event.type for event in events if event.name == "message.received" and event.type == "news"] == ["news"]
     assert PASSWORD.encode() not in recorder.store.read_bytes()
+
+
+async def test_a_server_gives_up_a_client_that_answers_no_heartbeat(home: Home, real_peers: RealPeers) -> None:
+    server = await real_peers.start("socketio", 0, "500")
+    recorder = await start(home, server, chat=("40",))
+    (lost,) = (await recorder.until_stored(1, "connection.disconnected"))[:1]
+    assert (await server.until("close"))["reason"] == "ping timeout"
+    assert (lost.close_by, lost.to_status) == ("peer", "disconnected")
+    until_lost = [event for event in stored(recorder.store) if event.id <= lost.id]
+    pings = [event for event in until_lost if event.name == "heartbeat.received"]
+    assert len(pings) == 1
+    unanswered = [event for event in until_lost if event.name in ("heartbeat.timeout", "heartbeat.failure")]
+    assert [event.error_type for event in unanswered] == ["disconnected"]
+
+
+async def test_a_server_that_dies_and_comes_back_has_its_namespace_restored(home: Home, real_peers: RealPeers) -> None:
+    server = await real_peers.start("socketio")
+    recorder = await start(home, server, chat=("40",))
+    await recorder.until_stored(1, "subscription.subscribe.completed")
+    await server.kill()
+    (lost,) = (await recorder.until_stored(1, "connection.disconnected"))[:1]
+    again = await real_peers.start("socketio", server.port)
+    (restored,) = (await recorder.until_stored(1, "subscription.restored"))[:1]
+    await again.until("subscribe")
+    assert (restored.topic, lost.close_by, lost.close_code) == ("/", "network", None)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import mqtt_mask, stomp
+from wsmon.protocols import mqtt, mqtt_mask, stomp
 from wsmon.protocols.detect import SETTLE_FRAMES, Detector
 from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
 from wsmon.protocols.registry import ADAPTERS
@@ -173,3 +173,26 @@ def test_a_password_is_masked_wherever_messages_end(fields: list[bytes], cuts: l
     ends = [0, *sorted(min(cut, len(message)) for cut in cuts), len(message)]
     pieces = [masker.mask(message[start:end])[0] for start, end in pairwise(ends)]
     assert b"\xfe" not in b"".join(pieces)
+
+
+mqtt_stream = st.lists(
+    st.builds(
+        lambda kind, flags, body: bytes([kind << 4 | flags, len(body)]) + body,
+        st.integers(1, 15),
+        st.integers(0, 15),
+        st.binary(max_size=20) | st.sampled_from([b"\0\1a\0\7x", b"\0\7\0\1a\1", b"\0\7\1", b"\0\7"]),
+    ),
+    max_size=8,
+).map(b"".join)
+
+
+@many
+@given(stream=mqtt_stream, cuts=st.lists(st.integers(0, 160), max_size=6), direction=directions)
+def test_packets_say_the_same_wherever_messages_end(stream: bytes, cuts: list[int], direction: Direction) -> None:
+    whole, pieces = mqtt.State(), mqtt.State()
+    ends = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    messages = [stream[start:end] for start, end in pairwise(ends) if end > start]
+    told = [mqtt.classify(direction, "binary", message, pieces) for message in messages]
+    expected = mqtt.classify(direction, "binary", stream, whole) if stream else Reading()
+    assert tuple(note for reading in told for note in reading.notes) == expected.notes
+    assert next((reading.error for reading in told if reading.error), "") == expected.error

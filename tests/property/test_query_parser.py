@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
+from tests.queries import query as parse
 from wsmon.errors import QueryError
-from wsmon.query.parser import parse
 
 PIECES = (
     *'"\\:,*?-!.()[]{}$/~<>= \t\n\x00',
@@ -19,6 +19,19 @@ PIECES = (
         "OR",
         "NOT",
         "10..20",
+        "$.a",
+        "$.a[0]:",
+        "size>",
+        "lat<=5ms",
+        "is:",
+        "state:open->",
+        "since:-5m",
+        "/x/",
+        "/(/i",
+        "(",
+        ")",
+        ") OR (",
+        " AND ",
         "..",
         "in",
         '"a b"',
@@ -28,7 +41,7 @@ PIECES = (
     ),
     *"abc019",
 )
-TEXTS = 100_000
+TEXTS = 200_000
 MAX_PIECES = 12
 
 

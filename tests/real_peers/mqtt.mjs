@@ -18,6 +18,10 @@ const broker = new Aedes({
   authorizeSubscribe(_client, subscription, done) {
     done(null, subscription.topic.startsWith("private/") ? null : subscription);
   },
+  authorizePublish(_client, { topic, qos }, done) {
+    tell("published", { topic, qos });
+    done(null);
+  },
 });
 broker.on("clientReady", () => tell("ready.client"));
 broker.on("subscribe", (subscriptions) => {

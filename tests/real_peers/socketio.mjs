@@ -6,11 +6,14 @@ import { Server } from "socket.io";
 
 import { DEFLATE, listen, obey, tell } from "./peer.mjs";
 
+// the second argument: by default what a busy machine keeps
+const PING_TIMEOUT_MS = Number(process.argv[3] ?? 10_000);
+
 const server = createServer();
 const io = new Server(server, {
   transports: ["websocket"],
   pingInterval: 200,
-  pingTimeout: 2_000,
+  pingTimeout: PING_TIMEOUT_MS,
   perMessageDeflate: DEFLATE,
 });
 

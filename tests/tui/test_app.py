@@ -9,12 +9,12 @@ import pytest
 from textual.events import Key
 
 from tests.builders import event, message, row
+from tests.queries import query as parse
 from tests.tui.stages import Stage, stage, until
 from wsmon.errors import WsmonError
 from wsmon.export.run import ExportRequest
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
-from wsmon.query.parser import parse
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.dialogs.confirm import ConfirmDialog
 from wsmon.tui.dialogs.export import ExportDialog
@@ -482,9 +482,9 @@ async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
         await on.ready(pilot)
         await pilot.press("question_mark")
         hint = on.app.screen.query_one("#dialog-hint", SpanLine)
-        await until(pilot, lambda: "▼ 59 more lines" in text(hint))
+        await until(pilot, lambda: "▼ 109 more lines" in text(hint))
         await pilot.press("j")
-        await until(pilot, lambda: "▼ 58 more lines" in text(hint))
+        await until(pilot, lambda: "▼ 108 more lines" in text(hint))
         await pilot.press("G")
         await until(pilot, lambda: text(hint) == "j k scroll  Esc close")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import message, numbered
+from tests.queries import query as parse
 from tests.tui.fakes import FakeView
 from wsmon.errors import QueryError
 from wsmon.feed import Feed, FeedPage, Gap
 from wsmon.model.events import Event
-from wsmon.query.parser import parse
 
 
 def stored(events: int) -> FakeView:

@@ -11,12 +11,11 @@ import click
 from wsmon.cli.reading import reading
 from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
-from wsmon.cli.words import QueryCommand
+from wsmon.cli.words import QueryCommand, query_of
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, Progress, go_on, run_export
 from wsmon.model import format as fmt
-from wsmon.query.parser import parse
 
 STDOUT = "-"
 REPORT_GAP_NS = 200_000_000
@@ -49,7 +48,7 @@ def export(
     jsonl: an event a line. json: connections with host, port, statistics and events. csv: a table. A file is there
     whole or not at all; a recording may go on meanwhile.
     """
-    query = parse(" ".join(words))
+    query = query_of(words)
     target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)
     request = ExportRequest(format_, target, query, since, until, limit, overwrite=force)
     with reading(store) as view:

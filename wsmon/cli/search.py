@@ -11,12 +11,11 @@ import click
 from wsmon.cli.output import Format, as_json, as_text, write
 from wsmon.cli.reading import ids_of_period, reading
 from wsmon.cli.times import Time
-from wsmon.cli.words import QueryCommand
+from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.feed import Feed
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.parser import parse
 from wsmon.query.predicate import matches
 from wsmon.store.reader import Reader
 
@@ -57,11 +56,12 @@ def search(
 ) -> int:
     """Print the events that match QUERY.
 
-    Words must all occur: in payload, reason, error, type, topic or a name. Fields: connection:NAME, name:EVENT,
-    direction:in, id:10..20; `*` stands for anything, commas for "or". A minus before a word or field excludes it.
+    Words must all occur: in payload, reason, error, type, topic or a name; `"a b"` is one text, /a.b/i a regular
+    expression, a minus excludes, OR and parentheses combine. Fields: conn:NAME name:EVENT dir:in code:1006 size>10kb
+    lat>250ms is:problem state:open->disconnected since:-15m $.data.qty>=10 and more: `wsmon` shows all with ?.
     """
     _refuse_contradictions(is_json=is_json, is_count=is_count, is_follow=is_follow, order=order, until=until)
-    query = parse(" ".join(words))
+    query = query_of(words, is_utc=utc)
     line: Format = as_json if is_json else as_text(utc=utc)
     with reading(store) as view:
         if is_follow:

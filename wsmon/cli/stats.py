@@ -13,13 +13,12 @@ import msgspec
 from wsmon.cli.reading import reading
 from wsmon.cli.stats_table import table
 from wsmon.cli.times import Time
-from wsmon.cli.words import QueryCommand
+from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.statistics_json import statistics_document
 from wsmon.model.stats import Statistics
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.parser import parse
 from wsmon.query.scope import allows, first_other_term
 
 
@@ -45,7 +44,7 @@ def stats(
     QUERY picks connections: connection:NAME, with `*` and commas. The period is rounded outward to what is kept of it,
     and said.
     """
-    query = parse(" ".join(words))
+    query = query_of(words, is_utc=utc)
     if first_other_term(query) is not None:
         raise UsageError("statistics are kept by connection, not by event", "QUERY takes connection:NAME only")
     if since is not None and until is not None and since >= until:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from datetime import UTC
 
 import click
 
+from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
+from wsmon.query.ast import Query
+from wsmon.query.parser import parse
+from wsmon.query.values import Now
 
 
 class QueryCommand(click.Command):
@@ -45,6 +50,11 @@ class QueryCommand(click.Command):
                 if takes_value[name] and argument == name:
                     options.append(_value_of(name, waiting, ctx))
         return options, words
+
+
+def query_of(words: tuple[str, ...], *, is_utc: bool = False) -> Query:
+    """The query that the words of a command line make, now; ``is_utc``: days and times of day are UTC's."""
+    return parse(" ".join(words), Now(SystemClock().wall_ns(), UTC if is_utc else None))
 
 
 def _value_of(option: str, waiting: Iterator[str], ctx: click.Context) -> str:

@@ -34,21 +34,24 @@ def read_subscribe(direction: Direction, stream: bytes, packet: Packet, state: S
     identifier, at = number(stream, packet.start, packet.end)
     if state.version >= MQTT_5:
         at = after_properties(stream, at, packet.end)
+    option_bytes = 1 if packet.type == "SUBSCRIBE" else 0
     filters: list[str] = []
+    names: dict[str, str] = {}
+    # each once, also where a packet repeats it
     count = 0
     while at < packet.end:
-        start, at = field(stream, at, packet.end)
-        at += packet.type == "SUBSCRIBE"  # options
+        start, stop = field(stream, at, packet.end)
+        at = stop + option_bytes
         count += 1
         if count <= MAX_TOPICS:
-            filters.append(cut(stream[start : at - (packet.type == "SUBSCRIBE")].decode("utf-8", "replace")))
+            name = cut(stream[start:stop].decode("utf-8", "replace"))
+            filters.append(names.setdefault(name, name))
     operation, ref = _OPERATIONS[packet.type], str(identifier)
     topic = filters[0] if count == 1 else ""
     key = f"{operation} {ref}"
     if key in state.calls:
         return Reading(packet.type, topic, ref, notes=(duplicate(operation, packet.type, ref),))
-    topics = tuple(dict.fromkeys(filters))
-    call = Subscribing(operation, key, state.now_ns, packet.type, ref, topics, filters=tuple(filters))
+    call = Subscribing(operation, key, state.now_ns, packet.type, ref, tuple(names), filters=tuple(filters))
     told = (too_many_topics(count),) if count > MAX_TOPICS else ()
     return Reading(packet.type, topic, ref, notes=(*told, *state.calls.begin(call)))
 

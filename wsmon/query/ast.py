@@ -1,11 +1,48 @@
-"""What a query means: terms that must all hold."""
+"""What a query means: a tree of terms, in values that know nothing of how they were typed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-FieldName = Literal["connection", "name", "direction", "id"]
+from wsmon.model.json_path import JsonPath
+
+FieldName = Literal[
+    "connection",
+    "group",
+    "session",
+    "run",
+    "trace",
+    "span",
+    "parent",
+    "id",
+    "name",
+    "kind",
+    "status",
+    "from",
+    "to",
+    "code",
+    "by",
+    "reason",
+    "direction",
+    "opcode",
+    "type",
+    "topic",
+    "ref",
+    "size",
+    "wire",
+    "duration",
+    "latency",
+    "seq",
+    "gap",
+    "text",
+    "error_type",
+    "error",
+    "meta",
+    "url",
+    "is",
+    "ts",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +60,39 @@ class Glob:
 
 
 @dataclass(frozen=True, slots=True)
-class IdRange:
-    """An id in a closed range."""
+class Contains:
+    """The text stands somewhere in the value; ASCII case does not count."""
 
-    first: int
-    last: int
+    text: str
 
 
-Item: TypeAlias = Exact | Glob | IdRange
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """A regular expression finds something in the value; as a term, where a ``Word`` is looked for."""
+
+    pattern: str
+    ignores_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number between two bounds, in the unit of its field; ``None`` is no bound."""
+
+    low: int | float | None = None
+    high: int | float | None = None
+    is_above: bool = False
+    # the low bound itself is outside
+    is_below: bool = False
+    # the high bound itself is outside
+
+    def holds(self, value: int | float) -> bool:
+        """Whether a number is inside."""
+        if self.low is not None and (value <= self.low if self.is_above else value < self.low):
+            return False
+        return self.high is None or (value < self.high if self.is_below else value <= self.high)
+
+
+Item: TypeAlias = Exact | Glob | Contains | Regex | Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +104,17 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class FieldTerm:
-    """A field has one of these values; the items of ``id`` are ranges, those of other fields never."""
+    """A field has one of these values."""
 
     field: FieldName
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathTerm:
+    """What a JSON payload has at a path is one of these values."""
+
+    path: JsonPath
     items: tuple[Item, ...]
 
 
@@ -55,7 +125,21 @@ class Not:
     term: Term
 
 
-Term: TypeAlias = "Word | FieldTerm | Not"
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of the terms hold."""
+
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """One of the terms holds."""
+
+    terms: tuple[Term, ...]
+
+
+Term: TypeAlias = "Word | Regex | FieldTerm | PathTerm | Not | And | Or"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +155,7 @@ class Query:
 
     def within(self, first_id: int, last_id: int) -> Query:
         """The same query, of the events in a closed range of ids only."""
-        return Query((*self.terms, FieldTerm("id", (IdRange(first_id, last_id),))), self.text)
+        return Query((*self.terms, FieldTerm("id", (Range(first_id, last_id),))), self.text)
 
 
 EVERYTHING = Query()

@@ -1,4 +1,4 @@
-"""The fields of the search language: parser, predicate, SQL and help read this one table."""
+"""The fields of the search language: parser, predicate, SQL, completion and help read this one table."""
 
 from __future__ import annotations
 
@@ -6,9 +6,44 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal, get_args
 
-from wsmon.model.events import Event
+import msgspec
+
+from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event
+from wsmon.model.statuses import Status, is_allowed
 from wsmon.query.ast import FieldName
+
+Kind = Literal["text", "prose", "choice", "id", "number", "size", "duration", "time", "status", "flag"]
+# prose: a text in which one looks for a part of it; status: a number or a word; flag: one of several facts
+
+Operator = Literal[":", "=", "!=", "~", "!~", ">", ">=", "<", "<="]
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
+
+_OF_TEXT: tuple[Operator, ...] = (":", "=", "!=", "~", "!~")
+_OF_NUMBERS: tuple[Operator, ...] = (":", "=", "!=", ">", ">=", "<", "<=")
+TAKES: Mapping[Kind, tuple[Operator, ...]] = MappingProxyType(
+    {
+        "text": _OF_TEXT,
+        "prose": _OF_TEXT,
+        "choice": _OF_TEXT,
+        "id": _OF_NUMBERS,
+        "number": _OF_NUMBERS,
+        "size": _OF_NUMBERS,
+        "duration": _OF_NUMBERS,
+        "time": _OF_NUMBERS,
+        "status": OPERATORS,
+        "flag": (":", "=", "!="),
+    }
+)
+# the operators that fields of a kind take
+
+Value = str | int | float | None
+# None and the empty text: the event has no such thing
+
+CATEGORIES = tuple(dict.fromkeys(name.partition(".")[0] for name in EVENT_NAMES))
+OPEN_ALIAS = {"open": "websocket_connected"}
+# what the screen calls that status
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,25 +52,139 @@ class Field:
 
     name: FieldName
     aliases: tuple[str, ...]
-    choices: tuple[str, ...]
-    # the only values there are; empty = any text
-    is_id: bool
-    # its values are ids and ranges of ids
-    read: Callable[[Event], str]
+    kind: Kind
+    read: Callable[[Event], Value]
     meaning: str
+    example: str
+    choices: tuple[str, ...] = ()
+    # the only values there are; empty = any
 
 
-FIELDS: Mapping[FieldName, Field] = MappingProxyType(
+def _meta_number(key: str) -> Callable[[Event], Value]:
+    def read(event: Event) -> Value:
+        value = event.meta.get(key) if event.meta else None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return value if abs(value) < 2**63 else float(value)  # what SQLite makes of it
+
+    return read
+
+
+def _meta_text(event: Event) -> str:
+    return "" if event.meta is None else msgspec.json.encode(event.meta, enc_hook=dict).decode()
+
+
+def _url(event: Event) -> str:
+    value = event.meta.get("url") if event.meta else None
+    return value if isinstance(value, str) else ""
+
+
+def _payload(event: Event) -> str:
+    return "" if event.payload is None else event.payload.decode("utf-8", "surrogateescape")
+
+
+UNANSWERED = ("timeout", "heartbeat_timeout")
+# error types of what waited in vain
+FLAGS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
     {
-        field.name: field
-        for field in (
-            Field("connection", ("conn",), (), False, lambda event: event.source.connection, "name of the connection"),
-            Field("name", (), (), False, lambda event: event.name, "event name, as in name:connection.*"),
-            Field("direction", ("dir",), ("in", "out"), False, lambda event: event.direction, "in or out"),
-            Field("id", (), (), True, lambda event: str(event.id), "id or range of ids, as in id:10..20"),
-        )
+        "redacted": lambda event: event.redacted,
+        "truncated": lambda event: event.truncated,
+        "illegal": lambda event: bool(
+            event.from_status and event.to_status and not is_allowed(event.from_status, event.to_status)
+        ),
+        "problem": lambda event: bool(event.error_type) or event.name in PROBLEM_NAMES,
+        "unanswered": lambda event: event.error_type in UNANSWERED,
     }
 )
+INCIDENT_FLAGS = MappingProxyType(
+    {"gap": "gap", "dup": "duplicate", "stall": "stall", "storm": "storm", "slow": "slow"}
+)
+# flags that are incidents of a type
+
+_STATUSES: tuple[str, ...] = get_args(Status)
+_ROWS = (
+    Field("connection", ("conn",), "text", lambda e: e.source.connection, "name of the connection", "conn:binance-*"),
+    Field("group", (), "text", lambda e: e.source.group, "its group", "group:exchanges"),
+    Field(
+        "session",
+        ("connection_id",),
+        "text",
+        lambda e: e.source.connection_id,
+        "one socket",
+        "session:9f0c2d1e8b7a6543",
+    ),
+    Field("run", (), "number", lambda e: e.source.run, "life of a recorder", "run:3"),
+    Field("trace", ("trace_id",), "text", lambda e: e.source.trace_id, "trace id, or yours", "trace:4bf9*"),
+    Field("span", ("span_id",), "text", lambda e: e.span_id, "span id, 16 hex digits", "span:00f067aa0ba902b7"),
+    Field("parent", ("parent_id",), "text", lambda e: e.parent_id, "span id of the parent", "parent:00f067aa0ba902b7"),
+    Field("id", (), "id", lambda e: e.id, "id of the event", "id:10..20"),
+    Field("name", ("event",), "choice", lambda e: e.name, "name of the event", "name:connection.*", EVENT_NAMES),
+    Field("kind", ("category",), "choice", lambda e: e.category, "first part of the name", "kind:message", CATEGORIES),
+    Field("status", (), "status", lambda e: e.status, "HTTP status, ok, error", "status>=400"),
+    Field("from", ("from_status",), "choice", lambda e: e.from_status, "status before", "from:open", _STATUSES),
+    Field(
+        "to",
+        ("to_status", "state"),
+        "choice",
+        lambda e: e.to_status,
+        "status after",
+        "state:open->disconnected",
+        _STATUSES,
+    ),
+    Field("code", ("close_code",), "number", lambda e: e.close_code, "close code", "code:1006"),
+    Field(
+        "by",
+        ("close_by",),
+        "choice",
+        lambda e: e.close_by,
+        "who closed",
+        "by:peer",
+        tuple(filter(None, get_args(CloseBy))),
+    ),
+    Field("reason", (), "prose", lambda e: e.reason, "why, as a sentence", 'reason:"rate limit"'),
+    Field("direction", ("dir",), "choice", lambda e: e.direction, "in or out", "dir:in", ("in", "out")),
+    Field(
+        "opcode",
+        ("op",),
+        "choice",
+        lambda e: e.opcode,
+        "kind of frame",
+        "-op:ping,pong",
+        ("text", "binary", "ping", "pong", "close"),
+    ),
+    Field("type", (), "text", lambda e: e.type, "type of the message", "type:trade"),
+    Field("topic", ("channel",), "text", lambda e: e.topic, "topic or channel", "topic:room:*"),
+    Field("ref", (), "text", lambda e: e.ref, "pairs request and reply", "ref:42"),
+    Field("size", (), "size", lambda e: e.size, "bytes of the message", "size>10kb"),
+    Field("wire", ("wire_size",), "size", lambda e: e.wire_size, "bytes on the wire", "wire>=1mib"),
+    Field("duration", ("lat",), "duration", lambda e: e.duration_ns, "how long it took", "lat>250ms"),
+    Field("latency", ("latency_ms",), "number", _meta_number("latency_ms"), "feed latency, ms", "latency>100"),
+    Field("seq", (), "number", _meta_number("seq"), "sequence number", "seq:100..200"),
+    Field("gap", (), "number", _meta_number("missing"), "numbers missing", "gap>=1"),
+    Field("text", ("payload",), "prose", _payload, "the payload", 'text:"order rejected"'),
+    Field("error_type", ("errtype",), "text", lambda e: e.error_type, "kind of error", "error_type:tls*"),
+    Field("error", ("err",), "prose", lambda e: e.error, "error, as a sentence", "err:certificate"),
+    Field("meta", (), "prose", _meta_text, "all else, as JSON", "meta:nginx"),
+    Field("url", (), "prose", _url, "URL that was dialled", "url:staging"),
+    Field(
+        "is",
+        (),
+        "flag",
+        lambda _e: None,
+        "also redacted, stall, …",
+        "is:problem",
+        (*FLAGS, *INCIDENT_FLAGS),
+    ),
+    Field(
+        "ts",
+        ("time",),
+        "time",
+        lambda e: e.ts_ns,
+        "when; also since: until:",
+        "ts:13:00..13:05",
+    ),
+)
+FIELDS: Mapping[FieldName, Field] = MappingProxyType({field.name: field for field in _ROWS})
 
 WORD_PLACES: Mapping[str, Callable[[Event], str]] = MappingProxyType(
     {
@@ -53,6 +202,9 @@ WORD_PLACES: Mapping[str, Callable[[Event], str]] = MappingProxyType(
 _BY_NAME: Mapping[str, Field] = MappingProxyType(
     {name: field for field in FIELDS.values() for name in (field.name, *field.aliases)}
 )
+SINCE, UNTIL = "since", "until"
+KNOWN_NAMES = (*_BY_NAME, SINCE, UNTIL)
+# everything that may stand before an operator
 
 
 def find(name: str) -> Field | None:
@@ -62,4 +214,4 @@ def find(name: str) -> Field | None:
 
 def nearest(name: str) -> str:
     """The name that was probably meant; empty where none is near."""
-    return next(iter(difflib.get_close_matches(name.lower(), _BY_NAME, n=1)), "")
+    return next(iter(difflib.get_close_matches(name.lower(), KNOWN_NAMES, n=1)), "")

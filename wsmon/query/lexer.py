@@ -3,103 +3,167 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from wsmon.errors import QueryError
+from wsmon.model.json_path import match_path
 
-TokenKind = Literal["word", "string", "field", "comma", "negation"]
+TokenKind = Literal["word", "string", "regex", "field", "path", "operator", "comma", "negation", "open", "close"]
 
 QUOTE = '"'
 _BLANK = re.compile(r"\s*")
-_RUN = re.compile(r"\S+")
-_ITEM = re.compile(r"[^\s,]+")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\])')
 # \" and \\ only: pasted JSON keeps its own escapes
-_FIELD = re.compile(r"([A-Za-z_][A-Za-z_.]*):")
+_NAME = re.compile(r"([A-Za-z_][A-Za-z_.]*)(?=!=|!~|[:=~<>])")
+_OPERATOR = re.compile(r"!=|!~|>=|<=|[:=~<>]")
+_REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/(i?)(?=[\s),]|$)")
 _NEGATION = re.compile(r"[-!](?=\S)")
+_PATH = re.compile(r"\$(?=[.\[:=~<>!])")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a query; a ``field`` is followed by its value: words and strings with commas between."""
+    """A piece of a query; a ``field`` or ``path`` is followed by its operator and its values with commas between."""
 
     kind: TokenKind
     text: str
     column: int
     # counts from 0
+    ignores_case: bool = False
+    # of a regex
+
+    def is_sign(self, sign: str) -> bool:
+        """Whether it is a bare word that means something: ``AND``, ``OR``, ``NOT``."""
+        return self.kind == "word" and self.text == sign
 
 
-def tokens(query: str) -> Iterator[Token]:
+def tokens(query: str) -> list[Token]:
     """The tokens of a query; raises ``QueryError`` where a quote is not closed or a value is missing."""
-    at = _skip_blank(query, 0)
-    while at < len(query):
-        if negation := _NEGATION.match(query, at):
-            yield Token("negation", negation[0], at)
-            at = negation.end()
-        elif field := _FIELD.match(query, at):
-            yield Token("field", field[1], at)
-            at = yield from _value(query, field.end())
-            at = _skip_blank(query, at)
-        else:
-            token, at = _text(query, at)
-            yield token
-            at = _skip_blank(query, at)
+    lexer = _Lexer(query)
+    lexer.run()
+    return lexer.tokens
 
 
-def _value(query: str, at: int) -> Generator[Token, None, int]:
-    """The items after a field's colon; returns where they end."""
-    while True:
+class _Lexer:
+    def __init__(self, query: str) -> None:
+        self.tokens: list[Token] = []
+        self._query = query
+        self._at = 0
+        self._depth = 0
+        # parentheses that are open
+
+    def run(self) -> None:
+        """Cut the whole text."""
+        while not self._is_at_end():
+            query, at = self._query, self._at
+            if _NEGATION.match(query, at):
+                self._take("negation", 1)
+            elif query[at] == "(":
+                self._depth += 1
+                self._take("open", 1)
+            elif query[at] == ")" and self._depth:
+                self._depth -= 1
+                self._take("close", 1)
+            elif name := _NAME.match(query, at):
+                self._take("field", len(name[1]))
+                self._comparison()
+            elif _PATH.match(query, at):
+                self._path()
+                self._comparison()
+            else:
+                self._text()
+
+    def _is_at_end(self) -> bool:
+        """Skip blanks; whether nothing follows them."""
+        blank = _BLANK.match(self._query, self._at)
+        self._at = blank.end() if blank else self._at
+        return self._at >= len(self._query)
+
+    def _take(self, kind: TokenKind, length: int, text: str | None = None, *, ignores_case: bool = False) -> None:
+        written = self._query[self._at : self._at + length]
+        self.tokens.append(Token(kind, written if text is None else text, self._at, ignores_case))
+        self._at += length
+
+    def _path(self) -> None:
+        try:
+            _, end = match_path(self._query, self._at)
+        except ValueError as error:
+            raise QueryError(self._query, self._at, str(error)) from None
+        self._take("path", end - self._at)
+
+    def _comparison(self) -> None:
+        """An operator, and the values after it."""
+        query = self._query
+        operator = _OPERATOR.match(query, self._at)
+        if operator is None:
+            what = "a comparison is missing here"
+            raise QueryError(query, self._at, what, "as in $.qty>10, $.type:trade or $.id:*")
+        self._take("operator", len(operator[0]))
+        while True:
+            self._value()
+            if not query.startswith(",", self._at):
+                break
+            self._take("comma", 1)
+        if self._at < len(query) and not (query[self._at].isspace() or (self._depth and query[self._at] == ")")):
+            sign = query[self._at]
+            raise QueryError(query, self._at, f"{sign!r} follows a quoted value", "put a blank or a comma between")
+
+    def _value(self) -> None:
+        query, at = self._query, self._at
         if query.startswith(QUOTE, at):
-            string = _string(query, at)
-            yield Token("string", _unescape(string[1]), at)
-            at = string.end()
-        elif item := _ITEM.match(query, at):
-            yield Token("word", item[0], at)
-            at = item.end()
+            string = self._string()
+            self._take("string", string.end() - at, _unescape(string[1]))
+        elif regex := _REGEX.match(query, at):
+            self._take("regex", regex.end() - at, regex[1], ignores_case=bool(regex[2]))
+        elif length := self._run_length(","):
+            self._take("word", length)
         else:
-            raise QueryError(
-                query, at, "a value is missing here", f"a text with blanks goes in quotes: {QUOTE}a b{QUOTE}"
-            )
-        if not query.startswith(",", at):
-            break
-        yield Token("comma", ",", at)
-        at += 1
-    if at < len(query) and not query[at].isspace():
-        raise QueryError(query, at, f"{query[at]!r} follows a quoted value", "put a blank or a comma between")
-    return at
+            hint = f"a text with blanks goes in quotes: {QUOTE}a b{QUOTE}"
+            raise QueryError(query, at, "a value is missing here", hint)
 
+    def _text(self) -> None:
+        """A quoted string, a regular expression, or a run of characters without blanks.
 
-def _text(query: str, at: int) -> tuple[Token, int]:
-    """A quoted string or a run of characters without blanks.
+        ``"seq":7``, as pasted from a message, is a run: a string ends where a blank follows.
+        """
+        query, at = self._query, self._at
+        if query.startswith(QUOTE, at):
+            string = self._string()
+            end = string.end()
+            if end == len(query) or query[end].isspace() or (self._depth and query[end] == ")"):
+                self._take("string", end - at, _unescape(string[1]))
+                return
+            self._take("word", end - at + self._run_length(start=end))
+        elif regex := _REGEX.match(query, at):
+            self._take("regex", regex.end() - at, regex[1], ignores_case=bool(regex[2]))
+        else:
+            self._take("word", self._run_length())
 
-    ``"seq":7``, as pasted from a message, is a run: a string ends where a blank follows.
-    """
-    if query.startswith(QUOTE, at):
-        string = _string(query, at)
-        if string.end() == len(query) or query[string.end()].isspace():
-            return Token("string", _unescape(string[1]), at), string.end()
-        run = _RUN.match(query, string.end())
-        assert run is not None, "something other than a blank follows the string"
-        return Token("word", query[at : run.end()], at), run.end()
-    run = _RUN.match(query, at)
-    assert run is not None, "blanks are skipped before"
-    return Token("word", run[0], at), run.end()
+    def _run_length(self, stop: str = "", start: int | None = None) -> int:
+        """How many characters follow without a blank; a parenthesis that closes one of the query's ends them too."""
+        begin = self._at if start is None else start
+        opened = 0
+        for at in range(begin, len(self._query)):
+            sign = self._query[at]
+            if sign.isspace() or sign == stop:
+                return at - begin
+            if sign == "(":
+                opened += 1
+            elif sign == ")" and self._depth:
+                if not opened:
+                    return at - begin
+                opened -= 1
+        return len(self._query) - begin
 
-
-def _string(query: str, at: int) -> re.Match[str]:
-    string = _STRING.match(query, at)
-    if string is None:
-        raise QueryError(query, at, "this quote is not closed", f"a quote as text is written \\{QUOTE}")
-    return string
+    def _string(self) -> re.Match[str]:
+        string = _STRING.match(self._query, self._at)
+        if string is None:
+            hint = f"a quote as text is written \\{QUOTE}"
+            raise QueryError(self._query, self._at, "this quote is not closed", hint)
+        return string
 
 
 def _unescape(text: str) -> str:
     return _ESCAPE.sub(r"\1", text)
-
-
-def _skip_blank(query: str, at: int) -> int:
-    blank = _BLANK.match(query, at)
-    return blank.end() if blank else at

@@ -1,141 +1,215 @@
-"""Reads a query: tokens in, terms out.
+"""Reads a query: tokens in, terms out. The grammar is DESIGN.md, section 8.
 
-What the language will mean later (DESIGN.md, section 8) is refused today instead of searched for as text, so that
-a saved query never changes its meaning.
+``OR`` binds weaker than what stands side by side; operators are upper case; what a text cannot mean is an error with
+its column, never a search for something else.
 """
 
 from __future__ import annotations
 
-import re
-
 from wsmon.errors import QueryError
+from wsmon.model.json_path import compile_path
 from wsmon.query import fields
-from wsmon.query.ast import Exact, FieldTerm, Glob, IdRange, Item, Not, Query, Term, Word
-from wsmon.query.glob import ANY, is_glob
+from wsmon.query.ast import And, Exact, FieldTerm, Glob, Item, Not, Or, PathTerm, Query, Range, Term, Word
 from wsmon.query.lexer import Token, tokens
+from wsmon.query.values import Now, Values
 
 MAX_TERMS = 100
 # SQLite refuses expressions deeper than 1,000
 MAX_ITEMS = 500
-MAX_GLOB_CHARS = 1_000
-# SQLite refuses patterns over 50,000 bytes; a character has up to four, and may be escaped
-MAX_ID = 2**63 - 1
+MAX_DEPTH = 30
+# of parentheses
 
 _LITERAL_STARTS = ("{", "[")
-_RESERVED = re.compile(r"(OR)$|([()])|(\$[.\[])|(/.+/i?)$|[a-z_.]+(!=|!~|>=|<=|[=~<>]).")
-_RANGE = re.compile(r"(\d*)\.\.(\d*)$|(\d+)$", re.ASCII)
+_ARROW = "->"
+_NEGATED = frozenset({"!=", "!~"})
 
 
-def parse(text: str) -> Query:
+def parse(text: str, now: Now) -> Query:
     """The query that a text means; pasted JSON (it starts with ``{`` or ``[``) is one literal.
 
     Raises ``QueryError`` with the column, and with the nearest name for an unknown field.
     """
     if (literal := text.strip()).startswith(_LITERAL_STARTS):
         return Query((Word(literal),), text)
-    return Query(_Parser(text).terms(), text)
+    return Query(_Parser(text, now).terms(), text)
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, now: Now) -> None:
         self._text = text
-        self._tokens = list(tokens(text))
+        self._values = Values(text, now)
+        self._tokens = tokens(text)
         self._at = 0
+        self._terms = 0
+        self._open: list[Token] = []
+        # parentheses
 
     def terms(self) -> tuple[Term, ...]:
-        """All terms of the text."""
-        terms: list[Term] = []
-        while (token := self._peek()) is not None:
-            if len(terms) == MAX_TERMS:
-                raise QueryError(self._text, token.column, f"a query has at most {MAX_TERMS} terms")
-            term = self._unary()
-            if term is not None:
-                terms.append(term)
-        return tuple(terms)
+        """All terms of the text; those at the top must all hold."""
+        if not self._tokens:
+            return ()
+        whole = self._or()
+        return whole.terms if isinstance(whole, And) else (whole,)
 
-    def _unary(self) -> Term | None:
-        """A term and what negates it; ``None`` for an ``AND``, which says what is so anyway."""
-        negated = False
-        negation: Token | None = None
-        while (token := self._peek()) is not None and _is_negation(token):
-            negated, negation = not negated, token
+    def _or(self) -> Term:
+        """Terms with ``OR`` between them, up to a closing parenthesis or the end."""
+        parts = [self._and()]
+        while (token := self._peek()) is not None and token.is_sign("OR"):
             self._at += 1
-        if token is None:
-            column = negation.column if negation else len(self._text)
-            raise QueryError(self._text, column, "nothing follows that could be negated")
-        self._at += 1
-        if token.kind == "word" and token.text == "AND":
-            if negation:
-                raise QueryError(
-                    self._text, token.column, "AND cannot be negated", 'as a word it goes in quotes: "AND"'
-                )
-            return None
-        term = self._field(token) if token.kind == "field" else self._word(token)
+            parts.append(self._and())
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+    def _and(self) -> Term:
+        """Terms side by side."""
+        parts: list[Term] = []
+        while (token := self._peek()) is not None and token.kind != "close" and not token.is_sign("OR"):
+            if token.is_sign("AND"):
+                self._at += 1
+                if not parts or not self._begins_term():
+                    raise self._error(token, "AND stands between two terms", 'as a word it goes in quotes: "AND"')
+                continue
+            parts.append(self._unary())
+        if not parts:
+            raise self._missing()
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+    def _begins_term(self) -> bool:
+        token = self._peek()
+        return token is not None and token.kind != "close" and not (token.is_sign("OR") or token.is_sign("AND"))
+
+    def _missing(self) -> QueryError:
+        before = self._tokens[self._at - 1] if self._at else None
+        hint = 'as a word it goes in quotes: "OR"'
+        if before is not None and before.is_sign("OR"):
+            return self._error(before, "nothing follows this OR", hint)
+        token = self._peek()
+        if token is not None and token.is_sign("OR"):
+            return self._error(token, "nothing stands before this OR", hint)
+        if self._open:
+            return self._error(self._open[-1], "there is nothing in this parenthesis", "as text it goes in quotes")
+        return self._error(token, "a term is missing here")
+
+    def _unary(self) -> Term:
+        """A term and what negates it."""
+        negated = False
+        first = self._tokens[self._at]
+        while (token := self._peek()) is not None and (token.kind == "negation" or token.is_sign("NOT")):
+            negated = not negated
+            self._at += 1
+        if token is None or token.kind == "close" or token.is_sign("OR") or token.is_sign("AND"):
+            raise self._error(first, "nothing follows that could be negated", "as a word it goes in quotes")
+        term = self._group() if token.kind == "open" else self._term()
         return Not(term) if negated else term
 
-    def _word(self, token: Token) -> Word:
-        if not token.text:
-            raise QueryError(self._text, token.column, "there is no text between these quotes")
-        if token.kind == "word" and (reserved := _RESERVED.match(token.text)):
-            sign = next(group for group in reserved.groups() if group)
-            raise QueryError(
-                self._text, token.column, f"{sign!r} is not understood by this version", "as text it goes in quotes"
-            )
-        return Word(token.text)
+    def _group(self) -> Term:
+        opening = self._tokens[self._at]
+        if len(self._open) == MAX_DEPTH:
+            raise self._error(opening, f"parentheses nest at most {MAX_DEPTH} deep")
+        self._open.append(opening)
+        self._at += 1
+        inner = self._or()
+        closing = self._peek()
+        if closing is None:
+            raise self._error(opening, "this parenthesis is not closed", "as text it goes in quotes")
+        self._at += 1
+        self._open.pop()
+        return inner
 
-    def _field(self, token: Token) -> FieldTerm:
-        field = fields.find(token.text)
-        if field is None:
-            nearest = fields.nearest(token.text)
-            meant = f"did you mean {nearest!r}? " if nearest else ""
-            names = ", ".join(fields.FIELDS)
-            hint = f"{meant}fields: {names}; as text it goes in quotes"
-            raise QueryError(self._text, token.column, f"unknown field {token.text!r}", hint)
-        items = [self._item(field)]
-        while (comma := self._peek()) is not None and comma.kind == "comma":
-            self._at += 1
-            if len(items) == MAX_ITEMS:
-                raise QueryError(self._text, comma.column, f"a list has at most {MAX_ITEMS} values")
-            items.append(self._item(field))
-        return FieldTerm(field.name, tuple(items))
-
-    def _item(self, field: fields.Field) -> Item:
+    def _term(self) -> Term:
         token = self._tokens[self._at]
         self._at += 1
-        if field.is_id and token.text != ANY:
-            return self._id_range(token)
-        if token.kind == "word" and is_glob(token.text):
-            if len(token.text) > MAX_GLOB_CHARS:
-                raise QueryError(self._text, token.column, f"a pattern has at most {MAX_GLOB_CHARS:,} characters")
-            return IdRange(0, MAX_ID) if field.is_id else Glob(token.text)
-        if field.choices and token.text.lower() not in field.choices:
-            choices = " or ".join(field.choices)
-            raise QueryError(self._text, token.column, f"{field.name} is {choices}, not {token.text!r}")
-        return Exact(token.text)
+        self._terms += 1
+        if self._terms > MAX_TERMS:
+            raise self._error(token, f"a query has at most {MAX_TERMS} terms")
+        match token.kind:
+            case "field":
+                return self._field(token)
+            case "path":
+                operator, values = self._comparison()
+                items = tuple(self._values.of_path(operator, value) for value in values)
+                return _signed(operator, PathTerm(compile_path(token.text), items))
+            case "regex":
+                return self._values.regex(token)
+        if not token.text:
+            raise self._error(token, "there is no text between these quotes")
+        return Word(token.text)
 
-    def _id_range(self, token: Token) -> IdRange:
-        match = _RANGE.match(token.text)
-        if match is None or match[0] == "..":
-            what = f"{token.text!r} is neither an id nor a range of ids"
-            raise QueryError(self._text, token.column, what, "as in id:7, id:10..20, id:10.. or id:7,9")
-        if match[3]:
-            first = last = self._id(token, match[3])
-        else:
-            first = self._id(token, match[1] or "0")
-            last = self._id(token, match[2] or str(MAX_ID))
-        if first > last:
-            raise QueryError(self._text, token.column, f"the range {token.text} is empty", "the smaller id comes first")
-        return IdRange(first, last)
+    def _field(self, token: Token) -> Term:
+        operator, values = self._comparison()
+        name = token.text.lower()
+        if name in (fields.SINCE, fields.UNTIL):
+            return self._period(name, operator, values)
+        field = fields.find(name)
+        if field is None:
+            nearest = fields.nearest(name)
+            meant = f"did you mean {nearest!r}? " if nearest else ""
+            raise self._error(token, f"unknown field {token.text!r}", f"{meant}as text it goes in quotes")
+        if field.name == "to" and any(value.kind == "word" and _ARROW in value.text for value in values):
+            return _signed(operator, _any(tuple(self._transition(field, operator, value) for value in values)))
+        items = tuple(self._values.of_field(field, operator, value) for value in values)
+        if field.name == "is":
+            return _signed(operator, _facts(items))
+        return _signed(operator, FieldTerm(field.name, items))
 
-    def _id(self, token: Token, digits: str) -> int:
-        digits = digits.lstrip("0") or "0"
-        if len(digits) > len(str(MAX_ID)) or (number := int(digits)) > MAX_ID:
-            raise QueryError(self._text, token.column, f"no id is greater than {MAX_ID}")
-        return number
+    def _period(self, name: str, operator: Token, values: list[Token]) -> FieldTerm:
+        """``since`` and ``until``: half-open, as on the command line."""
+        if operator.text not in (":", "="):
+            raise self._error(operator, f"{name} does not take {operator.text}", f"as in {name}:-15m or {name}:14:02")
+        if len(values) > 1:
+            raise self._error(values[1], f"{name} takes one time")
+        at_ns = self._values.time(values[0])
+        return FieldTerm("ts", (Range(low=at_ns) if name == fields.SINCE else Range(high=at_ns, is_below=True),))
+
+    def _transition(self, field: fields.Field, operator: Token, value: Token) -> Term:
+        """``open->disconnected``; a plain status is the one after."""
+        before, arrow, after = value.text.partition(_ARROW)
+        sides = [(fields.FIELDS["from"], before, 0), (field, after, len(before) + len(arrow))]
+        if not arrow:
+            sides = [(field, value.text, 0)]
+        terms: list[Term] = []
+        for side, text, offset in sides:
+            if not text:
+                what = "a status is missing beside ->"
+                raise QueryError(self._text, value.column + offset, what, f"as in {field.example}")
+            one = Token("word", text, value.column + offset)
+            terms.append(FieldTerm(side.name, (self._values.of_field(side, operator, one),)))
+        return And(tuple(terms)) if len(terms) > 1 else terms[0]
+
+    def _comparison(self) -> tuple[Token, list[Token]]:
+        """The operator and the values that follow a field or a path; the lexer saw to it that they are there."""
+        operator = self._tokens[self._at]
+        values = [self._tokens[self._at + 1]]
+        self._at += 2
+        while (comma := self._peek()) is not None and comma.kind == "comma":
+            if len(values) == MAX_ITEMS:
+                raise self._error(comma, f"a list has at most {MAX_ITEMS} values")
+            values.append(self._tokens[self._at + 1])
+            self._at += 2
+        return operator, values
 
     def _peek(self) -> Token | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
+    def _error(self, token: Token | None, what: str, hint: str = "") -> QueryError:
+        return QueryError(self._text, len(self._text) if token is None else token.column, what, hint)
 
-def _is_negation(token: Token) -> bool:
-    return token.kind == "negation" or (token.kind == "word" and token.text == "NOT")
+
+def _signed(operator: Token, term: Term) -> Term:
+    return Not(term) if operator.text in _NEGATED else term
+
+
+def _any(terms: tuple[Term, ...]) -> Term:
+    return terms[0] if len(terms) == 1 else Or(terms)
+
+
+def _facts(items: tuple[Item, ...]) -> Term:
+    """``is:`` of incidents is a matter of name and type; of other facts, a field of its own."""
+    terms: list[Term] = []
+    for item in items:
+        incident = fields.INCIDENT_FLAGS.get(item.text.lower()) if isinstance(item, Exact) else None
+        if incident is None:
+            terms.append(FieldTerm("is", (item,)))
+        else:
+            named = FieldTerm("name", (Glob("incident.*"),))
+            terms.append(And((named, FieldTerm("type", (Exact(incident),)))))
+    return _any(tuple(terms))

@@ -1,51 +1,128 @@
-"""Whether an event is what a query means, in Python; ``store/compile_sql.py`` says the same in SQL."""
+"""Whether an event is what a query means, in Python; ``store/compile_sql.py`` says the same in SQL.
+
+What a value must be like is said once, here, for both: SQL calls these functions for all that it cannot do alone.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import assert_never
 
+import msgspec
+
 from wsmon.model.events import Event
-from wsmon.query.ast import Exact, FieldTerm, Glob, IdRange, Item, Not, Query, Term, Word
-from wsmon.query.fields import FIELDS, WORD_PLACES
+from wsmon.model.json_path import MISSING, read_path
+from wsmon.query.ast import (
+    And,
+    Contains,
+    Exact,
+    FieldTerm,
+    Glob,
+    Item,
+    Not,
+    Or,
+    PathTerm,
+    Query,
+    Range,
+    Regex,
+    Term,
+    Word,
+)
+from wsmon.query.fields import FIELDS, FLAGS, WORD_PLACES, Value
 from wsmon.query.fold import fold
 from wsmon.query.glob import ANY, fits
+from wsmon.query.patterns import finds
+
+_NUMERIC = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def matches(query: Query, event: Event) -> bool:
-    """Whether all terms of the query hold for the event."""
+    """Whether all terms of the query hold for the event; raises ``patterns.PatternTooSlowError``."""
     return all(_holds(term, event) for term in query.terms)
 
 
-def item_fits(item: Exact | Glob, value: str) -> bool:
-    """Whether a text is what one value of a term asks for; ``*`` alone asks for any text but the empty one."""
+def item_fits(item: Item, value: Value) -> bool:
+    """Whether a value is what one item of a term asks for; ``*`` alone asks for any but nothing and the empty text."""
+    if isinstance(item, Range):
+        return isinstance(value, int | float) and item.holds(value)
+    text = "" if value is None else str(value)
     match item:
-        case Exact(text):
-            return fold(value) == fold(text)
+        case Exact(wanted):
+            return fold(text) == fold(wanted)
         case Glob(pattern):
-            return bool(value) if pattern == ANY else fits(pattern, value)
+            return bool(text) if pattern == ANY else fits(pattern, text)
+        case Contains(part):
+            return fold(part) in fold(text)
+        case Regex(pattern, ignores_case):
+            return finds(pattern, text, ignores_case=ignores_case)
         case _:
             assert_never(item)
+
+
+def text_of(value: bytes | str) -> str:
+    """A value of a row as text; bytes that are not UTF-8 keep their difference."""
+    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+
+
+def path_holds(term: PathTerm, document: bytes | str | None) -> bool:
+    """Whether what a payload has at a path is one of the wanted values; of an array, whether one of its items is."""
+    found = MISSING if document is None else read_path(term.path, document)
+    if found is MISSING:
+        return False
+    values = [found, *found] if isinstance(found, list) else [found]
+    return any(_json_fits(item, value) for item in term.items for value in values)
+
+
+def _json_fits(item: Item, value: object) -> bool:
+    if isinstance(item, Range):
+        number = _number(value)
+        return number is not None and item.holds(number)
+    if isinstance(item, Glob) and item.pattern == ANY:
+        return True
+    if isinstance(item, Exact) and _NUMERIC.fullmatch(item.text) and isinstance(value, int | float):
+        return not isinstance(value, bool) and value == float(item.text)
+    return item_fits(item, value if isinstance(value, str) else msgspec.json.encode(value).decode())
+
+
+def _number(value: object) -> int | float | None:
+    """A number, also where the peer writes it as text: prices often are."""
+    if isinstance(value, str):
+        return float(value) if _NUMERIC.fullmatch(value) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _holds(term: Term, event: Event) -> bool:
     match term:
         case Word(text):
             return _contains(event, fold(text))
-        case FieldTerm():
-            return any(_item_holds(term, item, event) for item in term.items)
+        case Regex():
+            return any(item_fits(term, text) for text in _texts(event))
+        case FieldTerm("is", items):
+            return any(item_fits(item, flag) for flag, is_so in FLAGS.items() if is_so(event) for item in items)
+        case FieldTerm(field, items):
+            value = FIELDS[field].read(event)
+            return any(item_fits(item, value) for item in items)
+        case PathTerm():
+            return path_holds(term, event.payload)
         case Not(inner):
             return not _holds(inner, event)
+        case And(terms):
+            return all(_holds(each, event) for each in terms)
+        case Or(terms):
+            return any(_holds(each, event) for each in terms)
         case _:
             assert_never(term)
-
-
-def _item_holds(term: FieldTerm, item: Item, event: Event) -> bool:
-    if isinstance(item, IdRange):
-        return item.first <= event.id <= item.last
-    return item_fits(item, FIELDS[term.field].read(event))
 
 
 def _contains(event: Event, needle: bytes) -> bool:
     if event.payload is not None and needle in event.payload.lower():
         return True
     return any(needle in fold(read(event)) for read in WORD_PLACES.values())
+
+
+def _texts(event: Event) -> Iterable[str]:
+    """Where a regular expression is looked for: what is empty has nothing to find."""
+    if event.payload is not None:
+        yield text_of(event.payload)
+    yield from filter(None, (read(event) for read in WORD_PLACES.values()))

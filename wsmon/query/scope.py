@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wsmon.query.ast import Exact, FieldTerm, Glob, Not, Query, Term
+from collections.abc import Iterable
+
+from wsmon.query.ast import And, FieldTerm, Not, Or, Query, Term
 from wsmon.query.predicate import item_fits
 
 
@@ -13,15 +15,45 @@ def allows(query: Query, connection: str) -> bool:
 
 def first_other_term(query: Query) -> Term | None:
     """The first term that is about something else than connections."""
-    return next((term for term in query.terms if _allows(term, "") is None), None)
+    return next((term for term in query.terms if not _is_about_connections(term)), None)
+
+
+def _is_about_connections(term: Term) -> bool:
+    match term:
+        case FieldTerm(field, _):
+            return field == "connection"
+        case Not(inner):
+            return _is_about_connections(inner)
+        case And(terms) | Or(terms):
+            return all(_is_about_connections(each) for each in terms)
+        case _:
+            return False
 
 
 def _allows(term: Term, connection: str) -> bool | None:
+    """``None``: the term does not decide it."""
     match term:
         case FieldTerm("connection", items):
-            return any(item_fits(item, connection) for item in items if isinstance(item, Exact | Glob))
+            return any(item_fits(item, connection) for item in items)
         case Not(inner):
             inside = _allows(inner, connection)
             return None if inside is None else not inside
+        case And(terms):
+            return _all(_allows(each, connection) for each in terms)
+        case Or(terms):
+            some = _all(_opposite(_allows(each, connection)) for each in terms)
+            return _opposite(some)
         case _:
             return None
+
+
+def _all(answers: Iterable[bool | None]) -> bool | None:
+    """One ``False`` decides; without it, one ``None`` leaves it open."""
+    known = list(answers)
+    if False in known:
+        return False
+    return None if None in known else True
+
+
+def _opposite(answer: bool | None) -> bool | None:
+    return None if answer is None else not answer

@@ -1,42 +1,98 @@
 """A query as a condition over the ``event`` table; says in SQL what ``query/predicate.py`` says in Python.
 
-Texts of users only travel as parameters. Names of events and connections are compared in Python, once a query, by the
-same function as in the predicate; text in a row by SQLite: LIKE, which folds ASCII alone and is the fastest (12 million
-rows a second where ``instr(lower())`` does 3). But LIKE ends at a NUL and reads bytes that are not UTF-8 in its own
-way; there ``instr`` answers, which does neither.
+Texts of users only travel as parameters. What has few values, as names and connections, is compared in Python, once a
+query, by the predicate's own function; texts in a row by SQLite (``sql_text``); JSON and regular expressions by the
+predicate's functions, called from SQL (``functions``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import assert_never
 
-from wsmon.model.events import EVENT_NAMES, EventName
-from wsmon.query.ast import FieldName, FieldTerm, IdRange, Not, Query, Term, Word
-from wsmon.query.fields import WORD_PLACES
+from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, EventName, Source
+from wsmon.query.ast import And, FieldName, FieldTerm, Item, Not, Or, PathTerm, Query, Range, Regex, Term, Word
+from wsmon.query.fields import FLAGS, UNANSWERED, WORD_PLACES
 from wsmon.query.fold import fold
-from wsmon.query.parser import MAX_ID
 from wsmon.query.predicate import item_fits
-from wsmon.store.codec import DIRECTION_FLAGS, FIRST_INDEXED_NAME, FLAG_IN, FLAG_OUT, NAME_CODES, Value
+from wsmon.query.values import MAX_INT
+from wsmon.store.codec import (
+    CLOSE_BY_CODES,
+    DIRECTION_FLAGS,
+    FIRST_INDEXED_NAME,
+    FLAG_ILLEGAL,
+    FLAG_IN,
+    FLAG_OUT,
+    FLAG_REDACTED,
+    FLAG_TRUNCATED,
+    NAME_CODES,
+    OPCODE_CODES,
+    STATUS_CODES,
+    Value,
+)
+from wsmon.store.sql_text import ALWAYS, NEVER, Number, Sql, all_of, any_of, opposite, path, regex, text_fits, word
 
 RECORDER_ID = 0
 # stands for the connection of the recorder's own events, which have none
 
-_MOST_LIKE_BYTES = 20_000
-# SQLite takes patterns up to 50,000 bytes; escaping at most doubles one
 _RESOLVED_PLACES = ("connection", "name")
 # word places that are no text in the row
 _TEXT_COLUMNS = tuple(place for place in WORD_PLACES if place not in _RESOLVED_PLACES)
 _ALL_NAMES = frozenset(EVENT_NAMES)
-_CONNECTION = f"coalesce((SELECT connection FROM source WHERE source.id = event.source), {RECORDER_ID})"
-_LIKE_SIGNS = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
+_SOURCE = "(SELECT {column} FROM source WHERE source.id = event.source)"
+_CONNECTION = f"coalesce({_SOURCE.format(column='connection')}, {RECORDER_ID})"
+_META_NUMBER = """
+CASE WHEN json_type(meta, '$.{key}') IN ('integer', 'real') THEN json_extract(meta, '$.{key}') END
+""".strip()
+_META_URL = "CASE json_type(meta, '$.url') WHEN 'text' THEN json_extract(meta, '$.url') END"
 
-_LIKE_TEXT = r"""({column} LIKE ? ESCAPE '\' OR (instr({column}, char(0)) AND instr(lower({column}), ?)))"""
-_LIKE_PAYLOAD = rf"""CASE typeof(payload)
-    WHEN 'text' THEN {_LIKE_TEXT.format(column="payload")} WHEN 'blob' THEN instr(lower(payload), ?) END"""
-_BYTES_IN = "instr(CAST(lower({column}) AS BLOB), ?)"
+_TEXTS: Mapping[FieldName, str] = {
+    "session": f"nullif({_SOURCE.format(column='connection_id')}, '')",
+    "trace": f"nullif({_SOURCE.format(column='trace_id')}, '')",
+    "span": "span_id",
+    "parent": "parent_id",
+    "reason": "reason",
+    "type": "type",
+    "topic": "topic",
+    "ref": "ref",
+    "text": "payload",
+    "error_type": "error_type",
+    "error": "error",
+    "meta": "meta",
+    "url": _META_URL,
+}
+_NUMBERS: Mapping[FieldName, str] = {
+    "run": _SOURCE.format(column="run"),
+    "id": "id",
+    "ts": "ts_ns",
+    "code": "close_code",
+    "size": "size",
+    "wire": "wire_size",
+    "duration": "duration_ns",
+    "latency": _META_NUMBER.format(key="latency_ms"),
+    "seq": _META_NUMBER.format(key="seq"),
+    "gap": _META_NUMBER.format(key="missing"),
+}
+_STATUSES = (("", 0), *STATUS_CODES.items())
+_CHOICES: Mapping[FieldName, tuple[str, tuple[tuple[str, int | None], ...]]] = {
+    "direction": (f"flags & {FLAG_IN | FLAG_OUT}", tuple(DIRECTION_FLAGS.items())),
+    "opcode": ("coalesce(opcode, 0)", tuple(OPCODE_CODES.items())),
+    "from": ("coalesce(from_status, 0)", _STATUSES),
+    "to": ("coalesce(to_status, 0)", _STATUSES),
+    "by": ("coalesce(close_by, 0)", tuple(CLOSE_BY_CODES.items())),
+}
+# the column, and what its codes stand for
+_PROBLEM_CODES = ", ".join(str(NAME_CODES[name]) for name in sorted(PROBLEM_NAMES))
+_FACTS: Mapping[str, str] = {
+    "redacted": f"flags & {FLAG_REDACTED} <> 0",
+    "truncated": f"flags & {FLAG_TRUNCATED} <> 0",
+    "illegal": f"flags & {FLAG_ILLEGAL} <> 0",
+    "problem": f"(error_type IS NOT NULL OR name IN ({_PROBLEM_CODES}))",
+    "unanswered": f"coalesce(error_type IN ({', '.join(repr(word) for word in UNANSWERED)}), 0)",
+}
+assert _FACTS.keys() == FLAGS.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,50 +113,51 @@ class Condition:
         return not self.where
 
 
-@dataclass(frozen=True, slots=True)
-class _Sql:
-    text: str
-    parameters: tuple[Value, ...] = ()
-
-
-_NEVER = _Sql("0")
-_ALWAYS = _Sql("1")
-
-
 _NOTHING = Condition("0", (), 1, 0, is_indexed=False)
 
 
-def compile_query(query: Query, connections: Mapping[int, str]) -> Condition:
-    """The condition of a query; ``connections`` are the names of all connections, by id."""
-    names = _names(query.terms)
-    first_id, last_id = _id_bounds(query.terms)
-    parts = [_term(term, connections) for term in query.terms if not _is_settled(term)]
-    if not names or _NEVER in parts:
+def compile_query(query: Query, connections: Mapping[int, Source], number: Number) -> Condition:
+    """The condition of a query.
+
+    ``connections`` are those of the store by id, of each its name and group; ``number`` names leaves to SQLite.
+    """
+    whole = And(query.terms)
+    names = _names(whole)
+    first_id, last_id = _id_bounds(whole)
+    compiler = _Compiler(connections, number)
+    parts = [compiler.term(term) for term in query.terms if not _is_settled(term)]
+    if not names or NEVER in parts or first_id > last_id:
         return _NOTHING
     codes = sorted(NAME_CODES[name] for name in names)
     is_indexed = codes[0] >= FIRST_INDEXED_NAME
     if names != _ALL_NAMES:
-        parts.insert(0, _Sql(f"name IN ({', '.join(map(str, codes))})"))
+        parts.insert(0, Sql(f"name IN ({', '.join(map(str, codes))})"))
     if is_indexed:
-        parts.insert(0, _Sql(f"name >= {FIRST_INDEXED_NAME}"))  # what lets SQLite use the partial index
-    parameters = tuple(parameter for part in parts for parameter in part.parameters)
-    return Condition(" AND ".join(part.text for part in parts), parameters, first_id, last_id, is_indexed)
+        parts.insert(0, Sql(f"name >= {FIRST_INDEXED_NAME}"))  # what lets SQLite use the partial index
+    needed = [part for part in parts if part != ALWAYS]
+    parameters = tuple(parameter for part in needed for parameter in part.parameters)
+    return Condition(" AND ".join(part.text for part in needed), parameters, first_id, last_id, is_indexed)
 
 
-def _names(terms: Iterable[Term]) -> frozenset[EventName]:
-    """The event names that all terms on names allow."""
-    allowed = (found for term in terms if (found := _named(term)) is not None)
-    return reduce(frozenset.intersection, allowed, _ALL_NAMES)
+def _names(term: Term) -> frozenset[EventName]:
+    """Event names without which the term does not hold."""
+    match term:
+        case And(terms):
+            return reduce(frozenset.intersection, map(_names, terms), _ALL_NAMES)
+        case Or(terms):
+            return reduce(frozenset.union, map(_names, terms), frozenset())
+        case _:
+            named = _named(term)
+            return _ALL_NAMES if named is None else named
 
 
 def _named(term: Term) -> frozenset[EventName] | None:
-    """The names a term allows; ``None`` where it is about something else."""
+    """The names of which a term is about names alone; ``None`` where it is about something else."""
     match term:
-        case FieldTerm("name", items):
+        case FieldTerm("name" | "kind" as field, items):
+            part = slice(None) if field == "name" else slice(1)
             return frozenset(
-                name
-                for name in EVENT_NAMES
-                if any(not isinstance(item, IdRange) and item_fits(item, name) for item in items)
+                name for name in EVENT_NAMES if any(item_fits(item, ".".join(name.split(".")[part])) for item in items)
             )
         case Not(inner):
             found = _named(inner)
@@ -109,100 +166,115 @@ def _named(term: Term) -> frozenset[EventName] | None:
             return None
 
 
-def _id_bounds(terms: Iterable[Term]) -> tuple[int, int]:
-    """The range of ids that all terms on ids allow; ranges within a term may leave holes in it."""
-    first_id, last_id = 0, MAX_ID
-    for term in terms:
-        if isinstance(term, FieldTerm) and term.field == "id":
-            ranges = _ranges(term)
-            first_id = max(first_id, min(each.first for each in ranges))
-            last_id = min(last_id, max(each.last for each in ranges))
-    return first_id, last_id
+def _id_bounds(term: Term) -> tuple[int, int]:
+    """The range of ids outside which the term does not hold; there may be holes in it."""
+    match term:
+        case FieldTerm("id", items):
+            ranges = [item if isinstance(item, Range) else Range() for item in items]
+            lows = [0 if each.low is None else int(each.low) for each in ranges]
+            highs = [MAX_INT if each.high is None else int(each.high) for each in ranges]
+            return min(lows), max(highs)
+        case And(terms):
+            bounds = [_id_bounds(each) for each in terms]
+            return max((low for low, _ in bounds), default=0), min((high for _, high in bounds), default=MAX_INT)
+        case Or(terms):
+            bounds = [_id_bounds(each) for each in terms]
+            return min(low for low, _ in bounds), max(high for _, high in bounds)
+        case _:
+            return 0, MAX_INT
 
 
 def _is_settled(term: Term) -> bool:
     """Whether the names or the range of ids say everything about a term."""
-    is_one_range = isinstance(term, FieldTerm) and term.field == "id" and len(term.items) == 1
-    return is_one_range or _named(term) is not None
-
-
-def _term(term: Term, connections: Mapping[int, str]) -> _Sql:
     match term:
-        case Word(text):
-            return _word(text, connections)
-        case FieldTerm():
-            return _field(term, connections)
-        case Not(inner):
-            sql = _term(inner, connections)
-            if sql in (_NEVER, _ALWAYS):
-                return _ALWAYS if sql == _NEVER else _NEVER
-            return _Sql(f"NOT ({sql.text})", sql.parameters)
+        case FieldTerm("id", (Range(_, _, False, False) as only,)):
+            return isinstance(only.low, int | None) and isinstance(only.high, int | None)
         case _:
-            assert_never(term)
+            return _named(term) is not None
 
 
-def _field(term: FieldTerm, connections: Mapping[int, str]) -> _Sql:
-    field: FieldName = term.field
-    match field:
-        case "connection":
-            return _connection_in(id_ for id_, name in _with_recorder(connections) if _fits(term, name))
-        case "name":
-            return _name_in(_named(term) or ())
-        case "direction":
-            flags = [flag for direction, flag in DIRECTION_FLAGS.items() if _fits(term, direction)]
-            return _Sql(f"flags & {FLAG_IN | FLAG_OUT} IN ({', '.join(map(str, flags))})") if flags else _NEVER
-        case "id":
-            ranges = _ranges(term)
-            bounds = tuple(bound for each in ranges for bound in (each.first, each.last))
-            return _Sql(f"({' OR '.join(['id BETWEEN ? AND ?'] * len(ranges))})", bounds)
-        case _:
-            assert_never(field)
+class _Compiler:
+    def __init__(self, connections: Mapping[int, Source], number: Number) -> None:
+        self._connections = {RECORDER_ID: Source(), **connections}
+        self._number = number
+
+    def term(self, term: Term) -> Sql:
+        match term:
+            case Word(text):
+                needle = fold(text)
+                names = self._name_in(name for name in EVENT_NAMES if needle in fold(name))
+                known = self._connection_in(lambda source: needle in fold(source.connection))
+                return any_of((names, known, word(term, _TEXT_COLUMNS)))
+            case Regex():
+                names = self._name_in(name for name in EVENT_NAMES if item_fits(term, name))
+                known = self._connection_in(
+                    lambda source: bool(source.connection) and item_fits(term, source.connection)
+                )
+                return any_of((names, known, regex(term, _TEXT_COLUMNS, self._number)))
+            case FieldTerm(field, items):
+                return any_of(self._item(field, item) for item in items)
+            case PathTerm():
+                return path(term, self._number)
+            case Not(inner):
+                return opposite(self.term(inner))
+            case And(terms):
+                return all_of(self.term(each) for each in terms)
+            case Or(terms):
+                return any_of(self.term(each) for each in terms)
+            case _:
+                assert_never(term)
+
+    def _item(self, field: FieldName, item: Item) -> Sql:
+        if column := _TEXTS.get(field):
+            return text_fits(column, item, self._number)
+        if column := _NUMBERS.get(field):
+            return _number_fits(column, item, self._number)
+        if field in _CHOICES:
+            return _choice(*_CHOICES[field], item)
+        match field:
+            case "connection":
+                return self._connection_in(lambda source: item_fits(item, source.connection))
+            case "group":
+                return self._connection_in(lambda source: item_fits(item, source.group))
+            case "name" | "kind":
+                return self._name_in(_named(FieldTerm(field, (item,))) or ())
+            case "status":
+                return self._status(item)
+            case "is":
+                return any_of(Sql(condition) for fact, condition in _FACTS.items() if item_fits(item, fact))
+            case _:
+                raise AssertionError(f"no SQL for {field}")
+
+    def _status(self, item: Item) -> Sql:
+        if isinstance(item, Range):
+            return all_of((Sql("typeof(status) = 'integer'"), _number_fits("status", item, self._number)))
+        return text_fits("CAST(status AS TEXT)", item, self._number)
+
+    def _name_in(self, names: Iterable[EventName]) -> Sql:
+        codes = sorted(NAME_CODES[name] for name in names)
+        return Sql(f"name IN ({', '.join(map(str, codes))})") if codes else NEVER
+
+    def _connection_in(self, is_wanted: Callable[[Source], bool]) -> Sql:
+        """A look-up by row, not a list of sources: a storm leaves a hundred thousand sessions."""
+        found = sorted(id_ for id_, source in self._connections.items() if is_wanted(source))
+        if len(found) == len(self._connections):
+            return ALWAYS
+        return Sql(f"{_CONNECTION} IN ({', '.join(map(str, found))})") if found else NEVER
 
 
-def _word(text: str, connections: Mapping[int, str]) -> _Sql:
-    needle = fold(text)
-    parts = [_name_in(name for name in EVENT_NAMES if needle in fold(name))]
-    parts.append(_connection_in(id_ for id_, name in _with_recorder(connections) if needle in fold(name)))
-    try:
-        folded = needle.decode()
-    except UnicodeDecodeError:
-        folded = ""
-    if not folded or "\0" in folded or len(needle) > _MOST_LIKE_BYTES:
-        parts.append(_Sql(_BYTES_IN.format(column="payload"), (needle,)))
-        parts.append(_in_columns(_BYTES_IN, (needle,)))
-    else:
-        pattern = f"%{folded.translate(_LIKE_SIGNS)}%"
-        parts.append(_Sql(_LIKE_PAYLOAD, (pattern, folded, folded)))
-        parts.append(_in_columns(_LIKE_TEXT, (pattern, folded)))
-    possible = [part for part in parts if part.text != _NEVER.text]
-    whole = " OR ".join(part.text for part in possible)
-    return _Sql(f"(({whole}) IS TRUE)", tuple(parameter for part in possible for parameter in part.parameters))
+def _choice(column: str, codes: Iterable[tuple[str, int | None]], item: Item) -> Sql:
+    wanted = sorted(code or 0 for choice, code in codes if item_fits(item, choice))
+    return Sql(f"{column} IN ({', '.join(map(str, wanted))})") if wanted else NEVER
 
 
-def _in_columns(template: str, parameters: tuple[Value, ...]) -> _Sql:
-    """A text in one of the columns; asked once whether there is any, since messages mostly have none."""
-    found = " OR ".join(template.format(column=column) for column in _TEXT_COLUMNS)
-    return _Sql(f"(coalesce({', '.join(_TEXT_COLUMNS)}) IS NOT NULL AND ({found}))", parameters * len(_TEXT_COLUMNS))
-
-
-def _name_in(names: Iterable[EventName]) -> _Sql:
-    codes = sorted(NAME_CODES[name] for name in names)
-    return _Sql(f"name IN ({', '.join(map(str, codes))})") if codes else _NEVER
-
-
-def _connection_in(ids: Iterable[int]) -> _Sql:
-    """A look-up by row, not a list of sources: a storm leaves a hundred thousand sessions."""
-    found = sorted(ids)
-    return _Sql(f"{_CONNECTION} IN ({', '.join(map(str, found))})") if found else _NEVER
-
-
-def _with_recorder(connections: Mapping[int, str]) -> Iterable[tuple[int, str]]:
-    return ((RECORDER_ID, ""), *connections.items())
-
-
-def _fits(term: FieldTerm, value: str) -> bool:
-    return any(not isinstance(item, IdRange) and item_fits(item, value) for item in term.items)
-
-
-def _ranges(term: FieldTerm) -> list[IdRange]:
-    return [item for item in term.items if isinstance(item, IdRange)]
+def _number_fits(column: str, item: Item, number: Number) -> Sql:
+    """A number of the row, or NULL; what is no range is a question about its text."""
+    if not isinstance(item, Range):
+        return text_fits(f"CAST({column} AS TEXT)", item, number)
+    bounds: list[Sql] = []
+    if item.low is not None:
+        bounds.append(Sql(f"{column} {'>' if item.is_above else '>='} ?", (item.low,)))
+    if item.high is not None:
+        bounds.append(Sql(f"{column} {'<' if item.is_below else '<='} ?", (item.high,)))
+    whole = all_of(bounds) if bounds else Sql(f"{column} IS NOT NULL")
+    return Sql(f"({whole.text} IS TRUE)", whole.parameters)  # IS binds weaker than a comparison

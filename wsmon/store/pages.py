@@ -7,11 +7,13 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from wsmon.errors import QueryError
 from wsmon.model.events import Event, Source
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
 from wsmon.store.codec import EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
 from wsmon.store.compile_sql import Condition, compile_query
+from wsmon.store.functions import Functions
 from wsmon.store.windows import windows
 
 IDS_AT_ONCE = 500
@@ -20,6 +22,7 @@ HELD_SOURCES = 10_000
 # sessions kept at hand, about 300 bytes each
 
 _FIRST_FROM = "SELECT id, ts_ns FROM event WHERE id >= ? ORDER BY id LIMIT 1"
+_CONNECTIONS = 'SELECT id, name, "group" FROM connection'
 _INDEX = "INDEXED BY event_by_name"
 _SOURCE = EVENT_COLUMNS.index("source")
 
@@ -32,6 +35,7 @@ class Pages:
         self._clock = clock
         self._sources: dict[int, Source] = {}
         self._is_interrupted = False
+        self._functions = Functions(connection)
 
     def page(self, first_id: int, last_id: int, limit: int, query: Query, *, newest_first: bool) -> tuple[Event, ...]:
         """At most ``limit`` events of a closed range of ids that match."""
@@ -82,6 +86,11 @@ class Pages:
     def begin(self) -> None:
         """A question begins: an interrupt that came before it is none."""
         self._is_interrupted = False
+        self._functions.begin()
+
+    def refusal(self, query: Query) -> QueryError | None:
+        """Why a question was ended that nobody interrupted; ``None`` for any other end."""
+        return self._functions.refusal(query.text)
 
     def interrupt(self) -> None:
         """Stop between two windows, and within one."""
@@ -95,9 +104,11 @@ class Pages:
             yield window
 
     def _condition(self, query: Query) -> Condition:
-        if not query:
-            return compile_query(query, {})
-        return compile_query(query, dict(self._connection.execute("SELECT id, name FROM connection").fetchall()))
+        connections: dict[int, Source] = {}
+        if query:
+            rows = self._connection.execute(_CONNECTIONS)
+            connections = {id_: Source(name, group) for id_, name, group in rows}
+        return compile_query(query, connections, self._functions.number)
 
     def _events(self, rows: list[tuple[Any, ...]]) -> tuple[Event, ...]:
         self._load_sources({row[_SOURCE] for row in rows})

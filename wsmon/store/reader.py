@@ -69,13 +69,13 @@ class Reader:
 
     def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         """At most ``limit`` events with ``id > after_id`` that match, oldest first."""
-        with self._question():
+        with self._question(query):
             oldest_id, last_id = self._kept()
             return self._pages.page(max(oldest_id, after_id + 1), last_id, limit, query, newest_first=False)
 
     def events_before(self, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         """At most ``limit`` events with ``id < before_id`` that match, newest first."""
-        with self._question():
+        with self._question(query):
             oldest_id, last_id = self._kept()
             return self._pages.page(oldest_id, min(before_id - 1, last_id), limit, query, newest_first=True)
 
@@ -86,7 +86,7 @@ class Reader:
 
     def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
         """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
-        with self._question():
+        with self._question(query):
             oldest_id, newest_id = self._kept()
             return self._pages.matching_ids(query, max(first_id, oldest_id), min(last_id, newest_id))
 
@@ -171,7 +171,7 @@ class Reader:
         return Now(self._clock.wall_ns(), self._clock.mono_ns()) if holder(self._store.path) is not None else None
 
     @contextmanager
-    def _question(self, *, is_consistent: bool = False) -> Iterator[None]:
+    def _question(self, query: Query = EVERYTHING, *, is_consistent: bool = False) -> Iterator[None]:
         """One answer: what SQLite raises becomes ours. ``is_consistent``: all its statements see the same commits."""
         self._pages.begin()
         try:
@@ -180,6 +180,8 @@ class Reader:
             yield
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+                if refusal := self._pages.refusal(query):
+                    raise refusal from error
                 raise InterruptedError("the search was ended") from error
             raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
         finally:

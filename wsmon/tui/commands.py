@@ -25,7 +25,7 @@ def search(screen: MonitorScreen) -> None:
             screen.search_for(query)
 
     _bring_log(screen)
-    screen.app.push_screen(SearchDialog(screen.log_pane.search.text, screen.search_for), close)
+    screen.app.push_screen(SearchDialog(screen.log_pane.search.text, screen.search_for, screen.now_ns), close)
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:

@@ -10,8 +10,7 @@ from wsmon.export.jsonl import event_json
 from wsmon.export.run import ExportRequest
 from wsmon.model import format as fmt
 from wsmon.model.sanitize import decode
-from wsmon.query.ast import EVERYTHING
-from wsmon.query.parser import parse
+from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.tui import clipboard, output
 from wsmon.tui.watching import MonitorScreen
 
@@ -55,9 +54,11 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
         subjects.insert(0, Subject(f"matches of {log.search.text}", log.search))
     state = screen.connections.current
     if state is not None:
-        subjects.append(Subject(f"connection {state.name}", parse(f"conn:{state.name}")))
+        named = Query((FieldTerm("connection", (Exact(state.name),)),), f"conn:{state.name}")
+        subjects.append(Subject(f"connection {state.name}", named))
     if log.current_id:
-        subjects.append(Subject(f"event #{fmt.count(log.current_id)}", parse(f"id:{log.current_id}")))
+        only = EVERYTHING.within(log.current_id, log.current_id)
+        subjects.append(Subject(f"event #{fmt.count(log.current_id)}", only))
 
     def close(done: Exported | None) -> None:
         if done is not None:

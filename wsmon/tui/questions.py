@@ -8,13 +8,13 @@ from wsmon.model.snapshot import StoreBounds
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.ports import StoreView
-from wsmon.query.parser import parse
+from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.tui.backing import Backing
 from wsmon.tui.panes.timeline import TimelinePane
 
 STATISTICS_NS = 3600 * 1_000_000_000
 # the period of the statistics pane: the last hour
-RUN_STARTED = parse("name:self.run.started")
+RUN_STARTED = Query((FieldTerm("name", (Exact("self.run.started"),)),))
 
 
 class Questions:

@@ -7,8 +7,7 @@ from pathlib import Path
 from textual import on
 
 from wsmon.export.run import ExportRequest
-from wsmon.query.ast import EVERYTHING, Query
-from wsmon.query.parser import parse
+from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.tui.backing import Backing
 from wsmon.tui.board import Board
 from wsmon.tui.palette import Meaning
@@ -43,7 +42,7 @@ class MonitorScreen(Board):
     @on(ConnectionsPane.Chosen)
     def _connection_chosen(self, message: ConnectionsPane.Chosen) -> None:
         """The log shows one connection, at its trouble if it has some; or everything again."""
-        wanted = parse(f"conn:{message.connection}")
+        wanted = Query((FieldTerm("connection", (Exact(message.connection),)),), f"conn:{message.connection}")
         if self.log_pane.search.text == wanted.text:
             self.search_for(EVERYTHING)
             return

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import at_ns, dialled, event, loss, message
+from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import WsmonError
 from wsmon.export import selection
@@ -20,7 +21,6 @@ from wsmon.export.run import ExportFormat, ExportReport, ExportRequest, run_expo
 from wsmon.export.selection import PAGE_EVENTS, WINDOW_IDS
 from wsmon.export.sink import whole_file
 from wsmon.model.events import Event
-from wsmon.query.parser import parse
 from wsmon.store.reader import Reader
 
 

@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import pytest
 
+from tests.queries import NOW_NS, query
 from wsmon.errors import QueryError
-from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Glob, IdRange, Not, Query, Term, Word
-from wsmon.query.parser import MAX_GLOB_CHARS, MAX_ID, MAX_ITEMS, MAX_TERMS, parse
+from wsmon.query.ast import (
+    EVERYTHING,
+    And,
+    Contains,
+    Exact,
+    FieldTerm,
+    Glob,
+    Not,
+    Or,
+    PathTerm,
+    Query,
+    Range,
+    Regex,
+    Term,
+    Word,
+)
+from wsmon.query.fields import FIELDS, OPERATORS, TAKES, Field
+from wsmon.query.parser import MAX_DEPTH, MAX_ITEMS, MAX_TERMS
+from wsmon.query.values import MAX_GLOB_CHARS, MAX_INT
+
+MINUTE_NS = 60 * 10**9
+
+
+def ids(low: int | None, high: int | None = None) -> FieldTerm:
+    return FieldTerm("id", (Range(low, high),))
 
 
 @pytest.mark.parametrize(
@@ -21,33 +45,97 @@ from wsmon.query.parser import MAX_GLOB_CHARS, MAX_ID, MAX_ITEMS, MAX_TERMS, par
         (r'"say \"hi\" \\ \n"', (Word(r'say "hi" \ \n'),)),
         ('dir:in "seq":7', (FieldTerm("direction", (Exact("in"),)), Word('"seq":7'))),
         ("12:30 a-b -", (Word("12:30"), Word("a-b"), Word("-"))),
-        ("50%_*", (Word("50%_*"),)),
-        ("connection:orders", (FieldTerm("connection", (Exact("orders"),)),)),
-        ("conn:binance-*,kraken", (FieldTerm("connection", (Glob("binance-*"), Exact("kraken"))),)),
-        ('connection:"a*b","c d"', (FieldTerm("connection", (Exact("a*b"), Exact("c d"))),)),
-        ("CONN:x", (FieldTerm("connection", (Exact("x"),)),)),
-        ("name:connection.*", (FieldTerm("name", (Glob("connection.*"),)),)),
-        ("direction:IN,out", (FieldTerm("direction", (Exact("IN"), Exact("out"))),)),
-        ("id:7", (FieldTerm("id", (IdRange(7, 7),)),)),
-        ("id:10..20,7", (FieldTerm("id", (IdRange(10, 20), IdRange(7, 7))),)),
-        ("id:10.. id:..20", (FieldTerm("id", (IdRange(10, MAX_ID),)), FieldTerm("id", (IdRange(0, 20),)))),
-        ("id:*", (FieldTerm("id", (IdRange(0, MAX_ID),)),)),
-        ("id:007", (FieldTerm("id", (IdRange(7, 7),)),)),
+        ("50%_* $ $5 /usr/bin f(x) a)", tuple(map(Word, ("50%_*", "$", "$5", "/usr/bin", "f(x)", "a)")))),
         ("-trade", (Not(Word("trade")),)),
         ("!dir:out", (Not(FieldTerm("direction", (Exact("out"),))),)),
         ("NOT trade", (Not(Word("trade")),)),
         ("-!trade", (Word("trade"),)),
         ("-" * 5_001 + "trade", (Not(Word("trade")),)),
         ('-"a b"', (Not(Word("a b")),)),
+        ('"AND"', (Word("AND"),)),
     ],
 )
-def test_a_query_means_these_terms(text: str, terms: tuple[Term, ...]) -> None:
-    assert parse(text) == Query(terms, text)
+def test_words(text: str, terms: tuple[Term, ...]) -> None:
+    assert query(text) == Query(terms, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("a OR b", (Or((Word("a"), Word("b"))),)),
+        ("a b OR c", (Or((And((Word("a"), Word("b"))), Word("c"))),)),
+        ("a (b OR c)", (Word("a"), Or((Word("b"), Word("c"))))),
+        ("(a)", (Word("a"),)),
+        ("-(a b)", (Not(And((Word("a"), Word("b")))),)),
+        ("NOT (a OR f(x))", (Not(Or((Word("a"), Word("f(x)")))),)),
+        ("(conn:a,b)", (FieldTerm("connection", (Exact("a"), Exact("b"))),)),
+        ('("a b")', (Word("a b"),)),
+        ("((/x y/))", (Regex("x y"),)),
+        ("code:1006 OR is:storm", (Or((FieldTerm("code", (Range(1006, 1006),)), And(query("is:storm").terms))),)),
+    ],
+)
+def test_groups_and_alternatives(text: str, terms: tuple[Term, ...]) -> None:
+    assert query(text).terms == terms
+
+
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ("connection:orders", FieldTerm("connection", (Exact("orders"),))),
+        ("conn:binance-*,kraken", FieldTerm("connection", (Glob("binance-*"), Exact("kraken")))),
+        ('connection:"a*b","c d"', FieldTerm("connection", (Exact("a*b"), Exact("c d")))),
+        ("CONN:x", FieldTerm("connection", (Exact("x"),))),
+        ("conn=a*", FieldTerm("connection", (Exact("a*"),))),
+        ("conn!=x", Not(FieldTerm("connection", (Exact("x"),)))),
+        ("conn~x", FieldTerm("connection", (Contains("x"),))),
+        ("conn!~/^x/i", Not(FieldTerm("connection", (Regex("^x", True),)))),
+        ("name:connection.*", FieldTerm("name", (Glob("connection.*"),))),
+        ("direction:IN,out", FieldTerm("direction", (Exact("IN"), Exact("out")))),
+        ("reason:limit", FieldTerm("reason", (Contains("limit"),))),
+        ("reason=limit", FieldTerm("reason", (Exact("limit"),))),
+        ("id:7", ids(7, 7)),
+        ("id:10..20,7", FieldTerm("id", (Range(10, 20), Range(7, 7)))),
+        ("id:10..", ids(10)),
+        ("id:..20", ids(None, 20)),
+        ("id:*", FieldTerm("id", (Glob("*"),))),
+        ("id:007", ids(7, 7)),
+        ("size>10kb", FieldTerm("size", (Range(low=10_000, is_above=True),))),
+        ("size:1KiB..1.5mib", FieldTerm("size", (Range(1024, 1_572_864),))),
+        ("lat>250ms", FieldTerm("duration", (Range(low=250_000_000, is_above=True),))),
+        ("lat<=1.5s", FieldTerm("duration", (Range(high=1_500_000_000),))),
+        ("lat>=5", FieldTerm("duration", (Range(low=5_000_000),))),
+        ("status:404", FieldTerm("status", (Exact("404"),))),
+        ("status:400..499,error", FieldTerm("status", (Range(400, 499), Exact("error")))),
+        ("status>=400", FieldTerm("status", (Range(low=400),))),
+        ("from:open", FieldTerm("from", (Exact("websocket_connected"),))),
+        ("is:redacted", FieldTerm("is", (Exact("redacted"),))),
+        ("is:storm", And((FieldTerm("name", (Glob("incident.*"),)), FieldTerm("type", (Exact("storm"),))))),
+        ("state:closed", FieldTerm("to", (Exact("closed"),))),
+        (
+            "state:open->reconnecting",
+            And((FieldTerm("from", (Exact("websocket_connected"),)), FieldTerm("to", (Exact("reconnecting"),)))),
+        ),
+        ("since:-15m", FieldTerm("ts", (Range(low=NOW_NS - 15 * MINUTE_NS),))),
+        ("until:14:00", FieldTerm("ts", (Range(high=NOW_NS - 144 * 10**9, is_below=True),))),
+        ("ts:14:00", FieldTerm("ts", (Range(NOW_NS - 144 * 10**9, NOW_NS - 84 * 10**9, is_below=True),))),
+        ("ts:14:00..14:01", FieldTerm("ts", (Range(NOW_NS - 144 * 10**9, NOW_NS - 84 * 10**9),))),
+        ("$.type:trade", PathTerm(("type",), (Exact("trade"),))),
+        ("$.data.qty>=10", PathTerm(("data", "qty"), (Range(low=10),))),
+        ('$.data[0]."a b":*', PathTerm(("data", 0, "a b"), (Glob("*"),))),
+        ("$.p:1..2.5,x*", PathTerm(("p",), (Range(1, 2.5), Glob("x*")))),
+        ("$.p=1..2", PathTerm(("p",), (Exact("1..2"),))),
+        ("$.s!~usd", Not(PathTerm(("s",), (Contains("usd"),)))),
+        (r"/seq\":\s*\d{7}/", Regex(r"seq\":\s*\d{7}")),
+        ("/a b/i", Regex("a b", True)),
+    ],
+)
+def test_comparisons(text: str, term: Term) -> None:
+    assert query(text) == Query((term,) if not isinstance(term, And) else term.terms, text)
 
 
 @pytest.mark.parametrize("pasted", ['{"type": "trade", "conn:x', "[1, OR, -2]", ' {"a":1} '])
 def test_pasted_json_is_one_literal(pasted: str) -> None:
-    assert parse(pasted) == Query((Word(pasted.strip()),), pasted)
+    assert query(pasted) == Query((Word(pasted.strip()),), pasted)
 
 
 @pytest.mark.parametrize(
@@ -55,26 +143,47 @@ def test_pasted_json_is_one_literal(pasted: str) -> None:
     [
         ("a conection:x", 2, "unknown field 'conection'", "did you mean 'connection'?"),
         ("http://x", 0, "unknown field 'http'", "as text it goes in quotes"),
-        ("kind:message", 0, "unknown field 'kind'", "fields: connection, name, direction, id"),
+        ("sice:-5m", 0, "unknown field 'sice'", "did you mean 'since'?"),
         ('x "abc', 2, "this quote is not closed", ""),
         ("conn:", 5, "a value is missing here", ""),
+        ("size>=", 6, "a value is missing here", ""),
         ("conn:a, b", 7, "a value is missing here", ""),
         ('conn:"a"b', 8, "'b' follows a quoted value", ""),
         ("dir:up", 4, "direction is in or out, not 'up'", ""),
-        ("id:abc", 3, "'abc' is neither an id nor a range of ids", "id:10..20"),
-        ("id:..", 3, "'..' is neither an id nor a range of ids", ""),
-        ("id:-5", 3, "'-5' is neither an id", ""),
+        ("name:nonsense", 5, "there is no name 'nonsense'", "as in name:connection.*"),
+        ("state:open->up", 12, "to is initialized, connecting", ""),
+        ("state:->open", 6, "a status is missing beside ->", ""),
+        ("type>3", 4, "type does not take >", "it takes : = != ~ !~"),
+        ("size~3", 4, "size does not take ~", "it takes : = != > >= < <="),
+        ("is>x", 2, "is does not take >", ""),
+        ("is:odd", 3, "is is redacted, truncated", ""),
+        ("since>14:00", 5, "since does not take >", "since:-15m"),
+        ("since:14:00,15:00", 12, "since takes one time", ""),
+        ("since:noon", 6, "'noon' is no time", "as in 2026-01-10"),
+        ("type:/x/", 5, "type: takes no regular expression", "type~/…/ does"),
+        ("type~/(/", 5, "no regular expression", "as text it goes in quotes"),
+        ("/[/", 0, "no regular expression", ""),
+        ('type~""', 5, "there is no text between these quotes", ""),
+        ("id:abc", 3, "'abc' is neither an id nor a range of ids", "10..20"),
+        ("id:..", 3, "'..' is neither an id", ""),
+        ("size:5furlongs", 5, "'5furlongs' is neither a size nor a range of sizes", "b kb mb kib mib"),
+        ("lat>5kb", 4, "'5kb' is neither a duration", "us ms s m h d"),
         ("id:²", 3, "'²' is neither an id", ""),
         ("id:20..10", 3, "the range 20..10 is empty", ""),
-        ("id:" + "9" * 5_000, 3, f"no id is greater than {MAX_ID}", ""),
+        ("id:" + "9" * 19, 3, f"no number is greater than {MAX_INT}", ""),
         ('""', 0, "there is no text between these quotes", ""),
-        ("a OR b", 2, "'OR' is not understood by this version", "as text it goes in quotes"),
-        ("(a", 0, "'(' is not understood by this version", ""),
-        ("$.qty>3", 0, "'$.' is not understood by this version", ""),
-        ("/a.b/i", 0, "'/a.b/i' is not understood by this version", ""),
-        ("size>=10", 0, "'>=' is not understood by this version", ""),
+        ("$.qty", 5, "a comparison is missing here", "$.qty>10"),
+        ("$" + ".a" * 40 + ":1", 0, "a path has at most 32 steps", ""),
         ("NOT", 0, "nothing follows that could be negated", ""),
-        ("-AND", 1, "AND cannot be negated", ""),
+        ("-AND", 0, "nothing follows that could be negated", ""),
+        ("AND a", 0, "AND stands between two terms", ""),
+        ("a AND", 2, "AND stands between two terms", ""),
+        ("a AND OR b", 2, "AND stands between two terms", ""),
+        ("a OR", 2, "nothing follows this OR", ""),
+        ("OR a", 0, "nothing stands before this OR", ""),
+        ("()", 0, "there is nothing in this parenthesis", ""),
+        ("(a", 0, "this parenthesis is not closed", ""),
+        ("(" * (MAX_DEPTH + 1), MAX_DEPTH, f"parentheses nest at most {MAX_DEPTH} deep", ""),
         ("conn:" + "*" * (MAX_GLOB_CHARS + 1), 5, "a pattern has at most 1,000 characters", ""),
         ("x " * (MAX_TERMS + 1), 2 * MAX_TERMS, "a query has at most 100 terms", ""),
         ("conn:" + ",".join("x" * (MAX_ITEMS + 1)), 5 + 2 * MAX_ITEMS - 1, "a list has at most 500 values", ""),
@@ -82,23 +191,39 @@ def test_pasted_json_is_one_literal(pasted: str) -> None:
 )
 def test_what_cannot_be_understood_is_named_with_its_column(text: str, column: int, what: str, hint: str) -> None:
     with pytest.raises(QueryError) as caught:
-        parse(text)
-    assert caught.value.column == column
-    assert caught.value.what.startswith(what)
+        query(text)
+    assert (caught.value.column, caught.value.what[: len(what)]) == (column, what)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: field.name)
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_every_field_takes_an_operator_or_refuses_it_by_name(field: Field, operator: str) -> None:
+    value = field.choices[0] if field.choices else "14:02" if field.kind == "time" else "5"
+    text = f"{field.name}{operator}{value}"
+    if operator in TAKES[field.kind]:
+        assert query(text).terms
+    else:
+        with pytest.raises(QueryError, match=f"{field.name} does not take {operator}"):
+            query(text)
+
+
+@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: field.name)
+def test_every_example_of_the_help_is_a_query(field: Field) -> None:
+    assert query(field.example).terms
 
 
 def test_an_error_points_at_its_place() -> None:
     with pytest.raises(QueryError) as caught:
-        parse("a conection:x")
+        query("a conection:x")
     assert str(caught.value).splitlines()[1:] == ["  a conection:x", "    ^"]
 
 
 def test_a_query_without_terms_is_false_and_matches_everything() -> None:
-    assert not parse("  ")
+    assert not query("  ")
     assert not EVERYTHING
-    assert parse("x")
+    assert query("x")
 
 
 def test_a_query_can_be_narrowed_to_a_range_of_ids() -> None:
-    assert parse("x").within(3, 9) == Query((Word("x"), FieldTerm("id", (IdRange(3, 9),))), "x")
+    assert query("x").within(3, 9) == Query((Word("x"), ids(3, 9)), "x")

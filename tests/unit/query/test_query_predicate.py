@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.builders import event, loss, message, numbered
-from wsmon.query.parser import parse
+from tests.queries import query as parse
 from wsmon.query.predicate import matches
 
 TRADE = message('{"e":"trade","s":"BTCUSDT"}', connection="Binance-Spot")
@@ -50,6 +50,35 @@ EVENTS = numbered((TRADE, LOSS, STARTED, BINARY, REFUSED))
         ("id:4..", [4, 5]),
         ("-id:..4", [5]),
         ("conn:kraken -zebra", [5]),
+        ("zebra OR btc", [1, 4]),
+        ("conn:kraken (zebra OR 403)", [4, 5]),
+        ("-(conn:kraken OR trade)", [2, 3]),
+        ("/BTC\\w+/", [1]),
+        ("/btc/", []),
+        ("/btc/i", [1]),
+        ("/^Rate/ OR /^http_/", [2, 5]),
+        ("$.e:trade", [1]),
+        ("$.e:TR*", [1]),
+        ("$.p>97000", []),
+        ("$.s~btc", [1]),
+        ("-$.e:*", [2, 3, 4, 5]),
+        ("kind:message", [1, 4]),
+        ("text:trade", [1]),
+        ("reason:limit", [2]),
+        ('reason="rate limit"', [2]),
+        ("size>=7", [1, 4]),
+        ("size:*", [1, 4]),
+        ("code:1000..1999", [2]),
+        ("by:peer", [2]),
+        ("to:disconnected", [2]),
+        ("state:open->disconnected", [2]),
+        ("is:problem", [2, 5]),
+        ("error_type:http*", [5]),
+        ("op:binary", [4]),
+        ("since:-1s until:2026-01-10T14:03Z", [1, 2, 3, 4, 5]),
+        ("since:2026-01-10T14:03Z", []),
+        ("trace:4BF9*", [1, 2, 4, 5]),
+        ("session:00f067aa0ba902b7", [1, 2, 4, 5]),
     ],
 )
 def test_a_query_matches_these_events(text: str, ids: list[int]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.queries import query as parse
 from wsmon.query.ast import Word
-from wsmon.query.parser import parse
 from wsmon.query.scope import allows, first_other_term
 
 
@@ -17,7 +17,10 @@ from wsmon.query.scope import allows, first_other_term
         ("conn:*", ["orders", "trades"]),
         ("-conn:orders", ["trades", ""]),
         ("conn:*r* -conn:tr*", ["orders"]),
-        ("anything dir:in -name:x id:7", ["orders", "trades", ""]),
+        ("conn:orders OR conn:trades -conn:t*", ["orders"]),
+        ("conn:orders OR word", ["orders", "trades", ""]),
+        ("-(conn:orders OR conn:trades)", [""]),
+        ("anything dir:in -name:x* id:7", ["orders", "trades", ""]),
     ],
 )
 def test_terms_on_connections_choose_among_them(text: str, allowed: list[str]) -> None:

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from tests.builders import at_ns, dialled, event, loss, message, ping, pong, stall, usable
+from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
-from wsmon.query.parser import parse
 from wsmon.store.reader import Reader
 
 MANY = 70_000

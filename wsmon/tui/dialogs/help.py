@@ -8,6 +8,7 @@ from itertools import groupby
 from textual.binding import Binding
 from textual.widget import Widget
 
+from wsmon.query.reference import GRAMMAR, field_rows
 from wsmon.tui.actions import ACTIONS, Action
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.keymap import display
@@ -17,6 +18,8 @@ from wsmon.tui.wrap import left
 
 KEYS_WIDTH = 12
 LABEL_WIDTH = 17
+EXAMPLE_WIDTH = 25
+NAMES_WIDTH = 22
 GROUPS = ("Find", "Hand over", "Leave", "Panes", "Move", "Log", "Timeline", "Connections", "wsmon")
 # what one needs at three in the morning comes first
 LEGEND: tuple[tuple[Span, ...], ...] = (
@@ -78,7 +81,24 @@ def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[tuple[Span, ...], ...
     grouped = sorted(ACTIONS, key=lambda action: GROUPS.index(action.group))
     for group, actions in groupby(grouped, key=lambda action: action.group):
         lines += [((group, "strong"),), *(_line(action, keys.get(action.id, ())) for action in actions), ()]
-    return (*lines, *LEGEND)
+    return (*lines, *search_lines(), (), *LEGEND)
+
+
+def search_lines() -> tuple[tuple[Span, ...], ...]:
+    """The search language: how terms are put together, then every field."""
+    lines: list[tuple[Span, ...]] = [(("Search", "strong"),)]
+    for example, means in GRAMMAR:
+        lines.append(((f"  {left(example, EXAMPLE_WIDTH)}", "key-name"), (f" {means}", "text")))
+    lines += [(), (("Fields of the search", "strong"),)]
+    for names, means, example in field_rows():
+        lines.append(
+            (
+                (f"  {left(names, NAMES_WIDTH)}", "key-name"),
+                (left(example, EXAMPLE_WIDTH), "text"),
+                (f" {means}", "dim"),
+            )
+        )
+    return tuple(lines)
 
 
 def _line(action: Action, keys: Sequence[str]) -> tuple[Span, ...]:

@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
 from textual.screen import ModalScreen
+from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -17,17 +18,28 @@ from wsmon.errors import QueryError
 from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.parser import parse
+from wsmon.query.reference import completion
+from wsmon.query.values import Now
 from wsmon.tui.palette import Span
 from wsmon.tui.panes.spans import SpanLine
 
 PAUSE_S = 0.15
 # between the last letter and the search: shorter than a thought, longer than a typed word's gaps
 HINT: tuple[Span, ...] = (
-    (" words, ", "dim"), ("conn:", "key-name"), ("name", "dim"), (" name:", "key-name"), ("connection.*", "dim"),
-    (" dir:", "key-name"), ("in", "dim"),
-    (" -", "key-name"), ("not this", "dim"),
-    ("  Enter", "key-name"), (" keep", "dim"), ("  Esc", "key-name"), (" clear", "dim"),
+    (" words ", "dim"), ("conn:", "key-name"), ("x ", "dim"), ("is:", "key-name"), ("problem ", "dim"),
+    ("size>", "key-name"), ("1kb ", "dim"), ("$.a>", "key-name"), ("9 ", "dim"),
+    ("/re/ ", "key-name"), ("-", "key-name"), ("not", "dim"),
+    ("  →", "key-name"), (" fill", "dim"), ("  Enter", "key-name"), (" keep", "dim"), ("  Esc", "key-name"),
+    (" clear", "dim"),
 )  # fmt: skip
+
+
+class _Completion(Suggester):
+    """Completes the name of a field, or a value of one that has few."""
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The whole line; ``None`` where nothing fits."""
+        return completion(value) or None
 
 
 class SearchDialog(ModalScreen[Query], inherit_bindings=False):
@@ -35,13 +47,14 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
 
     BINDINGS = [Binding("escape", "clear", "clear")]  # noqa: RUF012 (Textual's way)
 
-    def __init__(self, text: str, apply: Callable[[Query], None]) -> None:
+    def __init__(self, text: str, apply: Callable[[Query], None], now_ns: Callable[[], int]) -> None:
         """``text`` is the query now; ``apply`` is called with each one that can be understood."""
         super().__init__()
         self._text = text
-        self._line = Input(text, compact=True, id="search-input", select_on_focus=False)
+        self._line = Input(text, compact=True, id="search-input", select_on_focus=False, suggester=_Completion())
         self._note = SpanLine(id="search-note")
         self._apply = apply
+        self._now_ns = now_ns
         self._valid: Query | None = None
         self._timer: Timer | None = None
 
@@ -106,7 +119,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
     def _understand(self, text: str) -> bool:
         """Whether it is a query; says what is wrong where it is none, and keeps the last one that was."""
         try:
-            self._valid = parse(text)
+            self._valid = parse(text, Now(self._now_ns()))
         except QueryError as error:
             hint = f" · {error.hint}" if error.hint else ""
             self._note.draw(((f" column {error.column + 1}: {sanitize(error.what + hint)}", "problem"),))

@@ -1,0 +1,44 @@
+"""Regular expressions that users type: each look at a text has a time limit, since some patterns never end."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import regex
+
+from wsmon.errors import WsmonError
+
+LIMIT_S = 0.02
+# for one look at one text: thousands of times what an ordinary pattern needs for 64 KiB
+MAX_PATTERN_CHARS = 1_000
+SLOW_HINT = "nested * and + are slow: say more exactly what is meant"
+
+
+class PatternTooSlowError(WsmonError):
+    """A pattern was at one text for longer than ``LIMIT_S``."""
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(f"/{pattern}/ takes longer than {LIMIT_S * 1000:g} ms for one event", SLOW_HINT)
+
+
+def check(pattern: str) -> None:
+    """Raises ``ValueError`` with a sentence where it is no pattern."""
+    if len(pattern) > MAX_PATTERN_CHARS:
+        raise ValueError(f"a pattern has at most {MAX_PATTERN_CHARS:,} characters")
+    try:
+        _compiled(pattern, ignores_case=False)
+    except regex.error as error:
+        raise ValueError(f"no regular expression: {error}") from None
+
+
+def finds(pattern: str, text: str, *, ignores_case: bool) -> bool:
+    """Whether the pattern finds something in the text; raises ``PatternTooSlowError``."""
+    try:
+        return _compiled(pattern, ignores_case=ignores_case).search(text, timeout=LIMIT_S, concurrent=True) is not None
+    except TimeoutError:
+        raise PatternTooSlowError(pattern) from None
+
+
+@lru_cache(maxsize=200)
+def _compiled(pattern: str, *, ignores_case: bool) -> regex.Pattern[str]:
+    return regex.compile(pattern, regex.IGNORECASE if ignores_case else 0)

@@ -1,0 +1,68 @@
+"""The functions that SQLite calls for what only Python can say: the same ones that the predicate calls."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from typing import TypeAlias
+
+from wsmon.errors import QueryError
+from wsmon.query.ast import Glob, PathTerm, Regex
+from wsmon.query.patterns import LIMIT_S, SLOW_HINT, PatternTooSlowError
+from wsmon.query.predicate import item_fits, path_holds, text_of
+
+Leaf: TypeAlias = Glob | Regex | PathTerm
+# a part of a query that is asked of one value of a row
+
+LEAF = "wsmon_leaf"
+HELD_LEAVES = 1_000
+# ten queries of the greatest length
+MOST_OVERRUNS = 3
+# of slow patterns in one question
+
+
+class Functions:
+    """The leaves of the queries of one connection to a store, by number; they never raise into SQLite."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._numbers: OrderedDict[Leaf, int] = OrderedDict()
+        self._leaves: dict[int, Leaf] = {}
+        self._made = 0
+        self._overruns = 0
+        connection.create_function(LEAF, 2, self._call, deterministic=True)
+
+    def number(self, leaf: Leaf) -> int:
+        """What a leaf is called in SQL; valid for at least ``HELD_LEAVES`` other leaves."""
+        if leaf in self._numbers:
+            self._numbers.move_to_end(leaf)
+            return self._numbers[leaf]
+        if len(self._numbers) >= HELD_LEAVES:
+            del self._leaves[self._numbers.popitem(last=False)[1]]
+        self._made += 1
+        self._numbers[leaf] = self._made
+        self._leaves[self._made] = leaf
+        return self._made
+
+    def begin(self) -> None:
+        """A question begins."""
+        self._overruns = 0
+
+    def refusal(self, text: str) -> QueryError | None:
+        """Why the question was ended from here; ``None`` where it was not. ``text`` is the query."""
+        if self._overruns < MOST_OVERRUNS:
+            return None
+        what = f"a pattern took longer than {LIMIT_S * 1000:g} ms at each of {MOST_OVERRUNS} events"
+        return QueryError(text, max(0, text.find("/")), what, SLOW_HINT)
+
+    def _call(self, number: int, value: str | bytes | None) -> bool:
+        leaf = self._leaves[number]
+        try:
+            if isinstance(leaf, PathTerm):
+                return path_holds(leaf, value)
+            return value is not None and item_fits(leaf, text_of(value))
+        except PatternTooSlowError:
+            self._overruns += 1
+            if self._overruns >= MOST_OVERRUNS:
+                self._connection.interrupt()
+            return False

@@ -1,0 +1,148 @@
+"""Conditions on texts of a row, in SQL that folds as ``query/fold.py`` does; never NULL, so that they can be negated.
+
+LIKE folds ASCII alone and is the fastest (12 million rows a second where ``instr(lower())`` does 3). But LIKE ends at a
+NUL and reads bytes that are not UTF-8 in its own way; there ``instr`` answers, which does neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from wsmon.query.ast import Contains, Exact, Glob, Item, PathTerm, Range, Regex, Word
+from wsmon.query.fold import fold
+from wsmon.query.glob import ANY
+from wsmon.query.predicate import item_fits
+from wsmon.store.codec import Value
+from wsmon.store.functions import LEAF, Leaf
+
+Number = Callable[[Leaf], int]
+# the number of a leaf, for the function LEAF
+
+_MOST_LIKE_BYTES = 20_000
+# SQLite takes patterns up to 50,000 bytes; escaping at most doubles one
+_LIKE_SIGNS = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
+_GLOB_SIGNS = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\", "*": "%", "?": "_"})
+_LIKE_TEXT = r"""({column} LIKE ? ESCAPE '\' OR (instr({column}, char(0)) AND instr(lower({column}), ?)))"""
+_LIKE_PAYLOAD = rf"""CASE typeof(payload)
+    WHEN 'text' THEN {_LIKE_TEXT.format(column="payload")} WHEN 'blob' THEN instr(lower(payload), ?) END"""
+_BYTES_IN = "instr(CAST(lower({column}) AS BLOB), ?)"
+_PAYLOAD = "payload"
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A condition and its parameters."""
+
+    text: str
+    parameters: tuple[Value, ...] = ()
+
+
+NEVER = Sql("0")
+ALWAYS = Sql("1")
+
+
+def any_of(parts: Iterable[Sql]) -> Sql:
+    """One of the conditions holds."""
+    possible = [part for part in parts if part != NEVER]
+    if ALWAYS in possible:
+        return ALWAYS
+    return _joined(possible, " OR ") if possible else NEVER
+
+
+def all_of(parts: Iterable[Sql]) -> Sql:
+    """All of the conditions hold."""
+    needed = [part for part in parts if part != ALWAYS]
+    if NEVER in needed:
+        return NEVER
+    return _joined(needed, " AND ") if needed else ALWAYS
+
+
+def opposite(sql: Sql) -> Sql:
+    """The condition does not hold."""
+    if sql in (NEVER, ALWAYS):
+        return ALWAYS if sql == NEVER else NEVER
+    return Sql(f"NOT ({sql.text})", sql.parameters)
+
+
+def text_fits(column: str, item: Item, number: Number) -> Sql:
+    """Whether a text of the row, NULL where it is empty, is what an item of a term asks for."""
+    match item:
+        case Exact(text):
+            return Sql(f"CAST(lower(coalesce({column}, '')) AS BLOB) = ?", (fold(text),))
+        case Glob(pattern):
+            return _glob(column, pattern, number)
+        case Contains(text):
+            if not text:
+                return ALWAYS
+            part = _contains(column, fold(text))
+            return Sql(f"({part.text} IS TRUE)", part.parameters)
+        case Regex():
+            return _empty_too(item, Sql(f"coalesce({LEAF}({number(item)}, {column}), 0)"), column)
+        case Range():
+            return NEVER
+
+
+def word(found: Word, columns: tuple[str, ...]) -> Sql:
+    """Whether a text stands in the payload or in one of the columns."""
+    needle = fold(found.text)
+    columns_too = any_of(_contains(column, needle) for column in columns)
+    # asked once whether there is any, since messages mostly have none
+    guarded = Sql(f"(coalesce({', '.join(columns)}) IS NOT NULL AND {columns_too.text})", columns_too.parameters)
+    whole = any_of((_contains(_PAYLOAD, needle), guarded))
+    return Sql(f"({whole.text} IS TRUE)", whole.parameters)
+
+
+def regex(found: Regex, columns: tuple[str, ...], number: Number) -> Sql:
+    """Whether a regular expression finds something in the payload or in one of the columns."""
+    leaf = number(found)
+    places = (_PAYLOAD, *columns)
+    return any_of(Sql(f"({column} IS NOT NULL AND {LEAF}({leaf}, {column}))") for column in places)
+
+
+def path(term: PathTerm, number: Number) -> Sql:
+    """Whether a JSON payload has one of the values at a path.
+
+    A payload without the name of the last member is not looked into; one with a backslash may spell it otherwise.
+    """
+    call = f"{LEAF}({number(term)}, payload)"
+    names = [step for step in term.path if isinstance(step, str) and step]
+    if not names or not names[-1].isascii():
+        return Sql(f"(payload IS NOT NULL AND {call})")
+    return Sql(rf"((instr(payload, ?) OR instr(payload, '\')) IS TRUE AND {call})", (names[-1],))
+
+
+def _glob(column: str, pattern: str, number: Number) -> Sql:
+    if pattern == ANY:
+        return Sql(f"coalesce({column}, '') <> ''")
+    glob = Glob(pattern)
+    call = f"{LEAF}({number(glob)}, {column})"
+    if column == _PAYLOAD or not (pattern.isprintable() and pattern.isascii()):
+        return _empty_too(glob, Sql(f"coalesce({call}, 0)"), column)
+    like = rf"CASE WHEN instr({column}, char(0)) THEN {call} ELSE {column} LIKE ? ESCAPE '\' END"
+    return _empty_too(glob, Sql(f"coalesce({like}, 0)", (pattern.translate(_GLOB_SIGNS),)), column)
+
+
+def _empty_too(item: Glob | Regex, sql: Sql, column: str) -> Sql:
+    """The same, where what fits the empty text fits a row that has none."""
+    return any_of((sql, Sql(f"{column} IS NULL"))) if item_fits(item, "") else sql
+
+
+def _contains(column: str, needle: bytes) -> Sql:
+    try:
+        folded = needle.decode()
+    except UnicodeDecodeError:
+        folded = ""
+    if not folded or "\0" in folded or len(needle) > _MOST_LIKE_BYTES:
+        return Sql(_BYTES_IN.format(column=column), (needle,))
+    pattern = f"%{folded.translate(_LIKE_SIGNS)}%"
+    if column == _PAYLOAD:
+        return Sql(_LIKE_PAYLOAD, (pattern, folded, folded))
+    return Sql(_LIKE_TEXT.format(column=column), (pattern, folded))
+
+
+def _joined(parts: list[Sql], by: str) -> Sql:
+    if len(parts) == 1:
+        return parts[0]
+    text = by.join(part.text for part in parts)
+    return Sql(f"({text})", tuple(parameter for part in parts for parameter in part.parameters))
