@@ -16,12 +16,15 @@ from wsmon.engine.interpreter import Interpreter, Memory
 from wsmon.engine.listener import DataOpcode
 from wsmon.engine.narrator import Narrator
 from wsmon.engine.reporter import Reporter
+from wsmon.engine.speaker import Speaker
 from wsmon.model.events import Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
 from wsmon.protocols.reading import Reading
+
+SWITCHING_PROTOCOLS = 101
 
 
 class ReadFrames(Frames):
@@ -37,11 +40,17 @@ class ReadFrames(Frames):
         on_full: Callable[[], None],
         interpreter: Interpreter,
         narrator: Narrator,
+        speaker: Speaker,
+        *,
+        has_credentials: bool,
     ) -> None:
+        """``has_credentials``: the upgrade itself carries some."""
         super().__init__(source, capture, columns.redactor, sink, clock, on_full)
         self._columns = columns
         self._interpreter = interpreter
         self._narrator = narrator
+        self._speaker = speaker
+        self._has_credentials = has_credentials
         self._has_started = False
         self._is_closing = False
 
@@ -56,25 +65,40 @@ class ReadFrames(Frames):
 
     def start(self) -> None:
         """It was said that the connection is usable."""
-        self._narrator.begin(self._now())
-        self._interpreter.start()
+        now = self._now()
+        self._narrator.begin(now)
+        self._narrator.tell(self._interpreter.handshake(self._has_credentials, SWITCHING_PROTOCOLS), "", now)
+        self._interpreter.start(self._speaker.tick)
         self._has_started = True
+
+    def start_speaking(self, send: Callable[[str | bytes], None], give_up: Callable[[], None]) -> None:
+        """What the configuration sends was sent; a protocol that may speak begins. ``give_up`` ends the session."""
+        if self._has_started:
+            self._speaker.start(send, give_up)
+
+    def code_meaning(self, code: int | None) -> str:
+        """What a close code means in the protocol of the session; empty where it says nothing of it."""
+        return self._interpreter.code_meaning(code)
 
     def pause(self) -> None:
         """Reading stands still."""
         self._interpreter.pause()
+        self._speaker.pause()
 
     def resume(self) -> None:
         """Reading goes on."""
         self._interpreter.resume()
+        self._speaker.resume()
 
     def begin_closing(self) -> None:
         """We end the session: what still comes is recorded and not read, so that a flood delays no stop."""
         self._is_closing = not self._interpreter.has_masks
+        self._speaker.stop()
 
     def end(self) -> None:
         """The session is over: what waits for something will not get it."""
         self._interpreter.stop()
+        self._speaker.stop()
         if self._has_started:
             self._has_started = False
             self._narrator.end(self._now())
@@ -98,7 +122,7 @@ class ReadFrames(Frames):
         limit_bytes = self._limit_bytes
         columns = self._columns
         is_redacted = False
-        if limit_bytes >= 0 or _says_something(reading):
+        if limit_bytes >= 0 or _is_told(reading):
             masked, is_redacted = self._redact(masked)
             is_redacted = is_redacted or has_secrets
             columns.of(payload, masked, is_masked=is_redacted)
@@ -132,6 +156,8 @@ class ReadFrames(Frames):
         )
         if reading.notes:
             self._narrator.tell(reading.notes, direction, Instant(self._ts_ns, self._mono_ns))
+        if direction == "in":
+            self._speaker.react(reading, payload)
 
     def _now(self) -> Instant:
         self.read_clock()
@@ -142,7 +168,7 @@ class ReadFrames(Frames):
         return {**meta, "fragments": fragments} if fragments > 1 else meta
 
 
-def _says_something(reading: Reading) -> bool:
+def _is_told(reading: Reading) -> bool:
     """Whether texts out of the message are told: they are cleaned by what was masked around them."""
     return bool(reading.type or reading.topic or reading.ref or reading.error or reading.meta or reading.notes)
 
@@ -164,9 +190,31 @@ def frames_of(
 ) -> Frames:
     """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not."""
     source, redactor, capture = reporter.source, reporter.redactor, capture_of(spec)
-    if spec.protocol == "raw":
+    if spec.protocol == "raw" and not _says_something(spec):
         return Frames(source, capture, redactor, sink, clock, on_full)
     columns = Columns(redactor)
     narrator = Narrator(source, sink, columns, memory.ledger, random_bytes)
-    interpreter = Interpreter(spec.protocol, asyncio.get_running_loop(), clock, memory, narrator.tell_overdue)
-    return ReadFrames(source, capture, columns, sink, clock, on_full, interpreter, narrator)
+    loop = asyncio.get_running_loop()
+    interpreter = Interpreter(spec, loop, clock, memory, narrator.tell_overdue)
+    return ReadFrames(
+        source,
+        capture,
+        columns,
+        sink,
+        clock,
+        on_full,
+        interpreter,
+        narrator,
+        Speaker(spec.heartbeat, interpreter, loop),
+        has_credentials=has_credentials(spec),
+    )
+
+
+def has_credentials(spec: ConnectionSpec) -> bool:
+    """Whether the upgrade carries credentials: in the URL, a header, or a subprotocol."""
+    return spec.url.is_secret or any(text.is_secret for text in (*dict(spec.headers).values(), *spec.subprotocols))
+
+
+def _says_something(spec: ConnectionSpec) -> bool:
+    """Whether anything but ``send`` is to be said: for that, what is said and heard is read."""
+    return bool(spec.subscribe or spec.answer or spec.heartbeat.send or spec.heartbeat.reply_to)
