@@ -56,7 +56,7 @@ class Detector(Protocol):
         ...
 
     def observe(self, event: Event) -> None:
-        """See a lifecycle event, in the order of commit, its id included."""
+        """See a lifecycle event, in the order of commit, its id included; 0 where its profile keeps no row of it."""
         ...
 
     def observe_traffic(self, traffic: Traffic) -> None:

@@ -26,8 +26,9 @@ from tests.engines import (
     meta_of,
     read_frame,
 )
-from wsmon.config.specs import CaptureSpec, PingSpec
+from wsmon.config.specs import CaptureSpec, PingSpec, ProtocolName
 from wsmon.model.events import Event
+from wsmon.model.profiles import ProfileName
 from wsmon.model.secret import MASK, Sensitive
 from wsmon.model.verdict import why
 
@@ -381,15 +382,40 @@ async def test_payloads_are_cut_to_the_limit_between_characters(payload: bytes, 
         assert (message.payload, message.truncated, message.size) == (kept, kept != payload, len(payload))
 
 
-async def test_capture_leaves_out_payloads_and_control_frames() -> None:
+async def test_capture_leaves_out_payloads_and_tells_all_control_frames_to_the_counters() -> None:
     capture = CaptureSpec(payloads=False, control_frames=False)
     async with against(
         closing(frame(PING, b"p"), frame(TEXT, b"secret"), close_frame(1000)), capture=capture
     ) as engine:
         await engine.ended()
         assert [brief(event) for event in engine.sink.events if event.size is not None] == [
-            ("message.received", "in", "text", 6, 8, None, None)
+            ("heartbeat.received", "in", "ping", 1, 3, None, None),
+            ("heartbeat.responded", "out", "pong", 1, 7, None, None),
+            ("message.received", "in", "text", 6, 8, None, None),
         ]
+
+
+@pytest.mark.parametrize(("profile", "kept"), [("detailed", b'{"a":1}'), ("standard", None), ("lightweight", None)])
+@pytest.mark.parametrize("protocol", ["raw", "json"])
+async def test_no_payload_is_kept_of_messages_that_become_no_row(
+    profile: ProfileName, kept: bytes | None, protocol: ProtocolName
+) -> None:
+    answer = closing(frame(TEXT, b'{"a":1}'), close_frame(1000))
+    async with against(answer, profile=profile, protocol=protocol) as engine:
+        await engine.ended()
+        assert [(event.size, event.payload) for event in engine.sink.named("message.received")] == [(7, kept)]
+
+
+@pytest.mark.parametrize(("profile", "shown"), [("standard", "[FILTERED]"), ("financial", "ada@example.org")])
+async def test_personal_headers_are_shown_in_financial_only_and_credentials_never(
+    profile: ProfileName, shown: str
+) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer, "X-User-Email: ada@example.org", "X-Api-Key: k-1234567", "X-Region: eu")
+
+    async with against(handle, profile=profile) as engine:
+        headers = dict(meta_of(await engine.sink.wait("connection.completed"))["response_headers"])
+        assert [headers[name] for name in ("X-User-Email", "X-Api-Key", "X-Region")] == [shown, "[FILTERED]", "eu"]
 
 
 async def test_a_mistake_of_ours_ends_the_session_as_internal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,9 @@ from wsmon.config.kinds import (
     Text,
 )
 from wsmon.config.paths import ExistingFile, NewFile
-from wsmon.config.specs import LatencyUnit, ProfileName, ProtocolName, RedirectPolicy
+from wsmon.config.specs import LatencyUnit, ProtocolName, RedirectPolicy
 from wsmon.model.detectors.watched import INCIDENT_KINDS
+from wsmon.model.profiles import ProfileName
 
 MINUTE_S = 60.0
 HOUR_S = 3_600.0
@@ -74,7 +75,7 @@ WSMON = (
         "file of the recording; empty: a place of its own in the state folder",
         example='"wsmon.db"',
     ),
-    Key("profile", _PROFILES, "detailed", "what becomes a row, and the KPI thresholds", works=("detailed",)),
+    Key("profile", _PROFILES, "detailed", "what becomes a row, and the KPI thresholds"),
     Key("theme", Text(checks.printable(64), may_be_empty=False), "wsmon-dark", "colours of the screen"),
     Key("retention.age", Duration(MINUTE_S, CENTURY_S), "14d", "events older than this are removed", "retention.age_s"),
     Key("retention.size", Size(2**20, 2**47), "2GB", "the oldest events are removed past this", "retention.size_bytes"),
@@ -105,7 +106,7 @@ CONNECTION = (
     ),
     Key("group", Text(checks.printable(64)), "", "connections of one group belong together on the screen"),
     Key("enabled", Flag(), True, "false: shown as off, never dialled"),
-    Key("profile", _PROFILES, "detailed", "overrides the one of [wsmon]", works=("detailed",)),
+    Key("profile", _PROFILES, "detailed", "overrides the one of [wsmon]"),
     Key(
         "protocol",
         Choice(get_args(ProtocolName)),
@@ -184,7 +185,7 @@ CONNECTION = (
     Key("latency.unit", Choice(get_args(LatencyUnit)), "ms", "its unit"),
     Key("capture.payloads", Flag(), True, "false: sizes and names only"),
     Key("capture.payload_limit", Size(0, GIB), "64KiB", "longer payloads are cut", "capture.payload_limit_bytes"),
-    Key("capture.control_frames", Flag(), True, "pings, pongs and closes as events"),
+    Key("capture.control_frames", Flag(), True, "pings and pongs as events; false: counted only"),
     Key("redact.keys", ListOf(Text(may_be_empty=False)), [], "more keys of JSON whose values are masked"),
     Key(
         "redact.patterns",

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from wsmon.model.profiles import ProfileName
 from wsmon.model.secret import EMPTY, Sensitive
 
-ProfileName = Literal["detailed", "financial", "standard", "lightweight"]
 ProtocolName = Literal[
     "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus"
 ]

@@ -41,8 +41,9 @@ class Columns:
         return self.redactor.text(text)
 
     def clean_meta(self, meta: Meta) -> dict[str, Json]:
-        """The same for every text in ``meta``."""
-        return {key: self._clean_value(value) for key, value in meta.items()}
+        """The same for every text in ``meta``; the value of a key that says what it is, is masked whole."""
+        hides = self.redactor.hides
+        return {key: MASK if hides(key) else self._clean_value(value) for key, value in meta.items()}
 
     def _clean_value(self, value: Json) -> Json:
         if isinstance(value, str):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.backoff import SLOW_S, next_delay_s, retry_after_s
+from wsmon.engine.capture_changes import told_changes
 from wsmon.engine.classify import Failure, internal
 from wsmon.engine.interpreter import Memory
 from wsmon.engine.redactors import Redactors
@@ -17,6 +18,8 @@ from wsmon.engine.session import Session, SessionEnd
 from wsmon.engine.tls import TlsContexts
 from wsmon.model.events import Json, Source
 from wsmon.model.ids import connection_id, trace_id
+from wsmon.model.profiles import PROFILES
+from wsmon.model.redact import Redactor
 from wsmon.ports import Clock, EventSink
 
 NS_PER_S = 1_000_000_000
@@ -49,9 +52,7 @@ class Connection:
         self._surroundings = surroundings
         random = surroundings.random
         self._trace_id = spec.trace_id or trace_id(random.randbytes(16))
-        self._reporter = Reporter(
-            self._source(), surroundings.redactors.get(spec.redact, secrets), surroundings.sink, surroundings.clock
-        )
+        self._reporter = Reporter(self._source(), self._redactor(secrets), surroundings.sink, surroundings.clock)
         self._memory = Memory()
         self._wanted: Wanted = "up" if spec.enabled else "down"
         self._woken = asyncio.Event()
@@ -99,19 +100,28 @@ class Connection:
 
     def reconfigure(self, spec: ConnectionSpec, secrets: tuple[str, ...]) -> None:
         """Go on with another configuration, in a new session."""
-        self.spec = spec
+        self._adopt(spec)
         if spec.trace_id:
             self._trace_id = spec.trace_id
-        self._reporter.redactor = self._surroundings.redactors.get(spec.redact, secrets)
+        self._reporter.redactor = self._redactor(secrets)
         self._reporter.base = self._source()
         if self._session is None:
             self._reporter.source = self._reporter.base
         self._wanted = "up" if spec.enabled else "down"
         self._restart("configuration changed")
 
+    def use_profile(self, spec: ConnectionSpec, secrets: tuple[str, ...]) -> str:
+        """Keep other rows from now on, as a ``spec`` says that is the same in all else; the session goes on.
+
+        Returns what changed, in a few words.
+        """
+        said = self._adopt(spec)
+        self.use_secrets(secrets)
+        return said
+
     def use_secrets(self, secrets: tuple[str, ...]) -> None:
         """Mask other values from now on; the session goes on."""
-        self._reporter.redactor = self._surroundings.redactors.get(self.spec.redact, secrets)
+        self._reporter.redactor = self._redactor(secrets)
         if self._session is not None:
             self._session.use_redactor(self._reporter.redactor)
 
@@ -249,6 +259,20 @@ class Connection:
         if self._reporter.status not in ("initialized", "closed", "error"):
             meta = {"attempts": self._tries}
             self._reporter.emit("connection.transition", "closed", meta, close_by="us", reason=self._end_reason)
+
+    def _adopt(self, spec: ConnectionSpec) -> str:
+        """Take over a configuration; where it keeps other rows, an event says so, between those before and after."""
+        before, self.spec = self.spec, spec
+        said, meta = told_changes(before, spec)
+        if said:
+            self._reporter.emit("self.config.reloaded", meta=meta, reason=said)
+            if self._session is not None:
+                self._session.use_capture(spec)
+        return said
+
+    def _redactor(self, secrets: tuple[str, ...]) -> Redactor:
+        filters_metadata = PROFILES[self.spec.profile].filters_metadata
+        return self._surroundings.redactors.get(self.spec.redact, secrets, filters_metadata=filters_metadata)
 
     def _start_series(self) -> None:
         self._attempt = 1

@@ -26,7 +26,6 @@ class Frames:
     ) -> None:
         """``on_full`` is called when the sink holds more than it should."""
         self._source = source
-        self._capture = capture
         self._redact = redactor.payload
         self._sink = sink
         self._emit = sink.emit_message
@@ -34,8 +33,7 @@ class Frames:
         self._on_full = on_full
         self._ts_ns = clock.wall_ns()
         self._mono_ns = clock.mono_ns()
-        self._limit_bytes = capture.payload_limit_bytes if capture.payloads else -1
-        # below 0: payloads are not kept
+        self._limit_bytes = _limit_bytes(capture)
         self._is_in_chunk = False
         self.keepalive: Keepalive | None = None
         # once the session is usable
@@ -46,6 +44,10 @@ class Frames:
     def use_redactor(self, redactor: Redactor) -> None:
         """What is secret has changed."""
         self._redact = redactor.payload
+
+    def use_capture(self, capture: CaptureSpec) -> None:
+        """What is kept of a frame has changed."""
+        self._limit_bytes = _limit_bytes(capture)
 
     def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
         """The connection is usable: what its handshake tells of the protocol, for the event that says so."""
@@ -118,8 +120,7 @@ class Frames:
 
     def on_ping(self, payload: bytes, wire_size: int) -> None:
         """The peer's ping; the library answers it."""
-        if self._capture.control_frames:
-            self._emit_frame("heartbeat.received", "in", "ping", payload, wire_size)
+        self._emit_frame("heartbeat.received", "in", "ping", payload, wire_size)
 
     def on_pong(self, payload: bytes, wire_size: int) -> None:
         """A pong: the answer to our ping, or one that nobody asked for."""
@@ -128,8 +129,7 @@ class Frames:
         if self.keepalive is not None and self.keepalive.is_awaited(payload):
             name = "heartbeat.responded"
             took_ns = self.keepalive.answer(self._mono_ns)
-        if self._capture.control_frames:
-            self._emit_frame(name, "in", "pong", payload, wire_size, duration_ns=took_ns)
+        self._emit_frame(name, "in", "pong", payload, wire_size, duration_ns=took_ns)
 
     def on_sent(self, opcode: Opcode, payload: bytes, wire_size: int) -> None:
         """A frame went out; closes are told with the end of the session."""
@@ -139,9 +139,9 @@ class Frames:
         match opcode:
             case "text" | "binary":
                 self.emit_sent(opcode, payload, wire_size)
-            case "ping" if self._capture.control_frames:
+            case "ping":
                 self._emit_frame("heartbeat.sent", "out", "ping", payload, wire_size)
-            case "pong" if self._capture.control_frames:
+            case "pong":
                 self._emit_frame("heartbeat.responded", "out", "pong", payload, wire_size)
 
     def emit_sent(self, opcode: DataOpcode, payload: bytes, wire_size: int) -> None:
@@ -198,6 +198,11 @@ class Frames:
                 meta={"fragments": fragments} if fragments > 1 else None,
             )
         )
+
+
+def _limit_bytes(capture: CaptureSpec) -> int:
+    """The longest payload that is kept whole; below 0 where none is kept."""
+    return capture.payload_limit_bytes if capture.payloads else -1
 
 
 def cut(payload: bytes, limit_bytes: int, opcode: Opcode) -> bytes:

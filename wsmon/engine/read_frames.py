@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
 from wsmon.engine.columns import Columns
@@ -18,6 +19,7 @@ from wsmon.engine.reporter import Reporter
 from wsmon.engine.speaker import Speaker
 from wsmon.model.events import Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import Measures
+from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
@@ -120,13 +122,15 @@ class ReadFrames(Frames):
     ) -> None:
         reading = self._interpreter.read(direction, opcode, payload, self._mono_ns)
         masked, has_secrets = self._interpreter.mask(direction, payload)
-        masked, is_redacted = self._redact(masked)
-        is_redacted = is_redacted or has_secrets
-        columns = self._columns
-        columns.of(payload, masked, is_masked=is_redacted)
-        clean = columns.clean
         is_measured = direction == "in" and bool(self._measures)
         limit_bytes = self._limit_bytes
+        columns = self._columns
+        is_redacted = False
+        if limit_bytes >= 0 or is_measured or _is_told(reading):
+            masked, is_redacted = self._redact(masked)
+            is_redacted = is_redacted or has_secrets
+            columns.of(payload, masked, is_masked=is_redacted)
+        clean = columns.clean
         kept: bytes | None = masked
         is_cut = False
         if limit_bytes < 0:
@@ -174,6 +178,17 @@ class ReadFrames(Frames):
         return meta or None
 
 
+def _is_told(reading: Reading) -> bool:
+    """Whether texts out of the message are told: they are cleaned by what was masked around them."""
+    return bool(reading.type or reading.topic or reading.ref or reading.error or reading.meta or reading.notes)
+
+
+def capture_of(spec: ConnectionSpec) -> CaptureSpec:
+    """What is kept of a frame: nobody redacts and holds the payload of a message that becomes no row."""
+    capture = spec.capture
+    return replace(capture, payloads=capture.payloads and PROFILES[spec.profile].keeps_messages)
+
+
 def frames_of(
     spec: ConnectionSpec,
     reporter: Reporter,
@@ -184,17 +199,17 @@ def frames_of(
     random_bytes: Callable[[int], bytes],
 ) -> Frames:
     """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not, unless they are measured."""
-    source, redactor = reporter.source, reporter.redactor
+    source, redactor, capture = reporter.source, reporter.redactor, capture_of(spec)
     measures = Measures(spec.sequence.path, spec.sequence.key, spec.latency.path, spec.latency.unit)
     if spec.protocol == "raw" and not (measures or _says_something(spec)):
-        return Frames(source, spec.capture, redactor, sink, clock, on_full)
+        return Frames(source, capture, redactor, sink, clock, on_full)
     columns = Columns(redactor)
     narrator = Narrator(source, sink, columns, memory.ledger, random_bytes)
     loop = asyncio.get_running_loop()
     interpreter = Interpreter(spec, loop, clock, memory, narrator.tell_overdue)
     return ReadFrames(
         source,
-        spec.capture,
+        capture,
         columns,
         sink,
         clock,

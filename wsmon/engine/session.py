@@ -13,7 +13,7 @@ from wsmon.engine.dial import Dial
 from wsmon.engine.ending import KEEPALIVE_CODE, KEEPALIVE_REASON, SILENCE_REASON, CloseFrame, Ending, Facts, close_meta
 from wsmon.engine.interpreter import Memory
 from wsmon.engine.keepalive import Keepalive
-from wsmon.engine.read_frames import frames_of, has_credentials
+from wsmon.engine.read_frames import capture_of, frames_of, has_credentials
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import Tap
 from wsmon.engine.tls import TlsContexts, describe_tls
@@ -130,6 +130,10 @@ class Session:
     def use_redactor(self, redactor: Redactor) -> None:
         """What is secret has changed."""
         self._frames.use_redactor(redactor)
+
+    def use_capture(self, spec: ConnectionSpec) -> None:
+        """What is kept of frames has changed."""
+        self._frames.use_capture(capture_of(spec))
 
     # what the tap tells
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from wsmon.config.specs import ConnectionSpec
+from wsmon.engine.capture_changes import keeps_session
 from wsmon.engine.connection import Connection, Surroundings
 from wsmon.engine.redactors import Redactors
 from wsmon.engine.tls import TlsContexts
@@ -26,6 +27,8 @@ class Changes:
     changed: tuple[str, ...] = ()
     # these got a new session
     unchanged: tuple[str, ...] = ()
+    adjusted: tuple[tuple[str, str], ...] = ()
+    # these keep other rows from now on, in the same session; with what changed, in a few words
 
 
 class Supervisor:
@@ -95,20 +98,22 @@ class Supervisor:
         removed = tuple(name for name in self._connections if name not in specs)
         for name in removed:
             self._connections.pop(name).end("removed from the configuration")
-        added, changed, unchanged = [], [], []
+        added, changed, unchanged, adjusted = [], [], [], []
         for name, spec in specs.items():
             known = self._connections.get(name)
             if known is None:
                 added.append(name)
                 self._connections[name] = Connection(spec, secrets, self._surroundings)
                 self._start(self._connections[name])
+            elif known.spec != spec and keeps_session(known.spec, spec):
+                adjusted.append((name, known.use_profile(spec, secrets)))
             elif known.spec != spec:
                 changed.append(name)
                 known.reconfigure(spec, secrets)
             else:
                 unchanged.append(name)
                 known.use_secrets(secrets)
-        return Changes(tuple(added), removed, tuple(changed), tuple(unchanged))
+        return Changes(tuple(added), removed, tuple(changed), tuple(unchanged), tuple(adjusted))
 
     def resume_reading(self) -> None:
         """The sink has room again: sessions that paused read on. Thread-safe."""

@@ -81,4 +81,8 @@ class Operator:
 def _sentence(changes: Changes) -> str:
     parts = {"added": changes.added, "removed": changes.removed, "restarted": changes.changed}
     said = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
-    return f"{'; '.join(said) or 'nothing changed'}; {len(changes.unchanged)} went on"
+    adjusted: dict[str, list[str]] = {}
+    for name, change in changes.adjusted:
+        adjusted.setdefault(change, []).append(name)
+    said += [f"{change} for {', '.join(names)}" for change, names in adjusted.items()]
+    return f"{'; '.join(said) or 'nothing changed'}; {len(changes.unchanged) + len(changes.adjusted)} went on"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from wsmon.config.specs import ConnectionSpec
+from wsmon.model.events import Meta
+from wsmon.model.profiles import PROFILES, Profile, ProfileName, profile_of
 from wsmon.store.codec import STATUS_CODES
 from wsmon.store.multirow import MultiRow
 
@@ -22,7 +24,7 @@ class ConnectionRecord:
     group: str = ""
     url: str = ""
     enabled: bool = True
-    profile: str = "detailed"
+    profile: ProfileName = "detailed"
     protocol: str = "auto"
     expect_every_s: float = 0.0
     configured: bool = False
@@ -58,6 +60,9 @@ class Connections:
         }
         self._next_id = 1 + max((record.id for record in self._by_name.values()), default=0)
         self._changed: dict[int, ConnectionRecord] = {}
+        self._configured: frozenset[str] = frozenset()
+        # names of the configuration in force; empty before the first of this run
+        self._without_control_frames: set[str] = set()
 
     @property
     def has_changed(self) -> bool:
@@ -77,8 +82,12 @@ class Connections:
         """Say that a record changed."""
         self._changed[record.id] = record
 
-    def configure(self, specs: Iterable[ConnectionSpec], now_ns: int) -> None:
-        """Take over what the configuration says; connections it does not name are no longer configured."""
+    def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
+        """Take over what the configuration says; connections it does not name are no longer configured.
+
+        Which rows are kept of a connection that was configured before changes with the event that says so
+        (``adjust``): this call comes from another thread, somewhere between the events.
+        """
         for record in self._by_name.values():
             if record.configured:
                 record.configured = False
@@ -89,12 +98,27 @@ class Connections:
             record.group = spec.group
             record.url = spec.url.masked
             record.enabled = spec.enabled
-            record.profile = spec.profile
+            if spec.name not in self._configured:
+                record.profile = spec.profile
+                self._keep_control_frames(spec.name, is_kept=spec.capture.control_frames)
             record.protocol = spec.protocol
             record.expect_every_s = spec.expect_every_s
             record.configured = True
             record.since_ns = record.since_ns or now_ns
             self.change(record)
+        self._configured = frozenset(spec.name for spec in specs)
+
+    def adjust(self, record: ConnectionRecord, change: Meta) -> None:
+        """Take over what an event says about the rows of a connection: ``meta`` of ``self.config.reloaded``."""
+        capture = change.get("capture")
+        record.profile = next((name for name in PROFILES if name == change.get("profile")), record.profile)
+        if isinstance(capture, Mapping) and "control_frames" in capture:
+            self._keep_control_frames(record.name, is_kept=bool(capture["control_frames"]))
+        self.change(record)
+
+    def profile(self, record: ConnectionRecord) -> Profile:
+        """Which events of a connection become rows, now."""
+        return profile_of(record.profile, control_frames=record.name not in self._without_control_frames)
 
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""
@@ -103,3 +127,9 @@ class Connections:
     def committed(self) -> None:
         """Forget the changes."""
         self._changed.clear()
+
+    def _keep_control_frames(self, name: str, *, is_kept: bool) -> None:
+        if is_kept:
+            self._without_control_frames.discard(name)
+        else:
+            self._without_control_frames.add(name)

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.model.events import Event, Meta, Source
+from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import index
 from wsmon.ports import Detector
+from wsmon.store.batches import Batches, BatchOfMessages
 from wsmon.store.codec import (
     FLAG_IN,
     FLAG_OUT,
@@ -31,6 +32,7 @@ from wsmon.store.event_rows import EventRows
 from wsmon.store.lifecycle import (
     BYTES_IN,
     BYTES_OUT,
+    ENDS,
     EVENTS,
     MESSAGES_IN,
     MESSAGES_OUT,
@@ -49,6 +51,8 @@ _SENT = NAME_CODES["message.sent"]
 _TYPE = DIMENSIONS["type"]
 _SIZE = METRICS["size"]
 _LATENCY = METRICS["latency"]
+_ADJUSTED: EventName = "self.config.reloaded"
+# of a connection: other events become rows from here on
 
 
 class Fold:
@@ -66,6 +70,7 @@ class Fold:
         self._sources = Sources(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
         self._rollups = Rollups(connection)
+        self._batches = Batches()
         self._rows = EventRows()
         self._messages = self._rows.messages
         self._deltas: dict[tuple[int, int], Bucket] = {}
@@ -81,20 +86,21 @@ class Fold:
     def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
         """Take over the connections of a configuration."""
         self._connections.configure(specs, now_ns)
+        self._sources.use_profiles()
         self._detection.configure(specs)
 
     def fold(self, events: Iterable[Event]) -> None:
-        """Give the events their ids, make their rows, count them."""
+        """Count the events; give those an id and make them rows that their connection's profile keeps."""
         event_id = self.last_id
         source = stream = event = None
+        keeps_messages = True
         second = start_ns = end_ns = 0
         fold_message = self._fold_message
         for event in events:
-            event_id += 1
             if stream is None or event.source is not source:
                 source = event.source
-                stream = self._touch(source)
-            stream.last_id = event_id
+                stream = self._touch(self._sources.stream(source))
+                keeps_messages = stream.keeps_messages
             ts_ns = event.ts_ns
             if not start_ns <= ts_ns < end_ns:
                 self._count_messages(second)
@@ -106,13 +112,22 @@ class Fold:
                 stream.newest_received = event
                 stream.received.append(event.size or 0)
                 stream.received_wire += event.wire_size or 0
-                fold_message(event_id, event, stream, _RECEIVED, FLAG_IN)
+                if keeps_messages:
+                    event_id += 1
+                    fold_message(event_id, event, stream, _RECEIVED, FLAG_IN)
+                else:
+                    event_id = self._fold_unkept(event_id, event, stream, second)
             elif name == "message.sent":
                 stream.sent.append(event.size or 0)
                 stream.sent_wire += event.wire_size or 0
-                fold_message(event_id, event, stream, _SENT, FLAG_OUT)
+                if keeps_messages:
+                    event_id += 1
+                    fold_message(event_id, event, stream, _SENT, FLAG_OUT)
+                else:
+                    event_id = self._fold_unkept(event_id, event, stream, second)
             else:
-                self._fold_single(event_id, event, stream, second)
+                event_id = self._fold_single(event_id, event, stream, second)
+                keeps_messages = stream.keeps_messages
         if event is None:
             return
         self.last_id = event_id
@@ -129,6 +144,12 @@ class Fold:
         self._detection.end()
         self.detect(ts_ns, mono_ns)
         self.detect(ts_ns, mono_ns)  # what was found at last has an id now, and ends
+
+    def close_batches(self, ts_ns: int, mono_ns: int, *, is_end: bool = False) -> None:
+        """Make rows that stand for the messages of seconds that are over, or of all at the end of the run."""
+        batches = self._batches.take_all() if is_end else self._batches.take_over(ts_ns // SECOND_NS)
+        self.last_id = self._make_rows(batches, self.last_id, ts_ns, mono_ns)
+        self._finish_batch(mono_ns)
 
     def roll(self, now_s: int) -> None:
         """Add the seconds that are over to their minutes and hours."""
@@ -156,6 +177,7 @@ class Fold:
 
     def _fold_message(self, event_id: int, event: Event, stream: Stream, name: int, flags: int) -> None:
         """A message's row, the short way for the bulk: nothing about it that the protocol could not read."""
+        stream.last_id = event_id
         payload = event.payload
         if (
             payload is None
@@ -213,16 +235,38 @@ class Fold:
                 event_id, event, stream.connection, self._delta(event.ts_ns // SECOND_NS, stream.connection.id)
             )
 
-    def _fold_single(self, event_id: int, event: Event, stream: Stream, second: int) -> None:
-        """Any event but a message."""
-        self._rows.add(event_id, stream.id, event)
-        if stream.connection is not None:
-            self._lifecycle.fold(event_id, event, stream, stream.connection, self._delta(second, stream.connection.id))
+    def _fold_unkept(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
+        """A message of which the profile keeps no row, unless it tells of an error; returns the last id given."""
+        if event.type:
+            stream.types.append(event.type)
+        if event.meta is not None:
+            self._measure(0, event, event.meta, stream)
+        if event.error_type and stream.connection is not None:
+            bucket = self._delta(second, stream.connection.id)
+            row_id = self._row(last_id, event, stream, bucket)
+            self._lifecycle.fold_problem(row_id, event, stream.connection, bucket)
+            return row_id or last_id
+        return last_id
+
+    def _fold_single(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
+        """Any event but a message; returns the last id given."""
+        connection = stream.connection
+        if connection is not None and (event.to_status in ENDS or event.name == _ADJUSTED):
+            self._count_messages(second)
+            last_id = self._make_rows(self._batches.take_of(connection.id), last_id, event.ts_ns, event.mono_ns)
+        bucket = None if connection is None else self._delta(second, connection.id)
+        row_id = self._row(last_id, event, stream, bucket)
+        if connection is not None and bucket is not None:
+            self._lifecycle.fold(row_id, event, stream, connection, bucket)
+            if event.name == _ADJUSTED:
+                self._connections.adjust(connection, event.meta or {})
+                self._sources.use_profiles()
         if event.size is None:
-            self._detection.observe(event, event_id)
+            self._detection.observe(event, row_id)
+        return row_id or last_id
 
     def _measure(self, event_id: int, event: Event, meta: Meta, stream: Stream) -> None:
-        """What the engine read out of a message, where the configuration asks for it."""
+        """What the engine read out of a message, where the configuration asks for it; id 0: it is no row."""
         if "seq" in meta and (number := numbered(event_id, event, meta)) is not None:
             stream.numbered.append(number)
         if "latency_ms" in meta:
@@ -231,8 +275,26 @@ class Fold:
                 excess_ns = stream.fastest.excess_ns(round(latency_ms * MS_NS), event.mono_ns // SECOND_NS)
                 stream.latencies.append(excess_ns)
 
-    def _touch(self, source: Source) -> Stream:
-        stream = self._sources.stream(source)
+    def _row(self, last_id: int, event: Event, stream: Stream, bucket: Bucket | None) -> int:
+        """Make the event a row where the profile says so; returns its id, or 0 for none."""
+        if not stream.profile.keeps(event):
+            return 0
+        stream.last_id = last_id + 1
+        self._rows.add(stream.last_id, stream.id, event)
+        if bucket is not None:
+            bucket.counters[EVENTS] += 1
+        return stream.last_id
+
+    def _make_rows(self, batches: Iterable[BatchOfMessages], last_id: int, ts_ns: int, mono_ns: int) -> int:
+        """Rows that stand for messages, at a time; returns the last id given."""
+        for batch in batches:
+            stream = self._touch(batch.stream)
+            assert stream.connection is not None
+            bucket = self._delta(ts_ns // SECOND_NS, stream.connection.id)
+            last_id = self._row(last_id, batch.event(ts_ns, mono_ns), stream, bucket)
+        return last_id
+
+    def _touch(self, stream: Stream) -> Stream:
         if not stream.is_touched:
             stream.is_touched = True
             self._touched.append(stream)
@@ -248,7 +310,10 @@ class Fold:
                 continue
             bucket = self._delta(second, stream.connection.id)
             counters = bucket.counters
-            counters[EVENTS] += len(stream.received) + len(stream.sent)
+            if stream.keeps_messages:
+                counters[EVENTS] += len(stream.received) + len(stream.sent)
+            else:
+                self._batches.add(stream, second, stream.received, stream.sent)
             counters[MESSAGES_IN] += len(stream.received)
             counters[MESSAGES_OUT] += len(stream.sent)
             counters[WIRE_IN] += stream.received_wire

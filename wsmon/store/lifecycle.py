@@ -72,8 +72,7 @@ class Lifecycle:
         # ids of events that close incidents of an earlier run, and of these
 
     def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
-        """Take one event of a connection."""
-        bucket.counters[EVENTS] += 1
+        """Take one event of a connection; ``event_id`` is 0 where it became no row."""
         self.fold_problem(event_id, event, record, bucket)
         if event.size is not None:
             self._fold_heartbeat(event, record, bucket)
@@ -87,7 +86,7 @@ class Lifecycle:
         if event.error_type:
             bucket.counters[ERRORS] += 1
             bucket.count(DIMENSIONS["error_type"], event.error_type)
-        if event.is_problem and not _explains_nothing(event):
+        if event_id and event.is_problem and not _explains_nothing(event):
             record.last_problem_id = event_id
             self._connections.change(record)
 

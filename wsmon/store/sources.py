@@ -9,6 +9,7 @@ from operator import attrgetter
 from wsmon.model.detectors.watched import Numbered
 from wsmon.model.events import Event, Source
 from wsmon.model.feed_latency import FastestMessage
+from wsmon.model.profiles import PROFILES, Profile
 from wsmon.store.codec import Value
 from wsmon.store.connections import ConnectionRecord, Connections
 from wsmon.store.multirow import MultiRow
@@ -45,10 +46,12 @@ class Stream:
         "fastest",
         "id",
         "is_touched",
+        "keeps_messages",
         "last_id",
         "latencies",
         "newest_received",
         "numbered",
+        "profile",
         "received",
         "received_wire",
         "sent",
@@ -58,12 +61,13 @@ class Stream:
         "types",
     )
 
-    def __init__(self, stream_id: int, source: Source, connection: ConnectionRecord | None) -> None:
+    def __init__(self, stream_id: int, source: Source, connection: ConnectionRecord | None, profile: Profile) -> None:
         self.id = stream_id
         self.source = source
         self.connection = connection
         # None: the recorder's own
         self.session: SessionRecord | None = None
+        self.use_profile(profile)
         self.is_touched = False
         # whether the batch in hand has events of it
         self.last_id = 0
@@ -73,6 +77,12 @@ class Stream:
         # of the batch in hand, where messages carry sequence numbers
         self.fastest = FastestMessage()
         self.clear()
+
+    def use_profile(self, profile: Profile) -> None:
+        """What becomes a row from now on."""
+        self.profile = profile
+        self.keeps_messages = profile.keeps_messages
+        # asked once a message
 
     def clear(self) -> None:
         """Forget what was collected: it is counted."""
@@ -113,7 +123,7 @@ class Sources:
         stream = self._streams.get(key)
         if stream is None:
             connection = self._connections.get(source.connection) if source.connection else None
-            stream = self._streams[key] = Stream(self._next_id, source, connection)
+            stream = self._streams[key] = Stream(self._next_id, source, connection, self._profile(connection))
             self._next_id += 1
             self._new_sources += (
                 stream.id,
@@ -123,6 +133,11 @@ class Sources:
                 source.connection_id,
             )
         return stream
+
+    def use_profiles(self) -> None:
+        """What becomes a row of some connection has changed."""
+        for stream in self._streams.values():
+            stream.use_profile(self._profile(stream.connection))
 
     def begin_session(self, stream: Stream, attempt: int, event_id: int, ts_ns: int) -> None:
         """A socket is dialled."""
@@ -161,3 +176,7 @@ class Sources:
                 for key, stream in self._streams.items()
                 if stream.session is None or stream.session.end is None
             }
+
+    def _profile(self, connection: ConnectionRecord | None) -> Profile:
+        """The recorder's own events are rows, all of them."""
+        return PROFILES["detailed"] if connection is None else self._connections.profile(connection)

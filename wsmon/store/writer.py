@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from wsmon.bus import Batch, Bus, Shed
@@ -78,8 +79,8 @@ class Writer:
         self._detected_mono_ns = 0
         self._has_ended = False
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
-        self._specs: tuple[ConnectionSpec, ...] | None = None
-        # a configuration to take over, set by any thread
+        self._configurations: deque[tuple[ConnectionSpec, ...]] = deque()
+        # to take over, oldest first: as many as somebody reloaded since the last batch; filled by any thread
         self._thread = threading.Thread(target=self._run, name="writer")
         self._warning = ""
         self._commit_lag_ns = 0
@@ -100,7 +101,7 @@ class Writer:
     def configure(self, connections: tuple[ConnectionSpec, ...], retention: RetentionSpec | None = None) -> None:
         """Take over a configuration with the next batch; from any thread."""
         self._retention.spec = retention or RetentionSpec()
-        self._specs = connections
+        self._configurations.append(connections)
 
     def health(self) -> Health:
         """How the recorder is; from any thread."""
@@ -120,6 +121,7 @@ class Writer:
                 self._record(self._bus.take())
                 self._prune()
             self._has_ended = True
+            self._fold.close_batches(self._clock.wall_ns(), self._clock.mono_ns(), is_end=True)
             self._record(Batch([]))
             self._database.end_run(self._clock.wall_ns())
             self._database.close()
@@ -130,9 +132,8 @@ class Writer:
     def _record(self, batch: Batch) -> None:
         """Fold a batch, let the detectors look, commit."""
         ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
-        specs, self._specs = self._specs, None
-        if specs is not None:
-            self._fold.configure(specs, ts_ns)
+        while self._configurations:
+            self._fold.configure(self._configurations.popleft(), ts_ns)
         self._in_hand = len(batch.events)
         events, farewell = batch.events, []
         if events and events[-1].name == "self.run.ended":
@@ -141,6 +142,7 @@ class Writer:
         self._fold.fold(events)
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
         self._detect(ts_ns, mono_ns, is_tick=not batch.events)
+        self._fold.close_batches(ts_ns, mono_ns)
         self._fold.fold(farewell)  # the last word, after what ends with the run
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:

@@ -70,6 +70,8 @@ def describe(event: Event, *, ascii_only: bool = False) -> Wording:
             return _message(event, "received", "direction-in", ascii_only)
         case "message.sent":
             return _message(event, "sent", "direction-out", ascii_only)
+        case "message.batch_processed":
+            return Wording("note", "dim", "counted", _batch(event))
         case "heartbeat.timeout" | "heartbeat.failure":
             return Wording("warning", "problem", "no pong", _foreign(event.error or event.reason, ascii_only))
         case "heartbeat.sent" | "heartbeat.received" | "heartbeat.responded":
@@ -102,6 +104,15 @@ def _message(event: Event, sign: Sign, meaning: Meaning, ascii_only: bool) -> Wo
     kind = _foreign(event.type, ascii_only) or event.opcode or "message"
     topic = f"{_foreign(event.topic, ascii_only)}  " if event.topic else ""
     return Wording(sign, meaning, kind, topic + _content(event, ascii_only), is_content=True)
+
+
+def _batch(event: Event) -> str:
+    """What was said in a second whose messages are counted, not kept."""
+    messages, size = number(event, "count"), number(event, "total_size")
+    if messages is None or size is None:
+        return ""
+    noun = "message" if messages == 1 else "messages"
+    return f"{fmt.count(int(messages))} {noun}, {fmt.size(int(size))} in a second"
 
 
 def _operation(event: Event, ascii_only: bool) -> Wording:

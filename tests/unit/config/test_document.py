@@ -71,7 +71,6 @@ def test_a_wrong_default_is_said_once_and_not_for_every_connection(problems: Pro
 @pytest.mark.parametrize(
     ("text", "warned"),
     [
-        ('profile = "financial"', 'connection[0].profile: has no effect yet in this version (financial)'),
         ("kpi = { x = 1 }", "connection[0].kpi: has no effect yet in this version"),
     ],
 )  # fmt: skip
@@ -100,7 +99,15 @@ def test_keys_that_do_nothing_together_are_warned_about(loaded: Load, tmp_path: 
 
 @pytest.mark.parametrize(
     "text",
-    ["profile = 'detailed'", "protocol = 'raw'", "subscribe = []", "auth = {}", "heartbeat.every = '0.5m'", "kpi = {}"],
+    [
+        "profile = 'financial'",
+        "profile = 'lightweight'",
+        "protocol = 'raw'",
+        "subscribe = []",
+        "auth = {}",
+        "heartbeat.every = '0.5m'",
+        "kpi = {}",
+    ],
 )
 def test_a_key_at_its_default_needs_no_warning(loaded: Load, text: str) -> None:
     assert loaded(ONE + text).warnings == ()

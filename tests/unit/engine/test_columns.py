@@ -51,3 +51,15 @@ def test_meta_is_cleaned_however_deep_it_is() -> None:
 
 def test_a_lone_surrogate_ends_nothing() -> None:
     assert of(b"{}").clean("\ud800") == "\ud800"
+
+
+def test_metadata_of_a_key_that_says_what_it_is_is_masked_whole() -> None:
+    meta: dict[str, Json] = {
+        "params": {"client_secret": "x", "nested": [{"access_token": "y", "id": 7}], "email": {"to": "ada"}},
+        "topic": "trades",
+    }
+    nested: list[Json] = [{"access_token": MASK, "id": 7}]
+    shown: dict[str, Json] = {"client_secret": MASK, "nested": nested, "email": {"to": "ada"}}
+    assert Columns(Redactor()).clean_meta(meta) == {"params": shown, "topic": "trades"}
+    filtered = Columns(Redactor(filters_metadata=True)).clean_meta(meta)
+    assert filtered == {"params": shown | {"email": MASK}, "topic": "trades"}

@@ -125,3 +125,13 @@ def test_close_frames_are_told_with_the_end() -> None:
     rig.frames.on_sent("close", b"\x03\xe8", 8)
     assert rig.sink.events == []
     assert rig.frames.last_out_ns == rig.clock.mono_ns()
+
+
+def test_what_is_kept_can_change_between_two_messages() -> None:
+    rig = Rig()
+    rig.frames.on_message("text", b"kept", 6, 1)
+    rig.frames.use_capture(CaptureSpec(payloads=False))
+    rig.frames.on_message("text", b"not", 5, 1)
+    rig.frames.use_capture(CaptureSpec(payload_limit_bytes=2))
+    rig.frames.on_message("text", b"cut", 5, 1)
+    assert [(event.size, event.payload) for event in rig.sink.events] == [(4, b"kept"), (3, None), (3, b"cu")]

@@ -8,9 +8,10 @@ from wsmon.engine.redactors import Redactors
 
 def test_connections_that_mask_the_same_share_a_redactor() -> None:
     redactors = Redactors()
-    first = redactors.get(RedactSpec(), ("a" * 10,))
-    assert redactors.get(RedactSpec(), ("a" * 10,)) is first
-    assert redactors.get(RedactSpec(), ("b" * 10,)) is not first
-    assert redactors.get(RedactSpec(keys=("code",)), ("a" * 10,)) is not first
+    first = redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True)
+    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True) is first
+    assert redactors.get(RedactSpec(), ("b" * 10,), filters_metadata=True) is not first
+    assert redactors.get(RedactSpec(keys=("code",)), ("a" * 10,), filters_metadata=True) is not first
+    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=False) is not first
     redactors.forget()
-    assert redactors.get(RedactSpec(), ("a" * 10,)) is not first
+    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True) is not first

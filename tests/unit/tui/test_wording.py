@@ -27,6 +27,14 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
     ("each", "expected"),
     [
         (dialled(), Wording("waiting", "status-connecting", "connecting")),
+        (
+            event("message.batch_processed", size=0, meta={"count": 1204, "total_size": 1_200_000}),
+            Wording("note", "dim", "counted", "1,204 messages, 1.1 MiB in a second"),
+        ),
+        (
+            event("message.batch_processed", size=0, meta={"count": 1, "total_size": 7}),
+            Wording("note", "dim", "counted", "1 message, 7 B in a second"),
+        ),
         (dialled(attempt=3), Wording("waiting", "status-connecting", "connecting", "attempt 3")),
         (
             loss(code=None, by="network", reason="", error_type="eof"),

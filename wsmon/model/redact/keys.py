@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 
+from wsmon.model.redact.personal import are_personal
+
 Words = tuple[str, ...]
 
 _SEGMENT = re.compile(r"[^\W_]+")
@@ -109,6 +111,8 @@ class KeyRules:
         self._allow = frozenset(map("".join, map(split_words, allow)))
         self.is_key = lru_cache(_NAMES_REMEMBERED)(self._is_key)
         # whether the value of this key in a message is a credential; messages repeat their keys
+        self.is_personal = lru_cache(_NAMES_REMEMBERED)(self._is_personal)
+        # whether metadata of this name is personal, by the built-in list
 
     @property
     def words(self) -> frozenset[Words]:
@@ -132,6 +136,9 @@ class KeyRules:
         return (
             named or any(_are_credential_query(words) or self._is_added(words) for words in _readings(name))
         ) and not self._is_exempt(name)
+
+    def _is_personal(self, name: str) -> bool:
+        return any(are_personal(words) for words in _readings(name)) and not self._is_exempt(name)
 
     def _is_key(self, name: str) -> bool:
         return any(_are_credential(words) or self._is_added(words) for words in _readings(name)) and not (

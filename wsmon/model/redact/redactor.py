@@ -31,6 +31,7 @@ class Redactor:
     ``keys``, ``headers``, ``query`` add to the built-in names, ``allow`` exempts names, ``patterns`` are regular
     expressions whose matches are masked, ``secrets`` are values that are masked wherever they occur. Masks are laid
     on byte ranges: everything else stays as it was. No input raises, and redacting twice is redacting once.
+    ``filters_metadata``: personal headers and metadata are masked too.
 
     Raises UsageError for a pattern that is no regular expression.
     """
@@ -44,8 +45,10 @@ class Redactor:
         query: Iterable[str] = (),
         allow: Iterable[str] = (),
         secrets: Iterable[str] = (),
+        filters_metadata: bool = False,
     ) -> None:
         self._rules = KeyRules(keys, headers, query, allow)
+        self._filters_metadata = filters_metadata
         self._patterns = tuple(compile_pattern(pattern) for pattern in patterns)
         longest_first = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
         self._any_secret = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
@@ -97,9 +100,15 @@ class Redactor:
         """The subprotocols of an offer; one that follows ``access_token`` or the like is the credential itself."""
         return tuple(self.text(subprotocol) for subprotocol in mask_subprotocols(subprotocols))
 
+    def hides(self, key: str) -> bool:
+        """Whether the value of this key of an event's metadata is masked, whatever it is."""
+        return self._rules.is_key(key) or (self._filters_metadata and self._rules.is_personal(key))
+
     def _header(self, name: str, value: str) -> str:
         if name.lower() == "sec-websocket-protocol":
             return ", ".join(self.subprotocols([part.strip() for part in value.split(",")]))
+        if self._filters_metadata and self._rules.is_personal(name):
+            return MASK
         if not self._rules.is_header(name):
             return self._without_secrets(self.text(value))
         scheme = _SCHEME.match(value) if "authorization" in name.lower() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsmon.model import format as fmt
+from wsmon.model.profiles import PROFILES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.tui.panes.connection_table import reason, word
@@ -17,8 +18,15 @@ def sentences(row: ConnectionRow, now_ns: int) -> tuple[str, ...]:
     cause = sanitize(reason(row, now_ns)[0], LIMIT)
     since = _since(state, now_ns)
     if not cause:
-        return (f"{state.name}: {since}",)
+        kept = _what_is_kept(state)
+        return (f"{state.name}: {since} · {kept}", f"{state.name}: {since}") if kept else (f"{state.name}: {since}",)
     return f"{state.name}: {since} · {cause}", f"{state.name}: {cause}"
+
+
+def _what_is_kept(state: ConnectionState) -> str:
+    """Why the log has no messages of it; empty where it has."""
+    profile = next((each for each in PROFILES.values() if each.name == state.profile), PROFILES["detailed"])
+    return "" if profile.keeps_messages else f"{profile.name}: messages are counted, not kept"
 
 
 def _since(state: ConnectionState, now_ns: int) -> str:

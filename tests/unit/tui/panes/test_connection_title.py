@@ -30,6 +30,11 @@ TOKEN = loss(-3, reason="policy violation: token expired")
             ("silent: stalled 41 s · no data; expected every 5 s", "silent: no data; expected every 5 s"),
         ),
         (row("ticker", since_s=-9.8), ("ticker: open 9.8 s",)),
+        (
+            row("quiet", since_s=-9.8, profile="standard"),
+            ("quiet: open 9.8 s · standard: messages are counted, not kept", "quiet: open 9.8 s"),
+        ),
+        (row("paid", since_s=-9.8, profile="financial"), ("paid: open 9.8 s",)),
         (row("legacy", "initialized", enabled=False), ("legacy: off",)),
     ],
 )

@@ -1,0 +1,40 @@
+"""Changes of what is kept: found, and told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wsmon.config.specs import CaptureSpec, ConnectionSpec
+from wsmon.engine.capture_changes import keeps_session, told_changes
+from wsmon.model.secret import Sensitive
+
+SPEC = ConnectionSpec("feed", Sensitive("ws://a"))
+
+
+def test_profile_and_capture_need_no_new_session() -> None:
+    assert keeps_session(SPEC, SPEC)
+    assert keeps_session(SPEC, replace(SPEC, profile="standard", capture=CaptureSpec(control_frames=False)))
+    assert not keeps_session(SPEC, replace(SPEC, profile="standard", group="other"))
+
+
+def test_nothing_changed_says_nothing() -> None:
+    assert told_changes(SPEC, replace(SPEC, group="other")) == ("", {})
+
+
+def test_a_profile_is_told_with_the_one_before() -> None:
+    assert told_changes(SPEC, replace(SPEC, profile="standard")) == (
+        "profile detailed → standard",
+        {"profile": "standard", "before": "detailed"},
+    )
+
+
+def test_capture_is_told_key_by_key() -> None:
+    after = replace(SPEC, profile="financial", capture=CaptureSpec(payload_limit_bytes=0, control_frames=False))
+    assert told_changes(SPEC, after) == (
+        "profile detailed → financial, capture.payload_limit 65536 → 0, capture.control_frames true → false",
+        {
+            "profile": "financial",
+            "before": "detailed",
+            "capture": {"payload_limit_bytes": 0, "control_frames": False},
+        },
+    )

@@ -1,0 +1,118 @@
+"""Capture profiles: which events become rows of a recording, and which are counted only.
+
+Counters are exact in every profile: what becomes no row is folded into the statistics all the same. The seeds' guide
+leaves open what "major" means, and says nothing of subscriptions, logins and applications' traces; the tables below
+are the answer. Three rules hold in all profiles: a change of status is a row (uptime and timeline are made of them),
+an incident is, and so is what the recorder says about itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, Literal
+
+from wsmon.model.events import EVENT_NAMES, Event, EventName
+
+ProfileName = Literal["detailed", "financial", "standard", "lightweight"]
+
+MESSAGES: Final[frozenset[EventName]] = frozenset({"message.received", "message.sent"})
+BATCH: Final[EventName] = "message.batch_processed"
+# stands for the messages that are no rows
+HEALTHY_HEARTBEATS: Final[frozenset[EventName]] = frozenset(
+    {"heartbeat.sent", "heartbeat.received", "heartbeat.responded"}
+)
+# misses are no part of it: they are what heartbeats are for
+
+MAJOR_ERRORS: Final[frozenset[str]] = frozenset(
+    {
+        # the peer broke the rules of WebSocket, and the session ends for it
+        "protocol",
+        "invalid_utf8",
+        "message_too_big",
+        "write_overflow",
+        # what the configuration wants said was not said
+        "send_failed",
+        # wsmon's own mistakes: whoever reads the recording must know that it may lack something
+        "internal",
+        "classifier",
+        # nobody dials any more
+        "retries_exhausted",
+    }
+)
+# types of errors that are rows in every profile; a failed login is one by its name, whatever its type, and faults of a
+# dial or of a link arrive with a change of status
+
+_AS_OFTEN_AS_MESSAGES: Final[frozenset[EventName]] = frozenset(
+    name for name in EVENT_NAMES if name.startswith(("message.", "trace.")) and name != BATCH
+)
+# an application's traces too: a server that reports every request is what the smaller profiles are to keep out
+
+_ALWAYS: Final[frozenset[EventName]] = frozenset(
+    {
+        BATCH,
+        "connection.reconnect.success",
+        "connection.reconnect.failed",
+        "auth.failed",
+        "subscription.lost",
+        "heartbeat.timeout",
+        "heartbeat.failure",
+        *(name for name in EVENT_NAMES if name.startswith(("incident.", "self."))),
+    }
+)
+# what the smallest profile keeps by its name: what somebody who is woken at night asks for
+
+_COMPLETIONS: Final[frozenset[EventName]] = frozenset(
+    {"subscription.subscribe.completed", "subscription.unsubscribe.completed"}
+)
+# the smallest profile keeps those that failed
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Which events become rows. Credentials are masked in every profile, ``filters_metadata`` or not."""
+
+    name: ProfileName
+    dropped: frozenset[EventName] = frozenset()
+    # names that are no rows, except for transitions, and for errors as the next field says
+    major_errors_only: bool = False
+    # of what is dropped: errors of any type stay rows, or those of MAJOR_ERRORS and failed subscriptions only
+    filters_metadata: bool = True
+    # personal data in headers and in what protocols note is masked
+
+    @property
+    def keeps_messages(self) -> bool:
+        """Whether every message is a row, with its payload; otherwise there are rows of ``BATCH``."""
+        return MESSAGES.isdisjoint(self.dropped)
+
+    def keeps(self, event: Event) -> bool:
+        """Whether the event becomes a row."""
+        if event.name not in self.dropped or event.to_status is not None:
+            return True
+        if not self.major_errors_only:
+            return bool(event.error_type)
+        return event.error_type in MAJOR_ERRORS or (
+            event.name in _COMPLETIONS and (bool(event.error_type) or event.status == "error")
+        )
+
+
+PROFILES: Final[Mapping[ProfileName, Profile]] = MappingProxyType(
+    {
+        "detailed": Profile("detailed"),
+        # the guide's: everything, and metadata unfiltered: who said what is part of a financial record
+        "financial": Profile("financial", filters_metadata=False),
+        # what happened, without what was said
+        "standard": Profile("standard", _AS_OFTEN_AS_MESSAGES | HEALTHY_HEARTBEATS),
+        # what went wrong
+        "lightweight": Profile("lightweight", frozenset(EVENT_NAMES) - _ALWAYS, major_errors_only=True),
+    }
+)
+
+
+@lru_cache
+def profile_of(name: ProfileName, *, control_frames: bool = True) -> Profile:
+    """A profile as a connection is configured: without ``control_frames``, healthy heartbeats are no rows."""
+    profile = PROFILES[name]
+    return profile if control_frames else replace(profile, dropped=profile.dropped | HEALTHY_HEARTBEATS)
