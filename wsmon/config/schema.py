@@ -27,6 +27,7 @@ from wsmon.config.kinds import (
 )
 from wsmon.config.paths import ExistingFile, NewFile
 from wsmon.config.specs import LatencyUnit, ProfileName, ProtocolName, RedirectPolicy
+from wsmon.model.detectors.watched import INCIDENT_KINDS
 
 MINUTE_S = 60.0
 HOUR_S = 3_600.0
@@ -138,6 +139,7 @@ CONNECTION = (
         "data expected at least this often; silence past it is a stall; empty: never",
         "expect_every_s",
     ),
+    Key("silence", ListOf(Choice(INCIDENT_KINDS), is_set=True), [], "kinds of incidents not to look for"),
     Key(
         "trace_id",
         Text(checks.printable(checks.MAX_TRACE_ID_CHARS)),
@@ -176,10 +178,10 @@ CONNECTION = (
     Key("heartbeat.reply_to", Secret(), "", "text of a peer's heartbeat", works=()),
     Key("heartbeat.answer", Secret(), "", "text to answer it with", works=()),
     Key("answer", Flag(), False, "the protocol answers heartbeats, refreshes auth, resubscribes by itself", works=()),
-    Key("sequence.path", Text(checks.json_path), "", 'where the sequence number is: "$.seq"', works=()),
-    Key("sequence.key", Text(checks.json_path), "", 'what it counts: "$.symbol"', works=()),
-    Key("latency.path", Text(checks.json_path), "", "where the sender's timestamp is", works=()),
-    Key("latency.unit", Choice(get_args(LatencyUnit)), "ms", "its unit", works=()),
+    Key("sequence.path", Text(checks.json_path), "", 'where the sequence number is: "$.seq"'),
+    Key("sequence.key", Text(checks.json_path), "", 'what it counts: "$.symbol"'),
+    Key("latency.path", Text(checks.json_path), "", "where the sender's timestamp is"),
+    Key("latency.unit", Choice(get_args(LatencyUnit)), "ms", "its unit"),
     Key("capture.payloads", Flag(), True, "false: sizes and names only"),
     Key("capture.payload_limit", Size(0, GIB), "64KiB", "longer payloads are cut", "capture.payload_limit_bytes"),
     Key("capture.control_frames", Flag(), True, "pings, pongs and closes as events"),

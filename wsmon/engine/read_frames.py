@@ -16,10 +16,10 @@ from wsmon.engine.listener import DataOpcode
 from wsmon.engine.narrator import Narrator
 from wsmon.engine.reporter import Reporter
 from wsmon.model.events import Direction, Event, EventName, Json, Meta, Source
+from wsmon.model.measures import Measures
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
-from wsmon.protocols.reading import Reading
 
 
 class ReadFrames(Frames):
@@ -35,11 +35,13 @@ class ReadFrames(Frames):
         on_full: Callable[[], None],
         interpreter: Interpreter,
         narrator: Narrator,
+        measures: Measures,
     ) -> None:
         super().__init__(source, capture, columns.redactor, sink, clock, on_full)
         self._columns = columns
         self._interpreter = interpreter
         self._narrator = narrator
+        self._measures = measures
         self._has_started = False
         self._is_closing = False
 
@@ -98,6 +100,9 @@ class ReadFrames(Frames):
         columns = self._columns
         columns.of(payload, masked, is_masked=is_redacted)
         clean = columns.clean
+        meta = reading.meta
+        if direction == "in" and self._measures:
+            meta = {**(meta or {}), **self._measures.read(payload, self._ts_ns)}
         limit_bytes = self._limit_bytes
         kept: bytes | None = masked
         is_cut = False
@@ -123,7 +128,7 @@ class ReadFrames(Frames):
                 clean(reading.ref) if reading.ref else "",
                 error_type=reading.error_type,
                 error=clean(reading.error) if reading.error else "",
-                meta=self._meta(reading, fragments) if fragments > 1 or reading.meta else None,
+                meta=self._meta(meta, fragments) if fragments > 1 or meta else None,
             )
         )
         if reading.notes:
@@ -133,9 +138,9 @@ class ReadFrames(Frames):
         self.read_clock()
         return Instant(self._ts_ns, self._mono_ns)
 
-    def _meta(self, reading: Reading, fragments: int) -> Meta:
-        meta: dict[str, Json] = self._columns.clean_meta(reading.meta) if reading.meta else {}
-        return {**meta, "fragments": fragments} if fragments > 1 else meta
+    def _meta(self, meta: Meta | None, fragments: int) -> Meta:
+        cleaned: dict[str, Json] = self._columns.clean_meta(meta) if meta else {}
+        return {**cleaned, "fragments": fragments} if fragments > 1 else cleaned
 
 
 def frames_of(
@@ -147,11 +152,12 @@ def frames_of(
     memory: Memory,
     random_bytes: Callable[[int], bytes],
 ) -> Frames:
-    """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not."""
+    """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not, unless they are measured."""
     source, redactor = reporter.source, reporter.redactor
-    if spec.protocol == "raw":
+    measures = Measures(spec.sequence.path, spec.sequence.key, spec.latency.path, spec.latency.unit)
+    if spec.protocol == "raw" and not measures:
         return Frames(source, spec.capture, redactor, sink, clock, on_full)
     columns = Columns(redactor)
     narrator = Narrator(source, sink, columns, memory.ledger, random_bytes)
     interpreter = Interpreter(spec.protocol, asyncio.get_running_loop(), clock, memory, narrator.tell_overdue)
-    return ReadFrames(source, spec.capture, columns, sink, clock, on_full, interpreter, narrator)
+    return ReadFrames(source, spec.capture, columns, sink, clock, on_full, interpreter, narrator, measures)

@@ -47,6 +47,8 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "connect_ms": _summary(of.connect_ms),
         "reconnect_ms": _summary(of.reconnect_ms),
         "rtt_ms": _summary(of.rtt_ms),
+        "feed_latency_ms": _summary(of.feed_latency_ms),
+        "feed_latency_uncertainty_ms": of.feed_latency_uncertainty_ms,
         "message_size": _summary(of.message_size),
         "messages": _flow(of.messages),
         "bytes": _flow(of.bytes),

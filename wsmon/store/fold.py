@@ -10,10 +10,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from wsmon.config.specs import ConnectionSpec
-from wsmon.model.events import Event, Source
+from wsmon.model.events import Event, Meta, Source
 from wsmon.model.histogram import index
 from wsmon.ports import Detector
 from wsmon.store.codec import (
@@ -28,6 +26,7 @@ from wsmon.store.codec import (
     storable,
 )
 from wsmon.store.connections import Connections
+from wsmon.store.detection import Detection, numbered
 from wsmon.store.event_rows import EventRows
 from wsmon.store.lifecycle import (
     BYTES_IN,
@@ -44,10 +43,12 @@ from wsmon.store.schema import DIMENSIONS, META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sources import Sources, Stream
 
 SECOND_NS = 1_000_000_000
+MS_NS = 1_000_000
 _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
 _TYPE = DIMENSIONS["type"]
 _SIZE = METRICS["size"]
+_LATENCY = METRICS["latency"]
 
 
 class Fold:
@@ -60,7 +61,7 @@ class Fold:
         self._committed_id = last_id
         self._is_empty = last_id == 0
         # no event was ever committed
-        self._detectors = detectors
+        self._detection = Detection(detectors)
         self._connections = Connections(connection)
         self._sources = Sources(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
@@ -80,14 +81,12 @@ class Fold:
     def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
         """Take over the connections of a configuration."""
         self._connections.configure(specs, now_ns)
-        expected = {spec.name: spec.expect_every_s for spec in specs}
-        for detector in self._detectors:
-            detector.expect(expected)
+        self._detection.configure(specs)
 
     def fold(self, events: Iterable[Event]) -> None:
         """Give the events their ids, make their rows, count them."""
         event_id = self.last_id
-        source = stream = None
+        source = stream = event = None
         second = start_ns = end_ns = 0
         fold_message = self._fold_message
         for event in events:
@@ -114,14 +113,22 @@ class Fold:
                 fold_message(event_id, event, stream, _SENT, FLAG_OUT)
             else:
                 self._fold_single(event_id, event, stream, second)
+        if event is None:
+            return
         self.last_id = event_id
         self._count_messages(second)
-        self._finish_batch()
+        self._finish_batch(event.mono_ns)
 
     def detect(self, ts_ns: int, mono_ns: int) -> None:
         """Let the detectors look, and fold what they found."""
-        for detector in self._detectors:
-            self.fold(detector.check(ts_ns, mono_ns))
+        for found in self._detection.check(ts_ns, mono_ns):
+            self.fold(found)
+
+    def end_detection(self, ts_ns: int, mono_ns: int) -> None:
+        """The run is over: incidents end with it."""
+        self._detection.end()
+        self.detect(ts_ns, mono_ns)
+        self.detect(ts_ns, mono_ns)  # what was found at last has an id now, and ends
 
     def roll(self, now_s: int) -> None:
         """Add the seconds that are over to their minutes and hours."""
@@ -187,6 +194,7 @@ class Fold:
             shape |= 4
         if event.meta is not None:
             read.append(meta_text(event.meta))
+            self._measure(event_id, event, event.meta, stream)
             shape |= 8
         messages = self._messages[shape]
         messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
@@ -198,6 +206,8 @@ class Fold:
         self._rows.add(event_id, stream.id, event)
         if event.type:
             stream.types.append(event.type)
+        if event.meta is not None:
+            self._measure(event_id, event, event.meta, stream)
         if event.error_type and stream.connection is not None:
             self._lifecycle.fold_problem(
                 event_id, event, stream.connection, self._delta(event.ts_ns // SECOND_NS, stream.connection.id)
@@ -209,9 +219,17 @@ class Fold:
         if stream.connection is not None:
             self._lifecycle.fold(event_id, event, stream, stream.connection, self._delta(second, stream.connection.id))
         if event.size is None:
-            identified = msgspec.structs.replace(event, id=event_id)
-            for detector in self._detectors:
-                detector.observe(identified)
+            self._detection.observe(event, event_id)
+
+    def _measure(self, event_id: int, event: Event, meta: Meta, stream: Stream) -> None:
+        """What the engine read out of a message, where the configuration asks for it."""
+        if "seq" in meta and (number := numbered(event_id, event, meta)) is not None:
+            stream.numbered.append(number)
+        if "latency_ms" in meta:
+            latency_ms = meta["latency_ms"]
+            if isinstance(latency_ms, (int, float)):
+                excess_ns = stream.fastest.excess_ns(round(latency_ms * MS_NS), event.mono_ns // SECOND_NS)
+                stream.latencies.append(excess_ns)
 
     def _touch(self, source: Source) -> Stream:
         stream = self._sources.stream(source)
@@ -237,13 +255,16 @@ class Fold:
             counters[WIRE_OUT] += stream.sent_wire
             for sizes, total in ((stream.received, BYTES_IN), (stream.sent, BYTES_OUT)):
                 if sizes:
-                    counters[total] += _measure_sizes(bucket, sizes)
+                    counters[total] += _measure_each(bucket, _SIZE, sizes)
             for kind, count in Counter(stream.types).items():
                 bucket.count(_TYPE, kind, count)
+            if stream.latencies:
+                _measure_each(bucket, _LATENCY, stream.latencies)
             stream.clear()
 
-    def _finish_batch(self) -> None:
-        """Take over what the streams and seconds of the batch say."""
+    def _finish_batch(self, mono_ns: int) -> None:
+        """Take over what the streams and seconds of the batch say, whose newest event was at ``mono_ns``."""
+        self._detection.observe_batch(self._touched, self._deltas, mono_ns)
         for (second, connection_id), delta in self._deltas.items():
             self._rollups.fold(second, connection_id, delta)
         self._deltas.clear()
@@ -257,17 +278,15 @@ class Fold:
                 stream.newest_received = None
                 stream.connection.last_message_ns = newest.ts_ns
                 self._connections.change(stream.connection)
-                for detector in self._detectors:
-                    detector.observe_data(newest.source.connection, newest.mono_ns)
         self._touched.clear()
 
 
-def _measure_sizes(bucket: Bucket, sizes: list[int]) -> int:
-    """Add message sizes to their histogram; returns their sum."""
+def _measure_each(bucket: Bucket, metric: int, values: list[int]) -> int:
+    """Add measurements of messages to their histogram; returns their sum."""
     counts: dict[int, int] = {}
-    for size, count in Counter(sizes).items():
-        place = index(size)
+    for value, count in Counter(values).items():
+        place = index(value)
         counts[place] = counts.get(place, 0) + count
-    total = sum(sizes)
-    bucket.measure(_SIZE, counts, len(sizes), total, max(sizes))
+    total = sum(values)
+    bucket.measure(metric, counts, len(values), total, max(values))
     return total

@@ -48,6 +48,7 @@ class IncidentRecord:
 _INCIDENT_COLUMNS = tuple(field.name for field in fields(IncidentRecord))
 _incident_values = attrgetter(*_INCIDENT_COLUMNS)
 _INCIDENT = MultiRow("INSERT OR REPLACE", "incident", _INCIDENT_COLUMNS)
+_CLOSED_BEFORE = "UPDATE incident SET closed_id = ? WHERE id = ? AND closed_id IS NULL"
 _TRANSITION = MultiRow(
     "INSERT",
     "transition",
@@ -67,6 +68,8 @@ class Lifecycle:
         self._subscriptions = SubscriptionRows(connection)
         self._open_incidents: dict[int, IncidentRecord] = {}
         self._changed_incidents: dict[int, IncidentRecord] = {}
+        self._closed_before: list[tuple[int, int]] = []
+        # ids of events that close incidents of an earlier run, and of these
 
     def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take one event of a connection."""
@@ -94,12 +97,14 @@ class Lifecycle:
         _TRANSITION.write(self._connection, self._transitions)
         incidents = [value for record in self._changed_incidents.values() for value in _incident_values(record)]
         _INCIDENT.write(self._connection, incidents)
+        self._connection.executemany(_CLOSED_BEFORE, self._closed_before)
         self._subscriptions.write()
 
     def committed(self) -> None:
         """Forget the changes."""
         self._transitions.clear()
         self._changed_incidents.clear()
+        self._closed_before.clear()
         self._subscriptions.committed()
 
     def _fold_heartbeat(self, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
@@ -197,8 +202,11 @@ class Lifecycle:
             record.stalled_since_ns = max(record.last_message_ns or 0, record.since_ns)
 
     def _close_incident(self, event_id: int, event: Event, record: ConnectionRecord) -> None:
-        incident = self._open_incidents.pop(_number(event, "incident") or 0, None)
-        if incident is not None:
+        incident_id = _number(event, "incident") or 0
+        incident = self._open_incidents.pop(incident_id, None)
+        if incident is None:
+            self._closed_before.append((event_id, incident_id))
+        else:
             incident.closed_ns = event.ts_ns
             incident.closed_id = event_id
             self._changed_incidents[incident.id] = incident

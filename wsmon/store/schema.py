@@ -18,8 +18,8 @@ Level = Literal[1, 60, 3600]
 LEVELS: tuple[Level, ...] = (1, 60, 3600)
 # seconds a rollup bucket lasts
 
-Metric = Literal["connect", "reconnect", "rtt", "size"]
-METRICS: dict[Metric, int] = {"connect": 1, "reconnect": 2, "rtt": 3, "size": 4}
+Metric = Literal["connect", "reconnect", "rtt", "size", "latency"]
+METRICS: dict[Metric, int] = {"connect": 1, "reconnect": 2, "rtt": 3, "size": 4, "latency": 8}
 # rollup_hist.metric and rollup_sum.metric; durations are in nanoseconds, sizes in bytes
 
 Dimension = Literal["error_type", "close_code", "incident", "type"]

@@ -6,7 +6,9 @@ import sqlite3
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
+from wsmon.model.detectors.watched import Numbered
 from wsmon.model.events import Event, Source
+from wsmon.model.feed_latency import FastestMessage
 from wsmon.store.codec import Value
 from wsmon.store.connections import ConnectionRecord, Connections
 from wsmon.store.multirow import MultiRow
@@ -40,10 +42,13 @@ class Stream:
 
     __slots__ = (
         "connection",
+        "fastest",
         "id",
         "is_touched",
         "last_id",
+        "latencies",
         "newest_received",
+        "numbered",
         "received",
         "received_wire",
         "sent",
@@ -64,6 +69,9 @@ class Stream:
         self.last_id = 0
         self.newest_received: Event | None = None
         # message of the batch in hand
+        self.numbered: list[Numbered] = []
+        # of the batch in hand, where messages carry sequence numbers
+        self.fastest = FastestMessage()
         self.clear()
 
     def clear(self) -> None:
@@ -76,6 +84,8 @@ class Stream:
         self.sent_wire = 0
         self.types: list[str] = []
         # of the messages that the protocol gave one
+        self.latencies: list[int] = []
+        # nanoseconds beyond the fastest message, where messages say when they were sent
 
 
 SESSION_COLUMNS = tuple(field.name for field in fields(SessionRecord))

@@ -205,6 +205,8 @@ def test_statistics_have_the_shape_of_the_contract() -> None:
                 "connect_ms": {"count": 3, "mean": 12.1, "p50": 11.0, "p95": 14.0, "p99": 14.0, "max": 14.2},
                 "reconnect_ms": {},
                 "rtt_ms": {},
+                "feed_latency_ms": {},
+                "feed_latency_uncertainty_ms": None,
                 "message_size": {},
                 "messages": {"received": 1, "sent": 2},
                 "bytes": {"received": 3, "sent": 4},
