@@ -87,8 +87,7 @@ class Lifecycle:
         if event.error_type:
             bucket.counters[ERRORS] += 1
             bucket.count(DIMENSIONS["error_type"], event.error_type)
-        if event.is_problem and not (event.to_status == "closed" and not event.error_type):
-            # a connection closed by the operator is no trouble
+        if event.is_problem and not _explains_nothing(event):
             record.last_problem_id = event_id
             self._connections.change(record)
 
@@ -212,6 +211,16 @@ class Lifecycle:
             self._changed_incidents[incident.id] = incident
         if event.type == "stall":
             record.stalled_since_ns = None
+
+
+def _explains_nothing(event: Event) -> bool:
+    """Whether a problem says nothing about why a connection is as it is.
+
+    One closed by the operator is no trouble, and an incident is about events that say it themselves; a stall has none.
+    """
+    if event.name == "incident.opened":
+        return event.type != "stall"
+    return event.to_status == "closed" and not event.error_type
 
 
 def _measure(bucket: Bucket, metric: int, value: int) -> None:

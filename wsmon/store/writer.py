@@ -134,9 +134,14 @@ class Writer:
         if specs is not None:
             self._fold.configure(specs, ts_ns)
         self._in_hand = len(batch.events)
-        self._fold.fold(batch.events)
+        events, farewell = batch.events, []
+        if events and events[-1].name == "self.run.ended":
+            events, farewell = events[:-1], events[-1:]
+            self._has_ended = True
+        self._fold.fold(events)
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
         self._detect(ts_ns, mono_ns, is_tick=not batch.events)
+        self._fold.fold(farewell)  # the last word, after what ends with the run
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:
             self._commit()
