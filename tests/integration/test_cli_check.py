@@ -16,7 +16,7 @@ GOOD = """\
 name = "orders"
 url = "wss://user:password@host/path?token=abc"
 group = "prices"
-answer = true
+heartbeat.expect = "pong"
 [[connection]]
 name = "legacy-feed"
 url = "ws://old"
@@ -47,7 +47,7 @@ def test_a_good_configuration_is_shown_as_a_table_and_its_warnings_beside_it(fol
         "orders       prices  yes      wss://[FILTERED]@host/path?token=[FILTERED]",
         "legacy-feed  –       no       ws://old",
     ]
-    expected = f"warning: {folder}/wsmon.toml:5: connection[0].answer: has no effect yet in this version (true)"
+    expected = f"warning: {folder}/wsmon.toml:5: connection[0].heartbeat.expect: has no effect without heartbeat.send"
     assert result.stderr.splitlines() == [expected]
 
 
@@ -73,9 +73,9 @@ def test_json_has_the_documented_shape(folder: Path) -> None:
             {
                 "file": "good.toml",
                 "line": 5,
-                "key": "connection[0].answer",
-                "problem": "has no effect yet in this version",
-                "value": "true",
+                "key": "connection[0].heartbeat.expect",
+                "problem": "has no effect without heartbeat.send",
+                "value": "",
                 "hint": "",
             }
         ],

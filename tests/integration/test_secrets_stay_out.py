@@ -160,7 +160,7 @@ async def test_no_secret_of_a_command_line_is_in_the_process_list_or_a_file(home
     server = await peers.start("echo")
     where = server.url.partition("//")[2]
     url = f"ws://someone:{quote(SECRETS['password'], safe='')}@{where}?token={quote(SECRETS['query'], safe='')}"
-    request = Request((url,), headers=(f"X-Token: {SECRETS['header']}",), subscribe=(SECRETS["env"],))
+    request = Request((url,), headers=(f"X-Token: {SECRETS['header']}",), subscribe=("trades",))
     target = resolve(request, home.environ)
     await asyncio.to_thread(ensure_recorder, request, target, home.environ)
     await server.until(lambda: server.sessions == 1)

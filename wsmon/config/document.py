@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsmon.config.build import connection_spec, global_fields, pairs
-from wsmon.config.fault import FaultError
+from wsmon.config.fault import FaultError, Finding
 from wsmon.config.hints import unknown_table
 from wsmon.config.kinds import name_of_type
 from wsmon.config.lines import KeyPath
@@ -85,4 +85,7 @@ def _check(spec: ConnectionSpec, own: Values, merged: Values, reader: Reader, he
         if rule.is_broken(spec) and not merged.unusable.intersection(rule.keys):
             ours = [own.places[key] for key in rule.keys if key in own.places]
             place = ours[0] if ours else next(merged.places[key] for key in rule.keys if key in merged.places)
-            reader.fault(place, FaultError(rule.problem, rule.hint, rule.value(spec)))
+            if rule.is_warning:
+                reader.warnings.append(Finding(place, rule.problem, rule.value(spec), rule.hint))
+            else:
+                reader.fault(place, FaultError(rule.problem, rule.hint, rule.value(spec)))

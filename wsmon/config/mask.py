@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
@@ -15,6 +16,10 @@ from wsmon.model.secret import MASK, Sensitive
 MIN_LITERAL_CHARS = 8
 # a shorter one is masked where it stands; looking for it elsewhere would hit what is no secret
 
+_PLAIN_AUTH = frozenset({"success", "failure", "scope", "version"})
+# entries of ``auth`` that are no secret
+_PLAIN_KEYS = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
+# keys of an authentication that hold none
 _COOKIE = re.compile(r"[^=;\s]+=\"?([^;\"]+)")
 # the values in `sid=…; theme=…`: each is a secret of its own
 
@@ -38,10 +43,11 @@ class Masks:
             headers=self._headers(spec.headers, redactor),
             subprotocols=self._subprotocols(spec.subprotocols, redactor),
             send=tuple(_text(text, redactor) for text in spec.send),
-            auth=_hidden(spec.auth),
+            auth=self._auth(spec.auth),
             heartbeat=replace(
                 heartbeat,
                 send=_text(heartbeat.send, redactor),
+                expect=_text(heartbeat.expect, redactor),
                 reply_to=_text(heartbeat.reply_to, redactor),
                 answer=_text(heartbeat.answer, redactor),
             ),
@@ -90,6 +96,19 @@ class Masks:
         masked = redactor.subprotocols([subprotocol.masked for subprotocol in subprotocols])
         return tuple(self._collected(one, text) for one, text in zip(subprotocols, masked, strict=True))
 
+    def _auth(self, auth: Mapping[str, Sensitive | float]) -> Mapping[str, Sensitive | float]:
+        """Everything in ``auth`` is a credential, but for the words by which its answers are known."""
+        for name, value in auth.items():
+            if isinstance(value, Sensitive) and name not in _PLAIN_AUTH:
+                for text in _texts(value.reveal()):
+                    self._collect(text)
+        return MappingProxyType(
+            {
+                name: Sensitive(value.reveal(), MASK) if isinstance(value, Sensitive) else value
+                for name, value in auth.items()
+            }
+        )
+
     def _collected(self, value: Sensitive, masked: str) -> Sensitive:
         """``value`` shown as ``masked``; what that hides counts as secret wherever it occurs."""
         for part in _hidden_parts(value.reveal(), masked):
@@ -118,12 +137,21 @@ def _text(text: Sensitive, redactor: Redactor) -> Sensitive:
     return Sensitive(text.reveal(), redactor.text(text.masked)) if text else text
 
 
-def _hidden(auth: Mapping[str, Sensitive | float]) -> Mapping[str, Sensitive | float]:
-    """Everything in ``auth`` is a credential, or words next to one."""
-    hidden = {
-        name: Sensitive(value.reveal(), MASK) if isinstance(value, Sensitive) else value for name, value in auth.items()
-    }
-    return MappingProxyType(hidden)
+def _texts(text: str) -> Iterator[str]:
+    """The texts in a message that is JSON, but for those that say what it is; of any other, the whole of it."""
+    try:
+        todo: list[object] = [json.loads(text)]
+    except (ValueError, RecursionError):
+        yield text
+        return
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            todo += value
+        elif isinstance(value, dict):
+            todo += [item for key, item in value.items() if key not in _PLAIN_KEYS]
 
 
 def _hidden_parts(text: str, masked: str) -> tuple[str, ...]:

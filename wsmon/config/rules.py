@@ -18,7 +18,12 @@ class Rule:
     problem: str
     hint: str
     value: Callable[[ConnectionSpec], str] = lambda _spec: ""
+    is_warning: bool = False
+    # it does no harm, and nothing else
 
+
+MUTE = frozenset({"stomp", "nexus"})
+# protocols that wsmon only listens to
 
 RULES = (
     Rule(
@@ -45,5 +50,42 @@ RULES = (
         lambda spec: bool(spec.origin) and any(name.lower() == "origin" for name, _ in spec.headers),
         "is set, and a header Origin as well",
         "keep one of the two",
+    ),
+    Rule(
+        ("subscribe", "protocol"),
+        lambda spec: bool(spec.subscribe) and spec.protocol in MUTE,
+        "has no effect with this protocol",
+        "`send` sends texts as they are",
+        lambda spec: spec.protocol,
+        is_warning=True,
+    ),
+    Rule(
+        ("answer", "protocol"),
+        lambda spec: spec.answer and spec.protocol in MUTE,
+        "has no effect with this protocol",
+        "",
+        lambda spec: spec.protocol,
+        is_warning=True,
+    ),
+    Rule(
+        ("auth",),
+        lambda spec: bool(spec.auth) and not spec.answer,
+        "has no effect without answer = true",
+        "a monitor that authenticates changes what the peer does, so it wants to be asked",
+        is_warning=True,
+    ),
+    Rule(
+        ("heartbeat.expect",),
+        lambda spec: bool(spec.heartbeat.expect) and not spec.heartbeat.send,
+        "has no effect without heartbeat.send",
+        "",
+        is_warning=True,
+    ),
+    Rule(
+        ("heartbeat.answer",),
+        lambda spec: bool(spec.heartbeat.answer) and not spec.heartbeat.reply_to,
+        "has no effect without heartbeat.reply_to",
+        "name a text in the peer's heartbeat there",
+        is_warning=True,
     ),
 )

@@ -64,6 +64,7 @@ class HeartbeatSpec:
 
     send: Sensitive = EMPTY
     every_s: float = 30.0
+    expect: Sensitive = EMPTY
     reply_to: Sensitive = EMPTY
     answer: Sensitive = EMPTY
 

@@ -13,6 +13,8 @@ CloseFrame: TypeAlias = tuple[int, str]
 
 KEEPALIVE_CODE = 1011
 KEEPALIVE_REASON = "keepalive ping timeout"
+SILENCE_REASON = "heartbeat timeout"
+# what phoenix.js says
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Facts:
     # an operator, the configuration or the end of the recorder wanted it
     missed_pong_s: float | None = None
     # our heartbeat gave up after so long
+    has_silent_peer: bool = False
+    # a heartbeat of the protocol was not answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,9 @@ class Ending:
             return cls._failed(code, reason, internal(facts.crash))
         if facts.missed_pong_s is not None:
             sentence = f"our heartbeat gave up: no pong for {facts.missed_pong_s:g} s"
+            return cls(code, "heartbeat", reason, "heartbeat_timeout", sentence)
+        if facts.has_silent_peer:
+            sentence = "our heartbeat gave up: the peer did not answer the protocol's own"
             return cls(code, "heartbeat", reason, "heartbeat_timeout", sentence)
         if facts.fault is not None:
             return cls._failed(code, reason, classify_fault(facts.fault))

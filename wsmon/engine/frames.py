@@ -61,6 +61,13 @@ class Frames:
     def resume(self) -> None:
         """Reading goes on."""
 
+    def start_speaking(self, send: Callable[[str | bytes], None], give_up: Callable[[], None]) -> None:
+        """What the configuration sends was sent; a protocol that may speak begins. ``give_up`` ends the session."""
+
+    def code_meaning(self, code: int | None) -> str:
+        """What a close code means in the protocol of the session; empty where it says nothing of it."""
+        return ""
+
     def begin_closing(self) -> None:
         """We end the session: what still comes answers nobody."""
 

@@ -1,4 +1,4 @@
-"""The protocol of one session, as configured or found out, at work: what each message means, and what is overdue.
+"""The protocol of one session, as configured or found out, at work: what messages mean, what is overdue and to say.
 
 A classifier must not raise. One that does is told as an event, once a session, and its frame is recorded all the same.
 """
@@ -6,20 +6,23 @@ A classifier must not raise. One that does is told as an event, once a session, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import msgspec
 
-from wsmon.config.specs import ProtocolName
+from wsmon.config.specs import ConnectionSpec, ProtocolName
 from wsmon.engine.keepalive import Scheduler, Timer
 from wsmon.model.events import Direction, Json, Opcode
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import Ledger
 from wsmon.ports import Clock
+from wsmon.protocols.configured import AuthTexts, Configured, HeartbeatTexts
 from wsmon.protocols.detect import Detector
 from wsmon.protocols.reading import UNREAD, Note, Reading
 from wsmon.protocols.registry import ADAPTERS, Adapter, Mask
+from wsmon.protocols.speaking import Messages
+from wsmon.protocols.wanted import Wanted
 
 TICK_S = 1.0
 # how often somebody looks for what is overdue: waits are seconds long
@@ -47,7 +50,7 @@ class Interpreter:
 
     def __init__(
         self,
-        protocol: ProtocolName,
+        spec: ConnectionSpec,
         scheduler: Scheduler,
         clock: Clock,
         memory: Memory,
@@ -60,16 +63,22 @@ class Interpreter:
         self._clock = clock
         self._memory = memory
         self._tell_overdue = tell_overdue
-        self._detector = Detector() if protocol == "auto" else None
+        self._on_tick: Callable[[int], None] = _nothing
+        self._detector = Detector() if spec.protocol == "auto" else None
         # while it looks
+        self._configured = configured_of(spec)
+        # heartbeats and authentication that it spells out; None where it does not
+        self._wanted = Wanted(spec.subscribe, spec.auth if spec.answer else {}, answers=spec.answer)
+        self._speaks = spec.answer or bool(spec.subscribe)
         self._timer: Timer | None = None
         self._is_paused = False
         self._has_failed = False
         self._masks: dict[Direction, Mask] = {}
-        self._use("json" if protocol == "auto" else protocol)
+        self._use("json" if spec.protocol == "auto" else spec.protocol)
 
     def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
         """The connection is usable: what its handshake tells of the protocol, for the event that says so."""
+        self._wanted = replace(self._wanted, subprotocol=subprotocol)
         about: dict[str, Json] = {}
         if self._detector is None:
             about = {"protocol": self._name}
@@ -79,8 +88,9 @@ class Interpreter:
             self._use(name)
         return about
 
-    def start(self) -> None:
-        """Look for what is overdue from now on."""
+    def start(self, on_tick: Callable[[int], None]) -> None:
+        """Look for what is overdue from now on; ``on_tick`` gets the monotonic time after each look."""
+        self._on_tick = on_tick
         self._timer = self._scheduler.call_later(TICK_S, self._tick)
 
     def pause(self) -> None:
@@ -109,7 +119,52 @@ class Interpreter:
             reading = self._failed(error)
         if self._detector is not None and reading.error_type:
             reading = msgspec.structs.replace(reading, error_type="", error="")
-        return msgspec.structs.replace(reading, notes=settled + reading.notes) if settled else reading
+        further = () if self._configured is None else self._configured.read(direction, payload, reading, mono_ns)
+        if not (settled or further):
+            return reading
+        return msgspec.structs.replace(reading, notes=(*settled, *reading.notes, *further))
+
+    # what is to be said
+
+    def handshake(self, has_credentials: bool, status: int | None) -> tuple[Note, ...]:
+        """What the upgrade itself says happened, where a protocol has no message for it."""
+        return self._adapter.handshake(has_credentials, status)
+
+    def opening(self) -> Messages:
+        """What is sent first."""
+        self._state.at(self._clock.mono_ns())
+        return self._said(lambda: self._adapter.opening(self._wanted, self._state)) if self._speaks else ()
+
+    def replies(self, reading: Reading, payload: bytes) -> Messages:
+        """What is sent after an incoming message was read; a heartbeat is answered once."""
+        configured = () if self._configured is None else tuple(map(_as_sent, self._configured.replies(payload)))
+        if configured or not self._speaks:
+            return configured
+        return self._said(lambda: self._adapter.answer(reading, self._wanted, self._state))
+
+    def due(self, now_ns: int) -> Messages:
+        """What is sent because it is time."""
+        configured = () if self._configured is None else tuple(map(_as_sent, self._configured.due(now_ns)))
+        if not self._speaks:
+            return configured
+        return configured + self._said(lambda: self._adapter.due(now_ns, self._wanted, self._state))
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the peer left a heartbeat of the protocol's own unanswered."""
+        return self._wanted.answers and self._adapter.is_silent(self._state)
+
+    def code_meaning(self, code: int | None) -> str:
+        """What a close code means in this protocol; empty where it says nothing of it."""
+        return "" if code is None else self._adapter.close_codes.get(code, "")
+
+    def _said(self, say: Callable[[], Messages]) -> Messages:
+        try:
+            return say()
+        except Exception as error:  # noqa: BLE001 - the border: what a protocol cannot say is an event, and not sent
+            at = Instant(self._clock.wall_ns(), self._clock.mono_ns())
+            self._tell_overdue(self._failed(error).notes, at)
+            return ()
 
     @property
     def has_masks(self) -> bool:
@@ -144,7 +199,7 @@ class Interpreter:
             return self._failed(error).notes
 
     def _use(self, name: ProtocolName) -> None:
-        adapter = self._adapters[name]
+        adapter = self._adapter = self._adapters[name]
         self._name = name
         memory = self._memory
         if adapter.next_state is not None and memory.protocol == name:
@@ -163,9 +218,12 @@ class Interpreter:
         at = Instant(self._clock.wall_ns(), self._clock.mono_ns())
         try:
             notes = self._state.overdue(at.mono_ns)
+            if self._configured is not None:
+                notes += self._configured.overdue(at.mono_ns)
         except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event
             notes = self._failed(error).notes
         self._tell_overdue(notes, at)
+        self._on_tick(at.mono_ns)
 
     def _failed(self, error: Exception) -> Reading:
         if self._has_failed:
@@ -173,3 +231,42 @@ class Interpreter:
         self._has_failed = True
         sentence = f"{self._name}: {type(error).__name__}: {error}"
         return Reading(notes=(Note("error.occurred", error_type="classifier", error=sentence),))
+
+
+def configured_of(spec: ConnectionSpec) -> Configured | None:
+    """The heartbeats and, with ``answer = true``, the authentication that a configuration spells out."""
+    heartbeat = spec.heartbeat
+    auth = Wanted(auth=spec.auth).reveal_auth() if spec.answer else {}
+    has_auth = bool(auth.get("send") or auth.get("refresh"))
+    if not (heartbeat.send or heartbeat.reply_to or has_auth):
+        return None
+    expires_in = auth.get("expires_in", 0.0)
+    return Configured(
+        HeartbeatTexts(
+            heartbeat.send.reveal().encode(),
+            heartbeat.every_s,
+            heartbeat.expect.reveal().encode(),
+            heartbeat.reply_to.reveal().encode(),
+            heartbeat.answer.reveal().encode(),
+        ),
+        AuthTexts(
+            _text(auth, "send"),
+            _text(auth, "success"),
+            _text(auth, "failure"),
+            _text(auth, "refresh"),
+            expires_in if isinstance(expires_in, int | float) else 0.0,
+        ),
+    )
+
+
+def _text(auth: Mapping[str, str | float], name: str) -> bytes:
+    return str(auth.get(name, "")).encode()
+
+
+def _nothing(_now_ns: int) -> None:
+    """Before the session is usable, no time passes."""
+
+
+def _as_sent(message: bytes) -> str | bytes:
+    """What a configuration spells out is text."""
+    return message.decode()

@@ -15,11 +15,14 @@ from wsmon.engine.interpreter import Interpreter, Memory
 from wsmon.engine.listener import DataOpcode
 from wsmon.engine.narrator import Narrator
 from wsmon.engine.reporter import Reporter
+from wsmon.engine.speaker import Speaker
 from wsmon.model.events import Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import Measures
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
+
+SWITCHING_PROTOCOLS = 101
 
 
 class ReadFrames(Frames):
@@ -35,13 +38,19 @@ class ReadFrames(Frames):
         on_full: Callable[[], None],
         interpreter: Interpreter,
         narrator: Narrator,
+        speaker: Speaker,
         measures: Measures,
+        *,
+        has_credentials: bool,
     ) -> None:
+        """``has_credentials``: the upgrade itself carries some."""
         super().__init__(source, capture, columns.redactor, sink, clock, on_full)
         self._columns = columns
         self._interpreter = interpreter
         self._narrator = narrator
+        self._speaker = speaker
         self._measures = measures
+        self._has_credentials = has_credentials
         self._has_started = False
         self._is_closing = False
 
@@ -56,25 +65,40 @@ class ReadFrames(Frames):
 
     def start(self) -> None:
         """It was said that the connection is usable."""
-        self._narrator.begin(self._now())
-        self._interpreter.start()
+        now = self._now()
+        self._narrator.begin(now)
+        self._narrator.tell(self._interpreter.handshake(self._has_credentials, SWITCHING_PROTOCOLS), "", now)
+        self._interpreter.start(self._speaker.tick)
         self._has_started = True
+
+    def start_speaking(self, send: Callable[[str | bytes], None], give_up: Callable[[], None]) -> None:
+        """What the configuration sends was sent; a protocol that may speak begins. ``give_up`` ends the session."""
+        if self._has_started:
+            self._speaker.start(send, give_up)
+
+    def code_meaning(self, code: int | None) -> str:
+        """What a close code means in the protocol of the session; empty where it says nothing of it."""
+        return self._interpreter.code_meaning(code)
 
     def pause(self) -> None:
         """Reading stands still."""
         self._interpreter.pause()
+        self._speaker.pause()
 
     def resume(self) -> None:
         """Reading goes on."""
         self._interpreter.resume()
+        self._speaker.resume()
 
     def begin_closing(self) -> None:
         """We end the session: what still comes is recorded and not read, so that a flood delays no stop."""
         self._is_closing = not self._interpreter.has_masks
+        self._speaker.stop()
 
     def end(self) -> None:
         """The session is over: what waits for something will not get it."""
         self._interpreter.stop()
+        self._speaker.stop()
         if self._has_started:
             self._has_started = False
             self._narrator.end(self._now())
@@ -133,6 +157,8 @@ class ReadFrames(Frames):
         )
         if reading.notes:
             self._narrator.tell(reading.notes, direction, Instant(self._ts_ns, self._mono_ns))
+        if direction == "in":
+            self._speaker.react(reading, payload)
 
     def _now(self) -> Instant:
         self.read_clock()
@@ -155,9 +181,32 @@ def frames_of(
     """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not, unless they are measured."""
     source, redactor = reporter.source, reporter.redactor
     measures = Measures(spec.sequence.path, spec.sequence.key, spec.latency.path, spec.latency.unit)
-    if spec.protocol == "raw" and not measures:
+    if spec.protocol == "raw" and not (measures or _says_something(spec)):
         return Frames(source, spec.capture, redactor, sink, clock, on_full)
     columns = Columns(redactor)
     narrator = Narrator(source, sink, columns, memory.ledger, random_bytes)
-    interpreter = Interpreter(spec.protocol, asyncio.get_running_loop(), clock, memory, narrator.tell_overdue)
-    return ReadFrames(source, spec.capture, columns, sink, clock, on_full, interpreter, narrator, measures)
+    loop = asyncio.get_running_loop()
+    interpreter = Interpreter(spec, loop, clock, memory, narrator.tell_overdue)
+    return ReadFrames(
+        source,
+        spec.capture,
+        columns,
+        sink,
+        clock,
+        on_full,
+        interpreter,
+        narrator,
+        Speaker(spec.heartbeat, interpreter, loop),
+        measures,
+        has_credentials=has_credentials(spec),
+    )
+
+
+def has_credentials(spec: ConnectionSpec) -> bool:
+    """Whether the upgrade carries credentials: in the URL, a header, or a subprotocol."""
+    return spec.url.is_secret or any(text.is_secret for text in (*dict(spec.headers).values(), *spec.subprotocols))
+
+
+def _says_something(spec: ConnectionSpec) -> bool:
+    """Whether anything but ``send`` is to be said: for that, what is said and heard is read."""
+    return bool(spec.subscribe or spec.answer or spec.heartbeat.send or spec.heartbeat.reply_to)

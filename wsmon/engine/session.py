@@ -7,15 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from websockets.exceptions import ConnectionClosed
-
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.classify import Failure, OpenTimeoutError, classify_dial, classify_fault, internal
 from wsmon.engine.dial import Dial
-from wsmon.engine.ending import KEEPALIVE_CODE, KEEPALIVE_REASON, CloseFrame, Ending, Facts, close_meta
+from wsmon.engine.ending import KEEPALIVE_CODE, KEEPALIVE_REASON, SILENCE_REASON, CloseFrame, Ending, Facts, close_meta
 from wsmon.engine.interpreter import Memory
 from wsmon.engine.keepalive import Keepalive
-from wsmon.engine.read_frames import frames_of
+from wsmon.engine.read_frames import frames_of, has_credentials
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import Tap
 from wsmon.engine.tls import TlsContexts, describe_tls
@@ -24,6 +22,8 @@ from wsmon.model.redact import Redactor
 from wsmon.ports import Clock, EventSink
 
 NORMAL_CLOSE = 1000
+REFUSED_LOGIN = (401, 403)
+# HTTP statuses of upgrades that are refused for want of credentials or rights
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
@@ -76,6 +76,8 @@ class Session:
         self._close_reason: str | None = None
         # why we wanted it to end; None where we did not
         self._missed_pong_s: float | None = None
+        self._has_silent_peer = False
+        # a heartbeat of the protocol was not answered
         self._crash: Exception | None = None
 
     async def run(self) -> SessionEnd:
@@ -86,7 +88,8 @@ class Session:
         try:
             failure = await self._open()
             if self._tap is not None:
-                await self._send_configured(self._tap)
+                self._send_configured(self._tap)
+                self._frames.start_speaking(self._say, self._give_up_silent)
                 await self._tap.wait_closed()
         except asyncio.CancelledError:
             self._close_reason = self._close_reason or "wsmon stopped"
@@ -199,15 +202,18 @@ class Session:
     def _deadline_expired(self) -> bool:
         return self._deadline is not None and self._deadline.expired()
 
-    async def _send_configured(self, tap: Tap) -> None:
+    def _send_configured(self, tap: Tap) -> None:
         texts = self._spec.send
         for number, text in enumerate(texts, 1):
-            try:
-                await tap.send(text.reveal())
-            except (ConnectionClosed, OSError) as error:
-                sentence = f"send {number} of {len(texts)} failed: {error}"
+            if not tap.send_message(text.reveal()):
+                sentence = f"send {number} of {len(texts)} failed: the connection is closing"
                 self._reporter.emit("error.occurred", error_type="send_failed", error=sentence)
                 return
+
+    def _say(self, message: str | bytes) -> None:
+        """Nobody hears it where the connection is closing; its end is told anyway."""
+        if self._tap is not None:
+            self._tap.send_message(message)
 
     def _ping(self) -> bytes:
         payload = self._random.randbytes(4).hex().encode()
@@ -222,6 +228,12 @@ class Session:
         self._missed_pong_s = self._spec.ping.timeout_s
         self._frames.emit_timeout(int(self._missed_pong_s * NS_PER_S))
         self._tap.fail(KEEPALIVE_CODE, KEEPALIVE_REASON)
+
+    def _give_up_silent(self) -> None:
+        """A heartbeat of the protocol was not answered in time, and that was told."""
+        if self._tap is not None and self._tap.is_open:
+            self._has_silent_peer = True
+            self._tap.fail(KEEPALIVE_CODE, SILENCE_REASON)
 
     def _pause(self) -> None:
         """The sink is full: our own store is slow, the peer has to wait."""
@@ -265,6 +277,12 @@ class Session:
             error_type=failure.error_type,
             error=failure.error,
         )
+        if failure.status in REFUSED_LOGIN and has_credentials(self._spec):
+            reason = f"HTTP {failure.status}"
+            sentence = "the upgrade was refused: credentials, or what they are allowed"
+            reporter.emit(
+                "auth.failed", status=failure.status, error_type="upgrade_refused", reason=reason, error=sentence
+            )
 
     def _report_lost(self, tap: Tap) -> None:
         """It was usable, and is over."""
@@ -278,13 +296,17 @@ class Session:
             loss=tap.loss,
             is_ours=self._close_reason is not None,
             missed_pong_s=self._missed_pong_s,
+            has_silent_peer=self._has_silent_peer,
         )
         ending = Ending.of(facts)
         open_ns = self._open_ns()
+        meta: dict[str, Json] = {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()}
+        if meaning := self._frames.code_meaning(ending.close_code):
+            meta["code_meaning"] = meaning
         self._reporter.emit(
             "connection.disconnected",
             "disconnected" if self._close_reason is None else "closed",
-            {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()},
+            meta,
             duration_ns=open_ns,
             close_code=ending.close_code,
             close_by=ending.close_by,

@@ -95,6 +95,20 @@ class Tap(ClientConnection):
             self.protocol.send_ping(payload)
             self.send_data()
 
+    def send_message(self, message: str | bytes) -> bool:
+        """Send a text or binary message now; False where the connection is not open, and nothing was sent.
+
+        What does not fit into the socket waits in memory; the limit on that is watched when bytes arrive.
+        """
+        if not self.is_open:
+            return False
+        if isinstance(message, str):
+            self.protocol.send_text(message.encode())
+        else:
+            self.protocol.send_binary(message)
+        self.send_data()
+        return True
+
     def start_closing(self, code: int, reason: str, within_s: float) -> None:
         """Send a close frame and wait at most so long for the peer to close the connection."""
         if self.is_open:

@@ -116,7 +116,7 @@ def opening(wanted: Wanted) -> tuple[str | bytes, ...]:
 
 def answer(reading: Reading, wanted: Wanted) -> tuple[str | bytes, ...]:
     """What wsmon sends after a message: pongs, and the wanted subscriptions once the server is ready."""
-    if reading.type == "ping" and any(note.name == "heartbeat.received" for note in reading.notes):
+    if wanted.answers and reading.type == "ping" and any(note.name == "heartbeat.received" for note in reading.notes):
         return (_encode({"type": "pong"}),)
     if reading.type != "connection_ack":
         return ()

@@ -122,7 +122,7 @@ def _sent(word: str, message: Message, state: State) -> tuple[Note, ...]:
     match word:
         case "connection_init" if message.has_content:
             state.credentials.remember(message.content, is_auth=True)
-            return _begin(state.control, Call("auth", _INIT, state.now_ns))
+            return state.control.begin_anew(Call("auth", _INIT, state.now_ns))
         case "subscribe":
             return _subscribe(message, state)
         case "complete":
@@ -163,8 +163,8 @@ def _subscribe(message: Message, state: State) -> tuple[Note, ...]:
     ref = message.ref
     topics = (topic,) if topic else ()
     if kind == "subscription":
-        return _begin(state.subscribing, Call("subscribe", ref, state.now_ns, ref=ref, topics=topics))
-    return _begin(state.requests, Call("request", ref, state.now_ns, kind, ref, topics))
+        return state.subscribing.begin_anew(Call("subscribe", ref, state.now_ns, ref=ref, topics=topics))
+    return state.requests.begin_anew(Call("request", ref, state.now_ns, kind, ref, topics))
 
 
 def _next(message: Message, state: State) -> tuple[Note, ...]:
@@ -214,12 +214,6 @@ def _pong(direction: Direction, state: State) -> tuple[Note, ...]:
     if ping:
         return completed(ping)
     return (Note("heartbeat.received" if direction == "in" else "heartbeat.sent", "heartbeat"),)
-
-
-def _begin(calls: Calls, call: Call) -> tuple[Note, ...]:
-    replaced = calls.end(call.key)
-    notes = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
-    return notes + calls.begin(call)
 
 
 def _topic(call: Call) -> str:

@@ -17,7 +17,7 @@ from wsmon.protocols.json_messages import Message, decode_message, is_reply, kin
 from wsmon.protocols.json_operations import About, State, beat, read_received, read_sent
 from wsmon.protocols.reading import UNREAD, Reading
 
-__all__ = ["State", "answer", "auth_messages", "classify"]
+__all__ = ["State", "answer", "classify"]
 
 _WORDS: Mapping[bytes, About] = {
     b"ping": About("ping", "ping"),
@@ -55,12 +55,6 @@ def answer(reading: Reading, state: State) -> tuple[str, ...]:
     """A pong of the same shape to a ping."""
     asked = any(note.name == "heartbeat.received" and note.phase == "start" for note in reading.notes)
     return (state.pong,) if asked else ()
-
-
-def auth_messages(auth: Mapping[str, str | float], state: State) -> tuple[str, ...]:  # noqa: ARG001 - as the others
-    """What the configuration's ``auth.send`` says: no other way is common to all."""
-    message = auth.get("send")
-    return (message,) if isinstance(message, str) and message else ()
 
 
 def _read_array(direction: Direction, payload: bytes, state: State) -> Reading:

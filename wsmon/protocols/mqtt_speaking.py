@@ -28,7 +28,7 @@ def opening(wanted: Wanted, state: State) -> tuple[bytes, ...]:  # noqa: ARG001 
     """The CONNECT."""
     auth = wanted.reveal_auth()
     version = _version(auth.get("version"), wanted.subprotocol)
-    keep_alive_s = _keep_alive_s(auth.get("keepalive"))
+    keep_alive_s = _keep_alive_s(auth.get("keepalive")) if wanted.answers else 0
     name = b"MQIsdp" if version == 3 else b"MQTT"
     flags, fields = _CLEAN_SESSION, _field(str(auth.get("client_id", "")))
     for key, flag in (("username", USER_NAME), ("password", PASSWORD)):
@@ -41,16 +41,19 @@ def opening(wanted: Wanted, state: State) -> tuple[bytes, ...]:  # noqa: ARG001 
 
 def answer(reading: Reading, wanted: Wanted, state: State) -> tuple[bytes, ...]:
     """Acknowledgements; the subscriptions once the session is accepted."""
-    messages = tuple(b"\x40\x02" + int(identifier).to_bytes(2, "big") for identifier in state.to_acknowledge)
+    messages: tuple[bytes, ...] = ()
+    if wanted.answers:
+        messages = tuple(b"\x40\x02" + int(identifier).to_bytes(2, "big") for identifier in state.to_acknowledge)
     state.to_acknowledge.clear()
     if reading.type == "CONNACK" and state.is_accepted:
-        messages += tuple(_subscribes(wanted.reveal_topics(), state.version))
+        quality = b"\x01" if wanted.answers else b"\x00"  # what we do not acknowledge is sent once
+        messages += tuple(_subscribes(wanted.reveal_topics(), state.version, quality))
     return messages
 
 
-def due(now_ns: int, wanted: Wanted, state: State) -> tuple[bytes, ...]:  # noqa: ARG001 - as the others
+def due(now_ns: int, wanted: Wanted, state: State) -> tuple[bytes, ...]:
     """A PINGREQ in half the time after which the server would give us up."""
-    if not (state.is_accepted and state.keep_alive_s):
+    if not (wanted.answers and state.is_accepted and state.keep_alive_s):
         return ()
     if now_ns - state.pinged_ns < state.keep_alive_s * NS_PER_S // 2:
         return ()
@@ -58,9 +61,9 @@ def due(now_ns: int, wanted: Wanted, state: State) -> tuple[bytes, ...]:  # noqa
     return (_PINGREQ,)
 
 
-def _subscribes(topics: tuple[str, ...], version: int) -> Iterator[bytes]:
+def _subscribes(topics: tuple[str, ...], version: int, quality: bytes) -> Iterator[bytes]:
     for identifier, first in enumerate(range(0, len(topics), MAX_TOPICS), 1):
-        filters = b"".join(_field(topic) + b"\x01" for topic in topics[first : first + MAX_TOPICS])
+        filters = b"".join(_field(topic) + quality for topic in topics[first : first + MAX_TOPICS])
         yield _packet(0x82, identifier.to_bytes(2, "big") + _no_properties(version) + filters)
 
 

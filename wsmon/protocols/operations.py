@@ -99,6 +99,12 @@ class Calls:
         self._calls[call.key] = call
         return notes + begun(call)
 
+    def begin_anew(self, call: Call) -> tuple[Note, ...]:
+        """The notes of its start, after the end of one under the same key, which it replaces."""
+        replaced = self.end(call.key)
+        notes = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
+        return notes + self.begin(call)
+
     def end(self, key: str) -> Call | None:
         """The call under ``key``, no longer in flight; None where there is none."""
         return self._take(key) if key in self._calls else None

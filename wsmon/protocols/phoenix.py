@@ -11,12 +11,11 @@ from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import phoenix_inbound
 from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
 from wsmon.protocols.operations import Call, begun, failed
-from wsmon.protocols.phoenix_codec import Frame, FrameError, decode_binary, decode_text, encode_text
+from wsmon.protocols.phoenix_codec import Frame, FrameError, decode_binary, decode_text
 from wsmon.protocols.phoenix_state import Push, State, Topic
 from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Note, Reading
-from wsmon.protocols.wanted import Wanted
 
-__all__ = ["State", "classify", "handshake_notes", "opening"]
+__all__ = ["State", "classify", "handshake_notes"]
 
 MAX_BYTES = 2**20
 # a longer message is not read: decoding stays under some 10 ms
@@ -44,15 +43,6 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
     frame = _with_short_names(frame)
     notes = _read_sent(frame, state) if direction == "out" else phoenix_inbound.read(frame, state)
     return Reading(_type_of(direction, frame), frame.topic, frame.ref, notes=notes, meta=_meta_of(frame, state))
-
-
-def opening(wanted: Wanted) -> tuple[str, ...]:
-    """Joins of the topics, without params, in version 2; their refs are unlike those that people write."""
-    joins = (
-        Frame(f"wsmon-{number}", f"wsmon-{number}", topic, "phx_join", b"{}")
-        for number, topic in enumerate(wanted.reveal_topics(), 1)
-    )
-    return tuple(encode_text(join).decode() for join in joins)
 
 
 def handshake_notes(url_has_credentials: bool, status: int | None) -> tuple[Note, ...]:
@@ -107,6 +97,7 @@ def _join(frame: Frame, state: State) -> tuple[Note, ...]:
     known = state.topics.get(frame.topic)
     if known is not None:
         topic.failure = known.failure
+        topic.tries = 0 if known.rejoin_ns is None else known.tries + 1
         if known.is_up:
             topic.superseded, topic.is_renewing = known.join_ref, True
     state.keep(frame.topic, topic)

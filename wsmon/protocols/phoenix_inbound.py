@@ -95,6 +95,8 @@ def _joined(call: Call, frame: Frame, body: ReplyBody, state: State) -> tuple[No
     lost = _lost(frame.topic, reason or error_type) if topic is not None and topic.is_renewing else ()
     if topic is not None:
         topic.status, topic.is_renewing = "closed", False
+        if topic.tries:
+            topic.fall(state.now_ns)
     return (end, told, *lost)
 
 
@@ -108,7 +110,7 @@ def _up(name: str, topic: Topic | None) -> tuple[Note, ...]:
     """A topic is joined; what failed on it before is handled."""
     if topic is None or topic.status != "joining":
         return ()
-    topic.status, topic.is_renewing = "joined", False
+    topic.status, topic.is_renewing, topic.tries = "joined", False, 0
     failure, topic.failure = topic.failure, ""
     return (Note("error.handled", "subscribe", topic=name, error_type=failure),) if failure else ()
 
@@ -216,6 +218,8 @@ def _down(
 ) -> tuple[Note, ...]:
     """A topic that was joined is gone, and with it the pushes that waited."""
     was_up = topic.is_up or topic.status == "leaving"
+    if topic.status != "leaving":
+        topic.fall(state.now_ns)
     topic.status, topic.is_renewing, topic.failure = status, False, failure
     return (_lost(name, failure) if was_up else ()) + state.pushes.fail(name, topic.join_ref, failure)
 

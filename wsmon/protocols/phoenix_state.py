@@ -12,6 +12,8 @@ from wsmon.protocols.reading import Note
 
 PUSH_WAIT_NS = 10 * NS_PER_S
 # phoenix.js: a push that is not answered by then never will be
+REJOIN_S = (1, 2, 5, 10)
+# how long phoenix.js waits before it joins again; the last one repeats
 MAX_TOPICS = 4096
 MAX_PUSHES = 4096
 MAX_LATE = 1024
@@ -23,7 +25,7 @@ TopicStatus = Literal["joining", "joined", "leaving", "errored", "closed"]
 class Topic:
     """A topic of the session, and the join that counts."""
 
-    __slots__ = ("failure", "is_renewing", "join_ref", "leave_key", "status", "superseded")
+    __slots__ = ("failure", "is_renewing", "join_ref", "leave_key", "rejoin_ns", "status", "superseded", "tries")
 
     def __init__(self, join_ref: str) -> None:
         self.join_ref = join_ref
@@ -36,6 +38,14 @@ class Topic:
         # of the leave in flight
         self.failure = ""
         # the error_type that a successful join will have handled
+        self.rejoin_ns: int | None = None
+        # when a client joins again what went down by itself; None where it does not
+        self.tries = 0
+        # joins in a row since it went down
+
+    def fall(self, now_ns: int) -> None:
+        """It is down, and not by our own doing."""
+        self.rejoin_ns = now_ns + REJOIN_S[min(self.tries, len(REJOIN_S) - 1)] * NS_PER_S
 
     @property
     def is_up(self) -> bool:
@@ -133,6 +143,11 @@ class State:
         self.credentials = Credentials()
         self.heartbeat_key = ""
         # of the last one sent
+        self.beat_ns = 0
+        # when the last one of wsmon's own was sent
+        self.is_beat_missed = False
+        # a heartbeat was not answered in time
+        self._own_refs = 0
 
     def at(self, now_ns: int) -> None:
         """The messages that follow happen at this monotonic time."""
@@ -140,7 +155,14 @@ class State:
 
     def overdue(self, now_ns: int) -> tuple[Note, ...]:
         """What was not answered in time, each told once."""
-        return self.calls.overdue(now_ns) + self.pushes.overdue(now_ns)
+        late = self.calls.overdue(now_ns)
+        self.is_beat_missed |= any(note.name == "heartbeat.timeout" for note in late)
+        return late + self.pushes.overdue(now_ns)
+
+    def own_ref(self) -> str:
+        """A ref for a message of wsmon's own, unlike those that people write."""
+        self._own_refs += 1
+        return f"wsmon-{self._own_refs}"
 
     def keep(self, name: str, topic: Topic) -> None:
         """Remember a topic, and forget the one joined first where there are too many."""

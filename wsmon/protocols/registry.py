@@ -20,13 +20,14 @@ from wsmon.protocols import (
     mqtt_speaking,
     nexus,
     phoenix,
+    phoenix_speaking,
     raw,
     socketio,
     socketio_packets,
     speaking,
     stomp,
 )
-from wsmon.protocols.reading import Reading, SessionState
+from wsmon.protocols.reading import Note, Reading, SessionState
 from wsmon.protocols.speaking import Messages
 from wsmon.protocols.wanted import Wanted
 
@@ -39,7 +40,7 @@ _NO_CODES: Mapping[int, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Adapter(Generic[S]):
-    """A protocol, as the engine uses it; it speaks only where ``answer = true``."""
+    """A protocol, as the engine uses it; it speaks only where topics are wanted, or answers."""
 
     new_state: Callable[[], S]
     # for the first session of a connection
@@ -48,8 +49,12 @@ class Adapter(Generic[S]):
     # what is sent first
     answer: Callable[[Reading, Wanted, S], Messages] = lambda _reading, _wanted, _state: ()
     # what is sent after a message was read
-    due: Callable[[int, S], Messages] = lambda _now_ns, _state: ()
+    due: Callable[[int, Wanted, S], Messages] = lambda _now_ns, _wanted, _state: ()
     # what is sent because it is time, on the session's monotonic clock
+    is_silent: Callable[[S], bool] = lambda _state: False
+    # whether a heartbeat of the protocol's own went unanswered, so that a client gives the connection up
+    handshake: Callable[[bool, int | None], tuple[Note, ...]] = lambda _has_credentials, _status: ()
+    # what an upgrade with or without credentials, and its HTTP status, say happened
     next_state: Callable[[S], S] | None = None
     # for the session after one with this state; None where nothing is carried over
     new_mask: Callable[[], Mask] | None = None
@@ -60,17 +65,24 @@ class Adapter(Generic[S]):
 
 ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
     {
-        "raw": Adapter(raw.State, raw.classify),
-        "json": Adapter(json.State, json.classify, speaking.open_json, speaking.answer_json),
-        "jsonrpc": Adapter(jsonrpc.State, jsonrpc.classify),
+        "raw": Adapter(raw.State, raw.classify, speaking.open_raw, speaking.answer_raw),
+        "json": Adapter(json.State, json.classify, speaking.open_json, speaking.answer_json, speaking.due_json),
+        "jsonrpc": Adapter(jsonrpc.State, jsonrpc.classify, speaking.open_jsonrpc, speaking.answer_jsonrpc),
         "deribit": Adapter(
             deribit.State,
             deribit.classify,
             speaking.open_deribit,
             speaking.answer_deribit,
-            deribit.refresh_messages,
+            speaking.due_deribit,
         ),
-        "phoenix": Adapter(phoenix.State, phoenix.classify),
+        "phoenix": Adapter(
+            phoenix.State,
+            phoenix.classify,
+            phoenix_speaking.opening,
+            due=phoenix_speaking.due,
+            is_silent=phoenix_speaking.is_silent,
+            handshake=phoenix.handshake_notes,
+        ),
         "graphql-ws": Adapter(
             graphql_ws.State,
             graphql_ws.classify,
@@ -89,7 +101,7 @@ ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
             mqtt.classify,
             mqtt_speaking.opening,
             mqtt_speaking.answer,
-            lambda now_ns, state: mqtt_speaking.due(now_ns, Wanted(), state),
+            mqtt_speaking.due,
             new_mask=lambda: mqtt_mask.Masker().mask,
         ),
         "nexus": Adapter(

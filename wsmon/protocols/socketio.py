@@ -148,8 +148,8 @@ def _connect(direction: Direction, packet: Packet, state: State) -> tuple[Note, 
         notes: tuple[Note, ...] = ()
         if packet.has_credentials:
             state.credentials.remember(packet.content, is_auth=True)
-            notes = _begin(state.authenticating, Call("auth", namespace, state.now_ns, topics=topics))
-        return notes + _begin(state.connecting, Call("subscribe", namespace, state.now_ns, topics=topics))
+            notes = state.authenticating.begin_anew(Call("auth", namespace, state.now_ns, topics=topics))
+        return notes + state.connecting.begin_anew(Call("subscribe", namespace, state.now_ns, topics=topics))
     auth, subscribe = state.authenticating.end(namespace), state.connecting.end(namespace)
     state.connect(namespace)
     if subscribe is None:  # servers before Engine.IO 4 connect the main namespace by themselves
@@ -178,7 +178,7 @@ def _event(direction: Direction, name: str, packet: Packet, state: State) -> tup
     key = _key(direction, packet)
     topics = (packet.namespace,)
     by_peer = direction == "in"
-    return _begin(state.requests, Call("request", key, state.now_ns, name, packet.ack_id, topics, by_peer=by_peer))
+    return state.requests.begin_anew(Call("request", key, state.now_ns, name, packet.ack_id, topics, by_peer=by_peer))
 
 
 def _ack(direction: Direction, packet: Packet, state: State) -> tuple[Note, ...]:
@@ -187,12 +187,6 @@ def _ack(direction: Direction, packet: Packet, state: State) -> tuple[Note, ...]
     if request := state.requests.end(key):
         return completed(request)
     return (unmatched("request", key, "ack", packet.namespace, packet.ack_id),)
-
-
-def _begin(calls: Calls, call: Call) -> tuple[Note, ...]:
-    replaced = calls.end(call.key)
-    notes = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
-    return notes + calls.begin(call)
 
 
 def _attachment(direction: Direction, state: State) -> Reading:

@@ -130,7 +130,7 @@ def answer(reading: Reading, wanted: Wanted) -> tuple[str | bytes, ...]:
     topics = wanted.reveal_topics()
     events = tuple(topic for topic in topics if not topic.startswith("/"))
     match reading.type:
-        case "ping" if any(note.name == "heartbeat.received" for note in reading.notes):
+        case "ping" if wanted.answers and any(note.name == "heartbeat.received" for note in reading.notes):
             return ("3",)
         case "open":
             namespaces = tuple(topic for topic in topics if topic.startswith("/"))

@@ -1,4 +1,4 @@
-"""What the configuration asks of a protocol that may speak: its input where ``answer = true``."""
+"""What the configuration asks of a protocol that may speak."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ class Wanted:
     auth: Mapping[str, Sensitive | float] = field(default_factory=lambda: _NO_AUTH)
     subprotocol: str = ""
     # as negotiated; decides the dialect where a protocol has two
+    answers: bool = False
+    # ``answer = true``: authenticate, answer heartbeats, renew what expires; else only what is asked for is sent
 
     def reveal_topics(self) -> tuple[str, ...]:
-        """The topics as they go to the peer."""
-        return tuple(topic.reveal() for topic in self.topics)
+        """The topics as they go to the peer, each once."""
+        return tuple(dict.fromkeys(topic.reveal() for topic in self.topics))
 
     def reveal_auth(self) -> dict[str, str | float]:
         """The credentials as they go to the peer."""

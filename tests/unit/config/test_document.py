@@ -72,16 +72,30 @@ def test_a_wrong_default_is_said_once_and_not_for_every_connection(problems: Pro
     ("text", "warned"),
     [
         ('profile = "financial"', 'connection[0].profile: has no effect yet in this version (financial)'),
-        ('subscribe = ["x"]', "connection[0].subscribe: has no effect yet in this version"),
-        ("auth = { send = 'x' }", "connection[0].auth: has no effect yet in this version"),
-        ("heartbeat.every = 5", "connection[0].heartbeat.every: has no effect yet in this version (5.0)"),
-        ("answer = true", "connection[0].answer: has no effect yet in this version (true)"),
         ("kpi = { x = 1 }", "connection[0].kpi: has no effect yet in this version"),
     ],
 )  # fmt: skip
 def test_a_key_without_effect_is_warned_about(loaded: Load, tmp_path: Path, text: str, warned: str) -> None:
     (warning,) = loaded(ONE + text).warnings
     assert str(warning) == f"{tmp_path}/wsmon.toml:4: {warned}"
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (
+            "subscribe = ['x']\nprotocol = 'stomp'",
+            ":4: connection[0].subscribe: has no effect with this protocol (stomp)",
+        ),
+        ("answer = true\nprotocol = 'nexus'", ":4: connection[0].answer: has no effect with this protocol (nexus)"),
+        ("auth = { send = 'x' }", ":4: connection[0].auth: has no effect without answer = true"),
+        ("heartbeat.expect = 'x'", ":4: connection[0].heartbeat.expect: has no effect without heartbeat.send"),
+        ("heartbeat.answer = 'x'", ":4: connection[0].heartbeat.answer: has no effect without heartbeat.reply_to"),
+    ],
+)
+def test_keys_that_do_nothing_together_are_warned_about(loaded: Load, tmp_path: Path, text: str, warned: str) -> None:
+    (warning,) = loaded(ONE + text).warnings
+    assert str(warning).startswith(f"{tmp_path}/wsmon.toml{warned}")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +112,8 @@ def test_every_protocol_has_an_effect(loaded: Load, protocol: str) -> None:
 
 
 def test_a_key_without_effect_among_the_defaults_is_warned_about_once(loaded: Load) -> None:
-    text = "[defaults]\nanswer = true\n[wsmon]\nalerts.bell = false\n" + ONE + ONE.replace('"a"', '"b"')
+    text = "[defaults]\nlatency.unit = 's'\n[wsmon]\nalerts.bell = false\n" + ONE + ONE.replace('"a"', '"b"')
     assert [(warning.line, warning.key) for warning in loaded(text).warnings] == [
-        (2, "defaults.answer"),
+        (2, "defaults.latency.unit"),
         (4, "wsmon.alerts.bell"),
     ]

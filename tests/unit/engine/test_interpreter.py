@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
 from tests.mqtt_packets import USER_AND_PASSWORD, connect, text
 from tests.tui.fakes import FakeClock
-from wsmon.config.specs import ProtocolName
+from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
 from wsmon.engine.interpreter import TICK_S, Interpreter, Memory
 from wsmon.model.events import Direction, Opcode
+from wsmon.model.secret import Sensitive
 from wsmon.model.spans import Instant
 from wsmon.protocols.reading import UNREAD, Note, Reading
 from wsmon.protocols.registry import ADAPTERS, Adapter
+from wsmon.protocols.speaking import Messages
+from wsmon.protocols.wanted import Wanted
 
 RPC = b'{"jsonrpc":"2.0","id":1,"method":"m"}'
 LATE = Note("error.occurred", error_type="timeout")
@@ -82,12 +86,15 @@ class Rig:
         adapter: Adapter[Any] | None = None,
         memory: Memory | None = None,
         adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
+        **fields: Any,
     ) -> None:
         self.overdue: list[tuple[Note, ...]] = []
         self.scheduler = Scheduler()
         self.memory = memory or Memory()
         adapters = adapters if adapter is None else dict.fromkeys(ADAPTERS, adapter)
-        self.interpreter = Interpreter(protocol, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
+        spec = replace(ConnectionSpec("feed", Sensitive("ws://a/")), protocol=protocol, **fields)
+        self.ticks: list[int] = []
+        self.interpreter = Interpreter(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
 
     def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Reading:
         return self.interpreter.read("in", opcode, payload, 5)
@@ -144,7 +151,7 @@ def test_a_classifier_that_raises_is_told_once_a_session() -> None:
 
 def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -> None:
     rig = Rig("json", Adapter(State, count))
-    rig.interpreter.start()
+    rig.interpreter.start(rig.ticks.append)
     for _ in range(50):
         rig.read()
     assert [delay for delay, _ in rig.scheduler.calls] == [TICK_S]
@@ -154,7 +161,7 @@ def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -
 
 def test_while_reading_stands_still_nothing_is_overdue() -> None:
     rig = Rig("json", Adapter(State, count))
-    rig.interpreter.start()
+    rig.interpreter.start(rig.ticks.append)
     rig.interpreter.pause()
     rig.scheduler.calls[-1][1].callback()
     assert rig.overdue == []
@@ -165,7 +172,7 @@ def test_while_reading_stands_still_nothing_is_overdue() -> None:
 
 def test_nobody_looks_after_the_end() -> None:
     rig = Rig("json", Adapter(State, count))
-    rig.interpreter.start()
+    rig.interpreter.start(rig.ticks.append)
     rig.interpreter.stop()
     assert [call.is_cancelled for _, call in rig.scheduler.calls] == [True]
 
@@ -223,3 +230,69 @@ def test_a_classifier_that_raises_over_what_was_held_is_told() -> None:
         "connection.protocol",
         "classifier",
     ]
+
+
+def speak(_wanted: Wanted, _state: State) -> Messages:
+    return ("hello",)
+
+
+def answer(reading: Reading, wanted: Wanted, _state: State) -> Messages:
+    return (f"{reading.type} {wanted.subprotocol} {wanted.answers}",)
+
+
+def stay_silent(*_arguments: Any) -> Messages:
+    raise ZeroDivisionError("lost for words")
+
+
+TALKATIVE = Adapter(State, count, speak, answer, lambda now_ns, _wanted, _state: (str(now_ns),))
+
+
+def test_a_protocol_speaks_only_where_it_may() -> None:
+    for fields in ({"answer": True}, {"subscribe": (Sensitive("a"),)}):
+        rig = Rig("json", TALKATIVE, **fields)
+        rig.interpreter.begin("ws://a/", "sub")
+        said = rig.interpreter.opening(), rig.interpreter.replies(rig.read(), b"x"), rig.interpreter.due(7)
+        assert said == (("hello",), (f"counted sub {'answer' in fields}",), ("7",))
+    rig = Rig("json", TALKATIVE)
+    assert (rig.interpreter.opening(), rig.interpreter.replies(rig.read(), b"x"), rig.interpreter.due(7)) == (
+        (),
+        (),
+        (),
+    )
+
+
+def test_credentials_are_for_protocols_that_may_answer() -> None:
+    seen: list[Wanted] = []
+
+    def keep(wanted: Wanted, _state: State) -> Messages:
+        seen.append(wanted)
+        return ()
+
+    auth = {"send": Sensitive("let me in")}
+    for answers in (False, True):
+        Rig(
+            "json", Adapter(State, count, keep), auth=auth, subscribe=(Sensitive("a"),), answer=answers
+        ).interpreter.opening()
+    assert [dict(wanted.auth) for wanted in seen] == [{}, auth]
+
+
+def test_a_protocol_that_cannot_speak_is_told_once() -> None:
+    rig = Rig("json", Adapter(State, count, stay_silent, stay_silent, stay_silent), answer=True)
+    assert (rig.interpreter.opening(), rig.interpreter.replies(UNREAD, b""), rig.interpreter.due(0)) == ((), (), ())
+    told = [note.error for notes in rig.overdue for note in notes]
+    assert told == ["json: ZeroDivisionError: lost for words"]
+
+
+def test_a_heartbeat_is_answered_once() -> None:
+    heartbeat = HeartbeatSpec(reply_to=Sensitive("ping"), answer=Sensitive("PONG"))
+    rig = Rig("json", TALKATIVE, answer=True, heartbeat=heartbeat)
+    assert rig.interpreter.replies(rig.read(b"ping 7"), b"ping 7") == ("PONG",)
+    assert rig.interpreter.replies(rig.read(b"data"), b"data") == ("counted  True",)
+    assert [note.name for note in rig.read(b"ping 8").notes] == ["heartbeat.received"]
+
+
+def test_what_a_tick_is_for_follows_what_is_overdue() -> None:
+    rig = Rig("json", TALKATIVE)
+    rig.interpreter.start(rig.ticks.append)
+    rig.scheduler.calls[-1][1].callback()
+    assert (len(rig.overdue), rig.ticks) == (1, [FakeClock().mono_ns()])

@@ -315,7 +315,7 @@ def test_wsmon_subscribes_once_the_server_is_ready(subprotocol: str, word: str) 
 
 def test_wsmon_answers_pings_of_the_peer_and_nothing_of_its_own() -> None:
     state = State()
-    assert answer(read(state, "in", "ping"), Wanted()) == ('{"type":"pong"}',)
-    assert answer(read(state, "in", "ping"), Wanted()) == ('{"type":"pong"}',)
-    assert answer(read(state, "out", "ping"), Wanted()) == ()
+    assert answer(read(state, "in", "ping"), Wanted(answers=True)) == ('{"type":"pong"}',)
+    assert answer(read(state, "in", "ping"), Wanted(answers=True)) == ('{"type":"pong"}',)
+    assert answer(read(state, "out", "ping"), Wanted(answers=True)) == ()
     assert answer(Reading("next"), Wanted((Sensitive("{ a }"),))) == ()

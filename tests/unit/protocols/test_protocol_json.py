@@ -9,7 +9,7 @@ import pytest
 
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.protocols import rpc
-from wsmon.protocols.json import State, answer, auth_messages, classify
+from wsmon.protocols.json import State, answer, classify
 from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
@@ -361,11 +361,6 @@ def test_an_empty_error_is_none(error: Any) -> None:
 
 
 # what is sent, and what is never repeated
-
-
-def test_authentication_sends_what_the_configuration_says() -> None:
-    assert auth_messages({"send": "let me in"}, State()) == ("let me in",)
-    assert auth_messages({"expires_in": 5.0}, State()) == ()
 
 
 def test_no_credential_is_repeated() -> None:

@@ -12,10 +12,11 @@ from wsmon.protocols.mqtt_state import State
 from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S
 from wsmon.protocols.wanted import Wanted
 
-NOTHING = Wanted()
+NOTHING = Wanted(answers=True)
 LOGIN = Wanted(
     (Sensitive("a/#"), Sensitive("b")),
     {"client_id": Sensitive("client"), "username": Sensitive("user"), "password": Sensitive("hunter2", "***")},
+    answers=True,
 )
 ACCEPTED = b"\x20\x02\x00\x00"
 
@@ -40,12 +41,12 @@ def test_without_a_configuration_the_server_names_the_client() -> None:
 @pytest.mark.parametrize(
     ("wanted", "head"),
     [
-        (Wanted(auth={"version": 5, "keepalive": 10}), b"\x00\x04MQTT\x05\x02\x00\x0a\x00\x00\x00"),
-        (Wanted(subprotocol="mqttv3.1"), b"\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x00"),
-        (Wanted(auth={"keepalive": 1e9}), b"\x00\x04MQTT\x04\x02\xff\xff\x00\x00"),
-        (Wanted(auth={"password": Sensitive("p")}), b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"),
+        (Wanted(auth={"version": 5, "keepalive": 10}, answers=True), b"\x00\x04MQTT\x05\x02\x00\x0a\x00\x00\x00"),
+        (Wanted(subprotocol="mqttv3.1", answers=True), b"\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x00"),
+        (Wanted(auth={"keepalive": 1e9}, answers=True), b"\x00\x04MQTT\x04\x02\xff\xff\x00\x00"),
+        (Wanted(auth={"password": Sensitive("p")}, answers=True), b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"),
         (
-            Wanted(auth={"password": Sensitive("p"), "version": 5}),
+            Wanted(auth={"password": Sensitive("p"), "version": 5}, answers=True),
             b"\x00\x04MQTT\x05\x42\x00\x3c\x00\x00\x00\x00\x01p",
         ),
     ],
@@ -57,14 +58,14 @@ def test_versions_differ_in_what_a_connect_has(wanted: Wanted, head: bytes) -> N
 def test_topics_are_asked_for_once_the_session_is_accepted() -> None:
     assert opened(LOGIN)[1] == (subscribe(1, b"a/#", b"b"),)
     assert opened(LOGIN, answer_=b"\x20\x02\x00\x05")[1] == ()
-    version_5 = Wanted(LOGIN.topics, {"version": 5})
+    version_5 = Wanted(LOGIN.topics, {"version": 5}, answers=True)
     assert opened(version_5, answer_=b"\x20\x03\x00\x00\x00")[1] == (subscribe(1, b"a/#", b"b", version=5),)
     assert opened()[1] == ()
 
 
 def test_many_topics_take_several_packets() -> None:
     names = [f"topic/{number}" for number in range(MAX_TOPICS + 1)]
-    state, messages = opened(Wanted(tuple(map(Sensitive, names))))
+    state, messages = opened(Wanted(tuple(map(Sensitive, names)), answers=True))
     notes = [note for message in messages for note in classify("out", "binary", message, state).notes]
     assert len(messages) == 2
     assert [note.topic for note in notes] == names
@@ -87,7 +88,7 @@ def test_a_ping_is_due_in_half_the_keep_alive_time() -> None:
 
 
 def test_a_server_of_version_5_decides_how_often() -> None:
-    wanted = Wanted(auth={"version": 5})
+    wanted = Wanted(auth={"version": 5}, answers=True)
     state, _ = opened(wanted, answer_=b"\x20\x06\x00\x00\x03\x13\x00\x04")
     assert [due(seconds * NS_PER_S, wanted, state) for seconds in (1, 2)] == [(), (b"\xc0\x00",)]
 
@@ -96,5 +97,13 @@ def test_nothing_is_due_before_the_session_is_accepted_or_without_keep_alive() -
     assert due(2**62, NOTHING, State()) == ()
     refused, _ = opened(answer_=b"\x20\x02\x00\x05")
     assert due(2**62, NOTHING, refused) == ()
-    wanted = Wanted(auth={"keepalive": 0})
+    wanted = Wanted(auth={"keepalive": 0}, answers=True)
     assert due(2**62, wanted, opened(wanted)[0]) == ()
+
+
+def test_without_leave_to_answer_nothing_is_promised() -> None:
+    wanted = Wanted((Sensitive("a/#"),))
+    assert opening(wanted, State()) == (b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00",)  # no keep alive
+    state, messages = opened(wanted)
+    assert messages == (b"\x82\x08\x00\x01\x00\x03a/#\x00",)  # quality of service 0
+    assert due(2**62, wanted, state) == ()

@@ -11,7 +11,8 @@ import pytest
 from wsmon.model.events import Meta
 from wsmon.model.secret import Sensitive
 from wsmon.protocols.operations import NS_PER_S
-from wsmon.protocols.phoenix import MAX_BYTES, State, classify, handshake_notes, opening
+from wsmon.protocols.phoenix import MAX_BYTES, State, classify, handshake_notes
+from wsmon.protocols.phoenix_speaking import opening
 from wsmon.protocols.phoenix_state import MAX_LATE, MAX_PUSHES, MAX_TOPICS, PUSH_WAIT_NS
 from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Note, Reading
 from wsmon.protocols.wanted import Wanted
@@ -460,7 +461,7 @@ def test_p13_the_handshake_authenticates(has_credentials: bool, status: int | No
 
 
 def test_what_is_wanted_is_joined_and_understood_as_joins(session: Session) -> None:
-    joins = opening(Wanted(topics=(Sensitive("room:a"), Sensitive('room:"b"'))))
+    joins = opening(Wanted(topics=(Sensitive("room:a"), Sensitive('room:"b"'))), session.state)
     assert joins[0] == '["wsmon-1","wsmon-1","room:a","phx_join",{}]'
     readings = [classify("out", "text", join.encode(), session.state) for join in joins]
     assert [(reading.topic, names(reading.notes)) for reading in readings] == [

@@ -9,12 +9,14 @@ import pytest
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.secret import Sensitive
-from wsmon.protocols.reading import Reading
+from wsmon.protocols.reading import Note, Reading
 from wsmon.protocols.registry import ADAPTERS
 from wsmon.protocols.wanted import Wanted
 
-WANTED = Wanted((Sensitive("trades.BTC"),), {"client_id": Sensitive("me"), "client_secret": Sensitive("hush", "***")})
-SILENT = ("raw", "jsonrpc", "stomp", "phoenix", "nexus")
+WANTED = Wanted(
+    (Sensitive("trades.BTC"),), {"client_id": Sensitive("me"), "client_secret": Sensitive("hush", "***")}, answers=True
+)
+SILENT = ("stomp", "nexus")
 
 
 def methods(messages: tuple[str | bytes, ...]) -> list[str]:
@@ -31,7 +33,7 @@ def test_a_new_session_has_nothing_due(name: ProtocolName) -> None:
     adapter = ADAPTERS[name]
     state = adapter.new_state()
     state.at(0)
-    assert (state.overdue(2**62), adapter.due(2**62, state)) == ((), ())
+    assert (state.overdue(2**62), adapter.due(2**62, Wanted(), state)) == ((), ())
     assert isinstance(adapter.classify("in", "text", b"", state), Reading)
 
 
@@ -68,7 +70,7 @@ def test_deribit_authenticates_before_it_subscribes() -> None:
     grant = {"access_token": "a", "refresh_token": "r", "expires_in": 100, "token_type": "bearer"}
     reply = json.dumps({"jsonrpc": "2.0", "id": json.loads(auth)["id"], "result": grant}).encode()
     assert methods(adapter.answer(adapter.classify("in", "text", reply, state), WANTED, state)) == ["private/subscribe"]
-    assert methods(adapter.due(81 * 10**9, state)) == ["public/auth"]
+    assert methods(adapter.due(81 * 10**9, WANTED, state)) == ["public/auth"]
 
 
 def test_deribit_subscribes_to_public_channels_where_it_may_not_authenticate() -> None:
@@ -93,6 +95,63 @@ def test_json_says_what_the_configuration_spells_out() -> None:
     adapter = ADAPTERS["json"]
     state = adapter.new_state()
     login = '{"op":"login"}'
-    assert adapter.opening(Wanted(auth={"send": Sensitive(login)}), state) == (login,)
+    assert adapter.opening(Wanted(auth={"send": Sensitive(login)}, answers=True), state) == (login,)
     assert adapter.answer(adapter.classify("in", "text", b'{"type":"ping"}', state), WANTED, state) != ()
     assert adapter.answer(adapter.classify("in", "text", b'{"type":"tick"}', state), WANTED, state) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "topic", "message"),
+    [
+        ("raw", "any text", "any text"),
+        ("json", "trades", '{"type":"subscribe","channel":"trades"}'),
+        ("json", '{"op":"subscribe","args":["a"]}', '{"op":"subscribe","args":["a"]}'),
+        ("jsonrpc", "newHeads", '{"jsonrpc":"2.0","id":ID,"method":"eth_subscribe","params":["newHeads"]}'),
+        ("jsonrpc", '["logs",{"a":1}]', '{"jsonrpc":"2.0","id":ID,"method":"eth_subscribe","params":["logs",{"a":1}]}'),
+        ("jsonrpc", "[odd", '{"jsonrpc":"2.0","id":ID,"method":"eth_subscribe","params":["[odd"]}'),
+        ("jsonrpc", '{"id":5,"method":"sub"}', '{"id":5,"method":"sub"}'),
+        ("deribit", "a.raw", '{"jsonrpc":"2.0","id":ID,"method":"public/subscribe","params":{"channels":["a.raw"]}}'),
+        ("phoenix", "room:a", '["wsmon-1","wsmon-1","room:a","phx_join",{}]'),
+        ("graphql-ws", "subscription { a }", '{"type":"connection_init"}'),
+    ],
+)
+def test_a_topic_is_asked_for_as_the_protocol_does(name: ProtocolName, topic: str, message: str) -> None:
+    adapter = ADAPTERS[name]
+    state = adapter.new_state()
+    (said,) = adapter.opening(Wanted((Sensitive(topic),)), state)
+    own_id = str(json.loads(said)["id"]) if "ID" in message else ""
+    assert said == message.replace("ID", own_id)
+
+
+@pytest.mark.parametrize("name", ["raw", "json", "jsonrpc"])
+def test_topics_wait_for_an_authentication_whose_end_can_be_told(name: ProtocolName) -> None:
+    adapter = ADAPTERS[name]
+    state = adapter.new_state()
+    auth = {"send": Sensitive('{"op":"auth"}'), "success": Sensitive("welcome")}
+    wanted = Wanted((Sensitive('{"op":"subscribe"}'),), auth, answers=True)
+    granted = Reading(notes=(Note("auth.completed", "auth", "end", status="ok"),))
+    assert adapter.opening(wanted, state) == ('{"op":"auth"}',)
+    assert adapter.answer(Reading("other"), wanted, state) == ()
+    assert adapter.answer(granted, wanted, state) == ('{"op":"subscribe"}',)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_without_leave_to_answer_heartbeats_stay_unanswered(name: ProtocolName) -> None:
+    adapter = ADAPTERS[name]
+    state = adapter.new_state()
+    for ping in (b'{"type":"ping"}', b"2", b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}'):
+        reading = adapter.classify("in", "text", ping, state)
+        assert adapter.answer(reading, Wanted((Sensitive("/a"),)), state) == ()
+    assert adapter.due(2**62, Wanted((Sensitive("/a"),)), state) == ()
+
+
+def test_json_renews_a_grant_at_80_percent_of_its_life() -> None:
+    adapter = ADAPTERS["json"]
+    state = adapter.new_state()
+    auth = {"send": Sensitive('{"type":"auth"}'), "refresh": Sensitive('{"type":"refresh"}')}
+    wanted = Wanted(auth=auth, answers=True)
+    adapter.classify("out", "text", b'{"type":"auth"}', state)
+    adapter.classify("in", "text", b'{"type":"auth_success","expires_in":100}', state)
+    assert adapter.due(79 * 10**9, wanted, state) == ()
+    assert adapter.due(80 * 10**9, wanted, state) == ('{"type":"refresh"}',)
+    assert adapter.due(81 * 10**9, wanted, state) == ()

@@ -310,10 +310,10 @@ def test_namespaces_are_forgotten_before_memory_grows() -> None:
 
 def test_wsmon_answers_pings_of_the_server_alone() -> None:
     state = State()
-    assert answer(read(state, "in", b"2"), Wanted()) == ("3",)
-    assert answer(read(state, "in", b"2"), Wanted()) == ("3",)
-    assert answer(read(state, "out", b"2"), Wanted()) == ()
-    assert answer(read(state, "in", b"2probe"), Wanted()) == ()
+    assert answer(read(state, "in", b"2"), Wanted(answers=True)) == ("3",)
+    assert answer(read(state, "in", b"2"), Wanted(answers=True)) == ("3",)
+    assert answer(read(state, "out", b"2"), Wanted(answers=True)) == ()
+    assert answer(read(state, "in", b"2probe"), Wanted(answers=True)) == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""When a session speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wsmon.config.specs import HeartbeatSpec
+from wsmon.engine.speaker import Speaker
+from wsmon.model.secret import Sensitive
+from wsmon.protocols.reading import Reading
+from wsmon.protocols.speaking import Messages
+
+
+class Call:
+    """A call that waits."""
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback = callback
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+    def when(self) -> float:
+        return 0.0
+
+
+class Scheduler:
+    """Keeps what is scheduled; the test runs it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, Call]] = []
+
+    def time(self) -> float:
+        return 0.0
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Call:
+        self.calls.append((delay, call := Call(callback)))
+        return call
+
+
+class Protocol:
+    """Says its name for everything."""
+
+    is_silent = False
+
+    def opening(self) -> Messages:
+        return ("open",)
+
+    def replies(self, reading: Reading, payload: bytes) -> Messages:
+        return (f"reply to {reading.type}", payload)
+
+    def due(self, now_ns: int) -> Messages:
+        return (f"due at {now_ns}",)
+
+
+class Rig:
+    """A speaker over fakes."""
+
+    def __init__(self, heartbeat: HeartbeatSpec | None = None) -> None:
+        self.said: list[str | bytes] = []
+        self.given_up = 0
+        self.protocol = Protocol()
+        self.scheduler = Scheduler()
+        self.speaker = Speaker(heartbeat or HeartbeatSpec(), self.protocol, self.scheduler)
+
+    def start(self) -> None:
+        self.speaker.start(self.said.append, self._give_up)
+
+    def _give_up(self) -> None:
+        self.given_up += 1
+
+
+BEATING = HeartbeatSpec(send=Sensitive("beat"), every_s=0.5)
+
+
+def test_it_opens_replies_and_says_what_is_due() -> None:
+    rig = Rig()
+    rig.start()
+    rig.speaker.react(Reading("ping"), b"x")
+    rig.speaker.tick(7)
+    assert rig.said == ["open", "reply to ping", b"x", "due at 7"]
+    assert rig.scheduler.calls == []
+
+
+def test_it_is_silent_before_the_start_and_after_the_end() -> None:
+    rig = Rig(BEATING)
+    rig.speaker.react(Reading("ping"), b"x")
+    rig.speaker.tick(7)
+    assert rig.said == []
+    rig.start()
+    rig.speaker.stop()
+    rig.speaker.react(Reading("ping"), b"x")
+    rig.speaker.tick(7)
+    assert rig.said == ["open"]
+    assert rig.scheduler.calls[-1][1].is_cancelled
+
+
+def test_a_heartbeat_follows_every_interval() -> None:
+    rig = Rig(BEATING)
+    rig.start()
+    for _ in range(2):
+        rig.scheduler.calls[-1][1].callback()
+    assert rig.said == ["open", "beat", "beat"]
+    assert [delay for delay, _ in rig.scheduler.calls] == [0.5] * 3
+
+
+def test_nothing_is_said_while_reading_stands_still() -> None:
+    rig = Rig(BEATING)
+    rig.start()
+    rig.speaker.pause()
+    rig.scheduler.calls[-1][1].callback()
+    rig.speaker.tick(7)
+    rig.speaker.resume()
+    rig.scheduler.calls[-1][1].callback()
+    assert rig.said == ["open", "beat"]
+
+
+def test_a_peer_that_leaves_heartbeats_unanswered_is_given_up() -> None:
+    rig = Rig()
+    rig.start()
+    rig.protocol.is_silent = True
+    rig.speaker.tick(7)
+    assert (rig.said, rig.given_up) == (["open"], 1)

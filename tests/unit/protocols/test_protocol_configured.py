@@ -1,0 +1,154 @@
+"""Heartbeats and authentication that a configuration spells out."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsmon.model.events import Direction
+from wsmon.protocols.configured import AuthTexts, Configured, HeartbeatTexts
+from wsmon.protocols.reading import Note, Reading
+
+S = 10**9
+BEAT = HeartbeatTexts(send=b"beat", every_s=10.0, expect=b"alive")
+LOGIN = AuthTexts(send=b"let me in", success=b"welcome", failure=b"go away", refresh=b"again", expires_in_s=100.0)
+NOTHING = Reading()
+SILENT, ANONYMOUS = HeartbeatTexts(), AuthTexts()
+
+
+class Session:
+    """A session whose time the test sets."""
+
+    def __init__(self, heartbeat: HeartbeatTexts = SILENT, auth: AuthTexts = ANONYMOUS) -> None:
+        self.configured = Configured(heartbeat, auth)
+        self.now_ns = 0
+
+    def told(self, direction: Direction, payload: bytes, reading: Reading = NOTHING) -> list[tuple[str, str]]:
+        notes = self.configured.read(direction, payload, reading, self.now_ns)
+        return [(note.name, note.error_type) for note in notes]
+
+    def overdue(self, at_s: float) -> list[tuple[str, str]]:
+        self.now_ns = round(at_s * S)
+        return [(note.name, note.error_type) for note in self.configured.overdue(self.now_ns)]
+
+
+def test_a_heartbeat_is_answered_by_what_is_expected() -> None:
+    session = Session(BEAT)
+    assert session.told("out", b"beat") == [("heartbeat.sent", "")]
+    assert session.told("in", b"data") == []
+    assert session.told("in", b"I am alive!") == [("heartbeat.responded", "")]
+    assert session.told("in", b"I am alive!") == []
+    assert session.overdue(60) == []
+
+
+def test_a_heartbeat_without_an_answer_is_missed_when_the_next_is_due() -> None:
+    session = Session(BEAT)
+    session.told("out", b"beat")
+    assert session.overdue(9.9) == []
+    assert session.overdue(10) == [("heartbeat.timeout", "timeout")]
+    assert session.told("in", b"alive") == []  # too late
+
+
+def test_a_heartbeat_that_is_sent_before_the_last_was_answered_ends_that() -> None:
+    session = Session(BEAT)
+    session.told("out", b"beat")
+    assert session.told("out", b"beat") == [("heartbeat.timeout", "timeout"), ("heartbeat.sent", "")]
+
+
+def test_three_misses_in_a_row_are_a_failure() -> None:
+    session = Session(BEAT)
+    missed = [("heartbeat.timeout", "timeout")]
+    failure = [("heartbeat.failure", "heartbeat_missed")]
+    told = []
+    for number in range(1, 7):
+        session.told("out", b"beat")
+        told.append(session.overdue(10 * number))
+    assert told == [missed, missed, missed + failure, missed, missed, missed + failure]
+
+
+def test_an_answer_ends_the_row_of_misses() -> None:
+    session = Session(BEAT)
+    for number in (1, 2):
+        session.told("out", b"beat")
+        session.overdue(10 * number)
+    session.told("out", b"beat")
+    session.told("in", b"alive")
+    session.told("out", b"beat")
+    assert session.overdue(60) == [("heartbeat.timeout", "timeout")]
+
+
+def test_the_reply_to_a_request_answers_the_heartbeat_that_it_was() -> None:
+    session = Session(HeartbeatTexts(send=b"test", every_s=10.0))
+    request = Reading("public/test", ref="1", notes=(Note("message.process.started", "request", "start", "1"),))
+    reply = Reading("public/test", ref="1", notes=(Note("message.process.completed", "request", "end", "1"),))
+    assert session.told("out", b"test", request) == [("heartbeat.sent", "")]
+    assert session.told("in", b"result", reply) == [("heartbeat.responded", "")]
+
+
+def test_a_heartbeat_whose_answer_cannot_be_known_is_counted_and_not_missed() -> None:
+    session = Session(HeartbeatTexts(send=b"beat", every_s=10.0))
+    assert session.told("out", b"beat") == [("heartbeat.sent", "")]
+    assert session.overdue(60) == []
+
+
+@pytest.mark.parametrize(("direction", "payload"), [("out", b"beat"), ("in", b"you?")])
+def test_what_the_protocol_has_read_is_not_told_twice(direction: Direction, payload: bytes) -> None:
+    session = Session(HeartbeatTexts(send=b"beat", reply_to=b"you?", answer=b"me"))
+    read = Reading("ping", notes=(Note("heartbeat.sent", "heartbeat"),))
+    assert session.told(direction, payload, read) == []
+
+
+def test_a_heartbeat_of_the_peer_is_answered() -> None:
+    session = Session(HeartbeatTexts(reply_to=b"you?", answer=b"me"))
+    assert session.told("in", b'{"q":"you?"}') == [("heartbeat.received", "")]
+    assert session.configured.replies(b'{"q":"you?"}') == (b"me",)
+    assert session.told("out", b"me") == [("heartbeat.responded", "")]
+    assert session.configured.replies(b"data") == ()
+
+
+def test_a_heartbeat_of_the_peer_may_be_known_and_not_answered() -> None:
+    session = Session(HeartbeatTexts(reply_to=b"you?"))
+    assert session.told("in", b"you?") == [("heartbeat.received", "")]
+    assert session.configured.replies(b"you?") == ()
+    assert session.overdue(60) == []
+
+
+def test_an_authentication_ends_as_its_answer_says() -> None:
+    session = Session(auth=LOGIN)
+    assert session.told("out", b"let me in") == [("auth.started", "")]
+    assert session.configured.waits_for_auth
+    assert session.told("in", b"data") == []
+    assert session.told("in", b"welcome, you") == [("auth.completed", "")]
+    assert session.told("out", b"let me in") == [("auth.started", "")]
+    assert session.told("in", b"go away") == [("auth.failed", "auth_failed")]
+    assert session.told("out", b"let me in") == [("auth.started", "")]
+    assert session.overdue(30) == [("auth.failed", "timeout")]
+
+
+def test_a_grant_is_renewed_once_at_80_percent_of_its_life() -> None:
+    session = Session(auth=LOGIN)
+    session.told("out", b"let me in")
+    session.told("in", b"welcome")
+    assert session.configured.due(79 * S) == ()
+    assert session.configured.due(80 * S) == (b"again",)
+    assert session.configured.due(81 * S) == ()
+    session.now_ns = 81 * S
+    assert session.told("out", b"again") == [("auth.refresh.started", "")]
+    assert session.told("in", b"welcome") == [("auth.refresh.completed", "")]
+    assert session.configured.due(160 * S) == ()
+    assert session.configured.due(161 * S) == (b"again",)
+
+
+def test_a_grant_that_the_protocol_has_read_counts_too() -> None:
+    session = Session(auth=LOGIN)
+    begun = Reading("auth", notes=(Note("auth.started", "auth", "start", "1"),))
+    granted = Reading("auth", notes=(Note("auth.completed", "auth", "end", "1", status="ok"),))
+    assert session.told("out", b"let me in", begun) == []
+    assert session.told("in", b"welcome", granted) == []
+    assert session.configured.due(80 * S) == (b"again",)
+
+
+def test_an_authentication_whose_end_cannot_be_known_is_begun_only() -> None:
+    session = Session(auth=AuthTexts(send=b"let me in"))
+    assert session.told("out", b"let me in") == [("auth.started", "")]
+    assert not session.configured.waits_for_auth
+    assert session.overdue(60) == []

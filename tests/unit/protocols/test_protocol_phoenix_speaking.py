@@ -1,0 +1,114 @@
+"""What wsmon says to a Phoenix server, and when."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from wsmon.model.secret import Sensitive
+from wsmon.protocols.phoenix import State, classify
+from wsmon.protocols.phoenix_speaking import due, is_silent, opening
+from wsmon.protocols.wanted import Wanted
+
+S = 10**9
+WANTED = Wanted((Sensitive("room:a"),), answers=True)
+OK = {"status": "ok", "response": {}}
+
+
+class Session:
+    """A session that says what is due, and hears itself."""
+
+    def __init__(self, wanted: Wanted = WANTED) -> None:
+        self.state = State()
+        self.wanted = wanted
+        self.say(opening(wanted, self.state))
+
+    def say(self, messages: tuple[str, ...]) -> tuple[str, ...]:
+        for message in messages:
+            classify("out", "text", message.encode(), self.state)
+        return messages
+
+    def hear(self, *frame: object) -> None:
+        classify("in", "text", json.dumps(frame).encode(), self.state)
+
+    def at(self, seconds: float) -> list[str]:
+        """What is said at a time: the events of the messages."""
+        now_ns = round(seconds * S)
+        self.state.at(now_ns)
+        self.state.overdue(now_ns)
+        return [json.loads(message)[3] for message in self.say(due(now_ns, self.wanted, self.state))]
+
+
+def test_ph_14_a_heartbeat_goes_out_every_30_seconds() -> None:
+    session = Session()
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_reply", OK)
+    assert (session.at(29), session.at(30)) == ([], ["heartbeat"])
+    session.hear(None, "wsmon-2", "phoenix", "phx_reply", OK)
+    assert (session.at(59), session.at(60)) == ([], ["heartbeat"])
+    assert not is_silent(session.state)
+
+
+def test_sl_17_a_heartbeat_unanswered_when_the_next_is_due_means_silence() -> None:
+    session = Session()
+    session.at(30)
+    assert not is_silent(session.state)
+    assert session.at(60) == []
+    assert is_silent(session.state)
+
+
+def test_a_topic_that_crashes_is_joined_again_after_growing_waits() -> None:
+    session = Session()
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_reply", OK)
+    said: list[int] = []
+    ref = "wsmon-1"
+    session.hear(ref, ref, "room:a", "phx_error", {})
+    for second in range(1, 26):
+        if "phx_join" in session.at(second):
+            said.append(second)
+            ref = session.state.topics["room:a"].join_ref
+            session.hear(ref, ref, "room:a", "phx_reply", {"status": "error", "response": {"reason": "join crashed"}})
+    assert said == [1, 3, 8, 18]
+
+
+def test_a_topic_that_is_up_again_begins_anew() -> None:
+    session = Session()
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_reply", OK)
+    for start in (0, 100):
+        session.state.at(start * S)
+        ref = session.state.topics["room:a"].join_ref
+        session.hear(ref, ref, "room:a", "phx_error", {})
+        assert "phx_join" in session.at(start + 1)
+        ref = session.state.topics["room:a"].join_ref
+        session.hear(ref, ref, "room:a", "phx_reply", OK)
+
+
+@pytest.mark.parametrize("event", ["phx_leave"])
+def test_a_topic_that_we_left_stays_left(event: str) -> None:
+    session = Session()
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_reply", OK)
+    session.say((json.dumps(["wsmon-1", "9", "room:a", event, {}]),))
+    session.hear("wsmon-1", "9", "room:a", "phx_reply", OK)
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_close", {})
+    assert session.at(20) == []
+
+
+def test_sl_15_the_params_of_a_join_are_those_of_the_first() -> None:
+    wanted = Wanted(WANTED.topics, {"params": Sensitive('{"token":"t"}')}, answers=True)
+    session = Session(wanted)
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_reply", OK)
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_close", {})
+    session.state.at(S)
+    (join,) = due(S, wanted, session.state)
+    assert json.loads(join) == ["wsmon-2", "wsmon-2", "room:a", "phx_join", {"token": "t"}]
+
+
+@pytest.mark.parametrize("params", ["{", "[1]", "7"])
+def test_params_that_are_no_object_are_none(params: str) -> None:
+    (join,) = opening(Wanted(WANTED.topics, {"params": Sensitive(params)}, answers=True), State())
+    assert json.loads(join)[4] == {}
+
+
+def test_without_leave_to_answer_nothing_is_due() -> None:
+    session = Session(Wanted(WANTED.topics))
+    assert session.at(31) == []
