@@ -248,7 +248,7 @@ class Fold:
             self._lifecycle.fold(row_id, event, stream, connection, bucket)
             if event.name == _ADJUSTED:
                 self._connections.adjust(connection, event.meta or {})
-                self._sources.use_profiles()
+                self._sources.use_profiles(connection)
         if event.size is None:
             identified = msgspec.structs.replace(event, id=row_id)
             for detector in self._detectors:
