@@ -260,7 +260,7 @@ class Fold:
             self._lifecycle.fold(row_id, event, stream, connection, bucket)
             if event.name == _ADJUSTED:
                 self._connections.adjust(connection, event.meta or {})
-                self._sources.use_profiles()
+                self._sources.use_profiles(connection)
         if event.size is None:
             self._detection.observe(event, row_id)
         return row_id or last_id

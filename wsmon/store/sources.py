@@ -134,10 +134,11 @@ class Sources:
             )
         return stream
 
-    def use_profiles(self) -> None:
-        """What becomes a row of some connection has changed."""
+    def use_profiles(self, of: ConnectionRecord | None = None) -> None:
+        """What becomes a row has changed, of one connection or of any."""
         for stream in self._streams.values():
-            stream.use_profile(self._profile(stream.connection))
+            if of is None or stream.connection is of:
+                stream.use_profile(self._profile(stream.connection))
 
     def begin_session(self, stream: Stream, attempt: int, event_id: int, ts_ns: int) -> None:
         """A socket is dialled."""
