@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from textual import on
 
 from wsmon.export.run import ExportRequest
+from wsmon.model.snapshot import Snapshot
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
+from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
 from wsmon.tui.board import Board
+from wsmon.tui.multiplexer import multiplexer
 from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.log import LogPane
@@ -23,6 +27,18 @@ class MonitorScreen(Board):
     def __init__(self, backing: Backing) -> None:
         super().__init__(backing)
         self.last_export: ExportRequest | None = None
+        self._incidents = notices.IncidentWatch()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""
+        super().show(snapshot)
+        self._incidents.see(snapshot)
+        self._tell()
+
+    def tick(self) -> None:
+        """Once a second; what had to wait is told."""
+        super().tick()
+        self._tell()
 
     def action_act(self, action_id: str) -> None:
         """Run an action of the table; whoever is on the way out opens nothing any more."""
@@ -95,3 +111,16 @@ class MonitorScreen(Board):
             self.log_pane.go_to(message.event_id)
         else:
             self.backing.answers.ask("moment", lambda view: view.id_at(message.at_ns), self.log_pane.go_to)
+
+    def _tell(self) -> None:
+        """Tell what opened, as the recorder's configuration says."""
+        health = self.backing.control.health if self.backing.control else None
+        news = self._incidents.take(self.backing.clock.mono_ns())
+        if not news:
+            return
+        told = notices.sentence(news)
+        self.say(told, "caution")
+        if health is not None and health.rings:
+            output.write(self.app, notices.BELL)
+        if health is not None and health.notifies:
+            output.write(self.app, notices.desktop(told, multiplexer(os.environ)))
