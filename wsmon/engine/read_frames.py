@@ -117,7 +117,9 @@ class ReadFrames(Frames):
     def _emit_data(
         self, name: EventName, direction: Direction, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int
     ) -> None:
+        began_ns = self._clock.mono_ns()
         reading = self._interpreter.read(direction, opcode, payload, self._mono_ns)
+        took_ns = self._clock.mono_ns() - began_ns
         masked, has_secrets = self._interpreter.mask(direction, payload)
         limit_bytes = self._limit_bytes
         columns = self._columns
@@ -149,6 +151,7 @@ class ReadFrames(Frames):
                 clean(reading.type) if reading.type else "",
                 clean(reading.topic) if reading.topic else "",
                 clean(reading.ref) if reading.ref else "",
+                took_ns,
                 error_type=reading.error_type,
                 error=clean(reading.error) if reading.error else "",
                 meta=self._meta(reading, fragments) if fragments > 1 or reading.meta else None,

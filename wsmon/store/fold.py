@@ -49,7 +49,7 @@ SECOND_NS = 1_000_000_000
 _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
 _TYPE = DIMENSIONS["type"]
-_SIZE = METRICS["size"]
+_SIZE, _DECODE, _ENCODE = METRICS["size"], METRICS["decode"], METRICS["encode"]
 _ADJUSTED: EventName = "self.config.reloaded"
 # of a connection: other events become rows from here on
 
@@ -176,7 +176,6 @@ class Fold:
             payload is None
             or event.wire_size is None
             or event.size is None
-            or event.duration_ns is not None
             or event.status is not None
             or event.reason
             or event.error_type
@@ -197,19 +196,23 @@ class Fold:
             text = payload
         read: list[Value] = []
         shape = 0
+        if event.duration_ns is not None:
+            read.append(event.duration_ns)
+            (stream.decoded if name == _RECEIVED else stream.encoded).append(event.duration_ns)
+            shape = 1
         if event.type:
             read.append(storable(event.type))
             stream.types.append(event.type)
-            shape = 1
+            shape |= 2
         if event.topic:
             read.append(storable(event.topic))
-            shape |= 2
+            shape |= 4
         if event.ref:
             read.append(storable(event.ref))
-            shape |= 4
+            shape |= 8
         if event.meta is not None:
             read.append(meta_text(event.meta))
-            shape |= 8
+            shape |= 16
         messages = self._messages[shape]
         messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
         messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
@@ -218,8 +221,7 @@ class Fold:
     def _fold_long_message(self, event_id: int, event: Event, stream: Stream) -> None:
         """A message of which something rare is said, or nothing kept."""
         self._rows.add(event_id, stream.id, event)
-        if event.type:
-            stream.types.append(event.type)
+        _note_reading(event, stream)
         if event.error_type and stream.connection is not None:
             self._lifecycle.fold_problem(
                 event_id, event, stream.connection, self._delta(event.ts_ns // SECOND_NS, stream.connection.id)
@@ -227,8 +229,7 @@ class Fold:
 
     def _fold_unkept(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
         """A message of which the profile keeps no row, unless it tells of an error; returns the last id given."""
-        if event.type:
-            stream.types.append(event.type)
+        _note_reading(event, stream)
         if event.error_type and stream.connection is not None:
             bucket = self._delta(second, stream.connection.id)
             row_id = self._row(last_id, event, stream, bucket)
@@ -300,7 +301,10 @@ class Fold:
             counters[WIRE_OUT] += stream.sent_wire
             for sizes, total in ((stream.received, BYTES_IN), (stream.sent, BYTES_OUT)):
                 if sizes:
-                    counters[total] += _measure_sizes(bucket, sizes)
+                    counters[total] += _measure(bucket, _SIZE, sizes)
+            for metric, durations in ((_DECODE, stream.decoded), (_ENCODE, stream.encoded)):
+                if durations:
+                    _measure(bucket, metric, durations)
             for kind, count in Counter(stream.types).items():
                 bucket.count(_TYPE, kind, count)
             stream.clear()
@@ -325,12 +329,20 @@ class Fold:
         self._touched.clear()
 
 
-def _measure_sizes(bucket: Bucket, sizes: list[int]) -> int:
-    """Add message sizes to their histogram; returns their sum."""
+def _note_reading(event: Event, stream: Stream) -> None:
+    """What the protocol read in a message, for the statistics."""
+    if event.type:
+        stream.types.append(event.type)
+    if event.duration_ns is not None:
+        (stream.decoded if event.direction == "in" else stream.encoded).append(event.duration_ns)
+
+
+def _measure(bucket: Bucket, metric: int, values: list[int]) -> int:
+    """Add sizes or durations to their histogram; returns their sum."""
     counts: dict[int, int] = {}
-    for size, count in Counter(sizes).items():
-        place = index(size)
+    for value, count in Counter(values).items():
+        place = index(value)
         counts[place] = counts.get(place, 0) + count
-    total = sum(sizes)
-    bucket.measure(_SIZE, counts, len(sizes), total, max(sizes))
+    total = sum(values)
+    bucket.measure(metric, counts, len(values), total, max(values))
     return total

@@ -41,6 +41,8 @@ class Stream:
 
     __slots__ = (
         "connection",
+        "decoded",
+        "encoded",
         "id",
         "is_touched",
         "keeps_messages",
@@ -86,6 +88,10 @@ class Stream:
         self.sent_wire = 0
         self.types: list[str] = []
         # of the messages that the protocol gave one
+        self.decoded: list[int] = []
+        # ns that reading a received message took, in its protocol
+        self.encoded: list[int] = []
+        # the same of sent ones
 
 
 SESSION_COLUMNS = tuple(field.name for field in fields(SessionRecord))
