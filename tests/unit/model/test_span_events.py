@@ -15,6 +15,11 @@ from wsmon.model.spans import Span, is_span_id
 S, MS = 10**9, 10**6
 NAME = "binance-spot"
 CHILD = "aaaaaaaaaaaaaaaa"
+ENDED: dict[str, object] = {
+    "from_status": "websocket_connected",
+    "to_status": "disconnected",
+    "meta": {"open": True},
+}
 
 
 def spans(*events: Event) -> list[Span]:
@@ -25,8 +30,7 @@ def spans(*events: Event) -> list[Span]:
 
 def lost(after_s: float = 10.0, **fields: object) -> Event:
     """The end of a session that was open."""
-    whole = {"from_status": "websocket_connected", "to_status": "disconnected", "meta": {"open": True}}
-    return event("connection.disconnected", after_s, NAME, **(whole | fields))
+    return event("connection.disconnected", after_s, NAME, **(ENDED | fields))
 
 
 def summary(found: Iterable[Span]) -> list[tuple[str, str, int | None, str]]:
@@ -51,7 +55,7 @@ def test_a_session_is_a_span_with_the_id_of_the_session() -> None:
 def test_a_session_ends_well_where_somebody_closed_it_in_peace(
     fields: dict[str, object], outcome: tuple[str, str, str]
 ) -> None:
-    (span,) = spans(dialled(), lost(**fields))
+    (span,) = spans(dialled(), event("connection.disconnected", 10.0, NAME, **(ENDED | fields)))
     assert (span.status, span.error_type, span.error) == outcome
 
 
