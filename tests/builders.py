@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from wsmon.model.events import RECORDER, Direction, Event, EventName, Json, Meta, Source
-from wsmon.model.snapshot import ConnectionRow, ConnectionState
+from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Lane, Mark, Stall, Stretch
+from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -176,6 +176,7 @@ def lane(
     *,
     losses: Sequence[float] = (),
     stalls: Sequence[tuple[float, float]] = (),
+    incidents: Sequence[tuple[float, float]] = (),
     group: str = "",
     first_id: int = 1,
 ) -> Lane:
@@ -187,7 +188,8 @@ def lane(
     )
     marks = tuple(Mark(at_ns(at), first_id + 100 + number) for number, at in enumerate(losses))
     silent = tuple(Stall(at_ns(start), at_ns(end), first_id + 200) for start, end in stalls)
-    return Lane(connection, group, stretches, marks, silent)
+    others = tuple(Incident(at_ns(start), at_ns(end), first_id + 300, "gap") for start, end in incidents)
+    return Lane(connection, group, stretches, marks, silent, others)
 
 
 def row(
@@ -198,6 +200,7 @@ def row(
     messages_per_s: float = 0.0,
     losses_per_hour: float = 0.0,
     problem: Event | None = None,
+    incidents: tuple[OpenIncident, ...] = (),
     **fields: object,
 ) -> ConnectionRow:
     """A line of the connections list; ``fields`` are those of ``ConnectionState``."""
@@ -211,4 +214,4 @@ def row(
         "since_ns": at_ns(since_s),
     }
     state = msgspec.convert({"name": name, "status": status} | whole | fields, ConnectionState)
-    return ConnectionRow(state, messages_per_s, losses_per_hour, problem)
+    return ConnectionRow(state, messages_per_s, losses_per_hour, problem, incidents)

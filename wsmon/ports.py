@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Mapping
 from typing import Protocol
 
+from wsmon.model.detectors.watched import Expectation, Traffic
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health, Snapshot, StoreBounds
 from wsmon.model.stats import Density, Statistics
@@ -45,20 +46,29 @@ class EventSink(Protocol):
 class Detector(Protocol):
     """Finds one kind of trouble in what happens; run by the writer, in the transaction of what it saw."""
 
-    def expect(self, every_s: Mapping[str, float]) -> None:
-        """Know how often each connection should receive data (0 = never mind); replaces what was known."""
+    @property
+    def reads_traffic(self) -> bool:
+        """Whether it wants to see what batches bring."""
+        ...
+
+    def configure(self, expectations: Mapping[str, Expectation]) -> None:
+        """Know what is asked of each connection; replaces what was known, and those not named are not watched."""
         ...
 
     def observe(self, event: Event) -> None:
         """See a lifecycle event, in the order of commit, its id included; 0 where its profile keeps no row of it."""
         ...
 
-    def observe_data(self, connection: str, mono_ns: int) -> None:
-        """See that a connection received data, the newest at ``mono_ns``; once a batch."""
+    def observe_traffic(self, traffic: Traffic) -> None:
+        """See what a batch brought of one connection; after the lifecycle events in it."""
         ...
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
-        """What began or ended by now, as ``incident.*`` events."""
+        """What began or ended by now, as events; they come back through ``observe``, in this order."""
+        ...
+
+    def end(self) -> None:
+        """The run is over: whatever is open ends with the next two checks."""
         ...
 
 

@@ -2,7 +2,8 @@
 
 Both sides receive the same 200-byte text messages from a server in a process of its own and are measured by the CPU
 time of their whole process (all threads) between the opened connection and its end. The recorder receives, counts,
-redacts and durably stores (synchronous=FULL); the peer does nothing with what it receives.
+redacts and durably stores (synchronous=FULL); the peer does nothing with what it receives. A third side records with
+the profile ``standard``, which counts messages and keeps none.
 
     python tests/benchmarks/record.py [--messages N] [--rounds N] [--rate N] [--protocol NAME]...
 
@@ -27,10 +28,13 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from wsmon.config.specs import ProtocolName
+    from wsmon.model.profiles import ProfileName
 
 PAYLOAD_BYTES = 200
 CHUNK_FRAMES = 64
 GOAL = 2.0
+COUNTING = "standard"
+# the profile of the third side
 
 
 ENVELOPES = {
@@ -93,8 +97,8 @@ async def discard(url: str) -> tuple[int, float]:
     return count, cpu_s() - begun_s
 
 
-def record(url: str, folder: Path, protocol: ProtocolName) -> tuple[int, float]:
-    """The recorder: messages in the store, CPU seconds."""
+def record(url: str, folder: Path, protocol: ProtocolName, profile: ProfileName) -> tuple[int, float]:
+    """The recorder: messages in the store, as rows or as their number, CPU seconds."""
     import sqlite3
     from contextlib import asynccontextmanager
 
@@ -112,7 +116,9 @@ def record(url: str, folder: Path, protocol: ProtocolName) -> tuple[int, float]:
         elif event.name == "connection.disconnected":
             os.kill(os.getpid(), signal.SIGTERM)
 
-    spec = ConnectionSpec("bench", Sensitive(url), protocol=protocol, compression=False, ping=PingSpec(0))
+    spec = ConnectionSpec(
+        "bench", Sensitive(url), profile=profile, protocol=protocol, compression=False, ping=PingSpec(0)
+    )
 
     @asynccontextmanager
     async def prepare():  # type: ignore[no-untyped-def]  # a generator of one Configuration
@@ -122,7 +128,12 @@ def record(url: str, folder: Path, protocol: ProtocolName) -> tuple[int, float]:
     record(Assignment(prepare, store, folder / "r.sock", "benchmark", on_event=watch), lambda _info: None)
     used_s = cpu_s() - marks[0]
     with sqlite3.connect(store) as database:
-        (count,) = database.execute("SELECT count(*) FROM event WHERE name = 1").fetchone()
+        counting = (
+            "sum(messages_in) FROM rollup WHERE level = 1"
+            if profile == COUNTING
+            else "count(*) FROM event WHERE name = 1"
+        )
+        (count,) = database.execute(f"SELECT {counting}").fetchone()
     database.close()
     return count, used_s
 
@@ -132,15 +143,16 @@ def child(role: str, url: str) -> None:
     if role == "discard":
         count, used_s = asyncio.run(discard(url))
     else:
-        assert role in ENVELOPES
+        assert role in (*ENVELOPES, COUNTING)
+        protocol, profile = ("raw", COUNTING) if role == COUNTING else (role, "detailed")
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o700)
-            count, used_s = record(url, Path(folder), cast("ProtocolName", role))
+            count, used_s = record(url, Path(folder), cast("ProtocolName", protocol), cast("ProfileName", profile))
     print(json.dumps([count, used_s]))
 
 
 def measure(role: str, messages: int, rate: int, envelope: str = "raw") -> float:
-    """Microseconds of CPU a message: of a peer that discards, or of a recorder of the protocol ``role``."""
+    """Microseconds of CPU a message: of a peer that discards, or of a recorder of the protocol or profile ``role``."""
     me = [sys.executable, __file__]
     with subprocess.Popen(
         [*me, "--serve", str(messages), "--rate", str(rate), "--protocol", envelope], stdout=subprocess.PIPE, text=True
@@ -179,16 +191,17 @@ def main() -> None:
     elif options.protocol:
         compare(options.protocol, options.messages, options.rate, options.rounds)
     else:
-        costs: dict[str, list[float]] = {"discard": [], "raw": []}
+        costs: dict[str, list[float]] = {"discard": [], "raw": [], COUNTING: []}
         for _ in range(options.rounds):
             for role, found in costs.items():
                 found.append(measure(role, options.messages, options.rate))
-        discarded, recorded = (statistics.median(found) for found in costs.values())
+        discarded, recorded, counted = (statistics.median(found) for found in costs.values())
         pace = f"{options.rate:,}/s" if options.rate else "as fast as taken"
         print(f"{options.messages:,} messages of {PAYLOAD_BYTES} bytes, {pace}, median of {options.rounds} rounds")
         print(f"async for, discarded: {discarded:6.2f} µs CPU a message")
         print(f"wsmon, stored:        {recorded:6.2f} µs CPU a message")
         print(f"ratio:                {recorded / discarded:6.2f}   (goal ≤ {GOAL})")
+        print(f"wsmon, counted:       {counted:6.2f} µs CPU a message, profile {COUNTING}")
 
 
 if __name__ == "__main__":

@@ -295,6 +295,42 @@ async def test_a_new_configuration_restarts_only_what_changed() -> None:
             assert restarted[0].source.connection_id != restarted[1].source.connection_id
 
 
+async def test_what_is_kept_changes_within_a_session() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        for text in (b"before", b"after"):
+            await read_frame(reader)
+            writer.write(frame(TEXT, text))
+        await read_frame(reader)
+
+    async with raw_server(handle) as port:
+        wanted = spec(port, protocol="raw", send=(Sensitive("go"),), ping=replace(spec(port).ping, interval_s=0.3))
+        async with running(wanted) as engine:
+            await engine.sink.wait("message.received")
+            changes = engine.supervisor.apply((replace(wanted, profile="standard"),), ())
+            assert changes == Changes(adjusted=(("feed", "profile detailed → standard"),))
+            await engine.sink.wait("message.received", 2)
+            said = [(event.name, event.payload or event.reason) for event in engine.sink.events]
+            assert [each for each in said if each[0] in ("message.received", "self.config.reloaded")] == [
+                ("message.received", b"before"),
+                ("self.config.reloaded", "profile detailed → standard"),
+                ("message.received", ""),
+            ]
+            (told,) = engine.sink.named("self.config.reloaded")
+            assert told.source == engine.sink.named("message.received")[0].source
+            assert told.meta == {"profile": "standard", "before": "detailed"}
+
+
+async def test_a_profile_that_changes_with_the_rest_is_told_before_the_session_ends() -> None:
+    async with raw_server(staying) as port, running(spec(port)) as engine:
+        await engine.sink.wait("connection.completed")
+        changes = engine.supervisor.apply((spec(port, profile="lightweight", expect_every_s=5.0),), ())
+        assert changes == Changes(changed=("feed",))
+        await engine.ended()
+        names = engine.sink.names()
+        assert names.index("self.config.reloaded") < names.index("connection.disconnected")
+
+
 async def test_new_secrets_are_masked_in_sessions_that_go_on() -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)

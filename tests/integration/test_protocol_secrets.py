@@ -34,15 +34,7 @@ ECHO = script('[[step]]\ndo = "echo"\n[[step]]\ndo = "receive"\n[[step]]\ndo = "
 
 @pytest.mark.parametrize("is_named", [True, False], ids=["named", "auto"])
 async def test_a_login_is_recorded_without_its_secret(home: Home, peers: Peers, is_named: bool) -> None:
-    entries = []
-    for name, login in LOGINS.items():
-        server = await peers.start(ECHO)
-        protocol = name if is_named else "auto"
-        texts = json.dumps([login], ensure_ascii=True)
-        entries.append(
-            f'[[connection]]\nname = "{name}"\nurl = "{server.url}"\nprotocol = "{protocol}"\nsend = {texts}\n'
-        )
-    config = home.write("".join(entries))
+    config = await configured(home, peers, is_named=is_named)
     recorder = await home.record(config)
     received = await recorder.until_stored(len(LOGINS), "message.received")
     assert {event.source.connection for event in received} == set(LOGINS)
@@ -50,6 +42,36 @@ async def test_a_login_is_recorded_without_its_secret(home: Home, peers: Peers, 
     recorder.signal(signal.SIGTERM)
     assert await recorder.ended() == 0
     assert files_with_the_canary(home.folder, config) == []
+
+
+@pytest.mark.parametrize(
+    ("profile", "row"),
+    [
+        ("financial", "message.received"),
+        ("standard", "message.batch_processed"),
+        ("lightweight", "message.batch_processed"),
+    ],
+)
+async def test_no_profile_shows_a_secret(home: Home, peers: Peers, profile: str, row: str) -> None:
+    config = await configured(home, peers, is_named=True, head=f'[wsmon]\nprofile = "{profile}"\n')
+    recorder = await home.record(config)
+    await recorder.until_stored(len(LOGINS), row)
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended() == 0
+    assert files_with_the_canary(home.folder, config) == []
+
+
+async def configured(home: Home, peers: Peers, *, is_named: bool, head: str = "") -> Path:
+    """A configuration that logs in by every protocol, at peers that say it all again."""
+    entries = [head]
+    for name, login in LOGINS.items():
+        server = await peers.start(ECHO)
+        protocol = name if is_named else "auto"
+        texts = json.dumps([login], ensure_ascii=True)
+        entries.append(
+            f'[[connection]]\nname = "{name}"\nurl = "{server.url}"\nprotocol = "{protocol}"\nsend = {texts}\n'
+        )
+    return home.write("".join(entries))
 
 
 def files_with_the_canary(folder: Path, config: Path) -> list[str]:

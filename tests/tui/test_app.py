@@ -482,9 +482,9 @@ async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
         await on.ready(pilot)
         await pilot.press("question_mark")
         hint = on.app.screen.query_one("#dialog-hint", SpanLine)
-        await until(pilot, lambda: "▼ 109 more lines" in text(hint))
+        await until(pilot, lambda: "▼ 110 more lines" in text(hint))
         await pilot.press("j")
-        await until(pilot, lambda: "▼ 108 more lines" in text(hint))
+        await until(pilot, lambda: "▼ 109 more lines" in text(hint))
         await pilot.press("G")
         await until(pilot, lambda: text(hint) == "j k scroll  Esc close")
 

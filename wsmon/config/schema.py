@@ -27,6 +27,7 @@ from wsmon.config.kinds import (
 )
 from wsmon.config.paths import ExistingFile, NewFile
 from wsmon.config.specs import LatencyUnit, ProtocolName, RedirectPolicy
+from wsmon.model.detectors.watched import INCIDENT_KINDS
 from wsmon.model.profiles import ProfileName
 
 MINUTE_S = 60.0
@@ -139,6 +140,7 @@ CONNECTION = (
         "data expected at least this often; silence past it is a stall; empty: never",
         "expect_every_s",
     ),
+    Key("silence", ListOf(Choice(INCIDENT_KINDS), is_set=True), [], "kinds of incidents not to look for"),
     Key(
         "trace_id",
         Text(checks.printable(checks.MAX_TRACE_ID_CHARS)),
@@ -177,10 +179,10 @@ CONNECTION = (
     Key("heartbeat.reply_to", Secret(), "", "text in a heartbeat of the peer"),
     Key("heartbeat.answer", Secret(), "", "text to answer that with"),
     Key("answer", Flag(), False, "the protocol authenticates, answers heartbeats, renews, joins again by itself"),
-    Key("sequence.path", Text(checks.json_path), "", 'where the sequence number is: "$.seq"', works=()),
-    Key("sequence.key", Text(checks.json_path), "", 'what it counts: "$.symbol"', works=()),
-    Key("latency.path", Text(checks.json_path), "", "where the sender's timestamp is", works=()),
-    Key("latency.unit", Choice(get_args(LatencyUnit)), "ms", "its unit", works=()),
+    Key("sequence.path", Text(checks.json_path), "", 'where the sequence number is: "$.seq"'),
+    Key("sequence.key", Text(checks.json_path), "", 'what it counts: "$.symbol"'),
+    Key("latency.path", Text(checks.json_path), "", "where the sender's timestamp is"),
+    Key("latency.unit", Choice(get_args(LatencyUnit)), "ms", "its unit"),
     Key("capture.payloads", Flag(), True, "false: sizes and names only"),
     Key("capture.payload_limit", Size(0, GIB), "64KiB", "longer payloads are cut", "capture.payload_limit_bytes"),
     Key("capture.control_frames", Flag(), True, "pings and pongs as events; false: counted only"),

@@ -143,6 +143,8 @@ class ConnectionSpec:
     ping: PingSpec = PingSpec()
     expect_every_s: float = 0.0
     # 0 = silence is no stall
+    silence: tuple[str, ...] = ()
+    # kinds of incidents that nobody wants to hear of
     trace_id: str = ""
     proxy: Sensitive = EMPTY
     # a URL, "env", or empty for none

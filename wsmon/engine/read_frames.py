@@ -18,6 +18,7 @@ from wsmon.engine.narrator import Narrator
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.speaker import Speaker
 from wsmon.model.events import Direction, Event, EventName, Json, Meta, Source
+from wsmon.model.measures import Measures
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
@@ -41,6 +42,7 @@ class ReadFrames(Frames):
         interpreter: Interpreter,
         narrator: Narrator,
         speaker: Speaker,
+        measures: Measures,
         *,
         has_credentials: bool,
     ) -> None:
@@ -50,6 +52,7 @@ class ReadFrames(Frames):
         self._interpreter = interpreter
         self._narrator = narrator
         self._speaker = speaker
+        self._measures = measures
         self._has_credentials = has_credentials
         self._has_started = False
         self._is_closing = False
@@ -121,10 +124,11 @@ class ReadFrames(Frames):
         reading = self._interpreter.read(direction, opcode, payload, self._mono_ns)
         took_ns = self._clock.mono_ns() - began_ns
         masked, has_secrets = self._interpreter.mask(direction, payload)
+        is_measured = direction == "in" and bool(self._measures)
         limit_bytes = self._limit_bytes
         columns = self._columns
         is_redacted = False
-        if limit_bytes >= 0 or _is_told(reading):
+        if limit_bytes >= 0 or is_measured or _is_told(reading):
             masked, is_redacted = self._redact(masked)
             is_redacted = is_redacted or has_secrets
             columns.of(payload, masked, is_masked=is_redacted)
@@ -154,7 +158,9 @@ class ReadFrames(Frames):
                 took_ns,
                 error_type=reading.error_type,
                 error=clean(reading.error) if reading.error else "",
-                meta=self._meta(reading, fragments) if fragments > 1 or reading.meta else None,
+                meta=self._meta(reading, payload, fragments, is_measured=is_measured)
+                if fragments > 1 or reading.meta or is_measured
+                else None,
             )
         )
         if reading.notes:
@@ -166,9 +172,13 @@ class ReadFrames(Frames):
         self.read_clock()
         return Instant(self._ts_ns, self._mono_ns)
 
-    def _meta(self, reading: Reading, fragments: int) -> Meta:
+    def _meta(self, reading: Reading, payload: bytes, fragments: int, *, is_measured: bool) -> Meta | None:
         meta: dict[str, Json] = self._columns.clean_meta(reading.meta) if reading.meta else {}
-        return {**meta, "fragments": fragments} if fragments > 1 else meta
+        if is_measured:
+            meta |= self._columns.clean_meta(self._measures.read(payload, self._ts_ns))
+        if fragments > 1:
+            meta["fragments"] = fragments
+        return meta or None
 
 
 def _is_told(reading: Reading) -> bool:
@@ -191,9 +201,10 @@ def frames_of(
     memory: Memory,
     random_bytes: Callable[[int], bytes],
 ) -> Frames:
-    """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not."""
+    """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not, unless they are measured."""
     source, redactor, capture = reporter.source, reporter.redactor, capture_of(spec)
-    if spec.protocol == "raw" and not _says_something(spec):
+    measures = Measures(spec.sequence.path, spec.sequence.key, spec.latency.path, spec.latency.unit)
+    if spec.protocol == "raw" and not (measures or _says_something(spec)):
         return Frames(source, capture, redactor, sink, clock, on_full)
     columns = Columns(redactor)
     narrator = Narrator(source, sink, columns, memory.ledger, random_bytes)
@@ -209,6 +220,7 @@ def frames_of(
         interpreter,
         narrator,
         Speaker(spec.heartbeat, interpreter, loop),
+        measures,
         has_credentials=has_credentials(spec),
     )
 

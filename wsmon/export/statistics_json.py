@@ -50,6 +50,8 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "process_ms": _summary(of.process_ms),
         "decode_ms": _summary(of.decode_ms),
         "encode_ms": _summary(of.encode_ms),
+        "feed_latency_ms": _summary(of.feed_latency_ms),
+        "feed_latency_uncertainty_ms": of.feed_latency_uncertainty_ms,
         "message_size": _summary(of.message_size),
         "messages": _flow(of.messages),
         "bytes": _flow(of.bytes),

@@ -50,6 +50,16 @@ class ConnectionState:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenIncident:
+    """What a detector found and what is not over."""
+
+    event_id: int
+    # of the event that opened it
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionRow:
     """One line of the connections list."""
 
@@ -60,6 +70,8 @@ class ConnectionRow:
     # losses in the last hour
     problem: Event | None
     # the event that explains, if there is one
+    incidents: tuple[OpenIncident, ...] = ()
+    # that are not over, the newest last; stalls are in the state
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,10 @@ class ConnectionStatistics:
     # the same of messages that were sent
     subscriptions: Subscriptions | None = None
     # now; None of a period in the past
+    feed_latency_ms: Summary | None = None
+    # beyond the fastest message of the last minutes
+    feed_latency_uncertainty_ms: float | None = None
+    # what the fastest message itself may have taken: the shortest round trip; None where none was measured
 
 
 @dataclass(frozen=True, slots=True)

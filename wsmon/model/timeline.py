@@ -36,6 +36,16 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    """What a detector found, from its beginning to its end; every kind but stalls."""
+
+    start_ns: int
+    end_ns: int
+    event_id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
     """One connection in the timeline; times in which no recorder ran are in no stretch."""
 
@@ -44,3 +54,4 @@ class Lane:
     stretches: tuple[Stretch, ...]
     losses: tuple[Mark, ...]
     stalls: tuple[Stall, ...]
+    incidents: tuple[Incident, ...] = ()

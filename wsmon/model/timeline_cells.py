@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from wsmon.model.statuses import Status
 from wsmon.model.timeline import Lane, Stretch
 
-CellKind = Literal["none", "open", "closed", "connecting", "stalled", "gave_up", "loss"]
+CellKind = Literal["none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "loss"]
 KINDS: tuple[CellKind, ...] = get_args(CellKind)
 # from the least to the worst
 
@@ -64,6 +64,8 @@ class Reading:
     # 0 where it began before the oldest event kept
     losses: int
     # in the cell; the reading is about the last of them
+    incident: str = ""
+    # its kind, where it is one
 
 
 def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
@@ -71,6 +73,8 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
     ranks = [0] * period.cells
     for stretch in lane.stretches:
         _raise(ranks, period, stretch.start_ns, stretch.end_ns, _RANK[_KIND_OF[stretch.status]])
+    for incident in lane.incidents:
+        _raise(ranks, period, incident.start_ns, incident.end_ns, _RANK["incident"])
     for stall in lane.stalls:
         _raise(ranks, period, stall.start_ns, stall.end_ns, _RANK["stalled"])
     for loss in lane.losses:
@@ -79,7 +83,7 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
 
 
 def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
-    """What happened in a half-open time: its last loss, else a stall, else the worst status that was."""
+    """What happened in a half-open time: its last loss, else a stall, else the worst status or incident that was."""
     losses = [loss for loss in lane.losses if start_ns <= loss.at_ns < end_ns]
     if losses:
         return Reading("loss", losses[-1].at_ns, losses[-1].event_id, len(losses))
@@ -92,6 +96,10 @@ def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
         for stall in reversed(lane.stalls):
             if _touches(stall.start_ns, stall.end_ns, start_ns, end_ns):
                 return Reading("stalled", stall.start_ns, stall.event_id, 0)
+    if worst is None or _rank(worst) < _RANK["incident"]:
+        for incident in reversed(lane.incidents):
+            if _touches(incident.start_ns, incident.end_ns, start_ns, end_ns):
+                return Reading("incident", incident.start_ns, incident.event_id, 0, incident.kind)
     return None if worst is None else Reading(_KIND_OF[worst.status], worst.start_ns, worst.event_id, 0)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from wsmon.errors import StoreError
 from wsmon.store.codec import STATUS_CODES
@@ -43,6 +44,11 @@ _PRAGMAS = (
     f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}",
 )
 
+_OPEN_INCIDENTS = """
+SELECT incident.id, connection.name, type FROM incident JOIN connection ON connection.id = incident.connection
+WHERE closed_ns IS NULL ORDER BY incident.id
+"""
+
 Migrate = Callable[[sqlite3.Connection], None]
 
 
@@ -61,6 +67,14 @@ class RunStart:
     digest: str = ""
 
 
+class CutOff(NamedTuple):
+    """An incident that was open when its recorder died."""
+
+    id: int
+    connection: str
+    type: str
+
+
 @dataclass(slots=True)
 class Database:
     """An open store; the connection belongs to whoever holds this, one thread at a time."""
@@ -70,6 +84,8 @@ class Database:
     store_id: str
     run: int = 0
     # 0 before ``begin_run``
+    cut_off: tuple[CutOff, ...] = ()
+    # incidents that a recorder before this one left open; known after ``begin_run``
 
     @property
     def last_id(self) -> int:
@@ -81,6 +97,7 @@ class Database:
         """Mark runs and sessions that were cut off, put all connections back to the beginning; returns the new run."""
         with transaction(self.connection, self.path) as connection:
             last_id = self.last_id
+            self.cut_off = tuple(CutOff(*row) for row in connection.execute(_OPEN_INCIDENTS).fetchall())
             _mark_cut_off(connection)
             connection.execute(
                 "UPDATE connection SET status = ?, since_ns = ?, stalled_since_ns = NULL, attempt = 0, configured = 0, "

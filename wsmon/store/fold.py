@@ -10,10 +10,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from wsmon.config.specs import ConnectionSpec
-from wsmon.model.events import Event, EventName
+from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import index
 from wsmon.ports import Detector
 from wsmon.store.batches import Batches, BatchOfMessages
@@ -29,6 +27,7 @@ from wsmon.store.codec import (
     storable,
 )
 from wsmon.store.connections import Connections
+from wsmon.store.detection import Detection, numbered
 from wsmon.store.event_rows import EventRows
 from wsmon.store.lifecycle import (
     BYTES_IN,
@@ -46,10 +45,12 @@ from wsmon.store.schema import DIMENSIONS, META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sources import Sources, Stream
 
 SECOND_NS = 1_000_000_000
+MS_NS = 1_000_000
 _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
 _TYPE = DIMENSIONS["type"]
-_SIZE, _DECODE, _ENCODE = METRICS["size"], METRICS["decode"], METRICS["encode"]
+_SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
+_DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
 _ADJUSTED: EventName = "self.config.reloaded"
 # of a connection: other events become rows from here on
 
@@ -64,7 +65,7 @@ class Fold:
         self._committed_id = last_id
         self._is_empty = last_id == 0
         # no event was ever committed
-        self._detectors = detectors
+        self._detection = Detection(detectors)
         self._connections = Connections(connection)
         self._sources = Sources(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
@@ -86,14 +87,12 @@ class Fold:
         """Take over the connections of a configuration."""
         self._connections.configure(specs, now_ns)
         self._sources.use_profiles()
-        expected = {spec.name: spec.expect_every_s for spec in specs}
-        for detector in self._detectors:
-            detector.expect(expected)
+        self._detection.configure(specs)
 
     def fold(self, events: Iterable[Event]) -> None:
         """Count the events; give those an id and make them rows that their connection's profile keeps."""
         event_id = self.last_id
-        source = stream = None
+        source = stream = event = None
         keeps_messages = True
         second = start_ns = end_ns = 0
         fold_message = self._fold_message
@@ -129,20 +128,28 @@ class Fold:
             else:
                 event_id = self._fold_single(event_id, event, stream, second)
                 keeps_messages = stream.keeps_messages
+        if event is None:
+            return
         self.last_id = event_id
         self._count_messages(second)
-        self._finish_batch()
+        self._finish_batch(event.mono_ns)
 
     def detect(self, ts_ns: int, mono_ns: int) -> None:
         """Let the detectors look, and fold what they found."""
-        for detector in self._detectors:
-            self.fold(detector.check(ts_ns, mono_ns))
+        for found in self._detection.check(ts_ns, mono_ns):
+            self.fold(found)
+
+    def end_detection(self, ts_ns: int, mono_ns: int) -> None:
+        """The run is over: incidents end with it."""
+        self._detection.end()
+        self.detect(ts_ns, mono_ns)
+        self.detect(ts_ns, mono_ns)  # what was found at last has an id now, and ends
 
     def close_batches(self, ts_ns: int, mono_ns: int, *, is_end: bool = False) -> None:
         """Make rows that stand for the messages of seconds that are over, or of all at the end of the run."""
         batches = self._batches.take_all() if is_end else self._batches.take_over(ts_ns // SECOND_NS)
         self.last_id = self._make_rows(batches, self.last_id, ts_ns, mono_ns)
-        self._finish_batch()
+        self._finish_batch(mono_ns)
 
     def roll(self, now_s: int) -> None:
         """Add the seconds that are over to their minutes and hours."""
@@ -212,6 +219,7 @@ class Fold:
             shape |= 8
         if event.meta is not None:
             read.append(meta_text(event.meta))
+            self._measure(event_id, event, event.meta, stream)
             shape |= 16
         messages = self._messages[shape]
         messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
@@ -222,6 +230,8 @@ class Fold:
         """A message of which something rare is said, or nothing kept."""
         self._rows.add(event_id, stream.id, event)
         _note_reading(event, stream)
+        if event.meta is not None:
+            self._measure(event_id, event, event.meta, stream)
         if event.error_type and stream.connection is not None:
             self._lifecycle.fold_problem(
                 event_id, event, stream.connection, self._delta(event.ts_ns // SECOND_NS, stream.connection.id)
@@ -230,6 +240,8 @@ class Fold:
     def _fold_unkept(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
         """A message of which the profile keeps no row, unless it tells of an error; returns the last id given."""
         _note_reading(event, stream)
+        if event.meta is not None:
+            self._measure(0, event, event.meta, stream)
         if event.error_type and stream.connection is not None:
             bucket = self._delta(second, stream.connection.id)
             row_id = self._row(last_id, event, stream, bucket)
@@ -249,12 +261,20 @@ class Fold:
             self._lifecycle.fold(row_id, event, stream, connection, bucket)
             if event.name == _ADJUSTED:
                 self._connections.adjust(connection, event.meta or {})
-                self._sources.use_profiles()
+                self._sources.use_profiles(connection)
         if event.size is None:
-            identified = msgspec.structs.replace(event, id=row_id)
-            for detector in self._detectors:
-                detector.observe(identified)
+            self._detection.observe(event, row_id)
         return row_id or last_id
+
+    def _measure(self, event_id: int, event: Event, meta: Meta, stream: Stream) -> None:
+        """What the engine read out of a message, where the configuration asks for it; id 0: it is no row."""
+        if "seq" in meta and (number := numbered(event_id, event, meta)) is not None:
+            stream.numbered.append(number)
+        if "latency_ms" in meta:
+            latency_ms = meta["latency_ms"]
+            if isinstance(latency_ms, (int, float)):
+                excess_ns = stream.fastest.excess_ns(round(latency_ms * MS_NS), event.mono_ns // SECOND_NS)
+                stream.latencies.append(excess_ns)
 
     def _row(self, last_id: int, event: Event, stream: Stream, bucket: Bucket | None) -> int:
         """Make the event a row where the profile says so; returns its id, or 0 for none."""
@@ -301,16 +321,19 @@ class Fold:
             counters[WIRE_OUT] += stream.sent_wire
             for sizes, total in ((stream.received, BYTES_IN), (stream.sent, BYTES_OUT)):
                 if sizes:
-                    counters[total] += _measure(bucket, _SIZE, sizes)
+                    counters[total] += _measure_each(bucket, _SIZE, sizes)
             for metric, durations in ((_DECODE, stream.decoded), (_ENCODE, stream.encoded)):
                 if durations:
-                    _measure(bucket, metric, durations)
+                    _measure_each(bucket, metric, durations)
             for kind, count in Counter(stream.types).items():
                 bucket.count(_TYPE, kind, count)
+            if stream.latencies:
+                _measure_each(bucket, _LATENCY, stream.latencies)
             stream.clear()
 
-    def _finish_batch(self) -> None:
-        """Take over what the streams and seconds of the batch say."""
+    def _finish_batch(self, mono_ns: int) -> None:
+        """Take over what the streams and seconds of the batch say, whose newest event was at ``mono_ns``."""
+        self._detection.observe_batch(self._touched, self._deltas, mono_ns)
         for (second, connection_id), delta in self._deltas.items():
             self._rollups.fold(second, connection_id, delta)
         self._deltas.clear()
@@ -324,8 +347,6 @@ class Fold:
                 stream.newest_received = None
                 stream.connection.last_message_ns = newest.ts_ns
                 self._connections.change(stream.connection)
-                for detector in self._detectors:
-                    detector.observe_data(newest.source.connection, newest.mono_ns)
         self._touched.clear()
 
 
@@ -337,8 +358,8 @@ def _note_reading(event: Event, stream: Stream) -> None:
         (stream.decoded if event.direction == "in" else stream.encoded).append(event.duration_ns)
 
 
-def _measure(bucket: Bucket, metric: int, values: list[int]) -> int:
-    """Add sizes or durations to their histogram; returns their sum."""
+def _measure_each(bucket: Bucket, metric: int, values: list[int]) -> int:
+    """Add measurements of messages to their histogram; returns their sum."""
     counts: dict[int, int] = {}
     for value, count in Counter(values).items():
         place = index(value)

@@ -1,11 +1,11 @@
-"""The timeline of a period: stretches of one status, losses and stalls of each connection."""
+"""The timeline of a period: stretches of one status, losses, stalls and other incidents of each connection."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-from wsmon.model.timeline import Lane, Mark, Stall, Stretch
+from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
 from wsmon.model.uptime import RunSpan
 from wsmon.store.transitions import Transition, transitions
 
@@ -16,9 +16,9 @@ WHERE configured OR EXISTS (
 )
 ORDER BY configured DESC, position, name
 """
-_STALLS = """
-SELECT id, opened_ns, closed_ns FROM incident
-WHERE connection = ? AND opened_ns < ? AND coalesce(closed_ns > ?, 1) AND type = 'stall' ORDER BY opened_ns
+_INCIDENTS = """
+SELECT id, opened_ns, closed_ns, type FROM incident
+WHERE connection = ? AND opened_ns < ? AND coalesce(closed_ns > ?, 1) ORDER BY opened_ns
 """
 
 
@@ -66,12 +66,14 @@ def _lane(
         for event_id, step, was_open in steps
         if since_ns <= step.ts_ns and (step.status == "disconnected" or (was_open and step.status == "error"))
     )
-    stalls = tuple(
-        Stall(max(opened_ns, since_ns), end_ns, event_id)
-        for event_id, opened_ns, closed_ns in connection.execute(_STALLS, (connection_id, until_ns, since_ns))
+    found = [
+        Incident(max(opened_ns, since_ns), end_ns, event_id, kind)
+        for event_id, opened_ns, closed_ns, kind in connection.execute(_INCIDENTS, (connection_id, until_ns, since_ns))
         if (end_ns := min(until_ns, _run_end(runs, opened_ns) if closed_ns is None else closed_ns)) > since_ns
-    )
-    return Lane(name, group, stretches(steps, since_ns, until_ns, runs, oldest_id), losses, stalls)
+    ]
+    stalls = tuple(Stall(each.start_ns, each.end_ns, each.event_id) for each in found if each.kind == "stall")
+    others = tuple(each for each in found if each.kind != "stall")
+    return Lane(name, group, stretches(steps, since_ns, until_ns, runs, oldest_id), losses, stalls, others)
 
 
 def _run_end(runs: Mapping[int, RunSpan], at_ns: int) -> int:

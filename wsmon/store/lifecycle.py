@@ -49,6 +49,7 @@ class IncidentRecord:
 _INCIDENT_COLUMNS = tuple(field.name for field in fields(IncidentRecord))
 _incident_values = attrgetter(*_INCIDENT_COLUMNS)
 _INCIDENT = MultiRow("INSERT OR REPLACE", "incident", _INCIDENT_COLUMNS)
+_CLOSED_BEFORE = "UPDATE incident SET closed_id = ? WHERE id = ? AND closed_id IS NULL"
 _TRANSITION = MultiRow(
     "INSERT",
     "transition",
@@ -69,6 +70,8 @@ class Lifecycle:
         self._spans = SpanRows()
         self._open_incidents: dict[int, IncidentRecord] = {}
         self._changed_incidents: dict[int, IncidentRecord] = {}
+        self._closed_before: list[tuple[int, int]] = []
+        # ids of events that close incidents of an earlier run, and of these
 
     def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take one event of a connection; ``event_id`` is 0 where it became no row."""
@@ -86,8 +89,7 @@ class Lifecycle:
         if event.error_type:
             bucket.counters[ERRORS] += 1
             bucket.count(DIMENSIONS["error_type"], event.error_type)
-        if event_id and event.is_problem and not (event.to_status == "closed" and not event.error_type):
-            # a connection closed by the operator is no trouble
+        if event_id and event.is_problem and not _explains_nothing(event):
             record.last_problem_id = event_id
             self._connections.change(record)
 
@@ -96,6 +98,7 @@ class Lifecycle:
         _TRANSITION.write(self._connection, self._transitions)
         incidents = [value for record in self._changed_incidents.values() for value in _incident_values(record)]
         _INCIDENT.write(self._connection, incidents)
+        self._connection.executemany(_CLOSED_BEFORE, self._closed_before)
         self._subscriptions.write()
         self._spans.write(self._connection)
 
@@ -103,6 +106,7 @@ class Lifecycle:
         """Forget the changes."""
         self._transitions.clear()
         self._changed_incidents.clear()
+        self._closed_before.clear()
         self._subscriptions.committed()
         self._spans.committed()
 
@@ -204,13 +208,26 @@ class Lifecycle:
             record.stalled_since_ns = max(record.last_message_ns or 0, record.since_ns)
 
     def _close_incident(self, event_id: int, event: Event, record: ConnectionRecord) -> None:
-        incident = self._open_incidents.pop(_number(event, "incident") or 0, None)
-        if incident is not None:
+        incident_id = _number(event, "incident") or 0
+        incident = self._open_incidents.pop(incident_id, None)
+        if incident is None:
+            self._closed_before.append((event_id, incident_id))
+        else:
             incident.closed_ns = event.ts_ns
             incident.closed_id = event_id
             self._changed_incidents[incident.id] = incident
         if event.type == "stall":
             record.stalled_since_ns = None
+
+
+def _explains_nothing(event: Event) -> bool:
+    """Whether a problem says nothing about why a connection is as it is.
+
+    One closed by the operator is no trouble, and an incident is about events that say it themselves; a stall has none.
+    """
+    if event.name == "incident.opened":
+        return event.type != "stall"
+    return event.to_status == "closed" and not event.error_type
 
 
 def _measure(bucket: Bucket, metric: int, value: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wsmon.model.events import Event
-from wsmon.model.snapshot import ConnectionRow, ConnectionState, Snapshot, StoreBounds
+from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident, Snapshot, StoreBounds
 from wsmon.store.codec import STATUS_OF
 
 SECOND_NS = 1_000_000_000
@@ -30,6 +30,11 @@ _RATES = """
 SELECT connection, sum(messages_in + messages_out) FROM rollup
 WHERE level = 1 AND bucket >= ? AND bucket < ? GROUP BY connection
 """
+_INCIDENTS = """
+SELECT connection, id, type, sentence FROM incident
+WHERE id >= (SELECT first_id FROM run ORDER BY id DESC LIMIT 1) AND closed_ns IS NULL AND type <> 'stall' ORDER BY id
+"""
+# a recorder ends those of the recorder before it
 _SPARK = """
 SELECT bucket, sum(messages_in + messages_out) FROM rollup
 WHERE level = 1 AND bucket >= ? AND bucket < ? GROUP BY bucket
@@ -55,12 +60,16 @@ def snapshot(
     states = {row[0]: _state(row) for row in connection.execute(_CONNECTIONS).fetchall()}
     problem_ids = tuple({state.last_problem_id for state in states.values() if state.last_problem_id})
     problems = {event.id: event for event in read_events(problem_ids)}
+    incidents: dict[int, tuple[OpenIncident, ...]] = {}
+    for connection_id, *incident in connection.execute(_INCIDENTS):
+        incidents[connection_id] = (*incidents.get(connection_id, ()), OpenIncident(*incident))
     rows = tuple(
         ConnectionRow(
             state,
             rates.get(connection_id, 0) / RATE_WINDOW_S,
             float(losses.get(connection_id, 0)),
             problems.get(state.last_problem_id),
+            incidents.get(connection_id, ()),
         )
         for connection_id, state in states.items()
     )

@@ -18,7 +18,7 @@ Level = Literal[1, 60, 3600]
 LEVELS: tuple[Level, ...] = (1, 60, 3600)
 # seconds a rollup bucket lasts
 
-Metric = Literal["connect", "reconnect", "rtt", "size", "decode", "encode", "process"]
+Metric = Literal["connect", "reconnect", "rtt", "size", "decode", "encode", "process", "latency"]
 METRICS: dict[Metric, int] = {
     "connect": 1,
     "reconnect": 2,
@@ -29,6 +29,8 @@ METRICS: dict[Metric, int] = {
     "encode": 6,
     # from a request to its reply
     "process": 7,
+    # of the feed, where messages say when they were sent
+    "latency": 8,
 }
 # rollup_hist.metric and rollup_sum.metric; durations are in nanoseconds, sizes in bytes
 

@@ -6,7 +6,9 @@ import sqlite3
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
+from wsmon.model.detectors.watched import Numbered
 from wsmon.model.events import Event, Source
+from wsmon.model.feed_latency import FastestMessage
 from wsmon.model.profiles import PROFILES, Profile
 from wsmon.store.codec import Value
 from wsmon.store.connections import ConnectionRecord, Connections
@@ -43,11 +45,14 @@ class Stream:
         "connection",
         "decoded",
         "encoded",
+        "fastest",
         "id",
         "is_touched",
         "keeps_messages",
         "last_id",
+        "latencies",
         "newest_received",
+        "numbered",
         "profile",
         "received",
         "received_wire",
@@ -70,6 +75,9 @@ class Stream:
         self.last_id = 0
         self.newest_received: Event | None = None
         # message of the batch in hand
+        self.numbered: list[Numbered] = []
+        # of the batch in hand, where messages carry sequence numbers
+        self.fastest = FastestMessage()
         self.clear()
 
     def use_profile(self, profile: Profile) -> None:
@@ -92,6 +100,8 @@ class Stream:
         # ns that reading a received message took, in its protocol
         self.encoded: list[int] = []
         # the same of sent ones
+        self.latencies: list[int] = []
+        # nanoseconds beyond the fastest message, where messages say when they were sent
 
 
 SESSION_COLUMNS = tuple(field.name for field in fields(SessionRecord))
@@ -130,10 +140,11 @@ class Sources:
             )
         return stream
 
-    def use_profiles(self) -> None:
-        """What becomes a row of some connection has changed."""
+    def use_profiles(self, of: ConnectionRecord | None = None) -> None:
+        """What becomes a row has changed, of one connection or of any."""
         for stream in self._streams.values():
-            stream.use_profile(self._profile(stream.connection))
+            if of is None or stream.connection is of:
+                stream.use_profile(self._profile(stream.connection))
 
     def begin_session(self, stream: Stream, attempt: int, event_id: int, ts_ns: int) -> None:
         """A socket is dialled."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wsmon.model.histogram import quantiles
+from wsmon.model.histogram import quantiles, representative
 from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
@@ -75,6 +75,11 @@ class _Tally:
         # a bucket's value may lie above the greatest one in it, which is known exactly
         p50, p95, p99 = (min(value, greatest) / unit for value in quantiles(self.histograms[code], _RANKS))
         return Summary(count, total / count / unit, p50, p95, p99, greatest / unit)
+
+    def least(self, metric: Metric, unit: int) -> float | None:
+        """The smallest value of a distribution; ``None`` where nothing was measured."""
+        places = self.histograms[METRICS[metric]]
+        return representative(min(places)) / unit if places else None
 
 
 def statistics(
@@ -157,6 +162,8 @@ def _of_connection(
         connect_ms=tally.summary("connect", MS_NS),
         reconnect_ms=tally.summary("reconnect", MS_NS),
         rtt_ms=tally.summary("rtt", MS_NS),
+        feed_latency_ms=tally.summary("latency", MS_NS),
+        feed_latency_uncertainty_ms=tally.least("rtt", MS_NS) if tally.sums.get(METRICS["latency"]) else None,
         message_size=tally.summary("size", 1),
         process_ms=tally.summary("process", MS_NS),
         decode_ms=tally.summary("decode", MS_NS),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from wsmon.bus import Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
-from wsmon.model.detectors.stall import StallDetector
+from wsmon.model.detectors.catalogue import all_detectors
 from wsmon.model.events import RECORDER, Event, Source
 from wsmon.model.snapshot import Health
 from wsmon.ports import Clock, Detector
@@ -34,6 +34,8 @@ LONGEST_RETRY_S = 0.5
 LAST_TRIES_S = 0.5
 LAST_RETRY_S = 0.1
 # how long the end waits for such a disk, and between two tries: a stop is over within 2 s, sockets may take one
+DETECT_GAP_S = 0.2
+# between two looks of the detectors: the tick of the bus is a little longer, a batch of a flood much shorter
 PRUNE_GAP_S = 0.1
 # between two slices of pruning: nine tenths of the time belong to events
 
@@ -72,8 +74,10 @@ class Writer:
         self._clock = clock
         self._on_commit = on_commit
         self._on_failure = on_failure
-        found_by = (StallDetector(),) if detectors is None else detectors
+        found_by = all_detectors() if detectors is None else detectors
         self._fold = Fold(database.connection, database.run, self.last_id, found_by)
+        self._detected_mono_ns = 0
+        self._has_ended = False
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
         self._configurations: deque[tuple[ConnectionSpec, ...]] = deque()
         # to take over, oldest first: as many as somebody reloaded since the last batch; filled by any thread
@@ -112,9 +116,11 @@ class Writer:
 
     def _run(self) -> None:
         try:
+            self._record(Batch(self._cut_off_events()))
             while not self._bus.is_closed:
                 self._record(self._bus.take())
                 self._prune()
+            self._has_ended = True
             self._fold.close_batches(self._clock.wall_ns(), self._clock.mono_ns(), is_end=True)
             self._record(Batch([]))
             self._database.end_run(self._clock.wall_ns())
@@ -129,10 +135,15 @@ class Writer:
         while self._configurations:
             self._fold.configure(self._configurations.popleft(), ts_ns)
         self._in_hand = len(batch.events)
-        self._fold.fold(batch.events)
+        events, farewell = batch.events, []
+        if events and events[-1].name == "self.run.ended":
+            events, farewell = events[:-1], events[-1:]
+            self._has_ended = True
+        self._fold.fold(events)
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
-        self._fold.detect(ts_ns, mono_ns)
+        self._detect(ts_ns, mono_ns, is_tick=not batch.events)
         self._fold.close_batches(ts_ns, mono_ns)
+        self._fold.fold(farewell)  # the last word, after what ends with the run
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:
             self._commit()
@@ -141,6 +152,15 @@ class Writer:
             if batch.events:
                 self._commit_lag_ns = self._clock.mono_ns() - batch.events[0].mono_ns
         self._in_hand = 0
+
+    def _detect(self, ts_ns: int, mono_ns: int, *, is_tick: bool) -> None:
+        """Let the detectors look: on every tick, and some times a second however many batches there are."""
+        if self._has_ended:
+            self._fold.detect(ts_ns, mono_ns)
+            self._fold.end_detection(ts_ns, mono_ns)
+        elif is_tick or mono_ns - self._detected_mono_ns >= DETECT_GAP_S * SECOND_NS:
+            self._detected_mono_ns = mono_ns
+            self._fold.detect(ts_ns, mono_ns)
 
     def _commit(self) -> None:
         """Write what is folded; again and again while the disk takes nothing."""
@@ -225,6 +245,22 @@ class Writer:
             event = _pruned_event(self._pruned, self._clock.wall_ns(), now_ns)
             self._pruned = NOTHING
             self._record(Batch([event]))
+
+    def _cut_off_events(self) -> list[Event]:
+        """What ended with an earlier recorder, which could not say so."""
+        ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        return [
+            Event(
+                Source(each.connection),
+                "incident.closed",
+                ts_ns,
+                mono_ns,
+                type=each.type,
+                reason="the recorder ended",
+                meta={"incident": each.id, "evidence": [each.id]},
+            )
+            for each in self._database.cut_off
+        ]
 
     def _shed_events(self, shed: tuple[Shed, ...], ts_ns: int, mono_ns: int) -> list[Event]:
         """What was shed, as events: received = stored + shed."""

@@ -26,6 +26,7 @@ class Glyphs:
     lane_loss: str
     lane_gave_up: str
     lane_stalled: str
+    lane_incident: str
     lane_closed: str
     blocks: str
     # from the least to the most that a cell can hold
@@ -57,6 +58,7 @@ UNICODE = Glyphs(
     lane_loss="╳",
     lane_gave_up="×",
     lane_stalled="░",
+    lane_incident="╪",
     lane_closed="·",
     blocks="▁▂▃▄▅▆▇█",
     tick="╷",
@@ -80,6 +82,7 @@ ASCII = Glyphs(
     lane_loss="X",
     lane_gave_up="x",
     lane_stalled="~",
+    lane_incident="#",
     lane_closed=".",
     blocks="_.:-+*%#",
     tick="|",

@@ -208,6 +208,8 @@ def test_statistics_have_the_shape_of_the_contract() -> None:
                 "process_ms": {},
                 "decode_ms": {},
                 "encode_ms": {},
+                "feed_latency_ms": {},
+                "feed_latency_uncertainty_ms": None,
                 "message_size": {},
                 "messages": {"received": 1, "sent": 2},
                 "bytes": {"received": 3, "sent": 4},

@@ -7,6 +7,7 @@ import pytest
 
 from tests.builders import MONO_0_NS, SECOND_NS, at_ns, event, loss, source, usable
 from wsmon.model.detectors.stall import StallDetector
+from wsmon.model.detectors.watched import Expectation, Traffic
 from wsmon.model.events import Event, EventName, Meta
 
 NAME = "feed"
@@ -21,15 +22,18 @@ class Case:
 
     def __init__(self, expect_every_s: float = 5.0) -> None:
         self.detector = StallDetector()
-        self.detector.expect({NAME: expect_every_s})
+        self.expect(expect_every_s)
         self._last_id = 0
+
+    def expect(self, every_s: float) -> None:
+        self.detector.configure({NAME: Expectation(every_s)})
 
     def see(self, event: Event) -> None:
         self._last_id += 1
         self.detector.observe(msgspec.structs.replace(event, id=self._last_id))
 
     def data(self, after_s: float) -> None:
-        self.detector.observe_data(NAME, mono_ns(after_s))
+        self.detector.observe_traffic(Traffic(source(NAME), mono_ns(after_s), mono_ns(after_s)))
 
     def check(self, after_s: float) -> tuple[Event, ...]:
         found = self.detector.check(at_ns(after_s), mono_ns(after_s))
@@ -38,8 +42,15 @@ class Case:
         return found
 
 
-def stall(name: EventName, after_s: float, reason: str, meta: Meta) -> Event:
-    return Event(source(NAME), name, at_ns(after_s), mono_ns(after_s), type="stall", reason=reason, meta=meta)
+SILENCE = 'a longer expect_every or silence = ["stall"]'
+OPENED: Meta = {"evidence": [1], "silence": SILENCE}
+CLOSED: Meta = {"incident": 2, "evidence": [2]}
+
+
+def stall(name: EventName, after_s: float, reason: str, meta: Meta, lasted_s: float | None = None) -> Event:
+    lasted_ns = None if lasted_s is None else round(lasted_s * SECOND_NS)
+    at = (at_ns(after_s), mono_ns(after_s))
+    return Event(source(NAME), name, *at, type="stall", reason=reason, duration_ns=lasted_ns, meta=meta)
 
 
 @pytest.fixture
@@ -52,20 +63,18 @@ def case() -> Case:
 def test_silence_past_what_is_expected_opens_an_incident_once(case: Case) -> None:
     case.data(1)
     found = [case.check(6.0), case.check(6.2), case.check(6.4), case.check(60)]
-    opened = stall("incident.opened", 6.2, "no data for 5.2 s; expected every 5 s", {"evidence": [1]})
+    opened = stall("incident.opened", 6.2, "no data for 5.2 s; expected every 5 s", OPENED)
     assert found == [(), (opened,), (), ()]
 
 
 def test_a_connection_that_never_sent_anything_stalls_from_its_opening(case: Case) -> None:
-    assert case.check(5.1) == (
-        stall("incident.opened", 5.1, "no data for 5.1 s; expected every 5 s", {"evidence": [1]}),
-    )
+    assert case.check(5.1) == (stall("incident.opened", 5.1, "no data for 5.1 s; expected every 5 s", OPENED),)
 
 
 def test_data_closes_the_incident_and_says_how_long_it_was(case: Case) -> None:
     case.check(6)
     case.data(41)
-    closed = stall("incident.closed", 41.1, "data again after 41 s", {"incident": 2, "evidence": [2]})
+    closed = stall("incident.closed", 41.1, "data again after 41 s", CLOSED, 35.1)
     assert [case.check(41.1), case.check(41.2)] == [(closed,), ()]
 
 
@@ -79,7 +88,7 @@ def test_the_next_silence_is_an_incident_of_its_own(case: Case) -> None:
 def test_the_end_of_the_session_closes_the_incident(case: Case) -> None:
     case.check(6)
     case.see(loss(8, NAME))
-    closed = stall("incident.closed", 8, "the session ended", {"incident": 2, "evidence": [2]})
+    closed = stall("incident.closed", 8, "the session ended", CLOSED, 2)
     assert [case.check(8), case.check(60)] == [(closed,), ()]
 
 
@@ -105,7 +114,7 @@ def test_where_nothing_is_expected_nothing_stalls() -> None:
 def test_what_is_expected_may_change_while_it_is_open() -> None:
     case = Case(expect_every_s=0)
     case.see(usable(0, NAME))
-    case.detector.expect({NAME: 2.0})
+    case.expect(2.0)
     assert [found.reason for found in case.check(3)] == ["no data for 3 s; expected every 2 s"]
 
 

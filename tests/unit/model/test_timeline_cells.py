@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import SECOND_NS, T0_NS, at_ns, lane
-from wsmon.model.statuses import STATUSES
+from wsmon.model.statuses import STATUSES, Status
 from wsmon.model.timeline import Lane
 from wsmon.model.timeline_cells import CellKind, Period, Reading, lane_cells, read_cell, spread
 
@@ -80,6 +80,19 @@ def test_a_reading_without_a_loss_is_the_stall_then_the_worst_status() -> None:
     assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("connecting", at_ns(5), 2, 0)
     assert read_cell(shown, at_ns(8), at_ns(9)) == Reading("open", at_ns(5.5), 3, 0)
     assert read_cell(shown, at_ns(10), at_ns(11)) is None
+
+
+def test_an_incident_is_seen_where_the_connection_is_open_and_nothing_is_worse() -> None:
+    statuses: list[tuple[float, Status]] = [(0, "websocket_connected"), (6, "reconnecting"), (8, "websocket_connected")]
+    shown = lane("a", statuses, 10, losses=[6], stalls=[(3, 4)], incidents=[(2, 9)])
+
+    assert lane_cells(shown, Period(at_ns(0), at_ns(10), 10)) == (
+        *("open", "open", "incident", "stalled", "incident"),
+        *("incident", "loss", "connecting", "incident", "open"),
+    )
+    assert read_cell(shown, at_ns(2), at_ns(3)) == Reading("incident", at_ns(2), 301, 0, "gap")
+    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("stalled", at_ns(3), 201, 0)
+    assert read_cell(shown, at_ns(7), at_ns(8)) == Reading("connecting", at_ns(6), 2, 0)
 
 
 def test_counts_are_shared_out_in_proportion_and_none_is_lost_inside() -> None:

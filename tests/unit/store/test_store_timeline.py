@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -11,8 +12,8 @@ from tests.builders import SECOND_NS, T0_NS, at_ns, dialled, event, loss, messag
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.events import Event
-from wsmon.model.snapshot import Snapshot
-from wsmon.model.timeline import Lane, Mark, Stall, Stretch
+from wsmon.model.snapshot import OpenIncident, Snapshot
+from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
 from wsmon.store.live import SPARK_S
 from wsmon.store.reader import Reader
 
@@ -96,6 +97,25 @@ def test_a_stall_that_ended_is_cut_to_the_period(tmp_path: Path) -> None:
     assert lanes_of(path, 10, 20)[0].stalls == (Stall(at_ns(10), at_ns(20), 3),)
     assert lanes_of(path, 10, 50)[0].stalls == (Stall(at_ns(10), at_ns(30), 3),)
     assert lanes_of(path, 31, 50)[0].stalls == ()
+
+
+def test_other_incidents_have_a_place_of_their_own_and_are_open_until_they_end(tmp_path: Path) -> None:
+    gap = event("incident.opened", 5, NAME, type="gap", reason="3 messages missing")
+    slow = event("incident.opened", 6, NAME, type="slow", reason="round trip 300 ms")
+    ended = event("incident.closed", 30, NAME, type="gap", reason="none for a minute", meta={"incident": 3})
+    path = tmp_path / "store.db"
+    with Recording(path, NAME) as recording:
+        recording.write([dialled(0, NAME), usable(1, NAME), gap, slow, ended])
+        with StoreLock(path, NAMELESS):
+            (lane,) = lanes_of(path, 2, 200, now_s=50)
+            with closing(Reader(path, FixedClock(50))) as view:
+                (row,) = view.snapshot(at_ns(50)).connections
+    assert lane.stalls == ()
+    assert lane.incidents == (
+        Incident(at_ns(5), at_ns(30), 3, "gap"),
+        Incident(at_ns(6), at_ns(50), 4, "slow"),
+    )
+    assert row.incidents == (OpenIncident(4, "slow", "round trip 300 ms"),)
 
 
 def test_lanes_come_in_the_order_of_the_configuration_then_others_of_the_period(tmp_path: Path) -> None:

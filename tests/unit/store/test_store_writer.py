@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import T0_NS, at_ns, dialled, event, loss, message, numbered, pong, refused, retry, usable
-from tests.stores import run_start, spec, stored, stored_events
+from tests.builders import T0_NS, at_ns, dialled, event, loss, message, numbered, pong, refused, retry, stall, usable
+from tests.stores import Recording, run_start, spec, stored, stored_events
 from tests.tui.fakes import FakeClock
 from wsmon.bus import Batch, Bus
 from wsmon.config.specs import RetentionSpec
@@ -20,6 +20,7 @@ from wsmon.model.events import Event, Source
 from wsmon.store import writer as writing
 from wsmon.store.codec import Value
 from wsmon.store.database import Database, open_for_writing
+from wsmon.store.schema import METRICS
 from wsmon.store.writer import Writer
 
 DEADLINE_S = 10.0
@@ -221,6 +222,54 @@ def test_silence_becomes_an_incident_and_the_state_stalled(running: Running) -> 
     assert stored(running.path, "SELECT id, type, opened_ns, closed_ns, closed_id, sentence FROM incident") == [
         (4, "stall", at_ns(6.5), at_ns(6.5), 6, "no data for 5.5 s; expected every 5 s")
     ]
+
+
+def test_incidents_of_a_recorder_that_died_are_ended_by_the_next_one(tmp_path: Path) -> None:
+    died = Recording(tmp_path / "store.db")
+    died.commit(dialled(1), usable(2), stall(8, connection="binance-spot"), stall(9, connection="deribit"))
+    died.cut_off()
+    running = Running(tmp_path / "store.db")
+    running.writer.start()
+    running.end()
+    ended = [each for each in stored_events(running.path) if each.name == "incident.closed"]
+    assert [(each.source.connection, each.type, each.reason, each.meta) for each in ended] == [
+        ("binance-spot", "stall", "the recorder ended", {"incident": 3, "evidence": [3]}),
+        ("deribit", "stall", "the recorder ended", {"incident": 4, "evidence": [4]}),
+    ]
+    assert stored(running.path, "SELECT id, closed_ns, closed_id FROM incident") == [
+        (3, at_ns(9), 5),
+        (4, at_ns(9), 6),
+    ]
+
+
+def test_the_end_of_a_recorder_ends_its_incidents(running: Running) -> None:
+    running.writer.configure((spec("binance-spot", expect_every_s=5.0),))
+    running.writer.start()
+    running.emit(dialled(), usable())
+    running.wait_for(2)
+    running.clock.advance(6)
+    running.wait_for(3)
+    running.end()
+    assert [(each.name, each.reason) for each in stored_events(running.path)][2:] == [
+        ("incident.opened", "no data for 6 s; expected every 5 s"),
+        ("incident.closed", "the recorder ended"),
+    ]
+
+
+def test_messages_that_carry_numbers_and_times_are_measured(running: Running) -> None:
+    running.writer.configure((spec("binance-spot"),))
+    running.writer.start()
+    for number, latency_ms in ((1, -3_600_000.0), (2, -3_599_990.0), (4, -3_600_000.0)):
+        running.emit(message(meta={"seq": number, "key": "BTC", "latency_ms": latency_ms}))
+    running.end()
+    found = [(each.name, each.type, each.reason) for each in stored_events(running.path)[3:]]
+    assert found == [
+        ("incident.opened", "gap", "1 message missing: BTC 3"),
+        ("incident.closed", "gap", "1 message missing: BTC 3; the recorder ended"),
+    ]
+    latency = METRICS["latency"]
+    sums = stored(running.path, "SELECT count, sum, max FROM rollup_sum WHERE level = 1 AND metric = ?", latency)
+    assert sums == [(3, 10_000_000, 10_000_000)]
 
 
 def test_idle_commits_nothing(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

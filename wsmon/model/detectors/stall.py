@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wsmon.model.detectors.detector import MS_NS, SECOND_NS, IncidentDetector, seconds
+from wsmon.model.detectors.watched import Traffic
 from wsmon.model.events import Event, Source
 from wsmon.model.statuses import OPEN
-
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -23,74 +21,46 @@ class _Watch:
     # monotonic: the newest data, or the opening
     paused_ns: int | None = None
     # monotonic: since then we do not read, so silence is our own doing
-    incident_id: int | None = None
-    # the stall that is open
-    is_announced: bool = False
-    # the stall was found, its event has no id yet
 
 
-class StallDetector:
+class StallDetector(IncidentDetector):
     """Opens an incident ``stall`` when data stays out, closes it when data comes or the session ends."""
 
+    kind = "stall"
+    silence = "a longer expect_every"
+    reads_traffic = True
+
     def __init__(self) -> None:
-        self._expected_s: Mapping[str, float] = {}
+        super().__init__()
         self._watched: dict[str, _Watch] = {}
         # by connection
-        self._ended: list[tuple[_Watch, str]] = []
-        # stalls to be closed, and why
 
-    def expect(self, every_s: Mapping[str, float]) -> None:
-        """Know how often each connection should receive data (0 = never mind); replaces what was known."""
-        self._expected_s = dict(every_s)
-
-    def observe(self, event: Event) -> None:
-        """See a lifecycle event: what opens, ends or pauses a session, and the stalls of our own."""
+    def _see(self, event: Event) -> None:
         connection = event.source.connection
         if event.to_status == OPEN:
             self._watched[connection] = _Watch(event.source, event.id, event.mono_ns)
         elif event.to_status is not None:
-            self._end(connection)
+            self._watched.pop(connection, None)
+            self.incidents.close(connection, "the session ended")
         elif event.name == "self.backpressure":
             self._pause(connection, event)
-        elif event.name == "incident.opened" and event.type == "stall" and connection in self._watched:
-            self._watched[connection].incident_id = event.id
 
-    def observe_data(self, connection: str, mono_ns: int) -> None:
-        """See that a connection received data, the newest at ``mono_ns``."""
+    def _see_traffic(self, traffic: Traffic) -> None:
+        connection = traffic.source.connection
         watch = self._watched.get(connection)
-        if watch is None or mono_ns < watch.heard_ns:
+        heard_ns = traffic.newest_data_ns
+        if watch is None or heard_ns is None or heard_ns < watch.heard_ns:
             return
-        if watch.incident_id is not None:
-            silent_s = (mono_ns - watch.heard_ns) / SECOND_NS
-            self._ended.append((watch, f"data again after {_seconds(silent_s)}"))
-        watch.heard_ns = mono_ns
+        self.incidents.close(connection, f"data again after {seconds(heard_ns - watch.heard_ns)}")
+        watch.heard_ns = heard_ns
 
-    def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
-        """The stalls that began or ended by now."""
-        closed = [_closed(watch, reason, ts_ns, mono_ns) for watch, reason in self._ended if watch.incident_id]
-        for watch, _ in self._ended:
-            watch.incident_id = None
-            watch.is_announced = False
-        self._ended.clear()
-        opened = [
-            self._opened(watch, expected_s, ts_ns, mono_ns)
-            for connection, watch in self._watched.items()
-            if (expected_s := self._expected_s.get(connection, 0.0)) and _is_stalled(watch, expected_s, mono_ns)
-        ]
-        return (*closed, *opened)
-
-    def _opened(self, watch: _Watch, expected_s: float, ts_ns: int, mono_ns: int) -> Event:
-        watch.is_announced = True
-        silent_s = (mono_ns - watch.heard_ns) / SECOND_NS
-        return Event(
-            watch.source,
-            "incident.opened",
-            ts_ns,
-            mono_ns,
-            type="stall",
-            reason=f"no data for {_seconds(silent_s)}; expected every {_seconds(expected_s)}",
-            meta={"evidence": [watch.opened_id]},
-        )
+    def _look(self, ts_ns: int, mono_ns: int) -> None:
+        for connection, watch in self._watched.items():
+            every_s = self._expected(connection).every_s
+            silent_ns = mono_ns - watch.heard_ns
+            if every_s and watch.paused_ns is None and silent_ns > every_s * SECOND_NS:
+                expected = f"expected every {seconds(every_s * SECOND_NS)}"
+                self.incidents.open(watch.source, f"no data for {seconds(silent_ns)}; {expected}", [watch.opened_id])
 
     def _pause(self, connection: str, event: Event) -> None:
         """Our own store was slow: the time in which nothing was read is no silence."""
@@ -103,29 +73,3 @@ class StallDetector:
             return
         watch.paused_ns = None
         watch.heard_ns = min(event.mono_ns, watch.heard_ns + round(paused_ms * MS_NS))
-
-    def _end(self, connection: str) -> None:
-        watch = self._watched.pop(connection, None)
-        if watch is not None and watch.incident_id is not None:
-            self._ended.append((watch, "the session ended"))
-
-
-def _is_stalled(watch: _Watch, expected_s: float, mono_ns: int) -> bool:
-    return not watch.is_announced and watch.paused_ns is None and mono_ns - watch.heard_ns > expected_s * SECOND_NS
-
-
-def _closed(watch: _Watch, reason: str, ts_ns: int, mono_ns: int) -> Event:
-    return Event(
-        watch.source,
-        "incident.closed",
-        ts_ns,
-        mono_ns,
-        type="stall",
-        reason=reason,
-        meta={"incident": watch.incident_id, "evidence": [watch.incident_id]},
-    )
-
-
-def _seconds(seconds: float) -> str:
-    """``5.2 s``, ``41 s``."""
-    return f"{round(seconds, 1):g} s"

@@ -32,6 +32,7 @@ LEGEND: tuple[tuple[Span, ...], ...] = (
     (("Signs of the timeline", "strong"),),
     (("  ━ ", "status-open"), ("open  ", "text"), ("╌ ", "status-connecting"), ("connecting, reconnecting  ", "text"),
      ("░ ", "status-stalled"), ("stalled  ", "text"), ("╳ ", "status-loss"), ("loss", "text")),
+    (("  ╪ ", "caution"), ("open, with an incident of another kind", "text")),
     (("  × ", "status-loss"), ("gave up  ", "text"), ("· ", "status-closed"), ("closed by us  ", "text"),
      ("blank: no recorder ran", "text")),
     (),

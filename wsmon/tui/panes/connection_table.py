@@ -23,10 +23,12 @@ MIN_WHY = 24
 # below, a sentence says less than the numbers it takes the place of
 WHY_LIMIT = 200
 # characters; no terminal shows more
-SEVERITY = {"error": 0, "disconnected": 1, "reconnecting": 1, "connected": 3, "connecting": 3, "initialized": 4}
+SEVERITY = {"error": 0, "disconnected": 1, "reconnecting": 1, "connected": 4, "connecting": 4, "initialized": 5}
 STALLED_SEVERITY = 2
-OPEN_SEVERITY = 5
-ENDED_SEVERITY = 6
+INCIDENT_SEVERITY = 3
+# open, and something is found to be wrong
+OPEN_SEVERITY = 6
+ENDED_SEVERITY = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,21 @@ class Layout:
 
 def order(rows: Sequence[ConnectionRow]) -> tuple[ConnectionRow, ...]:
     """Trouble first, then by name."""
-    return tuple(sorted(rows, key=lambda row: (severity(row.state), row.state.name)))
+    return tuple(sorted(rows, key=lambda row: (row_severity(row), row.state.name)))
+
+
+def row_severity(row: ConnectionRow) -> int:
+    """0 is the worst; incidents count where nothing is worse."""
+    alone = severity(row.state)
+    return INCIDENT_SEVERITY if alone == OPEN_SEVERITY and row.incidents else alone
+
+
+def trouble(row: ConnectionRow) -> int:
+    """The event that explains what is wrong now; 0 where nothing is."""
+    of = row_severity(row)
+    if of == INCIDENT_SEVERITY:
+        return row.incidents[-1].event_id
+    return row.state.last_problem_id if of < OPEN_SEVERITY else 0
 
 
 def severity(state: ConnectionState) -> int:
@@ -162,6 +178,8 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
         return "", "dim"
     if state.is_stalled:
         return f"no data; expected every {state.expect_every_s:g} s", "status-stalled"
+    if row_severity(row) == INCIDENT_SEVERITY:
+        return row.incidents[-1].sentence, "caution"
     if row.problem is None:
         return "", "dim"
     sentence = explain(row.problem)
@@ -184,7 +202,7 @@ def _cell(column: Column, row: ConnectionRow, now_ns: int) -> tuple[str, Meaning
     is_open = state.status == "websocket_connected"
     match column.title:
         case "status":
-            return _status(state, now_ns), meaning_of(state)
+            return _status(row, now_ns), "caution" if row_severity(row) == INCIDENT_SEVERITY else meaning_of(state)
         case "up":
             return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _down(state, now_ns)
         case "msg/s":
@@ -202,7 +220,11 @@ def _cell(column: Column, row: ConnectionRow, now_ns: int) -> tuple[str, Meaning
             return f"{losses:.0f}" if losses else "0", "status-loss" if losses else "dim"
 
 
-def _status(state: ConnectionState, now_ns: int) -> str:
+def _status(row: ConnectionRow, now_ns: int) -> str:
+    state = row.state
+    if row_severity(row) == INCIDENT_SEVERITY:
+        kinds = [sanitize(each.kind, WHY_LIMIT).replace("_", " ") for each in row.incidents]
+        return f"{word(state)}: {kinds[0]}" if len(kinds) == 1 else f"{word(state)}: {len(kinds)} incidents"
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{word(state):<10} {fmt.countdown(now_ns - state.stalled_since_ns)}"
     if state.enabled and state.status == "reconnecting" and state.next_attempt_ns is not None:

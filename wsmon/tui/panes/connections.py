@@ -109,10 +109,9 @@ class ConnectionsPane(SpanPane):
 
     def action_choose(self) -> None:
         """Say which one was chosen."""
-        state = self.current
-        if state is not None:
-            is_in_trouble = table.severity(state) < table.OPEN_SEVERITY
-            self.post_message(self.Chosen(state.name, state.last_problem_id if is_in_trouble else 0))
+        for row in self._snapshot.connections:
+            if row.state.name == self._current:
+                self.post_message(self.Chosen(self._current, table.trouble(row)))
 
     @property
     def _page(self) -> int:

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from rich.cells import cell_len
 
 from wsmon.model.events import Event
+from wsmon.model.profiles import MESSAGES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import why
@@ -157,7 +158,7 @@ def _body(event: Event, page: Page) -> Iterator[Line]:
 def _payload(event: Event, page: Page) -> Iterator[Line]:
     payload = event.payload
     if payload is None:
-        if event.category == "message":
+        if event.name in MESSAGES:
             yield from _section("Payload", page.note("not kept (capture.payloads, or the profile)"), page)
         return
     if event.opcode in ("text", ""):

@@ -18,11 +18,14 @@ LABEL = 12
 NUMBER = 10
 KEY_LIMIT = 40
 # characters of an error type or a close code
+LATENCY = "latency"
+# measured only where the configuration says how: elsewhere there is no line
 SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Callable[[float], str]], ...] = (
     ("connect", lambda each: each.connect_ms, fmt.milliseconds),
     ("reconnect", lambda each: each.reconnect_ms, fmt.milliseconds),
     ("ping RTT", lambda each: each.rtt_ms, fmt.milliseconds),
     ("to reply", lambda each: each.process_ms, fmt.milliseconds),
+    (LATENCY, lambda each: each.feed_latency_ms, fmt.milliseconds),
     ("size", lambda each: each.message_size, fmt.size),
 )
 Line = tuple[Span, ...]
@@ -51,7 +54,7 @@ def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
         _line("messages", _flow(each.messages, fmt.count)),
         _line("bytes", _bytes(each)),
         _heading(),
-        *(_summary(label, of(each), unit) for label, of, unit in SUMMARIES),
+        *(_summary(label, of(each), unit) for label, of, unit in SUMMARIES if of(each) or label != LATENCY),
         _heartbeats(each),
         _counts("errors", each.errors, "problem"),
         _counts("closes", each.close_codes, "caution"),

@@ -29,6 +29,7 @@ MEANING_OF: Mapping[CellKind, Meaning] = MappingProxyType(
         "closed": "status-closed",
         "connecting": "status-connecting",
         "stalled": "status-stalled",
+        "incident": "caution",
         "gave_up": "status-loss",
         "loss": "status-loss",
     }
@@ -69,6 +70,7 @@ def glyph_of(kind: CellKind, glyphs: Glyphs) -> str:
         "closed": glyphs.lane_closed,
         "connecting": glyphs.lane_connecting,
         "stalled": glyphs.lane_stalled,
+        "incident": glyphs.lane_incident,
         "gave_up": glyphs.lane_gave_up,
         "loss": glyphs.lane_loss,
     }[kind]

@@ -161,7 +161,8 @@ class TimelineState:
         since = time_of_day(reading.at_ns, self._zone)
         many = f"{reading.losses} losses, the last: " if reading.losses > 1 else ""
         if event is None:
-            return f"{lane.connection} {between} {many}{reading.kind.replace('_', ' ')} since {since} or before"
+            what = (reading.incident or reading.kind).replace("_", " ")
+            return f"{lane.connection} {between} {many}{what} since {since} or before"
         wording = describe(event, ascii_only=self._glyphs.is_ascii)
         return f"{lane.connection} {between} {since} {between} {many}{wording.what} {wording.text}".rstrip()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import T0_NS, at_ns, loss, refused, row
-from wsmon.model.snapshot import ConnectionRow
+from wsmon.model.snapshot import ConnectionRow, OpenIncident
 from wsmon.tui.palette import width_of
 from wsmon.tui.panes import connection_table as table
 
@@ -83,6 +83,26 @@ def test_no_line_is_wider_than_the_list(width: int) -> None:
 )
 def test_a_line_says_the_state_in_glyph_word_and_numbers(each: ConnectionRow, line: str) -> None:
     assert said(each) == line
+
+
+GAP = OpenIncident(41, "gap", "3 messages missing: BTC 5-7")
+SLOW = OpenIncident(44, "slow", "round trip 300 ms, usually 20 ms")
+
+
+def test_an_open_connection_with_an_incident_says_which_and_comes_before_those_without() -> None:
+    gapped, both = row("gapped", incidents=(GAP,)), row("two", incidents=(GAP, SLOW))
+    dialling, well = row("a-dialling", "connecting"), row("a-well")
+    assert table.order([well, dialling, both, gapped]) == (gapped, both, dialling, well)
+    assert "open: gap " in said(gapped)
+    assert said(gapped).endswith("3 messages missing: BTC 5-7")
+    assert "open: 2 incidents " in said(both)
+    assert said(both).rstrip().endswith("round trip 300 ms, usually 20 ms")
+
+
+def test_what_is_worse_than_an_incident_is_told_instead() -> None:
+    lost = row("lost", "reconnecting", problem=loss(after_s=-5, id=40), incidents=(GAP,), last_problem_id=40)
+    assert "missing" not in said(lost)
+    assert [table.trouble(each) for each in (lost, row(incidents=(GAP, SLOW)), row(last_problem_id=9))] == [40, 44, 0]
 
 
 def test_of_a_connection_that_is_well_the_last_trouble_is_told_with_its_time() -> None:

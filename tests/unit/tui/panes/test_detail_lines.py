@@ -136,6 +136,14 @@ def test_a_payload_that_was_not_kept_is_said() -> None:
     assert "not kept (capture.payloads, or the profile)" in shown(event("message.received", size=7, opcode="text"))
 
 
+def test_what_stands_for_messages_shows_their_number_and_misses_no_payload() -> None:
+    lines = shown(event("message.batch_processed", size=0, meta={"count": 1204, "total_size": 240_800}))
+
+    assert not any("not kept" in line for line in lines)
+    assert any("1204" in line for line in lines)
+    assert any("240800" in line for line in lines)
+
+
 def test_invalid_utf8_shows_where() -> None:
     assert "ab�c" in shown(message(b"ab\xffc", opcode="text"))
 

@@ -1,0 +1,113 @@
+"""Injected gaps, duplicates and reorders are found to the last one; a clean feed with reconnects gives no false one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.detecting import Watching
+from wsmon.model.detectors.sequence import SequenceDetector
+
+Arrival = tuple[str, str, int]
+# key, session, number
+
+
+@dataclass(slots=True)
+class Feed:
+    """What arrives of one key, and what was done to it."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    dropped: Counter[tuple[str, int]] = field(default_factory=Counter)
+    repeated: int = 0
+    late: int = 0
+
+
+@st.composite
+def runs(draw: st.DrawFn, key: str, *, is_clean: bool) -> Feed:
+    """Some numberings of a key, each begun anew in a session of its own, and gone on with in others."""
+    feed = Feed()
+    newest: int | None = None
+    for place in range(draw(st.integers(1, 3))):
+        first = draw(st.integers(0, 300).filter(lambda number: newest is None or number != newest + 1))  # noqa: B023 - drawn at once
+        numbers = list(range(first, first + draw(st.integers(1, 80))))
+        order = numbers if is_clean else _disturb(draw, key, numbers, feed)
+        _recount(draw, feed, key, f"s{place}", order)
+        newest = numbers[-1]
+    return feed
+
+
+def _disturb(draw: st.DrawFn, key: str, numbers: list[int], feed: Feed) -> list[int]:
+    """Drop, delay and repeat numbers; the first comes first, and the last comes."""
+    inner = numbers[1:-1]
+    dropped = draw(st.sets(st.sampled_from(inner))) if inner else set()
+    feed.dropped.update((key, number) for number in dropped)
+    kept = [number for number in inner if number not in dropped]
+    delays = draw(st.lists(st.integers(0, 5), min_size=len(kept), max_size=len(kept)))
+    moved = [number for _, number in sorted(zip((at + d for at, d in enumerate(delays)), kept, strict=True))]
+    order = [numbers[0], *moved, *numbers[1:][-1:]]
+    for _ in range(draw(st.integers(0, 5))):
+        place = draw(st.integers(0, len(order) - 1))
+        order.insert(draw(st.integers(place + 1, len(order))), order[place])
+    return order
+
+
+def _recount(draw: st.DrawFn, feed: Feed, key: str, name: str, order: Iterable[int]) -> None:
+    """Count by hand what arrives twice or late; a reconnect may come wherever the next number goes on."""
+    seen: set[int] = set()
+    session = 0
+    for number in order:
+        if number in seen:
+            feed.repeated += 1
+        elif seen and number < max(seen):
+            feed.late += 1
+        elif seen and number == max(seen) + 1:
+            session += draw(st.integers(0, 1))
+        seen.add(number)
+        feed.arrivals.append((key, f"{name}-{session}", number))
+
+
+def watch(*feeds: Feed) -> Watching:
+    """Both keys, as they come, a batch each; then a minute and more of nothing."""
+    watching = Watching(SequenceDetector())
+    for feed in feeds:
+        for key, session, number in feed.arrivals:
+            watching.numbers(0, number, key=key, session=session)
+    watching.check_until(0, 63, 1)
+    return watching
+
+
+def total(watching: Watching, what: str) -> int:
+    """What the incidents that ended counted."""
+    counts = [(found.meta or {}).get(what, 0) for found in watching.found if found.name == "incident.closed"]
+    return sum(count for count in counts if isinstance(count, int))
+
+
+def missing(watching: Watching) -> Counter[tuple[str, int]]:
+    """The numbers that gaps list."""
+    found: Counter[tuple[str, int]] = Counter()
+    for event in watching.found:
+        ranges = (event.meta or {}).get("ranges")
+        if (event.name, event.type) == ("incident.closed", "gap") and isinstance(ranges, dict):
+            for key, listed in ranges.items():
+                found.update((key, number) for first, last in listed for number in range(first, last + 1))
+    return found
+
+
+@given(runs("a", is_clean=False), runs("b", is_clean=False))
+def test_what_was_injected_is_found_to_the_last_one(one: Feed, other: Feed) -> None:
+    watching = watch(one, other)
+    assert (missing(watching), total(watching, "duplicates"), total(watching, "reordered")) == (
+        one.dropped + other.dropped,
+        one.repeated + other.repeated,
+        one.late + other.late,
+    )
+    assert total(watching, "missing") == sum(missing(watching).values())
+
+
+@given(runs("a", is_clean=True), runs("b", is_clean=True))
+def test_a_clean_feed_with_reconnects_gives_no_false_alarm(one: Feed, other: Feed) -> None:
+    assert watch(one, other).found == []

@@ -1,0 +1,67 @@
+"""What is read out of messages: numbers, keys and times of sending, and nothing that is none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsmon.model.events import Json
+from wsmon.model.measures import MOST_KEY_CHARS, Measures
+
+AT_NS = 1_768_053_744_250_000_000
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (b'{"data":{"seq":7,"s":"BTC"}}', {"seq": 7, "key": "BTC"}),
+        (b'{"data":{"seq":"0042","s":5}}', {"seq": 42, "key": "5"}),
+        (b'{"data":{"seq":7.0}}', {"seq": 7, "key": ""}),
+        (b'{"data":{"seq":-3,"s":null}}', {"seq": -3, "key": ""}),
+        (b'{"data":{"seq":true,"s":"BTC"}}', {}),
+        (b'{"data":{"seq":7.5,"s":"BTC"}}', {}),
+        (b'{"data":{"seq":"abc"}}', {}),
+        (b'{"data":{"seq":99999999999999999999999}}', {}),
+        (b'{"data":[7]}', {}),
+        (b"\x00\xff", {}),
+        (b"", {}),
+    ],
+)
+def test_sequence_numbers_are_whole_and_keys_are_text(document: bytes, found: dict[str, Json]) -> None:
+    assert Measures("$.data.seq", "$.data.s").read(document, AT_NS) == found
+
+
+def test_without_a_path_to_a_key_there_is_one_sequence() -> None:
+    assert Measures("$.seq").read(b'{"seq":7,"key":"BTC"}', AT_NS) == {"seq": 7}
+
+
+def test_keys_are_cut() -> None:
+    found = Measures("$[0]", "$[1]").read(b'[1,"%s"]' % (b"k" * 1_000), AT_NS)
+    assert found == {"seq": 1, "key": "k" * MOST_KEY_CHARS}
+
+
+@pytest.mark.parametrize(
+    ("unit", "sent"),
+    [("s", "1768053744.2"), ("ms", "1768053744200"), ("us", "1768053744200000"), ("ms", '"1768053744200"')],
+)
+def test_latency_is_counted_from_the_senders_time(unit: str, sent: str) -> None:
+    found = Measures(latency="$.T", unit=unit).read(b'{"T":%s}' % sent.encode(), AT_NS)
+    assert found == {"latency_ms": pytest.approx(50, abs=0.01)}
+
+
+@pytest.mark.parametrize("sent", [b"null", b'"now"', b"true", b'"nan"', b'"inf"', b"1e999", b"[]"])
+def test_what_is_no_time_has_no_latency(sent: bytes) -> None:
+    assert Measures(latency="$.T").read(b'{"T":%s}' % sent, AT_NS) == {}
+
+
+def test_it_says_whether_anything_is_asked_for() -> None:
+    assert [bool(Measures()), bool(Measures("$.seq")), bool(Measures(latency="$.T"))] == [False, True, True]
+
+
+@given(
+    st.binary(max_size=60)
+    | st.recursive(st.none() | st.floats() | st.integers() | st.text(), st.lists).map(repr).map(str.encode)
+)
+def test_no_message_makes_it_raise(document: bytes) -> None:
+    Measures("$", "$[0]", "$", "ns").read(document, AT_NS)

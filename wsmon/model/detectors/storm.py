@@ -1,0 +1,86 @@
+"""Finds connections that dial again and again, also those that are accepted and then rejected."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from wsmon.model.detectors.detector import SECOND_NS, IncidentDetector, counted, seconds
+from wsmon.model.events import Event, Source
+from wsmon.model.statuses import OPEN
+
+WINDOW_NS = 60 * SECOND_NS
+FIRST_DIALS = 5
+# in a window: backoff from 1 s reaches the fifth after 15 s of trouble; a loss and two attempts stay below
+LAST_DIALS = 2
+# in a window: as slow as the longest delay of the default, 30 s; far enough from the first to flap never
+
+
+@dataclass(slots=True)
+class _Dials:
+    """The newest sessions of a connection that is not closed by the operator."""
+
+    source: Source
+    started: deque[tuple[int, int, bool]] = field(default_factory=deque)
+    # monotonic time, event id, whether it became usable
+    open_since_ns: int | None = None
+
+
+class StormDetector(IncidentDetector):
+    """Opens a ``storm`` at five dials in 60 s; it is over when a session holds or the dials are far between."""
+
+    kind = "storm"
+    silence = "a longer reconnect.initial"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dials: dict[str, _Dials] = {}
+
+    def _see(self, event: Event) -> None:
+        connection = event.source.connection
+        if event.name == "connection.started":
+            if event.from_status in ("closed", "error"):
+                self._forget(connection, "dialled anew by hand")
+            dials = self._dials.setdefault(connection, _Dials(event.source))
+            dials.source = event.source
+            dials.started.append((event.mono_ns, event.id, False))
+            self._drop_old(dials, event.mono_ns)
+            if len(dials.started) >= FIRST_DIALS:
+                self._open(dials)
+        elif event.to_status == OPEN and connection in self._dials:
+            dials = self._dials[connection]
+            dials.open_since_ns = event.mono_ns
+            if dials.started:
+                began_ns, event_id, _ = dials.started.pop()
+                dials.started.append((began_ns, event_id, True))
+        elif event.to_status in ("closed", "error"):
+            self._forget(connection, "closed" if event.to_status == "closed" else "gave up")
+        elif event.to_status == "disconnected" and connection in self._dials:
+            self._dials[connection].open_since_ns = None
+
+    def _look(self, ts_ns: int, mono_ns: int) -> None:
+        for connection in self.incidents.connections:
+            dials = self._dials[connection]
+            self._drop_old(dials, mono_ns)
+            open_ns = 0 if dials.open_since_ns is None else mono_ns - dials.open_since_ns
+            if open_ns and open_ns >= self._expected(connection).stable_after_s * SECOND_NS:
+                self.incidents.close(connection, f"open for {seconds(open_ns)}")
+            elif len(dials.started) <= LAST_DIALS:
+                self.incidents.close(connection, f"{counted(len(dials.started), 'attempt')} in the last 60 s")
+
+    def _open(self, dials: _Dials) -> None:
+        accepted = sum(was_open for *_, was_open in dials.started)
+        reason = f"{len(dials.started)} attempts in {seconds(dials.started[-1][0] - dials.started[0][0])}"
+        if accepted:
+            reason += f", {accepted} accepted and lost again"
+        evidence = [event_id for _, event_id, _ in dials.started]
+        self.incidents.open(dials.source, reason, evidence, {"attempts": len(dials.started), "accepted": accepted})
+
+    def _forget(self, connection: str, reason: str) -> None:
+        self._dials.pop(connection, None)
+        self.incidents.close(connection, reason)
+
+    @staticmethod
+    def _drop_old(dials: _Dials, now_ns: int) -> None:
+        while dials.started and now_ns - dials.started[0][0] > WINDOW_NS:
+            dials.started.popleft()
