@@ -95,7 +95,7 @@ class ReadFrames(Frames):
 
     def begin_closing(self) -> None:
         """We end the session: what still comes is recorded and not read, so that a flood delays no stop."""
-        self._is_closing = not self._interpreter.has_masks
+        self._is_closing = not self._interpreter.masks_received
         self._speaker.stop()
 
     def end(self) -> None:
@@ -123,7 +123,7 @@ class ReadFrames(Frames):
         began_ns = self._clock.mono_ns()
         reading = self._interpreter.read(direction, opcode, payload, self._mono_ns)
         took_ns = self._clock.mono_ns() - began_ns
-        masked, has_secrets = self._interpreter.mask(direction, payload)
+        masked, has_secrets = self._interpreter.mask(direction, opcode, payload)
         is_measured = direction == "in" and bool(self._measures)
         limit_bytes = self._limit_bytes
         columns = self._columns
