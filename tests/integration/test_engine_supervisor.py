@@ -324,7 +324,7 @@ async def test_what_is_kept_changes_within_a_session() -> None:
 async def test_a_profile_that_changes_with_the_rest_is_told_before_the_session_ends() -> None:
     async with raw_server(staying) as port, running(spec(port)) as engine:
         await engine.sink.wait("connection.completed")
-        changes = engine.supervisor.apply((spec(port, profile="lightweight", expect_every_s=5.0),), ())
+        changes = engine.supervisor.apply((spec(port, profile="lightweight", open_timeout_s=9.0),), ())
         assert changes == Changes(changed=("feed",))
         await engine.ended()
         names = engine.sink.names()

@@ -1,4 +1,4 @@
-"""What a new configuration of a connection changes about the rows that are kept: no reason for a new session."""
+"""What a new configuration of a connection changes about what is kept and looked for: no reason for a new session."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from wsmon.model.events import Json
 
 
 def keeps_session(before: ConnectionSpec, after: ConnectionSpec) -> bool:
-    """Whether the two differ in nothing but profile and capture."""
-    return replace(before, profile=after.profile, capture=after.capture) == after
+    """Whether the two differ in nothing but profile, capture, and what detectors look for."""
+    same = replace(before, profile=after.profile, capture=after.capture)
+    return replace(same, silence=after.silence, expect_every_s=after.expect_every_s) == after
 
 
 def told_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str, dict[str, Json]]:
-    """The change of profile and capture as a sentence (empty: none), and as ``meta`` of the event that tells it.
+    """What ``keeps_session`` lets change, as a sentence (empty: nothing), and as ``meta`` of the event that tells it.
 
-    ``{"profile": …, "before": …}`` where the profile changed, ``{"capture": {key: value}}`` where capture did.
+    ``{"profile": …, "before": …}`` where the profile changed, ``{"capture": {key: value}}`` where capture did,
+    ``{"silence": […]}`` and ``{"expect_every_s": …}`` where these did.
     """
     said: list[str] = []
     meta: dict[str, Json] = {}
@@ -31,6 +33,12 @@ def told_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str, di
             changed[field.name] = new
     if changed:
         meta["capture"] = changed
+    if before.silence != after.silence:
+        said.append(f"silence {', '.join(after.silence) or 'nothing'}")
+        meta["silence"] = list(after.silence)
+    if before.expect_every_s != after.expect_every_s:
+        said.append(f"expect_every {before.expect_every_s:g} s → {after.expect_every_s:g} s")
+        meta["expect_every_s"] = after.expect_every_s
     return ", ".join(said), meta
 
 

@@ -17,6 +17,16 @@ def test_profile_and_capture_need_no_new_session() -> None:
     assert not keeps_session(SPEC, replace(SPEC, profile="standard", group="other"))
 
 
+def test_what_is_looked_for_needs_no_new_session_and_is_told() -> None:
+    quiet = replace(SPEC, silence=("slow", "types"), expect_every_s=60)
+    assert keeps_session(SPEC, quiet)
+    assert told_changes(SPEC, quiet) == (
+        "silence slow, types, expect_every 0 s → 60 s",
+        {"silence": ["slow", "types"], "expect_every_s": 60},
+    )
+    assert told_changes(quiet, replace(SPEC, expect_every_s=60)) == ("silence nothing", {"silence": []})
+
+
 def test_nothing_changed_says_nothing() -> None:
     assert told_changes(SPEC, replace(SPEC, group="other")) == ("", {})
 
