@@ -58,7 +58,16 @@ _ADJUSTED: EventName = "self.config.reloaded"
 class Fold:
     """What is in memory between two commits; all of it absolute, so that a commit can be repeated."""
 
-    def __init__(self, connection: sqlite3.Connection, run: int, last_id: int, detectors: Sequence[Detector]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        run: int,
+        last_id: int,
+        detectors: Sequence[Detector],
+        *,
+        keeps_all: bool = False,
+    ) -> None:
+        """``keeps_all``: the events are those that a profile kept already."""
         self._connection = connection
         self.last_id = last_id
         # the newest id given, committed or not
@@ -66,7 +75,7 @@ class Fold:
         self._is_empty = last_id == 0
         # no event was ever committed
         self._detection = Detection(detectors)
-        self._connections = Connections(connection)
+        self._connections = Connections(connection, keeps_all=keeps_all)
         self._sources = Sources(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
         self._rollups = Rollups(connection)

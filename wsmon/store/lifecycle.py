@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
+from wsmon.model.profiles import BATCH
 from wsmon.model.statuses import OPEN, Status
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
 from wsmon.store.connections import ConnectionRecord, Connections
@@ -118,6 +120,8 @@ class Lifecycle:
                 _measure(bucket, METRICS["rtt"], event.duration_ns)
                 record.rtt_ns = event.duration_ns
                 self._connections.change(record)
+        elif event.name == BATCH:
+            _count_batch(event, bucket)
 
     def _fold_name(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
         match event.name:
@@ -220,6 +224,16 @@ def _explains_nothing(event: Event) -> bool:
     if event.name == "incident.opened":
         return event.type != "stall"
     return event.to_status == "closed" and not event.error_type
+
+
+def _count_batch(event: Event, bucket: Bucket) -> None:
+    """Messages that an event stands for; the recorder that made it counted them when they came."""
+    for way, messages, size_bytes in (("received", MESSAGES_IN, BYTES_IN), ("sent", MESSAGES_OUT, BYTES_OUT)):
+        counted = event.meta.get(way) if event.meta else None
+        if isinstance(counted, Mapping):
+            for key, counter in (("count", messages), ("total_size", size_bytes)):
+                value = counted.get(key)
+                bucket.counters[counter] += value if isinstance(value, int) else 0
 
 
 def _measure(bucket: Bucket, metric: int, value: int) -> None:
