@@ -81,8 +81,8 @@ class Session:
 
 def sessions(selection: Selection) -> Iterator[Session | None]:
     """Sessions by their end, those that have none last; ``None`` says that time passes."""
-    names = [one.name for one in selection.view.statistics(None, None).connections if allows(selection.query, one.name)]
-    alive = {session.source.connection: session for name in names for session in _alive_before(selection, name)}
+    names = _names(selection)
+    alive = {session.source.connection: session for session in alive_before(selection)}
     told = set(alive)
     # connections of whose sessions some event about their life is known
     for page in selection.context(Query((_OF_LIFECYCLE,))):
@@ -112,6 +112,17 @@ def _step(alive: dict[str, Session], event: Event, selection: Selection) -> Iter
     session.take(event)
     if event.to_status in ENDS:
         yield alive.pop(name)
+
+
+def alive_before(selection: Selection) -> Iterator[Session]:
+    """Sessions that began before the selection and had not ended; one a connection at most."""
+    for name in _names(selection):
+        yield from _alive_before(selection, name)
+
+
+def _names(selection: Selection) -> list[str]:
+    connections = selection.view.statistics(None, None).connections
+    return [one.name for one in connections if allows(selection.query, one.name)]
 
 
 def _alive_before(selection: Selection, name: str) -> Iterator[Session]:
