@@ -6,16 +6,25 @@ from collections.abc import Iterator
 from typing import Literal, assert_never, get_args
 
 from wsmon.export.csv import csv_table
-from wsmon.export.json import json_trace, passes
+from wsmon.export.har import har
+from wsmon.export.json import json_trace
 from wsmon.export.jsonl import jsonl
+from wsmon.export.otlp import otlp
+from wsmon.export.otlp_logs import otlp_logs
+from wsmon.export.perfetto import perfetto
 from wsmon.export.selection import Selection
 
-TextFormat = Literal["jsonl", "json", "csv"]
+TextFormat = Literal["jsonl", "json", "csv", "har", "otlp", "otlp-logs", "perfetto"]
 # written piece by piece
 ExportFormat = Literal[TextFormat, "sqlite"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
-_SUFFIXES: dict[ExportFormat, str] = {"sqlite": "db"}
+_SUFFIXES: dict[ExportFormat, str] = {
+    "sqlite": "db",
+    "otlp": "otlp.json",
+    "otlp-logs": "logs.json",
+    "perfetto": "perfetto.json",
+}
 
 
 def suffix(name: ExportFormat) -> str:
@@ -23,17 +32,22 @@ def suffix(name: ExportFormat) -> str:
     return f".{_SUFFIXES.get(name, name)}"
 
 
-def pieces(
-    name: TextFormat, selection: Selection, period: tuple[int | None, int | None]
-) -> tuple[Iterator[bytes], int]:
-    """The bytes of an export, and how many events will be looked at for them; wall times limit its statistics."""
+def pieces(name: TextFormat, selection: Selection, period: tuple[int | None, int | None]) -> Iterator[bytes]:
+    """The bytes of an export; the wall times of its period limit statistics."""
     match name:
         case "jsonl":
-            return jsonl(selection.pages()), selection.ids
+            return jsonl(selection.pages())
         case "csv":
-            return csv_table(selection.pages()), selection.ids
+            return csv_table(selection.pages())
         case "json":
-            statistics = selection.view.statistics(*period)
-            return json_trace(selection, statistics), selection.ids * passes(selection.query, statistics)
+            return json_trace(selection, selection.view.statistics(*period))
+        case "har":
+            return har(selection)
+        case "otlp":
+            return otlp(selection)
+        case "otlp-logs":
+            return otlp_logs(selection.pages())
+        case "perfetto":
+            return perfetto(selection)
         case _:
             assert_never(name)

@@ -6,29 +6,29 @@ The shape of WebSockex Nova's ``export_trace`` (host, port, statistics, events),
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import msgspec
 
+from wsmon.export.endpoint import endpoint
 from wsmon.export.jsonl import event_json, rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.statistics_json import connection_document
 from wsmon.model.events import Event, Json
-from wsmon.model.secret import MASK
 from wsmon.model.stats import ConnectionStatistics, Statistics
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.scope import allows
 
 SCHEMA = "wsmon.trace/1"
-DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
 def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
     """The document, piece by piece: the connections that the query allows, then the recorder's own events."""
+    connections = allowed(selection.query, statistics)
+    selection.total = selection.ids * (len(connections) + 1)
     yield _opened({"schema": SCHEMA, "since": rfc3339(statistics.since_ns), "until": rfc3339(statistics.until_ns)})
     yield b'"connections":['
     separator = b""
-    for connection in allowed(selection.query, statistics):
+    for connection in connections:
         yield separator + _opened(_head(connection)) + b'"events":['
         yield from _events(selection, connection.name)
         yield b"]}"
@@ -38,26 +38,17 @@ def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
     yield b"]}\n"
 
 
-def passes(query: Query, statistics: Statistics) -> int:
-    """How often the document looks at all events: once a connection, once for the recorder."""
-    return len(allowed(query, statistics)) + 1
-
-
 def allowed(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics, ...]:
     """The connections that the terms of a query on names allow."""
     return tuple(connection for connection in statistics.connections if allows(query, connection.name))
 
 
 def _head(connection: ConnectionStatistics) -> dict[str, Json]:
-    parts = urlsplit(connection.url.replace(MASK, ""))  # whose brackets would be those of an IPv6 address
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
+    host, port = endpoint(connection.url)
     return {
         "name": connection.name,
-        "host": parts.hostname or "",
-        "port": port or DEFAULT_PORTS.get(parts.scheme),
+        "host": host,
+        "port": port,
         "statistics": connection_document(connection),
     }
 
@@ -66,7 +57,7 @@ def _events(selection: Selection, name: str) -> Iterator[bytes]:
     """The events of one connection; its name is compared to the letter, which a query does not."""
     of_name = FieldTerm("connection", (Exact(name),))
     separator = b"\n"
-    for page in selection.pages(Query((*selection.query.terms, of_name), selection.query.text)):
+    for page in selection.pages((of_name,)):
         kept: tuple[Event, ...] = tuple(event for event in page if event.source.connection == name)
         selection.written -= len(page) - len(kept)
         if kept:

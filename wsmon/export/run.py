@@ -90,14 +90,13 @@ def _ids(request: ExportRequest, view: StoreView) -> tuple[int, int]:
 def _write(
     request: ExportRequest, name: TextFormat, selection: Selection, stream: BinaryIO, progress: Progress
 ) -> ExportReport:
-    parts, total = pieces(name, selection, (request.since_ns, request.until_ns))
     size_bytes = 0
-    for part in parts:
+    for part in pieces(name, selection, (request.since_ns, request.until_ns)):
         stream.write(part)
         size_bytes += len(part)
-        _tell(progress, ExportReport(selection.seen, total, selection.written, size_bytes))
+        _tell(progress, ExportReport(selection.seen, selection.total, selection.written, size_bytes))
     stream.flush()
-    return ExportReport(selection.seen, total, selection.written, size_bytes)
+    return ExportReport(selection.seen, selection.total, selection.written, size_bytes)
 
 
 def _write_store(request: ExportRequest, store: CopyableStore, progress: Progress) -> ExportReport:

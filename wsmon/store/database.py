@@ -22,6 +22,7 @@ from wsmon.store.schema import (
     META_STORE_ID,
     SCHEMA_VERSION,
 )
+from wsmon.store.spans import close_cut_off
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -282,6 +283,7 @@ def mark_cut_off(connection: sqlite3.Connection) -> None:
             (started_ns, META_LAST_ID),
         ).fetchone()
         ended_ns = max(started_ns, ended_ns)
+        close_cut_off(connection, run)
         connection.execute("UPDATE run SET ended_ns = ?, end = 'abrupt' WHERE id = ?", (ended_ns, run))
         connection.execute(
             "UPDATE session SET ended_ns = max(started_ns, ?), end = 'abrupt' WHERE end IS NULL AND run = ?",

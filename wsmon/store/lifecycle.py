@@ -18,6 +18,7 @@ from wsmon.store.multirow import MultiRow
 from wsmon.store.rollup import Bucket
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
 from wsmon.store.sources import Sources, Stream
+from wsmon.store.spans import SpanRows
 from wsmon.store.subscriptions import SubscriptionRows
 
 EVENTS, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT, WIRE_IN, WIRE_OUT = range(7)
@@ -68,6 +69,7 @@ class Lifecycle:
         self._sources = sources
         self._transitions: list[Value] = []
         self._subscriptions = SubscriptionRows(connection)
+        self._spans = SpanRows()
         self._open_incidents: dict[int, IncidentRecord] = {}
         self._changed_incidents: dict[int, IncidentRecord] = {}
         self._closed_before: list[tuple[int, int]] = []
@@ -76,8 +78,9 @@ class Lifecycle:
     def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take one event of a connection; ``event_id`` is 0 where it became no row."""
         self.fold_problem(event_id, event, record, bucket)
+        self._spans.fold(event_id, event, stream.id)
         if event.size is not None:
-            self._fold_heartbeat(event, record, bucket)
+            self._fold_frequent(event, record, bucket)
         else:
             self._fold_name(event_id, event, stream, record, bucket)
         if event.to_status is not None:
@@ -99,6 +102,7 @@ class Lifecycle:
         _INCIDENT.write(self._connection, incidents)
         self._connection.executemany(_CLOSED_BEFORE, self._closed_before)
         self._subscriptions.write()
+        self._spans.write(self._connection)
 
     def committed(self) -> None:
         """Forget the changes."""
@@ -106,8 +110,10 @@ class Lifecycle:
         self._changed_incidents.clear()
         self._closed_before.clear()
         self._subscriptions.committed()
+        self._spans.committed()
 
-    def _fold_heartbeat(self, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
+    def _fold_frequent(self, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
+        """Heartbeats, and what else may come as often as messages."""
         counters = bucket.counters
         counters[WIRE_IN if event.direction == "in" else WIRE_OUT] += event.wire_size or 0
         if event.name == "heartbeat.sent":
@@ -120,6 +126,8 @@ class Lifecycle:
                 _measure(bucket, METRICS["rtt"], event.duration_ns)
                 record.rtt_ns = event.duration_ns
                 self._connections.change(record)
+        elif event.name == "message.process.completed" and event.duration_ns is not None:
+            _measure(bucket, METRICS["process"], event.duration_ns)
         elif event.name == BATCH:
             _count_batch(event, bucket)
 
