@@ -90,7 +90,7 @@ class Fold:
         self._touched: list[Stream] = []
         # streams with events in the batch in hand
         self._notable: list[Event] = []
-        # since they were taken
+        # since the last commit
 
     @property
     def has_changed(self) -> bool:
@@ -181,16 +181,13 @@ class Fold:
         if self._is_empty and self.last_id:
             self._connection.execute(set_meta, (1, META_OLDEST_ID))
 
-    def committed(self) -> None:
-        """Forget what is written."""
+    def committed(self) -> list[Event]:
+        """Forget what is written; what of it alerts are about, with ids."""
         self._committed_id = self.last_id
         self._is_empty = self._is_empty and not self.last_id
         self._rows.clear()
         for part in (self._sources, self._connections, self._lifecycle, self._rollups):
             part.committed()
-
-    def take_notable(self) -> list[Event]:
-        """What alerts are about, with ids; once."""
         notable, self._notable = self._notable, []
         return notable
 
