@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from wsmon.model.events import Event, Meta
+from wsmon.model.events import Event, Meta, Verdict
 
 MS_NS = 1_000_000
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, whose offset costs more to print than all the rest
@@ -47,6 +47,7 @@ class EventDocument(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reason: str | None = None
     error_type: str | None = None
     error: str | None = None
+    verdict: Verdict | None = None
     payload: str | None = None
     payload_base64: str | None = None
     truncated: bool | None = None
@@ -93,6 +94,7 @@ def event_document(event: Event) -> EventDocument:
         reason=event.reason or None,
         error_type=event.error_type or None,
         error=event.error or None,
+        verdict=event.verdict,
         payload=text,
         payload_base64=encoded,
         truncated=event.truncated or None,

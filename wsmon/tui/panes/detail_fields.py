@@ -66,6 +66,9 @@ def outcome_fields(event: Event) -> Iterator[Field]:
     if event.duration_ns is not None:
         yield Field(_duration_label(event), _duration(event.duration_ns))
     yield from _attempt_fields(event)
+    if event.verdict is not None and event.verdict.evidence:
+        ids = event.verdict.evidence
+        yield Field("Evidence", f"event{'s' if len(ids) > 1 else ''} {', '.join(map(str, ids))}")
     if event.from_status or event.to_status:
         yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}")
 
