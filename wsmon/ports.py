@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from wsmon.model.detectors.watched import Expectation, Traffic
@@ -124,6 +126,30 @@ class StoreView(Protocol):
 
     def close(self) -> None:
         """Let the store go."""
+        ...
+
+
+PagesCopied = Callable[[int, int], None]
+# how many pages of a database are copied, and of how many; what it raises ends the copy
+
+
+class Excerpt(Protocol):
+    """A store in the making, of events that another one has."""
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Add events; they keep their ids, which ascend."""
+        ...
+
+
+class CopyableStore(StoreView, Protocol):
+    """A view whose store can be handed over."""
+
+    def copy(self, target: Path, progress: PagesCopied) -> None:
+        """Copy the whole store into an empty file, as it is now, also while it is recorded into."""
+        ...
+
+    def excerpt(self, target: Path) -> AbstractContextManager[Excerpt]:
+        """Make an empty file a store of the events that it is given."""
         ...
 
 

@@ -149,7 +149,7 @@ def test_auto_reads_any_url_and_subprotocol(url: str, sub: str) -> None:
     assert bool(detector.of_handshake(url, sub)) == bool(detector.why)
 
 
-@pytest.mark.parametrize("mask", [stomp.mask, mqtt_mask.mask])
+@pytest.mark.parametrize("mask", [stomp.mask, lambda payload: mqtt_mask.new_mask()("binary", payload)])
 @many
 @given(payload=payloads)
 def test_masking_says_whether_it_changed_anything(mask: Callable[[bytes], tuple[bytes, bool]], payload: bytes) -> None:

@@ -13,9 +13,9 @@ from tests.tui.fakes import FakeClock, FakeView
 from tests.tui.pane_app import PaneApp
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
-from wsmon.query.ast import EVERYTHING, Query, Word
+from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
-from wsmon.tui.panes.log_search import Found, Search, run_search
+from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search
 
 SIZE = (100, 22)
 ROWS = 20
@@ -259,7 +259,7 @@ async def test_the_newest_problem_is_found_on_the_newest_row_too() -> None:
     log = Log([loss(1), message("a"), loss(2)])
     async with log.run() as pilot:
         await log.commit(pilot)
-        log.pane.go_to_problem(newer=True)
+        log.pane.jump(PROBLEMS, newer=True)
 
         assert log.pane.current_id == 3
 
@@ -295,9 +295,9 @@ async def test_problems_are_found_however_far_they_are() -> None:
     log = Log([loss(), *trades(12_000), refused(), *trades(30)])
     async with log.run() as pilot:
         await log.commit(pilot)
-        log.pane.go_to_problem(newer=False)
+        log.pane.jump(PROBLEMS, newer=False)
         assert log.pane.current_id == 12_002
-        log.pane.go_to_problem(newer=False)
+        log.pane.jump(PROBLEMS, newer=False)
         await pilot.pause()
         assert log.pane.status == "looking for a problem"
         search = log.app.heard_of(LogPane.Wanted)[-1].search
@@ -305,7 +305,7 @@ async def test_problems_are_found_however_far_they_are() -> None:
             log.pane.take(found)
 
         assert log.pane.current_id == 1
-        log.pane.go_to_problem(newer=False)
+        log.pane.jump(PROBLEMS, newer=False)
         assert log.pane.status == "no older problem"
 
 
@@ -316,6 +316,41 @@ async def test_the_answer_to_an_older_jump_is_left_out() -> None:
         log.pane.take(Found(Search(99, "jump", NEEDLE, 1, 100), array("q", [5]), 1, 100, is_last=True))
 
         assert log.pane.current_id == 100
+
+
+async def test_matches_in_context_keep_the_cursor_and_are_marked_among_everything_else() -> None:
+    log = Log([message("a needle" if number in (5, 40) else "hay", number / 100) for number in range(60)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_query(NEEDLE)
+        await pilot.press("k")
+        assert log.pane.current_id == 6
+        log.pane.toggle_context()
+        await pilot.pause()
+        marked = [line for line in log.app.lines() if line[12] == "▸"]
+
+        assert (log.pane.current_id, len(log.pane.rows), ["needle" in line for line in marked]) == (6, 60, [True])
+        assert log.pane.status == "paused at 14:02:24 · 60 events · 'needle' highlighted, ^f only"
+        log.pane.jump_to_match(newer=True)
+        assert log.pane.current_id == 41
+        log.pane.jump_to_match(newer=True)
+        assert log.pane.status == "no newer match"
+        log.pane.toggle_context()
+        assert (log.pane.current_id, len(log.pane.rows)) == (41, 2)
+
+
+async def test_a_pattern_that_takes_too_long_ends_the_highlighting_and_says_so() -> None:
+    log = Log([message("a" * 400 + "!") for _ in range(5)])
+    slow = Query((Regex("(a|aa)+$"),), "slow")
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_query(Query((Word("a"),), "a"))
+        log.pane.toggle_context()
+        log.pane.set_query(slow)
+        await pilot.pause()
+
+        assert log.pane.status.startswith("/(a|aa)+$/ takes longer than 20 ms for one event")
+        assert all("aaa" in line for line in log.app.lines()[:5])
 
 
 async def test_going_to_a_hidden_event_says_so() -> None:
@@ -360,7 +395,7 @@ async def test_a_store_that_fails_is_said_and_the_screen_stays(monkeypatch: pyte
         monkeypatch.setattr(log.view, "matching_ids", fail)
         await pilot.press("g", "enter")
         log.pane.set_query(NEEDLE)
-        log.pane.go_to_problem(newer=True)
+        log.pane.jump(PROBLEMS, newer=True)
         await pilot.pause()
 
         assert log.pane.status == "the store is gone"

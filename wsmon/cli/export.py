@@ -14,7 +14,8 @@ from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
-from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, Progress, go_on, run_export
+from wsmon.export.formats import FORMATS, ExportFormat
+from wsmon.export.run import ExportReport, ExportRequest, Progress, go_on, run_export
 from wsmon.model import format as fmt
 
 STDOUT = "-"
@@ -45,8 +46,9 @@ def export(
 ) -> int:
     """Write the events that match QUERY, oldest first; all of them without one.
 
-    jsonl: an event a line. json: connections with host, port, statistics and events. csv: a table. A file is there
-    whole or not at all; a recording may go on meanwhile.
+    jsonl: an event a line. json: connections with host, port, statistics and events. csv: a table. sqlite: a store
+    of its own for `wsmon open`, a copy of the whole or of a part. har: sessions and their messages, for browsers. A
+    file is there whole or not at all; a recording may go on meanwhile.
     """
     query = query_of(words)
     target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)

@@ -167,14 +167,14 @@ class Interpreter:
             return ()
 
     @property
-    def has_masks(self) -> bool:
-        """Whether ``mask`` may change anything."""
-        return bool(self._masks)
+    def masks_received(self) -> bool:
+        """Whether ``mask`` may change anything that comes in."""
+        return "in" in self._masks
 
-    def mask(self, direction: Direction, payload: bytes) -> tuple[bytes, bool]:
+    def mask(self, direction: Direction, opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
         """The message with credentials masked that only its protocol finds, and whether there were any."""
         mask = self._masks.get(direction)
-        return mask(payload) if mask is not None else (payload, False)
+        return mask(opcode, payload) if mask is not None else (payload, False)
 
     def _detect(self, detector: Detector, direction: Direction, opcode: Opcode, payload: bytes) -> tuple[Note, ...]:
         name = detector.of_frame(direction, opcode, payload)
@@ -192,7 +192,7 @@ class Interpreter:
         """Read what went out before it was known to be the beginning of a packet; it was recorded already."""
         if not held:
             return ()
-        self.mask("out", held)
+        self.mask("out", "binary", held)
         try:
             return tuple(self._classify("out", "binary", held, self._state).notes)
         except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event, the frame stays
@@ -208,8 +208,11 @@ class Interpreter:
             self._state = adapter.new_state()
         memory.protocol, memory.state = name, self._state
         self._classify = adapter.classify
+        self._masks = {}
         if adapter.new_mask is not None:
             self._masks = {"in": adapter.new_mask(), "out": adapter.new_mask()}
+        elif adapter.mask_sent is not None:
+            self._masks = {"out": adapter.mask_sent}
 
     def _tick(self) -> None:
         self._timer = self._scheduler.call_later(TICK_S, self._tick)

@@ -96,7 +96,7 @@ class Narrator:
             topic=clean(note.topic),
             ref=clean(note.ref),
             duration_ns=duration_ns,
-            status=note.status if isinstance(note.status, int) else clean(note.status or "") or None,
+            status=self._status(note, span),
             reason=clean(note.reason),
             error_type=clean(note.error_type),
             error=clean(note.error),
@@ -104,6 +104,12 @@ class Narrator:
             parent_id="" if span is None else span.parent_id,
             meta=meta or None,
         )
+
+    def _status(self, note: Note, span: Span | None) -> int | str | None:
+        """What the note says; of an end that nobody waited for, that it is one."""
+        if span is not None and span.status in ("orphan", "abandoned"):
+            return span.status
+        return note.status if isinstance(note.status, int) else self._columns.clean(note.status or "") or None
 
     def _span(self, note: Note, at: Instant) -> tuple[Span | None, tuple[Span, ...]]:
         """The span that the note begins or ends, and those that are abandoned for it."""
@@ -113,16 +119,24 @@ class Narrator:
             case "start":
                 about = {"type": note.type, "topic": note.topic, "ref": note.ref}
                 cleaned = self._columns.clean_meta(about)  # now, while its message is at hand
-                return self._spans.start(note.operation, note.key, name, moment, attributes=cleaned)
+                return self._spans.start(
+                    note.operation, note.key, name, moment, attributes=cleaned,
+                    known_id=note.span_id, parent_id=note.parent_id,
+                )  # fmt: skip
             case "end":
                 outcome = _outcome(note)
                 span = self._spans.end(
-                    note.operation, note.key, moment, outcome, name=name, duration_ns=note.duration_ns
-                )
+                    note.operation, note.key, moment, outcome, name=name, duration_ns=note.duration_ns,
+                    known_id=note.span_id, parent_id=note.parent_id,
+                )  # fmt: skip
                 return span, ()
             case "whole":
                 took_ns = note.duration_ns or 0
-                return self._spans.whole(note.operation, note.key, name, moment, took_ns, _outcome(note)), ()
+                whole = self._spans.whole(
+                    note.operation, note.key, name, moment, took_ns, _outcome(note),
+                    known_id=note.span_id, parent_id=note.parent_id,
+                )  # fmt: skip
+                return whole, ()
         return None, ()
 
     def _tell_broken_off(self, span: Span, at: Instant) -> None:

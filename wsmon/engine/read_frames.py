@@ -95,7 +95,7 @@ class ReadFrames(Frames):
 
     def begin_closing(self) -> None:
         """We end the session: what still comes is recorded and not read, so that a flood delays no stop."""
-        self._is_closing = not self._interpreter.has_masks
+        self._is_closing = not self._interpreter.masks_received
         self._speaker.stop()
 
     def end(self) -> None:
@@ -120,8 +120,10 @@ class ReadFrames(Frames):
     def _emit_data(
         self, name: EventName, direction: Direction, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int
     ) -> None:
+        began_ns = self._clock.mono_ns()
         reading = self._interpreter.read(direction, opcode, payload, self._mono_ns)
-        masked, has_secrets = self._interpreter.mask(direction, payload)
+        took_ns = self._clock.mono_ns() - began_ns
+        masked, has_secrets = self._interpreter.mask(direction, opcode, payload)
         is_measured = direction == "in" and bool(self._measures)
         limit_bytes = self._limit_bytes
         columns = self._columns
@@ -153,6 +155,7 @@ class ReadFrames(Frames):
                 clean(reading.type) if reading.type else "",
                 clean(reading.topic) if reading.topic else "",
                 clean(reading.ref) if reading.ref else "",
+                took_ns,
                 error_type=reading.error_type,
                 error=clean(reading.error) if reading.error else "",
                 meta=self._meta(reading, payload, fragments, is_measured=is_measured)

@@ -25,10 +25,12 @@ DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
     """The document, piece by piece: the connections that the query allows, then the recorder's own events."""
+    connections = allowed(selection.query, statistics)
+    selection.total = selection.ids * (len(connections) + 1)
     yield _opened({"schema": SCHEMA, "since": rfc3339(statistics.since_ns), "until": rfc3339(statistics.until_ns)})
     yield b'"connections":['
     separator = b""
-    for connection in allowed(selection.query, statistics):
+    for connection in connections:
         yield separator + _opened(_head(connection)) + b'"events":['
         yield from _events(selection, connection.name)
         yield b"]}"
@@ -36,11 +38,6 @@ def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
     yield b'],\n"recorder":['
     yield from _events(selection, "")
     yield b"]}\n"
-
-
-def passes(query: Query, statistics: Statistics) -> int:
-    """How often the document looks at all events: once a connection, once for the recorder."""
-    return len(allowed(query, statistics)) + 1
 
 
 def allowed(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics, ...]:
@@ -66,7 +63,7 @@ def _events(selection: Selection, name: str) -> Iterator[bytes]:
     """The events of one connection; its name is compared to the letter, which a query does not."""
     of_name = FieldTerm("connection", (Exact(name),))
     separator = b"\n"
-    for page in selection.pages(Query((*selection.query.terms, of_name), selection.query.text)):
+    for page in selection.pages((of_name,)):
         kept: tuple[Event, ...] = tuple(event for event in page if event.source.connection == name)
         selection.written -= len(page) - len(kept)
         if kept:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal, assert_never, get_args
+from typing import BinaryIO
 
-from wsmon.export.csv import csv_table
-from wsmon.export.json import json_trace, passes
-from wsmon.export.jsonl import jsonl
+from wsmon.export.formats import ExportFormat, TextFormat, pieces
 from wsmon.export.selection import Selection
-from wsmon.export.sink import whole_file
-from wsmon.ports import StoreView
+from wsmon.export.sink import whole_database, whole_file
+from wsmon.export.sqlite import part_of_store, whole_store
+from wsmon.ports import CopyableStore, StoreView
 from wsmon.query.ast import EVERYTHING, Query
-
-ExportFormat = Literal["jsonl", "json", "csv"]
-FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +57,22 @@ def go_on(_report: ExportReport) -> bool:
     return True
 
 
-def run_export(request: ExportRequest, view: StoreView, progress: Progress = go_on) -> ExportReport:
+def run_export(request: ExportRequest, view: CopyableStore, progress: Progress = go_on) -> ExportReport:
     """Write an export; what is committed when it begins is what it holds.
 
     Raises ``FileExistsError`` (see ``whole_file``), ``InterruptedError`` when it was ended: then no file is left.
     """
-    ids = _ids(request, view)
+    if request.format == "sqlite":
+        return _write_store(request, view, progress)
+    selection = _selection(request, view)
     if isinstance(request.target, Path):
         with whole_file(request.target, overwrite=request.overwrite) as stream:
-            return _write(request, view, ids, stream, progress)
-    return _write(request, view, ids, request.target, progress)
+            return _write(request, request.format, selection, stream, progress)
+    return _write(request, request.format, selection, request.target, progress)
+
+
+def _selection(request: ExportRequest, view: StoreView) -> Selection:
+    return Selection(view, request.query, *_ids(request, view), request.limit)
 
 
 def _ids(request: ExportRequest, view: StoreView) -> tuple[int, int]:
@@ -86,29 +88,37 @@ def _ids(request: ExportRequest, view: StoreView) -> tuple[int, int]:
 
 
 def _write(
-    request: ExportRequest, view: StoreView, ids: tuple[int, int], stream: BinaryIO, progress: Progress
+    request: ExportRequest, name: TextFormat, selection: Selection, stream: BinaryIO, progress: Progress
 ) -> ExportReport:
-    selection = Selection(view, request.query, *ids, request.limit)
-    pieces, total = _pieces(request, selection)
     size_bytes = 0
-    for piece in pieces:
-        stream.write(piece)
-        size_bytes += len(piece)
-        if not progress(ExportReport(selection.seen, total, selection.written, size_bytes)):
-            raise InterruptedError("the export was ended")
+    for part in pieces(name, selection, (request.since_ns, request.until_ns)):
+        stream.write(part)
+        size_bytes += len(part)
+        _tell(progress, ExportReport(selection.seen, selection.total, selection.written, size_bytes))
     stream.flush()
-    return ExportReport(selection.seen, total, selection.written, size_bytes)
+    return ExportReport(selection.seen, selection.total, selection.written, size_bytes)
 
 
-def _pieces(request: ExportRequest, selection: Selection) -> tuple[Iterator[bytes], int]:
-    """The bytes of an export, and how many events will be looked at for them."""
-    match request.format:
-        case "jsonl":
-            return jsonl(selection.pages()), selection.ids
-        case "csv":
-            return csv_table(selection.pages()), selection.ids
-        case "json":
-            statistics = selection.view.statistics(request.since_ns, request.until_ns)
-            return json_trace(selection, statistics), selection.ids * passes(selection.query, statistics)
-        case _:
-            assert_never(request.format)
+def _write_store(request: ExportRequest, store: CopyableStore, progress: Progress) -> ExportReport:
+    """A store is written by its path: by pages where all of it is wanted, else event by event."""
+    bounds = store.bounds()
+    is_whole = replace(request, format="sqlite", target=Path(), overwrite=False) == ExportRequest("sqlite", Path())
+    selection = _selection(request, store)
+    report = ExportReport(0, selection.ids, 0, 0)
+    with whole_database(request.target, overwrite=request.overwrite) as path:
+
+        def step(seen: int, written: int) -> None:
+            nonlocal report
+            report = ExportReport(seen, selection.ids, written, path.stat().st_size)
+            _tell(progress, report)
+
+        if is_whole:
+            whole_store(store, path, bounds, step)
+        else:
+            part_of_store(store, path, selection, step)
+        return replace(report, size_bytes=path.stat().st_size)
+
+
+def _tell(progress: Progress, report: ExportReport) -> None:
+    if not progress(report):
+        raise InterruptedError("the export was ended")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from wsmon.model.events import Event
 from wsmon.ports import StoreView
-from wsmon.query.ast import Query
+from wsmon.query.ast import Query, Term
 
 WINDOW_IDS = 10_000
 # looked at between two reports of progress; a search of these takes about 10 ms
@@ -28,6 +28,8 @@ class Selection:
             self.first_id = self._first_of_newest(limit)
         self.seen = 0
         # ids looked at
+        self.total = self.ids
+        # ids to look at; a format that looks more than once adds what it will
         self.written = 0
         # events that matched
 
@@ -36,15 +38,24 @@ class Selection:
         """How many ids there are to look at, once."""
         return max(0, self.last_id - self.first_id + 1)
 
-    def pages(self, query: Query | None = None) -> Iterator[tuple[Event, ...]]:
-        """The events, oldest first; of a narrower query where one is given. Empty pages say that time passes."""
-        asked = self.query if query is None else query
-        for first_id in range(self.first_id, self.last_id + 1, WINDOW_IDS):
-            last_id = min(self.last_id, first_id + WINDOW_IDS - 1)
-            window = asked.within(first_id, last_id)
+    def pages(self, more: tuple[Term, ...] = (), ids: tuple[int, int] | None = None) -> Iterator[tuple[Event, ...]]:
+        """The events, oldest first; of a narrower query or a part of the ids where those are given.
+
+        Empty pages say that time passes.
+        """
+        for page in self.context(Query((*self.query.terms, *more), self.query.text), ids):
+            self.written += len(page)
+            yield page
+
+    def context(self, query: Query, ids: tuple[int, int] | None = None) -> Iterator[tuple[Event, ...]]:
+        """Events that another query finds among the same ids; they are not counted as written."""
+        low, high = (self.first_id, self.last_id) if ids is None else ids
+        high = min(high, self.last_id)
+        for first_id in range(max(low, self.first_id), high + 1, WINDOW_IDS):
+            last_id = min(high, first_id + WINDOW_IDS - 1)
+            window = query.within(first_id, last_id)
             after_id = first_id - 1
             while page := self.view.events_after(after_id, PAGE_EVENTS, window):
-                self.written += len(page)
                 yield page
                 after_id = page[-1].id
                 if len(page) < PAGE_EVENTS:

@@ -6,13 +6,16 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
 from typing import BinaryIO
 
 from wsmon.errors import WsmonError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
+# of the files beside a database that was not closed well
 
 
 @contextmanager
@@ -22,22 +25,49 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     Raises ``FileExistsError`` for a file that is there already, unless told to overwrite; ``WsmonError`` when the disk
     is full. A device or pipe is written as it is.
     """
-    target = Path(os.path.realpath(target))
-    if target.exists() and not target.is_file() and not target.is_dir():
+    if _is_special(target):
         with target.open("wb") as stream:
             yield stream
         return
+    with whole_path(target, overwrite=overwrite) as part, part.open("wb") as stream:
+        yield stream
+
+
+@contextmanager
+def whole_database(target: Path | BinaryIO, *, overwrite: bool) -> Iterator[Path]:
+    """The same for what is written by its path: an empty file beside the target, which takes its place.
+
+    A stream, device or pipe gets the bytes of a temporary file when it is complete.
+    """
+    if isinstance(target, Path) and not _is_special(target):
+        with whole_path(target, overwrite=overwrite) as part:
+            yield part
+        return
+    with tempfile.TemporaryDirectory(prefix="wsmon-export-") as folder:
+        part = Path(folder) / "export"
+        yield part
+        with part.open("rb") as complete:
+            if isinstance(target, Path):
+                with target.open("wb") as stream:
+                    copyfileobj(complete, stream)
+            else:
+                copyfileobj(complete, target)
+
+
+@contextmanager
+def whole_path(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """An empty file beside the target, to be written and closed in the block; see ``whole_file`` for the rest."""
+    target = Path(os.path.realpath(target))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(target))
     if target.exists() and not overwrite:
         raise _there_already(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    os.close(handle)
     part = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield part
+        _sync(part, os.O_RDONLY)
         _place(part, target, overwrite=overwrite)
     except OSError as error:
         if error.errno in _DISK_FULL:
@@ -46,8 +76,13 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
             ) from error
         raise
     finally:
-        with suppress(FileNotFoundError):  # it has taken its place
-            part.unlink()
+        for left in (part, *(part.with_name(part.name + suffix) for suffix in _SQLITE_SUFFIXES)):
+            left.unlink(missing_ok=True)
+
+
+def _is_special(target: Path) -> bool:
+    """A device or a pipe: it is written as it is."""
+    return target.exists() and not target.is_file() and not target.is_dir()
 
 
 def _place(part: Path, target: Path, *, overwrite: bool) -> None:
@@ -63,11 +98,16 @@ def _place(part: Path, target: Path, *, overwrite: bool) -> None:
             if target.exists():
                 raise _there_already(target) from None
             part.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    """See that what was written is on the disk."""
+    handle = os.open(path, flags)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def _there_already(target: Path) -> FileExistsError:

@@ -134,7 +134,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     topic: str = ""
     ref: str = ""
     duration_ns: int | None = None
-    # always a difference of monotonic times
+    # always a difference of monotonic times; of a message, what it took to read it in its protocol
     status: int | str | None = None
     # HTTP status, or "ok" / "error"
     from_status: Status | None = None

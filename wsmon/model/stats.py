@@ -79,6 +79,12 @@ class ConnectionStatistics:
     errors: Mapping[str, int]
     close_codes: Mapping[str, int]
     incidents: Mapping[str, int]
+    process_ms: Summary | None = None
+    # from a request to its reply
+    decode_ms: Summary | None = None
+    # what it took to read a message in its protocol
+    encode_ms: Summary | None = None
+    # the same of messages that were sent
     subscriptions: Subscriptions | None = None
     # now; None of a period in the past
     feed_latency_ms: Summary | None = None

@@ -6,8 +6,9 @@ Only bytes are replaced: lengths stay as they were received.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
+from wsmon.model.events import Opcode
 from wsmon.model.redact.spans import Span, mask_spans
 from wsmon.protocols.mqtt_packets import (
     MAX_FIXED_HEADER_BYTES,
@@ -57,7 +58,7 @@ class Masker:
         begin = 0
         self._head = b""
         for packet in packets(stream):
-            holds_secrets = packet.type in _SECRET_TYPES
+            holds_secrets = packet.type in _SECRET_TYPES and not packet.flags
             if holds_secrets:
                 yield from _secrets(stream, packet)
             if packet.missing and holds_secrets and len(stream) - begin <= _HEAD_BYTES:
@@ -69,9 +70,20 @@ class Masker:
             self._head = stream[begin:]
 
 
-def mask(payload: bytes) -> tuple[bytes, bool]:
-    """A message on its own with credentials masked, and whether there were any."""
-    return Masker().mask(payload)
+_CONNECT = b"\x10"
+# the first byte of one
+
+
+def new_mask() -> Callable[[Opcode, bytes], tuple[bytes, bool]]:
+    """Masks the messages of one direction; a text message is no part of the stream, but may be a CONNECT of its own."""
+    masker = Masker()
+
+    def mask(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
+        if opcode != "text":
+            return masker.mask(payload)
+        return Masker().mask(payload) if payload.startswith(_CONNECT) else (payload, False)
+
+    return mask
 
 
 def _secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:

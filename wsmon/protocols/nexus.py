@@ -15,6 +15,7 @@ import msgspec
 from wsmon.model.events import Direction, EventName, Json, Opcode
 from wsmon.model.redact import is_credential_key
 from wsmon.model.secret import MASK
+from wsmon.model.spans import is_span_id
 from wsmon.protocols import rpc
 from wsmon.protocols.credentials import Credentials
 from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
@@ -126,6 +127,8 @@ def _notes(report: _Report, happened_ns: int | None) -> tuple[Note, ...]:
         meta=_meta(report),
         at_ns=happened_ns,
         duration_ns=took_ns if phase in ("end", "whole") else None,
+        span_id=report.span_id if is_span_id(report.span_id) else "",
+        parent_id=report.parent_id if is_span_id(report.parent_id) else "",
     )
     return (note,)
 

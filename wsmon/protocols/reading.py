@@ -47,6 +47,10 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     # wall time, where the peer says when it happened
     duration_ns: int | None = None
     # where the peer says how long it took; else the session measures
+    span_id: str = ""
+    # of a span that the peer named: 16 hex digits; an id is made where it did not
+    parent_id: str = ""
+    # of the peer's own span above it; the session's where it named none
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

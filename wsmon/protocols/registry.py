@@ -27,13 +27,14 @@ from wsmon.protocols import (
     speaking,
     stomp,
 )
+from wsmon.protocols.json_mask import mask_sent
 from wsmon.protocols.reading import Note, Reading, SessionState
 from wsmon.protocols.speaking import Messages
 from wsmon.protocols.wanted import Wanted
 
 S = TypeVar("S", bound=SessionState)
 
-Mask = Callable[[bytes], tuple[bytes, bool]]
+Mask = Callable[[Opcode, bytes], tuple[bytes, bool]]
 
 _NO_CODES: Mapping[int, str] = MappingProxyType({})
 
@@ -59,6 +60,8 @@ class Adapter(Generic[S]):
     # for the session after one with this state; None where nothing is carried over
     new_mask: Callable[[], Mask] | None = None
     # masks credentials that only the protocol finds, before all other redaction; one a direction of a session
+    mask_sent: Mask | None = None
+    # the same where only what goes out may hold some, message by message
     close_codes: Mapping[int, str] = field(default_factory=lambda: _NO_CODES)
     # what its own close codes mean
 
@@ -66,8 +69,21 @@ class Adapter(Generic[S]):
 ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
     {
         "raw": Adapter(raw.State, raw.classify, speaking.open_raw, speaking.answer_raw),
-        "json": Adapter(json.State, json.classify, speaking.open_json, speaking.answer_json, speaking.due_json),
-        "jsonrpc": Adapter(jsonrpc.State, jsonrpc.classify, speaking.open_jsonrpc, speaking.answer_jsonrpc),
+        "json": Adapter(
+            json.State,
+            json.classify,
+            speaking.open_json,
+            speaking.answer_json,
+            speaking.due_json,
+            mask_sent=mask_sent,
+        ),
+        "jsonrpc": Adapter(
+            jsonrpc.State,
+            jsonrpc.classify,
+            speaking.open_jsonrpc,
+            speaking.answer_jsonrpc,
+            mask_sent=mask_sent,
+        ),
         "deribit": Adapter(
             deribit.State,
             deribit.classify,
@@ -95,14 +111,14 @@ ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
             socketio.classify,
             answer=lambda reading, wanted, _: socketio_packets.answer(reading, wanted),
         ),
-        "stomp": Adapter(stomp.State, stomp.classify, new_mask=lambda: stomp.mask),
+        "stomp": Adapter(stomp.State, stomp.classify, new_mask=lambda: lambda _opcode, payload: stomp.mask(payload)),
         "mqtt": Adapter(
             mqtt.State,
             mqtt.classify,
             mqtt_speaking.opening,
             mqtt_speaking.answer,
             mqtt_speaking.due,
-            new_mask=lambda: mqtt_mask.Masker().mask,
+            new_mask=mqtt_mask.new_mask,
         ),
         "nexus": Adapter(
             nexus.State,

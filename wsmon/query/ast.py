@@ -153,6 +153,10 @@ class Query:
     def __bool__(self) -> bool:
         return bool(self.terms)
 
+    def also(self, other: Query) -> Query:
+        """The events that match both; the text stays this one's."""
+        return Query((*self.terms, *other.terms), self.text)
+
     def within(self, first_id: int, last_id: int) -> Query:
         """The same query, of the events in a closed range of ids only."""
         return Query((*self.terms, FieldTerm("id", (Range(first_id, last_id),))), self.text)

@@ -53,8 +53,10 @@ _NAMES = ", ".join(f'"{column}"' for column in COLUMNS)
 class Connections:
     """All connections a store has known, by name; a name keeps its id for ever."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, keeps_all: bool = False) -> None:
         self._connection = connection
+        self._keeps_all = keeps_all
+        # whatever the profiles say
         self._by_name = {
             row[1]: ConnectionRecord(*row) for row in connection.execute(f"SELECT {_NAMES} FROM connection")
         }
@@ -118,6 +120,8 @@ class Connections:
 
     def profile(self, record: ConnectionRecord) -> Profile:
         """Which events of a connection become rows, now."""
+        if self._keeps_all:
+            return PROFILES["detailed"]
         return profile_of(record.profile, control_frames=record.name not in self._without_control_frames)
 
     def write(self) -> None:

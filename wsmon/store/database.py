@@ -22,6 +22,7 @@ from wsmon.store.schema import (
     META_STORE_ID,
     SCHEMA_VERSION,
 )
+from wsmon.store.spans import close_cut_off
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -92,12 +93,15 @@ class Database:
         (last_id,) = self.connection.execute("SELECT value FROM meta WHERE key = ?", (META_LAST_ID,)).fetchone()
         return int(last_id)
 
-    def begin_run(self, start: RunStart) -> int:
-        """Mark runs and sessions that were cut off, put all connections back to the beginning; returns the new run."""
+    def begin_run(self, start: RunStart, run: int | None = None) -> int:
+        """Mark runs and sessions that were cut off, put all connections back to the beginning; returns the new run.
+
+        ``run`` is its number where it was recorded before.
+        """
         with transaction(self.connection, self.path) as connection:
             last_id = self.last_id
             self.cut_off = tuple(CutOff(*row) for row in connection.execute(_OPEN_INCIDENTS).fetchall())
-            _mark_cut_off(connection)
+            mark_cut_off(connection)
             connection.execute(
                 "UPDATE connection SET status = ?, since_ns = ?, stalled_since_ns = NULL, attempt = 0, configured = 0, "
                 "next_attempt_ns = NULL, failing_since_ns = NULL, "
@@ -107,9 +111,11 @@ class Database:
             connection.execute("DELETE FROM subscription")
             connection.execute("UPDATE meta SET value = ? WHERE key = ?", (start.configuration, META_CONFIGURATION))
             cursor = connection.execute(
-                "INSERT INTO run (started_ns, started_mono_ns, first_id, pid, version, boot_id, configuration, digest) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO run "
+                "(id, started_ns, started_mono_ns, first_id, pid, version, boot_id, configuration, digest) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
+                    run,
                     start.started_ns,
                     start.started_mono_ns,
                     last_id + 1,
@@ -268,7 +274,7 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
         target.close()
 
 
-def _mark_cut_off(connection: sqlite3.Connection) -> None:
+def mark_cut_off(connection: sqlite3.Connection) -> None:
     """Runs without an end were cut off: they, their sessions and incidents ended with the last event they wrote."""
     cut_off = connection.execute("SELECT id, started_ns FROM run WHERE end IS NULL").fetchall()
     for run, started_ns in cut_off:
@@ -277,6 +283,7 @@ def _mark_cut_off(connection: sqlite3.Connection) -> None:
             (started_ns, META_LAST_ID),
         ).fetchone()
         ended_ns = max(started_ns, ended_ns)
+        close_cut_off(connection, run)
         connection.execute("UPDATE run SET ended_ns = ?, end = 'abrupt' WHERE id = ?", (ended_ns, run))
         connection.execute(
             "UPDATE session SET ended_ns = max(started_ns, ?), end = 'abrupt' WHERE end IS NULL AND run = ?",

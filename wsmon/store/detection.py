@@ -17,6 +17,7 @@ from wsmon.store.sources import Stream
 
 _TYPE = DIMENSIONS["type"]
 _RTT = METRICS["rtt"]
+_PROCESS = METRICS["process"]
 
 
 class Detection:
@@ -98,6 +99,8 @@ def _add_counts(traffic: Traffic, delta: Bucket) -> None:
         traffic.types = {**traffic.types, **types}
     if rtt := delta.hists.get(_RTT):
         traffic.rtt = _sum(traffic.rtt, rtt)
+    if process := delta.hists.get(_PROCESS):
+        traffic.process = _sum(traffic.process, process)
 
 
 def _sum(mine: Mapping[int, int], theirs: Mapping[int, int]) -> Mapping[int, int]:

@@ -16,7 +16,7 @@ from wsmon.store.multirow import MultiRow
 
 MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode", "size", "wire_size", "payload")
 # that every message with a payload has
-READ_COLUMNS = ("type", "topic", "ref", "meta")
+READ_COLUMNS = ("duration_ns", "type", "topic", "ref", "meta")
 # that a message may have besides, where its protocol says something: one bit each of a shape, the first the lowest
 _SHAPES = 1 << len(READ_COLUMNS)
 

@@ -50,8 +50,8 @@ MS_NS = 1_000_000
 _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
 _TYPE = DIMENSIONS["type"]
-_SIZE = METRICS["size"]
-_LATENCY = METRICS["latency"]
+_SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
+_DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
 _ADJUSTED: EventName = "self.config.reloaded"
 # of a connection: other events become rows from here on
 
@@ -59,7 +59,16 @@ _ADJUSTED: EventName = "self.config.reloaded"
 class Fold:
     """What is in memory between two commits; all of it absolute, so that a commit can be repeated."""
 
-    def __init__(self, connection: sqlite3.Connection, run: int, last_id: int, detectors: Sequence[Detector]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        run: int,
+        last_id: int,
+        detectors: Sequence[Detector],
+        *,
+        keeps_all: bool = False,
+    ) -> None:
+        """``keeps_all``: the events are those that a profile kept already."""
         self._connection = connection
         self.last_id = last_id
         # the newest id given, committed or not
@@ -67,7 +76,7 @@ class Fold:
         self._is_empty = last_id == 0
         # no event was ever committed
         self._detection = Detection(detectors)
-        self._connections = Connections(connection)
+        self._connections = Connections(connection, keeps_all=keeps_all)
         self._sources = Sources(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
         self._verdicts = Verdicts(connection)
@@ -185,7 +194,6 @@ class Fold:
             payload is None
             or event.wire_size is None
             or event.size is None
-            or event.duration_ns is not None
             or event.status is not None
             or event.reason
             or event.error_type
@@ -206,20 +214,24 @@ class Fold:
             text = payload
         read: list[Value] = []
         shape = 0
+        if event.duration_ns is not None:
+            read.append(event.duration_ns)
+            (stream.decoded if name == _RECEIVED else stream.encoded).append(event.duration_ns)
+            shape = 1
         if event.type:
             read.append(storable(event.type))
             stream.types.append(event.type)
-            shape = 1
+            shape |= 2
         if event.topic:
             read.append(storable(event.topic))
-            shape |= 2
+            shape |= 4
         if event.ref:
             read.append(storable(event.ref))
-            shape |= 4
+            shape |= 8
         if event.meta is not None:
             read.append(meta_text(event.meta))
             self._measure(event_id, event, event.meta, stream)
-            shape |= 8
+            shape |= 16
         messages = self._messages[shape]
         messages += (event_id, event.ts_ns, event.mono_ns, stream.id, name, flags)
         messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
@@ -228,8 +240,7 @@ class Fold:
     def _fold_long_message(self, event_id: int, event: Event, stream: Stream) -> None:
         """A message of which something rare is said, or nothing kept."""
         self._rows.add(event_id, stream.id, event)
-        if event.type:
-            stream.types.append(event.type)
+        _note_reading(event, stream)
         if event.meta is not None:
             self._measure(event_id, event, event.meta, stream)
         if event.error_type and stream.connection is not None:
@@ -239,8 +250,7 @@ class Fold:
 
     def _fold_unkept(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
         """A message of which the profile keeps no row, unless it tells of an error; returns the last id given."""
-        if event.type:
-            stream.types.append(event.type)
+        _note_reading(event, stream)
         if event.meta is not None:
             self._measure(0, event, event.meta, stream)
         if event.error_type and stream.connection is not None:
@@ -326,6 +336,9 @@ class Fold:
             for sizes, total in ((stream.received, BYTES_IN), (stream.sent, BYTES_OUT)):
                 if sizes:
                     counters[total] += _measure_each(bucket, _SIZE, sizes)
+            for metric, durations in ((_DECODE, stream.decoded), (_ENCODE, stream.encoded)):
+                if durations:
+                    _measure_each(bucket, metric, durations)
             for kind, count in Counter(stream.types).items():
                 bucket.count(_TYPE, kind, count)
             if stream.latencies:
@@ -349,6 +362,14 @@ class Fold:
                 stream.connection.last_message_ns = newest.ts_ns
                 self._connections.change(stream.connection)
         self._touched.clear()
+
+
+def _note_reading(event: Event, stream: Stream) -> None:
+    """What the protocol read in a message, for the statistics."""
+    if event.type:
+        stream.types.append(event.type)
+    if event.duration_ns is not None:
+        (stream.decoded if event.direction == "in" else stream.encoded).append(event.duration_ns)
 
 
 def _measure_each(bucket: Bucket, metric: int, values: list[int]) -> int:

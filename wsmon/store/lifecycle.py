@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
+from wsmon.model.profiles import BATCH
 from wsmon.model.statuses import OPEN, Status
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
 from wsmon.store.connections import ConnectionRecord, Connections
@@ -16,6 +18,7 @@ from wsmon.store.multirow import MultiRow
 from wsmon.store.rollup import Bucket
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
 from wsmon.store.sources import Sources, Stream
+from wsmon.store.spans import SpanRows
 from wsmon.store.subscriptions import SubscriptionRows
 
 EVENTS, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT, WIRE_IN, WIRE_OUT = range(7)
@@ -66,6 +69,7 @@ class Lifecycle:
         self._sources = sources
         self._transitions: list[Value] = []
         self._subscriptions = SubscriptionRows(connection)
+        self._spans = SpanRows()
         self._open_incidents: dict[int, IncidentRecord] = {}
         self._changed_incidents: dict[int, IncidentRecord] = {}
         self._closed_before: list[tuple[int, int]] = []
@@ -74,8 +78,9 @@ class Lifecycle:
     def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take one event of a connection; ``event_id`` is 0 where it became no row."""
         self.fold_problem(event_id, event, record, bucket)
+        self._spans.fold(event_id, event, stream.id)
         if event.size is not None:
-            self._fold_heartbeat(event, record, bucket)
+            self._fold_frequent(event, record, bucket)
         else:
             self._fold_name(event_id, event, stream, record, bucket)
         if event.to_status is not None:
@@ -97,6 +102,7 @@ class Lifecycle:
         _INCIDENT.write(self._connection, incidents)
         self._connection.executemany(_CLOSED_BEFORE, self._closed_before)
         self._subscriptions.write()
+        self._spans.write(self._connection)
 
     def committed(self) -> None:
         """Forget the changes."""
@@ -104,8 +110,10 @@ class Lifecycle:
         self._changed_incidents.clear()
         self._closed_before.clear()
         self._subscriptions.committed()
+        self._spans.committed()
 
-    def _fold_heartbeat(self, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
+    def _fold_frequent(self, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
+        """Heartbeats, and what else may come as often as messages."""
         counters = bucket.counters
         counters[WIRE_IN if event.direction == "in" else WIRE_OUT] += event.wire_size or 0
         if event.name == "heartbeat.sent":
@@ -118,6 +126,10 @@ class Lifecycle:
                 _measure(bucket, METRICS["rtt"], event.duration_ns)
                 record.rtt_ns = event.duration_ns
                 self._connections.change(record)
+        elif event.name == "message.process.completed" and event.duration_ns is not None:
+            _measure(bucket, METRICS["process"], event.duration_ns)
+        elif event.name == BATCH:
+            _count_batch(event, bucket)
 
     def _fold_name(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
         match event.name:
@@ -220,6 +232,16 @@ def _explains_nothing(event: Event) -> bool:
     if event.name == "incident.opened":
         return event.type != "stall"
     return event.to_status == "closed" and not event.error_type
+
+
+def _count_batch(event: Event, bucket: Bucket) -> None:
+    """Messages that an event stands for; the recorder that made it counted them when they came."""
+    for way, messages, size_bytes in (("received", MESSAGES_IN, BYTES_IN), ("sent", MESSAGES_OUT, BYTES_OUT)):
+        counted = event.meta.get(way) if event.meta else None
+        if isinstance(counted, Mapping):
+            for key, counter in (("count", messages), ("total_size", size_bytes)):
+                value = counted.get(key)
+                bucket.counters[counter] += value if isinstance(value, int) else 0
 
 
 def _measure(bucket: Bucket, metric: int, value: int) -> None:

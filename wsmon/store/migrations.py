@@ -19,6 +19,7 @@ from wsmon.store.schema import (
     META_OLDEST_ID,
     META_ROLLED_S,
     META_STORE_ID,
+    SPANS,
     SUBSCRIPTIONS,
     TABLES,
 )
@@ -45,6 +46,14 @@ def m002_subscriptions(tables: Tables) -> None:
     """What each connection is subscribed to."""
     tables.conn.execute(SUBSCRIPTIONS)
     tables.conn.execute("PRAGMA user_version = 2")
+
+
+@MIGRATIONS()
+def m003_spans(tables: Tables) -> None:
+    """What had a duration. Stores of before have events only: their spans are not made up for."""
+    for statement in SPANS:
+        tables.conn.execute(statement)
+    tables.conn.execute("PRAGMA user_version = 3")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -18,13 +18,15 @@ from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.model.uptime import RunSpan
-from wsmon.ports import Clock
+from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
+from wsmon.store.copying import copy_store, origin_of
 from wsmon.store.density import density
 from wsmon.store.lanes import lanes
 from wsmon.store.live import snapshot
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
+from wsmon.store.replay import Replay, replaying
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import Coverage, stitch
@@ -123,6 +125,19 @@ class Reader:
         """
         with self._question():
             return self._pages.id_at(ts_ns, *self._kept())
+
+    def copy(self, target: Path, progress: PagesCopied) -> None:
+        """Copy the whole store into an empty file, as it is now; see ``copying.copy_store``."""
+        with self._question():
+            copy_store(self._connection, target, progress)
+
+    @contextmanager
+    def excerpt(self, target: Path) -> Iterator[Replay]:
+        """Make an empty file a store of the events that it is given; what else is known of them goes along."""
+        with self._question():
+            origin = origin_of(self._connection)
+        with replaying(target, origin) as replay:
+            yield replay
 
     def interrupt(self) -> None:
         """End the question under way in the view's own thread: it raises ``InterruptedError``."""

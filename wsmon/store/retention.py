@@ -1,8 +1,9 @@
 """Keeps a store within its age and size: the oldest events go, a slice at a time.
 
-Only a prefix of the ids goes, so that ids have no holes. Transitions, sessions and incidents stay: uptime of any
-period is computed from them, and they are few. The file does not shrink: freed pages are used again, so it stays at the
-size it is allowed (``auto_vacuum`` would keep a map of all pages up to date on every insert, and move pages to prune).
+Only a prefix of the ids goes, so that ids have no holes; spans go with the event that ended them. Transitions, sessions
+and incidents stay: uptime of any period is computed from them, and they are few. The file does not shrink: freed pages
+are used again, so it stays at the size it is allowed (``auto_vacuum`` would keep a map of all pages up to date on every
+insert, and move pages to prune).
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Retention:
             return NOTHING
         with transaction(self._connection, self._path) as connection:
             connection.execute("DELETE FROM event WHERE id < ?", (end_id,))
+            connection.execute("DELETE FROM span WHERE event_id < ?", (end_id,))
             connection.execute("UPDATE meta SET value = ? WHERE key = ?", (end_id, META_OLDEST_ID))
         self._adapt(self._clock.mono_ns() - began_ns)
         return Pruned(end_id - oldest_id, end_id - 1)

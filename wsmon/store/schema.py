@@ -11,15 +11,27 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 # "wsmn": what file(1) and SQLite see in the header
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # user_version of a store this wsmon writes: the number of its migrations
 
 Level = Literal[1, 60, 3600]
 LEVELS: tuple[Level, ...] = (1, 60, 3600)
 # seconds a rollup bucket lasts
 
-Metric = Literal["connect", "reconnect", "rtt", "size", "latency"]
-METRICS: dict[Metric, int] = {"connect": 1, "reconnect": 2, "rtt": 3, "size": 4, "latency": 8}
+Metric = Literal["connect", "reconnect", "rtt", "size", "decode", "encode", "process", "latency"]
+METRICS: dict[Metric, int] = {
+    "connect": 1,
+    "reconnect": 2,
+    "rtt": 3,
+    "size": 4,
+    # what it took to read a message, in its protocol, that came or went
+    "decode": 5,
+    "encode": 6,
+    # from a request to its reply
+    "process": 7,
+    # of the feed, where messages say when they were sent
+    "latency": 8,
+}
 # rollup_hist.metric and rollup_sum.metric; durations are in nanoseconds, sizes in bytes
 
 Dimension = Literal["error_type", "close_code", "incident", "type"]
@@ -264,3 +276,27 @@ CREATE TABLE subscription (
 ) WITHOUT ROWID
 """
 # of migration 2; the rows are of the newest run
+
+SPANS = (
+    """
+    CREATE TABLE span (
+        event_id INTEGER NOT NULL,   -- that ended it
+        n INTEGER NOT NULL,          -- one event may end several
+        source INTEGER NOT NULL REFERENCES source (id),
+        operation TEXT NOT NULL,     -- wsmon.model.span_events
+        key TEXT,                    -- correlation id, within the operation and the session
+        name TEXT NOT NULL,
+        span_id TEXT NOT NULL,
+        parent_id TEXT NOT NULL,     -- empty: none
+        start_ns INTEGER NOT NULL,
+        start_mono_ns INTEGER NOT NULL,
+        duration_ns INTEGER,         -- NULL: an orphan, whose start nobody saw
+        status TEXT NOT NULL,        -- 'ok', 'error', 'abandoned', 'orphan'
+        error_type TEXT,
+        error TEXT,
+        PRIMARY KEY (event_id, n)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX span_by_source ON span (source)",
+)
+# of migration 3; the spans of a trace are those of its sources

@@ -43,6 +43,8 @@ class Stream:
 
     __slots__ = (
         "connection",
+        "decoded",
+        "encoded",
         "fastest",
         "id",
         "is_touched",
@@ -94,6 +96,10 @@ class Stream:
         self.sent_wire = 0
         self.types: list[str] = []
         # of the messages that the protocol gave one
+        self.decoded: list[int] = []
+        # ns that reading a received message took, in its protocol
+        self.encoded: list[int] = []
+        # the same of sent ones
         self.latencies: list[int] = []
         # nanoseconds beyond the fastest message, where messages say when they were sent
 

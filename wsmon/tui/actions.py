@@ -49,6 +49,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.problem_previous", ("E",), "previous problem", "Go to the problem before.", "Find"),
     Action("log.next", ("n",), "next match", "Go to the next match of the search.", "Find"),
     Action("log.previous", ("N",), "previous match", "Go to the match before.", "Find"),
+    Action("log.context", ("ctrl+f",), "context", "Only matches, or matches among all events.", "Find"),
     Action("log.follow", ("F",), "follow", "Show new events as they come.", "Log"),
     Action("log.pause", ("p",), "pause", "Hold the log, or let it follow again.", "Log"),
     Action("log.heartbeats", ("h",), "heartbeats", "Hide or show pings and pongs in the log.", "Log"),

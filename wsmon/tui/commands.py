@@ -11,6 +11,7 @@ from wsmon.tui import commands_hand as hand
 from wsmon.tui import commands_recorder as recorder
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
+from wsmon.tui.panes.log_search import PROBLEMS
 from wsmon.tui.watching import MonitorScreen
 
 Command = Callable[[MonitorScreen], None]
@@ -31,19 +32,19 @@ def search(screen: MonitorScreen) -> None:
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
     """Go to another problem."""
     _bring_log(screen)
-    screen.log_pane.go_to_problem(newer=newer)
+    screen.log_pane.jump(PROBLEMS, newer=newer)
 
 
 def match(screen: MonitorScreen, *, newer: bool) -> None:
     """Go to another match."""
     _bring_log(screen)
-    log = screen.log_pane
-    if not log.search:
-        log.say("nothing is searched for: / searches")
-    elif newer:
-        log.action_move_down()
-    else:
-        log.action_move_up()
+    screen.log_pane.jump_to_match(newer=newer)
+
+
+def context(screen: MonitorScreen) -> None:
+    """Matches alone, or highlighted among all events."""
+    _bring_log(screen)
+    screen.log_pane.toggle_context()
 
 
 def follow(screen: MonitorScreen) -> None:
@@ -132,6 +133,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.problem_previous": partial(problem, newer=False),
         "log.next": partial(match, newer=True),
         "log.previous": partial(match, newer=False),
+        "log.context": context,
         "log.follow": follow,
         "log.pause": pause,
         "log.heartbeats": heartbeats,

@@ -31,6 +31,8 @@ class Glyphs:
     blocks: str
     # from the least to the most that a cell can hold
     tick: str
+    match: str
+    # before a line that is searched for
     cut: str
     # where text was left out
     between: str
@@ -62,6 +64,7 @@ UNICODE = Glyphs(
     lane_closed="·",
     blocks="▁▂▃▄▅▆▇█",
     tick="╷",
+    match="▸",
     cut="…",
     between="·",
     is_ascii=False,
@@ -86,6 +89,7 @@ ASCII = Glyphs(
     lane_closed=".",
     blocks="_.:-+*%#",
     tick="|",
+    match=">",
     cut="~",
     between="-",
     is_ascii=True,

@@ -17,6 +17,8 @@ from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wording import Wording, describe
 from wsmon.tui.wrap import both_ends, clip, left, right
 
+Emphasis = Literal["", "match", "context"]
+# in a log that highlights: a match, or one of the other lines
 TimeMode = Literal["absolute", "delta"]
 TIME_MODES: tuple[TimeMode, ...] = ("absolute", "delta")
 
@@ -49,6 +51,7 @@ class LineStyle:
     zone: tzinfo | None = None
     # None = local time
     glyphs: Glyphs = UNICODE
+    emphasis: Emphasis = ""
 
 
 @lru_cache(maxsize=64)
@@ -71,7 +74,8 @@ def line(event: Event, width: int, style: LineStyle, previous: Event | None = No
     """The event in exactly ``width`` cells; ``previous`` is the one on the line above, for differences of time."""
     layout, glyphs = columns(width), style.glyphs
     wording = describe(event, ascii_only=glyphs.is_ascii)
-    spans: list[Span] = [(_time(event, layout, style, previous), "dim"), (" ", "text")]
+    spans: list[Span] = [(_time(event, layout, style, previous), "dim")]
+    spans.append((glyphs.match, "key-name") if style.emphasis == "match" else (" ", "text"))
     if layout.connection:
         source = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
         spans.append(
@@ -79,6 +83,8 @@ def line(event: Event, width: int, style: LineStyle, previous: Event | None = No
         )
     spans.append((glyphs.of(wording.sign) + " ", wording.meaning))
     spans += _body(event, wording, layout, glyphs)
+    if style.emphasis == "context":
+        spans = [(text, "dim") for text, _ in spans]
     return _exactly(spans, width)
 
 

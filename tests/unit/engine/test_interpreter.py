@@ -188,18 +188,18 @@ def test_a_session_goes_on_where_the_one_before_stopped_if_the_protocol_says_so(
 def test_each_direction_has_a_mask_of_its_own(direction: Direction) -> None:
     masks: list[list[bytes]] = []
 
-    def new_mask() -> Callable[[bytes], tuple[bytes, bool]]:
+    def new_mask() -> Callable[[Opcode, bytes], tuple[bytes, bool]]:
         seen: list[bytes] = []
         masks.append(seen)
 
-        def mask(payload: bytes) -> tuple[bytes, bool]:
+        def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
             seen.append(payload)
             return b"masked", True
 
         return mask
 
     rig = Rig("mqtt", Adapter(State, count, new_mask=new_mask))
-    assert rig.interpreter.mask(direction, b"secret") == (b"masked", True)
+    assert rig.interpreter.mask(direction, "binary", b"secret") == (b"masked", True)
     assert masks == ([[b"secret"], []] if direction == "in" else [[], [b"secret"]])
 
 
@@ -216,7 +216,7 @@ def test_a_connect_in_pieces_is_masked_and_read_before_its_protocol_is_known(siz
     for at in range(0, len(message), size):
         piece = message[at : at + size]
         names += [note.name for note in rig.interpreter.read("out", "binary", piece, 5).notes]
-        recorded += rig.interpreter.mask("out", piece)[0]
+        recorded += rig.interpreter.mask("out", "binary", piece)[0]
     assert names == ["connection.protocol", "auth.started"]
     assert recorded.startswith(message[:8])
     assert not set(password) & set(recorded)

@@ -114,7 +114,7 @@ def test_a_second_start_under_one_key_abandons_the_first() -> None:
 def test_an_end_without_a_start_has_no_duration() -> None:
     rig = Rig()
     rig.tell(Note("message.process.completed", "request", "end", "9", error_type="unmatched", error="nobody asked"))
-    assert rig.said() == [("message.process.completed", "", None, None, "unmatched")]
+    assert rig.said() == [("message.process.completed", "", "orphan", None, "unmatched")]
 
 
 def test_what_the_peer_measured_counts() -> None:

@@ -39,14 +39,14 @@ def test_a_request_begins_and_ends_with_what_the_application_says() -> None:
     meta = {"traceId": TRACE, "spanId": ROOT, **about}
     started = Note(
         "trace.request.start", "trace", "start", ROOT, "GET /users", "GET /users", TRACE,
-        meta={"kind": "request.start", **meta}, at_ns=T0_NS,
+        meta={"kind": "request.start", **meta}, at_ns=T0_NS, span_id=ROOT,
     )  # fmt: skip
     assert read(state, 1, "request.start", spanId=ROOT, name="GET /users", **about) == Reading(
         "request.start", "GET /users", TRACE, notes=(started,), meta={"id": 1}
     )
     ended = Note(
         "trace.request.end", "trace", "end", ROOT, "GET /users", "GET /users", TRACE, 200,
-        meta={"kind": "request.end", **meta, "durationMs": 12}, at_ns=T0_NS, duration_ns=12_000_000,
+        meta={"kind": "request.end", **meta, "durationMs": 12}, at_ns=T0_NS, duration_ns=12_000_000, span_id=ROOT,
     )  # fmt: skip
     reading = read(state, 2, "request.end", spanId=ROOT, name="GET /users", status=200, durationMs=12, **about)
     assert reading.notes == (ended,)

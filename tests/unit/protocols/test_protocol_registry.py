@@ -49,7 +49,7 @@ def test_stomp_and_mqtt_mask_what_they_alone_can_find() -> None:
     assert {name for name, adapter in ADAPTERS.items() if adapter.new_mask} == {"stomp", "mqtt"}
     new_mask = ADAPTERS["stomp"].new_mask
     assert new_mask is not None
-    assert new_mask()(b"CONNECT\npasscode:hush\n\n\0") == (b"CONNECT\npasscode:[FILTERED]\n\n\0", True)
+    assert new_mask()("text", b"CONNECT\npasscode:hush\n\n\0") == (b"CONNECT\npasscode:[FILTERED]\n\n\0", True)
 
 
 def test_nexus_alone_carries_over_what_it_took() -> None:

@@ -48,5 +48,14 @@ def test_the_index_of_names_answers_without_a_sort(tables: sqlite3.Connection) -
 
 
 def test_codes_of_metrics_and_dimensions_do_not_change() -> None:
-    assert METRICS == {"connect": 1, "reconnect": 2, "rtt": 3, "size": 4, "latency": 8}
+    assert METRICS == {
+        "connect": 1,
+        "reconnect": 2,
+        "rtt": 3,
+        "size": 4,
+        "decode": 5,
+        "encode": 6,
+        "process": 7,
+        "latency": 8,
+    }
     assert DIMENSIONS == {"error_type": 1, "close_code": 2, "incident": 3, "type": 4}

@@ -91,7 +91,7 @@ def test_a_store_of_the_first_version_gets_the_table_and_keeps_its_events(path: 
         stored(path, ROWS)
     with closing(open_for_writing(path)):
         pass
-    assert stored(path, "PRAGMA user_version") == [(2,)]
+    assert stored(path, "PRAGMA user_version") == [(3,)]
     assert stored(path, ROWS) == []
     assert stored(path, "SELECT id, version FROM run") == [(1, "0.1")]
     assert stored(path.with_name("store.db.schema-1.backup"), "PRAGMA user_version") == [(1,)]

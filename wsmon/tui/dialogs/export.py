@@ -13,7 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from wsmon.errors import WsmonError
-from wsmon.export.run import FORMATS, ExportReport, ExportRequest, Progress
+from wsmon.export.formats import FORMATS, suffix
+from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model import format as fmt
 from wsmon.query.ast import Query
 from wsmon.tui.dialogs.chooser import LABEL, Chooser
@@ -128,7 +129,7 @@ class ExportDialog(Dialog[Exported]):
             target.value = self._default(index)
 
     def _default(self, format_index: int) -> str:
-        return f"{self._stem}.{FORMATS[format_index]}"
+        return f"{self._stem}{suffix(FORMATS[format_index])}"
 
     def _start(self, request: ExportRequest) -> None:
         self._is_running = True

@@ -41,7 +41,8 @@ LEGEND: tuple[tuple[Span, ...], ...] = (
      ("⇄ ", "dim"), ("heartbeat  ", "text"), ("╌ ", "status-connecting"), ("on its way  ", "text"),
      ("● ", "status-open"), ("usable", "text")),
     (("  ✕ ", "status-loss"), ("loss  ", "text"), ("○ ", "status-closed"), ("closed by us  ", "text"),
-     ("⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("note", "text")),
+     ("⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("note  ", "text"),
+     ("▸ ", "key-name"), ("match", "text")),
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from wsmon.tui.palette import Meaning
 from wsmon.tui.wording import error_words, number
 
 SECOND_NS = 1_000_000_000
+TENTH_MS_NS = 100_000
 LONG_NS = 10 * SECOND_NS
 MINUTE_NS = 60 * SECOND_NS
 WHO = {
@@ -192,6 +193,8 @@ def _attempt_fields(event: Event) -> Iterator[Field]:
 
 def _duration(nanoseconds: int) -> str:
     """Milliseconds matter in handshakes; of a long session, whole seconds do."""
+    if nanoseconds < TENTH_MS_NS:
+        return f"{nanoseconds / 1_000:.1f} µs"
     if nanoseconds < LONG_NS:
         return fmt.milliseconds(nanoseconds / 1e6)
     exact = f" ({nanoseconds // SECOND_NS:,} s)" if nanoseconds >= MINUTE_NS else ""
@@ -201,6 +204,8 @@ def _duration(nanoseconds: int) -> str:
 def _duration_label(event: Event) -> str:
     if event.from_status == OPEN:
         return "Open for"
+    if event.opcode in ("text", "binary"):
+        return "Read in"
     return "RTT" if event.category == "heartbeat" else "Took"
 
 

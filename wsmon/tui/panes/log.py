@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import tzinfo
 
-from rich.style import Style
 from textual import events
-from textual.geometry import Region
 from textual.message import Message
-from textual.strip import Strip
 
 from wsmon.errors import WsmonError
 from wsmon.model import format as fmt
@@ -18,16 +16,13 @@ from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Query
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.lines import TIME_MODES, LineStyle
-from wsmon.tui.palette import Palette, Span
-from wsmon.tui.panes.log_filter import LogFilter
-from wsmon.tui.panes.log_lines import LogLines
-from wsmon.tui.panes.log_search import Found, Search
+from wsmon.tui.panes.log_drawing import DrawnLog
+from wsmon.tui.panes.log_filter import LogFilter, Scope
+from wsmon.tui.panes.log_search import PROBLEMS, Aim, Found, Search
 from wsmon.tui.panes.log_status import LogStatus, sentence
-from wsmon.tui.panes.row_list import RowList
-from wsmon.tui.panes.spans import draw_line
 
 
-class LogPane(RowList):
+class LogPane(DrawnLog):
     """Follows what is committed, or stays with one event while thousands arrive."""
 
     class Highlighted(Message):
@@ -71,36 +66,31 @@ class LogPane(RowList):
         id: str | None = None,  # noqa: A002 (Textual's name)
     ) -> None:
         """``view`` belongs to the thread of the screen; ``zone`` is the local one by default."""
-        super().__init__(id=id)
-        self._view = view
+        super().__init__(view, zone=zone, glyphs=glyphs, id=id)
         self._clock = clock
         self._filter = LogFilter(view)
-        self._lines = LogLines(view)
-        self._lines.restyle(LineStyle(zone=zone, glyphs=glyphs))
-        self._zone, self._glyphs = zone, glyphs
         self._opened_ns = self._paused_ns = clock.wall_ns()
         self._paused_last_id = 0
         self._jump: Search | None = None
-        # the search for a problem that is under way
+        # the search for an event that is under way
+        self._aim = PROBLEMS
+        # what was jumped to last
         self._goal_id = 0
         # where the cursor goes once the search has come there; 0 = nowhere
         self._announced_id = 0
         # of the newest Highlighted; 0 = none
         self._note = ""
         # said instead of the status until the next key
-        self.status = ""
-        # the newest text of Status
-        self._colors: tuple[Palette, Style] | None = None
 
     @property
     def search(self) -> Query:
         """What is searched for; empty = everything is shown."""
-        return self._filter.query
+        return self._filter.scope.query
 
     @property
     def hides_heartbeats(self) -> bool:
         """Whether pings and pongs that went well are left out."""
-        return self._filter.hides_heartbeats
+        return self._filter.scope.hides_heartbeats
 
     @property
     def current_event(self) -> Event | None:
@@ -130,12 +120,22 @@ class LogPane(RowList):
         self._settle()
 
     def set_query(self, query: Query) -> None:
-        """Show only what matches, newest first as it is found."""
-        self._refilter(query, hides_heartbeats=self.hides_heartbeats)
+        """Search for something: show only what matches, newest first as it is found, or highlight it."""
+        self._refilter(replace(self._filter.scope, query=query))
 
     def set_hide_heartbeats(self, is_hidden: bool) -> None:
         """Leave out pings and pongs that went well, or show them."""
-        self._refilter(self.search, hides_heartbeats=is_hidden)
+        self._refilter(replace(self._filter.scope, hides_heartbeats=is_hidden))
+
+    def toggle_context(self) -> None:
+        """Matches among everything else, or alone; the event under the cursor keeps it, if it is still shown."""
+        if not self.search:
+            self.say("nothing is searched for: / searches")
+            return
+        event_id = 0 if self.is_following else self.current_id
+        self._refilter(replace(self._filter.scope, is_in_context=not self._filter.scope.is_in_context))
+        if event_id:
+            self.go_to(event_id)
 
     def take(self, found: Found) -> None:
         """Add the answer to a ``Wanted``; answers that are stale are left out."""
@@ -168,24 +168,36 @@ class LogPane(RowList):
         self._lines.restyle(LineStyle(mode, self._zone, self._glyphs))
         self.refresh()
 
-    def go_to_problem(self, *, newer: bool) -> None:
-        """To the next or previous problem, however far it is.
+    def jump(self, aim: Aim, *, newer: bool) -> None:
+        """To the nearest event shown that is aimed at, after the cursor or before it, however far it is.
 
-        Whoever follows stands behind all problems: the next one is then the newest there was.
+        Whoever follows stands behind all events: the next one is then the newest there was.
         """
         newer = newer and not self.is_following
         from_id = self._filter.bounds.last_id + 1 if self.is_following else self.current_id
         try:
-            found = self._filter.problem_from(from_id, newer=newer)
+            found = self._filter.nearest(aim, from_id, newer=newer)
         except WsmonError as error:
             self.say(str(error))
             return
+        self._aim = aim
         if isinstance(found, Search):
             self._jump = found
             self.post_message(self.Wanted(found))
-            self.say("looking for a problem")
+            self.say(f"looking for {aim.article} {aim.noun}")
         else:
             self._land(found or 0, newer=newer)
+
+    def jump_to_match(self, *, newer: bool) -> None:
+        """To the next or previous match of what is searched for; where only matches are shown, that is the next row."""
+        if not self.search:
+            self.say("nothing is searched for: / searches")
+        elif self._filter.scope.is_in_context:
+            self.jump(Aim(self.search, "match"), newer=newer)
+        elif newer:
+            self.action_move_down()
+        else:
+            self.action_move_up()
 
     def action_choose(self) -> None:
         """Enter: somebody wants to see the event."""
@@ -203,7 +215,7 @@ class LogPane(RowList):
         """Count what is new from here."""
         self._note, self._goal_id = "", 0
         self._paused_ns = self._clock.wall_ns()
-        self._paused_last_id = self.rows.id_at(len(self.rows) - 1) if len(self.rows) else 0
+        self._paused_last_id = self._filter.bounds.last_id
         self._report()
 
     def on_click(self, event: events.Click) -> None:
@@ -215,53 +227,16 @@ class LogPane(RowList):
         if event.chain > 1:
             self.action_choose()
 
-    def notify_style_update(self) -> None:
-        """Forget the colours, and what was drawn with them."""
-        super().notify_style_update()
-        self._colors = None
-        self._lines.clear()
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Read what is missing of the rows in sight, in one query, and draw."""
-        self._lines.resize(self.page.width)
-        top = self.scroll_offset.y + max(0, crop.y - self.gutter.top)
-        last = min(top + crop.height, len(self.rows))
-        ids = [self.rows.id_at(row) for row in range(top, last)]
-        if ids:
-            try:
-                self._lines.load(ids, self.rows.id_at(top - 1) if top else 0, self._palette[0])
-            except WsmonError as error:
-                self.say(str(error))
-        return super().render_lines(crop)
-
-    def render_line(self, y: int) -> Strip:
-        """The line of a row, looked up."""
-        palette, base = self._palette
-        row = y + self.scroll_offset.y
-        if row >= len(self.rows):
-            empty: tuple[Span, ...] = ((self.status, "dim"),) if y == 0 and not len(self.rows) else ()
-            return draw_line(empty, self.page.width, base, palette)
-        event_id = self.rows.id_at(row)
-        strip = self._lines.get(event_id) or Strip.blank(self.page.width)
-        is_current = event_id == self.current_id
-        return strip.apply_style(base + palette.cursor(self.has_focus) if is_current else base)
-
-    @property
-    def _palette(self) -> tuple[Palette, Style]:
-        if self._colors is None:
-            self._colors = Palette(self.app.theme_variables), self.rich_style
-        return self._colors
-
-    def _refilter(self, query: Query, *, hides_heartbeats: bool) -> None:
+    def _refilter(self, scope: Scope) -> None:
         try:
-            search = self._filter.restart(query, hides_heartbeats=hides_heartbeats)
+            search = self._filter.restart(scope)
         except WsmonError as error:
             self.say(str(error))
             return
         if search is not None:
             self.post_message(self.Wanted(search))
         self._note, self._goal_id = "", 0
-        self._lines.clear()
+        self._lines.highlight(scope.highlighted)
         self._settle()
         self.refresh()
 
@@ -273,7 +248,7 @@ class LogPane(RowList):
         if event_id:
             self.go_to(event_id)
         else:
-            self.say(f"no {'newer' if newer else 'older'} problem")
+            self.say(f"no {'newer' if newer else 'older'} {self._aim.noun}")
 
     def say(self, note: str) -> None:
         """Put a sentence into the title until the next key."""
@@ -298,6 +273,8 @@ class LogPane(RowList):
             paused_at=fmt.clock(self._paused_ns, self._zone),
             new_below=0 if self.is_following else len(rows) - rows.row_of(self._paused_last_id + 1),
             waiting_since=fmt.clock(self._opened_ns, self._zone),
+            pruned=max(0, self._filter.bounds.oldest_id - 1),
+            is_in_context=self._filter.scope.is_in_context,
             trouble=self._note,
         )
         text = sentence(status, self._glyphs)

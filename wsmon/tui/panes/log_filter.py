@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import count
 
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.tui.panes.log_rows import AllRows, MatchRows, Rows
-from wsmon.tui.panes.log_search import FIRST_WINDOW, Found, Search, only_problems, without_heartbeats
+from wsmon.tui.panes.log_search import FIRST_WINDOW, Aim, Found, Search, without_heartbeats
 
 CATCH_UP = 2 * FIRST_WINDOW
 # new ids searched at a time, at most: 10 times a second this keeps up with 100,000 events/s
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the log is asked to show."""
+
+    query: Query = EVERYTHING
+    hides_heartbeats: bool = False
+    is_in_context: bool = False
+    # matches of the query are highlighted among all other events, instead of shown alone
+
+    @property
+    def effective(self) -> Query:
+        """What an event must match to be shown."""
+        shown = EVERYTHING if self.is_in_context else self.query
+        return without_heartbeats(shown) if self.hides_heartbeats else shown
+
+    @property
+    def highlighted(self) -> Query:
+        """What is highlighted among the events shown."""
+        return self.query if self.is_in_context else EVERYTHING
 
 
 class LogFilter:
@@ -29,18 +51,12 @@ class LogFilter:
         self._matches: MatchRows | None = None
         # None = every event is shown
         self.bounds = StoreBounds()
-        self.query = EVERYTHING
-        self.hides_heartbeats = False
+        self.scope = Scope()
 
     @property
     def rows(self) -> Rows:
         """The rows there are now."""
         return self._matches if self._matches is not None else AllRows(self.bounds.oldest_id, self.bounds.last_id)
-
-    @property
-    def effective(self) -> Query:
-        """What an event must match to be shown."""
-        return without_heartbeats(self.query) if self.hides_heartbeats else self.query
 
     @property
     def searched(self) -> int:
@@ -59,13 +75,13 @@ class LogFilter:
     @property
     def hidden_heartbeats(self) -> int | None:
         """How many there are among the events searched; ``None`` where a query hides other events too."""
-        return None if self.query else self.searched - len(self.rows)
+        return None if self.scope.query and not self.scope.is_in_context else self.searched - len(self.rows)
 
-    def restart(self, query: Query, *, hides_heartbeats: bool) -> Search | None:
+    def restart(self, scope: Scope) -> Search | None:
         """Show something else; returns what is left to search, or ``None``."""
-        self.query, self.hides_heartbeats = query, hides_heartbeats
+        self.scope = scope
         self._search = None
-        if not self.effective:
+        if not scope.effective:
             self._matches = None
             return None
         oldest_id, last_id = self.bounds.oldest_id, self.bounds.last_id
@@ -73,9 +89,9 @@ class LogFilter:
         if not oldest_id:
             return None
         first_id = max(oldest_id, last_id - FIRST_WINDOW + 1)
-        self._matches.prepend(self._view.matching_ids(self.effective, first_id, last_id), first_id, last_id)
+        self._matches.prepend(self._view.matching_ids(self.scope.effective, first_id, last_id), first_id, last_id)
         if first_id > oldest_id:
-            self._search = Search(next(self._serials), "filter", self.effective, oldest_id, first_id - 1)
+            self._search = Search(next(self._serials), "filter", self.scope.effective, oldest_id, first_id - 1)
         return self._search
 
     def set_bounds(self, bounds: StoreBounds) -> None:
@@ -89,7 +105,7 @@ class LogFilter:
         first_id = self._matches.searched_to + 1
         last_id = min(bounds.last_id, first_id + CATCH_UP - 1)
         if first_id <= last_id:
-            self._matches.append(self._view.matching_ids(self.effective, first_id, last_id), first_id, last_id)
+            self._matches.append(self._view.matching_ids(self.scope.effective, first_id, last_id), first_id, last_id)
         if self._search is not None and self._matches.searched_from <= bounds.oldest_id:
             self._search = None
 
@@ -103,13 +119,13 @@ class LogFilter:
         if found.is_last:
             self._search = None
 
-    def problem_from(self, current_id: int, *, newer: bool) -> int | Search | None:
-        """The id of the nearest problem shown after (or before) an event; a search where it is not near."""
+    def nearest(self, aim: Aim, current_id: int, *, newer: bool) -> int | Search | None:
+        """The id of the nearest event aimed at, of those shown after (or before) another; a search where it is far."""
         oldest_id, last_id = self.bounds.oldest_id, self.bounds.last_id
         first_id, last_id = (current_id + 1, last_id) if newer else (oldest_id, current_id - 1)
         if not oldest_id or first_id > last_id:
             return None
-        query = only_problems(self.effective)
+        query = self.scope.effective.also(aim.query)
         near_first = first_id if newer else max(first_id, last_id - FIRST_WINDOW + 1)
         near_last = min(last_id, first_id + FIRST_WINDOW - 1) if newer else last_id
         ids = self._view.matching_ids(query, near_first, near_last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.style import Style
 from textual.cache import LRUCache
@@ -10,6 +11,9 @@ from textual.strip import Strip
 
 from wsmon.model.events import Event
 from wsmon.ports import StoreView
+from wsmon.query.ast import EVERYTHING, Query
+from wsmon.query.patterns import PatternTooSlowError
+from wsmon.query.predicate import matches
 from wsmon.tui.lines import LineStyle, line
 from wsmon.tui.palette import Palette, Span
 from wsmon.tui.panes.spans import draw_line
@@ -28,6 +32,7 @@ class LogLines:
         self._view = view
         self._strips: LRUCache[int, Strip] = LRUCache(KEPT_LINES)
         self._width = 0
+        self._highlighted = EVERYTHING
         self.style = LineStyle()
 
     def restyle(self, style: LineStyle) -> None:
@@ -37,6 +42,11 @@ class LogLines:
 
     def clear(self) -> None:
         """Forget all lines."""
+        self._strips.clear()
+
+    def highlight(self, query: Query) -> None:
+        """Draw everything anew: what matches with a sign, the rest without colour. ``EVERYTHING``: no difference."""
+        self._highlighted = query
         self._strips.clear()
 
     def forget(self, event_id: int) -> None:
@@ -54,7 +64,10 @@ class LogLines:
         return self._strips.get(event_id)
 
     def load(self, ids: Sequence[int], above: int, palette: Palette) -> None:
-        """Have the lines of these rows, without a background; ``above`` is the id on the row before, 0 = none."""
+        """Have the lines of these rows, without a background; ``above`` is the id on the row before, 0 = none.
+
+        Raises ``PatternTooSlowError``, after which nothing is highlighted any more.
+        """
         missing = [number for number, event_id in enumerate(ids) if event_id not in self._strips]
         if not missing:
             return
@@ -66,9 +79,19 @@ class LogLines:
         previous = events.get(previous_id)
         for event_id in ids[missing[0] : missing[-1] + 1]:
             event = events.get(event_id)
-            spans = GONE if event is None else line(event, self._width, self.style, previous)
+            spans = GONE if event is None else line(event, self._width, self._style_of(event), previous)
             self._strips[event_id] = draw_line(spans, self._width, NO_GROUND, palette)
             previous = event
+
+    def _style_of(self, event: Event) -> LineStyle:
+        if not self._highlighted:
+            return self.style
+        try:
+            is_match = matches(self._highlighted, event)
+        except PatternTooSlowError:
+            self.highlight(EVERYTHING)
+            raise
+        return replace(self.style, emphasis="match" if is_match else "context")
 
     def _read(self, ids: Sequence[int]) -> tuple[Event, ...]:
         if ids[-1] - ids[0] == len(ids) - 1:

@@ -26,6 +26,16 @@ Purpose = Literal["filter", "jump"]
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """What a jump looks for."""
+
+    query: Query
+    noun: str
+    # "problem"
+    article: str = "a"
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """A question to the store about a closed range of ids."""
 
@@ -84,10 +94,8 @@ def without_heartbeats(query: Query) -> Query:
     return Query((*query.terms, Not(_named(QUIET_HEARTBEATS))), query.text)
 
 
-def only_problems(query: Query) -> Query:
-    """The same query, of what is a problem by its name."""
-    return Query((*query.terms, _named(tuple(sorted(PROBLEM_NAMES)))), query.text)
-
-
 def _named(names: tuple[str, ...]) -> FieldTerm:
     return FieldTerm("name", tuple(Exact(name) for name in names))
+
+
+PROBLEMS = Aim(Query((_named(tuple(sorted(PROBLEM_NAMES))),)), "problem")

@@ -35,6 +35,10 @@ class LogStatus:
     # rows since the pause
     waiting_since: str
     # time of day at which the log was opened
+    pruned: int = 0
+    # events that retention has removed
+    is_in_context: bool = False
+    # matches stand among the other events
     trouble: str = ""
     # what went wrong with the store, or a key that has nothing to do
 
@@ -51,9 +55,12 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
         return [f"waiting for the first event since {status.waiting_since}"]
     asked = f"'{sanitize(status.query, QUERY_LIMIT, ascii_only=glyphs.is_ascii)}'" if status.query else ""
     searching = f"searching, {status.searched * 100 // status.events} %" if status.is_searching else ""
+    hidden = [_heartbeats(status), _pruned(status)]
+    if asked and status.is_in_context:
+        return [_motion(status), _events(status.events), f"{asked} highlighted, ^f only", searching, *hidden]
     if asked and not status.shown and not status.is_searching:
-        return [f"no match for {asked} in {_events(status.searched)}", "Esc clears", _heartbeats(status)]
-    return [_motion(status), _amount(status, asked), searching, _heartbeats(status), "Esc clears" if asked else ""]
+        return [f"no match for {asked} in {_events(status.searched)}", "Esc clears", *hidden]
+    return [_motion(status), _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]
 
 
 def _motion(status: LogStatus) -> str:
@@ -77,6 +84,10 @@ def _heartbeats(status: LogStatus) -> str:
     if not status.hidden_heartbeats:
         return ""
     return f"hiding {fmt.count(status.hidden_heartbeats)} {_plural('heartbeat', status.hidden_heartbeats)} (h)"
+
+
+def _pruned(status: LogStatus) -> str:
+    return f"{fmt.count(status.pruned)} older pruned" if status.pruned else ""
 
 
 def _events(number: int) -> str:

@@ -24,6 +24,7 @@ SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Ca
     ("connect", lambda each: each.connect_ms, fmt.milliseconds),
     ("reconnect", lambda each: each.reconnect_ms, fmt.milliseconds),
     ("ping RTT", lambda each: each.rtt_ms, fmt.milliseconds),
+    ("to reply", lambda each: each.process_ms, fmt.milliseconds),
     (LATENCY, lambda each: each.feed_latency_ms, fmt.milliseconds),
     ("size", lambda each: each.message_size, fmt.size),
 )

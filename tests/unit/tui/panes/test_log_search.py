@@ -11,8 +11,8 @@ from wsmon.query.predicate import matches
 from wsmon.tui.panes.log_search import (
     FIRST_WINDOW,
     LARGEST_WINDOW,
+    PROBLEMS,
     Search,
-    only_problems,
     run_search,
     windows,
     without_heartbeats,
@@ -73,6 +73,6 @@ def test_hiding_heartbeats_leaves_the_one_that_failed() -> None:
 
 
 def test_problems_of_a_query_are_its_matches_that_are_problems() -> None:
-    query = only_problems(Query((Word("rate"),), "rate"))
+    query = Query((Word("rate"),), "rate").also(PROBLEMS.query)
 
     assert [matches(query, each) for each in (loss(), message("rate"), loss(reason="bye"))] == [True, False, False]

@@ -49,6 +49,11 @@ PLAIN = LogStatus(
             {"query": "x", "shown": 1, "hides_heartbeats": True, "hidden_heartbeats": None},
             "following · 1 of 1,204,311 events match 'x' · heartbeats hidden (h) · Esc clears",
         ),
+        ({"pruned": 12_000}, "following · 1,204,311 events · 12,000 older pruned"),
+        (
+            {"query": "x", "is_in_context": True},
+            "following · 1,204,311 events · 'x' highlighted, ^f only",
+        ),
         ({"trouble": "no newer problem"}, "no newer problem"),
     ],
 )

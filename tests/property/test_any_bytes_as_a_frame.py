@@ -1,0 +1,151 @@
+"""Any bytes as a frame, in any state, never raise out of a classifier: 100,000 of them, over all protocols.
+
+Most are mutations of what the protocols really say, between frames that are whole: a flipped bit in a conversation
+reaches further than noise does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from wsmon.config.specs import ProtocolName
+from wsmon.model.events import Direction, Opcode
+from wsmon.model.secret import Sensitive
+from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
+from wsmon.protocols.registry import ADAPTERS
+from wsmon.protocols.wanted import Wanted
+
+FRAMES = 10_000
+# of each of the ten protocols
+PAUSES_NS = (0, 0, 0, 10**6, 10**9, 31 * 10**9)
+DIRECTIONS: tuple[Direction, ...] = ("in", "out")
+OPCODES: tuple[Opcode, ...] = ("text", "binary")
+WANTED = Wanted((Sensitive("/a"), Sensitive("b")), {"params": Sensitive("{}"), "send": Sensitive("x")}, answers=True)
+
+
+def rpc(**members: object) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", **members}).encode()
+
+
+def phoenix(*frame: object) -> bytes:
+    return json.dumps(frame).encode()
+
+
+TRACE = {"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7"}
+SAID: tuple[bytes, ...] = (
+    *(b"ping", b"2", b"3", b"2probe", b"40", b'40/a,{"token":"t"}', b'42["hi",{"a":1}]', b'421["ask"]', b'431["re"]'),
+    *(b'0{"sid":"x","pingInterval":25000,"pingTimeout":20000}', b'452-["up",{"_placeholder":true,"num":0}]', b"41/a,"),
+    rpc(id=1, method="public/auth", params={"grant_type": "client_credentials"}),
+    rpc(id=1, result={"access_token": "t", "expires_in": 5, "refresh_token": "r"}),
+    rpc(id=2, method="public/subscribe", params={"channels": ["a", "b"]}),
+    rpc(id=2, result=["a"], usDiff=3),
+    rpc(method="heartbeat", params={"type": "test_request"}),
+    rpc(id="x", error={"code": -32600, "message": "no"}),
+    rpc(method="eth_subscription", params={"subscription": "0x1", "result": {"a": [1] * 5}}),
+    b'[{"jsonrpc":"2.0","id":3,"method":"m"},{"jsonrpc":"2.0","id":4,"method":"n"}]',
+    b'{"type":"subscribe","channel":"a","id":7}', b'{"type":"subscribed","channel":"a","id":7}',
+    b'{"op":"auth","args":["key",1,"sig"]}', b'{"type":"auth_success","expires_in":9}', b'{"event":"error","code":5}',
+    b'{"type":"ping","id":1}', b'{"type":"pong","id":1}',
+    phoenix("1", "1", "room:a", "phx_join", {"token": "t"}),
+    phoenix("1", "1", "room:a", "phx_reply", {"status": "ok", "response": {}}),
+    phoenix("1", "2", "room:a", "new_msg", {"x": 1}), phoenix("1", "1", "room:a", "phx_error", {}),
+    phoenix(None, "9", "phoenix", "heartbeat", {}), phoenix("1", "3", "room:a", "phx_leave", {}),
+    bytes.fromhex("00020305053132313233746f7069636576656e74656667"),
+    bytes.fromhex("01020305023132313233746f7069636f6b656667"),
+    bytes.fromhex("020505746f7069636576656e74656667"),
+    b'{"type":"connection_init","payload":{"token":"t"}}', b'{"type":"connection_ack"}',
+    b'{"id":"1","type":"subscribe","payload":{"query":"subscription S { s }"}}',
+    b'{"id":"1","type":"next","payload":{"data":{"s":1}}}', b'{"id":"1","type":"complete"}',
+    b'{"id":"1","type":"error","payload":[{"message":"m"}]}',
+    b"CONNECT\naccept-version:1.2\nlogin:u\npasscode:p\n\n\0", b"MESSAGE\ndestination:/q\nmessage-id:1\n\nbody\0",
+    b"\x10\x1a\x00\x04MQTT\x04\xc2\x00\x3c\x00\x02id\x00\x04user\x00\x04pass", b"\x20\x02\x00\x00",
+    b"\x82\x08\x00\x01\x00\x03a/b\x01", b"\x90\x03\x00\x01\x01", b"\x32\x09\x00\x03a/b\x00\x07hi", b"\x40\x02\x00\x07",
+    b"\xc0\x00\xd0\x00\xe0\x00",
+    json.dumps({"id": 1, "kind": "request.start", "timestamp": "2026-04-22T10:00:00Z", **TRACE}).encode(),
+    json.dumps({"id": 2, "kind": "request.end", "status": 200, "durationMs": 12, **TRACE}).encode(),
+)  # fmt: skip
+DIGITS = (b"0", b"-1", b"1e400", b"9" * 400, b"1.5", b"null", b"true", b'"\\ud800"', b"[" * 2_000, b'{"a":' * 500)
+
+
+def flip(rolls: Random, frame: bytes) -> bytes:
+    """One bit is another."""
+    at = rolls.randrange(len(frame) or 1)
+    return frame[:at] + bytes([frame[at] ^ 1 << rolls.randrange(8)]) + frame[at + 1 :] if frame else frame
+
+
+def truncate(rolls: Random, frame: bytes) -> bytes:
+    """The end is missing."""
+    return frame[: rolls.randint(0, len(frame))]
+
+
+def splice(rolls: Random, frame: bytes) -> bytes:
+    """It goes on as another."""
+    other = rolls.choice(SAID)
+    return frame[: rolls.randint(0, len(frame))] + other[rolls.randint(0, len(other)) :]
+
+
+def insert(rolls: Random, frame: bytes) -> bytes:
+    """A value that is none of those expected stands somewhere."""
+    at = rolls.randint(0, len(frame))
+    return frame[:at] + rolls.choice(DIGITS) + frame[at + rolls.randint(0, 3) :]
+
+
+def noise(rolls: Random, _frame: bytes) -> bytes:
+    """Anything at all."""
+    return rolls.randbytes(rolls.randint(0, 40))
+
+
+def whole(_rolls: Random, frame: bytes) -> bytes:
+    """As it was said."""
+    return frame
+
+
+MUTATIONS: tuple[Callable[[Random, bytes], bytes], ...] = (whole, whole, whole, flip, truncate, splice, insert, noise)
+
+
+def check(reading: Reading) -> None:
+    """It can be stored, and says what is wrong where something is."""
+    parts: tuple[Reading | Note, ...] = (reading, *reading.notes)
+    for part in parts:
+        for name in (part.type, part.topic, part.ref):
+            assert len(name) <= MAX_NAME_CHARS
+        assert not part.error or part.error_type
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_no_frame_raises_out_of_a_classifier(name: ProtocolName) -> None:
+    adapter = ADAPTERS[name]
+    rolls = Random(name)
+    now_ns = 0
+    state = adapter.new_state()
+    for number in range(FRAMES):
+        if number % 1_000 == 0:
+            state = adapter.new_state()
+            adapter.opening(WANTED, state)
+        now_ns += rolls.choice(PAUSES_NS)
+        state.at(now_ns)
+        frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))
+        direction = rolls.choice(DIRECTIONS)
+        reading = adapter.classify(direction, rolls.choice(OPCODES), frame, state)
+        check(reading)
+        if direction == "in":
+            adapter.answer(reading, WANTED, state)
+        if number % 50 == 0:
+            check(Reading(notes=state.overdue(now_ns)))
+            adapter.due(now_ns, WANTED, state)
+
+
+@pytest.mark.parametrize("name", [name for name, of in ADAPTERS.items() if of.new_mask or of.mask_sent])
+def test_no_frame_raises_out_of_a_mask(name: ProtocolName) -> None:
+    adapter = ADAPTERS[name]
+    mask = adapter.new_mask() if adapter.new_mask else adapter.mask_sent
+    assert mask is not None
+    rolls = Random(name)
+    for _ in range(FRAMES):
+        frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))
+        masked, has_changed = mask(rolls.choice(OPCODES), frame)
+        assert (masked != frame) == has_changed

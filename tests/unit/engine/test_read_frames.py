@@ -1,0 +1,129 @@
+"""Messages on their way to the record, whatever their protocol: none lost, none changed but for its credentials."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from random import Random
+from typing import Any, get_args
+
+import pytest
+
+from tests.engines import RecordingSink, spec
+from tests.recordings import recorded
+from wsmon.clock import SystemClock
+from wsmon.config.specs import CaptureSpec, ProtocolName
+from wsmon.engine.interpreter import Memory
+from wsmon.engine.listener import DataOpcode
+from wsmon.engine.read_frames import frames_of
+from wsmon.engine.reporter import Reporter
+from wsmon.model.events import Event, Source
+from wsmon.model.redact import Redactor
+from wsmon.store.reader import Reader
+
+CORPUS = Path(__file__).parents[4] / "shared" / "corpora" / "json_payloads.json"
+MIB = 2**20
+PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+HELD = {"x_dup_token_keys", "x_escaped_key", "x_nested_string_json", "x_b64_token"}
+# payloads of the corpus that hold a credential
+
+
+def corpus() -> list[tuple[str, bytes]]:
+    """The payloads by their id; none where the shared corpus is not there."""
+    if not CORPUS.exists():
+        return []
+    names = {"os": os, "json": json, "base64": base64}
+    return [
+        (
+            entry["id"],
+            eval(entry["make"], names)  # noqa: S307 - the corpus makes its large payloads by expression
+            if entry["bytes_b64"] is None
+            else base64.b64decode(entry["bytes_b64"]),
+        )
+        for entry in json.loads(CORPUS.read_text())["payloads"]
+    ]
+
+
+PAYLOADS = corpus()
+
+
+async def told(protocol: ProtocolName, payloads: list[bytes], limit_bytes: int = 4 * MIB, **fields: Any) -> list[Event]:
+    """The messages that a session tells of payloads that come in and go out."""
+    sink, clock = RecordingSink(), SystemClock()
+    of = spec(1, protocol=protocol, capture=CaptureSpec(payload_limit_bytes=limit_bytes), **fields)
+    reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), Redactor(), sink, clock)
+    frames = frames_of(of, reporter, sink, clock, lambda: None, Memory(), Random(7).randbytes)
+    frames.begin("ws://127.0.0.1/", "")
+    frames.start()
+    for payload in payloads:
+        opcode: DataOpcode = "text" if is_utf8(payload) else "binary"
+        frames.on_message(opcode, payload, len(payload) + 4, 1)
+        frames.on_sent(opcode, payload, len(payload) + 4)
+    frames.end()
+    return [event for event in sink.events if event.name in ("message.received", "message.sent")]
+
+
+def is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not PAYLOADS, reason="the shared corpus of JSON payloads is not there")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_the_corpus_is_recorded_byte_for_byte_whatever_the_protocol(
+    protocol: ProtocolName, tmp_path: Path
+) -> None:
+    events = await told(protocol, [payload for _, payload in PAYLOADS])
+    kept = [event for event in stored(tmp_path / "store.db", events) if event.name.startswith("message.")]
+    assert len(kept) == 2 * len(PAYLOADS) == 698
+    for (name, payload), received, sent in zip(PAYLOADS, kept[::2], kept[1::2], strict=True):
+        assert received.payload == sent.payload
+        assert (received.size, received.truncated) == (len(payload), False)
+        if name in HELD:
+            assert b"s3cr3t" not in (received.payload or b""), name
+        else:
+            assert received.payload == payload, name
+
+
+def stored(path: Path, events: list[Event]) -> tuple[Event, ...]:
+    """The events as a store gives them back."""
+    reader = Reader(recorded(path, events, "feed"), SystemClock())
+    try:
+        return reader.events_after(0, 10 * len(events))
+    finally:
+        reader.close()
+
+
+JSON_BASED: tuple[ProtocolName, ...] = ("json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "nexus")
+NESTED = b'{"a":' * 60_000
+HUGE = b'{"a":"' + b"x" * (2 * MIB) + b'"}'
+
+
+@pytest.mark.parametrize("protocol", JSON_BASED)
+@pytest.mark.parametrize("payload", [b'{"a": [1, 2', NESTED, b"[" * 100_000], ids=["truncated", "nested", "arrays"])
+async def test_what_cannot_be_read_is_recorded_and_says_why(protocol: ProtocolName, payload: bytes) -> None:
+    received, _ = await told(protocol, [payload], limit_bytes=1_000)
+    assert received.error_type
+    assert received.error
+    assert (received.size, received.payload) == (len(payload), payload[:1_000])
+
+
+@pytest.mark.parametrize("protocol", ["json", "jsonrpc", "deribit", "phoenix", "nexus"])
+async def test_what_is_too_large_to_be_read_is_recorded_and_says_so(protocol: ProtocolName) -> None:
+    received, _ = await told(protocol, [HUGE], limit_bytes=1_000)
+    assert (received.error_type, received.size, received.truncated) == ("too_large", len(HUGE), True)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x00", b"\xff\xfe", b"{}", b"no protocol at all"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_no_message_is_lost_whatever_it_is(protocol: ProtocolName, payload: bytes) -> None:
+    events = await told(protocol, [payload])
+    assert [(event.direction, event.payload, event.size) for event in events] == [
+        ("in", payload, len(payload)),
+        ("out", payload, len(payload)),
+    ]

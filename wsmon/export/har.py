@@ -1,0 +1,219 @@
+"""HTTP Archive 1.2, as browsers save and open it: an entry a session, its messages in ``_webSocketMessages``.
+
+Entries are in the order in which sessions ended. A session is an entry where the selection has an event of it; failed
+attempts are entries too. Fields with an underscore are not of the standard: Chrome's, and what an import needs.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import msgspec
+
+import wsmon
+from wsmon.export.jsonl import rfc3339
+from wsmon.export.selection import Selection
+from wsmon.export.sessions import Session, sessions
+from wsmon.model.events import Event, Json
+from wsmon.model.secret import MASK
+from wsmon.query.ast import Query
+
+OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
+UNKNOWN = -1
+# of a size or a time that does not apply
+_MS_NS = 1_000_000
+_SECOND_NS = 1_000_000_000
+_URL_SIGNS = ":/?#[]@!$&'()*+,;=%~"
+# that stay as they are in a URL
+
+
+def har(selection: Selection) -> Iterator[bytes]:
+    """The archive, piece by piece; memory holds the sessions that are open at one time, and a page of messages."""
+    creator = {"name": "wsmon", "version": wsmon.__version__}
+    yield b'{"log":{"version":"1.2","creator":' + msgspec.json.encode(creator) + b',"pages":[],"entries":['
+    separator = b"\n"
+    for session in sessions(selection):
+        if session is None:
+            yield b""
+            continue
+        for piece in _entry(selection, session):
+            yield separator + piece if piece else b""
+            separator = b"" if piece else separator
+        if not separator:
+            yield b"]}"
+            separator = b",\n"
+    yield b"]}}\n"
+
+
+def document(session: Session, last: Event) -> dict[str, Json]:
+    """An entry of a session without its messages; ``last``, its newest event, stands for an end to come."""
+    first = session.first or last
+    timings = _timings(session, last)
+    return {
+        "startedDateTime": rfc3339(first.ts_ns),
+        "time": round(sum(value for key, value in timings.items() if value > 0 and key != "ssl"), 3),
+        "request": _request(session),
+        "response": _response(session),
+        "cache": {},
+        "timings": timings,
+        **_server(session),
+        "_resourceType": "websocket",
+        "_connection": session.source.connection,
+        "_connectionId": session.source.connection_id,
+        "_traceId": session.source.trace_id,
+        **_end(session),
+    }
+
+
+def _entry(selection: Selection, session: Session) -> Iterator[bytes]:
+    """An entry without its end, in pieces; none where the selection has nothing of the session."""
+    ids = (session.first.id if session.first else session.first_id, session.last_id)
+    selection.total += max(0, min(ids[1], selection.last_id) - max(ids[0], selection.first_id) + 1)
+    has_begun = False
+    separator = b"\n"
+    for page in selection.pages((session.of_session,), ids):
+        if page and not has_begun:
+            has_begun = True
+            newest = selection.view.events_before(session.last_id + 1, 1, Query((session.of_session,)))
+            head = msgspec.json.encode(document(session, newest[0] if newest else page[-1]))
+            yield head[:-1] + b',"_webSocketMessages":['
+        frames = [_frame(event) for event in page if event.opcode]
+        if frames:
+            yield separator + b",\n".join(frames)
+            separator = b",\n"
+        else:
+            yield b""
+
+
+def _frame(event: Event) -> bytes:
+    """A message or a control frame, as Chrome has it: text, or base64 for every other opcode."""
+    payload = event.payload or b""
+    is_text = event.opcode == "text"
+    frame: dict[str, Json] = {
+        "type": "send" if event.direction == "out" else "receive",
+        "time": event.ts_ns / _SECOND_NS,
+        "opcode": OPCODES[event.opcode],
+        "data": payload.decode(errors="replace") if is_text else base64.b64encode(payload).decode(),
+    }
+    if event.payload is None or event.truncated:
+        frame |= {"_size": event.size, "_truncated": True}
+    return msgspec.json.encode(frame)
+
+
+def _request(session: Session) -> dict[str, Json]:
+    url = _url(session)
+    try:
+        query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    except ValueError:  # a host in brackets that is none
+        query = []
+    return {
+        "method": "GET",
+        "url": url,
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": [*_headers(session.told("request_headers"))],
+        "queryString": [{"name": name, "value": value} for name, value in query],
+        "headersSize": UNKNOWN,
+        "bodySize": 0,
+    }
+
+
+def _response(session: Session) -> dict[str, Json]:
+    """The answer to the upgrade; status 0 where there was none."""
+    answer = session.completed or session.ended
+    status = answer.status if answer is not None and isinstance(answer.status, int) else 0
+    headers = _headers(session.told("response_headers"))
+    body = session.told("body")
+    text = body if isinstance(body, str) else ""
+    kind = next((one["value"] for one in headers if one["name"].lower() == "content-type"), "x-unknown")
+    response: dict[str, Json] = {
+        "status": status,
+        "statusText": _phrase(status),
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": [*headers],
+        "content": {"size": len(text.encode()), "mimeType": kind, **({"text": text} if text else {})},
+        "redirectURL": "",
+        "headersSize": UNKNOWN,
+        "bodySize": UNKNOWN,
+    }
+    if session.ended is not None and session.ended.error_type:
+        response["_error"] = f"{session.ended.error_type}: {session.ended.error}"
+    return response
+
+
+def _timings(session: Session, last: Event) -> dict[str, float]:
+    """Phases in milliseconds; ``connect`` holds ``ssl``, as the standard has it, and ``receive`` is the time open."""
+    phases = {name: value for name in ("dns", "tcp", "proxy", "tls", "upgrade") if (value := _ms(session, name)) >= 0}
+    connect = [phases[name] for name in ("tcp", "proxy", "tls") if name in phases]
+    end = session.ended or last
+    opened = session.completed
+    dial_ms = 0.0
+    if session.started is not None:
+        dial_ms = max(0, (opened or end).mono_ns - session.started.mono_ns) / _MS_NS
+    known = phases.get("dns", 0.0) + sum(connect)
+    return {
+        "blocked": UNKNOWN,
+        "dns": phases.get("dns", UNKNOWN),
+        "connect": sum(connect) if connect else UNKNOWN,
+        "ssl": phases.get("tls", UNKNOWN),
+        "send": 0,
+        "wait": round(phases.get("upgrade", max(0.0, dial_ms - known)), 6),
+        "receive": max(0, end.mono_ns - opened.mono_ns) / _MS_NS if opened else 0,
+    }
+
+
+def _ms(session: Session, phase: str) -> float:
+    value = session.told(f"{phase}_ms")
+    return value if isinstance(value, int | float) else UNKNOWN
+
+
+def _server(session: Session) -> dict[str, Json]:
+    """The address that was dialled, where it is known."""
+    peer = session.told("peer")
+    try:
+        address = ip_address(str(peer).rpartition(":")[0].strip("[]"))
+    except ValueError:
+        return {}
+    return {"serverIPAddress": str(address)}
+
+
+def _end(session: Session) -> dict[str, Json]:
+    """How it ended, where it did."""
+    ended = session.ended
+    if ended is None:
+        return {}
+    return {"_closeCode": ended.close_code, "_closeBy": ended.close_by, "_closeReason": ended.reason}
+
+
+def _headers(pairs: Json) -> list[dict[str, str]]:
+    """Headers as the events have them; a line break in one cannot make two of it."""
+    if not isinstance(pairs, list):
+        return []
+    return [
+        {"name": _line(str(pair[0])), "value": _line(str(pair[1]))}
+        for pair in pairs
+        if isinstance(pair, list) and len(pair) == 2
+    ]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _url(session: Session) -> str:
+    """The URL; masks are escaped, since brackets are those of an IPv6 address."""
+    told = session.told("url")
+    url = told if isinstance(told, str) else "ws://unknown.invalid/"
+    return quote(url.replace(MASK, quote(MASK)), safe=_URL_SIGNS)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

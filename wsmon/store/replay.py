@@ -1,0 +1,118 @@
+"""Makes a store of events that were recorded before: they keep their ids and runs, and are counted anew.
+
+The way into it is the recorder's own fold, so that statistics, sessions and incidents are what they would have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+
+import wsmon
+from wsmon.model.events import Event, Source
+from wsmon.store.copying import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, Origin
+from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
+from wsmon.store.fold import Fold
+from wsmon.store.schema import META_OLDEST_ID
+
+SECOND_NS = 1_000_000_000
+
+_SET_RUN = f"UPDATE run SET {', '.join(f'{column} = ?' for column in RUN_COLUMNS)} WHERE id = ?"
+_SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column in CONNECTION_COLUMNS)} WHERE name = ?"
+_SHOW = 'UPDATE connection SET configured = 1, position = id, "group" = ?, url = ? WHERE name = ?'
+_SET_OLDEST = "UPDATE meta SET value = (SELECT coalesce(min(id), 0) FROM event) WHERE key = ?"
+
+
+class Replay:
+    """A store that is being filled; what it is given must have ids and runs that ascend."""
+
+    def __init__(self, path: Path, origin: Origin = UNKNOWN) -> None:
+        """``path`` is an empty file, or none; raises ``StoreError`` where that is no place for a store."""
+        self._database = open_for_writing(path)
+        self._origin = origin
+        self._fold: Fold | None = None
+        self._last: Event | None = None
+        self._facts: dict[str, tuple[str, str]] = {}
+        # group and URL of each connection, as its events tell them
+
+    @property
+    def last_id(self) -> int:
+        """The newest id written."""
+        return 0 if self._last is None else self._last.id
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Commit events."""
+        for run, of_run in groupby(events, key=lambda event: event.source.run):
+            some = tuple(of_run)
+            if self._fold is None or run != self._database.run:
+                self._begin(run, some[0])
+            assert self._fold is not None
+            self._fold_with_ids(self._fold, some)
+            self._fold.roll(some[-1].ts_ns // SECOND_NS)
+            self._commit(self._fold)
+            self._last = some[-1]
+
+    def finish(self) -> None:
+        """End what is open, and say of runs and connections what is known."""
+        self._end_run()
+        connection = self._database.connection
+        with transaction(connection, self._database.path):
+            connection.executemany(_SHOW, [(group, url, name) for name, (group, url) in self._facts.items()])
+            connection.executemany(_SET_RUN, [(*row, run) for run, row in self._origin.runs.items()])
+            connection.executemany(_SET_CONNECTION, [(*row, name) for name, row in self._origin.connections.items()])
+            connection.execute(_SET_OLDEST, (META_OLDEST_ID,))
+            mark_cut_off(connection)
+        self._database.close()
+
+    def abandon(self) -> None:
+        """Let go of a store that will not be."""
+        self._database.connection.close()
+
+    def _begin(self, run: int, first: Event) -> None:
+        self._end_run()
+        self._database.begin_run(RunStart(first.ts_ns, first.mono_ns, 0, wsmon.__version__, ""), run)
+        self._fold = Fold(self._database.connection, run, self._database.last_id, (), keeps_all=True)
+
+    def _end_run(self) -> None:
+        """A run that said goodbye ended cleanly; any other ends as one that was cut off."""
+        if self._last is not None and self._last.name == "self.run.ended":
+            self._database.end_run(self._last.ts_ns)
+
+    def _fold_with_ids(self, fold: Fold, events: tuple[Event, ...]) -> None:
+        """Fold stretches of events without a hole: the fold counts ids up."""
+        first = 0
+        for place, event in enumerate(events):
+            self._note(event.source, event)
+            if place and event.id != events[place - 1].id + 1:
+                self._fold_stretch(fold, events[first:place])
+                first = place
+        self._fold_stretch(fold, events[first:])
+
+    def _fold_stretch(self, fold: Fold, events: tuple[Event, ...]) -> None:
+        assert events[0].id > fold.last_id, "ids must ascend"
+        fold.last_id = events[0].id - 1
+        fold.fold(events)
+
+    def _note(self, source: Source, event: Event) -> None:
+        if source.connection and (source.connection not in self._facts or event.name == "connection.started"):
+            url = (event.meta or {}).get("url")
+            self._facts[source.connection] = (source.group, url if isinstance(url, str) else "")
+
+    def _commit(self, fold: Fold) -> None:
+        with transaction(self._database.connection, self._database.path):
+            fold.write()
+        fold.committed()
+
+
+@contextmanager
+def replaying(path: Path, origin: Origin = UNKNOWN) -> Iterator[Replay]:
+    """A store to fill, whole at the end of the block; nobody may use it when the block failed."""
+    replay = Replay(path, origin)
+    try:
+        yield replay
+        replay.finish()
+    except BaseException:
+        replay.abandon()
+        raise
