@@ -109,16 +109,28 @@ def test_sessions_that_are_accepted_and_rejected() -> None:
     )
 
 
+def test_what_the_peer_says_as_it_rejects_comes_first_and_tells_what_to_do() -> None:
+    says: dict[str, Any] = {"code": 1008, "by": "peer", "reason": "token expired", "error_type": ""}
+    verdict = last(*(session(n * 10, 0.2 + n, **says) for n in range(3)))
+    assert verdict.cause == (
+        "“token expired”, 1008 by peer; the last 3 losses all came within 5 s of opening: the server accepts the "
+        "connection and then rejects it"
+    )
+    assert verdict.next == "renew the token, and check how long it lives"
+
+
 def test_a_limit_that_is_named_again_and_again() -> None:
     says: dict[str, Any] = {"code": 1008, "by": "peer", "reason": "too many subscriptions", "error_type": ""}
     verdict = last(*(session(n * 1000, 100 + n * 37, **(says if n else {})) for n in range(4)))
     assert (verdict.by, verdict.code, verdict.evidence) == ("peer", "1008 policy violation", (6, 9))
-    assert verdict.cause.startswith("3 of the last 4 losses named a limit: ")
+    assert verdict.cause.startswith("“too many subscriptions”, 1008 by peer; 3 of the last 4 losses named a limit: ")
 
 
 def test_attempts_that_are_refused_for_their_rate() -> None:
     verdict = Court().verdict(*(each for n in range(3) for each in (dialled(n, FEED), refused(n + 0.1, status=429))))
-    assert verdict.cause == ("the last 3 attempts all named a limit: more is sent, or dialled, than the service allows")
+    assert verdict.cause == (
+        "the server answered HTTP 429; the last 3 attempts all named a limit: more is sent, or dialled, than the service allows"
+    )
     assert (verdict.by, verdict.code, verdict.evidence) == ("refusal", "HTTP 429 Too Many Requests", (2, 4))
 
 

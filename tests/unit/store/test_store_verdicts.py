@@ -97,7 +97,9 @@ def test_logins_and_failures_of_an_earlier_run_count(tmp_path: Path) -> None:
     logins = record(tmp_path / "logins.db", in_a_row(quiet[:2]), quiet[2])
     assert verdicts(logins)[-1].cause.startswith("the last 3 losses all came 300.0 ± 0.0 s after the login")
     refusals = record(tmp_path / "refusals.db", in_a_row([session(0), failed(900), failed(901)]), failed(902))
-    assert verdicts(refusals)[-1].cause.startswith("the last 3 attempts all named a limit")
+    assert verdicts(refusals)[-1].cause.startswith(
+        "the server answered HTTP 429; the last 3 attempts all named a limit"
+    )
 
 
 def test_failures_before_the_last_time_it_was_usable_are_over(tmp_path: Path) -> None:

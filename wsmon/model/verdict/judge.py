@@ -42,7 +42,11 @@ def judge(event: Event, history: History) -> Verdict | None:
     if was_open and _is_suspect(event, history):
         advice = _our_pause(history)
     elif pattern is not None:
-        return Verdict(_by(event), _code(event), *pattern.advice, _merge(pattern.evidence, evidence))
+        advice = pattern.advice
+        cause = _sentence(event, advice) if _has_words(event) else advice.cause
+        spoken = read_clue(REASON_CLUES, event.reason)
+        step = spoken.next if spoken is not None and not pattern.is_mended_here else advice.next
+        return Verdict(_by(event), _code(event), cause, step, _merge(pattern.evidence, evidence))
     elif was_open:
         advice = _advice_on_open(event, history)
     else:
@@ -131,6 +135,11 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def _has_words(event: Event) -> bool:
+    """Whether the other side said itself why: that comes before what we read from its habits."""
+    return bool(event.reason and event.close_by == "peer") or isinstance(event.status, int)
 
 
 def _sentence(event: Event, advice: Advice) -> str:

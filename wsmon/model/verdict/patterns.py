@@ -34,6 +34,8 @@ class Pattern:
 
     advice: Advice
     evidence: tuple[int, ...]
+    is_mended_here: bool = True
+    # its next step helps; False: what the other side said tells better what to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def _rejections(now: End, earlier: Sequence[End]) -> Pattern | None:
             "check credentials, subscriptions and what is sent first; the last message before each loss may say why",
         ),
         _ids(short),
+        is_mended_here=False,
     )
 
 
