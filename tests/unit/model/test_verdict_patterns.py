@@ -128,9 +128,7 @@ def test_a_limit_that_is_named_again_and_again() -> None:
 
 def test_attempts_that_are_refused_for_their_rate() -> None:
     verdict = Court().verdict(*(each for n in range(3) for each in (dialled(n, FEED), refused(n + 0.1, status=429))))
-    assert verdict.cause == (
-        "the server answered HTTP 429; the last 3 attempts all named a limit: more is sent, or dialled, than the service allows"
-    )
+    assert verdict.cause.startswith("the server answered HTTP 429; the last 3 attempts all named a limit: ")
     assert (verdict.by, verdict.code, verdict.evidence) == ("refusal", "HTTP 429 Too Many Requests", (2, 4))
 
 
@@ -152,6 +150,13 @@ def test_other_hosts_and_other_times_are_no_common_cause(url: str, lost_s: float
     court = Court()
     court.judge(dialled(0, "a", meta={"url": url}), dialled(0, FEED), loss(lost_s, "a", code=1001, reason=""))
     assert court.verdict(loss(101.5, FEED, code=1001, reason="", open_s=90)).evidence == ()
+
+
+def test_a_connection_that_moved_to_another_host_has_other_neighbours() -> None:
+    court = Court()
+    court.judge(dialled(0, "a"), dialled(0, FEED), dialled(50, FEED, meta={"url": "wss://new.example.net/"}))
+    court.judge(loss(100, "a", code=1001, reason=""))
+    assert court.verdict(loss(101, FEED, code=1001, reason="", open_s=50)).evidence == ()
 
 
 def test_two_losses_are_no_pattern() -> None:

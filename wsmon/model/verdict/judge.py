@@ -124,7 +124,7 @@ def _code(event: Event) -> str:
     if event.close_code is not None:
         meaning = (event.meta or {}).get("code_meaning")
         said = meaning if isinstance(meaning, str) and meaning else code_meaning(event.close_code)
-        return f"{event.close_code} {said}"
+        return f"{event.close_code} {said}" + (", sent by us" if event.close_by in ("us", "heartbeat") else "")
     if isinstance(event.status, int):
         return f"HTTP {event.status} {_phrase(event.status)}".rstrip()
     return code_meaning(None) if event.from_status == OPEN else ""
