@@ -59,13 +59,17 @@ class HostLoss:
     mono_ns: int
 
 
+def _losses_of_host() -> deque[HostLoss]:
+    return deque(maxlen=KEPT_LOSSES_OF_HOST)
+
+
 @dataclass(slots=True)
 class History:
     """Of one connection."""
 
     losses: deque[End] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
     failures: deque[End] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
-    neighbours: deque[HostLoss] = field(default_factory=lambda: _losses_of_host())
+    neighbours: deque[HostLoss] = field(default_factory=_losses_of_host)
     # losses of all connections to the host, shared
     login: Moment | None = None
     # of this session, like what follows; lasted_ns is not known of a login
@@ -139,10 +143,6 @@ class Histories:
         elif event.to_status == "disconnected" and event.from_status == OPEN and event.close_by != "us":
             source = event.source
             history.neighbours.append(HostLoss(source.connection, event.id, source.run, event.mono_ns))
-
-
-def _losses_of_host() -> deque[HostLoss]:
-    return deque(maxlen=KEPT_LOSSES_OF_HOST)
 
 
 def _moment(event: Event, lasted_ns: int | None = None) -> Moment:
