@@ -25,6 +25,9 @@ from wsmon.model.events import Event, Source
 from wsmon.model.span_events import derived_id
 from wsmon.store.reader import Reader
 
+VERDICT = (
+    "“rate limit: 5 connections”, 1008 by peer; the server limits how much or how often, and the limit was reached"
+)
 IDS = ("traceId", "spanId", "parentSpanId")
 
 

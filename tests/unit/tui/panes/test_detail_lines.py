@@ -63,7 +63,7 @@ def test_a_verdict_says_what_it_means_and_what_to_do() -> None:
         "",
         "Closed by   the peer",
     ]
-    assert "Evidence    event 7" in lines
+    assert "Evidence    #7 (v goes there)" in lines
 
 
 def test_a_handshake_shows_its_phases_and_headers() -> None:
