@@ -32,10 +32,11 @@ def evidence_of(event: Event) -> tuple[int, ...]:
 
 def next_step(event: Event, trail: Trail | None) -> Step | None:
     """From an event with evidence to the first of it; along a trail to the next, from the last back to its start."""
-    if (
-        trail is not None and event.id in trail.evidence
-    ):  # it may have evidence of its own, as each loss of a pattern has
-        following = (*trail.evidence, trail.event_id)
-        return Step(trail, following[following.index(event.id) + 1])
     evidence = evidence_of(event)
-    return Step(Trail(event.id, evidence), evidence[0]) if evidence else None
+    is_on_trail = trail is not None and event.id in trail.evidence
+    if evidence and not (is_on_trail and event.verdict is not None):  # each loss of a pattern has the ones before it
+        return Step(Trail(event.id, evidence), evidence[0])
+    if trail is None or not is_on_trail:
+        return None
+    following = (*trail.evidence, trail.event_id)
+    return Step(trail, following[following.index(event.id) + 1])
