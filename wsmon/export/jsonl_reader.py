@@ -93,13 +93,7 @@ def _event(line: _Line, before: Event | None) -> Event:
     name = _NAMES.get(line.name)
     if name is None:
         raise ValueError(f"{line.name!r} is no event of wsmon")
-    last_id, last_run = (before.id, before.source.run) if before else (0, 1)
-    event_id = last_id + 1 if line.id is None else line.id
-    if not last_id < event_id <= _LARGEST:
-        raise ValueError(f"id {event_id} does not follow {last_id}")
-    run = line.run or last_run
-    if run < last_run:
-        raise ValueError(f"run {run} does not follow {last_run}")
+    event_id, run = _place(line, before)
     ts_ns, mono_ns = _times(line, before)
     return Event(
         source=_source(line, run, before),
@@ -130,6 +124,18 @@ def _event(line: _Line, before: Event | None) -> Event:
         meta=line.meta,
         id=event_id,
     )
+
+
+def _place(line: _Line, before: Event | None) -> tuple[int, int]:
+    """Id and run, after those of the line before."""
+    last_id, last_run = (before.id, before.source.run) if before else (0, 1)
+    event_id = last_id + 1 if line.id is None else line.id
+    if not last_id < event_id <= _LARGEST:
+        raise ValueError(f"id {event_id} does not follow {last_id}")
+    run = line.run or last_run
+    if run < last_run:
+        raise ValueError(f"run {run} does not follow {last_run}")
+    return event_id, run
 
 
 def _source(line: _Line, run: int, before: Event | None) -> Source:

@@ -12,6 +12,9 @@ from wsmon.model.sanitize import sanitize
 CELL_LIMIT = 600
 # characters of a foreign text
 
+MANY_COLUMNS = 6
+# that need smaller letters
+
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -40,6 +43,7 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; 
   overflow-wrap: break-word; }
 td:last-child { overflow-wrap: anywhere; min-width: 11rem; }
 th { color: var(--dim); font-weight: 600; white-space: nowrap; }
+table.many { font-size: .85rem; } table.many th { white-space: normal; } table.many td:last-child { min-width: 6rem; }
 tr.marked td { background: var(--mark); }
 svg.timeline { width: 100%; height: auto; background: var(--soft); border-radius: 6px; padding: 10px;
   box-sizing: border-box; }
@@ -93,7 +97,8 @@ def _table(table: Table) -> str:
         f'<tr class="marked">{_cells("td", row)}</tr>' if number == table.marked else f"<tr>{_row(table, row)}</tr>"
         for number, row in enumerate(table.rows)
     )
-    return f'<div class="wide"><table>{head}<tbody>\n{rows}\n</tbody></table></div>'
+    kind = ' class="many"' if len(table.columns) > MANY_COLUMNS else ""
+    return f'<div class="wide"><table{kind}>{head}<tbody>\n{rows}\n</tbody></table></div>'
 
 
 def _row(table: Table, row: Cells) -> str:
