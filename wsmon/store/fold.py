@@ -46,6 +46,7 @@ from wsmon.store.lifecycle import (
 from wsmon.store.rollup import Bucket, Rollups
 from wsmon.store.schema import DIMENSIONS, META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sources import Sources, Stream
+from wsmon.store.verdicts import Verdicts
 
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
@@ -81,6 +82,7 @@ class Fold:
         self._connections = Connections(connection, keeps_all=keeps_all)
         self._sources = Sources(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
+        self._verdicts = Verdicts(connection)
         self._rollups = Rollups(connection)
         self._batches = Batches()
         self._rows = EventRows()
@@ -272,8 +274,11 @@ class Fold:
             self._count_messages(second)
             last_id = self._make_rows(self._batches.take_of(connection.id), last_id, event.ts_ns, event.mono_ns)
         bucket = None if connection is None else self._delta(second, connection.id)
+        if connection is not None:
+            event = self._verdicts.judged(event, connection)
         row_id = self._row(last_id, event, stream, bucket)
         if connection is not None and bucket is not None:
+            self._verdicts.observe(event, row_id)
             self._lifecycle.fold(row_id, event, stream, connection, bucket)
             if event.name == _ADJUSTED:
                 self._connections.adjust(connection, event.meta or {})
