@@ -10,7 +10,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from wsmon.config.specs import ConnectionSpec
+from wsmon.model.alerts import is_notable
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import index
 from wsmon.ports import Detector
@@ -43,6 +46,7 @@ from wsmon.store.lifecycle import (
 from wsmon.store.rollup import Bucket, Rollups
 from wsmon.store.schema import DIMENSIONS, META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sources import Sources, Stream
+from wsmon.store.verdicts import Verdicts
 
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
@@ -78,6 +82,7 @@ class Fold:
         self._connections = Connections(connection, keeps_all=keeps_all)
         self._sources = Sources(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
+        self._verdicts = Verdicts(connection)
         self._rollups = Rollups(connection)
         self._batches = Batches()
         self._rows = EventRows()
@@ -86,6 +91,8 @@ class Fold:
         # of the batch in hand, by second and connection
         self._touched: list[Stream] = []
         # streams with events in the batch in hand
+        self._notable: list[Event] = []
+        # since the last commit
 
     @property
     def has_changed(self) -> bool:
@@ -176,13 +183,15 @@ class Fold:
         if self._is_empty and self.last_id:
             self._connection.execute(set_meta, (1, META_OLDEST_ID))
 
-    def committed(self) -> None:
-        """Forget what is written."""
+    def committed(self) -> list[Event]:
+        """Forget what is written; what of it alerts are about, with ids."""
         self._committed_id = self.last_id
         self._is_empty = self._is_empty and not self.last_id
         self._rows.clear()
         for part in (self._sources, self._connections, self._lifecycle, self._rollups):
             part.committed()
+        notable, self._notable = self._notable, []
+        return notable
 
     def _fold_message(self, event_id: int, event: Event, stream: Stream, name: int, flags: int) -> None:
         """A message's row, the short way for the bulk: nothing about it that the protocol could not read."""
@@ -265,14 +274,19 @@ class Fold:
             self._count_messages(second)
             last_id = self._make_rows(self._batches.take_of(connection.id), last_id, event.ts_ns, event.mono_ns)
         bucket = None if connection is None else self._delta(second, connection.id)
+        if connection is not None:
+            event = self._verdicts.judged(event, connection)
         row_id = self._row(last_id, event, stream, bucket)
         if connection is not None and bucket is not None:
+            self._verdicts.observe(event, row_id)
             self._lifecycle.fold(row_id, event, stream, connection, bucket)
             if event.name == _ADJUSTED:
                 self._connections.adjust(connection, event.meta or {})
                 self._sources.use_profiles(connection)
         if event.size is None:
             self._detection.observe(event, row_id)
+            if is_notable(event):
+                self._notable.append(msgspec.structs.replace(event, id=row_id))
         return row_id or last_id
 
     def _measure(self, event_id: int, event: Event, meta: Meta, stream: Stream) -> None:

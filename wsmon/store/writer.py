@@ -62,9 +62,11 @@ class Writer:
         on_commit: Callable[[int], None],
         on_failure: Callable[[BaseException], None],
         detectors: Sequence[Detector] | None = None,
+        on_notable: Callable[[Sequence[Event]], None] | None = None,
     ) -> None:
         """``on_commit`` gets the newest id after each commit of events, ``on_failure`` what ended the thread; both are
-        called from the writer's thread. ``detectors`` default to all there are.
+        called from the writer's thread, as is ``on_notable``, with the events that alerts are about, once they are
+        committed. ``detectors`` default to all there are.
         """
         self.run = database.run
         self.last_id = database.last_id
@@ -74,6 +76,7 @@ class Writer:
         self._clock = clock
         self._on_commit = on_commit
         self._on_failure = on_failure
+        self._on_notable = on_notable
         found_by = all_detectors() if detectors is None else detectors
         self._fold = Fold(database.connection, database.run, self.last_id, found_by)
         self._detected_mono_ns = 0
@@ -146,9 +149,11 @@ class Writer:
         self._fold.fold(farewell)  # the last word, after what ends with the run
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:
-            self._commit()
+            notable = self._commit()
             self.last_id = self._fold.last_id
             self._on_commit(self.last_id)
+            if notable and self._on_notable is not None:
+                self._on_notable(notable)
             if batch.events:
                 self._commit_lag_ns = self._clock.mono_ns() - batch.events[0].mono_ns
         self._in_hand = 0
@@ -162,8 +167,8 @@ class Writer:
             self._detected_mono_ns = mono_ns
             self._fold.detect(ts_ns, mono_ns)
 
-    def _commit(self) -> None:
-        """Write what is folded; again and again while the disk takes nothing."""
+    def _commit(self) -> list[Event]:
+        """Write what is folded, again and again while the disk takes nothing; what of it alerts are about."""
         self._keep_distance()
         retry_s = FIRST_RETRY_S
         refused_ns = gave_up_ns = 0
@@ -191,7 +196,7 @@ class Writer:
                 self._bus.start_shedding()
             time.sleep(retry_s)
             retry_s = min(retry_s * 2, LONGEST_RETRY_S)
-        self._fold.committed()
+        notable = self._fold.committed()
         self._committed_mono_ns = self._clock.mono_ns()
         if refused_ns:
             _LOG.warning(
@@ -199,6 +204,7 @@ class Writer:
             )
         self._warning = ""
         self._bus.stop_shedding()
+        return notable
 
     def _write(self) -> None:
         connection = self._database.connection

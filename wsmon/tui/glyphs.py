@@ -27,6 +27,7 @@ class Glyphs:
     lane_gave_up: str
     lane_stalled: str
     lane_incident: str
+    lane_loss_incident: str
     lane_closed: str
     blocks: str
     # from the least to the most that a cell can hold
@@ -61,6 +62,7 @@ UNICODE = Glyphs(
     lane_gave_up="×",
     lane_stalled="░",
     lane_incident="╪",
+    lane_loss_incident="╬",
     lane_closed="·",
     blocks="▁▂▃▄▅▆▇█",
     tick="╷",
@@ -86,6 +88,7 @@ ASCII = Glyphs(
     lane_gave_up="x",
     lane_stalled="~",
     lane_incident="#",
+    lane_loss_incident="%",
     lane_closed=".",
     blocks="_.:-+*%#",
     tick="|",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import islice
 
+from textual.message import Message
+
 from wsmon.model.events import Event
+from wsmon.tui.actions import bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.detail_lines import Line, Page, detail_lines
 from wsmon.tui.panes.spans import ScrollPane
@@ -21,6 +25,14 @@ EMPTY = "Following. Enter: the event under the cursor · e: the newest problem"
 
 class DetailPane(ScrollPane):
     """Shows the event that it is given, until it is given another one."""
+
+    BINDINGS = bindings("move", "choose")
+
+    @dataclass
+    class Chosen(Message):
+        """Enter: somebody wants to see what proves it."""
+
+        event: Event
 
     def __init__(
         self,
@@ -48,6 +60,11 @@ class DetailPane(ScrollPane):
         self._event = event
         self.scroll_to(y=0, animate=False, force=True)
         self._restart()
+
+    def action_choose(self) -> None:
+        """Enter."""
+        if self._event is not None:
+            self.post_message(self.Chosen(self._event))
 
     def on_mount(self) -> None:
         """Say how to choose an event."""

@@ -78,10 +78,7 @@ def detail_lines(event: Event, page: Page) -> Iterator[Line]:
     """The sentence that explains it, its fields, its payload, where it went, and which event it is."""
     yield from _title(event, page)
     yield ()
-    sentence = why(event) if event.is_problem else ""
-    if sentence:
-        yield from (((line, "strong"),) for line in wrap(page.clean(sentence), page.width))
-        yield ()
+    yield from _verdict(event, page)
     yield from _fields(chain(outcome_fields(event), message_fields(event)), page)
     yield from _payload(event, page)
     yield from _section("Handshake", _fields(handshake_fields(event), page), page)
@@ -90,6 +87,18 @@ def detail_lines(event: Event, page: Page) -> Iterator[Line]:
     yield from _section("Response body", _body(event, page), page)
     yield from _section("More", _fields(other_fields(event), page), page)
     yield from _section("Event", _fields(identity_fields(event, page.zone), page), page)
+
+
+def _verdict(event: Event, page: Page) -> Iterator[Line]:
+    """Why, and what to do."""
+    verdict = event.verdict
+    sentence = why(event) if event.is_problem or verdict is not None else ""
+    if not sentence:
+        return
+    yield from (((line, "strong"),) for line in wrap(page.clean(sentence), page.width))
+    if verdict is not None:
+        yield from _fields([Field("Next", verdict.next)], page)
+    yield ()
 
 
 def title_of(event: Event, page: Page) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.builders import T0_NS, at_ns, loss, refused, row
+from wsmon.model.events import Verdict
 from wsmon.model.snapshot import ConnectionRow, OpenIncident
 from wsmon.tui.palette import width_of
 from wsmon.tui.panes import connection_table as table
@@ -95,6 +97,8 @@ def test_an_open_connection_with_an_incident_says_which_and_comes_before_those_w
     assert table.order([well, dialling, both, gapped]) == (gapped, both, dialling, well)
     assert "open: gap " in said(gapped)
     assert said(gapped).endswith("3 messages missing: BTC 5-7")
+    assert said(gapped)[0] == "⚠"
+    assert said(row("well"))[0] == "●"
     assert "open: 2 incidents " in said(both)
     assert said(both).rstrip().endswith("round trip 300 ms, usually 20 ms")
 
@@ -114,3 +118,12 @@ def test_what_a_peer_wrote_cannot_reach_the_terminal_as_it_is() -> None:
     each = row("deribit", "disconnected", problem=loss(reason="[/b]\x1b[31m\u202e"))
     assert "\x1b" not in said(each, 200)
     assert "\u202e" not in said(each, 200)
+
+
+def test_a_verdict_explains_what_is_down_and_only_the_fact_what_is_over() -> None:
+    verdict = Verdict("peer", "1001 going away", "the last 3 losses all came 60.0 ± 0.1 s after …", "set ping.interval")
+    judged = msgspec.structs.replace(loss(-30, code=1001, reason=""), verdict=verdict)
+    down, meaning = table.reason(row("deribit", "reconnecting", problem=judged), T0_NS)
+    over, _ = table.reason(row("deribit", problem=judged), T0_NS)
+    assert (down, meaning) == (verdict.cause, "text")
+    assert over.startswith("last: closed by peer: 1001 going away, ")
