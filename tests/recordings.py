@@ -39,6 +39,11 @@ class Recording:
             self._fold.configure(specs(*connections), at_ns(after_s))
         self._commit()
 
+    def configure(self, *connections: ConnectionSpec) -> None:
+        """Take over a configuration."""
+        self._fold.configure(connections, T0_NS)
+        self._commit()
+
     def write(self, events: Iterable[Event], *, rolled_after_s: float | None = None) -> int:
         """Commit events, and (if said) roll the seconds before a time up; returns the newest id."""
         self._fold.fold(list(events))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from tests.builders import dialled, event, loss, message, ping, pong, usable
-from tests.recordings import recorded
+from tests.recordings import Recording, recorded, specs
 from wsmon.cli.main import run
 
 
@@ -40,7 +41,7 @@ def test_json_has_the_shape_of_the_contract(store: str, capsys: pytest.CaptureFi
         "name url status stalled profile trace_id sessions connection_count reconnection_count reconnects_per_hour "
         "total_uptime_ms ws_uptime_ms availability last_connected_at last_disconnected_at last_message_at connect_ms "
         "reconnect_ms rtt_ms process_ms decode_ms encode_ms feed_latency_ms feed_latency_uncertainty_ms message_size "
-        "messages bytes wire_bytes heartbeats errors close_codes incidents subscriptions"
+        "messages bytes wire_bytes heartbeats errors close_codes incidents kpis subscriptions"
     )
     assert document["connections"][0]["ws_uptime_ms"] == 10_000
 
@@ -82,7 +83,7 @@ def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> N
         (["--connection", "order"], "the store has no connection 'order'. did you mean 'orders'?"),
         (["trade"], "statistics are kept by connection"),
         (["--since", "today", "--until", "yesterday"], "the period is empty"),
-        (["--check"], "there is no option --check"),
+        (["--chek"], "there is no option --chek"),
     ],
 )
 def test_what_cannot_be_meant_is_said(
@@ -91,3 +92,53 @@ def test_what_cannot_be_meant_is_said(
     assert run(["stats", "--store", store, *arguments]) == 2
     captured = capsys.readouterr()
     assert (captured.out, said in captured.err) == ("", True)
+
+
+def breached(tmp_path: Path, **fields: object) -> str:
+    """A store of a connection whose reconnect took three seconds, configured with these fields of its spec."""
+    recording = Recording(tmp_path / "store.db")
+    recording.configure(dataclasses.replace(specs("orders")[0], **fields))  # type: ignore[arg-type]  # fields by name
+    reconnect = event("connection.reconnect.success", 5, "orders", duration_ns=3_000_000_000)
+    recording.write([dialled(0, "orders"), usable(0.2, "orders"), reconnect], rolled_after_s=60)
+    recording.end(60)
+    return str(tmp_path / "store.db")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"profile": "financial"}, 3),
+        ({"profile": "standard"}, 0),
+        ({"profile": "detailed", "kpi": {"reconnection_time_ms": 3000.0}}, 3),
+        ({"profile": "financial", "kpi": {"reconnection_time_ms": 3000.5}}, 0),
+    ],
+)
+def test_check_says_by_its_code_whether_a_threshold_is_breached(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fields: dict[str, object], code: int
+) -> None:
+    store = breached(tmp_path, **fields)
+    assert run(["stats", "--check", "--json", "--store", store]) == code
+    (connection,) = json.loads(capsys.readouterr().out)["connections"]
+    (kpi,) = [each for each in connection["kpis"] if each["name"] == "reconnection_time_ms"]
+    assert (kpi["value"], kpi["ok"], kpi["samples"]) == (3000.0, code == 0, 1)
+    assert run(["stats", "--json", "--store", store]) == 0
+
+
+def test_a_breach_is_a_line_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stats", "--store", breached(tmp_path, profile="financial")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "orders: reconnection_time_ms 3.0 s is not below 2.0 s"
+
+
+def test_nothing_measured_breaches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = str(recorded(tmp_path / "store.db", [], "orders"))
+    assert run(["stats", "--check", "--json", "--store", store]) == 0
+    (connection,) = json.loads(capsys.readouterr().out)["connections"]
+    assert connection["kpis"][0] == {
+        "name": "connection_success_rate",
+        "value": None,
+        "threshold": 0.99,
+        "ok": None,
+        "samples": 0,
+        "budget_left": None,
+    }
+    assert {(kpi["ok"], kpi["samples"]) for kpi in connection["kpis"]} == {(None, 0)}

@@ -14,7 +14,7 @@ from wsmon.cli.reading import reading
 from wsmon.cli.stats_table import table
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
-from wsmon.errors import EXIT_OK, UsageError
+from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 from wsmon.export.statistics_json import statistics_document
 from wsmon.model.stats import Statistics
 from wsmon.ports import StoreView
@@ -30,6 +30,7 @@ from wsmon.query.scope import allows, first_other_term
 @click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
 @click.option("--until", type=Time(), metavar="T", help="Before then.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
+@click.option("--check", "is_check", is_flag=True, help="Exit with 3 where a key figure breaches its threshold.")
 def stats(
     words: tuple[str, ...],
     utc: bool,
@@ -38,6 +39,7 @@ def stats(
     since: int | None,
     until: int | None,
     is_json: bool,
+    is_check: bool,
 ) -> int:
     """Print uptime, traffic, latencies and errors of connections.
 
@@ -55,7 +57,8 @@ def stats(
         click.echo(msgspec.json.encode(statistics_document(found)))
     else:
         _print_table(found, UTC if utc else None)
-    return EXIT_OK
+    is_breached = any(kpi.ok is False for each in found.connections for kpi in each.kpis)
+    return EXIT_THRESHOLD if is_check and is_breached else EXIT_OK
 
 
 def print_statistics(store: Path) -> None:

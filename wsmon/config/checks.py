@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from wsmon.config.fault import FaultError
 from wsmon.errors import UsageError
+from wsmon.model.kpis import KPI_NAMES
 from wsmon.model.redact import compile_pattern
 
 MAX_NAME_CHARS = 64
@@ -99,6 +100,12 @@ def field_name(text: str) -> None:
     """A field name of HTTP."""
     if not _TOKEN.fullmatch(text):
         raise FaultError("is no legal name of a header", "letters, digits and hyphens")
+
+
+def kpi_name(text: str) -> None:
+    """A key figure that has a threshold."""
+    if text not in KPI_NAMES:
+        raise FaultError("is no key figure", f"they are {', '.join(KPI_NAMES)}")
 
 
 def header_name(text: str) -> None:

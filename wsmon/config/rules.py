@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.config.units import format_duration
+from wsmon.model.kpis import KPI_SHARES
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,14 @@ class Rule:
     value: Callable[[ConnectionSpec], str] = lambda _spec: ""
     is_warning: bool = False
     # it does no harm, and nothing else
+
+
+def _unkept(spec: ConnectionSpec) -> str:
+    """The thresholds that no connection can keep, or every one."""
+    found = (
+        f"{name} = {value:g}" for name, value in spec.kpi.items() if value <= 0 or (name in KPI_SHARES and value >= 1)
+    )
+    return ", ".join(found)
 
 
 MUTE = frozenset({"stomp", "nexus"})
@@ -73,6 +82,13 @@ RULES = (
         "has no effect without answer = true",
         "a monitor that authenticates changes what the peer does, so it wants to be asked",
         is_warning=True,
+    ),
+    Rule(
+        ("kpi",),
+        lambda spec: bool(_unkept(spec)),
+        "has a threshold that means nothing",
+        "shares lie between 0 and 1 (0.999 is 99.9 %), times in milliseconds above 0",
+        _unkept,
     ),
     Rule(
         ("heartbeat.expect",),

@@ -202,7 +202,13 @@ CONNECTION = (
     Key("redact.query", ListOf(Text(may_be_empty=False)), [], "more parameters of URLs that are masked"),
     Key("redact.allow", ListOf(Text(may_be_empty=False)), [], "names that are never masked"),
     Key("redirects", Choice(get_args(RedirectPolicy)), "same-origin", "which ones to follow; never from wss to ws"),
-    Key("kpi", TableOf(SecretOrNumber()), {}, "overrides of the profile's thresholds", works=()),
+    Key(
+        "kpi",
+        TableOf(Number(0, 10**9), checks.kpi_name),
+        {},
+        "thresholds instead of the profile's: shares 0…1, times in milliseconds",
+        example="{ connection_success_rate = 0.995, reconnection_time_ms = 1500 }",
+    ),
 )
 
 KEYS = Key(

@@ -160,7 +160,8 @@ class ConnectionSpec:
     capture: CaptureSpec = CaptureSpec()
     redact: RedactSpec = RedactSpec()
     redirects: RedirectPolicy = "same-origin"
-    kpi: Mapping[str, Sensitive | float] = field(default_factory=lambda: NOTHING)
+    kpi: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    # thresholds by the names of wsmon.model.kpis
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from wsmon.model.events import Json
 
 
 def keeps_session(before: ConnectionSpec, after: ConnectionSpec) -> bool:
-    """Whether the two differ in nothing but profile, capture, and what detectors look for."""
+    """Whether the two differ in nothing but profile, capture, what detectors look for, and thresholds."""
     same = replace(before, profile=after.profile, capture=after.capture)
-    return replace(same, silence=after.silence, expect_every_s=after.expect_every_s) == after
+    return replace(same, silence=after.silence, expect_every_s=after.expect_every_s, kpi=after.kpi) == after
 
 
 def told_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str, dict[str, Json]]:
     """What ``keeps_session`` lets change, as a sentence (empty: nothing), and as ``meta`` of the event that tells it.
 
     ``{"profile": …, "before": …}`` where the profile changed, ``{"capture": {key: value}}`` where capture did,
-    ``{"silence": […]}`` and ``{"expect_every_s": …}`` where these did.
+    ``{"silence": […]}``, ``{"expect_every_s": …}`` and ``{"kpi": {name: threshold}}`` where these did.
     """
     said: list[str] = []
     meta: dict[str, Json] = {}
@@ -39,6 +39,9 @@ def told_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str, di
     if before.expect_every_s != after.expect_every_s:
         said.append(f"expect_every {before.expect_every_s:g} s → {after.expect_every_s:g} s")
         meta["expect_every_s"] = after.expect_every_s
+    if before.kpi != after.kpi:
+        said.append(f"kpi {', '.join(f'{name} {value:g}' for name, value in after.kpi.items()) or 'as in the profile'}")
+        meta["kpi"] = dict(after.kpi)
     return ", ".join(said), meta
 
 

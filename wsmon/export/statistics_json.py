@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsmon.export.jsonl import rfc3339
 from wsmon.model.events import Json
-from wsmon.model.stats import ConnectionStatistics, Flow, Statistics, Summary
+from wsmon.model.stats import ConnectionStatistics, Flow, Kpi, Statistics, Summary
 
 SCHEMA = "wsmon.stats/1"
 _DECIMALS = 3
@@ -64,11 +64,23 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "errors": dict(of.errors),
         "close_codes": dict(of.close_codes),
         "incidents": dict(of.incidents),
+        "kpis": [_kpi(kpi) for kpi in of.kpis],
     }
     if of.subscriptions is not None:
         found = of.subscriptions
         document["subscriptions"] = {"active": found.active, "pending": found.pending, "lost": found.lost}
     return document
+
+
+def _kpi(kpi: Kpi) -> dict[str, Json]:
+    return {
+        "name": kpi.name,
+        "value": _rounded(kpi.value, _SHARE_DECIMALS if kpi.is_share else _DECIMALS),
+        "threshold": kpi.threshold,
+        "ok": kpi.ok,
+        "samples": kpi.samples,
+        "budget_left": _rounded(kpi.budget_left, _SHARE_DECIMALS),
+    }
 
 
 def _summary(summary: Summary | None) -> dict[str, Json]:

@@ -39,6 +39,24 @@ class Heartbeats:
 
 
 @dataclass(frozen=True, slots=True)
+class Kpi:
+    """One key figure against its threshold; ``wsmon.model.kpis`` says what each is made from."""
+
+    name: str
+    value: float | None
+    # a share 0…1, or milliseconds; None where nothing was measured
+    threshold: float
+    ok: bool | None
+    # None where nothing was measured
+    samples: int
+    budget_left: float | None
+    # part of what may go wrong, or of the time it may take, that is left; below 0: overdrawn; None: there is none
+    is_floor: bool = False
+    # the value must be above the threshold, not below
+    is_share: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionStatistics:
     """What rollups and transitions hold about one connection in a period.
 
@@ -91,6 +109,9 @@ class ConnectionStatistics:
     # beyond the fastest message of the last minutes
     feed_latency_uncertainty_ms: float | None = None
     # what the fastest message itself may have taken: the shortest round trip; None where none was measured
+    failed_messages: int = 0
+    # that could not be read, and requests that failed
+    kpis: tuple[Kpi, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

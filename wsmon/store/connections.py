@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
+import msgspec
+
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Meta
 from wsmon.model.profiles import PROFILES, Profile, ProfileName, profile_of
@@ -42,6 +44,7 @@ class ConnectionRecord:
     last_message_ns: int | None = None
     rtt_ns: int | None = None
     last_problem_id: int = 0
+    kpi: str = "{}"
 
 
 COLUMNS = tuple(field.name for field in fields(ConnectionRecord))
@@ -105,6 +108,7 @@ class Connections:
                 self._keep_control_frames(spec.name, is_kept=spec.capture.control_frames)
             record.protocol = spec.protocol
             record.expect_every_s = spec.expect_every_s
+            record.kpi = msgspec.json.encode(dict(spec.kpi)).decode()
             record.configured = True
             record.since_ns = record.since_ns or now_ns
             self.change(record)

@@ -31,7 +31,7 @@ RUN_COLUMNS = (
     "digest",
 )
 CONNECTION_COLUMNS = (
-    '"group"', "position", "url", "enabled", "profile", "protocol", "expect_every_s", "configured",
+    '"group"', "position", "url", "enabled", "profile", "protocol", "expect_every_s", "configured", "kpi",
 )  # fmt: skip
 
 _RUNS = f"SELECT id, {', '.join(RUN_COLUMNS)} FROM run"

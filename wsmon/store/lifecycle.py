@@ -10,7 +10,7 @@ from typing import Final
 
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
-from wsmon.model.profiles import BATCH
+from wsmon.model.profiles import BATCH, MESSAGES
 from wsmon.model.statuses import OPEN, Status
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
 from wsmon.store.connections import ConnectionRecord, Connections
@@ -88,9 +88,11 @@ class Lifecycle:
 
     def fold_problem(self, event_id: int, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take what an event says went wrong; of a message, which is counted elsewhere, nothing else."""
-        if event.error_type:
+        if event.error_type and event.name != "error.handled":
             bucket.counters[ERRORS] += 1
             bucket.count(DIMENSIONS["error_type"], event.error_type)
+            if event.name in MESSAGES or (event.name == "message.process.completed" and event.status == "error"):
+                bucket.count(DIMENSIONS["failed_message"], event.error_type)
         if event_id and event.is_problem and not _explains_nothing(event):
             record.last_problem_id = event_id
             self._connections.change(record)

@@ -13,6 +13,7 @@ from sqlite_utils import Migrations
 
 from wsmon.store.schema import (
     APPLICATION_ID,
+    KPI_THRESHOLDS,
     META_CONFIGURATION,
     META_CREATED_NS,
     META_LAST_ID,
@@ -54,6 +55,13 @@ def m003_spans(tables: Tables) -> None:
     for statement in SPANS:
         tables.conn.execute(statement)
     tables.conn.execute("PRAGMA user_version = 3")
+
+
+@MIGRATIONS()
+def m004_kpis(tables: Tables) -> None:
+    """Thresholds of key figures that the configuration sets."""
+    tables.conn.execute(KPI_THRESHOLDS)
+    tables.conn.execute("PRAGMA user_version = 4")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

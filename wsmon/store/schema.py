@@ -11,7 +11,7 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 # "wsmn": what file(1) and SQLite see in the header
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # user_version of a store this wsmon writes: the number of its migrations
 
 Level = Literal[1, 60, 3600]
@@ -34,9 +34,9 @@ METRICS: dict[Metric, int] = {
 }
 # rollup_hist.metric and rollup_sum.metric; durations are in nanoseconds, sizes in bytes
 
-Dimension = Literal["error_type", "close_code", "incident", "type"]
-DIMENSIONS: dict[Dimension, int] = {"error_type": 1, "close_code": 2, "incident": 3, "type": 4}
-# rollup_dim.dimension; keys are text, also of close codes
+Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message"]
+DIMENSIONS: dict[Dimension, int] = {"error_type": 1, "close_code": 2, "incident": 3, "type": 4, "failed_message": 5}
+# rollup_dim.dimension; keys are text, also of close codes; of failed messages they are types of errors
 
 OTHER = "other"
 # rollup_dim.key that stands for all message types past the first hundred of a bucket
@@ -300,3 +300,6 @@ SPANS = (
     "CREATE INDEX span_by_source ON span (source)",
 )
 # of migration 3; the spans of a trace are those of its sources
+
+KPI_THRESHOLDS = "ALTER TABLE connection ADD COLUMN kpi TEXT NOT NULL DEFAULT '{}'"
+# of migration 4; JSON: the configuration's own thresholds by name

@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from wsmon.model.histogram import quantiles, representative
+from wsmon.model.kpis import kpis
 from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
@@ -29,7 +32,7 @@ _ALL_CONNECTIONS = (0, 2**63 - 1)
 _RANKS = (0.5, 0.95, 0.99)
 
 _CONNECTIONS = """
-SELECT id, name, "group", url, status, stalled_since_ns IS NOT NULL, profile, trace_id, last_message_ns, configured
+SELECT id, name, "group", url, status, stalled_since_ns IS NOT NULL, profile, trace_id, last_message_ns, kpi, configured
 FROM connection WHERE ? IN ('', name) ORDER BY configured DESC, position, name
 """
 _PLACE = "level = ? AND bucket >= ? AND bucket < ? AND connection BETWEEN ? AND ?"
@@ -138,10 +141,10 @@ def _tallies(
 def _of_connection(
     row: tuple[Any, ...], status: Status, up: Uptime, tally: _Tally, watched_ns: int, period: tuple[int, int, bool]
 ) -> ConnectionStatistics:
-    _id, name, group, url, _status, is_stalled, profile, trace_id, last_message_ns, _configured = row
+    _id, name, group, url, _status, is_stalled, profile, trace_id, last_message_ns, kpi, _configured = row
     since_ns, until_ns, is_open_end = period
     is_message_inside = last_message_ns is not None and since_ns <= last_message_ns < until_ns
-    return ConnectionStatistics(
+    of = ConnectionStatistics(
         name=name,
         group=group,
         url=url,
@@ -175,4 +178,6 @@ def _of_connection(
         errors=tally.by_key("error_type"),
         close_codes=tally.by_key("close_code"),
         incidents=tally.by_key("incident"),
+        failed_messages=sum(tally.by_key("failed_message").values()),
     )
+    return dataclasses.replace(of, kpis=kpis(of, msgspec.json.decode(kpi, type=dict[str, float])))

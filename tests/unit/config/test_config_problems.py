@@ -86,7 +86,17 @@ ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
         ("redact.patterns = ['x*']", "redact.patterns[0]: matches the empty text"),
         ("redact.headers = ['a b']", "redact.headers[0]: is no legal name of a header (a b)."),
         ("auth = { send = true }", "auth.send: is true or false where a text or a number is expected (true)"),
-        ("kpi = { x = inf }", "kpi.x: is no finite number (inf)"),
+        ("auth = { x = inf }", "auth.x: is no finite number (inf)"),
+        ("kpi = { connection_time = 5 }", "kpi.connection_time: is no key figure. they are connection_success_rate, "),
+        ("kpi = { connection_time_ms = '5s' }", "kpi.connection_time_ms: is a text where a number is expected (5s)"),
+        (
+            "kpi = { connection_success_rate = 99.9 }",
+            "kpi: has a threshold that means nothing (connection_success_rate = 99.9). shares lie between 0 and 1",
+        ),
+        (
+            "kpi = { processing_time_ms = 0 }",
+            "kpi: has a threshold that means nothing (processing_time_ms = 0).",
+        ),
     ],
 )
 def test_a_wrong_key_of_a_connection_is_named_with_its_line(problems: Problems, line: str, problem: str) -> None:

@@ -48,3 +48,10 @@ def test_capture_is_told_key_by_key() -> None:
             "capture": {"payload_limit_bytes": 0, "control_frames": False},
         },
     )
+
+
+def test_thresholds_need_no_new_session_and_are_told() -> None:
+    strict = replace(SPEC, kpi={"connection_time_ms": 300.0})
+    assert keeps_session(SPEC, strict)
+    assert told_changes(SPEC, strict) == ("kpi connection_time_ms 300", {"kpi": {"connection_time_ms": 300.0}})
+    assert told_changes(strict, SPEC) == ("kpi as in the profile", {"kpi": {}})

@@ -15,7 +15,7 @@ from wsmon.export.csv import COLUMNS, csv_table, defused
 from wsmon.export.jsonl import event_json, jsonl, rfc3339
 from wsmon.export.statistics_json import statistics_document
 from wsmon.model.events import Event, Verdict
-from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Kpi, Statistics, Summary
 
 CONTRACT_KEYS = (
     "id ts ts_ns mono_ns run connection group connection_id trace_id span_id parent_id name direction opcode "
@@ -184,6 +184,7 @@ STATISTICS = Statistics(
             errors={"timeout": 1},
             close_codes={"1006": 2},
             incidents={"stall": 1},
+            kpis=(Kpi("connection_success_rate", 0.9990004, 0.999, True, 1000, 0.0004, is_floor=True, is_share=True),),
         ),
     ),
 )
@@ -228,6 +229,16 @@ def test_statistics_have_the_shape_of_the_contract() -> None:
                 "errors": {"timeout": 1},
                 "close_codes": {"1006": 2},
                 "incidents": {"stall": 1},
+                "kpis": [
+                    {
+                        "name": "connection_success_rate",
+                        "value": 0.999,
+                        "threshold": 0.999,
+                        "ok": True,
+                        "samples": 1000,
+                        "budget_left": 0.0004,
+                    }
+                ],
             }
         ],
     }

@@ -104,3 +104,9 @@ def test_the_type_and_the_topic_are_searched() -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize(("duration_ns", "expected"), [(100_000_000, False), (100_000_001, True)])
+def test_tg_12_slower_than_100_ms_begins_above_100_ms(duration_ns: int, expected: bool) -> None:
+    reply = event("message.process.completed", size=0, duration_ns=duration_ns)
+    assert matches(parse("lat>100ms"), reply) is expected

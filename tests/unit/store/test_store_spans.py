@@ -18,6 +18,7 @@ from wsmon.model.events import Event
 from wsmon.store.database import open_for_writing
 from wsmon.store.migrations import m001_create, m002_subscriptions
 from wsmon.store.retention import NEWEST_EVENTS, Retention
+from wsmon.store.schema import SCHEMA_VERSION
 
 NAME = "binance-spot"
 CHILD = "aaaaaaaaaaaaaaaa"
@@ -115,4 +116,4 @@ def test_stores_of_earlier_versions_get_the_table(path: Path) -> None:
         stored(path, ROWS)
     with Recording(path, NAME) as recording:
         recording.write([dialled(), replied(1.0)])
-    assert (stored(path, "PRAGMA user_version"), len(stored(path, ROWS))) == ([(3,)], 1)
+    assert (stored(path, "PRAGMA user_version"), len(stored(path, ROWS))) == ([(SCHEMA_VERSION,)], 1)

@@ -65,7 +65,7 @@ def test_everything_about_one_connection(tmp_path: Path) -> None:
     found = statistics_of(recorded(tmp_path / "store.db", session(), NAME, end_s=120))
     (of,) = found.connections
     wanted_s, open_s = 30.0, 10.0 + 18.6
-    counted = dataclasses.replace(of, connect_ms=None, reconnect_ms=None, rtt_ms=None, message_size=None)
+    counted = dataclasses.replace(of, connect_ms=None, reconnect_ms=None, rtt_ms=None, message_size=None, kpis=())
     exact = dataclasses.replace(found, connections=(counted,))
     assert exact == Statistics(
         T0_NS,
@@ -235,3 +235,25 @@ def test_pruned_seconds_are_answered_by_their_minutes(tmp_path: Path) -> None:
 def test_st_11_a_connection_that_nobody_configured_is_recorded_from_its_first_transition(tmp_path: Path) -> None:
     (of,) = statistics_of(recorded(tmp_path / "store.db", [connected(1), loss(1.5, NAME)])).connections
     assert (of.name, of.total_uptime_ms, of.last_disconnected_ns) == (NAME, 500.0, at_ns(1.5))
+
+
+def test_failed_messages_are_unreadable_ones_and_requests_that_failed(tmp_path: Path) -> None:
+    events = [
+        message("{", 1, NAME, error_type="json"),
+        message("fine", 2, NAME),
+        event("message.process.completed", 3, NAME, size=0, status="error", error_type="timeout"),
+        event("error.occurred", 3, NAME, error_type="timeout"),
+        event("message.process.completed", 4, NAME, size=0, status="orphan", error_type="unmatched"),
+    ]
+    (of,) = statistics_of(recorded(tmp_path / "store.db", events, NAME)).connections
+    (kpi,) = [each for each in of.kpis if each.name == "message_error_rate"]
+    assert (of.failed_messages, kpi.value, kpi.samples) == (2, 1.0, 2)
+
+
+def test_an_error_that_was_handled_is_no_second_error(tmp_path: Path) -> None:
+    events = [
+        event("error.occurred", 1, NAME, error_type="channel_crash"),
+        event("error.handled", 2, NAME, error_type="channel_crash"),
+    ]
+    (of,) = statistics_of(recorded(tmp_path / "store.db", events, NAME)).connections
+    assert of.errors == {"channel_crash": 1}

@@ -15,6 +15,7 @@ from tests.stores import Recording, recording, stored
 from wsmon.model.events import Event, EventName
 from wsmon.store.database import open_for_writing
 from wsmon.store.migrations import m001_create
+from wsmon.store.schema import SCHEMA_VERSION
 
 NAME = "binance-spot"
 ROWS = "SELECT topic, status FROM subscription ORDER BY topic"
@@ -91,7 +92,7 @@ def test_a_store_of_the_first_version_gets_the_table_and_keeps_its_events(path: 
         stored(path, ROWS)
     with closing(open_for_writing(path)):
         pass
-    assert stored(path, "PRAGMA user_version") == [(3,)]
+    assert stored(path, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
     assert stored(path, ROWS) == []
     assert stored(path, "SELECT id, version FROM run") == [(1, "0.1")]
     assert stored(path.with_name("store.db.schema-1.backup"), "PRAGMA user_version") == [(1,)]

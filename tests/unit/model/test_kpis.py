@@ -1,0 +1,112 @@
+"""Key figures against thresholds: the guide's cases TG-10, TG-11 and TG-14, and what is left of a budget."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import pytest
+
+from wsmon.model.kpis import KPI_NAMES, KPI_SHARES, kpis
+from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Kpi, Summary
+
+NOTHING = ConnectionStatistics(
+    name="orders", group="", url="wss://orders", status="websocket_connected", stalled=False, profile="standard",
+    trace_id="", sessions=0, connection_count=0, reconnection_count=0, reconnects_per_hour=None, total_uptime_ms=0.0,
+    ws_uptime_ms=0.0, availability=None, last_connected_ns=None, last_disconnected_ns=None, last_message_ns=None,
+    connect_ms=None, reconnect_ms=None, rtt_ms=None, message_size=None, messages=Flow(), bytes=Flow(),
+    wire_bytes=Flow(), heartbeats=Heartbeats(), errors={}, close_codes={}, incidents={},
+)  # fmt: skip
+
+
+def took(mean_ms: float, count: int = 1) -> Summary:
+    """A distribution with that average."""
+    return Summary(count, mean_ms, mean_ms, mean_ms, mean_ms, mean_ms)
+
+
+def found(
+    name: str, fields: Mapping[str, object], profile: str = "standard", overrides: Mapping[str, float] | None = None
+) -> Kpi:
+    """One key figure of a connection of which ``fields`` are known."""
+    of = dataclasses.replace(NOTHING, profile=profile, **fields)  # type: ignore[arg-type]  # fields by name
+    return next(each for each in kpis(of, overrides or {}) if each.name == name)
+
+
+def test_tg_10_999_of_1000_is_too_little_for_financial_and_enough_for_standard() -> None:
+    fields = {"sessions": 1000, "connection_count": 999}
+    strict = found("connection_success_rate", fields, "financial")
+    assert (strict.value, strict.threshold, strict.ok, strict.samples) == (0.999, 0.999, False, 1000)
+    assert strict.budget_left == pytest.approx(0.0, abs=1e-9)
+    easy = found("connection_success_rate", fields, "standard")
+    assert (easy.value, easy.threshold, easy.ok, easy.samples) == (0.999, 0.99, True, 1000)
+    assert easy.budget_left == pytest.approx(0.9)
+
+
+def test_tg_11_without_a_dial_there_is_no_rate() -> None:
+    assert found("connection_success_rate", {}) == Kpi(
+        "connection_success_rate", None, 0.99, None, 0, None, is_floor=True, is_share=True
+    )
+    assert [each.ok for each in kpis(NOTHING)] == [None] * len(KPI_NAMES)
+
+
+@pytest.mark.parametrize(("profile", "mean_ms", "ok"), [
+    ("financial", 1_900.0, True), ("financial", 2_000.0, False),
+    ("standard", 2_000.0, True), ("standard", 5_000.0, False),
+])  # fmt: skip
+def test_tg_14_two_seconds_to_reconnect_are_too_long_for_financial(profile: str, mean_ms: float, ok: bool) -> None:
+    kpi = found("reconnection_time_ms", {"reconnect_ms": took(mean_ms)}, profile)
+    assert (kpi.value, kpi.ok, kpi.samples) == (mean_ms, ok, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "value", "samples", "financial", "standard"),
+    [
+        ("connection_time_ms", {"connect_ms": took(700.0, 3)}, 700.0, 3, False, True),
+        ("processing_time_ms", {"process_ms": took(30.0, 8)}, 30.0, 8, False, True),
+        ("message_error_rate", {"failed_messages": 1, "messages": Flow(3_000, 2_000)}, 0.0002, 5_000, False, True),
+        ("message_error_rate", {"failed_messages": 0, "messages": Flow(1, 0)}, 0.0, 1, True, True),
+        ("reconnection_success_rate", {"reconnect_ms": took(1.0, 199)}, 1.0, 199, True, True),
+        (
+            "reconnection_success_rate",
+            {"reconnect_ms": took(1.0, 98), "errors": {"retries_exhausted": 2, "eof": 100}},
+            0.98, 100, False, False,
+        ),
+    ],
+)  # fmt: skip
+def test_each_figure_has_its_samples_and_thresholds(
+    name: str, fields: dict[str, object], value: float, samples: int, financial: bool, standard: bool
+) -> None:
+    for profile, ok in (("financial", financial), ("standard", standard), ("detailed", standard)):
+        kpi = found(name, fields, profile)
+        assert kpi.value == pytest.approx(value)
+        assert (kpi.samples, kpi.ok) == (samples, ok)
+
+
+@pytest.mark.parametrize(("status", "ok", "samples"), [("connecting", None, 0), ("disconnected", False, 1)])
+def test_a_dial_under_way_has_not_failed(status: str, ok: bool | None, samples: int) -> None:
+    kpi = found("connection_success_rate", {"sessions": 1, "status": status})
+    assert (kpi.ok, kpi.samples) == (ok, samples)
+
+
+def test_a_session_whose_dial_began_before_the_period_makes_no_rate_above_one() -> None:
+    assert found("connection_success_rate", {"sessions": 1, "connection_count": 2}).value == 1.0
+
+
+def test_thresholds_of_the_configuration_replace_those_of_the_profile() -> None:
+    kpi = found("connection_time_ms", {"connect_ms": took(700.0)}, "financial", {"connection_time_ms": 900.0})
+    assert (kpi.threshold, kpi.ok) == (900.0, True)
+    assert kpi.budget_left == pytest.approx(2 / 9)
+
+
+def test_an_overdrawn_budget_is_below_zero_and_no_tolerance_leaves_none() -> None:
+    fields = {"sessions": 100, "connection_count": 97}
+    assert found("connection_success_rate", fields).budget_left == pytest.approx(-2.0)
+    all_of_them = {"connection_success_rate": 1.0}
+    assert found("connection_success_rate", fields, overrides=all_of_them).budget_left is None
+    no_error = found("message_error_rate", {"messages": Flow(5, 0)}, overrides={"message_error_rate": 0.0})
+    assert (no_error.ok, no_error.budget_left) == (False, None)
+
+
+def test_shares_are_told_from_times() -> None:
+    assert sorted(KPI_SHARES) == ["connection_success_rate", "message_error_rate", "reconnection_success_rate"]
+    assert all(name.endswith("_ms") for name in set(KPI_NAMES) - KPI_SHARES)
