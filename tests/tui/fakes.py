@@ -10,6 +10,7 @@ import msgspec
 from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
+from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
 from wsmon.model.snapshot import ConnectionRow, Health, Snapshot, StoreBounds
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
@@ -131,6 +132,45 @@ class FakeView:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+class FakeNotes:
+    """``ports.Notes`` in memory, or refusing."""
+
+    def __init__(self, page: NotesPage = EMPTY_NOTES) -> None:
+        self.bookmarks = {each.event.id: each for each in page.bookmarks}
+        self.views = {each.name: each for each in page.views}
+        self.searches = list(page.searches)
+        self.refusal: WsmonError | None = None
+        # raised by every call while set
+
+    def read(self) -> NotesPage:
+        self._obey()
+        return NotesPage(tuple(self.bookmarks.values()), tuple(self.views.values()), tuple(self.searches))
+
+    def keep_bookmark(self, bookmark: Bookmark) -> None:
+        self._obey()
+        self.bookmarks[bookmark.event.id] = bookmark
+
+    def drop_bookmark(self, event_id: int) -> None:
+        self._obey()
+        del self.bookmarks[event_id]
+
+    def keep_view(self, view: SavedView) -> None:
+        self._obey()
+        self.views[view.name] = view
+
+    def drop_view(self, name: str) -> None:
+        self._obey()
+        del self.views[name]
+
+    def keep_search(self, query: str) -> None:
+        self._obey()
+        self.searches.insert(0, query)
+
+    def _obey(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
 
 
 class FakeControl:

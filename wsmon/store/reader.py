@@ -27,7 +27,7 @@ from wsmon.store.live import snapshot
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
 from wsmon.store.replay import Replay, replaying
-from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
+from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import Coverage, stitch
 from wsmon.store.transitions import Now, run_spans
@@ -35,6 +35,7 @@ from wsmon.store.transitions import Now, run_spans
 SECOND_NS = 1_000_000_000
 
 _META = "SELECT key, value FROM meta WHERE key IN (?, ?, ?)"
+_STORE_ID = "SELECT value FROM meta WHERE key = ?"
 _OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
 
 
@@ -52,6 +53,13 @@ class Reader:
     def notice(self) -> str:
         """What a viewer must know about the store: that it is a copy, or not complete; empty where all is well."""
         return self._store.notice
+
+    @property
+    def store_id(self) -> str:
+        """What names the store wherever it lies; it never changes."""
+        with self._question():
+            (store_id,) = self._connection.execute(_STORE_ID, (META_STORE_ID,)).fetchone()
+            return str(store_id)
 
     def data_version(self) -> int:
         """A number that changes when another process commits: to be polled where no recorder wakes the viewer."""

@@ -44,7 +44,7 @@ class Board(Desk):
         self.recorder = RecorderWatch(
             backing.clock.wall_ns(),
             options.start_command,
-            (*backing.keymap.problems, *options.warnings),
+            (*filter(None, (backing.notebook.trouble,)), *backing.keymap.problems, *options.warnings),
             options.banner,
             backing.control is not None,
         )
@@ -146,6 +146,12 @@ class Board(Desk):
         pane = self.slot("detail").pane
         if isinstance(pane, DetailPane) and "detail" in self.in_sight:
             pane.show(event)
+
+    @property
+    def detail_event(self) -> Event | None:
+        """What the detail shows, where it is in sight."""
+        pane = self.slot("detail").pane
+        return pane.event if isinstance(pane, DetailPane) and "detail" in self.in_sight else None
 
     def _draw_banner(self) -> None:
         now_ns, health = self.now_ns(), self.backing.control.health if self.backing.control else None

@@ -33,6 +33,8 @@ class Glyphs:
     tick: str
     match: str
     # before a line that is searched for
+    mark: str
+    # before a line with a bookmark
     cut: str
     # where text was left out
     between: str
@@ -65,6 +67,7 @@ UNICODE = Glyphs(
     blocks="▁▂▃▄▅▆▇█",
     tick="╷",
     match="▸",
+    mark="◆",
     cut="…",
     between="·",
     is_ascii=False,
@@ -90,6 +93,7 @@ ASCII = Glyphs(
     blocks="_.:-+*%#",
     tick="|",
     match=">",
+    mark="+",
     cut="~",
     between="-",
     is_ascii=True,

@@ -52,6 +52,7 @@ class LineStyle:
     # None = local time
     glyphs: Glyphs = UNICODE
     emphasis: Emphasis = ""
+    is_marked: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -75,7 +76,7 @@ def line(event: Event, width: int, style: LineStyle, previous: Event | None = No
     layout, glyphs = columns(width), style.glyphs
     wording = describe(event, ascii_only=glyphs.is_ascii)
     spans: list[Span] = [(_time(event, layout, style, previous), "dim")]
-    spans.append((glyphs.match, "key-name") if style.emphasis == "match" else (" ", "text"))
+    spans.append(_flag(style))
     if layout.connection:
         source = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
         spans.append(
@@ -84,8 +85,15 @@ def line(event: Event, width: int, style: LineStyle, previous: Event | None = No
     spans.append((glyphs.of(wording.sign) + " ", wording.meaning))
     spans += _body(event, wording, layout, glyphs)
     if style.emphasis == "context":
-        spans = [(text, "dim") for text, _ in spans]
+        spans = [(text, "dim" if meaning != "caution" else meaning) for text, meaning in spans]
     return _exactly(spans, width)
+
+
+def _flag(style: LineStyle) -> Span:
+    """One cell: a bookmark, or a match among other lines."""
+    if style.is_marked:
+        return style.glyphs.mark, "caution"
+    return (style.glyphs.match, "key-name") if style.emphasis == "match" else (" ", "text")
 
 
 def _body(event: Event, wording: Wording, layout: Columns, glyphs: Glyphs) -> list[Span]:

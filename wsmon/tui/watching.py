@@ -7,9 +7,12 @@ from pathlib import Path
 from textual import on
 
 from wsmon.export.run import ExportRequest
+from wsmon.model import format as fmt
+from wsmon.model.events import Event
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.tui.backing import Backing
 from wsmon.tui.board import Board
+from wsmon.tui.notebook import Notebook
 from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.log import LogPane
@@ -34,6 +37,32 @@ class MonitorScreen(Board):
     def say(self, text: str, meaning: Meaning = "text", path: Path | None = None) -> None:
         """Put a sentence, and the path it is about, into the last line for a while."""
         self.footer.say(text, meaning, path)
+
+    @property
+    def notebook(self) -> Notebook:
+        """What the user has written down."""
+        return self.backing.notebook
+
+    @property
+    def place_id(self) -> int:
+        """The event that one looks at: under the cursor of the log, or a copy of a pruned one in the detail."""
+        shown = self.detail_event
+        return shown.id if shown is not None and shown.id < self.snapshot.bounds.oldest_id else self.log_pane.current_id
+
+    def show_marks(self) -> None:
+        """The log shows which events have a bookmark."""
+        self.log_pane.set_marks(self.notebook.marked)
+
+    def go_to_event(self, event: Event) -> None:
+        """Put the log's cursor on an event; one that was pruned is shown as this copy."""
+        if event.id >= self.snapshot.bounds.oldest_id:
+            if "log" not in self.in_sight:
+                self.ask("log")
+            self.log_pane.go_to(event.id)
+        else:
+            self.ask("detail")
+            self.show_event(event)
+            self.say(f"event #{fmt.count(event.id)} is no longer kept: this is the copy of its mark", "caution")
 
     def search_for(self, query: Query) -> None:
         """Show in the log only what matches."""

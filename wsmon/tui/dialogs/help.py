@@ -42,7 +42,7 @@ LEGEND: tuple[tuple[Span, ...], ...] = (
      ("● ", "status-open"), ("usable", "text")),
     (("  ✕ ", "status-loss"), ("loss  ", "text"), ("○ ", "status-closed"), ("closed by us  ", "text"),
      ("⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("note  ", "text"),
-     ("▸ ", "key-name"), ("match", "text")),
+     ("▸ ", "key-name"), ("match  ", "text"), ("◆ ", "caution"), ("marked", "text")),
 )  # fmt: skip
 
 

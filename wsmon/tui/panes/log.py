@@ -127,6 +127,11 @@ class LogPane(DrawnLog):
         """Leave out pings and pongs that went well, or show them."""
         self._refilter(replace(self._filter.scope, hides_heartbeats=is_hidden))
 
+    def set_marks(self, marked: frozenset[int]) -> None:
+        """These events have a bookmark."""
+        self._lines.mark(marked)
+        self.refresh()
+
     def toggle_context(self) -> None:
         """Matches among everything else, or alone; the event under the cursor keeps it, if it is still shown."""
         if not self.search:

@@ -33,6 +33,7 @@ class LogLines:
         self._strips: LRUCache[int, Strip] = LRUCache(KEPT_LINES)
         self._width = 0
         self._highlighted = EVERYTHING
+        self._marked: frozenset[int] = frozenset()
         self.style = LineStyle()
 
     def restyle(self, style: LineStyle) -> None:
@@ -48,6 +49,12 @@ class LogLines:
         """Draw everything anew: what matches with a sign, the rest without colour. ``EVERYTHING``: no difference."""
         self._highlighted = query
         self._strips.clear()
+
+    def mark(self, marked: frozenset[int]) -> None:
+        """These events have a bookmark; lines that differ are drawn anew."""
+        for event_id in self._marked ^ marked:
+            self._strips.discard(event_id)
+        self._marked = marked
 
     def forget(self, event_id: int) -> None:
         """Forget a line: the one above it changed."""
@@ -84,14 +91,15 @@ class LogLines:
             previous = event
 
     def _style_of(self, event: Event) -> LineStyle:
+        is_marked = event.id in self._marked
         if not self._highlighted:
-            return self.style
+            return replace(self.style, is_marked=True) if is_marked else self.style
         try:
             is_match = matches(self._highlighted, event)
         except PatternTooSlowError:
             self.highlight(EVERYTHING)
             raise
-        return replace(self.style, emphasis="match" if is_match else "context")
+        return replace(self.style, emphasis="match" if is_match else "context", is_marked=is_marked)
 
     def _read(self, ids: Sequence[int]) -> tuple[Event, ...]:
         if ids[-1] - ids[0] == len(ids) - 1:
