@@ -50,7 +50,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.next", ("n",), "next match", "Go to the next match of the search.", "Find"),
     Action("log.previous", ("N",), "previous match", "Go to the match before.", "Find"),
     Action("log.context", ("ctrl+f",), "context", "Only matches, or matches among all events.", "Find"),
-    Action("log.views", ("v",), "views", "Show a saved view of the log, or save this one.", "Find"),
+    Action("log.views", ("v",), "views", "Show a saved view, or save this search.", "Find"),
     Action("log.mark", ("m",), "mark", "Mark the event, or forget its mark.", "Log"),
     Action("log.note", ("M",), "note", "Write a note to the event; that marks it.", "Log"),
     Action("log.mark_next", ("u",), "next mark", "Go to the next event with a mark.", "Log"),

@@ -81,4 +81,4 @@ def test_notes_that_cannot_be_read_are_never_written_over() -> None:
     notebook.toggle(FIRST, T0_NS)
     notebook.close()
 
-    assert (notebook.trouble, notebook.marked, notes.bookmarks) == ("the notes are damaged", {1}, {})
+    assert (notebook.trouble, notebook.marked, notes.bookmarks) == ("the notes are damaged", frozenset({1}), {})
