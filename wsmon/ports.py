@@ -11,6 +11,7 @@ from typing import Protocol
 from wsmon.model.detectors.watched import Expectation, Traffic
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Health, Snapshot, StoreBounds
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
@@ -115,6 +116,10 @@ class StoreView(Protocol):
 
     def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
         """Statistics of a period (``None`` = open end), of one connection or all."""
+        ...
+
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+        """The sessions with these ids, as far as they are known, in no particular order."""
         ...
 
     def id_at(self, ts_ns: int) -> int:

@@ -11,6 +11,7 @@ from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
+from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import ConnectionRow, Health, Snapshot, StoreBounds
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
@@ -122,6 +123,17 @@ class FakeView:
     def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
         self.calls.append(f"statistics {connection}".rstrip())
         return self.statistics_answer or Statistics(since_ns or T0_NS, until_ns or T0_NS, ())
+
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+        self.calls.append("sessions")
+        found = []
+        for wanted in dict.fromkeys(connection_ids):
+            own = [each for each in self._events if each.source.connection_id == wanted]
+            opened = next((each for each in own if each.name == "connection.completed"), None)
+            if own:
+                life = SessionLife(wanted, own[0].id, own[-1].id)
+                found.append(life if opened is None else life._replace(open_id=opened.id, open_mono_ns=opened.mono_ns))
+        return tuple(found)
 
     def id_at(self, ts_ns: int) -> int:
         kept = self._events[self._oldest_id - self._first_id :]

@@ -14,6 +14,7 @@ from pathlib import Path
 from wsmon.control.lock import holder
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
+from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
@@ -28,6 +29,7 @@ from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
+from wsmon.store.sessions import session_lives
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import Coverage, stitch
 from wsmon.store.transitions import Now, run_spans
@@ -125,6 +127,11 @@ class Reader:
             stitching = stitch(since_s, until_s, self._coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(self._connection, stitching, runs, connection, is_open_end=is_open_end)
+
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+        """The sessions with these ids, as far as they are known, in no particular order."""
+        with self._question():
+            return session_lives(self._connection, connection_ids)
 
     def id_at(self, ts_ns: int) -> int:
         """The id of the first event at or after a wall time, ``last_id + 1`` where there is none.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.tui import commands_hand as hand
+from wsmon.tui import commands_jump as jump
 from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
 from wsmon.tui.actions import BY_ID
@@ -142,6 +143,11 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.note": notes.note,
         "log.mark_next": partial(notes.bookmark, newer=True),
         "log.mark_previous": partial(notes.bookmark, newer=False),
+        "log.trace_next": partial(jump.trace, newer=True),
+        "log.trace_previous": partial(jump.trace, newer=False),
+        "log.session_next": partial(jump.session, newer=True),
+        "log.session_previous": partial(jump.session, newer=False),
+        "log.go_to": jump.go_to,
         "log.follow": follow,
         "log.pause": pause,
         "log.heartbeats": heartbeats,

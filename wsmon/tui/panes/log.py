@@ -167,7 +167,7 @@ class LogPane(DrawnLog):
             self.say(f"event {event_id} is not shown here; this is the nearest one")
 
     def next_time_mode(self) -> None:
-        """Times of day, or differences to the line above."""
+        """Times of day, since the session was usable, or since the line above."""
         style = self._lines.style
         mode = TIME_MODES[(TIME_MODES.index(style.time_mode) + 1) % len(TIME_MODES)]
         self._lines.restyle(LineStyle(mode, self._zone, self._glyphs))
