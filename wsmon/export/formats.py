@@ -9,14 +9,22 @@ from wsmon.export.csv import csv_table
 from wsmon.export.har import har
 from wsmon.export.json import json_trace
 from wsmon.export.jsonl import jsonl
+from wsmon.export.otlp import otlp
+from wsmon.export.otlp_logs import otlp_logs
+from wsmon.export.perfetto import perfetto
 from wsmon.export.selection import Selection
 
-TextFormat = Literal["jsonl", "json", "csv", "har"]
+TextFormat = Literal["jsonl", "json", "csv", "har", "otlp", "otlp-logs", "perfetto"]
 # written piece by piece
 ExportFormat = Literal[TextFormat, "sqlite"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
-_SUFFIXES: dict[ExportFormat, str] = {"sqlite": "db"}
+_SUFFIXES: dict[ExportFormat, str] = {
+    "sqlite": "db",
+    "otlp": "otlp.json",
+    "otlp-logs": "logs.json",
+    "perfetto": "perfetto.json",
+}
 
 
 def suffix(name: ExportFormat) -> str:
@@ -35,5 +43,11 @@ def pieces(name: TextFormat, selection: Selection, period: tuple[int | None, int
             return json_trace(selection, selection.view.statistics(*period))
         case "har":
             return har(selection)
+        case "otlp":
+            return otlp(selection)
+        case "otlp-logs":
+            return otlp_logs(selection.pages())
+        case "perfetto":
+            return perfetto(selection)
         case _:
             assert_never(name)

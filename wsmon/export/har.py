@@ -15,12 +15,12 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import msgspec
 
 import wsmon
+from wsmon.export.endpoint import address_and_port
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import Session, sessions
 from wsmon.model.events import Event, Json
 from wsmon.model.secret import MASK
-from wsmon.query.ast import Query
 
 OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
 UNKNOWN = -1
@@ -50,7 +50,7 @@ def har(selection: Selection) -> Iterator[bytes]:
 
 
 def document(session: Session, last: Event) -> dict[str, Json]:
-    """An entry of a session without its messages; ``last``, its newest event, stands for an end to come."""
+    """An entry of a session without its messages; ``last`` is its end, or its newest event where that is to come."""
     first = session.first or last
     timings = _timings(session, last)
     return {
@@ -78,8 +78,7 @@ def _entry(selection: Selection, session: Session) -> Iterator[bytes]:
     for page in selection.pages((session.of_session,), ids):
         if page and not has_begun:
             has_begun = True
-            newest = selection.view.events_before(session.last_id + 1, 1, Query((session.of_session,)))
-            head = msgspec.json.encode(document(session, newest[0] if newest else page[-1]))
+            head = msgspec.json.encode(document(session, session.newest(selection.view) or page[-1]))
             yield head[:-1] + b',"_webSocketMessages":['
         frames = [_frame(event) for event in page if event.opcode]
         if frames:
@@ -150,11 +149,10 @@ def _timings(session: Session, last: Event) -> dict[str, float]:
     """Phases in milliseconds; ``connect`` holds ``ssl``, as the standard has it, and ``receive`` is the time open."""
     phases = {name: value for name in ("dns", "tcp", "proxy", "tls", "upgrade") if (value := _ms(session, name)) >= 0}
     connect = [phases[name] for name in ("tcp", "proxy", "tls") if name in phases]
-    end = session.ended or last
     opened = session.completed
     dial_ms = 0.0
     if session.started is not None:
-        dial_ms = max(0, (opened or end).mono_ns - session.started.mono_ns) / _MS_NS
+        dial_ms = max(0, (opened or last).mono_ns - session.started.mono_ns) / _MS_NS
     known = phases.get("dns", 0.0) + sum(connect)
     return {
         "blocked": UNKNOWN,
@@ -163,7 +161,7 @@ def _timings(session: Session, last: Event) -> dict[str, float]:
         "ssl": phases.get("tls", UNKNOWN),
         "send": 0,
         "wait": round(phases.get("upgrade", max(0.0, dial_ms - known)), 6),
-        "receive": max(0, end.mono_ns - opened.mono_ns) / _MS_NS if opened else 0,
+        "receive": max(0, last.mono_ns - opened.mono_ns) / _MS_NS if opened else 0,
     }
 
 
@@ -174,9 +172,8 @@ def _ms(session: Session, phase: str) -> float:
 
 def _server(session: Session) -> dict[str, Json]:
     """The address that was dialled, where it is known."""
-    peer = session.told("peer")
     try:
-        address = ip_address(str(peer).rpartition(":")[0].strip("[]"))
+        address = ip_address(address_and_port(str(session.told("peer"))).host)
     except ValueError:
         return {}
     return {"serverIPAddress": str(address)}

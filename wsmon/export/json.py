@@ -6,21 +6,19 @@ The shape of WebSockex Nova's ``export_trace`` (host, port, statistics, events),
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import msgspec
 
+from wsmon.export.endpoint import endpoint
 from wsmon.export.jsonl import event_json, rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.statistics_json import connection_document
 from wsmon.model.events import Event, Json
-from wsmon.model.secret import MASK
 from wsmon.model.stats import ConnectionStatistics, Statistics
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.scope import allows
 
 SCHEMA = "wsmon.trace/1"
-DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
 def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
@@ -46,15 +44,11 @@ def allowed(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics,
 
 
 def _head(connection: ConnectionStatistics) -> dict[str, Json]:
-    parts = urlsplit(connection.url.replace(MASK, ""))  # whose brackets would be those of an IPv6 address
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
+    host, port = endpoint(connection.url)
     return {
         "name": connection.name,
-        "host": parts.hostname or "",
-        "port": port or DEFAULT_PORTS.get(parts.scheme),
+        "host": host,
+        "port": port,
         "statistics": connection_document(connection),
     }
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from wsmon.export.selection import Selection
 from wsmon.model.events import Event, EventName, Json, Source
-from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.ports import StoreView
+from wsmon.query.ast import Exact, FieldTerm, Glob, Query
 from wsmon.query.scope import allows
 
 LIFECYCLE: tuple[EventName, ...] = (
@@ -58,6 +59,13 @@ class Session:
                 return event.meta[key]
         return None
 
+    def newest(self, view: StoreView) -> Event | None:
+        """Its end, or the newest event of it that the selection may have."""
+        if self.ended is not None:
+            return self.ended
+        found = view.events_before(self.last_id + 1, 1, Query((self.of_session,)))
+        return found[0] if found else None
+
     def take(self, event: Event) -> None:
         """Add what an event says of it."""
         if event.to_status in ENDS:
@@ -73,35 +81,78 @@ class Session:
 
 def sessions(selection: Selection) -> Iterator[Session | None]:
     """Sessions by their end, those that have none last; ``None`` says that time passes."""
-    alive = {session.source.connection_id: session for session in _alive_before(selection)}
+    names = _names(selection)
+    alive = {session.source.connection: session for session in alive_before(selection)}
+    told = set(alive)
+    # connections of whose sessions some event about their life is known
     for page in selection.context(Query((_OF_LIFECYCLE,))):
         for event in page:
-            key = event.source.connection_id
-            if not key or not allows(selection.query, event.source.connection):
-                continue
-            if key not in alive:
-                alive[key] = Session(event.source, event.id, selection.last_id)
-            alive[key].take(event)
-            if event.to_status in ENDS:
-                yield alive.pop(key)
+            name = event.source.connection
+            if event.source.connection_id and allows(selection.query, name):
+                told.add(name)
+                yield from _step(alive, event, selection)
         yield None
+    for name in names:
+        if name not in told and (session := _without_a_mark(selection, name)) is not None:
+            yield session
     yield from alive.values()
 
 
-def _alive_before(selection: Selection) -> Iterator[Session]:
-    """Sessions that began before the selection and had not ended."""
-    view = selection.view
-    if selection.first_id <= max(1, view.bounds().oldest_id):
+def _step(alive: dict[str, Session], event: Event, selection: Selection) -> Iterator[Session]:
+    """Follow the one session that a connection has at a time; those that end are no longer alive."""
+    name = event.source.connection
+    session = alive.get(name)
+    if session is not None and session.source.connection_id != event.source.connection_id:
+        session.last_id = event.id - 1  # its recorder was cut off
+        yield alive.pop(name)
+        session = None
+    if session is None:
+        first_id = event.id if event.name == "connection.started" else selection.first_id
+        session = alive[name] = Session(event.source, first_id, selection.last_id)
+    session.take(event)
+    if event.to_status in ENDS:
+        yield alive.pop(name)
+
+
+def alive_before(selection: Selection) -> Iterator[Session]:
+    """Sessions that began before the selection and had not ended; one a connection at most."""
+    for name in _names(selection):
+        yield from _alive_before(selection, name)
+
+
+def _names(selection: Selection) -> list[str]:
+    connections = selection.view.statistics(None, None).connections
+    return [one.name for one in connections if allows(selection.query, one.name)]
+
+
+def _alive_before(selection: Selection, name: str) -> Iterator[Session]:
+    """The session of a connection that began before the selection and had not ended."""
+    view, before_id = selection.view, selection.first_id
+    newest = view.events_before(before_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
+    last = next((event for event in newest if event.source.connection == name), None)
+    if last is None or not last.source.connection_id or last.to_status in ENDS:
         return
-    for connection in view.statistics(None, None).connections:
-        if not allows(selection.query, connection.name):
-            continue
-        of_connection = FieldTerm("connection", (Exact(connection.name),))
-        newest = view.events_before(selection.first_id, _AT_MOST, Query((of_connection, _OF_LIFECYCLE)))
-        last = next((event for event in newest if event.source.connection == connection.name), None)
-        if last is None or not last.source.connection_id or last.to_status in ENDS:
-            continue
-        session = Session(last.source, selection.first_id, selection.last_id)
-        for event in view.events_before(selection.first_id, _AT_MOST, Query((session.of_session, _OF_LIFECYCLE))):
-            session.take(event)
-        yield session
+    session = Session(last.source, before_id, selection.last_id)
+    for event in reversed(view.events_before(before_id, _AT_MOST, Query((session.of_session, _OF_LIFECYCLE)))):
+        session.take(event)
+    yield session
+
+
+def _without_a_mark(selection: Selection, name: str) -> Session | None:
+    """The session that lasts longer than the selection, and whose beginning is kept no more."""
+    view = selection.view
+    following = view.events_after(selection.last_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
+    marked = next((event for event in following if event.source.connection == name), None)
+    if marked is not None and (marked.name == "connection.started" or not marked.source.connection_id):
+        return None
+    rows = view.snapshot(0).connections
+    if marked is None and not any(row.state.name == name and row.state.connection_id for row in rows):
+        return None
+    of_session = FieldTerm("session", (Glob("*"),))
+    newest = view.events_before(selection.last_id + 1, _AT_MOST, Query((_of_connection(name), of_session)))
+    event = next((event for event in newest if event.source.connection == name), None)
+    return None if event is None else Session(event.source, selection.first_id, selection.last_id)
+
+
+def _of_connection(name: str) -> FieldTerm:
+    return FieldTerm("connection", (Exact(name),))

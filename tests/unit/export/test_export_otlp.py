@@ -1,0 +1,272 @@
+"""Traces and logs in OpenTelemetry's protocol, read back by its own definitions."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+from tests.builders import MONO_0_NS, T0_NS, TRACE, event, pong, source, usable
+from tests.queries import query as parse
+from tests.recordings import FixedClock, recorded
+from tests.sessions import FIRST, SECOND, THIRD, of, opening, story
+from wsmon.export.formats import TextFormat
+from wsmon.export.otlp_values import any_value, span_id, trace_id
+from wsmon.export.run import ExportRequest, run_export
+from wsmon.model.events import Event, Source
+from wsmon.model.span_events import derived_id
+from wsmon.store.reader import Reader
+
+IDS = ("traceId", "spanId", "parentSpanId")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return recorded(tmp_path / "store.db", story(), "nova", "b", end_s=20)
+
+
+def exported(store: Path, name: TextFormat, **fields: Any) -> Any:
+    stream = io.BytesIO()
+    reader = Reader(store, FixedClock())
+    run_export(ExportRequest(name, stream, **fields), reader)
+    reader.close()
+    return json.loads(stream.getvalue())
+
+
+def as_protobuf_json(value: Any) -> Any:
+    """OTLP writes ids in hex, protobuf's own JSON in base64."""
+    if isinstance(value, dict):
+        return {
+            key: base64.b64encode(bytes.fromhex(each)).decode() if key in IDS else as_protobuf_json(each)
+            for key, each in value.items()
+        }
+    return [as_protobuf_json(each) for each in value] if isinstance(value, list) else value
+
+
+def spans(store: Path, **fields: Any) -> dict[tuple[str, str], Any]:
+    """Spans by name and session, as the protocol's definitions read them."""
+    read = ParseDict(as_protobuf_json(exported(store, "otlp", **fields)), TracesData())
+    (resource,) = read.resource_spans
+    assert plain(resource.resource.attributes)["service.name"] == "wsmon"
+    (scope,) = resource.scope_spans
+    assert scope.scope.name == "wsmon"
+    found = {(span.name, plain(span.attributes)["websocket.connection_id"]): span for span in scope.spans}
+    assert len(found) == len(scope.spans)
+    return found
+
+
+def plain(attributes: Any) -> dict[str, Any]:
+    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in attributes}
+
+
+def test_spans_are_those_of_sessions_dials_phases_and_operations(store: Path) -> None:
+    found = spans(store)
+    dial = ["dns", "tcp", "tls", "upgrade", "websocket connect", "websocket session"]
+    assert sorted((session, name) for name, session in found) == sorted(
+        [
+            *((FIRST, name) for name in [*dial, "heartbeat"]),
+            *((THIRD, name) for name in dial),
+            (SECOND, "websocket connect"),
+        ]
+    )
+    parents = {(name, session): span.parent_span_id.hex() for (name, session), span in found.items()}
+    connect = derived_id(FIRST, "connect")
+    assert {name: parent for (name, session), parent in parents.items() if session == FIRST} == {
+        "websocket session": "",
+        "websocket connect": FIRST,
+        "dns": connect,
+        "tcp": connect,
+        "tls": connect,
+        "upgrade": connect,
+        "heartbeat": FIRST,
+    }
+    assert {span.trace_id.hex() for span in found.values()} == {TRACE}
+
+
+def test_a_session_has_times_attributes_and_the_verdict_of_its_end(store: Path) -> None:
+    span = spans(store)["websocket session", FIRST]
+    assert (span.span_id.hex(), span.kind) == (FIRST, 3)
+    assert (span.start_time_unix_nano, span.end_time_unix_nano) == (T0_NS + 10**9, T0_NS + 5 * 10**9)
+    assert (span.status.code, span.status.message) == (2, "“rate limit: 5 connections”, 1008 by peer")
+    attributes = plain(span.attributes)
+    assert [value.string_value for value in attributes.pop("websocket.extensions").values] == ["permessage-deflate"]
+    assert attributes == {
+        "websocket.connection": "nova",
+        "websocket.connection_id": FIRST,
+        "websocket.trace_id": TRACE,
+        "websocket.run": 1,
+        "url.full": "wss://stream.example.net/ws?token=[FILTERED]",
+        "server.address": "stream.example.net",
+        "server.port": 443,
+        "network.peer.address": "192.0.2.7",
+        "network.peer.port": 443,
+        "network.local.address": "10.0.0.1",
+        "network.local.port": 5,
+        "network.transport": "tcp",
+        "network.protocol.name": "websocket",
+        "http.request.method": "GET",
+        "http.response.status_code": 101,
+        "tls.protocol.version": "TLSv1.3",
+        "tls.cipher": "TLS_AES_256_GCM_SHA384",
+        "tls.server.issuer": "CN=ca",
+        "websocket.attempt": 1,
+        "websocket.subprotocol": "v1.stream",
+        "websocket.close.code": 1008,
+        "websocket.close.by": "peer",
+        "websocket.close.reason": "rate limit: 5 connections",
+        "websocket.verdict": "“rate limit: 5 connections”, 1008 by peer",
+        "websocket.open_ms": 400.0,
+        "websocket.outcome": "error",
+        "error.type": "close_1008",
+    }
+
+
+def test_phases_follow_each_other_up_to_the_end_of_the_dial(store: Path) -> None:
+    found = spans(store)
+    times = {
+        name: (found[name, FIRST].start_time_unix_nano - T0_NS, found[name, FIRST].end_time_unix_nano - T0_NS)
+        for name in ("dns", "tcp", "tls", "upgrade", "websocket connect")
+    }
+    assert times == {
+        "websocket connect": (1_000_000_000, 1_212_000_000),
+        "dns": (1_000_000_000, 1_003_000_000),
+        "tcp": (1_003_000_000, 1_014_000_000),
+        "tls": (1_014_000_000, 1_174_000_000),
+        "upgrade": (1_174_000_000, 1_212_000_000),
+    }
+
+
+def test_a_session_is_linked_to_the_one_before_it(store: Path) -> None:
+    found = spans(store)
+    (link,) = found["websocket connect", SECOND].links
+    assert (link.trace_id.hex(), link.span_id.hex()) == (TRACE, FIRST)
+    assert [len(found["websocket session", session].links) for session in (FIRST, THIRD)] == [0, 0]
+
+
+def test_a_failed_attempt_is_an_error_with_the_answer_of_the_server(store: Path) -> None:
+    span = spans(store)["websocket connect", SECOND]
+    attributes = plain(span.attributes)
+    assert (attributes["http.response.status_code"], attributes["error.type"]) == (403, "http_status")
+    assert (span.status.code, span.status.message) == (2, "the server answered HTTP 403")
+    assert span.end_time_unix_nano - span.start_time_unix_nano == 100_000_000
+
+
+def test_a_session_that_goes_on_lasts_up_to_its_newest_event(store: Path) -> None:
+    span = spans(store)["websocket session", THIRD]
+    assert (span.end_time_unix_nano, span.status.code, plain(span.attributes)["websocket.open"]) == (
+        T0_NS + 9 * 10**9,
+        0,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"query": parse("conn:b")}, {THIRD}),
+        ({"query": parse("hello")}, {FIRST}),
+        ({"first_id": 17}, {SECOND, THIRD}),
+        ({"query": parse("nothing")}, set()),
+    ],
+)
+def test_sessions_of_what_was_asked_for(store: Path, fields: dict[str, object], expected: set[str]) -> None:
+    found = spans(store, **fields)
+    assert {session for _, session in found} == expected
+
+
+def test_an_operation_has_its_own_id_and_parent(tmp_path: Path) -> None:
+    done = event(
+        "subscription.subscribe.completed", 4, "nova", topic="trades", ref="7", duration_ns=10**8,
+        span_id="00000000000000c1", parent_id=FIRST, status="error", error_type="rejected", error="no such channel",
+    )  # fmt: skip
+    path = recorded(tmp_path / "store.db", of(FIRST, *opening(1), done), "nova")
+    span = spans(path)["trades", FIRST]
+    assert (span.span_id.hex(), span.parent_span_id.hex(), span.kind) == ("00000000000000c1", FIRST, 3)
+    assert (span.status.message, plain(span.attributes)["websocket.ref"]) == ("no such channel", "7")
+    assert span.end_time_unix_nano - span.start_time_unix_nano == 10**8
+
+
+def test_an_id_that_is_none_gives_one_that_is_the_same_each_time() -> None:
+    own = Source("nova", trace_id="order 4711")
+    assert trace_id(own) == trace_id(Source("other", trace_id="order 4711")) != trace_id(Source("nova"))
+    assert len(bytes.fromhex(trace_id(own))) == 16
+    assert len(bytes.fromhex(trace_id(Source("nova", trace_id="0" * 32)))) == 16
+    assert (span_id(""), span_id(FIRST), len(bytes.fromhex(span_id("7")))) == ("", FIRST, 8)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (True, {"boolValue": True}),
+        (7, {"intValue": "7"}),
+        (2**70, {"stringValue": str(2**70)}),
+        (0.5, {"doubleValue": 0.5}),
+        ("", {"stringValue": ""}),
+        (None, {}),
+        ([1, "a"], {"arrayValue": {"values": [{"intValue": "1"}, {"stringValue": "a"}]}}),
+        ({"a": None}, {"kvlistValue": {"values": [{"key": "a", "value": {}}]}}),
+    ],
+)
+def test_a_value_has_its_type(value: Any, expected: object) -> None:
+    assert any_value(value) == expected
+
+
+def logs(store: Path, **fields: Any) -> list[Any]:
+    read = ParseDict(as_protobuf_json(exported(store, "otlp-logs", **fields)), LogsData())
+    (resource,) = read.resource_logs
+    (scope,) = resource.scope_logs
+    return list(scope.log_records)
+
+
+def test_every_event_is_a_log_record(store: Path) -> None:
+    found = logs(store)
+    assert [record.event_name for record in found] == [one.name for one in story()]
+    assert [plain(record.attributes)["websocket.event.id"] for record in found] == list(range(1, len(found) + 1))
+    assert [record.severity_text for record in found if record.severity_number > 9] == ["WARN", "WARN", "ERROR"]
+    assert found[0].trace_id == found[0].span_id == b""
+    assert {record.span_id.hex() for record in found[1:]} == {FIRST, SECOND, THIRD, ""}
+
+
+def test_a_message_is_the_body_and_the_rest_are_attributes(store: Path) -> None:
+    text, binary = logs(store, query=parse("conn:nova kind:message"))
+    assert (text.body.string_value, binary.body.bytes_value) == ("hello", b"\xff\x00")
+    assert plain(text.attributes) == {
+        "websocket.event.id": 8,
+        "websocket.event.mono_ns": MONO_0_NS + 2 * 10**9,
+        "websocket.connection": "nova",
+        "websocket.connection_id": FIRST,
+        "websocket.trace_id": TRACE,
+        "websocket.run": 1,
+        "websocket.direction": "in",
+        "websocket.opcode": "text",
+        "websocket.size": 5,
+        "websocket.wire_size": 9,
+    }
+    assert (text.severity_text, text.time_unix_nano) == ("DEBUG", T0_NS + 2 * 10**9)
+
+
+def test_meta_stays_nested_whatever_it_holds(tmp_path: Path) -> None:
+    odd: list[Event] = [usable(1, "nova", meta={"a": [1, None, {"b": True}], "big": 2**70})]
+    (record,) = logs(recorded(tmp_path / "store.db", odd, "nova"))
+    meta = plain(record.attributes)["websocket.meta"]
+    assert [one.key for one in meta.values] == ["a", "big"]
+    assert meta.values[0].value.array_value.values[2].kvlist_value.values[0].value.bool_value is True
+
+
+def test_a_file_of_nothing_is_a_file(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [], "nova")
+    assert (spans(path), logs(path)) == ({}, [])
+
+
+def test_ids_of_messages_without_session_are_absent(tmp_path: Path) -> None:
+    lone = msgspec.structs.replace(pong(1), source=source(session=""))
+    (record,) = logs(recorded(tmp_path / "store.db", [lone]))
+    assert (record.trace_id.hex(), record.span_id) == (TRACE, b"")

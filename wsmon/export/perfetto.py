@@ -1,0 +1,204 @@
+"""The timeline as Chrome trace events, which the Perfetto UI and chrome://tracing open.
+
+A process a connection, with tracks for status, sessions, phases and what a profile finds; incidents and losses are
+instants, messages a second are counters. Times are microseconds from the first event of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+import wsmon
+from wsmon.export.jsonl import rfc3339
+from wsmon.export.selection import Selection
+from wsmon.export.sessions import Session, alive_before
+from wsmon.model.events import Event, Json
+from wsmon.model.span_events import PHASES, SpanFold
+from wsmon.model.spans import Span
+from wsmon.model.verdict import why
+
+STATUS, SESSIONS, PHASES_TRACK, INSTANTS = 1, 2, 3, 4
+# threads of a process, as the format calls tracks
+_TRACKS = {STATUS: "status", SESSIONS: "sessions", PHASES_TRACK: "phases", INSTANTS: "incidents and problems"}
+_RECORDER = "recorder"
+_US_NS = 1_000
+_SECOND_NS = 1_000_000_000
+
+Record = dict[str, Json]
+
+
+class _Lane:
+    """What is under way on one connection."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.is_named = False
+        self.status: Event | None = None
+        # the transition that began the status in force
+        self.fold = SpanFold()
+        self.session: Event | None = None
+        # that was dialled and has not ended
+        self.second = 0
+        self.counts = {"received": 0, "sent": 0}
+
+
+class _Timeline:
+    """Turns events into records; remembers a lane a connection."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, _Lane] = {}
+        self._zero_ns: int | None = None
+        self._last: Event | None = None
+
+    @property
+    def start(self) -> str:
+        """The wall time at which the file begins; empty where it has nothing."""
+        return "" if self._zero_ns is None else rfc3339(self._zero_ns)
+
+    def begun_before(self, session: Session) -> None:
+        """A session that is alive when the events begin; it is drawn from there on."""
+        lane = self._lane(session.source.connection)
+        lane.session = session.started
+        lane.status = session.completed or session.opened or session.started
+        if session.started is not None:
+            list(lane.fold.ended_by(session.started))
+
+    def records(self, event: Event) -> Iterator[Record]:
+        """What an event adds."""
+        if self._zero_ns is None:
+            self._zero_ns = event.ts_ns
+        self._last = event
+        lane = self._lane(event.source.connection)
+        if not lane.is_named:
+            yield from self._names(lane, event.source.connection or _RECORDER)
+        if event.name in ("message.received", "message.sent"):
+            yield from self._count(lane, event)
+        yield from self._spans(lane, event)
+        if event.to_status is not None:
+            yield from self._status(lane, event)
+        if event.is_problem or event.category in ("incident", "self"):
+            yield self._instant(lane, event)
+
+    def rest(self) -> Iterator[Record]:
+        """What is under way when the events end."""
+        for name, lane in self._lanes.items():
+            if not lane.is_named:
+                yield from self._names(lane, name or _RECORDER)
+            yield from self._flush(lane)
+            for begun, track, label in (
+                (lane.status, STATUS, lane.status.to_status or "" if lane.status else ""),
+                (lane.session, SESSIONS, lane.session.source.connection_id if lane.session else ""),
+            ):
+                if begun is not None and self._last is not None:
+                    took_ns = max(0, self._last.ts_ns - begun.ts_ns)
+                    yield self._slice(lane, track, label, begun.ts_ns, took_ns, {"open": True})
+
+    def _lane(self, connection: str) -> _Lane:
+        return self._lanes.setdefault(connection, _Lane(len(self._lanes) + 1))
+
+    def _names(self, lane: _Lane, name: str) -> Iterator[Record]:
+        lane.is_named = True
+        yield {"ph": "M", "name": "process_name", "pid": lane.pid, "args": {"name": name}}
+        yield {"ph": "M", "name": "process_sort_index", "pid": lane.pid, "args": {"sort_index": lane.pid}}
+        for track, label in _TRACKS.items():
+            yield {"ph": "M", "name": "thread_name", "pid": lane.pid, "tid": track, "args": {"name": label}}
+
+    def _status(self, lane: _Lane, event: Event) -> Iterator[Record]:
+        """The status that ends."""
+        begun, lane.status = lane.status, event
+        if begun is not None and begun.source.run == event.source.run:
+            took_ns = event.mono_ns - begun.mono_ns
+            yield self._slice(lane, STATUS, begun.to_status or "", begun.ts_ns, took_ns, {"event": begun.id})
+
+    def _spans(self, lane: _Lane, event: Event) -> Iterator[Record]:
+        if event.name == "connection.started":
+            lane.session = event
+        for span in lane.fold.ended_by(event):
+            yield from self._span(lane, event, span)
+
+    def _span(self, lane: _Lane, event: Event, span: Span) -> Iterator[Record]:
+        """A session or a phase on its track; operations overlap, and have tracks that the viewer makes for them."""
+        about: Record = {"status": span.status, "error_type": span.error_type, "error": span.error, "event": event.id}
+        args = {key: value for key, value in about.items() if value != ""}
+        took_ns = span.duration_ns or 0
+        if span.operation == "session":
+            lane.session = None
+            verdict: Record = {"verdict": why(event)} if why(event) else {}
+            yield self._slice(lane, SESSIONS, span.span_id, span.start_ns, took_ns, {**args, **verdict})
+        elif span.operation in PHASES:
+            yield self._slice(lane, PHASES_TRACK, span.name, span.start_ns, took_ns, args)
+        else:
+            both: Record = {
+                "cat": span.operation,
+                "name": span.name,
+                "id": span.span_id,
+                "pid": lane.pid,
+                "tid": SESSIONS,
+            }
+            yield {**both, "ph": "b", "ts": self._us(span.start_ns), "args": args}
+            yield {**both, "ph": "e", "ts": self._us(span.start_ns + took_ns)}
+
+    def _count(self, lane: _Lane, event: Event) -> Iterator[Record]:
+        second = event.ts_ns // _SECOND_NS
+        if second != lane.second:
+            yield from self._flush(lane, second)
+            lane.second = second
+        lane.counts["received" if event.direction == "in" else "sent"] += 1
+
+    def _flush(self, lane: _Lane, next_second: int = 0) -> Iterator[Record]:
+        """The messages of the second that is over, and the silence that follows."""
+        if not lane.second:
+            return
+        counted: list[tuple[int, Json]] = [(lane.second, dict(lane.counts))]
+        if next_second != lane.second + 1:
+            counted.append((lane.second + 1, {"received": 0, "sent": 0}))
+        for second, counts in counted:
+            us = max(0.0, self._us(second * _SECOND_NS))
+            yield {"ph": "C", "name": "messages/s", "pid": lane.pid, "ts": us, "args": counts}
+        lane.second = 0
+        lane.counts = {"received": 0, "sent": 0}
+
+    def _instant(self, lane: _Lane, event: Event) -> Record:
+        about: Record = {
+            "event": event.id,
+            "reason": event.reason,
+            "error_type": event.error_type,
+            "error": event.error,
+        }
+        label = f"{event.name} {event.type}".strip()
+        args = {key: value for key, value in about.items() if value != ""}
+        where: Record = {"pid": lane.pid, "tid": INSTANTS, "s": "t"}
+        return {"ph": "i", "name": label, "ts": self._us(event.ts_ns), **where, "args": args}
+
+    def _slice(self, lane: _Lane, track: int, name: str, start_ns: int, took_ns: int, args: Json) -> Record:
+        """A stretch of time; what began before the first event of the file is drawn from there."""
+        end_us = self._us(start_ns + max(0, took_ns))
+        us = max(0.0, self._us(start_ns))
+        where: Record = {"pid": lane.pid, "tid": track}
+        return {"ph": "X", "name": name, **where, "ts": us, "dur": max(0.0, end_us - us), "args": args}
+
+    def _us(self, ts_ns: int) -> float:
+        return (ts_ns - (self._zero_ns or 0)) / _US_NS
+
+
+def perfetto(selection: Selection) -> Iterator[bytes]:
+    """The file, piece by piece."""
+    timeline = _Timeline()
+    for session in alive_before(selection):
+        timeline.begun_before(session)
+    yield b'{"displayTimeUnit":"ms","traceEvents":['
+    separator: Literal[b"\n", b",\n"] = b"\n"
+    for page in selection.pages():
+        records = [msgspec.json.encode(record) for event in page for record in timeline.records(event)]
+        yield separator + b",\n".join(records) if records else b""
+        separator = b",\n" if records else separator
+    rest = [msgspec.json.encode(record) for record in timeline.rest()]
+    yield (separator + b",\n".join(rest) if rest else b"") + b"],\n"
+    yield (
+        b'"otherData":'
+        + msgspec.json.encode({"version": f"wsmon {wsmon.__version__}", "start": timeline.start})
+        + b"}\n"
+    )
