@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.builders import T0_NS, loss, numbered
 from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, stage, until
 from wsmon.errors import StoreError
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.tui import clipboard, output
 from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.dialogs.views import OWN_VIEWS, ViewChoice, find
 from wsmon.tui.panes.detail import DetailPane
@@ -125,3 +128,28 @@ def test_a_view_is_found_by_a_part_of_its_name_or_made() -> None:
     )
     assert find("problems", (), "x") == (ViewChoice("show", OWN_VIEWS[1]),)
     assert find("nothing", (), "") == ()
+
+
+async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = stage()
+    copied: list[str] = []
+
+    def write(_: object, sequence: str) -> bool:
+        copied.append(sequence)
+        return True
+
+    monkeypatch.setattr(output, "write", write)
+    async with on.app.run_test(size=(120, 60)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "enter")
+        pane = on.screen.slot("detail").pane
+        assert isinstance(pane, DetailPane)
+        while pane.value is None or pane.value.path != "$.s":
+            await pilot.press("j")
+        await pilot.press("y", "Y", "equals_sign")
+        await until(pilot, lambda: on.screen.log_pane.search.text == '$.s="BTCUSDT"')
+        assert len(on.screen.log_pane.rows) == 200
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: on.screen.log_pane.search.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
+    assert copied == [clipboard.sequence(text, "") for text in ("BTCUSDT", "$.s")]
+    assert on.notes.searches[0] == '$.s="BTCUSDT" -$.s="BTCUSDT"'

@@ -12,8 +12,8 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "move", "choose", "log", "timeline"]
-Group = Literal["Find", "Hand over", "Leave", "Panes", "Move", "Log", "Timeline", "Connections", "wsmon"]
+Scope = Literal["app", "move", "choose", "detail", "log", "timeline"]
+Group = Literal["Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Connections", "wsmon"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("move.half_up", ("ctrl+u",), "half up", "Half a page up.", "Move", "move"),
     Action("move.top", ("g", "home"), "top", "To the first line.", "Move", "move"),
     Action("move.bottom", ("G", "end"), "bottom", "To the last line; in the log: follow.", "Move", "move"),
+    Action("detail.only", ("equals_sign",), "only this", "Log: only events with this value.", "Detail", "detail"),
+    Action("detail.without", ("exclamation_mark",), "not this", "Log: no event with this value.", "Detail", "detail"),
+    Action("detail.form", ("f",), "form", "The payload decoded, as text, as bytes.", "Detail", "detail"),
+    Action("detail.fold", ("minus",), "fold", "Fold what is nested; Enter folds one.", "Detail", "detail"),
+    Action("detail.unfold", ("plus",), "unfold", "Unfold everything.", "Detail", "detail"),
     Action("timeline.left", ("left",), "earlier", "Move the timeline's cursor to the left.", "Timeline", "timeline"),
     Action("timeline.right", ("right",), "later", "Move the timeline's cursor to the right.", "Timeline", "timeline"),
     Action("timeline.zoom_in", ("plus", "equals_sign"), "closer", "Show half the period.", "Timeline", "timeline"),
@@ -90,8 +95,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.back", ("escape",), "back", "Out of zoom, detail, filter, in this order.", "Panes"),
     Action("connection.reconnect", ("R",), "reconnect", "Dial the connection anew, now.", "Connections"),
     Action("connection.disable", ("D",), "disable", "Close the connection, or open it again.", "Connections"),
-    Action("copy.value", ("y",), "copy", "Copy the payload, or the connection's URL.", "Hand over"),
-    Action("copy.event", ("Y",), "copy event", "Copy the whole event as JSON.", "Hand over"),
+    Action("copy.value", ("y",), "copy", "Copy payload, URL, or value in the detail.", "Hand over"),
+    Action("copy.event", ("Y",), "copy event", "Copy the event, or the path of the value.", "Hand over"),
     Action("export.open", ("x",), "export", "Write events to a file.", "Hand over", in_footer=True),
     Action("export.repeat", ("X",), "export again", "Repeat the last export.", "Hand over"),
     Action("app.detach", ("d",), "detach", "Leave; the recorder goes on.", "Leave", in_footer=True),

@@ -6,18 +6,28 @@ from pathlib import Path
 
 from textual import on
 
+from wsmon.errors import QueryError
 from wsmon.export.run import ExportRequest
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
+from wsmon.query.parser import parse
+from wsmon.query.values import Now
 from wsmon.tui.backing import Backing
 from wsmon.tui.board import Board
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
+from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import run_search
 from wsmon.tui.panes.timeline import TimelinePane
+
+
+def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
+    """A query as typed, with one more term that has to hold, or not to."""
+    before = f"({text}) " if " OR " in text else f"{text} " if text else ""
+    return f"{before}{'-' if is_excluded else ''}{term}"
 
 
 class MonitorScreen(Board):
@@ -96,6 +106,19 @@ class MonitorScreen(Board):
     def _event_chosen(self, message: LogPane.Chosen) -> None:
         self.ask("detail")
         self.show_event(message.event)
+
+    @on(DetailPane.Asked)
+    def _value_asked(self, message: DetailPane.Asked) -> None:
+        """The search goes on with the value that the detail shows, or without it."""
+        text = narrowed(self.log_pane.search.text, message.term, is_excluded=message.is_excluded)
+        try:
+            query = parse(text, Now(self.now_ns()))
+        except QueryError as error:
+            self.say(str(error), "problem")
+            return
+        self.notebook.remember(text)
+        self.search_for(query)
+        self.say(f"the log shows {text}: Esc in the log clears")
 
     @on(LogPane.Wanted)
     def _search_wanted(self, message: LogPane.Wanted) -> None:
