@@ -372,6 +372,7 @@ async def test_differences_of_time_take_the_row_above_into_account() -> None:
     async with log.run() as pilot:
         await log.commit(pilot)
         log.pane.next_time_mode()
+        log.pane.next_time_mode()
         await pilot.pause()
         lines = log.app.lines()
         await pilot.press("k", "k", "b")
