@@ -12,7 +12,7 @@ from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
 from wsmon.model.session_life import SessionLife
-from wsmon.model.snapshot import ConnectionRow, Health, Snapshot, StoreBounds
+from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, StoreBounds
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.query.ast import EVERYTHING, Query
@@ -59,6 +59,7 @@ class FakeView:
         self.density_answer = density
         self.statistics_answer = statistics
         self.messages_per_s = tuple(messages_per_s)
+        self.incidents: tuple[OpenIncident, ...] = ()
         self.calls: list[str] = []
         self.is_closed = False
         self._events = list(events)
@@ -86,7 +87,7 @@ class FakeView:
 
     def snapshot(self, at_ns: int) -> Snapshot:
         self.calls.append("snapshot")
-        return Snapshot(at_ns, self.bounds(), self.connections, self.messages_per_s)
+        return Snapshot(at_ns, self.bounds(), self.connections, self.messages_per_s, self.incidents)
 
     def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         self.calls.append("events_after")

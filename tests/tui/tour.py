@@ -92,7 +92,7 @@ def tour(columns: int, rows: int, captures: Path) -> list[str]:
             terminal.until(r"4 Log .*paused")
             terminal.press("5")
             terminal.until(r"refused with 403")
-            terminal.until(r"evidence +\d")
+            terminal.until(r"Evidence +#\d")
             stop("problem", "F e 5: its newest problem in full, with what proves it")
             everything_again(terminal)
             terminal.press("F")

@@ -146,6 +146,8 @@ class RecorderClient:
                         message.events_shed,
                         message.is_paused,
                         message.warning,
+                        message.rings,
+                        message.notifies,
                     )
                     on_change()
                 case Wake():

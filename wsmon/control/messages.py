@@ -46,6 +46,9 @@ class Sample(msgspec.Struct, frozen=True, tag="health"):
     warning: str
     digest: str
     # of the configuration in force
+    rings: bool = False
+    notifies: bool = False
+    # ``alerts.bell`` and ``alerts.desktop``: viewers do that; a recorder that does not say so has neither
 
 
 class Command(msgspec.Struct, frozen=True, tag="command"):

@@ -57,6 +57,8 @@ class OpenIncident:
     # of the event that opened it
     kind: str
     sentence: str
+    connection: str = ""
+    # empty: the recorder's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class Health:
     # sessions wait for the store
     warning: str = ""
     # e.g. "disk full: 1,204 messages not kept"; empty = well
+    rings: bool = False
+    # viewers ring the bell when an incident opens
+    notifies: bool = False
+    # and tell the desktop
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,8 @@ class Snapshot:
     # in the order of the configuration
     messages_per_s: tuple[int, ...]
     # of all connections, one number a second, oldest first, newest whole second last
+    incidents: tuple[OpenIncident, ...] = ()
+    # all that are not over, stalls included, the newest last
 
     @property
     def is_empty(self) -> bool:

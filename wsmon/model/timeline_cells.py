@@ -13,9 +13,9 @@ from typing import Literal, get_args
 from wsmon.model.statuses import Status
 from wsmon.model.timeline import Lane, Stretch
 
-CellKind = Literal["none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "loss"]
+CellKind = Literal["none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "opened", "loss"]
 KINDS: tuple[CellKind, ...] = get_args(CellKind)
-# from the least to the worst
+# from the least to the worst; "opened" is the beginning of an incident, seen whatever the status was
 
 _RANK: Mapping[CellKind, int] = MappingProxyType({kind: rank for rank, kind in enumerate(KINDS)})
 _KIND_OF: Mapping[Status, CellKind] = MappingProxyType(
@@ -65,7 +65,7 @@ class Reading:
     losses: int
     # in the cell; the reading is about the last of them
     incident: str = ""
-    # its kind, where it is one
+    # kind of the newest one that touches the cell; empty = none does
 
 
 def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
@@ -75,6 +75,7 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
         _raise(ranks, period, stretch.start_ns, stretch.end_ns, _RANK[_KIND_OF[stretch.status]])
     for incident in lane.incidents:
         _raise(ranks, period, incident.start_ns, incident.end_ns, _RANK["incident"])
+        _raise(ranks, period, incident.start_ns, incident.start_ns, _RANK["opened"])
     for stall in lane.stalls:
         _raise(ranks, period, stall.start_ns, stall.end_ns, _RANK["stalled"])
     for loss in lane.losses:
@@ -83,10 +84,16 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
 
 
 def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
-    """What happened in a half-open time: its last loss, else a stall, else the worst status or incident that was."""
+    """What happened in a half-open time: its last loss, else an incident that began, a stall, or the worst that was."""
+    incidents = [each for each in lane.incidents if _touches(each.start_ns, each.end_ns, start_ns, end_ns)]
+    incident = incidents[-1] if incidents else None
+    kind = incident.kind if incident is not None else ""
     losses = [loss for loss in lane.losses if start_ns <= loss.at_ns < end_ns]
     if losses:
-        return Reading("loss", losses[-1].at_ns, losses[-1].event_id, len(losses))
+        return Reading("loss", losses[-1].at_ns, losses[-1].event_id, len(losses), kind)
+    opened = [each for each in incidents if start_ns <= each.start_ns]
+    if opened:
+        return Reading("opened", opened[-1].start_ns, opened[-1].event_id, 0, opened[-1].kind)
     worst = max(
         (each for each in lane.stretches if _touches(each.start_ns, each.end_ns, start_ns, end_ns)),
         key=_rank,
@@ -95,12 +102,10 @@ def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
     if worst is None or _rank(worst) < _RANK["stalled"]:
         for stall in reversed(lane.stalls):
             if _touches(stall.start_ns, stall.end_ns, start_ns, end_ns):
-                return Reading("stalled", stall.start_ns, stall.event_id, 0)
-    if worst is None or _rank(worst) < _RANK["incident"]:
-        for incident in reversed(lane.incidents):
-            if _touches(incident.start_ns, incident.end_ns, start_ns, end_ns):
-                return Reading("incident", incident.start_ns, incident.event_id, 0, incident.kind)
-    return None if worst is None else Reading(_KIND_OF[worst.status], worst.start_ns, worst.event_id, 0)
+                return Reading("stalled", stall.start_ns, stall.event_id, 0, kind)
+    if incident is not None and (worst is None or _rank(worst) < _RANK["incident"]):
+        return Reading("incident", incident.start_ns, incident.event_id, 0, kind)
+    return None if worst is None else Reading(_KIND_OF[worst.status], worst.start_ns, worst.event_id, 0, kind)
 
 
 def spread(counts: Sequence[int], since_ns: int, bucket_ns: int, period: Period) -> tuple[float, ...]:

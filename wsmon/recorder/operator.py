@@ -10,6 +10,7 @@ from wsmon.config.specs import Configuration
 from wsmon.control.messages import Command
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
+from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.assignment import Assignment
 from wsmon.recorder.own_events import EmitOwn
 from wsmon.store.writer import Writer
@@ -24,6 +25,7 @@ class Operator:
         configuration: Configuration,
         supervisor: Supervisor,
         writer: Writer,
+        alerting: Alerting,
         emit: EmitOwn,
         stop: Callable[[], None],
     ) -> None:
@@ -31,6 +33,7 @@ class Operator:
         self._configuration = configuration
         self._supervisor = supervisor
         self._writer = writer
+        self._alerting = alerting
         self._emit = partial(emit, "self.config.reloaded")
         self._stop = stop
         self._reloading = asyncio.Lock()
@@ -71,18 +74,21 @@ class Operator:
                 self._emit(status="error", error_type="configuration", error=str(error))
                 raise
             self._writer.configure(configuration.connections, configuration.retention)
+            self._alerting.configure(configuration.alerts, configuration.secrets)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
+            has_alerts_changed = configuration.alerts != self._configuration.alerts
             self._configuration = configuration
-            sentence = _sentence(changes)
+            sentence = _sentence(changes, has_alerts_changed=has_alerts_changed)
             self._emit(status="ok", reason=sentence)
             return sentence
 
 
-def _sentence(changes: Changes) -> str:
+def _sentence(changes: Changes, *, has_alerts_changed: bool) -> str:
     parts = {"added": changes.added, "removed": changes.removed, "restarted": changes.changed}
     said = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
     adjusted: dict[str, list[str]] = {}
     for name, change in changes.adjusted:
         adjusted.setdefault(change, []).append(name)
     said += [f"{change} for {', '.join(names)}" for change, names in adjusted.items()]
+    said += ["alerts changed"] if has_alerts_changed else []
     return f"{'; '.join(said) or 'nothing changed'}; {len(changes.unchanged) + len(changes.adjusted)} went on"

@@ -10,8 +10,9 @@ import logging
 import os
 import random
 import signal
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import wsmon
@@ -26,6 +27,8 @@ from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
 from wsmon.model.events import Event
 from wsmon.ports import EventSink
+from wsmon.recorder.alerts.alerting import Alerting
+from wsmon.recorder.alerts.document import Origin
 from wsmon.recorder.assignment import Assignment
 from wsmon.recorder.operator import Operator
 from wsmon.recorder.own_events import own_events
@@ -99,14 +102,21 @@ class _Recording:
         self._failure: BaseException | None = None
         clock = SystemClock()
         self._bus = Bus(self._on_drained)
-        self._writer = Writer(database, self._bus, clock, self._on_commit, self._on_failure)
+        self._writer = Writer(
+            database, self._bus, clock, self._on_commit, self._on_failure, on_notable=self._on_notable
+        )
         self._writer.configure(configuration.connections, configuration.retention)
         sink = _Overheard(self._bus, assignment.on_event) if assignment.on_event else self._bus
         self._supervisor = Supervisor(
             configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16))
         )
         self._emit = own_events(sink, clock)
-        self._operator = Operator(assignment, configuration, self._supervisor, self._writer, self._emit, stopping.set)
+        origin = Origin(socket.gethostname(), info.configuration, info.store)
+        self._alerting = Alerting(origin, self._emit, clock)
+        self._alerting.configure(configuration.alerts, configuration.secrets)
+        self._operator = Operator(
+            assignment, configuration, self._supervisor, self._writer, self._alerting, self._emit, stopping.set
+        )
         self._server = ControlServer(assignment.socket, self._hello, self._sample, self._operator.execute)
 
     async def run(self, on_ready: Callable[[LockInfo], None]) -> None:
@@ -134,6 +144,7 @@ class _Recording:
                 group.create_task(self._watch_limits(), name="limits"),
                 group.create_task(self._watch_store(), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
+                group.create_task(self._alerting.run(), name="alerts"),
             ]
             on_ready(self._info)
             await self._stopping.wait()
@@ -194,8 +205,10 @@ class _Recording:
             health.commit_lag_ms,
             health.events_shed,
             health.is_paused,
-            health.warning,
+            health.warning or self._alerting.warning,
             self._operator.digest,
+            self._alerting.rings,
+            self._alerting.notifies,
         )
 
     def _on_drained(self) -> None:
@@ -205,6 +218,10 @@ class _Recording:
     def _on_commit(self, last_id: int) -> None:
         """In the writer's thread."""
         self._loop.call_soon_threadsafe(self._server.wake, last_id)
+
+    def _on_notable(self, events: Sequence[Event]) -> None:
+        """In the writer's thread."""
+        self._loop.call_soon_threadsafe(self._alerting.take, events)
 
     def _on_failure(self, error: BaseException) -> None:
         """In the writer's thread: without a writer there is nothing to record into."""

@@ -10,7 +10,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from wsmon.config.specs import ConnectionSpec
+from wsmon.model.alerts import is_notable
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import index
 from wsmon.ports import Detector
@@ -86,6 +89,8 @@ class Fold:
         # of the batch in hand, by second and connection
         self._touched: list[Stream] = []
         # streams with events in the batch in hand
+        self._notable: list[Event] = []
+        # since they were taken
 
     @property
     def has_changed(self) -> bool:
@@ -184,6 +189,11 @@ class Fold:
         for part in (self._sources, self._connections, self._lifecycle, self._rollups):
             part.committed()
 
+    def take_notable(self) -> list[Event]:
+        """What alerts are about, with ids; once."""
+        notable, self._notable = self._notable, []
+        return notable
+
     def _fold_message(self, event_id: int, event: Event, stream: Stream, name: int, flags: int) -> None:
         """A message's row, the short way for the bulk: nothing about it that the protocol could not read."""
         stream.last_id = event_id
@@ -273,6 +283,8 @@ class Fold:
                 self._sources.use_profiles(connection)
         if event.size is None:
             self._detection.observe(event, row_id)
+            if is_notable(event):
+                self._notable.append(msgspec.structs.replace(event, id=row_id))
         return row_id or last_id
 
     def _measure(self, event_id: int, event: Event, meta: Meta, stream: Stream) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from wsmon.model.detectors.watched import IncidentKind
 from wsmon.model.events import Event
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident, Snapshot, StoreBounds
 from wsmon.store.codec import STATUS_OF
@@ -18,6 +19,8 @@ SPARK_S = 60
 COMMIT_SLACK_NS = 250_000_000
 # a second counts as whole when the batches of its end have surely been committed
 HOUR_S = 3600
+STALL: IncidentKind = "stall"
+# is in the state of its connection
 
 _CONNECTIONS = """
 SELECT connection.id, connection.name, "group", url, enabled, profile, connection.trace_id,
@@ -31,8 +34,9 @@ SELECT connection, sum(messages_in + messages_out) FROM rollup
 WHERE level = 1 AND bucket >= ? AND bucket < ? GROUP BY connection
 """
 _INCIDENTS = """
-SELECT connection, id, type, sentence FROM incident
-WHERE id >= (SELECT first_id FROM run ORDER BY id DESC LIMIT 1) AND closed_ns IS NULL AND type <> 'stall' ORDER BY id
+SELECT incident.id, type, sentence, coalesce(connection.name, '') FROM incident
+LEFT JOIN connection ON connection.id = incident.connection
+WHERE incident.id >= (SELECT first_id FROM run ORDER BY id DESC LIMIT 1) AND closed_ns IS NULL ORDER BY incident.id
 """
 # a recorder ends those of the recorder before it
 _SPARK = """
@@ -60,20 +64,22 @@ def snapshot(
     states = {row[0]: _state(row) for row in connection.execute(_CONNECTIONS).fetchall()}
     problem_ids = tuple({state.last_problem_id for state in states.values() if state.last_problem_id})
     problems = {event.id: event for event in read_events(problem_ids)}
-    incidents: dict[int, tuple[OpenIncident, ...]] = {}
-    for connection_id, *incident in connection.execute(_INCIDENTS):
-        incidents[connection_id] = (*incidents.get(connection_id, ()), OpenIncident(*incident))
+    incidents = tuple(OpenIncident(*row) for row in connection.execute(_INCIDENTS))
+    of_connections: dict[str, tuple[OpenIncident, ...]] = {}
+    for each in incidents:
+        if each.kind != STALL:
+            of_connections[each.connection] = (*of_connections.get(each.connection, ()), each)
     rows = tuple(
         ConnectionRow(
             state,
             rates.get(connection_id, 0) / RATE_WINDOW_S,
             float(losses.get(connection_id, 0)),
             problems.get(state.last_problem_id),
-            incidents.get(connection_id, ()),
+            of_connections.get(state.name, ()),
         )
         for connection_id, state in states.items()
     )
-    return Snapshot(at_ns, bounds, rows, _spark(connection, now_s))
+    return Snapshot(at_ns, bounds, rows, _spark(connection, now_s), incidents)
 
 
 def _spark(connection: sqlite3.Connection, now_s: int) -> tuple[int, ...]:

@@ -62,9 +62,11 @@ class Writer:
         on_commit: Callable[[int], None],
         on_failure: Callable[[BaseException], None],
         detectors: Sequence[Detector] | None = None,
+        on_notable: Callable[[Sequence[Event]], None] | None = None,
     ) -> None:
         """``on_commit`` gets the newest id after each commit of events, ``on_failure`` what ended the thread; both are
-        called from the writer's thread. ``detectors`` default to all there are.
+        called from the writer's thread, as is ``on_notable``, with the events that alerts are about, once they are
+        committed. ``detectors`` default to all there are.
         """
         self.run = database.run
         self.last_id = database.last_id
@@ -74,6 +76,7 @@ class Writer:
         self._clock = clock
         self._on_commit = on_commit
         self._on_failure = on_failure
+        self._on_notable = on_notable
         found_by = all_detectors() if detectors is None else detectors
         self._fold = Fold(database.connection, database.run, self.last_id, found_by)
         self._detected_mono_ns = 0
@@ -149,6 +152,9 @@ class Writer:
             self._commit()
             self.last_id = self._fold.last_id
             self._on_commit(self.last_id)
+            notable = self._fold.take_notable()
+            if notable and self._on_notable is not None:
+                self._on_notable(notable)
             if batch.events:
                 self._commit_lag_ns = self._clock.mono_ns() - batch.events[0].mono_ns
         self._in_hand = 0

@@ -39,6 +39,13 @@ def problem(screen: MonitorScreen, *, newer: bool) -> None:
     screen.log_pane.jump(PROBLEMS, newer=newer)
 
 
+def evidence(screen: MonitorScreen) -> None:
+    """From an incident to what proves it."""
+    if not {"log", "detail"} & set(screen.in_sight):
+        screen.ask("log")
+    screen.go_to_evidence(screen.log_pane.current_event)
+
+
 def match(screen: MonitorScreen, *, newer: bool) -> None:
     """Go to another match."""
     _bring_log(screen)
@@ -135,6 +142,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.search": search,
         "log.problem_next": partial(problem, newer=True),
         "log.problem_previous": partial(problem, newer=False),
+        "log.evidence": evidence,
         "log.next": partial(match, newer=True),
         "log.previous": partial(match, newer=False),
         "log.context": context,

@@ -12,6 +12,7 @@ from wsmon.model import format as fmt
 from wsmon.model.sanitize import decode
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.tui import clipboard, output
+from wsmon.tui.multiplexer import multiplexer
 from wsmon.tui.watching import MonitorScreen
 
 
@@ -91,7 +92,7 @@ def export_again(screen: MonitorScreen) -> None:
 
 
 def _copy(screen: MonitorScreen, text: str, what: str) -> None:
-    inside = clipboard.multiplexer(os.environ)
+    inside = multiplexer(os.environ)
     sequence = clipboard.sequence(text, inside)
     size = fmt.size(len(text.encode("utf-8", "surrogateescape")))
     if sequence is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from textual import on
@@ -10,11 +11,15 @@ from wsmon.errors import QueryError
 from wsmon.export.run import ExportRequest
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
+from wsmon.model.snapshot import Snapshot
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.query.parser import parse
 from wsmon.query.values import Now
+from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
 from wsmon.tui.board import Board
+from wsmon.tui.evidence import Trail, next_step
+from wsmon.tui.multiplexer import multiplexer
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
@@ -36,6 +41,19 @@ class MonitorScreen(Board):
     def __init__(self, backing: Backing) -> None:
         super().__init__(backing)
         self.last_export: ExportRequest | None = None
+        self._incidents = notices.IncidentWatch()
+        self._trail: Trail | None = None
+
+    def show(self, snapshot: Snapshot) -> None:
+        """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""
+        super().show(snapshot)
+        self._incidents.see(snapshot)
+        self._tell()
+
+    def tick(self) -> None:
+        """Once a second; what had to wait is told."""
+        super().tick()
+        self._tell()
 
     def action_act(self, action_id: str) -> None:
         """Run an action of the table; whoever is on the way out opens nothing any more."""
@@ -77,6 +95,22 @@ class MonitorScreen(Board):
     def search_for(self, query: Query) -> None:
         """Show in the log only what matches."""
         self.log_pane.set_query(query)
+
+    def go_to_evidence(self, event: Event | None) -> None:
+        """Go to the first event that proves this one, or on along the trail where it is on one."""
+        step = next_step(event, self._trail) if event is not None else None
+        if step is None:
+            self.say("this event names no evidence: e goes to problems", "caution")
+            return
+        self._trail = step.trail
+        self.backing.answers.ask("evidence", lambda view: view.events_by_id((step.event_id,)), self._show_evidence)
+
+    def _show_evidence(self, found: tuple[Event, ...]) -> None:
+        """Go there, also where a filter hides it."""
+        if found:
+            self.log_pane.reveal(found[0])
+        else:
+            self.say("the event is no longer kept", "caution")
 
     @on(ConnectionsPane.Chosen)
     def _connection_chosen(self, message: ConnectionsPane.Chosen) -> None:
@@ -120,6 +154,10 @@ class MonitorScreen(Board):
         self.search_for(query)
         self.say(f"the log shows {text}: Esc in the log clears")
 
+    @on(DetailPane.Chosen)
+    def _detail_chosen(self, message: DetailPane.Chosen) -> None:
+        self.go_to_evidence(message.event)
+
     @on(LogPane.Wanted)
     def _search_wanted(self, message: LogPane.Wanted) -> None:
         search, pane = message.search, self.log_pane
@@ -147,3 +185,16 @@ class MonitorScreen(Board):
             self.log_pane.go_to(message.event_id)
         else:
             self.backing.answers.ask("moment", lambda view: view.id_at(message.at_ns), self.log_pane.go_to)
+
+    def _tell(self) -> None:
+        """Tell what opened, as the recorder's configuration says."""
+        health = self.backing.control.health if self.backing.control else None
+        news = self._incidents.take(self.backing.clock.mono_ns())
+        if not news:
+            return
+        told = notices.sentence(news)
+        self.say(told, "caution")
+        if health is not None and health.rings:
+            output.write(self.app, notices.BELL)
+        if health is not None and health.notifies:
+            output.write(self.app, notices.desktop(told, multiplexer(os.environ)))

@@ -119,8 +119,8 @@ def test_every_protocol_has_an_effect(loaded: Load, protocol: str) -> None:
 
 
 def test_a_key_without_effect_among_the_defaults_is_warned_about_once(loaded: Load) -> None:
-    text = "[defaults]\nkpi = { x = 1 }\n[wsmon]\nalerts.bell = false\n" + ONE + ONE.replace('"a"', '"b"')
+    text = '[defaults]\nkpi = { x = 1 }\n[wsmon]\nprometheus = "127.0.0.1:9464"\n' + ONE + ONE.replace('"a"', '"b"')
     assert [(warning.line, warning.key) for warning in loaded(text).warnings] == [
         (2, "defaults.kpi"),
-        (4, "wsmon.alerts.bell"),
+        (4, "wsmon.prometheus"),
     ]

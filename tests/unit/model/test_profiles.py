@@ -45,6 +45,7 @@ IN_STANDARD = {
     "self.clock.stepped",
     "self.run.started",
     "self.run.ended",
+    "self.alert.failed",
 }
 IN_LIGHTWEIGHT = {
     "message.batch_processed",
@@ -63,6 +64,7 @@ IN_LIGHTWEIGHT = {
     "self.clock.stepped",
     "self.run.started",
     "self.run.ended",
+    "self.alert.failed",
 }
 
 

@@ -14,6 +14,7 @@ SIGNS: dict[CellKind, str] = {
     "connecting": "-",
     "stalled": "~",
     "gave_up": "x",
+    "opened": "#",
     "loss": "X",
 }
 TEN_SECONDS = Period(T0_NS, at_ns(10), 10)
@@ -87,12 +88,21 @@ def test_an_incident_is_seen_where_the_connection_is_open_and_nothing_is_worse()
     shown = lane("a", statuses, 10, losses=[6], stalls=[(3, 4)], incidents=[(2, 9)])
 
     assert lane_cells(shown, Period(at_ns(0), at_ns(10), 10)) == (
-        *("open", "open", "incident", "stalled", "incident"),
+        *("open", "open", "opened", "stalled", "incident"),
         *("incident", "loss", "connecting", "incident", "open"),
     )
-    assert read_cell(shown, at_ns(2), at_ns(3)) == Reading("incident", at_ns(2), 301, 0, "gap")
-    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("stalled", at_ns(3), 201, 0)
-    assert read_cell(shown, at_ns(7), at_ns(8)) == Reading("connecting", at_ns(6), 2, 0)
+    assert read_cell(shown, at_ns(2), at_ns(3)) == Reading("opened", at_ns(2), 301, 0, "gap")
+    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("stalled", at_ns(3), 201, 0, "gap")
+    assert read_cell(shown, at_ns(4), at_ns(5)) == Reading("incident", at_ns(2), 301, 0, "gap")
+    assert read_cell(shown, at_ns(6), at_ns(7)) == Reading("loss", at_ns(6), 101, 1, "gap")
+    assert read_cell(shown, at_ns(7), at_ns(8)) == Reading("connecting", at_ns(6), 2, 0, "gap")
+
+
+def test_the_beginning_of_an_incident_is_seen_whatever_the_status_but_never_hides_a_loss() -> None:
+    statuses: list[tuple[float, Status]] = [(0, "reconnecting"), (4, "error"), (8, "closed")]
+    shown = lane("a", statuses, 10, losses=[2], incidents=[(1, 3), (2, 3), (5, 9), (8, 9)])
+    assert drawn(shown) == "-#X-x#xx#."
+    assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("opened", at_ns(5), 301, 0, "gap")
 
 
 def test_counts_are_shared_out_in_proportion_and_none_is_lost_inside() -> None:

@@ -115,7 +115,7 @@ def test_other_incidents_have_a_place_of_their_own_and_are_open_until_they_end(t
         Incident(at_ns(5), at_ns(30), 3, "gap"),
         Incident(at_ns(6), at_ns(50), 4, "slow"),
     )
-    assert row.incidents == (OpenIncident(4, "slow", "round trip 300 ms"),)
+    assert row.incidents == (OpenIncident(4, "slow", "round trip 300 ms", NAME),)
 
 
 def test_lanes_come_in_the_order_of_the_configuration_then_others_of_the_period(tmp_path: Path) -> None:

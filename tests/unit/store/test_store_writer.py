@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -30,7 +30,12 @@ LOOK_S = 0.05
 class Running:
     """A writer at work on a store of its own, and what it said."""
 
-    def __init__(self, path: Path, high_water_bytes: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        path: Path,
+        high_water_bytes: int = 1 << 20,
+        on_notable: Callable[[Sequence[Event]], None] | None = None,
+    ) -> None:
         self.path = path
         self.clock = FakeClock()
         self.failures: list[BaseException] = []
@@ -40,7 +45,9 @@ class Running:
         self.bus = Bus(self.drained.set, high_water_bytes=high_water_bytes)
         self.database: Database = open_for_writing(path)
         self.database.begin_run(run_start())
-        self.writer = Writer(self.database, self.bus, self.clock, self._on_commit, self.failures.append)
+        self.writer = Writer(
+            self.database, self.bus, self.clock, self._on_commit, self.failures.append, on_notable=on_notable
+        )
 
     def emit(self, *events: Event) -> None:
         for each in events:
@@ -254,6 +261,25 @@ def test_the_end_of_a_recorder_ends_its_incidents(running: Running) -> None:
         ("incident.opened", "no data for 6 s; expected every 5 s"),
         ("incident.closed", "the recorder ended"),
     ]
+
+
+def test_what_alerts_are_about_is_told_with_its_id_once_it_is_committed(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    told: list[tuple[str, int, bool]] = []
+
+    def tell(events: Sequence[Event]) -> None:
+        kept = {each.id for each in stored_events(path)}
+        told.extend((each.name, each.id, each.id in kept) for each in events)
+
+    running = Running(path, on_notable=tell)
+    running.writer.configure((spec("binance-spot", expect_every_s=5.0),))
+    running.writer.start()
+    running.emit(dialled(), usable(), message(), event("error.occurred", error_type="internal"))
+    running.wait_for(4)
+    running.clock.advance(6)
+    running.wait_for(5)
+    running.end()
+    assert told == [("error.occurred", 4, True), ("incident.opened", 5, True), ("incident.closed", 6, True)]
 
 
 def test_messages_that_carry_numbers_and_times_are_measured(running: Running) -> None:

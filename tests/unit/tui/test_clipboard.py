@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 
-import pytest
-
-from wsmon.tui.clipboard import LIMIT_BASE64, multiplexer, sequence
+from wsmon.tui.clipboard import LIMIT_BASE64, sequence
 
 
 def test_a_text_goes_out_as_one_sequence() -> None:
@@ -30,10 +28,3 @@ def test_what_no_terminal_takes_is_refused() -> None:
     longest = LIMIT_BASE64 // 4 * 3
     assert sequence("x" * longest, "") is not None
     assert sequence("x" * (longest + 3), "") is None
-
-
-@pytest.mark.parametrize(
-    ("environ", "found"), [({}, ""), ({"TMUX": "/tmp/x,1,0"}, "tmux"), ({"STY": "1.pts"}, "screen"), ({"TMUX": ""}, "")]
-)
-def test_the_multiplexer_is_known_by_its_variable(environ: dict[str, str], found: str) -> None:
-    assert multiplexer(environ) == found

@@ -116,9 +116,8 @@ def heading(layout: Layout) -> tuple[Span, ...]:
 
 def line(row: ConnectionRow, layout: Layout, now_ns: int, *, ascii_only: bool = False) -> tuple[Span, ...]:
     """A connection."""
-    meaning = meaning_of(row.state)
     spans: list[Span] = [
-        (f"{sign(row.state, ascii_only=ascii_only)} ", meaning),
+        (f"{sign(row, ascii_only=ascii_only)} ", row_meaning(row)),
         (left(both_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.enabled else "dim"),
     ]
     for column in layout.columns:
@@ -147,8 +146,16 @@ def meaning_of(state: ConnectionState) -> Meaning:
             return "status-closed"
 
 
-def sign(state: ConnectionState, *, ascii_only: bool = False) -> str:
-    """The glyph of the status: its shape alone tells them apart."""
+def row_meaning(row: ConnectionRow) -> Meaning:
+    """What the colour of its line says."""
+    return "caution" if row_severity(row) == INCIDENT_SEVERITY else meaning_of(row.state)
+
+
+def sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
+    """The glyph of the status, or that something is wrong with an open one: its shape alone tells them apart."""
+    state = row.state
+    if row_severity(row) == INCIDENT_SEVERITY:
+        return "!" if ascii_only else "⚠"
     if not state.enabled or state.status == "closed":
         return "o" if ascii_only else "○"
     if state.is_stalled:
@@ -202,7 +209,7 @@ def _cell(column: Column, row: ConnectionRow, now_ns: int) -> tuple[str, Meaning
     is_open = state.status == "websocket_connected"
     match column.title:
         case "status":
-            return _status(row, now_ns), "caution" if row_severity(row) == INCIDENT_SEVERITY else meaning_of(state)
+            return _status(row, now_ns), row_meaning(row)
         case "up":
             return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _down(state, now_ns)
         case "msg/s":

@@ -48,6 +48,12 @@ class DetailPane(SpanPane):
             self.term = term
             self.is_excluded = is_excluded
 
+    @dataclass
+    class Chosen(Message):
+        """Enter: somebody wants to see what proves it."""
+
+        event: Event
+
     def __init__(
         self,
         *,
@@ -134,10 +140,12 @@ class DetailPane(SpanPane):
         self._step(len(self._made))
 
     def action_choose(self) -> None:
-        """Fold the JSON container under the cursor, or unfold it."""
+        """Fold the JSON container under the cursor, or unfold it; elsewhere somebody wants to see what proves it."""
         if self._node is not None:
             path = self._node.container
             self._fold(self._folded ^ {path}, path)
+        elif self._event is not None:
+            self.post_message(self.Chosen(self._event))
 
     def action_detail_fold(self) -> None:
         """Fold all that is nested."""

@@ -10,6 +10,7 @@ from wsmon.model import format as fmt
 from wsmon.model.events import Event, Json
 from wsmon.model.statuses import LABELS, OPEN, Status
 from wsmon.model.verdict import code_meaning
+from wsmon.tui.evidence import evidence_of
 from wsmon.tui.palette import Meaning
 from wsmon.tui.wording import error_words, number
 
@@ -29,7 +30,7 @@ SHOWN_META = frozenset(
     {
         "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
         "open", "paused_ms", "fragments", "body", "url", "proxy", "peer", "local", "tls", "dns_ms", "tcp_ms", "tls_ms",
-        "upgrade_ms", "subprotocol", "extensions", "redirects", "request_headers", "response_headers",
+        "upgrade_ms", "subprotocol", "extensions", "redirects", "request_headers", "response_headers", "evidence",
     }
 )  # fmt: skip
 # what has a place of its own; the rest of the metadata is listed as it is
@@ -67,6 +68,8 @@ def outcome_fields(event: Event) -> Iterator[Field]:
     if event.duration_ns is not None:
         yield Field(_duration_label(event), _duration(event.duration_ns))
     yield from _attempt_fields(event)
+    if evidence := evidence_of(event):
+        yield Field("Evidence", f"{' '.join(f'#{each:,}' for each in evidence)} (w goes there)")
     if event.from_status or event.to_status:
         yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}")
 

@@ -166,6 +166,13 @@ class LogPane(DrawnLog):
         elif self.current_id != event_id:
             self.say(f"event {event_id} is not shown here; this is the nearest one")
 
+    def reveal(self, event: Event) -> None:
+        """Put the cursor on an event; what hides it is shown again."""
+        scope = self._filter.scope.showing(event)
+        if scope != self._filter.scope:
+            self._refilter(scope)
+        self.go_to(event.id)
+
     def next_time_mode(self) -> None:
         """Times of day, since the session was usable, or since the line above."""
         style = self._lines.style

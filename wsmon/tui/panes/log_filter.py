@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
+from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query
+from wsmon.query.predicate import matches
 from wsmon.tui.panes.log_rows import AllRows, MatchRows, Rows
 from wsmon.tui.panes.log_search import FIRST_WINDOW, Aim, Found, Search, without_heartbeats
 
@@ -34,6 +36,11 @@ class Scope:
     def highlighted(self) -> Query:
         """What is highlighted among the events shown."""
         return self.query if self.is_in_context else EVERYTHING
+
+    def showing(self, event: Event) -> Scope:
+        """The same, or what is nearest to it and shows an event."""
+        wider = (self, replace(self, query=EVERYTHING), replace(self, hides_heartbeats=False), Scope())
+        return next(scope for scope in wider if matches(scope.effective, event))
 
 
 class LogFilter:

@@ -31,6 +31,7 @@ MEANING_OF: Mapping[CellKind, Meaning] = MappingProxyType(
         "stalled": "status-stalled",
         "incident": "caution",
         "gave_up": "status-loss",
+        "opened": "problem",
         "loss": "status-loss",
     }
 )
@@ -72,6 +73,7 @@ def glyph_of(kind: CellKind, glyphs: Glyphs) -> str:
         "stalled": glyphs.lane_stalled,
         "incident": glyphs.lane_incident,
         "gave_up": glyphs.lane_gave_up,
+        "opened": glyphs.lane_incident,
         "loss": glyphs.lane_loss,
     }[kind]
 

@@ -160,11 +160,14 @@ class TimelineState:
             return f"{lane.connection} {between} no data: no recorder ran"
         since = time_of_day(reading.at_ns, self._zone)
         many = f"{reading.losses} losses, the last: " if reading.losses > 1 else ""
+        is_told = reading.kind in ("opened", "incident") or not reading.incident
+        beside = "" if is_told else f" {between} {_words(reading.incident)} incident"
         if event is None:
-            what = (reading.incident or reading.kind).replace("_", " ")
-            return f"{lane.connection} {between} {many}{what} since {since} or before"
+            what = _words(reading.incident if is_told and reading.incident else reading.kind)
+            return f"{lane.connection} {between} {many}{what} since {since} or before{beside}"
         wording = describe(event, ascii_only=self._glyphs.is_ascii)
-        return f"{lane.connection} {between} {since} {between} {many}{wording.what} {wording.text}".rstrip()
+        said = f"{wording.what} {wording.text}".rstrip()
+        return f"{lane.connection} {between} {since} {between} {many}{said}{beside}"
 
     def _place(self, lanes: Sequence[Lane]) -> None:
         name = self.current.connection if self.current is not None and self.lane else ""
@@ -178,3 +181,7 @@ class TimelineState:
             return []
         lines = list(density_lines(self.density, self.period, self.label, self._glyphs))
         return lines if self.height - 1 - len(lines) >= min(2, len(self.lanes)) else lines[:1]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

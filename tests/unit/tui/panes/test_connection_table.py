@@ -95,6 +95,8 @@ def test_an_open_connection_with_an_incident_says_which_and_comes_before_those_w
     assert table.order([well, dialling, both, gapped]) == (gapped, both, dialling, well)
     assert "open: gap " in said(gapped)
     assert said(gapped).endswith("3 messages missing: BTC 5-7")
+    assert said(gapped)[0] == "⚠"
+    assert said(row("well"))[0] == "●"
     assert "open: 2 incidents " in said(both)
     assert said(both).rstrip().endswith("round trip 300 ms, usually 20 ms")
 

@@ -1,0 +1,135 @@
+"""A recorder that tells somebody: real programs and servers, that work and do not, while it records."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import stat
+from pathlib import Path
+
+from tests.engines import raw_server
+from tests.peers import Peers, script
+from tests.processes import DEADLINE_S, Home, Recorder, stored
+from wsmon.cli.greeting import greeting
+from wsmon.control.client import RecorderClient
+from wsmon.control.lock import holder
+from wsmon.model.events import Event
+from wsmon.model.snapshot import Health
+
+TICKS = """
+[[step]]
+do = "send"
+text = 'tick $seq'
+rate = 200
+"""
+SILENT = "[[step]]\ndo = 'wait'\nfor = '600s'\n"
+
+
+def program(home: Home, name: str, text: str) -> Path:
+    """A shell script in the home."""
+    path = home.folder / name
+    path.write_text(f"#!/bin/sh\ncd {home.folder}\n{text}\n")
+    path.chmod(stat.S_IRWXU)
+    return path
+
+
+def configuration(alerts: str, **urls: str) -> str:
+    """Connections of which those whose name begins with ``quiet`` stall after half a second."""
+    tables = [
+        f'[[connection]]\nname = "{name}"\nurl = "{url}"\n'
+        + ('expect_every = "500ms"\n' if name.startswith("quiet") else "")
+        for name, url in urls.items()
+    ]
+    return "".join((f"[wsmon]\nalerts = {{ {alerts} }}\n", *tables))
+
+
+async def alert(path: Path) -> dict[str, object]:
+    """What a program wrote, once it is there as a whole."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not await asyncio.to_thread(path.exists):
+            await asyncio.sleep(0.02)  # another process tells nobody
+    told: dict[str, object] = json.loads(await asyncio.to_thread(path.read_text))
+    return told
+
+
+def named(recorder: Recorder, name: str) -> list[Event]:
+    return [event for event in stored(recorder.store) if event.name == name]
+
+
+async def health(recorder: Recorder) -> Health:
+    """A sample of the recorder, as viewers get it."""
+    held = holder(recorder.store)
+    assert held is not None
+    client = RecorderClient(Path(held.socket), greeting())
+    sampled = asyncio.Event()
+    await client.connect_once()
+    listening = asyncio.create_task(client.listen(sampled.set), name="listener")
+    async with asyncio.timeout(DEADLINE_S):
+        while client.health is None:
+            await sampled.wait()
+            sampled.clear()
+    found = client.health
+    listening.cancel()
+    await asyncio.wait([listening])
+    client.hang_up()
+    return found
+
+
+async def test_a_program_gets_the_incident_while_a_webhook_hangs_and_everything_is_recorded(
+    home: Home, peers: Peers
+) -> None:
+    got = program(home, "alert.sh", "cat > part && mv part got")
+    busy, quiet = await peers.start(script(TICKS)), await peers.start(script(SILENT))
+    asked = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+
+    async with raw_server(hang) as port:
+        alerts = f'command = ["{got}"], webhook = "http://127.0.0.1:{port}/"'
+        recorder = await home.record(home.write(configuration(alerts, busy=busy.url, quiet=quiet.url)))
+        told = await alert(home.folder / "got")
+        async with asyncio.timeout(DEADLINE_S):
+            await asked.wait()
+        (opened,) = named(recorder, "incident.opened")
+        assert (told["connection"], told["kind"]) == ("quiet", "stall")
+        assert told["incident"] == {"id": opened.id, "kind": "stall", **_facts(opened, "evidence", "silence")}
+        received = len(await recorder.until_stored(100))
+        await recorder.until_stored(received + 100)
+        recorder.signal(signal.SIGTERM)
+        assert await recorder.ended(within_s=2.5) == 0  # also while an alert is under way
+    assert len(named(recorder, "incident.opened")) == 1
+    assert not named(recorder, "self.alert.failed")
+
+
+async def test_a_failure_is_an_event_and_a_warning_until_another_program_is_named(home: Home, peers: Peers) -> None:
+    failing = program(home, "alert.sh", "echo no luck; exit 3")
+    quiet = await peers.start(script(SILENT))
+    path = home.write(configuration(f'command = ["{failing}"], bell = false, desktop = true', quiet=quiet.url))
+    recorder = await home.record(path)
+    (failure,) = await recorder.until_stored(1, "self.alert.failed")
+    (opened,) = named(recorder, "incident.opened")
+    assert failure.error == f"{failing} ended with exit code 3"
+    assert failure.reason == f"{failure.error}; not delivered: quiet: stall: {opened.reason}"
+    assert failure.meta == {"way": "command", "lost": 1, "evidence": [opened.id]}
+    sample = await health(recorder)
+    assert sample.warning == f"an alert was not delivered: {failure.error}"
+    assert (sample.rings, sample.notifies) == (False, True)
+
+    working = program(home, "better.sh", "cat > part && mv part got")
+    path.write_text(configuration(f'command = ["{working}"]', quiet=quiet.url, quiet2=quiet.url))
+    recorder.signal(signal.SIGHUP)
+    told = await alert(home.folder / "got")
+    assert told["connection"] == "quiet2"
+    sample = await health(recorder)
+    assert (sample.warning, sample.rings, sample.notifies) == ("", True, False)
+    (reloaded,) = named(recorder, "self.config.reloaded")
+    assert reloaded.reason == "added quiet2; alerts changed; 1 went on"
+    assert len([each for each in named(recorder, "connection.started") if each.source.connection == "quiet"]) == 1
+
+
+def _facts(event: Event, *names: str) -> dict[str, object]:
+    assert event.meta is not None
+    return {name: event.meta[name] for name in names}

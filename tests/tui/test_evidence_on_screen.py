@@ -1,0 +1,77 @@
+"""From an incident to what proves it, by keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders import event
+from tests.queries import query as parse
+from tests.tui.stages import Stage, stage, until
+from tests.tui.test_app import COMPACT, ROOMY, text
+from wsmon.tui.panes.detail import DetailPane
+
+PROVEN = (3, 5)
+
+
+def incident(on: Stage) -> int:
+    """An incident, the newest event of the store; its id."""
+    opened = event("incident.opened", 1, "deribit", type="gap", reason="2 missing", meta={"evidence": list(PROVEN)})
+    return on.store.add(opened).last_id
+
+
+@pytest.mark.parametrize("size", [ROOMY, COMPACT])
+async def test_a_key_goes_through_the_evidence_and_back(size: tuple[int, int]) -> None:
+    on = stage()
+    incident_id = incident(on)
+    async with on.app.run_test(size=size) as pilot:
+        await on.ready(pilot)
+        await pilot.press("e")
+        seen = [on.screen.log_pane.current_id]
+        for _ in range(4):
+            await pilot.press("w")
+            await until(pilot, lambda: on.screen.log_pane.current_id != seen[-1])
+            seen.append(on.screen.log_pane.current_id)
+        assert seen == [incident_id, *PROVEN, incident_id, PROVEN[0]]
+
+
+@pytest.mark.parametrize("size", [ROOMY, COMPACT])
+async def test_enter_in_the_detail_shows_the_evidence_there_and_the_log_is_at_it(size: tuple[int, int]) -> None:
+    on = stage()
+    incident(on)
+    async with on.app.run_test(size=size) as pilot:
+        await on.ready(pilot)
+        await pilot.press("e", "4", "enter")
+        detail = on.screen.slot("detail").pane
+        assert isinstance(detail, DetailPane)
+        assert on.screen.current == "detail"
+        said = "\n".join("".join(part for part, _ in line) for line in detail.lines)
+        assert "Evidence    #3 #5 (w goes there)" in said
+        await pilot.press("enter")
+        await until(pilot, lambda: detail.event is not None and detail.event.id == PROVEN[0])
+        await pilot.press("4")
+        assert on.screen.log_pane.current_id == PROVEN[0]
+        assert on.screen.log_pane.scroll_offset.y <= PROVEN[0]
+
+
+async def test_a_filter_that_hides_the_evidence_goes() -> None:
+    on = stage()
+    incident(on)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.screen.search_for(parse("name:incident.opened"))
+        await pilot.press("e", "w")
+        await until(pilot, lambda: on.screen.log_pane.current_id == PROVEN[0])
+        assert not on.screen.log_pane.search
+
+
+async def test_an_event_without_evidence_says_so_and_so_does_evidence_that_was_pruned() -> None:
+    on = stage()
+    incident_id = incident(on)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("4", "g", "w")
+        assert text(on.screen.footer) == "this event names no evidence: e goes to problems"
+        on.store.prune(10)
+        on.screen.log_pane.go_to(incident_id)
+        await pilot.press("w")
+        await until(pilot, lambda: text(on.screen.footer) == "the event is no longer kept")

@@ -1,0 +1,81 @@
+"""What becomes an alert, by which way, and what is said of one that failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.builders import event
+from tests.engines import RecordingSink
+from tests.tui.fakes import FakeClock
+from wsmon.config.specs import AlertSpec
+from wsmon.model.secret import Sensitive
+from wsmon.recorder.alerts.alerting import Alerting
+from wsmon.recorder.alerts.document import Origin
+from wsmon.recorder.own_events import own_events
+
+MISSING = AlertSpec(command=(Sensitive("/nonexistent/hunter22/alert"),))
+STALL = event("incident.opened", 0, "feed", id=7, type="stall", reason="no data")
+
+
+@pytest.fixture
+def sink() -> RecordingSink:
+    return RecordingSink()
+
+
+@pytest.fixture
+async def alerting(sink: RecordingSink) -> AsyncIterator[Alerting]:
+    clock = FakeClock()
+    alerting = Alerting(Origin("box", "wsmon.toml", "store.db"), own_events(sink, clock), clock)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(alerting.run(), name="alerts")
+        yield alerting
+        task.cancel()
+
+
+async def test_a_failure_is_an_event_of_the_recorder_that_names_the_incident_and_no_secret(
+    alerting: Alerting, sink: RecordingSink
+) -> None:
+    alerting.configure(MISSING, ("hunter22",))
+    alerting.take([STALL])
+    failed = await sink.wait("self.alert.failed")
+    why = "/nonexistent/[FILTERED]/alert cannot be started: No such file or directory"
+    assert (failed.source.connection, failed.error_type, failed.error) == ("", "alert", why)
+    assert failed.reason == f"{why}; not delivered: feed: stall: no data"
+    assert failed.meta == {"way": "command", "lost": 1, "evidence": [7]}
+    assert failed.is_problem
+    assert alerting.warning == f"an alert was not delivered: {why}"
+
+
+async def test_only_news_are_told(alerting: Alerting, sink: RecordingSink) -> None:
+    alerting.configure(MISSING, ())
+    ended = event("incident.closed", 1, "feed", id=8, type="stall")
+    storm = event("incident.opened", 2, "feed", id=9, type="storm", reason="5 reconnects")
+    alerting.take([STALL, STALL, ended, storm])
+    await sink.wait("self.alert.failed", 2)
+    assert [failed.meta and failed.meta["evidence"] for failed in sink.events] == [[7], [9]]
+
+
+async def test_without_ways_nothing_is_told_and_an_incident_that_is_known_stays_known(
+    alerting: Alerting, sink: RecordingSink
+) -> None:
+    alerting.configure(AlertSpec(), ())
+    alerting.take([STALL])
+    alerting.configure(MISSING, ())
+    alerting.take([STALL, event("incident.opened", 2, "other", id=9, type="stall")])
+    await sink.wait("self.alert.failed")
+    assert [failed.meta and failed.meta["evidence"] for failed in sink.events] == [[9]]
+
+
+async def test_a_reload_that_leaves_a_way_as_it_is_leaves_its_warning(alerting: Alerting, sink: RecordingSink) -> None:
+    alerting.configure(MISSING, ())
+    alerting.take([STALL])
+    await sink.wait("self.alert.failed")
+    alerting.configure(AlertSpec(command=MISSING.command, bell=False, desktop=True), ())
+    assert alerting.warning
+    assert (alerting.rings, alerting.notifies) == (False, True)
+    alerting.configure(AlertSpec(), ())
+    assert alerting.warning == ""
+    assert (alerting.rings, alerting.notifies) == (True, False)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.builders import event, message
+from wsmon.model.events import Event, Json
+from wsmon.tui.evidence import Step, Trail, evidence_of, next_step
+
+
+def incident(*evidence: Json) -> Event:
+    return event("incident.opened", id=9, type="gap", meta={"evidence": list(evidence)})
+
+
+@pytest.mark.parametrize(
+    ("each", "expected"),
+    [
+        (incident(4, 2, 4), (2, 4)),
+        (incident(), ()),
+        (incident(0, -1, "7", None, 9), ()),  # its own id proves nothing
+        (event(meta={"evidence": "17"}), ()),
+        (message(id=4), ()),
+    ],
+)
+def test_evidence_is_ids_of_other_events(each: Event, expected: tuple[int, ...]) -> None:
+    assert evidence_of(each) == expected
+
+
+def test_a_trail_goes_from_the_incident_through_its_evidence_and_back() -> None:
+    trail = Trail(9, (2, 4))
+    assert next_step(incident(2, 4), None) == Step(trail, 2)
+    assert next_step(message(id=2), trail) == Step(trail, 4)
+    assert next_step(message(id=4), trail) == Step(trail, 9)
+    assert next_step(incident(2, 4), trail) == Step(trail, 2)
+
+
+def test_off_the_trail_there_is_no_step() -> None:
+    assert next_step(message(id=3), Trail(9, (2, 4))) is None
+    assert next_step(message(id=3), None) is None
+
+
+def test_another_incident_begins_a_trail_of_its_own() -> None:
+    assert next_step(incident(5), Trail(20, (9,))) == Step(Trail(9, (5,)), 5)

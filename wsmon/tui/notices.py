@@ -1,0 +1,54 @@
+"""Telling whoever sits before the screen that an incident opened: what is news, and what the terminal is sent. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wsmon.model.sanitize import sanitize
+from wsmon.model.snapshot import OpenIncident, Snapshot
+from wsmon.tui.multiplexer import Multiplexer, passed_through
+
+GAP_NS = 1_000_000_000
+# between two notices: a storm on fifty connections rings once
+TEXT_LIMIT = 200
+# characters; desktops show no more
+BELL = "\a"
+
+
+@dataclass(slots=True)
+class IncidentWatch:
+    """Sees snapshots; each incident that opens after the first one is news once."""
+
+    _seen_id: int | None = field(default=None, init=False)
+    # of the newest event when it was looked last; None = nobody has looked yet
+    _waiting: list[OpenIncident] = field(default_factory=list, init=False)
+    _told_mono_ns: int | None = field(default=None, init=False)
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Take notice; what is open at the first look is old."""
+        if self._seen_id is not None:
+            self._waiting += [each for each in snapshot.incidents if each.event_id > self._seen_id]
+        self._seen_id = max(self._seen_id or 0, snapshot.bounds.last_id)
+
+    def take(self, mono_ns: int) -> tuple[OpenIncident, ...]:
+        """What is to be told now, in order; at most once a second."""
+        if not self._waiting or (self._told_mono_ns is not None and mono_ns - self._told_mono_ns < GAP_NS):
+            return ()
+        self._told_mono_ns = mono_ns
+        news, self._waiting = tuple(self._waiting), []
+        return news
+
+
+def sentence(news: tuple[OpenIncident, ...]) -> str:
+    """The newest of them, and how many others there are."""
+    newest = news[-1]
+    parts = (newest.connection, newest.kind.replace("_", " "), newest.sentence)
+    others = f" (and {len(news) - 1} more)" if len(news) > 1 else ""
+    return sanitize(": ".join(part for part in parts if part), TEXT_LIMIT) + others
+
+
+def desktop(text: str, inside: Multiplexer) -> str:
+    """What makes a terminal notify the desktop: OSC 9 for some, OSC 777 for others."""
+    body = sanitize(text, TEXT_LIMIT).replace(";", ",")  # the separator of OSC 777
+    nine = f"\x1b]9;wsmon: {body}\a"  # the name first: "4;…" would be a progress bar
+    return "".join(passed_through(each, inside) for each in (nine, f"\x1b]777;notify;wsmon;{body}\a"))
