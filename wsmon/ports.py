@@ -13,6 +13,7 @@ from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Health, Snapshot, StoreBounds
+from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.query.ast import EVERYTHING, Query
@@ -120,6 +121,10 @@ class StoreView(Protocol):
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
         """The sessions with these ids, as far as they are known, in no particular order."""
+        ...
+
+    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
+        """At most ``limit`` spans of a session, in the order in which they ended."""
         ...
 
     def id_at(self, ts_ns: int) -> int:

@@ -13,6 +13,7 @@ from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, StoreBounds
+from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.query.ast import EVERYTHING, Query
@@ -62,6 +63,7 @@ class FakeView:
         self.incidents: tuple[OpenIncident, ...] = ()
         self.calls: list[str] = []
         self.is_closed = False
+        self.spans_answer: tuple[Span, ...] = ()
         self._events = list(events)
         self._first_id = self._events[0].id if self._events else 1
         # the id of _events[0], also after pruning
@@ -135,6 +137,10 @@ class FakeView:
                 life = SessionLife(wanted, own[0].id, own[-1].id)
                 found.append(life if opened is None else life._replace(open_id=opened.id, open_mono_ns=opened.mono_ns))
         return tuple(found)
+
+    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
+        self.calls.append(f"spans {connection_id}")
+        return self.spans_answer[:limit]
 
     def id_at(self, ts_ns: int) -> int:
         kept = self._events[self._oldest_id - self._first_id :]

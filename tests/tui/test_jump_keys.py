@@ -5,12 +5,15 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.builders import dialled, message, source, usable
+from tests.builders import at_ns, dialled, message, source, usable
 from tests.tui.fakes import FakeView
 from tests.tui.stages import Stage, stage, until
 from wsmon.model.events import Event
+from wsmon.model.ids import SpanId
+from wsmon.model.spans import Span
 from wsmon.tui.dialogs.prompt import PromptDialog
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.dialogs.waterfall import WaterfallDialog
+from wsmon.tui.panes.spans import ScrollPane, SpanLine
 
 ROOMY = (120, 40)
 
@@ -95,3 +98,36 @@ async def test_times_since_the_session_was_usable() -> None:
         pane = on.screen.log_pane
         lines = [strip.text[:12].strip() for strip in pane.render_lines(pane.region.reset_offset)][-7:]
         assert lines == ["-0.200 s", "+0.000 s", "+0.300 s", "–", "+1.500 s", "–", "–"]
+
+
+async def test_any_event_leads_to_the_handshake_of_its_session() -> None:
+    on = stage()
+    with_sessions(on)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.screen.log_pane.go_to(225)
+        await pilot.press("K")
+        await until(pilot, lambda: on.screen.detail_event is not None and on.screen.detail_event.id == 222)
+        assert on.screen.log_pane.current_id == 225
+        on.screen.log_pane.go_to(226)
+        await pilot.press("4", "K")
+        await until(pilot, lambda: on.screen.detail_event is not None and on.screen.detail_event.id == 227)
+        assert said(on.screen.footer).startswith("this session never became usable")
+
+
+async def test_the_spans_of_a_session_are_a_waterfall() -> None:
+    on = stage()
+    with_sessions(on)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.screen.log_pane.go_to(225)
+        await pilot.press("W")
+        await until(pilot, lambda: "no span of this session" in said(on.screen.footer))
+        on.store.spans_answer = (Span(SpanId("a"), "", "session", "", "binance", at_ns(0), 0, 1_000_000, "ok"),)
+        await pilot.press("W")
+        await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
+        lines = on.app.screen.query_one("#waterfall", ScrollPane)
+        await until(pilot, lambda: len(lines.lines) == 1)
+        assert said(on.app.screen.query_one("#dialog-title", SpanLine)) == f"Session {'a' * 16}: 1 span"
+        await pilot.press("escape")
+    assert on.store.calls.count(f"spans {'a' * 16}") == 2

@@ -16,6 +16,7 @@ from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Snapshot, StoreBounds
+from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.model.uptime import RunSpan
@@ -29,6 +30,7 @@ from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
+from wsmon.store.session_spans import session_spans
 from wsmon.store.sessions import session_lives
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import Coverage, stitch
@@ -132,6 +134,11 @@ class Reader:
         """The sessions with these ids, as far as they are known, in no particular order."""
         with self._question():
             return session_lives(self._connection, connection_ids)
+
+    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
+        """At most ``limit`` spans of a session, in the order in which they ended."""
+        with self._question():
+            return session_spans(self._connection, connection_id, limit)
 
     def id_at(self, ts_ns: int) -> int:
         """The id of the first event at or after a wall time, ``last_id + 1`` where there is none.

@@ -55,6 +55,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.trace_previous", ("O",), "trace before", "The one before of this ref or session.", "Find"),
     Action("log.session_previous", ("left_curly_bracket",), "session before", "To the previous session.", "Find"),
     Action("log.session_next", ("right_curly_bracket",), "next session", "To the next session.", "Find"),
+    Action("session.handshake", ("K",), "handshake", "How the event's session began.", "Find"),
+    Action("session.spans", ("W",), "spans", "What took how long in the event's session.", "Find"),
     Action("log.go_to", ("t",), "go to", "Go to a time or an event: 14:02, #1234.", "Find"),
     Action("log.views", ("v",), "views", "Show a saved view, or save this search.", "Find"),
     Action("log.mark", ("m",), "mark", "Mark the event, or forget its mark.", "Log"),

@@ -155,6 +155,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.trace_previous": partial(jump.trace, newer=False),
         "log.session_next": partial(jump.session, newer=True),
         "log.session_previous": partial(jump.session, newer=False),
+        "session.handshake": jump.handshake,
+        "session.spans": jump.spans,
         "log.go_to": jump.go_to,
         "log.follow": follow,
         "log.pause": pause,

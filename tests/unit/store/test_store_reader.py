@@ -216,3 +216,15 @@ def test_a_session_that_never_was_usable_says_so(tmp_path: Path) -> None:
     reader.close()
 
     assert lives == (SessionLife(SESSION, 1, 2),)
+
+
+def test_a_session_has_the_spans_that_ended_in_it(tmp_path: Path) -> None:
+    written = [dialled(), usable(0.2), loss(4, "binance-spot", code=None, by="network")]
+    reader = Reader(recorded(tmp_path / "store.db", written, "binance-spot"), FixedClock())
+    spans = reader.spans(SESSION, 100)
+    some, none = reader.spans(SESSION, 1), reader.spans("f" * 16, 100)
+    reader.close()
+
+    assert SESSION in {span.span_id for span in spans}
+    assert all(span.duration_ns is not None for span in spans)
+    assert (some, none) == (spans[:1], ())
