@@ -136,7 +136,7 @@ def loss(
     return event("connection.disconnected", after_s, connection, **(whole | fields))
 
 
-def refused(after_s: float = 0.0, connection: str = "deribit", status: int = 403, **fields: object) -> Event:
+def refused(after_s: float = 0.0, connection: str = "deribit", status: int | None = 403, **fields: object) -> Event:
     """A dial that failed at the upgrade."""
     whole: dict[str, object] = {
         "from_status": "connected",

@@ -15,6 +15,7 @@ import pytest
 from tests.builders import event, loss, message, ping
 from tests.recordings import Recording, recorded
 from wsmon.cli.main import run
+from wsmon.model.verdict.codes import CODE_ADVICE
 
 WSMON = [sys.executable, "-m", "wsmon"]
 DEADLINE_S = 20.0
@@ -68,7 +69,7 @@ def test_lines_for_people_are_safe_and_say_what_matters(store: str, capsys: pyte
         '2026-01-10 14:02:25.000 binance ↓ text {"e":"trade"} 13 B',
         "2026-01-10 14:02:26.000 binance ↑ text sub 3 B",
         "2026-01-10 14:02:27.000 binance ↑ heartbeat.sent 4 B",
-        "2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008 by peer",
+        f"2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008 by peer; {CODE_ADVICE[1008].cause}",
         "2026-01-10 14:02:29.000 deribit ↓ binary �␀ 2 B",
     ]
 

@@ -369,7 +369,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(server_tls: ssl.
     async with against(accepting_peer, server_tls=server_tls) as engine:
         ended = await engine.ended()
         attempt = await engine.sink.wait("connection.reconnect.attempt")
-        assert failure(ended) == ("network", "tls_certificate", None, None, "disconnected")
+        assert failure(ended) == ("us", "tls_certificate", None, None, "disconnected")
         assert ended.error == "certificate refused: unable to get local issuer certificate"
         assert engine.sink.path()[:2] == ["connecting", "disconnected"]
         assert meta_of(attempt)["delay_ms"] >= 60_000

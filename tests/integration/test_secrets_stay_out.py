@@ -15,6 +15,7 @@ from tests.peers import Peers, script
 from tests.processes import Home
 from wsmon.cli.target import Request, resolve
 from wsmon.cli.watch import ensure_recorder
+from wsmon.export.formats import FORMATS
 
 SECRETS = {name: f"cAnArY+{name}/x7Q9zz" for name in ("password", "query", "header", "cookie", "env", "file", "proxy")}
 SUBPROTOCOL = "token.cAnArY-subprotocol-x7Q9zz"
@@ -27,9 +28,10 @@ COMMANDS = (
     ("search", "--json"),
     ("stats",),
     ("stats", "--json"),
-    ("export", "--format", "jsonl"),
-    ("export", "--format", "json"),
-    ("export", "--format", "csv"),
+    *(("export", "--format", name) for name in FORMATS if name != "sqlite"),
+    ("export", "--format", "report", "--output", "report.md"),
+    ("export", "--format", "sqlite", "--output", "copy.db"),
+    ("export", "--format", "sqlite", "--output", "part.db", "conn:talker"),
 )
 
 

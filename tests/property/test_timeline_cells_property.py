@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.statuses import STATUSES, Status
-from wsmon.model.timeline import Lane, Mark, Stall, Stretch
+from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
 from wsmon.model.timeline_cells import Period, lane_cells, read_cell, spread
 
 TIMES = st.integers(min_value=-50_000, max_value=50_000)
@@ -19,7 +19,7 @@ def periods(draw: st.DrawFn) -> Period:
 
 @st.composite
 def lanes(draw: st.DrawFn) -> Lane:
-    """Stretches in order with gaps, losses and stalls anywhere."""
+    """Stretches in order with gaps, losses, stalls and incidents anywhere."""
     cuts = sorted(draw(st.lists(TIMES, max_size=20)))
     statuses: list[Status] = draw(st.lists(st.sampled_from(STATUSES), min_size=len(cuts), max_size=len(cuts)))
     stretches = tuple(
@@ -27,14 +27,26 @@ def lanes(draw: st.DrawFn) -> Lane:
     )
     losses = tuple(Mark(at, 2) for at in sorted(draw(st.lists(TIMES, max_size=8))))
     stalls = tuple(Stall(at, at + draw(st.integers(0, 5000)), 3) for at in draw(st.lists(TIMES, max_size=3)))
-    return Lane("a", "", stretches, losses, stalls)
+    incidents = tuple(
+        Incident(at, at + draw(st.integers(0, 5000)), 4, "gap") for at in sorted(draw(st.lists(TIMES, max_size=3)))
+    )
+    return Lane("a", "", stretches, losses, stalls, incidents)
 
 
 @given(lanes(), periods())
 def test_each_loss_in_the_period_is_seen_in_exactly_the_cell_of_its_time(lane: Lane, period: Period) -> None:
     expected = {period.cell_of(loss.at_ns) for loss in lane.losses if period.since_ns <= loss.at_ns < period.until_ns}
 
-    assert {cell for cell, kind in enumerate(lane_cells(lane, period)) if kind == "loss"} == expected
+    assert {cell for cell, kind in enumerate(lane_cells(lane, period)) if kind.startswith("loss")} == expected
+
+
+@given(lanes(), periods())
+def test_the_beginning_of_each_incident_in_the_period_is_seen_in_exactly_its_cell(lane: Lane, period: Period) -> None:
+    begun = [each.start_ns for each in lane.incidents if period.since_ns <= each.start_ns < period.until_ns]
+
+    assert {cell for cell, kind in enumerate(lane_cells(lane, period)) if kind.endswith("opened")} == {
+        period.cell_of(at_ns) for at_ns in begun
+    }
 
 
 @given(lanes(), periods())

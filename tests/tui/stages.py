@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
-from tests.builders import TRACE, at_ns, lane, loss, message, numbered, pong, retry, row
+from tests.builders import TRACE, at_ns, event, lane, loss, message, numbered, pong, retry, row
 from tests.tui.fakes import FakeClock, FakeControl, FakeNotes, FakeView
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model.events import Event
-from wsmon.model.snapshot import Health
+from wsmon.model.snapshot import Health, OpenIncident
 from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Lane
+from wsmon.model.timeline import Incident, Lane
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.statistics import StatisticsPane
@@ -97,6 +97,23 @@ def stage(*, options: AppOptions | None = None, health: Health | None = WELL, no
         notes=notes,
     )
     return Stage(app, store, control, clock, exporter, notes)
+
+
+def with_incidents(on: Stage) -> Stage:
+    """The same with a gap on a connection that is open, and the storm of the one that is not."""
+    store = on.store
+    proof = {"evidence": [3, 5], "silence": 'silence = ["gap"]'}
+    gap = event("incident.opened", -0.5, type="gap", reason="3 messages missing: BTC 5-7", meta=proof)
+    gap_id = store.add(gap).last_id
+    found = OpenIncident(gap_id, "gap", "3 messages missing: BTC 5-7", "binance-spot")
+    store.incidents = (found,)
+    store.connections = tuple(
+        replace(each, incidents=(found,)) if each.state.name == found.connection else each for each in store.connections
+    )
+    begun = {"binance-spot": (Incident(at_ns(-0.5), at_ns(0), gap_id, "gap"),)}
+    begun["deribit"] = (Incident(at_ns(-3), at_ns(0), gap_id, "storm"),)
+    store.lanes_answer = tuple(replace(each, incidents=begun.get(each.connection, ())) for each in store.lanes_answer)
+    return on
 
 
 def situation() -> FakeView:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.stages import stage
+from tests.tui.stages import stage, with_incidents
 from wsmon.tui.options import AppOptions
 
 Compare = Callable[..., bool]
@@ -45,6 +45,19 @@ def test_export(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 def test_timeline_where_there_is_room_for_one_pane(snap_compare: Compare) -> None:
     assert taken(snap_compare, (80, 24), "2")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_incidents(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """In the list, on the timeline, and what proves one."""
+    on = with_incidents(stage(options=OPTIONS))
+
+    async def act(pilot: Pilot[Any]) -> None:
+        await on.ready(pilot)
+        await pilot.press("2", "left")
+        await on.ready(pilot)
+
+    assert snap_compare(on.app, terminal_size=size, run_before=act)
 
 
 def test_a_problem_in_the_light_theme(snap_compare: Compare) -> None:

@@ -47,8 +47,10 @@ def export(
     """Write the events that match QUERY, oldest first; all of them without one.
 
     jsonl: an event a line. json: connections with host, port, statistics and events. csv: a table. sqlite: a store
-    of its own for `wsmon open`, a copy of the whole or of a part. har: sessions and their messages, for browsers. A
-    file is there whole or not at all; a recording may go on meanwhile.
+    of its own for `wsmon open`, a copy of the whole or of a part. har: sessions and their messages, for browsers.
+    otlp, otlp-logs: OpenTelemetry traces and logs. perfetto: the timeline, for ui.perfetto.dev. report:
+    statistics, timeline and every loss explained, as HTML, or as Markdown where the file ends with .md. A file is
+    there whole or not at all; a recording may go on meanwhile.
     """
     query = query_of(words)
     target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import keyword
 import os
 import sys
 
@@ -15,7 +16,7 @@ import click
 import wsmon
 from wsmon.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, ConfigError, WsmonError
 
-COMMANDS = ("record", "attach", "open", "ps", "stop", "search", "stats", "export", "check", "demo")
+COMMANDS = ("record", "attach", "open", "ps", "stop", "search", "stats", "export", "import", "check", "demo")
 # in the order of the help page
 DEFAULT_COMMAND = "watch"
 # what `wsmon [CONFIG | URL …]` runs
@@ -32,7 +33,8 @@ class Commands(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in (*COMMANDS, DEFAULT_COMMAND):
             return None
-        command: click.Command = getattr(importlib.import_module(f"wsmon.cli.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(importlib.import_module(f"wsmon.cli.{name}"), name)
         return command
 
     def invoke(self, ctx: click.Context) -> object:

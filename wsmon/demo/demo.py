@@ -11,7 +11,7 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from wsmon.config.specs import Configuration, ConnectionSpec
+from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec
 from wsmon.demo.parse import demo_scenarios
 from wsmon.demo.scenario import Scenario
 from wsmon.demo.server import ScenarioServer
@@ -52,7 +52,12 @@ def demo_configuration(servers: Iterable[ScenarioServer]) -> Configuration:
     """The configuration of running servers; it has no file, and its digest is that of the scenarios' texts."""
     running = tuple(servers)
     digest = hashlib.sha256("\n".join(server.scenario.digest for server in running).encode())
-    return Configuration(path=None, digest=digest.hexdigest(), connections=demo_connections(running))
+    return Configuration(
+        path=None,
+        digest=digest.hexdigest(),
+        connections=demo_connections(running),
+        alerts=AlertSpec(bell=False),  # it is full of trouble: who looks at it need not hear it
+    )
 
 
 def demo_connections(servers: Iterable[ScenarioServer]) -> tuple[ConnectionSpec, ...]:

@@ -215,9 +215,9 @@ def _network(error: OSError, dialled: Dialled) -> Failure:
     where = f"{dialled.host}:{dialled.port}"
     match error:
         case ssl.SSLCertVerificationError():
-            return Failure("tls_certificate", f"certificate refused: {error.verify_message}", "network", "slow")
+            return Failure("tls_certificate", f"certificate refused: {error.verify_message}", "us", "slow")
         case ssl.SSLError():
-            return Failure("tls", f"TLS failed: {_tls_reason(error)}", "network")
+            return _tls_failure(error)
     is_about_proxy = dialled.is_proxied and dialled.phase not in ("tls", "upgrade")
     if isinstance(error, socket.gaierror):
         kind, sentence = "dns", f"cannot find host: {error.strerror}"
@@ -245,6 +245,12 @@ def _os_error(error: OSError) -> tuple[str, str]:
     if isinstance(error, ConnectionError) or number in (errno.ECONNRESET, errno.EPIPE):
         return "reset", "the TCP connection was reset"
     return "tcp_unreachable", error.strerror or str(error) or type(error).__name__
+
+
+def _tls_failure(error: ssl.SSLError) -> Failure:
+    """An alert is the peer's word; anything else may be anybody's."""
+    reason = _tls_reason(error)
+    return Failure("tls", f"TLS failed: {reason}", "peer" if " alert " in reason else "network")
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

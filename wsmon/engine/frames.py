@@ -135,7 +135,8 @@ class Frames:
         """A frame went out; closes are told with the end of the session."""
         if not self._is_in_chunk:
             self.read_clock()
-        self.last_out_ns = self._mono_ns
+        if opcode != "close":  # ours answers the peer's, or is the end itself: what counts is the last frame before
+            self.last_out_ns = self._mono_ns
         match opcode:
             case "text" | "binary":
                 self.emit_sent(opcode, payload, wire_size)

@@ -1,1 +1,1 @@
-"""What leaves wsmon: one module for each format."""
+"""What leaves wsmon, and what comes back: one module for each format and direction."""

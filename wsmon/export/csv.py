@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 import msgspec
 
@@ -33,7 +34,7 @@ def _row(event: Event) -> Iterator[str]:
     return map(_cell, msgspec.structs.astuple(event_document(event)))
 
 
-def _cell(value: Json) -> str:
+def _cell(value: Json | Decimal) -> str:
     match value:
         case None:
             return ""
@@ -41,7 +42,7 @@ def _cell(value: Json) -> str:
             return defused(value)
         case bool():
             return "true" if value else "false"
-        case int() | float():
+        case int() | float() | Decimal():
             return str(value)
         case _:
             return msgspec.json.encode(value, enc_hook=str).decode()

@@ -12,9 +12,10 @@ from wsmon.export.jsonl import jsonl
 from wsmon.export.otlp import otlp
 from wsmon.export.otlp_logs import otlp_logs
 from wsmon.export.perfetto import perfetto
+from wsmon.export.report import report
 from wsmon.export.selection import Selection
 
-TextFormat = Literal["jsonl", "json", "csv", "har", "otlp", "otlp-logs", "perfetto"]
+TextFormat = Literal["jsonl", "json", "csv", "har", "otlp", "otlp-logs", "perfetto", "report"]
 # written piece by piece
 ExportFormat = Literal[TextFormat, "sqlite"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
@@ -24,6 +25,7 @@ _SUFFIXES: dict[ExportFormat, str] = {
     "otlp": "otlp.json",
     "otlp-logs": "logs.json",
     "perfetto": "perfetto.json",
+    "report": "html",
 }
 
 
@@ -32,8 +34,10 @@ def suffix(name: ExportFormat) -> str:
     return f".{_SUFFIXES.get(name, name)}"
 
 
-def pieces(name: TextFormat, selection: Selection, period: tuple[int | None, int | None]) -> Iterator[bytes]:
-    """The bytes of an export; the wall times of its period limit statistics."""
+def pieces(
+    name: TextFormat, selection: Selection, period: tuple[int | None, int | None], ending: str = ""
+) -> Iterator[bytes]:
+    """The bytes of an export; the wall times of its period limit statistics, and ``.md`` makes a report Markdown."""
     match name:
         case "jsonl":
             return jsonl(selection.pages())
@@ -49,5 +53,7 @@ def pieces(name: TextFormat, selection: Selection, period: tuple[int | None, int
             return otlp_logs(selection.pages())
         case "perfetto":
             return perfetto(selection)
+        case "report":
+            return report(selection, period, is_markdown=ending == ".md")
         case _:
             assert_never(name)

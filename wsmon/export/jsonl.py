@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
-from wsmon.model.events import Event, Meta
+from wsmon.model.events import Event, Meta, Verdict
 
 MS_NS = 1_000_000
+EXACT_NS = 2**52
+# durations below, 52 days, are told apart as milliseconds in a float
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, whose offset costs more to print than all the rest
-_encoder = msgspec.json.Encoder(enc_hook=str)
+_encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 # what JSON does not know becomes its text; bytes become base64, NaN becomes null
 
 
@@ -40,13 +43,14 @@ class EventDocument(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ref: str | None = None
     size: int | None = None
     wire_size: int | None = None
-    duration_ms: float | None = None
+    duration_ms: float | Decimal | None = None
     status: int | str | None = None
     close_code: int | None = None
     close_by: str | None = None
     reason: str | None = None
     error_type: str | None = None
     error: str | None = None
+    verdict: Verdict | None = None
     payload: str | None = None
     payload_base64: str | None = None
     truncated: bool | None = None
@@ -86,13 +90,14 @@ def event_document(event: Event) -> EventDocument:
         ref=event.ref or None,
         size=event.size,
         wire_size=event.wire_size,
-        duration_ms=None if event.duration_ns is None else event.duration_ns / MS_NS,
+        duration_ms=None if event.duration_ns is None else _milliseconds(event.duration_ns),
         status=event.status,
         close_code=event.close_code,
         close_by=event.close_by or None,
         reason=event.reason or None,
         error_type=event.error_type or None,
         error=event.error or None,
+        verdict=event.verdict,
         payload=text,
         payload_base64=encoded,
         truncated=event.truncated or None,
@@ -104,6 +109,11 @@ def event_document(event: Event) -> EventDocument:
 def event_json(event: Event) -> bytes:
     """An event as JSON on one line, without its end."""
     return _encoder.encode(event_document(event))
+
+
+def _milliseconds(duration_ns: int) -> float | Decimal:
+    """A duration of which no nanosecond is lost."""
+    return duration_ns / MS_NS if duration_ns < EXACT_NS else Decimal(duration_ns).scaleb(-6)
 
 
 def _payload(payload: bytes | None) -> tuple[str | None, str | None]:

@@ -91,7 +91,8 @@ def _write(
     request: ExportRequest, name: TextFormat, selection: Selection, stream: BinaryIO, progress: Progress
 ) -> ExportReport:
     size_bytes = 0
-    for part in pieces(name, selection, (request.since_ns, request.until_ns)):
+    ending = request.target.suffix.lower() if isinstance(request.target, Path) else ""
+    for part in pieces(name, selection, (request.since_ns, request.until_ns), ending):
         stream.write(part)
         size_bytes += len(part)
         _tell(progress, ExportReport(selection.seen, selection.total, selection.written, size_bytes))

@@ -94,6 +94,22 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 RECORDER = Source()
 
 
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """The explanation of one loss or failed attempt."""
+
+    by: CloseBy
+    # who ended it
+    code: str
+    # what the close code or the HTTP status says: "1012 service restart", "no close frame", "HTTP 403 Forbidden"; empty
+    # where there is neither
+    cause: str
+    # what happened and why, likely, in a sentence
+    next: str
+    # what to do, in a sentence
+    evidence: tuple[int, ...] = ()
+    # ids of other events that show it
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """A thing that happened; fields that do not apply keep their empty value.
 
@@ -131,6 +147,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     error: str = ""
     span_id: str = ""
     parent_id: str = ""
+    verdict: Verdict | None = None
+    # given by the writer, like the id
     meta: Meta | None = None
     id: int = 0
 

@@ -13,9 +13,11 @@ from typing import Literal, get_args
 from wsmon.model.statuses import Status
 from wsmon.model.timeline import Lane, Stretch
 
-CellKind = Literal["none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "opened", "loss"]
+CellKind = Literal[
+    "none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "opened", "loss", "loss_opened"
+]
 KINDS: tuple[CellKind, ...] = get_args(CellKind)
-# from the least to the worst; "opened" is the beginning of an incident, seen whatever the status was
+# from the least to the worst; "opened" is the beginning of an incident, seen whatever the status was, also with a loss
 
 _RANK: Mapping[CellKind, int] = MappingProxyType({kind: rank for rank, kind in enumerate(KINDS)})
 _KIND_OF: Mapping[Status, CellKind] = MappingProxyType(
@@ -80,6 +82,10 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
         _raise(ranks, period, stall.start_ns, stall.end_ns, _RANK["stalled"])
     for loss in lane.losses:
         _raise(ranks, period, loss.at_ns, loss.at_ns, _RANK["loss"])
+    for incident in lane.incidents:
+        cell = period.cell_of(incident.start_ns)
+        if 0 <= cell < period.cells and ranks[cell] == _RANK["loss"]:
+            ranks[cell] = _RANK["loss_opened"]
     return tuple(KINDS[rank] for rank in ranks)
 
 
@@ -88,10 +94,11 @@ def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
     incidents = [each for each in lane.incidents if _touches(each.start_ns, each.end_ns, start_ns, end_ns)]
     incident = incidents[-1] if incidents else None
     kind = incident.kind if incident is not None else ""
+    opened = [each for each in incidents if start_ns <= each.start_ns]
     losses = [loss for loss in lane.losses if start_ns <= loss.at_ns < end_ns]
     if losses:
-        return Reading("loss", losses[-1].at_ns, losses[-1].event_id, len(losses), kind)
-    opened = [each for each in incidents if start_ns <= each.start_ns]
+        seen: CellKind = "loss_opened" if opened else "loss"
+        return Reading(seen, losses[-1].at_ns, losses[-1].event_id, len(losses), kind)
     if opened:
         return Reading("opened", opened[-1].start_ns, opened[-1].event_id, 0, opened[-1].kind)
     worst = max(

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from wsmon.model.events import CloseBy, Direction, Event, EventName, Meta, Opcode, Source
+from wsmon.model.events import CloseBy, Direction, Event, EventName, Meta, Opcode, Source, Verdict
 from wsmon.model.statuses import Status, is_allowed
 
 FIRST_INDEXED_NAME: Final = 20
@@ -163,6 +163,7 @@ NAMES: Final = words(NAME_CODES)
 STATUS_OF: Final = words(STATUS_CODES)
 OPCODES: Final = words(OPCODE_CODES)
 CLOSE_BYS: Final = words(CLOSE_BY_CODES)
+_VERDICT: Final = msgspec.json.Decoder(Verdict)
 _DIRECTIONS: Final[Sequence[Direction]] = ("", "in", "out")
 # by the two lowest bits of the flags
 
@@ -193,7 +194,7 @@ def event_row(event_id: int, source_id: int, event: Event) -> tuple[Value, ...]:
         text_value(event.error),
         event.span_id or None,
         event.parent_id or None,
-        None,
+        None if event.verdict is None else meta_text(msgspec.to_builtins(event.verdict)),
         None if event.meta is None else meta_text(event.meta),
         None if event.payload is None else payload_value(event.payload),
     )
@@ -203,7 +204,7 @@ def event_of(row: Sequence[Any], sources: Mapping[int, Source]) -> Event:
     """A row of ``SELECT_EVENTS`` as an event; ``sources`` holds at least the row's own."""
     (event_id, ts_ns, mono_ns, source, name, flags, opcode, size, wire_size, type_, topic, ref, duration_ns) = row[:13]
     (status, before, after, close_code, close_by, reason, error_type, error, span_id, parent_id) = row[13:23]
-    _verdict, meta, payload = row[23:]
+    verdict, meta, payload = row[23:]
     return Event(
         source=sources[source],
         name=NAMES[name],
@@ -230,6 +231,7 @@ def event_of(row: Sequence[Any], sources: Mapping[int, Source]) -> Event:
         error=error or "",
         span_id=span_id or "",
         parent_id=parent_id or "",
+        verdict=None if verdict is None else _VERDICT.decode(verdict),
         meta=None if meta is None else msgspec.json.decode(meta),
         id=event_id,
     )

@@ -46,6 +46,7 @@ from wsmon.store.lifecycle import (
 from wsmon.store.rollup import Bucket, Rollups
 from wsmon.store.schema import DIMENSIONS, META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sources import Sources, Stream
+from wsmon.store.verdicts import Verdicts
 
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
@@ -81,6 +82,7 @@ class Fold:
         self._connections = Connections(connection, keeps_all=keeps_all)
         self._sources = Sources(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
+        self._verdicts = Verdicts(connection)
         self._rollups = Rollups(connection)
         self._batches = Batches()
         self._rows = EventRows()
@@ -90,7 +92,7 @@ class Fold:
         self._touched: list[Stream] = []
         # streams with events in the batch in hand
         self._notable: list[Event] = []
-        # since they were taken
+        # since the last commit
 
     @property
     def has_changed(self) -> bool:
@@ -181,16 +183,13 @@ class Fold:
         if self._is_empty and self.last_id:
             self._connection.execute(set_meta, (1, META_OLDEST_ID))
 
-    def committed(self) -> None:
-        """Forget what is written."""
+    def committed(self) -> list[Event]:
+        """Forget what is written; what of it alerts are about, with ids."""
         self._committed_id = self.last_id
         self._is_empty = self._is_empty and not self.last_id
         self._rows.clear()
         for part in (self._sources, self._connections, self._lifecycle, self._rollups):
             part.committed()
-
-    def take_notable(self) -> list[Event]:
-        """What alerts are about, with ids; once."""
         notable, self._notable = self._notable, []
         return notable
 
@@ -275,8 +274,11 @@ class Fold:
             self._count_messages(second)
             last_id = self._make_rows(self._batches.take_of(connection.id), last_id, event.ts_ns, event.mono_ns)
         bucket = None if connection is None else self._delta(second, connection.id)
+        if connection is not None:
+            event = self._verdicts.judged(event, connection)
         row_id = self._row(last_id, event, stream, bucket)
         if connection is not None and bucket is not None:
+            self._verdicts.observe(event, row_id)
             self._lifecycle.fold(row_id, event, stream, connection, bucket)
             if event.name == _ADJUSTED:
                 self._connections.adjust(connection, event.meta or {})

@@ -22,6 +22,8 @@ SECOND_NS = 1_000_000_000
 _SET_RUN = f"UPDATE run SET {', '.join(f'{column} = ?' for column in RUN_COLUMNS)} WHERE id = ?"
 _SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column in CONNECTION_COLUMNS)} WHERE name = ?"
 _SHOW = 'UPDATE connection SET configured = 1, position = id, "group" = ?, url = ? WHERE name = ?'
+_SET_END = "UPDATE run SET ended_ns = ended_ns + 1 WHERE id = ?"
+# of a run that ends with its last event: periods do not hold their end
 _SET_OLDEST = "UPDATE meta SET value = (SELECT coalesce(min(id), 0) FROM event) WHERE key = ?"
 
 
@@ -34,6 +36,8 @@ class Replay:
         self._origin = origin
         self._fold: Fold | None = None
         self._last: Event | None = None
+        self._unended: set[int] = set()
+        # runs that did not say how they ended
         self._facts: dict[str, tuple[str, str]] = {}
         # group and URL of each connection, as its events tell them
 
@@ -64,6 +68,7 @@ class Replay:
             connection.executemany(_SET_CONNECTION, [(*row, name) for name, row in self._origin.connections.items()])
             connection.execute(_SET_OLDEST, (META_OLDEST_ID,))
             mark_cut_off(connection)
+            connection.executemany(_SET_END, [(run,) for run in self._unended - self._origin.runs.keys()])
         self._database.close()
 
     def abandon(self) -> None:
@@ -79,6 +84,8 @@ class Replay:
         """A run that said goodbye ended cleanly; any other ends as one that was cut off."""
         if self._last is not None and self._last.name == "self.run.ended":
             self._database.end_run(self._last.ts_ns)
+        elif self._last is not None:
+            self._unended.add(self._database.run)
 
     def _fold_with_ids(self, fold: Fold, events: tuple[Event, ...]) -> None:
         """Fold stretches of events without a hole: the fold counts ids up."""

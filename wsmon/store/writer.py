@@ -149,10 +149,9 @@ class Writer:
         self._fold.fold(farewell)  # the last word, after what ends with the run
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:
-            self._commit()
+            notable = self._commit()
             self.last_id = self._fold.last_id
             self._on_commit(self.last_id)
-            notable = self._fold.take_notable()
             if notable and self._on_notable is not None:
                 self._on_notable(notable)
             if batch.events:
@@ -168,8 +167,8 @@ class Writer:
             self._detected_mono_ns = mono_ns
             self._fold.detect(ts_ns, mono_ns)
 
-    def _commit(self) -> None:
-        """Write what is folded; again and again while the disk takes nothing."""
+    def _commit(self) -> list[Event]:
+        """Write what is folded, again and again while the disk takes nothing; what of it alerts are about."""
         self._keep_distance()
         retry_s = FIRST_RETRY_S
         refused_ns = gave_up_ns = 0
@@ -197,7 +196,7 @@ class Writer:
                 self._bus.start_shedding()
             time.sleep(retry_s)
             retry_s = min(retry_s * 2, LONGEST_RETRY_S)
-        self._fold.committed()
+        notable = self._fold.committed()
         self._committed_mono_ns = self._clock.mono_ns()
         if refused_ns:
             _LOG.warning(
@@ -205,6 +204,7 @@ class Writer:
             )
         self._warning = ""
         self._bus.stop_shedding()
+        return notable
 
     def _write(self) -> None:
         connection = self._database.connection

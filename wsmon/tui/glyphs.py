@@ -27,6 +27,7 @@ class Glyphs:
     lane_gave_up: str
     lane_stalled: str
     lane_incident: str
+    lane_loss_incident: str
     lane_closed: str
     blocks: str
     # from the least to the most that a cell can hold
@@ -63,6 +64,7 @@ UNICODE = Glyphs(
     lane_gave_up="×",
     lane_stalled="░",
     lane_incident="╪",
+    lane_loss_incident="╬",
     lane_closed="·",
     blocks="▁▂▃▄▅▆▇█",
     tick="╷",
@@ -89,6 +91,7 @@ ASCII = Glyphs(
     lane_gave_up="x",
     lane_stalled="~",
     lane_incident="#",
+    lane_loss_incident="%",
     lane_closed=".",
     blocks="_.:-+*%#",
     tick="|",

@@ -53,6 +53,12 @@ def os_error(number: int) -> OSError:
     return OSError(number, f"Connect call failed ('127.0.0.1', {PORT})")
 
 
+def tls_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, f"[SSL: {reason}] …")
+    error.reason = reason
+    return error
+
+
 def certificate_error() -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] …")
     error.verify_message = "self-signed certificate"
@@ -85,8 +91,13 @@ def no_response(cause: Exception) -> InvalidMessage:
         (ConnectionResetError(), Failure("reset", "the TCP connection was reset", "network")),
         (
             certificate_error(),
-            Failure("tls_certificate", "certificate refused: self-signed certificate", "network", "slow"),
+            Failure("tls_certificate", "certificate refused: self-signed certificate", "us", "slow"),
         ),
+        (
+            tls_error("SSLV3_ALERT_HANDSHAKE_FAILURE"),
+            Failure("tls", "TLS failed: sslv3 alert handshake failure", "peer"),
+        ),
+        (tls_error("WRONG_VERSION_NUMBER"), Failure("tls", "TLS failed: wrong version number", "network")),
         (no_response(EOFError()), Failure("eof", "the connection ended before an answer to the upgrade", "network")),
         (
             no_response(ValueError("invalid HTTP status line: SSH-2.0")),

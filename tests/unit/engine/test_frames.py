@@ -124,7 +124,15 @@ def test_close_frames_are_told_with_the_end() -> None:
     rig = Rig()
     rig.frames.on_sent("close", b"\x03\xe8", 8)
     assert rig.sink.events == []
-    assert rig.frames.last_out_ns == rig.clock.mono_ns()
+
+
+def test_a_close_frame_does_not_count_as_the_last_frame_sent() -> None:
+    rig = Rig()
+    rig.frames.on_sent("ping", b"x", 7)
+    sent_ns = rig.clock.mono_ns()
+    rig.clock.advance(20)
+    rig.frames.on_sent("close", b"\x03\xf3", 8)
+    assert rig.frames.last_out_ns == sent_ns
 
 
 def test_what_is_kept_can_change_between_two_messages() -> None:

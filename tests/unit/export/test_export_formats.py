@@ -13,13 +13,13 @@ from tests.builders import event, loss, message, numbered, usable
 from wsmon.export.csv import COLUMNS, csv_table, defused
 from wsmon.export.jsonl import event_json, jsonl, rfc3339
 from wsmon.export.statistics_json import statistics_document
-from wsmon.model.events import Event
+from wsmon.model.events import Event, Verdict
 from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 
 CONTRACT_KEYS = (
     "id ts ts_ns mono_ns run connection group connection_id trace_id span_id parent_id name direction opcode "
     "from_status to_status type topic ref size wire_size duration_ms status close_code close_by reason error_type "
-    "error payload truncated redacted meta"
+    "error verdict payload truncated redacted meta"
 )
 
 
@@ -38,6 +38,7 @@ def full() -> Event:
         status=403,
         error_type="http_status",
         error="refused",
+        verdict=Verdict("peer", "1008 policy violation", "it broke", "mend it", (3, 4)),
         span_id="a" * 16,
         parent_id="b" * 16,
         payload=b"hi",
@@ -54,6 +55,13 @@ def lines(events: tuple[Event, ...]) -> list[dict[str, object]]:
 def test_keys_are_those_of_the_contract_in_its_order() -> None:
     (found,) = lines((full(),))
     assert " ".join(found) == CONTRACT_KEYS
+    assert found["verdict"] == {
+        "by": "peer",
+        "code": "1008 policy violation",
+        "cause": "it broke",
+        "next": "mend it",
+        "evidence": [3, 4],
+    }
     assert found["ts"] == "2026-01-10T14:02:25.500000Z"
     assert (found["duration_ms"], found["truncated"], found["redacted"]) == (400.0, True, True)
 

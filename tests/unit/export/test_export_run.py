@@ -17,7 +17,7 @@ from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import WsmonError
 from wsmon.export import selection
-from wsmon.export.formats import ExportFormat
+from wsmon.export.formats import FORMATS, ExportFormat, suffix
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.export.selection import PAGE_EVENTS, WINDOW_IDS
 from wsmon.export.sink import whole_file
@@ -220,3 +220,35 @@ def test_what_is_recorded_meanwhile_is_not_in_it(tmp_path: Path) -> None:
         run_export(ExportRequest("jsonl", stream), reader, record_more)
         assert ids(stream.getvalue()) == [1, 2, 3]
         reader.close()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_holds_what_was_committed_when_it_began(tmp_path: Path, name: ExportFormat) -> None:
+    with Recording(tmp_path / "store.db", "nova") as recording:
+        recording.write([*st_06(), *(message(f"m{number}", 2, "nova") for number in range(1_000))])
+        reader = Reader(tmp_path / "store.db", FixedClock())
+        reports: list[ExportReport] = []
+
+        def record_more(report: ExportReport) -> bool:
+            recording.write([message("later than all", 100, "nova")])
+            reports.append(report)
+            return True
+
+        told = run_export(ExportRequest(name, tmp_path / "out"), reader, record_more)
+        reader.close()
+    assert reports[-1].seen == told.seen == told.total
+    assert b"later than all" not in (tmp_path / "out").read_bytes()
+    assert (tmp_path / "out").stat().st_size == told.size_bytes > 0
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_that_is_ended_leaves_nothing(view: Reader, tmp_path: Path, name: ExportFormat) -> None:
+    with pytest.raises(InterruptedError):
+        run_export(ExportRequest(name, tmp_path / "out"), view, lambda _report: False)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["store"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_an_ending_of_its_own(name: ExportFormat) -> None:
+    assert suffix(name).startswith(".")
+    assert [other for other in FORMATS if suffix(other) == suffix(name)] == [name]

@@ -15,6 +15,7 @@ SIGNS: dict[CellKind, str] = {
     "stalled": "~",
     "gave_up": "x",
     "opened": "#",
+    "loss_opened": "%",
     "loss": "X",
 }
 TEN_SECONDS = Period(T0_NS, at_ns(10), 10)
@@ -98,10 +99,10 @@ def test_an_incident_is_seen_where_the_connection_is_open_and_nothing_is_worse()
     assert read_cell(shown, at_ns(7), at_ns(8)) == Reading("connecting", at_ns(6), 2, 0, "gap")
 
 
-def test_the_beginning_of_an_incident_is_seen_whatever_the_status_but_never_hides_a_loss() -> None:
+def test_the_beginning_of_an_incident_is_seen_whatever_the_status_and_never_hides_a_loss() -> None:
     statuses: list[tuple[float, Status]] = [(0, "reconnecting"), (4, "error"), (8, "closed")]
     shown = lane("a", statuses, 10, losses=[2], incidents=[(1, 3), (2, 3), (5, 9), (8, 9)])
-    assert drawn(shown) == "-#X-x#xx#."
+    assert drawn(shown) == "-#%-x#xx#."
     assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("opened", at_ns(5), 301, 0, "gap")
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import event, message
-from wsmon.model.events import Event, Json
+from tests.builders import event, loss, message
+from wsmon.model.events import Event, Json, Verdict
 from wsmon.tui.evidence import Step, Trail, evidence_of, next_step
 
 
@@ -40,3 +40,14 @@ def test_off_the_trail_there_is_no_step() -> None:
 
 def test_another_incident_begins_a_trail_of_its_own() -> None:
     assert next_step(incident(5), Trail(20, (9,))) == Step(Trail(9, (5,)), 5)
+
+
+def test_a_verdict_leads_through_the_losses_of_its_pattern() -> None:
+    def lost(number: int, *evidence: int) -> Event:
+        return loss(id=number, verdict=Verdict("network", "no close frame", "60 s", "ping", evidence))
+
+    trail = Trail(9, (2, 4))
+    assert next_step(lost(9, 2, 4), None) == Step(trail, 2)
+    assert next_step(lost(2), trail) == Step(trail, 4)
+    assert next_step(lost(4, 2), trail) == Step(trail, 9)
+    assert next_step(lost(4, 2), None) == Step(Trail(4, (2,)), 2)

@@ -12,7 +12,7 @@ from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
-from wsmon.model.verdict import why
+from wsmon.model.verdict import fact, why
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wording import describe
 from wsmon.tui.wrap import both_ends, left, right
@@ -189,10 +189,9 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
         return row.incidents[-1].sentence, "caution"
     if row.problem is None:
         return "", "dim"
-    sentence = explain(row.problem)
     if severity(state) < STALLED_SEVERITY:
-        return sentence, "text"
-    return f"last: {sentence}, {fmt.moment(row.problem.ts_ns, now_ns)}", "dim"
+        return explain(row.problem), "text"
+    return f"last: {fact(row.problem) or explain(row.problem)}, {fmt.moment(row.problem.ts_ns, now_ns)}", "dim"
 
 
 def explain(event: Event) -> str:

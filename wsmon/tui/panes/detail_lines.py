@@ -102,10 +102,7 @@ def detail_rows(event: Event, page: Page) -> Iterator[Row]:
 def _head(event: Event, page: Page) -> Iterator[Line]:
     yield from _title(event, page)
     yield ()
-    sentence = why(event) if event.is_problem else ""
-    if sentence:
-        yield from (((line, "strong"),) for line in wrap(page.clean(sentence), page.width))
-        yield ()
+    yield from _verdict(event, page)
     yield from _fields(chain(outcome_fields(event), message_fields(event)), page)
 
 
@@ -116,6 +113,18 @@ def _tail(event: Event, page: Page) -> Iterator[Line]:
     yield from _section("Response body", _body(event, page), page)
     yield from _section("More", _fields(other_fields(event), page), page)
     yield from _section("Event", _fields(identity_fields(event, page.zone), page), page)
+
+
+def _verdict(event: Event, page: Page) -> Iterator[Line]:
+    """Why, and what to do."""
+    verdict = event.verdict
+    sentence = why(event) if event.is_problem or verdict is not None else ""
+    if not sentence:
+        return
+    yield from (((line, "strong"),) for line in wrap(page.clean(sentence), page.width))
+    if verdict is not None:
+        yield from _fields([Field("Next", verdict.next)], page)
+    yield ()
 
 
 def title_of(event: Event, page: Page) -> str:

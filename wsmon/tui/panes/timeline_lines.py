@@ -33,6 +33,7 @@ MEANING_OF: Mapping[CellKind, Meaning] = MappingProxyType(
         "gave_up": "status-loss",
         "opened": "problem",
         "loss": "status-loss",
+        "loss_opened": "status-loss",
     }
 )
 
@@ -75,6 +76,7 @@ def glyph_of(kind: CellKind, glyphs: Glyphs) -> str:
         "gave_up": glyphs.lane_gave_up,
         "opened": glyphs.lane_incident,
         "loss": glyphs.lane_loss,
+        "loss_opened": glyphs.lane_loss_incident,
     }[kind]
 
 

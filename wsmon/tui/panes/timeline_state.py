@@ -163,7 +163,9 @@ class TimelineState:
         is_told = reading.kind in ("opened", "incident") or not reading.incident
         beside = "" if is_told else f" {between} {_words(reading.incident)} incident"
         if event is None:
-            what = _words(reading.incident if is_told and reading.incident else reading.kind)
+            what = (
+                "loss" if reading.losses else _words(reading.incident if is_told and reading.incident else reading.kind)
+            )
             return f"{lane.connection} {between} {many}{what} since {since} or before{beside}"
         wording = describe(event, ascii_only=self._glyphs.is_ascii)
         said = f"{wording.what} {wording.text}".rstrip()

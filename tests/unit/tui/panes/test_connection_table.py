@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.builders import T0_NS, at_ns, loss, refused, row
+from wsmon.model.events import Verdict
 from wsmon.model.snapshot import ConnectionRow, OpenIncident
 from wsmon.tui.palette import width_of
 from wsmon.tui.panes import connection_table as table
@@ -116,3 +118,12 @@ def test_what_a_peer_wrote_cannot_reach_the_terminal_as_it_is() -> None:
     each = row("deribit", "disconnected", problem=loss(reason="[/b]\x1b[31m\u202e"))
     assert "\x1b" not in said(each, 200)
     assert "\u202e" not in said(each, 200)
+
+
+def test_a_verdict_explains_what_is_down_and_only_the_fact_what_is_over() -> None:
+    verdict = Verdict("peer", "1001 going away", "the last 3 losses all came 60.0 ± 0.1 s after …", "set ping.interval")
+    judged = msgspec.structs.replace(loss(-30, code=1001, reason=""), verdict=verdict)
+    down, meaning = table.reason(row("deribit", "reconnecting", problem=judged), T0_NS)
+    over, _ = table.reason(row("deribit", problem=judged), T0_NS)
+    assert (down, meaning) == (verdict.cause, "text")
+    assert over.startswith("last: closed by peer: 1001 going away, ")

@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.builders import event, loss, message, numbered, refused, usable
-from wsmon.model.events import EVENT_NAMES, Event
+from wsmon.model.events import EVENT_NAMES, Event, Verdict
 from wsmon.tui.glyphs import ASCII, UNICODE
 from wsmon.tui.panes.detail_lines import Page, detail_rows
 
@@ -48,6 +48,22 @@ def test_a_loss_begins_with_what_it_was_and_says_why() -> None:
         "Trace       4bf92f3577b34da6a3ce929d0e0e4736",
         "Run         1",
     ]
+
+
+def test_a_verdict_says_what_it_means_and_what_to_do() -> None:
+    verdict = Verdict(
+        "peer", "1008 policy violation", "8 of the last 9 losses named a limit: too much", "send less", (7,)
+    )
+    lines = shown(msgspec.structs.replace(loss(0.118), verdict=verdict))
+
+    assert lines[1:6] == [
+        "",
+        "8 of the last 9 losses named a limit: too much",
+        "Next        send less",
+        "",
+        "Closed by   the peer",
+    ]
+    assert "Evidence    #7 (w goes there)" in lines
 
 
 def test_a_handshake_shows_its_phases_and_headers() -> None:

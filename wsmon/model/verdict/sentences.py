@@ -1,42 +1,30 @@
-"""Why a connection is not well, in a sentence: who ended it, what a close code or an HTTP status means."""
+"""The one sentence about an end that the screen has room for."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from wsmon.model.events import Event
+from wsmon.model.verdict.codes import code_meaning
 
-CODE_MEANINGS = {
-    1000: "normal closure",
-    1001: "going away",
-    1002: "protocol error",
-    1003: "unsupported data",
-    1004: "reserved code",
-    1005: "no code given",
-    1006: "no close frame",
-    1007: "invalid UTF-8",
-    1008: "policy violation",
-    1009: "message too big",
-    1010: "extension missing",
-    1011: "internal error",
-    1012: "service restart",
-    1013: "try again later",
-    1014: "bad gateway",
-    1015: "TLS failure",
-    3000: "unauthorized",
-    3003: "forbidden",
-    3008: "timeout",
-}
-# RFC 6455, section 7.4.1, and the IANA registry of close codes
-
-_REASON_LIMIT = 60
+_REASON_LIMIT: Final = 60
 # characters of a reason in a sentence; the detail pane has all of it
 
 
 def why(event: Event) -> str:
-    """A short sentence for the end of a session, a failed attempt, or a connection that gave up; empty for others."""
+    """What happened and why, likely, the most telling first; empty for events that end nothing.
+
+    An event that was not judged yet, as one still in the engine, has the fact alone.
+    """
+    return fact(event) if event.verdict is None else event.verdict.cause
+
+
+def fact(event: Event) -> str:
+    """What ended a session, an attempt or all attempts, as observed; empty for others."""
     if event.to_status not in ("disconnected", "closed", "error"):
         return ""
     match event.close_by:
-        case "peer":
+        case "peer" if not event.error_type:
             return _closed_by_peer(event)
         case "heartbeat":
             return event.error or "our heartbeat gave up"
@@ -49,22 +37,6 @@ def why(event: Event) -> str:
     if event.error_type == "reset" and event.duration_ns is not None:
         return "no close frame: connection reset (1006)"
     return event.error or event.error_type
-
-
-def code_meaning(code: int | None) -> str:
-    """What a close code means; the code of no close frame at all is None."""
-    if code is None:
-        return "no close frame"
-    meaning = CODE_MEANINGS.get(code)
-    if meaning is not None:
-        return meaning
-    if 4000 <= code <= 4999:
-        return "application-defined"
-    if 3000 <= code <= 3999:
-        return "registered by an application"
-    if 1016 <= code <= 2999:
-        return "reserved code"
-    return "invalid code"
 
 
 def _closed_by_peer(event: Event) -> str:

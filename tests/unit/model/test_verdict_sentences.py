@@ -1,4 +1,4 @@
-"""Sentences for the ends of sessions."""
+"""The facts about the ends of sessions, and the verdict before them where there is one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from tests.builders import event
-from wsmon.model.events import Event
-from wsmon.model.verdict import code_meaning, why
+from wsmon.model.events import Event, Verdict
+from wsmon.model.verdict import code_meaning, fact, why
 
 
 def ended(**fields: object) -> Event:
@@ -69,6 +69,17 @@ def test_end_of_an_open_session(fields: dict[str, object], sentence: str) -> Non
 )
 def test_failed_attempt_is_its_own_sentence(fields: dict[str, object], sentence: str) -> None:
     assert why(ended(duration_ns=None, **fields)) == sentence
+
+
+def test_a_verdict_is_said_in_place_of_the_fact() -> None:
+    judged = ended(
+        close_by="peer", close_code=1012, verdict=Verdict("peer", "1012 service restart", "it broke", "wait")
+    )
+    assert (why(judged), fact(judged)) == ("it broke", "closed by peer: 1012 service restart")
+
+
+def test_the_word_of_a_peer_during_tls_is_an_error_not_a_close_frame() -> None:
+    assert why(ended(close_by="peer", error_type="tls", error="TLS failed: x", duration_ns=None)) == "TLS failed: x"
 
 
 def test_other_events_have_no_verdict() -> None:

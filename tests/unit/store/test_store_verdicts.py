@@ -1,0 +1,107 @@
+"""Verdicts on their way into the store and out of it, and what is remembered across a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tests.builders import dialled, event, loss, message, refused, usable
+from tests.stores import Recording, stored_events
+from wsmon.model.events import Event, Verdict
+
+FEED = "feed"
+
+
+def session(number: int) -> tuple[Event, ...]:
+    """One that lasts as long as no other, and breaks 300 s after its login and 60 s after the last frame sent."""
+    start_s, open_s = number * 2000.0, 400.0 + number * 90
+    meta = {"attempt": 1, "open": True, "last_in_ms": 80.0, "last_out_ms": 60_000.0 + number}
+    cut = loss(start_s + open_s, FEED, code=None, by="network", reason="", open_s=open_s, error_type="eof", meta=meta)
+    return (
+        dialled(start_s, FEED),
+        usable(start_s + 1, FEED),
+        event("auth.completed", start_s + open_s - 300, FEED),
+        message("x", start_s + 2, FEED),
+        cut,
+    )
+
+
+def failed(number: int) -> tuple[Event, ...]:
+    """An attempt that the server refused for its rate."""
+    return dialled(number, FEED, attempt=2), refused(number + 0.5, FEED, status=429)
+
+
+def verdicts(path: Path) -> list[Verdict]:
+    return [each.verdict for each in stored_events(path) if each.verdict is not None]
+
+
+def record(path: Path, *runs: Sequence[Event]) -> Path:
+    for number, events in enumerate(runs):
+        recording = Recording(path, after_s=number * 10_000.0)
+        recording.commit(*events)
+        recording.end()
+    return path
+
+
+def in_a_row(sessions: Iterable[tuple[Event, ...]]) -> list[Event]:
+    return [each for events in sessions for each in events]
+
+
+def test_losses_and_failed_attempts_have_a_verdict_and_nothing_else_has(tmp_path: Path) -> None:
+    path = record(tmp_path / "store.db", in_a_row([session(0), failed(900)]))
+    assert [(each.name, each.verdict is not None) for each in stored_events(path)] == [
+        ("connection.started", False),
+        ("connection.completed", False),
+        ("auth.completed", False),
+        ("message.received", False),
+        ("connection.disconnected", True),
+        ("connection.started", False),
+        ("connection.reconnect.failed", True),
+    ]
+    assert verdicts(path)[1] == Verdict(
+        "refusal",
+        "HTTP 429 Too Many Requests",
+        "the server answered HTTP 429; the server limits how often one may connect, and the limit was reached",
+        "dial less often: raise reconnect.initial, and open fewer connections at a time",
+    )
+
+
+def test_evidence_is_the_ids_of_stored_events(tmp_path: Path) -> None:
+    path = record(tmp_path / "store.db", in_a_row(session(number) for number in range(4)))
+    found = verdicts(path)[-1]
+    lost = [each.id for each in stored_events(path) if each.name == "connection.disconnected"]
+    assert found.evidence == tuple(lost[:-1])
+    assert found.cause == (
+        "the last 4 losses all came 60.0 ± 0.0 s after the last outbound frame: an idle timer between here and there"
+    )
+
+
+def test_a_restart_forgets_nothing_that_a_verdict_needs(tmp_path: Path) -> None:
+    whole = [session(number) for number in range(25)]
+    in_one = record(tmp_path / "one.db", in_a_row(whole))
+    in_three = record(tmp_path / "three.db", in_a_row(whole[:2]), in_a_row(whole[2:24]), whole[24])
+    assert verdicts(in_three) == verdicts(in_one)
+    assert verdicts(in_three)[-1].cause.startswith("the last 21 losses all came 60.0 ± 0.0 s after the last outbound")
+
+
+def test_logins_and_failures_of_an_earlier_run_count(tmp_path: Path) -> None:
+    quiet = [
+        tuple(
+            each if each.to_status != "disconnected" else loss(
+                number * 2000 + 400 + number * 90, FEED, code=None, by="network", reason="", open_s=400 + number * 90
+            )
+            for each in session(number)
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    logins = record(tmp_path / "logins.db", in_a_row(quiet[:2]), quiet[2])
+    assert verdicts(logins)[-1].cause.startswith("the last 3 losses all came 300.0 ± 0.0 s after the login")
+    refusals = record(tmp_path / "refusals.db", in_a_row([session(0), failed(900), failed(901)]), failed(902))
+    assert verdicts(refusals)[-1].cause.startswith(
+        "the server answered HTTP 429; the last 3 attempts all named a limit"
+    )
+
+
+def test_failures_before_the_last_time_it_was_usable_are_over(tmp_path: Path) -> None:
+    path = record(tmp_path / "store.db", in_a_row([failed(1), failed(2), session(3)]), failed(9000))
+    assert verdicts(path)[-1].evidence == ()

@@ -1,0 +1,100 @@
+"""Reads a file that wsmon or somebody else wrote, as events; what cannot be read is counted and named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol, assert_never, get_args
+
+import msgspec
+
+from wsmon.errors import UsageError
+from wsmon.export.har_reader import har_events
+from wsmon.export.incoming import Fault, Incoming
+from wsmon.export.jsonl_reader import jsonl_events
+from wsmon.export.recording_reader import recording_events
+from wsmon.model.events import Event
+
+ImportFormat = Literal["jsonl", "har", "recording"]
+IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
+
+FAULTS_NAMED = 10
+_BATCH_EVENTS = 2_000
+# a commit
+_LOOK_BYTES = 64 * 1024
+# of a file, to see what it is
+
+
+class EventStore(Protocol):
+    """Where the events go."""
+
+    def write(self, events: tuple[Event, ...]) -> None:
+        """Add events; ids and runs ascend."""
+        ...
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of a file."""
+
+    events: int = 0
+    faults: int = 0
+    named: list[Fault] = field(default_factory=list)
+    # the first of them
+
+
+def import_file(path: Path, name: ImportFormat | None, store: EventStore) -> ImportReport:
+    """Put all events of a file into a store; raises ``UsageError`` where nobody knows what the file is."""
+    report = ImportReport()
+    with path.open("rb") as stream:
+        batch: list[Event] = []
+        for one in _incoming(stream, name or guessed_format(path), path.stem):
+            if isinstance(one, Fault):
+                report.faults += 1
+                if len(report.named) < FAULTS_NAMED:
+                    report.named.append(one)
+                continue
+            batch.append(one)
+            report.events += 1
+            if len(batch) >= _BATCH_EVENTS:
+                store.write(tuple(batch))
+                batch.clear()
+        if batch:
+            store.write(tuple(batch))
+    return report
+
+
+def guessed_format(path: Path) -> ImportFormat:
+    """What a file is, by its suffix or its first line."""
+    if path.suffix == ".har":
+        return "har"
+    with path.open("rb") as stream:
+        head = stream.read(_LOOK_BYTES)
+    if head.lstrip().startswith(b'{"log"'):
+        return "har"
+    line = next((line for line in head.splitlines() if line.strip()), b"")
+    try:
+        keys = set(msgspec.json.decode(line, type=dict[str, msgspec.Raw]))
+    except (msgspec.DecodeError, RecursionError):
+        keys = set()
+    if "name" in keys:
+        return "jsonl"
+    if {"ts", "dir", "type"} <= keys:
+        return "recording"
+    if path.suffix == ".jsonl":
+        return "jsonl"
+    raise UsageError(f"what {path} is cannot be told from its first line", "--format jsonl, har or recording says it")
+
+
+def _incoming(stream: BinaryIO, name: ImportFormat, stem: str) -> Iterator[Incoming]:
+    lines: Iterable[bytes] = stream
+    match name:
+        case "jsonl":
+            return jsonl_events(lines)
+        case "recording":
+            return recording_events(lines, stem)
+        case "har":
+            return har_events(stream.read())
+        case _:
+            assert_never(name)

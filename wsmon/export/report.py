@@ -1,0 +1,257 @@
+"""The report: what one sends to whoever runs the other side. Statistics, timeline, incidents, and every loss explained.
+
+It is about the connections that the query names, in the period of the selection; long lists keep the newest.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import wsmon
+from wsmon.export.jsonl import rfc3339
+from wsmon.export.report_blocks import Block, Cells, Figure, Heading, Table, Text
+from wsmon.export.report_html import html_page
+from wsmon.export.report_markdown import markdown
+from wsmon.export.report_svg import timeline_svg
+from wsmon.export.selection import Selection
+from wsmon.export.sessions import LIFECYCLE
+from wsmon.model import format as fmt
+from wsmon.model.events import Event, EventName
+from wsmon.model.sanitize import decode
+from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
+from wsmon.model.statuses import LABELS, OPEN
+from wsmon.model.verdict import why
+from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.query.scope import allows
+
+MOST = 100
+# losses, attempts and incidents in a report each; the newest
+BEFORE, AFTER = 6, 4
+# events around a loss
+BUCKETS = 200
+# bars of messages
+_CONTENT_LIMIT = 200
+# characters of a message
+_INCIDENTS: tuple[EventName, ...] = ("incident.opened", "incident.closed")
+
+Period = tuple[int | None, int | None]
+# wall times; None = open
+
+
+def report(selection: Selection, period: Period, *, is_markdown: bool) -> Iterator[bytes]:
+    """The report, piece by piece."""
+    blocks = _blocks(selection, _period(selection, period))
+    return markdown(blocks) if is_markdown else html_page(_title(selection), blocks)
+
+
+class _Troubles:
+    """The newest losses, failed attempts and incidents, and how many there were."""
+
+    def __init__(self) -> None:
+        self.losses: deque[Event] = deque(maxlen=MOST)
+        self.failures: deque[Event] = deque(maxlen=MOST)
+        self.incidents: deque[Event] = deque(maxlen=MOST)
+        self.ends: dict[int, Event] = {}
+        # of incidents, by the event that opened them
+        self.counts = {"losses": 0, "failures": 0, "incidents": 0}
+
+    def take(self, event: Event) -> None:
+        """Sort one in."""
+        if event.name == "incident.closed":
+            opened = (event.meta or {}).get("incident")
+            if isinstance(opened, int) and any(one.id == opened for one in self.incidents):
+                self.ends[opened] = event
+        elif event.name == "incident.opened":
+            self.incidents.append(event)
+            self.counts["incidents"] += 1
+        elif event.to_status in ("disconnected", "error"):
+            was_open = event.from_status == OPEN
+            (self.losses if was_open else self.failures).append(event)
+            self.counts["losses" if was_open else "failures"] += 1
+
+
+def _blocks(selection: Selection, period: Period) -> Iterator[Block | None]:
+    statistics = selection.view.statistics(*period)
+    connections = tuple(one for one in statistics.connections if allows(selection.query, one.name))
+    troubles = _Troubles()
+    names = FieldTerm("name", tuple(Exact(name) for name in (*LIFECYCLE, *_INCIDENTS)))
+    for page in selection.context(Query((names,))):
+        for event in page:
+            if allows(selection.query, event.source.connection):
+                troubles.take(event)
+        selection.written += len(page)
+        yield None  # time passes
+    yield Heading(1, _title(selection))
+    yield _about(selection, statistics, troubles)
+    yield from _numbers(connections)
+    yield from _timeline(selection, statistics, {one.name for one in connections})
+    yield from _incidents(troubles)
+    yield from _losses(selection, troubles)
+    yield from _failures(troubles)
+
+
+def _title(selection: Selection) -> str:
+    query = selection.query.text.strip()
+    return f"WebSocket report: {query}" if query else "WebSocket report"
+
+
+def _period(selection: Selection, period: Period) -> Period:
+    """The period asked for, or that of the ids where they are a part of the store."""
+    bounds = selection.view.bounds()
+    since_ns, until_ns = period
+    if since_ns is None and selection.first_id > max(1, bounds.oldest_id):
+        since_ns = next((event.ts_ns for event in selection.view.events_after(selection.first_id - 1, 1)), None)
+    if until_ns is None and selection.last_id < bounds.last_id:
+        until_ns = next((event.ts_ns + 1 for event in selection.view.events_before(selection.last_id + 1, 1)), None)
+    return since_ns, until_ns
+
+
+def _about(selection: Selection, statistics: Statistics, troubles: _Troubles) -> Table:
+    counts = troubles.counts
+    found = ", ".join(
+        f"{counts[kind]:,} {one if counts[kind] == 1 else several}"
+        for kind, one, several in (
+            ("losses", "loss", "losses"),
+            ("failures", "failed attempt", "failed attempts"),
+            ("incidents", "incident", "incidents"),
+        )
+    )
+    lasted = fmt.duration(statistics.until_ns - statistics.since_ns)
+    period = f"{_at(statistics.since_ns)} to {_at(statistics.until_ns)} (UTC), {lasted}"
+    rows: list[Cells] = [("Period", period), ("Found", found)]
+    if selection.query.text:
+        rows.append(("Query", f"{selection.query.text} (its terms on connections)"))
+    rows.append(("Made by", f"wsmon {wsmon.__version__}; credentials are masked as [FILTERED]"))
+    return Table((), tuple(rows))
+
+
+def _numbers(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
+    yield Heading(2, "Connections")
+    columns = ("connection", "now", "available", "open for", "opened", "reconnects", "messages in / out",
+               "bytes in / out", "ping p50 / p99", "connect p50 / p99", "last message")  # fmt: skip
+    yield Table(columns, tuple(_row(one) for one in connections))
+    rows = tuple(
+        (one.name, what, key, f"{count:,}")
+        for one in connections
+        for what, counts in (("error", one.errors), ("close code", one.close_codes), ("incident", one.incidents))
+        for key, count in counts.items()
+    )
+    if rows:
+        yield Table(("connection", "what", "which", "times"), rows)
+
+
+def _row(one: ConnectionStatistics) -> Cells:
+    return (
+        one.name,
+        "stalled" if one.stalled else LABELS[one.status],
+        "" if one.availability is None else fmt.percent(one.availability),
+        fmt.duration(round(one.ws_uptime_ms * 1_000_000)),
+        f"{one.connection_count:,}",
+        f"{one.reconnection_count:,}",
+        f"{one.messages.received:,} / {one.messages.sent:,}",
+        f"{fmt.size(one.bytes.received)} / {fmt.size(one.bytes.sent)}",
+        _quantiles(one.rtt_ms),
+        _quantiles(one.connect_ms),
+        "" if one.last_message_ns is None else _at(one.last_message_ns),
+    )
+
+
+def _quantiles(summary: Summary | None) -> str:
+    return "" if summary is None else f"{fmt.milliseconds(summary.p50)} / {fmt.milliseconds(summary.p99)}"
+
+
+def _timeline(selection: Selection, statistics: Statistics, names: set[str]) -> Iterator[Block]:
+    since_ns, until_ns = statistics.since_ns, statistics.until_ns
+    if until_ns <= since_ns:
+        return
+    view = selection.view
+    lanes = [lane for lane in view.lanes(since_ns, until_ns) if lane.connection in names]
+    density = view.density(since_ns, until_ns, BUCKETS)
+    yield Heading(2, "Timeline")
+    words = f"{_at(since_ns)} to {_at(until_ns)} (UTC). Messages are those of all connections: "
+    words += f"{sum(density.messages):,}, with {sum(density.errors):,} errors."
+    yield Figure(timeline_svg(lanes, density, since_ns, until_ns), words)
+
+
+def _incidents(troubles: _Troubles) -> Iterator[Block]:
+    yield Heading(2, "Incidents")
+    yield from _left_out("incidents", troubles)
+    rows = tuple(
+        (_at(one.ts_ns), one.source.connection, one.type, one.reason, _until(one, troubles.ends.get(one.id)))
+        for one in troubles.incidents
+    )
+    yield Table(("began", "connection", "what", "found", "lasted"), rows) if rows else Text("None.")
+
+
+def _until(opened: Event, closed: Event | None) -> str:
+    return "goes on" if closed is None else fmt.duration(closed.mono_ns - opened.mono_ns)
+
+
+def _losses(selection: Selection, troubles: _Troubles) -> Iterator[Block]:
+    yield Heading(2, "Losses")
+    yield from _left_out("losses", troubles)
+    if not troubles.losses:
+        yield Text("None.")
+    for loss in troubles.losses:
+        yield Heading(3, f"{_at(loss.ts_ns)} {loss.source.connection}: {why(loss)}")
+        yield Table((), _explained(loss))
+        yield _around(selection, loss)
+
+
+def _explained(loss: Event) -> tuple[Cells, ...]:
+    """What is known of a loss."""
+    code = "" if loss.close_code is None else str(loss.close_code)
+    facts: tuple[Cells, ...] = (
+        ("Ended by", loss.close_by),
+        ("Close code", code),
+        ("Reason", loss.reason),
+        ("Error", f"{loss.error_type}: {loss.error}" if loss.error_type else ""),
+        ("Was open for", "" if loss.duration_ns is None else fmt.duration(loss.duration_ns)),
+        ("Session", loss.source.connection_id),
+        ("Event", str(loss.id)),
+    )
+    return tuple(fact for fact in facts if fact[1])
+
+
+def _around(selection: Selection, loss: Event) -> Table:
+    """The events of the connection around its loss."""
+    of_connection = Query((FieldTerm("connection", (Exact(loss.source.connection),)),))
+    before = selection.view.events_before(loss.id, BEFORE, of_connection)
+    after = selection.view.events_after(loss.id, AFTER, of_connection)
+    events = [*reversed(before), loss, *after]
+    rows = tuple((_offset(event, loss), event.name, event.direction, _content(event)) for event in events)
+    return Table(("when", "event", "way", "content"), rows, marked=len(before))
+
+
+def _offset(event: Event, loss: Event) -> str:
+    return f"{(event.mono_ns - loss.mono_ns) / 1e9:+.3f} s"
+
+
+def _content(event: Event) -> str:
+    if event.payload is not None:
+        return decode(event.payload, _CONTENT_LIMIT)
+    return why(event) or event.error or event.reason or event.topic
+
+
+def _failures(troubles: _Troubles) -> Iterator[Block]:
+    if not troubles.failures:
+        return
+    yield Heading(2, "Failed attempts")
+    yield from _left_out("failures", troubles)
+    rows = tuple(
+        (_at(one.ts_ns), one.source.connection, "" if one.status is None else str(one.status), why(one))
+        for one in troubles.failures
+    )
+    yield Table(("when", "connection", "HTTP", "why"), rows)
+
+
+def _left_out(kind: str, troubles: _Troubles) -> Iterator[Block]:
+    count = troubles.counts[kind]
+    if count > MOST:
+        yield Text(f"The newest {MOST} of {count:,}; the recording has the others.")
+
+
+def _at(ts_ns: int) -> str:
+    """A time to the millisecond, UTC."""
+    return rfc3339(ts_ns).replace("T", " ")[:23]

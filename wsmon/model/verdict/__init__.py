@@ -1,0 +1,10 @@
+"""Verdicts: who ended a connection, what the code means, the likely cause, and what to do next. Pure."""
+
+from __future__ import annotations
+
+from wsmon.model.verdict.codes import code_meaning
+from wsmon.model.verdict.history import Histories, History
+from wsmon.model.verdict.judge import judge
+from wsmon.model.verdict.sentences import fact, why
+
+__all__ = ["Histories", "History", "code_meaning", "fact", "judge", "why"]

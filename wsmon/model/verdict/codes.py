@@ -1,0 +1,140 @@
+"""What close codes mean, and what a server that closes with one usually wants to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from wsmon.model.verdict.advice import Advice
+
+CODE_MEANINGS: Final = {
+    1000: "normal closure",
+    1001: "going away",
+    1002: "protocol error",
+    1003: "unsupported data",
+    1004: "reserved code",
+    1005: "no code given",
+    1006: "no close frame",
+    1007: "invalid UTF-8",
+    1008: "policy violation",
+    1009: "message too big",
+    1010: "extension missing",
+    1011: "internal error",
+    1012: "service restart",
+    1013: "try again later",
+    1014: "bad gateway",
+    1015: "TLS failure",
+    3000: "unauthorized",
+    3003: "forbidden",
+    3008: "timeout",
+}
+# RFC 6455, section 7.4.1, and the IANA registry of close codes
+
+_MISUSED = Advice(
+    "the code must never be sent in a close frame: the server, or something before it, breaks the protocol",
+    "report it to the operator of the server, with this event",
+)
+
+CODE_ADVICE: Final[Mapping[int, Advice]] = {
+    1000: Advice(
+        "the server considers the conversation done",
+        "nothing to do if it is rare; if it comes regularly, ask whether the server limits the life of connections",
+    ),
+    1001: Advice(
+        "the server is shutting down, or moves its clients elsewhere",
+        "nothing to do if it is rare; if it comes often, ask the operator of the server about restarts and rebalancing",
+    ),
+    1002: Advice(
+        "the server read something from us that the protocol does not allow",
+        "look at the last frames sent, and test without the proxies on the way: some alter frames",
+    ),
+    1003: Advice(
+        "the server does not take this kind of message, usually binary instead of text or the reverse",
+        "look at the opcode of the last message sent",
+    ),
+    1004: _MISUSED,
+    1005: Advice(
+        "the server closed without saying why, as many libraries do when close() is called without a code",
+        "ask the operator of the server for its log at this time",
+    ),
+    1006: _MISUSED,
+    1007: Advice(
+        "the server found text in a message of ours that is not valid UTF-8",
+        "look at the last text messages sent",
+    ),
+    1008: Advice(
+        "a rule of the server was broken: usually credentials, a limit on rate or number, or a request not allowed",
+        "check the credentials, the limits of the service and the last messages sent",
+    ),
+    1009: Advice(
+        "a message of ours is larger than the server takes",
+        "send smaller messages, or have the limit of the server raised",
+    ),
+    1010: Advice(
+        "an extension that is needed was not negotiated",
+        "compare the extensions of the handshake with those that the service requires",
+    ),
+    1011: Advice(
+        "the server met an error of its own",
+        "report it to the operator of the server, with the time and the last messages sent",
+    ),
+    1012: Advice(
+        "the server is restarting",
+        "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
+    ),
+    1013: Advice(
+        "the server is overloaded and sheds connections",
+        "dial less often: raise reconnect.initial, and open fewer connections",
+    ),
+    1014: Advice(
+        "a gateway before the server got a bad answer from it",
+        "report it to the operator of the server: the fault is behind the gateway",
+    ),
+    1015: _MISUSED,
+    3000: Advice(
+        "the server does not accept who we are",
+        "check the credentials: missing, wrong or expired",
+    ),
+    3003: Advice(
+        "the server knows who we are, and does not allow this",
+        "check what these credentials are allowed to do",
+    ),
+    3008: Advice(
+        "the server waited too long for something from us",
+        "set ping.interval lower, and check what the service expects to be sent, and how soon",
+    ),
+}
+
+
+def code_meaning(code: int | None) -> str:
+    """What a close code means; the code of no close frame at all is None."""
+    if code is None:
+        return "no close frame"
+    meaning = CODE_MEANINGS.get(code)
+    if meaning is not None:
+        return meaning
+    if 4000 <= code <= 4999:
+        return "application-defined"
+    if 3000 <= code <= 3999:
+        return "registered by an application"
+    if 1016 <= code <= 2999:
+        return "reserved code"
+    return "invalid code"
+
+
+def advice_on_code(code: int | None, meaning: str) -> Advice:
+    """What a server says with a code; ``meaning`` is what its protocol calls it, empty where it calls it nothing."""
+    known = None if code is None else CODE_ADVICE.get(code)
+    if known is not None:
+        return known
+    if meaning:
+        return Advice(
+            f"the protocol of the service calls this “{meaning}”",
+            "look up the code in the documentation of the service, and check the last messages sent",
+        )
+    if code is not None and 3000 <= code <= 4999:
+        return Advice(
+            "the code is the service's own",
+            "look up the code in the documentation of the service",
+        )
+    return _MISUSED

@@ -1,0 +1,148 @@
+"""From the end of a session or an attempt, and what came before, to a verdict."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from wsmon.model import format as fmt
+from wsmon.model.events import CloseBy, Event, Verdict
+from wsmon.model.statuses import OPEN
+from wsmon.model.verdict.advice import Advice, read_clue
+from wsmon.model.verdict.codes import advice_on_code, code_meaning
+from wsmon.model.verdict.dials import advice_on_dial
+from wsmon.model.verdict.history import SECOND_NS, History
+from wsmon.model.verdict.losses import advice_on_loss
+from wsmon.model.verdict.patterns import find_pattern
+from wsmon.model.verdict.reasons import REASON_CLUES
+from wsmon.model.verdict.refusals import advice_on_refusal
+from wsmon.model.verdict.sentences import fact
+
+SUSPECT_PAUSE_NS: Final = SECOND_NS // 2
+# a shorter pause of ours troubles no peer: TCP buffers it
+USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
+# ping.timeout by default: so long after a pause of ours it is the first suspect
+ORDERLY_CODES: Final = (1000, 1001, 1012)
+# closed for reasons of the server's own, whatever we did
+
+
+def judge(event: Event, history: History) -> Verdict | None:
+    """The verdict on a loss, a failed attempt or the end of all attempts; ``None`` for events that are none of these.
+
+    ``history`` is what was observed of the connection before the event. What the operator or the end of the recorder
+    wanted has no verdict.
+    """
+    if event.to_status == "error":
+        return _gave_up(event, history)
+    if event.to_status != "disconnected" or (event.close_by == "us" and not event.error_type):
+        return None
+    was_open = event.from_status == OPEN
+    pattern = find_pattern(event, history)
+    evidence = _evidence(event, history)
+    if was_open and _is_suspect(event, history):
+        advice = _our_pause(history)
+    elif pattern is not None:
+        advice = pattern.advice
+        cause = _sentence(event, advice) if _has_words(event) else advice.cause
+        spoken = read_clue(REASON_CLUES, event.reason)
+        step = spoken.next if spoken is not None and not pattern.is_mended_here else advice.next
+        return Verdict(_by(event), _code(event), cause, step, _merge(pattern.evidence, evidence))
+    elif was_open:
+        advice = _advice_on_open(event, history)
+    else:
+        advice = _advice_on_attempt(event)
+    return Verdict(_by(event), _code(event), _sentence(event, advice), advice.next, evidence)
+
+
+def _gave_up(event: Event, history: History) -> Verdict:
+    """No dial is to come: after too many, or because none can succeed."""
+    ids = tuple(end.id for end in history.failures if end.id)
+    if event.error_type == "retries_exhausted":
+        advice = Advice(
+            "every attempt failed, as many as reconnect.max_attempts allows",
+            "see the verdict of the last attempt; when that is mended, reconnect by hand, or raise "
+            "reconnect.max_attempts (0 = never give up)",
+        )
+    else:
+        advice = advice_on_dial(event.error_type, event.error)
+        advice = Advice(f"{advice.cause}; trying again cannot help", advice.next)
+    return Verdict("us", "", _sentence(event, advice), advice.next, ids[-1:])
+
+
+def _advice_on_open(event: Event, history: History) -> Advice:
+    if event.close_by == "peer" and event.close_code is not None:
+        meaning = (event.meta or {}).get("code_meaning")
+        spoken = read_clue(REASON_CLUES, event.reason)
+        return spoken or advice_on_code(event.close_code, meaning if isinstance(meaning, str) else "")
+    return advice_on_loss(event, history)
+
+
+def _advice_on_attempt(event: Event) -> Advice:
+    if event.error_type in ("http_status", "redirect_refused"):
+        return advice_on_refusal(event)
+    return advice_on_dial(event.error_type, event.error)
+
+
+def _is_suspect(event: Event, history: History) -> bool:
+    """Whether we ourselves did not read, so shortly before that the peer may have given up on us."""
+    pause = history.pause
+    if pause is None or event.close_by == "us" or pause.lasted_ns < SUSPECT_PAUSE_NS:
+        return False
+    if event.close_by == "peer" and event.close_code in ORDERLY_CODES:
+        return False
+    timeout_ns = history.missed.lasted_ns if history.missed is not None else USUAL_PONG_TIMEOUT_NS
+    return 0 <= event.mono_ns - pause.mono_ns <= timeout_ns
+
+
+def _our_pause(history: History) -> Advice:
+    lasted = fmt.duration(history.pause.lasted_ns) if history.pause is not None else "a while"
+    return Advice(
+        f"just before, wsmon itself did not read for {lasted}, its store was too slow: the first suspect is here",
+        "check the disk of this machine, or keep less: a smaller profile, or capture.payloads = false",
+    )
+
+
+def _evidence(event: Event, history: History) -> tuple[int, ...]:
+    """What happened in this session that shows it."""
+    moments = [history.missed if event.close_by == "heartbeat" else None]
+    moments.append(history.fault if event.close_by == "us" else None)
+    moments.append(history.stall if event.from_status == OPEN else None)
+    moments.append(history.pause if _is_suspect(event, history) else None)
+    return tuple(moment.id for moment in moments if moment is not None and moment.id)
+
+
+def _merge(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _by(event: Event) -> CloseBy:
+    """A loss of which nothing is known was at least not announced: it is the network's."""
+    return event.close_by or "network"
+
+
+def _code(event: Event) -> str:
+    if event.close_code is not None:
+        meaning = (event.meta or {}).get("code_meaning")
+        said = meaning if isinstance(meaning, str) and meaning else code_meaning(event.close_code)
+        return f"{event.close_code} {said}" + (", sent by us" if event.close_by in ("us", "heartbeat") else "")
+    if isinstance(event.status, int):
+        return f"HTTP {event.status} {_phrase(event.status)}".rstrip()
+    return code_meaning(None) if event.from_status == OPEN else ""
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _has_words(event: Event) -> bool:
+    """Whether the other side said itself why: that comes before what we read from its habits."""
+    return bool(event.reason and event.close_by == "peer") or isinstance(event.status, int)
+
+
+def _sentence(event: Event, advice: Advice) -> str:
+    """The fact, then what it means: whoever has room for half of it sees the fact."""
+    observed = fact(event)
+    return f"{observed}; {advice.cause}" if observed else advice.cause

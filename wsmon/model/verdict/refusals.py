@@ -1,0 +1,107 @@
+"""HTTP answers to the upgrade that are no 101: what each says about why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from wsmon.model.events import Event
+from wsmon.model.verdict.advice import Advice
+
+_CREDENTIALS = "check the credentials in headers or URL: missing, wrong or expired"
+_OVERLOAD = "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up"
+
+STATUS_ADVICE: Final[Mapping[int, Advice]] = {
+    400: Advice(
+        "the server, or a proxy before it, does not accept the request as an upgrade",
+        "compare URL, Host, Origin and subprotocol with what the service documents; the body may say more",
+    ),
+    401: Advice("the server wants credentials that it did not get or does not accept", _CREDENTIALS),
+    403: Advice(
+        "the server does not allow this: rights, Origin, address or country, or a firewall in front of it",
+        "check what the credentials are allowed to do, the Origin header, and whether this address may connect",
+    ),
+    404: Advice("there is nothing at this path", "check the path of the URL, and which host serves it"),
+    405: Advice("this path is no WebSocket endpoint", "check the path of the URL"),
+    407: Advice("a proxy wants credentials", "put the credentials of the proxy into its URL"),
+    408: Advice(
+        "the server waited too long for the request",
+        "check the path between here and there for delays",
+    ),
+    410: Advice("the endpoint was removed", "look up the new address in the documentation of the service"),
+    421: Advice(
+        "this server does not serve the host that was asked for",
+        "check the host of the URL and the Host header",
+    ),
+    426: Advice(
+        "the server wants another version of the protocol, or something on the way removed the Upgrade header",
+        "check the proxies on the way, the Upgrade and Sec-WebSocket-Version headers of the answer, and the path",
+    ),
+    429: Advice(
+        "the server limits how often one may connect, and the limit was reached",
+        "dial less often: raise reconnect.initial, and open fewer connections at a time",
+    ),
+    451: Advice("the server may not serve this address for legal reasons", "ask the operator of the service"),
+    500: Advice("the server met an error of its own", "report it to the operator of the server, with the time"),
+    501: Advice("the server does not speak WebSocket at this address", "check host and path of the URL"),
+    502: Advice(
+        "a gateway before the server got no proper answer from it: it is down, or it restarts",
+        _OVERLOAD,
+    ),
+    503: Advice("the server is overloaded or under maintenance", _OVERLOAD),
+    504: Advice("a gateway before the server waited for it in vain", _OVERLOAD),
+    511: Advice(
+        "the network here wants a login before it lets anything through",
+        "open a web page in a browser on this network, and log in",
+    ),
+}
+
+_PORTAL = Advice(
+    "a web page answered instead of the service: the login page of a network, or a web server at this address",
+    "open the URL with https:// in a browser on this machine, and log in or correct the host and the path",
+)
+_NO_ENDPOINT = Advice(
+    "an ordinary HTTP server answered: this is not a WebSocket endpoint",
+    "check host and path of the URL",
+)
+_REDIRECT = Advice(
+    "the service has moved, or sends those who are not logged in to another page",
+    "use the address in the Location header as the URL, if it is known and trusted, or allow it with redirects",
+)
+_CLIENT = Advice(
+    "the server does not accept the request",
+    "compare URL and headers with what the service documents; the body may say more",
+)
+_SERVER = Advice("the server, or a gateway before it, failed", _OVERLOAD)
+
+
+def advice_on_refusal(event: Event) -> Advice:
+    """What an answer of the server, or of what stands before it, says."""
+    status = event.status if isinstance(event.status, int) else None
+    if status is None or 300 <= status < 400 or event.error_type == "redirect_refused":
+        return _REDIRECT
+    known = STATUS_ADVICE.get(status)
+    if known is None:
+        known = _page(event) if status < 300 else _CLIENT if status < 500 else _SERVER
+    wait = header(event, "Retry-After")
+    if wait:
+        return Advice(known.cause, f"wait as the server asks (Retry-After: {wait}); wsmon does, then {known.next}")
+    return known
+
+
+def header(event: Event, name: str) -> str:
+    """The first value of a header of the response; empty where there is none."""
+    headers = (event.meta or {}).get("response_headers")
+    for pair in headers if isinstance(headers, (list, tuple)) else ():
+        match pair:
+            case [str() as found, str() as value] if found.lower() == name.lower():
+                return value.strip()
+    return ""
+
+
+def _page(event: Event) -> Advice:
+    """Of a success that is no upgrade: a web page for people, or not."""
+    body = (event.meta or {}).get("body")
+    start = body[:512].lstrip().lower() if isinstance(body, str) else ""
+    is_html = "html" in header(event, "Content-Type").lower() or start.startswith(("<!doctype html", "<html"))
+    return _PORTAL if is_html else _NO_ENDPOINT
