@@ -220,3 +220,15 @@ async def test_raw_says_nothing_about_messages() -> None:
         received = await engine.sink.wait("message.received")
         assert about(received) == ("message.received", "", "", "", None, "")
         assert "protocol" not in meta_of(engine.sink.named("connection.completed")[0])
+
+
+async def test_sl_05_operations_of_one_socket_share_its_ids_and_have_their_own() -> None:
+    handler = peer(*({"jsonrpc": "2.0", "id": number, "result": 1} for number in range(1, 6)))
+    asked = texts(*({"jsonrpc": "2.0", "id": number, "method": "m"} for number in range(1, 6)))
+    async with against(handler, protocol="jsonrpc", send=asked) as engine:
+        await engine.sink.wait("message.process.completed", 5)
+        done = engine.sink.named("message.process.completed")
+        assert len({(event.source.trace_id, event.source.connection_id) for event in done}) == 1
+        assert len({event.span_id for event in done}) == 5
+        assert {event.parent_id for event in done} == {done[0].source.connection_id}
+        assert all((event.duration_ns or 0) > 0 for event in done)

@@ -1,4 +1,4 @@
-"""Exactly once, against the real writer and its store: cases NX-18, NX-21 and NX-23."""
+"""Exactly once, against the real writer and its store: cases NX-05, NX-18, NX-21 and NX-23."""
 
 from __future__ import annotations
 
@@ -62,6 +62,18 @@ def read_in_pieces(path: Path, upto: int, cursor: int = 0) -> Iterator[tuple[int
             yield from ((event.id, event.payload or b"") for event in page.events)
         cursor = feed.cursor
         view.close()
+
+
+def test_nx_05_a_reader_that_never_reads_delays_no_publisher(path: Path) -> None:
+    clock = SystemClock()
+    with Recorder(path, clock) as recorder:
+        view = Reader(path, clock)
+        feed = Feed(view)
+        began_ns = clock.mono_ns()
+        Storm(recorder, threads=1, each=100).join()
+        assert clock.mono_ns() - began_ns < 2 * 10**9
+    assert feed.lag() == 100
+    view.close()
 
 
 def test_nx_18_a_reader_that_comes_and_goes_gets_every_event_once(path: Path) -> None:

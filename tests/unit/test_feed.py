@@ -1,10 +1,10 @@
-"""Each committed event exactly once: cases NX-19, NX-20 and NX-22, and what a cursor promises beside them."""
+"""Each committed event exactly once: NX-01 … NX-04, NX-19, NX-20, NX-22, and what else a cursor promises."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.builders import message, numbered
+from tests.builders import T0_NS, message, numbered
 from tests.queries import query as parse
 from tests.tui.fakes import FakeView
 from wsmon.errors import QueryError
@@ -18,6 +18,26 @@ def stored(events: int) -> FakeView:
 
 def ids(events: tuple[Event, ...]) -> list[int]:
     return [event.id for event in events]
+
+
+def test_nx_01_a_first_event_has_an_id_and_a_time() -> None:
+    (event,) = Feed(stored(1)).poll(9).events
+    assert (event.id, event.ts_ns) == (1, T0_NS)
+
+
+def test_nx_02_who_comes_later_gets_what_is_kept() -> None:
+    assert ids(Feed(stored(3), 0).poll(5).events) == [1, 2, 3]
+
+
+def test_nx_03_of_what_was_kept_the_newest_are_left() -> None:
+    view = stored(5)
+    view.prune(3)
+    page = Feed(view, 0).poll(9)
+    assert (ids(page.events), page.truncated) == ([3, 4, 5], 3)
+
+
+def test_nx_04_a_cursor_takes_what_is_newer() -> None:
+    assert ids(Feed(stored(5), 3).poll(9).events) == [4, 5]
 
 
 def test_events_come_once_and_in_order() -> None:

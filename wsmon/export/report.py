@@ -21,7 +21,7 @@ from wsmon.model.events import Event, EventName
 from wsmon.model.sanitize import decode
 from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
 from wsmon.model.statuses import LABELS, OPEN
-from wsmon.model.verdict import why
+from wsmon.model.verdict import fact, why
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.scope import allows
 
@@ -194,7 +194,7 @@ def _losses(selection: Selection, troubles: _Troubles) -> Iterator[Block]:
     if not troubles.losses:
         yield Text("None.")
     for loss in troubles.losses:
-        yield Heading(3, f"{_at(loss.ts_ns)} {loss.source.connection}: {why(loss)}")
+        yield Heading(3, f"{_at(loss.ts_ns)} {loss.source.connection}: {fact(loss)}")
         yield Table((), _explained(loss))
         yield _around(selection, loss)
 
@@ -202,7 +202,10 @@ def _losses(selection: Selection, troubles: _Troubles) -> Iterator[Block]:
 def _explained(loss: Event) -> tuple[Cells, ...]:
     """What is known of a loss."""
     code = "" if loss.close_code is None else str(loss.close_code)
+    verdict = loss.verdict
     facts: tuple[Cells, ...] = (
+        ("Likely cause", "" if verdict is None else verdict.cause),
+        ("Next step", "" if verdict is None else verdict.next),
         ("Ended by", loss.close_by),
         ("Close code", code),
         ("Reason", loss.reason),

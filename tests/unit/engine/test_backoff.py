@@ -48,3 +48,31 @@ def test_factor_one_is_linear() -> None:
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
     assert retry_after_s(value, NOW_S) == seconds
+
+
+def test_bo_02_delays_double_up_to_the_cap() -> None:
+    assert [next_delay_s(PLAIN, attempt, 0.0) for attempt in (1, 2, 3, 5)] == pytest.approx([0.1, 0.2, 0.4, 0.5])
+
+
+def test_bo_03_jitter_spreads_delays_within_its_share() -> None:
+    spec = ReconnectSpec(initial_s=0.1, max_s=30.0, factor=2.0, jitter=0.25)
+    rolls = [roll / 100 for roll in range(100)]
+    first, second = ([next_delay_s(spec, attempt, roll) for roll in rolls] for attempt in (1, 2))
+    assert all(0.075 <= delay_s <= 0.125 for delay_s in first)
+    assert all(0.150 <= delay_s <= 0.250 for delay_s in second)
+    assert len(set(first)) == len(rolls)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "bounds"),
+    [(1, (0.8, 1.0)), (2, (1.6, 2.0)), (3, (3.2, 4.0)), (4, (6.4, 8.0)), (5, (12.8, 16.0)), (6, (24.0, 30.0))],
+)
+def test_bo_04_the_default_policy_lies_in_its_bounds(attempt: int, bounds: tuple[float, float]) -> None:
+    spec = ReconnectSpec()
+    assert (next_delay_s(spec, attempt, 1.0), next_delay_s(spec, attempt, 0.0)) == pytest.approx(bounds)
+
+
+def test_bo_06_one_second_doubles_up_to_thirty_or_another_cap() -> None:
+    spec = ReconnectSpec(jitter=0.0)
+    assert [next_delay_s(spec, number + 1, 0.5) for number in (0, 1, 2, 3, 10)] == [1.0, 2.0, 4.0, 8.0, 30.0]
+    assert next_delay_s(ReconnectSpec(jitter=0.0, max_s=5.0), 11, 0.5) == 5.0

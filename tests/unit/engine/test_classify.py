@@ -266,3 +266,25 @@ def test_mistake_of_ours_tells_its_place_and_no_variables() -> None:
         failure = classify_fault(error)
     assert failure.error.startswith("internal error: IndexError: list index out of range (test_classify.py:")
     assert canary not in failure.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        os_error(errno.ECONNREFUSED),
+        os_error(errno.ETIMEDOUT),
+        os_error(errno.EHOSTUNREACH),
+        os_error(errno.ENETUNREACH),
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        ssl.SSLError(1, "[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert internal error"),
+        KeyError("what nobody knows"),
+    ],
+    ids=lambda error: f"{type(error).__name__}-{getattr(error, 'errno', '')}",
+)
+def test_eh_01_what_may_pass_and_what_is_unknown_is_tried_again(error: Exception) -> None:
+    assert classify_dial(error, dialled()).retry == "yes"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_eh_01_refused_credentials_are_tried_again_slowly(status: int) -> None:
+    assert classify_dial(InvalidStatus(response(status)), dialled("upgrade")).retry == "slow"

@@ -100,6 +100,16 @@ def test_what_never_ended_ends_with_the_session() -> None:
     assert rig.sink.events[-1].meta == {"refresh": True}
 
 
+def test_db_13_three_requests_in_flight_fail_with_the_session_and_none_is_left() -> None:
+    rig = Rig()
+    for key in "123":
+        rig.tell(Note("message.process.started", "request", "start", key, "public/get_time", ref=key))
+    rig.narrator.end(at(2))
+    assert rig.said() == [("message.process.completed", "", "error", 2, "disconnected")] * 3
+    rig.narrator.end(at(3))
+    assert len(rig.said()) == 3
+
+
 def test_a_second_start_under_one_key_abandons_the_first() -> None:
     rig = Rig()
     rig.tell(asked("a"))

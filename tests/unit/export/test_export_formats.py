@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -109,9 +110,10 @@ def test_a_payload_is_text_or_base64_and_one_line(payload: bytes, expected: dict
 
 
 def test_st_19_metadata_that_json_does_not_know_becomes_text() -> None:
-    odd = {"bytes": b"\xff", "nan": float("nan"), "error": ValueError("no"), "set": {1}}
+    at = datetime(2026, 1, 10, 14, 2, 24, tzinfo=UTC)
+    odd = {"bytes": b"\xff", "nan": float("nan"), "error": ValueError("no"), "set": {1}, "at": at}
     found = json.loads(event_json(msgspec.structs.replace(usable(), meta=odd)))
-    assert found["meta"] == {"bytes": "/w==", "nan": None, "error": "no", "set": [1]}
+    assert found["meta"] == {"bytes": "/w==", "nan": None, "error": "no", "set": [1], "at": "2026-01-10T14:02:24Z"}
 
 
 @pytest.mark.parametrize(

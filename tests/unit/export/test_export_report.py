@@ -78,9 +78,14 @@ def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
         "2026-01-10 14:02:24.000 to 2026-01-10 14:02:44.000 (UTC), 20 s",
         "no data for 41 s",
         "2026-01-10 14:02:29.000 nova: “rate limit: 5 connections”, 1008 by peer",
-        "the server answered HTTP 403", "1008", FIRST,
+        "1008", FIRST,
     ):  # fmt: skip
         assert words in text, words
+    assert text[text.index("Likely cause") + 1].endswith(
+        "the server limits how much or how often, and the limit was reached"
+    )
+    assert text[text.index("Next step") + 1].startswith("send and subscribe less at a time")
+    assert any(one.startswith("the server answered HTTP 403; the server does not allow this") for one in text)
     around = text[text.index("-3.000 s") : text.index("Failed attempts")]
     assert around[:3] == ["-3.000 s", "message.received", "in"]
     assert [cell for cell in around if re.fullmatch(r"[+-].* s", cell)] == [

@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.builders import at_ns, dialled, event, loss, message
+from tests.builders import at_ns, dialled, event, loss, message, source
 from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import WsmonError
@@ -21,7 +22,7 @@ from wsmon.export.formats import FORMATS, ExportFormat, suffix
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.export.selection import PAGE_EVENTS, WINDOW_IDS
 from wsmon.export.sink import whole_file
-from wsmon.model.events import Event
+from wsmon.model.events import Event, EventName
 from wsmon.store.reader import Reader
 
 
@@ -105,6 +106,52 @@ def test_st_07_the_trace_of_a_session(view: Reader) -> None:
     statistics = connection["statistics"]
     assert (statistics["connection_count"], statistics["total_uptime_ms"]) == (1, 500)
     assert statistics["reconnection_count"] == 0
+
+
+def history(path: Path, events: list[Event]) -> list[dict[str, object]]:
+    """The events of an exported trace of one connection."""
+    reader = Reader(recorded(path, events, "nova"), FixedClock())
+    (connection,) = json.loads(exported(reader, "json")[0])["connections"]
+    reader.close()
+    found: list[dict[str, object]] = connection["events"]
+    return found
+
+
+def test_st_03_a_transition_keeps_its_statuses_and_metadata(tmp_path: Path) -> None:
+    connect = event(
+        "connection.open", 1, "nova", from_status="initialized", to_status="connected", meta={"gun_pid": "<0.1.0>"}
+    )
+    (found,) = history(tmp_path / "store.db", [connect])
+    assert {key: found[key] for key in ("name", "from_status", "to_status", "meta")} == {
+        "name": "connection.open",
+        "from_status": "initialized",
+        "to_status": "connected",
+        "meta": {"gun_pid": "<0.1.0>"},
+    }
+
+
+def test_st_05_a_history_has_the_order_in_which_things_happened(tmp_path: Path) -> None:
+    happened: tuple[EventName, ...] = (
+        "connection.started",
+        "connection.open",
+        "connection.completed",
+        "connection.disconnected",
+        "connection.reconnect.attempt",
+    )
+    events = [event(name, number, "nova") for number, name in enumerate(happened)]
+    assert [each["name"] for each in history(tmp_path / "store.db", events)] == list(happened)
+
+
+def test_nx_13_a_trace_is_its_events_in_order(tmp_path: Path) -> None:
+    events = [
+        message(str(number), number, "nova", source=msgspec.structs.replace(source("nova"), trace_id=trace))
+        for number, trace in enumerate("aba")
+    ]
+    reader = Reader(recorded(tmp_path / "store.db", events, "nova"), FixedClock())
+    assert ids(exported(reader, query=parse("trace:a"))[0]) == [1, 3]
+    assert ids(exported(reader, query=parse("trace:missing"))[0]) == []
+    assert ids(exported(reader, query=parse('trace:""'))[0]) == []
+    reader.close()
 
 
 def test_a_trace_holds_every_event_once(view: Reader) -> None:

@@ -53,6 +53,10 @@ def test_a_duration_is_cut_not_rounded(nanoseconds: int, text: str) -> None:
     assert fmt.duration(nanoseconds) == text
 
 
+def test_tg_05_a_quarter_of_a_second_reads_250_ms() -> None:
+    assert fmt.milliseconds(250_000_000 / MS) == "250 ms"
+
+
 def test_an_age_has_tenths_up_to_a_minute() -> None:
     assert [fmt.age(round(s * SECOND_NS)) for s in (0.05, 12.44, 59.99, 60)] == ["0.0 s", "12.4 s", "59.9 s", "1m"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from wsmon.model.ids import SpanId
 from wsmon.model.spans import Span
 from wsmon.model.waterfall import Bar, waterfall
@@ -18,7 +20,8 @@ def drawn(*spans: Span) -> list[tuple[str, int, int]]:
 
 
 def test_nx14_a_child_lies_under_its_root_at_its_offset() -> None:
-    root, child = span("root", 100), span("child", 102, "root")
+    root = msgspec.structs.replace(span("root", 100), duration_ns=10 * MS, status="ok", attributes={"status": 200})
+    child = msgspec.structs.replace(span("child", 102, "root"), duration_ns=3 * MS, attributes={"rows": 12})
     assert waterfall([child, root]) == (Bar(root, 0, 0), Bar(child, 2 * MS, 1))
 
 

@@ -89,6 +89,25 @@ def test_nx09_a_recorded_call_is_a_leaf_of_its_request() -> None:
     assert (leaf.type, leaf.error, leaf.duration_ns, leaf.meta["parentId"]) == ("db.users.get", "nope", 5_000_000, ROOT)
 
 
+def test_nx_10_nested_spans_keep_their_order_and_parents() -> None:
+    state = State()
+    outer: dict[str, Any] = {"spanId": LEAF, "parentId": ROOT, "name": "outer"}
+    inner: dict[str, Any] = {"spanId": "b" * 16, "parentId": LEAF, "name": "inner"}
+    notes = [
+        read(state, 1, "span.start", **outer).notes[0],
+        read(state, 2, "span.start", **inner).notes[0],
+        read(state, 3, "span.end", **inner).notes[0],
+        read(state, 4, "span.end", **outer).notes[0],
+    ]
+    assert [(note.type, note.phase, (note.meta or {})["parentId"]) for note in notes] == [
+        ("outer", "start", ROOT),
+        ("inner", "start", LEAF),
+        ("inner", "end", LEAF),
+        ("outer", "end", ROOT),
+    ]
+    assert {note.ref for note in notes} == {TRACE}
+
+
 def test_nx09_a_downstream_call_of_v0_2_is_whole_and_one_of_v2_a_marker() -> None:
     (timed,) = read(State(), 1, "downstream", message="db.users.get", durationMs=7).notes
     (marker,) = read(State(), 1, "downstream", message="db.users.get").notes

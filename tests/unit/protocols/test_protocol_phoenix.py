@@ -501,3 +501,29 @@ def test_names_of_any_length_are_cut(session: Session) -> None:
     reading = session.sent("9" * 1000, "1" * 1000, "t" * 1000, "e" * 1000)
     assert {len(text) for text in (reading.type, reading.topic, reading.ref)} == {4, MAX_NAME_CHARS}
     assert len(msgspec.json.encode(reading.notes)) < 10 * MAX_NAME_CHARS
+
+
+def test_sl_04_a_ping_and_its_reply_are_a_request(session: Session) -> None:
+    session.join()
+    (started,) = session.sent("1", "2", LOBBY, "ping").notes
+    (ended,) = session.reply("1", "2").notes
+    assert [(note.name, note.phase, note.key, note.type) for note in (started, ended)] == [
+        ("message.process.started", "start", f"2 {LOBBY}", "ping"),
+        ("message.process.completed", "end", f"2 {LOBBY}", "ping"),
+    ]
+
+
+def test_sl_22_ten_thousand_joins_that_fail_leave_nothing_behind(session: Session) -> None:
+    sizes = []
+    for number in range(1, 10_001):
+        session.sent(str(number), str(number), LOBBY, "phx_join", {"token": "x" * 100})
+        session.reply(str(number), str(number), status="error", reason="unauthorized")
+        if number in (10, 10_000):
+            sizes.append(len(repr(vars(session.state))))
+    assert sizes[1] - sizes[0] < 100
+
+
+def test_sl_11_a_push_before_the_join_is_told_as_what_it_is(session: Session) -> None:
+    reading = session.sent(None, "1", LOBBY, "new_msg")
+    assert names(reading.notes) == ["message.process.started"]
+    assert LOBBY not in session.state.topics

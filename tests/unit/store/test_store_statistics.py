@@ -230,3 +230,8 @@ def test_pruned_seconds_are_answered_by_their_minutes(tmp_path: Path) -> None:
     begin_ns = at_ns(65) // MINUTE_NS * MINUTE_NS
     assert (found.since_ns, found.until_ns) == (begin_ns, begin_ns + 2 * MINUTE_NS)
     assert found.connections[0].messages == Flow(12, 0)
+
+
+def test_st_11_a_connection_that_nobody_configured_is_recorded_from_its_first_transition(tmp_path: Path) -> None:
+    (of,) = statistics_of(recorded(tmp_path / "store.db", [connected(1), loss(1.5, NAME)])).connections
+    assert (of.name, of.total_uptime_ms, of.last_disconnected_ns) == (NAME, 500.0, at_ns(1.5))
