@@ -15,8 +15,8 @@ from wsmon.tui.panes.log_aims import same_trace, session_starts
 from wsmon.tui.watching import MonitorScreen
 
 PLACES: tuple[Span, ...] = (
-    (" 14:02:24", "key-name"), (" a time, ", "dim"), ("-15m", "key-name"), (" ago, ", "dim"),
-    ("#1234", "key-name"), (" an event, ", "dim"), ("yesterday", "key-name"), (", or a date", "dim"),
+    ("14:02:24", "key-name"), (", ", "dim"), ("-15m", "key-name"), (", ", "dim"), ("today", "key-name"),
+    (", or ", "dim"), ("#1234", "key-name"),
 )  # fmt: skip
 
 MOST_SPANS = 2_000

@@ -51,15 +51,15 @@ class ViewsDialog(Dialog[ViewChoice]):
         Binding("up,ctrl+p", "move(-1)", "up"),
         Binding("delete,ctrl+x", "drop", "forget", priority=True),
     ]
-    HINT = (("↑ ↓", "key-name"), (" choose  ", "dim"), ("Enter", "key-name"), (" show, save  ", "dim"),
-            ("^x", "key-name"), (" forget one of yours  ", "dim"), ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
+    HINT = (("↑ ↓", "key-name"), (" choose ", "dim"), ("Enter", "key-name"), (" take ", "dim"),
+            ("^x", "key-name"), (" forget", "dim"))  # fmt: skip
 
     def __init__(self, views: tuple[SavedView, ...], query: str) -> None:
         """``views`` are the user's; ``query`` is what the log shows now."""
         super().__init__()
         self._views = views
         self._query = query
-        self._line = Input(placeholder="part of a name, or a new one for this search", compact=True, id="views-input")
+        self._line = Input(placeholder="a view, or a name to save under", compact=True, id="views-input")
         self._list = SpanPane(id="views-list")
         self._found: tuple[ViewChoice, ...] = ()
         self._at = 0
@@ -76,6 +76,10 @@ class ViewsDialog(Dialog[ViewChoice]):
         queries = [choice.view.query for choice in self._found]
         self._at = queries.index(self._query) if self._query in queries else 0
         self._draw()
+
+    def on_resize(self) -> None:
+        """A query may be cut elsewhere."""
+        self.call_after_refresh(self._draw)
 
     async def take_key(self, event: Key) -> None:
         """What was typed before the line was there belongs into it."""
