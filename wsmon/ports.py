@@ -10,7 +10,10 @@ from typing import Protocol
 
 from wsmon.model.detectors.watched import Expectation, Traffic
 from wsmon.model.events import Event
+from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Health, Snapshot, StoreBounds
+from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.query.ast import EVERYTHING, Query
@@ -116,6 +119,14 @@ class StoreView(Protocol):
         """Statistics of a period (``None`` = open end), of one connection or all."""
         ...
 
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+        """The sessions with these ids, as far as they are known, in no particular order."""
+        ...
+
+    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
+        """At most ``limit`` spans of a session, in the order in which they ended."""
+        ...
+
     def id_at(self, ts_ns: int) -> int:
         """The id of the first event at or after a wall time; ``last_id + 1`` where there is none."""
         ...
@@ -150,6 +161,37 @@ class CopyableStore(StoreView, Protocol):
 
     def excerpt(self, target: Path) -> AbstractContextManager[Excerpt]:
         """Make an empty file a store of the events that it is given."""
+        ...
+
+
+class Notes(Protocol):
+    """What viewers write down about a store, kept in a file; any thread may call, and every call may wait for it.
+
+    Raises ``StoreError`` where the file cannot be used.
+    """
+
+    def read(self) -> NotesPage:
+        """Everything that is written down."""
+        ...
+
+    def keep_bookmark(self, bookmark: Bookmark) -> None:
+        """Write a bookmark down, or its new text."""
+        ...
+
+    def drop_bookmark(self, event_id: int) -> None:
+        """Forget a bookmark."""
+        ...
+
+    def keep_view(self, view: SavedView) -> None:
+        """Write a view down; one of the same name is replaced."""
+        ...
+
+    def drop_view(self, name: str) -> None:
+        """Forget a view."""
+        ...
+
+    def keep_search(self, query: str) -> None:
+        """Write a search down as the newest."""
         ...
 
 

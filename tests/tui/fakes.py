@@ -10,7 +10,10 @@ import msgspec
 from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
+from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
+from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, StoreBounds
+from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.query.ast import EVERYTHING, Query
@@ -60,6 +63,7 @@ class FakeView:
         self.incidents: tuple[OpenIncident, ...] = ()
         self.calls: list[str] = []
         self.is_closed = False
+        self.spans_answer: tuple[Span, ...] = ()
         self._events = list(events)
         self._first_id = self._events[0].id if self._events else 1
         # the id of _events[0], also after pruning
@@ -123,6 +127,21 @@ class FakeView:
         self.calls.append(f"statistics {connection}".rstrip())
         return self.statistics_answer or Statistics(since_ns or T0_NS, until_ns or T0_NS, ())
 
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+        self.calls.append("sessions")
+        found = []
+        for wanted in dict.fromkeys(connection_ids):
+            own = [each for each in self._events if each.source.connection_id == wanted]
+            opened = next((each for each in own if each.name == "connection.completed"), None)
+            if own:
+                life = SessionLife(wanted, own[0].id, own[-1].id)
+                found.append(life if opened is None else life._replace(open_id=opened.id, open_mono_ns=opened.mono_ns))
+        return tuple(found)
+
+    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
+        self.calls.append(f"spans {connection_id}")
+        return self.spans_answer[:limit]
+
     def id_at(self, ts_ns: int) -> int:
         kept = self._events[self._oldest_id - self._first_id :]
         return next((each.id for each in kept if each.ts_ns >= ts_ns), self.bounds().last_id + 1)
@@ -132,6 +151,45 @@ class FakeView:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+class FakeNotes:
+    """``ports.Notes`` in memory, or refusing."""
+
+    def __init__(self, page: NotesPage = EMPTY_NOTES) -> None:
+        self.bookmarks = {each.event.id: each for each in page.bookmarks}
+        self.views = {each.name: each for each in page.views}
+        self.searches = list(page.searches)
+        self.refusal: WsmonError | None = None
+        # raised by every call while set
+
+    def read(self) -> NotesPage:
+        self._obey()
+        return NotesPage(tuple(self.bookmarks.values()), tuple(self.views.values()), tuple(self.searches))
+
+    def keep_bookmark(self, bookmark: Bookmark) -> None:
+        self._obey()
+        self.bookmarks[bookmark.event.id] = bookmark
+
+    def drop_bookmark(self, event_id: int) -> None:
+        self._obey()
+        del self.bookmarks[event_id]
+
+    def keep_view(self, view: SavedView) -> None:
+        self._obey()
+        self.views[view.name] = view
+
+    def drop_view(self, name: str) -> None:
+        self._obey()
+        del self.views[name]
+
+    def keep_search(self, query: str) -> None:
+        self._obey()
+        self.searches.insert(0, query)
+
+    def _obey(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
 
 
 class FakeControl:

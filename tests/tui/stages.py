@@ -11,7 +11,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tests.builders import TRACE, at_ns, event, lane, loss, message, numbered, pong, retry, row
-from tests.tui.fakes import FakeClock, FakeControl, FakeView
+from tests.tui.fakes import FakeClock, FakeControl, FakeNotes, FakeView
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health, OpenIncident
@@ -53,6 +53,7 @@ class Stage:
     control: FakeControl
     clock: FakeClock
     exporter: FakeExporter = field(default_factory=FakeExporter)
+    notes: FakeNotes = field(default_factory=FakeNotes)
 
     @property
     def screen(self) -> MonitorScreen:
@@ -82,18 +83,20 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
         await pilot.pause(0.01)
 
 
-def stage(*, options: AppOptions | None = None, health: Health | None = WELL) -> Stage:
+def stage(*, options: AppOptions | None = None, health: Health | None = WELL, notes: FakeNotes | None = None) -> Stage:
     """The situation of SCREENS.md: one connection in a storm, one stalled, two well, one off."""
     store = situation()
     control, clock, exporter = FakeControl(health), FakeClock(), FakeExporter()
+    notes = notes or FakeNotes()
     app = WsmonApp(
         lambda: store,
         control,
         options or AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports")),
         clock=clock,
         exporter=exporter,
+        notes=notes,
     )
-    return Stage(app, store, control, clock, exporter)
+    return Stage(app, store, control, clock, exporter, notes)
 
 
 def with_incidents(on: Stage) -> Stage:

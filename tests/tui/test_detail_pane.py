@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from tests.builders import loss, message, numbered, usable
 from tests.tui.pane_app import PaneApp
 from wsmon.model.events import Event
-from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane
+from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, Value
 
 SnapCompare = Callable[..., bool]
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
@@ -52,10 +52,12 @@ async def test_every_column_is_in_sight() -> None:
         assert lines[0].rstrip("▁▂▃▄▅▆▇█ ").endswith("14:02:24.118")
 
 
-async def test_keys_scroll() -> None:
+async def test_keys_move_the_cursor_and_scroll_when_it_leaves() -> None:
     detail = Detail()
     async with detail.run() as pilot:
         first = await detail.show(pilot, usable())
+        await pilot.press(*"j" * (ROWS - 1))
+        assert detail.app.lines() == first
         await pilot.press("j")
         assert detail.app.lines()[0] == first[1]
         await pilot.press("k", "G")
@@ -70,7 +72,7 @@ async def test_another_event_is_shown_from_its_top_and_the_same_one_stays_where_
     detail = Detail()
     async with detail.run() as pilot:
         await detail.show(pilot, first)
-        await pilot.press("j", "j")
+        await pilot.press(*"j" * (ROWS + 2))
         scrolled = detail.app.lines()
         assert await detail.show(pilot, first) == scrolled
 
@@ -136,6 +138,74 @@ async def test_another_width_breaks_lines_anew() -> None:
         await pilot.pause()
 
         assert all(len(line) <= 28 for line in detail.app.lines())
+
+
+def to_line(detail: Detail, begins: str) -> list[str]:
+    """The keys that put the cursor on a line."""
+    at = next(number for number, line in enumerate(detail.app.lines()) if line.strip().startswith(begins))
+    return ["g", *"j" * at]
+
+
+async def test_values_are_taken_along_with_their_paths() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        await detail.show(pilot, message(TRADE))
+        seen = []
+        for begins in ('"e"', '"p"', '"path"', '"last"', "Payload"):
+            await pilot.press(*to_line(detail, begins))
+            seen.append(detail.pane.value)
+        assert seen == [
+            Value("$.e", "trade"),
+            Value("$.data.p", "97120.50"),
+            Value("$.data.path", '[1,2,{"last":null}]'),
+            Value("$.data.path[2].last", "null"),
+            None,
+        ]
+
+
+async def test_enter_folds_and_unfolds_and_the_cursor_stays_with_the_container() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        whole = await detail.show(pilot, message(TRADE))
+        await pilot.press(*to_line(detail, '"q"'), "enter")
+        folded = detail.app.lines()
+        assert [line.strip() for line in folded if line.strip().startswith('"')] == [
+            '"e": "trade",',
+            '"data": { 4 … }',
+            '"note": "plain words"',
+        ]
+        assert detail.pane.value == Value(
+            "$.data", '{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true}'
+        )
+        await pilot.press("enter")
+        assert detail.app.lines() == whole
+        await pilot.press("minus")
+        assert detail.app.lines() == folded
+        await pilot.press("plus")
+        assert detail.app.lines() == whole
+
+
+async def test_the_payload_is_shown_decoded_as_text_and_as_bytes() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        await detail.show(pilot, message('{"a":1}'))
+        titles = []
+        for _ in range(4):
+            titles.append(next(line for line in detail.app.lines() if line.startswith("Payload")))
+            await pilot.press("f")
+            await pilot.pause()
+        assert titles == ["Payload, JSON", "Payload, text", "Payload, bytes", "Payload, JSON"]
+        await detail.show(pilot, message(b"abc\x00"))
+        assert any(line.startswith("abc") for line in detail.app.lines())
+
+
+async def test_a_value_asks_for_events_like_it_or_unlike_it() -> None:
+    detail = Detail()
+    async with detail.app.run_test(size=(62, ROWS + 2), message_hook=detail.app.hear) as pilot:
+        await detail.show(pilot, message(TRADE))
+        await pilot.press(*to_line(detail, '"e"'), "equals_sign", *to_line(detail, '"p"'), "exclamation_mark", "g", "!")
+        asked = [(each.term, each.is_excluded) for each in detail.app.heard_of(DetailPane.Asked)]
+        assert asked == [('$.e="trade"', False), ("$.data.p=97120.50", True)]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])

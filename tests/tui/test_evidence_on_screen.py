@@ -28,7 +28,7 @@ async def test_a_key_goes_through_the_evidence_and_back(size: tuple[int, int]) -
         await pilot.press("e")
         seen = [on.screen.log_pane.current_id]
         for _ in range(4):
-            await pilot.press("v")
+            await pilot.press("w")
             await until(pilot, lambda: on.screen.log_pane.current_id != seen[-1])
             seen.append(on.screen.log_pane.current_id)
         assert seen == [incident_id, *PROVEN, incident_id, PROVEN[0]]
@@ -45,7 +45,7 @@ async def test_enter_in_the_detail_shows_the_evidence_there_and_the_log_is_at_it
         assert isinstance(detail, DetailPane)
         assert on.screen.current == "detail"
         said = "\n".join("".join(part for part, _ in line) for line in detail.lines)
-        assert "Evidence    #3 #5 (v goes there)" in said
+        assert "Evidence    #3 #5 (w goes there)" in said
         await pilot.press("enter")
         await until(pilot, lambda: detail.event is not None and detail.event.id == PROVEN[0])
         await pilot.press("4")
@@ -59,7 +59,7 @@ async def test_a_filter_that_hides_the_evidence_goes() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         on.screen.search_for(parse("name:incident.opened"))
-        await pilot.press("e", "v")
+        await pilot.press("e", "w")
         await until(pilot, lambda: on.screen.log_pane.current_id == PROVEN[0])
         assert not on.screen.log_pane.search
 
@@ -69,9 +69,9 @@ async def test_an_event_without_evidence_says_so_and_so_does_evidence_that_was_p
     incident_id = incident(on)
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        await pilot.press("4", "g", "v")
+        await pilot.press("4", "g", "w")
         assert text(on.screen.footer) == "this event names no evidence: e goes to problems"
         on.store.prune(10)
         on.screen.log_pane.go_to(incident_id)
-        await pilot.press("v")
+        await pilot.press("w")
         await until(pilot, lambda: text(on.screen.footer) == "the event is no longer kept")

@@ -330,7 +330,7 @@ async def test_matches_in_context_keep_the_cursor_and_are_marked_among_everythin
         marked = [line for line in log.app.lines() if line[12] == "▸"]
 
         assert (log.pane.current_id, len(log.pane.rows), ["needle" in line for line in marked]) == (6, 60, [True])
-        assert log.pane.status == "paused at 14:02:24 · 60 events · 'needle' highlighted, ^f only"
+        assert log.pane.status == "paused at 14:02:24 · 'needle' highlighted, ^f only · 60 events"
         log.pane.jump_to_match(newer=True)
         assert log.pane.current_id == 41
         log.pane.jump_to_match(newer=True)
@@ -371,6 +371,7 @@ async def test_differences_of_time_take_the_row_above_into_account() -> None:
     log = Log(trades(100))
     async with log.run() as pilot:
         await log.commit(pilot)
+        log.pane.next_time_mode()
         log.pane.next_time_mode()
         await pilot.pause()
         lines = log.app.lines()

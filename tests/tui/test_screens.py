@@ -79,3 +79,13 @@ def taken(snap_compare: Compare, size: tuple[int, int], *keys: str, options: App
         await on.ready(pilot)
 
     return snap_compare(on.app, terminal_size=size, run_before=run_before)
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24)], ids=str)
+def test_views(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "v")
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24)], ids=str)
+def test_go_to(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "t")

@@ -13,11 +13,12 @@ from wsmon.cli.stores import open_view
 from wsmon.cli.target import Target, socket_of
 from wsmon.clock import SystemClock
 from wsmon.config.load import Loaded, load
-from wsmon.config.locate import config_dir
+from wsmon.config.locate import config_dir, state_dir
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import LockInfo, holder
 from wsmon.errors import ConfigError
 from wsmon.export.run import ExportReport, ExportRequest, Progress, run_export
+from wsmon.store.notes import NotesFile, notes_path
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.options import AppOptions, Exporter
 
@@ -28,7 +29,7 @@ def view(store: Path, environ: Mapping[str, str], target: Target | None = None) 
     ``target`` is known where a configuration was named; otherwise the one that the recorder runs gives theme and keys.
     """
     held = holder(store)
-    notice = _first_look(store)
+    notice, store_id = _first_look(store)
     path, loaded = _configuration(held, target, environ)
     socket = Path(held.socket) if held is not None and held.socket else socket_of(store, environ)
     # the recorder's own word counts: its runtime folder need not be ours
@@ -39,6 +40,7 @@ def view(store: Path, environ: Mapping[str, str], target: Target | None = None) 
         _options(store, environ, held, path, loaded, notice),
         clock=SystemClock(),
         exporter=_exporter(store),
+        notes=NotesFile(notes_path(store, state_dir(environ), store_id), store_id),
         listen=client.run,
         changes=_changes(path, client) if path else None,
     )
@@ -63,11 +65,16 @@ def _exporter(store: Path) -> Exporter:
     return export
 
 
-def _first_look(store: Path) -> str:
-    """Open the store once before the screen takes the terminal, so that what is wrong with it can be read."""
+def _first_look(store: Path) -> tuple[str, str]:
+    """What a viewer must know about the store, and its id.
+
+    It is opened once before the screen takes the terminal, so that what is wrong with it can be read.
+    """
     reader = open_view(store)
-    reader.close()
-    return reader.notice
+    try:
+        return reader.notice, reader.store_id
+    finally:
+        reader.close()
 
 
 def _configuration(

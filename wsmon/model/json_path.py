@@ -83,6 +83,17 @@ def read_path(path: JsonPath, document: bytes | str) -> object:
         return MISSING
 
 
+def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
+    """What stands at a path, byte by byte; ``None`` where there is nothing, or no JSON."""
+    rest: bytes | str | msgspec.Raw = document
+    try:
+        for step in path:
+            rest = _members(rest)[step] if isinstance(step, str) else _places(rest)[step]
+    except (LookupError, *_UNREADABLE):
+        return None
+    return rest.encode() if isinstance(rest, str) else bytes(rest).strip()
+
+
 def walk_path(path: JsonPath, value: object) -> object:
     """The same of a document that is decoded already."""
     for step in path:

@@ -14,7 +14,9 @@ from pathlib import Path
 from wsmon.control.lock import holder
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
+from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Snapshot, StoreBounds
+from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane
 from wsmon.model.uptime import RunSpan
@@ -27,7 +29,9 @@ from wsmon.store.live import snapshot
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
 from wsmon.store.replay import Replay, replaying
-from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
+from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
+from wsmon.store.session_spans import session_spans
+from wsmon.store.sessions import session_lives
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import Coverage, stitch
 from wsmon.store.transitions import Now, run_spans
@@ -35,6 +39,7 @@ from wsmon.store.transitions import Now, run_spans
 SECOND_NS = 1_000_000_000
 
 _META = "SELECT key, value FROM meta WHERE key IN (?, ?, ?)"
+_STORE_ID = "SELECT value FROM meta WHERE key = ?"
 _OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
 
 
@@ -52,6 +57,13 @@ class Reader:
     def notice(self) -> str:
         """What a viewer must know about the store: that it is a copy, or not complete; empty where all is well."""
         return self._store.notice
+
+    @property
+    def store_id(self) -> str:
+        """What names the store wherever it lies; it never changes."""
+        with self._question():
+            (store_id,) = self._connection.execute(_STORE_ID, (META_STORE_ID,)).fetchone()
+            return str(store_id)
 
     def data_version(self) -> int:
         """A number that changes when another process commits: to be polled where no recorder wakes the viewer."""
@@ -117,6 +129,16 @@ class Reader:
             stitching = stitch(since_s, until_s, self._coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(self._connection, stitching, runs, connection, is_open_end=is_open_end)
+
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+        """The sessions with these ids, as far as they are known, in no particular order."""
+        with self._question():
+            return session_lives(self._connection, connection_ids)
+
+    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
+        """At most ``limit`` spans of a session, in the order in which they ended."""
+        with self._question():
+            return session_spans(self._connection, connection_id, limit)
 
     def id_at(self, ts_ns: int) -> int:
         """The id of the first event at or after a wall time, ``last_id + 1`` where there is none.

@@ -12,8 +12,8 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "move", "choose", "log", "timeline"]
-Group = Literal["Find", "Hand over", "Leave", "Panes", "Move", "Log", "Timeline", "Connections", "wsmon"]
+Scope = Literal["app", "move", "choose", "detail", "log", "timeline"]
+Group = Literal["Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Connections", "wsmon"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,26 @@ ACTIONS: tuple[Action, ...] = (
     Action("choose", ("enter",), "open", "Open what is under the cursor.", "Move", "choose", in_footer=True),
     Action("log.problem_next", ("e",), "problem", "Go to the next problem, or the newest.", "Find", in_footer=True),
     Action("log.problem_previous", ("E",), "previous problem", "Go to the problem before.", "Find"),
-    Action("log.evidence", ("v",), "evidence", "Go to what proves an incident, and back.", "Find"),
+    Action("log.evidence", ("w",), "evidence", "Go to what proves an incident, and back.", "Find"),
     Action("log.next", ("n",), "next match", "Go to the next match of the search.", "Find"),
     Action("log.previous", ("N",), "previous match", "Go to the match before.", "Find"),
     Action("log.context", ("ctrl+f",), "context", "Only matches, or matches among all events.", "Find"),
+    Action("log.trace_next", ("o",), "same trace", "Next event of this ref, span or session.", "Find"),
+    Action("log.trace_previous", ("O",), "trace before", "The one before of this ref or session.", "Find"),
+    Action("log.session_previous", ("left_curly_bracket",), "session before", "To the previous session.", "Find"),
+    Action("log.session_next", ("right_curly_bracket",), "next session", "To the next session.", "Find"),
+    Action("session.handshake", ("K",), "handshake", "How the event's session began.", "Find"),
+    Action("session.spans", ("W",), "spans", "What took how long in the event's session.", "Find"),
+    Action("log.go_to", ("t",), "go to", "Go to a time or an event: 14:02, #1234.", "Find"),
+    Action("log.views", ("v",), "views", "Show a saved view, or save this search.", "Find"),
+    Action("log.mark", ("m",), "mark", "Mark the event, or forget its mark.", "Log"),
+    Action("log.note", ("M",), "note", "Write a note to the event; that marks it.", "Log"),
+    Action("log.mark_next", ("u",), "next mark", "Go to the next event with a mark.", "Log"),
+    Action("log.mark_previous", ("U",), "previous mark", "Go to the event with a mark before.", "Log"),
     Action("log.follow", ("F",), "follow", "Show new events as they come.", "Log"),
     Action("log.pause", ("p",), "pause", "Hold the log, or let it follow again.", "Log"),
     Action("log.heartbeats", ("h",), "heartbeats", "Hide or show pings and pongs in the log.", "Log"),
-    Action("log.times", ("T",), "time mode", "Times of day, or time since the line above.", "Log"),
+    Action("log.times", ("T",), "time mode", "Time of day, since open, between lines.", "Log"),
     Action("move.down", ("j", "down"), "down", "One line down.", "Move", "move"),
     Action("move.up", ("k", "up"), "up", "One line up.", "Move", "move"),
     Action("move.page_down", ("space", "pagedown"), "page down", "One page down.", "Move", "move"),
@@ -63,6 +75,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("move.half_up", ("ctrl+u",), "half up", "Half a page up.", "Move", "move"),
     Action("move.top", ("g", "home"), "top", "To the first line.", "Move", "move"),
     Action("move.bottom", ("G", "end"), "bottom", "To the last line; in the log: follow.", "Move", "move"),
+    Action("detail.only", ("equals_sign",), "only this", "Log: only events with this value.", "Detail", "detail"),
+    Action("detail.without", ("exclamation_mark",), "not this", "Log: no event with this value.", "Detail", "detail"),
+    Action("detail.form", ("f",), "form", "The payload decoded, as text, as bytes.", "Detail", "detail"),
+    Action("detail.fold", ("minus",), "fold", "Fold what is nested; Enter folds one.", "Detail", "detail"),
+    Action("detail.unfold", ("plus",), "unfold", "Unfold everything.", "Detail", "detail"),
     Action("timeline.left", ("left",), "earlier", "Move the timeline's cursor to the left.", "Timeline", "timeline"),
     Action("timeline.right", ("right",), "later", "Move the timeline's cursor to the right.", "Timeline", "timeline"),
     Action("timeline.zoom_in", ("plus", "equals_sign"), "closer", "Show half the period.", "Timeline", "timeline"),
@@ -81,8 +98,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.back", ("escape",), "back", "Out of zoom, detail, filter, in this order.", "Panes"),
     Action("connection.reconnect", ("R",), "reconnect", "Dial the connection anew, now.", "Connections"),
     Action("connection.disable", ("D",), "disable", "Close the connection, or open it again.", "Connections"),
-    Action("copy.value", ("y",), "copy", "Copy the payload, or the connection's URL.", "Hand over"),
-    Action("copy.event", ("Y",), "copy event", "Copy the whole event as JSON.", "Hand over"),
+    Action("copy.value", ("y",), "copy", "Copy payload, URL, or value in the detail.", "Hand over"),
+    Action("copy.event", ("Y",), "copy event", "Copy the event, or the path of the value.", "Hand over"),
     Action("export.open", ("x",), "export", "Write events to a file.", "Hand over", in_footer=True),
     Action("export.repeat", ("X",), "export again", "Repeat the last export.", "Hand over"),
     Action("app.detach", ("d",), "detach", "Leave; the recorder goes on.", "Leave", in_footer=True),

@@ -14,13 +14,14 @@ from textual.scrollbar import ScrollBar
 from textual.theme import Theme
 
 from wsmon.errors import WsmonError
-from wsmon.ports import Clock, RecorderControl, StoreView
+from wsmon.ports import Clock, Notes, RecorderControl, StoreView
 from wsmon.tui import output
 from wsmon.tui.answers import Answers
 from wsmon.tui.backing import Backing
 from wsmon.tui.crash import QuietCrash
 from wsmon.tui.keymap import lay_over
 from wsmon.tui.monitor import Monitor
+from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
 from wsmon.tui.scroll_mark import ScrollMark
 from wsmon.tui.theme import DEFAULT_THEME, NO_COLOR_THEME, choose, load_themes
@@ -60,6 +61,7 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         *,
         clock: Clock,
         exporter: Exporter,
+        notes: Notes,
         listen: Listen | None = None,
         changes: Callable[[], str] | None = None,
     ) -> None:
@@ -81,6 +83,7 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         self._monitor = Monitor(views, clock, self._snapshot_is_ready, self._pace_s)
         self._answers = Answers(views, self.call_later, self._answer_failed)
         self._searches = Answers(views, self.call_later, self._answer_failed)
+        self._notebook = Notebook(notes)
         self._watching = MonitorScreen(
             Backing(
                 views=views,
@@ -89,6 +92,7 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
                 keymap=keymap,
                 control=control,
                 exporter=exporter,
+                notebook=self._notebook,
                 answers=self._answers,
                 searches=self._searches,
                 themes=tuple(sorted(themes)),
@@ -118,6 +122,7 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         """Begin to watch."""
         for thread in (self._monitor, self._answers, self._searches):
             thread.start()
+        self._notebook.begin(lambda error: self.call_later(self._answer_failed, error))
         self.set_interval(TICK_S, self._watching.tick)
         self.app_resume_signal.subscribe(self, self._resumed)
         if self._listen is not None:
@@ -144,6 +149,7 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
                 loop.remove_signal_handler(number)
         for thread in (self._monitor, self._answers, self._searches):
             thread.stop()
+        self._notebook.close()
 
     def _snapshot_is_ready(self) -> None:
         """In the monitor's thread."""

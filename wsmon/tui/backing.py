@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wsmon.ports import Clock, RecorderControl, StoreView
 from wsmon.tui.answers import Answers
 from wsmon.tui.keymap import Keymap
+from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter
 
 
@@ -23,6 +24,7 @@ class Backing:
     control: RecorderControl | None
     # None = there is no recorder to talk to
     exporter: Exporter
+    notebook: Notebook
     answers: Answers
     # short questions: lanes, density, statistics
     searches: Answers

@@ -18,7 +18,7 @@ from wsmon.tui.desk import Desk
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.pane_set import PaneSet
 from wsmon.tui.panes.connections import ConnectionsPane
-from wsmon.tui.panes.detail import DetailPane
+from wsmon.tui.panes.detail import DetailPane, Value
 from wsmon.tui.panes.footer import Footer
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.statistics import StatisticsPane
@@ -44,7 +44,7 @@ class Board(Desk):
         self.recorder = RecorderWatch(
             backing.clock.wall_ns(),
             options.start_command,
-            (*backing.keymap.problems, *options.warnings),
+            (*filter(None, (backing.notebook.trouble,)), *backing.keymap.problems, *options.warnings),
             options.banner,
             backing.control is not None,
         )
@@ -146,6 +146,18 @@ class Board(Desk):
         pane = self.slot("detail").pane
         if isinstance(pane, DetailPane) and "detail" in self.in_sight:
             pane.show(event)
+
+    @property
+    def detail_event(self) -> Event | None:
+        """What the detail shows, where it is in sight."""
+        pane = self.slot("detail").pane
+        return pane.event if isinstance(pane, DetailPane) and "detail" in self.in_sight else None
+
+    @property
+    def detail_value(self) -> Value | None:
+        """The JSON value under the cursor of the detail, while that has the keys."""
+        pane = self.slot("detail").pane
+        return pane.value if isinstance(pane, DetailPane) and self.current == "detail" else None
 
     def _draw_banner(self) -> None:
         now_ns, health = self.now_ns(), self.backing.control.health if self.backing.control else None

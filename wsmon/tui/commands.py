@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.tui import commands_hand as hand
+from wsmon.tui import commands_jump as jump
+from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
@@ -23,10 +25,12 @@ def search(screen: MonitorScreen) -> None:
 
     def close(query: Query | None) -> None:
         if query is not None:
+            screen.notebook.remember(query.text)
             screen.search_for(query)
 
     _bring_log(screen)
-    screen.app.push_screen(SearchDialog(screen.log_pane.search.text, screen.search_for, screen.now_ns), close)
+    text, searches = screen.log_pane.search.text, screen.notebook.searches
+    screen.app.push_screen(SearchDialog(text, screen.search_for, screen.now_ns, searches), close)
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
@@ -142,6 +146,18 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.next": partial(match, newer=True),
         "log.previous": partial(match, newer=False),
         "log.context": context,
+        "log.views": notes.views,
+        "log.mark": notes.mark,
+        "log.note": notes.note,
+        "log.mark_next": partial(notes.bookmark, newer=True),
+        "log.mark_previous": partial(notes.bookmark, newer=False),
+        "log.trace_next": partial(jump.trace, newer=True),
+        "log.trace_previous": partial(jump.trace, newer=False),
+        "log.session_next": partial(jump.session, newer=True),
+        "log.session_previous": partial(jump.session, newer=False),
+        "session.handshake": jump.handshake,
+        "session.spans": jump.spans,
+        "log.go_to": jump.go_to,
         "log.follow": follow,
         "log.pause": pause,
         "log.heartbeats": heartbeats,

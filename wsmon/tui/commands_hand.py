@@ -22,6 +22,9 @@ def copy_value(screen: MonitorScreen) -> None:
     if screen.current == "connections" and state is not None:
         _copy(screen, state.url, f"the URL of {state.name}")
         return
+    if (value := screen.detail_value) is not None:
+        _copy(screen, value.text, value.path)
+        return
     event = screen.log_pane.current_event
     if event is None:
         screen.say("there is no event to copy", "caution")
@@ -32,7 +35,10 @@ def copy_value(screen: MonitorScreen) -> None:
 
 
 def copy_event(screen: MonitorScreen) -> None:
-    """The whole event."""
+    """The path of the value under the cursor of the detail, else the whole event."""
+    if (value := screen.detail_value) is not None:
+        _copy(screen, value.path, f"the path {value.path}")
+        return
     event = screen.log_pane.current_event
     if event is None:
         screen.say("there is no event to copy", "caution")

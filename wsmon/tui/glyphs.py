@@ -34,6 +34,8 @@ class Glyphs:
     tick: str
     match: str
     # before a line that is searched for
+    mark: str
+    # before a line with a bookmark
     cut: str
     # where text was left out
     between: str
@@ -67,6 +69,7 @@ UNICODE = Glyphs(
     blocks="▁▂▃▄▅▆▇█",
     tick="╷",
     match="▸",
+    mark="◆",
     cut="…",
     between="·",
     is_ascii=False,
@@ -93,6 +96,7 @@ ASCII = Glyphs(
     blocks="_.:-+*%#",
     tick="|",
     match=">",
+    mark="+",
     cut="~",
     between="-",
     is_ascii=True,

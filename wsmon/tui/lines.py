@@ -19,14 +19,17 @@ from wsmon.tui.wrap import both_ends, clip, left, right
 
 Emphasis = Literal["", "match", "context"]
 # in a log that highlights: a match, or one of the other lines
-TimeMode = Literal["absolute", "delta"]
-TIME_MODES: tuple[TimeMode, ...] = ("absolute", "delta")
+TimeMode = Literal["absolute", "open", "delta"]
+TIME_MODES: tuple[TimeMode, ...] = ("absolute", "open", "delta")
+# times of day, since the session was usable, since the line above
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 HOUR_NS = 60 * MINUTE_NS
 SIZE_WIDTH = 9
 # "1,023 KiB"
+LONG_TIME = 12
+# cells that the time of day takes with its milliseconds
 NAME_LIMIT = 64
 # characters; a connection's name has no more
 
@@ -52,12 +55,15 @@ class LineStyle:
     # None = local time
     glyphs: Glyphs = UNICODE
     emphasis: Emphasis = ""
+    is_marked: bool = False
+    open_mono_ns: int | None = None
+    # when the event's session became usable; None = never, or the event is of no session
 
 
 @lru_cache(maxsize=64)
 def columns(width: int) -> Columns:
     """What a line of ``width`` cells has room for."""
-    time, connection, what, size = 12, 14, 14, SIZE_WIDTH
+    time, connection, what, size = LONG_TIME, 14, 14, SIZE_WIDTH
     if width >= 160:
         connection, what = 20, 18
     elif width < 60:
@@ -75,7 +81,7 @@ def line(event: Event, width: int, style: LineStyle, previous: Event | None = No
     layout, glyphs = columns(width), style.glyphs
     wording = describe(event, ascii_only=glyphs.is_ascii)
     spans: list[Span] = [(_time(event, layout, style, previous), "dim")]
-    spans.append((glyphs.match, "key-name") if style.emphasis == "match" else (" ", "text"))
+    spans.append(_flag(style))
     if layout.connection:
         source = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
         spans.append(
@@ -84,8 +90,15 @@ def line(event: Event, width: int, style: LineStyle, previous: Event | None = No
     spans.append((glyphs.of(wording.sign) + " ", wording.meaning))
     spans += _body(event, wording, layout, glyphs)
     if style.emphasis == "context":
-        spans = [(text, "dim") for text, _ in spans]
+        spans = [(text, "dim" if meaning != "caution" else meaning) for text, meaning in spans]
     return _exactly(spans, width)
+
+
+def _flag(style: LineStyle) -> Span:
+    """One cell: a bookmark, or a match among other lines."""
+    if style.is_marked:
+        return style.glyphs.mark, "caution"
+    return (style.glyphs.match, "key-name") if style.emphasis == "match" else (" ", "text")
 
 
 def _body(event: Event, wording: Wording, layout: Columns, glyphs: Glyphs) -> list[Span]:
@@ -122,7 +135,11 @@ def _exactly(spans: list[Span], width: int) -> tuple[Span, ...]:
 
 def _time(event: Event, layout: Columns, style: LineStyle, previous: Event | None) -> str:
     if style.time_mode == "delta":
-        return right(_since(event, previous, is_short=layout.time < 12), layout.time, style.glyphs.cut)
+        is_comparable = previous is not None and previous.source.run == event.source.run
+        # monotonic clocks of different runs do not compare
+        return _passed(event, previous.mono_ns if previous and is_comparable else None, layout, style)
+    if style.time_mode == "open":
+        return _passed(event, style.open_mono_ns, layout, style)
     return time_of_day(event.ts_ns, style.zone)[: layout.time]
 
 
@@ -136,15 +153,17 @@ def _whole_second(second: int, zone: tzinfo | None) -> str:
     return datetime.fromtimestamp(second, zone).strftime("%H:%M:%S")
 
 
-def _since(event: Event, previous: Event | None, *, is_short: bool) -> str:
-    """The time since the line above; monotonic clocks of different runs do not compare."""
-    if previous is None or previous.source.run != event.source.run:
-        return fmt.NONE
-    passed_ns = event.mono_ns - previous.mono_ns
+def _passed(event: Event, since_mono_ns: int | None, layout: Columns, style: LineStyle) -> str:
+    """How long after a moment of the same run it was."""
+    text = fmt.NONE if since_mono_ns is None else _span_of_time(event.mono_ns - since_mono_ns, layout.time)
+    return right(text, layout.time, style.glyphs.cut)
+
+
+def _span_of_time(passed_ns: int, width: int) -> str:
     sign = "-" if passed_ns < 0 else "+"
     passed_ns = abs(passed_ns)
     if passed_ns < MINUTE_NS:
-        return f"{sign}{passed_ns / SECOND_NS:.{2 if is_short else 3}f} s"
+        return f"{sign}{passed_ns / SECOND_NS:.{2 if width < LONG_TIME else 3}f} s"
     if passed_ns < HOUR_NS:
         return f"{sign}{passed_ns // MINUTE_NS}m{passed_ns % MINUTE_NS // SECOND_NS:02}s"
     return f"{sign}{passed_ns // HOUR_NS}h{passed_ns % HOUR_NS // MINUTE_NS:02}m"

@@ -31,7 +31,7 @@ class PaneSet:
             "connections": partial(ConnectionsPane, id="connections"),
             "timeline": lambda: TimelinePane(self._event, id="timeline"),
             "statistics": partial(StatisticsPane, id="statistics"),
-            "log": lambda: LogPane(self._own_view(), self._backing.clock, id="log"),
+            "log": self._log,
             "detail": partial(DetailPane, id="detail"),
         }
 
@@ -39,6 +39,11 @@ class PaneSet:
         """Let the store go."""
         if self._view is not None:
             self._view.close()
+
+    def _log(self) -> LogPane:
+        pane = LogPane(self._own_view(), self._backing.clock, id="log")
+        pane.set_marks(self._backing.notebook.marked)
+        return pane
 
     def _own_view(self) -> StoreView:
         if self._view is None:

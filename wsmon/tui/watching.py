@@ -7,21 +7,32 @@ from pathlib import Path
 
 from textual import on
 
+from wsmon.errors import QueryError
 from wsmon.export.run import ExportRequest
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
+from wsmon.query.parser import parse
+from wsmon.query.values import Now
 from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
 from wsmon.tui.board import Board
 from wsmon.tui.evidence import Trail, next_step
 from wsmon.tui.multiplexer import multiplexer
+from wsmon.tui.notebook import Notebook
 from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import run_search
 from wsmon.tui.panes.timeline import TimelinePane
+
+
+def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
+    """A query as typed, with one more term that has to hold, or not to."""
+    before = f"({text}) " if " OR " in text else f"{text} " if text else ""
+    return f"{before}{'-' if is_excluded else ''}{term}"
 
 
 class MonitorScreen(Board):
@@ -54,6 +65,32 @@ class MonitorScreen(Board):
     def say(self, text: str, meaning: Meaning = "text", path: Path | None = None) -> None:
         """Put a sentence, and the path it is about, into the last line for a while."""
         self.footer.say(text, meaning, path)
+
+    @property
+    def notebook(self) -> Notebook:
+        """What the user has written down."""
+        return self.backing.notebook
+
+    @property
+    def place_id(self) -> int:
+        """The event that one looks at: under the cursor of the log, or a copy of a pruned one in the detail."""
+        shown = self.detail_event
+        return shown.id if shown is not None and shown.id < self.snapshot.bounds.oldest_id else self.log_pane.current_id
+
+    def show_marks(self) -> None:
+        """The log shows which events have a bookmark."""
+        self.log_pane.set_marks(self.notebook.marked)
+
+    def go_to_event(self, event: Event) -> None:
+        """Put the log's cursor on an event; one that was pruned is shown as this copy."""
+        if event.id >= self.snapshot.bounds.oldest_id:
+            if "log" not in self.in_sight:
+                self.ask("log")
+            self.log_pane.go_to(event.id)
+        else:
+            self.ask("detail")
+            self.show_event(event)
+            self.say(f"event #{fmt.count(event.id)} is no longer kept: this is the copy of its mark", "caution")
 
     def search_for(self, query: Query) -> None:
         """Show in the log only what matches."""
@@ -103,6 +140,19 @@ class MonitorScreen(Board):
     def _event_chosen(self, message: LogPane.Chosen) -> None:
         self.ask("detail")
         self.show_event(message.event)
+
+    @on(DetailPane.Asked)
+    def _value_asked(self, message: DetailPane.Asked) -> None:
+        """The search goes on with the value that the detail shows, or without it."""
+        text = narrowed(self.log_pane.search.text, message.term, is_excluded=message.is_excluded)
+        try:
+            query = parse(text, Now(self.now_ns()))
+        except QueryError as error:
+            self.say(str(error), "problem")
+            return
+        self.notebook.remember(text)
+        self.search_for(query)
+        self.say(f"the log shows {text}: Esc in the log clears")
 
     @on(DetailPane.Chosen)
     def _detail_chosen(self, message: DetailPane.Chosen) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import at_ns, dialled, event, loss, message, ping, pong, stall, usable
+from tests.builders import SESSION, at_ns, dialled, event, loss, message, ping, pong, stall, usable
 from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
+from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import StoreBounds
 from wsmon.store.reader import Reader
 
@@ -195,3 +196,35 @@ def test_a_reader_never_writes_nor_checkpoints(tmp_path: Path) -> None:
         reader.snapshot(at_ns(1))
         reader.close()
         assert (path.read_bytes(), path.with_name("store.db-wal").read_bytes()) == (before, log)
+
+
+def test_a_session_knows_its_events_and_when_it_became_usable(tmp_path: Path) -> None:
+    written = [dialled(), usable(0.2), message("a", 1), loss(4, "binance-spot", code=None, by="network")]
+    reader = Reader(recorded(tmp_path / "store.db", written, "binance-spot"), FixedClock())
+    lives = reader.sessions((SESSION, "f" * 16))
+    nothing = reader.sessions(())
+    reader.close()
+
+    assert lives == (SessionLife(SESSION, 1, 4, 2, written[1].mono_ns),)
+    assert nothing == ()
+
+
+def test_a_session_that_never_was_usable_says_so(tmp_path: Path) -> None:
+    written = [dialled(), loss(0.4, "binance-spot")]
+    reader = Reader(recorded(tmp_path / "store.db", written, "binance-spot"), FixedClock())
+    lives = reader.sessions((SESSION,))
+    reader.close()
+
+    assert lives == (SessionLife(SESSION, 1, 2),)
+
+
+def test_a_session_has_the_spans_that_ended_in_it(tmp_path: Path) -> None:
+    written = [dialled(), usable(0.2), loss(4, "binance-spot", code=None, by="network")]
+    reader = Reader(recorded(tmp_path / "store.db", written, "binance-spot"), FixedClock())
+    spans = reader.spans(SESSION, 100)
+    some, none = reader.spans(SESSION, 1), reader.spans("f" * 16, 100)
+    reader.close()
+
+    assert SESSION in {span.span_id for span in spans}
+    assert all(span.duration_ns is not None for span in spans)
+    assert (some, none) == (spans[:1], ())

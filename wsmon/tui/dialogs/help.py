@@ -20,7 +20,7 @@ KEYS_WIDTH = 12
 LABEL_WIDTH = 17
 EXAMPLE_WIDTH = 25
 NAMES_WIDTH = 22
-GROUPS = ("Find", "Hand over", "Leave", "Panes", "Move", "Log", "Timeline", "Connections", "wsmon")
+GROUPS = ("Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Connections", "wsmon")
 # what one needs at three in the morning comes first
 LEGEND: tuple[tuple[Span, ...], ...] = (
     (("Signs of the connections", "strong"),),
@@ -44,7 +44,7 @@ LEGEND: tuple[tuple[Span, ...], ...] = (
      ("● ", "status-open"), ("usable", "text")),
     (("  ✕ ", "status-loss"), ("loss  ", "text"), ("○ ", "status-closed"), ("closed by us  ", "text"),
      ("⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("note  ", "text"),
-     ("▸ ", "key-name"), ("match", "text")),
+     ("▸ ", "key-name"), ("match  ", "text"), ("◆ ", "caution"), ("marked", "text")),
 )  # fmt: skip
 
 

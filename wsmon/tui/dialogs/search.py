@@ -27,9 +27,10 @@ PAUSE_S = 0.15
 # between the last letter and the search: shorter than a thought, longer than a typed word's gaps
 HINT: tuple[Span, ...] = (
     (" words ", "dim"), ("conn:", "key-name"), ("x ", "dim"), ("is:", "key-name"), ("problem ", "dim"),
-    ("size>", "key-name"), ("1kb ", "dim"), ("$.a>", "key-name"), ("9 ", "dim"),
-    ("/re/ ", "key-name"), ("-", "key-name"), ("not", "dim"),
-    ("  →", "key-name"), (" fill", "dim"), ("  Enter", "key-name"), (" keep", "dim"), ("  Esc", "key-name"),
+    ("$.a>", "key-name"), ("9 ", "dim"),
+    ("/re/", "key-name"),
+    ("  →", "key-name"), (" fill", "dim"), ("  ↑", "key-name"), (" before", "dim"),
+    ("  Enter", "key-name"), (" keep", "dim"), ("  Esc", "key-name"),
     (" clear", "dim"),
 )  # fmt: skip
 
@@ -45,10 +46,19 @@ class _Completion(Suggester):
 class SearchDialog(ModalScreen[Query], inherit_bindings=False):
     """Two lines at the bottom; answers the query that is to stay."""
 
-    BINDINGS = [Binding("escape", "clear", "clear")]  # noqa: RUF012 (Textual's way)
+    BINDINGS = [  # noqa: RUF012 (Textual's way)
+        Binding("escape", "clear", "clear"),
+        Binding("up", "recall(1)", "older search"),
+        Binding("down", "recall(-1)", "newer search"),
+    ]
 
-    def __init__(self, text: str, apply: Callable[[Query], None], now_ns: Callable[[], int]) -> None:
-        """``text`` is the query now; ``apply`` is called with each one that can be understood."""
+    def __init__(
+        self, text: str, apply: Callable[[Query], None], now_ns: Callable[[], int], searches: tuple[str, ...] = ()
+    ) -> None:
+        """``text`` is the query now; ``apply`` is called with each one that can be understood.
+
+        ``searches`` is what was searched for before, newest first.
+        """
         super().__init__()
         self._text = text
         self._line = Input(text, compact=True, id="search-input", select_on_focus=False, suggester=_Completion())
@@ -57,6 +67,9 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         self._now_ns = now_ns
         self._valid: Query | None = None
         self._timer: Timer | None = None
+        self._recalled = ("" if text in searches[:1] else text, *searches)
+        # with what is typed first
+        self._at = 1 if text in searches[:1] else 0
 
     def compose(self) -> ComposeResult:
         """The line, and what is wrong with it."""
@@ -106,6 +119,16 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         """Everything again."""
         self._stop_timer()
         self.dismiss(EVERYTHING)
+
+    def action_recall(self, older: int) -> None:
+        """A search of before, instead of what stands there."""
+        at = self._at + older
+        if 0 <= at < len(self._recalled):
+            if self._at == 0:
+                self._recalled = (self._line.value, *self._recalled[1:])
+            self._at = at
+            self._line.value = self._recalled[at]
+            self._line.cursor_position = len(self._line.value)
 
     def _search(self) -> None:
         self._timer = None

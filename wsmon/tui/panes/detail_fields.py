@@ -69,7 +69,7 @@ def outcome_fields(event: Event) -> Iterator[Field]:
         yield Field(_duration_label(event), _duration(event.duration_ns))
     yield from _attempt_fields(event)
     if evidence := evidence_of(event):
-        yield Field("Evidence", f"{' '.join(f'#{each:,}' for each in evidence)} (v goes there)")
+        yield Field("Evidence", f"{' '.join(f'#{each:,}' for each in evidence)} (w goes there)")
     if event.from_status or event.to_status:
         yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}")
 

@@ -6,17 +6,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import chain, islice
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
 
 from wsmon.model.events import Event
+from wsmon.model.json_path import JsonPath
 from wsmon.model.profiles import MESSAGES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import why
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.hexdump import hexdump
-from wsmon.tui.json_lines import JsonKind, json_fault, json_lines
+from wsmon.tui.json_lines import JsonKind, json_fault
+from wsmon.tui.json_tree import JsonNode, tree_lines
 from wsmon.tui.lines import time_of_day
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.panes.detail_fields import (
@@ -54,6 +57,18 @@ JSON_MEANING: dict[JsonKind, Meaning] = {
 }
 
 
+Form = Literal["decoded", "text", "hex"]
+FORMS: tuple[Form, ...] = ("decoded", "text", "hex")
+# of the payload
+
+
+class Row(NamedTuple):
+    """A line, and the JSON value that it is about."""
+
+    line: Line
+    node: JsonNode | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """How lines are written."""
@@ -62,6 +77,9 @@ class Page:
     zone: tzinfo | None
     # None = local time
     glyphs: Glyphs
+    form: Form = "decoded"
+    folded: frozenset[JsonPath] = frozenset()
+    # JSON containers shown on one line
 
     def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:
         """Foreign text, safe and on one line; our own quotes and arrows in ASCII where that is asked for."""
@@ -74,13 +92,21 @@ class Page:
         return (((line, "caution"),) for line in wrap(text, self.width))
 
 
-def detail_lines(event: Event, page: Page) -> Iterator[Line]:
+def detail_rows(event: Event, page: Page) -> Iterator[Row]:
     """The sentence that explains it, its fields, its payload, where it went, and which event it is."""
+    yield from map(Row, _head(event, page))
+    yield from _payload(event, page)
+    yield from map(Row, _tail(event, page))
+
+
+def _head(event: Event, page: Page) -> Iterator[Line]:
     yield from _title(event, page)
     yield ()
     yield from _verdict(event, page)
     yield from _fields(chain(outcome_fields(event), message_fields(event)), page)
-    yield from _payload(event, page)
+
+
+def _tail(event: Event, page: Page) -> Iterator[Line]:
     yield from _section("Handshake", _fields(handshake_fields(event), page), page)
     yield from _section("Request headers", _headers(event, "request_headers", page), page)
     yield from _section("Response headers", _headers(event, "response_headers", page), page)
@@ -140,11 +166,15 @@ def _fields(fields: Iterable[Field], page: Page) -> Iterator[Line]:
             label = " " * label_width
 
 
+def _heading(title: str, page: Page) -> Iterator[Line]:
+    yield ()
+    yield ((clip(title, page.width, page.glyphs.cut), "key-name"),)
+
+
 def _section(title: str, lines: Iterator[Line], page: Page) -> Iterator[Line]:
     """A heading before lines, if there are any."""
     for first in islice(lines, 1):
-        yield ()
-        yield ((clip(title, page.width, page.glyphs.cut), "key-name"),)
+        yield from _heading(title, page)
         yield first
     yield from lines
 
@@ -164,39 +194,45 @@ def _body(event: Event, page: Page) -> Iterator[Line]:
     return _text(body, page) if isinstance(body, str) and body else iter(())
 
 
-def _payload(event: Event, page: Page) -> Iterator[Line]:
+def _payload(event: Event, page: Page) -> Iterator[Row]:
     payload = event.payload
     if payload is None:
         if event.name in MESSAGES:
-            yield from _section("Payload", page.note("not kept (capture.payloads, or the profile)"), page)
+            note = page.note("not kept (capture.payloads, or the profile)")
+            yield from map(Row, _section("Payload", note, page))
         return
-    if event.opcode in ("text", ""):
+    is_text = event.opcode in ("text", "") or page.form == "text"
+    if is_text and page.form != "hex":
         yield from _text_payload(payload.decode("utf-8", "replace"), event, page)
     elif payload:
-        yield from _section("Payload, binary", _hex(payload, page), page)
+        title = "Payload, bytes" if event.opcode in ("text", "") else "Payload, binary"
+        yield from map(Row, _section(title, _hex(payload, page), page))
     if event.truncated:
-        yield from page.note("here it was cut before it was stored")
+        yield from map(Row, page.note("here it was cut before it was stored"))
 
 
-def _text_payload(text: str, event: Event, page: Page) -> Iterator[Line]:
+def _text_payload(text: str, event: Event, page: Page) -> Iterator[Row]:
     is_cut = event.truncated or len(text) > PAYLOAD_LIMIT
-    fault = json_fault(text[:PAYLOAD_LIMIT], is_cut=is_cut)
+    fault = json_fault(text[:PAYLOAD_LIMIT], is_cut=is_cut) if page.form == "decoded" else ""
     if fault is None:
-        yield from _section("Payload, JSON", _json(text[:PAYLOAD_LIMIT], page), page)
+        yield from map(Row, _heading("Payload, JSON", page))
+        yield from _json(text[:PAYLOAD_LIMIT], page)
     elif text:
         title = f"Payload, text: not valid JSON, {page.clean(fault)}" if fault else "Payload, text"
-        yield from _section(title, _text(text[:PAYLOAD_LIMIT], page), page)
+        yield from map(Row, _section(title, _text(text[:PAYLOAD_LIMIT], page), page))
     if len(text) > PAYLOAD_LIMIT:
-        yield from page.note("the rest is not shown: x exports the whole")
+        yield from map(Row, page.note("the rest is not shown: x exports the whole"))
 
 
-def _json(text: str, page: Page) -> Iterator[Line]:
-    for depth, tokens in json_lines(text):
+def _json(text: str, page: Page) -> Iterator[Row]:
+    for depth, tokens, node in tree_lines(text, page.folded):
         indent = min(2 * depth, MAX_INDENT, page.width // 2)
-        yield from _flow([(page.clean(token, TOKEN_LIMIT), JSON_MEANING[kind]) for token, kind in tokens], indent, page)
+        spans: list[Span] = [(page.clean(token, TOKEN_LIMIT), JSON_MEANING[kind]) for token, kind in tokens]
+        yield from (Row(line, node) for line in _flow(spans, indent, page))
         for token, _ in tokens:
             if len(token) > TOKEN_LIMIT:
-                yield from page.note(f"here {len(token) - TOKEN_LIMIT:,} characters are left out: x exports the whole")
+                left_out = f"here {len(token) - TOKEN_LIMIT:,} characters are left out: x exports the whole"
+                yield from (Row(line, node) for line in page.note(left_out))
 
 
 def _flow(tokens: list[Span], indent: int, page: Page) -> Iterator[Line]:

@@ -127,6 +127,11 @@ class LogPane(DrawnLog):
         """Leave out pings and pongs that went well, or show them."""
         self._refilter(replace(self._filter.scope, hides_heartbeats=is_hidden))
 
+    def set_marks(self, marked: frozenset[int]) -> None:
+        """These events have a bookmark."""
+        self._lines.mark(marked)
+        self.refresh()
+
     def toggle_context(self) -> None:
         """Matches among everything else, or alone; the event under the cursor keeps it, if it is still shown."""
         if not self.search:
@@ -169,7 +174,7 @@ class LogPane(DrawnLog):
         self.go_to(event.id)
 
     def next_time_mode(self) -> None:
-        """Times of day, or differences to the line above."""
+        """Times of day, since the session was usable, or since the line above."""
         style = self._lines.style
         mode = TIME_MODES[(TIME_MODES.index(style.time_mode) + 1) % len(TIME_MODES)]
         self._lines.restyle(LineStyle(mode, self._zone, self._glyphs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rich.style import Style
@@ -33,6 +33,7 @@ class LogLines:
         self._strips: LRUCache[int, Strip] = LRUCache(KEPT_LINES)
         self._width = 0
         self._highlighted = EVERYTHING
+        self._marked: frozenset[int] = frozenset()
         self.style = LineStyle()
 
     def restyle(self, style: LineStyle) -> None:
@@ -48,6 +49,12 @@ class LogLines:
         """Draw everything anew: what matches with a sign, the rest without colour. ``EVERYTHING``: no difference."""
         self._highlighted = query
         self._strips.clear()
+
+    def mark(self, marked: frozenset[int]) -> None:
+        """These events have a bookmark; lines that differ are drawn anew."""
+        for event_id in self._marked ^ marked:
+            self._strips.discard(event_id)
+        self._marked = marked
 
     def forget(self, event_id: int) -> None:
         """Forget a line: the one above it changed."""
@@ -77,21 +84,30 @@ class LogLines:
             wanted.insert(0, previous_id)
         events = {event.id: event for event in self._read(wanted)}
         previous = events.get(previous_id)
+        opened = self._opened(events.values()) if self.style.time_mode == "open" else {}
         for event_id in ids[missing[0] : missing[-1] + 1]:
             event = events.get(event_id)
-            spans = GONE if event is None else line(event, self._width, self._style_of(event), previous)
+            spans = GONE if event is None else line(event, self._width, self._style_of(event, opened), previous)
             self._strips[event_id] = draw_line(spans, self._width, NO_GROUND, palette)
             previous = event
 
-    def _style_of(self, event: Event) -> LineStyle:
+    def _opened(self, events: Iterable[Event]) -> dict[str, int]:
+        """When the sessions of these events became usable, by their id: monotonic."""
+        ids = dict.fromkeys(event.source.connection_id for event in events if event.source.connection_id)
+        lives = self._view.sessions(tuple(ids)) if ids else ()
+        return {life.connection_id: life.open_mono_ns for life in lives if life.open_id}
+
+    def _style_of(self, event: Event, opened: Mapping[str, int]) -> LineStyle:
+        style = replace(self.style, is_marked=event.id in self._marked)
+        style = replace(style, open_mono_ns=opened.get(event.source.connection_id)) if opened else style
         if not self._highlighted:
-            return self.style
+            return style
         try:
             is_match = matches(self._highlighted, event)
         except PatternTooSlowError:
             self.highlight(EVERYTHING)
             raise
-        return replace(self.style, emphasis="match" if is_match else "context")
+        return replace(style, emphasis="match" if is_match else "context")
 
     def _read(self, ids: Sequence[int]) -> tuple[Event, ...]:
         if ids[-1] - ids[0] == len(ids) - 1:

@@ -57,7 +57,7 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
     searching = f"searching, {status.searched * 100 // status.events} %" if status.is_searching else ""
     hidden = [_heartbeats(status), _pruned(status)]
     if asked and status.is_in_context:
-        return [_motion(status), _events(status.events), f"{asked} highlighted, ^f only", searching, *hidden]
+        return [_motion(status), f"{asked} highlighted, ^f only", _events(status.events), searching, *hidden]
     if asked and not status.shown and not status.is_searching:
         return [f"no match for {asked} in {_events(status.searched)}", "Esc clears", *hidden]
     return [_motion(status), _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]

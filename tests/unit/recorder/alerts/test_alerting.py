@@ -14,6 +14,7 @@ from wsmon.config.specs import AlertSpec
 from wsmon.model.secret import Sensitive
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.alerts.document import Origin
+from wsmon.recorder.alerts.lane import PLACES
 from wsmon.recorder.own_events import own_events
 
 MISSING = AlertSpec(command=(Sensitive("/nonexistent/hunter22/alert"),))
@@ -79,3 +80,13 @@ async def test_a_reload_that_leaves_a_way_as_it_is_leaves_its_warning(alerting: 
     alerting.configure(AlertSpec(), ())
     assert alerting.warning == ""
     assert (alerting.rings, alerting.notifies) == (True, False)
+
+
+async def test_alerts_that_found_no_place_are_counted_in_an_event(alerting: Alerting, sink: RecordingSink) -> None:
+    alerting.configure(MISSING, ())
+    alerting.take([event("incident.opened", 0, f"feed{number}", id=number, type="stall") for number in range(1, 101)])
+    await sink.wait("self.alert.failed", PLACES + 1)
+    (overflow,) = (failed for failed in sink.events if failed.meta and not failed.meta["evidence"])
+    lost = 100 - PLACES
+    assert overflow.meta == {"way": "command", "lost": lost, "evidence": []}
+    assert overflow.reason == f"{PLACES} others waited already; not delivered: {lost} alerts"

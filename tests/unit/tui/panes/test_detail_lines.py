@@ -10,14 +10,14 @@ from rich.cells import cell_len
 from tests.builders import event, loss, message, numbered, refused, usable
 from wsmon.model.events import EVENT_NAMES, Event, Verdict
 from wsmon.tui.glyphs import ASCII, UNICODE
-from wsmon.tui.panes.detail_lines import Page, detail_lines
+from wsmon.tui.panes.detail_lines import Page, detail_rows
 
 PAGE = Page(60, UTC, UNICODE)
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶\x00"
 
 
 def shown(each: Event, page: Page = PAGE) -> list[str]:
-    lines = ["".join(text for text, _ in line) for line in detail_lines(each, page)]
+    lines = ["".join(text for text, _ in line) for line, _ in detail_rows(each, page)]
     assert [line for line in lines if cell_len(line) > page.width] == []
     assert all(line.isprintable() for line in lines)
     return [line.rstrip() for line in lines]
@@ -63,7 +63,7 @@ def test_a_verdict_says_what_it_means_and_what_to_do() -> None:
         "",
         "Closed by   the peer",
     ]
-    assert "Evidence    #7 (v goes there)" in lines
+    assert "Evidence    #7 (w goes there)" in lines
 
 
 def test_a_handshake_shows_its_phases_and_headers() -> None:
@@ -197,7 +197,7 @@ def test_hostile_text_in_any_field_stays_inside(name: str, width: int, opcode: s
     ids=["numbers", "one text", "depth", "escapes", "wide", "letters", "binary"],
 )
 def test_a_mebibyte_on_a_line_gives_its_first_page_without_the_rest(payload: str | bytes) -> None:
-    lines = detail_lines(message(payload), PAGE)
+    lines = (row.line for row in detail_rows(message(payload), PAGE))
     first = list(islice(lines, 30))
 
     assert len(first) == 30

@@ -52,7 +52,7 @@ PLAIN = LogStatus(
         ({"pruned": 12_000}, "following · 1,204,311 events · 12,000 older pruned"),
         (
             {"query": "x", "is_in_context": True},
-            "following · 1,204,311 events · 'x' highlighted, ^f only",
+            "following · 'x' highlighted, ^f only · 1,204,311 events",
         ),
         ({"trouble": "no newer problem"}, "no newer problem"),
     ],

@@ -1,0 +1,155 @@
+"""Bookmarks, views and searches of before, by keys on the whole screen."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders import T0_NS, loss, numbered
+from tests.tui.fakes import FakeNotes
+from tests.tui.stages import Stage, stage, until
+from wsmon.errors import StoreError
+from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.tui import clipboard, output
+from wsmon.tui.dialogs.search import SearchDialog
+from wsmon.tui.dialogs.views import OWN_VIEWS, ViewChoice, find
+from wsmon.tui.panes.detail import DetailPane
+from wsmon.tui.panes.spans import SpanLine
+
+ROOMY = (120, 40)
+
+
+def said(on: Stage) -> str:
+    """The last line of the screen."""
+    return "".join(part for part, _ in on.screen.footer.line).strip()
+
+
+async def test_marks_are_gone_to_in_both_directions_and_kept() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "m", "k", "k", "k", "m", "k")
+        seen = []
+        for key in ("u", "u", "u", "U"):
+            await pilot.press(key)
+            seen.append(on.screen.log_pane.current_id)
+        assert seen == [217, 220, 220, 217]
+        await pilot.press("m")
+        assert said(on) == "event #217 is no longer marked"
+    assert list(on.notes.bookmarks) == [220]
+
+
+async def test_a_note_marks_its_event_and_is_said_when_one_comes_back() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "k", "M", *"it broke", "enter", "k", "u")
+        await until(pilot, lambda: said(on) == "note: it broke")
+        assert on.screen.log_pane.current_id == 219
+    assert on.notes.bookmarks[219].text == "it broke"
+
+
+async def test_a_marked_event_that_was_pruned_is_shown_as_its_copy() -> None:
+    (copy,) = numbered([loss(-500)])
+    on = stage(notes=FakeNotes(NotesPage((Bookmark(copy, T0_NS),))))
+    on.store.prune(50)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "U")
+        pane = on.screen.slot("detail").pane
+        assert isinstance(pane, DetailPane)
+        assert pane.event == copy
+        assert said(on) == "event #1 is no longer kept: this is the copy of its mark"
+        await pilot.press("U")
+        assert said(on) == "no older mark"
+
+
+async def test_a_view_is_shown_saved_and_forgotten() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("v", "down", "enter")
+        await until(pilot, lambda: on.screen.log_pane.search.text == "is:problem")
+        await pilot.press("v", *"mine", "enter")
+        await until(pilot, lambda: on.screen.notebook.views == (SavedView("mine", "is:problem"),))
+        await pilot.press("v", *"all", "enter")
+        await until(pilot, lambda: not on.screen.log_pane.search)
+        await pilot.press("v", *"min", "enter")
+        await until(pilot, lambda: on.screen.log_pane.search.text == "is:problem")
+        await pilot.press("v", *"min", "ctrl+x")
+        await until(pilot, lambda: on.screen.notebook.views == ())
+    assert on.notes.views == {}
+
+
+async def test_heartbeats_that_are_hidden_come_back_with_their_view() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("h", "v", *"heart", "enter")
+        await until(pilot, lambda: on.screen.log_pane.search.text == "kind:heartbeat")
+        assert (on.screen.log_pane.hides_heartbeats, len(on.screen.log_pane.rows)) == (False, 10)
+
+
+async def test_searches_of_before_come_back_with_the_arrow_keys() -> None:
+    on = stage(notes=FakeNotes(NotesPage(searches=("code:1008", "trade"))))
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("slash", "x")
+        dialog = on.app.screen
+        assert isinstance(dialog, SearchDialog)
+        seen = []
+        for key in ("up", "up", "up", "down", "down"):
+            await pilot.press(key)
+            seen.append(dialog.query_one("#search-input").value)  # type: ignore[attr-defined]  # an Input
+        assert seen == ["code:1008", "trade", "trade", "code:1008", "x"]
+        await pilot.press("up", "up", "enter")
+        await until(pilot, lambda: on.screen.log_pane.search.text == "trade")
+    assert on.notes.searches[0] == "trade"
+
+
+async def test_notes_that_cannot_be_read_are_said_and_the_screen_works() -> None:
+    notes = FakeNotes()
+    notes.refusal = StoreError("the notes are damaged")
+    on = stage(notes=notes)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        banner = on.screen.query_one("#banner", SpanLine)
+        await until(pilot, lambda: "the notes are damaged" in "".join(part for part, _ in banner.line))
+        await pilot.press("p", "m")
+        assert on.screen.notebook.marked == {220}
+
+
+def test_a_view_is_found_by_a_part_of_its_name_or_made() -> None:
+    mine = SavedView("my problems", "code:1006")
+
+    assert find("prob", (mine,), "x y") == (
+        ViewChoice("show", OWN_VIEWS[1]),
+        ViewChoice("show", mine),
+        ViewChoice("save", SavedView("prob", "x y")),
+    )
+    assert find("problems", (), "x") == (ViewChoice("show", OWN_VIEWS[1]),)
+    assert find("nothing", (), "") == ()
+
+
+async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = stage()
+    copied: list[str] = []
+
+    def write(_: object, sequence: str) -> bool:
+        copied.append(sequence)
+        return True
+
+    monkeypatch.setattr(output, "write", write)
+    async with on.app.run_test(size=(120, 60)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "enter")
+        pane = on.screen.slot("detail").pane
+        assert isinstance(pane, DetailPane)
+        while pane.value is None or pane.value.path != "$.s":
+            await pilot.press("j")
+        await pilot.press("y", "Y", "equals_sign")
+        await until(pilot, lambda: on.screen.log_pane.search.text == '$.s="BTCUSDT"')
+        assert len(on.screen.log_pane.rows) == 200
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: on.screen.log_pane.search.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
+    assert copied == [clipboard.sequence(text, "") for text in ("BTCUSDT", "$.s")]
+    assert on.notes.searches[0] == '$.s="BTCUSDT" -$.s="BTCUSDT"'

@@ -1,0 +1,147 @@
+"""The notes file: what a viewer writes. It is none of the store's, so a recorder and its readers never wait for it.
+
+The file is opened for each call and closed after it: calls are rare, may come from any thread, and several viewers
+share one file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wsmon.errors import StoreError
+from wsmon.model.events import Event, Source
+from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
+
+NOTES_NAME = "notes.db"
+NOTES_APPLICATION_ID = 0x77736D6F
+# "wsmo": the store's, and one
+NOTES_VERSION = 1
+BUSY_TIMEOUT_S = 2.0
+# another viewer writes for some milliseconds
+KEPT_SEARCHES = 200
+# what a person goes back through by hand, many times over
+FILE_MODE = 0o600
+
+_BOOKMARKS = "SELECT event, made_ns, text FROM bookmark WHERE store = ? ORDER BY event_id LIMIT 10000"
+_VIEWS = "SELECT name, query FROM view ORDER BY name LIMIT 1000"
+_SEARCHES = "SELECT query FROM search ORDER BY id DESC LIMIT ?"
+_KEEP_BOOKMARK = (
+    "INSERT INTO bookmark (store, event_id, made_ns, text, event) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (store, event_id) DO UPDATE SET text = excluded.text"
+)
+_DROP_BOOKMARK = "DELETE FROM bookmark WHERE store = ? AND event_id = ?"
+_KEEP_VIEW = "INSERT INTO view (name, query) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET query = excluded.query"
+_DROP_VIEW = "DELETE FROM view WHERE name = ?"
+_FORGET_SEARCH = "DELETE FROM search WHERE query = ?"
+_KEEP_SEARCH = "INSERT INTO search (query) VALUES (?)"
+_CUT_SEARCHES = "DELETE FROM search WHERE id NOT IN (SELECT id FROM search ORDER BY id DESC LIMIT ?)"
+
+
+def notes_path(store: Path, state: Path, store_id: str) -> Path:
+    """Where the notes of a store lie: beside it, or below ``state`` by the store's id where that cannot be written."""
+    beside = store.with_name(NOTES_NAME)
+    if os.access(beside if beside.exists() else store.parent, os.W_OK):
+        return beside
+    return state / "notes" / f"{store_id}.db"
+
+
+class NotesFile:
+    """A ``ports.Notes``; every call raises ``StoreError`` where the file cannot be used."""
+
+    def __init__(self, path: Path, store_id: str) -> None:
+        """The file is made by the first call that writes."""
+        self._path = path
+        self._store_id = store_id
+
+    def read(self) -> NotesPage:
+        """Everything that is written down."""
+        if not self._path.exists():
+            return EMPTY_NOTES
+        with self._opened() as notes:
+            bookmarks = notes.execute(_BOOKMARKS, (self._store_id,)).fetchall()
+            views = notes.execute(_VIEWS).fetchall()
+            searches = notes.execute(_SEARCHES, (KEPT_SEARCHES,)).fetchall()
+        return NotesPage(
+            tuple(Bookmark(_event_of(copy), made_ns, text) for copy, made_ns, text in bookmarks),
+            tuple(SavedView(name, query) for name, query in views),
+            tuple(query for (query,) in searches),
+        )
+
+    def keep_bookmark(self, bookmark: Bookmark) -> None:
+        """Write a bookmark down, or its new text."""
+        copy = msgspec.msgpack.encode(bookmark.event)
+        with self._opened() as notes:
+            notes.execute(_KEEP_BOOKMARK, (self._store_id, bookmark.event.id, bookmark.made_ns, bookmark.text, copy))
+
+    def drop_bookmark(self, event_id: int) -> None:
+        """Forget a bookmark."""
+        with self._opened() as notes:
+            notes.execute(_DROP_BOOKMARK, (self._store_id, event_id))
+
+    def keep_view(self, view: SavedView) -> None:
+        """Write a view down; one of the same name is replaced."""
+        with self._opened() as notes:
+            notes.execute(_KEEP_VIEW, (view.name, view.query))
+
+    def drop_view(self, name: str) -> None:
+        """Forget a view."""
+        with self._opened() as notes:
+            notes.execute(_DROP_VIEW, (name,))
+
+    def keep_search(self, query: str) -> None:
+        """Write a search down as the newest; the oldest beyond ``KEPT_SEARCHES`` go."""
+        with self._opened() as notes:
+            notes.execute(_FORGET_SEARCH, (query,))
+            notes.execute(_KEEP_SEARCH, (query,))
+            notes.execute(_CUT_SEARCHES, (KEPT_SEARCHES,))
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The file, in one transaction."""
+        try:
+            self._make()
+            with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as notes:
+                notes.execute("PRAGMA trusted_schema = OFF")
+                _prepare(notes, self._path)
+                notes.execute("BEGIN IMMEDIATE")
+                yield notes
+                notes.execute("COMMIT")
+        except (sqlite3.Error, OSError, msgspec.DecodeError) as error:
+            raise StoreError(f"the notes in {self._path} cannot be used: {error}", "it was left as it is") from error
+
+    def _make(self) -> None:
+        if not self._path.exists():
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, FILE_MODE))
+
+
+def _prepare(notes: sqlite3.Connection, path: Path) -> None:
+    """Make the tables of an empty file; refuse what is no notes file, or a newer one."""
+    (version,) = notes.execute("PRAGMA user_version").fetchone()
+    (application,) = notes.execute("PRAGMA application_id").fetchone()
+    (tables,) = notes.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not tables:
+        from wsmon.store.migrations import migrate
+        from wsmon.store.notes_schema import NOTES_MIGRATIONS
+
+        notes.execute(f"PRAGMA application_id = {NOTES_APPLICATION_ID}")
+        migrate(notes, NOTES_MIGRATIONS)
+    elif application != NOTES_APPLICATION_ID:
+        raise StoreError(f"{path} is no notes file of wsmon", "it was left as it is")
+    elif version > NOTES_VERSION:
+        raise StoreError(f"the notes in {path} are of a newer wsmon (version {version})", "it was left as it is")
+
+
+def _event_of(copy: bytes) -> Event:
+    """The event of a copy; fields that this wsmon does not know are left out."""
+    fields: dict[str, Any] = msgspec.msgpack.decode(copy)
+    source = {name: fields["source"][name] for name in Source.__struct_fields__ if name in fields["source"]}
+    known = {name: fields[name] for name in Event.__struct_fields__ if name in fields}
+    return Event(**(known | {"source": Source(**source)}))

@@ -1,0 +1,140 @@
+"""Actions that take the log somewhere: along a trace, from session to session, to a time or an id."""
+
+from __future__ import annotations
+
+import re
+
+from wsmon.errors import UsageError
+from wsmon.model import format as fmt
+from wsmon.model.events import Event
+from wsmon.model.spans import Span as SpanOfSession
+from wsmon.ports import StoreView
+from wsmon.query.times import parse_time
+from wsmon.tui.palette import Span
+from wsmon.tui.panes.log_aims import same_trace, session_starts
+from wsmon.tui.watching import MonitorScreen
+
+PLACES: tuple[Span, ...] = (
+    ("14:02:24", "key-name"), (", ", "dim"), ("-15m", "key-name"), (", ", "dim"), ("today", "key-name"),
+    (", or ", "dim"), ("#1234", "key-name"),
+)  # fmt: skip
+
+MOST_SPANS = 2_000
+# a person reads no more of one session; read within some milliseconds
+
+_ID = re.compile(r"#?(\d{1,18})", re.ASCII)
+
+
+def trace(screen: MonitorScreen, *, newer: bool) -> None:
+    """To another event of the same reference, span or session."""
+    _bring_log(screen)
+    event = screen.log_pane.current_event
+    if event is None:
+        screen.say("there is no event under the cursor", "caution")
+        return
+    screen.log_pane.pause()  # from the event under the cursor, not from the end of the log
+    screen.log_pane.jump(same_trace(event), newer=newer)
+
+
+def session(screen: MonitorScreen, *, newer: bool) -> None:
+    """To the beginning of another session of the connection."""
+    _bring_log(screen)
+    screen.log_pane.jump(session_starts(screen.log_pane.current_event), newer=newer)
+
+
+def handshake(screen: MonitorScreen) -> None:
+    """Show how the session of an event began: its request and answer, the phases, TLS."""
+    if (connection_id := _session_id(screen)) is None:
+        return
+
+    def read(view: StoreView) -> Event | None:
+        lives = view.sessions((connection_id,))
+        found = view.events_by_id((lives[0].open_id or lives[0].last_id,)) if lives else ()
+        return found[0] if found else None
+
+    def show(event: Event | None) -> None:
+        if event is None:
+            screen.say("the beginning of this session is no longer kept", "caution")
+            return
+        screen.ask("detail")
+        screen.show_event(event)
+        if event.name != "connection.completed":
+            screen.say("this session never became usable: this is its newest event", "caution")
+
+    screen.backing.answers.ask("handshake", read, show)
+
+
+def spans(screen: MonitorScreen) -> None:
+    """Show the spans of the session of an event as a waterfall."""
+    if (connection_id := _session_id(screen)) is None:
+        return
+
+    def show(found: tuple[SpanOfSession, ...]) -> None:
+        from wsmon.tui.dialogs.waterfall import WaterfallDialog
+
+        if found:
+            screen.app.push_screen(WaterfallDialog(f"Session {connection_id}", found, MOST_SPANS))
+        else:
+            screen.say("no span of this session has ended yet, or none is kept", "caution")
+
+    screen.backing.answers.ask("spans", lambda view: view.spans(connection_id, MOST_SPANS), show)
+
+
+def go_to(screen: MonitorScreen) -> None:
+    """Ask for a time or an id, and go there."""
+    from wsmon.tui.dialogs.prompt import PromptDialog  # built when it is needed: start-up time
+
+    _bring_log(screen)
+    now_ns = screen.now_ns()
+
+    def fault(text: str) -> str:
+        try:
+            _ = _ID.fullmatch(text) or parse_time(text, now_ns)
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    def close(text: str | None) -> None:
+        if text is None:
+            return
+        if number := _ID.fullmatch(text):
+            _go_to_id(screen, int(number[1]))
+        else:
+            _go_to_time(screen, parse_time(text, now_ns))
+
+    screen.app.push_screen(PromptDialog("Go to", "", PLACES, fault), close)
+
+
+def _go_to_id(screen: MonitorScreen, event_id: int) -> None:
+    bounds = screen.snapshot.bounds
+    screen.log_pane.go_to(event_id)
+    if event_id < bounds.oldest_id:
+        screen.say(f"event #{fmt.count(event_id)} is no longer kept; this is the oldest one", "caution")
+    elif event_id > bounds.last_id:
+        screen.say(f"event #{fmt.count(event_id)} is not there yet; this is the newest one", "caution")
+
+
+def _go_to_time(screen: MonitorScreen, at_ns: int) -> None:
+    def land(event_id: int) -> None:
+        screen.log_pane.go_to(event_id)
+        if event_id > screen.snapshot.bounds.last_id:
+            screen.say("nothing was recorded at that time or after it; this is the newest event", "caution")
+
+    screen.backing.answers.ask("moment", lambda view: view.id_at(at_ns), land)
+
+
+def _session_id(screen: MonitorScreen) -> str | None:
+    """The session of the event that one looks at; says so where it has none."""
+    event = (screen.detail_event if screen.current == "detail" else None) or screen.log_pane.current_event
+    if event is None:
+        screen.say("there is no event under the cursor", "caution")
+    elif not event.source.connection_id:
+        screen.say("this event is of no session", "caution")
+    else:
+        return event.source.connection_id
+    return None
+
+
+def _bring_log(screen: MonitorScreen) -> None:
+    if "log" not in screen.in_sight:
+        screen.ask("log")

@@ -1,0 +1,113 @@
+"""The notes as the screen has them: in memory at once, written behind by a thread of their own, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+from wsmon.errors import StoreError
+from wsmon.model.events import Event
+from wsmon.model.notes import EMPTY_NOTES, Bookmark, SavedView
+from wsmon.ports import Notes
+
+HELD_SEARCHES = 200
+# as many as the file keeps
+
+
+class Notebook:
+    """Bookmarks, saved views and searches of one store; belongs to the thread of the screen."""
+
+    def __init__(self, notes: Notes) -> None:
+        """Read what there is; where that fails nothing is written either, and ``trouble`` says why."""
+        self._notes = notes
+        self.trouble = ""
+        page = EMPTY_NOTES
+        try:
+            page = notes.read()
+        except StoreError as error:
+            self.trouble = str(error)
+        self._bookmarks = {bookmark.event.id: bookmark for bookmark in page.bookmarks}
+        self._views = {view.name: view for view in page.views}
+        self._searches = list(page.searches)
+        self._failed: Callable[[Exception], object] = _unheard
+        self._thread: ThreadPoolExecutor | None = None
+
+    def begin(self, failed: Callable[[Exception], object]) -> None:
+        """Write from now on; ``failed`` is called in the writing thread with what could not be written, and why."""
+        self._failed = failed
+        self._thread = ThreadPoolExecutor(1, "wsmon-notes")
+
+    def close(self) -> None:
+        """Come back when everything is written."""
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    @property
+    def marked(self) -> frozenset[int]:
+        """The ids of the events with a bookmark."""
+        return frozenset(self._bookmarks)
+
+    @property
+    def views(self) -> tuple[SavedView, ...]:
+        """The user's own views, by name."""
+        return tuple(self._views[name] for name in sorted(self._views))
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """What was searched for, newest first."""
+        return tuple(self._searches)
+
+    def bookmark(self, event_id: int) -> Bookmark | None:
+        """The bookmark of an event, if it has one."""
+        return self._bookmarks.get(event_id)
+
+    def next_bookmark(self, event_id: int, *, newer: bool) -> Bookmark | None:
+        """The nearest bookmark after (or before) an event."""
+        ids = (each for each in self._bookmarks if (each > event_id if newer else each < event_id))
+        found = min(ids, default=0) if newer else max(ids, default=0)
+        return self._bookmarks.get(found)
+
+    def toggle(self, event: Event, now_ns: int) -> bool:
+        """Mark an event, or forget its mark; whether it is marked now."""
+        if self._bookmarks.pop(event.id, None) is not None:
+            self._write(lambda: self._notes.drop_bookmark(event.id))
+            return False
+        self.annotate(event, "", now_ns)
+        return True
+
+    def annotate(self, event: Event, text: str, now_ns: int) -> None:
+        """Give an event a note, and a bookmark where it has none."""
+        held = self._bookmarks.get(event.id) or Bookmark(event, now_ns)
+        bookmark = self._bookmarks[event.id] = replace(held, text=text)
+        self._write(lambda: self._notes.keep_bookmark(bookmark))
+
+    def keep_view(self, view: SavedView) -> None:
+        """Keep a view; one of the same name is replaced."""
+        self._views[view.name] = view
+        self._write(lambda: self._notes.keep_view(view))
+
+    def drop_view(self, name: str) -> None:
+        """Forget a view of the user's."""
+        if self._views.pop(name, None) is not None:
+            self._write(lambda: self._notes.drop_view(name))
+
+    def remember(self, query: str) -> None:
+        """Keep a search as the newest."""
+        if not query or self._searches[:1] == [query]:
+            return
+        self._searches = [query, *(each for each in self._searches if each != query)][:HELD_SEARCHES]
+        self._write(lambda: self._notes.keep_search(query))
+
+    def _write(self, change: Callable[[], None]) -> None:
+        if self._thread is not None and not self.trouble:
+            self._thread.submit(change).add_done_callback(self._look_at)
+
+    def _look_at(self, done: Future[None]) -> None:
+        error = done.exception()
+        if isinstance(error, Exception):
+            self._failed(error)
+
+
+def _unheard(error: Exception) -> None:
+    raise error
