@@ -113,6 +113,7 @@ async def test_socketio_answers_the_heartbeats_of_the_server(home: Home, real_pe
     server = await real_peers.start("socketio")
     recorder = await start(home, server, "/admin", password=PASSWORD)
     await server.until("pong.received", 6)
+    await recorder.until_stored(1, "subscription.subscribe.completed")  # the store follows the server by a commit
     assert await subscriptions(home, recorder) == {"active": ["/admin"], "pending": [], "lost": []}
     events = await end(recorder, server)
     assert server.values("subscribe", "topic") == ["/admin"]
