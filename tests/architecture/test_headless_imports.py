@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEADLESS = ("record", "ps", "stop", "search", "stats", "export", "import", "check")
+HEADLESS = ("record", "ps", "stop", "search", "stats", "export", "import", "check", "doctor")
 
 PROBE = """
 import sys
