@@ -149,7 +149,7 @@ def test_man_shows_the_page_without_a_warning(tmp_path: Path) -> None:
     shown = ran("man", "--warnings", "-E", "UTF-8", "-l", page)
     assert "warning: " not in shown  # as groff reports one
     assert "--format NAME" in shown
-    assert "wsmon - watch WebSocket connections" in shown
+    assert "wsmon - watch WebSocket connections" in " ".join(shown.split())
 
 
 def test_text_of_a_page_is_no_request() -> None:

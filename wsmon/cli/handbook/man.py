@@ -13,7 +13,7 @@ _FILES = (
     ("./wsmon.toml", "The configuration, unless an argument, WSMON_CONFIG or the user's folder names another."),
     ("$XDG_CONFIG_HOME/wsmon/", "wsmon.toml and themes of the user."),
     ("$XDG_STATE_HOME/wsmon/NAME-XXXXXXXX/store.db", "What is recorded: an SQLite database, one a configuration."),
-    ("recorder.log", "Beside the store: what the recorder says; older ones are recorder.log.1 and recorder.log.2."),
+    ("recorder.log", "Beside the store: what the recorder says; older ones are recorder.log.1 to recorder.log.3."),
     ("$XDG_RUNTIME_DIR/wsmon/", "Control sockets of the recorders that run."),
 )
 _ENVIRONMENT = (

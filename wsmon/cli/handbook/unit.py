@@ -53,7 +53,6 @@ PrivateDevices=yes
 DevicePolicy=closed
 PrivateMounts=yes
 ProtectProc=invisible
-ProcSubset=pid
 # rights: none at all
 NoNewPrivileges=yes
 CapabilityBoundingSet=
