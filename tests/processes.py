@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -66,8 +67,8 @@ class Home:
 
     def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
         self.folder = folder
-        self.runtime = folder / "run"
-        self.runtime.mkdir(mode=0o700)
+        self.runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wsmon-")))
+        # short: a folder too long for a socket's path would fall back to one that other tests' recorders share
         self._stack = stack
 
     @property

@@ -22,6 +22,7 @@ from wsmon.cli.watch import ensure_recorder
 from wsmon.config.load import load
 from wsmon.config.locate import default_store, state_dir
 from wsmon.control.lock import NAMELESS, LockInfo, StoreLock, holder
+from wsmon.control.registry import ensure_runtime_folder
 from wsmon.errors import WsmonError
 from wsmon.store.schema import SCHEMA_VERSION
 
@@ -207,7 +208,7 @@ async def test_a_start_waits_for_a_recorder_that_another_start_has_just_begun(ho
     request = Request((NOWHERE,), store=store)
     target = resolve(request, home.environ)
     info = LockInfo(os.getpid(), "", 0, 0, target.identity, str(store), str(target.socket), 0, "")
-    target.socket.parent.mkdir(mode=0o700)
+    ensure_runtime_folder(target.socket.parent)
     with StoreLock(store, info), socket.socket(socket.AF_UNIX) as listening:
         starting = asyncio.create_task(asyncio.to_thread(ensure_recorder, request, target, home.environ), name="start")
         done, _ = await asyncio.wait([starting], timeout=0.1)

@@ -38,7 +38,7 @@ STEADY = FLOOD.replace("rate = 0", "rate = 500")
 BIG = """
 [[step]]
 do = "send"
-rate = 500
+rate = 200
 size = "256KiB"
 text = '{"seq":$seq,"pad":"$pad"}'
 """

@@ -42,7 +42,8 @@ _MAX_LISTED = 10_000
 _MAX_INTERVAL_S = 86_400
 _MAX_DIGITS = 15
 # of microseconds: 31 years
-_GRANTS = frozenset({"client_credentials", "client_signature", "refresh_token", "password"})
+_GRANTS = ("client_credentials", "client_signature", "refresh_token", "password")
+# a tuple: what is looked for may be of any JSON type, and a set wants it hashable
 _SUBSCRIPTIONS: Mapping[str, Operation] = {
     "public/subscribe": "subscribe",
     "private/subscribe": "subscribe",

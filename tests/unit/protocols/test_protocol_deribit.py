@@ -75,6 +75,12 @@ def test_authentication_is_started_and_completed() -> None:
     assert session.state.is_authenticated
 
 
+@pytest.mark.parametrize("grant", ["other", ["refresh_token"], {}, 1, None])
+def test_a_grant_of_another_type_is_an_authentication_too(grant: Any) -> None:
+    (started,) = Session().ask(1, "public/auth", {"grant_type": grant})
+    assert (started.name, started.meta) == ("auth.started", {"method": "other"})
+
+
 def test_a_refresh_grant_is_a_refresh() -> None:
     session = Session()
     started = session.ask(1, "public/auth", {"grant_type": "refresh_token", "refresh_token": CANARY})
