@@ -89,7 +89,7 @@ def test_a_process_that_talks_for_long_keeps_its_log_small(tmp_path: Path) -> No
 
 def test_a_log_that_cannot_be_rotated_goes_on(tmp_path: Path) -> None:
     """The place of an older file is taken by a folder that is not empty."""
-    (tmp_path / "recorder.log.1" / "x").mkdir(parents=True)
+    (tmp_path / "recorder.log.3" / "x").mkdir(parents=True)
     path = tmp_path / "recorder.log"
     path.write_bytes(b"x" * (LIMIT_BYTES + 1))
     (tmp_path / "recorder.log.2" / "x").mkdir(parents=True)
@@ -101,5 +101,5 @@ def test_a_log_that_cannot_be_rotated_goes_on(tmp_path: Path) -> None:
     os.close(fd)
     lines = path.read_text().splitlines()
     assert lines[0].endswith("first")
-    assert sorted(lines[1:])[0] == "last"
+    assert "last" in lines
     assert sum("the log is not rotated any more" in line for line in lines) == 1
