@@ -68,6 +68,11 @@ class Notebook:
         found = min(ids, default=0) if newer else max(ids, default=0)
         return self._bookmarks.get(found)
 
+    def last_bookmark(self, other_than_id: int) -> Bookmark | None:
+        """The bookmark made last, of another event than this one."""
+        found = (each for each in self._bookmarks.values() if each.event.id != other_than_id)
+        return max(found, key=lambda each: (each.made_ns, each.event.id), default=None)
+
     def toggle(self, event: Event, now_ns: int) -> bool:
         """Mark an event, or forget its mark; whether it is marked now."""
         if self._bookmarks.pop(event.id, None) is not None:

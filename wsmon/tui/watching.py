@@ -77,6 +77,11 @@ class MonitorScreen(Board):
         shown = self.detail_event
         return shown.id if shown is not None and shown.id < self.snapshot.bounds.oldest_id else self.log_pane.current_id
 
+    @property
+    def looked_at(self) -> Event | None:
+        """The event that the keys are about: that of the detail while it has them, else that under the log's cursor."""
+        return (self.detail_event if self.current == "detail" else None) or self.log_pane.current_event
+
     def show_marks(self) -> None:
         """The log shows which events have a bookmark."""
         self.log_pane.set_marks(self.notebook.marked)
