@@ -513,7 +513,7 @@ async def test_warnings_and_mistaken_keys_are_shown_at_the_start_and_go() -> Non
         on.clock.advance(7)
         on.screen.tick()
         assert (first, second, on.screen.banner.display) == (
-            '⚠ [keys] "log.serach": there is no such action; did you mean log.search?',
+            '⚠ keymap: keys."log.serach": there is no such action. did you mean log.search?',
             "⚠ orders.toml:3: kpi has no effect yet",
             False,
         )
