@@ -11,7 +11,7 @@ from wsmon.errors import WsmonError
 from wsmon.recorder.monitoring.metrics import Metrics
 from wsmon.recorder.monitoring.scraping import ScrapingServer
 
-RETRY_S: Final = 5.0
+RETRY_S: Final = 2.0
 _LOG = logging.getLogger("wsmon.prometheus")
 
 
