@@ -63,6 +63,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.note", ("M",), "note", "Write a note to the event; that marks it.", "Log"),
     Action("log.mark_next", ("u",), "next mark", "Go to the next event with a mark.", "Log"),
     Action("log.mark_previous", ("U",), "previous mark", "Go to the event with a mark before.", "Log"),
+    Action("log.compare", ("C",), "compare", "Compare the event with the last marked one.", "Log"),
     Action("log.follow", ("F",), "follow", "Show new events as they come.", "Log"),
     Action("log.pause", ("p",), "pause", "Hold the log, or let it follow again.", "Log"),
     Action("log.heartbeats", ("h",), "heartbeats", "Hide or show pings and pongs in the log.", "Log"),

@@ -13,6 +13,7 @@ from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
+from wsmon.tui.commands_compare import compare_events
 from wsmon.tui.panes.log_search import PROBLEMS
 from wsmon.tui.watching import MonitorScreen
 
@@ -151,6 +152,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.note": notes.note,
         "log.mark_next": partial(notes.bookmark, newer=True),
         "log.mark_previous": partial(notes.bookmark, newer=False),
+        "log.compare": compare_events,
         "log.trace_next": partial(jump.trace, newer=True),
         "log.trace_previous": partial(jump.trace, newer=False),
         "log.session_next": partial(jump.session, newer=True),
