@@ -90,7 +90,7 @@ WSMON = (
         "program and arguments; gets each alert as JSON on stdin",
     ),
     Key("alerts.webhook", Secret(checks.http_url), "", "URL that each alert is posted to as JSON"),
-    Key("prometheus", Text(checks.address), "", '"127.0.0.1:9464" to expose metrics there', works=()),
+    Key("prometheus", Text(checks.address), "", '"127.0.0.1:9464" to expose metrics there; no host: this machine only'),
     Key("otlp", Secret(checks.http_url), "", '"http://127.0.0.1:4318" to send spans, metrics, logs', works=()),
 )
 
