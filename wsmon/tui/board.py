@@ -128,7 +128,7 @@ class Board(Desk):
         now_ns, health = self.now_ns(), self.backing.control.health if self.backing.control else None
         self.header.show(self.backing.options.name, self._snapshot, self.recorder.recording(), health, now_ns)
         timeline = self.slot("timeline").pane
-        if {"connections", "timeline"} & set(self.in_sight):
+        if {"connections", "timeline", "statistics"} & set(self.in_sight):
             self.connections.show(self._snapshot, now_ns)
         if isinstance(timeline, TimelinePane):
             timeline.set_order(self.connections.names)

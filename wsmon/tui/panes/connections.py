@@ -71,12 +71,11 @@ class ConnectionsPane(SpanPane):
         return self._current if self._is_moved else ""
 
     def choose_first(self, connection: str) -> None:
-        """Put the cursor on a connection, if there is one of this name."""
-        if connection in self._order:
-            self._is_moved = True
-            self._put_cursor(connection)
-            self._draw()
-            self.show_cursor()
+        """Put the cursor on a connection, as soon as there is one of this name."""
+        self._is_moved = True
+        self._put_cursor(connection)
+        self._draw()
+        self.show_cursor()
 
     def show(self, snapshot: Snapshot, now_ns: int) -> None:
         """Draw a snapshot as of ``now_ns``."""
