@@ -109,7 +109,7 @@ def main() -> None:
             build(store, options.connections, options.events, options.hours)
         length_s, chance = options.hours * HOUR_S, random.Random(2)
         whole = sorted(ask(store, 0, length_s) for _ in range(options.rounds))
-        edges = sorted(ask(store, chance.random() * HOUR_S, length_s - chance.random() * HOUR_S)
+        edges = sorted(ask(store, chance.random() * length_s / 24, length_s - chance.random() * length_s / 24)
                        for _ in range(options.rounds))  # fmt: skip
         with sqlite3.connect(store) as database:
             began = time.perf_counter()
