@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import click
 
+from wsmon.cli.interruption import tidy_end
 from wsmon.cli.reading import reading
 from wsmon.cli.target import Duration
 from wsmon.cli.terminal import binary_stdout
@@ -76,7 +77,7 @@ def export(
         margin_s=MARGIN_S if around is None else around,
         overwrite=force,
     )
-    with reading(store) as view:
+    with tidy_end(), reading(store) as view:
         try:
             report = run_export(request, view, _progress_line())
         except FileExistsError as error:
