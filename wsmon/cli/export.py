@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from wsmon.cli.interruption import tidy_end
-from wsmon.cli.reading import reading
+from wsmon.cli.reading import noted, reading
 from wsmon.cli.target import Duration
 from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
@@ -66,18 +66,18 @@ def export(
     if around is not None and incident is None:
         raise UsageError("--around says how much around an incident", "--incident ID names it")
     target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)
-    request = ExportRequest(
-        format_,
-        target,
-        query,
-        since,
-        until,
-        limit,
-        incident=incident or 0,
-        margin_s=MARGIN_S if around is None else around,
-        overwrite=force,
-    )
     with tidy_end(), reading(store) as view:
+        request = ExportRequest(
+            format_,
+            target,
+            noted(query, view),
+            since,
+            until,
+            limit,
+            incident=incident or 0,
+            margin_s=MARGIN_S if around is None else around,
+            overwrite=force,
+        )
         try:
             report = run_export(request, view, _progress_line())
         except FileExistsError as error:
