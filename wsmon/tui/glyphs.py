@@ -36,6 +36,12 @@ class Glyphs:
     # before a line that is searched for
     mark: str
     # before a line with a bookmark
+    truncated: str
+    # after a message that was cut before it was stored
+    redacted: str
+    # after one in which credentials were masked
+    large: str
+    # after one that is unusually large
     cut: str
     # where text was left out
     between: str
@@ -70,6 +76,9 @@ UNICODE = Glyphs(
     tick="╷",
     match="▸",
     mark="◆",
+    truncated="┤",
+    redacted="▓",
+    large="▲",
     cut="…",
     between="·",
     is_ascii=False,
@@ -97,6 +106,9 @@ ASCII = Glyphs(
     tick="|",
     match=">",
     mark="+",
+    truncated="T",
+    redacted="R",
+    large="L",
     cut="~",
     between="-",
     is_ascii=True,

@@ -21,6 +21,7 @@ from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
 from wsmon.tui.board import Board
 from wsmon.tui.evidence import Trail, next_step
+from wsmon.tui.log_state import LogState
 from wsmon.tui.multiplexer import multiplexer
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.palette import Meaning
@@ -114,6 +115,21 @@ class MonitorScreen(Board):
         except PatternTooSlowError as error:
             self.say(str(error), "problem")
 
+    @property
+    def log_state(self) -> LogState:
+        """What the log is set to: worth keeping for the next start."""
+        return self.log_pane.state
+
+    def restore_log(self, state: LogState) -> None:
+        """Set the log as it was; a query that is no longer understood is left out, and said."""
+        try:
+            self._asked = parse(state.query, Now(self.now_ns()))
+            query = with_notes(self._asked, self.notebook.bookmarks)
+        except QueryError as error:
+            self.say(str(error), "problem")
+            self._asked = query = EVERYTHING
+        self.log_pane.restore(state, query)
+
     def go_to_evidence(self, event: Event | None) -> None:
         """Go to the first event that proves this one, or on along the trail where it is on one."""
         step = next_step(event, self._trail) if event is not None else None
@@ -185,7 +201,7 @@ class MonitorScreen(Board):
 
     @on(LogPane.Status)
     def _log_says(self, message: LogPane.Status) -> None:
-        self.slot("log").say(message.text)
+        self.slot("log").say(*message.texts)
 
     @on(TimelinePane.Status)
     def _timeline_says(self, message: TimelinePane.Status) -> None:
