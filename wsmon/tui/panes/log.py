@@ -102,6 +102,13 @@ class LogPane(FindingLog):
         self._lines.mark(marked)
         self.refresh()
 
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._glyphs = glyphs
+        self._lines.restyle(replace(self._lines.style, glyphs=glyphs))
+        self.report()
+        self.refresh()
+
     def next_time_mode(self) -> None:
         """Times of day, since the session was usable, or since the line above."""
         style = self._lines.style
