@@ -375,8 +375,8 @@ async def test_what_lines_in_sight_leave_out_is_counted_in_the_title() -> None:
         assert log.pane.status == "following · 103 events"
         await pilot.press("g")
         await until(pilot, lambda: log.pane.status.endswith(" · 103 events · in sight 1 cut, 2 redacted"))
-        assert log.app.lines()[0].endswith(" ┤▲    68 KiB")
-        assert log.app.lines()[1].endswith(" ▓       1 B")
+        assert log.app.lines()[0].endswith(" ⊣△    68 KiB")
+        assert log.app.lines()[1].endswith(" ■       1 B")
 
 
 async def test_the_state_of_a_log_is_taken_up_by_another_one() -> None:

@@ -117,8 +117,8 @@ def test_clocks_of_different_runs_are_not_compared() -> None:
 def test_what_is_cut_masked_or_large_has_a_sign() -> None:
     odd = message("x" * 200, truncated=True, redacted=True, size=70_000)
 
-    assert shown(odd, 80).endswith("xx… ┤▓▲    68 KiB")
-    assert shown(odd, 40).endswith("xx… ┤▓▲")
+    assert shown(odd, 80).endswith("xx… ⊣■△    68 KiB")
+    assert shown(odd, 40).endswith("xx… ⊣■△")
     assert shown(odd, 80, LineStyle(zone=UTC, glyphs=ASCII)).endswith("xx~ TRL    68 KiB")
 
 
