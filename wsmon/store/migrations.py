@@ -20,6 +20,7 @@ from wsmon.store.schema import (
     META_OLDEST_ID,
     META_ROLLED_S,
     META_STORE_ID,
+    SEARCH_INDEX,
     SPANS,
     SUBSCRIPTIONS,
     TABLES,
@@ -62,6 +63,14 @@ def m004_kpis(tables: Tables) -> None:
     """Thresholds of key figures that the configuration sets."""
     tables.conn.execute(KPI_THRESHOLDS)
     tables.conn.execute("PRAGMA user_version = 4")
+
+
+@MIGRATIONS()
+def m005_search_index(tables: Tables) -> None:
+    """The index of texts; of a store of before, the recorder builds it from the oldest event on."""
+    for statement in SEARCH_INDEX:
+        tables.conn.execute(statement)
+    tables.conn.execute("PRAGMA user_version = 5")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:
