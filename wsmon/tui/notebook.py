@@ -49,6 +49,11 @@ class Notebook:
         return frozenset(self._bookmarks)
 
     @property
+    def bookmarks(self) -> tuple[Bookmark, ...]:
+        """All bookmarks, by the ids of their events."""
+        return tuple(self._bookmarks[event_id] for event_id in sorted(self._bookmarks))
+
+    @property
     def views(self) -> tuple[SavedView, ...]:
         """The user's own views, by name."""
         return tuple(self._views[name] for name in sorted(self._views))
