@@ -17,6 +17,7 @@ from wsmon.query.ast import (
     FieldName,
     FieldTerm,
     Glob,
+    Ids,
     Item,
     Not,
     Or,
@@ -27,6 +28,7 @@ from wsmon.query.ast import (
     Term,
     Word,
 )
+from wsmon.query.fields import WORD_PLACES
 from wsmon.query.fold import fold, utf8
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import NAME_CODES
@@ -47,6 +49,7 @@ _GLOB_SIGNS = str.maketrans("*?", "  ")
 # blanks are in no token: what stands beside a sign may go on in the text
 _OF_NUMBERS = frozenset(b"0123456789e")
 _NULL = b"null"
+assert _TEXTS | {"connection", "name"} >= WORD_PLACES.keys()
 
 
 def compile_sieve(query: Query, sources_of: SourcesOf) -> Sieve:
@@ -61,9 +64,8 @@ class _Compiler:
     def term(self, term: Term) -> Sieve:
         match term:
             case Word(text):
-                return any_of(
-                    (needle_sieve(fold(text)), self._names(Contains(text)), self._connections(Contains(text)))
-                )
+                part = Contains(text)
+                return any_of((needle_sieve(fold(text)), self._names(part), self._sources("connection", part)))
             case FieldTerm(field, items):
                 return any_of(self._item(field, item) for item in items)
             case PathTerm():
@@ -72,7 +74,7 @@ class _Compiler:
                 return all_of(self.term(each) for each in terms)
             case Or(terms):
                 return any_of(self.term(each) for each in terms)
-            case Not() | Regex():
+            case Not() | Regex() | Ids():
                 return EVERYWHERE
             case _:
                 assert_never(term)

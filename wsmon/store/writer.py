@@ -269,13 +269,17 @@ class Writer:
         tick_ns = mono_ns() + round(TICK_S * SECOND_NS)
         try:
             while not self._bus.is_closing:
-                slice_ns = mono_ns() + round(INDEX_SLICE_S * SECOND_NS)
-                if not self._indexer.index(self.last_id, lambda ends_ns=slice_ns: mono_ns() >= ends_ns):
+                if not self._indexer.index(self.last_id, self._slice()):
                     return
                 if mono_ns() >= tick_ns or not self._bus.stays_quiet(INDEX_REST_S):
                     return
         except StoreError as error:
             self._warning = str(error)  # as with pruning: the next slice tries again
+
+    def _slice(self) -> Callable[[], bool]:
+        """Says when a slice of indexing that begins now is over."""
+        ends_ns = self._clock.mono_ns() + round(INDEX_SLICE_S * SECOND_NS)
+        return lambda: self._clock.mono_ns() >= ends_ns
 
     def _cut_off_events(self) -> list[Event]:
         """What ended with an earlier recorder, which could not say so."""
