@@ -32,7 +32,7 @@ from wsmon.query.fields import WORD_PLACES
 from wsmon.query.fold import fold, utf8
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import NAME_CODES
-from wsmon.store.marks import BACKSLASH_MARK, name_mark, needle_sieve, source_mark, tokens_of
+from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks, tokens_of
 from wsmon.store.search_index import TEXT_COLUMNS
 from wsmon.store.sieve import EVERYWHERE, Between, Sieve, all_of, any_of, marked
 
@@ -97,11 +97,11 @@ class _Compiler:
 
     def _sources(self, field: FieldName, item: Item) -> Sieve:
         sources = self._sources_of(field, item)
-        return EVERYWHERE if sources is None else any_of(marked(source_mark(source)) for source in sources)
+        return EVERYWHERE if sources is None else any_of(marked(*source_marks(source)) for source in sources)
 
 
 def _named(names: Iterable[EventName]) -> Sieve:
-    return any_of(marked(name_mark(NAME_CODES[name])) for name in names)
+    return any_of(marked(*name_marks(NAME_CODES[name])) for name in names)
 
 
 def _text(item: Item) -> Sieve:

@@ -20,6 +20,8 @@ SLOTS_A_PAGE = 504
 PAGES = 32
 SLOTS = 16_127
 # the greatest prime that fits: every byte of a piece counts
+BACKSLASH_MARK = SLOTS
+# of its own: no text has it by chance
 RUN_BYTES = 3
 PIECE_BYTES = 4
 # of what makes a mark: letters tell enough by threes, of which digits have but a thousand
@@ -40,8 +42,9 @@ _TOKENS = bytes(_token_byte(byte) for byte in range(256))
 _LETTERS = bytes(ord(" ") if byte in _DIGITS else byte for byte in range(256))
 _SLOT_OF = SLOTS.__rmod__
 # number % SLOTS, without a frame of Python for each
-_SPREAD = 0x9E37_79B1
-_KIND_SOURCE, _KIND_NAME, _KIND_BACKSLASH = range(3)
+_SPREADS = (0x9E37_79B1, 0x85EB_CA77, 0xC2B2_AE3D)
+# odd, with bits all over
+_KIND_SOURCE, _KIND_NAME = range(2)
 
 
 def tokens_of(text: bytes) -> list[bytes]:
@@ -63,14 +66,14 @@ def needle_sieve(needle: bytes) -> Sieve:
     return all_of(_token_sieve(token) for token in tokens_of(needle))
 
 
-def source_mark(source: int) -> int:
-    """The mark of the events of a source (its id)."""
-    return _other_mark(_KIND_SOURCE, source)
+def source_marks(source: int) -> frozenset[int]:
+    """The marks of the events of a source (its id)."""
+    return _marks_of(_KIND_SOURCE, source)
 
 
-def name_mark(name: int) -> int:
-    """The mark of the events with a name (its code)."""
-    return _other_mark(_KIND_NAME, name)
+def name_marks(name: int) -> frozenset[int]:
+    """The marks of the events with a name (its code)."""
+    return _marks_of(_KIND_NAME, name)
 
 
 def backslash_marks(texts: Iterable[bytes]) -> set[int]:
@@ -116,10 +119,10 @@ def _run_marks(run: bytes) -> frozenset[int]:
     )
 
 
-def _other_mark(kind: int, number: int) -> int:
-    return (number * 3 + kind + 1) * _SPREAD % (1 << 32) % SLOTS
+@lru_cache(maxsize=FEW_RUNS)
+def _marks_of(kind: int, number: int) -> frozenset[int]:
+    """Some, far apart: a text of the same block may have one of them by chance, hardly all."""
+    return frozenset((number * 2 + kind + 1) * factor % (1 << 32) % SLOTS for factor in _SPREADS)
 
 
-BACKSLASH_MARK = _other_mark(_KIND_BACKSLASH, 0)
-
-assert SLOTS <= SLOTS_A_PAGE * PAGES
+assert BACKSLASH_MARK < SLOTS_A_PAGE * PAGES

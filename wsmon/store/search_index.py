@@ -18,8 +18,8 @@ from wsmon.store.marks import (
     PAGES,
     SLOTS_A_PAGE,
     backslash_marks,
-    name_mark,
-    source_mark,
+    name_marks,
+    source_marks,
     text_marks,
     tokens_of,
 )
@@ -113,8 +113,7 @@ class SearchIndexer:
         if len(times) < BLOCK_EVENTS and len(tokens) < BLOCK_TOKENS:
             return False
         marks |= text_marks(tokens)
-        marks.update(map(source_mark, sources))
-        marks.update(map(name_mark, names))
+        marks.update(*map(source_marks, sources), *map(name_marks, names))
         self._take(marks, block_last, min(times), max(times))
         return True
 

@@ -273,7 +273,7 @@ class Writer:
                     return
                 if mono_ns() >= tick_ns or not self._bus.stays_quiet(INDEX_REST_S):
                     return
-        except StoreError as error:
+        except (StoreError, sqlite3.Error) as error:
             self._warning = str(error)  # as with pruning: the next slice tries again
 
     def _slice(self) -> Callable[[], bool]:
