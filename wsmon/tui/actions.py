@@ -107,7 +107,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.help", ("question_mark",), "help", "Show all keys.", "wsmon", in_footer=True),
     Action("app.palette", ("colon", "ctrl+p"), "commands", "Find an action by its name.", "wsmon", in_footer=True),
     Action("app.reload", ("L",), "reload", "Have the configuration read again.", "wsmon"),
-    Action("app.theme", (), "next theme", "Switch to the next theme.", "wsmon"),
+    Action("app.theme", (), "theme", "Choose the colours of the screen.", "wsmon"),
+    Action("app.ascii", (), "ASCII", "Draw in ASCII alone, or in Unicode.", "wsmon"),
     Action("app.suspend", ("ctrl+z",), "suspend", "Back to the shell; `fg` returns.", "Leave"),
     Action("app.quit", ("q", "ctrl+c"), "quit", "Leave: detach, or stop the recorder.", "Leave", in_footer=True),
 )

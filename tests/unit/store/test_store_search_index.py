@@ -70,17 +70,13 @@ def test_whole_segments_are_indexed_and_the_tail_is_let_through(run: Recording) 
 def test_texts_beside_the_payload_are_indexed_too(run: Recording) -> None:
     columns = ("type", "topic", "ref", "reason", "error_type", "error", "span_id", "parent_id")
     plain = [message("x")] * BLOCK
-    for column in columns:
-        run.commit(msgspec.structs.replace(message("x"), **{column: _only_in(column)}), *plain[1:])
-    run.commit(*plain * (SEGMENT - len(columns) % SEGMENT))
+    words = {column: letter * 5 for column, letter in zip(columns, "abcdefgh", strict=True)}
+    for column, word in words.items():
+        run.commit(msgspec.structs.replace(message("x"), **{column: word}), *plain[1:])
+    run.commit(*plain * SEGMENT)
     index(run, run.fold.last_id)
-    for place, column in enumerate(columns):
-        found = where(run, _only_in(column), last_id=2 * SEGMENT)
-        assert found == [(place * BLOCK + 1, place * BLOCK + BLOCK)], column
-
-
-def _only_in(column: str) -> str:
-    return column.encode().hex()
+    found = [where(run, word, last_id=8 * BLOCK) for word in words.values()]
+    assert found == [[(place * BLOCK + 1, place * BLOCK + BLOCK)] for place in range(8)]
 
 
 def test_indexing_goes_on_where_it_was_in_slices_and_after_a_restart(run: Recording) -> None:
@@ -163,27 +159,27 @@ def test_secrets_that_were_masked_are_in_no_mark(tmp_path: Path) -> None:
         assert candidates.ranges(needle_sieve(b"hunter2secret"), 1, SEGMENT) == []
 
 
-def version_4(path: Path) -> Path:
+def version_5(path: Path) -> Path:
     """A store as the wsmon before this index left it."""
     recorded(path, [message("margin call"), *[message("fine")] * SEGMENT])
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("DROP TABLE search_segment; DROP TABLE search_page; PRAGMA user_version = 4;")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm005_search_index'")
+        connection.executescript("DROP TABLE search_segment; DROP TABLE search_page; PRAGMA user_version = 5;")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm006_search_index'")
         connection.commit()
     return path
 
 
 def test_a_store_of_before_is_read_as_it_is_and_searched_through(tmp_path: Path) -> None:
-    path = version_4(tmp_path / "store.db")
+    path = version_5(tmp_path / "store.db")
     reader = Reader(path, FixedClock())
     found = [each.id for each in reader.events_after(0, 9, query("margin"))]
     reader.close()
     assert found == [1]
-    assert stored(path, "PRAGMA user_version") == [(4,)]
+    assert stored(path, "PRAGMA user_version") == [(5,)]
 
 
 def test_a_store_of_before_gets_its_index_from_the_recorder(tmp_path: Path) -> None:
-    path = version_4(tmp_path / "store.db")
+    path = version_5(tmp_path / "store.db")
     database = open_for_writing(path)
     SearchIndexer(database.connection, path).index(SEGMENT + 1, lambda: False)
     database.close()

@@ -91,6 +91,11 @@ class TimelinePane(TimelineCursor):
         if self._state.set_order(order):
             self.redraw()
 
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._state.set_glyphs(glyphs)
+        self.redraw()
+
     def action_choose(self) -> None:
         """Enter: the log shall go there."""
         state = self._state

@@ -78,6 +78,10 @@ class TimelineState:
             return self.cells - 1
         return min(max(0, self.period.cell_of(self._cursor_ns)), self.cells - 1)
 
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._glyphs = glyphs
+
     @property
     def row(self) -> int:
         """The line of the cursor; the axis is line 0."""
