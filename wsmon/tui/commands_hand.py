@@ -6,14 +6,15 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from wsmon.export.formats import suffix
 from wsmon.export.jsonl import event_json
 from wsmon.export.run import ExportRequest
 from wsmon.model import format as fmt
 from wsmon.model.sanitize import decode
-from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.tui import clipboard, output
 from wsmon.tui.multiplexer import multiplexer
 from wsmon.tui.palette import Span
+from wsmon.tui.subjects import subjects_of
 from wsmon.tui.watching import MonitorScreen
 
 
@@ -54,19 +55,9 @@ def export(screen: MonitorScreen) -> None:
 
 def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
     """The dialog; with a request it begins at once."""
-    from wsmon.tui.dialogs.export import ExportDialog, Exported, Subject, stem
+    from wsmon.tui.dialogs.export import ExportDialog, Exported, stem
 
-    options, log = screen.backing.options, screen.log_pane
-    subjects = [Subject("all events", EVERYTHING)]
-    if log.search:
-        subjects.insert(0, Subject(f"matches of {log.search.text}", log.search))
-    state = screen.connections.current
-    if state is not None:
-        named = Query((FieldTerm("connection", (Exact(state.name),)),), f"conn:{state.name}")
-        subjects.append(Subject(f"connection {state.name}", named))
-    if log.current_id:
-        only = EVERYTHING.within(log.current_id, log.current_id)
-        subjects.append(Subject(f"event #{fmt.count(log.current_id)}", only))
+    options = screen.backing.options
 
     def close(done: Exported | None) -> None:
         if done is not None:
@@ -77,7 +68,9 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
             screen.say(sentence, path=target if isinstance(target, Path) else None)
 
     name = stem(options.name, screen.now_ns())
-    dialog = ExportDialog(screen.backing.exporter, tuple(subjects), options.export_folder, name, request)
+    state, log = screen.connections.current, screen.log_pane
+    subjects = tuple(subjects_of(log.search, state.name if state is not None else "", log.current_event))
+    dialog = ExportDialog(screen.backing.exporter, subjects, options.export_folder, name, request)
     screen.app.push_screen(dialog, close)
 
 
@@ -87,7 +80,7 @@ def export_again(screen: MonitorScreen) -> None:
 
     last = screen.last_export
     if last is not None:
-        name = f"{stem(screen.backing.options.name, screen.now_ns())}.{last.format}"
+        name = f"{stem(screen.backing.options.name, screen.now_ns())}{suffix(last.format)}"
         last = replace(last, target=screen.backing.options.export_folder / name)
     _open_export(screen, last)
 
