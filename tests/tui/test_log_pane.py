@@ -15,7 +15,6 @@ from tests.tui.stages import until
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
-from wsmon.tui.log_state import FRESH_LOG, LogState
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search
 
@@ -377,28 +376,6 @@ async def test_what_lines_in_sight_leave_out_is_counted_in_the_title() -> None:
         await until(pilot, lambda: log.pane.status.endswith(" · 103 events · in sight 1 cut, 2 redacted"))
         assert log.app.lines()[0].endswith(" ⊣△    68 KiB")
         assert log.app.lines()[1].endswith(" ■       1 B")
-
-
-async def test_the_state_of_a_log_is_taken_up_by_another_one() -> None:
-    log, other = Log(a_day()), Log(a_day())
-    async with log.run() as pilot:
-        await log.commit(pilot)
-        log.pane.set_query(NEEDLE)
-        log.pane.toggle_context()
-        log.pane.set_hide_heartbeats(True)
-        log.pane.next_time_mode()
-        log.pane.set_columns(("id", "what"))
-        state = log.pane.state
-    assert state == LogState("needle", True, True, "open", ("id", "what"))
-    async with other.run() as pilot:
-        await other.commit(pilot)
-        other.pane.restore(state, NEEDLE)
-        await pilot.pause()
-        assert other.pane.state == state
-        assert other.pane.hides_heartbeats
-        assert "#26 ⚠ stall" in other.app.lines()[12]
-        other.pane.restore(FRESH_LOG, EVERYTHING)
-        assert other.pane.state == FRESH_LOG
 
 
 async def test_a_pattern_that_takes_too_long_ends_the_highlighting_and_says_so() -> None:

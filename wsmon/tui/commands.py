@@ -96,7 +96,7 @@ def columns(screen: MonitorScreen) -> None:
             screen.log_pane.set_columns(choice.columns)
 
     _bring_log(screen)
-    screen.app.push_screen(ColumnsDialog(screen.log_pane.state.columns, screen.log_pane.page.width), close)
+    screen.app.push_screen(ColumnsDialog(screen.log_pane.columns, screen.log_pane.page.width), close)
 
 
 def back(screen: MonitorScreen) -> None:
@@ -184,6 +184,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "connection.disable": recorder.disable,
         "copy.value": hand.copy_value,
         "copy.event": hand.copy_event,
+        "copy.file": hand.copy_to_file,
         "export.open": hand.export,
         "export.repeat": hand.export_again,
         "app.detach": recorder.detach,

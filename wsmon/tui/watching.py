@@ -13,15 +13,12 @@ from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
-from wsmon.query.notes import asks_notes, with_notes
 from wsmon.query.parser import parse
-from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.values import Now
 from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
 from wsmon.tui.board import Board
 from wsmon.tui.evidence import Trail, next_step
-from wsmon.tui.log_state import LogState
 from wsmon.tui.multiplexer import multiplexer
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.palette import Meaning
@@ -30,6 +27,7 @@ from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import run_search
 from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.recall import recall
 
 
 def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
@@ -46,12 +44,15 @@ class MonitorScreen(Board):
         self.last_export: ExportRequest | None = None
         self._incidents = notices.IncidentWatch()
         self._trail: Trail | None = None
-        self._asked = EVERYTHING
-        # what the log was last told to show, as it was typed: marks may change its answer
+        self.is_recalled = False
+        # whether everything is where it was left
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""
         super().show(snapshot)
+        if not self.is_recalled and self.is_ready and not self.is_covered:
+            self.is_recalled = True
+            recall(self, self.backing.remembered)
         self._incidents.see(snapshot)
         self._tell()
 
@@ -89,9 +90,7 @@ class MonitorScreen(Board):
 
     def show_marks(self) -> None:
         """The log shows which events have a bookmark, and those that its search asks for by their notes."""
-        self.log_pane.set_marks(self.notebook.marked)
-        if asks_notes(self._asked):
-            self.search_for(self._asked)
+        self.log_pane.set_marks(self.notebook.bookmarks, self.notebook.trouble)
 
     def go_to_event(self, event: Event) -> None:
         """Put the log's cursor on an event; one that was pruned is shown as this copy."""
@@ -106,29 +105,7 @@ class MonitorScreen(Board):
 
     def search_for(self, query: Query) -> None:
         """Show in the log only what matches."""
-        self._asked = query
-        if asks_notes(query) and self.notebook.trouble:
-            self.say(self.notebook.trouble, "problem")
-            return
-        try:
-            self.log_pane.set_query(with_notes(query, self.notebook.bookmarks))
-        except PatternTooSlowError as error:
-            self.say(str(error), "problem")
-
-    @property
-    def log_state(self) -> LogState:
-        """What the log is set to: worth keeping for the next start."""
-        return self.log_pane.state
-
-    def restore_log(self, state: LogState) -> None:
-        """Set the log as it was; a query that is no longer understood is left out, and said."""
-        try:
-            self._asked = parse(state.query, Now(self.now_ns()))
-            query = with_notes(self._asked, self.notebook.bookmarks)
-        except QueryError as error:
-            self.say(str(error), "problem")
-            self._asked = query = EVERYTHING
-        self.log_pane.restore(state, query)
+        self.log_pane.set_query(query)
 
     def go_to_evidence(self, event: Event | None) -> None:
         """Go to the first event that proves this one, or on along the trail where it is on one."""

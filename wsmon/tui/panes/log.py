@@ -13,12 +13,9 @@ from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import Clock, StoreView
-from wsmon.query.ast import Query
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.line_columns import ColumnName
-from wsmon.tui.lines import TIME_MODES
-from wsmon.tui.log_state import LogState
-from wsmon.tui.panes.log_filter import Scope
+from wsmon.tui.lines import TIME_MODES, TimeMode
 from wsmon.tui.panes.log_finding import FindingLog
 from wsmon.tui.panes.log_status import LogStatus, sentences
 
@@ -82,24 +79,18 @@ class LogPane(FindingLog):
         self._settle()
 
     @property
-    def state(self) -> LogState:
-        """What it is set to."""
-        scope, style = self._filter.scope, self._lines.style
-        return LogState(scope.query.text, scope.hides_heartbeats, scope.is_in_context, style.time_mode, style.chosen)
+    def time_mode(self) -> TimeMode:
+        """How times are written."""
+        return self._lines.style.time_mode
 
-    def restore(self, state: LogState, query: Query) -> None:
-        """Be set as it was; ``query`` is what the text of the state means now."""
-        self._lines.restyle(replace(self._lines.style, time_mode=state.time_mode, chosen=state.columns))
-        self._refilter(Scope(query, state.hides_heartbeats, state.is_in_context and bool(query)))
+    @property
+    def columns(self) -> tuple[ColumnName, ...] | None:
+        """Which columns were chosen; ``None`` = those that the width has room for."""
+        return self._lines.style.chosen
 
     def set_columns(self, chosen: tuple[ColumnName, ...] | None) -> None:
         """Show these columns as far as there is room; ``None`` = those that the width has room for."""
         self._lines.restyle(replace(self._lines.style, chosen=chosen))
-        self.refresh()
-
-    def set_marks(self, marked: frozenset[int]) -> None:
-        """These events have a bookmark."""
-        self._lines.mark(marked)
         self.refresh()
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
@@ -111,9 +102,11 @@ class LogPane(FindingLog):
 
     def next_time_mode(self) -> None:
         """Times of day, since the session was usable, or since the line above."""
-        style = self._lines.style
-        mode = TIME_MODES[(TIME_MODES.index(style.time_mode) + 1) % len(TIME_MODES)]
-        self._lines.restyle(replace(style, time_mode=mode))
+        self.set_time_mode(TIME_MODES[(TIME_MODES.index(self.time_mode) + 1) % len(TIME_MODES)])
+
+    def set_time_mode(self, mode: TimeMode) -> None:
+        """Write times like this from now on."""
+        self._lines.restyle(replace(self._lines.style, time_mode=mode))
         self.refresh()
 
     def action_choose(self) -> None:

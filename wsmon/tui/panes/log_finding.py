@@ -9,8 +9,10 @@ from textual.message import Message
 
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
+from wsmon.model.notes import Bookmark
 from wsmon.ports import StoreView
-from wsmon.query.ast import Query
+from wsmon.query.ast import EVERYTHING, Query
+from wsmon.query.notes import asks_notes, with_notes
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.log_drawing import DrawnLog
 from wsmon.tui.panes.log_filter import LogFilter, Scope
@@ -41,6 +43,11 @@ class FindingLog(DrawnLog):
         """``view`` belongs to the thread of the screen; ``zone`` is the local one by default."""
         super().__init__(view, zone=zone, glyphs=glyphs, id=id)
         self._filter = LogFilter(view)
+        self._scope = Scope()
+        # as it was asked for: what of it is shown depends on marks
+        self._bookmarks: tuple[Bookmark, ...] = ()
+        self._marks_missing = ""
+        # why marks are not known; empty = they are
         self._jump: Search | None = None
         # the search for an event that is under way
         self._under_way: set[Purpose] = set()
@@ -51,6 +58,11 @@ class FindingLog(DrawnLog):
         # where the cursor goes once the search has come there; 0 = nowhere
         self._note = ""
         # said instead of the status until the next key
+
+    @property
+    def scope(self) -> Scope:
+        """What it is asked to show."""
+        return self._scope
 
     @property
     def search(self) -> Query:
@@ -72,13 +84,21 @@ class FindingLog(DrawnLog):
             return None
         return found[0] if found else None
 
+    def set_marks(self, bookmarks: tuple[Bookmark, ...], missing: str = "") -> None:
+        """These events have a bookmark; ``missing`` says why they are not known, where they are not."""
+        self._bookmarks, self._marks_missing = bookmarks, missing
+        self._lines.mark(frozenset(bookmark.event.id for bookmark in bookmarks))
+        self.refresh()
+        if asks_notes(self._scope.query):
+            self.set_scope(self._scope)
+
     def set_query(self, query: Query) -> None:
         """Search for something: show only what matches, newest first as it is found, or highlight it."""
-        self._refilter(replace(self._filter.scope, query=query))
+        self.set_scope(replace(self._scope, query=query))
 
     def set_hide_heartbeats(self, is_hidden: bool) -> None:
         """Leave out pings and pongs that went well, or show them."""
-        self._refilter(replace(self._filter.scope, hides_heartbeats=is_hidden))
+        self.set_scope(replace(self._scope, hides_heartbeats=is_hidden))
 
     def toggle_context(self) -> None:
         """Matches among everything else, or alone; the event under the cursor keeps it, if it is still shown."""
@@ -86,7 +106,7 @@ class FindingLog(DrawnLog):
             self.say("nothing is searched for: / searches")
             return
         event_id = 0 if self.is_following else self.current_id
-        self._refilter(replace(self._filter.scope, is_in_context=not self._filter.scope.is_in_context))
+        self.set_scope(replace(self._scope, is_in_context=not self._filter.scope.is_in_context))
         if event_id:
             self.go_to(event_id)
 
@@ -118,7 +138,7 @@ class FindingLog(DrawnLog):
         """Put the cursor on an event; what hides it is shown again."""
         scope = self._filter.scope.showing(event)
         if scope != self._filter.scope:
-            self._refilter(scope)
+            self.set_scope(replace(scope, query=self._scope.query if scope.query else EVERYTHING))
         self.go_to(event.id)
 
     def jump(self, aim: Aim, *, newer: bool) -> None:
@@ -160,9 +180,14 @@ class FindingLog(DrawnLog):
     def report(self) -> None:
         """Say how it stands."""
 
-    def _refilter(self, scope: Scope) -> None:
+    def set_scope(self, scope: Scope) -> None:
+        """Show what a scope asks for; terms on notes are answered from the marks that there are."""
+        self._scope = scope
+        if asks_notes(scope.query) and self._marks_missing:
+            self.say(self._marks_missing)
+            return
         try:
-            searches = self._filter.restart(scope)
+            searches = self._filter.restart(replace(scope, query=with_notes(scope.query, self._bookmarks)))
         except WsmonError as error:
             self.say(str(error))
             return
@@ -172,7 +197,7 @@ class FindingLog(DrawnLog):
             self.post_message(self.Wanted(Search(0, purpose, scope.query, 1, 0)))  # nothing to look for ends the other
         self._under_way = {search.purpose for search in searches}
         self._note, self._goal_id = "", 0
-        self._lines.highlight(scope.highlighted)
+        self._lines.highlight(self._filter.scope.highlighted)
         self._settle()
         self.refresh()
 
