@@ -12,7 +12,7 @@ import msgspec
 from wsmon.model.events import RECORDER, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
+from wsmon.model.timeline import Incident, Lane, Mark, Stretch
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -187,9 +187,10 @@ def lane(
         for number, ((start, status), end) in enumerate(zip(statuses, ends, strict=True))
     )
     marks = tuple(Mark(at_ns(at), first_id + 100 + number) for number, at in enumerate(losses))
-    silent = tuple(Stall(at_ns(start), at_ns(end), first_id + 200) for start, end in stalls)
-    others = tuple(Incident(at_ns(start), at_ns(end), first_id + 300, "gap") for start, end in incidents)
-    return Lane(connection, group, stretches, marks, silent, others)
+    silent = [Incident(at_ns(start), at_ns(end), first_id + 200, "stall") for start, end in stalls]
+    others = [Incident(at_ns(start), at_ns(end), first_id + 300, "gap") for start, end in incidents]
+    found = sorted([*silent, *others], key=lambda each: each.start_ns)
+    return Lane(connection, group, stretches, marks, tuple(found))
 
 
 def row(
