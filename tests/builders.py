@@ -6,11 +6,14 @@ All times are seconds after ``T0_NS``, so that what a screen shows is the same o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
 from wsmon.model.events import RECORDER, Direction, Event, EventName, Json, Meta, Source
+from wsmon.model.ids import SpanId
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident
+from wsmon.model.spans import Span, SpanStatus
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane, Mark, Stretch
 
@@ -216,3 +219,22 @@ def row(
     }
     state = msgspec.convert({"name": name, "status": status} | whole | fields, ConnectionState)
     return ConnectionRow(state, messages_per_s, losses_per_hour, problem, incidents)
+
+
+def span(
+    span_id: str,
+    parent_id: str,
+    operation: str,
+    name: str,
+    start_ms: int,
+    took_ms: int | None,
+    status: SpanStatus | Literal["open"] = "ok",
+    **fields: object,
+) -> Span:
+    """A thing that took a while, so many milliseconds after ``T0_NS``."""
+    start_ns = start_ms * 1_000_000
+    took_ns = None if took_ms is None else took_ms * 1_000_000
+    made = Span(
+        SpanId(span_id), parent_id, operation, "", name, T0_NS + start_ns, MONO_0_NS + start_ns, took_ns, status
+    )
+    return msgspec.structs.replace(made, **fields)

@@ -7,7 +7,20 @@ import sys
 
 import pytest
 
-HEADLESS = ("record", "ps", "stop", "search", "stats", "export", "import", "check")
+HEADLESS = (
+    "record",
+    "ps",
+    "stop",
+    "search",
+    "stats",
+    "export",
+    "import",
+    "check",
+    "doctor",
+    "unit",
+    "completions",
+    "man",
+)
 
 PROBE = """
 import sys

@@ -20,6 +20,7 @@ from wsmon.query.ast import (
     Exact,
     FieldTerm,
     Glob,
+    Ids,
     Item,
     Not,
     Or,
@@ -151,8 +152,10 @@ def any_term(rolls: random.Random, depth: int = 0) -> Term:
     if kind == 5:
         bounds = sorted(NOW_NS + rolls.randint(-3, 3) * 20 * 10**9 for _ in range(2))
         return FieldTerm("ts", (Range(bounds[0], bounds[1], is_below=True),))
+    if kind == 6 and rolls.random() < 0.3:
+        return Ids(frozenset(rolls.choices(range(EVENTS + 2), k=rolls.randint(0, 6))))
     if kind < 9:
-        field = rolls.choice(tuple(FIELDS.values()))
+        field = rolls.choice(tuple(field for field in FIELDS.values() if not field.is_of_notes))
         return FieldTerm(field.name, tuple(_item_of(field, rolls) for _ in range(rolls.randint(1, 3))))
     if kind == 9:
         return Not(any_term(rolls, depth + 1))

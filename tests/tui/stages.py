@@ -19,12 +19,14 @@ from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane
 from wsmon.tui.app import WsmonApp
+from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.watching import MonitorScreen
 
 DEADLINE_S = 5.0
+BOOK = '{"ch":"book","seq":%d,"bids":[[97120.50,1.5],[97120.00,%s]],"note":"%s"}'
 WELL = Health(commit_lag_ms=38.0)
 
 
@@ -97,6 +99,19 @@ def stage(*, options: AppOptions | None = None, health: Health | None = WELL, no
         notes=notes,
     )
     return Stage(app, store, control, clock, exporter, notes)
+
+
+async def compared(on: Stage, pilot: Pilot[Any]) -> CompareDialog:
+    """The dialog, over two book messages of which the first one is marked."""
+    on.store.add(message(BOOK % (1, "2.0", "a"), 1), message("plain", 1.1), message(BOOK % (2, "0.5", "b"), 1.25))
+    on.app.wake()
+    await until(pilot, lambda: len(on.screen.log_pane.rows) == 223)
+    await pilot.press("p", "k", "k", "m", "j", "j", "C")
+    await until(pilot, lambda: isinstance(on.app.screen, CompareDialog))
+    await pilot.pause()
+    dialog = on.app.screen
+    assert isinstance(dialog, CompareDialog)
+    return dialog
 
 
 def with_incidents(on: Stage) -> Stage:

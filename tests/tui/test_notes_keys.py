@@ -89,6 +89,32 @@ async def test_heartbeats_that_are_hidden_come_back_with_their_view() -> None:
         assert (on.screen.log_pane.hides_heartbeats, len(on.screen.log_pane.rows)) == (False, 10)
 
 
+async def test_a_search_for_marks_follows_what_is_marked() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "m", "k", "k", "M", *"why #vendor", "enter")
+        await until(pilot, lambda: len(on.screen.notebook.marked) == 2)
+        await pilot.press("slash", *"mark:*", "enter")
+        await until(pilot, lambda: [on.screen.log_pane.rows.id_at(row) for row in range(2)] == [218, 220])
+        await pilot.press("G", "m")
+        await until(pilot, lambda: len(on.screen.log_pane.rows) == 1)
+        await pilot.press("slash", *"tag:vendor", "enter")
+        await until(pilot, lambda: on.screen.log_pane.search.text == "tag:vendor")
+        assert [on.screen.log_pane.rows.id_at(row) for row in range(len(on.screen.log_pane.rows))] == [218]
+
+
+async def test_a_search_for_marks_says_that_notes_cannot_be_read() -> None:
+    notes = FakeNotes()
+    notes.refusal = StoreError("the notes are damaged")
+    on = stage(notes=notes)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("slash", *"mark:*", "enter")
+        await until(pilot, lambda: "the notes are damaged" in said(on))
+        assert len(on.screen.log_pane.rows) == 220
+
+
 async def test_searches_of_before_come_back_with_the_arrow_keys() -> None:
     on = stage(notes=FakeNotes(NotesPage(searches=("code:1008", "trade"))))
     async with on.app.run_test(size=ROOMY) as pilot:

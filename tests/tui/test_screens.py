@@ -10,12 +10,25 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.stages import stage, with_incidents
+from tests.builders import span
+from tests.tui.stages import compared, stage, until, with_incidents
+from wsmon.tui.dialogs.waterfall import WaterfallDialog
 from wsmon.tui.options import AppOptions
 
 Compare = Callable[..., bool]
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
 SIZES = [(80, 24), (120, 40)]
+SPANS = (
+    span("a", "", "session", "", 0, 4200),
+    span("b", "a", "dns", "", 0, 3),
+    span("c", "a", "tcp", "", 3, 11),
+    span("d", "a", "tls", "", 14, 160),
+    span("e", "a", "upgrade", "", 174, 38),
+    span("f", "a", "subscribe", "book.BTC-PERPETUAL.100ms", 220, 61),
+    span("g", "a", "request", "private/get_positions", 300, 1900, "error", error="not authorised: token expired"),
+    span("h", "a", "request", "public/get_time", 2500, 12),
+    span("i", "a", "request", "public/ticker", 3000, None, "open"),
+)
 
 
 @pytest.mark.parametrize("size", [*SIZES, (40, 12), (200, 60)], ids=str)
@@ -60,8 +73,15 @@ def test_incidents(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(on.app, terminal_size=size, run_before=act)
 
 
-def test_a_problem_in_the_light_theme(snap_compare: Compare) -> None:
-    assert taken(snap_compare, (120, 40), "E", options=replace(OPTIONS, theme="wsmon-light"))
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("theme", ["wsmon-light", "wsmon-contrast", "wsmon-ansi"])
+def test_a_problem_in_other_themes(snap_compare: Compare, theme: str, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "E", options=replace(OPTIONS, theme=theme))
+
+
+@pytest.mark.parametrize("size", [(40, 12), *SIZES], ids=str)
+def test_ascii(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "E", options=replace(OPTIONS, is_ascii=True))
 
 
 def test_no_colors(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +109,33 @@ def test_views(snap_compare: Compare, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [(40, 12), (80, 24)], ids=str)
 def test_go_to(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert taken(snap_compare, size, "t")
+
+
+@pytest.mark.parametrize("size", [(40, 12), *SIZES], ids=str)
+def test_note(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "p", "M", *"it broke here")
+
+
+@pytest.mark.parametrize("size", [(40, 12), *SIZES, (200, 60)], ids=str)
+def test_spans(snap_compare: Compare, size: tuple[int, int]) -> None:
+    on = stage(options=OPTIONS)
+    on.store.spans_answer = SPANS
+
+    async def act(pilot: Pilot[Any]) -> None:
+        await on.ready(pilot)
+        await pilot.press("p", "W")
+        await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
+        await pilot.pause()
+
+    assert snap_compare(on.app, terminal_size=size, run_before=act)
+
+
+@pytest.mark.parametrize("size", [(40, 12), *SIZES], ids=str)
+def test_compare(snap_compare: Compare, size: tuple[int, int]) -> None:
+    on = stage(options=OPTIONS)
+
+    async def act(pilot: Pilot[Any]) -> None:
+        await on.ready(pilot)
+        await compared(on, pilot)
+
+    assert snap_compare(on.app, terminal_size=size, run_before=act)

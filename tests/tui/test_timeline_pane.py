@@ -210,17 +210,17 @@ async def test_hundreds_of_lanes_scroll_under_the_axis() -> None:
     timeline = Timeline(tuple(lane(f"c{number:03}", [(-1900, OPEN)], 0) for number in range(300)))
     async with timeline.run() as pilot:
         lines = await timeline.show(pilot)
-        assert [line.split()[0] for line in lines[1:6]] == [f"c{number:03}" for number in range(5)]
-        assert timeline.title.endswith("lanes 1–5 of 300")
-        assert "".join(line[-1] for line in lines[1:6]) == "┃││││"
+        assert [line.split()[0] for line in lines[1:7]] == [f"c{number:03}" for number in range(6)]
+        assert timeline.title.endswith("lanes 1–6 of 300")
+        assert "".join(line[-1] for line in lines[1:7]) == "┃│││││"
         await pilot.press(*["down"] * 9)
         lines = timeline.app.lines()
 
-        assert [line.split()[0] for line in lines[1:8]] == [
-            *(f"c{number:03}" for number in range(5, 10)), "messages", "errors"
+        assert [line.split()[0] for line in lines[1:9]] == [
+            *(f"c{number:03}" for number in range(4, 10)), "messages", "errors"
         ]  # fmt: skip
         await pilot.press("end")
-        assert timeline.title.endswith("lanes 296–300 of 300")
+        assert timeline.title.endswith("lanes 295–300 of 300")
         assert ":" in timeline.app.lines()[0]
 
 

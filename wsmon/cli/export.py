@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from wsmon.cli.reading import reading
+from wsmon.cli.reading import noted, reading
 from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
@@ -54,8 +54,8 @@ def export(
     """
     query = query_of(words)
     target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)
-    request = ExportRequest(format_, target, query, since, until, limit, overwrite=force)
     with reading(store) as view:
+        request = ExportRequest(format_, target, noted(query, view), since, until, limit, overwrite=force)
         try:
             report = run_export(request, view, _progress_line())
         except FileExistsError as error:

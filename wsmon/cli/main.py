@@ -16,7 +16,10 @@ import click
 import wsmon
 from wsmon.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, ConfigError, WsmonError
 
-COMMANDS = ("record", "attach", "open", "ps", "stop", "search", "stats", "export", "import", "check", "demo")
+COMMANDS = (
+    "record", "attach", "open", "ps", "stop", "search", "stats", "export", "import", "check", "doctor", "demo",
+    "unit", "completions", "man",
+)  # fmt: skip
 # in the order of the help page
 DEFAULT_COMMAND = "watch"
 # what `wsmon [CONFIG | URL …]` runs

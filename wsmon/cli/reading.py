@@ -9,7 +9,11 @@ from contextlib import contextmanager
 import click
 
 from wsmon.cli.stores import find_store, open_view
+from wsmon.config.locate import state_dir
 from wsmon.ports import StoreView
+from wsmon.query.ast import Query
+from wsmon.query.notes import asks_notes, with_notes
+from wsmon.store.notes import NotesFile, notes_path
 from wsmon.store.reader import Reader
 
 
@@ -23,6 +27,14 @@ def reading(store: str | None, environ: Mapping[str, str] = os.environ) -> Itera
         yield reader
     finally:
         reader.close()
+
+
+def noted(query: Query, view: Reader, environ: Mapping[str, str] = os.environ) -> Query:
+    """The query with its terms on notes answered; raises ``StoreError`` where it asks them and they cannot be read."""
+    if not asks_notes(query):
+        return query
+    notes = NotesFile(notes_path(view.path, state_dir(environ), view.store_id), view.store_id)
+    return with_notes(query, notes.read().bookmarks)
 
 
 def ids_of_period(view: StoreView, since_ns: int | None, until_ns: int | None) -> tuple[int, int]:

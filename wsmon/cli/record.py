@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 import msgspec
 
+from wsmon.cli.log_file import LogFile
 from wsmon.cli.spawn import Readiness, handed_over
 from wsmon.cli.talk import Talk
 from wsmon.cli.target import Duration, Request, Target, request_options, resolve
 from wsmon.config.specs import Configuration
-from wsmon.control.lock import LockInfo
+from wsmon.control.lock import LockInfo, beside
 from wsmon.errors import EXIT_OK, StoreHeldError, WsmonError
 from wsmon.recorder.assignment import Assignment
 
@@ -68,6 +69,8 @@ def assignment_of(target: Target, limit_s: float | None, talk: Talk) -> Assignme
 def run_assignment(assignment: Assignment, talk: Talk, ready: Ready) -> None:
     """Record in this process; the recorder's modules are imported here, after all that can be refused quickly."""
     from wsmon.recorder.recorder import record as run
+
+    talk.keep_small(LogFile(beside(assignment.store, "log")))
 
     def on_ready(info: LockInfo) -> None:
         talk.say(f"recording into {info.store} (pid {info.pid}); `wsmon attach` watches")

@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from wsmon.cli.output import Format, as_json, as_text, write
-from wsmon.cli.reading import ids_of_period, reading
+from wsmon.cli.reading import ids_of_period, noted, reading
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, UsageError
@@ -64,6 +64,7 @@ def search(
     query = query_of(words, is_utc=utc)
     line: Format = as_json if is_json else as_text(utc=utc)
     with reading(store) as view:
+        query = noted(query, view)
         if is_follow:
             return _follow(view, query, since, limit, line)
         first_id, last_id = ids_of_period(view, since, until)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import msgspec
 
+from wsmon.cli.log_file import open_log
 from wsmon.clock import SystemClock
 from wsmon.control.lock import beside, holder
 from wsmon.errors import EXIT_FAILED, UsageError, WsmonError
 
 READY_S = 10.0
 # how long a recorder may take until viewers can attach
-LOG_LIMIT_BYTES = 1024 * 1024
 HANDED_VARIABLE = "WSMON_HANDED"
 ATTACH_S = 3.0
 # how long a recorder that somebody else has just started may take until it answers
@@ -63,7 +63,7 @@ def spawn_recorder(
 ) -> Readiness:
     """Start ``wsmon ARGUMENTS`` detached from this terminal and wait until it records; raises ``SpawnError``."""
     log_path = beside(store, "log")
-    log = _open_log(log_path)
+    log = open_log(log_path)
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen(
@@ -118,19 +118,6 @@ def handed_over(environ: Mapping[str, str]) -> Handed | None:
         return msgspec.json.decode(environ.get(HANDED_VARIABLE, "null"), type=Handed | None)
     except msgspec.DecodeError as error:
         raise UsageError(f"{HANDED_VARIABLE} is not what wsmon writes there: {error}", "unset it") from error
-
-
-def _open_log(path: Path) -> int:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
-            path.replace(path.with_suffix(".log.1"))
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise WsmonError(
-            f"cannot write beside the store {path.parent}: {error.strerror}",
-            "wsmon needs a folder it can write to: use --store",
-        ) from error
 
 
 def _read_line(fd: int) -> bytes:

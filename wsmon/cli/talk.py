@@ -13,6 +13,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from wsmon.cli.log_file import LogFile
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import LABELS
@@ -38,6 +39,8 @@ class Talk(logging.Handler):
         super().__init__(logging.WARNING)
         self._is_quiet = is_quiet
         self._fd = fd
+        self._log: LogFile | None = None
+        # where the lines end up, if that is a file of the recorder's own
         self._lines: deque[str] = deque()
         self._dropped = 0
         self._is_ending = False
@@ -60,6 +63,10 @@ class Talk(logging.Handler):
             self._changed.notify()
         self._thread.join(END_S)
         self.close()
+
+    def keep_small(self, log: LogFile) -> None:
+        """Rotate this log when it has grown, in case it is where the lines go."""
+        self._log = log
 
     def say(self, text: str) -> None:
         """One line, however the text came about."""
@@ -91,8 +98,18 @@ class Talk(logging.Handler):
                 octets = text.encode()
                 while octets:
                     octets = octets[os.write(self._fd, octets) :]
+                self._rotate()
         except OSError:
             self._is_quiet = True  # nobody is left to be told
+
+    def _rotate(self) -> None:
+        if self._log is None:
+            return
+        try:
+            self._log.rotate(self._fd)
+        except OSError as error:
+            self._log = None  # a log that grows is better than none
+            self._put(f"the log is not rotated any more: {error}")
 
     def _take(self) -> str:
         """What waits; empty at the end."""

@@ -42,6 +42,10 @@ FieldName = Literal[
     "url",
     "is",
     "ts",
+    "verdict",
+    "mark",
+    "note",
+    "tag",
 ]
 
 
@@ -111,6 +115,13 @@ class FieldTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class Ids:
+    """The event is one of these: what ``query/notes.py`` makes of terms on notes."""
+
+    ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class PathTerm:
     """What a JSON payload has at a path is one of these values."""
 
@@ -139,7 +150,7 @@ class Or:
     terms: tuple[Term, ...]
 
 
-Term: TypeAlias = "Word | Regex | FieldTerm | PathTerm | Not | And | Or"
+Term: TypeAlias = "Word | Regex | FieldTerm | Ids | PathTerm | Not | And | Or"
 
 
 @dataclass(frozen=True, slots=True)

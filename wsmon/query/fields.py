@@ -10,7 +10,8 @@ from typing import Literal, get_args
 
 import msgspec
 
-from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event
+from wsmon.errors import QueryError
+from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdict
 from wsmon.model.statuses import Status, is_allowed
 from wsmon.query.ast import FieldName
 
@@ -58,6 +59,8 @@ class Field:
     example: str
     choices: tuple[str, ...] = ()
     # the only values there are; empty = any
+    is_of_notes: bool = False
+    # in the notes and not in the event: ``query/notes.py`` looks it up before anything is searched
 
 
 def _meta_number(key: str) -> Callable[[Event], Value]:
@@ -77,6 +80,24 @@ def _meta_text(event: Event) -> str:
 def _url(event: Event) -> str:
     value = event.meta.get("url") if event.meta else None
     return value if isinstance(value, str) else ""
+
+
+def verdict_text(verdict: Verdict | None) -> str:
+    """Who ended it, what the code says, why, and what to do, as one text; empty where there is no verdict."""
+    return "" if verdict is None else f"{verdict.by} {verdict.code} {verdict.cause} {verdict.next}"
+
+
+def notes_missing(name: FieldName) -> QueryError:
+    """Why a term on notes cannot be answered where there are none."""
+    what = f"{name}: asks the notes of a store, which are not at hand here"
+    return QueryError(f"{name}:", 0, what, "the log, search and export know them")
+
+
+def _of_notes(name: FieldName) -> Callable[[Event], Value]:
+    def read(_event: Event) -> Value:
+        raise notes_missing(name)
+
+    return read
 
 
 def _payload(event: Event) -> str:
@@ -141,6 +162,7 @@ _ROWS = (
         "by:peer",
         tuple(filter(None, get_args(CloseBy))),
     ),
+    Field("verdict", (), "prose", lambda e: verdict_text(e.verdict), "who, cause, next step", 'verdict:"rate limit"'),
     Field("reason", (), "prose", lambda e: e.reason, "why, as a sentence", 'reason:"rate limit"'),
     Field("direction", ("dir",), "choice", lambda e: e.direction, "in or out", "dir:in", ("in", "out")),
     Field(
@@ -175,6 +197,9 @@ _ROWS = (
         "is:problem",
         (*FLAGS, *INCIDENT_FLAGS),
     ),
+    Field("mark", ("marked",), "time", _of_notes("mark"), "marked, and when", "mark:*", is_of_notes=True),
+    Field("note", (), "prose", _of_notes("note"), "the note to it", "note:asked", is_of_notes=True),
+    Field("tag", (), "text", _of_notes("tag"), "a #tag in its note", "tag:vendor", is_of_notes=True),
     Field(
         "ts",
         ("time",),

@@ -19,6 +19,7 @@ from wsmon.query.ast import (
     Exact,
     FieldTerm,
     Glob,
+    Ids,
     Item,
     Not,
     Or,
@@ -103,6 +104,8 @@ def _holds(term: Term, event: Event) -> bool:
         case FieldTerm(field, items):
             value = FIELDS[field].read(event)
             return any(item_fits(item, value) for item in items)
+        case Ids(ids):
+            return event.id in ids
         case PathTerm():
             return path_holds(term, event.payload)
         case Not(inner):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from wsmon.config.specs import Configuration
@@ -12,6 +12,7 @@ from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.assignment import Assignment
+from wsmon.recorder.monitoring.monitoring import Monitoring
 from wsmon.recorder.own_events import EmitOwn
 from wsmon.store.writer import Writer
 
@@ -26,6 +27,7 @@ class Operator:
         supervisor: Supervisor,
         writer: Writer,
         alerting: Alerting,
+        monitoring: Monitoring,
         emit: EmitOwn,
         stop: Callable[[], None],
     ) -> None:
@@ -34,6 +36,7 @@ class Operator:
         self._supervisor = supervisor
         self._writer = writer
         self._alerting = alerting
+        self._monitoring = monitoring
         self._emit = partial(emit, "self.config.reloaded")
         self._stop = stop
         self._reloading = asyncio.Lock()
@@ -75,20 +78,26 @@ class Operator:
                 raise
             self._writer.configure(configuration.connections, configuration.retention)
             self._alerting.configure(configuration.alerts, configuration.secrets)
+            self._monitoring.configure(configuration)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
-            has_alerts_changed = configuration.alerts != self._configuration.alerts
+            ways = ["alerts changed"] if configuration.alerts != self._configuration.alerts else []
+            ways += ["monitoring changed"] if _monitors_otherwise(configuration, self._configuration) else []
             self._configuration = configuration
-            sentence = _sentence(changes, has_alerts_changed=has_alerts_changed)
+            sentence = _sentence(changes, ways)
             self._emit(status="ok", reason=sentence)
             return sentence
 
 
-def _sentence(changes: Changes, *, has_alerts_changed: bool) -> str:
+def _monitors_otherwise(one: Configuration, other: Configuration) -> bool:
+    return (one.prometheus, one.otlp) != (other.prometheus, other.otlp)
+
+
+def _sentence(changes: Changes, ways: Sequence[str]) -> str:
     parts = {"added": changes.added, "removed": changes.removed, "restarted": changes.changed}
     said = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
     adjusted: dict[str, list[str]] = {}
     for name, change in changes.adjusted:
         adjusted.setdefault(change, []).append(name)
     said += [f"{change} for {', '.join(names)}" for change, names in adjusted.items()]
-    said += ["alerts changed"] if has_alerts_changed else []
+    said += ways
     return f"{'; '.join(said) or 'nothing changed'}; {len(changes.unchanged) + len(changes.adjusted)} went on"

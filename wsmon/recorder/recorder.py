@@ -30,6 +30,8 @@ from wsmon.ports import EventSink
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.alerts.document import Origin
 from wsmon.recorder.assignment import Assignment
+from wsmon.recorder.monitoring.metrics import Measured
+from wsmon.recorder.monitoring.monitoring import Monitoring
 from wsmon.recorder.operator import Operator
 from wsmon.recorder.own_events import own_events
 from wsmon.recorder.server import ControlServer
@@ -114,8 +116,17 @@ class _Recording:
         origin = Origin(socket.gethostname(), info.configuration, info.store)
         self._alerting = Alerting(origin, self._emit, clock)
         self._alerting.configure(configuration.alerts, configuration.secrets)
+        self._monitoring = Monitoring(self._measured(), clock)
+        self._monitoring.configure(configuration)
         self._operator = Operator(
-            assignment, configuration, self._supervisor, self._writer, self._alerting, self._emit, stopping.set
+            assignment,
+            configuration,
+            self._supervisor,
+            self._writer,
+            self._alerting,
+            self._monitoring,
+            self._emit,
+            stopping.set,
         )
         self._server = ControlServer(assignment.socket, self._hello, self._sample, self._operator.execute)
 
@@ -145,6 +156,7 @@ class _Recording:
                 group.create_task(self._watch_store(), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
                 group.create_task(self._alerting.run(), name="alerts"),
+                group.create_task(self._monitoring.run(), name="monitoring"),
             ]
             on_ready(self._info)
             await self._stopping.wait()
@@ -205,10 +217,24 @@ class _Recording:
             health.commit_lag_ms,
             health.events_shed,
             health.is_paused,
-            health.warning or self._alerting.warning,
+            health.warning or self._alerting.warning or self._monitoring.warning,
             self._operator.digest,
             self._alerting.rings,
             self._alerting.notifies,
+        )
+
+    def _measured(self) -> Measured:
+        """What monitoring systems are told, taken when they ask."""
+        writer = self._writer
+        return Measured(
+            self._assignment.store,
+            writer.run,
+            self._info.started_ns,
+            writer.totals.read,
+            writer.health,
+            lambda: writer.pruned_events,
+            lambda: writer.last_id,
+            lambda: self._server.clients,
         )
 
     def _on_drained(self) -> None:

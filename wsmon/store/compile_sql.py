@@ -13,8 +13,8 @@ from functools import reduce
 from typing import assert_never
 
 from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, EventName, Source
-from wsmon.query.ast import And, FieldName, FieldTerm, Item, Not, Or, PathTerm, Query, Range, Regex, Term, Word
-from wsmon.query.fields import FLAGS, UNANSWERED, WORD_PLACES
+from wsmon.query.ast import And, FieldName, FieldTerm, Ids, Item, Not, Or, PathTerm, Query, Range, Regex, Term, Word
+from wsmon.query.fields import FLAGS, UNANSWERED, WORD_PLACES, notes_missing
 from wsmon.query.fold import fold
 from wsmon.query.predicate import item_fits
 from wsmon.query.values import MAX_INT
@@ -32,6 +32,7 @@ from wsmon.store.codec import (
     STATUS_CODES,
     Value,
 )
+from wsmon.store.functions import LEAF
 from wsmon.store.sql_text import ALWAYS, NEVER, Number, Sql, all_of, any_of, opposite, path, regex, text_fits, word
 
 RECORDER_ID = 0
@@ -174,6 +175,8 @@ def _id_bounds(term: Term) -> tuple[int, int]:
             lows = [0 if each.low is None else int(each.low) for each in ranges]
             highs = [MAX_INT if each.high is None else int(each.high) for each in ranges]
             return min(lows), max(highs)
+        case Ids(ids):
+            return min(ids, default=1), max(ids, default=0)
         case And(terms):
             bounds = [_id_bounds(each) for each in terms]
             return max((low for low, _ in bounds), default=0), min((high for _, high in bounds), default=MAX_INT)
@@ -213,6 +216,8 @@ class _Compiler:
                 return any_of((names, known, regex(term, _TEXT_COLUMNS, self._number)))
             case FieldTerm(field, items):
                 return any_of(self._item(field, item) for item in items)
+            case Ids(ids):
+                return Sql(f"id IN ({', '.join(map(str, sorted(ids)))})") if ids else NEVER
             case PathTerm():
                 return path(term, self._number)
             case Not(inner):
@@ -242,6 +247,11 @@ class _Compiler:
                 return self._status(item)
             case "is":
                 return any_of(Sql(condition) for fact, condition in _FACTS.items() if item_fits(item, fact))
+            case "verdict":
+                leaf = self._number(FieldTerm(field, (item,)))
+                return Sql(f"CASE WHEN verdict IS NULL THEN {item_fits(item, ''):d} ELSE {LEAF}({leaf}, verdict) END")
+            case "mark" | "note" | "tag":
+                raise notes_missing(field)
             case _:
                 raise AssertionError(f"no SQL for {field}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
@@ -82,6 +82,10 @@ class Connections:
             self._next_id += 1
             self.change(record)
         return record
+
+    def all(self) -> Iterable[ConnectionRecord]:
+        """Every connection, in no particular order."""
+        return self._by_name.values()
 
     def change(self, record: ConnectionRecord) -> None:
         """Say that a record changed."""

@@ -10,8 +10,8 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.model.detectors.watched import Expectation, Numbered, Traffic
 from wsmon.model.events import Event, Meta
 from wsmon.ports import Detector
+from wsmon.store.bucket import Bucket
 from wsmon.store.lifecycle import ERRORS, MESSAGES_IN, MESSAGES_OUT
-from wsmon.store.rollup import Bucket
 from wsmon.store.schema import DIMENSIONS, METRICS
 from wsmon.store.sources import Stream
 

@@ -18,6 +18,7 @@ from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import index
 from wsmon.ports import Detector
 from wsmon.store.batches import Batches, BatchOfMessages
+from wsmon.store.bucket import Bucket
 from wsmon.store.codec import (
     FLAG_IN,
     FLAG_OUT,
@@ -43,7 +44,7 @@ from wsmon.store.lifecycle import (
     WIRE_OUT,
     Lifecycle,
 )
-from wsmon.store.rollup import Bucket, Rollups
+from wsmon.store.rollup import Rollups
 from wsmon.store.schema import DIMENSIONS, META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sources import Sources, Stream
 from wsmon.store.verdicts import Verdicts
@@ -84,6 +85,8 @@ class Fold:
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
         self._verdicts = Verdicts(connection)
         self._rollups = Rollups(connection)
+        self.totals = self._rollups.totals
+        # what happened since this fold began; any thread may read it
         self._batches = Batches()
         self._rows = EventRows()
         self._messages = self._rows.messages
@@ -168,8 +171,9 @@ class Fold:
         self._finish_batch(mono_ns)
 
     def roll(self, now_s: int) -> None:
-        """Add the seconds that are over to their minutes and hours."""
+        """Add the seconds that are over to their minutes and hours, and say once a second how connections are."""
         self._rollups.roll(now_s)
+        self.totals.tell(now_s, self._connections.all())
 
     def write(self) -> None:
         """Write everything since the last commit, within the caller's transaction."""
@@ -227,7 +231,7 @@ class Fold:
             shape = 1
         if event.type:
             read.append(storable(event.type))
-            stream.types.append(event.type)
+            (stream.types_in if name == _RECEIVED else stream.types_out).append(event.type)
             shape |= 2
         if event.topic:
             read.append(storable(event.topic))
@@ -348,8 +352,10 @@ class Fold:
             for metric, durations in ((_DECODE, stream.decoded), (_ENCODE, stream.encoded)):
                 if durations:
                     _measure_each(bucket, metric, durations)
-            for kind, count in Counter(stream.types).items():
-                bucket.count(_TYPE, kind, count)
+            for told, kinds in (("received_type", stream.types_in), ("sent_type", stream.types_out)):
+                for kind, count in Counter(kinds).items():
+                    bucket.count(_TYPE, kind, count)
+                    bucket.tell(told, kind, count)
             if stream.latencies:
                 _measure_each(bucket, _LATENCY, stream.latencies)
             stream.clear()
@@ -376,7 +382,7 @@ class Fold:
 def _note_reading(event: Event, stream: Stream) -> None:
     """What the protocol read in a message, for the statistics."""
     if event.type:
-        stream.types.append(event.type)
+        (stream.types_in if event.direction == "in" else stream.types_out).append(event.type)
     if event.duration_ns is not None:
         (stream.decoded if event.direction == "in" else stream.encoded).append(event.duration_ns)
 

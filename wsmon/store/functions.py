@@ -6,19 +6,26 @@ import sqlite3
 from collections import OrderedDict
 from typing import TypeAlias
 
+import msgspec
+
 from wsmon.errors import QueryError
-from wsmon.query.ast import Glob, PathTerm, Regex
+from wsmon.model.events import Verdict
+from wsmon.query.ast import FieldTerm, Glob, PathTerm, Regex
+from wsmon.query.fields import verdict_text
 from wsmon.query.patterns import LIMIT_S, SLOW_HINT, PatternTooSlowError
 from wsmon.query.predicate import item_fits, path_holds, text_of
 
-Leaf: TypeAlias = Glob | Regex | PathTerm
-# a part of a query that is asked of one value of a row
+Leaf: TypeAlias = Glob | Regex | PathTerm | FieldTerm
+# a part of a query that is asked of one value of a row; a FieldTerm is one on the verdict, as the row has it
 
 LEAF = "wsmon_leaf"
 HELD_LEAVES = 1_000
 # ten queries of the greatest length
 MOST_OVERRUNS = 3
 # of slow patterns in one question
+
+
+_verdict_of = msgspec.json.Decoder(Verdict).decode
 
 
 class Functions:
@@ -60,9 +67,15 @@ class Functions:
         try:
             if isinstance(leaf, PathTerm):
                 return path_holds(leaf, value)
+            if isinstance(leaf, FieldTerm):
+                return value is not None and any(item_fits(item, _verdict_text(value)) for item in leaf.items)
             return value is not None and item_fits(leaf, text_of(value))
         except PatternTooSlowError:
             self._overruns += 1
             if self._overruns >= MOST_OVERRUNS:
                 self._connection.interrupt()
             return False
+
+
+def _verdict_text(written: str | bytes) -> str:
+    return verdict_text(_verdict_of(written))

@@ -10,12 +10,13 @@ from typing import Final
 
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
+from wsmon.model.metrics.bounds import bound_within
 from wsmon.model.profiles import BATCH, MESSAGES
 from wsmon.model.statuses import OPEN, Status
+from wsmon.store.bucket import Bucket
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
 from wsmon.store.connections import ConnectionRecord, Connections
 from wsmon.store.multirow import MultiRow
-from wsmon.store.rollup import Bucket
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
 from wsmon.store.sources import Sources, Stream
 from wsmon.store.spans import SpanRows
@@ -33,6 +34,24 @@ ENDS: Final[frozenset[Status]] = frozenset({"disconnected", "error", "closed"})
 # statuses in which a session has ended
 GAVE_UP: Final[frozenset[Status]] = frozenset({"error", "closed"})
 # statuses in which no dial is to come
+_BOUNDS: Final = {
+    (number, place): bound for name, number in METRICS.items() for place, bound in bound_within(name).items()
+}
+# by metric and bucket of its histogram
+_TOLD: Final = frozenset(
+    {
+        "auth.completed",
+        "auth.failed",
+        "auth.refresh.completed",
+        "connection.reconnect.failed",
+        "error.handled",
+        "subscription.lost",
+        "subscription.restored",
+        "subscription.subscribe.completed",
+        "subscription.unsubscribe.completed",
+    }
+)
+# events that are counted for monitoring systems alone
 
 
 @dataclass(slots=True)
@@ -134,6 +153,8 @@ class Lifecycle:
             _count_batch(event, bucket)
 
     def _fold_name(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
+        if event.name in _TOLD:
+            bucket.tell(event.name, event.topic)
         match event.name:
             case "connection.started":
                 bucket.counters[ATTEMPTS] += 1
@@ -247,7 +268,10 @@ def _count_batch(event: Event, bucket: Bucket) -> None:
 
 
 def _measure(bucket: Bucket, metric: int, value: int) -> None:
-    bucket.measure(metric, {index(value): 1}, 1, value, value)
+    place = index(value)
+    bucket.measure(metric, {place: 1}, 1, value, value)
+    if value > _BOUNDS.get((metric, place), value):
+        bucket.above[metric, place] = bucket.above.get((metric, place), 0) + 1
 
 
 def _number(event: Event, key: str) -> int | None:

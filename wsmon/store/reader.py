@@ -48,6 +48,8 @@ class Reader:
 
     def __init__(self, path: Path, clock: Clock, cache_folder: Path | None = None) -> None:
         """Open the store; raises ``StoreError`` as ``opening.open_to_read`` does."""
+        self.path = path
+        # of the store itself, also where a copy of it is read
         self._store = open_to_read(path, cache_folder)
         self._connection = self._store.connection
         self._clock = clock

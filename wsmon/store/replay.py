@@ -15,7 +15,7 @@ from wsmon.model.events import Event, Source
 from wsmon.store.copying import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, Origin
 from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
 from wsmon.store.fold import Fold
-from wsmon.store.schema import META_OLDEST_ID
+from wsmon.store.schema import META_EXCERPT, META_OLDEST_ID
 
 SECOND_NS = 1_000_000_000
 
@@ -24,6 +24,7 @@ _SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column 
 _SHOW = 'UPDATE connection SET configured = 1, position = id, "group" = ?, url = ? WHERE name = ?'
 _SET_END = "UPDATE run SET ended_ns = ended_ns + 1 WHERE id = ?"
 # of a run that ends with its last event: periods do not hold their end
+_SET_EXCERPT = "INSERT INTO meta (key, value) VALUES (?, 1)"
 _SET_OLDEST = "UPDATE meta SET value = (SELECT coalesce(min(id), 0) FROM event) WHERE key = ?"
 
 
@@ -67,6 +68,7 @@ class Replay:
             connection.executemany(_SET_RUN, [(*row, run) for run, row in self._origin.runs.items()])
             connection.executemany(_SET_CONNECTION, [(*row, name) for name, row in self._origin.connections.items()])
             connection.execute(_SET_OLDEST, (META_OLDEST_ID,))
+            connection.execute(_SET_EXCERPT, (META_EXCERPT,))
             mark_cut_off(connection)
             connection.executemany(_SET_END, [(run,) for run in self._unended - self._origin.runs.keys()])
         self._database.close()

@@ -10,17 +10,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from wsmon.model.histogram import merge
-from wsmon.store.codec import Value, storable
+from wsmon.store.bucket import TYPE, Bucket
+from wsmon.store.codec import Value
 from wsmon.store.multirow import MultiRow
-from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, OTHER, Level
+from wsmon.store.schema import COUNTERS, LEVELS, META_ROLLED_S, Level
+from wsmon.store.totals import Totals
 
-MOST_TYPES = 100
-# message types told apart in a bucket: the rest is "other", so that a hostile peer cannot fill the store with names
 HELD_S = 2
 # seconds that stay in memory after they are over: events of a batch may be this old without a look at the store
 
-_TYPE = DIMENSIONS["type"]
 _Key = tuple[Level, int, int]
 # level, first second, connection
 
@@ -31,58 +29,6 @@ _SUM = MultiRow("INSERT OR REPLACE", "rollup_sum", ("level", "bucket", "connecti
 
 _WHERE_ONE = "WHERE level = ? AND bucket = ? AND connection = ?"
 _WHERE_FROM = "WHERE level = ? AND bucket >= ?"
-
-
-class Bucket:
-    """What happened on one connection in one second, minute or hour."""
-
-    __slots__ = ("changed_dims", "changed_hists", "changed_sums", "counters", "dims", "hists", "sums", "types")
-
-    def __init__(self) -> None:
-        self.counters = [0] * len(COUNTERS)
-        self.dims: dict[tuple[int, str], int] = {}
-        # by dimension and key
-        self.types = 0
-        # message types among the keys
-        self.hists: dict[int, dict[int, int]] = {}
-        # counts by bucket of the histogram, by metric
-        self.sums: dict[int, tuple[int, int, int]] = {}
-        # count, sum and greatest, by metric
-        self.changed_dims: set[tuple[int, str]] = set()
-        self.changed_hists: set[tuple[int, int]] = set()
-        self.changed_sums: set[int] = set()
-
-    def count(self, dimension: int, key: str, n: int = 1) -> None:
-        """Count a key of a dimension."""
-        place = (dimension, storable(key))
-        if dimension == _TYPE and place not in self.dims:
-            if self.types >= MOST_TYPES:
-                place = (dimension, OTHER)
-            self.types += 1
-        self.dims[place] = self.dims.get(place, 0) + n
-        self.changed_dims.add(place)
-
-    def measure(self, metric: int, counts: dict[int, int], count: int, total: int, greatest: int) -> None:
-        """Add measurements of a metric: their histogram, their number, their sum, the greatest."""
-        merge(self.hists.setdefault(metric, {}), counts)
-        before = self.sums.get(metric, (0, 0, 0))
-        self.sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
-        self.changed_hists.update((metric, bucket) for bucket in counts)
-        self.changed_sums.add(metric)
-
-    def add(self, other: Bucket) -> None:
-        """Add everything another bucket holds."""
-        self.counters = [mine + theirs for mine, theirs in zip(self.counters, other.counters, strict=True)]
-        for (dimension, key), n in other.dims.items():
-            self.count(dimension, key, n)
-        for metric, counts in other.hists.items():
-            self.measure(metric, counts, *other.sums[metric])
-
-    def forget_changes(self) -> None:
-        """What changed is committed."""
-        self.changed_dims.clear()
-        self.changed_hists.clear()
-        self.changed_sums.clear()
 
 
 class Rollups:
@@ -98,8 +44,15 @@ class Rollups:
         # whatever the store holds from here on is in memory too
         for level in LEVELS:
             self._load(level, self._held_from[level])
+        self.totals = Totals()
+        # of the seconds that went into their minutes
         self._waiting_s = {second for level, second, _ in self._held if level == 1 and second >= self.rolled_s}
         # seconds with traffic that are not in a minute yet
+        for level, second, connection_id in list(self._held):
+            if level == 1 and second in self._waiting_s:  # of the recorder before: its totals ended with it
+                self._add_to_longer(second, connection_id, self._held[level, second, connection_id])
+        self.rolled_s = max((second + 1 for second in self._waiting_s), default=self.rolled_s)
+        self._waiting_s.clear()
 
     @property
     def has_changed(self) -> bool:
@@ -110,9 +63,10 @@ class Rollups:
         """Add what happened in a second."""
         self._add(1, second, connection_id, delta)
         if second < self.rolled_s:
-            self._add(60, second, connection_id, delta)
-            self._add(3600, second, connection_id, delta)
+            self._add_to_longer(second, connection_id, delta)
+            self.totals.add(connection_id, delta)
         else:
+            self._held[1, second, connection_id].add_told(delta)
             self._waiting_s.add(second)
 
     def roll(self, now_s: int) -> None:
@@ -123,8 +77,8 @@ class Rollups:
         self._waiting_s -= over
         for (level, second, connection_id), bucket in list(self._held.items()):
             if level == 1 and second in over:
-                self._add(60, second, connection_id, bucket)
-                self._add(3600, second, connection_id, bucket)
+                self._add_to_longer(second, connection_id, bucket)
+                self.totals.add(connection_id, bucket)
         self.rolled_s = now_s
 
     def write(self) -> None:
@@ -158,6 +112,10 @@ class Rollups:
         for key in [key for key in self._held if key[1] < self._held_from[key[0]]]:
             del self._held[key]
 
+    def _add_to_longer(self, second: int, connection_id: int, delta: Bucket) -> None:
+        self._add(60, second, connection_id, delta)
+        self._add(3600, second, connection_id, delta)
+
     def _add(self, level: Level, second: int, connection_id: int, delta: Bucket) -> None:
         key = (level, second - second % level, connection_id)
         if key not in self._held:
@@ -186,7 +144,7 @@ class Rollups:
             bucket.counters = list(counters)
         for bucket, (dimension, key, n) in rows("rollup_dim"):
             bucket.dims[dimension, str(key)] = n
-            bucket.types += dimension == _TYPE
+            bucket.types += dimension == TYPE
         for bucket, (metric, idx, n) in rows("rollup_hist"):
             bucket.hists.setdefault(metric, {})[idx] = n
         for bucket, (metric, count, total, greatest) in rows("rollup_sum"):

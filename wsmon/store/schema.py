@@ -80,6 +80,8 @@ META_OLDEST_ID = "oldest_id"
 # oldest id kept; 0 = no event yet
 META_ROLLED_S = "rolled_s"
 # buckets of 60 and 3600 s hold every second before this one; seconds from it on are in the buckets of 1 s only
+META_EXCERPT = "excerpt"
+# there where a store was made of a part of the events of another: its ids may have holes
 META_CONFIGURATION = "configuration"
 # real path of the configuration the store belongs to; empty where it came from the command line
 

@@ -60,7 +60,8 @@ class Stream:
         "sent_wire",
         "session",
         "source",
-        "types",
+        "types_in",
+        "types_out",
     )
 
     def __init__(self, stream_id: int, source: Source, connection: ConnectionRecord | None, profile: Profile) -> None:
@@ -94,8 +95,10 @@ class Stream:
         self.received_wire = 0
         # bytes of messages on the wire
         self.sent_wire = 0
-        self.types: list[str] = []
-        # of the messages that the protocol gave one
+        self.types_in: list[str] = []
+        # of the received messages that the protocol gave one
+        self.types_out: list[str] = []
+        # the same of sent ones
         self.decoded: list[int] = []
         # ns that reading a received message took, in its protocol
         self.encoded: list[int] = []

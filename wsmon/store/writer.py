@@ -92,6 +92,10 @@ class Writer:
         self._committed_mono_ns = 0
         self._pruned_mono_ns = 0
         self._pruned = NOTHING
+        self.pruned_events = 0
+        # by retention, in this run
+        self.totals = self._fold.totals
+        # what happened on each connection, in this run
 
     def start(self) -> None:
         """Begin to take from the bus."""
@@ -246,6 +250,7 @@ class Writer:
         except StoreError as error:
             self._warning = str(error)
             return  # nothing was removed; the next slice tries again, and commits have their own say
+        self.pruned_events += pruned.events
         self._pruned = Pruned(self._pruned.events + pruned.events, max(self._pruned.up_to_id, pruned.up_to_id))
         if self._pruned.events and not pruned.events:
             event = _pruned_event(self._pruned, self._clock.wall_ns(), now_ns)

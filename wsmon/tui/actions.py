@@ -63,6 +63,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.note", ("M",), "note", "Write a note to the event; that marks it.", "Log"),
     Action("log.mark_next", ("u",), "next mark", "Go to the next event with a mark.", "Log"),
     Action("log.mark_previous", ("U",), "previous mark", "Go to the event with a mark before.", "Log"),
+    Action("log.compare", ("C",), "compare", "Compare the event with the last marked one.", "Log"),
     Action("log.follow", ("F",), "follow", "Show new events as they come.", "Log"),
     Action("log.pause", ("p",), "pause", "Hold the log, or let it follow again.", "Log"),
     Action("log.heartbeats", ("h",), "heartbeats", "Hide or show pings and pongs in the log.", "Log"),
@@ -108,7 +109,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.help", ("question_mark",), "help", "Show all keys.", "wsmon", in_footer=True),
     Action("app.palette", ("colon", "ctrl+p"), "commands", "Find an action by its name.", "wsmon", in_footer=True),
     Action("app.reload", ("L",), "reload", "Have the configuration read again.", "wsmon"),
-    Action("app.theme", (), "next theme", "Switch to the next theme.", "wsmon"),
+    Action("app.theme", (), "theme", "Choose the colours of the screen.", "wsmon"),
+    Action("app.ascii", (), "ASCII", "Draw in ASCII alone, or in Unicode.", "wsmon"),
     Action("app.suspend", ("ctrl+z",), "suspend", "Back to the shell; `fg` returns.", "Leave"),
     Action("app.quit", ("q", "ctrl+c"), "quit", "Leave: detach, or stop the recorder.", "Leave", in_footer=True),
 )

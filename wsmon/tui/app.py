@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.events import Key
 from textual.screen import Screen
-from textual.scrollbar import ScrollBar
-from textual.theme import Theme
 
 from wsmon.errors import WsmonError
 from wsmon.ports import Clock, Notes, RecorderControl, StoreView
 from wsmon.tui import output
 from wsmon.tui.answers import Answers
 from wsmon.tui.backing import Backing
-from wsmon.tui.crash import QuietCrash
 from wsmon.tui.keymap import lay_over
 from wsmon.tui.monitor import Monitor
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
-from wsmon.tui.scroll_mark import ScrollMark
-from wsmon.tui.theme import DEFAULT_THEME, NO_COLOR_THEME, choose, load_themes
+from wsmon.tui.theme_shelf import ThemeShelf
+from wsmon.tui.themed_app import ThemedApp
 from wsmon.tui.watching import MonitorScreen
 
 TICK_S = 1.0
@@ -44,7 +41,7 @@ class TakesKeys(Protocol):
         ...
 
 
-class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
+class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
     """``run()`` returns how it was left; see ``Outcome``. After a crash ``return_code`` is 1."""
 
     TITLE = "wsmon"
@@ -70,12 +67,10 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         ``listen`` keeps ``control`` connected while the screen is there. ``changes`` says in a sentence what differs
         between the configuration on disk and the recorder's (empty = nothing); it is called in a thread.
         """
-        themes = load_themes(options.user_themes)
-        chosen = choose(themes, NO_COLOR_THEME if options.has_no_color else options.theme)
-        self._defaults = themes[DEFAULT_THEME].variables
-        super().__init__(ansi_color=True if chosen.ansi else None)
-        self._look(themes, chosen)
-        keymap = lay_over(options.keys)
+        shelf = ThemeShelf(options.user_themes)
+        super().__init__(shelf, options.theme, has_no_color=options.has_no_color, is_ascii=options.is_ascii)
+        self._shelf_changes = shelf.look
+        keymap = lay_over(options.keys, options.keys_file, options.key_lines)
         self.set_keymap(keymap.changed)
         self._listen = listen
         self._changes = changes
@@ -95,20 +90,8 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
                 notebook=self._notebook,
                 answers=self._answers,
                 searches=self._searches,
-                themes=tuple(sorted(themes)),
             )
         )
-
-    def _look(self, themes: Mapping[str, Theme], chosen: Theme) -> None:
-        self.animation_level = "none"
-        ScrollBar.renderer = ScrollMark  # Textual's one place for it
-        for theme in themes.values():
-            self.register_theme(theme)
-        self.theme = chosen.name
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """What themes that are not ours lack."""
-        return dict(self._defaults)
 
     def get_default_screen(self) -> Screen[None]:
         """The monitor."""
@@ -127,6 +110,7 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         self.app_resume_signal.subscribe(self, self._resumed)
         if self._listen is not None:
             self.run_worker(self._listen(self._recorder_changed), name="listen", group="listen")
+        self.run_worker(self._watch_themes(), name="themes", group="themes")
         if self._changes is not None:
             self.run_worker(self._compare(self._changes), name="changes", group="changes")
         if not self.is_headless:
@@ -175,6 +159,14 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
     def _resumed(self, _: object) -> None:
         """After `fg` the terminal is empty."""
         self.screen.refresh(layout=True)
+
+    async def _watch_themes(self) -> None:
+        """A theme that one edits shows at once; what is wrong with it is said until it is put right."""
+        while True:
+            self._watching.recorder.look_faults = self.look_faults
+            await asyncio.sleep(TICK_S)
+            if await asyncio.to_thread(self._shelf_changes):
+                self.themes_changed()
 
     async def _compare(self, changes: Callable[[], str]) -> None:
         while True:

@@ -29,5 +29,3 @@ class Backing:
     # short questions: lanes, density, statistics
     searches: Answers
     # long ones
-    themes: tuple[str, ...]
-    # names, in the order in which one switches through them

@@ -13,9 +13,11 @@ from textual.widget import Widget
 from wsmon.model.events import Event
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
 from wsmon.model.stats import Statistics
+from wsmon.tui.arrangement import PANES
 from wsmon.tui.backing import Backing
 from wsmon.tui.desk import Desk
 from wsmon.tui.dialogs.dialog import Dialog
+from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.pane_set import PaneSet
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane, Value
@@ -44,7 +46,7 @@ class Board(Desk):
         self.recorder = RecorderWatch(
             backing.clock.wall_ns(),
             options.start_command,
-            (*filter(None, (backing.notebook.trouble,)), *backing.keymap.problems, *options.warnings),
+            (*filter(None, (backing.notebook.trouble,)), *map(str, backing.keymap.problems), *options.warnings),
             options.banner,
             backing.control is not None,
         )
@@ -79,6 +81,10 @@ class Board(Desk):
     def is_covered(self) -> bool:
         """Whether a dialog asks something; the search line is none, for one watches what it finds."""
         return any(isinstance(screen, Dialog) for screen in self.app.screen_stack)
+
+    def use_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._panes.use_glyphs(glyphs, [self.slot(name).pane for name in PANES])
 
     def now_ns(self) -> int:
         """Wall time."""

@@ -9,11 +9,13 @@ from types import MappingProxyType
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.tui import commands_hand as hand
 from wsmon.tui import commands_jump as jump
+from wsmon.tui import commands_look as look
 from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
 from wsmon.tui import commands_timeline as timeline
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
+from wsmon.tui.commands_compare import compare_events
 from wsmon.tui.panes.log_search import PROBLEMS
 from wsmon.tui.watching import MonitorScreen
 
@@ -100,13 +102,6 @@ def back(screen: MonitorScreen) -> None:
         screen.search_for(EVERYTHING)
 
 
-def theme(screen: MonitorScreen) -> None:
-    """The next theme of wsmon's and the user's."""
-    names = screen.backing.themes
-    screen.app.theme = names[(names.index(screen.app.theme) + 1) % len(names)]
-    screen.say(f"theme {screen.app.theme}")
-
-
 def show_help(screen: MonitorScreen) -> None:
     """All keys."""
     from wsmon.tui.dialogs.help import HelpDialog
@@ -156,6 +151,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.note": notes.note,
         "log.mark_next": partial(notes.bookmark, newer=True),
         "log.mark_previous": partial(notes.bookmark, newer=False),
+        "log.compare": compare_events,
         "log.trace_next": partial(jump.trace, newer=True),
         "log.trace_previous": partial(jump.trace, newer=False),
         "log.session_next": partial(jump.session, newer=True),
@@ -186,7 +182,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "app.help": show_help,
         "app.palette": palette,
         "app.reload": recorder.reload,
-        "app.theme": theme,
+        "app.theme": look.theme,
+        "app.ascii": look.characters,
         "app.suspend": lambda screen: screen.app.action_suspend_process(),
         "app.quit": recorder.leave,
     }

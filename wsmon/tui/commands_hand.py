@@ -13,6 +13,7 @@ from wsmon.model.sanitize import decode
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.tui import clipboard, output
 from wsmon.tui.multiplexer import multiplexer
+from wsmon.tui.palette import Span
 from wsmon.tui.watching import MonitorScreen
 
 
@@ -91,14 +92,18 @@ def export_again(screen: MonitorScreen) -> None:
     _open_export(screen, last)
 
 
-def _copy(screen: MonitorScreen, text: str, what: str) -> None:
+def copied(screen: MonitorScreen, text: str, what: str) -> Span:
+    """Send a text to the terminal's clipboard; what became of it, in a sentence."""
     inside = multiplexer(os.environ)
     sequence = clipboard.sequence(text, inside)
     size = fmt.size(len(text.encode("utf-8", "surrogateescape")))
     if sequence is None:
-        screen.say(f"{what} ({size}) is too long for the terminal's clipboard: x writes it to a file", "caution")
-    elif not output.write(screen.app, sequence):
-        screen.say("there is no terminal to copy to", "caution")
-    else:
-        hint = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}[inside]
-        screen.say(f"sent {what} to the clipboard, {size}{hint}; x writes a file")
+        return f"{what} ({size}) is too long for the terminal's clipboard: x writes it to a file", "caution"
+    if not output.write(screen.app, sequence):
+        return "there is no terminal to copy to", "caution"
+    hint = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}[inside]
+    return f"sent {what} to the clipboard, {size}{hint}; x writes a file", "text"
+
+
+def _copy(screen: MonitorScreen, text: str, what: str) -> None:
+    screen.say(*copied(screen, text, what))

@@ -125,7 +125,7 @@ def _go_to_time(screen: MonitorScreen, at_ns: int) -> None:
 
 def _session_id(screen: MonitorScreen) -> str | None:
     """The session of the event that one looks at; says so where it has none."""
-    event = (screen.detail_event if screen.current == "detail" else None) or screen.log_pane.current_event
+    event = screen.looked_at
     if event is None:
         screen.say("there is no event under the cursor", "caution")
     elif not event.source.connection_id:

@@ -49,6 +49,11 @@ class Notebook:
         return frozenset(self._bookmarks)
 
     @property
+    def bookmarks(self) -> tuple[Bookmark, ...]:
+        """All bookmarks, by the ids of their events."""
+        return tuple(self._bookmarks[event_id] for event_id in sorted(self._bookmarks))
+
+    @property
     def views(self) -> tuple[SavedView, ...]:
         """The user's own views, by name."""
         return tuple(self._views[name] for name in sorted(self._views))
@@ -67,6 +72,11 @@ class Notebook:
         ids = (each for each in self._bookmarks if (each > event_id if newer else each < event_id))
         found = min(ids, default=0) if newer else max(ids, default=0)
         return self._bookmarks.get(found)
+
+    def last_bookmark(self, other_than_id: int) -> Bookmark | None:
+        """The bookmark made last, of another event than this one."""
+        found = (each for each in self._bookmarks.values() if each.event.id != other_than_id)
+        return max(found, key=lambda each: (each.made_ns, each.event.id), default=None)
 
     def toggle(self, event: Event, now_ns: int) -> bool:
         """Mark an event, or forget its mark; whether it is marked now."""

@@ -36,6 +36,10 @@ class AppOptions:
     user_themes: Path | None = None
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_KEYS)
     # action id → keys of the user's keymap
+    keys_file: str = ""
+    # where they are written; empty = nowhere
+    key_lines: Mapping[str, int] = field(default_factory=dict)
+    # action id → line in that file
     warnings: tuple[str, ...] = ()
     # shown for a while at the start: keys without effect and the like
     banner: str = ""
@@ -43,3 +47,5 @@ class AppOptions:
     is_remote: bool = False
     # over SSH: repaints less often
     has_no_color: bool = False
+    is_ascii: bool = False
+    # whether the terminal shows ASCII only

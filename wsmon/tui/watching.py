@@ -14,7 +14,9 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
 from wsmon.model.timeline import Problem
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
+from wsmon.query.notes import asks_notes, with_notes
 from wsmon.query.parser import parse
+from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.values import Now
 from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
@@ -45,6 +47,8 @@ class MonitorScreen(Board):
         self.last_export: ExportRequest | None = None
         self._incidents = notices.IncidentWatch()
         self._trail: Trail | None = None
+        self._asked = EVERYTHING
+        # what the log was last told to show, as it was typed: marks may change its answer
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""
@@ -79,9 +83,16 @@ class MonitorScreen(Board):
         shown = self.detail_event
         return shown.id if shown is not None and shown.id < self.snapshot.bounds.oldest_id else self.log_pane.current_id
 
+    @property
+    def looked_at(self) -> Event | None:
+        """The event that the keys are about: that of the detail while it has them, else that under the log's cursor."""
+        return (self.detail_event if self.current == "detail" else None) or self.log_pane.current_event
+
     def show_marks(self) -> None:
-        """The log shows which events have a bookmark."""
+        """The log shows which events have a bookmark, and those that its search asks for by their notes."""
         self.log_pane.set_marks(self.notebook.marked)
+        if asks_notes(self._asked):
+            self.search_for(self._asked)
 
     def go_to_event(self, event: Event) -> None:
         """Put the log's cursor on an event; one that was pruned is shown as this copy."""
@@ -96,7 +107,14 @@ class MonitorScreen(Board):
 
     def search_for(self, query: Query) -> None:
         """Show in the log only what matches."""
-        self.log_pane.set_query(query)
+        self._asked = query
+        if asks_notes(query) and self.notebook.trouble:
+            self.say(self.notebook.trouble, "problem")
+            return
+        try:
+            self.log_pane.set_query(with_notes(query, self.notebook.bookmarks))
+        except PatternTooSlowError as error:
+            self.say(str(error), "problem")
 
     def go_to_evidence(self, event: Event | None) -> None:
         """Go to the first event that proves this one, or on along the trail where it is on one."""

@@ -22,11 +22,18 @@ MEANINGS: dict[str, Meaning] = {
 
 
 def waterfall_lines(spans: tuple[Span, ...], width: int, *, ascii_only: bool = False) -> tuple[tuple[Text, ...], ...]:
-    """A line for each span, by its start."""
+    """A line for each span, by its start, and one for what went wrong with it."""
     bars = waterfall(spans)
     end_ns = max((bar.offset_ns + (bar.span.duration_ns or 0) for bar in bars), default=0)
     name_width = max(10, min(36, width // 3))
-    return tuple(_line(bar, max(1, end_ns), name_width, width, ascii_only=ascii_only) for bar in bars)
+    lines: list[tuple[Text, ...]] = []
+    for bar in bars:
+        lines.append(_line(bar, max(1, end_ns), name_width, width, ascii_only=ascii_only))
+        problem = sanitize(bar.span.error or bar.span.error_type, NAME_LIMIT, ascii_only=ascii_only)
+        if problem:
+            indent = "  " * (min(bar.depth, MAX_INDENT) + 1)
+            lines.append(((clip(indent + problem, width, "~" if ascii_only else "…"), "problem"),))
+    return tuple(lines)
 
 
 def _line(bar: Bar, whole_ns: int, name_width: int, width: int, *, ascii_only: bool) -> tuple[Text, ...]:
@@ -46,7 +53,4 @@ def _line(bar: Bar, whole_ns: int, name_width: int, width: int, *, ascii_only: b
         before = min(room - 1, bar.offset_ns * room // whole_ns)
         cells = min(room - before, max(1, (span.duration_ns or 0) * room // whole_ns))
         spans.append((" " * before + ("=" if ascii_only else "━") * cells, meaning))
-    problem = sanitize(span.error or span.error_type, NAME_LIMIT, ascii_only=ascii_only)
-    if problem and room < LEAST_BAR:
-        spans.append((clip(problem, max(1, room)), "problem"))
     return tuple(spans)

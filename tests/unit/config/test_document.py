@@ -69,9 +69,9 @@ def test_a_wrong_default_is_said_once_and_not_for_every_connection(problems: Pro
 
 
 def test_a_key_without_effect_is_warned_about(loaded: Load, tmp_path: Path) -> None:
-    (warning,) = loaded('[wsmon]\nprometheus = "127.0.0.1:9464"\n' + ONE).warnings
+    (warning,) = loaded('[wsmon]\notlp = "http://127.0.0.1:4318"\n' + ONE).warnings
     assert str(warning) == (
-        f"{tmp_path}/wsmon.toml:2: wsmon.prometheus: has no effect yet in this version (127.0.0.1:9464)"
+        f"{tmp_path}/wsmon.toml:2: wsmon.otlp: has no effect yet in this version (http://127.0.0.1:4318)"
     )
 
 

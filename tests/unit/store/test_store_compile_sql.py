@@ -10,8 +10,9 @@ import pytest
 from tests.builders import message
 from tests.queries import query
 from tests.recordings import recorded
+from wsmon.errors import QueryError
 from wsmon.model.events import Source
-from wsmon.query.ast import EVERYTHING
+from wsmon.query.ast import EVERYTHING, Ids, Query
 from wsmon.query.values import MAX_INT
 from wsmon.store.compile_sql import Condition, compile_query
 
@@ -38,6 +39,8 @@ def compiled(text: str) -> Condition:
         ("from:open", "coalesce(from_status, 0) IN (4)", ()),
         ("is:redacted", "flags & 8 <> 0", ()),
         ("conn:orders*", "coalesce((SELECT connection FROM source WHERE source.id = event.source), 0) IN (1, 2)", ()),
+        ('verdict:"rate limit"', "CASE WHEN verdict IS NULL THEN 0 ELSE wsmon_leaf(7, verdict) END", ()),
+        ('verdict=""', "CASE WHEN verdict IS NULL THEN 1 ELSE wsmon_leaf(7, verdict) END", ()),
         (
             "-conn:trades",
             "NOT (coalesce((SELECT connection FROM source WHERE source.id = event.source), 0) IN (3))",
@@ -95,3 +98,12 @@ def test_lifecycle_is_found_by_its_index(tmp_path: Path, text: str, plan: str) -
     ).fetchall()
     store.close()
     assert plan in steps[0][-1]
+
+
+def test_terms_on_notes_are_ids_by_then_or_refused_by_name() -> None:
+    some = compile_query(Query((Ids(frozenset({7, 3})),)), CONNECTIONS, lambda _leaf: 7)
+    assert some == Condition("id IN (3, 7)", (), 3, 7, is_indexed=False)
+    none = compile_query(Query((Ids(frozenset()),)), CONNECTIONS, lambda _leaf: 7)
+    assert none.first_id > none.last_id
+    with pytest.raises(QueryError, match="tag: asks the notes of a store"):
+        compiled("tag:vendor")

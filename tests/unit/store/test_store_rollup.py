@@ -10,8 +10,8 @@ import pytest
 from tests.builders import T0_NS, event, loss, message, ping, pong, usable
 from tests.stores import Recording, recording
 from wsmon.model.histogram import index
+from wsmon.store.bucket import MOST_TYPES, Bucket
 from wsmon.store.codec import Value
-from wsmon.store.rollup import MOST_TYPES, Bucket
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
 
 T0_S = T0_NS // 1_000_000_000

@@ -5,22 +5,14 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tests.builders import MONO_0_NS, T0_NS
-from wsmon.model.ids import SpanId
-from wsmon.model.spans import Span
+from tests.builders import span
 from wsmon.tui.waterfall_lines import waterfall_lines
 
-MS = 1_000_000
-
-
-def span(span_id: str, parent: str, name: str, start_ms: int, took_ms: int | None, status: str = "ok") -> Span:
-    return Span(
-        SpanId(span_id), parent, "request", "", name, T0_NS, MONO_0_NS + start_ms * MS,
-        None if took_ms is None else took_ms * MS, status,  # type: ignore[arg-type]  # one of the statuses
-    )  # fmt: skip
-
-
-SPANS = (span("a", "", "whole", 0, 100), span("b", "a", "half", 50, 50, "error"), span("c", "b", "lost", 75, None))
+SPANS = (
+    span("a", "", "request", "whole", 0, 100),
+    span("b", "a", "request", "half", 50, 50, "error"),
+    span("c", "b", "request", "lost", 75, None),
+)
 
 
 def shown(width: int, *, ascii_only: bool = False) -> list[str]:
@@ -45,6 +37,13 @@ def test_no_span_is_no_line() -> None:
 
 
 def test_foreign_names_are_safe() -> None:
-    hostile = span("a", "", "\x1b[31m[/b]\u202e", 0, 1)
+    hostile = span("a", "", "request", "\x1b[31m[/b]\u202e", 0, 1)
 
     assert all(text.isprintable() for line in waterfall_lines((hostile,), 80) for text, _ in line)
+
+
+def test_what_went_wrong_stands_below_its_span() -> None:
+    failed = span("a", "", "request", "get", 0, 5, "error", error="not authorised")
+    lines = ["".join(text for text, _ in line).rstrip() for line in waterfall_lines((failed, SPANS[2]), 60)]
+    assert lines[1] == "  not authorised"
+    assert len(lines) == 3

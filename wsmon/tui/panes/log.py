@@ -133,6 +133,13 @@ class LogPane(DrawnLog):
         self._lines.mark(marked)
         self.refresh()
 
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._glyphs = glyphs
+        self._lines.restyle(replace(self._lines.style, glyphs=glyphs))
+        self._report()
+        self.refresh()
+
     def toggle_context(self) -> None:
         """Matches among everything else, or alone; the event under the cursor keeps it, if it is still shown."""
         if not self.search:

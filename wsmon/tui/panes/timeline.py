@@ -128,6 +128,11 @@ class TimelinePane(TimelineCursor):
             self.change(lambda: self._state.to_problem(found))
         return found
 
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._state.set_glyphs(glyphs)
+        self.redraw()
+
     def action_choose(self) -> None:
         """Enter: the log shall go there."""
         state = self._state

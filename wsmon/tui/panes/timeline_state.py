@@ -19,8 +19,10 @@ from wsmon.tui.time_axis import axis, cell_words, span_words
 
 MIN_FOR_READING, MIN_FOR_DENSITY = 4, 6
 # lines; below, lanes are worth more
-TALL, VERY_TALL = 9, 16
-# lines of a pane in which a reading takes two, and three
+MOST_READING, MOST_DENSITY = 3, 2
+# lines
+TALL = 10
+# lines of a pane for each of the reading
 
 
 class TimelineState:
@@ -36,6 +38,8 @@ class TimelineState:
         # cells and lines of the pane
         self.window = Window()
         self.by_group = False
+        self._reading_room = 0
+        # lines
         self._density: Density | None = None
         self.is_waiting = False
         # whether what was asked for takes long
@@ -96,6 +100,10 @@ class TimelineState:
         if self._cursor_ns is None:
             return self.cells - 1
         return min(max(0, self.period.cell_of(self._cursor_ns)), self.cells - 1)
+
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._glyphs, self.teller = glyphs, Teller(self._zone, glyphs)
 
     @property
     def line(self) -> int:
@@ -198,11 +206,12 @@ class TimelineState:
             last = min(len(grid.rows), grid.top + grid.room)
             parts.append(f"{noun} {grid.top + 1}–{last} of {len(grid.rows)}")
         if self.is_waiting:
-            parts.insert(0, f"{UNREAD} …" if not self._glyphs.is_ascii else UNREAD)
+            parts.insert(0, UNREAD)
         if self.window.until_ns is not None:
             parts.append("held (. follows)")
         between = f" {self._glyphs.between} "
-        return tuple(between.join(parts[:count]) for count in range(len(parts), 0, -1))
+        texts = (between.join(parts[:count]) for count in range(len(parts), 0, -1))
+        return tuple(text.replace("–", "-") if self._glyphs.is_ascii else text for text in texts)
 
     def read_out(self, event: Event | None) -> str:
         """What is under the cursor, in sentences; ``event`` is that of ``reading``."""
@@ -216,12 +225,17 @@ class TimelineState:
         return self.teller.tell(row, reading, event, self.moment.now_ns)
 
     def _place(self) -> None:
+        rows = rows_of(self._titles, self._order, by_group=self.by_group)
+        self._reading_room = self._lines_to_read(len(rows))
         self.grid.room = max(1, self.height - 1 - len(self._density_lines()) - self._reading_room)
-        self.grid.place(rows_of(self._titles, self._order, by_group=self.by_group))
+        self.grid.place(rows)
 
-    @property
-    def _reading_room(self) -> int:
-        return (self.height >= MIN_FOR_READING) + (self.height >= TALL) + (self.height >= VERY_TALL)
+    def _lines_to_read(self, rows: int) -> int:
+        """Lines for the reading: more than one only where that takes no row out of sight, or where there are many."""
+        if self.height < MIN_FOR_READING:
+            return 0
+        spare = self.height - 1 - MOST_DENSITY - rows
+        return min(MOST_READING, max(1, spare, self.height // TALL))
 
     def _cell_times(self) -> tuple[int, int]:
         period, cell = self.period, self.cell

@@ -68,4 +68,4 @@ def test_a_legend_has_whole_words_only(width: int, words: str) -> None:
 def test_a_scroll_mark_differs_without_colour() -> None:
     marks = [scroll_mark(line, range(1, 3), glyphs)[0] for glyphs in (UNICODE, ASCII) for line in range(4)]
 
-    assert "".join(marks) == "│┃┃│|HH|"
+    assert "".join(marks) == "│┃┃│|##|"

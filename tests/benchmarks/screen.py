@@ -1,0 +1,202 @@
+"""The screen over a large store that grows: time from a key to its effect, and the viewer's CPU and bytes.
+
+    python tests/benchmarks/screen.py [--events N] [--rate N ...] [--seconds N]
+
+A recorder fills a store, then records at each rate in turn, 0 included, while ``wsmon attach`` runs in a terminal of
+its own. Keys are pressed in a round; each has a text that appears because of it and that nothing else paints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import statistics
+import struct
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.benchmarks.load import cpu_s
+from tests.peers import script
+from wsmon.clock import SystemClock
+from wsmon.demo.server import ScenarioServer
+from wsmon.store.reader import Reader
+
+WSMON = Path(sys.executable).with_name("wsmon")
+CONNECTIONS = 10
+GOAL_MS = 65
+DEADLINE_S = 10.0
+SETTLE_S = 2.0
+BETWEEN_KEYS_S = 0.3
+# so that what the key before painted is through, and Escape is no Alt
+STEP = (
+    '[[step]]\ndo = "send"\nsize = "200B"\ntext = \'{{"type":"load","seq":$seq,"pad":"$pad"}}\'\nrate = {rate}\n{end}\n'
+)
+HELP, COMMANDS, SEARCH = (b"?", "Keys"), (b":", "Enter run"), (b"/", " / ")
+BACK = (b"\x1b", "q quit")
+ROUND = (
+    (b"1", "1 Connections"),
+    (b"2", "2 Timeline"),
+    (b"4", "4 Log"),
+    HELP,
+    BACK,
+    COMMANDS,
+    BACK,
+    SEARCH,
+    ("ø".encode(), "ø"),
+    BACK,
+)
+
+
+class Screen:
+    """``wsmon attach`` in a terminal of 120×40; what it paints is read by a thread and timed."""
+
+    def __init__(self, store: Path, environ: dict[str, str]) -> None:
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.execve(WSMON, [str(WSMON), "attach", str(store)], environ)  # noqa: S606 - a terminal of its own
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self._painted = b""
+        self._at_s = 0.0
+        self._news = threading.Condition(threading.RLock())
+        self.painted_bytes = 0
+        threading.Thread(target=self._read, daemon=True, name="terminal").start()
+
+    def press(self, key: bytes, shows: str) -> float:
+        """Press a key; milliseconds until the text is painted."""
+        time.sleep(BETWEEN_KEYS_S)
+        with self._news:
+            self._painted = b""
+            begun_s = time.perf_counter()
+            os.write(self._terminal, key)
+            self.wait(shows)
+            return (self._at_s - begun_s) * 1000
+
+    def wait(self, shows: str) -> None:
+        """Wait until a text is painted, since the last key."""
+        with self._news:
+            if not self._news.wait_for(lambda: shows in plain(self._painted), DEADLINE_S):
+                raise AssertionError(f"never painted {shows!r}: {plain(self._painted)[-2000:]!r}")
+
+    def close(self) -> None:
+        """Hang up."""
+        os.kill(self.pid, signal.SIGTERM)
+        os.waitpid(self.pid, 0)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._terminal, 65_536) if select.select([self._terminal], [], [], None)[0] else b""
+            except OSError:
+                return
+            with self._news:
+                self._painted += chunk
+                self._at_s = time.perf_counter()
+                self.painted_bytes += len(chunk)
+                self._news.notify_all()
+
+
+def plain(painted: bytes) -> str:
+    """Without what moves the cursor and sets colours."""
+    return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", painted).decode(errors="replace")
+
+
+def press_all(screen: Screen) -> list[float]:
+    """One round of keys; Escape is not measured: Textual waits a tenth of a second for what may follow it."""
+    return [delay for key, shows in ROUND if (delay := screen.press(key, shows)) and key != BACK[0]]
+
+
+def spent(screen: Screen, seconds: int) -> tuple[float, float]:
+    """CPU of the viewer, percent of a core, and bytes a second to the terminal, while nobody touches a key."""
+    time.sleep(SETTLE_S)
+    began_s, began_bytes, start = cpu_s(screen.pid), screen.painted_bytes, time.perf_counter()
+    time.sleep(seconds)
+    took_s = time.perf_counter() - start
+    return (cpu_s(screen.pid) - began_s) / took_s * 100, (screen.painted_bytes - began_bytes) / took_s
+
+
+async def record(folder: Path, rate: int, count: int, environ: dict[str, str], then: Callable[[Path], None]) -> None:
+    """Fill a store, go on at that rate, and do something meanwhile."""
+    steps = STEP.format(rate=0, end=f"count = {count // CONNECTIONS}") if count else ""
+    steps += STEP.format(rate=rate / CONNECTIONS, end="") if rate else '[[step]]\ndo = "wait"\nfor = "1h"\n'
+    async with AsyncExitStack() as stack:
+        servers = [
+            await stack.enter_async_context(ScenarioServer(script(steps), SystemClock())) for _ in range(CONNECTIONS)
+        ]
+        config, store = folder / "wsmon.toml", folder / "store.db"
+        lines = (f'[[connection]]\nname = "c{n}"\nurl = "{server.url}"\n' for n, server in enumerate(servers))
+        config.write_text("".join(lines))
+        recorder = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "wsmon", "record", str(config), "--store", str(store), "--quiet"), env=environ
+        )
+        for server in servers:
+            await server.until(lambda server=server: server.sessions > 0)  # type: ignore[misc]
+        while not store.exists() or events(store) < count:
+            await asyncio.sleep(1)
+        await asyncio.to_thread(then, store)
+        recorder.terminate()
+        await recorder.wait()
+
+
+def events(store: Path) -> int:
+    """How many events a store holds."""
+    view = Reader(store, SystemClock())
+    try:
+        return view.bounds().events
+    finally:
+        view.close()
+
+
+def measure(rate: int, seconds: int, rounds: int, store: Path, environ: dict[str, str]) -> None:
+    """Watch a store that grows, and print a line."""
+    screen = Screen(store, environ)
+    try:
+        screen.wait("q quit")
+        percent, per_s = spent(screen, seconds)
+        delays = sorted(delay for _ in range(rounds) for delay in press_all(screen))
+    finally:
+        screen.close()
+    p50, p95 = statistics.median(delays), delays[int(len(delays) * 0.95)]
+    paint = f"p50 {p50:4.0f}  p95 {p95:4.0f}  max {delays[-1]:4.0f} ms (goal {GOAL_MS})"
+    viewer = f"viewer {percent:5.1f} % of a core, {per_s / 1000:5.1f} kB/s"
+    print(f"{events(store):12,} events, {rate:6,}/s: key to paint {paint}   {viewer}", flush=True)
+
+
+def main() -> None:
+    """Parse the options and run."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--rate", type=int, nargs="*", default=[0, 1_000, 10_000])
+    parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=10)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environ = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "XDG_STATE_HOME": f"{folder}/state",
+            "XDG_RUNTIME_DIR": str(folder),
+        }
+        for number, rate in enumerate(options.rate):
+
+            def watch(store: Path, rate: int = rate) -> None:
+                measure(rate, options.seconds, options.rounds, store, environ)
+
+            asyncio.run(record(folder, rate, 0 if number else options.events, environ, watch))
+
+
+if __name__ == "__main__":
+    main()

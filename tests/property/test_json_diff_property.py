@@ -1,0 +1,37 @@
+"""A difference takes one document to the other, whatever they are."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsmon.model.json_diff import Value, apply, diff, leaves, read, written
+
+SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b"]) | st.floats(-1, 1)
+DOCUMENTS = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=6) | st.dictionaries(st.sampled_from(["id", "a", "b", "c"]), inner, max_size=4)
+    ),
+    max_leaves=30,
+)
+
+
+def as_read(document: object) -> Value:
+    return read(msgspec.json.encode(document))
+
+
+@given(DOCUMENTS, DOCUMENTS)
+@settings(max_examples=300, deadline=None)
+def test_the_difference_applied_to_the_first_gives_the_second(before: object, after: object) -> None:
+    first, second = as_read(before), as_read(after)
+    edit = diff(first, second)
+
+    assert written(apply(edit, first)) == written(second)
+    assert (edit is None) == (written(first) == written(second)) == (not list(leaves(edit)))
+
+
+@given(DOCUMENTS)
+def test_a_document_does_not_differ_from_itself(document: object) -> None:
+    assert diff(as_read(document), as_read(document)) is None

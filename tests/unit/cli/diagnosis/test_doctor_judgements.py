@@ -1,0 +1,154 @@
+"""What the doctor says of facts: each check both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.builders import SECOND_NS, T0_NS
+from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
+from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_space
+from wsmon.cli.diagnosis.permissions import Owned, judge_configuration_file, judge_recording, judge_runtime_folder
+from wsmon.cli.diagnosis.sqlite import judge_sqlite, judge_store
+from wsmon.store.soundness import Soundness
+
+STORE = Path("/s/store.db")
+GIB = 1024**3
+MIB = 1024**2
+
+
+def graded(diagnosis: Diagnosis, grade: Grade, *said: str) -> None:
+    """The grade, words that must be said, and advice where something is to do."""
+    assert diagnosis.grade == grade, diagnosis
+    assert bool(diagnosis.advice) == (grade != "ok"), diagnosis
+    for words in said:
+        assert words in f"{diagnosis.fact} → {diagnosis.advice}"
+
+
+def test_a_library_without_faults_is_ok_and_each_fault_is_a_line() -> None:
+    (fine,) = judge_sqlite((3, 51, 3))
+    graded(fine, "ok", "SQLite 3.51.3 has no known fault")
+    reset, aggregates = judge_sqlite((3, 40, 1))
+    graded(reset, "warn", "WAL-reset", "https://sqlite.org/wal.html#walresetbug", "3.51.3 has it no more")
+    graded(aggregates, "warn", "CVE-2025-6965", "3.50.2")
+
+
+def test_a_sound_store_is_four_lines_of_ok() -> None:
+    found = list(judge_store(STORE, Soundness(1, 50), 4 * MIB))
+    assert [(each.check, each.grade) for each in found] == [
+        ("store", "ok"),
+        ("integrity", "ok"),
+        ("ids", "ok"),
+        ("log", "ok"),
+    ]
+    assert found[0].fact == "/s/store.db: 50 events, 4.0 MiB"
+    assert found[2].fact == "1..50 without a hole"
+
+
+@pytest.mark.parametrize(
+    ("soundness", "check", "grade", "said"),
+    [
+        (Soundness(0, 0), "ids", "ok", "no event yet"),
+        (Soundness(1, 9, 2, 4), "ids", "fail", "2 ids of 1..9 are missing, the first is 4"),
+        (Soundness(1, 9, 2, 4, is_excerpt=True), "ids", "ok", "part of another one"),
+        (Soundness(1, 9, has_strays=True), "ids", "fail", "events outside of 1..9"),
+        (
+            Soundness(1, 9, damage=("event: row 4 is missing", "b")),
+            "integrity",
+            "fail",
+            "row 4 is missing (and 1 more)",
+        ),
+        (Soundness(1, 9, is_complete=False), "integrity", "warn", "not everything was looked at"),
+        (Soundness(1, 9, log_bytes=GIB), "log", "warn", "1.0 GiB"),
+    ],
+)
+def test_what_is_wrong_with_a_store(soundness: Soundness, check: str, grade: Grade, said: str) -> None:
+    (found,) = (each for each in judge_store(STORE, soundness, 0) if each.check == check)
+    graded(found, grade, said)
+
+
+@pytest.mark.parametrize(
+    ("free", "used", "limit", "grade", "said"),
+    [
+        (40 * GIB, 0, 2 * GIB, "ok", "40 GiB free"),
+        (GIB, 0, 2 * GIB, "warn", "may grow by 2.0 GiB"),
+        (GIB, 2 * GIB, 2 * GIB, "ok", ""),
+        (300 * MIB, 0, 0, "warn", "300 MiB free"),
+        (10 * MIB, 0, 2 * GIB, "fail", "recording stops"),
+    ],
+)
+def test_space(free: int, used: int, limit: int, grade: Grade, said: str) -> None:
+    graded(judge_space(Path("/s"), free, used, limit), grade, said)
+
+
+@pytest.mark.parametrize(
+    ("facts", "grade", "said"),
+    [
+        (ClockFacts(T0_NS, True, T0_NS - SECOND_NS, 0), "ok", "2026-01-10 14:02:24 UTC, synchronised"),
+        (ClockFacts(T0_NS, None, None, 0), "ok", "UTC"),
+        (ClockFacts(T0_NS, False, None, 0), "warn", "not synchronised"),
+        (ClockFacts(T0_NS, True, None, 1), "warn", "stepped once in the last day"),
+        (ClockFacts(T0_NS, True, T0_NS + 3600 * SECOND_NS, 0), "warn", "put back"),
+        (ClockFacts(0, None, None, 0), "fail", "never set"),
+    ],
+)
+def test_clock(facts: ClockFacts, grade: Grade, said: str) -> None:
+    graded(judge_clock(facts), grade, said)
+
+
+@pytest.mark.parametrize(
+    ("logind", "is_lingering", "grade"),
+    [
+        ("", False, "ok"),
+        ("[Login]\n#KillUserProcesses=yes\n", False, "ok"),
+        ("[Login]\nKillUserProcesses=yes\n", False, "warn"),
+        ("[Login]\nKillUserProcesses=yes\n", True, "ok"),
+        ("KillUserProcesses=yes\nKillUserProcesses = no\n", False, "ok"),
+        ("KillUserProcesses=no\n KillUserProcesses = true\n", False, "warn"),
+    ],
+)
+def test_logout(logind: str, is_lingering: bool, grade: Grade) -> None:
+    graded(judge_logout(logind, is_lingering), grade)
+
+
+@pytest.mark.parametrize(
+    ("mode", "has_secrets", "grade"),
+    [(0o600, True, "ok"), (0o644, False, "ok"), (0o644, True, "fail"), (0o640, True, "fail"), (0o666, False, "fail")],
+)
+def test_a_configuration_with_secrets_is_for_its_owner(mode: int, has_secrets: bool, grade: Grade) -> None:
+    graded(judge_configuration_file(Owned(Path("/c"), mode, True), has_secrets=has_secrets), grade)
+
+
+@pytest.mark.parametrize(
+    ("store", "folder", "is_ours", "grade"),
+    [
+        (0o600, 0o700, True, "ok"),
+        (0o600, 0o755, True, "ok"),
+        (0o644, 0o700, True, "warn"),
+        (0o600, 0o777, True, "fail"),
+        (0o622, 0o700, True, "fail"),
+        (0o600, 0o700, False, "warn"),
+    ],
+)
+def test_a_recording_is_for_its_owner(store: int, folder: int, is_ours: bool, grade: Grade) -> None:
+    graded(judge_recording(Owned(STORE, store, is_ours), Owned(STORE.parent, folder, True)), grade)
+
+
+@pytest.mark.parametrize(
+    ("folder", "sockets", "grade"),
+    [
+        (None, (), "ok"),
+        (Owned(Path("/r"), 0o700, True), (Owned(Path("/r/a.sock"), 0o600, True),), "ok"),
+        (Owned(Path("/r"), 0o755, True), (), "fail"),
+        (Owned(Path("/r"), 0o700, False), (), "fail"),
+        (Owned(Path("/r"), 0o700, True), (Owned(Path("/r/a.sock"), 0o666, True),), "fail"),
+    ],
+)
+def test_sockets_are_for_their_owner(folder: Owned | None, sockets: tuple[Owned, ...], grade: Grade) -> None:
+    graded(judge_runtime_folder(folder, sockets), grade)
+
+
+def test_a_warning_is_no_failure() -> None:
+    assert has_failed([Diagnosis("a", "ok", ""), Diagnosis("b", "warn", "", "x")]) is False
+    assert has_failed([Diagnosis("a", "ok", ""), Diagnosis("b", "fail", "", "x")]) is True

@@ -1,0 +1,115 @@
+"""The families: what they are called, what they say of connections and of the recorder."""
+
+from __future__ import annotations
+
+import re
+
+from tests.metrics_samples import FACTS, FEED, IDLE
+from wsmon.model.metrics.family import Family, Point, Spread
+from wsmon.model.metrics.of_connections import connection_families
+from wsmon.model.metrics.of_recorder import recorder_families
+
+
+def family(name: str, *families: Family) -> Family:
+    found = [one for one in families or connection_families((FEED, IDLE)) if one.name == name]
+    assert len(found) == 1
+    return found[0]
+
+
+def values(name: str) -> dict[str, float]:
+    """The points of a family by their labels' values."""
+    return {
+        "/".join(text for _, text in point.labels): point.value if isinstance(point, Point) else point.count
+        for point in family(name).points
+    }
+
+
+def test_names_are_unique_and_legal() -> None:
+    families = (*connection_families((FEED,)), *recorder_families(FACTS))
+    names = [one.written_name for one in families]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name)] == []
+    assert [one.help for one in families if one.help.endswith(".") or not one.help] == []
+
+
+def test_labels_are_the_same_in_all_series_of_a_family() -> None:
+    for one in (*connection_families((FEED, IDLE)), *recorder_families(FACTS)):
+        assert len({tuple(name for name, _ in point.labels) for point in one.points}) <= 1, one.name
+
+
+def test_the_guides_counters_have_its_labels() -> None:
+    assert values("wsmon.connection.started") == {"feed/wss://feed/ws": 4, "idle/wss://idle/ws": 0}
+    assert values("wsmon.connection.completed") == {"feed/wss://feed/ws": 3, "idle/wss://idle/ws": 0}
+    assert values("wsmon.error.occurred") == {"feed/tcp_refused": 1, "feed/protocol": 2}
+    assert values("wsmon.subscription.subscribe.completed") == {"feed/book.BTC": 2}
+
+
+def test_messages_without_a_type_have_an_empty_one() -> None:
+    assert values("wsmon.message.received") == {"feed/trade": 6, "feed/book": 3, "feed/": 1, "idle/": 0}
+    assert values("wsmon.message.sent") == {"feed/subscribe": 2, "idle/": 0}
+
+
+def test_sizes_are_a_summary_of_what_was_counted() -> None:
+    assert family("wsmon.message.received.size").points[0] == Spread((("client_id", "feed"),), 10, 2_000)
+
+
+def test_tg_13_connection_times_of_5_10_11_and_6000_ms() -> None:
+    spread = family("wsmon.connection.completed.duration").points[0]
+    assert spread == Spread(
+        (("client_id", "feed"), ("uri", "wss://feed/ws")),
+        4,
+        6.026,
+        (0.01, 0.1, 0.5, 1.0, 5.0),
+        (2, 1, 0, 0, 0, 1),
+    )
+
+
+def test_a_connection_is_in_one_status() -> None:
+    assert {key for key, value in values("wsmon.connection.status").items() if value} == {
+        "feed/websocket_connected",
+        "idle/initialized",
+    }
+    assert values("wsmon.connection.up") == {"feed": 1, "idle": 0}
+    assert values("wsmon.connection.stalled") == {"feed": 1, "idle": 0}
+
+
+def test_what_never_came_has_no_time() -> None:
+    assert values("wsmon.message.received.last_timestamp") == {"feed": 1_768_053_744.5}
+
+
+def test_it_says_what_was_counted_as_other() -> None:
+    assert values("wsmon.labels.folded") == {"feed/received_type": 7}
+
+
+def test_the_recorder_says_how_it_is() -> None:
+    said = {
+        one.written_name: one.points[0].value
+        for one in recorder_families(FACTS)
+        if isinstance(one.points[0], Point) and not one.points[0].labels
+    }
+    assert said == {
+        "wsmon_recorder_queue_events": 3,
+        "wsmon_recorder_queue_bytes": 900,
+        "wsmon_recorder_commit_lag_seconds": 0.0125,
+        "wsmon_recorder_loop_lag_seconds": 0.002,
+        "wsmon_recorder_paused": 1,
+        "wsmon_recorder_warning": 1,
+        "wsmon_recorder_shed_events": 5,
+        "wsmon_recorder_viewers": 2,
+        "wsmon_store_events": 1_000,
+        "wsmon_store_pruned_events": 40,
+        "wsmon_store_size_bytes": 8_192,
+        "wsmon_store_free_bytes": 10**9,
+        "process_cpu_seconds": 1.5,
+        "process_resident_memory_bytes": 4_096,
+        "process_open_fds": 12,
+        "process_start_time_seconds": 1_768_053_744.0,
+    }
+
+
+def test_a_sink_says_what_it_sent_and_what_it_lost() -> None:
+    families = recorder_families(FACTS)
+    assert family("wsmon.sink.up", *families).points == (Point((("sink", "otlp"),), 0),)
+    assert family("wsmon.sink.behind.events", *families).points == (Point((("sink", "otlp"),), 17),)
+    assert family("wsmon.sink.sent", *families).points == (Point((("sink", "otlp"), ("signal", "spans")), 9),)
+    assert family("wsmon.sink.dropped", *families).points == (Point((("sink", "otlp"), ("signal", "spans")), 1),)

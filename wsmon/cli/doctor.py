@@ -1,0 +1,55 @@
+"""``wsmon doctor``: looks at everything wsmon depends on, and says what to do about what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import click
+
+from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
+from wsmon.cli.diagnosis.examination import examination
+from wsmon.clock import SystemClock
+from wsmon.errors import EXIT_FAILED, EXIT_OK
+from wsmon.model.sanitize import sanitize
+
+SCHEMA = "wsmon.doctor/1"
+LINE_CHARS = 2_000
+_COLORS: dict[Grade, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command()
+@click.argument("store", required=False, metavar="[STORE]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(store: str | None, *, as_json: bool) -> int:
+    """Look at the store, the configuration, the machine and the terminal: a line each, and what to do.
+
+    STORE is a store, its folder or its configuration; without one, what would be used here. Nothing is changed. The
+    exit code is 1 where something does not work; a warning is none.
+    """
+    found = []
+    for diagnosis in examination(store, os.environ, SystemClock()):
+        found.append(diagnosis)
+        if not as_json:
+            _print(diagnosis)
+    if as_json:
+        _print_json(found)
+    return EXIT_FAILED if has_failed(found) else EXIT_OK
+
+
+def _print(diagnosis: Diagnosis) -> None:
+    """The line; what to do about it stands under it."""
+    grade = click.style(f"{diagnosis.grade:<4}", fg=_COLORS[diagnosis.grade], bold=diagnosis.grade != "ok")
+    has_color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(f"{grade}  {diagnosis.check:<13}  {sanitize(diagnosis.fact, LINE_CHARS)}", color=has_color)
+    if diagnosis.advice:
+        click.echo(f"{'':21}→ {sanitize(diagnosis.advice, LINE_CHARS)}")
+
+
+def _print_json(found: Iterable[Diagnosis]) -> None:
+    checks = [asdict(each) for each in found]
+    report = {"schema": SCHEMA, "ok": all(each["grade"] != "fail" for each in checks), "checks": checks}
+    click.echo(json.dumps(report, ensure_ascii=False, indent=2))

@@ -1,0 +1,1 @@
+"""What monitoring systems are told: families of metrics, made of totals; how they are written is ``export``'s."""

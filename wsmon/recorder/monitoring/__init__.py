@@ -1,0 +1,1 @@
+"""How monitoring systems learn of a recording: they scrape it, or it sends to them."""

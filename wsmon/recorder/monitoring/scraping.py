@@ -1,0 +1,191 @@
+"""Answers whoever scrapes the recorder: ``/metrics`` and ``/-/healthy`` over HTTP/1.1, read-only.
+
+A client that is slow, silent, greedy or no HTTP client at all costs one of a few places for a few seconds, and nothing
+else. A page found in a browser cannot read it: names of hosts that are not ours are refused, and no other origin is
+allowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from wsmon.errors import WsmonError
+
+REQUEST_S: Final = 5.0
+# for a whole request, and for taking a whole answer
+IDLE_S: Final = 65.0
+# between two requests on one connection: longer than the usual minute between two scrapes
+HEAD_BYTES: Final = 16 * 1024
+PLACES: Final = 16
+# connections at a time; one more costs the oldest its place
+_LOG = logging.getLogger("wsmon.prometheus")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is answered."""
+
+    body: bytes
+    kind: str
+    # its media type
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    # names in lower case; the first of several
+    stays: bool
+    # whether another request may follow
+
+
+class _BadRequestError(Exception):
+    """What was sent is no request; holds the status of the answer."""
+
+
+class ScrapingServer:
+    """Serves one address until closed."""
+
+    def __init__(self, address: str, metrics: Callable[[str], Awaitable[Page]], request_s: float = REQUEST_S) -> None:
+        """``address`` is ``HOST:PORT``; without a host, loopback. ``metrics`` gets the header Accept."""
+        host, _, port = address.rpartition(":")
+        self._host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
+        self._port = int(port)
+        self._metrics = metrics
+        self._request_s = request_s
+        self._server: asyncio.Server | None = None
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def start(self) -> None:
+        """Listen; raises ``WsmonError`` where the address cannot be had."""
+        try:
+            self._server = await asyncio.start_server(self._serve, self._host, self._port, limit=HEAD_BYTES)
+        except OSError as error:
+            raise WsmonError(
+                f"prometheus: cannot listen on {self._host}:{self._port}: {error.strerror or error}",
+                "another address, or none, stands in [wsmon] prometheus",
+            ) from error
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        if self._server is not None:
+            self._server.close()
+        for writer in self._serving.values():
+            writer.transport.abort()
+        if self._serving:
+            await asyncio.wait(self._serving)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[task] = writer
+        try:
+            if len(self._serving) > PLACES:
+                next(iter(self._serving.values())).transport.abort()  # the oldest: it waits for a request, or is stuck
+            while await self._converse(reader, writer):
+                pass
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            _LOG.debug("a client left: %s", error)
+        except Exception:  # noqa: BLE001 - the border of the task: a mistake of ours costs one scrape
+            _LOG.exception("a mistake in the metrics")
+        finally:
+            self._serving.pop(task)
+            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; whether another may follow."""
+        async with asyncio.timeout(IDLE_S):
+            first = await reader.read(1)
+        if not first:
+            return False
+        try:
+            async with asyncio.timeout(self._request_s):
+                request = _parsed(first + await reader.readuntil(b"\r\n\r\n"))
+        except (asyncio.LimitOverrunError, _BadRequestError):
+            await self._tell(writer, _answer("400 Bad Request", stays=False))
+            return False
+        await self._tell(writer, await self._reply(request))
+        return request.stays
+
+    async def _reply(self, request: _Request) -> bytes:
+        if request.method not in ("GET", "HEAD"):
+            return _answer("405 Method Not Allowed", stays=request.stays, more=("Allow: GET, HEAD",))
+        if not self._is_ours(request.headers.get("host", "")):
+            return _answer("421 Misdirected Request", stays=request.stays)
+        match request.path:
+            case "/metrics":
+                page = await self._metrics(request.headers.get("accept", ""))
+            case "/-/healthy":
+                page = Page(b"wsmon is recording\n", "text/plain; charset=utf-8")
+            case _:
+                return _answer("404 Not Found", stays=request.stays)
+        return _answer("200 OK", page, stays=request.stays, has_body=request.method == "GET")
+
+    def _is_ours(self, host: str) -> bool:
+        """Whether a request's Host is an address or a name of this machine's: a rebound DNS name is neither."""
+        name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
+        name = name.removeprefix("[").removesuffix("]").lower()
+        if name in ("localhost", self._host.lower()):
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return not self._is_loopback()  # others reach it by whatever name it has
+        return True
+
+    def _is_loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self._host).is_loopback
+        except ValueError:
+            return self._host == "localhost"
+
+    async def _tell(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
+        """Send it; ``TimeoutError`` where the client does not take it."""
+        writer.transport.set_write_buffer_limits(0)
+        writer.write(answer)
+        async with asyncio.timeout(self._request_s):
+            await writer.drain()
+
+
+def _parsed(head: bytes) -> _Request:
+    first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    words = first.split(" ")
+    if len(words) != 3 or words[2] not in ("HTTP/1.1", "HTTP/1.0"):
+        raise _BadRequestError
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
+            raise _BadRequestError
+        headers.setdefault(name.lower(), value.strip())
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    stays = words[2] == "HTTP/1.1" and headers.get("connection", "").lower() != "close" and not has_body
+    return _Request(words[0], words[1].partition("?")[0], headers, stays)
+
+
+def _answer(
+    status: str, page: Page | None = None, *, stays: bool, has_body: bool = True, more: tuple[str, ...] = ()
+) -> bytes:
+    page = page or Page(f"{status}\n".encode(), "text/plain; charset=utf-8")
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Type: {page.kind}",
+        f"Content-Length: {len(page.body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        f"Connection: {'keep-alive' if stays else 'close'}",
+        *more,
+    ]
+    return "\r\n".join((*lines, "", "")).encode("ascii") + (page.body if has_body else b"")

@@ -1,0 +1,145 @@
+"""Looks a store over, read-only: whether its pages, indexes and references are whole, and no id is missing.
+
+Table by table and stretch by stretch: while one of them is read, the log of a store that is being recorded grows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsmon.errors import StoreError
+from wsmon.ports import Clock
+from wsmon.store.opening import log_of, open_to_read
+from wsmon.store.schema import META_EXCERPT, META_LAST_ID, META_OLDEST_ID
+
+SQLITE_VERSION = sqlite3.sqlite_version_info
+# of the library that this process uses
+MOST_DAMAGE = 20
+# named; one suffices to know
+LIMIT_S = 120.0
+# for all of it; a store of 2 GB takes a part of that
+IDS_AT_ONCE = 100_000
+OPCODES_BETWEEN_LOOKS = 100_000
+# at the clock: a few milliseconds
+SECOND_NS = 1_000_000_000
+
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+_META = "SELECT key, value FROM meta"
+_COUNT = "SELECT count(*) FROM event WHERE id BETWEEN ? AND ?"
+_IDS = "SELECT id FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
+_STRAY = "SELECT EXISTS (SELECT 1 FROM event WHERE id < ?) OR EXISTS (SELECT 1 FROM event WHERE id > ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Soundness:
+    """What was found."""
+
+    oldest_id: int
+    # 0 = no event yet
+    last_id: int
+    missing_ids: int = 0
+    # between the two
+    first_missing_id: int | None = None
+    has_strays: bool = False
+    # events outside these ids
+    is_excerpt: bool = False
+    # a part of another store, whose ids it keeps: holes are meant
+    damage: tuple[str, ...] = ()
+    # in SQLite's words; at most ``MOST_DAMAGE``
+    log_bytes: int = 0
+    # of the write-ahead log
+    is_complete: bool = True
+    # False: the time was up before everything was looked at
+
+
+def examine(path: Path, clock: Clock, cache_folder: Path | None = None, limit_s: float = LIMIT_S) -> Soundness:
+    """Look a store over; raises ``StoreError`` where it cannot be opened or read at all."""
+    store = open_to_read(path, cache_folder)
+    try:
+        return _Examination(store.connection, clock, limit_s).run(_size(log_of(path)))
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"the store {path} is damaged ({error})", "it was left as it is") from error
+    finally:
+        store.close()
+
+
+class _Examination:
+    """One look at a store, which ends when its time is up."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, limit_s: float) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._deadline_ns = clock.mono_ns() + round(limit_s * SECOND_NS)
+        self._is_late = False
+        self._damage: list[str] = []
+        self._missing_ids = 0
+        self._first_missing_id: int | None = None
+        self._has_strays = False
+
+    def run(self, log_bytes: int) -> Soundness:
+        """Everything, or as much as there was time for."""
+        meta = dict(self._connection.execute(_META).fetchall())
+        oldest_id, last_id = int(meta[META_OLDEST_ID]), int(meta[META_LAST_ID])
+        with self._limited():
+            self._look_for_holes(oldest_id, last_id)
+            self._look_for_damage()
+        return Soundness(
+            oldest_id,
+            last_id,
+            self._missing_ids,
+            self._first_missing_id,
+            self._has_strays,
+            META_EXCERPT in meta,
+            tuple(self._damage[:MOST_DAMAGE]),
+            log_bytes,
+            not self._is_late,
+        )
+
+    def _look_for_holes(self, oldest_id: int, last_id: int) -> None:
+        if not oldest_id:
+            return
+        (has_strays,) = self._connection.execute(_STRAY, (oldest_id, last_id)).fetchone()
+        self._has_strays = bool(has_strays)
+        for first in range(oldest_id, last_id + 1, IDS_AT_ONCE):
+            last = min(last_id, first + IDS_AT_ONCE - 1)
+            (count,) = self._connection.execute(_COUNT, (first, last)).fetchone()
+            missing = last - first + 1 - int(count)
+            self._missing_ids += missing
+            if missing and self._first_missing_id is None:
+                ids = self._connection.execute(_IDS, (first, last)).fetchall()
+                expected = enumerate(ids, first)
+                self._first_missing_id = next((number for number, (id_,) in expected if id_ != number), first + count)
+
+    def _look_for_damage(self) -> None:
+        for (table,) in self._connection.execute(_TABLES).fetchall():
+            quoted = '"' + table.replace('"', '""') + '"'
+            dangling = self._connection.execute(f"PRAGMA foreign_key_check({quoted})").fetchmany(MOST_DAMAGE)
+            self._damage += [f"{table}: row {row} refers to nothing in {parent}" for _, row, parent, _ in dangling]
+            found = self._connection.execute(f"PRAGMA integrity_check({quoted})").fetchmany(MOST_DAMAGE)
+            self._damage += [f"{table}: {words}" for (words,) in found if words != "ok"]
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """Statements in the block end when the time is up, and the block with them."""
+        self._connection.set_progress_handler(self._look_at_clock, OPCODES_BETWEEN_LOOKS)
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            if not self._is_late:  # a signal's handler raised inside of ours, which SQLite only knows as an end
+                raise KeyboardInterrupt from error
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
+    def _look_at_clock(self) -> bool:
+        self._is_late = self._clock.mono_ns() > self._deadline_ns
+        return self._is_late
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
