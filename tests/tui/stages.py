@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -36,14 +37,20 @@ class FakeExporter:
     def __init__(self) -> None:
         self.requests: list[ExportRequest] = []
         self.failure: Exception | None = None
+        self.is_endless = False
+        # half done until it is stopped
+        self.has_stopped = threading.Event()
 
     def __call__(self, request: ExportRequest, progress: Progress) -> ExportReport:
         self.requests.append(request)
         if self.failure is not None and not request.overwrite:
             raise self.failure
-        if not progress(ExportReport(seen=50, total=100, written=10, size_bytes=1_000)):
-            raise InterruptedError
-        return ExportReport(seen=100, total=100, written=20, size_bytes=3_000)
+        while progress(ExportReport(seen=50, total=100, written=10, size_bytes=1_000)):
+            if not self.is_endless:
+                return ExportReport(seen=100, total=100, written=20, size_bytes=3_000)
+            self.has_stopped.wait(0.01)
+        self.has_stopped.set()
+        raise InterruptedError
 
 
 @dataclass

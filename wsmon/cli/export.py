@@ -8,7 +8,9 @@ from typing import BinaryIO
 
 import click
 
+from wsmon.cli.interruption import tidy_end
 from wsmon.cli.reading import noted, reading
+from wsmon.cli.target import Duration
 from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
@@ -19,6 +21,8 @@ from wsmon.export.run import ExportReport, ExportRequest, Progress, go_on, run_e
 from wsmon.model import format as fmt
 
 STDOUT = "-"
+MARGIN_S = 30.0
+# around an incident, unless told
 REPORT_GAP_NS = 200_000_000
 # between two updates of the line on a terminal
 
@@ -32,6 +36,8 @@ REPORT_GAP_NS = 200_000_000
 @click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
 @click.option("--until", type=Time(), metavar="T", help="Before then.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the newest so many.")
+@click.option("--incident", type=click.IntRange(min=1), metavar="ID", help="An incident, by the event that opened it.")
+@click.option("--around", type=Duration(), metavar="DURATION", help="So long before and after it; 30s by default.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 def export(
     words: tuple[str, ...],
@@ -42,6 +48,8 @@ def export(
     since: int | None,
     until: int | None,
     limit: int | None,
+    incident: int | None,
+    around: float | None,
     force: bool,
 ) -> int:
     """Write the events that match QUERY, oldest first; all of them without one.
@@ -51,11 +59,25 @@ def export(
     otlp, otlp-logs: OpenTelemetry traces and logs. perfetto: the timeline, for ui.perfetto.dev. report:
     statistics, timeline and every loss explained, as HTML, or as Markdown where the file ends with .md. A file is
     there whole or not at all; a recording may go on meanwhile.
+
+    A session is `session:ID`, a trace `trace:ID`; with --incident it is the connection of the incident while it lasted.
     """
     query = query_of(words)
+    if around is not None and incident is None:
+        raise UsageError("--around says how much around an incident", "--incident ID names it")
     target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)
-    with reading(store) as view:
-        request = ExportRequest(format_, target, noted(query, view), since, until, limit, overwrite=force)
+    with tidy_end(), reading(store) as view:
+        request = ExportRequest(
+            format_,
+            target,
+            noted(query, view),
+            since,
+            until,
+            limit,
+            incident=incident or 0,
+            margin_s=MARGIN_S if around is None else around,
+            overwrite=force,
+        )
         try:
             report = run_export(request, view, _progress_line())
         except FileExistsError as error:

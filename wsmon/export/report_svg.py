@@ -119,7 +119,7 @@ def _density(density: Density, top: int) -> Iterator[str]:
                 height = max(1.0, count / most * (DENSITY - 8))
                 x, y = NAMES + number * width, top + DENSITY - height
                 yield f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" class="{kind}"/>'
-    yield f'<text x="0" y="{top + DENSITY - 4}" class="name">messages, at most {most:,}</text>'
+    yield f'<text x="0" y="{top + DENSITY - 4}" class="name">messages, ≤ {most:,} a bar</text>'
 
 
 def _axis(scale: Scale, height: int) -> Iterator[str]:

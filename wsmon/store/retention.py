@@ -29,12 +29,12 @@ NEWEST_EVENTS = 1_000
 # never pruned, whatever the limits say: what just happened can be seen
 SIZE_SLACK = 0.98
 # a store that was too large is pruned to this part of its limit, so that it does not happen at every commit
-ROLLUP_AGE_S: dict[Level, int] = {1: 2 * 3_600, 60: 14 * 86_400}
+ROLLUP_AGE_S: dict[Level, int] = {1: 2 * 3_600, 60: 14 * 86_400, 600: 60 * 86_400}
 # how long buckets are kept; hours for ever
 ROLLUP_SLICE = 60
 # buckets of one level pruned at once
 
-_ROLLUP_TABLES = ("rollup", "rollup_dim", "rollup_hist", "rollup_sum")
+_ROLLUP_TABLES = ("rollup", "rollup_dim", "rollup_metric")
 
 
 @dataclass(frozen=True, slots=True)

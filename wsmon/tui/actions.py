@@ -103,6 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("connection.disable", ("D",), "disable", "Close the connection, or open it again.", "Connections"),
     Action("copy.value", ("y",), "copy", "Copy payload, URL, or value in the detail.", "Hand over"),
     Action("copy.event", ("Y",), "copy event", "Copy the event, or the path of the value.", "Hand over"),
+    Action("copy.file", (), "copy to file", "Write what `copy` would copy to a file.", "Hand over"),
     Action("export.open", ("x",), "export", "Write events to a file.", "Hand over", in_footer=True),
     Action("export.repeat", ("X",), "export again", "Repeat the last export.", "Hand over"),
     Action("app.detach", ("d",), "detach", "Leave; the recorder goes on.", "Leave", in_footer=True),

@@ -176,6 +176,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "connection.disable": recorder.disable,
         "copy.value": hand.copy_value,
         "copy.event": hand.copy_event,
+        "copy.file": hand.copy_to_file,
         "export.open": hand.export,
         "export.repeat": hand.export_again,
         "app.detach": recorder.detach,

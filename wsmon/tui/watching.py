@@ -31,6 +31,7 @@ from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_aims import of_connection
 from wsmon.tui.panes.log_search import run_search
 from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.recall import recall
 
 
 def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
@@ -47,12 +48,17 @@ class MonitorScreen(Board):
         self.last_export: ExportRequest | None = None
         self._incidents = notices.IncidentWatch()
         self._trail: Trail | None = None
+        self.is_recalled = False
+        # whether everything is where it was left
         self._asked = EVERYTHING
         # what the log was last told to show, as it was typed: marks may change its answer
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""
         super().show(snapshot)
+        if not self.is_recalled and self.is_ready and not self.is_covered:
+            self.is_recalled = True
+            recall(self, self.backing.remembered)
         self._incidents.see(snapshot)
         self._tell()
 

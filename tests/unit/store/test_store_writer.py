@@ -295,7 +295,7 @@ def test_messages_that_carry_numbers_and_times_are_measured(running: Running) ->
         ("incident.closed", "gap", "1 message missing: BTC 3; the recorder ended"),
     ]
     latency = METRICS["latency"]
-    sums = stored(running.path, "SELECT count, sum, max FROM rollup_sum WHERE level = 1 AND metric = ?", latency)
+    sums = stored(running.path, "SELECT count, sum, max FROM rollup_metric WHERE level = 1 AND metric = ?", latency)
     assert sums == [(3, 10_000_000, 10_000_000)]
 
 
