@@ -17,6 +17,7 @@ from wsmon.config.specs import RetentionSpec
 from wsmon.ports import Clock
 from wsmon.store.database import transaction
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
+from wsmon.store.search_index import forget_segments
 
 SECOND_NS = 1_000_000_000
 SLICE_NS = 20_000_000
@@ -82,6 +83,7 @@ class Retention:
         with transaction(self._connection, self._path) as connection:
             connection.execute("DELETE FROM event WHERE id < ?", (end_id,))
             connection.execute("DELETE FROM span WHERE event_id < ?", (end_id,))
+            forget_segments(connection, end_id)
             connection.execute("UPDATE meta SET value = ? WHERE key = ?", (end_id, META_OLDEST_ID))
         self._adapt(self._clock.mono_ns() - began_ns)
         return Pruned(end_id - oldest_id, end_id - 1)
