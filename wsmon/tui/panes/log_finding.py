@@ -13,6 +13,7 @@ from wsmon.model.notes import Bookmark
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.notes import asks_notes, with_notes
+from wsmon.query.predicate import matches
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.log_drawing import DrawnLog
 from wsmon.tui.panes.log_filter import LogFilter, Scope
@@ -160,6 +161,13 @@ class FindingLog(DrawnLog):
             self.say(f"looking for {aim.article} {aim.noun}")
         else:
             self._land(found or 0, newer=newer)
+
+    def go_to_first(self, aim: Aim, event_id: int) -> None:
+        """To an event, or to the first one after it that is aimed at."""
+        self.go_to(event_id)
+        event = self.current_event
+        if event is not None and not matches(aim.query, event):
+            self.jump(aim, newer=True)
 
     def jump_to_match(self, *, newer: bool) -> None:
         """To the next or previous match of what is searched for; where only matches are shown, that is the next row."""
