@@ -92,7 +92,10 @@ def judge_waits(commits: Commits) -> None:
         p99 = slices[int(len(slices) * 0.99)]
         kept = slices[-1] <= GOAL_WAIT_MS
         print(f"pruning: {len(slices):,} slices, p50 {slices[len(slices) // 2]:.1f} ms, p99 {p99:.1f} ms, ", end="")
-        print(f"longest {slices[-1]:.1f} ms: {'kept' if kept else 'MISSED'}")
+        print(f"longest {slices[-1]:.1f} ms: {'kept' if kept else 'MISSED'}", end="; ")
+        worked = commits.pruning_cpu_ms
+        print(f"of CPU p99 {worked[int(len(worked) * 0.99)]:.1f}, most {worked[-1]:.1f} ms; ", end="")
+        print(f"at most {commits.largest_slice:,} events a slice")
     print(f"late: {commits}")
 
 
