@@ -17,6 +17,7 @@ from wsmon.config.specs import RetentionSpec
 from wsmon.ports import Clock
 from wsmon.store.database import transaction
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
+from wsmon.store.search_index import forget_segments
 
 SECOND_NS = 1_000_000_000
 SLICE_NS = 20_000_000
@@ -29,12 +30,12 @@ NEWEST_EVENTS = 1_000
 # never pruned, whatever the limits say: what just happened can be seen
 SIZE_SLACK = 0.98
 # a store that was too large is pruned to this part of its limit, so that it does not happen at every commit
-ROLLUP_AGE_S: dict[Level, int] = {1: 2 * 3_600, 60: 14 * 86_400}
+ROLLUP_AGE_S: dict[Level, int] = {1: 2 * 3_600, 60: 14 * 86_400, 600: 60 * 86_400}
 # how long buckets are kept; hours for ever
 ROLLUP_SLICE = 60
 # buckets of one level pruned at once
 
-_ROLLUP_TABLES = ("rollup", "rollup_dim", "rollup_hist", "rollup_sum")
+_ROLLUP_TABLES = ("rollup", "rollup_dim", "rollup_metric")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Retention:
         with transaction(self._connection, self._path) as connection:
             connection.execute("DELETE FROM event WHERE id < ?", (end_id,))
             connection.execute("DELETE FROM span WHERE event_id < ?", (end_id,))
+            forget_segments(connection, end_id)
             connection.execute("UPDATE meta SET value = ? WHERE key = ?", (end_id, META_OLDEST_ID))
         self._adapt(self._clock.mono_ns() - began_ns, is_full=end_id - oldest_id >= self._slice)
         return Pruned(end_id - oldest_id, end_id - 1)

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from wsmon.bus import Batch, Bus, Shed
+from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.detectors.catalogue import all_detectors
@@ -24,6 +24,7 @@ from wsmon.store.database import Database, primary_code, store_error
 from wsmon.store.fold import Fold
 from wsmon.store.pruning import Pruning
 from wsmon.store.retention import Retention
+from wsmon.store.search_index import SearchIndexer
 
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
@@ -37,6 +38,12 @@ LAST_RETRY_S = 0.1
 # how long the end waits for such a disk, and between two tries: a stop is over within 2 s, sockets may take one
 DETECT_GAP_S = 0.2
 # between two looks of the detectors: the tick of the bus is a little longer, a batch of a flood much shorter
+INDEX_SLICE_S = 0.01
+# of indexing: what a commit may have to wait for
+INDEX_REST_S = 0.02
+# between two slices while nothing comes: a store with millions of events to index takes a third of a core for a while
+INDEX_BELOW_EVENTS = 1_000
+# a batch: from 20,000 events a second on recording has the machine to itself, and the index catches up later
 
 _LOG = logging.getLogger("wsmon.store")
 
@@ -82,6 +89,7 @@ class Writer:
         self._has_ended = False
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
         self._pruning = Pruning(self._retention, clock)
+        self._indexer = SearchIndexer(database.connection, database.path)
         self._configurations: deque[tuple[ConnectionSpec, ...]] = deque()
         # to take over, oldest first: as many as somebody reloaded since the last batch; filled by any thread
         self._thread = threading.Thread(target=self._run, name="writer")
@@ -127,8 +135,11 @@ class Writer:
         try:
             self._record(Batch(self._cut_off_events()))
             while not self._bus.is_closed:
-                self._record(self._bus.take())
+                batch = self._bus.take()
+                self._record(batch)
                 self._prune()
+                if len(batch.events) < INDEX_BELOW_EVENTS:
+                    self._index()
             self._has_ended = True
             self._fold.close_batches(self._clock.wall_ns(), self._clock.mono_ns(), is_end=True)
             self._record(Batch([]))
@@ -251,6 +262,24 @@ class Writer:
             return  # the next slice tries again, and commits have their own say
         if told:
             self._record(Batch(list(told)))
+
+    def _index(self) -> None:
+        """Index what is committed, a slice at a time, until something comes or the next tick is due."""
+        mono_ns = self._clock.mono_ns
+        tick_ns = mono_ns() + round(TICK_S * SECOND_NS)
+        try:
+            while not self._bus.is_closing:
+                if not self._indexer.index(self.last_id, self._slice()):
+                    return
+                if mono_ns() >= tick_ns or not self._bus.stays_quiet(INDEX_REST_S):
+                    return
+        except (StoreError, sqlite3.Error) as error:
+            self._warning = str(error)  # as with pruning: the next slice tries again
+
+    def _slice(self) -> Callable[[], bool]:
+        """Says when a slice of indexing that begins now is over."""
+        ends_ns = self._clock.mono_ns() + round(INDEX_SLICE_S * SECOND_NS)
+        return lambda: self._clock.mono_ns() >= ends_ns
 
     def _cut_off_events(self) -> list[Event]:
         """What ended with an earlier recorder, which could not say so."""

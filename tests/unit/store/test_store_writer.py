@@ -17,10 +17,13 @@ from wsmon.bus import Batch, Bus
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
+from wsmon.store import search_index
 from wsmon.store import writer as writing
 from wsmon.store.codec import Value
 from wsmon.store.database import Database, open_for_writing
 from wsmon.store.schema import METRICS
+from wsmon.store.search_index import SearchIndexer
+from wsmon.store.sieve import BLOCKS
 from wsmon.store.writer import Writer
 
 DEADLINE_S = 10.0
@@ -304,7 +307,7 @@ def test_messages_that_carry_numbers_and_times_are_measured(running: Running) ->
         ("incident.closed", "gap", "1 message missing: BTC 3; the recorder ended"),
     ]
     latency = METRICS["latency"]
-    sums = stored(running.path, "SELECT count, sum, max FROM rollup_sum WHERE level = 1 AND metric = ?", latency)
+    sums = stored(running.path, "SELECT count, sum, max FROM rollup_metric WHERE level = 1 AND metric = ?", latency)
     assert sums == [(3, 10_000_000, 10_000_000)]
 
 
@@ -526,3 +529,59 @@ def test_what_was_pruned_and_not_told_yet_is_told_before_the_last_word(
     running.end()
     told, last = stored_events(running.path)[-2:]
     assert (told.name, told.meta, last.name) == ("self.pruned", {"events": 6, "up_to_id": 13}, "self.run.ended")
+
+
+def test_what_is_committed_is_indexed_while_nothing_waits(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_index, "BLOCK_EVENTS", 2)
+    indexed = threading.Event()
+    index = SearchIndexer.index
+
+    def index_and_tell(self: SearchIndexer, last_id: int, is_over: Callable[[], bool]) -> bool:
+        is_more = index(self, last_id, is_over)
+        if last_id == 2 * BLOCKS and not is_more:
+            indexed.set()
+        return is_more
+
+    monkeypatch.setattr(SearchIndexer, "index", index_and_tell)
+    running.writer.start()
+    running.emit(*[message("margin call")] * (2 * BLOCKS))
+    assert indexed.wait(DEADLINE_S), running.failures
+    running.end()
+    assert stored(running.path, "SELECT first_id, last_id FROM search_segment") == [(1, 2 * BLOCKS)]
+
+
+def test_a_flood_is_recorded_and_not_indexed_meanwhile(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "INDEX_BELOW_EVENTS", 3)
+    asked: list[int] = []
+
+    def index(_self: SearchIndexer, last_id: int, _is_over: Callable[[], bool]) -> bool:
+        asked.append(last_id)
+        return False
+
+    monkeypatch.setattr(SearchIndexer, "index", index)
+    running.emit(*[message()] * 10)
+    running.writer.start()
+    running.wait_for(10)
+    running.emit(message())
+    running.wait_for(11)
+    running.end()
+    assert 10 not in asked
+    assert len(stored_events(running.path)) == 11
+
+
+def test_a_store_that_takes_no_index_goes_on_recording(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    def index(_self: SearchIndexer, _last_id: int, _is_over: Callable[[], bool]) -> bool:
+        tried.set()
+        raise StoreError("no space left")
+
+    monkeypatch.setattr(SearchIndexer, "index", index)
+    running.writer.start()
+    running.emit(message())
+    running.wait_for(1)
+    assert tried.wait(DEADLINE_S)
+    running.emit(message())
+    running.wait_for(2)
+    running.end()
+    assert running.failures == []
