@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 SOON_S = 10.0
-HANG, RESET = b"", b"RESET"
+HANG, RESET = b"HANG", b"RESET"
 IDS = ("traceId", "spanId", "parentSpanId")
-REQUESTS = {
+REQUESTS: dict[str, type[Any]] = {
     "/v1/traces": ExportTraceServiceRequest,
     "/v1/logs": ExportLogsServiceRequest,
     "/v1/metrics": ExportMetricsServiceRequest,
@@ -97,7 +97,7 @@ class FakeCollector:
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         method, target, _ = first.split(" ")
         assert target.startswith(self._under)
-        path = target.removeprefix(self._under)
+        path = target.removeprefix(self._under).partition("?")[0]
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         body = await reader.readexactly(int(headers["content-length"]))
         assert (method, headers["content-type"], headers["content-encoding"]) == ("POST", "application/json", "gzip")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from wsmon.config.specs import OtlpSpec
+from wsmon.errors import StoreError
 from wsmon.export.otlp_values import Fields
 from wsmon.model.metrics.of_recorder import SinkState
 from wsmon.ports import Clock
@@ -25,6 +26,8 @@ from wsmon.store.reader import Reader
 
 FAREWELL_S: Final = 0.4
 # for what is left when the recording ends: a stop is over within two seconds
+RETRY_S: Final = 5.0
+# where the store cannot be read
 _ROWS: Final[tuple[RowKind, ...]] = ("spans", "logRecords")
 _LOG = logging.getLogger("wsmon.otlp")
 
@@ -73,8 +76,13 @@ class Sending:
         """Send until cancelled; what is under way then waits for ``finish``."""
         while True:
             self._changed.clear()
-            if self._spec.url and not self._position.store_id:
-                self._position = await asyncio.to_thread(_position_of, self._told.store, self._rhythm.clock)
+            if self._spec.url:
+                try:
+                    await self._find_position()
+                except StoreError as error:
+                    self.health.failed("spans", f"is not sent anything: {error}")
+                    await self._rhythm.sleep(RETRY_S)
+                    continue
             self._begin()
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(each.run(), name="otlp rows") for each in self._rows]
@@ -113,6 +121,14 @@ class Sending:
         if self._points is not None:
             await self._points.close()
         self._rows, self._points = [], None
+
+    async def _find_position(self) -> None:
+        """Where an earlier run was, else where this one began; noted at once, so that the next run goes on there."""
+        if not self._position.store_id:
+            self._position = await asyncio.to_thread(_position_of, self._told.store, self._rhythm.clock)
+        for kind in _ROWS:
+            if SIGNALS[kind] in self._spec.signals and self._position.of(kind) is None:
+                await self._move(kind, self._told.first_id)
 
     def _rows_of(self, kind: RowKind, collector: Collector) -> Rows:
         after_id = self._position.of(kind)
