@@ -98,11 +98,15 @@ class Home:
 
     async def record(self, *arguments: str | Path, store: Path | None = None) -> Recorder:
         """Start ``wsmon record`` and wait until it records; it is killed at the end of the test."""
-        store = store or self.folder / "recording" / "store.db"
+        return await self._recorder("record", *arguments, store=store or self.folder / "recording" / "store.db")
+
+    async def demonstrate(self) -> Recorder:
+        """Start the recorder of ``wsmon demo``, as ``record`` does."""
+        return await self._recorder("demo", "--headless", store=self.folder / "demo.db")
+
+    async def _recorder(self, *arguments: str | Path, store: Path) -> Recorder:
         reading, writing = os.pipe()
-        process = await self._start(
-            ("record", *arguments, "--store", store, "--ready-fd", str(writing)), pass_fds=(writing,)
-        )
+        process = await self._start((*arguments, "--store", store, "--ready-fd", str(writing)), pass_fds=(writing,))
         os.close(writing)
         self._stack.push_async_callback(_kill, process)
         with os.fdopen(reading, "rb") as pipe:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
+from tests.builders import SESSION, TRACE, message, stall
 from tests.recordings import Recording, recorded
 from wsmon.cli.main import run
 
@@ -108,3 +108,26 @@ def _peak_kib(command: list[str]) -> int:
         [sys.executable, "-c", measure, *command], capture_output=True, check=True, timeout=DEADLINE_S
     )
     return int(done.stdout)
+
+
+def test_an_incident_with_what_was_around_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = [message(f"m{number}", number, "a") for number in range(100)]
+    store = recorded(tmp_path / "store.db", [*events[:50], stall(49.5, "a"), *events[50:]], "a")
+    command = ["export", "--format", "jsonl", "--store", str(store), "--incident", "51"]
+    for arguments, first in (([], "m20"), (["--around", "2s"], "m48")):
+        assert run([*command, *arguments]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert json.loads(lines[0])["payload"] == first
+        assert json.loads(lines[-1])["payload"] == "m99"
+    assert run([*command[:-1], "50"]) == 2
+    assert "event 50 is no incident" in capsys.readouterr().err
+    assert run([*command[:-2], "--around", "2s"]) == 2
+    assert "--incident ID names it" in capsys.readouterr().err
+
+
+def test_a_session_and_a_trace(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for query in (f"session:{SESSION}", f"trace:{TRACE}"):
+        assert run(["export", "--format", "jsonl", "--store", store, query]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 6
+    assert run(["export", "--format", "jsonl", "--store", store, "session:0000000000000000"]) == 0
+    assert capsys.readouterr().out == ""

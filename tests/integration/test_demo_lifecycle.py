@@ -80,7 +80,7 @@ async def test_a_mistake_in_a_session_is_raised_at_the_end() -> None:
 
 
 async def test_the_demonstration_is_alive_on_every_connection() -> None:
-    async with Demo(SystemClock()) as demo, asyncio.timeout(3.0):
+    async with Demo(SystemClock()) as demo, asyncio.timeout(SOON_S):
         servers = {server.scenario.name: server for server in demo.servers}
 
         async def meet(name: str) -> str:
@@ -88,6 +88,8 @@ async def test_the_demonstration_is_alive_on_every_connection() -> None:
             offered = [Subprotocol(text.reveal()) for text in connection.subprotocols] or None
             try:
                 async with connect(connection.url.reveal(), subprotocols=offered, proxy=None) as client:
+                    for text in connection.send:
+                        await client.send(text.reveal())
                     return type(await client.recv()).__name__
             except ConnectionClosedError as closed:
                 return str(closed.rcvd)
@@ -100,9 +102,11 @@ async def test_the_demonstration_is_alive_on_every_connection() -> None:
         "chat": "str",
         "binary": "bytes",
         "slow": "str",
+        "orderbook": "str",
         "silent": "str",
         "dropper": "str",
         "bouncer": "1008 (policy violation) policy violation: token expired",
+        "login": "str",
         "forbidden": "403",
     }
     assert {name: server.connections for name, server in servers.items()} == dict.fromkeys(DEMO_SCENARIOS, 1)
@@ -114,7 +118,7 @@ async def test_the_demonstrations_configuration_names_its_servers() -> None:
         urls = [(server.scenario.name, server.url) for server in demo.servers]
     assert configuration.path is None
     assert [(spec.name, spec.url.reveal()) for spec in configuration.connections] == urls
-    assert Counter(spec.group for spec in configuration.connections) == {"feeds": 3, "market": 3, "chat": 2}
+    assert Counter(spec.group for spec in configuration.connections) == {"feeds": 3, "market": 4, "chat": 3}
     assert {spec.name: spec.expect_every_s for spec in configuration.connections}["silent"] == 2.0
     assert configuration.digest == Demo(SystemClock()).configuration.digest
     assert configuration.digest != Demo(SystemClock(), [scenario("echo")]).configuration.digest

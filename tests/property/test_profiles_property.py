@@ -38,7 +38,7 @@ EVENTS = st.one_of(
 BATCHES = st.lists(st.tuples(st.lists(EVENTS, max_size=8), AFTER_S), max_size=6)
 SWITCHES = st.lists(st.sampled_from(tuple(PROFILES)), max_size=6)
 COUNTED = ", ".join(f"sum({counter})" for counter in COUNTERS if counter != "events")
-DETAILS = ("rollup_dim", "rollup_hist", "rollup_sum")
+DETAILS = ("rollup_dim", "rollup_metric")
 
 
 class Told:

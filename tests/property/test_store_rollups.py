@@ -14,7 +14,8 @@ from tests.builders import SECOND_NS, event, loss, message, pong
 from tests.stores import Recording, stored, stored_events
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
-from wsmon.store.schema import DIMENSIONS, METRICS
+from wsmon.store.packed import unpack
+from wsmon.store.schema import DIMENSIONS, LEVELS, METRICS
 
 AFTER_S = st.floats(0, 200)
 CONNECTIONS = st.sampled_from(["a", "b", "c"])
@@ -50,7 +51,7 @@ def check(path: Path) -> None:
     dims: Counter[tuple[object, ...]] = Counter()
     hists: Counter[tuple[object, ...]] = Counter()
     for each in stored_events(path):
-        for level in (1, 60, 3600):
+        for level in LEVELS:
             second = each.ts_ns // SECOND_NS
             key = (level, second - second % level, each.source.connection)
             counts[(*key, "events")] += 1
@@ -71,10 +72,20 @@ def check(path: Path) -> None:
                 counts[(*key, "losses")] += 1
                 dims[(*key, DIMENSIONS["close_code"], str(each.close_code))] += 1
     assert found(path, "rollup_dim", "dimension, key, n") == +dims
-    assert found(path, "rollup_hist", "metric, idx, n") == +hists
+    assert histograms(path) == +hists
     for counter in ("events", "messages_in", "bytes_in", "pongs", "errors", "losses"):
         expected = {key: n for key, n in counts.items() if key[-1] == counter and n}
         assert +found(path, "rollup", f"'{counter}', {counter}") == expected
+
+
+def histograms(path: Path) -> Counter[tuple[object, ...]]:
+    """Counts by level, bucket, connection, metric and index."""
+    rows = stored(
+        path, "SELECT level, bucket, name, metric, hist FROM rollup_metric JOIN connection ON id = connection"
+    )
+    return Counter(
+        {(*key, place): n for *key, packed in rows if isinstance(packed, bytes) for place, n in unpack(packed).items()}
+    )
 
 
 def found(path: Path, table: str, columns: str) -> Counter[tuple[object, ...]]:

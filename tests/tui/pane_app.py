@@ -14,7 +14,8 @@ from textual.widget import Widget
 
 import wsmon.tui
 from wsmon.tui.scroll_mark import ScrollMark
-from wsmon.tui.theme import DEFAULT_THEME, load_themes
+from wsmon.tui.theme import DEFAULT_THEME
+from wsmon.tui.theme_shelf import ThemeShelf
 
 Heard = TypeVar("Heard", bound=Message)
 STYLES = Path(wsmon.tui.__file__).parent / "styles"
@@ -28,13 +29,13 @@ class PaneApp(App[None]):
 
     def __init__(self, pane: Widget, *styles: str, theme: str = DEFAULT_THEME) -> None:
         """``styles`` names files of ``wsmon/tui/styles``."""
-        self._variables_of = load_themes()[theme]
+        self._variables_of = ThemeShelf().themes[theme]
         super().__init__(css_path=[STYLES / name for name in styles])
         self.animation_level = "none"
         ScrollBar.renderer = ScrollMark
         self.pane = pane
         self.heard: list[Message] = []
-        for each in load_themes().values():
+        for each in ThemeShelf().themes.values():
             self.register_theme(each)
         self.theme = theme
 

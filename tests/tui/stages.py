@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -36,14 +37,20 @@ class FakeExporter:
     def __init__(self) -> None:
         self.requests: list[ExportRequest] = []
         self.failure: Exception | None = None
+        self.is_endless = False
+        # half done until it is stopped
+        self.has_stopped = threading.Event()
 
     def __call__(self, request: ExportRequest, progress: Progress) -> ExportReport:
         self.requests.append(request)
         if self.failure is not None and not request.overwrite:
             raise self.failure
-        if not progress(ExportReport(seen=50, total=100, written=10, size_bytes=1_000)):
-            raise InterruptedError
-        return ExportReport(seen=100, total=100, written=20, size_bytes=3_000)
+        while progress(ExportReport(seen=50, total=100, written=10, size_bytes=1_000)):
+            if not self.is_endless:
+                return ExportReport(seen=100, total=100, written=20, size_bytes=3_000)
+            self.has_stopped.wait(0.01)
+        self.has_stopped.set()
+        raise InterruptedError
 
 
 @dataclass
@@ -125,9 +132,11 @@ def with_incidents(on: Stage) -> Stage:
     store.connections = tuple(
         replace(each, incidents=(found,)) if each.state.name == found.connection else each for each in store.connections
     )
-    begun = {"binance-spot": (Incident(at_ns(-0.5), at_ns(0), gap_id, "gap"),)}
-    begun["deribit"] = (Incident(at_ns(-3), at_ns(0), gap_id, "storm"),)
-    store.lanes_answer = tuple(replace(each, incidents=begun.get(each.connection, ())) for each in store.lanes_answer)
+    begun = {"binance-spot": (Incident(at_ns(-0.5), at_ns(0), gap_id, "gap", found.sentence, is_open=True),)}
+    begun["deribit"] = (Incident(at_ns(-3), at_ns(0), gap_id, "storm", "17 sessions ended in 2 minutes", is_open=True),)
+    store.lanes_answer = tuple(
+        replace(each, incidents=begun.get(each.connection, each.incidents)) for each in store.lanes_answer
+    )
     return on
 
 
@@ -245,5 +254,5 @@ def _lanes() -> tuple[Lane, ...]:
             "deribit", [(-1800, OPEN), (-100, "reconnecting"), (-90, OPEN), (-3, "reconnecting")], 0, losses=[-100, -3]
         ),
         lane("kraken-book", [(-1800, OPEN)], 0, stalls=[(-41, 0)]),
-        Lane("legacy", "", (), (), ()),
+        Lane("legacy", "", (), ()),
     )

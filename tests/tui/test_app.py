@@ -26,7 +26,6 @@ from wsmon.tui.palette import width_of
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.theme import ThemeError
 from wsmon.tui.watching import MonitorScreen
 
 ROOMY, COMPACT = (120, 40), (80, 24)
@@ -514,7 +513,7 @@ async def test_warnings_and_mistaken_keys_are_shown_at_the_start_and_go() -> Non
         on.clock.advance(7)
         on.screen.tick()
         assert (first, second, on.screen.banner.display) == (
-            '⚠ [keys] "log.serach": there is no such action; did you mean log.search?',
+            '⚠ keymap: keys."log.serach": there is no such action. did you mean log.search?',
             "⚠ orders.toml:3: kpi has no effect yet",
             False,
         )
@@ -544,20 +543,6 @@ async def test_a_failure_of_the_store_is_said_and_gone_when_it_is_over() -> None
         assert text(on.screen.banner) == "⚠ the store cannot be read: disk I/O error"
         on.store.snapshot = snapshot  # type: ignore[method-assign]  # the fault is over
         await until(pilot, lambda: on.screen.recorder.trouble == "")
-
-
-async def test_themes_change_while_the_screen_runs() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("colon", *"theme", "enter")
-        await pilot.pause()
-        assert on.app.theme == "wsmon-light"
-
-
-def test_an_unknown_theme_is_refused_before_the_screen_starts() -> None:
-    with pytest.raises(ThemeError, match=r"there is no theme 'dusk'.*wsmon-ansi, wsmon-dark, wsmon-light"):
-        stage(options=replace(OPTIONS, theme="dusk"))
 
 
 def test_no_color_takes_the_terminals_own_colours() -> None:

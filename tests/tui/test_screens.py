@@ -73,8 +73,15 @@ def test_incidents(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(on.app, terminal_size=size, run_before=act)
 
 
-def test_a_problem_in_the_light_theme(snap_compare: Compare) -> None:
-    assert taken(snap_compare, (120, 40), "E", options=replace(OPTIONS, theme="wsmon-light"))
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("theme", ["wsmon-light", "wsmon-contrast", "wsmon-ansi"])
+def test_a_problem_in_other_themes(snap_compare: Compare, theme: str, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "E", options=replace(OPTIONS, theme=theme))
+
+
+@pytest.mark.parametrize("size", [(40, 12), *SIZES], ids=str)
+def test_ascii(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "E", options=replace(OPTIONS, is_ascii=True))
 
 
 def test_no_colors(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:

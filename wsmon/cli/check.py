@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,10 +33,21 @@ def check(config: Path | None, *, as_json: bool, example: bool) -> None:
         _fail(error.problems, str(error), as_json=as_json)
     except UsageError as error:
         _fail((Problem("", 0, "", error.what, hint=error.hint),), str(error), as_json=as_json)
+    loaded = replace(loaded, warnings=(*loaded.warnings, *_keymap_problems(loaded)))
     if as_json:
         _print_json((), loaded.warnings, loaded.configuration.connections)
     else:
         _print_table(loaded)
+
+
+def _keymap_problems(loaded: Loaded) -> tuple[Problem, ...]:
+    """Wishes of the keymap that cannot be: the screen does without them, and a recorder does not care."""
+    configuration = loaded.configuration
+    if not configuration.keys or configuration.path is None:
+        return ()
+    from wsmon.tui.keymap import lay_over  # the screen's names of keys, only where there are some
+
+    return lay_over(dict(configuration.keys), str(configuration.path), loaded.key_lines).problems
 
 
 def _fail(problems: Sequence[Problem], message: str, *, as_json: bool) -> NoReturn:

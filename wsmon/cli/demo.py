@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from wsmon.cli.record import readiness, run_assignment
+from wsmon.cli.screen_options import ScreenWishes, screen_options
 from wsmon.cli.spawn import spawn_recorder
 from wsmon.cli.stores import STORE_NAME
 from wsmon.cli.talk import Talk
@@ -38,7 +39,10 @@ _FOLDER = re.compile(r"demo-[0-9a-f]{12}")
 @click.option("--for", "limit_s", type=Duration(), metavar="DURATION", help="End after this long.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where to record to.")
 @click.option("--ready-fd", type=int, hidden=True, help="Where to say that viewers can attach.")
-def demo(headless: bool, limit_s: float | None, store: Path | None, ready_fd: int | None) -> int:
+@screen_options
+def demo(
+    headless: bool, limit_s: float | None, store: Path | None, ready_fd: int | None, *, wishes: ScreenWishes
+) -> int:
     """Show wsmon at work: servers on loopback that tick, drop, refuse, stall and reject.
 
     The recording goes on after the screen is closed, for 30 minutes, and is replaced by the next demonstration.
@@ -53,7 +57,7 @@ def demo(headless: bool, limit_s: float | None, store: Path | None, ready_fd: in
     spawn_recorder(["demo", "--headless", "--store", str(store), *limit], store, os.environ)
     from wsmon.cli.view import view  # the screen, only when there is one
 
-    return view(store, os.environ)
+    return view(store, os.environ, wishes)
 
 
 def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:

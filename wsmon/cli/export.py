@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
+from wsmon.cli.interruption import tidy_end
+from wsmon.cli.progress import clear_line, progress_line
 from wsmon.cli.reading import noted, reading
+from wsmon.cli.target import Duration
 from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
-from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.formats import FORMATS, ExportFormat
-from wsmon.export.run import ExportReport, ExportRequest, Progress, go_on, run_export
+from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.model import format as fmt
 
 STDOUT = "-"
-REPORT_GAP_NS = 200_000_000
-# between two updates of the line on a terminal
+MARGIN_S = 30.0
+# around an incident, unless told
 
 
 @click.command(cls=QueryCommand)
@@ -32,6 +34,8 @@ REPORT_GAP_NS = 200_000_000
 @click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
 @click.option("--until", type=Time(), metavar="T", help="Before then.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the newest so many.")
+@click.option("--incident", type=click.IntRange(min=1), metavar="ID", help="An incident, by the event that opened it.")
+@click.option("--around", type=Duration(), metavar="DURATION", help="So long before and after it; 30s by default.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 def export(
     words: tuple[str, ...],
@@ -42,6 +46,8 @@ def export(
     since: int | None,
     until: int | None,
     limit: int | None,
+    incident: int | None,
+    around: float | None,
     force: bool,
 ) -> int:
     """Write the events that match QUERY, oldest first; all of them without one.
@@ -51,35 +57,40 @@ def export(
     otlp, otlp-logs: OpenTelemetry traces and logs. perfetto: the timeline, for ui.perfetto.dev. report:
     statistics, timeline and every loss explained, as HTML, or as Markdown where the file ends with .md. A file is
     there whole or not at all; a recording may go on meanwhile.
+
+    A session is `session:ID`, a trace `trace:ID`; with --incident it is the connection of the incident while it lasted.
     """
-    query = query_of(words)
-    target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)
-    with reading(store) as view:
-        request = ExportRequest(format_, target, noted(query, view), since, until, limit, overwrite=force)
-        try:
-            report = run_export(request, view, _progress_line())
-        except FileExistsError as error:
-            raise UsageError(f"{output} is there already", "--force overwrites it") from error
-    if isinstance(target, Path):
+    if around is not None and incident is None:
+        raise UsageError("--around says how much around an incident", "--incident ID names it")
+    request = ExportRequest(
+        format_,
+        binary_stdout() if output == STDOUT else Path(output),
+        query_of(words),
+        since,
+        until,
+        limit,
+        incident=incident or 0,
+        margin_s=MARGIN_S if around is None else around,
+        overwrite=force,
+    )
+    report = _write(request, store)
+    if isinstance(request.target, Path):
         click.echo(f"wrote {report.written:,} events ({fmt.size(report.size_bytes)}) to {output}", err=True)
     return EXIT_OK
 
 
-def _progress_line() -> Progress:
-    """A line on stderr that says how far it is, where stderr alone is a terminal to somebody who waits."""
-    if not sys.stderr.isatty():
-        return go_on
-    clock = SystemClock()
-    shown_ns = clock.mono_ns()
-
-    def show(report: ExportReport) -> bool:
-        nonlocal shown_ns
-        if clock.mono_ns() - shown_ns >= REPORT_GAP_NS:
-            shown_ns = clock.mono_ns()
-            share = report.seen / report.total if report.total else 1.0
-            click.echo(
-                f"\r{share:4.0%}  {report.written:,} events, {fmt.size(report.size_bytes)}  \r", nl=False, err=True
-            )
-        return True
-
-    return show
+def _write(request: ExportRequest, store: str | None) -> ExportReport:
+    """Write it; says how far it is where somebody waits at a terminal."""
+    has_said = not isinstance(request.target, Path) and sys.stdout.isatty()
+    with tidy_end(), reading(store) as view:
+        request = replace(request, query=noted(request.query, view))
+        try:
+            return run_export(request, view, progress_line(is_quiet=has_said))
+        except FileExistsError as error:
+            raise UsageError(f"{request.target} is there already", "--force overwrites it") from error
+        except KeyboardInterrupt:
+            click.echo("ended; nothing was kept" if isinstance(request.target, Path) else "ended", err=True)
+            raise
+        finally:
+            if not has_said:
+                clear_line()

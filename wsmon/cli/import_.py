@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from wsmon.cli.interruption import tidy_end
 from wsmon.errors import EXIT_OK, UsageError, WsmonError
 from wsmon.export.importing import IMPORT_FORMATS, ImportFormat, import_file
 from wsmon.export.sink import whole_path
@@ -24,7 +25,7 @@ def import_(file: Path, store: Path, format_: ImportFormat | None) -> int:
     """
     store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with whole_path(store, overwrite=False) as part:
+        with tidy_end(), whole_path(store, overwrite=False) as part:
             with replaying(part) as replay:
                 report = import_file(file, format_, replay)
             if report.named and not report.events:

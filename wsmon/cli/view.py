@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from wsmon.cli.greeting import greeting
+from wsmon.cli.screen_options import ScreenWishes
 from wsmon.cli.stores import open_view
 from wsmon.cli.target import Target, socket_of
 from wsmon.clock import SystemClock
 from wsmon.config.load import Loaded, load
-from wsmon.config.locate import config_dir, state_dir
+from wsmon.config.locate import config_dir, screen_path, state_dir
+from wsmon.config.specs import Configuration
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import LockInfo, holder
 from wsmon.errors import ConfigError
 from wsmon.export.run import ExportReport, ExportRequest, Progress, run_export
 from wsmon.store.notes import NotesFile, notes_path
+from wsmon.tui.abilities import has_few_colors, shows_unicode
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.options import AppOptions, Exporter
+from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 
 
-def view(store: Path, environ: Mapping[str, str], target: Target | None = None) -> int:
+def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: Target | None = None) -> int:
     """Show a store until the screen is left; the exit code.
 
     ``target`` is known where a configuration was named; otherwise the one that the recorder runs gives theme and keys.
@@ -37,21 +42,33 @@ def view(store: Path, environ: Mapping[str, str], target: Target | None = None) 
     app = WsmonApp(
         lambda: open_view(store),
         client,
-        _options(store, environ, held, path, loaded, notice),
+        replace(
+            _options(store, environ, held, path, loaded, notice, wishes),
+            store_id=store_id,
+            memory=screen_path(str(path) if path else _identity(held, store), state_dir(environ)),
+        ),
         clock=SystemClock(),
         exporter=_exporter(store),
         notes=NotesFile(notes_path(store, state_dir(environ), store_id), store_id),
         listen=client.run,
         changes=_changes(path, client) if path else None,
     )
-    outcome = app.run()
+    has_mouse = wishes.has_mouse and (loaded is None or loaded.configuration.mouse)
+    outcome = app.run(mouse=has_mouse)
     if app.return_code:
         return app.return_code
+    if app.unkept:
+        click.echo(app.unkept, err=True)
     if outcome == "stopped":
         click.echo(f"the recorder ended: `wsmon open {store}` shows what it recorded", err=True)
     elif (held := holder(store)) is not None:
         click.echo(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it", err=True)
     return 0
+
+
+def _identity(held: LockInfo | None, store: Path) -> str:
+    """What the screen is remembered by: the configuration, or where there is none, the store."""
+    return held.configuration if held is not None and held.configuration else str(store)
 
 
 def _exporter(store: Path) -> Exporter:
@@ -103,21 +120,35 @@ def _options(
     path: Path | None,
     loaded: Loaded | None,
     notice: str,
+    wishes: ScreenWishes,
 ) -> AppOptions:
     configuration = loaded.configuration if loaded else None
+    characters = "ascii" if wishes.is_ascii else configuration.characters if configuration else "auto"
     return AppOptions(
         name=path.name if path else _name(held, store),
         store=store,
         start_command=f"wsmon {path.name}" if path else "wsmon",
         export_folder=Path.cwd(),
-        theme=configuration.theme if configuration else "wsmon-dark",
+        theme=wishes.theme or _theme(configuration, environ),
         user_themes=config_dir(environ) / "themes",
         keys=dict(configuration.keys) if configuration else {},
+        keys_file=path.name if path else "",
+        key_lines=loaded.key_lines if loaded else {},
         warnings=tuple(str(warning) for warning in loaded.warnings) if loaded else (),
         banner=notice,
         is_remote="SSH_CONNECTION" in environ,
         has_no_color=bool(environ.get("NO_COLOR")),
+        is_theme_asked=bool(wishes.theme) or has_few_colors(environ),
+        is_ascii_asked=wishes.is_ascii,
+        is_ascii=characters == "ascii" or (characters == "auto" and not shows_unicode(environ)),
     )
+
+
+def _theme(configuration: Configuration | None, environ: Mapping[str, str]) -> str:
+    """Where there are 16 colours they are the terminal's own: those of other themes would be rounded to them."""
+    if has_few_colors(environ):
+        return ANSI_THEME
+    return configuration.theme if configuration else DEFAULT_THEME
 
 
 def _changes(path: Path, client: RecorderClient) -> Callable[[], str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from wsmon.cli.main import COMMANDS
+from wsmon.cli.screen_options import ScreenWishes, screen_options
 from wsmon.cli.spawn import Handed, SpawnError, spawn_recorder, wait_until_ready
 from wsmon.cli.target import Request, Target, request_options, resolve
 from wsmon.cli.terminal import require_terminal
@@ -17,9 +18,30 @@ from wsmon.control.lock import LockInfo, holder
 from wsmon.errors import StoreHeldError, UsageError
 
 
-@click.command(hidden=True)
+class _Nameless(click.Context):
+    """Of a command that goes by no name of its own: usage lines name the program alone."""
+
+    @property
+    def command_path(self) -> str:
+        """The program."""
+        return self.parent.command_path if self.parent is not None else super().command_path
+
+
+class _WatchCommand(click.Command):
+    context_class = _Nameless
+
+
+@click.command(cls=_WatchCommand, hidden=True)
 @request_options
-def watch(names: tuple[str, ...], headers: tuple[str, ...], subscribe: tuple[str, ...], store: Path | None) -> int:
+@screen_options
+def watch(
+    names: tuple[str, ...],
+    headers: tuple[str, ...],
+    subscribe: tuple[str, ...],
+    store: Path | None,
+    *,
+    wishes: ScreenWishes,
+) -> int:
     """Record connections in a process of its own, and watch them.
 
     `d` leaves and lets the recorder go on; `wsmon attach` comes back.
@@ -31,7 +53,7 @@ def watch(names: tuple[str, ...], headers: tuple[str, ...], subscribe: tuple[str
     ensure_recorder(request, target, os.environ)
     from wsmon.cli.view import view  # the screen, only when there is one
 
-    return view(target.store, os.environ, target)
+    return view(target.store, os.environ, wishes, target)
 
 
 def _refuse_misspelt(request: Request) -> None:

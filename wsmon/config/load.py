@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomli
@@ -32,6 +32,8 @@ class Loaded:
 
     configuration: Configuration
     warnings: tuple[Problem, ...] = ()
+    key_lines: Mapping[str, int] = field(default_factory=dict)
+    # action id → line of the user's keymap
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -62,12 +64,18 @@ def finish(configuration: Configuration, reader: Reader, file: str, text: str | 
 
     ``text`` is the document, ``None`` where there is none: problems then have no line.
     """
-    if not reader.faults and not reader.warnings:
+    if not reader.faults and not reader.warnings and not configuration.keys:
         return Loaded(configuration)
     lines = Lines(text) if text is not None else None
     if reader.faults:
         raise ConfigError(_problems(reader.faults, lines, file, reader.secrets))
-    return Loaded(configuration, _problems(reader.warnings, lines, file, reader.secrets))
+    key_lines = {action: _line_of(action, lines) for action, _ in configuration.keys} if lines else {}
+    return Loaded(configuration, _problems(reader.warnings, lines, file, reader.secrets), key_lines)
+
+
+def _line_of(action: str, lines: Lines) -> int:
+    """The line of ``"log.search"``, or of ``log.search``, which is a table in a table; the heading is above both."""
+    return max(lines.of(("keys", action)), lines.of(("keys", *action.split("."))))
 
 
 def _problems(

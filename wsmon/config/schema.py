@@ -26,7 +26,7 @@ from wsmon.config.kinds import (
     Text,
 )
 from wsmon.config.paths import ExistingFile, NewFile
-from wsmon.config.specs import SIGNAL_NAMES, LatencyUnit, ProtocolName, RedirectPolicy
+from wsmon.config.specs import SIGNAL_NAMES, Characters, LatencyUnit, ProtocolName, RedirectPolicy
 from wsmon.model.detectors.watched import INCIDENT_KINDS
 from wsmon.model.profiles import ProfileName
 
@@ -75,6 +75,8 @@ WSMON = (
     ),
     Key("profile", _PROFILES, "detailed", "what becomes a row, and the KPI thresholds"),
     Key("theme", Text(checks.printable(64), may_be_empty=False), "wsmon-dark", "colours of the screen"),
+    Key("characters", Choice(get_args(Characters)), "auto", "auto: ASCII alone where the locale is not UTF-8"),
+    Key("mouse", Flag(), True, "false: the terminal keeps the mouse, to select text with"),
     Key("retention.age", Duration(MINUTE_S, CENTURY_S), "14d", "events older than this are removed", "retention.age_s"),
     Key("retention.size", Size(2**20, 2**47), "2GB", "the oldest events are removed past this", "retention.size_bytes"),
     Key("alerts.bell", Flag(), True, "viewers ring when an incident opens"),

@@ -19,6 +19,7 @@ ProtocolName = Literal[
     "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus"
 ]
 RedirectPolicy = Literal["none", "same-origin", "any"]
+Characters = Literal["auto", "unicode", "ascii"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]
 
 NOTHING: Mapping[str, Sensitive | float] = MappingProxyType({})
@@ -190,6 +191,8 @@ class Configuration:
     # None = the default place for this configuration
     profile: ProfileName = "detailed"
     theme: str = "wsmon-dark"
+    characters: Characters = "auto"
+    mouse: bool = True
     retention: RetentionSpec = RetentionSpec()
     alerts: AlertSpec = AlertSpec()
     prometheus: str = ""

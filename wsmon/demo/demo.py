@@ -22,7 +22,7 @@ from wsmon.ports import Clock
 class Demo:
     """Servers on loopback that run while the ``async with`` lasts."""
 
-    def __init__(self, clock: Clock, scenarios: Iterable[Scenario] | None = None, *, seed: int = 0) -> None:
+    def __init__(self, clock: Clock, scenarios: Iterable[Scenario] | None = None, *, seed: int = 1) -> None:
         chosen = demo_scenarios() if scenarios is None else tuple(scenarios)
         self.servers = tuple(
             ScenarioServer(scenario, clock, rng=Random(f"{seed} {scenario.name}")) for scenario in chosen

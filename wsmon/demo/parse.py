@@ -9,15 +9,26 @@ from importlib.resources import files
 from pathlib import Path
 
 from wsmon.demo.parse_connection import read_connection
-from wsmon.demo.parse_steps import read_steps
+from wsmon.demo.parse_steps import MOST, read_steps
 from wsmon.demo.scenario import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
 from wsmon.demo.table import Table
-from wsmon.demo.template import BUILT_IN, Choice, Turn, Uniform, Value, Walk
+from wsmon.demo.template import BUILT_IN, Choice, Count, Turn, Uniform, Value, Walk
 from wsmon.errors import WsmonError
 
 AT_ONCE = Between(0.0, 0.0)
 
-DEMO_SCENARIOS = ("ticker", "chat", "binary", "slow", "silent", "dropper", "bouncer", "forbidden")
+DEMO_SCENARIOS = (
+    "ticker",
+    "chat",
+    "binary",
+    "slow",
+    "orderbook",
+    "silent",
+    "dropper",
+    "bouncer",
+    "login",
+    "forbidden",
+)
 # the order of the demonstration: what works first, what fails last
 
 
@@ -128,10 +139,12 @@ def _value(table: Table) -> Value:
         return Walk(table.number("walk", 0.0), table.number("step", 1.0), table.integer("digits", 2, 0, 12))
     if table.has("between"):
         return Uniform(*table.numbers("between"), table.integer("digits", 2, 0, 12))
+    if table.has("count"):
+        return Count(*(table.integer(key, 0, 0, MOST) for key in ("count", "skip_every", "repeat_every", "swap_every")))
     for key, kind in (("choice", Choice), ("turn", Turn)):
         if table.has(key):
             options = table.texts(key)
             if not options:
                 raise table.error(f"{key} is empty", "list at least one text")
             return kind(options)
-    raise table.error("no kind of value", "use walk, between, choice or turn")
+    raise table.error("no kind of value", "use walk, between, choice, turn or count")

@@ -7,7 +7,7 @@ Built in are ``$seq`` (1, 2, … within a session), ``$session`` (the number of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias, assert_never
@@ -49,7 +49,20 @@ class Turn:
     options: tuple[str, ...]
 
 
-Value: TypeAlias = Walk | Uniform | Choice | Turn
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number that rises by one within a session, with faults at its multiples of these; 0 = never."""
+
+    start: int
+    skip_every: int = 0
+    # the number is left out
+    repeat_every: int = 0
+    # it comes twice
+    swap_every: int = 0
+    # it comes after the next one
+
+
+Value: TypeAlias = Walk | Uniform | Choice | Turn | Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +118,8 @@ def value_source(value: Value, rng: Random) -> Source:
             return lambda: options[int(rng.random() * len(options))]
         case Turn(options):
             return _turn_source(options)
+        case Count():
+            return _numbers(value).__next__
         case _:
             assert_never(value)
 
@@ -130,6 +145,26 @@ def _turn_source(options: tuple[str, ...]) -> Source:
         return options[turn]
 
     return step
+
+
+def _numbers(count: Count) -> Iterator[int]:
+    number = count.start
+    while True:
+        if _is_multiple(number, count.skip_every):
+            number += 1
+        if _is_multiple(number, count.swap_every):
+            yield number + 1
+            yield number
+            number += 1
+        else:
+            yield number
+            if _is_multiple(number, count.repeat_every):
+                yield number
+        number += 1
+
+
+def _is_multiple(number: int, of: int) -> bool:
+    return of > 0 and number % of == 0
 
 
 def fill(template: Template, sources: Mapping[str, Source], size_bytes: int) -> bytes:

@@ -12,7 +12,7 @@ import msgspec
 
 from wsmon.export.incoming import Fault, Incoming, wall_ns
 from wsmon.export.jsonl import MS_NS
-from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Opcode, Source
+from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Opcode, Source, Verdict
 from wsmon.model.statuses import Status
 
 ALIASES: dict[str, EventName] = {
@@ -61,6 +61,7 @@ class _Line(msgspec.Struct, frozen=True):
     reason: str = ""
     error_type: str = ""
     error: str = ""
+    verdict: Verdict | None = None
     payload: str | None = None
     payload_base64: str | None = None
     truncated: bool = False
@@ -121,6 +122,7 @@ def _event(line: _Line, before: Event | None) -> Event:
         error=line.error,
         span_id=line.span_id,
         parent_id=line.parent_id,
+        verdict=line.verdict,
         meta=line.meta,
         id=event_id,
     )

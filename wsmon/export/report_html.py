@@ -42,8 +42,9 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .
 th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--rule);
   overflow-wrap: break-word; }
 td:last-child { overflow-wrap: anywhere; min-width: 11rem; }
-th { color: var(--dim); font-weight: 600; white-space: nowrap; }
-table.many { font-size: .85rem; } table.many th { white-space: normal; } table.many td:last-child { min-width: 6rem; }
+th, td:first-child { white-space: nowrap; } th { color: var(--dim); font-weight: 600; }
+table.many { font-size: .85rem; } table.many th { white-space: normal; }
+table.many td { white-space: nowrap; min-width: 0; }
 tr.marked td { background: var(--mark); }
 svg.timeline { width: 100%; height: auto; background: var(--soft); border-radius: 6px; padding: 10px;
   box-sizing: border-box; }

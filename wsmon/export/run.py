@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wsmon.export.formats import ExportFormat, TextFormat, pieces
+from wsmon.export.incident import scope_of_incident
 from wsmon.export.selection import Selection
 from wsmon.export.sink import whole_database, whole_file
 from wsmon.export.sqlite import part_of_store, whole_store
 from wsmon.ports import CopyableStore, StoreView
 from wsmon.query.ast import EVERYTHING, Query
+
+SECOND_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class ExportRequest:
     first_id: int = 0
     last_id: int | None = None
     # a closed range of ids; None = the newest when it begins
+    incident: int = 0
+    # id of the event that opened it: its connection, from its beginning to its end; 0 = none
+    margin_s: float = 0.0
+    # before and after it
     overwrite: bool = False
 
 
@@ -60,8 +67,11 @@ def go_on(_report: ExportReport) -> bool:
 def run_export(request: ExportRequest, view: CopyableStore, progress: Progress = go_on) -> ExportReport:
     """Write an export; what is committed when it begins is what it holds.
 
-    Raises ``FileExistsError`` (see ``whole_file``), ``InterruptedError`` when it was ended: then no file is left.
+    Raises ``FileExistsError`` (see ``whole_file``), ``InterruptedError`` when it was ended, ``UsageError`` where there
+    is no such incident: then no file is left.
     """
+    if request.incident:
+        request = _about_incident(request, view)
     if request.format == "sqlite":
         return _write_store(request, view, progress)
     selection = _selection(request, view)
@@ -69,6 +79,15 @@ def run_export(request: ExportRequest, view: CopyableStore, progress: Progress =
         with whole_file(request.target, overwrite=request.overwrite) as stream:
             return _write(request, request.format, selection, stream, progress)
     return _write(request, request.format, selection, request.target, progress)
+
+
+def _about_incident(request: ExportRequest, view: StoreView) -> ExportRequest:
+    """The period and the connection of the incident, within what else the request asks for."""
+    scope = scope_of_incident(view, request.incident, round(request.margin_s * SECOND_NS))
+    since_ns = max(scope.since_ns, request.since_ns or scope.since_ns)
+    ends = [end for end in (scope.until_ns, request.until_ns) if end is not None]
+    query = Query((*request.query.terms, *scope.terms), request.query.text or scope.text)
+    return replace(request, query=query, since_ns=since_ns, until_ns=min(ends, default=None), incident=0, margin_s=0.0)
 
 
 def _selection(request: ExportRequest, view: StoreView) -> Selection:

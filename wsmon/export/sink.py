@@ -11,9 +11,10 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import BinaryIO
 
-from wsmon.errors import WsmonError
+from wsmon.errors import StoreError, WsmonError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_KEPT_NOTHING = "nothing of it was kept: free some space, or name another place"
 _SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
 # of the files beside a database that was not closed well
 
@@ -71,10 +72,10 @@ def whole_path(target: Path, *, overwrite: bool) -> Iterator[Path]:
         _place(part, target, overwrite=overwrite)
     except OSError as error:
         if error.errno in _DISK_FULL:
-            raise WsmonError(
-                f"no space left for {target}", "nothing of it was kept: free some space, or name another place"
-            ) from error
+            raise WsmonError(f"no space left for {target}", _KEPT_NOTHING) from error
         raise
+    except StoreError as error:  # it knows the part's name only
+        raise StoreError(error.what.replace(str(part), str(target)), _KEPT_NOTHING) from error
     finally:
         for left in (part, *(part.with_name(part.name + suffix) for suffix in _SQLITE_SUFFIXES)):
             left.unlink(missing_ok=True)

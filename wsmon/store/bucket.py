@@ -18,7 +18,7 @@ class Bucket:
     """What happened on one connection in one second, minute or hour."""
 
     __slots__ = (
-        "above", "changed_dims", "changed_hists", "changed_sums", "counters", "dims", "hists", "sums", "told", "types",
+        "above", "changed_dims", "changed_metrics", "counters", "dims", "hists", "sums", "told", "types",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -32,8 +32,7 @@ class Bucket:
         self.sums: dict[int, tuple[int, int, int]] = {}
         # count, sum and greatest, by metric
         self.changed_dims: set[tuple[int, str]] = set()
-        self.changed_hists: set[tuple[int, int]] = set()
-        self.changed_sums: set[int] = set()
+        self.changed_metrics: set[int] = set()
         # what follows is for monitoring systems, and in no row
         self.told: dict[tuple[str, str], int] = {}
         # by dimension and key
@@ -55,8 +54,7 @@ class Bucket:
         merge(self.hists.setdefault(metric, {}), counts)
         before = self.sums.get(metric, (0, 0, 0))
         self.sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
-        self.changed_hists.update((metric, bucket) for bucket in counts)
-        self.changed_sums.add(metric)
+        self.changed_metrics.add(metric)
 
     def tell(self, dimension: str, key: str, n: int = 1) -> None:
         """Count a key that only monitoring systems tell apart."""
@@ -83,5 +81,4 @@ class Bucket:
     def forget_changes(self) -> None:
         """What changed is committed."""
         self.changed_dims.clear()
-        self.changed_hists.clear()
-        self.changed_sums.clear()
+        self.changed_metrics.clear()

@@ -1,18 +1,20 @@
-"""Statistics of connections by second, minute and hour: folded in memory, written as absolute values.
+"""Statistics of connections by second, minute, ten minutes and hour: folded in memory, written as absolute values.
 
-A second goes into its minute and hour when it is over, in one transaction with the mark ``rolled_s`` that says so.
-Whatever is folded late, into a second before the mark, goes into all three at once. So at every commit, seconds from
-the mark on and minutes and hours below it hold each event exactly once, also after a crash.
+A second goes into the longer buckets around it when it is over, in one transaction with the mark ``rolled_s`` that says
+so. Whatever is folded late, into a second before the mark, goes into all of them at once. So at every commit, seconds
+from the mark on and longer buckets below it hold each event exactly once, also after a crash.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from wsmon.store.bucket import TYPE, Bucket
 from wsmon.store.codec import Value
 from wsmon.store.multirow import MultiRow
+from wsmon.store.packed import pack, unpack
 from wsmon.store.schema import COUNTERS, LEVELS, META_ROLLED_S, Level
 from wsmon.store.totals import Totals
 
@@ -24,8 +26,9 @@ _Key = tuple[Level, int, int]
 
 _ROLLUP = MultiRow("INSERT OR REPLACE", "rollup", ("level", "bucket", "connection", *COUNTERS))
 _DIM = MultiRow("INSERT OR REPLACE", "rollup_dim", ("level", "bucket", "connection", "dimension", "key", "n"))
-_HIST = MultiRow("INSERT OR REPLACE", "rollup_hist", ("level", "bucket", "connection", "metric", "idx", "n"))
-_SUM = MultiRow("INSERT OR REPLACE", "rollup_sum", ("level", "bucket", "connection", "metric", "count", "sum", "max"))
+_METRIC = MultiRow(
+    "INSERT OR REPLACE", "rollup_metric", ("level", "bucket", "connection", "metric", "count", "sum", "max", "hist")
+)
 
 _WHERE_ONE = "WHERE level = ? AND bucket = ? AND connection = ?"
 _WHERE_FROM = "WHERE level = ? AND bucket >= ?"
@@ -37,7 +40,7 @@ class Rollups:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         (self.rolled_s,) = connection.execute("SELECT value FROM meta WHERE key = ?", (META_ROLLED_S,)).fetchone()
-        # minutes and hours hold every second before this one
+        # the longer buckets hold every second before this one
         self._held: dict[_Key, Bucket] = {}
         self._changed: set[_Key] = set()
         self._held_from: dict[Level, int] = {level: self.rolled_s - self.rolled_s % level for level in LEVELS}
@@ -70,7 +73,7 @@ class Rollups:
             self._waiting_s.add(second)
 
     def roll(self, now_s: int) -> None:
-        """Add the seconds that are over to their minutes and hours."""
+        """Add the seconds that are over to the longer buckets around them."""
         over = {second for second in self._waiting_s if second < now_s}
         if not over:
             return
@@ -85,18 +88,15 @@ class Rollups:
         """Write what changed since the last commit; it stays changed until ``committed``."""
         rollups: list[Value] = []
         dims: list[Value] = []
-        hists: list[Value] = []
-        sums: list[Value] = []
+        metrics: list[Value] = []
         for key in self._changed:
             bucket = self._held[key]
             rollups += (*key, *bucket.counters)
             for place in bucket.changed_dims:
                 dims += (*key, *place, bucket.dims[place])
-            for metric, idx in bucket.changed_hists:
-                hists += (*key, metric, idx, bucket.hists[metric][idx])
-            for metric in bucket.changed_sums:
-                sums += (*key, metric, *bucket.sums[metric])
-        for statements, values in ((_ROLLUP, rollups), (_DIM, dims), (_HIST, hists), (_SUM, sums)):
+            for metric in bucket.changed_metrics:
+                metrics += (*key, metric, *bucket.sums[metric], pack(bucket.hists[metric]))
+        for statements, values in ((_ROLLUP, rollups), (_DIM, dims), (_METRIC, metrics)):
             statements.write(self._connection, values)
         self._connection.execute("UPDATE meta SET value = ? WHERE key = ?", (self.rolled_s, META_ROLLED_S))
 
@@ -113,8 +113,8 @@ class Rollups:
             del self._held[key]
 
     def _add_to_longer(self, second: int, connection_id: int, delta: Bucket) -> None:
-        self._add(60, second, connection_id, delta)
-        self._add(3600, second, connection_id, delta)
+        for level in LEVELS[1:]:
+            self._add(level, second, connection_id, delta)
 
     def _add(self, level: Level, second: int, connection_id: int, delta: Bucket) -> None:
         key = (level, second - second % level, connection_id)
@@ -134,7 +134,7 @@ class Rollups:
     def _read(self, where: str, parameters: tuple[int, ...]) -> None:
         """Take buckets from the store into memory."""
 
-        def rows(table: str) -> Iterator[tuple[Bucket, tuple[int, ...]]]:
+        def rows(table: str) -> Iterator[tuple[Bucket, tuple[Any, ...]]]:
             for level, second, connection_id, *rest in self._connection.execute(
                 f"SELECT * FROM {table} {where}", parameters
             ):
@@ -145,7 +145,6 @@ class Rollups:
         for bucket, (dimension, key, n) in rows("rollup_dim"):
             bucket.dims[dimension, str(key)] = n
             bucket.types += dimension == TYPE
-        for bucket, (metric, idx, n) in rows("rollup_hist"):
-            bucket.hists.setdefault(metric, {})[idx] = n
-        for bucket, (metric, count, total, greatest) in rows("rollup_sum"):
+        for bucket, (metric, count, total, greatest, hist) in rows("rollup_metric"):
             bucket.sums[metric] = (count, total, greatest)
+            bucket.hists[metric] = unpack(hist)

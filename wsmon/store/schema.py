@@ -11,11 +11,13 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 # "wsmn": what file(1) and SQLite see in the header
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 6
 # user_version of a store this wsmon writes: the number of its migrations
+READABLE_VERSION = 5
+# the oldest that is read as it is: what came later, readers do without
 
-Level = Literal[1, 60, 3600]
-LEVELS: tuple[Level, ...] = (1, 60, 3600)
+Level = Literal[1, 60, 600, 3600]
+LEVELS: tuple[Level, ...] = (1, 60, 600, 3600)
 # seconds a rollup bucket lasts
 
 Metric = Literal["connect", "reconnect", "rtt", "size", "decode", "encode", "process", "latency"]
@@ -32,7 +34,7 @@ METRICS: dict[Metric, int] = {
     # of the feed, where messages say when they were sent
     "latency": 8,
 }
-# rollup_hist.metric and rollup_sum.metric; durations are in nanoseconds, sizes in bytes
+# rollup_metric.metric; durations are in nanoseconds, sizes in bytes
 
 Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message"]
 DIMENSIONS: dict[Dimension, int] = {"error_type": 1, "close_code": 2, "incident": 3, "type": 4, "failed_message": 5}
@@ -79,7 +81,7 @@ META_LAST_ID = "last_id"
 META_OLDEST_ID = "oldest_id"
 # oldest id kept; 0 = no event yet
 META_ROLLED_S = "rolled_s"
-# buckets of 60 and 3600 s hold every second before this one; seconds from it on are in the buckets of 1 s only
+# the longer buckets hold every second before this one; seconds from it on are in the buckets of 1 s only
 META_EXCERPT = "excerpt"
 # there where a store was made of a part of the events of another: its ids may have holes
 META_CONFIGURATION = "configuration"
@@ -305,3 +307,44 @@ SPANS = (
 
 KPI_THRESHOLDS = "ALTER TABLE connection ADD COLUMN kpi TEXT NOT NULL DEFAULT '{}'"
 # of migration 4; JSON: the configuration's own thresholds by name
+
+ROLLUP_METRIC = """
+CREATE TABLE rollup_metric (
+    level INTEGER NOT NULL,
+    bucket INTEGER NOT NULL,
+    connection INTEGER NOT NULL REFERENCES connection (id),
+    metric INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    sum INTEGER NOT NULL,     -- exact, in the metric's unit
+    max INTEGER NOT NULL,
+    hist BLOB NOT NULL,       -- wsmon.store.packed
+    PRIMARY KEY (level, bucket, connection, metric)
+) WITHOUT ROWID
+"""
+# of migration 5, in place of rollup_sum and rollup_hist, which had a row for every index that was counted
+
+TEN_MINUTES = (
+    ("rollup", "connection", ", ".join(f"sum({counter})" for counter in COUNTERS)),
+    ("rollup_dim", "connection, dimension, key", "sum(n)"),
+    ("rollup_metric", "connection, metric", "sum(count), sum(sum), max(max), merged(hist)"),
+)
+# of migration 5: how minutes become ten; table, what is kept apart, what is added up
+
+SEARCH_INDEX = (
+    """
+    CREATE TABLE search_segment (     -- 64 blocks of adjacent events; what lies between two segments is not indexed
+        first_id INTEGER PRIMARY KEY,
+        last_id INTEGER NOT NULL,
+        first_ns INTEGER NOT NULL,    -- the least wall time of its events
+        last_ns INTEGER NOT NULL,
+        starts BLOB NOT NULL          -- first id of each block, less first_id: 4 bytes each, little-endian
+    )
+    """,
+    """
+    CREATE TABLE search_page (
+        id INTEGER PRIMARY KEY,       -- first_id of the segment × 32 + number of the page; none for pages without marks
+        masks BLOB NOT NULL           -- of 504 marks, which blocks have them: 8 bytes each, little-endian
+    )
+    """,
+)
+# of migration 6; wsmon.store.marks says what a mark is

@@ -21,6 +21,7 @@ from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.model.uptime import RunSpan, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF
+from wsmon.store.packed import PackedSum
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS, Dimension, Metric
 from wsmon.store.stitch import Stitching
 from wsmon.store.subscriptions import subscriptions
@@ -43,10 +44,26 @@ _KEYS = f"""
 SELECT connection, dimension, key, sum(n) FROM rollup_dim WHERE {_PLACE} AND dimension <> {DIMENSIONS["type"]}
 GROUP BY connection, dimension, key
 """
-_HISTOGRAMS = f"SELECT connection, metric, idx, sum(n) FROM rollup_hist WHERE {_PLACE} GROUP BY connection, metric, idx"
-_SUMS = f"""
-SELECT connection, metric, sum(count), sum(sum), max(max) FROM rollup_sum WHERE {_PLACE} GROUP BY connection, metric
-"""
+_METRICS = f"SELECT connection, metric, count, sum, max, hist FROM rollup_metric WHERE {_PLACE}"
+
+
+class _Measured:
+    """A distribution, added up."""
+
+    __slots__ = ("count", "greatest", "histogram", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0
+        self.greatest = 0
+        self.histogram = PackedSum()
+
+    def add(self, count: int, total: int, greatest: int, histogram: bytes) -> None:
+        """Add a bucket's."""
+        self.count += count
+        self.total += total
+        self.greatest = max(self.greatest, greatest)
+        self.histogram.add(histogram)
 
 
 @dataclass(slots=True)
@@ -56,10 +73,8 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     keys: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     # by dimension
-    histograms: dict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    measured: dict[int, _Measured] = field(default_factory=lambda: defaultdict(_Measured))
     # by metric
-    sums: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    # count, sum and greatest, by metric
 
     def flow(self, quantity: str) -> Flow:
         """A counter both ways."""
@@ -71,18 +86,17 @@ class _Tally:
 
     def summary(self, metric: Metric, unit: int) -> Summary | None:
         """A distribution in ``unit`` of the metric; ``None`` where nothing was measured."""
-        code = METRICS[metric]
-        count, total, greatest = self.sums.get(code, (0, 0, 0))
-        if not count:
+        of = self.measured.get(METRICS[metric])
+        if of is None:
             return None
         # a bucket's value may lie above the greatest one in it, which is known exactly
-        p50, p95, p99 = (min(value, greatest) / unit for value in quantiles(self.histograms[code], _RANKS))
-        return Summary(count, total / count / unit, p50, p95, p99, greatest / unit)
+        p50, p95, p99 = (min(value, of.greatest) / unit for value in quantiles(of.histogram.counts(), _RANKS))
+        return Summary(of.count, of.total / of.count / unit, p50, p95, p99, of.greatest / unit)
 
     def least(self, metric: Metric, unit: int) -> float | None:
         """The smallest value of a distribution; ``None`` where nothing was measured."""
-        places = self.histograms[METRICS[metric]]
-        return representative(min(places)) / unit if places else None
+        of = self.measured.get(METRICS[metric])
+        return None if of is None else representative(min(of.histogram.counts())) / unit
 
 
 def statistics(
@@ -130,11 +144,8 @@ def _tallies(
             tallies[id_].counts.update(dict(zip(COUNTERS, counts, strict=True)))
         for id_, dimension, key, n in connection.execute(_KEYS, place):
             tallies[id_].keys[dimension][key] += n
-        for id_, metric, idx, n in connection.execute(_HISTOGRAMS, place):
-            tallies[id_].histograms[metric][idx] += n
-        for id_, metric, count, total, greatest in connection.execute(_SUMS, place):
-            before = tallies[id_].sums.get(metric, (0, 0, 0))
-            tallies[id_].sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
+        for id_, metric, count, total, greatest, histogram in connection.execute(_METRICS, place):
+            tallies[id_].measured[metric].add(count, total, greatest, histogram)
     return tallies
 
 
@@ -166,7 +177,7 @@ def _of_connection(
         reconnect_ms=tally.summary("reconnect", MS_NS),
         rtt_ms=tally.summary("rtt", MS_NS),
         feed_latency_ms=tally.summary("latency", MS_NS),
-        feed_latency_uncertainty_ms=tally.least("rtt", MS_NS) if tally.sums.get(METRICS["latency"]) else None,
+        feed_latency_uncertainty_ms=tally.least("rtt", MS_NS) if METRICS["latency"] in tally.measured else None,
         message_size=tally.summary("size", 1),
         process_ms=tally.summary("process", MS_NS),
         decode_ms=tally.summary("decode", MS_NS),

@@ -1,13 +1,14 @@
-"""Which rollup buckets make up a period: hours in the middle, minutes and seconds at its ends.
+"""Which rollup buckets make up a period: hours in the middle, shorter ones towards its ends.
 
-Pure arithmetic over what is kept. Minutes and hours hold every second before ``rolled_s``, so the bucket that
-``rolled_s`` lies in is used up to there; the seconds from it on are in the buckets of one second only.
+Pure arithmetic over what is kept. Buckets longer than a second hold every second before ``rolled_s``, so the bucket
+that ``rolled_s`` lies in is used up to there; the seconds from it on are in the buckets of one second only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from wsmon.store.schema import LEVELS, Level
@@ -23,33 +24,32 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Since when which level is complete, in Unix seconds; hours always are."""
+    """Since when which level is complete, in Unix seconds."""
 
     rolled_s: int
-    seconds_from: int
-    minutes_from: int
+    complete_from: Mapping[Level, int]
+    # of every level; 0 of the longest: it is never pruned
 
     @classmethod
     def of(cls, rolled_s: int, oldest: Mapping[Level, int]) -> Coverage:
         """From the oldest bucket kept of each level; a level without buckets is not in the mapping.
 
-        A level was pruned where a coarser one knows older traffic. Its oldest bucket may then lie in one that was
-        pruned in part, so it counts as complete from the next coarser bucket on; but nothing from ``rolled_s`` on
+        A level was pruned where a longer one knows older traffic. Its oldest bucket may then lie in one that was
+        pruned in part, so it counts as complete from the next longer bucket on; but nothing from ``rolled_s`` on
         was ever pruned.
         """
-        second, minute = oldest.get(1, rolled_s), oldest.get(60, rolled_s)
-        hour = oldest.get(3600, rolled_s)
-        has_older_minutes = minute < _down(second, 60) or hour < _down(second, 3600)
-        has_older_hours = hour < _down(minute, 3600)
-        seconds_from = min(rolled_s, _up(second, 60)) if has_older_minutes else 0
-        minutes_from = min(rolled_s, _up(minute, 3600)) if has_older_hours else 0
-        return cls(rolled_s, seconds_from, minutes_from)
+        complete_from: dict[Level, int] = {LEVELS[-1]: 0}
+        for level, longer in pairwise(LEVELS):
+            first_s = oldest.get(level, rolled_s)
+            is_pruned = any(
+                oldest.get(other, rolled_s) < _down(first_s, other) for other in LEVELS[LEVELS.index(longer) :]
+            )
+            complete_from[level] = min(rolled_s, _up(first_s, longer)) if is_pruned else 0
+        return cls(rolled_s, complete_from)
 
     def finest(self, at_s: int) -> Level:
         """The finest level that is complete at a time."""
-        if at_s >= self.seconds_from:
-            return 1
-        return 60 if at_s >= self.minutes_from else 3600
+        return next(level for level in LEVELS if at_s >= self.complete_from[level])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,11 @@ def _next(at_s: int, until_s: int, coverage: Coverage, coarsest: Level) -> Part:
 def _until_better(at_s: int, level: Level, coverage: Coverage, coarsest: Level) -> int:
     """Where another level takes over: a coarser one at its boundary, a finer one where it begins if it is wanted."""
     if level > coarsest:
-        finer_from = min(coverage.minutes_from, coverage.seconds_from) if level == 3600 else coverage.seconds_from
-        return _up(finer_from, level)
+        return _up(min(coverage.complete_from[finer] for finer in LEVELS if finer < level), level)
     if level == coarsest:
         return coverage.rolled_s + level
-    coarser: Level = 60 if level == 1 else 3600
-    return _up(at_s, coarser) if at_s % coarser else coverage.rolled_s + level
+    longer = LEVELS[LEVELS.index(level) + 1]
+    return _up(at_s, longer) if at_s % longer else coverage.rolled_s + level
 
 
 def _down(second: int, step: int) -> int:

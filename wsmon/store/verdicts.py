@@ -39,12 +39,12 @@ class Verdicts:
         self._histories = Histories()
 
     def judged(self, event: Event, record: ConnectionRecord) -> Event:
-        """The event, with its verdict where it is due one."""
+        """The event, with its verdict where it is due one; what was judged when it was recorded stays as it was."""
         if event.size is not None:
             return event
         if record.name not in self._histories:
             self._read_back(record)
-        if event.to_status is None:
+        if event.to_status is None or event.verdict is not None:
             return event
         verdict = judge(event, self._histories.of(record.name))
         return event if verdict is None else msgspec.structs.replace(event, verdict=verdict)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import ClassVar, Protocol, runtime_checkable
 
+from rich.console import RenderableType
 from textual.events import Key
 from textual.screen import Screen
-from textual.scrollbar import ScrollBar
-from textual.theme import Theme
 
 from wsmon.errors import WsmonError
 from wsmon.ports import Clock, Notes, RecorderControl, StoreView
 from wsmon.tui import output
 from wsmon.tui.answers import Answers
 from wsmon.tui.backing import Backing
-from wsmon.tui.crash import QuietCrash
+from wsmon.tui.keeping import Keeper
 from wsmon.tui.keymap import lay_over
+from wsmon.tui.memory import Memory
 from wsmon.tui.monitor import Monitor
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
-from wsmon.tui.scroll_mark import ScrollMark
-from wsmon.tui.theme import DEFAULT_THEME, NO_COLOR_THEME, choose, load_themes
+from wsmon.tui.recall import remember
+from wsmon.tui.remembered import Remembered
+from wsmon.tui.theme_shelf import ThemeShelf
+from wsmon.tui.themed_app import ThemedApp
 from wsmon.tui.watching import MonitorScreen
 
 TICK_S = 1.0
@@ -44,7 +46,7 @@ class TakesKeys(Protocol):
         ...
 
 
-class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
+class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
     """``run()`` returns how it was left; see ``Outcome``. After a crash ``return_code`` is 1."""
 
     TITLE = "wsmon"
@@ -70,12 +72,13 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         ``listen`` keeps ``control`` connected while the screen is there. ``changes`` says in a sentence what differs
         between the configuration on disk and the recorder's (empty = nothing); it is called in a thread.
         """
-        themes = load_themes(options.user_themes)
-        chosen = choose(themes, NO_COLOR_THEME if options.has_no_color else options.theme)
-        self._defaults = themes[DEFAULT_THEME].variables
-        super().__init__(ansi_color=True if chosen.ansi else None)
-        self._look(themes, chosen)
-        keymap = lay_over(options.keys)
+        shelf, memory = ThemeShelf(options.user_themes), Memory(options.memory)
+        remembered, forgotten = memory.read()
+        super().__init__(shelf, options, remembered)
+        self._keeper = Keeper(memory, remembered)
+        self._left = remembered
+        self._shelf_changes = shelf.look
+        keymap = lay_over(options.keys, options.keys_file, options.key_lines)
         self.set_keymap(keymap.changed)
         self._listen = listen
         self._changes = changes
@@ -95,20 +98,11 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
                 notebook=self._notebook,
                 answers=self._answers,
                 searches=self._searches,
-                themes=tuple(sorted(themes)),
+                glyphs=self.glyphs,
+                remembered=remembered,
+                forgotten=forgotten,
             )
         )
-
-    def _look(self, themes: Mapping[str, Theme], chosen: Theme) -> None:
-        self.animation_level = "none"
-        ScrollBar.renderer = ScrollMark  # Textual's one place for it
-        for theme in themes.values():
-            self.register_theme(theme)
-        self.theme = chosen.name
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """What themes that are not ours lack."""
-        return dict(self._defaults)
 
     def get_default_screen(self) -> Screen[None]:
         """The monitor."""
@@ -127,6 +121,8 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         self.app_resume_signal.subscribe(self, self._resumed)
         if self._listen is not None:
             self.run_worker(self._listen(self._recorder_changed), name="listen", group="listen")
+        self.run_worker(self._watch_themes(), name="themes", group="themes")
+        self.run_worker(self._keeper.run(self._remember, self._watching.say), name="memory", group="memory")
         if self._changes is not None:
             self.run_worker(self._compare(self._changes), name="changes", group="changes")
         if not self.is_headless:
@@ -150,6 +146,22 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
         for thread in (self._monitor, self._answers, self._searches):
             thread.stop()
         self._notebook.close()
+        await self._keeper.keep(self._left)
+
+    @property
+    def unkept(self) -> str:
+        """Why the next start does not find how the screen was left; empty = it does."""
+        return self._keeper.trouble
+
+    def exit(self, result: Outcome | None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """Leave; how the screen is now is what the next start finds."""
+        self._left = self._remember()
+        super().exit(result, return_code, message)
+
+    def _remember(self) -> Remembered:
+        if not self._watching.is_recalled:  # nothing was shown yet
+            return self._left
+        return remember(self._watching, self.theme_choice, self.characters_choice)
 
     def _snapshot_is_ready(self) -> None:
         """In the monitor's thread."""
@@ -175,6 +187,14 @@ class WsmonApp(QuietCrash[Outcome], inherit_bindings=False):
     def _resumed(self, _: object) -> None:
         """After `fg` the terminal is empty."""
         self.screen.refresh(layout=True)
+
+    async def _watch_themes(self) -> None:
+        """A theme that one edits shows at once; what is wrong with it is said until it is put right."""
+        while True:
+            self._watching.recorder.look_faults = self.look_faults
+            await asyncio.sleep(TICK_S)
+            if await asyncio.to_thread(self._shelf_changes):
+                self.themes_changed()
 
     async def _compare(self, changes: Callable[[], str]) -> None:
         while True:

@@ -9,8 +9,10 @@ from types import MappingProxyType
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.tui import commands_hand as hand
 from wsmon.tui import commands_jump as jump
+from wsmon.tui import commands_look as look
 from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
+from wsmon.tui import commands_timeline as timeline
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.commands_compare import compare_events
@@ -35,16 +37,20 @@ def search(screen: MonitorScreen) -> None:
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
-    """Go to another problem."""
+    """Go to another problem, in the log or on the timeline."""
+    if screen.current == "timeline":
+        timeline.problem(screen, newer=newer)
+        return
     _bring_log(screen)
     screen.log_pane.jump(PROBLEMS, newer=newer)
 
 
 def evidence(screen: MonitorScreen) -> None:
     """From an incident to what proves it."""
+    event = timeline.event(screen) if screen.current == "timeline" else screen.log_pane.current_event
     if not {"log", "detail"} & set(screen.in_sight):
         screen.ask("log")
-    screen.go_to_evidence(screen.log_pane.current_event)
+    screen.go_to_evidence(event)
 
 
 def match(screen: MonitorScreen, *, newer: bool) -> None:
@@ -94,13 +100,6 @@ def back(screen: MonitorScreen) -> None:
         screen.ask("log")
     elif screen.log_pane.search:
         screen.search_for(EVERYTHING)
-
-
-def theme(screen: MonitorScreen) -> None:
-    """The next theme of wsmon's and the user's."""
-    names = screen.backing.themes
-    screen.app.theme = names[(names.index(screen.app.theme) + 1) % len(names)]
-    screen.say(f"theme {screen.app.theme}")
 
 
 def show_help(screen: MonitorScreen) -> None:
@@ -177,13 +176,15 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "connection.disable": recorder.disable,
         "copy.value": hand.copy_value,
         "copy.event": hand.copy_event,
+        "copy.file": hand.copy_to_file,
         "export.open": hand.export,
         "export.repeat": hand.export_again,
         "app.detach": recorder.detach,
         "app.help": show_help,
         "app.palette": palette,
         "app.reload": recorder.reload,
-        "app.theme": theme,
+        "app.theme": look.theme,
+        "app.ascii": look.characters,
         "app.suspend": lambda screen: screen.app.action_suspend_process(),
         "app.quit": recorder.leave,
     }

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 
-from textual.keys import format_key
+from textual.keys import Keys, format_key
 
+from wsmon.config.fault import FaultError
+from wsmon.config.load import key_name
+from wsmon.errors import Problem
 from wsmon.tui.actions import ACTIONS, BY_ID, Action
 
 NEVER = frozenset({"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+left_square_bracket"})
@@ -27,6 +31,10 @@ WORDS = {
 }  # fmt: skip
 
 
+KEY_NAMES = frozenset({key.value.split("+")[-1] for key in Keys} | set(NAMES.values()))
+NO_LINES: Mapping[str, int] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Keymap:
     """Which keys do what, and what is wrong with the user's wishes."""
@@ -35,20 +43,24 @@ class Keymap:
     # action id → keys in force, Textual's names
     changed: Mapping[str, str]
     # action id → keys, as ``App.set_keymap`` takes them; the user's only
-    problems: tuple[str, ...]
-    # sentences; what they are about has no effect
+    problems: tuple[Problem, ...]
+    # what they are about has no effect
 
 
-def lay_over(wishes: Mapping[str, tuple[str, ...]]) -> Keymap:
-    """The table's keys with the user's over them; a wish that cannot be is left out and explained."""
+def lay_over(wishes: Mapping[str, tuple[str, ...]], file: str = "", lines: Mapping[str, int] = NO_LINES) -> Keymap:
+    """The table's keys with the user's over them; a wish that cannot be is left out and explained.
+
+    ``file`` and ``lines`` (by action id) say where the wishes are written.
+    """
     keys = {action.id: action.keys for action in ACTIONS}
-    problems: list[str] = []
+    problems: list[Problem] = []
     changed: dict[str, str] = {}
     for action_id, wanted in wishes.items():
         named = tuple(normal(key) for key in wanted)
-        problem = _problem(action_id, named, keys, wishes)
-        if problem:
-            problems.append(problem)
+        fault = _fault(action_id, named, keys, wishes)
+        if fault is not None:
+            at = key_name(("keys", action_id))
+            problems.append(Problem(file or "keymap", lines.get(action_id, 0), at, fault.what, "", fault.hint))
             continue
         keys[action_id] = named
         changed[action_id] = ",".join(named)
@@ -74,20 +86,29 @@ def display(key: str) -> str:
     return WORDS.get(key) or format_key(key)
 
 
-def _problem(
+def _fault(
     action_id: str, wanted: tuple[str, ...], keys: Mapping[str, tuple[str, ...]], wishes: Mapping[str, tuple[str, ...]]
-) -> str:
-    """What is wrong with a wish; empty = nothing."""
+) -> FaultError | None:
+    """What is wrong with a wish."""
     if action_id not in BY_ID:
         near = get_close_matches(action_id, BY_ID, 1)
-        return f'[keys] "{action_id}": there is no such action' + (f"; did you mean {near[0]}?" if near else "")
+        return FaultError("there is no such action", f"did you mean {near[0]}?" if near else "? shows all actions")
     for key in wanted:
         if key in NEVER:
-            return f'[keys] "{action_id}": terminals cannot send {display(key)} as a key of its own'
+            return FaultError(f"terminals cannot send {display(key)} as a key of its own", "take another key")
+        if not _is_key(key):
+            return FaultError(f"there is no key {key}", "write it as f, F, ^f, f5, enter, or left")
         other = _holder(key, BY_ID[action_id], keys, wishes)
         if other is not None:
-            return f'[keys] "{action_id}": {display(key)} is taken by {other.id} ({other.label})'
-    return ""
+            hint = f"give {other.id} another one too, or take another key"
+            return FaultError(f"{display(key)} is taken by {other.id} ({other.label})", hint)
+    return None
+
+
+def _is_key(name: str) -> bool:
+    """Whether a terminal sends such a key: a character, or one of Textual's names, with or without modifiers."""
+    plain = name.split("+")[-1] if name != "+" else "plus"
+    return len(plain) == 1 or plain in KEY_NAMES
 
 
 def _holder(

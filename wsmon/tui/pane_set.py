@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from textual.widget import Widget
@@ -11,6 +11,7 @@ from wsmon.model.events import Event
 from wsmon.ports import StoreView
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.backing import Backing
+from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
@@ -24,16 +25,24 @@ class PaneSet:
     def __init__(self, backing: Backing) -> None:
         self._backing = backing
         self._view: StoreView | None = None
+        self._glyphs = backing.glyphs
 
     def builders(self) -> Mapping[PaneName, Callable[[], Widget]]:
         """What makes each pane."""
         return {
-            "connections": partial(ConnectionsPane, id="connections"),
-            "timeline": lambda: TimelinePane(self._event, id="timeline"),
+            "connections": lambda: ConnectionsPane(glyphs=self._glyphs, id="connections"),
+            "timeline": lambda: TimelinePane(self._event, glyphs=self._glyphs, id="timeline"),
             "statistics": partial(StatisticsPane, id="statistics"),
             "log": self._log,
-            "detail": partial(DetailPane, id="detail"),
+            "detail": lambda: DetailPane(glyphs=self._glyphs, id="detail"),
         }
+
+    def use_glyphs(self, glyphs: Glyphs, panes: Iterable[Widget | None]) -> None:
+        """Draw with these signs from now on: panes that are there, and those to come."""
+        self._glyphs = glyphs
+        for pane in panes:
+            if isinstance(pane, ConnectionsPane | DetailPane | LogPane | TimelinePane):
+                pane.set_glyphs(glyphs)
 
     def close(self) -> None:
         """Let the store go."""
@@ -41,7 +50,7 @@ class PaneSet:
             self._view.close()
 
     def _log(self) -> LogPane:
-        pane = LogPane(self._own_view(), self._backing.clock, id="log")
+        pane = LogPane(self._own_view(), self._backing.clock, glyphs=self._glyphs, id="log")
         pane.set_marks(self._backing.notebook.marked)
         return pane
 

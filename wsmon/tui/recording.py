@@ -30,6 +30,8 @@ class RecorderWatch:
     # what differs between the configuration on disk and the recorder's; empty = nothing
     trouble: str = ""
     # why the store cannot be read at the moment
+    look_faults: tuple[str, ...] = ()
+    # what is wrong with themes
     _gone_ns: int | None = field(default=None, init=False)
 
     def see(self, health: Health | None, now_ns: int) -> None:
@@ -62,6 +64,8 @@ class RecorderWatch:
             return self.banner
         if self.changes:
             return f"{self.changes}; L reloads it"
+        if self.look_faults:
+            return self.look_faults[0]
         if self.warnings and now_ns - self.opened_ns < WARNING_NS:
             number = int((now_ns - self.opened_ns) * len(self.warnings) // WARNING_NS)
             return self.warnings[max(0, min(number, len(self.warnings) - 1))]

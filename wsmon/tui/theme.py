@@ -1,23 +1,24 @@
-"""Themes: TOML files in, checked values out; the only place where colours come from.
+"""Themes: TOML in, checked values out; the only place where colours come from.
 
-A bad colour is found here, with its file and key: Textual takes it at first and ends the app when it paints.
+A bad colour is found here, with its file, line and key: Textual takes it at first and ends the app when it paints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import resources
-from pathlib import Path
+from dataclasses import dataclass
+from difflib import get_close_matches
 
 import tomli
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
+from wsmon.config.lines import KeyPath, Lines
 from wsmon.errors import WsmonError
 
 DEFAULT_THEME = "wsmon-dark"
-NO_COLOR_THEME = "wsmon-ansi"
-# an ANSI theme: with any other one Textual paints shades of grey where NO_COLOR asks for none
+ANSI_THEME = "wsmon-ansi"
+# the terminal's own colours: for 16 of them, and for NO_COLOR, where any other theme shows as shades of grey
 
 COLORS = (
     "primary", "secondary", "accent", "success", "warning", "error", "foreground", "background", "surface", "panel",
@@ -29,103 +30,104 @@ VARIABLES = (
 )  # fmt: skip
 CURSOR_TEXT_STYLE = "cursor-text-style"
 CURSOR_TEXT_STYLES = ("none", "reverse", "bold", "underline")
+OPTIONAL = (CURSOR_TEXT_STYLE, "input-cursor-background", "input-cursor-foreground", "input-selection-background")
+KEYS = ("name", "dark", "ansi", "colors", "variables")
+LIMIT_BYTES = 64 * 1024
+# a theme has 2 KB
 
 
 class ThemeError(WsmonError):
-    """A theme that cannot be used; says which file, and which key."""
-
-
-def load_themes(user_folder: Path | None = None) -> dict[str, Theme]:
-    """All themes by name: those that come with wsmon, then the user's, which may replace them.
-
-    Raises ``ThemeError`` for the first one that is wrong.
-    """
-    themes: dict[str, Theme] = {}
-    for origin, text in _sources(user_folder):
-        theme = parse_theme(origin, text)
-        themes[theme.name] = theme
-    return themes
-
-
-def choose(themes: Mapping[str, Theme], name: str) -> Theme:
-    """The theme of this name; raises ``ThemeError`` that names those there are."""
-    if name not in themes:
-        raise ThemeError(f"there is no theme '{name}'", f"there are {', '.join(sorted(themes))}")
-    return themes[name]
+    """A theme that cannot be used; says which file, line and key, and what to do."""
 
 
 def parse_theme(origin: str, text: str) -> Theme:
-    """A theme from TOML; ``origin`` names the file in errors."""
+    """A theme from TOML; ``origin`` names the file in errors. Raises ``ThemeError``."""
     try:
         table = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        raise ThemeError(f"{origin}: {error}") from error
-    name = table.get("name")
-    if not isinstance(name, str) or not name:
-        raise ThemeError(f"{origin}: name: missing", 'a theme starts with: name = "…"')
-    colors = _texts(origin, "colors", table, COLORS)
-    variables = _texts(origin, "variables", table, VARIABLES)
-    if variables.setdefault(CURSOR_TEXT_STYLE, "none") not in CURSOR_TEXT_STYLES:
-        raise ThemeError(f"{origin}: variables.{CURSOR_TEXT_STYLE}: not one of {', '.join(CURSOR_TEXT_STYLES)}")
-    unknown = sorted(set(colors) - set(COLORS))
-    if unknown:
-        raise ThemeError(f"{origin}: colors.{unknown[0]}: unknown", f"there are {', '.join(COLORS)}")
-    is_ansi = bool(table.get("ansi", False))
-    if is_ansi:  # Textual's own styles ask for more variables then
-        variables = {**BUILTIN_THEMES["ansi-dark"].variables, **variables}
-    return Theme(
-        name=name,
-        dark=bool(table.get("dark", True)),
-        ansi=is_ansi,
-        variables=variables,
-        primary=colors["primary"],
-        secondary=colors["secondary"],
-        accent=colors["accent"],
-        success=colors["success"],
-        warning=colors["warning"],
-        error=colors["error"],
-        foreground=colors["foreground"],
-        background=colors["background"],
-        surface=colors["surface"],
-        panel=colors["panel"],
-    )
+        raise ThemeError(f"{origin}:{error.lineno}: {error.msg}") from error
+    return _Page(origin, table, Lines(text)).theme()
 
 
-def _texts(origin: str, part: str, table: Mapping[str, object], required: Iterable[str]) -> dict[str, str]:
-    """A table of colours, complete and each of them parsed."""
-    section = table.get(part)
-    if not isinstance(section, dict):
-        raise ThemeError(f"{origin}: [{part}]: missing")
-    for key in required:
-        if key not in section:
-            raise ThemeError(f"{origin}: {part}.{key}: missing")
-    for key, value in section.items():
-        if key != CURSOR_TEXT_STYLE:
-            _check_color(f"{origin}: {part}.{key}", value)
-    return dict(section)
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One file, being read."""
+
+    origin: str
+    table: Mapping[str, object]
+    lines: Lines
+
+    def theme(self) -> Theme:
+        """What it says, checked."""
+        self._check_names((), self.table, KEYS)
+        name = self.table.get("name")
+        if not isinstance(name, str) or not name:
+            raise self._error(("name",), "missing", 'a theme starts with: name = "…"')
+        colors = self._section("colors", COLORS, ())
+        variables = self._section("variables", VARIABLES, OPTIONAL)
+        if variables.setdefault(CURSOR_TEXT_STYLE, "none") not in CURSOR_TEXT_STYLES:
+            said = f"not a style ({variables[CURSOR_TEXT_STYLE]})"
+            raise self._error(("variables", CURSOR_TEXT_STYLE), said, f"write one of {', '.join(CURSOR_TEXT_STYLES)}")
+        is_ansi = self._flag("ansi", default=False)
+        if is_ansi:  # Textual's own styles ask for more variables then
+            variables = {**BUILTIN_THEMES["ansi-dark"].variables, **variables}
+        return Theme(
+            name=name,
+            dark=self._flag("dark", default=True),
+            ansi=is_ansi,
+            variables=variables,
+            primary=colors["primary"],
+            secondary=colors["secondary"],
+            accent=colors["accent"],
+            success=colors["success"],
+            warning=colors["warning"],
+            error=colors["error"],
+            foreground=colors["foreground"],
+            background=colors["background"],
+            surface=colors["surface"],
+            panel=colors["panel"],
+        )
+
+    def _section(self, part: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
+        """A table of colours, complete and each of them parsed."""
+        section = self.table.get(part)
+        if not isinstance(section, dict):
+            raise self._error((part,), "missing", f"write [{part}] with {', '.join(required)}")
+        self._check_names((part,), section, (*required, *optional))
+        for key in required:
+            if key not in section:
+                raise self._error((part, key), "missing", f'write {key} = "#rrggbb" into [{part}]')
+        return dict(self._texts(part, section))
+
+    def _texts(self, part: str, section: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        for key, value in section.items():
+            if not isinstance(value, str):
+                raise self._error((part, key), f"not a text ({value!r})", 'write "#rrggbb"')
+            if key != CURSOR_TEXT_STYLE and not _is_color(value):
+                hint = 'write "#rrggbb", or a name such as "ansi_red"'
+                raise self._error((part, key), f"not a colour ({value})", hint)
+            yield key, value
+
+    def _check_names(self, at: KeyPath, names: Iterable[str], known: tuple[str, ...]) -> None:
+        for name in names:
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+                raise self._error((*at, name), "unknown", hint)
+
+    def _flag(self, key: str, *, default: bool) -> bool:
+        value = self.table.get(key, default)
+        if not isinstance(value, bool):
+            raise self._error((key,), f"not true or false ({value!r})", f"write {key} = {str(default).lower()}")
+        return value
+
+    def _error(self, at: KeyPath, problem: str, hint: str) -> ThemeError:
+        return ThemeError(f"{self.origin}:{self.lines.of(at)}: {'.'.join(map(str, at))}: {problem}", hint)
 
 
-def _check_color(place: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise ThemeError(f"{place}: not a text ({value!r})")
+def _is_color(text: str) -> bool:
     try:
-        Color.parse(value)
+        Color.parse(text)
     except ColorParseError:
-        raise ThemeError(f"{place}: not a colour ({value})", 'write "#rrggbb", or a name such as "ansi_red"') from None
-
-
-def _sources(user_folder: Path | None) -> Iterator[tuple[str, str]]:
-    shipped = resources.files("wsmon") / "themes"
-    if shipped.is_dir():
-        for entry in sorted(shipped.iterdir(), key=lambda entry: entry.name):
-            if entry.name.endswith(".toml"):
-                yield entry.name, entry.read_text(encoding="utf-8")
-    else:  # an editable install: the wheel maps the folder of the repository into the package
-        yield from _folder(Path(__file__).parents[2] / "themes")
-    if user_folder is not None and user_folder.is_dir():
-        yield from _folder(user_folder)
-
-
-def _folder(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted(folder.glob("*.toml")):
-        yield str(path), path.read_text(encoding="utf-8")
+        return False
+    return True

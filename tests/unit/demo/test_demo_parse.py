@@ -35,7 +35,7 @@ from wsmon.demo.scenario import (
     Step,
     Wait,
 )
-from wsmon.demo.template import Choice, Turn, Uniform, Walk, parse_template
+from wsmon.demo.template import Choice, Count, Turn, Uniform, Walk, parse_template
 from wsmon.errors import ConfigError, Problem, WsmonError
 from wsmon.model.secret import Sensitive
 
@@ -87,12 +87,14 @@ def test_every_kind_of_value() -> None:
         qty = { between = [-1, 2.5] }
         side = { choice = ["buy", "sell"] }
         state = { turn = "only" }
+        number = { count = 7, skip_every = 2, repeat_every = 3, swap_every = 5 }
     """
     assert parse_scenario("s", text).values == (
         ("price", Walk(100.0, 0.5, 1)),
         ("qty", Uniform(-1.0, 2.5, 2)),
         ("side", Choice(("buy", "sell"))),
         ("state", Turn(("only",))),
+        ("number", Count(7, skip_every=2, repeat_every=3, swap_every=5)),
     )
 
 
@@ -172,7 +174,7 @@ def test_every_kind_of_step(text: str, expected: Step) -> None:
         ("title = 1", "s: title is 1. use a string"),
         ("step = 1", "s: step is 1. use a table or an array of tables"),
         ("values = 1", "s: values is 1. use a table"),
-        ("[values]\nx = { }", "s: values: x: no kind of value. use walk, between, choice or turn"),
+        ("[values]\nx = { }", "s: values: x: no kind of value. use walk, between, choice, turn or count"),
         ("[values]\nx = { turn = [] }", "s: values: x: turn is empty. list at least one text"),
         ("[values]\nx = { turn = [1] }", "s: values: x: turn is [1]. use a string or a list of strings"),
         (
@@ -180,6 +182,10 @@ def test_every_kind_of_step(text: str, expected: Step) -> None:
             "s: values: x: between is [2, 1]. use two numbers, the smaller one first",
         ),
         ("[values]\nx = { walk = -1 }", "s: values: x: walk is -1. use a number of at least 0"),
+        (
+            "[values]\nx = { count = 1, skip_every = -1 }",
+            "s: values: x: skip_every is -1. use a whole number in 0 … 1000000000",
+        ),
         (
             '[[handshake]]\ndo = "x"',
             "s: handshake 1: do is 'x'. use one of accept, refuse, redirect, garble, hang",

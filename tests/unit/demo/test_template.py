@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from wsmon.demo.template import Choice, Source, Turn, Uniform, Walk, fill, parse_template, value_source
+from wsmon.demo.template import Choice, Count, Source, Turn, Uniform, Walk, fill, parse_template, value_source
 
 SOURCES: Mapping[str, Source] = {"seq": lambda: 7, "who": lambda: "söhnke"}
 
@@ -66,6 +66,21 @@ def test_a_walk_moves_in_steps_and_stays_between_half_and_twice_its_start() -> N
     walked = [10.0, *(float(str(source())) for _ in range(500))]
     assert all(abs(there - here) <= 4.0 for here, there in pairwise(walked))
     assert (min(walked), max(walked)) == (5.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("count", "numbers"),
+    [
+        (Count(1), [1, 2, 3, 4, 5, 6, 7, 8]),
+        (Count(1, skip_every=3), [1, 2, 4, 5, 7, 8, 10, 11]),
+        (Count(5, repeat_every=3), [5, 6, 6, 7, 8, 9, 9, 10]),
+        (Count(1, swap_every=4), [1, 2, 3, 5, 4, 6, 7, 9]),
+        (Count(1, skip_every=3, repeat_every=4, swap_every=7), [1, 2, 4, 4, 5, 8, 7, 10]),
+    ],
+)
+def test_a_count_rises_by_one_but_for_the_faults_that_are_asked_for(count: Count, numbers: list[int]) -> None:
+    source = value_source(count, Random(1))
+    assert [source() for _ in numbers] == numbers
 
 
 def test_the_same_seed_gives_the_same_values() -> None:

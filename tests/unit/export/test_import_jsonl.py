@@ -63,6 +63,16 @@ def test_export_import_export_gives_the_same_events(tmp_path: Path) -> None:
     assert len(lines.splitlines()) == 22
 
 
+def test_what_was_judged_when_it_was_recorded_stays_as_it_was(tmp_path: Path) -> None:
+    """The third loss that names a limit is judged by the two before it, which an excerpt may lack."""
+    losses = [loss(number * 10.0, "nova", code=1006) for number in range(1, 5)]
+    first = recorded(tmp_path / "first.db", losses, "nova")
+    copy = imported(exported(first), tmp_path / "copy.db")
+    assert stored_events(copy) == stored_events(first)
+    part = imported(b"".join(exported(first).splitlines(keepends=True)[2:]), tmp_path / "part.db")
+    assert stored_events(part) == stored_events(first)[2:]
+
+
 def test_statistics_of_an_imported_store_are_those_of_the_recorded_one(tmp_path: Path) -> None:
     first = recorded(tmp_path / "first.db", [*story(), event("self.run.ended", 20, "")], "nova", "b", end_s=20)
     copy = imported(exported(first), tmp_path / "copy.db")

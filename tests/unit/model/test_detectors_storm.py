@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.builders import dialled, loss, usable
-from tests.detecting import NAME, Watching, fact
+from tests.detecting import NAME, Watching, fact, told
 from wsmon.model.detectors.storm import StormDetector
 from wsmon.model.detectors.watched import Expectation
 
@@ -86,3 +86,25 @@ def test_dials_by_hand_count_anew() -> None:
     refused(watching, 0, 1, 2, 3)
     watching.see(loss(4, NAME, to_status="closed"), dialled(5, NAME, from_status="closed"))
     assert watching.check_until(5, 70) == []
+
+
+def test_sessions_that_end_at_the_pace_of_the_storm_are_the_same_storm() -> None:
+    watching = Watching(StormDetector(), Expectation(stable_after_s=5))
+    for after_s in range(0, 180, 12):
+        watching.see(dialled(after_s, NAME), usable(after_s + 0.1, NAME))
+        watching.check_until(after_s + 0.25, after_s + 11)
+        watching.see(loss(after_s + 11.5, NAME))
+    assert told(watching.found) == [("opened", "5 attempts in 48 s, 4 accepted and lost again")]
+    watching.see(dialled(180, NAME), usable(180.1, NAME))
+    assert watching.check_until(180.1, 300) == [("closed", "open for 24 s")]
+
+
+def test_a_loss_after_the_storm_does_not_bring_it_back() -> None:
+    watching = Watching(StormDetector(), Expectation(stable_after_s=5))
+    refused(watching, 0, 1, 2, 3)
+    watching.see(dialled(4, NAME), usable(4.5, NAME))
+    watching.check_until(4.5, 10)
+    watching.see(loss(10, NAME))
+    refused(watching, 11, 12, 13)
+    assert [event.name for event in watching.found] == ["incident.opened", "incident.closed"]
+    assert watching.check_until(13, 60) == []

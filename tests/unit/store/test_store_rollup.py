@@ -12,11 +12,13 @@ from tests.stores import Recording, recording
 from wsmon.model.histogram import index
 from wsmon.store.bucket import MOST_TYPES, Bucket
 from wsmon.store.codec import Value
-from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
+from wsmon.store.packed import unpack
+from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS
 
 T0_S = T0_NS // 1_000_000_000
-MINUTE_S = T0_S - T0_S % 60
-HOUR_S = T0_S - T0_S % 3600
+LONGER = [(level, T0_S - T0_S % level) for level in LEVELS[1:]]
+# the buckets around the first second
+VALUES = ", ".join(map(str, LONGER))
 
 
 @pytest.fixture
@@ -35,6 +37,11 @@ def counters(run: Recording, level: int, bucket: int) -> dict[str, object]:
 
 def messages_in(run: Recording) -> list[tuple[Value, ...]]:
     return run.rows("SELECT level, bucket, messages_in FROM rollup ORDER BY level, bucket")
+
+
+def longer(messages: int) -> list[tuple[int, ...]]:
+    """What ``messages_in`` says of the longer buckets around the first second."""
+    return [(*bucket, messages) for bucket in LONGER]
 
 
 def test_a_second_counts_what_happened_in_it(run: Recording) -> None:
@@ -70,15 +77,14 @@ def test_a_second_counts_what_happened_in_it(run: Recording) -> None:
 
 def test_distributions_keep_count_sum_and_greatest_exactly(run: Recording) -> None:
     run.commit(usable(took_ms=212), pong(rtt_ms=18), pong(rtt_ms=20), message("12345"), message("123", direction="out"))
-    assert run.rows("SELECT metric, count, sum, max FROM rollup_sum WHERE level = 1 ORDER BY metric") == [
+    assert run.rows("SELECT metric, count, sum, max FROM rollup_metric WHERE level = 1 ORDER BY metric") == [
         (METRICS["connect"], 1, 212_000_000, 212_000_000),
         (METRICS["rtt"], 2, 38_000_000, 20_000_000),
         (METRICS["size"], 2, 8, 5),
     ]
-    assert run.rows("SELECT idx, n FROM rollup_hist WHERE level = 1 AND metric = ? ORDER BY idx", METRICS["size"]) == [
-        (index(3), 1),
-        (index(5), 1),
-    ]
+    ((packed,),) = run.rows("SELECT hist FROM rollup_metric WHERE level = 1 AND metric = ?", METRICS["size"])
+    assert isinstance(packed, bytes)
+    assert unpack(packed) == {index(3): 1, index(5): 1}
 
 
 def test_dimensions_count_by_key(run: Recording) -> None:
@@ -113,33 +119,31 @@ def test_a_second_goes_into_its_minute_and_hour_when_it_is_over(run: Recording) 
     before = messages_in(run)
     run.commit(message(after_s=1.1), now_s=1.2)
     assert before == [(1, T0_S, 1)]
-    assert messages_in(run) == [(1, T0_S, 1), (1, T0_S + 1, 1), (60, MINUTE_S, 1), (3600, HOUR_S, 1)]
+    assert messages_in(run) == [(1, T0_S, 1), (1, T0_S + 1, 1), *longer(1)]
     assert run.rows("SELECT value FROM meta WHERE key = 'rolled_s'") == [(T0_S + 1,)]
 
 
 def test_seconds_that_end_in_silence_roll_too(run: Recording) -> None:
     run.commit(message(), now_s=0.5)
     run.commit(now_s=3)
-    assert (60, MINUTE_S, 1) in messages_in(run)
+    assert messages_in(run)[1:] == longer(1)
 
 
 def test_what_comes_late_goes_into_all_levels_at_once(run: Recording) -> None:
     run.commit(message(), now_s=5)
     run.commit(message(after_s=0.5), now_s=5.1)
-    assert messages_in(run) == [(1, T0_S, 2), (60, MINUTE_S, 2), (3600, HOUR_S, 2)]
+    assert messages_in(run) == [(1, T0_S, 2), *longer(2)]
 
 
 def test_what_comes_very_late_is_added_to_what_the_store_holds(run: Recording) -> None:
     run.commit(message("12345"), now_s=1)
     run.commit(message(after_s=4_000), now_s=4_001)
     run.commit(message("123", after_s=0.5), now_s=4_002)
-    assert [row[1:] for row in messages_in(run) if row[1] in (T0_S, MINUTE_S, HOUR_S)] == [
-        (T0_S, 2),
-        (MINUTE_S, 2),
-        (HOUR_S, 2),
-    ]
-    sums = run.rows("SELECT count, sum, max FROM rollup_sum WHERE bucket IN (?, ?, ?)", T0_S, MINUTE_S, HOUR_S)
-    assert sums == [(2, 8, 5)] * 3
+    assert [row for row in messages_in(run) if row[:2] in [(1, T0_S), *LONGER]] == [(1, T0_S, 2), *longer(2)]
+    sums = run.rows(
+        f"SELECT count, sum, max FROM rollup_metric WHERE (level, bucket) IN (VALUES (1, {T0_S}), {VALUES})"
+    )
+    assert sums == [(2, 8, 5)] * 4
 
 
 def test_a_clock_that_stepped_back_counts_on_in_the_buckets_that_are_there(run: Recording) -> None:
@@ -157,8 +161,8 @@ def test_a_crash_neither_loses_nor_doubles_the_second_it_happened_in(tmp_path: P
     with recording(tmp_path / "store.db") as second:
         second.commit(message(after_s=0.7), message(type="trade"), now_s=0.8)
         second.commit(now_s=2)
-        assert messages_in(second) == [(1, T0_S, 4), (60, MINUTE_S, 4), (3600, HOUR_S, 4)]
-        assert second.rows("SELECT level, n FROM rollup_dim ORDER BY level") == [(1, 2), (60, 2), (3600, 2)]
+        assert messages_in(second) == [(1, T0_S, 4), *longer(4)]
+        assert second.rows("SELECT level, n FROM rollup_dim ORDER BY level") == [(level, 2) for level in LEVELS]
 
 
 def test_a_transaction_that_is_repeated_counts_once(run: Recording) -> None:

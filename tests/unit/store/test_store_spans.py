@@ -47,7 +47,7 @@ def test_a_span_is_written_with_the_event_that_ends_it(path: Path) -> None:
 def test_the_process_time_is_in_the_statistics_also_where_no_row_is_kept(path: Path) -> None:
     with Recording(path, NAME) as recording:
         recording.write([dialled(), replied(1.0), replied(1.5)])
-    assert stored(path, "SELECT count, sum, max FROM rollup_sum WHERE level = 1 AND metric = 7") == [
+    assert stored(path, "SELECT count, sum, max FROM rollup_metric WHERE level = 1 AND metric = 7") == [
         (2, 10 * MS, 5 * MS)
     ]
 
@@ -62,7 +62,7 @@ def test_the_time_to_read_a_message_is_in_its_row_and_in_the_statistics(path: Pa
         (6_000,),
         (7_000,),
     ]
-    assert stored(path, "SELECT metric, count, sum FROM rollup_sum WHERE level = 1 AND metric IN (5, 6)") == [
+    assert stored(path, "SELECT metric, count, sum FROM rollup_metric WHERE level = 1 AND metric IN (5, 6)") == [
         (5, 2, 10_000),
         (6, 1, 7_000),
     ]

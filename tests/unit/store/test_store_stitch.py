@@ -10,20 +10,30 @@ from wsmon.store.schema import LEVELS, Level
 from wsmon.store.stitch import Coverage, Part, Stitching, stitch
 
 HOUR = 3600
-ALL = Coverage(rolled_s=10 * HOUR + 754, seconds_from=0, minutes_from=0)
-PRUNED = Coverage(rolled_s=10 * HOUR + 754, seconds_from=8 * HOUR + 120, minutes_from=3 * HOUR)
+ROLLED = 10 * HOUR + 754
 
 
-def test_hours_in_the_middle_minutes_and_seconds_at_the_ends() -> None:
-    assert stitch(HOUR - 90, 3 * HOUR + 61, ALL) == Stitching(
-        HOUR - 90,
-        3 * HOUR + 61,
+def coverage(rolled_s: int, seconds: int = 0, minutes: int = 0, ten_minutes: int = 0) -> Coverage:
+    """Since when the levels are complete."""
+    return Coverage(rolled_s, {1: seconds, 60: minutes, 600: ten_minutes, 3600: 0})
+
+
+ALL = coverage(ROLLED)
+PRUNED = coverage(ROLLED, 8 * HOUR + 120, 3 * HOUR + 600, HOUR)
+
+
+def test_hours_in_the_middle_shorter_buckets_towards_the_ends() -> None:
+    assert stitch(HOUR - 690, 3 * HOUR + 1_261, ALL) == Stitching(
+        HOUR - 690,
+        3 * HOUR + 1_261,
         (
-            Part(1, HOUR - 90, HOUR - 60),
-            Part(60, HOUR - 60, HOUR),
+            Part(1, HOUR - 690, HOUR - 660),
+            Part(60, HOUR - 660, HOUR - 600),
+            Part(600, HOUR - 600, HOUR),
             Part(3600, HOUR, 3 * HOUR),
-            Part(60, 3 * HOUR, 3 * HOUR + 60),
-            Part(1, 3 * HOUR + 60, 3 * HOUR + 61),
+            Part(600, 3 * HOUR, 3 * HOUR + 1_200),
+            Part(60, 3 * HOUR + 1_200, 3 * HOUR + 1_260),
+            Part(1, 3 * HOUR + 1_260, 3 * HOUR + 1_261),
         ),
     )
 
@@ -38,8 +48,8 @@ def test_the_open_hour_is_used_up_to_the_mark_and_seconds_from_there() -> None:
     [
         (8 * HOUR + 121, 9 * HOUR + 1, (8 * HOUR + 121, 9 * HOUR + 1)),
         (5 * HOUR + 61, 6 * HOUR + 61, (5 * HOUR + 60, 6 * HOUR + 120)),
-        (2 * HOUR + 1, 2 * HOUR + 61, (2 * HOUR, 3 * HOUR)),
-        (2 * HOUR + 1, 9 * HOUR + 1, (2 * HOUR, 9 * HOUR + 1)),
+        (2 * HOUR + 601, 2 * HOUR + 661, (2 * HOUR + 600, 2 * HOUR + 1_200)),
+        (1_001, 9 * HOUR + 1, (0, 9 * HOUR + 1)),
     ],
 )
 def test_the_ends_are_rounded_outward_to_what_is_left(since: int, until: int, answered: tuple[int, int]) -> None:
@@ -52,42 +62,43 @@ def test_an_empty_period_has_no_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("oldest", "coverage"),
+    ("oldest", "expected"),
     [
-        ({}, Coverage(9_000, 0, 0)),
-        ({1: 4_001, 60: 3_960, 3600: 3_600}, Coverage(9_000, 0, 0)),
-        ({1: 4_001, 60: 3_600, 3600: 3_600}, Coverage(9_000, 4_020, 0)),
-        ({1: 4_001, 60: 3_960, 3600: 0}, Coverage(9_000, 4_020, 7_200)),
-        ({60: 60, 3600: 0}, Coverage(9_000, 9_000, 0)),
-        ({3600: 0}, Coverage(9_000, 9_000, 9_000)),
+        ({}, coverage(9_000)),
+        ({1: 4_001, 60: 3_960, 600: 3_600, 3600: 3_600}, coverage(9_000)),
+        ({1: 4_001, 60: 3_600, 600: 3_600, 3600: 3_600}, coverage(9_000, 4_020)),
+        ({1: 4_001, 60: 3_960, 600: 3_600, 3600: 0}, coverage(9_000, 4_020, 4_200, 3_600)),
+        ({60: 60, 600: 0, 3600: 0}, coverage(9_000, 9_000)),
+        ({3600: 0}, coverage(9_000, 9_000, 9_000, 9_000)),
     ],
 )
-def test_a_level_was_pruned_where_a_coarser_one_knows_older_traffic(
-    oldest: dict[Level, int], coverage: Coverage
+def test_a_level_was_pruned_where_a_longer_one_knows_older_traffic(
+    oldest: dict[Level, int], expected: Coverage
 ) -> None:
-    assert Coverage.of(9_000, oldest) == coverage
+    assert Coverage.of(9_000, oldest) == expected
 
 
 times = st.integers(0, 12 * HOUR)
 
 
 @settings(max_examples=500)
-@given(times, times, times, times, times, st.sampled_from(LEVELS))
+@given(times, times, times, st.lists(times, min_size=3, max_size=3), st.sampled_from(LEVELS))
 def test_every_second_is_in_exactly_one_bucket(
-    since: int, length: int, rolled: int, oldest_second: int, oldest_minute: int, coarsest: Level
+    since: int, length: int, rolled: int, oldest: list[int], coarsest: Level
 ) -> None:
-    coverage = Coverage.of(rolled, {1: oldest_second, 60: min(oldest_minute, oldest_second), 3600: 0})
-    stitching = stitch(since, since + length, coverage, coarsest)
+    first = dict(zip(LEVELS, (*sorted(oldest, reverse=True), 0), strict=True))
+    known = Coverage.of(rolled, first)
+    stitching = stitch(since, since + length, known, coarsest)
     assert stitching.since_s <= since
     assert stitching.until_s >= since + length
     at = stitching.since_s
     for part in stitching.parts:
         assert part.from_s == at
         assert part.from_s % part.level == 0 or part.from_s >= rolled
-        assert part.level >= coverage.finest(part.from_s)
+        assert part.level >= known.finest(part.from_s)
         at = part.to_s if part.level == 1 else min(part.to_s, rolled)
         assert part.from_s < rolled or part.level == 1
         assert at > part.from_s
         if part.level > coarsest:  # only where nothing finer is left
-            assert coverage.finest(part.to_s - part.level) > coarsest
+            assert known.finest(part.to_s - part.level) > coarsest
     assert at == stitching.until_s

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wsmon.tui.actions import ACTIONS, BY_ID
@@ -59,14 +61,37 @@ def test_a_wish_replaces_all_keys_of_an_action() -> None:
 @pytest.mark.parametrize(
     ("wish", "problem"),
     [
-        ({"log.serach": ("f",)}, '[keys] "log.serach": there is no such action; did you mean log.search?'),
-        ({"log.search": ("d",)}, '[keys] "log.search": d is taken by app.detach (detach)'),
-        ({"log.search": ("j",)}, '[keys] "log.search": j is taken by move.down (down)'),
-        ({"log.search": ("ctrl+m",)}, '[keys] "log.search": terminals cannot send ^m as a key of its own'),
+        ({"log.serach": ("f",)}, 'mine.toml:7: keys."log.serach": there is no such action. did you mean log.search?'),
+        (
+            {"log.search": ("d",)},
+            'mine.toml:7: keys."log.search": d is taken by app.detach (detach). give app.detach another one too, or',
+        ),
+        (
+            {"log.search": ("j",)},
+            'mine.toml:7: keys."log.search": j is taken by move.down (down). give move.down another one too, or',
+        ),
+        (
+            {"log.search": ("ctrl+m",)},
+            'mine.toml:7: keys."log.search": terminals cannot send ^m as a key of its own. take another key',
+        ),
+        (
+            {"log.search": ("pagedwn",)},
+            'mine.toml:7: keys."log.search": there is no key pagedwn. write it as f, F, ^f, f5, enter, or left',
+        ),
     ],
 )
 def test_a_wish_that_cannot_be_is_explained_and_has_no_effect(wish: dict[str, tuple[str, ...]], problem: str) -> None:
-    assert lay_over(wish) == Keymap({action.id: action.keys for action in ACTIONS}, {}, (problem,))
+    keymap = lay_over(wish, "mine.toml", dict.fromkeys(wish, 7))
+    unchanged = {action.id: action.keys for action in ACTIONS}
+    assert replace(keymap, problems=()) == Keymap(unchanged, {}, ())
+    (found,) = map(str, keymap.problems)
+    assert found.removesuffix(" take another key") == problem.removesuffix(" take another key")
+
+
+def test_every_key_of_the_table_is_a_key() -> None:
+    wishes = {action.id: action.keys for action in ACTIONS if action.keys}
+    assert lay_over(wishes).problems == ()
+    assert lay_over({"app.help": ("f12", "ctrl+left", "ä", "shift+f3")}).problems == ()
 
 
 def test_two_actions_may_swap_their_keys() -> None:

@@ -12,6 +12,8 @@ from wsmon.model.statuses import OPEN
 WINDOW_NS = 60 * SECOND_NS
 FIRST_DIALS = 5
 # in a window: backoff from 1 s reaches the fifth after 15 s of trouble; a loss and two attempts stay below
+HELD_GAPS = 2
+# open for so many of its own gaps between dials: one that drops at the same pace as before goes on
 LAST_DIALS = 2
 # in a window: as slow as the longest delay of the default, 30 s; far enough from the first to flap never
 
@@ -24,6 +26,11 @@ class _Dials:
     started: deque[tuple[int, int, bool]] = field(default_factory=deque)
     # monotonic time, event id, whether it became usable
     open_since_ns: int | None = None
+
+    @property
+    def gap_ns(self) -> int:
+        """Between two of them, on the average."""
+        return (self.started[-1][0] - self.started[0][0]) // max(1, len(self.started) - 1)
 
 
 class StormDetector(IncidentDetector):
@@ -63,8 +70,10 @@ class StormDetector(IncidentDetector):
             dials = self._dials[connection]
             self._drop_old(dials, mono_ns)
             open_ns = 0 if dials.open_since_ns is None else mono_ns - dials.open_since_ns
-            if open_ns and open_ns >= self._expected(connection).stable_after_s * SECOND_NS:
+            stable_ns = self._expected(connection).stable_after_s * SECOND_NS
+            if open_ns and open_ns >= max(stable_ns, HELD_GAPS * dials.gap_ns):
                 self.incidents.close(connection, f"open for {seconds(open_ns)}")
+                dials.started.clear()
             elif len(dials.started) <= LAST_DIALS:
                 self.incidents.close(connection, f"{counted(len(dials.started), 'attempt')} in the last 60 s")
 

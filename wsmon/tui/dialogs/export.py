@@ -16,24 +16,16 @@ from wsmon.errors import WsmonError
 from wsmon.export.formats import FORMATS, suffix
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model import format as fmt
-from wsmon.query.ast import Query
 from wsmon.tui.dialogs.chooser import LABEL, Chooser
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.options import Exporter
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.subjects import Subject
 from wsmon.tui.wrap import left
 
 BAR_WIDTH = 24
 SECOND_NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What can be exported, as the dialog calls it."""
-
-    label: str
-    query: Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +106,16 @@ class ExportDialog(Dialog[Exported]):
         subject = self._subjects[self._what.index]
         chosen = FORMATS[self._format.index]
         overwrite = self._may_overwrite == str(target)
-        self._start(ExportRequest(chosen, target, subject.query, overwrite=overwrite))
+        self._start(
+            ExportRequest(
+                chosen,
+                target,
+                subject.query,
+                incident=subject.incident,
+                margin_s=subject.margin_s,
+                overwrite=overwrite,
+            )
+        )
 
     @on(Input.Submitted, "#export-target")
     def _submitted(self) -> None:

@@ -8,6 +8,7 @@ from textual.message import Message
 
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow, ConnectionState, Snapshot
 from wsmon.tui.actions import bindings
+from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes import connection_table as table
 from wsmon.tui.panes.connection_title import sentences
 from wsmon.tui.panes.spans import SpanPane
@@ -41,9 +42,9 @@ class ConnectionsPane(SpanPane):
 
         texts: tuple[str, ...]
 
-    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(heading=1, id=id)
-        self._ascii_only = ascii_only
+        self._glyphs = glyphs
         self._snapshot = EMPTY_SNAPSHOT
         self._now_ns = 0
         self._order: tuple[str, ...] = ()
@@ -64,10 +65,27 @@ class ConnectionsPane(SpanPane):
         """All connections, in the order of the list."""
         return self._order
 
+    @property
+    def chosen(self) -> str:
+        """The connection that somebody put the cursor on; empty = it stays with the worst."""
+        return self._current if self._is_moved else ""
+
+    def choose_first(self, connection: str) -> None:
+        """Put the cursor on a connection, as soon as there is one of this name."""
+        self._is_moved = True
+        self._put_cursor(connection)
+        self._draw()
+        self.show_cursor()
+
     def show(self, snapshot: Snapshot, now_ns: int) -> None:
         """Draw a snapshot as of ``now_ns``."""
         self._snapshot, self._now_ns = snapshot, now_ns
         self._sort()
+        self._draw()
+
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._glyphs = glyphs
         self._draw()
 
     def on_resize(self) -> None:
@@ -153,7 +171,7 @@ class ConnectionsPane(SpanPane):
             return
         layout = table.lay_out(self.width, self._order)
         kept = [rows[name] for name in self._order if name in rows]
-        lines = [table.line(row, layout, self._now_ns, ascii_only=self._ascii_only) for row in kept]
+        lines = [table.line(row, layout, self._now_ns, ascii_only=self._glyphs.is_ascii) for row in kept]
         self.draw((table.heading(layout), *lines), 1 + self._index())
         said = sentences(rows[self._current], self._now_ns) if self._current in rows else ()
         if said != self._said:

@@ -96,6 +96,11 @@ class DetailPane(SpanPane):
         self.scroll_to(y=0, animate=False, force=True)
         self._restart()
 
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._glyphs = glyphs
+        self._restart()
+
     def on_mount(self) -> None:
         """Say how to choose an event."""
         self._restart()

@@ -14,8 +14,9 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Query
+from wsmon.query.predicate import matches
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.lines import TIME_MODES, LineStyle
+from wsmon.tui.lines import TIME_MODES, TimeMode
 from wsmon.tui.panes.log_drawing import DrawnLog
 from wsmon.tui.panes.log_filter import LogFilter, Scope
 from wsmon.tui.panes.log_search import PROBLEMS, Aim, Found, Search
@@ -107,6 +108,16 @@ class LogPane(DrawnLog):
         """The event that somebody reads: the one under the cursor, unless the log follows."""
         return None if self.is_following else self.current_event
 
+    @property
+    def scope(self) -> Scope:
+        """What it is asked to show."""
+        return self._filter.scope
+
+    @property
+    def time_mode(self) -> TimeMode:
+        """How times are written."""
+        return self._lines.style.time_mode
+
     def set_bounds(self, bounds: StoreBounds) -> None:
         """Show what is in the store now; cheap enough for 10 times a second."""
         before = self._filter.bounds
@@ -119,17 +130,38 @@ class LogPane(DrawnLog):
             self._lines.forget(bounds.oldest_id)
         self._settle()
 
+    def set_scope(self, scope: Scope) -> None:
+        """Show what a scope asks for."""
+        try:
+            search = self._filter.restart(scope)
+        except WsmonError as error:
+            self.say(str(error))
+            return
+        if search is not None:
+            self.post_message(self.Wanted(search))
+        self._note, self._goal_id = "", 0
+        self._lines.highlight(scope.highlighted)
+        self._settle()
+        self.refresh()
+
     def set_query(self, query: Query) -> None:
         """Search for something: show only what matches, newest first as it is found, or highlight it."""
-        self._refilter(replace(self._filter.scope, query=query))
+        self.set_scope(replace(self._filter.scope, query=query))
 
     def set_hide_heartbeats(self, is_hidden: bool) -> None:
         """Leave out pings and pongs that went well, or show them."""
-        self._refilter(replace(self._filter.scope, hides_heartbeats=is_hidden))
+        self.set_scope(replace(self._filter.scope, hides_heartbeats=is_hidden))
 
     def set_marks(self, marked: frozenset[int]) -> None:
         """These events have a bookmark."""
         self._lines.mark(marked)
+        self.refresh()
+
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on."""
+        self._glyphs = glyphs
+        self._lines.restyle(replace(self._lines.style, glyphs=glyphs))
+        self._report()
         self.refresh()
 
     def toggle_context(self) -> None:
@@ -138,7 +170,7 @@ class LogPane(DrawnLog):
             self.say("nothing is searched for: / searches")
             return
         event_id = 0 if self.is_following else self.current_id
-        self._refilter(replace(self._filter.scope, is_in_context=not self._filter.scope.is_in_context))
+        self.set_scope(replace(self._filter.scope, is_in_context=not self._filter.scope.is_in_context))
         if event_id:
             self.go_to(event_id)
 
@@ -170,14 +202,16 @@ class LogPane(DrawnLog):
         """Put the cursor on an event; what hides it is shown again."""
         scope = self._filter.scope.showing(event)
         if scope != self._filter.scope:
-            self._refilter(scope)
+            self.set_scope(scope)
         self.go_to(event.id)
 
     def next_time_mode(self) -> None:
         """Times of day, since the session was usable, or since the line above."""
-        style = self._lines.style
-        mode = TIME_MODES[(TIME_MODES.index(style.time_mode) + 1) % len(TIME_MODES)]
-        self._lines.restyle(LineStyle(mode, self._zone, self._glyphs))
+        self.set_time_mode(TIME_MODES[(TIME_MODES.index(self.time_mode) + 1) % len(TIME_MODES)])
+
+    def set_time_mode(self, mode: TimeMode) -> None:
+        """Write times like this from now on."""
+        self._lines.restyle(replace(self._lines.style, time_mode=mode))
         self.refresh()
 
     def jump(self, aim: Aim, *, newer: bool) -> None:
@@ -199,6 +233,13 @@ class LogPane(DrawnLog):
             self.say(f"looking for {aim.article} {aim.noun}")
         else:
             self._land(found or 0, newer=newer)
+
+    def go_to_first(self, aim: Aim, event_id: int) -> None:
+        """To an event, or to the first one after it that is aimed at."""
+        self.go_to(event_id)
+        event = self.current_event
+        if event is not None and not matches(aim.query, event):
+            self.jump(aim, newer=True)
 
     def jump_to_match(self, *, newer: bool) -> None:
         """To the next or previous match of what is searched for; where only matches are shown, that is the next row."""
@@ -238,19 +279,6 @@ class LogPane(DrawnLog):
         self.go_to_row(row)
         if event.chain > 1:
             self.action_choose()
-
-    def _refilter(self, scope: Scope) -> None:
-        try:
-            search = self._filter.restart(scope)
-        except WsmonError as error:
-            self.say(str(error))
-            return
-        if search is not None:
-            self.post_message(self.Wanted(search))
-        self._note, self._goal_id = "", 0
-        self._lines.highlight(scope.highlighted)
-        self._settle()
-        self.refresh()
 
     def _settle(self) -> None:
         self.place(self._filter.rows)

@@ -1,0 +1,126 @@
+"""Statistics over 24 hours of 50 connections and 10 million events: time to the answer, from the rollups alone.
+
+    python tests/benchmarks/day.py [--events N] [--hours N] [--connections N] [--store FILE] [--rounds N]
+
+The store is written by the recorder's own code, minute by minute, and thrown away unless ``--store`` names it; one that
+is there already is used as it is. Beside it, what SQLite takes to count the same events one by one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.builders import MONO_0_NS, SECOND_NS, T0_NS, dialled, event, loss, retry, source, usable
+from tests.recordings import Recording
+from wsmon.clock import SystemClock
+from wsmon.model.events import Event, Source
+from wsmon.store.reader import Reader
+
+MINUTE_S, HOUR_S = 60, 3600
+PING_S = 20
+HELD_S = 1800
+# how long a session lasts
+GOAL_MS = 50
+MS_NS = 1_000_000
+COUNT = "SELECT source, name, count(*), sum(size), max(size) FROM event GROUP BY source, name"
+
+
+def day(connections: int, events: int, hours: int) -> Iterator[tuple[int, list[Event]]]:
+    """What is recorded in each minute, and the second it ends at: sizes and times as real feeds have them."""
+    chance = random.Random(1)
+    a_minute = events // (hours * MINUTE_S)
+    sources = [source(f"feed-{n:02}") for n in range(connections)]
+    for minute in range(hours * MINUTE_S):
+        found = []
+        for at_ns in sorted(chance.randrange(MINUTE_S * SECOND_NS) for _ in range(a_minute)):
+            size = int(chance.lognormvariate(5.3, 0.8)) + 20
+            duration_ns = int(chance.lognormvariate(10, 0.4))
+            found.append(_message(chance.choice(sources), minute * MINUTE_S * SECOND_NS + at_ns, size, duration_ns))
+        for each in sources:
+            for second in range(0, MINUTE_S, PING_S):
+                rtt_ns = int(chance.lognormvariate(3, 0.3) * MS_NS)
+                found.append(_pong(each, (minute * MINUTE_S + second) * SECOND_NS, rtt_ns))
+            if minute * MINUTE_S % HELD_S == 0:
+                found += _session(each.connection, minute * MINUTE_S, is_first=minute == 0)
+        yield (minute + 1) * MINUTE_S, sorted(found, key=lambda event: event.mono_ns)
+
+
+def _message(of: Source, at_ns: int, size: int, duration_ns: int) -> Event:
+    return Event(
+        of, "message.received", T0_NS + at_ns, MONO_0_NS + at_ns, "in", "text", size, size + 4,
+        b'{"type":"trade"}', type="trade", duration_ns=duration_ns,
+    )  # fmt: skip
+
+
+def _pong(of: Source, at_ns: int, rtt_ns: int) -> Event:
+    ts_ns, mono_ns = T0_NS + at_ns, MONO_0_NS + at_ns
+    return Event(of, "heartbeat.received", ts_ns, mono_ns, "in", "pong", 4, 6, b"\0" * 4, duration_ns=rtt_ns)
+
+
+def _session(connection: str, at_s: float, *, is_first: bool) -> Iterator[Event]:
+    """The end of a session, unless there was none, and the beginning of the next."""
+    if not is_first:
+        yield loss(at_s, connection, open_s=HELD_S - 1)
+        yield retry(at_s + 0.001, connection, 1, 0.5)
+    yield dialled(at_s + 0.5, connection, 1 if is_first else 2)
+    yield event("connection.open", at_s + 0.52, connection, from_status="connecting", to_status="connected")
+    yield usable(at_s + 0.54, connection, 40.0)
+
+
+def build(path: Path, connections: int, events: int, hours: int) -> None:
+    """Write the store."""
+    began = time.perf_counter()
+    with Recording(path, *(f"feed-{n:02}" for n in range(connections))) as recording:
+        for end_s, found in day(connections, events, hours):
+            recording.write(found, rolled_after_s=end_s)
+            if end_s % HOUR_S == 0:
+                print(f"  {end_s // HOUR_S} h written after {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def ask(path: Path, since_s: float, until_s: float) -> float:
+    """Milliseconds to open the store and have the statistics of a period."""
+    began = time.perf_counter()
+    view = Reader(path, SystemClock())
+    found = view.statistics(T0_NS + round(since_s * SECOND_NS), T0_NS + round(until_s * SECOND_NS))
+    view.close()
+    assert all(connection.messages.received for connection in found.connections)
+    return (time.perf_counter() - began) * 1000
+
+
+def main() -> None:
+    """Parse the options and run."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--connections", type=int, default=50)
+    parser.add_argument("--hours", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--store", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        store = options.store or Path(folder) / "store.db"
+        if not store.exists():
+            build(store, options.connections, options.events, options.hours)
+        length_s, chance = options.hours * HOUR_S, random.Random(2)
+        whole = sorted(ask(store, 0, length_s) for _ in range(options.rounds))
+        edges = sorted(ask(store, chance.random() * length_s / 24, length_s - chance.random() * length_s / 24)
+                       for _ in range(options.rounds))  # fmt: skip
+        with sqlite3.connect(store) as database:
+            began = time.perf_counter()
+            database.execute(COUNT).fetchall()
+            recount_ms = (time.perf_counter() - began) * 1000
+        database.close()
+        print(f"store {store.stat().st_size / 2**20:,.0f} MiB")
+    for name, times in (("the whole day", whole), ("from any second to any other", edges)):
+        print(f"{name:<30} p50 {statistics.median(times):6.1f}  max {times[-1]:6.1f} ms (goal {GOAL_MS})")
+    print(f"{'a count of the events':<30} {recount_ms:,.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The export dialog: every format, every scope, how far it is, and a way to stop it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.builders import SESSION, TRACE
+from tests.tui.stages import stage, until, with_incidents
+from wsmon.export.formats import FORMATS, suffix
+from wsmon.tui.dialogs.export import ExportDialog
+from wsmon.tui.panes.spans import SpanLine
+
+SIZE = (100, 30)
+STEM = "orders-20260110-140224"
+
+
+def note(dialog: ExportDialog) -> str:
+    """What the dialog says of the export."""
+    return "".join(part for part, _ in dialog.query_one("#export-note", SpanLine).line).strip()
+
+
+async def test_every_format_is_offered_with_its_ending() -> None:
+    on = stage()
+    async with on.app.run_test(size=SIZE) as pilot:
+        await on.ready(pilot)
+        for number in range(len(FORMATS)):
+            await pilot.press("x", "tab", *["right"] * number, "enter")
+            await until(pilot, lambda n=number: len(on.exporter.requests) == n + 1)  # type: ignore[misc]
+            await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
+    assert [(each.format, each.target) for each in on.exporter.requests] == [
+        (name, Path(f"/exports/{STEM}{suffix(name)}")) for name in FORMATS
+    ]
+
+
+async def test_the_same_again_has_the_ending_of_its_format() -> None:
+    on = stage()
+    async with on.app.run_test(size=SIZE) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "tab", "left", "left", "enter")
+        await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
+        on.clock.advance(60)
+        await pilot.press("X")
+        await until(pilot, lambda: len(on.exporter.requests) == 2)
+    assert [each.target for each in on.exporter.requests] == [
+        Path(f"/exports/{STEM}.html"),
+        Path("/exports/orders-20260110-140324.html"),
+    ]
+
+
+async def test_it_says_how_far_it_is_and_escape_stops_it() -> None:
+    on = stage()
+    on.exporter.is_endless = True
+    async with on.app.run_test(size=SIZE) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "enter")
+        dialog = on.app.screen
+        assert isinstance(dialog, ExportDialog)
+        await until(pilot, lambda: note(dialog).endswith(" 50%  10 events, 1000 B"))
+        assert note(dialog).startswith("━" * 24)
+        await pilot.press("escape")
+        await until(pilot, lambda: note(dialog) == "stopped; nothing was written")
+        assert on.exporter.has_stopped.is_set()
+        await pilot.press("escape")
+        await until(pilot, lambda: on.app.screen is on.screen)
+
+
+async def test_leaving_the_program_stops_it() -> None:
+    on = stage()
+    on.exporter.is_endless = True
+    async with on.app.run_test(size=SIZE) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "enter")
+        dialog = on.app.screen
+        assert isinstance(dialog, ExportDialog)
+        await until(pilot, lambda: "50%" in note(dialog))
+    assert on.exporter.has_stopped.wait(5.0)
+
+
+async def test_session_and_trace_of_the_event_under_the_cursor_are_offered() -> None:
+    on = stage()
+    async with on.app.run_test(size=SIZE) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "right", "right", "enter")
+        await until(pilot, lambda: len(on.exporter.requests) == 1)
+        await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
+        await pilot.press("x", "right", "right", "right", "enter")
+        await until(pilot, lambda: len(on.exporter.requests) == 2)
+    assert [each.query.text for each in on.exporter.requests] == [f"session:{SESSION}", f"trace:{TRACE}"]
+
+
+async def test_an_incident_is_offered_with_what_was_around_it() -> None:
+    on = with_incidents(stage())
+    async with on.app.run_test(size=SIZE) as pilot:
+        await on.ready(pilot)
+        event = on.screen.log_pane.current_event
+        assert event is not None
+        assert event.name == "incident.opened"
+        await pilot.press("x", "right", "right", "enter")
+        await until(pilot, lambda: len(on.exporter.requests) == 1)
+    (request,) = on.exporter.requests
+    assert (request.incident, request.margin_s) == (event.id, 30)
