@@ -12,6 +12,7 @@ from wsmon.tui import commands_jump as jump
 from wsmon.tui import commands_look as look
 from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
+from wsmon.tui import commands_timeline as timeline
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.commands_compare import compare_events
@@ -36,16 +37,20 @@ def search(screen: MonitorScreen) -> None:
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
-    """Go to another problem."""
+    """Go to another problem, in the log or on the timeline."""
+    if screen.current == "timeline":
+        timeline.problem(screen, newer=newer)
+        return
     _bring_log(screen)
     screen.log_pane.jump(PROBLEMS, newer=newer)
 
 
 def evidence(screen: MonitorScreen) -> None:
     """From an incident to what proves it."""
+    event = timeline.event(screen) if screen.current == "timeline" else screen.log_pane.current_event
     if not {"log", "detail"} & set(screen.in_sight):
         screen.ask("log")
-    screen.go_to_evidence(screen.log_pane.current_event)
+    screen.go_to_evidence(event)
 
 
 def match(screen: MonitorScreen, *, newer: bool) -> None:

@@ -29,6 +29,8 @@ class Glyphs:
     lane_incident: str
     lane_loss_incident: str
     lane_closed: str
+    scroll_track: str
+    scroll_thumb: str
     blocks: str
     # from the least to the most that a cell can hold
     tick: str
@@ -66,6 +68,8 @@ UNICODE = Glyphs(
     lane_incident="╪",
     lane_loss_incident="╬",
     lane_closed="·",
+    scroll_track="│",
+    scroll_thumb="┃",
     blocks="▁▂▃▄▅▆▇█",
     tick="╷",
     match="▸",
@@ -93,6 +97,8 @@ ASCII = Glyphs(
     lane_incident="#",
     lane_loss_incident="%",
     lane_closed=".",
+    scroll_track="|",
+    scroll_thumb="#",
     blocks="_.:-+*%#",
     tick="|",
     match=">",

@@ -12,6 +12,7 @@ from wsmon.export.run import ExportRequest
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
+from wsmon.model.timeline import Problem
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.query.notes import asks_notes, with_notes
 from wsmon.query.parser import parse
@@ -27,6 +28,7 @@ from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
+from wsmon.tui.panes.log_aims import of_connection
 from wsmon.tui.panes.log_search import run_search
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recall import recall
@@ -129,6 +131,11 @@ class MonitorScreen(Board):
         self._trail = step.trail
         self.backing.answers.ask("evidence", lambda view: view.events_by_id((step.event_id,)), self._show_evidence)
 
+    def show_problem(self, problem: Problem) -> None:
+        """The log goes to a problem of the timeline, also where a filter hides it."""
+        event_id = problem.event_id
+        self.backing.answers.ask("evidence", lambda view: view.events_by_id((event_id,)), self._show_evidence)
+
     def _show_evidence(self, found: tuple[Event, ...]) -> None:
         """Go there, also where a filter hides it."""
         if found:
@@ -195,20 +202,28 @@ class MonitorScreen(Board):
 
     @on(TimelinePane.Status)
     def _timeline_says(self, message: TimelinePane.Status) -> None:
-        self.slot("timeline").say(message.text)
+        self.slot("timeline").say(*message.texts)
 
-    @on(TimelinePane.RangeChanged)
-    def _range_changed(self) -> None:
+    @on(TimelinePane.Refused)
+    def _timeline_refuses(self, message: TimelinePane.Refused) -> None:
+        self.say(message.sentence, "caution")
+
+    @on(TimelinePane.AskChanged)
+    def _period_changed(self) -> None:
         self.ask_store()
 
     @on(TimelinePane.Chosen)
     def _time_chosen(self, message: TimelinePane.Chosen) -> None:
-        """The log goes to the moment under the timeline's cursor."""
+        """The log goes to the problem under the timeline's cursor, or to what the connection did then."""
         self.ask("log")
-        if message.event_id:
-            self.log_pane.go_to(message.event_id)
-        else:
-            self.backing.answers.ask("moment", lambda view: view.id_at(message.at_ns), self.log_pane.go_to)
+        if message.problem is not None:
+            self.show_problem(message.problem)
+            return
+
+        def land(event_id: int) -> None:
+            self.log_pane.go_to_first(of_connection(message.connection), event_id)
+
+        self.backing.answers.ask("moment", lambda view: view.id_at(message.at_ns), land)
 
     def _tell(self) -> None:
         """Tell what opened, as the recorder's configuration says."""

@@ -14,6 +14,7 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Query
+from wsmon.query.predicate import matches
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.lines import TIME_MODES, TimeMode
 from wsmon.tui.panes.log_drawing import DrawnLog
@@ -232,6 +233,13 @@ class LogPane(DrawnLog):
             self.say(f"looking for {aim.article} {aim.noun}")
         else:
             self._land(found or 0, newer=newer)
+
+    def go_to_first(self, aim: Aim, event_id: int) -> None:
+        """To an event, or to the first one after it that is aimed at."""
+        self.go_to(event_id)
+        event = self.current_event
+        if event is not None and not matches(aim.query, event):
+            self.jump(aim, newer=True)
 
     def jump_to_match(self, *, newer: bool) -> None:
         """To the next or previous match of what is searched for; where only matches are shown, that is the next row."""
