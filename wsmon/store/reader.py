@@ -73,6 +73,12 @@ class Reader:
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
             return int(version)
 
+    def is_cut_off(self) -> bool:
+        """Whether the newest run ended without a word: nobody records, and what was open then is not known to be."""
+        with self._question():
+            newest = self._connection.execute("SELECT end FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        return newest is not None and newest[0] != "clean" and holder(self._store.path) is None
+
     def bounds(self) -> StoreBounds:
         """Which events there are."""
         with self._question():

@@ -17,12 +17,13 @@ from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.detectors.catalogue import all_detectors
-from wsmon.model.events import RECORDER, Event, Source
+from wsmon.model.events import Event, Source
 from wsmon.model.snapshot import Health
 from wsmon.ports import Clock, Detector
 from wsmon.store.database import Database, primary_code, store_error
 from wsmon.store.fold import Fold
-from wsmon.store.retention import NOTHING, Pruned, Retention
+from wsmon.store.pruning import Pruning
+from wsmon.store.retention import Retention
 from wsmon.store.search_index import SearchIndexer
 
 SECOND_NS = 1_000_000_000
@@ -43,8 +44,6 @@ INDEX_REST_S = 0.02
 # between two slices while nothing comes: a store with millions of events to index takes a third of a core for a while
 INDEX_BELOW_EVENTS = 1_000
 # a batch: from 20,000 events a second on recording has the machine to itself, and the index catches up later
-PRUNE_GAP_S = 0.1
-# between two slices of pruning: nine tenths of the time belong to events
 
 _LOG = logging.getLogger("wsmon.store")
 
@@ -89,6 +88,7 @@ class Writer:
         self._detected_mono_ns = 0
         self._has_ended = False
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
+        self._pruning = Pruning(self._retention, clock)
         self._indexer = SearchIndexer(database.connection, database.path)
         self._configurations: deque[tuple[ConnectionSpec, ...]] = deque()
         # to take over, oldest first: as many as somebody reloaded since the last batch; filled by any thread
@@ -98,9 +98,6 @@ class Writer:
         self._in_hand = 0
         self._events_shed = 0
         self._committed_mono_ns = 0
-        self._pruned_mono_ns = 0
-        self._pruned = NOTHING
-        self.pruned_events = 0
         # by retention, in this run
         self.totals = self._fold.totals
         # what happened on each connection, in this run
@@ -112,6 +109,11 @@ class Writer:
     def join(self, timeout_s: float | None = None) -> None:
         """Wait for the end: the bus closed and empty, everything committed, the log truncated, the store closed."""
         self._thread.join(timeout_s)
+
+    @property
+    def pruned_events(self) -> int:
+        """How many events retention has removed; from any thread."""
+        return self._pruning.events
 
     def configure(self, connections: tuple[ConnectionSpec, ...], retention: RetentionSpec | None = None) -> None:
         """Take over a configuration with the next batch; from any thread."""
@@ -157,6 +159,7 @@ class Writer:
         if events and events[-1].name == "self.run.ended":
             events, farewell = events[:-1], events[-1:]
             self._has_ended = True
+            events = [*events, *self._pruning.tell()]
         self._fold.fold(events)
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
         self._detect(ts_ns, mono_ns, is_tick=not batch.events)
@@ -249,24 +252,16 @@ class Writer:
             time.sleep(min(left_s, COMMIT_GAP_S))
 
     def _prune(self) -> None:
-        """One slice of pruning, now and then; what a round removed is an event."""
-        now_ns = self._clock.mono_ns()
-        if now_ns - self._pruned_mono_ns < PRUNE_GAP_S * SECOND_NS or self._bus.is_closing:
+        """Give retention its turn; what it removed is an event, now and then."""
+        if self._bus.is_closing:
             return
-        self._pruned_mono_ns = now_ns
         try:
-            pruned = self._retention.prune_events()
-            if not pruned.events:
-                self._retention.prune_rollups()
+            told = self._pruning.slice()
         except StoreError as error:
             self._warning = str(error)
-            return  # nothing was removed; the next slice tries again, and commits have their own say
-        self.pruned_events += pruned.events
-        self._pruned = Pruned(self._pruned.events + pruned.events, max(self._pruned.up_to_id, pruned.up_to_id))
-        if self._pruned.events and not pruned.events:
-            event = _pruned_event(self._pruned, self._clock.wall_ns(), now_ns)
-            self._pruned = NOTHING
-            self._record(Batch([event]))
+            return  # the next slice tries again, and commits have their own say
+        if told:
+            self._record(Batch(list(told)))
 
     def _index(self) -> None:
         """Index what is committed, a slice at a time, until something comes or the next tick is due."""
@@ -316,14 +311,3 @@ class Writer:
             )
             for each in shed
         ]
-
-
-def _pruned_event(pruned: Pruned, ts_ns: int, mono_ns: int) -> Event:
-    return Event(
-        RECORDER,
-        "self.pruned",
-        ts_ns,
-        mono_ns,
-        reason=f"{pruned.events:,} oldest events removed, up to {pruned.up_to_id}",
-        meta={"events": pruned.events, "up_to_id": pruned.up_to_id},
-    )

@@ -92,6 +92,18 @@ def times(screen: MonitorScreen) -> None:
     screen.log_pane.next_time_mode()
 
 
+def columns(screen: MonitorScreen) -> None:
+    """Choose what lines of the log show."""
+    from wsmon.tui.dialogs.columns import ColumnChoice, ColumnsDialog
+
+    def close(choice: ColumnChoice | None) -> None:
+        if choice is not None:
+            screen.log_pane.set_columns(choice.columns)
+
+    _bring_log(screen)
+    screen.app.push_screen(ColumnsDialog(screen.log_pane.columns, screen.log_pane.page.width), close)
+
+
 def back(screen: MonitorScreen) -> None:
     """Undo the last narrowing: zoom, another pane below, filter."""
     if screen.is_zoomed:
@@ -163,6 +175,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.pause": pause,
         "log.heartbeats": heartbeats,
         "log.times": times,
+        "log.columns": columns,
         "pane.connections": _pane("connections"),
         "pane.timeline": _pane("timeline"),
         "pane.statistics": _pane("statistics"),

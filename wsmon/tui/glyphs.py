@@ -38,6 +38,12 @@ class Glyphs:
     # before a line that is searched for
     mark: str
     # before a line with a bookmark
+    truncated: str
+    # after a message that was cut before it was stored
+    redacted: str
+    # after one in which credentials were masked
+    large: str
+    # after one that is unusually large
     cut: str
     # where text was left out
     between: str
@@ -74,6 +80,9 @@ UNICODE = Glyphs(
     tick="╷",
     match="▸",
     mark="◆",
+    truncated="⊣",
+    redacted="■",
+    large="△",
     cut="…",
     between="·",
     is_ascii=False,
@@ -103,6 +112,9 @@ ASCII = Glyphs(
     tick="|",
     match=">",
     mark="+",
+    truncated="T",
+    redacted="R",
+    large="L",
     cut="~",
     between="-",
     is_ascii=True,

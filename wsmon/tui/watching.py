@@ -14,9 +14,7 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
 from wsmon.model.timeline import Problem
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
-from wsmon.query.notes import asks_notes, with_notes
 from wsmon.query.parser import parse
-from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.values import Now
 from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
@@ -50,8 +48,6 @@ class MonitorScreen(Board):
         self._trail: Trail | None = None
         self.is_recalled = False
         # whether everything is where it was left
-        self._asked = EVERYTHING
-        # what the log was last told to show, as it was typed: marks may change its answer
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""
@@ -96,9 +92,7 @@ class MonitorScreen(Board):
 
     def show_marks(self) -> None:
         """The log shows which events have a bookmark, and those that its search asks for by their notes."""
-        self.log_pane.set_marks(self.notebook.marked)
-        if asks_notes(self._asked):
-            self.search_for(self._asked)
+        self.log_pane.set_marks(self.notebook.bookmarks, self.notebook.trouble)
 
     def go_to_event(self, event: Event) -> None:
         """Put the log's cursor on an event; one that was pruned is shown as this copy."""
@@ -113,14 +107,7 @@ class MonitorScreen(Board):
 
     def search_for(self, query: Query) -> None:
         """Show in the log only what matches."""
-        self._asked = query
-        if asks_notes(query) and self.notebook.trouble:
-            self.say(self.notebook.trouble, "problem")
-            return
-        try:
-            self.log_pane.set_query(with_notes(query, self.notebook.bookmarks))
-        except PatternTooSlowError as error:
-            self.say(str(error), "problem")
+        self.log_pane.set_query(query)
 
     def go_to_evidence(self, event: Event | None) -> None:
         """Go to the first event that proves this one, or on along the trail where it is on one."""
@@ -198,7 +185,7 @@ class MonitorScreen(Board):
 
     @on(LogPane.Status)
     def _log_says(self, message: LogPane.Status) -> None:
-        self.slot("log").say(message.text)
+        self.slot("log").say(*message.texts)
 
     @on(TimelinePane.Status)
     def _timeline_says(self, message: TimelinePane.Status) -> None:

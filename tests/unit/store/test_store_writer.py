@@ -70,6 +70,15 @@ class Running:
                     return
         raise AssertionError(self.failures)
 
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Until something is so; a second of the clock for each look."""
+        with self._committed:
+            for _ in range(round(DEADLINE_S / LOOK_S)):
+                self.clock.advance(1)
+                if self._committed.wait_for(condition, LOOK_S):
+                    return
+        raise AssertionError(self.failures)
+
     def end(self) -> None:
         self.bus.close()
         self.writer.join(DEADLINE_S)
@@ -500,6 +509,26 @@ def test_a_lone_surrogate_in_a_name_ends_nothing(running: Running) -> None:
     running.end()
     assert stored(running.path, "SELECT DISTINCT key FROM rollup_dim WHERE key LIKE '%x'") == [("\\ud800x",)]
     assert stored(running.path, "SELECT type, sentence FROM incident") == [("\\ud800x", "\\ud800x")]
+
+
+def test_what_was_pruned_and_not_told_yet_is_told_before_the_last_word(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsmon.store.retention.NEWEST_EVENTS", 3)
+    monkeypatch.setattr("wsmon.store.pruning.TOLD_GAP_S", 1e9)
+    running.emit(*(message(str(n)) for n in range(10)))
+    running.writer.start()
+    running.wait_for(10)
+    running.clock.advance(15 * 86_400)
+    running.let_time_pass(11)
+    running.emit(*(message(str(n)) for n in range(5)))
+    running.wait_for(16)
+    running.clock.advance(15 * 86_400)
+    running.wait_until(lambda: running.writer.pruned_events == 13)
+    running.emit(event("self.run.ended", connection=""))
+    running.end()
+    told, last = stored_events(running.path)[-2:]
+    assert (told.name, told.meta, last.name) == ("self.pruned", {"events": 6, "up_to_id": 13}, "self.run.ended")
 
 
 def test_what_is_committed_is_indexed_while_nothing_waits(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
