@@ -251,6 +251,7 @@ class Reader:
     def _question(self, query: Query = EVERYTHING, *, is_consistent: bool = False) -> Iterator[None]:
         """One answer: what SQLite raises becomes ours. ``is_consistent``: all its statements see the same commits."""
         self._pages.begin()
+        self._end_transaction()
         try:
             if is_consistent:
                 self._connection.execute("BEGIN")
@@ -262,5 +263,16 @@ class Reader:
                 raise InterruptedError("the search was ended") from error
             raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
         finally:
-            if self._connection.in_transaction:
+            self._end_transaction()
+
+    def _end_transaction(self) -> None:
+        """Let go of the commits that were seen.
+
+        While a cursor that was interrupted is half read, SQLite interrupts this too: the next question ends it then.
+        """
+        if self._connection.in_transaction:
+            try:
                 self._connection.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                    raise

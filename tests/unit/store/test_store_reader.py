@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from array import array
 from collections.abc import Iterator
@@ -175,6 +176,28 @@ def test_an_interrupt_ends_the_statement_that_runs(tmp_path: Path) -> None:
         done.set()
         thread.join()
         reader.close()
+
+
+def test_an_interrupt_while_a_cursor_is_half_read_leaves_the_reader_usable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a cursor has SQLite interrupt the end of the transaction too."""
+    path = recorded(tmp_path / "store.db", [message("x")] * MANY)
+    reader = Reader(path, FixedClock())
+    half_read: list[sqlite3.Cursor] = []
+
+    def cut(connection: sqlite3.Connection, *_: object) -> None:
+        half_read.append(connection.execute("SELECT id FROM event"))
+        reader.interrupt()
+        connection.execute("SELECT id FROM event").fetchall()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wsmon.store.reader.lanes", cut)
+        with pytest.raises(InterruptedError):
+            reader.lanes(T0_NS, at_ns(10))
+    half_read.clear()
+    assert reader.lanes(T0_NS, at_ns(10)) == ()
+    reader.close()
 
 
 def test_damage_is_said_and_not_hidden(tmp_path: Path) -> None:
