@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -11,11 +11,12 @@ from typing import Protocol
 from wsmon.model.detectors.watched import Expectation, Traffic
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Health, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
-from wsmon.model.timeline import Lane
+from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.query.ast import EVERYTHING, Query
 
 
@@ -107,8 +108,30 @@ class StoreView(Protocol):
         """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
         ...
 
-    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
-        """The timeline of a period, one lane a connection, in the order of the configuration."""
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+        """The matches in a closed range of ids as they are found: adjacent stretches, from the side to begin with.
+
+        There is an answer four times a second, whether something was found or not, and one at the end of the range;
+        none of an empty one.
+        Whoever does not want the rest closes the generator.
+        """
+        ...
+
+    def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
+        """The connections with a lane in a period, in the order of the configuration."""
+        ...
+
+    def lanes(
+        self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
+    ) -> tuple[Lane, ...]:
+        """The timeline of a period, of these connections or all, in the order of ``lane_titles``.
+
+        Thinned to cells of ``cell_ns`` from ``since_ns`` on: nothing that is the worst of a cell is left out.
+        """
+        ...
+
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+        """Of each connection the first problem of the timeline at its time or later, or the last one before it."""
         ...
 
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:

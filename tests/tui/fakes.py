@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 import msgspec
 
@@ -11,13 +11,17 @@ from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
-from wsmon.model.timeline import Lane
+from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
+
+STRETCH = 5_000
+# ids; after so many the fake says how far its search has come
 
 
 class FakeClock:
@@ -114,9 +118,37 @@ class FakeView:
         kept = self._events[max(first_id, self._oldest_id) - self._first_id : max(0, last_id + 1 - self._first_id)]
         return array("q", (each.id for each in kept if matches(query, each)))
 
-    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+        first_id, last_id = max(first_id, self._oldest_id), min(last_id, self.bounds().last_id)
+        while first_id <= last_id:
+            low = max(first_id, last_id - STRETCH + 1) if newest_first else first_id
+            high = last_id if newest_first else min(last_id, first_id + STRETCH - 1)
+            reached_ns = self._events[(low if newest_first else high) - self._first_id].ts_ns
+            yield Searched(self.matching_ids(query, low, high), low, high, reached_ns)
+            first_id, last_id = (first_id, low - 1) if newest_first else (high + 1, last_id)
+
+    def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
+        return tuple(LaneTitle(lane.connection, lane.group) for lane in self.lanes_answer)
+
+    def lanes(
+        self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
+    ) -> tuple[Lane, ...]:
         self.calls.append(f"lanes {since_ns} {until_ns}")
-        return self.lanes_answer
+        return tuple(lane for lane in self.lanes_answer if connections is None or lane.connection in connections)
+
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+        begun = {
+            lane.connection: [
+                *(Problem(lane.connection, each.at_ns, each.event_id) for each in lane.losses),
+                *(Problem(lane.connection, each.start_ns, each.event_id) for each in lane.incidents),
+            ]
+            for lane in self.lanes_answer
+        }
+        found = []
+        for name, at_ns in places:
+            beyond = [each for each in begun[name] if (each.at_ns >= at_ns) is newer]
+            found += sorted(beyond, key=lambda each: each.at_ns)[:: 1 if newer else -1][:1]
+        return tuple(found)
 
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
         self.calls.append("density")

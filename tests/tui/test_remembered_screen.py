@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, stage, until
 from wsmon.tui.memory import Memory
 from wsmon.tui.options import AppOptions
@@ -54,6 +55,23 @@ async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path)
         assert said(on.screen.footer).startswith(
             "as you left it: search is:problem (Esc in the log clears), at event #"
         )
+
+
+async def test_the_columns_of_the_log_and_a_search_for_marks_come_back(tmp_path: Path) -> None:
+    notes = FakeNotes()
+    keys = ("p", "m", "c", "j", "space", "enter", "slash", *"mark:*", "enter")
+    on = stage(options=replace(OPTIONS, memory=tmp_path / "a.json"), notes=notes)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press(*keys)
+        await until(pilot, lambda: on.screen.log_pane.search.text == "mark:*")
+        await pilot.press("d")
+    on = stage(options=replace(OPTIONS, memory=tmp_path / "a.json"), notes=notes)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await until(pilot, lambda: on.screen.is_recalled)
+        log = on.screen.log_pane
+        assert log.columns == ("id", "connection", "what", "size")
+        assert [log.rows.id_at(row) for row in range(len(log.rows))] == [220]
 
 
 async def test_a_log_that_followed_follows(tmp_path: Path) -> None:

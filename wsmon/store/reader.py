@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from wsmon.control.lock import holder
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
-from wsmon.model.timeline import Lane
+from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.uptime import RunSpan
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.store.copying import copy_store, origin_of
 from wsmon.store.density import density
-from wsmon.store.lanes import lanes
+from wsmon.store.lanes import LaneScope, lane_titles, lanes, problems_near
 from wsmon.store.live import snapshot
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
+from wsmon.store.progress import Progress
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.session_spans import session_spans
@@ -73,6 +75,12 @@ class Reader:
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
             return int(version)
 
+    def is_cut_off(self) -> bool:
+        """Whether the newest run ended without a word: nobody records, and what was open then is not known to be."""
+        with self._question():
+            newest = self._connection.execute("SELECT end FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        return newest is not None and newest[0] != "clean" and holder(self._store.path) is None
+
     def bounds(self) -> StoreBounds:
         """Which events there are."""
         with self._question():
@@ -106,10 +114,40 @@ class Reader:
             oldest_id, newest_id = self._kept()
             return self._pages.matching_ids(query, max(first_id, oldest_id), min(last_id, newest_id))
 
-    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
-        """The timeline of a period: the configured connections in their order, then others that it knows."""
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+        """The matches in a closed range of ids as they are found, four times a second at least.
+
+        What is no longer kept counts as looked at. Whoever does not want the rest closes the generator.
+        """
+        if first_id > last_id:
+            return
+        with self._question(query):
+            oldest_id, newest_id = self._kept()
+            kept = max(first_id, oldest_id), min(last_id, newest_id)
+            progress = Progress(self._clock, first_id, last_id, newest_first=newest_first)
+            yield from self._pages.search(query, *kept, progress)
+
+    def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
+        """The connections with a lane in a period: the configured ones in their order, then others that it knows."""
+        with self._question():
+            return lane_titles(self._connection, since_ns, until_ns)
+
+    def lanes(
+        self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
+    ) -> tuple[Lane, ...]:
+        """The timeline of a period, of these connections or all, in the order of ``lane_titles``.
+
+        Thinned to cells of ``cell_ns`` from ``since_ns`` on: nothing that is the worst of a cell is left out.
+        """
         with self._question(is_consistent=True):
-            return lanes(self._connection, since_ns, until_ns, self._runs(self._now()), self._bounds().oldest_id)
+            runs = self._runs(self._now())
+            scope = LaneScope(since_ns, until_ns, cell_ns, self._bounds().oldest_id, runs)
+            return lanes(self._connection, scope, connections)
+
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+        """Of each connection the first problem of the timeline at its time or later, or the last one before it."""
+        with self._question():
+            return problems_near(self._connection, places, newer=newer)
 
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
         """Messages and errors of a period, cut into equal buckets."""
@@ -213,6 +251,7 @@ class Reader:
     def _question(self, query: Query = EVERYTHING, *, is_consistent: bool = False) -> Iterator[None]:
         """One answer: what SQLite raises becomes ours. ``is_consistent``: all its statements see the same commits."""
         self._pages.begin()
+        self._end_transaction()
         try:
             if is_consistent:
                 self._connection.execute("BEGIN")
@@ -224,5 +263,16 @@ class Reader:
                 raise InterruptedError("the search was ended") from error
             raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
         finally:
-            if self._connection.in_transaction:
+            self._end_transaction()
+
+    def _end_transaction(self) -> None:
+        """Let go of the commits that were seen.
+
+        While a cursor that was interrupted is half read, SQLite interrupts this too: the next question ends it then.
+        """
+        if self._connection.in_transaction:
+            try:
                 self._connection.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                    raise

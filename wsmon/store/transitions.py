@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from wsmon.model.statuses import OPEN
 from wsmon.model.uptime import RunSpan, Step
-from wsmon.store.codec import STATUS_CODES, STATUS_OF
+from wsmon.store.codec import STATUS_OF
 
 _RUNS = """
 SELECT run.id, run.started_ns, run.started_mono_ns, run.ended_ns, newest.ts_ns, newest.mono_ns
@@ -17,7 +16,7 @@ FROM run LEFT JOIN event AS newest ON newest.id =
     AND newest.id >= run.first_id
 ORDER BY run.id
 """
-_COLUMNS = "event_id, ts_ns, mono_ns, run, to_status, from_status"
+_COLUMNS = "event_id, ts_ns, mono_ns, run, to_status"
 _BEFORE = (
     f"SELECT {_COLUMNS} FROM transition WHERE connection = ? AND ts_ns < ? ORDER BY ts_ns DESC, event_id DESC LIMIT 1"
 )
@@ -25,7 +24,12 @@ _WITHIN = f"""
 SELECT {_COLUMNS} FROM transition INDEXED BY transition_by_connection
 WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? ORDER BY event_id
 """
-_OPEN_CODE = STATUS_CODES[OPEN]
+_THINNED = """
+SELECT max(event_id), ts_ns, mono_ns, run, to_status FROM transition INDEXED BY transition_by_connection
+WHERE connection = :connection AND ts_ns >= :since_ns AND ts_ns < :until_ns
+GROUP BY (ts_ns - :since_ns) / :cell_ns, to_status ORDER BY 1
+"""
+# SQLite takes the other columns from the row that has the maximum
 
 
 class Now(NamedTuple):
@@ -40,7 +44,6 @@ class Transition(NamedTuple):
 
     event_id: int
     step: Step
-    was_open: bool
 
 
 def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> Mapping[int, RunSpan]:
@@ -66,6 +69,22 @@ def transitions(
     connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int
 ) -> Iterator[Transition]:
     """The transitions of a connection in a period, in the order of commit, after the one that it began with."""
-    for parameters, sql in (((connection_id, since_ns), _BEFORE), ((connection_id, since_ns, until_ns), _WITHIN)):
-        for event_id, ts_ns, mono_ns, run, to_status, from_status in connection.execute(sql, parameters):
-            yield Transition(event_id, Step(ts_ns, mono_ns, run, STATUS_OF[to_status]), from_status == _OPEN_CODE)
+    yield from _read(connection.execute(_BEFORE, (connection_id, since_ns)))
+    yield from _read(connection.execute(_WITHIN, (connection_id, since_ns, until_ns)))
+
+
+def thinned_transitions(
+    connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int, cell_ns: int
+) -> Iterator[Transition]:
+    """The same, of each cell only the last one into each status: no status of a cell is lost, nor the one it ends in.
+
+    The status that a cell begins in may seem to last longer within the cell; where one comes twice, a loss is between.
+    """
+    yield from _read(connection.execute(_BEFORE, (connection_id, since_ns)))
+    names = {"connection": connection_id, "since_ns": since_ns, "until_ns": until_ns, "cell_ns": cell_ns}
+    yield from _read(connection.execute(_THINNED, names))
+
+
+def _read(rows: Iterable[tuple[int, int, int, int, int]]) -> Iterator[Transition]:
+    for event_id, ts_ns, mono_ns, run, to_status in rows:
+        yield Transition(event_id, Step(ts_ns, mono_ns, run, STATUS_OF[to_status]))

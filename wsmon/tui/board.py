@@ -120,7 +120,7 @@ class Board(Desk):
             self._draw_banner()
         else:
             self.draw()
-            self.ask_store()
+            self.ask_store(is_urgent=False)
 
     def draw(self) -> None:
         """Header, banner and list, as of now; the timeline has the order of the list."""
@@ -133,14 +133,14 @@ class Board(Desk):
         if isinstance(timeline, TimelinePane):
             timeline.set_order(self.connections.names)
 
-    def ask_store(self) -> None:
-        """Ask for what the panes in sight show."""
+    def ask_store(self, *, is_urgent: bool = True) -> None:
+        """Ask for what the panes in sight show; what comes with every second is not urgent."""
         if self._snapshot is EMPTY_SNAPSHOT:
             return
         self.questions.notice(self._snapshot.bounds)
         timeline, statistics = self.slot("timeline").pane, self.slot("statistics").pane
         if isinstance(timeline, TimelinePane) and "timeline" in self.in_sight:
-            self.questions.ask_timeline(timeline)
+            self.questions.ask_timeline(timeline, is_urgent=is_urgent)
         if isinstance(statistics, StatisticsPane) and "statistics" in self.in_sight:
             self.questions.ask_statistics(self._show_statistics(statistics))
 

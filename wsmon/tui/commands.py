@@ -7,11 +7,13 @@ from functools import partial
 from types import MappingProxyType
 
 from wsmon.query.ast import EVERYTHING, Query
+from wsmon.tui import commands_find as find
 from wsmon.tui import commands_hand as hand
 from wsmon.tui import commands_jump as jump
 from wsmon.tui import commands_look as look
 from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
+from wsmon.tui import commands_timeline as timeline
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.commands_compare import compare_events
@@ -22,7 +24,10 @@ Command = Callable[[MonitorScreen], None]
 
 
 def search(screen: MonitorScreen) -> None:
-    """Open the search line."""
+    """Open the search line; the detail has one of its own."""
+    if find.is_in_detail(screen):
+        find.find(screen)
+        return
     from wsmon.tui.dialogs.search import SearchDialog  # built when it is needed: start-up time
 
     def close(query: Query | None) -> None:
@@ -32,24 +37,30 @@ def search(screen: MonitorScreen) -> None:
 
     _bring_log(screen)
     text, searches = screen.log_pane.search.text, screen.notebook.searches
-    screen.app.push_screen(SearchDialog(text, screen.search_for, screen.now_ns, searches), close)
+    screen.app.push_screen(SearchDialog(text, screen.search_for, screen.now_ns, searches, screen.log_pane.halt), close)
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
-    """Go to another problem."""
+    """Go to another problem, in the log or on the timeline."""
+    if screen.current == "timeline":
+        timeline.problem(screen, newer=newer)
+        return
     _bring_log(screen)
     screen.log_pane.jump(PROBLEMS, newer=newer)
 
 
 def evidence(screen: MonitorScreen) -> None:
     """From an incident to what proves it."""
+    event = timeline.event(screen) if screen.current == "timeline" else screen.log_pane.current_event
     if not {"log", "detail"} & set(screen.in_sight):
         screen.ask("log")
-    screen.go_to_evidence(screen.log_pane.current_event)
+    screen.go_to_evidence(event)
 
 
 def match(screen: MonitorScreen, *, newer: bool) -> None:
-    """Go to another match."""
+    """Go to another match: in the detail, where that is searched, else in the log."""
+    if find.is_in_detail(screen) and find.step(screen, newer=newer):
+        return
     _bring_log(screen)
     screen.log_pane.jump_to_match(newer=newer)
 
@@ -87,8 +98,22 @@ def times(screen: MonitorScreen) -> None:
     screen.log_pane.next_time_mode()
 
 
+def columns(screen: MonitorScreen) -> None:
+    """Choose what lines of the log show."""
+    from wsmon.tui.dialogs.columns import ColumnChoice, ColumnsDialog
+
+    def close(choice: ColumnChoice | None) -> None:
+        if choice is not None:
+            screen.log_pane.set_columns(choice.columns)
+
+    _bring_log(screen)
+    screen.app.push_screen(ColumnsDialog(screen.log_pane.columns, screen.log_pane.page.width), close)
+
+
 def back(screen: MonitorScreen) -> None:
     """Undo the last narrowing: zoom, another pane below, filter."""
+    if find.is_in_detail(screen) and find.end(screen):
+        return
     if screen.is_zoomed:
         screen.toggle_zoom()
     elif "log" not in screen.in_sight or screen.current == "detail":
@@ -158,6 +183,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.pause": pause,
         "log.heartbeats": heartbeats,
         "log.times": times,
+        "log.columns": columns,
         "pane.connections": _pane("connections"),
         "pane.timeline": _pane("timeline"),
         "pane.statistics": _pane("statistics"),

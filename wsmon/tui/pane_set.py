@@ -51,7 +51,7 @@ class PaneSet:
 
     def _log(self) -> LogPane:
         pane = LogPane(self._own_view(), self._backing.clock, glyphs=self._glyphs, id="log")
-        pane.set_marks(self._backing.notebook.marked)
+        pane.set_marks(self._backing.notebook.bookmarks, self._backing.notebook.trouble)
         return pane
 
     def _own_view(self) -> StoreView:

@@ -27,6 +27,7 @@ def remember(screen: Board, theme: Choice, characters: Choice) -> Remembered:
         is_in_context=scope.is_in_context,
         hides_heartbeats=scope.hides_heartbeats,
         time_mode=log.time_mode,
+        columns=log.columns,
         place=Place(screen.backing.options.store_id, 0 if log.is_following else log.current_id),
         connection=connections.chosen,
     )
@@ -36,6 +37,7 @@ def recall(screen: Board, remembered: Remembered) -> None:
     """Put the log and the list where they were; once, when there is something to show."""
     log = screen.log_pane
     log.set_time_mode(remembered.time_mode)
+    log.set_columns(remembered.columns)
     scope = Scope(hides_heartbeats=remembered.hides_heartbeats)
     try:
         query = parse(remembered.query, Now(screen.now_ns()))

@@ -6,6 +6,7 @@ import msgspec
 
 from wsmon.errors import WsmonError
 from wsmon.tui.arrangement import PaneName
+from wsmon.tui.line_columns import ColumnName
 from wsmon.tui.lines import TimeMode
 
 VERSION = 1
@@ -48,6 +49,8 @@ class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     is_in_context: bool = False
     hides_heartbeats: bool = False
     time_mode: TimeMode = "absolute"
+    columns: tuple[ColumnName, ...] | None = None
+    # of the log; None = as many as there is room for
     place: Place = Place()
     connection: str = ""
     # under the cursor of the list; empty = it stays with the worst
