@@ -74,7 +74,10 @@ class Canvas:
                     yield from self._sent(owed + text, wanted, place)
                     self.forget()
                     place, owed = None, ""
-        yield self._moved(place)
+        if owed:
+            yield from self._sent(owed, wanted, place)
+        else:
+            yield self._moved(place)
         yield change(self._shown, PLAIN)
 
     def _differing(self, text: str, style: CellStyle, place: Place) -> Iterator[str]:

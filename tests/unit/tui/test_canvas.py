@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tui.emulated import Emulated
@@ -27,6 +27,7 @@ odd = st.sampled_from(
 frames = st.lists(st.one_of(pieces, pieces, pieces, odd), max_size=8).map("".join)
 
 
+@settings(max_examples=300, deadline=None)
 @given(st.lists(frames, max_size=6))
 def test_the_terminal_shows_what_textual_meant(written: list[str]) -> None:
     meant, shown, canvas = Emulated(COLUMNS, ROWS), Emulated(COLUMNS, ROWS), Canvas()
