@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from wsmon.model.statuses import OPEN
@@ -25,6 +26,8 @@ _WITHIN = f"""
 SELECT {_COLUMNS} FROM transition INDEXED BY transition_by_connection
 WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? ORDER BY event_id
 """
+_Row = tuple[int, int, int, int, int, int | None]
+# in the order of _COLUMNS
 _OPEN_CODE = STATUS_CODES[OPEN]
 
 
@@ -62,10 +65,23 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> 
     return spans
 
 
+def steps(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> list[Step]:
+    """The steps of a connection in a period, in the order of commit, after the one that it began with."""
+    return [
+        Step(ts_ns, mono_ns, run, STATUS_OF[to_status])
+        for _, ts_ns, mono_ns, run, to_status, _ in _rows(connection, connection_id, since_ns, until_ns)
+    ]
+
+
 def transitions(
     connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int
 ) -> Iterator[Transition]:
-    """The transitions of a connection in a period, in the order of commit, after the one that it began with."""
-    for parameters, sql in (((connection_id, since_ns), _BEFORE), ((connection_id, since_ns, until_ns), _WITHIN)):
-        for event_id, ts_ns, mono_ns, run, to_status, from_status in connection.execute(sql, parameters):
-            yield Transition(event_id, Step(ts_ns, mono_ns, run, STATUS_OF[to_status]), from_status == _OPEN_CODE)
+    """The same steps, each with the event that made it."""
+    rows = _rows(connection, connection_id, since_ns, until_ns)
+    for event_id, ts_ns, mono_ns, run, to_status, from_status in rows:
+        yield Transition(event_id, Step(ts_ns, mono_ns, run, STATUS_OF[to_status]), from_status == _OPEN_CODE)
+
+
+def _rows(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> Iterator[_Row]:
+    before = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
+    return chain(before, connection.execute(_WITHIN, (connection_id, since_ns, until_ns)))

@@ -12,8 +12,10 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "move", "choose", "detail", "log", "timeline"]
-Group = Literal["Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Connections", "wsmon"]
+Scope = Literal["app", "move", "choose", "detail", "log", "timeline", "statistics"]
+Group = Literal[
+    "Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Statistics", "Connections", "wsmon"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("timeline.pan_left", ("less_than_sign",), "back", "Show the period before.", "Timeline", "timeline"),
     Action("timeline.pan_right", ("greater_than_sign",), "forth", "Show the period after.", "Timeline", "timeline"),
     Action("timeline.fit", ("0",), "fit", "Show everything that is kept.", "Timeline", "timeline"),
+    Action("statistics.shorter", ("plus", "equals_sign"), "shorter", "A shorter period.", "Statistics", "statistics"),
+    Action("statistics.longer", ("minus",), "longer", "A longer period.", "Statistics", "statistics"),
+    Action("statistics.everything", ("0",), "all", "Everything kept, or an hour.", "Statistics", "statistics"),
+    Action("statistics.beside", ("c",), "beside", "Another connection beside it.", "Statistics", "statistics"),
     Action("pane.connections", ("1",), "connections", "Go to the connections.", "Panes"),
     Action("pane.timeline", ("2",), "timeline", "Go to the timeline.", "Panes"),
     Action("pane.statistics", ("3",), "statistics", "Go to the statistics.", "Panes"),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsmon.model.snapshot import StoreBounds
-from wsmon.model.stats import Density, Statistics
+from wsmon.model.stats import Density
 from wsmon.model.timeline import Lane
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.tui.backing import Backing
+from wsmon.tui.panes.statistics import StatisticsPane
+from wsmon.tui.panes.statistics_lines import Answer
 from wsmon.tui.panes.timeline import TimelinePane
 
-STATISTICS_NS = 3600 * 1_000_000_000
-# the period of the statistics pane: the last hour
 RUN_STARTED = Query((FieldTerm("name", (Exact("self.run.started"),)),))
 
 
@@ -68,12 +68,20 @@ class Questions:
 
         self._backing.answers.ask("timeline", read, deliver)
 
-    def ask_statistics(self, deliver: Callable[[Statistics], None]) -> None:
-        """Statistics of the last hour, of all connections; a store that is younger answers for its own time."""
+    def ask_statistics(self, pane: StatisticsPane, current: str, deliver: Callable[[Answer], None]) -> None:
+        """Statistics of all connections, and the trends of the current one and the one beside it."""
         if not self._is_oldest_read:
             return
-        since_ns = max(self._now_ns() - STATISTICS_NS, self._oldest_ns if self._oldest_id == 1 else 0)
-        self._backing.answers.ask("statistics", lambda view: view.statistics(since_ns, None), deliver)
+        now_ns, buckets = self._now_ns(), pane.buckets
+        since_ns = pane.choice.since_ns(now_ns, self._oldest_ns)
+        names = [name for name in (current, pane.choice.beside) if name]
+
+        def read(view: StoreView) -> Answer:
+            statistics = view.statistics(since_ns, None)
+            until_ns = max(statistics.until_ns, statistics.since_ns + 1)
+            return Answer(statistics, tuple(view.trend(name, statistics.since_ns, until_ns, buckets) for name in names))
+
+        self._backing.answers.ask("statistics", read, deliver)
 
     def _set_oldest(self, oldest_ns: int) -> None:
         is_first, self._is_oldest_read = not self._is_oldest_read, True

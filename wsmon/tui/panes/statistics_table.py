@@ -1,16 +1,17 @@
-"""Lines of the statistics: one connection in full, then all of them side by side. Pure.
+"""Lines of the statistics that are numbers: of one connection, and a table of all. Pure.
 
 Where nothing was measured it says so: no data is never drawn as zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Flow, Statistics, Summary
 from wsmon.model.statuses import LABELS
+from wsmon.tui.columns import Line
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wrap import left, right
 
@@ -28,38 +29,29 @@ SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Ca
     (LATENCY, lambda each: each.feed_latency_ms, fmt.milliseconds),
     ("size", lambda each: each.message_size, fmt.size),
 )
-Line = tuple[Span, ...]
 
 
-def lines(
-    statistics: Statistics, current: str, now_ns: int, messages_per_s: Sequence[int], width: int
-) -> tuple[Line, ...]:
-    """Everything about ``current``, then a table of all."""
-    one = next((each for each in statistics.connections if each.name == current), None)
-    block = _one(one, now_ns) if one is not None else ((("no statistics yet", "dim"),),)
-    return (*block, (), *_all(statistics, messages_per_s, width))
+def numbers(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
+    """What was counted and measured of one connection."""
+    yield from (_state(each), _availability(each), _line("sessions", _sessions(each)))
+    yield _line("last", _last(each, now_ns))
+    yield _line("messages", _flow(each.messages, fmt.count))
+    yield _line("bytes", _bytes(each))
+    yield _heading()
+    yield from (_summary(label, of(each), unit) for label, of, unit in SUMMARIES if of(each) or label != LATENCY)
+    yield _heartbeats(each)
+
+
+def troubles(each: ConnectionStatistics) -> Iterator[Line]:
+    """What went wrong, a line a kind."""
+    yield _counts("errors", each.errors, "problem")
+    yield _counts("closes", each.close_codes, "caution")
+    yield _counts("incidents", each.incidents, "caution")
 
 
 def period(statistics: Statistics) -> str:
     """How long a time the numbers are about."""
     return f"last {fmt.duration(statistics.until_ns - statistics.since_ns)}"
-
-
-def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
-    return (
-        _state(each),
-        _availability(each),
-        _line("sessions", _sessions(each)),
-        _line("last", _last(each, now_ns)),
-        _line("messages", _flow(each.messages, fmt.count)),
-        _line("bytes", _bytes(each)),
-        _heading(),
-        *(_summary(label, of(each), unit) for label, of, unit in SUMMARIES if of(each) or label != LATENCY),
-        _heartbeats(each),
-        _counts("errors", each.errors, "problem"),
-        _counts("closes", each.close_codes, "caution"),
-        _counts("incidents", each.incidents, "caution"),
-    )
 
 
 def _state(each: ConnectionStatistics) -> Line:
@@ -116,24 +108,22 @@ def _counts(label: str, counts: Mapping[str, int], meaning: Meaning) -> Line:
     return (left(label, LABEL), "dim"), (text or fmt.NONE, meaning if text else "dim")
 
 
-def _all(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> tuple[Line, ...]:
+def table(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> Iterator[Line]:
+    """All connections, a line each."""
     name = max([8, *(len(each.name) for each in statistics.connections)])
     name = min(name, 24) + 2
     titles = ("available", "reconnects", "received", "bytes", "rtt p95", "errors")
     shown = max(1, min(len(titles), (width - name) // (NUMBER + 1)))
-    rows: list[Line] = [
-        (
-            ("all ", "strong"),
-            (f"connections, {period(statistics)} ", "dim"),
-            (fmt.sparkline(messages_per_s, max(0, min(60, width - 60))), "direction-in"),
-            (f" {fmt.rate(messages_per_s[-1])} msg/s now" if messages_per_s else "", "text"),
-        ),
-        ((left("name", name) + "".join(right(title, NUMBER + 1) for title in titles[:shown]), "dim"),),
-    ]
+    yield (
+        ("all ", "strong"),
+        (f"connections, {period(statistics)} ", "dim"),
+        (fmt.sparkline(messages_per_s, max(0, min(60, width - 60))), "direction-in"),
+        (f" {fmt.rate(messages_per_s[-1])} msg/s now" if messages_per_s else "", "text"),
+    )
+    yield ((left("name", name) + "".join(right(title, NUMBER + 1) for title in titles[:shown]), "dim"),)
     for each in sorted(statistics.connections, key=lambda one: one.name):
         cells = "".join(right(cell, NUMBER + 1) for cell in _cells(each)[:shown])
-        rows.append(((left(each.name, name), "text"), (cells, "text")))
-    return tuple(rows)
+        yield (left(each.name, name), "text"), (cells, "text")
 
 
 def _cells(each: ConnectionStatistics) -> tuple[str, ...]:
