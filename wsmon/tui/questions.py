@@ -73,7 +73,8 @@ class Questions:
         if not self._is_oldest_read:
             return
         now_ns, buckets = self._now_ns(), pane.buckets
-        since_ns = pane.choice.since_ns(now_ns, self._oldest_ns)
+        # counts outlive the events that were pruned
+        since_ns = pane.choice.since_ns(now_ns, self._oldest_ns if self._oldest_id == 1 else 0)
         names = [name for name in (current, pane.choice.beside) if name]
 
         def read(view: StoreView) -> Answer:

@@ -1,8 +1,9 @@
-"""Lines of the key figures: value, threshold, samples, and what is left of the budget. Pure."""
+"""Lines of the key figures: value, threshold, samples, and how much of the budget is left. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import floor
 
 from wsmon.model import format as fmt
 from wsmon.model.stats import Kpi
@@ -18,7 +19,7 @@ WORDS = {
     "processing_time_ms": "time to reply",
     "message_error_rate": "messages that fail",
 }
-NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET = 20, 10, 3, 12, 12, 13
+NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET = 19, 8, 2, 10, 10, 9
 # cells of the columns; where there is no room for the last ones they are left out
 OK, BREACHED, UNKNOWN = "✓", "✕", " "
 
@@ -27,7 +28,7 @@ def kpi_lines(kpis: Sequence[Kpi], width: int) -> Iterator[Line]:
     """A heading and a line each; a breach stands out."""
     heading = (
         left("key figures", NAME), right("is", VALUE), " " * MARK, right("has to be", THRESHOLD),
-        right("samples", COUNT), right("budget left", BUDGET),
+        right("samples", COUNT), right("budget", BUDGET),
     )  # fmt: skip
     shown = next((n for n in (6, 5, 4) if width >= sum((NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET)[:n])), 3)
     yield (("".join(heading[:shown]), "dim"),)
@@ -43,7 +44,7 @@ def _line(kpi: Kpi) -> Line:
     return (
         (left(WORDS.get(kpi.name, kpi.name), NAME), "text"),
         (right(value, VALUE), meaning),
-        (f" {mark} ", meaning),
+        (f" {mark}", meaning),
         (right(threshold, THRESHOLD), "dim"),
         (right(fmt.count(kpi.samples) if kpi.samples else fmt.NONE, COUNT), "dim"),
         (right(_budget(kpi), BUDGET), "problem" if kpi.ok is False else "dim"),
@@ -63,4 +64,4 @@ def _share(value: float) -> str:
 def _budget(kpi: Kpi) -> str:
     if kpi.budget_left is None:
         return ""
-    return "overdrawn" if kpi.budget_left < 0 else fmt.percent(kpi.budget_left).replace(".00 ", " ")
+    return "overdrawn" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"

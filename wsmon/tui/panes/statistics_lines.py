@@ -11,7 +11,7 @@ from wsmon.model.trend import Trend
 from wsmon.model.verdict.codes import CODE_MEANINGS
 from wsmon.tui.columns import GAP, Line, beside, fitted
 from wsmon.tui.panes.statistics_kpis import kpi_lines
-from wsmon.tui.panes.statistics_table import numbers, table, troubles
+from wsmon.tui.panes.statistics_table import numbers, states, table, troubles
 from wsmon.tui.panes.statistics_trend import bars, rate_plot, size_bars, spread_plot
 
 PLOTS_FROM = 56
@@ -61,7 +61,7 @@ def _name(one: ConnectionStatistics) -> Line:
 def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> Iterator[Line]:
     """One connection, on the whole width or in half of it."""
     if width < PLOTS_FROM:
-        yield from (*numbers(one, now_ns), *troubles(one), (), *kpi_lines(one.kpis, width), ())
+        yield from (*states(one, now_ns), *numbers(one, width), *troubles(one), (), *kpi_lines(one.kpis, width), ())
         return
     is_wide = width >= WIDE_FROM
     half = (width - GAP) // 2 if is_wide else width
@@ -76,8 +76,9 @@ def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> It
         [*bars("closes", closes, half, "caution"), *bars("errors", one.errors, half, "problem"),
          *bars("incidents", one.incidents, half, "caution")],
     ]  # fmt: skip
+    yield from (*states(one, now_ns), ())
     yield from _arranged(plots, width, is_wide)
-    yield from (*numbers(one, now_ns), ())
+    yield from (*numbers(one, width), ())
     yield from _arranged(shares, width, is_wide)
 
 

@@ -20,10 +20,10 @@ class Choice:
     beside: str = ""
     # name of the second connection; empty: there is none
 
-    def since_ns(self, now_ns: int, oldest_ns: int) -> int:
-        """Where the period begins; never before there was anything to count."""
+    def since_ns(self, now_ns: int, first_ns: int) -> int | None:
+        """Where the period begins, not before ``first_ns``; ``None``: with everything that is kept."""
         length_ns = LENGTHS_S[self.at] * SECOND_NS
-        return max(now_ns - length_ns, oldest_ns) if length_ns else oldest_ns
+        return max(now_ns - length_ns, first_ns) if length_ns else None
 
     def longer(self) -> Choice:
         """The next longer period."""

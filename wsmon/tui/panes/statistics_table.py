@@ -19,6 +19,16 @@ LABEL = 12
 NUMBER = 10
 KEY_LIMIT = 40
 # characters of an error type or a close code
+RANKS: Mapping[str, Callable[[Summary, Callable[[float], str]], str]] = {
+    "n": lambda of, _unit: fmt.count(of.count),
+    "mean": lambda of, unit: unit(of.mean),
+    "p50": lambda of, unit: unit(of.p50),
+    "p95": lambda of, unit: unit(of.p95),
+    "p99": lambda of, unit: unit(of.p99),
+    "max": lambda of, unit: unit(of.max),
+}
+IMPORTANT = ("p95", "p50", "n", "max", "p99", "mean")
+# what stays where there is no room for all
 LATENCY = "latency"
 # measured only where the configuration says how: elsewhere there is no line
 SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Callable[[float], str]], ...] = (
@@ -31,14 +41,19 @@ SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Ca
 )
 
 
-def numbers(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
-    """What was counted and measured of one connection."""
+def states(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
+    """How one connection is, and has been."""
     yield from (_state(each), _availability(each), _line("sessions", _sessions(each)))
     yield _line("last", _last(each, now_ns))
+
+
+def numbers(each: ConnectionStatistics, width: int) -> Iterator[Line]:
+    """What was counted and measured of one connection."""
     yield _line("messages", _flow(each.messages, fmt.count))
     yield _line("bytes", _bytes(each))
-    yield _heading()
-    yield from (_summary(label, of(each), unit) for label, of, unit in SUMMARIES if of(each) or label != LATENCY)
+    ranks = _ranks(width)
+    yield ((" " * LABEL + "".join(right(title, NUMBER) for title in ranks), "dim"),)
+    yield from (_summary(label, of(each), unit, ranks) for label, of, unit in SUMMARIES if of(each) or label != LATENCY)
     yield _heartbeats(each)
 
 
@@ -76,20 +91,17 @@ def _sessions(each: ConnectionStatistics) -> str:
     )
 
 
-def _heading() -> Line:
-    titles = ("n", "mean", "p50", "p95", "p99", "max")
-    return ((" " * LABEL + "".join(right(title, NUMBER) for title in titles), "dim"),)
+def _ranks(width: int) -> tuple[str, ...]:
+    """The numbers of a distribution that there is room for."""
+    wanted = IMPORTANT[: max(1, (width - LABEL) // NUMBER)]
+    return tuple(title for title in RANKS if title in wanted)
 
 
-def _summary(label: str, summary: Summary | None, unit: Callable[[float], str]) -> Line:
+def _summary(label: str, summary: Summary | None, unit: Callable[[float], str], ranks: Sequence[str]) -> Line:
     name: Span = (left(label, LABEL), "dim")
     if summary is None or summary.count == 0:
         return name, (right(fmt.NOT_MEASURED, NUMBER), "dim")
-    values = (summary.mean, summary.p50, summary.p95, summary.p99, summary.max)
-    return name, (
-        right(fmt.count(summary.count), NUMBER) + "".join(right(unit(value), NUMBER) for value in values),
-        "text",
-    )
+    return name, ("".join(right(RANKS[title](summary, unit), NUMBER) for title in ranks), "text")
 
 
 def _heartbeats(each: ConnectionStatistics) -> Line:

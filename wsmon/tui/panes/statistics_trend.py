@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from rich.cells import cell_len
+
 from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.trend import Spread, Trend
@@ -17,8 +19,10 @@ SCALE = 8
 HEIGHT = 3
 # rows of one
 MOST_BARS = 8
-LABEL, COUNT, SHARE = 14, 12, 8
-# cells of a bar's name, number and share
+SMALLEST_BAR = 8
+# cells
+COUNT, SHARE = 11, 9
+# cells of a bar's number and share
 RANKS: tuple[Callable[[Spread], float], ...] = (lambda each: each.p50, lambda each: each.p95, lambda each: each.p99)
 SECOND_NS = 1_000_000_000
 
@@ -53,14 +57,12 @@ def bars(
     if not total:
         yield ((f"  {nothing}", "dim"),)
         return
-    room = max(4, width - LABEL - COUNT - SHARE - 3)
-    for key, n in list(counts.items())[:MOST_BARS]:
-        number = right(fmt.count(n), COUNT) + right(fmt.percent(n / total), SHARE + 1)
-        yield (
-            (left(f"  {sanitize(key, LABEL)}", LABEL), "text"),
-            (number + "  ", "dim"),
-            (bar(n / total, room), meaning),
-        )
+    shown = [(f"  {sanitize(key, width)}", n) for key, n in list(counts.items())[:MOST_BARS]]
+    label = min(max(cell_len(name) for name, _ in shown), max(8, width - COUNT - SHARE - SMALLEST_BAR - 2))
+    room = width - label - COUNT - SHARE - 2
+    for name, n in shown:
+        number = right(fmt.count(n), COUNT) + right(fmt.percent(n / total), SHARE)
+        yield (left(name, label), "text"), (number + "  ", "dim"), (bar(n / total, room), meaning)
     if len(counts) > MOST_BARS:
         rest = sum(list(counts.values())[MOST_BARS:])
         yield ((f"  and {len(counts) - MOST_BARS} more, {fmt.count(rest)} in all", "dim"),)
@@ -88,6 +90,8 @@ def _plot(
     yield (title, "dim"), (f" {said}", "text")
     top = round_up(greatest) if greatest else 0.0
     rows = curve(series[0], series[1:], top, HEIGHT)
-    scale = [unit(top) if greatest else ""] + [""] * (HEIGHT - 2) + ["0"]
+    if not any(map(str.strip, rows)):
+        return
+    scale = [unit(top) if greatest else "", *[""] * (HEIGHT - 2), "0"]
     for number, row in zip(scale, rows, strict=True):
         yield (right(number, SCALE - 1) + " ", "dim"), (row, meaning)
