@@ -15,7 +15,7 @@ from wsmon.model.ids import SpanId
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident
 from wsmon.model.spans import Span, SpanStatus
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
+from wsmon.model.timeline import Incident, Lane, Mark, Stretch
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -190,9 +190,10 @@ def lane(
         for number, ((start, status), end) in enumerate(zip(statuses, ends, strict=True))
     )
     marks = tuple(Mark(at_ns(at), first_id + 100 + number) for number, at in enumerate(losses))
-    silent = tuple(Stall(at_ns(start), at_ns(end), first_id + 200) for start, end in stalls)
-    others = tuple(Incident(at_ns(start), at_ns(end), first_id + 300, "gap") for start, end in incidents)
-    return Lane(connection, group, stretches, marks, silent, others)
+    silent = [Incident(at_ns(start), at_ns(end), first_id + 200, "stall") for start, end in stalls]
+    others = [Incident(at_ns(start), at_ns(end), first_id + 300, "gap") for start, end in incidents]
+    found = sorted([*silent, *others], key=lambda each: each.start_ns)
+    return Lane(connection, group, stretches, marks, tuple(found))
 
 
 def row(

@@ -155,7 +155,7 @@ def spec(port: int, **fields: object) -> ConnectionSpec:
 
 
 @asynccontextmanager
-async def raw_server(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def raw_server(handler: Handler, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[int]:
     """A TCP (or TLS) server; yields its port. A handler that returns closes its connection."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -171,7 +171,7 @@ async def raw_server(handler: Handler, tls: ssl.SSLContext | None = None) -> Asy
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(handle, "127.0.0.1", port, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

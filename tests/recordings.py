@@ -32,6 +32,7 @@ class Recording:
     """One run of a recorder on a store: what is written is committed at once."""
 
     def __init__(self, path: Path, *connections: str, after_s: float = 0.0, mono_ns: int | None = None) -> None:
+        self.path = path
         self._database = open_for_writing(path)
         self.run = self._database.begin_run(run_start(after_s, mono_ns))
         self._fold = Fold(self._database.connection, self.run, self._database.last_id, ())

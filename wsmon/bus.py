@@ -159,6 +159,10 @@ class Bus:
         self._urgent = False
         return self._drain()
 
+    def stays_quiet(self, for_s: float) -> bool:
+        """Whether nothing comes for so long; what comes ends the wait, and is there to take."""
+        return not self._wake.wait(for_s)
+
     def start_shedding(self) -> None:
         """The store takes nothing: messages are counted instead of kept, and nobody waits for room."""
         self._is_shedding = True

@@ -15,7 +15,7 @@ from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Health, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
-from wsmon.model.timeline import Lane
+from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query
 
@@ -108,8 +108,21 @@ class StoreView(Protocol):
         """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
         ...
 
-    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
-        """The timeline of a period, one lane a connection, in the order of the configuration."""
+    def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
+        """The connections with a lane in a period, in the order of the configuration."""
+        ...
+
+    def lanes(
+        self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
+    ) -> tuple[Lane, ...]:
+        """The timeline of a period, of these connections or all, in the order of ``lane_titles``.
+
+        Thinned to cells of ``cell_ns`` from ``since_ns`` on: nothing that is the worst of a cell is left out.
+        """
+        ...
+
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+        """Of each connection the first problem of the timeline at its time or later, or the last one before it."""
         ...
 
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:

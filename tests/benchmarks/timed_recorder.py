@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,10 @@ class Commits:
     # of each commit, sorted
     pruning_ms: list[float]
     # of each slice that removed something, sorted
+    pruning_cpu_ms: list[float]
+    # the same, of which it worked: the rest is the disk, and a machine that does something else
+    largest_slice: int
+    # events
 
     def late(self, share: float) -> float:
         """The lateness that so large a share of the commits keeps."""
@@ -42,7 +47,9 @@ def read(path: Path) -> Commits:
     """The log of a recorder that has ended."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     late = sorted(line["late_ms"] for line in lines if "late_ms" in line)
-    return Commits(late, sorted(line["pruning_ms"] for line in lines if "pruning_ms" in line))
+    slices = [line for line in lines if "pruning_ms" in line]
+    took, worked = sorted(line["pruning_ms"] for line in slices), sorted(line["cpu_ms"] for line in slices)
+    return Commits(late, took, worked, max((line["events"] for line in slices), default=0))
 
 
 def watch(path: Path) -> None:
@@ -58,10 +65,11 @@ def watch(path: Path) -> None:
             log.write(f'{{"late_ms": {late_ms:.3f}, "events": {len(batch.events)}}}\n')
 
     def pruned(retention: Retention) -> Pruned:
-        begun_ns = clock.mono_ns()
+        begun_ns, begun_cpu_ns = clock.mono_ns(), time.thread_time_ns()
         removed = prune(retention)
         if removed.events:
-            log.write(f'{{"pruning_ms": {(clock.mono_ns() - begun_ns) / MS_NS:.3f}, "events": {removed.events}}}\n')
+            took_ms, cpu_ms = (clock.mono_ns() - begun_ns) / MS_NS, (time.thread_time_ns() - begun_cpu_ns) / MS_NS
+            log.write(f'{{"pruning_ms": {took_ms:.3f}, "cpu_ms": {cpu_ms:.3f}, "events": {removed.events}}}\n')
         return removed
 
     Writer._record = recorded  # type: ignore[assignment]  # watched, not replaced

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import stat
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from wsmon.control.lock import holder
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 
+ANNOUNCED_NS = 5_000_000_000
+# what is critical is told within five seconds
 TICKS = """
 [[step]]
 do = "send"
@@ -102,6 +105,34 @@ async def test_a_program_gets_the_incident_while_a_webhook_hangs_and_everything_
         assert await recorder.ended(within_s=2.5) == 0  # also while an alert is under way
     assert len(named(recorder, "incident.opened")) == 1
     assert not named(recorder, "self.alert.failed")
+
+
+async def test_giving_up_is_announced_within_five_seconds(home: Home) -> None:
+    got = program(home, "alert.sh", "cat > part && mv part got")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    retry = 'reconnect = { initial = "50ms", max = "50ms", max_attempts = 2 }\n'
+    text = configuration(f'command = ["{got}"]', feed=f"ws://127.0.0.1:{port}/") + retry
+    recorder = await home.record(home.write(text))
+    told = await alert(home.folder / "got")
+    (end,) = [event for event in stored(recorder.store) if event.to_status == "error"]
+    announced_ns = (home.folder / "got").stat().st_mtime_ns
+    assert 0 <= announced_ns - end.ts_ns < ANNOUNCED_NS
+    assert (told["connection"], told["kind"], told["text"]) == (
+        "feed",
+        "retries_exhausted",
+        f"feed: retries_exhausted: gave up after 3 attempts: {end.error}",
+    )
+
+
+async def test_a_peer_that_breaks_the_protocol_is_announced_within_five_seconds(home: Home, peers: Peers) -> None:
+    got = program(home, "alert.sh", "cat > part && mv part got")
+    server = await peers.start("garbage_frames")
+    recorder = await home.record(home.write(configuration(f'command = ["{got}"]', feed=server.url)))
+    told = await alert(home.folder / "got")
+    fault = named(recorder, "error.occurred")[0]
+    assert 0 <= (home.folder / "got").stat().st_mtime_ns - fault.ts_ns < ANNOUNCED_NS
+    assert (told["connection"], told["kind"], told["text"]) == ("feed", "protocol", f"feed: protocol: {fault.error}")
 
 
 async def test_a_failure_is_an_event_and_a_warning_until_another_program_is_named(home: Home, peers: Peers) -> None:

@@ -68,9 +68,9 @@ def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> N
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "2026-01-10 14:02:24 – 2026-01-10 14:03:24"
     assert " ".join(lines[2].split()) == (
-        "CONNECTION STATUS OPEN FOR AVAILABLE SESSIONS OPENED RECONNECTS RECEIVED SENT CONNECT P50 RTT P50"
+        "CONNECTION STATUS PROFILE OPEN FOR AVAILABLE SESSIONS OPENED RECONNECTS RECEIVED SENT CONNECT P50 RTT P50"
     )
-    assert " ".join(lines[3].split()).startswith("orders disconnected 10 s 16.66 % 1 1 0 1 2.0 KiB 0 0 B")
+    assert " ".join(lines[3].split()).startswith("orders disconnected detailed 10 s 16.66 % 1 1 0 1 2.0 KiB 0 0 B")
     assert lines[6:] == [
         "orders: closed with 1008 × 1",
         "orders: 1 of 1 pings unanswered",
@@ -142,3 +142,27 @@ def test_nothing_measured_breaches_nothing(tmp_path: Path, capsys: pytest.Captur
         "budget_left": None,
     }
     assert {(kpi["ok"], kpi["samples"]) for kpi in connection["kpis"]} == {(None, 0)}
+
+
+def test_of_a_recording_that_was_cut_off_nobody_knows_what_is_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = [
+        dialled(0, "a"),
+        usable(0.2, "a"),
+        message("x", 1, "a"),
+        dialled(0, "b"),
+        loss(2, "b", to_status="closed"),
+    ]
+    with Recording(tmp_path / "store.db", "a", "b", "c") as recording:
+        recording.write(events, rolled_after_s=10)
+        columns = {line.split()[0]: line for line in said(tmp_path / "store.db", capsys)}
+    assert "cut off" in columns["a"]
+    assert "closed" in columns["b"]
+    assert "cut off" not in columns["c"]
+
+
+def said(store: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines of the table, without headings."""
+    assert run(["stats", "--store", str(store)]) == 0
+    return [line for line in capsys.readouterr().out.splitlines()[3:] if line]

@@ -41,3 +41,9 @@ async def test_what_cannot_be_watched_is_said(home: Home, arguments: tuple[str, 
     code, out, err = await home.run(*arguments)
     assert (code, out) == (2, "")
     assert sentence.lower() in err.lower()
+
+
+async def test_usage_names_the_program_alone(home: Home) -> None:
+    code, _, err = await home.run("--help-me")
+    assert code == 2
+    assert err.startswith("Usage: wsmon [OPTIONS] [CONFIG | URL …]\nTry 'wsmon --help' for help.\n")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections.abc import Sequence
+from itertools import islice
+from random import Random
 
 import pytest
 
 from tests.peers import Peers, script
 from tests.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from wsmon.demo.template import Count, value_source
 from wsmon.model.events import Event
 
 CONFIGURATION = """
@@ -69,6 +74,8 @@ async def test_a_peer_that_accepts_and_rejects_is_a_storm_until_a_session_holds(
     recorder = await home.record(home.write(CONFIGURATION.format(url=rejecting.url) + retry))
     opened = await until(recorder, "incident.opened", "storm")
     assert ((opened.meta or {})["attempts"], "accepted and lost again" in opened.reason) == (5, True)
+    dials = [event for event in stored(recorder.store) if event.name == "connection.started"]
+    assert opened.mono_ns - dials[4].mono_ns < 1e9
     await rejecting.stop()
     await peers.start(script(TICKS), port=rejecting.port)
     closed = await until(recorder, "incident.closed", "storm")
@@ -94,6 +101,75 @@ async def test_what_a_feed_leaves_out_repeats_and_mixes_up_is_found(home: Home, 
         "1 message more than once: BTC 8",
         "1 message out of order: BTC 7",
     )
+
+
+def faults_of(numbers: Sequence[int]) -> dict[str, tuple[int, set[int]]]:
+    """By plain counting: how many numbers of a feed are missing, came twice or came late, and which."""
+    seen: set[int] = set()
+    twice: list[int] = []
+    late: list[int] = []
+    for number in numbers:
+        if number in seen:
+            twice.append(number)
+        elif seen and number < max(seen):
+            late.append(number)
+        seen.add(number)
+    missing = set(range(min(seen), max(seen))) - seen
+    return {
+        "gap": (len(missing), missing),
+        "duplicate": (len(twice), set(twice)),
+        "reorder": (len(late), set(late)),
+    }
+
+
+def found_faults(events: Sequence[Event]) -> dict[str, tuple[int, set[int]]]:
+    """The same, as the ended incidents tell it."""
+    counts = {"gap": "missing", "duplicate": "duplicates", "reorder": "reordered"}
+    found: dict[str, tuple[int, set[int]]] = {}
+    for event in events:
+        if event.name == "incident.closed" and event.type in counts:
+            assert event.type not in found
+            facts = event.meta or {}
+            count, ranges = facts[counts[event.type]], facts["ranges"]
+            assert isinstance(count, int)
+            assert isinstance(ranges, dict)
+            listed = {number for first, last in ranges[""] for number in range(first, last + 1)}
+            found[event.type] = (count, listed)
+    return found
+
+
+@pytest.mark.parametrize("profile", ["detailed", "lightweight"])
+async def test_every_fault_of_a_busy_feed_is_found_to_the_last_one(home: Home, peers: Peers, profile: str) -> None:
+    faults = Count(1, skip_every=17, repeat_every=29, swap_every=41)
+    server = await peers.start(
+        script(
+            "[values]\nn = { count = 1, skip_every = 17, repeat_every = 29, swap_every = 41 }\n"
+            '[[step]]\ndo = "send"\ntext = \'{"n":$n}\'\ncount = 5000\nrate = 0\n'
+            '[[step]]\ndo = "close"\ncode = 1000\n'
+        )
+    )
+    asked = f'profile = "{profile}"\nsequence = {{ path = "$.n" }}\nreconnect = {{ initial = "1h", max = "1h" }}\n'
+    recorder = await home.record(home.write(CONFIGURATION.format(url=server.url) + asked))
+    await recorder.until_stored(1, "connection.disconnected")
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended() == 0
+    numbers = value_source(faults, Random(0))
+    sent = [int(str(number)) for number in islice(iter(numbers, None), 5000)]
+    assert found_faults(stored(recorder.store)) == faults_of(sent)
+
+
+async def test_a_clean_feed_that_reconnects_has_no_fault(home: Home, peers: Peers) -> None:
+    server = await peers.start(
+        script('[[step]]\ndo = "send"\ntext = \'{"n":$seq}\'\ncount = 300\nrate = 0\n[[step]]\ndo = "drop"\n')
+    )
+    asked = 'sequence = { path = "$.n" }\nreconnect = { initial = "10ms", max = "20ms" }\n'
+    recorder = await home.record(home.write(CONFIGURATION.format(url=server.url) + asked))
+    await recorder.until_stored(8, "connection.disconnected")
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended() == 0
+    events = stored(recorder.store)
+    assert sum(event.name == "message.received" for event in events) >= 8 * 300
+    assert {event.type for event in events if event.name == "incident.opened"} == {"storm"}
 
 
 async def test_feed_latency_is_in_the_statistics(home: Home, peers: Peers) -> None:

@@ -27,8 +27,9 @@ from tests.engines import (
 from wsmon.bus import Bus
 from wsmon.clock import SystemClock
 from wsmon.config.specs import PingSpec
+from wsmon.engine.patience import CLOSING_BYTES
 from wsmon.engine.supervisor import Supervisor
-from wsmon.engine.tap import WRITE_LIMIT_BYTES
+from wsmon.engine.tap import READ_BYTES, WRITE_LIMIT_BYTES
 
 FLOOD_BYTES = 32 * 1024 * 1024
 # more than the kernel's buffers of both ends hold
@@ -39,7 +40,6 @@ class Flood:
 
     def __init__(self) -> None:
         self.is_held_up = asyncio.Event()
-        self.is_done = asyncio.Event()
         self.messages = 0
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,7 +54,6 @@ class Flood:
             except TimeoutError:
                 self.is_held_up.set()
                 await writer.drain()
-        self.is_done.set()
         writer.write(close_frame(1000))
         await hang_up_when_closed(reader, writer)
 
@@ -122,11 +121,15 @@ async def test_our_own_pause_is_no_missed_pong() -> None:
 async def test_the_real_bus_resumes_what_it_paused() -> None:
     flood = Flood()
     taken = 0
+    has_ended = threading.Event()
 
     def drain() -> None:
         nonlocal taken
         while not bus.is_closed:
-            taken += sum(event.name == "message.received" for event in bus.take().events)
+            names = [event.name for event in bus.take().events]
+            taken += names.count("message.received")
+            if "connection.disconnected" in names:
+                has_ended.set()
 
     def resume() -> None:
         supervisor.resume_reading()
@@ -138,8 +141,7 @@ async def test_the_real_bus_resumes_what_it_paused() -> None:
         thread = threading.Thread(target=drain)
         thread.start()
         try:
-            async with asyncio.timeout(30):
-                await flood.is_done.wait()
+            assert await asyncio.to_thread(has_ended.wait, 30.0)
         finally:
             await supervisor.stop()
             bus.close()
@@ -161,6 +163,19 @@ async def test_a_peer_that_pings_and_never_reads_is_let_go() -> None:
         fault = engine.sink.named("error.occurred")[0]
         assert (ended.close_by, ended.error_type, ended.to_status) == ("us", "write_overflow", "disconnected")
         assert fault.error == f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"
+
+
+async def test_a_peer_that_floods_is_not_waited_for_when_we_close() -> None:
+    flood = Flood()
+    async with against(flood.handle, ping=PingSpec(interval_s=0.0), close_timeout_s=10 * SOON_S) as engine:
+        sink = engine.sink
+        await sink.wait("message.received")
+        received = len(sink.named("message.received"))
+        engine.supervisor.disable("feed")
+        ended = await engine.ended()
+        assert (ended.close_by, ended.close_code, ended.to_status) == ("us", 1000, "closed")
+        behind = (len(sink.named("message.received")) - received) * 1000
+        assert behind <= CLOSING_BYTES + READ_BYTES
 
 
 def open_sockets() -> int:

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.statuses import STATUSES, Status
-from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
-from wsmon.model.timeline_cells import Period, lane_cells, read_cell, spread
+from wsmon.model.timeline import Incident, Lane, Mark, Stretch, merged
+from wsmon.model.timeline_cells import KINDS, Period, first_problem, lane_cells, read_cell, read_cells, spread
 
 TIMES = st.integers(min_value=-50_000, max_value=50_000)
 
@@ -26,11 +26,11 @@ def lanes(draw: st.DrawFn) -> Lane:
         Stretch(start, end, status, 1) for start, end, status in zip(cuts[::2], cuts[1::2], statuses, strict=False)
     )
     losses = tuple(Mark(at, 2) for at in sorted(draw(st.lists(TIMES, max_size=8))))
-    stalls = tuple(Stall(at, at + draw(st.integers(0, 5000)), 3) for at in draw(st.lists(TIMES, max_size=3)))
     incidents = tuple(
-        Incident(at, at + draw(st.integers(0, 5000)), 4, "gap") for at in sorted(draw(st.lists(TIMES, max_size=3)))
+        Incident(at, at + draw(st.integers(0, 5000)), 3, draw(st.sampled_from(("gap", "stall"))))
+        for at in sorted(draw(st.lists(TIMES, max_size=6)))
     )
-    return Lane("a", "", stretches, losses, stalls, incidents)
+    return Lane(draw(st.sampled_from(("a", "b"))), "", stretches, losses, incidents)
 
 
 @given(lanes(), periods())
@@ -42,7 +42,11 @@ def test_each_loss_in_the_period_is_seen_in_exactly_the_cell_of_its_time(lane: L
 
 @given(lanes(), periods())
 def test_the_beginning_of_each_incident_in_the_period_is_seen_in_exactly_its_cell(lane: Lane, period: Period) -> None:
-    begun = [each.start_ns for each in lane.incidents if period.since_ns <= each.start_ns < period.until_ns]
+    begun = [
+        each.start_ns
+        for each in lane.incidents
+        if each.kind != "stall" and period.since_ns <= each.start_ns < period.until_ns
+    ]
 
     assert {cell for cell, kind in enumerate(lane_cells(lane, period)) if kind.endswith("opened")} == {
         period.cell_of(at_ns) for at_ns in begun
@@ -64,6 +68,32 @@ def test_the_reading_of_a_cell_is_of_the_kind_that_it_shows(lane: Lane, period: 
     for cell, kind in enumerate(lane_cells(lane, period)):
         reading = read_cell(lane, period.start_of(cell), period.start_of(cell + 1))
         assert reading is None or reading.kind == kind
+
+
+@given(st.lists(lanes(), min_size=1, max_size=4), periods())
+def test_a_group_is_blank_where_all_are_and_no_problem_of_any_is_lost(members: list[Lane], period: Period) -> None:
+    of_each = [lane_cells(member, period) for member in members]
+    of_all = lane_cells(merged("group", members), period)
+
+    for cell, kind in enumerate(of_all):
+        own = [kinds[cell] for kinds in of_each]
+        assert (kind == "none") == (set(own) == {"none"})
+        assert kind.startswith("loss") == any(each.startswith("loss") for each in own)
+        assert kind.endswith("opened") == any(each.endswith("opened") for each in own)
+        assert kind in own or kind == "loss_opened"
+        reading = read_cells(members, period.start_of(cell), period.start_of(cell + 1))
+        assert (reading.kind if reading is not None else "none") == max(own, key=KINDS.index)
+
+
+@given(lanes(), periods())
+def test_a_cell_has_a_first_problem_where_one_begins_in_it(lane: Lane, period: Period) -> None:
+    begun = {each.at_ns for each in lane.losses} | {each.start_ns for each in lane.incidents}
+    for cell in range(period.cells):
+        times = (period.start_of(cell), period.start_of(cell + 1))
+        found = first_problem(lane, *times)
+        assert (found.at_ns if found is not None else None) == min(
+            (at for at in begun if times[0] <= at < times[1]), default=None
+        )
 
 
 @given(periods(), TIMES)

@@ -15,7 +15,7 @@ from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
-from wsmon.model.timeline import Lane
+from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
@@ -117,9 +117,28 @@ class FakeView:
         kept = self._events[max(first_id, self._oldest_id) - self._first_id : max(0, last_id + 1 - self._first_id)]
         return array("q", (each.id for each in kept if matches(query, each)))
 
-    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
+    def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
+        return tuple(LaneTitle(lane.connection, lane.group) for lane in self.lanes_answer)
+
+    def lanes(
+        self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
+    ) -> tuple[Lane, ...]:
         self.calls.append(f"lanes {since_ns} {until_ns}")
-        return self.lanes_answer
+        return tuple(lane for lane in self.lanes_answer if connections is None or lane.connection in connections)
+
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+        begun = {
+            lane.connection: [
+                *(Problem(lane.connection, each.at_ns, each.event_id) for each in lane.losses),
+                *(Problem(lane.connection, each.start_ns, each.event_id) for each in lane.incidents),
+            ]
+            for lane in self.lanes_answer
+        }
+        found = []
+        for name, at_ns in places:
+            beyond = [each for each in begun[name] if (each.at_ns >= at_ns) is newer]
+            found += sorted(beyond, key=lambda each: each.at_ns)[:: 1 if newer else -1][:1]
+        return tuple(found)
 
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
         self.calls.append("density")

@@ -132,9 +132,11 @@ def with_incidents(on: Stage) -> Stage:
     store.connections = tuple(
         replace(each, incidents=(found,)) if each.state.name == found.connection else each for each in store.connections
     )
-    begun = {"binance-spot": (Incident(at_ns(-0.5), at_ns(0), gap_id, "gap"),)}
-    begun["deribit"] = (Incident(at_ns(-3), at_ns(0), gap_id, "storm"),)
-    store.lanes_answer = tuple(replace(each, incidents=begun.get(each.connection, ())) for each in store.lanes_answer)
+    begun = {"binance-spot": (Incident(at_ns(-0.5), at_ns(0), gap_id, "gap", found.sentence, is_open=True),)}
+    begun["deribit"] = (Incident(at_ns(-3), at_ns(0), gap_id, "storm", "17 sessions ended in 2 minutes", is_open=True),)
+    store.lanes_answer = tuple(
+        replace(each, incidents=begun.get(each.connection, each.incidents)) for each in store.lanes_answer
+    )
     return on
 
 
@@ -252,5 +254,5 @@ def _lanes() -> tuple[Lane, ...]:
             "deribit", [(-1800, OPEN), (-100, "reconnecting"), (-90, OPEN), (-3, "reconnecting")], 0, losses=[-100, -3]
         ),
         lane("kraken-book", [(-1800, OPEN)], 0, stalls=[(-41, 0)]),
-        Lane("legacy", "", (), (), ()),
+        Lane("legacy", "", (), ()),
     )

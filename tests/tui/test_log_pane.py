@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from tests.builders import event, loss, message, numbered, pong, refused, retry, stall, usable
 from tests.tui.fakes import FakeClock, FakeView
 from tests.tui.pane_app import PaneApp
+from tests.tui.stages import until
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
@@ -78,7 +79,7 @@ async def test_an_empty_log_says_what_it_waits_for_and_since_when() -> None:
         await log.commit(pilot)
 
         assert log.app.lines()[0] == "waiting for the first event since 14:02:24"
-        assert [each.text for each in log.app.heard_of(LogPane.Status)] == [
+        assert [each.texts[0] for each in log.app.heard_of(LogPane.Status)] == [
             "waiting for the first event since 14:02:24"
         ]
 
@@ -238,7 +239,7 @@ async def test_a_long_search_shows_new_matches_first_and_keeps_the_row_of_the_cu
             await pilot.pause()
 
         assert (log.cursor_row, log.app.lines()) == (before, lines)
-        assert log.pane.status == "paused at 14:02:24 · 2,000 of 20,000 events match 'needle' · Esc clears"
+        assert log.pane.status == "paused at 14:02:24 · match 1,998 of 2,000 for 'needle' in 20,000 events · Esc clears"
 
 
 async def test_the_event_under_the_cursor_is_announced_once_and_none_while_it_follows() -> None:
@@ -330,13 +331,51 @@ async def test_matches_in_context_keep_the_cursor_and_are_marked_among_everythin
         marked = [line for line in log.app.lines() if line[12] == "▸"]
 
         assert (log.pane.current_id, len(log.pane.rows), ["needle" in line for line in marked]) == (6, 60, [True])
-        assert log.pane.status == "paused at 14:02:24 · 'needle' highlighted, ^f only · 60 events"
+        assert log.pane.status == "paused at 14:02:24 · match 1 of 2 for 'needle', ^f only · 60 events"
         log.pane.jump_to_match(newer=True)
         assert log.pane.current_id == 41
         log.pane.jump_to_match(newer=True)
         assert log.pane.status == "no newer match"
         log.pane.toggle_context()
         assert (log.pane.current_id, len(log.pane.rows)) == (41, 2)
+
+
+async def test_all_matches_are_counted_in_the_background_and_the_one_under_the_cursor_has_its_number() -> None:
+    log = Log([message("a needle" if number % 100 == 0 else "hay", number / 100) for number in range(12_000)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.toggle_context()
+        log.pane.set_query(NEEDLE)
+        await pilot.pause()
+        log.pane.toggle_context()
+        await pilot.pause()
+        counting = [wanted.search for wanted in log.app.heard_of(LogPane.Wanted) if wanted.search.purpose == "matches"]
+        assert log.pane.status == "following · 50 matches so far for 'needle', ^f only · 12,000 events"
+        for found in run_search(log.view, counting[-1], lambda: False):
+            log.pane.take(found)
+        log.view.calls.clear()
+        log.pane.jump_to_match(newer=False)
+        assert log.pane.status == "paused at 14:02:24 · match 120 of 120 for 'needle', ^f only · 12,000 events"
+        log.pane.jump_to_match(newer=False)
+        assert log.pane.current_id == 11_801
+        assert "matching_ids" not in log.view.calls
+        log.pane.set_query(EVERYTHING)
+        await pilot.pause()
+        nothing = Search(0, "matches", EVERYTHING, 1, 0)
+        assert log.app.heard_of(LogPane.Wanted)[-1].search == nothing
+        assert list(run_search(log.view, nothing, lambda: False)) == []
+
+
+async def test_what_lines_in_sight_leave_out_is_counted_in_the_title() -> None:
+    odd = [message("a" * 99, truncated=True, size=70_000), message("b", redacted=True), message("c", redacted=True)]
+    log = Log([*odd, *trades(100)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        assert log.pane.status == "following · 103 events"
+        await pilot.press("g")
+        await until(pilot, lambda: log.pane.status.endswith(" · 103 events · in sight 1 cut, 2 redacted"))
+        assert log.app.lines()[0].endswith(" ⊣△    68 KiB")
+        assert log.app.lines()[1].endswith(" ■       1 B")
 
 
 async def test_a_pattern_that_takes_too_long_ends_the_highlighting_and_says_so() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.builders import span
+from tests.builders import event, loss, message, span
 from tests.tui.stages import compared, stage, until, with_incidents
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
 from wsmon.tui.options import AppOptions
@@ -132,5 +132,33 @@ def test_compare(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def act(pilot: Pilot[Any]) -> None:
         await on.ready(pilot)
         await compared(on, pilot)
+
+    assert snap_compare(on.app, terminal_size=size, run_before=act)
+
+
+@pytest.mark.parametrize("size", [(40, 12), *SIZES], ids=str)
+def test_columns(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, size, "c", "j", "space")
+
+
+@pytest.mark.parametrize("size", [(40, 12), *SIZES, (200, 60)], ids=str)
+def test_log_of_odd_messages_in_context(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Matches among others, with a mark, and what is cut, masked, large or without its payload."""
+    on = stage(options=OPTIONS)
+    on.store.add(
+        message('{"e":"trade","s":"BTCUSDT","big":"' + "x" * 300, 1, type="trade", truncated=True, size=70_000),
+        message('{"op":"auth","token":"[FILTERED]"}', 2, "coinbase", direction="out", type="auth", redacted=True),
+        message("x" * 66_000, 3, "kraken-book"),
+        message(b"\x08\x96\x01binary", 4, "coinbase", redacted=True, truncated=True),
+        event("message.received", 5, "coinbase", direction="in", opcode="text", size=900, type="l2update"),
+        loss(6),
+    )
+
+    async def act(pilot: Pilot[Any]) -> None:
+        await on.ready(pilot)
+        await pilot.press("4", "z", "h", "slash", *"trade", "enter")
+        await until(pilot, lambda: on.screen.log_pane.search.text == "trade")
+        await pilot.press("ctrl+f", "G", "k", "k", "m", "N")
+        await pilot.pause()
 
     assert snap_compare(on.app, terminal_size=size, run_before=act)

@@ -13,11 +13,14 @@ from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.stats import Density
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Lane
+from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.timeline_cells import Period
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.panes.timeline_ask import Answer, Moment
 
 OLDEST_NS = at_ns(-1900)
+RUN_NS = at_ns(-500)
 NOW_NS = at_ns(0)
 SnapCompare = Callable[..., bool]
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e"
@@ -61,9 +64,20 @@ class Timeline:
         return self.app.run_test(size=(width, height), message_hook=self.app.hear)
 
     async def show(self, pilot: Pilot[None], density: Density | None = DENSITY, now_ns: int = NOW_NS) -> list[str]:
-        self.pane.show(self.lanes, density, now_ns, OLDEST_NS)
+        moment = Moment(now_ns, OLDEST_NS, RUN_NS)
+        titles = tuple(LaneTitle(each.connection, each.group) for each in self.lanes)
+        lanes = {each.connection: each for each in self.lanes}
+        self.pane.show(Answer(self.pane.ask(moment).period, titles, lanes, density), moment)
         await pilot.pause()
         return self.app.lines()
+
+    @property
+    def period(self) -> Period:
+        return self.pane.ask(Moment(NOW_NS, OLDEST_NS, RUN_NS)).period
+
+    @property
+    def title(self) -> str:
+        return self.pane.status[0]
 
     @property
     def read_out(self) -> str:
@@ -74,9 +88,9 @@ async def test_lanes_axis_and_density_stand_in_the_same_columns() -> None:
     timeline = Timeline()
     async with timeline.run() as pilot:
         lines = await timeline.show(pilot)
-        period = timeline.pane.period(NOW_NS, OLDEST_NS)
+        period = timeline.period
 
-        assert timeline.pane.status == "13:29 – 14:02 · 20 s a cell"
+        assert timeline.title == "13:29 – 14:02 · 20 s a cell"
         column = lines[0].index("14:00")
         start = len("binance-spot ")
         assert period.start_of(column - start) == at_ns(-144)
@@ -92,7 +106,7 @@ async def test_no_data_is_blank_and_not_zero() -> None:
     timeline = Timeline((lane("a", [(-100, OPEN)], -50),))
     async with timeline.run() as pilot:
         lines = await timeline.show(pilot, None)
-        period = timeline.pane.period(NOW_NS, OLDEST_NS)
+        period = timeline.period
 
         assert [character for character in lines[1][9:] if character != " "] == ["━"] * 3
         assert lines[1][9 + period.cell_of(at_ns(-100))] == "━"
@@ -111,9 +125,7 @@ async def test_the_cursor_reads_out_the_transition_under_it() -> None:
         await pilot.press("left", "left", "left")
 
         assert asked[-1] == 102
-        assert timeline.read_out == (
-            "deribit · 14:01:39.000 · disconnected “rate limit: 5 connections” 1008 by peer, open 400 ms"
-        )
+        assert timeline.read_out == ("deribit · 14:01:39.000 disconnected: “rate limit: 5 connections”, 1008 by peer")
 
 
 async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
@@ -121,10 +133,21 @@ async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
     async with timeline.run() as pilot:
         await timeline.show(pilot)
         await pilot.press("down", "enter", "up", *["less_than_sign"] * 3, "enter")
-        chosen = [(each.event_id, each.connection) for each in timeline.app.heard_of(TimelinePane.Chosen)]
+        chosen = [(each.problem, each.connection) for each in timeline.app.heard_of(TimelinePane.Chosen)]
 
-        assert chosen == [(201, "kraken-book"), (0, "deribit")]
-        assert timeline.read_out == "deribit · no data: no recorder ran"
+        assert chosen == [(None, "kraken-book"), (None, "deribit")]
+        assert timeline.read_out == "deribit · no data: older than what is kept"
+
+
+async def test_enter_takes_the_log_to_the_first_problem_of_a_cell() -> None:
+    timeline = Timeline(
+        (lane("a", [(-1900, OPEN)], 0, losses=[-45, -43], stalls=[(-44, -30)], incidents=[(-46, -30)]),)
+    )
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.press("left", "left", "left", "enter")
+
+        assert [each.problem for each in timeline.app.heard_of(TimelinePane.Chosen)] == [Problem("a", at_ns(-46), 301)]
 
 
 async def test_zoom_asks_for_another_period_and_says_how_long_a_cell_is() -> None:
@@ -132,28 +155,33 @@ async def test_zoom_asks_for_another_period_and_says_how_long_a_cell_is() -> Non
     async with timeline.run() as pilot:
         await timeline.show(pilot)
         await pilot.press("plus")
-        assert timeline.pane.status == "13:45 – 14:02 · 10 s a cell"
+        assert timeline.title == "13:45 – 14:02 · 10 s a cell"
         await pilot.press("minus", "minus")
-        assert timeline.pane.status == "13:12 – 14:02 · 30 s a cell"
-        period = timeline.pane.period(NOW_NS, OLDEST_NS)
-        asked = timeline.app.heard_of(TimelinePane.RangeChanged)[-1]
+        assert timeline.title == "13:12 – 14:02 · 30 s a cell"
+        period = timeline.period
 
-        assert (asked.since_ns, asked.until_ns) == (period.since_ns, period.until_ns)
+        assert (period.until_ns - period.since_ns) // period.cells == 30 * SECOND_NS
+        assert len(timeline.app.heard_of(TimelinePane.AskChanged)) >= 3
 
 
-async def test_panning_holds_the_period_and_fit_goes_back_to_live() -> None:
+async def test_panning_holds_the_period_and_keys_follow_or_fit_the_run_and_everything() -> None:
     timeline = Timeline()
     async with timeline.run() as pilot:
         await timeline.show(pilot)
         await pilot.press("less_than_sign")
-        held = timeline.pane.period(NOW_NS)
-        assert (timeline.pane.is_live, timeline.pane.status) == (False, "13:12 – 13:46 · 20 s a cell · held (0 fits)")
+        held = timeline.period
+        assert (timeline.pane.is_live, timeline.title) == (False, "13:12 – 13:46 · 20 s a cell · held (. follows)")
         await timeline.show(pilot, now_ns=at_ns(300))
-        assert timeline.pane.period(at_ns(300)) == held
+        assert timeline.period == held
+        await pilot.press("full_stop")
+        assert timeline.pane.is_live
+        assert timeline.period.start_of(1) - timeline.period.since_ns == 20 * SECOND_NS
+        await pilot.press("0")
+        run = timeline.period
         await pilot.press("0")
 
-        assert timeline.pane.is_live
-        assert timeline.pane.period(at_ns(300), OLDEST_NS).since_ns <= OLDEST_NS
+        assert OLDEST_NS < run.since_ns <= RUN_NS
+        assert timeline.period.since_ns <= OLDEST_NS
 
 
 async def test_a_live_period_moves_by_whole_cells_only() -> None:
@@ -182,15 +210,17 @@ async def test_hundreds_of_lanes_scroll_under_the_axis() -> None:
     timeline = Timeline(tuple(lane(f"c{number:03}", [(-1900, OPEN)], 0) for number in range(300)))
     async with timeline.run() as pilot:
         lines = await timeline.show(pilot)
-        assert [line.split()[0] for line in lines[1:8]] == [f"c{number:03}" for number in range(7)]
-        assert timeline.pane.status.endswith("lanes 1–7 of 300")
+        assert [line.split()[0] for line in lines[1:7]] == [f"c{number:03}" for number in range(6)]
+        assert timeline.title.endswith("lanes 1–6 of 300")
+        assert "".join(line[-1] for line in lines[1:7]) == "┃│││││"
         await pilot.press(*["down"] * 9)
         lines = timeline.app.lines()
 
-        assert [line.split()[0] for line in lines[1:8]] == [f"c{number:03}" for number in range(3, 10)]
-        assert [line.split()[0] for line in lines[8:10]] == ["messages", "errors"]
+        assert [line.split()[0] for line in lines[1:9]] == [
+            *(f"c{number:03}" for number in range(4, 10)), "messages", "errors"
+        ]  # fmt: skip
         await pilot.press("end")
-        assert timeline.pane.status.endswith("lanes 294–300 of 300")
+        assert timeline.title.endswith("lanes 295–300 of 300")
         assert ":" in timeline.app.lines()[0]
 
 
@@ -227,7 +257,8 @@ async def test_any_size_is_drawn(size: tuple[int, int]) -> None:
         await pilot.press("plus", "minus", "left", "down", "less_than_sign")
 
         assert all(len(line) <= size[0] - 2 for line in lines)
-        assert len([line for line in lines if line]) == min(size[1] - 2, 8)
+        assert len(lines) == size[1] - 2
+        assert lines[1].startswith("d")
 
 
 async def test_ascii_terminals_get_ascii() -> None:

@@ -70,7 +70,7 @@ def tour(columns: int, rows: int, captures: Path) -> list[str]:
             terminal.press("/")
             terminal.type("policy violation")
             terminal.until(r"\n / policy violation")
-            terminal.until(r"4 Log .*match 'policy violation'")
+            terminal.until(r"4 Log .*'policy violation'")
             stop("searching", "/ policy violation: the log narrows while one types")
             terminal.press("Enter")
             terminal.until(r"/ policy violation", gone=True)
@@ -83,7 +83,7 @@ def tour(columns: int, rows: int, captures: Path) -> list[str]:
             put_cursor_on(terminal, "forbidden")
             terminal.until(r"1 Connections .*forbidden: .*403 Forbidden")
             terminal.press("Enter")
-            terminal.until(r"4 Log .*match 'conn:forbidden'")
+            terminal.until(r"4 Log .*'conn:forbidden'")
             terminal.until(r"failed .*403 Forbidden")
             stop("forbidden", "1, j, Enter: the log of the forbidden one, at its refusal")
             terminal.press("F")
@@ -145,9 +145,9 @@ def tour(columns: int, rows: int, captures: Path) -> list[str]:
 def everything_again(terminal: Terminal) -> None:
     """The log without a filter."""
     terminal.press("4")
-    terminal.until(r"4 Log .*match")
+    terminal.until(r"4 Log .*'")
     terminal.press("Escape")
-    terminal.until(r"4 Log .*match", gone=True)
+    terminal.until(r"4 Log .*'", gone=True)
 
 
 def put_cursor_on(terminal: Terminal, connection: str) -> None:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
 from wsmon.cli.interruption import tidy_end
+from wsmon.cli.progress import clear_line, progress_line
 from wsmon.cli.reading import noted, reading
 from wsmon.cli.target import Duration
 from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
-from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.formats import FORMATS, ExportFormat
-from wsmon.export.run import ExportReport, ExportRequest, Progress, go_on, run_export
+from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.model import format as fmt
 
 STDOUT = "-"
 MARGIN_S = 30.0
 # around an incident, unless told
-REPORT_GAP_NS = 200_000_000
-# between two updates of the line on a terminal
 
 
 @click.command(cls=QueryCommand)
@@ -62,46 +60,37 @@ def export(
 
     A session is `session:ID`, a trace `trace:ID`; with --incident it is the connection of the incident while it lasted.
     """
-    query = query_of(words)
     if around is not None and incident is None:
         raise UsageError("--around says how much around an incident", "--incident ID names it")
-    target: Path | BinaryIO = binary_stdout() if output == STDOUT else Path(output)
-    with tidy_end(), reading(store) as view:
-        request = ExportRequest(
-            format_,
-            target,
-            noted(query, view),
-            since,
-            until,
-            limit,
-            incident=incident or 0,
-            margin_s=MARGIN_S if around is None else around,
-            overwrite=force,
-        )
-        try:
-            report = run_export(request, view, _progress_line())
-        except FileExistsError as error:
-            raise UsageError(f"{output} is there already", "--force overwrites it") from error
-    if isinstance(target, Path):
+    request = ExportRequest(
+        format_,
+        binary_stdout() if output == STDOUT else Path(output),
+        query_of(words),
+        since,
+        until,
+        limit,
+        incident=incident or 0,
+        margin_s=MARGIN_S if around is None else around,
+        overwrite=force,
+    )
+    report = _write(request, store)
+    if isinstance(request.target, Path):
         click.echo(f"wrote {report.written:,} events ({fmt.size(report.size_bytes)}) to {output}", err=True)
     return EXIT_OK
 
 
-def _progress_line() -> Progress:
-    """A line on stderr that says how far it is, where stderr alone is a terminal to somebody who waits."""
-    if not sys.stderr.isatty():
-        return go_on
-    clock = SystemClock()
-    shown_ns = clock.mono_ns()
-
-    def show(report: ExportReport) -> bool:
-        nonlocal shown_ns
-        if clock.mono_ns() - shown_ns >= REPORT_GAP_NS:
-            shown_ns = clock.mono_ns()
-            share = report.seen / report.total if report.total else 1.0
-            click.echo(
-                f"\r{share:4.0%}  {report.written:,} events, {fmt.size(report.size_bytes)}  \r", nl=False, err=True
-            )
-        return True
-
-    return show
+def _write(request: ExportRequest, store: str | None) -> ExportReport:
+    """Write it; says how far it is where somebody waits at a terminal."""
+    has_said = not isinstance(request.target, Path) and sys.stdout.isatty()
+    with tidy_end(), reading(store) as view:
+        request = replace(request, query=noted(request.query, view))
+        try:
+            return run_export(request, view, progress_line(is_quiet=has_said))
+        except FileExistsError as error:
+            raise UsageError(f"{request.target} is there already", "--force overwrites it") from error
+        except KeyboardInterrupt:
+            click.echo("ended; nothing was kept" if isinstance(request.target, Path) else "ended", err=True)
+            raise
+        finally:
+            if not has_said:
+                clear_line()

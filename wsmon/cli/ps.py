@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import msgspec
 
+from wsmon.cli.greeting import greeting
 from wsmon.cli.target import runtime_folder
 from wsmon.clock import SystemClock
+from wsmon.control.client import health_once
 from wsmon.control.lock import LockInfo
 from wsmon.control.registry import running
+from wsmon.errors import WsmonError
 from wsmon.model.sanitize import sanitize
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def ps(as_json: bool) -> None:
-    """List the recorders that run, with their stores and configurations."""
+    """List the recorders that run, with their stores and configurations, and what is wrong with them."""
     found = running(runtime_folder(os.environ))
+    states = asyncio.run(_states(found))
     if as_json:
-        click.echo(json.dumps([msgspec.to_builtins(info) for info in found], indent=2))
+        listed = [{**msgspec.to_builtins(info), "warning": state} for info, state in zip(found, states, strict=True)]
+        click.echo(json.dumps(listed, indent=2))
         return
     if not found:
         click.echo("no recorder runs; `wsmon` starts one", err=True)
         return
-    rows = [("PID", "SINCE", "STORE", "CONFIGURATION"), *(_row(info) for info in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    rows = [("PID", "SINCE", "STORE", "CONFIGURATION", "STATE")]
+    rows += [_row(info, state) for info, state in zip(found, states, strict=True)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _row(info: LockInfo) -> tuple[str, str, str, str]:
+async def _states(found: Sequence[LockInfo]) -> list[str]:
+    """What each recorder warns of, all asked at once; empty: all is well."""
+    return await asyncio.gather(*(_state(info) for info in found))
+
+
+async def _state(info: LockInfo) -> str:
+    try:
+        return (await health_once(Path(info.socket), greeting())).warning
+    except (OSError, WsmonError) as error:
+        return f"does not answer: {error}"
+
+
+def _row(info: LockInfo, state: str) -> tuple[str, str, str, str, str]:
     minutes = max(0, SystemClock().wall_ns() - info.started_ns) // 60_000_000_000
     since = f"{minutes // 60}h{minutes % 60:02}m" if minutes >= 60 else f"{minutes}m"
-    return (str(info.pid), since, _home(info.store), _home(info.configuration))
+    return (str(info.pid), since, _home(info.store), _home(info.configuration), sanitize(state) or "ok")
 
 
 def _home(path: str) -> str:

@@ -53,10 +53,11 @@ def stats(
         raise UsageError("the period is empty", "--since comes before --until")
     with reading(store) as view:
         found = _statistics(view, query, connection, since, until)
+        is_cut_off = until is None and view.is_cut_off()
     if is_json:
         click.echo(msgspec.json.encode(statistics_document(found)))
     else:
-        _print_table(found, UTC if utc else None)
+        _print_table(found, UTC if utc else None, is_cut_off=is_cut_off)
     is_breached = any(kpi.ok is False for each in found.connections for kpi in each.kpis)
     return EXIT_THRESHOLD if is_check and is_breached else EXIT_OK
 
@@ -64,11 +65,11 @@ def stats(
 def print_statistics(store: Path) -> None:
     """The table of everything that a store holds, on stdout."""
     with reading(str(store)) as view:
-        _print_table(view.statistics(None, None), None)
+        _print_table(view.statistics(None, None), None, is_cut_off=view.is_cut_off())
 
 
-def _print_table(statistics: Statistics, zone: tzinfo | None) -> None:
-    for line in table(statistics, zone):
+def _print_table(statistics: Statistics, zone: tzinfo | None, *, is_cut_off: bool) -> None:
+    for line in table(statistics, zone, is_cut_off=is_cut_off):
         click.echo(line)
 
 

@@ -9,7 +9,7 @@ from wsmon.cli.times import shown_time
 from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Kpi, Statistics, Summary
-from wsmon.model.statuses import LABELS
+from wsmon.model.statuses import LABELS, Status
 
 MS_NS = 1_000_000
 NAME_CHARS = 24
@@ -18,6 +18,7 @@ KEY_CHARS = 40
 _COLUMNS: tuple[tuple[str, Callable[[ConnectionStatistics], str]], ...] = (
     ("CONNECTION", lambda of: sanitize(of.name, NAME_CHARS)),
     ("STATUS", lambda of: "stalled" if of.stalled else LABELS[of.status]),
+    ("PROFILE", lambda of: of.profile),
     ("OPEN FOR", lambda of: fmt.duration(round(of.ws_uptime_ms * MS_NS))),
     ("AVAILABLE", lambda of: fmt.NONE if of.availability is None else fmt.percent(of.availability)),
     ("SESSIONS", lambda of: fmt.count(of.sessions)),
@@ -30,12 +31,18 @@ _COLUMNS: tuple[tuple[str, Callable[[ConnectionStatistics], str]], ...] = (
     ("CONNECT P50", lambda of: _p50(of.connect_ms)),
     ("RTT P50", lambda of: _p50(of.rtt_ms)),
 )
-_TEXT_COLUMNS = 2
+_STATUS = 1
+ENDED: tuple[Status, ...] = ("initialized", "closed", "error")
+# which a recorder that was cut off leaves true
+_TEXT_COLUMNS = 3
 # the first ones are texts, aligned left; numbers are aligned right
 
 
-def table(statistics: Statistics, zone: tzinfo | None = None) -> Iterator[str]:
-    """The lines: the period, a line a connection, then what went wrong."""
+def table(statistics: Statistics, zone: tzinfo | None = None, *, is_cut_off: bool = False) -> Iterator[str]:
+    """The lines: the period, a line a connection, then what went wrong.
+
+    ``is_cut_off``: the recorder ended without a word, so that nobody knows how connections were that it left open.
+    """
     since, until = (shown_time(at_ns, zone)[:-4] for at_ns in (statistics.since_ns, statistics.until_ns))
     if not statistics.connections:
         yield f"no connections from {since} to {until}"
@@ -43,7 +50,7 @@ def table(statistics: Statistics, zone: tzinfo | None = None) -> Iterator[str]:
     yield f"{since} – {until}"
     yield ""
     rows = [tuple(heading for heading, _ in _COLUMNS)]
-    rows += [tuple(read(connection) for _, read in _COLUMNS) for connection in statistics.connections]
+    rows += [_row(connection, is_cut_off=is_cut_off) for connection in statistics.connections]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     for row in rows:
         cells = (
@@ -55,6 +62,13 @@ def table(statistics: Statistics, zone: tzinfo | None = None) -> Iterator[str]:
     if troubles:
         yield ""
         yield from troubles
+
+
+def _row(of: ConnectionStatistics, *, is_cut_off: bool) -> tuple[str, ...]:
+    cells = [read(of) for _, read in _COLUMNS]
+    if is_cut_off and of.status not in ENDED:
+        cells[_STATUS] = "cut off"
+    return tuple(cells)
 
 
 def _troubles(of: ConnectionStatistics) -> Iterator[str]:

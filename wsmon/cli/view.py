@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from wsmon.cli.stores import open_view
 from wsmon.cli.target import Target, socket_of
 from wsmon.clock import SystemClock
 from wsmon.config.load import Loaded, load
-from wsmon.config.locate import config_dir, state_dir
+from wsmon.config.locate import config_dir, screen_path, state_dir
 from wsmon.config.specs import Configuration
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import LockInfo, holder
@@ -41,7 +42,11 @@ def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: 
     app = WsmonApp(
         lambda: open_view(store),
         client,
-        _options(store, environ, held, path, loaded, notice, wishes),
+        replace(
+            _options(store, environ, held, path, loaded, notice, wishes),
+            store_id=store_id,
+            memory=screen_path(str(path) if path else _identity(held, store), state_dir(environ)),
+        ),
         clock=SystemClock(),
         exporter=_exporter(store),
         notes=NotesFile(notes_path(store, state_dir(environ), store_id), store_id),
@@ -52,11 +57,18 @@ def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: 
     outcome = app.run(mouse=has_mouse)
     if app.return_code:
         return app.return_code
+    if app.unkept:
+        click.echo(app.unkept, err=True)
     if outcome == "stopped":
         click.echo(f"the recorder ended: `wsmon open {store}` shows what it recorded", err=True)
     elif (held := holder(store)) is not None:
         click.echo(f"the recorder goes on (pid {held.pid}): `wsmon attach` comes back, `wsmon stop` ends it", err=True)
     return 0
+
+
+def _identity(held: LockInfo | None, store: Path) -> str:
+    """What the screen is remembered by: the configuration, or where there is none, the store."""
+    return held.configuration if held is not None and held.configuration else str(store)
 
 
 def _exporter(store: Path) -> Exporter:
@@ -126,6 +138,8 @@ def _options(
         banner=notice,
         is_remote="SSH_CONNECTION" in environ,
         has_no_color=bool(environ.get("NO_COLOR")),
+        is_theme_asked=bool(wishes.theme) or has_few_colors(environ),
+        is_ascii_asked=wishes.is_ascii,
         is_ascii=characters == "ascii" or (characters == "auto" and not shows_unicode(environ)),
     )
 

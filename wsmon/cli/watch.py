@@ -18,7 +18,20 @@ from wsmon.control.lock import LockInfo, holder
 from wsmon.errors import StoreHeldError, UsageError
 
 
-@click.command(hidden=True)
+class _Nameless(click.Context):
+    """Of a command that goes by no name of its own: usage lines name the program alone."""
+
+    @property
+    def command_path(self) -> str:
+        """The program."""
+        return self.parent.command_path if self.parent is not None else super().command_path
+
+
+class _WatchCommand(click.Command):
+    context_class = _Nameless
+
+
+@click.command(cls=_WatchCommand, hidden=True)
 @request_options
 @screen_options
 def watch(

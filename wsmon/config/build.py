@@ -13,6 +13,7 @@ from wsmon.config.specs import (
     ConnectionSpec,
     HeartbeatSpec,
     LatencySpec,
+    OtlpSpec,
     PingSpec,
     ReconnectSpec,
     RedactSpec,
@@ -26,6 +27,7 @@ from wsmon.model.secret import Sensitive
 _GROUPS: Final[Mapping[str, type[Any]]] = {
     "retention": RetentionSpec,
     "alerts": AlertSpec,
+    "otlp": OtlpSpec,
     "ping": PingSpec,
     "tls": TlsSpec,
     "reconnect": ReconnectSpec,
@@ -39,7 +41,7 @@ _TARGETS: Final = {
     "wsmon": {key.path: key.target for key in WSMON},
     "connection": {key.path: key.target for key in CONNECTION},
 }
-_PAIRS: Final = frozenset({"headers"})
+_PAIRS: Final = frozenset({"headers", "otlp_headers"})
 # tables whose order is kept; the others are mappings
 
 
@@ -64,10 +66,10 @@ def _fields(values: Mapping[str, object], targets: Mapping[str, str]) -> dict[st
     groups: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
         group, dot, name = targets[path].partition(".")
+        if isinstance(value, Table):
+            value = pairs(value) if path in _PAIRS else MappingProxyType(dict(pairs(value)))
         if dot:
             groups.setdefault(group, {})[name] = value
-        elif isinstance(value, Table):
-            fields[group] = pairs(value) if path in _PAIRS else MappingProxyType(dict(pairs(value)))
         else:
             fields[group] = value
     for group, arguments in groups.items():

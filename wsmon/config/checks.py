@@ -38,6 +38,10 @@ _RESERVED_HEADERS = {
     "sec-websocket-version": "wsmon sets it",
 }
 
+_HEADERS_OF_A_POST = frozenset(
+    {"connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
+)
+
 
 def connection_name(text: str) -> None:
     """1 to 64 ASCII letters, digits, ``. _ -``."""
@@ -115,6 +119,13 @@ def header_name(text: str) -> None:
     hint = _RESERVED_HEADERS.get(lower) or ("wsmon sets it" if lower.startswith("sec-websocket-") else "")
     if hint:
         raise FaultError("is a header of the handshake itself", hint)
+
+
+def sent_header_name(text: str) -> None:
+    """A field name of HTTP that a request with telemetry does not have already."""
+    field_name(text)
+    if text.lower() in _HEADERS_OF_A_POST:
+        raise FaultError("is a header of the request itself", "wsmon sets it")
 
 
 def header_value(text: str) -> None:

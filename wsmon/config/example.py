@@ -17,7 +17,6 @@ _HEAD = """\
 # Inside any text: ${env:NAME} is the plain text of an environment variable; ${secret:NAME}, also from the environment,
 # and ${file:PATH} are secret, and masked wherever they would appear; $${ stands for ${ itself.
 # Relative paths are relative to this file. Dotted keys may be written as tables: ping = { interval = "20s" }.
-# [not yet]: understood, but without effect in this version.
 """
 _DEFAULTS_HEAD = """\
 # Any key of a connection but its name: it holds for every connection that does not set it itself.
@@ -28,8 +27,6 @@ _DEFAULTS_HEAD = """\
 _COMMENT_COLUMN = 36
 # where the comments begin, as long as what is before them is shorter
 _WIDTH = 120
-_GLUE = "\u00a0"
-# a space at which a line is not broken
 
 
 def example() -> str:
@@ -63,7 +60,7 @@ def _commented(setting: str, comment: str) -> Iterator[str]:
     column = max(_COMMENT_COLUMN, len(setting) + 1)
     before = setting
     for line in wrap(comment, max(_WIDTH - column - 2, 40)):
-        yield f"{before:<{column}}# {line.replace(_GLUE, ' ')}"
+        yield f"{before:<{column}}# {line}"
         before = ""
 
 
@@ -71,10 +68,7 @@ def _comment(key: Key) -> str:
     comment = key.doc
     if isinstance(key.kind, Choice):
         comment += f": {' | '.join(key.kind.words)}"
-    if key.works is None:
-        return comment
-    mark = f"[not yet but for {', '.join(map(str, key.works))}]" if key.works else "[not yet]"
-    return f"{comment} {mark.replace(' ', _GLUE)}"
+    return comment
 
 
 def to_toml(value: Default) -> str:

@@ -76,6 +76,11 @@ def default_store(configuration: Configuration, state: Path) -> Path:
     return state / f"{stem}-{_sha256(identity)[:8]}" / "store.db"
 
 
+def screen_path(identity: str, state: Path) -> Path:
+    """The file that remembers how the screen of a configuration was left, below the folder ``state``."""
+    return state / "screens" / f"{_sha256(identity)[:16]}.json"
+
+
 def runtime_dir(environ: Mapping[str, str], uid: int) -> Path:
     """The folder of the sockets, for whoever makes one: mode 0700, owned by ``uid``, to be checked by the user of it.
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, RedactSpec
+from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, OtlpSpec, RedactSpec
 from wsmon.model.redact import Redactor
 from wsmon.model.secret import MASK, Sensitive
 
@@ -53,9 +53,10 @@ class Masks:
             ),
         )
 
-    def endpoint(self, url: Sensitive) -> Sensitive:
-        """The URL of something that belongs to no connection, masked."""
-        return self._url(url, self._redactor(RedactSpec()))
+    def otlp(self, otlp: OtlpSpec) -> OtlpSpec:
+        """``otlp`` with the credentials in it masked."""
+        redactor = self._redactor(RedactSpec())
+        return replace(otlp, url=self._url(otlp.url, redactor), headers=self._headers(otlp.headers, redactor))
 
     def alerts(self, alerts: AlertSpec) -> AlertSpec:
         """``alerts`` with the credentials in it masked."""
@@ -128,7 +129,7 @@ def masked(configuration: Configuration) -> Configuration:
         configuration,
         connections=tuple(masks.connection(spec) for spec in configuration.connections),
         alerts=masks.alerts(configuration.alerts),
-        otlp=masks.endpoint(configuration.otlp),
+        otlp=masks.otlp(configuration.otlp),
         secrets=tuple(dict.fromkeys((*configuration.secrets, *masks.literals))),
     )
 

@@ -76,11 +76,6 @@ class Reader:
             read.unusable.add(key.path)
             return
         read.values[key.path] = result
-        if key.works is None or result in key.works or result == self._value(key.default, at, key.kind):
-            return
-        hint = f"what works now: {', '.join(map(str, key.works))}" if len(key.works) > 1 else ""
-        shown_value = "" if isinstance(value, dict | list) else _shown(result)
-        self.warnings.append(Finding(at, "has no effect yet in this version", shown_value, hint))
 
     def _value(self, value: object, at: KeyPath, kind: AnyKind) -> object:
         match kind:

@@ -1,4 +1,4 @@
-"""The one table of all keys: what each is called, accepts, defaults to, means, and whether it has an effect yet.
+"""The one table of all keys: what each is called, accepts, defaults to, means.
 
 Parsing, hints, warnings and the example configuration come from here; CONTRACT.md names the same keys.
 """
@@ -26,7 +26,7 @@ from wsmon.config.kinds import (
     Text,
 )
 from wsmon.config.paths import ExistingFile, NewFile
-from wsmon.config.specs import Characters, LatencyUnit, ProtocolName, RedirectPolicy
+from wsmon.config.specs import SIGNAL_NAMES, Characters, LatencyUnit, ProtocolName, RedirectPolicy
 from wsmon.model.detectors.watched import INCIDENT_KINDS
 from wsmon.model.profiles import ProfileName
 
@@ -52,8 +52,6 @@ class Key:
     # one line for users
     field: str = ""
     # of specs.py, dotted; as the path where empty
-    works: tuple[object, ...] | None = None
-    # the values besides the default that have an effect in this version; None for all of them
     example: str = ""
     # a value in TOML for the example, where the default shows nothing
     needed: bool = False
@@ -91,7 +89,22 @@ WSMON = (
     ),
     Key("alerts.webhook", Secret(checks.http_url), "", "URL that each alert is posted to as JSON"),
     Key("prometheus", Text(checks.address), "", '"127.0.0.1:9464" to expose metrics there; no host: this machine only'),
-    Key("otlp", Secret(checks.http_url), "", '"http://127.0.0.1:4318" to send spans, metrics, logs', works=()),
+    Key("otlp", Secret(checks.http_url), "", '"http://127.0.0.1:4318" to send spans, metrics, logs', "otlp.url"),
+    Key(
+        "otlp_headers",
+        TableOf(Secret(checks.header_value), checks.sent_header_name, fold_keys=True),
+        {},
+        "added to what is sent there",
+        "otlp.headers",
+        example='{ Authorization = "Bearer ${secret:COLLECTOR}" }',
+    ),
+    Key(
+        "otlp_signals",
+        ListOf(Choice(SIGNAL_NAMES), is_set=True),
+        list(SIGNAL_NAMES),
+        "which of spans, metrics, logs",
+        "otlp.signals",
+    ),
 )
 
 CONNECTION = (

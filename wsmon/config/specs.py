@@ -124,6 +124,19 @@ class AlertSpec:
     webhook: Sensitive = EMPTY
 
 
+SIGNAL_NAMES = ("spans", "metrics", "logs")
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpSpec:
+    """Where telemetry is sent."""
+
+    url: Sensitive = EMPTY
+    # empty = nowhere; the path of each signal is appended
+    headers: tuple[tuple[str, Sensitive], ...] = ()
+    signals: tuple[str, ...] = SIGNAL_NAMES
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionSpec:
     """One ``[[connection]]``, defaults applied."""
@@ -183,7 +196,7 @@ class Configuration:
     retention: RetentionSpec = RetentionSpec()
     alerts: AlertSpec = AlertSpec()
     prometheus: str = ""
-    otlp: Sensitive = EMPTY
+    otlp: OtlpSpec = OtlpSpec()
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
     # action id → keys of the user's keymap
     secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -81,7 +81,7 @@ class RecorderClient:
                     str(self._socket), limit=LINE_LIMIT_BYTES
                 )
                 self._writer.write(encode(self._greeting))
-                first = await self._receive()
+                first = await self.receive()
         except TimeoutError:
             raise WsmonError(f"the recorder did not answer within {ANSWER_S:g} s") from None
         if not isinstance(first, Hello):
@@ -135,20 +135,11 @@ class RecorderClient:
 
     async def listen(self, on_change: Callable[[], None]) -> None:
         """Take what the recorder sends until it hangs up."""
-        while (message := await self._receive()) is not None:
+        while (message := await self.receive()) is not None:
             match message:
                 case Sample():
                     self.digest = message.digest
-                    self.health = Health(
-                        message.waiting_events,
-                        message.waiting_bytes,
-                        message.commit_lag_ms,
-                        message.events_shed,
-                        message.is_paused,
-                        message.warning,
-                        message.rings,
-                        message.notifies,
-                    )
+                    self.health = _health(message)
                     on_change()
                 case Wake():
                     on_change()
@@ -164,7 +155,8 @@ class RecorderClient:
         on_change()
         await self.listen(on_change)
 
-    async def _receive(self) -> Message | None:
+    async def receive(self) -> Message | None:
+        """The next thing that the recorder says; ``None`` where it hung up."""
         line = await self._reader.readline()
         return decode(line) if line else None
 
@@ -191,3 +183,32 @@ async def command_once(socket: Path, greeting: Hello, action: Action, connection
             await asyncio.wait([listening])
     finally:
         client.hang_up()
+
+
+async def health_once(socket: Path, greeting: Hello) -> Health:
+    """Dial, wait for a sample, hang up. ``OSError`` where nobody listens, ``WsmonError`` where none comes."""
+    client = RecorderClient(socket, greeting)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            await client.connect_once()
+            while (message := await client.receive()) is not None:
+                if isinstance(message, Sample):
+                    return _health(message)
+    except TimeoutError:
+        raise WsmonError(f"the recorder did not say how it is within {ANSWER_S:g} s") from None
+    finally:
+        client.hang_up()
+    raise WsmonError("the recorder went away before it said how it is")
+
+
+def _health(sample: Sample) -> Health:
+    return Health(
+        sample.waiting_events,
+        sample.waiting_bytes,
+        sample.commit_lag_ms,
+        sample.events_shed,
+        sample.is_paused,
+        sample.warning,
+        sample.rings,
+        sample.notifies,
+    )

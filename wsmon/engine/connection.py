@@ -12,6 +12,7 @@ from wsmon.engine.backoff import SLOW_S, next_delay_s, retry_after_s
 from wsmon.engine.capture_changes import told_changes
 from wsmon.engine.classify import Failure, internal
 from wsmon.engine.interpreter import Memory
+from wsmon.engine.patience import Patience
 from wsmon.engine.redactors import Redactors
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.session import Session, SessionEnd
@@ -59,7 +60,8 @@ class Connection:
         # set by every command
         self._is_restarting = False
         # a command ended the session, or its wait; the next attempt is due at once
-        self._close_within_s: float | None = None
+        self._patience: Patience | None = None
+        # None = close_timeout
         self._end_reason = ""
         # of the last command
         self._session: Session | None = None
@@ -125,10 +127,10 @@ class Connection:
         if self._session is not None:
             self._session.use_redactor(self._reporter.redactor)
 
-    def end(self, reason: str, within_s: float | None = None) -> None:
-        """Close for good; ``run`` returns when that is done. ``within_s`` cuts ``close_timeout`` short."""
+    def end(self, reason: str, patience: Patience | None = None) -> None:
+        """Close for good; ``run`` returns when that is done. ``patience`` goes before ``close_timeout``."""
         self._wanted = "gone"
-        self._close_within_s = within_s
+        self._patience = patience
         self._end_session(reason)
 
     def resume_reading(self) -> None:
@@ -286,8 +288,7 @@ class Connection:
     def _end_session(self, reason: str) -> None:
         self._end_reason = reason
         if self._session is not None:
-            within_s = self.spec.close_timeout_s if self._close_within_s is None else self._close_within_s
-            self._session.close(reason, within_s)
+            self._session.close(reason, self._patience or Patience(self.spec.close_timeout_s))
         self._woken.set()
 
     def _source(self, session_id: str = "") -> Source:

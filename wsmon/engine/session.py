@@ -13,6 +13,7 @@ from wsmon.engine.dial import Dial
 from wsmon.engine.ending import KEEPALIVE_CODE, KEEPALIVE_REASON, SILENCE_REASON, CloseFrame, Ending, Facts, close_meta
 from wsmon.engine.interpreter import Memory
 from wsmon.engine.keepalive import Keepalive
+from wsmon.engine.patience import Patience
 from wsmon.engine.read_frames import capture_of, frames_of, has_credentials
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import Tap
@@ -105,14 +106,14 @@ class Session:
             self._report_end(failure)
         return SessionEnd(self._open_ns(), failure if self._close_reason is None else None)
 
-    def close(self, reason: str, within_s: float) -> None:
-        """End it from our side: a close frame and so much time for the peer, or the dial at once."""
+    def close(self, reason: str, patience: Patience) -> None:
+        """End it from our side: a close frame and so much patience with the peer, or the dial at once."""
         if self._close_reason is None:
             self._close_reason = reason
         self._keepalive.stop()
         self._frames.begin_closing()
         if self._tap is not None:
-            self._tap.start_closing(NORMAL_CLOSE, reason, within_s)
+            self._tap.start_closing(NORMAL_CLOSE, reason, patience)
         elif self._deadline is not None and not self._deadline.expired():
             self._deadline.reschedule(0.0)
 

@@ -9,13 +9,11 @@ from random import Random
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.capture_changes import keeps_session
 from wsmon.engine.connection import Connection, Surroundings
+from wsmon.engine.patience import patience_of_stop
 from wsmon.engine.redactors import Redactors
 from wsmon.engine.tls import TlsContexts
 from wsmon.errors import UsageError
 from wsmon.ports import Clock, EventSink
-
-STOP_S = 1.0
-# how long peers have to answer the close frames when the recorder stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,9 @@ class Supervisor:
     async def stop(self) -> None:
         """Close all together; what a peer does not answer within a second is aborted."""
         self._stopping.set()
+        patience = patience_of_stop(len(self._running))
         for connection in self._running:
-            connection.end("wsmon stopped", STOP_S)
+            connection.end("wsmon stopped", patience)
         if self._group is not None:
             await self._ended.wait()
 

@@ -21,6 +21,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from wsmon.engine.listener import DataOpcode, FrameListener, InvalidUtf8Error, LifeListener, WriteOverflowError
+from wsmon.engine.patience import Patience
 from wsmon.model.events import Opcode as OpcodeName
 
 READ_BYTES = 64 * 1024
@@ -79,6 +80,8 @@ class Tap(ClientConnection):
         self._held: list[_Sent] | None = None
         # frames that the library sends while it is being given one: an answer is told after what it answers
         self._abort_timer: asyncio.TimerHandle | None = None
+        self._closing_bytes: int | None = None
+        # still to be read behind our close frame; None where we sent none
         self.fault: Exception | None = None
         # why we failed the connection; None where we did not
         self.crash: Exception | None = None
@@ -109,12 +112,13 @@ class Tap(ClientConnection):
         self.send_data()
         return True
 
-    def start_closing(self, code: int, reason: str, within_s: float) -> None:
-        """Send a close frame and wait at most so long for the peer to close the connection."""
+    def start_closing(self, code: int, reason: str, patience: Patience) -> None:
+        """Send a close frame and wait so patiently for the peer to close the connection."""
         if self.is_open:
             self.protocol.send_close(code, reason)
             self.send_data()
-        self._end_within(within_s)
+            self._closing_bytes = patience.within_bytes
+        self._end_within(patience.within_s)
 
     def fail(self, code: int, reason: str) -> None:
         """Send a close frame, and look at nothing that still comes."""
@@ -172,6 +176,10 @@ class Tap(ClientConnection):
         if self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
             self._report(WriteOverflowError(f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"))
             self.transport.abort()
+        if self._closing_bytes is not None:
+            self._closing_bytes -= len(data)
+            if self._closing_bytes <= 0:
+                self.transport.abort()
         self._frames.on_chunk_end()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -7,6 +7,7 @@ attempts are entries too. Fields with an underscore are not of the standard: Chr
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -25,6 +26,8 @@ from wsmon.model.secret import MASK
 OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
 UNKNOWN = -1
 # of a size or a time that does not apply
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# that no field of HTTP may hold: whoever sends the request again must not send two
 _MS_NS = 1_000_000
 _SECOND_NS = 1_000_000_000
 _URL_SIGNS = ":/?#[]@!$&'()*+,;=%~"
@@ -199,7 +202,7 @@ def _headers(pairs: Json) -> list[dict[str, str]]:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.splitlines())
+    return _CONTROLS.sub(" ", text)
 
 
 def _url(session: Session) -> str:

@@ -19,6 +19,7 @@ from wsmon.model.ids import SpanId
 from wsmon.model.span_events import PHASES, SpanFold, derived_id
 from wsmon.model.spans import Span
 from wsmon.model.verdict import why
+from wsmon.ports import StoreView
 
 INTERNAL, CLIENT = 1, 3
 # SpanKind
@@ -42,8 +43,7 @@ def _spans(selection: Selection) -> Iterator[bytes]:
     fold = SpanFold()
     for page in selection.pages():
         touched.update(event.source.connection_id for event in page)
-        records = [_operation(event, span) for event in page for span in _operations(fold, event)]
-        yield b",\n".join(records)
+        yield b",\n".join(record for event in page for record in operation_records(fold, event))
     before: dict[str, Session] = {}
     for session in sessions(selection):
         if session is None:
@@ -51,8 +51,34 @@ def _spans(selection: Selection) -> Iterator[bytes]:
             continue
         key = session.source.connection
         if session.source.connection_id in touched:
-            yield b",\n".join(_session(selection, session, before.get(key)))
+            records = (*session_records(selection.view, session, before.get(key)), *dial_records(session))
+            yield b",\n".join(records)
         before[key] = session
+
+
+def operation_records(fold: SpanFold, event: Event) -> Iterator[bytes]:
+    """The operations that end with an event."""
+    return (_operation(event, span) for span in _operations(fold, event))
+
+
+def session_records(view: StoreView, session: Session, before: Session | None) -> Iterator[bytes]:
+    """The span of a session, linked to the one before it; none where nothing is known of it."""
+    last = session.newest(view)
+    first = session.first or last
+    if first is not None and last is not None:
+        fields = {**_of_source(session.source), **_of_dial(session), **_of_end(session)}
+        yield _record(session.source, _whole(session, first, last), CLIENT, fields, before)
+
+
+def dial_records(session: Session) -> Iterator[bytes]:
+    """The spans of a session's dial: itself where it succeeded, and its phases."""
+    source, whole_id = session.source, SpanId(span_id(session.source.connection_id))
+    dial = _dial(session, whole_id)
+    if dial is not None:
+        yield _record(source, dial, CLIENT, {**_of_source(source), **_of_dial(session)})
+    for phase in _phases(session):
+        parent_id = dial.span_id if dial else whole_id
+        yield _record(source, msgspec.structs.replace(phase, parent_id=parent_id), INTERNAL, _of_source(source))
 
 
 def _operations(fold: SpanFold, event: Event) -> Iterator[Span]:
@@ -72,24 +98,6 @@ def _operation(event: Event, span: Span) -> bytes:
     return _record(event.source, span, kind, fields)
 
 
-def _session(selection: Selection, session: Session, before: Session | None) -> Iterator[bytes]:
-    """The spans of a session: itself, the dial where it succeeded, and the phases of the dial."""
-    last = session.newest(selection.view)
-    first = session.first or last
-    if first is None or last is None:
-        return
-    source = session.source
-    whole = _whole(session, first, last)
-    dial = _dial(session, whole)
-    about_dial = {**_of_source(source), **_of_dial(session)}
-    yield _record(source, whole, CLIENT, {**about_dial, **_of_end(session)}, before)
-    if dial is not None:
-        yield _record(source, dial, CLIENT, about_dial)
-    for phase in _phases(session):
-        parent = dial or whole
-        yield _record(source, msgspec.structs.replace(phase, parent_id=parent.span_id), INTERNAL, _of_source(source))
-
-
 def _whole(session: Session, first: Event, last: Event) -> Span:
     """The span of a session; one that goes on lasts up to its newest event."""
     name = _CONNECT_NAME if session.completed is None else _SESSION_NAME
@@ -105,14 +113,14 @@ def _whole(session: Session, first: Event, last: Event) -> Span:
     return msgspec.structs.replace(span, status="error", error_type=error_type, error=why(ended))
 
 
-def _dial(session: Session, whole: Span) -> Span | None:
+def _dial(session: Session, whole_id: SpanId) -> Span | None:
     """The span of a dial that succeeded, within its session."""
     done = session.completed
     if done is None or done.duration_ns is None:
         return None
     took_ns = done.duration_ns
     return Span(
-        derived_id(whole.span_id, "connect"), whole.span_id, "connect", "", _CONNECT_NAME,
+        derived_id(whole_id, "connect"), whole_id, "connect", "", _CONNECT_NAME,
         done.ts_ns - took_ns, done.mono_ns - took_ns, took_ns, "ok",
     )  # fmt: skip
 

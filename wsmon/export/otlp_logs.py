@@ -21,10 +21,11 @@ _FREQUENT = ("message", "heartbeat", "trace")
 
 def otlp_logs(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
     """One file of log records; a piece a page."""
-    return document("logRecords", (b",\n".join(_record(event) for event in page) for page in pages))
+    return document("logRecords", (b",\n".join(log_record(event) for event in page) for page in pages))
 
 
-def _record(event: Event) -> bytes:
+def log_record(event: Event) -> bytes:
+    """The record of one event."""
     severity = _severity(event)
     record: dict[str, Json] = {
         "timeUnixNano": str(event.ts_ns),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
@@ -20,6 +22,16 @@ _INT64 = range(-(2**63), 2**63)
 
 Fields = Mapping[str, Json]
 # attributes by name; None = absent
+NOTHING: Fields = MappingProxyType({})
+RecordKind = Literal["spans", "logRecords", "metrics"]
+_FRAMES: Mapping[RecordKind, tuple[str, str]] = MappingProxyType(
+    {
+        "spans": ("resourceSpans", "scopeSpans"),
+        "logRecords": ("resourceLogs", "scopeLogs"),
+        "metrics": ("resourceMetrics", "scopeMetrics"),
+    }
+)
+# what stands around the records of a kind
 
 
 def any_value(value: Json) -> Json:
@@ -64,14 +76,14 @@ def span_id(text: str) -> str:
     return text if not text or _SPAN_ID.fullmatch(text) else _digest(8, text)
 
 
-def document(kind: str, records: Iterator[bytes]) -> Iterator[bytes]:
-    """One file of ``spans`` or ``logRecords``, around pieces of records without their commas."""
-    outer, scope = {"spans": ("resourceSpans", "scopeSpans"), "logRecords": ("resourceLogs", "scopeLogs")}[kind]
-    service: Fields = {"service.name": "wsmon", "service.version": wsmon.__version__}
-    resource = msgspec.json.encode({"attributes": attributes(service)})
+def document(kind: RecordKind, records: Iterator[bytes], resource: Fields = NOTHING) -> Iterator[bytes]:
+    """One file of records, around pieces of records without their commas; ``resource`` says more of who tells."""
+    outer, scope = _FRAMES[kind]
+    service: Fields = {"service.name": "wsmon", "service.version": wsmon.__version__, **resource}
+    told = msgspec.json.encode({"attributes": attributes(service)})
     about = msgspec.json.encode({"name": "wsmon", "version": wsmon.__version__})
     yield (
-        f'{{"{outer}":[{{"resource":'.encode() + resource + f',"{scope}":[{{"scope":'.encode() + about
+        f'{{"{outer}":[{{"resource":'.encode() + told + f',"{scope}":[{{"scope":'.encode() + about
         + f',"{kind}":['.encode()
     )  # fmt: skip
     separator = b"\n"

@@ -13,7 +13,7 @@ from wsmon.export.jsonl import rfc3339
 from wsmon.export.report_blocks import Block, Cells, Figure, Heading, Table, Text
 from wsmon.export.report_html import html_page
 from wsmon.export.report_markdown import markdown
-from wsmon.export.report_svg import timeline_svg
+from wsmon.export.report_svg import WIDTH, timeline_svg
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import LIFECYCLE
 from wsmon.model import format as fmt
@@ -166,7 +166,8 @@ def _timeline(selection: Selection, statistics: Statistics, names: set[str]) -> 
     if until_ns <= since_ns:
         return
     view = selection.view
-    lanes = [lane for lane in view.lanes(since_ns, until_ns) if lane.connection in names]
+    pixel_ns = max(1, (until_ns - since_ns) // WIDTH)
+    lanes = view.lanes(since_ns, until_ns, tuple(names), pixel_ns)
     density = view.density(since_ns, until_ns, BUCKETS)
     yield Heading(2, "Timeline")
     words = f"{_at(since_ns)} to {_at(until_ns)} (UTC). Messages are those of all connections: "

@@ -80,7 +80,7 @@ def _lane(lane: Lane, top: int, scale: Scale) -> Iterator[str]:
     yield f'<text x="0" y="{top + BAR + 4}" class="name">{name}</text>'
     for start, end, kind in _runs(_columns(lane, scale)):
         yield f'<rect x="{NAMES + start}" y="{top + 6}" width="{end - start}" height="{BAR}" class="{kind}"/>'
-    times = [(one.start_ns, one.end_ns) for one in lane.stalls] + [(one.start_ns, one.end_ns) for one in lane.incidents]
+    times = [(one.start_ns, one.end_ns) for one in lane.incidents]
     for start, end in sorted({(scale.pixel(begin), scale.pixel(end) + 1) for begin, end in times}):
         x, width = NAMES + start, max(2, end - start)
         yield f'<rect x="{x}" y="{top + BAR + 8}" width="{width}" height="3" class="incident"/>'

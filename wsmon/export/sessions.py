@@ -90,7 +90,7 @@ def sessions(selection: Selection) -> Iterator[Session | None]:
             name = event.source.connection
             if event.source.connection_id and allows(selection.query, name):
                 told.add(name)
-                yield from _step(alive, event, selection)
+                yield from follow(alive, event, selection.first_id, selection.last_id)
         yield None
     for name in names:
         if name not in told and (session := _without_a_mark(selection, name)) is not None:
@@ -98,8 +98,11 @@ def sessions(selection: Selection) -> Iterator[Session | None]:
     yield from alive.values()
 
 
-def _step(alive: dict[str, Session], event: Event, selection: Selection) -> Iterator[Session]:
-    """Follow the one session that a connection has at a time; those that end are no longer alive."""
+def follow(alive: dict[str, Session], event: Event, first_id: int, last_id: int) -> Iterator[Session]:
+    """Follow the one session that a connection has at a time; those that end are no longer alive.
+
+    ``alive`` is by the name of the connection; the ids are the first and last that may be looked at.
+    """
     name = event.source.connection
     session = alive.get(name)
     if session is not None and session.source.connection_id != event.source.connection_id:
@@ -107,8 +110,8 @@ def _step(alive: dict[str, Session], event: Event, selection: Selection) -> Iter
         yield alive.pop(name)
         session = None
     if session is None:
-        first_id = event.id if event.name == "connection.started" else selection.first_id
-        session = alive[name] = Session(event.source, first_id, selection.last_id)
+        first_id = event.id if event.name == "connection.started" else first_id
+        session = alive[name] = Session(event.source, first_id, last_id)
     session.take(event)
     if event.to_status in ENDS:
         yield alive.pop(name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,8 @@ SpanStatus = Literal["ok", "error", "abandoned", "orphan"]
 
 MAX_OPEN = 20_000
 # open spans of a session, some 10 MiB: several times what any protocol here keeps in flight
+BROKEN_OFF: Final = "disconnected"
+# error type of what the end of its session broke off
 
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 
@@ -155,7 +157,7 @@ class SpanTracker:
         self._started += 1
         return self._ended(began, outcome, duration_ns)
 
-    def close_all(self, at: Instant, error_type: str = "disconnected", error: str = "") -> tuple[Span, ...]:
+    def close_all(self, at: Instant, error_type: str = BROKEN_OFF, error: str = "") -> tuple[Span, ...]:
         """End all that is open, with an error: the session is over."""
         outcome = Outcome("error", error_type, error)
         return tuple(self._close(place, at, outcome) for place in tuple(self._open))

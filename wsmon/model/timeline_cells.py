@@ -6,12 +6,12 @@ A loss of a millisecond is thus seen at any zoom, in exactly the cell of its tim
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, get_args
 
 from wsmon.model.statuses import Status
-from wsmon.model.timeline import Lane, Stretch
+from wsmon.model.timeline import Incident, Lane, Problem, Stretch
 
 CellKind = Literal[
     "none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "opened", "loss", "loss_opened"
@@ -19,6 +19,9 @@ CellKind = Literal[
 KINDS: tuple[CellKind, ...] = get_args(CellKind)
 # from the least to the worst; "opened" is the beginning of an incident, seen whatever the status was, also with a loss
 
+STALL = "stall"
+# the kind of incident that has a sign of its own while it lasts
+_INCIDENT_KINDS: frozenset[CellKind] = frozenset({"incident", "opened", "stalled"})
 _RANK: Mapping[CellKind, int] = MappingProxyType({kind: rank for rank, kind in enumerate(KINDS)})
 _KIND_OF: Mapping[Status, CellKind] = MappingProxyType(
     {
@@ -59,15 +62,29 @@ class Period:
 class Reading:
     """What a cell of a lane stands for."""
 
+    connection: str
     kind: CellKind
     at_ns: int
     # when it began
     event_id: int
     # 0 where it began before the oldest event kept
-    losses: int
-    # in the cell; the reading is about the last of them
-    incident: str = ""
-    # kind of the newest one that touches the cell; empty = none does
+    losses: int = 0
+    # in the cell, failed attempts included; the reading is then about the first of them
+    incidents: tuple[Incident, ...] = ()
+    # that touch the cell, in the order in which they began
+    elsewhere: int = 0
+    # other connections of the group that have a problem in the same cell
+
+    @property
+    def incident(self) -> Incident | None:
+        """The one that the reading is about, or that stands beside what it is about."""
+        own = next((each for each in self.incidents if each.event_id == self.event_id), None)
+        return own or (self.incidents[-1] if self.incidents else None)
+
+    @property
+    def is_incident(self) -> bool:
+        """Whether it is about an incident, not about a status or a loss."""
+        return self.kind in _INCIDENT_KINDS
 
 
 def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
@@ -75,14 +92,16 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
     ranks = [0] * period.cells
     for stretch in lane.stretches:
         _raise(ranks, period, stretch.start_ns, stretch.end_ns, _RANK[_KIND_OF[stretch.status]])
-    for incident in lane.incidents:
+    opened = [each for each in lane.incidents if each.kind != STALL]
+    for incident in opened:
         _raise(ranks, period, incident.start_ns, incident.end_ns, _RANK["incident"])
         _raise(ranks, period, incident.start_ns, incident.start_ns, _RANK["opened"])
-    for stall in lane.stalls:
-        _raise(ranks, period, stall.start_ns, stall.end_ns, _RANK["stalled"])
+    for incident in lane.incidents:
+        if incident.kind == STALL:
+            _raise(ranks, period, incident.start_ns, incident.end_ns, _RANK["stalled"])
     for loss in lane.losses:
         _raise(ranks, period, loss.at_ns, loss.at_ns, _RANK["loss"])
-    for incident in lane.incidents:
+    for incident in opened:
         cell = period.cell_of(incident.start_ns)
         if 0 <= cell < period.cells and ranks[cell] == _RANK["loss"]:
             ranks[cell] = _RANK["loss_opened"]
@@ -90,29 +109,48 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
 
 
 def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
-    """What happened in a half-open time: its last loss, else an incident that began, a stall, or the worst that was."""
-    incidents = [each for each in lane.incidents if _touches(each.start_ns, each.end_ns, start_ns, end_ns)]
-    incident = incidents[-1] if incidents else None
-    kind = incident.kind if incident is not None else ""
-    opened = [each for each in incidents if start_ns <= each.start_ns]
+    """What happened in a half-open time: its first loss, else an incident that began, else the worst that lasted."""
+    incidents = tuple(each for each in lane.incidents if _touches(each.start_ns, each.end_ns, start_ns, end_ns))
+    opened = [each for each in incidents if each.kind != STALL and start_ns <= each.start_ns]
     losses = [loss for loss in lane.losses if start_ns <= loss.at_ns < end_ns]
     if losses:
-        seen: CellKind = "loss_opened" if opened else "loss"
-        return Reading(seen, losses[-1].at_ns, losses[-1].event_id, len(losses), kind)
+        kind: CellKind = "loss_opened" if opened else "loss"
+        first, count = losses[0], sum(loss.count for loss in losses)
+        return Reading(lane.connection, kind, first.at_ns, first.event_id, count, incidents)
     if opened:
-        return Reading("opened", opened[-1].start_ns, opened[-1].event_id, 0, opened[-1].kind)
+        return Reading(lane.connection, "opened", opened[0].start_ns, opened[0].event_id, 0, incidents)
     worst = max(
         (each for each in lane.stretches if _touches(each.start_ns, each.end_ns, start_ns, end_ns)),
         key=_rank,
         default=None,
     )
-    if worst is None or _rank(worst) < _RANK["stalled"]:
-        for stall in reversed(lane.stalls):
-            if _touches(stall.start_ns, stall.end_ns, start_ns, end_ns):
-                return Reading("stalled", stall.start_ns, stall.event_id, 0, kind)
-    if incident is not None and (worst is None or _rank(worst) < _RANK["incident"]):
-        return Reading("incident", incident.start_ns, incident.event_id, 0, kind)
-    return None if worst is None else Reading(_KIND_OF[worst.status], worst.start_ns, worst.event_id, 0, kind)
+    rank = 0 if worst is None else _rank(worst)
+    for incident in sorted(incidents, key=lambda each: each.kind != STALL):
+        of_incident: CellKind = "stalled" if incident.kind == STALL else "incident"
+        if rank < _RANK[of_incident]:
+            return Reading(lane.connection, of_incident, incident.start_ns, incident.event_id, 0, incidents)
+    if worst is None:
+        return None
+    return Reading(lane.connection, _KIND_OF[worst.status], worst.start_ns, worst.event_id, 0, incidents)
+
+
+def read_cells(lanes: Sequence[Lane], start_ns: int, end_ns: int) -> Reading | None:
+    """The same for several connections: the reading of the worst of them, of equals that of the first."""
+    readings = [reading for lane in lanes if (reading := read_cell(lane, start_ns, end_ns)) is not None]
+    if not readings:
+        return None
+    worst = max(readings, key=lambda reading: _RANK[reading.kind])
+    troubled = sum(1 for lane in lanes if first_problem(lane, start_ns, end_ns) is not None)
+    is_troubled = first_problem(next(lane for lane in lanes if lane.connection == worst.connection), start_ns, end_ns)
+    return replace(worst, elsewhere=troubled - (is_troubled is not None))
+
+
+def first_problem(lane: Lane, start_ns: int, end_ns: int) -> Problem | None:
+    """The first loss, failed attempt or beginning of an incident in a half-open time."""
+    begun = [(each.at_ns, each.event_id) for each in lane.losses]
+    begun += [(each.start_ns, each.event_id) for each in lane.incidents]
+    within = [each for each in begun if start_ns <= each[0] < end_ns]
+    return Problem(lane.connection, *min(within)) if within else None
 
 
 def spread(counts: Sequence[int], since_ns: int, bucket_ns: int, period: Period) -> tuple[float, ...]:

@@ -116,7 +116,7 @@ class _Recording:
         origin = Origin(socket.gethostname(), info.configuration, info.store)
         self._alerting = Alerting(origin, self._emit, clock)
         self._alerting.configure(configuration.alerts, configuration.secrets)
-        self._monitoring = Monitoring(self._measured(), clock)
+        self._monitoring = Monitoring(self._measured(), self._writer.last_id, info.configuration, clock)
         self._monitoring.configure(configuration)
         self._operator = Operator(
             assignment,
@@ -139,6 +139,7 @@ class _Recording:
             self._emit("self.run.ended")
             self._bus.close()
             await asyncio.to_thread(self._writer.join)
+            await self._monitoring.finish()
             await self._server.close()
         if self._failure is not None:
             raise WsmonError(f"recording ended: {self._failure}") from self._failure

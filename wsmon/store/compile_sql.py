@@ -233,7 +233,7 @@ class _Compiler:
         if column := _TEXTS.get(field):
             return text_fits(column, item, self._number)
         if column := _NUMBERS.get(field):
-            return _number_fits(column, item, self._number)
+            return number_fits(column, item, self._number)
         if field in _CHOICES:
             return _choice(*_CHOICES[field], item)
         match field:
@@ -257,7 +257,7 @@ class _Compiler:
 
     def _status(self, item: Item) -> Sql:
         if isinstance(item, Range):
-            return all_of((Sql("typeof(status) = 'integer'"), _number_fits("status", item, self._number)))
+            return all_of((Sql("typeof(status) = 'integer'"), number_fits("status", item, self._number)))
         return text_fits("CAST(status AS TEXT)", item, self._number)
 
     def _name_in(self, names: Iterable[EventName]) -> Sql:
@@ -277,7 +277,7 @@ def _choice(column: str, codes: Iterable[tuple[str, int | None]], item: Item) ->
     return Sql(f"{column} IN ({', '.join(map(str, wanted))})") if wanted else NEVER
 
 
-def _number_fits(column: str, item: Item, number: Number) -> Sql:
+def number_fits(column: str, item: Item, number: Number) -> Sql:
     """A number of the row, or NULL; what is no range is a question about its text."""
     if not isinstance(item, Range):
         return text_fits(f"CAST({column} AS TEXT)", item, number)

@@ -1,79 +1,140 @@
-"""The timeline of a period: stretches of one status, losses, stalls and other incidents of each connection."""
+"""The timeline of a period: stretches of one status, losses, stalls and other incidents of each connection.
+
+What is read is thinned to cells of a given length, in which everything that can be the worst of a cell is kept: a
+connection that failed a million times costs as many rows as there are cells.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
+from wsmon.model.statuses import OPEN, Status
+from wsmon.model.timeline import Incident, Lane, LaneTitle, Mark, Problem, Stretch
 from wsmon.model.uptime import RunSpan
-from wsmon.store.transitions import Transition, transitions
+from wsmon.store.codec import STATUS_CODES
+from wsmon.store.transitions import Transition, thinned_transitions
 
-_CONNECTIONS = """
+ATTEMPTED: tuple[Status, ...] = ("connecting", "connected", OPEN)
+# what is lost where a connection gives up at once
+
+_TITLES = """
 SELECT id, name, "group" FROM connection
 WHERE configured OR EXISTS (
     SELECT 1 FROM transition WHERE transition.connection = connection.id AND ts_ns >= ? AND ts_ns < ?
 )
 ORDER BY configured DESC, position, name
 """
-_INCIDENTS = """
-SELECT id, opened_ns, closed_ns, type FROM incident
-WHERE connection = ? AND opened_ns < ? AND coalesce(closed_ns > ?, 1) ORDER BY opened_ns
+_ATTEMPTED = ", ".join(str(STATUS_CODES[status]) for status in ATTEMPTED)
+_IS_LOSS = (
+    f"(to_status = {STATUS_CODES['disconnected']}"
+    f" OR (to_status = {STATUS_CODES['error']} AND from_status IN ({_ATTEMPTED})))"
+)
+# a loss or a failed attempt; that no more are made is none
+_LOSSES = f"""
+SELECT ts_ns, min(event_id), count(*) FROM transition INDEXED BY transition_by_connection
+WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? AND {_IS_LOSS}
+GROUP BY (ts_ns - ?) / ? ORDER BY ts_ns
 """
+_INCIDENTS = """
+SELECT min(opened_ns), max(coalesce(closed_ns, 0)), max(closed_ns IS NULL), min(id), type, sentence, count(*)
+FROM incident WHERE connection = ? AND opened_ns < ? AND coalesce(closed_ns > ?, 1)
+GROUP BY type, CASE WHEN opened_ns < ? THEN -id ELSE (opened_ns - ?) / ? END ORDER BY 1
+"""
+_LOSS_AFTER = f"""
+SELECT ts_ns, event_id FROM transition INDEXED BY transition_by_connection
+WHERE connection = ? AND ts_ns >= ? AND {_IS_LOSS} ORDER BY ts_ns, event_id LIMIT 1
+"""
+_LOSS_BEFORE = f"""
+SELECT ts_ns, event_id FROM transition INDEXED BY transition_by_connection
+WHERE connection = ? AND ts_ns < ? AND {_IS_LOSS} ORDER BY ts_ns DESC, event_id DESC LIMIT 1
+"""
+_INCIDENT_AFTER = """
+SELECT opened_ns, id FROM incident WHERE connection = ? AND opened_ns >= ? ORDER BY opened_ns, id LIMIT 1
+"""
+_INCIDENT_BEFORE = """
+SELECT opened_ns, id FROM incident WHERE connection = ? AND opened_ns < ? ORDER BY opened_ns DESC, id DESC LIMIT 1
+"""
+_IDS = "SELECT name, id FROM connection"
 
 
-def lanes(
-    connection: sqlite3.Connection, since_ns: int, until_ns: int, runs: Mapping[int, RunSpan], oldest_id: int
-) -> tuple[Lane, ...]:
-    """One lane a connection: those configured, then those that the period knows beside them."""
-    return tuple(
-        _lane(connection, row, since_ns, until_ns, runs, oldest_id)
-        for row in connection.execute(_CONNECTIONS, (since_ns, until_ns)).fetchall()
-    )
+@dataclass(frozen=True, slots=True)
+class LaneScope:
+    """What of the timeline is asked for."""
+
+    since_ns: int
+    until_ns: int
+    cell_ns: int
+    # what is closer together than that may be told as one
+    oldest_id: int
+    # of the events kept
+    runs: Mapping[int, RunSpan]
 
 
-def stretches(
-    steps: Iterable[Transition], since_ns: int, until_ns: int, runs: Mapping[int, RunSpan], oldest_id: int
-) -> tuple[Stretch, ...]:
-    """Cut transitions into stretches within a period; a status ends at the latest with the run that knew it."""
+def lane_titles(connection: sqlite3.Connection, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
+    """The connections that have a lane: those configured, then those that the period knows beside them."""
+    return tuple(LaneTitle(name, group) for _, name, group in connection.execute(_TITLES, (since_ns, until_ns)))
+
+
+def lanes(connection: sqlite3.Connection, scope: LaneScope, names: Sequence[str] | None) -> tuple[Lane, ...]:
+    """The lanes of these connections (``None``: of all), in the order of ``lane_titles``."""
+    wanted = None if names is None else frozenset(names)
+    rows = connection.execute(_TITLES, (scope.since_ns, scope.until_ns)).fetchall()
+    return tuple(_lane(connection, row, scope) for row in rows if wanted is None or row[1] in wanted)
+
+
+def problems_near(
+    connection: sqlite3.Connection, places: Sequence[tuple[str, int]], *, newer: bool
+) -> tuple[Problem, ...]:
+    """Of each connection the first problem at its time or after it, or the last one before it, if there is one."""
+    ids = dict(connection.execute(_IDS).fetchall())
+    pick = min if newer else max
+    found: list[Problem] = []
+    for name, at_ns in places:
+        if name in ids:
+            sources = (_LOSS_AFTER, _INCIDENT_AFTER) if newer else (_LOSS_BEFORE, _INCIDENT_BEFORE)
+            near = [row for sql in sources for row in connection.execute(sql, (ids[name], at_ns)).fetchall()]
+            found += [Problem(name, *pick(near))] if near else []
+    return tuple(found)
+
+
+def stretches(steps: Iterable[Transition], scope: LaneScope) -> tuple[Stretch, ...]:
+    """Make stretches of transitions; a status ends at the latest with the run that knew it, or with the period."""
     found: list[Stretch] = []
     before: Transition | None = None
     for transition in (*steps, None):
         if before is not None:
-            run_end_ns = runs[before.step.run].end_ns
+            run_end_ns = scope.runs[before.step.run].end_ns
             is_followed = transition is not None and transition.step.run == before.step.run
             end_ns = transition.step.ts_ns if transition is not None and is_followed else run_end_ns
-            start_ns, end_ns = max(before.step.ts_ns, since_ns), min(end_ns, until_ns)
-            if start_ns < end_ns:
-                event_id = before.event_id if before.event_id >= oldest_id else 0
-                found.append(Stretch(start_ns, end_ns, before.step.status, event_id))
+            end_ns = min(end_ns, scope.until_ns)
+            if max(before.step.ts_ns, scope.since_ns) < end_ns:
+                event_id = before.event_id if before.event_id >= scope.oldest_id else 0
+                found.append(Stretch(before.step.ts_ns, end_ns, before.step.status, event_id))
         before = transition
     return tuple(found)
 
 
-def _lane(
-    connection: sqlite3.Connection,
-    row: tuple[int, str, str],
-    since_ns: int,
-    until_ns: int,
-    runs: Mapping[int, RunSpan],
-    oldest_id: int,
-) -> Lane:
+def _lane(connection: sqlite3.Connection, row: tuple[int, str, str], scope: LaneScope) -> Lane:
     connection_id, name, group = row
-    steps = list(transitions(connection, connection_id, since_ns, until_ns))
-    losses = tuple(
-        Mark(step.ts_ns, event_id)
-        for event_id, step, was_open in steps
-        if since_ns <= step.ts_ns and (step.status == "disconnected" or (was_open and step.status == "error"))
+    since_ns, until_ns, cell_ns = scope.since_ns, scope.until_ns, scope.cell_ns
+    steps = thinned_transitions(connection, connection_id, since_ns, until_ns, cell_ns)
+    losses = connection.execute(_LOSSES, (connection_id, since_ns, until_ns, since_ns, cell_ns))
+    incidents = connection.execute(_INCIDENTS, (connection_id, until_ns, since_ns, since_ns, since_ns, cell_ns))
+    return Lane(
+        name,
+        group,
+        stretches(steps, scope),
+        tuple(Mark(*mark) for mark in losses),
+        tuple(_incident(incident, scope) for incident in incidents),
     )
-    found = [
-        Incident(max(opened_ns, since_ns), end_ns, event_id, kind)
-        for event_id, opened_ns, closed_ns, kind in connection.execute(_INCIDENTS, (connection_id, until_ns, since_ns))
-        if (end_ns := min(until_ns, _run_end(runs, opened_ns) if closed_ns is None else closed_ns)) > since_ns
-    ]
-    stalls = tuple(Stall(each.start_ns, each.end_ns, each.event_id) for each in found if each.kind == "stall")
-    others = tuple(each for each in found if each.kind != "stall")
-    return Lane(name, group, stretches(steps, since_ns, until_ns, runs, oldest_id), losses, stalls, others)
+
+
+def _incident(row: tuple[int, int, int, int, str, str, int], scope: LaneScope) -> Incident:
+    opened_ns, closed_ns, is_open, event_id, kind, sentence, count = row
+    end_ns = max(closed_ns, _run_end(scope.runs, opened_ns)) if is_open else closed_ns
+    return Incident(opened_ns, end_ns, event_id, kind, sentence, bool(is_open), count)
 
 
 def _run_end(runs: Mapping[int, RunSpan], at_ns: int) -> int:

@@ -12,6 +12,7 @@ from wsmon.model.events import Event
 from wsmon.model.histogram import index
 from wsmon.model.metrics.bounds import bound_within
 from wsmon.model.profiles import BATCH, MESSAGES
+from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, Status
 from wsmon.store.bucket import Bucket
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
@@ -52,6 +53,8 @@ _TOLD: Final = frozenset(
     }
 )
 # events that are counted for monitoring systems alone
+_ENDED_FOR: Final = frozenset({"protocol", "invalid_utf8", "message_too_big", "write_overflow", "heartbeat_timeout"})
+# what an open session ends for, and an event before it tells
 
 
 @dataclass(slots=True)
@@ -107,9 +110,10 @@ class Lifecycle:
 
     def fold_problem(self, event_id: int, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take what an event says went wrong; of a message, which is counted elsewhere, nothing else."""
-        if event.error_type and event.name != "error.handled":
-            bucket.counters[ERRORS] += 1
-            bucket.count(DIMENSIONS["error_type"], event.error_type)
+        if event.error_type:
+            if not _is_told_beside(event):
+                bucket.counters[ERRORS] += 1
+                bucket.count(DIMENSIONS["error_type"], event.error_type)
             if event.name in MESSAGES or (event.name == "message.process.completed" and event.status == "error"):
                 bucket.count(DIMENSIONS["failed_message"], event.error_type)
         if event_id and event.is_problem and not _explains_nothing(event):
@@ -245,6 +249,15 @@ class Lifecycle:
             self._changed_incidents[incident.id] = incident
         if event.type == "stall":
             record.stalled_since_ns = None
+
+
+def _is_told_beside(event: Event) -> bool:
+    """Whether another event tells the same error, and it is counted there: one that is handled, a request that failed,
+    a session that ends for a fault or a missed pong.
+    """
+    if event.name == "message.process.completed":
+        return event.status == "error" and event.error_type != BROKEN_OFF
+    return event.name == "error.handled" or (event.from_status == OPEN and event.error_type in _ENDED_FOR)
 
 
 def _explains_nothing(event: Event) -> bool:

@@ -23,6 +23,7 @@ from wsmon.store.schema import (
     META_ROLLED_S,
     META_STORE_ID,
     ROLLUP_METRIC,
+    SEARCH_INDEX,
     SPANS,
     SUBSCRIPTIONS,
     TABLES,
@@ -88,6 +89,14 @@ def m005_packed_histograms(tables: Tables) -> None:
             f"GROUP BY bucket - bucket % 600, {keys}"
         )
     execute("PRAGMA user_version = 5")
+
+
+@MIGRATIONS()
+def m006_search_index(tables: Tables) -> None:
+    """The index of texts; of a store of before, the recorder builds it from the oldest event on."""
+    for statement in SEARCH_INDEX:
+        tables.conn.execute(statement)
+    tables.conn.execute("PRAGMA user_version = 6")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from wsmon.control.lock import holder
 from wsmon.errors import StoreError, StoreOlderError
-from wsmon.store.schema import APPLICATION_ID, SCHEMA_VERSION
+from wsmon.store.schema import APPLICATION_ID, READABLE_VERSION, SCHEMA_VERSION
 
 BUSY_TIMEOUT_S = 1.0
 # a reader in WAL mode waits only while another one recovers the log
@@ -132,9 +132,9 @@ def _check(store: OpenStore) -> None:
         raise StoreError(
             f"the store {store.path} has schema {version}, this wsmon knows {SCHEMA_VERSION}", "update wsmon to read it"
         )
-    if version < SCHEMA_VERSION:
+    if version < READABLE_VERSION:
         raise StoreOlderError(
-            f"the store {store.path} has schema {version}, this wsmon needs {SCHEMA_VERSION}",
+            f"the store {store.path} has schema {version}, this wsmon needs {READABLE_VERSION}",
             "`wsmon record` with its configuration brings it up to date, and keeps a copy",
         )
 

@@ -11,9 +11,13 @@ from wsmon.errors import QueryError
 from wsmon.model.events import Event, Source
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
+from wsmon.store.candidates import Candidates
 from wsmon.store.codec import EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
+from wsmon.store.compile_sieve import compile_sieve
 from wsmon.store.compile_sql import Condition, compile_query
 from wsmon.store.functions import Functions
+from wsmon.store.sieve import EVERYWHERE, Sieve
+from wsmon.store.source_search import SourceSearch
 from wsmon.store.windows import windows
 
 IDS_AT_ONCE = 500
@@ -36,6 +40,8 @@ class Pages:
         self._sources: dict[int, Source] = {}
         self._is_interrupted = False
         self._functions = Functions(connection)
+        self._candidates = Candidates(connection)
+        self._source_search = SourceSearch(connection, self._functions.number)
 
     def page(self, first_id: int, last_id: int, limit: int, query: Query, *, newest_first: bool) -> tuple[Event, ...]:
         """At most ``limit`` events of a closed range of ids that match."""
@@ -44,7 +50,8 @@ class Pages:
         order = "id DESC" if newest_first else "id"
         sql = f"{SELECT_EVENTS} {_where(condition)} ORDER BY {order} LIMIT ?"
         rows: list[tuple[Any, ...]] = []
-        for window in self._windows(first_id, last_id, newest_first=newest_first):
+        sieve = self._sieve(query, condition)
+        for window in self._windows(first_id, last_id, sieve, newest_first=newest_first):
             rows += self._connection.execute(sql, (*window, *condition.parameters, limit - len(rows))).fetchall()
             if len(rows) >= limit:
                 break
@@ -58,7 +65,7 @@ class Pages:
             return array("q", range(first_id, last_id + 1))
         sql = f"SELECT id FROM event {_where(condition)} ORDER BY id"
         ids = array("q")
-        for window in self._windows(first_id, last_id, newest_first=False):
+        for window in self._windows(first_id, last_id, self._sieve(query, condition), newest_first=False):
             rows = self._connection.execute(sql, (*window, *condition.parameters))
             ids.extend(event_id for (event_id,) in rows)
         return ids
@@ -97,11 +104,27 @@ class Pages:
         self._is_interrupted = True
         self._connection.interrupt()
 
-    def _windows(self, first_id: int, last_id: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+    def _windows(self, first_id: int, last_id: int, sieve: Sieve, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+        """The ranges of ids to look at, one after the other; those in which nothing can be are left out."""
         for window in windows(first_id, last_id, self._clock, newest_first=newest_first):
-            if self._is_interrupted:
-                raise InterruptedError("the search was ended")
-            yield window
+            self._end_if_interrupted()
+            if sieve == EVERYWHERE:
+                yield window
+                continue
+            ranges = self._candidates.ranges(sieve, *window)
+            for candidate in reversed(ranges) if newest_first else ranges:
+                self._end_if_interrupted()
+                yield candidate
+
+    def _end_if_interrupted(self) -> None:
+        if self._is_interrupted:
+            raise InterruptedError("the search was ended")
+
+    def _sieve(self, query: Query, condition: Condition) -> Sieve:
+        """What the index says about a query; nothing where another index finds the rows, or where there is none."""
+        if condition.is_indexed or condition.is_everything or not self._candidates.is_there:
+            return EVERYWHERE
+        return compile_sieve(query, self._source_search.ids)
 
     def _condition(self, query: Query) -> Condition:
         connections: dict[int, Source] = {}

@@ -18,14 +18,14 @@ from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
-from wsmon.model.timeline import Lane
+from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.trend import Trend
 from wsmon.model.uptime import RunSpan
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.store.copying import copy_store, origin_of
 from wsmon.store.density import density
-from wsmon.store.lanes import lanes
+from wsmon.store.lanes import LaneScope, lane_titles, lanes, problems_near
 from wsmon.store.live import snapshot
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
@@ -75,6 +75,12 @@ class Reader:
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
             return int(version)
 
+    def is_cut_off(self) -> bool:
+        """Whether the newest run ended without a word: nobody records, and what was open then is not known to be."""
+        with self._question():
+            newest = self._connection.execute("SELECT end FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        return newest is not None and newest[0] != "clean" and holder(self._store.path) is None
+
     def bounds(self) -> StoreBounds:
         """Which events there are."""
         with self._question():
@@ -108,10 +114,27 @@ class Reader:
             oldest_id, newest_id = self._kept()
             return self._pages.matching_ids(query, max(first_id, oldest_id), min(last_id, newest_id))
 
-    def lanes(self, since_ns: int, until_ns: int) -> tuple[Lane, ...]:
-        """The timeline of a period: the configured connections in their order, then others that it knows."""
+    def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
+        """The connections with a lane in a period: the configured ones in their order, then others that it knows."""
+        with self._question():
+            return lane_titles(self._connection, since_ns, until_ns)
+
+    def lanes(
+        self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
+    ) -> tuple[Lane, ...]:
+        """The timeline of a period, of these connections or all, in the order of ``lane_titles``.
+
+        Thinned to cells of ``cell_ns`` from ``since_ns`` on: nothing that is the worst of a cell is left out.
+        """
         with self._question(is_consistent=True):
-            return lanes(self._connection, since_ns, until_ns, self._runs(self._now()), self._bounds().oldest_id)
+            runs = self._runs(self._now())
+            scope = LaneScope(since_ns, until_ns, cell_ns, self._bounds().oldest_id, runs)
+            return lanes(self._connection, scope, connections)
+
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+        """Of each connection the first problem of the timeline at its time or later, or the last one before it."""
+        with self._question():
+            return problems_near(self._connection, places, newer=newer)
 
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
         """Messages and errors of a period, cut into equal buckets."""

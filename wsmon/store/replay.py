@@ -16,6 +16,7 @@ from wsmon.store.copying import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, Origin
 from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
 from wsmon.store.fold import Fold
 from wsmon.store.schema import META_EXCERPT, META_OLDEST_ID
+from wsmon.store.search_index import SearchIndexer
 
 SECOND_NS = 1_000_000_000
 
@@ -71,7 +72,12 @@ class Replay:
             connection.execute(_SET_EXCERPT, (META_EXCERPT,))
             mark_cut_off(connection)
             connection.executemany(_SET_END, [(run,) for run in self._unended - self._origin.runs.keys()])
+        self._index()
         self._database.close()
+
+    def _index(self) -> None:
+        """Nobody will record into this store, and index it then."""
+        SearchIndexer(self._database.connection, self._database.path).index(self._database.last_id, lambda: False)
 
     def abandon(self) -> None:
         """Let go of a store that will not be."""

@@ -17,6 +17,7 @@ from wsmon.config.specs import RetentionSpec
 from wsmon.ports import Clock
 from wsmon.store.database import transaction
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
+from wsmon.store.search_index import forget_segments
 
 SECOND_NS = 1_000_000_000
 SLICE_NS = 20_000_000
@@ -82,8 +83,9 @@ class Retention:
         with transaction(self._connection, self._path) as connection:
             connection.execute("DELETE FROM event WHERE id < ?", (end_id,))
             connection.execute("DELETE FROM span WHERE event_id < ?", (end_id,))
+            forget_segments(connection, end_id)
             connection.execute("UPDATE meta SET value = ? WHERE key = ?", (end_id, META_OLDEST_ID))
-        self._adapt(self._clock.mono_ns() - began_ns)
+        self._adapt(self._clock.mono_ns() - began_ns, is_full=end_id - oldest_id >= self._slice)
         return Pruned(end_id - oldest_id, end_id - 1)
 
     def prune_rollups(self) -> bool:
@@ -123,11 +125,11 @@ class Retention:
         ).fetchone()
         return int(young[0]) if young else end_id
 
-    def _adapt(self, took_ns: int) -> None:
-        """Slices grow while they are quick and shrink when they are slow."""
+    def _adapt(self, took_ns: int, *, is_full: bool) -> None:
+        """Slices grow while they are quick and shrink when they are slow; of one with room left, nothing is learned."""
         if took_ns > SLICE_NS:
             self._slice = max(SMALLEST_SLICE_EVENTS, self._slice // 2)
-        elif took_ns < SLICE_NS // 2:
+        elif took_ns < SLICE_NS // 2 and is_full:
             self._slice = min(LARGEST_SLICE_EVENTS, self._slice * 2)
 
     def _meta(self, key: str) -> int:

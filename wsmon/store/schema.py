@@ -11,8 +11,10 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 # "wsmn": what file(1) and SQLite see in the header
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 # user_version of a store this wsmon writes: the number of its migrations
+READABLE_VERSION = 5
+# the oldest that is read as it is: what came later, readers do without
 
 Level = Literal[1, 60, 600, 3600]
 LEVELS: tuple[Level, ...] = (1, 60, 600, 3600)
@@ -327,3 +329,22 @@ TEN_MINUTES = (
     ("rollup_metric", "connection, metric", "sum(count), sum(sum), max(max), merged(hist)"),
 )
 # of migration 5: how minutes become ten; table, what is kept apart, what is added up
+
+SEARCH_INDEX = (
+    """
+    CREATE TABLE search_segment (     -- 64 blocks of adjacent events; what lies between two segments is not indexed
+        first_id INTEGER PRIMARY KEY,
+        last_id INTEGER NOT NULL,
+        first_ns INTEGER NOT NULL,    -- the least wall time of its events
+        last_ns INTEGER NOT NULL,
+        starts BLOB NOT NULL          -- first id of each block, less first_id: 4 bytes each, little-endian
+    )
+    """,
+    """
+    CREATE TABLE search_page (
+        id INTEGER PRIMARY KEY,       -- first_id of the segment × 32 + number of the page; none for pages without marks
+        masks BLOB NOT NULL           -- of 504 marks, which blocks have them: 8 bytes each, little-endian
+    )
+    """,
+)
+# of migration 6; wsmon.store.marks says what a mark is

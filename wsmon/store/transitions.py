@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from wsmon.model.statuses import OPEN
 from wsmon.model.uptime import RunSpan, Step
-from wsmon.store.codec import STATUS_CODES, STATUS_OF
+from wsmon.store.codec import STATUS_OF
 
 _RUNS = """
 SELECT run.id, run.started_ns, run.started_mono_ns, run.ended_ns, newest.ts_ns, newest.mono_ns
@@ -18,7 +16,7 @@ FROM run LEFT JOIN event AS newest ON newest.id =
     AND newest.id >= run.first_id
 ORDER BY run.id
 """
-_COLUMNS = "event_id, ts_ns, mono_ns, run, to_status, from_status"
+_COLUMNS = "event_id, ts_ns, mono_ns, run, to_status"
 _BEFORE = (
     f"SELECT {_COLUMNS} FROM transition WHERE connection = ? AND ts_ns < ? ORDER BY ts_ns DESC, event_id DESC LIMIT 1"
 )
@@ -26,9 +24,13 @@ _WITHIN = f"""
 SELECT {_COLUMNS} FROM transition INDEXED BY transition_by_connection
 WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? ORDER BY event_id
 """
-_Row = tuple[int, int, int, int, int, int | None]
-# in the order of _COLUMNS
-_OPEN_CODE = STATUS_CODES[OPEN]
+_THINNED = f"""
+SELECT {_COLUMNS} FROM transition WHERE event_id IN (
+    SELECT max(event_id) FROM transition INDEXED BY transition_by_connection
+    WHERE connection = :connection AND ts_ns >= :since_ns AND ts_ns < :until_ns
+    GROUP BY (ts_ns - :since_ns) / :cell_ns, to_status
+) ORDER BY event_id
+"""
 
 
 class Now(NamedTuple):
@@ -43,7 +45,6 @@ class Transition(NamedTuple):
 
     event_id: int
     step: Step
-    was_open: bool
 
 
 def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> Mapping[int, RunSpan]:
@@ -66,22 +67,32 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> 
 
 
 def steps(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> list[Step]:
-    """The steps of a connection in a period, in the order of commit, after the one that it began with."""
-    return [
-        Step(ts_ns, mono_ns, run, STATUS_OF[to_status])
-        for _, ts_ns, mono_ns, run, to_status, _ in _rows(connection, connection_id, since_ns, until_ns)
-    ]
+    """The same as ``transitions``, without the events that made them."""
+    rows = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
+    rows += connection.execute(_WITHIN, (connection_id, since_ns, until_ns)).fetchall()
+    return [Step(ts_ns, mono_ns, run, STATUS_OF[to_status]) for _, ts_ns, mono_ns, run, to_status in rows]
 
 
 def transitions(
     connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int
 ) -> Iterator[Transition]:
-    """The same steps, each with the event that made it."""
-    rows = _rows(connection, connection_id, since_ns, until_ns)
-    for event_id, ts_ns, mono_ns, run, to_status, from_status in rows:
-        yield Transition(event_id, Step(ts_ns, mono_ns, run, STATUS_OF[to_status]), from_status == _OPEN_CODE)
+    """The transitions of a connection in a period, in the order of commit, after the one that it began with."""
+    yield from _read(connection.execute(_BEFORE, (connection_id, since_ns)))
+    yield from _read(connection.execute(_WITHIN, (connection_id, since_ns, until_ns)))
 
 
-def _rows(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> Iterator[_Row]:
-    before = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
-    return chain(before, connection.execute(_WITHIN, (connection_id, since_ns, until_ns)))
+def thinned_transitions(
+    connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int, cell_ns: int
+) -> Iterator[Transition]:
+    """The same, of each cell only the last one into each status: no status of a cell is lost, nor the one it ends in.
+
+    The status that a cell begins in may seem to last longer within the cell; where one comes twice, a loss is between.
+    """
+    yield from _read(connection.execute(_BEFORE, (connection_id, since_ns)))
+    names = {"connection": connection_id, "since_ns": since_ns, "until_ns": until_ns, "cell_ns": cell_ns}
+    yield from _read(connection.execute(_THINNED, names))
+
+
+def _read(rows: Iterable[tuple[int, int, int, int, int]]) -> Iterator[Transition]:
+    for event_id, ts_ns, mono_ns, run, to_status in rows:
+        yield Transition(event_id, Step(ts_ns, mono_ns, run, STATUS_OF[to_status]))

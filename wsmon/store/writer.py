@@ -13,16 +13,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from wsmon.bus import Batch, Bus, Shed
+from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.detectors.catalogue import all_detectors
-from wsmon.model.events import RECORDER, Event, Source
+from wsmon.model.events import Event, Source
 from wsmon.model.snapshot import Health
 from wsmon.ports import Clock, Detector
 from wsmon.store.database import Database, primary_code, store_error
 from wsmon.store.fold import Fold
-from wsmon.store.retention import NOTHING, Pruned, Retention
+from wsmon.store.pruning import Pruning
+from wsmon.store.retention import Retention
+from wsmon.store.search_index import SearchIndexer
 
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
@@ -36,8 +38,12 @@ LAST_RETRY_S = 0.1
 # how long the end waits for such a disk, and between two tries: a stop is over within 2 s, sockets may take one
 DETECT_GAP_S = 0.2
 # between two looks of the detectors: the tick of the bus is a little longer, a batch of a flood much shorter
-PRUNE_GAP_S = 0.1
-# between two slices of pruning: nine tenths of the time belong to events
+INDEX_SLICE_S = 0.01
+# of indexing: what a commit may have to wait for
+INDEX_REST_S = 0.02
+# between two slices while nothing comes: a store with millions of events to index takes a third of a core for a while
+INDEX_BELOW_EVENTS = 1_000
+# a batch: from 20,000 events a second on recording has the machine to itself, and the index catches up later
 
 _LOG = logging.getLogger("wsmon.store")
 
@@ -82,6 +88,8 @@ class Writer:
         self._detected_mono_ns = 0
         self._has_ended = False
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
+        self._pruning = Pruning(self._retention, clock)
+        self._indexer = SearchIndexer(database.connection, database.path)
         self._configurations: deque[tuple[ConnectionSpec, ...]] = deque()
         # to take over, oldest first: as many as somebody reloaded since the last batch; filled by any thread
         self._thread = threading.Thread(target=self._run, name="writer")
@@ -90,9 +98,6 @@ class Writer:
         self._in_hand = 0
         self._events_shed = 0
         self._committed_mono_ns = 0
-        self._pruned_mono_ns = 0
-        self._pruned = NOTHING
-        self.pruned_events = 0
         # by retention, in this run
         self.totals = self._fold.totals
         # what happened on each connection, in this run
@@ -104,6 +109,11 @@ class Writer:
     def join(self, timeout_s: float | None = None) -> None:
         """Wait for the end: the bus closed and empty, everything committed, the log truncated, the store closed."""
         self._thread.join(timeout_s)
+
+    @property
+    def pruned_events(self) -> int:
+        """How many events retention has removed; from any thread."""
+        return self._pruning.events
 
     def configure(self, connections: tuple[ConnectionSpec, ...], retention: RetentionSpec | None = None) -> None:
         """Take over a configuration with the next batch; from any thread."""
@@ -125,8 +135,11 @@ class Writer:
         try:
             self._record(Batch(self._cut_off_events()))
             while not self._bus.is_closed:
-                self._record(self._bus.take())
+                batch = self._bus.take()
+                self._record(batch)
                 self._prune()
+                if len(batch.events) < INDEX_BELOW_EVENTS:
+                    self._index()
             self._has_ended = True
             self._fold.close_batches(self._clock.wall_ns(), self._clock.mono_ns(), is_end=True)
             self._record(Batch([]))
@@ -146,6 +159,7 @@ class Writer:
         if events and events[-1].name == "self.run.ended":
             events, farewell = events[:-1], events[-1:]
             self._has_ended = True
+            events = [*events, *self._pruning.tell()]
         self._fold.fold(events)
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
         self._detect(ts_ns, mono_ns, is_tick=not batch.events)
@@ -238,24 +252,34 @@ class Writer:
             time.sleep(min(left_s, COMMIT_GAP_S))
 
     def _prune(self) -> None:
-        """One slice of pruning, now and then; what a round removed is an event."""
-        now_ns = self._clock.mono_ns()
-        if now_ns - self._pruned_mono_ns < PRUNE_GAP_S * SECOND_NS or self._bus.is_closing:
+        """Give retention its turn; what it removed is an event, now and then."""
+        if self._bus.is_closing:
             return
-        self._pruned_mono_ns = now_ns
         try:
-            pruned = self._retention.prune_events()
-            if not pruned.events:
-                self._retention.prune_rollups()
+            told = self._pruning.slice()
         except StoreError as error:
             self._warning = str(error)
-            return  # nothing was removed; the next slice tries again, and commits have their own say
-        self.pruned_events += pruned.events
-        self._pruned = Pruned(self._pruned.events + pruned.events, max(self._pruned.up_to_id, pruned.up_to_id))
-        if self._pruned.events and not pruned.events:
-            event = _pruned_event(self._pruned, self._clock.wall_ns(), now_ns)
-            self._pruned = NOTHING
-            self._record(Batch([event]))
+            return  # the next slice tries again, and commits have their own say
+        if told:
+            self._record(Batch(list(told)))
+
+    def _index(self) -> None:
+        """Index what is committed, a slice at a time, until something comes or the next tick is due."""
+        mono_ns = self._clock.mono_ns
+        tick_ns = mono_ns() + round(TICK_S * SECOND_NS)
+        try:
+            while not self._bus.is_closing:
+                if not self._indexer.index(self.last_id, self._slice()):
+                    return
+                if mono_ns() >= tick_ns or not self._bus.stays_quiet(INDEX_REST_S):
+                    return
+        except (StoreError, sqlite3.Error) as error:
+            self._warning = str(error)  # as with pruning: the next slice tries again
+
+    def _slice(self) -> Callable[[], bool]:
+        """Says when a slice of indexing that begins now is over."""
+        ends_ns = self._clock.mono_ns() + round(INDEX_SLICE_S * SECOND_NS)
+        return lambda: self._clock.mono_ns() >= ends_ns
 
     def _cut_off_events(self) -> list[Event]:
         """What ended with an earlier recorder, which could not say so."""
@@ -287,14 +311,3 @@ class Writer:
             )
             for each in shed
         ]
-
-
-def _pruned_event(pruned: Pruned, ts_ns: int, mono_ns: int) -> Event:
-    return Event(
-        RECORDER,
-        "self.pruned",
-        ts_ns,
-        mono_ns,
-        reason=f"{pruned.events:,} oldest events removed, up to {pruned.up_to_id}",
-        meta={"events": pruned.events, "up_to_id": pruned.up_to_id},
-    )

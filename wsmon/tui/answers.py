@@ -1,7 +1,11 @@
-"""The thread that answers panes: one question of a kind at a time, and the latest of its kind wins."""
+"""The thread that answers panes: one question of a kind at a time, and the latest of its kind wins.
+
+Questions with many answers take turns: a jump does not wait for a count of all matches.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +25,8 @@ JOIN_S = 2.0
 @dataclass(frozen=True, slots=True)
 class _Question:
     kind: str
+    number: int
+    # the highest of its kind is the one that counts
     deliveries: Callable[[StoreView], Iterator[Callable[[], None]]]
     # reads, and yields what delivers what was read
 
@@ -35,6 +41,9 @@ class Answers:
         self._failed = failed
         self._changed = Condition()  # guards everything below
         self._waiting: dict[str, _Question] = {}
+        # asked and not begun
+        self._latest: dict[str, int] = {}
+        # numbers of questions, by kind
         self._running: _Question | None = None
         self._view: StoreView | None = None
         self._is_stopped = False
@@ -55,7 +64,7 @@ class Answers:
             found = read(view)
             yield lambda: deliver(found)
 
-        self._put(_Question(kind, deliveries))
+        self._put(_Question(kind, self._number(kind), deliveries))
 
     def stream(
         self,
@@ -65,11 +74,13 @@ class Answers:
     ) -> None:
         """The same for a question with many answers; ``read`` also gets a function that says whether it is stale."""
 
+        number = self._number(kind)
+
         def deliveries(view: StoreView) -> Iterator[Callable[[], None]]:
-            for found in read(view, lambda: self._is_stale(kind)):
+            for found in read(view, lambda: self._is_stale(kind, number)):
                 yield partial(deliver, found)
 
-        self._put(_Question(kind, deliveries))
+        self._put(_Question(kind, number, deliveries))
 
     def stop(self) -> None:
         """End; a question under way is interrupted."""
@@ -89,43 +100,65 @@ class Answers:
                 self._view.interrupt()
             self._changed.notify()
 
-    def _is_stale(self, kind: str) -> bool:
+    def _number(self, kind: str) -> int:
+        """Of a new question, which makes those before it stale."""
         with self._changed:
-            return kind in self._waiting or self._is_stopped
+            self._latest[kind] = self._latest.get(kind, 0) + 1
+            return self._latest[kind]
+
+    def _is_stale(self, kind: str, number: int) -> bool:
+        with self._changed:
+            return self._latest[kind] != number or self._is_stopped
 
     def _run(self) -> None:
         try:
             view = self._view = self._views()
             try:
-                while (question := self._next()) is not None:
-                    self._serve(view, question)
+                self._serve(view)
             finally:
                 view.close()
         except Exception as error:  # noqa: BLE001 (border of the thread; the screen hears of it)
             self._fail(error)
 
-    def _next(self) -> _Question | None:
-        with self._changed:
-            self._running = None
-            while not self._waiting and not self._is_stopped:
-                self._changed.wait()
-            if self._is_stopped:
-                return None
-            self._running = self._waiting.pop(next(iter(self._waiting)))
-            return self._running
-
-    def _serve(self, view: StoreView, question: _Question) -> None:
-        try:
-            for deliver in question.deliveries(view):
-                if self._is_stale(question.kind):
+    def _serve(self, view: StoreView) -> None:
+        """An answer of each question in turn, the newest question first, until the end."""
+        open_questions: deque[_Question] = deque()
+        answers: dict[_Question, Iterator[Callable[[], None]]] = {}
+        while True:
+            with self._changed:
+                self._running = None
+                while not self._waiting and not open_questions and not self._is_stopped:
+                    self._changed.wait()
+                if self._is_stopped:
                     return
-                self._post(deliver)
-        except InterruptedError:
-            with self._changed:  # meant for a question that had just ended, unless there is a newer one
-                if not self._is_stopped:
-                    self._waiting.setdefault(question.kind, question)
+                new = tuple(self._waiting.values())
+                self._waiting.clear()
+                answers.update((question, question.deliveries(view)) for question in new)
+                open_questions.extendleft(reversed(new))
+                self._running = question = open_questions.popleft()
+            try:
+                has_more = self._answer(question, answers[question])
+            except InterruptedError:  # meant for it, or for a question that had just ended: then it is asked again
+                answers[question] = question.deliveries(view)
+                has_more = True
+            if has_more:
+                open_questions.append(question)
+            else:
+                del answers[question]
+
+    def _answer(self, question: _Question, answers: Iterator[Callable[[], None]]) -> bool:
+        """Deliver one more answer; whether there may be others."""
+        if self._is_stale(question.kind, question.number):
+            return False
+        try:
+            deliver = next(answers, None)
         except WsmonError as error:
             self._fail(error)
+            return False
+        if deliver is None or self._is_stale(question.kind, question.number):
+            return False
+        self._post(deliver)
+        return True
 
     def _fail(self, error: Exception) -> None:
         self._post(lambda: self._failed(error))

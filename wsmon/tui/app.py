@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import ClassVar, Protocol, runtime_checkable
 
+from rich.console import RenderableType
 from textual.events import Key
 from textual.screen import Screen
 
@@ -16,10 +17,14 @@ from wsmon.ports import Clock, Notes, RecorderControl, StoreView
 from wsmon.tui import output
 from wsmon.tui.answers import Answers
 from wsmon.tui.backing import Backing
+from wsmon.tui.keeping import Keeper
 from wsmon.tui.keymap import lay_over
+from wsmon.tui.memory import Memory
 from wsmon.tui.monitor import Monitor
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
+from wsmon.tui.recall import remember
+from wsmon.tui.remembered import Remembered
 from wsmon.tui.theme_shelf import ThemeShelf
 from wsmon.tui.themed_app import ThemedApp
 from wsmon.tui.watching import MonitorScreen
@@ -67,8 +72,11 @@ class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
         ``listen`` keeps ``control`` connected while the screen is there. ``changes`` says in a sentence what differs
         between the configuration on disk and the recorder's (empty = nothing); it is called in a thread.
         """
-        shelf = ThemeShelf(options.user_themes)
-        super().__init__(shelf, options.theme, has_no_color=options.has_no_color, is_ascii=options.is_ascii)
+        shelf, memory = ThemeShelf(options.user_themes), Memory(options.memory)
+        remembered, forgotten = memory.read()
+        super().__init__(shelf, options, remembered)
+        self._keeper = Keeper(memory, remembered)
+        self._left = remembered
         self._shelf_changes = shelf.look
         keymap = lay_over(options.keys, options.keys_file, options.key_lines)
         self.set_keymap(keymap.changed)
@@ -90,6 +98,9 @@ class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
                 notebook=self._notebook,
                 answers=self._answers,
                 searches=self._searches,
+                glyphs=self.glyphs,
+                remembered=remembered,
+                forgotten=forgotten,
             )
         )
 
@@ -111,6 +122,7 @@ class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
         if self._listen is not None:
             self.run_worker(self._listen(self._recorder_changed), name="listen", group="listen")
         self.run_worker(self._watch_themes(), name="themes", group="themes")
+        self.run_worker(self._keeper.run(self._remember, self._watching.say), name="memory", group="memory")
         if self._changes is not None:
             self.run_worker(self._compare(self._changes), name="changes", group="changes")
         if not self.is_headless:
@@ -134,6 +146,22 @@ class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
         for thread in (self._monitor, self._answers, self._searches):
             thread.stop()
         self._notebook.close()
+        await self._keeper.keep(self._left)
+
+    @property
+    def unkept(self) -> str:
+        """Why the next start does not find how the screen was left; empty = it does."""
+        return self._keeper.trouble
+
+    def exit(self, result: Outcome | None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """Leave; how the screen is now is what the next start finds."""
+        self._left = self._remember()
+        super().exit(result, return_code, message)
+
+    def _remember(self) -> Remembered:
+        if not self._watching.is_recalled:  # nothing was shown yet
+            return self._left
+        return remember(self._watching, self.theme_choice, self.characters_choice)
 
     def _snapshot_is_ready(self) -> None:
         """In the monitor's thread."""

@@ -62,7 +62,7 @@ def connections_height(rows: int, height: int, *, roomy: bool) -> int:
 
 
 def middle_height(rows: int, height: int, pane: PaneName) -> int:
-    """Lines for the timeline (title, axis, a lane each, messages, errors, reading) or for the statistics."""
+    """Lines for the timeline (title, axis, a lane each, messages, errors, two of reading) or for the statistics."""
     if pane == "statistics":
         return max(8, height // 3)
-    return min(max(1, rows) + 5, max(8, height // 3))
+    return min(max(1, rows) + 6, max(8, height // 3))

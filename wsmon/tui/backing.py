@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from wsmon.ports import Clock, RecorderControl, StoreView
 from wsmon.tui.answers import Answers
+from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.keymap import Keymap
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter
+from wsmon.tui.remembered import Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +31,9 @@ class Backing:
     # short questions: lanes, density, statistics
     searches: Answers
     # long ones
+    glyphs: Glyphs
+    # the signs that the terminal has at the start
+    remembered: Remembered
+    # how the screen was left
+    forgotten: str
+    # why that is not known; empty = it is

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from wsmon.model.events import Event
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
-from wsmon.tui.arrangement import PANES
+from wsmon.tui.arrangement import PANES, Arrangement
 from wsmon.tui.backing import Backing
 from wsmon.tui.desk import Desk
 from wsmon.tui.dialogs.dialog import Dialog
@@ -42,11 +42,18 @@ class Board(Desk):
         self._drawn: object = None
         # what header and list said last, as far as it is worth an immediate repaint
         options = backing.options
-        super().__init__(self._panes.builders(), Footer(backing.keymap.keys, id="footer"))
+        remembered = backing.remembered
+        arrangement = Arrangement(remembered.lower, remembered.middle, remembered.zoomed)
+        footer = Footer(backing.keymap.keys, id="footer")
+        super().__init__(self._panes.builders(), footer, arrangement, remembered.focused)
         self.recorder = RecorderWatch(
             backing.clock.wall_ns(),
             options.start_command,
-            (*filter(None, (backing.notebook.trouble,)), *map(str, backing.keymap.problems), *options.warnings),
+            (
+                *filter(None, (backing.notebook.trouble, backing.forgotten)),
+                *map(str, backing.keymap.problems),
+                *options.warnings,
+            ),
             options.banner,
             backing.control is not None,
         )
@@ -113,7 +120,7 @@ class Board(Desk):
             self._draw_banner()
         else:
             self.draw()
-            self.ask_store()
+            self.ask_store(is_urgent=False)
 
     def draw(self) -> None:
         """Header, banner and list, as of now; the timeline has the order of the list."""
@@ -121,19 +128,19 @@ class Board(Desk):
         now_ns, health = self.now_ns(), self.backing.control.health if self.backing.control else None
         self.header.show(self.backing.options.name, self._snapshot, self.recorder.recording(), health, now_ns)
         timeline = self.slot("timeline").pane
-        if {"connections", "timeline"} & set(self.in_sight):
+        if {"connections", "timeline", "statistics"} & set(self.in_sight):
             self.connections.show(self._snapshot, now_ns)
         if isinstance(timeline, TimelinePane):
             timeline.set_order(self.connections.names)
 
-    def ask_store(self) -> None:
-        """Ask for what the panes in sight show."""
+    def ask_store(self, *, is_urgent: bool = True) -> None:
+        """Ask for what the panes in sight show; what comes with every second is not urgent."""
         if self._snapshot is EMPTY_SNAPSHOT:
             return
         self.questions.notice(self._snapshot.bounds)
         timeline, statistics = self.slot("timeline").pane, self.slot("statistics").pane
         if isinstance(timeline, TimelinePane) and "timeline" in self.in_sight:
-            self.questions.ask_timeline(timeline)
+            self.questions.ask_timeline(timeline, is_urgent=is_urgent)
         if isinstance(statistics, StatisticsPane) and "statistics" in self.in_sight:
             name = self._current_name()
             self.questions.ask_statistics(statistics, name, self._show_statistics(statistics, name))

@@ -8,6 +8,7 @@ from wsmon.tui.multiplexer import Multiplexer, passed_through
 
 LIMIT_BASE64 = 74_994
 # bytes; what the strictest common terminal takes in one sequence
+LIMIT_BYTES = LIMIT_BASE64 // 4 * 3
 
 
 def sequence(text: str, inside: Multiplexer) -> str | None:

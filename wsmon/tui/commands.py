@@ -12,6 +12,7 @@ from wsmon.tui import commands_jump as jump
 from wsmon.tui import commands_look as look
 from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
+from wsmon.tui import commands_timeline as timeline
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.commands_compare import compare_events
@@ -36,16 +37,20 @@ def search(screen: MonitorScreen) -> None:
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
-    """Go to another problem."""
+    """Go to another problem, in the log or on the timeline."""
+    if screen.current == "timeline":
+        timeline.problem(screen, newer=newer)
+        return
     _bring_log(screen)
     screen.log_pane.jump(PROBLEMS, newer=newer)
 
 
 def evidence(screen: MonitorScreen) -> None:
     """From an incident to what proves it."""
+    event = timeline.event(screen) if screen.current == "timeline" else screen.log_pane.current_event
     if not {"log", "detail"} & set(screen.in_sight):
         screen.ask("log")
-    screen.go_to_evidence(screen.log_pane.current_event)
+    screen.go_to_evidence(event)
 
 
 def match(screen: MonitorScreen, *, newer: bool) -> None:
@@ -85,6 +90,18 @@ def times(screen: MonitorScreen) -> None:
     """Another way to write times."""
     _bring_log(screen)
     screen.log_pane.next_time_mode()
+
+
+def columns(screen: MonitorScreen) -> None:
+    """Choose what lines of the log show."""
+    from wsmon.tui.dialogs.columns import ColumnChoice, ColumnsDialog
+
+    def close(choice: ColumnChoice | None) -> None:
+        if choice is not None:
+            screen.log_pane.set_columns(choice.columns)
+
+    _bring_log(screen)
+    screen.app.push_screen(ColumnsDialog(screen.log_pane.columns, screen.log_pane.page.width), close)
 
 
 def back(screen: MonitorScreen) -> None:
@@ -158,6 +175,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.pause": pause,
         "log.heartbeats": heartbeats,
         "log.times": times,
+        "log.columns": columns,
         "pane.connections": _pane("connections"),
         "pane.timeline": _pane("timeline"),
         "pane.statistics": _pane("statistics"),
@@ -171,6 +189,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "connection.disable": recorder.disable,
         "copy.value": hand.copy_value,
         "copy.event": hand.copy_event,
+        "copy.file": hand.copy_to_file,
         "export.open": hand.export,
         "export.repeat": hand.export_again,
         "app.detach": recorder.detach,

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.ports import StoreView
-from wsmon.tui.commands_hand import copied
 from wsmon.tui.comparison import As, Comparison, compare
+from wsmon.tui.copying import copied
 from wsmon.tui.watching import MonitorScreen
 
 

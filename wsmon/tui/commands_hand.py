@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,42 +9,52 @@ from wsmon.export.formats import suffix
 from wsmon.export.jsonl import event_json
 from wsmon.export.run import ExportRequest
 from wsmon.model import format as fmt
+from wsmon.model.events import Event
 from wsmon.model.sanitize import decode
-from wsmon.tui import clipboard, output
-from wsmon.tui.multiplexer import multiplexer
-from wsmon.tui.palette import Span
+from wsmon.tui.copying import copied, copied_to_file
 from wsmon.tui.subjects import subjects_of
 from wsmon.tui.watching import MonitorScreen
 
 
 def copy_value(screen: MonitorScreen) -> None:
     """The URL of a connection, else the payload of the event under the cursor, else what it says."""
-    state = screen.connections.current
-    if screen.current == "connections" and state is not None:
-        _copy(screen, state.url, f"the URL of {state.name}")
-        return
-    if (value := screen.detail_value) is not None:
-        _copy(screen, value.text, value.path)
-        return
-    event = screen.log_pane.current_event
-    if event is None:
-        screen.say("there is no event to copy", "caution")
-    elif event.payload is not None:
-        _copy(screen, decode(event.payload, len(event.payload), multiline=True), "the payload")
-    else:
-        _copy(screen, " ".join(filter(None, (event.name, event.reason, event.error))), "the event's text")
+    if (found := _value(screen)) is not None:
+        screen.say(*copied(screen, *found))
+
+
+def copy_to_file(screen: MonitorScreen) -> None:
+    """The same into a file: for terminals without a clipboard."""
+    if (found := _value(screen)) is not None:
+        copied_to_file(screen, *found)
 
 
 def copy_event(screen: MonitorScreen) -> None:
     """The path of the value under the cursor of the detail, else the whole event."""
     if (value := screen.detail_value) is not None:
-        _copy(screen, value.path, f"the path {value.path}")
-        return
+        screen.say(*copied(screen, value.path, f"the path {value.path}"))
+    elif (event := _event(screen)) is not None:
+        screen.say(*copied(screen, event_json(event).decode(), f"event #{fmt.count(event.id)} as JSON"))
+
+
+def _value(screen: MonitorScreen) -> tuple[str, str] | None:
+    """What is under the cursor, and what to call it."""
+    state = screen.connections.current
+    if screen.current == "connections" and state is not None:
+        return state.url, f"the URL of {state.name}"
+    if (value := screen.detail_value) is not None:
+        return value.text, value.path
+    if (event := _event(screen)) is None:
+        return None
+    if event.payload is not None:
+        return decode(event.payload, len(event.payload), multiline=True), "the payload"
+    return " ".join(filter(None, (event.name, event.reason, event.error))), "the event's text"
+
+
+def _event(screen: MonitorScreen) -> Event | None:
     event = screen.log_pane.current_event
     if event is None:
         screen.say("there is no event to copy", "caution")
-    else:
-        _copy(screen, event_json(event).decode(), f"event #{fmt.count(event.id)} as JSON")
+    return event
 
 
 def export(screen: MonitorScreen) -> None:
@@ -83,20 +92,3 @@ def export_again(screen: MonitorScreen) -> None:
         name = f"{stem(screen.backing.options.name, screen.now_ns())}{suffix(last.format)}"
         last = replace(last, target=screen.backing.options.export_folder / name)
     _open_export(screen, last)
-
-
-def copied(screen: MonitorScreen, text: str, what: str) -> Span:
-    """Send a text to the terminal's clipboard; what became of it, in a sentence."""
-    inside = multiplexer(os.environ)
-    sequence = clipboard.sequence(text, inside)
-    size = fmt.size(len(text.encode("utf-8", "surrogateescape")))
-    if sequence is None:
-        return f"{what} ({size}) is too long for the terminal's clipboard: x writes it to a file", "caution"
-    if not output.write(screen.app, sequence):
-        return "there is no terminal to copy to", "caution"
-    hint = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}[inside]
-    return f"sent {what} to the clipboard, {size}{hint}; x writes a file", "text"
-
-
-def _copy(screen: MonitorScreen, text: str, what: str) -> None:
-    screen.say(*copied(screen, text, what))

@@ -24,10 +24,17 @@ class Desk(Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
     AUTO_FOCUS = ""
 
-    def __init__(self, builders: Mapping[PaneName, Callable[[], Widget]], footer: Footer) -> None:
-        """``builders`` make each pane when it is first shown."""
+    def __init__(
+        self,
+        builders: Mapping[PaneName, Callable[[], Widget]],
+        footer: Footer,
+        arrangement: Arrangement,
+        focused: PaneName,
+    ) -> None:
+        """``builders`` make each pane when it is first shown; ``focused`` has the keys at first, if it is in sight."""
         super().__init__()
-        self._arrangement = Arrangement()
+        self._arrangement = arrangement
+        self._focused_first = focused
         self._slots = {name: Slot(name, builders[name]) for name in PANES}
         self.is_ready = False
         # whether the slots are there
@@ -49,11 +56,11 @@ class Desk(Screen[None], inherit_bindings=False):
         yield self.footer
 
     def on_mount(self) -> None:
-        """Now panes can be put into their slots; the keys act on the log at first."""
+        """Now panes can be put into their slots; the keys act where they did."""
         self.is_ready = True
         self.banner.show("")
         self.lay_out()
-        self.give_keys("log")
+        self.give_keys(self._focused_first if self._focused_first in self.in_sight else self.in_sight[-1])
 
     def on_resize(self) -> None:
         """Another terminal, another arrangement."""
@@ -73,6 +80,11 @@ class Desk(Screen[None], inherit_bindings=False):
     def is_zoomed(self) -> bool:
         """Whether one pane has everything."""
         return self._arrangement.zoomed is not None
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """Which panes were asked for."""
+        return self._arrangement
 
     def slot(self, name: PaneName) -> Slot[Widget]:
         """The place of a pane."""

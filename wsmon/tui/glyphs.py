@@ -29,6 +29,8 @@ class Glyphs:
     lane_incident: str
     lane_loss_incident: str
     lane_closed: str
+    scroll_track: str
+    scroll_thumb: str
     blocks: str
     # from the least to the most that a cell can hold
     tick: str
@@ -36,6 +38,12 @@ class Glyphs:
     # before a line that is searched for
     mark: str
     # before a line with a bookmark
+    truncated: str
+    # after a message that was cut before it was stored
+    redacted: str
+    # after one in which credentials were masked
+    large: str
+    # after one that is unusually large
     cut: str
     # where text was left out
     between: str
@@ -66,10 +74,15 @@ UNICODE = Glyphs(
     lane_incident="╪",
     lane_loss_incident="╬",
     lane_closed="·",
+    scroll_track="│",
+    scroll_thumb="┃",
     blocks="▁▂▃▄▅▆▇█",
     tick="╷",
     match="▸",
     mark="◆",
+    truncated="⊣",
+    redacted="■",
+    large="△",
     cut="…",
     between="·",
     is_ascii=False,
@@ -93,10 +106,15 @@ ASCII = Glyphs(
     lane_incident="#",
     lane_loss_incident="%",
     lane_closed=".",
+    scroll_track="|",
+    scroll_thumb="#",
     blocks="_.:-+*%#",
     tick="|",
     match=">",
     mark="+",
+    truncated="T",
+    redacted="R",
+    large="L",
     cut="~",
     between="-",
     is_ascii=True,

@@ -13,6 +13,7 @@ from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import UNICODE, Glyphs
+from wsmon.tui.line_columns import LONG_TIME, ColumnName, Columns, columns
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wording import Wording, describe
 from wsmon.tui.wrap import both_ends, clip, left, right
@@ -26,24 +27,11 @@ TIME_MODES: tuple[TimeMode, ...] = ("absolute", "open", "delta")
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 HOUR_NS = 60 * MINUTE_NS
-SIZE_WIDTH = 9
-# "1,023 KiB"
-LONG_TIME = 12
-# cells that the time of day takes with its milliseconds
+LARGE_BYTES = 64 * 1024
+# a message of more has a sign: it is what payloads are cut to by default
+SESSION_DIGITS = 8
 NAME_LIMIT = 64
 # characters; a connection's name has no more
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Widths in cells; 0 = the column is left out."""
-
-    time: int
-    connection: int
-    what: int
-    size: int
-    rest: int
-    # content; without a column for the word, word and content together
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +44,27 @@ class LineStyle:
     glyphs: Glyphs = UNICODE
     emphasis: Emphasis = ""
     is_marked: bool = False
+    chosen: tuple[ColumnName, ...] | None = None
+    # columns; None = as many as there is room for
     open_mono_ns: int | None = None
     # when the event's session became usable; None = never, or the event is of no session
 
 
-@lru_cache(maxsize=64)
-def columns(width: int) -> Columns:
-    """What a line of ``width`` cells has room for."""
-    time, connection, what, size = LONG_TIME, 14, 14, SIZE_WIDTH
-    if width >= 160:
-        connection, what = 20, 18
-    elif width < 60:
-        time, connection, what, size = 8, 8, 0, 0
-    elif width < 100:
-        connection, what = 12, 13
-    if width < 30:
-        connection = 0
-    between = sum(1 for each in (time, connection, what, size) if each) + 1
-    return Columns(time, connection, what, size, max(0, width - time - connection - what - size - between - 1))
-
-
 def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[Span, ...]:
     """The event in exactly ``width`` cells; ``previous`` is the one on the line above, for differences of time."""
-    layout, glyphs = columns(width), style.glyphs
+    layout, glyphs = columns(width, style.chosen), style.glyphs
     wording = describe(event, ascii_only=glyphs.is_ascii)
     spans: list[Span] = [(_time(event, layout, style, previous), "dim")]
     spans.append(_flag(style))
+    if layout.id:
+        spans.append((right(f"#{fmt.count(event.id)}", layout.id, glyphs.cut) + " ", "dim"))
     if layout.connection:
         source = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
         spans.append(
             (both_ends(source, layout.connection, glyphs.cut) + " ", "text" if event.source.connection else "dim")
         )
+    if layout.session:
+        spans.append((left(event.source.connection_id[:SESSION_DIGITS], layout.session) + " ", "dim"))
     spans.append((glyphs.of(wording.sign) + " ", wording.meaning))
     spans += _body(event, wording, layout, glyphs)
     if style.emphasis == "context":
@@ -102,20 +80,52 @@ def _flag(style: LineStyle) -> Span:
 
 
 def _body(event: Event, wording: Wording, layout: Columns, glyphs: Glyphs) -> list[Span]:
+    """What it is, what it says, which of that is missing, and the columns at the right; without any, their room too."""
+    spans: list[Span] = []
+    ends = _ends(event, wording, layout, glyphs)
+    room = layout.rest + (0 if ends else sum(width + 1 for width in _end_widths(layout) if width))
+    if layout.what:
+        spans.append((left(wording.what, layout.what, glyphs.cut) + " ", wording.meaning))
+    else:
+        what = clip(wording.what, room, glyphs.cut)
+        spans.append((f"{what} ", wording.meaning))
+        room -= cell_len(what) + 1
+    signs = _signs(event, glyphs)
+    if signs and room > len(signs) + 1:
+        room -= len(signs) + 1
+    else:
+        signs = ""
     text_meaning: Meaning = "text" if wording.is_content or wording.meaning != "dim" else "dim"
-    if not layout.what:
-        what = clip(wording.what, layout.rest, glyphs.cut)
-        room = layout.rest - cell_len(what) - 1
-        return [(f"{what} ", wording.meaning), (left(wording.text, max(0, room), glyphs.cut), text_meaning)]
-    shown_size = fmt.size(event.size) if wording.is_content and event.size is not None else ""
-    room = layout.rest if shown_size else layout.rest + layout.size + 1
-    spans: list[Span] = [
-        (left(wording.what, layout.what, glyphs.cut) + " ", wording.meaning),
-        (left(wording.text, room, glyphs.cut), text_meaning),
-    ]
-    if shown_size:
-        spans.append((" " + right(shown_size, layout.size, glyphs.cut), "dim"))
-    return spans
+    spans.append((left(wording.text, max(0, room), glyphs.cut), text_meaning))
+    if signs:
+        spans.append((f" {signs}", "caution"))
+    return [*spans, *ends]
+
+
+def _signs(event: Event, glyphs: Glyphs) -> str:
+    """That a payload was cut, masked, or is unusually large."""
+    is_large = event.size is not None and event.size > LARGE_BYTES
+    return glyphs.truncated * event.truncated + glyphs.redacted * event.redacted + glyphs.large * is_large
+
+
+def _ends(event: Event, wording: Wording, layout: Columns, glyphs: Glyphs) -> list[Span]:
+    """The columns at the right; none where all of them are empty."""
+    is_message = event.opcode in ("text", "binary")
+    took = event.duration_ns if not is_message else None  # of a message it is how long reading it took
+    texts = (
+        sanitize(event.ref, NAME_LIMIT, ascii_only=glyphs.is_ascii),
+        fmt.milliseconds(took / 1e6) if took is not None else "",
+        fmt.size(event.wire_size) if wording.is_content and event.wire_size is not None else "",
+        fmt.size(event.size) if wording.is_content and event.size is not None else "",
+    )
+    shown = [(text, width) for text, width in zip(texts, _end_widths(layout), strict=True) if width]
+    if not any(text for text, _ in shown):
+        return []
+    return [(" " + right(text, width, glyphs.cut), "dim") for text, width in shown]
+
+
+def _end_widths(layout: Columns) -> tuple[int, ...]:
+    return layout.ref, layout.took, layout.wire, layout.size
 
 
 def _exactly(spans: list[Span], width: int) -> tuple[Span, ...]:

@@ -34,6 +34,10 @@ class AppOptions:
     export_folder: Path = Path()
     theme: str = "wsmon-dark"
     user_themes: Path | None = None
+    store_id: str = ""
+    # ids of events mean something in this store only
+    memory: Path | None = None
+    # the file that remembers how the screen was left; None = nothing is remembered
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_KEYS)
     # action id → keys of the user's keymap
     keys_file: str = ""
@@ -49,3 +53,6 @@ class AppOptions:
     has_no_color: bool = False
     is_ascii: bool = False
     # whether the terminal shows ASCII only
+    is_theme_asked: bool = False
+    is_ascii_asked: bool = False
+    # on the command line: what was chosen on the screen before does not count

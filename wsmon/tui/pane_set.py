@@ -11,7 +11,7 @@ from wsmon.model.events import Event
 from wsmon.ports import StoreView
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.backing import Backing
-from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
+from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
@@ -25,7 +25,7 @@ class PaneSet:
     def __init__(self, backing: Backing) -> None:
         self._backing = backing
         self._view: StoreView | None = None
-        self._glyphs = ASCII if backing.options.is_ascii else UNICODE
+        self._glyphs = backing.glyphs
 
     def builders(self) -> Mapping[PaneName, Callable[[], Widget]]:
         """What makes each pane."""
@@ -51,7 +51,7 @@ class PaneSet:
 
     def _log(self) -> LogPane:
         pane = LogPane(self._own_view(), self._backing.clock, glyphs=self._glyphs, id="log")
-        pane.set_marks(self._backing.notebook.marked)
+        pane.set_marks(self._backing.notebook.bookmarks, self._backing.notebook.trouble)
         return pane
 
     def _own_view(self) -> StoreView:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsmon.model.snapshot import StoreBounds
-from wsmon.model.stats import Density
-from wsmon.model.timeline import Lane
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.tui.backing import Backing
+from wsmon.tui.panes import statistics_lines, timeline_ask
 from wsmon.tui.panes.statistics import StatisticsPane
-from wsmon.tui.panes.statistics_lines import Answer
 from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.panes.timeline_ask import Moment
 
+REST = 10
+# times as long as an answer took, the timeline waits for the next one: no more than a tenth of a core
+PATIENCE_NS = 10_000_000_000
+# after that an answer does not come any more: its question failed
 RUN_STARTED = Query((FieldTerm("name", (Exact("self.run.started"),)),))
 
 
@@ -40,35 +43,50 @@ class Questions:
         # wall time of the oldest event kept; 0 = not known
         self._is_oldest_read = False
         self._run = 0
+        self._run_ns = 0
+        # wall time at which it began; 0 = not known
+        self._timeline_asked_ns: int | None = None
+        # monotonic; None = nothing is under way
+        self._timeline_due_ns = 0
+        # monotonic: not urgent before
 
     def notice(self, bounds: StoreBounds) -> None:
         """Ask when the run began, and how far back the store goes, where that has changed."""
         answers = self._backing.answers
         if bounds.run != self._run:
             self._run = bounds.run
-            answers.ask("run", lambda view: _run_started(view, bounds), self._run_is_known)
+            answers.ask("run", lambda view: _run_started(view, bounds), self._set_run)
         if bounds.oldest_id != self._oldest_id:
             self._oldest_id = bounds.oldest_id
             answers.ask("oldest", lambda view: _time_of(view, bounds.oldest_id), self._set_oldest)
 
-    def ask_timeline(self, pane: TimelinePane) -> None:
-        """Lanes and density for the period that the pane shows."""
+    def ask_timeline(self, pane: TimelinePane, *, is_urgent: bool) -> None:
+        """What the pane shows: at once where somebody moved it, else as often as the answers' cost allows.
+
+        A question under way is not replaced by one that is not urgent: what takes long would never be answered.
+        """
         if not self._is_oldest_read:
             return
-        now_ns, oldest_ns = self._now_ns(), self._oldest_ns
-        period = pane.period(now_ns, oldest_ns)
+        began_ns = self._backing.clock.mono_ns()
+        asked_ns = self._timeline_asked_ns
+        if not is_urgent and asked_ns is not None and began_ns - asked_ns < PATIENCE_NS:
+            pane.wait()
+            return
+        if not is_urgent and began_ns < self._timeline_due_ns:
+            return
+        self._timeline_asked_ns = began_ns
+        moment = Moment(self._now_ns(), self._oldest_ns, self._run_ns)
 
-        def read(view: StoreView) -> tuple[tuple[Lane, ...], Density]:
-            lanes = view.lanes(period.since_ns, period.until_ns)
-            return lanes, view.density(period.since_ns, period.until_ns, period.cells)
+        def deliver(answer: timeline_ask.Answer) -> None:
+            self._timeline_asked_ns = None
+            self._timeline_due_ns = began_ns + (self._backing.clock.mono_ns() - began_ns) * REST
+            pane.show(answer, moment)
 
-        def deliver(found: tuple[tuple[Lane, ...], Density]) -> None:
-            lanes, density = found
-            pane.show(lanes, density, now_ns, oldest_ns)
+        self._backing.answers.ask("timeline", pane.ask(moment).read, deliver)
 
-        self._backing.answers.ask("timeline", read, deliver)
-
-    def ask_statistics(self, pane: StatisticsPane, current: str, deliver: Callable[[Answer], None]) -> None:
+    def ask_statistics(
+        self, pane: StatisticsPane, current: str, deliver: Callable[[statistics_lines.Answer], None]
+    ) -> None:
         """Statistics of all connections, and the trends of the current one and the one beside it."""
         if not self._is_oldest_read:
             return
@@ -77,12 +95,17 @@ class Questions:
         since_ns = pane.choice.since_ns(now_ns, self._oldest_ns if self._oldest_id == 1 else 0)
         names = [name for name in (current, pane.choice.beside) if name]
 
-        def read(view: StoreView) -> Answer:
+        def read(view: StoreView) -> statistics_lines.Answer:
             statistics = view.statistics(since_ns, None)
             until_ns = max(statistics.until_ns, statistics.since_ns + 1)
-            return Answer(statistics, tuple(view.trend(name, statistics.since_ns, until_ns, buckets) for name in names))
+            trends = tuple(view.trend(name, statistics.since_ns, until_ns, buckets) for name in names)
+            return statistics_lines.Answer(statistics, trends)
 
         self._backing.answers.ask("statistics", read, deliver)
+
+    def _set_run(self, started_ns: int) -> None:
+        self._run_ns = started_ns
+        self._run_is_known(started_ns)
 
     def _set_oldest(self, oldest_ns: int) -> None:
         is_first, self._is_oldest_read = not self._is_oldest_read, True

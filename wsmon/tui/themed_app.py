@@ -11,6 +11,8 @@ from textual.scrollbar import ScrollBar
 from wsmon.tui.characters import AsciiFilter
 from wsmon.tui.crash import QuietCrash
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
+from wsmon.tui.options import AppOptions
+from wsmon.tui.remembered import Choice, Remembered
 from wsmon.tui.scroll_mark import ScrollMark
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 from wsmon.tui.theme_shelf import ThemeShelf
@@ -21,13 +23,15 @@ Result = TypeVar("Result")
 class ThemedApp(QuietCrash[Result], inherit_bindings=False):
     """Knows colours and characters, and nothing of what is shown."""
 
-    def __init__(self, shelf: ThemeShelf, theme: str, *, has_no_color: bool = False, is_ascii: bool = False) -> None:
-        """``theme`` may be one that is not there: the default is used then, and ``look_faults`` says so."""
+    def __init__(self, shelf: ThemeShelf, options: AppOptions, remembered: Remembered) -> None:
+        """The theme may be one that is not there: the default is used then, and ``look_faults`` says so."""
         self._shelf = shelf
-        self._wanted = ANSI_THEME if has_no_color else theme
-        self._has_no_color = has_no_color
+        self._look = (options, remembered)
+        self._has_no_color = options.has_no_color
+        self._worn_first = self._wanted = _theme(options, remembered)
+        self._drawn_first = _characters(options, remembered)
         self._defaults = shelf.themes[DEFAULT_THEME].variables
-        self._ascii = AsciiFilter(enabled=is_ascii)
+        self._ascii = AsciiFilter(enabled=self._drawn_first == "ascii")
         super().__init__(ansi_color=True if self._wanted == ANSI_THEME else None)
         # Textual decides when it is built what becomes of colours: with NO_COLOR they must not become greys
         self.animation_level = "none"
@@ -38,6 +42,19 @@ class ThemedApp(QuietCrash[Result], inherit_bindings=False):
     def glyphs(self) -> Glyphs:
         """The signs that the terminal has."""
         return ASCII if self._ascii.enabled else UNICODE
+
+    @property
+    def theme_choice(self) -> Choice:
+        """The theme that was chosen by hand, now or before."""
+        options, remembered = self._look
+        return remembered.theme if self._wanted == self._worn_first else Choice(self._wanted, options.theme)
+
+    @property
+    def characters_choice(self) -> Choice:
+        """The characters that were chosen by hand, now or before."""
+        options, remembered = self._look
+        now = "ascii" if self._ascii.enabled else "unicode"
+        return remembered.characters if now == self._drawn_first else Choice(now, _found(options))
 
     @property
     def theme_names(self) -> tuple[str, ...]:
@@ -83,3 +100,17 @@ class ThemedApp(QuietCrash[Result], inherit_bindings=False):
         for theme in themes.values():
             self.register_theme(theme)
         self.theme = self._wanted if self._wanted in themes else DEFAULT_THEME
+
+
+def _theme(options: AppOptions, remembered: Remembered) -> str:
+    if options.has_no_color:
+        return ANSI_THEME
+    return options.theme if options.is_theme_asked else remembered.theme.over(options.theme)
+
+
+def _characters(options: AppOptions, remembered: Remembered) -> str:
+    return "ascii" if options.is_ascii_asked else remembered.characters.over(_found(options))
+
+
+def _found(options: AppOptions) -> str:
+    return "ascii" if options.is_ascii else "unicode"

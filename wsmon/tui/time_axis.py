@@ -1,27 +1,29 @@
-"""Where a time axis has its labels: at round local times, far enough apart, never cut."""
+"""Where a time axis has its labels: at round local times, far enough apart, never cut; where a day begins, its date."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Iterator
+from datetime import date, datetime, tzinfo
 
 from wsmon.model.timeline_cells import Period
 
 SECOND_NS = 1_000_000_000
+MILLISECOND_NS = 1_000_000
 DAY_S = 86_400
+PARTS_MS = (50, 100, 200, 500)
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
-DAYS = (1, 2, 7, 14, 28, 56)
+DAYS = (1, 2, 7, 14, 28, 56, 112, 364)
+# weeks begin on Monday
 GAP = 3
 # cells between two labels, at least
 
 
 def axis(period: Period, zone: tzinfo | None) -> str:
     """The labels of a period on one line of exactly its cells."""
-    step_s = _step_s(period)
     line = [" "] * period.cells
     free_from = 0
-    for at in _round_times(period, step_s, zone):
-        label = _label(at, step_s)
-        cell = period.cell_of(round(at.timestamp()) * SECOND_NS)
+    for at_ns, label in _labels(period, zone):
+        cell = period.cell_of(at_ns)
         if free_from <= cell <= period.cells - len(label):
             line[cell : cell + len(label)] = label
             free_from = cell + len(label) + GAP
@@ -29,52 +31,73 @@ def axis(period: Period, zone: tzinfo | None) -> str:
 
 
 def cell_words(cell_ns: int) -> str:
-    """How long a cell lasts: ``20 s``, ``0.5 s``, ``2 min``, ``6 h``, ``1 d``."""
+    """How long a cell lasts: ``20 s``, ``5 ms``, ``2 min``, ``6 h``, ``1 d``."""
     for unit, name in ((DAY_S, "d"), (3600, "h"), (60, "min")):
         if cell_ns >= unit * SECOND_NS:
             return f"{cell_ns / unit / SECOND_NS:g} {name}"
-    return f"{cell_ns / SECOND_NS:g} s"
+    return f"{cell_ns / SECOND_NS:g} s" if cell_ns >= SECOND_NS // 10 else f"{cell_ns / MILLISECOND_NS:g} ms"
 
 
-def span_words(period: Period, zone: tzinfo | None) -> str:
-    """From when until when: ``13:32 – 14:02``, with dates or seconds where they are needed."""
-    since, until = (datetime.fromtimestamp(each // SECOND_NS, zone) for each in (period.since_ns, period.until_ns))
-    has_seconds = period.until_ns - period.since_ns < 600 * SECOND_NS
-    clock = "%H:%M:%S" if has_seconds else "%H:%M"
+def span_words(period: Period, zone: tzinfo | None, now_ns: int) -> str:
+    """From when until when: ``13:32 – 14:02``, with dates, years or seconds where they are needed."""
+    since, until, now = (_local(each, zone) for each in (period.since_ns, period.until_ns, now_ns))
+    length_ns = period.until_ns - period.since_ns
+    clock = "%H:%M:%S" if length_ns < 600 * SECOND_NS else "%H:%M"
+    year = "%Y " if since.year != now.year or until.year != now.year else ""
     if since.date() == until.date():
-        return f"{since.strftime(clock)} – {until.strftime(clock)}"
-    return f"{since.strftime('%b %d %H:%M')} – {until.strftime('%b %d %H:%M')}"
+        day = "" if since.date() == now.date() else f"{year}%b %d "
+        return f"{since.strftime(day + clock)} – {until.strftime(clock)}"
+    if length_ns >= 56 * DAY_S * SECOND_NS:
+        clock = ""
+    return " – ".join(each.strftime(f"{year}%b %d {clock}").rstrip() for each in (since, until))
 
 
-def _step_s(period: Period) -> int:
-    """The shortest round step with room for its labels."""
-    cell_s = (period.until_ns - period.since_ns) / period.cells / SECOND_NS
-    for step in (*STEPS_S, *(days * DAY_S for days in DAYS)):
-        width = len("13:35:10") if step < 60 else len("Jan 10")
-        if step / cell_s >= width + GAP:
-            return step
-    return DAYS[-1] * DAY_S
+def _labels(period: Period, zone: tzinfo | None) -> Iterator[tuple[int, str]]:
+    """Times and what to write there, at the shortest round step with room for it."""
+    cell_ns = (period.until_ns - period.since_ns) / period.cells
+    for step_ms in PARTS_MS:
+        if step_ms * MILLISECOND_NS / cell_ns >= len("13:35:10.05") + GAP:
+            return _parts_of_seconds(period, step_ms * MILLISECOND_NS, zone)
+    for step_s in STEPS_S:
+        if step_s * SECOND_NS / cell_ns >= len("13:35:10" if step_s < 60 else "Jan 10") + GAP:
+            return _times_of_day(period, step_s, zone)
+    wide = (days for days in DAYS if days * DAY_S * SECOND_NS / cell_ns >= len("Jan 10") + GAP)
+    return _days(period, next(wide, DAYS[-1]), zone)
 
 
-def _round_times(period: Period, step_s: int, zone: tzinfo | None) -> list[datetime]:
-    """Local times in the period that are multiples of the step since local midnight."""
-    start = datetime.fromtimestamp(period.since_ns // SECOND_NS, zone)
-    at = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    end_s = period.until_ns / SECOND_NS
-    if step_s < DAY_S:
-        passed = (start - at).total_seconds()
-        at += timedelta(seconds=passed // step_s * step_s)
-    times: list[datetime] = []
-    while at.timestamp() < end_s:
-        if at.timestamp() >= period.since_ns / SECOND_NS:
-            times.append(at)
-        at += timedelta(seconds=step_s)
-    return times
+def _parts_of_seconds(period: Period, step_ns: int, zone: tzinfo | None) -> Iterator[tuple[int, str]]:
+    for at_ns in range(-(-period.since_ns // step_ns) * step_ns, period.until_ns, step_ns):
+        part = f"{at_ns % SECOND_NS // MILLISECOND_NS:03d}".rstrip("0")
+        yield at_ns, _local(at_ns, zone).strftime("%H:%M:%S") + (f".{part}" if part else "")
 
 
-def _label(at: datetime, step_s: int) -> str:
-    if step_s >= DAY_S:
-        return at.strftime("%b %d")
-    if step_s >= 60:
-        return at.strftime("%H:%M")
-    return at.strftime("%H:%M:%S")
+def _times_of_day(period: Period, step_s: int, zone: tzinfo | None) -> Iterator[tuple[int, str]]:
+    """Instants whose local time is a multiple of the step; by instants, since days have 23 and 25 hours too."""
+    at_s = -(-period.since_ns // SECOND_NS)
+    while at_s * SECOND_NS < period.until_ns:
+        local = _local(at_s * SECOND_NS, zone)
+        over_s = (local.hour * 3600 + local.minute * 60 + local.second) % step_s
+        if not over_s:
+            is_midnight = local.hour == local.minute == local.second == 0
+            clock = "%H:%M:%S" if step_s < 60 else "%H:%M"
+            yield at_s * SECOND_NS, local.strftime("%b %d" if is_midnight else clock)
+        to_the_change_s = 3600 - (local.minute * 60 + local.second) % 3600
+        at_s += min(step_s - over_s, to_the_change_s)  # clocks change at whole hours, a label may be due there
+
+
+def _days(period: Period, days: int, zone: tzinfo | None) -> Iterator[tuple[int, str]]:
+    first = _local(period.since_ns, zone).date().toordinal()
+    place = -(-(first - 1) // days) * days + 1  # day 1 was a Monday
+    is_long = period.until_ns - period.since_ns >= 366 * DAY_S * SECOND_NS
+    while (at_ns := _midnight_ns(date.fromordinal(place), zone)) < period.until_ns:
+        if at_ns >= period.since_ns:
+            yield at_ns, date.fromordinal(place).strftime("%Y-%m" if is_long else "%b %d")
+        place += days
+
+
+def _midnight_ns(day: date, zone: tzinfo | None) -> int:
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * SECOND_NS
+
+
+def _local(at_ns: int, zone: tzinfo | None) -> datetime:
+    return datetime.fromtimestamp(at_ns // SECOND_NS, zone)

@@ -12,10 +12,9 @@ from wsmon.export.run import ExportRequest
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
+from wsmon.model.timeline import Problem
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
-from wsmon.query.notes import asks_notes, with_notes
 from wsmon.query.parser import parse
-from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.values import Now
 from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
@@ -27,9 +26,11 @@ from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
+from wsmon.tui.panes.log_aims import of_connection
 from wsmon.tui.panes.log_search import run_search
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.recall import recall
 
 
 def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
@@ -46,12 +47,15 @@ class MonitorScreen(Board):
         self.last_export: ExportRequest | None = None
         self._incidents = notices.IncidentWatch()
         self._trail: Trail | None = None
-        self._asked = EVERYTHING
-        # what the log was last told to show, as it was typed: marks may change its answer
+        self.is_recalled = False
+        # whether everything is where it was left
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""
         super().show(snapshot)
+        if not self.is_recalled and self.is_ready and not self.is_covered:
+            self.is_recalled = True
+            recall(self, self.backing.remembered)
         self._incidents.see(snapshot)
         self._tell()
 
@@ -89,9 +93,7 @@ class MonitorScreen(Board):
 
     def show_marks(self) -> None:
         """The log shows which events have a bookmark, and those that its search asks for by their notes."""
-        self.log_pane.set_marks(self.notebook.marked)
-        if asks_notes(self._asked):
-            self.search_for(self._asked)
+        self.log_pane.set_marks(self.notebook.bookmarks, self.notebook.trouble)
 
     def go_to_event(self, event: Event) -> None:
         """Put the log's cursor on an event; one that was pruned is shown as this copy."""
@@ -106,14 +108,7 @@ class MonitorScreen(Board):
 
     def search_for(self, query: Query) -> None:
         """Show in the log only what matches."""
-        self._asked = query
-        if asks_notes(query) and self.notebook.trouble:
-            self.say(self.notebook.trouble, "problem")
-            return
-        try:
-            self.log_pane.set_query(with_notes(query, self.notebook.bookmarks))
-        except PatternTooSlowError as error:
-            self.say(str(error), "problem")
+        self.log_pane.set_query(query)
 
     def go_to_evidence(self, event: Event | None) -> None:
         """Go to the first event that proves this one, or on along the trail where it is on one."""
@@ -123,6 +118,11 @@ class MonitorScreen(Board):
             return
         self._trail = step.trail
         self.backing.answers.ask("evidence", lambda view: view.events_by_id((step.event_id,)), self._show_evidence)
+
+    def show_problem(self, problem: Problem) -> None:
+        """The log goes to a problem of the timeline, also where a filter hides it."""
+        event_id = problem.event_id
+        self.backing.answers.ask("evidence", lambda view: view.events_by_id((event_id,)), self._show_evidence)
 
     def _show_evidence(self, found: tuple[Event, ...]) -> None:
         """Go there, also where a filter hides it."""
@@ -187,24 +187,32 @@ class MonitorScreen(Board):
 
     @on(LogPane.Status)
     def _log_says(self, message: LogPane.Status) -> None:
-        self.slot("log").say(message.text)
+        self.slot("log").say(*message.texts)
 
     @on(TimelinePane.Status)
     def _timeline_says(self, message: TimelinePane.Status) -> None:
-        self.slot("timeline").say(message.text)
+        self.slot("timeline").say(*message.texts)
 
-    @on(TimelinePane.RangeChanged)
-    def _range_changed(self) -> None:
+    @on(TimelinePane.Refused)
+    def _timeline_refuses(self, message: TimelinePane.Refused) -> None:
+        self.say(message.sentence, "caution")
+
+    @on(TimelinePane.AskChanged)
+    def _period_changed(self) -> None:
         self.ask_store()
 
     @on(TimelinePane.Chosen)
     def _time_chosen(self, message: TimelinePane.Chosen) -> None:
-        """The log goes to the moment under the timeline's cursor."""
+        """The log goes to the problem under the timeline's cursor, or to what the connection did then."""
         self.ask("log")
-        if message.event_id:
-            self.log_pane.go_to(message.event_id)
-        else:
-            self.backing.answers.ask("moment", lambda view: view.id_at(message.at_ns), self.log_pane.go_to)
+        if message.problem is not None:
+            self.show_problem(message.problem)
+            return
+
+        def land(event_id: int) -> None:
+            self.log_pane.go_to_first(of_connection(message.connection), event_id)
+
+        self.backing.answers.ask("moment", lambda view: view.id_at(message.at_ns), land)
 
     def _tell(self) -> None:
         """Tell what opened, as the recorder's configuration says."""

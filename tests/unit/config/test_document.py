@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 from wsmon.config.load import Loaded
-from wsmon.config.specs import ProtocolName
+from wsmon.config.specs import OtlpSpec, ProtocolName
+from wsmon.model.secret import Sensitive
 
 Load = Callable[..., Loaded]
 Problems = Callable[..., list[str]]
@@ -36,6 +37,14 @@ ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
         (ONE + "[wsmon]\ntheme = ''\n", ["5: wsmon.theme: is empty"]),
         (ONE + "[wsmon]\nprometheus = 'x'\n", ['5: wsmon.prometheus: is no HOST:PORT (x). such as "127.0.0.1:9464"']),
         (ONE + "[wsmon]\notlp = 'ws://h'\n", ["5: wsmon.otlp: has a scheme that is not http or https (ws://h)."]),
+        (
+            ONE + "[wsmon]\notlp_signals = ['traces']\n",
+            ["5: wsmon.otlp_signals[0]: is not one of spans, metrics, logs (traces)"],
+        ),
+        (
+            ONE + "[wsmon]\notlp_headers = { Content-Type = 'x' }\n",
+            ['5: wsmon.otlp_headers.Content-Type: is a header of the request itself. wsmon sets it'],
+        ),
         (ONE + "[defaults]\nname = 'b'\n", ["5: defaults.name: cannot be a default"]),
         ("[defaults]\nreconnect.max = '10ms'\n" + ONE, ["2: defaults.reconnect.max: the longest delay is"]),
         (ONE + "[keys]\na = 1\n", ["5: keys.a: is a number where a text is expected (1)"]),
@@ -68,11 +77,12 @@ def test_a_wrong_default_is_said_once_and_not_for_every_connection(problems: Pro
     assert len(problems(text)) == 2
 
 
-def test_a_key_without_effect_is_warned_about(loaded: Load, tmp_path: Path) -> None:
-    (warning,) = loaded('[wsmon]\notlp = "http://127.0.0.1:4318"\n' + ONE).warnings
-    assert str(warning) == (
-        f"{tmp_path}/wsmon.toml:2: wsmon.otlp: has no effect yet in this version (http://127.0.0.1:4318)"
+def test_what_is_sent_to_a_collector(loaded: Load) -> None:
+    text = '[wsmon]\notlp = "http://h:4318"\notlp_headers = { X-Scope = "me" }\notlp_signals = ["logs", "spans"]\n'
+    assert loaded(text + ONE).configuration.otlp == OtlpSpec(
+        Sensitive("http://h:4318"), (("X-Scope", Sensitive("me")),), ("logs", "spans")
     )
+    assert loaded(ONE).configuration.otlp == OtlpSpec()
 
 
 @pytest.mark.parametrize(

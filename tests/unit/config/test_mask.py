@@ -86,9 +86,15 @@ def test_short_literals_are_masked_where_they_stand_only(loaded: Load) -> None:
 
 
 def test_what_belongs_to_no_connection_is_masked_too(loaded: Load) -> None:
-    text = '[wsmon]\notlp = "http://u:collector-pw@h"\nalerts.webhook = "https://h/?token=hook-token"\n'
+    headers = 'otlp_headers = { Authorization = "Bearer collector-token", X-Scope = "me" }\n'
+    text = '[wsmon]\notlp = "http://u:collector-pw@h"\n' + headers + 'alerts.webhook = "https://h/?token=hook-token"\n'
     configuration = loaded(text + '[[connection]]\nname = "a"\nurl = "ws://h"\n').configuration
-    assert configuration.otlp.masked == "http://[FILTERED]@h"
+    assert configuration.otlp.url.masked == "http://[FILTERED]@h"
+    assert {name: value.masked for name, value in configuration.otlp.headers} == {
+        "Authorization": "Bearer [FILTERED]",
+        "X-Scope": "me",
+    }
+    assert {"collector-pw", "collector-token"} <= set(configuration.secrets)
     assert configuration.alerts.webhook.masked == "https://h/?token=[FILTERED]"
 
 

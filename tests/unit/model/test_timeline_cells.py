@@ -4,8 +4,17 @@ import pytest
 
 from tests.builders import SECOND_NS, T0_NS, at_ns, lane
 from wsmon.model.statuses import STATUSES, Status
-from wsmon.model.timeline import Lane
-from wsmon.model.timeline_cells import CellKind, Period, Reading, lane_cells, read_cell, spread
+from wsmon.model.timeline import Lane, Problem, merged
+from wsmon.model.timeline_cells import (
+    CellKind,
+    Period,
+    Reading,
+    first_problem,
+    lane_cells,
+    read_cell,
+    read_cells,
+    spread,
+)
 
 SIGNS: dict[CellKind, str] = {
     "none": " ",
@@ -67,10 +76,10 @@ def test_a_period_shorter_than_its_cells_is_refused() -> None:
         Period(T0_NS, T0_NS + 2, 3)
 
 
-def test_a_reading_is_the_last_loss_of_the_cell_before_anything_else() -> None:
+def test_a_reading_is_the_first_loss_of_the_cell_before_anything_else() -> None:
     shown = lane("a", [(0, "websocket_connected")], 10, losses=[3.1, 3.8], stalls=[(3, 4)])
 
-    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("loss", at_ns(3.8), 102, 2)
+    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("a", "loss", at_ns(3.1), 101, 2, shown.incidents)
 
 
 def test_a_reading_without_a_loss_is_the_stall_then_the_worst_status() -> None:
@@ -78,9 +87,9 @@ def test_a_reading_without_a_loss_is_the_stall_then_the_worst_status() -> None:
         "a", [(0, "websocket_connected"), (5, "reconnecting"), (5.5, "websocket_connected")], 10, stalls=[(1, 2)]
     )
 
-    assert read_cell(shown, at_ns(1), at_ns(2)) == Reading("stalled", at_ns(1), 201, 0)
-    assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("connecting", at_ns(5), 2, 0)
-    assert read_cell(shown, at_ns(8), at_ns(9)) == Reading("open", at_ns(5.5), 3, 0)
+    assert read_cell(shown, at_ns(1), at_ns(2)) == Reading("a", "stalled", at_ns(1), 201, 0, shown.incidents)
+    assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("a", "connecting", at_ns(5), 2)
+    assert read_cell(shown, at_ns(8), at_ns(9)) == Reading("a", "open", at_ns(5.5), 3)
     assert read_cell(shown, at_ns(10), at_ns(11)) is None
 
 
@@ -92,18 +101,40 @@ def test_an_incident_is_seen_where_the_connection_is_open_and_nothing_is_worse()
         *("open", "open", "opened", "stalled", "incident"),
         *("incident", "loss", "connecting", "incident", "open"),
     )
-    assert read_cell(shown, at_ns(2), at_ns(3)) == Reading("opened", at_ns(2), 301, 0, "gap")
-    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("stalled", at_ns(3), 201, 0, "gap")
-    assert read_cell(shown, at_ns(4), at_ns(5)) == Reading("incident", at_ns(2), 301, 0, "gap")
-    assert read_cell(shown, at_ns(6), at_ns(7)) == Reading("loss", at_ns(6), 101, 1, "gap")
-    assert read_cell(shown, at_ns(7), at_ns(8)) == Reading("connecting", at_ns(6), 2, 0, "gap")
+    gap, silence = shown.incidents
+    assert read_cell(shown, at_ns(2), at_ns(3)) == Reading("a", "opened", at_ns(2), 301, 0, (gap,))
+    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("a", "stalled", at_ns(3), 201, 0, (gap, silence))
+    assert read_cell(shown, at_ns(4), at_ns(5)) == Reading("a", "incident", at_ns(2), 301, 0, (gap,))
+    assert read_cell(shown, at_ns(6), at_ns(7)) == Reading("a", "loss", at_ns(6), 101, 1, (gap,))
+    assert read_cell(shown, at_ns(7), at_ns(8)) == Reading("a", "connecting", at_ns(6), 2, 0, (gap,))
 
 
 def test_the_beginning_of_an_incident_is_seen_whatever_the_status_and_never_hides_a_loss() -> None:
     statuses: list[tuple[float, Status]] = [(0, "reconnecting"), (4, "error"), (8, "closed")]
     shown = lane("a", statuses, 10, losses=[2], incidents=[(1, 3), (2, 3), (5, 9), (8, 9)])
     assert drawn(shown) == "-#%-x#xx#."
-    assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("opened", at_ns(5), 301, 0, "gap")
+    assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("a", "opened", at_ns(5), 301, 0, shown.incidents[2:3])
+
+
+def test_a_group_reads_out_its_worst_member_and_how_many_more_are_in_trouble() -> None:
+    well = lane("well", [(0, "websocket_connected")], 10)
+    lost = lane("lost", [(0, "websocket_connected")], 10, losses=[3])
+    silent = lane("silent", [(0, "websocket_connected")], 10, stalls=[(3, 6)])
+
+    assert drawn(merged("feeds", [well, silent, lost])) == "===X~~===="
+    assert read_cells([well, silent, lost], at_ns(3), at_ns(4)) == Reading("lost", "loss", at_ns(3), 101, 1, (), 1)
+    assert read_cells([well, lost], at_ns(5), at_ns(6)) == Reading("well", "open", at_ns(0), 1)
+    assert read_cells([], at_ns(5), at_ns(6)) is None
+
+
+def test_the_first_problem_of_a_cell_is_a_loss_or_the_beginning_of_an_incident() -> None:
+    shown = lane("a", [(0, "websocket_connected")], 10, losses=[3.5], stalls=[(3.1, 6)], incidents=[(7, 9)])
+
+    assert [first_problem(shown, at_ns(at), at_ns(at + 1)) for at in (3, 4, 7)] == [
+        Problem("a", at_ns(3.1), 201),
+        None,
+        Problem("a", at_ns(7), 301),
+    ]
 
 
 def test_counts_are_shared_out_in_proportion_and_none_is_lost_inside() -> None:

@@ -11,6 +11,7 @@ from tests.judging import Court, alone
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.verdict import History, judge
 from wsmon.model.verdict.codes import CODE_ADVICE, CODE_MEANINGS, code_meaning
+from wsmon.protocols.graphql_ws import CLOSE_CODES as GRAPHQL_CODES
 
 CODES = [*range(1000, 1016), 3000, 3003, 3008, 3999, 4000, 4321, 4999, 2000, 999]
 FEED = "deribit"
@@ -77,6 +78,50 @@ def test_a_code_that_we_sent_for_a_fault_of_the_peer_is_ours(code: int) -> None:
 @pytest.mark.parametrize("code", [None, *CODES])
 def test_whoever_ended_it_is_who_the_verdict_names(code: int | None, by: CloseBy) -> None:
     assert alone(loss(code=code, by=by, reason="", error_type="reset", error="reset")).by == by
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning", "cause"),
+    [
+        (999, "invalid code", "must never be sent"),
+        (1000, "normal closure", "considers the conversation done"),
+        (1001, "going away", "is shutting down"),
+        (1002, "protocol error", "read something from us that the protocol does not allow"),
+        (1003, "unsupported data", "does not take this kind of message"),
+        (1004, "reserved code", "must never be sent"),
+        (1005, "no code given", "closed without saying why"),
+        (1006, "no close frame", "must never be sent"),
+        (1007, "invalid UTF-8", "text in a message of ours that is not valid UTF-8"),
+        (1008, "policy violation", "a rule of the server was broken"),
+        (1009, "message too big", "a message of ours is larger"),
+        (1010, "extension missing", "an extension that is needed"),
+        (1011, "internal error", "met an error of its own"),
+        (1012, "service restart", "is restarting"),
+        (1013, "try again later", "is overloaded"),
+        (1014, "bad gateway", "a gateway before the server"),
+        (1015, "TLS failure", "must never be sent"),
+        (1016, "reserved code", "must never be sent"),
+        (2999, "reserved code", "must never be sent"),
+        (3000, "unauthorized", "does not accept who we are"),
+        (3003, "forbidden", "does not allow this"),
+        (3008, "timeout", "waited too long for something from us"),
+        (3999, "registered by an application", "the service's own"),
+        (4000, "application-defined", "the service's own"),
+        (4999, "application-defined", "the service's own"),
+        (5000, "invalid code", "must never be sent"),
+    ],
+)
+def test_what_each_code_of_the_peer_means_and_why_it_is_sent(code: int, meaning: str, cause: str) -> None:
+    verdict = alone(loss(code=code, reason=""))
+    assert (verdict.by, verdict.code) == ("peer", f"{code} {meaning}")
+    assert cause in verdict.cause
+
+
+@pytest.mark.parametrize(("code", "meaning"), GRAPHQL_CODES.items())
+def test_a_code_of_a_protocol_has_the_protocols_meaning(code: int, meaning: str) -> None:
+    verdict = alone(loss(code=code, reason="", meta={"attempt": 1, "open": True, "code_meaning": meaning}))
+    assert (verdict.by, verdict.code) == ("peer", f"{code} {meaning}")
+    assert f"the protocol of the service calls this “{meaning}”" in verdict.cause
 
 
 def test_each_known_code_has_a_cause_of_its_own() -> None:

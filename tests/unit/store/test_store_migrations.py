@@ -61,7 +61,8 @@ def as_version_4(path: Path) -> None:
             store.execute("INSERT INTO rollup_sum VALUES (?, ?, ?, ?, ?, ?, ?)", (*place, count, total, greatest))
             rows = [(*place, index, n) for index, n in unpack(packed).items()]
             store.executemany("INSERT INTO rollup_hist VALUES (?, ?, ?, ?, ?, ?)", rows)
-        store.execute("DROP TABLE rollup_metric")
+        for table in ("rollup_metric", "search_segment", "search_page"):
+            store.execute(f"DROP TABLE {table}")
         store.execute("DELETE FROM rollup WHERE level = 600")
         store.execute("DELETE FROM rollup_dim WHERE level = 600")
         store.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm005'")

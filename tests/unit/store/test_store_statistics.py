@@ -248,6 +248,27 @@ def test_failed_messages_are_unreadable_ones_and_requests_that_failed(tmp_path: 
     (of,) = statistics_of(recorded(tmp_path / "store.db", events, NAME)).connections
     (kpi,) = [each for each in of.kpis if each.name == "message_error_rate"]
     assert (of.failed_messages, kpi.value, kpi.samples) == (2, 1.0, 2)
+    assert of.errors == {"json": 1, "timeout": 1, "unmatched": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "error_type"),
+    [
+        (event("error.occurred", 1, NAME, error_type="protocol"), "protocol"),
+        (event("heartbeat.timeout", 1, NAME, size=0, error_type="heartbeat_timeout"), "heartbeat_timeout"),
+    ],
+)
+def test_a_session_that_ends_for_a_fault_is_no_second_error(tmp_path: Path, told: Event, error_type: str) -> None:
+    events = [usable(0, NAME), told, loss(2, NAME, error_type=error_type)]
+    (of,) = statistics_of(recorded(tmp_path / "store.db", events, NAME)).connections
+    assert of.errors == {error_type: 1}
+
+
+def test_a_request_that_the_end_of_its_session_broke_off_is_an_error(tmp_path: Path) -> None:
+    broken_off = event("message.process.completed", 2, NAME, size=0, status="error", error_type="disconnected")
+    events = [usable(0, NAME), loss(2, NAME, error_type="eof"), broken_off]
+    (of,) = statistics_of(recorded(tmp_path / "store.db", events, NAME)).connections
+    assert of.errors == {"eof": 1, "disconnected": 1}
 
 
 def test_an_error_that_was_handled_is_no_second_error(tmp_path: Path) -> None:

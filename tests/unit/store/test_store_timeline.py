@@ -13,7 +13,7 @@ from tests.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.events import Event
 from wsmon.model.snapshot import OpenIncident, Snapshot
-from wsmon.model.timeline import Incident, Lane, Mark, Stall, Stretch
+from wsmon.model.timeline import Incident, Lane, Mark, Stretch
 from wsmon.store.live import SPARK_S
 from wsmon.store.reader import Reader
 
@@ -45,15 +45,14 @@ def test_a_lane_has_a_stretch_a_status_and_a_mark_a_loss(tmp_path: Path) -> None
                 Stretch(at_ns(26), at_ns(40), "disconnected", 6),
             ),
             (Mark(at_ns(20), 3), Mark(at_ns(26), 6)),
-            (),
         ),
     )
 
 
-def test_a_period_cuts_stretches_and_carries_the_status_in(tmp_path: Path) -> None:
+def test_a_period_cuts_stretches_at_its_end_and_says_when_they_began(tmp_path: Path) -> None:
     path = recorded(tmp_path / "store.db", life(), NAME, end_s=40)
     (lane,) = lanes_of(path, 5, 10)
-    assert lane.stretches == (Stretch(at_ns(5), at_ns(10), "websocket_connected", 2),)
+    assert lane.stretches == (Stretch(at_ns(1), at_ns(10), "websocket_connected", 2),)
     assert lane.losses == ()
 
 
@@ -78,7 +77,7 @@ def test_between_runs_there_is_no_data(tmp_path: Path) -> None:
         Stretch(at_ns(1), at_ns(20), "websocket_connected", 2),
         Stretch(at_ns(101), at_ns(110), "connecting", 5),
     )
-    assert lane.stalls == (Stall(at_ns(5), at_ns(20), 3),)
+    assert lane.incidents == (Incident(at_ns(5), at_ns(20), 3, "stall", "no data for 41 s"),)
 
 
 def test_what_lasts_reaches_to_now_while_a_recorder_runs(tmp_path: Path) -> None:
@@ -87,16 +86,15 @@ def test_what_lasts_reaches_to_now_while_a_recorder_runs(tmp_path: Path) -> None
         recording.write([dialled(0, NAME), usable(1, NAME), stall(5, NAME)])
         with StoreLock(path, NAMELESS):
             (lane,) = lanes_of(path, 2, 200, now_s=50)
-    assert lane.stretches == (Stretch(at_ns(2), at_ns(50), "websocket_connected", 2),)
-    assert lane.stalls == (Stall(at_ns(5), at_ns(50), 3),)
+    assert lane.stretches == (Stretch(at_ns(1), at_ns(50), "websocket_connected", 2),)
+    assert lane.incidents == (Incident(at_ns(5), at_ns(50), 3, "stall", "no data for 41 s", is_open=True),)
 
 
-def test_a_stall_that_ended_is_cut_to_the_period(tmp_path: Path) -> None:
+def test_an_incident_that_ended_is_in_every_period_that_it_touches(tmp_path: Path) -> None:
     ended = event("incident.closed", 30, NAME, type="stall", reason="data came", meta={"incident": 3})
     path = recorded(tmp_path / "store.db", [dialled(0, NAME), usable(1, NAME), stall(5, NAME), ended], NAME)
-    assert lanes_of(path, 10, 20)[0].stalls == (Stall(at_ns(10), at_ns(20), 3),)
-    assert lanes_of(path, 10, 50)[0].stalls == (Stall(at_ns(10), at_ns(30), 3),)
-    assert lanes_of(path, 31, 50)[0].stalls == ()
+    whole = (Incident(at_ns(5), at_ns(30), 3, "stall", "no data for 41 s"),)
+    assert [lanes_of(path, *period)[0].incidents for period in ((10, 20), (10, 50), (31, 50))] == [whole, whole, ()]
 
 
 def test_other_incidents_have_a_place_of_their_own_and_are_open_until_they_end(tmp_path: Path) -> None:
@@ -110,10 +108,9 @@ def test_other_incidents_have_a_place_of_their_own_and_are_open_until_they_end(t
             (lane,) = lanes_of(path, 2, 200, now_s=50)
             with closing(Reader(path, FixedClock(50))) as view:
                 (row,) = view.snapshot(at_ns(50)).connections
-    assert lane.stalls == ()
     assert lane.incidents == (
-        Incident(at_ns(5), at_ns(30), 3, "gap"),
-        Incident(at_ns(6), at_ns(50), 4, "slow"),
+        Incident(at_ns(5), at_ns(30), 3, "gap", "3 messages missing"),
+        Incident(at_ns(6), at_ns(50), 4, "slow", "round trip 300 ms", is_open=True),
     )
     assert row.incidents == (OpenIncident(4, "slow", "round trip 300 ms", NAME),)
 

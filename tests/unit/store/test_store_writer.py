@@ -17,10 +17,13 @@ from wsmon.bus import Batch, Bus
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
+from wsmon.store import search_index
 from wsmon.store import writer as writing
 from wsmon.store.codec import Value
 from wsmon.store.database import Database, open_for_writing
 from wsmon.store.schema import METRICS
+from wsmon.store.search_index import SearchIndexer
+from wsmon.store.sieve import BLOCKS
 from wsmon.store.writer import Writer
 
 DEADLINE_S = 10.0
@@ -64,6 +67,15 @@ class Running:
             for _ in range(round(DEADLINE_S / LOOK_S)):
                 self.clock.advance(1)
                 if self._committed.wait_for(lambda: self._last_id >= last_id, LOOK_S):
+                    return
+        raise AssertionError(self.failures)
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Until something is so; a second of the clock for each look."""
+        with self._committed:
+            for _ in range(round(DEADLINE_S / LOOK_S)):
+                self.clock.advance(1)
+                if self._committed.wait_for(condition, LOOK_S):
                     return
         raise AssertionError(self.failures)
 
@@ -497,3 +509,79 @@ def test_a_lone_surrogate_in_a_name_ends_nothing(running: Running) -> None:
     running.end()
     assert stored(running.path, "SELECT DISTINCT key FROM rollup_dim WHERE key LIKE '%x'") == [("\\ud800x",)]
     assert stored(running.path, "SELECT type, sentence FROM incident") == [("\\ud800x", "\\ud800x")]
+
+
+def test_what_was_pruned_and_not_told_yet_is_told_before_the_last_word(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsmon.store.retention.NEWEST_EVENTS", 3)
+    monkeypatch.setattr("wsmon.store.pruning.TOLD_GAP_S", 1e9)
+    running.emit(*(message(str(n)) for n in range(10)))
+    running.writer.start()
+    running.wait_for(10)
+    running.clock.advance(15 * 86_400)
+    running.let_time_pass(11)
+    running.emit(*(message(str(n)) for n in range(5)))
+    running.wait_for(16)
+    running.clock.advance(15 * 86_400)
+    running.wait_until(lambda: running.writer.pruned_events == 13)
+    running.emit(event("self.run.ended", connection=""))
+    running.end()
+    told, last = stored_events(running.path)[-2:]
+    assert (told.name, told.meta, last.name) == ("self.pruned", {"events": 6, "up_to_id": 13}, "self.run.ended")
+
+
+def test_what_is_committed_is_indexed_while_nothing_waits(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_index, "BLOCK_EVENTS", 2)
+    indexed = threading.Event()
+    index = SearchIndexer.index
+
+    def index_and_tell(self: SearchIndexer, last_id: int, is_over: Callable[[], bool]) -> bool:
+        is_more = index(self, last_id, is_over)
+        if last_id == 2 * BLOCKS and not is_more:
+            indexed.set()
+        return is_more
+
+    monkeypatch.setattr(SearchIndexer, "index", index_and_tell)
+    running.writer.start()
+    running.emit(*[message("margin call")] * (2 * BLOCKS))
+    assert indexed.wait(DEADLINE_S), running.failures
+    running.end()
+    assert stored(running.path, "SELECT first_id, last_id FROM search_segment") == [(1, 2 * BLOCKS)]
+
+
+def test_a_flood_is_recorded_and_not_indexed_meanwhile(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "INDEX_BELOW_EVENTS", 3)
+    asked: list[int] = []
+
+    def index(_self: SearchIndexer, last_id: int, _is_over: Callable[[], bool]) -> bool:
+        asked.append(last_id)
+        return False
+
+    monkeypatch.setattr(SearchIndexer, "index", index)
+    running.emit(*[message()] * 10)
+    running.writer.start()
+    running.wait_for(10)
+    running.emit(message())
+    running.wait_for(11)
+    running.end()
+    assert 10 not in asked
+    assert len(stored_events(running.path)) == 11
+
+
+def test_a_store_that_takes_no_index_goes_on_recording(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    def index(_self: SearchIndexer, _last_id: int, _is_over: Callable[[], bool]) -> bool:
+        tried.set()
+        raise StoreError("no space left")
+
+    monkeypatch.setattr(SearchIndexer, "index", index)
+    running.writer.start()
+    running.emit(message())
+    running.wait_for(1)
+    assert tried.wait(DEADLINE_S)
+    running.emit(message())
+    running.wait_for(2)
+    running.end()
+    assert running.failures == []

@@ -112,3 +112,26 @@ def test_the_end_closes_the_view_and_drops_what_waits(asker: Asker) -> None:
     assert running.wait(DEADLINE_S)
     asker.answers.stop()
     assert asker.view.is_closed
+
+
+def test_questions_with_many_answers_take_turns(asker: Asker) -> None:
+    begun, go = Flag(), Flag()
+
+    def count(_view: StoreView, is_stale: Callable[[], bool]) -> Iterator[str]:
+        number = 0
+        while not is_stale():
+            number += 1
+            yield f"count {min(number, 2)}"
+            begun.set()
+            assert go.wait(DEADLINE_S)
+
+    asker.answers.stream("matches", count, asker.delivered.put)
+    assert begun.wait(DEADLINE_S)
+    asker.answers.ask("jump", lambda _: "jump", asker.delivered.put)
+    go.set()
+    seen = [asker.next() for _ in range(4)]
+    assert seen[0] == "count 1"
+    assert "jump" in seen
+    asker.answers.stream("matches", lambda _view, _is_stale: iter(("end",)), asker.delivered.put)
+    while asker.next() != "end":
+        pass

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
-from datetime import UTC
+import re
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.builders import SECOND_NS, at_ns
 from wsmon.model.timeline_cells import Period
+from wsmon.tui.panes.timeline_window import STEPS_NS
 from wsmon.tui.time_axis import axis, cell_words, span_words
 
 
@@ -22,7 +26,7 @@ def period(cell_s: float, cells: int, until_s: float = 0.0) -> Period:
         (0.5, "        14:02:00            14:02:10            14:02:20    "),
         (20, "        13:45          13:50          13:55          14:00   "),
         (300, "0       10:00       11:00       12:00       13:00       14:0"),
-        (86_400, "               Nov 26       Dec 10         Dec 24        Jan"),
+        (86_400, "            Nov 24        Dec 08        Dec 22        Jan 05"),
     ],
 )
 def test_labels_stand_at_round_times_and_are_never_cut(cell_s: float, expected: str) -> None:
@@ -49,7 +53,7 @@ def test_hours_stay_whole_on_the_day_the_clock_changes() -> None:
     labels = axis(period(1800, 60, -77 * 86_400 + 10 * 3600), ZoneInfo("Europe/Berlin")).split()
 
     assert labels
-    assert all(label.endswith(":00") for label in labels)
+    assert all(label.endswith(":00") for label in labels if label not in ("Oct", "25", "26"))
 
 
 @pytest.mark.parametrize("cells", [1, 5, 12, 200])
@@ -58,13 +62,68 @@ def test_any_width_is_filled(cells: int) -> None:
 
 
 def test_words() -> None:
-    assert [cell_words(round(s * SECOND_NS)) for s in (0.1, 20, 120, 21_600, 86_400)] == [
+    assert [cell_words(round(s * SECOND_NS)) for s in (0.005, 0.1, 20, 120, 21_600, 86_400)] == [
+        "5 ms",
         "0.1 s",
         "20 s",
         "2 min",
         "6 h",
         "1 d",
     ]
-    assert span_words(period(20, 90), UTC) == "13:32 – 14:02"
-    assert span_words(period(1, 90), UTC) == "14:00:54 – 14:02:24"
-    assert span_words(period(3600, 90), UTC) == "Jan 06 21:00 – Jan 10 15:00"
+    now_ns = at_ns(0)
+    assert span_words(period(20, 90), UTC, now_ns) == "13:32 – 14:02"
+    assert span_words(period(1, 90), UTC, now_ns) == "14:00:54 – 14:02:24"
+    assert span_words(period(3600, 90), UTC, now_ns) == "Jan 06 21:00 – Jan 10 15:00"
+
+
+def test_a_period_of_another_day_or_year_says_so() -> None:
+    day_s = 86_400
+    assert span_words(period(20, 90, -2 * day_s), UTC, at_ns(0)) == "Jan 08 13:32 – 14:02"
+    assert span_words(period(20, 90, -20 * day_s), UTC, at_ns(0)) == "2025 Dec 21 13:32 – 14:02"
+    assert span_words(period(3600, 90, -20 * day_s), UTC, at_ns(0)) == "2025 Dec 17 21:00 – 2025 Dec 21 15:00"
+    assert span_words(period(day_s, 90), UTC, at_ns(0)) == "2025 Oct 13 – 2026 Jan 11"
+
+
+def test_parts_of_seconds_are_labelled_as_such() -> None:
+    labels = axis(period(0.01, 100), UTC).split()
+
+    assert labels == ["14:02:23", "14:02:23.2", "14:02:23.4", "14:02:23.6", "14:02:23.8"]
+    assert axis(period(0.005, 60), UTC).split() == ["14:02:23.7", "14:02:23.8", "14:02:23.9"]
+
+
+def test_the_beginning_of_a_day_has_its_date() -> None:
+    assert axis(period(600, 120, -6 * 3600), UTC).split() == [
+        *("14:00", "16:00", "18:00", "20:00", "22:00", "Jan", "10", "02:00", "04:00", "06:00"),
+    ]
+
+
+def test_labels_of_weeks_stay_at_the_same_mondays_while_the_period_moves() -> None:
+    lines = [axis(period(43_200, 100, moved_s), UTC) for moved_s in (0, 43_200, 86_400)]
+
+    assert {tuple(re.findall(r"[A-Z][a-z]{2} \d\d", line))[1:5] for line in lines} == {
+        ("Dec 01", "Dec 08", "Dec 15", "Dec 22")
+    }
+
+
+@given(
+    st.sampled_from(STEPS_NS),
+    st.integers(20, 220),
+    st.integers(-400 * 86_400, 400 * 86_400),
+    st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe"]),
+)
+def test_a_label_is_a_local_time_within_its_cell(step_ns: int, cells: int, at_s: int, zone: str) -> None:
+    until_ns = at_ns(at_s) // step_ns * step_ns
+    shown = Period(until_ns - cells * step_ns, until_ns, cells)
+
+    line = axis(shown, ZoneInfo(zone))
+    assert len(line) == cells
+    for label in re.finditer(r"\d\d:\d\d[\d:.]*", line):
+        grain_ns = {5: 60_000, 8: 1_000}.get(len(label[0]), 50) * 1_000_000
+        first, end = shown.start_of(label.start()), shown.start_of(label.start() + 1)
+        times = range(-(-first // grain_ns) * grain_ns, end, grain_ns)
+        assert any(local(each, ZoneInfo(zone)).startswith(label[0]) for each in times)
+
+
+def local(at: int, zone: ZoneInfo) -> str:
+    """The local time to the millisecond."""
+    return f"{datetime.fromtimestamp(at // SECOND_NS, zone):%H:%M:%S}.{at % SECOND_NS // 1_000_000:03d}"

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from tests.builders import event, loss, message, pong, retry, usable
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import ASCII
+from wsmon.tui.line_columns import COLUMN_NAMES, ColumnName
 from wsmon.tui.lines import LineStyle, TimeMode, line
 
 STYLE = LineStyle(zone=UTC)
@@ -39,11 +40,15 @@ def test_a_loss_says_the_peers_reason_before_code_and_duration(width: int, expec
         (20, "14:02:24 ↓ text [1,…"),
         (40, "14:02:24 bina…pot ↓ text [1,2,3]"),
         (80, "14:02:24.000 binance-spot ↓ text          [1,2,3]" + " " * 28 + "7 B"),
-        (200, "14:02:24.000 binance-spot         ↓ text               [1,2,3]" + " " * 135 + "7 B"),
+        (150, "14:02:24.000 binance-spot   00f067aa ↓ text           [1,2,3]" + " " * 86 + "7 B"),
+        (
+            200,
+            "14:02:24.000          #7 binance-spot         00f067aa ↓ text               [1,2,3]" + " " * 114 + "7 B",
+        ),
     ],
 )  # fmt: skip
 def test_columns_adapt_to_the_width(width: int, expected: str) -> None:
-    assert shown(message("[1,2,3]"), width) == expected
+    assert shown(message("[1,2,3]", id=7), width) == expected
 
 
 def test_sizes_are_right_aligned_whatever_the_characters_before() -> None:
@@ -107,3 +112,38 @@ def test_clocks_of_different_runs_are_not_compared() -> None:
     other_run = event("self.run.started", 1, "")
 
     assert shown(message(after_s=2), 120, LineStyle("delta", UTC), other_run).lstrip().startswith("– ")
+
+
+def test_what_is_cut_masked_or_large_has_a_sign() -> None:
+    odd = message("x" * 200, truncated=True, redacted=True, size=70_000)
+
+    assert shown(odd, 80).endswith("xx… ⊣■△    68 KiB")
+    assert shown(odd, 40).endswith("xx… ⊣■△")
+    assert shown(odd, 80, LineStyle(zone=UTC, glyphs=ASCII)).endswith("xx~ TRL    68 KiB")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "width", "expected"),
+    [
+        ((), 60, "14:02:24.000 ⇄ ping 18 ms"),
+        (("took",), 60, "14:02:24.000 ⇄ ping 18 ms                              18 ms"),
+        (("id", "what"), 60, "14:02:24.000          #7 ⇄ ping 18 ms"),
+        (("session", "connection"), 60, "14:02:24.000 binance-spot 00f067aa ⇄ ping 18 ms"),
+        (
+            ("id", "connection", "session", "what", "ref", "took", "wire", "size"),
+            60,
+            "14:02:24.000 binance-spot ⇄ ping 18 ms",
+        ),
+    ],
+)
+def test_columns_are_chosen_and_those_that_do_not_fit_left_out(
+    chosen: tuple[ColumnName, ...], width: int, expected: str
+) -> None:
+    assert shown(pong(id=7), width, LineStyle(zone=UTC, chosen=chosen)) == expected
+
+
+@pytest.mark.parametrize("width", range(1, 200, 7))
+def test_any_choice_of_columns_fits_any_width(width: int) -> None:
+    for chosen in (COLUMN_NAMES, ("wire", "ref"), ()):
+        for each in (message("x" * 300, ref="r" * 30, redacted=True), loss(), event("self.run.started", connection="")):
+            shown(each, width, LineStyle(zone=UTC, chosen=chosen))

@@ -6,11 +6,10 @@ from typing import Final
 
 from wsmon.model.detectors.detector import IncidentDetector
 from wsmon.model.events import Event
+from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN
 
 REFUSED: Final = frozenset({401, 403})
-BROKEN_OFF: Final = "disconnected"
-# error type of a login that the end of its session broke off: nobody refused it
 
 
 class RetriesDetector(IncidentDetector):
@@ -42,7 +41,7 @@ class AuthDetector(IncidentDetector):
 
     def _see(self, event: Event) -> None:
         connection = event.source.connection
-        if event.name == "auth.failed" and event.error_type != BROKEN_OFF:
+        if event.name == "auth.failed" and event.error_type != BROKEN_OFF:  # else nobody refused it
             self._refused_upgrades.discard(connection)
             why = event.error or event.reason
             self.incidents.open(event.source, "login failed" + (f": {why}" if why else ""), [event.id])

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import Awaitable, Callable
 
 from wsmon.engine.backoff import retry_after_s
 from wsmon.model.secret import Sensitive
 from wsmon.ports import Clock
-from wsmon.recorder.alerts.http import Answer, BadAnswerError, post
 from wsmon.recorder.alerts.way import AlertFailedError
+from wsmon.recorder.http import Answer, BadAnswerError, post, reason
 
 TRY_S = 5.0
 PAUSES_S = (0.5, 2.0)
@@ -56,7 +55,7 @@ class WebhookWay:
         except (BadAnswerError, UnicodeError):
             raise AlertFailedError(f"{self._url.masked} does not answer in HTTP") from None
         except OSError as error:
-            return f"cannot be reached: {_why(error)}", None
+            return f"cannot be reached: {reason(error)}", None
 
     def _verdict(self, answer: Answer) -> tuple[str, float | None]:
         if 200 <= answer.status < 300:
@@ -66,10 +65,3 @@ class WebhookWay:
             return f"answered {answer.status}", asked_s
         told = "a redirect, which is not followed" if 300 <= answer.status < 400 else "the alert is refused"
         raise AlertFailedError(f"{self._url.masked} answered {answer.status}: {told}")
-
-
-def _why(error: OSError) -> str:
-    """The system's own words: asyncio puts others in their place."""
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or 'failed'}"
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)

@@ -46,6 +46,8 @@ LEGEND: tuple[tuple[Span, ...], ...] = (
     (("  ✕ ", "status-loss"), ("loss  ", "text"), ("○ ", "status-closed"), ("closed by us  ", "text"),
      ("⚠ ", "problem"), ("problem  ", "text"), ("· ", "dim"), ("note  ", "text"),
      ("▸ ", "key-name"), ("match  ", "text"), ("◆ ", "caution"), ("marked", "text")),
+    (("  ⊣ ", "caution"), ("cut before it was stored  ", "text"), ("■ ", "caution"), ("credentials masked  ", "text"),
+     ("△ ", "caution"), ("over 64 KiB", "text")),
 )  # fmt: skip
 
 

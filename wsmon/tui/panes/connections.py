@@ -65,6 +65,18 @@ class ConnectionsPane(SpanPane):
         """All connections, in the order of the list."""
         return self._order
 
+    @property
+    def chosen(self) -> str:
+        """The connection that somebody put the cursor on; empty = it stays with the worst."""
+        return self._current if self._is_moved else ""
+
+    def choose_first(self, connection: str) -> None:
+        """Put the cursor on a connection, as soon as there is one of this name."""
+        self._is_moved = True
+        self._put_cursor(connection)
+        self._draw()
+        self.show_cursor()
+
     def show(self, snapshot: Snapshot, now_ns: int) -> None:
         """Draw a snapshot as of ``now_ns``."""
         self._snapshot, self._now_ns = snapshot, now_ns

@@ -32,6 +32,11 @@ def session_starts(event: Event | None) -> Aim:
     return Aim(_all(("name", "connection.started"), ("connection", connection)), f"session{of}")
 
 
+def of_connection(connection: str) -> Aim:
+    """Any event of a connection; of any where it is empty."""
+    return _event_of(_all(("connection", connection)), sanitize(connection, NAME_LIMIT) or "the recorder")
+
+
 def _event_of(query: Query, what: str) -> Aim:
     return Aim(query, f"event of {what}", "an")
 

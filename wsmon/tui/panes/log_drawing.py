@@ -15,6 +15,7 @@ from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.lines import LineStyle
 from wsmon.tui.palette import Palette, Span
 from wsmon.tui.panes.log_lines import LogLines
+from wsmon.tui.panes.log_status import InSight
 from wsmon.tui.panes.row_list import RowList
 from wsmon.tui.panes.spans import draw_line
 
@@ -38,6 +39,7 @@ class DrawnLog(RowList):
         self._zone, self._glyphs = zone, glyphs
         self.status = ""
         # what stands on the first line where there are no rows
+        self.in_sight = InSight()
         self._colors: tuple[Palette, Style] | None = None
 
     def say(self, note: str) -> None:
@@ -58,6 +60,7 @@ class DrawnLog(RowList):
         ids = [self.rows.id_at(row) for row in range(top, last)]
         if ids:
             self._load(ids, self.rows.id_at(top - 1) if top else 0)
+        self._count_in_sight()
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
@@ -71,6 +74,18 @@ class DrawnLog(RowList):
         strip = self._lines.get(event_id) or Strip.blank(self.page.width)
         is_current = event_id == self.current_id
         return strip.apply_style(base + palette.cursor(self.has_focus) if is_current else base)
+
+    def _count_in_sight(self) -> None:
+        """Lines that leave something out are counted when they are drawn: only then are they read."""
+        top = self.scroll_offset.y
+        rows = range(top, min(top + self.page.height, len(self.rows)))
+        found = self._lines.in_sight(self.rows.id_at(row) for row in rows)
+        if found != self.in_sight:
+            self.in_sight = found
+            self.call_later(self.sight_changed)
+
+    def sight_changed(self) -> None:
+        """Other lines than before leave something out."""
 
     def _load(self, ids: list[int], above: int) -> None:
         try:

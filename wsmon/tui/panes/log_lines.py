@@ -16,6 +16,7 @@ from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.predicate import matches
 from wsmon.tui.lines import LineStyle, line
 from wsmon.tui.palette import Palette, Span
+from wsmon.tui.panes.log_status import InSight
 from wsmon.tui.panes.spans import draw_line
 
 KEPT_LINES = 600
@@ -31,6 +32,8 @@ class LogLines:
     def __init__(self, view: StoreView) -> None:
         self._view = view
         self._strips: LRUCache[int, Strip] = LRUCache(KEPT_LINES)
+        self._lacking: LRUCache[int, tuple[bool, bool]] = LRUCache(KEPT_LINES)
+        # by event id: its payload was cut, or masked
         self._width = 0
         self._highlighted = EVERYTHING
         self._marked: frozenset[int] = frozenset()
@@ -66,6 +69,11 @@ class LogLines:
             self._width = width
             self._strips.clear()
 
+    def in_sight(self, ids: Iterable[int]) -> InSight:
+        """What these lines do not show the whole of, as far as they were loaded."""
+        lacking = [self._lacking.get(event_id) or (False, False) for event_id in ids]
+        return InSight(sum(truncated for truncated, _ in lacking), sum(redacted for _, redacted in lacking))
+
     def get(self, event_id: int) -> Strip | None:
         """The line of an event, if it was loaded."""
         return self._strips.get(event_id)
@@ -88,6 +96,7 @@ class LogLines:
         for event_id in ids[missing[0] : missing[-1] + 1]:
             event = events.get(event_id)
             spans = GONE if event is None else line(event, self._width, self._style_of(event, opened), previous)
+            self._lacking[event_id] = event is not None and event.truncated, event is not None and event.redacted
             self._strips[event_id] = draw_line(spans, self._width, NO_GROUND, palette)
             previous = event
 

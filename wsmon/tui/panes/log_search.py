@@ -22,7 +22,7 @@ LARGEST_WINDOW = 160_000
 QUIET_HEARTBEATS = ("heartbeat.sent", "heartbeat.received", "heartbeat.responded")
 # what hiding heartbeats hides; a heartbeat that failed stays in sight
 
-Purpose = Literal["filter", "jump"]
+Purpose = Literal["filter", "matches", "jump"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Search:
     serial: int
     # the pane's number for it: answers to older searches are dropped
     purpose: Purpose
-    # a filter wants all matches; a jump the first one
+    # a filter wants all matches, and so does their number; a jump the first one
     query: Query
     first_id: int
     last_id: int

@@ -7,9 +7,21 @@ from dataclasses import dataclass
 from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import Glyphs
+from wsmon.tui.panes.log_filter import Tally
 
 QUERY_LIMIT = 40
 # characters of the query in the title
+IN_SIGHT = "in sight "
+SHORT_QUERY_LIMIT = 16
+# where there is no room for more
+
+
+@dataclass(frozen=True, slots=True)
+class InSight:
+    """How many of the lines in sight do not show the whole of what was said."""
+
+    truncated: int = 0
+    redacted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +51,18 @@ class LogStatus:
     # events that retention has removed
     is_in_context: bool = False
     # matches stand among the other events
+    tally: Tally | None = None
+    # of what is searched for
+    in_sight: InSight = InSight()
     trouble: str = ""
     # what went wrong with the store, or a key that has nothing to do
 
 
-def sentence(status: LogStatus, glyphs: Glyphs) -> str:
-    """The whole sentence, its parts in the order of their importance."""
-    return f" {glyphs.between} ".join(part for part in _parts(status, glyphs) if part)
+def sentences(status: LogStatus, glyphs: Glyphs) -> tuple[str, ...]:
+    """The whole sentence, its parts in the order of their importance, and shorter ones that leave nothing unsaid."""
+    between = f" {glyphs.between} "
+    forms = (_parts(status, glyphs), _short_parts(status, glyphs), _shortest_parts(status, glyphs))
+    return tuple(between.join(part for part in parts if part) for parts in forms)
 
 
 def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
@@ -53,14 +70,51 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
         return [status.trouble]
     if not status.events:
         return [f"waiting for the first event since {status.waiting_since}"]
-    asked = f"'{sanitize(status.query, QUERY_LIMIT, ascii_only=glyphs.is_ascii)}'" if status.query else ""
+    asked = _asked(status, glyphs, QUERY_LIMIT)
     searching = f"searching, {status.searched * 100 // status.events} %" if status.is_searching else ""
-    hidden = [_heartbeats(status), _pruned(status)]
+    hidden = [_heartbeats(status), _pruned(status), _in_sight(status.in_sight)]
     if asked and status.is_in_context:
-        return [_motion(status), f"{asked} highlighted, ^f only", _events(status.events), searching, *hidden]
+        return [_motion(status), f"{_highlighted(status, asked)}, ^f only", _events(status.events), searching, *hidden]
     if asked and not status.shown and not status.is_searching:
         return [f"no match for {asked} in {_events(status.searched)}", "Esc clears", *hidden]
     return [_motion(status), _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]
+
+
+def _short_parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
+    if status.trouble or not status.events:
+        return _parts(status, glyphs)
+    asked = _asked(status, glyphs, SHORT_QUERY_LIMIT)
+    new = f", {fmt.count(status.new_below)} new (F)" if status.new_below else ""
+    moving = "following" if status.is_following else f"paused{new}"
+    hidden = fmt.count(status.hidden_heartbeats) if status.hidden_heartbeats is not None else "heartbeats"
+    is_without_match = asked and not status.shown and not status.is_searching
+    return [
+        f"no match for {asked}" if is_without_match else moving,
+        "" if is_without_match else _place(status, asked),
+        f"{status.searched * 100 // status.events} %" if status.is_searching else "",
+        f"{hidden} hidden (h)" if status.hides_heartbeats and status.hidden_heartbeats != 0 else "",
+        f"{fmt.count(status.pruned)} pruned" if status.pruned else "",
+        _in_sight(status.in_sight).removeprefix(IN_SIGHT),
+    ]
+
+
+def _shortest_parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
+    """For 40 columns: numbers, each with the word that says what it counts."""
+    if status.trouble or not status.events:
+        return _parts(status, glyphs)
+    not_whole = status.in_sight.truncated + status.in_sight.redacted
+    hidden = status.hidden_heartbeats
+    return [
+        _place(status, "found" if status.query else ""),
+        f"{fmt.count(status.new_below)} new" if status.new_below and not status.is_following else "",
+        ("hiding" if hidden is None else f"{fmt.count(hidden)} hid") if status.hides_heartbeats and hidden != 0 else "",
+        f"{not_whole} not whole" if not_whole else "",
+        f"{fmt.count(status.pruned)} pruned" if status.pruned else "",
+    ]
+
+
+def _asked(status: LogStatus, glyphs: Glyphs, limit: int) -> str:
+    return f"'{sanitize(status.query, limit, ascii_only=glyphs.is_ascii)}'" if status.query else ""
 
 
 def _motion(status: LogStatus) -> str:
@@ -71,9 +125,33 @@ def _motion(status: LogStatus) -> str:
 
 
 def _amount(status: LogStatus, asked: str) -> str:
-    if asked:
-        return f"{fmt.count(status.shown)} of {_events(status.searched)} match {asked}"
-    return _events(status.events)
+    if not asked:
+        return _events(status.events)
+    place = f"{fmt.count(status.tally.place)} of " if status.tally is not None and status.tally.place else ""
+    if place and not status.is_following:
+        return f"match {place}{fmt.count(status.shown)} for {asked} in {_events(status.searched)}"
+    return f"{fmt.count(status.shown)} of {_events(status.searched)} match {asked}"
+
+
+def _place(status: LogStatus, asked: str) -> str:
+    """The amount in few words."""
+    if not asked:
+        return fmt.count(status.events)
+    matches = status.shown if status.tally is None else status.tally.matches
+    if status.tally is not None and status.tally.place and not status.is_following:
+        return f"{fmt.count(status.tally.place)} of {fmt.count(matches)} {asked}"
+    return f"{fmt.count(matches)} {asked}"
+
+
+def _highlighted(status: LogStatus, asked: str) -> str:
+    """Which match it is, or how many there are."""
+    tally = status.tally
+    if tally is None:
+        return f"{asked} highlighted"
+    if tally.place:
+        return f"match {fmt.count(tally.place)} of {fmt.count(tally.matches)} for {asked}"
+    more = "" if tally.is_complete else " so far"
+    return f"{fmt.count(tally.matches)} {'match' if tally.matches == 1 else 'matches'}{more} for {asked}"
 
 
 def _heartbeats(status: LogStatus) -> str:
@@ -88,6 +166,13 @@ def _heartbeats(status: LogStatus) -> str:
 
 def _pruned(status: LogStatus) -> str:
     return f"{fmt.count(status.pruned)} older pruned" if status.pruned else ""
+
+
+def _in_sight(found: InSight) -> str:
+    """What the lines in sight do not show the whole of."""
+    counts = ((found.truncated, "cut"), (found.redacted, "redacted"))
+    said = ", ".join(f"{number} {what}" for number, what in counts if number)
+    return f"{IN_SIGHT}{said}" if said else ""
 
 
 def _events(number: int) -> str:

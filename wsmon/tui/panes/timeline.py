@@ -1,4 +1,4 @@
-"""The timeline: one lane a connection, time from left to right, the worst status of a cell wins."""
+"""The timeline: a lane a connection or a group, time from left to right, the worst of a cell is what it shows."""
 
 from __future__ import annotations
 
@@ -7,48 +7,51 @@ from datetime import tzinfo
 
 from rich.style import Style
 from textual import events
-from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
 
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
-from wsmon.model.stats import Density
-from wsmon.model.timeline import Lane
-from wsmon.model.timeline_cells import Period, Reading
+from wsmon.model.timeline import Problem
+from wsmon.model.timeline_cells import Reading
 from wsmon.tui.glyphs import UNICODE, Glyphs
+from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
 from wsmon.tui.panes.timeline_cursor import TimelineCursor
 from wsmon.tui.panes.timeline_state import TimelineState
 
 UNDER_CURSOR = Style(reverse=True)
+NO_GROUPS = 'no connection is in a group: group = "…" in its [[connection]] makes one'
 
 
 class TimelinePane(TimelineCursor):
-    """Draws what ``show`` gives it, for the period that ``period`` names."""
+    """Draws what ``show`` gives it: the answer to what ``ask`` wants to know."""
 
     class Chosen(Message):
-        """The user wants the log to go where the cursor is; ``event_id`` is 0 where no event is known."""
+        """The user wants the log to go where the cursor is: to a problem, or to the time of the cell."""
 
-        def __init__(self, event_id: int, at_ns: int, connection: str) -> None:
+        def __init__(self, problem: Problem | None, at_ns: int, connection: str) -> None:
+            """``connection`` is empty on the row of a group."""
             super().__init__()
-            self.event_id = event_id
+            self.problem = problem
             self.at_ns = at_ns
             self.connection = connection
 
-    class RangeChanged(Message):
-        """Another period is in sight: it needs lanes and density."""
-
-        def __init__(self, since_ns: int, until_ns: int) -> None:
-            super().__init__()
-            self.since_ns = since_ns
-            self.until_ns = until_ns
+    class AskChanged(Message):
+        """Another period, or other rows, are in sight: they need an answer."""
 
     class Status(Message):
-        """What the title of the timeline has to say; plain text."""
+        """What the title of the timeline has to say, the longest text first; plain text."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, texts: tuple[str, ...]) -> None:
             super().__init__()
-            self.text = text
+            self.texts = texts
+
+    class Refused(Message):
+        """What cannot be done, and why, in a sentence."""
+
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
 
     def __init__(
         self,
@@ -61,10 +64,10 @@ class TimelinePane(TimelineCursor):
         """``event_of`` finds the event under the cursor by its id; ``zone`` is the local one by default."""
         super().__init__(TimelineState(zone, glyphs), id=id)
         self._event_of = event_of
-        self.status = ""
-        # the newest text of Status
+        self.status: tuple[str, ...] = ()
+        # the newest texts of Status
         self.read_out = ""
-        # what the lower border says about the cell under the cursor
+        # what is said about the cell under the cursor; empty without a cursor
         self._drawn_cursor: tuple[int, int] | None = None
 
     @property
@@ -77,19 +80,53 @@ class TimelinePane(TimelineCursor):
         """What is under the cursor."""
         return self._state.reading
 
-    def period(self, now_ns: int, oldest_ns: int = 0) -> Period:
-        """What to ask the store for, as of now; ``oldest_ns`` is the time of the oldest event kept, 0 = unknown."""
-        return self._state.window.period(self._state.cells, now_ns, oldest_ns)
+    @property
+    def problem(self) -> Problem | None:
+        """The first problem in the cell under the cursor."""
+        return self._state.problem
 
-    def show(self, lanes: Sequence[Lane], density: Density | None, now_ns: int, oldest_ns: int = 0) -> None:
-        """Draw the lanes and the density of ``period(now_ns, oldest_ns)``."""
-        self._state.give(lanes, density, now_ns, oldest_ns)
+    @property
+    def event(self) -> Event | None:
+        """The event that proves what is under the cursor: an incident's, else that of the reading, if it is kept."""
+        reading = self._state.reading
+        if reading is None:
+            return None
+        incident = reading.incident
+        return self._event_of(incident.event_id if incident is not None else reading.event_id)
+
+    def ask(self, moment: Moment) -> Ask:
+        """What to ask the store, as of a moment."""
+        return self._state.ask(moment)
+
+    def show(self, answer: Answer, moment: Moment) -> None:
+        """Draw the answer to ``ask(moment)``."""
+        asked = self._state.ask(moment)
+        self._state.give(answer, moment)
+        self.redraw()
+        if self._state.ask(moment) != asked:
+            self.announce()  # only now it is known how much room names and rows take
+
+    def wait(self) -> None:
+        """Say that the answer takes long."""
+        self._state.is_waiting = True
         self.redraw()
 
     def set_order(self, order: Sequence[str]) -> None:
         """Put the lanes into the order of these connections from now on; those not named come last."""
         if self._state.set_order(order):
+            self.announce()
             self.redraw()
+
+    def places_beyond(self, *, newer: bool) -> tuple[tuple[str, int], ...]:
+        """From where on to look for each connection's next problem in another cell, or for the one before."""
+        return self._state.places_beyond(newer=newer)
+
+    def land(self, problems: Sequence[Problem], *, newer: bool) -> Problem | None:
+        """Put the cursor on the nearest of these problems; ``None`` where there is none."""
+        found = self._state.nearest(problems, newer=newer)
+        if found is not None:
+            self.change(lambda: self._state.to_problem(found))
+        return found
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
         """Draw with these signs from now on."""
@@ -99,26 +136,38 @@ class TimelinePane(TimelineCursor):
     def action_choose(self) -> None:
         """Enter: the log shall go there."""
         state = self._state
-        if state.current is None:
+        row, problem = state.grid.current, state.problem
+        if row is None:
             return
-        reading, at_ns = state.reading, state.period.start_of(state.cell)
-        event_id, at_ns = (reading.event_id, max(at_ns, reading.at_ns)) if reading is not None else (0, at_ns)
-        self.post_message(self.Chosen(event_id, at_ns, state.current.connection))
+        at_ns = problem.at_ns if problem is not None else state.period.start_of(state.cell)
+        connection = problem.connection if problem is not None else "" if row.is_group else row.name
+        self.post_message(self.Chosen(problem, at_ns, connection))
+
+    def action_timeline_groups(self) -> None:
+        """A lane a group, or a lane a connection."""
+        if self._state.toggle_groups():
+            self.announce()
+            self.redraw()
+        else:
+            self.post_message(self.Refused(NO_GROUPS))
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor, a second one chooses."""
         offset, state = event.get_content_offset(self), self._state
-        if offset is None or not 1 <= offset.y <= state.room:
+        if offset is None or not 1 <= offset.y <= state.grid.room:
             return
-        state.to_row(offset.y)
-        self.change(lambda: state.to_cell(min(max(0, offset.x - state.label), state.cells - 1)))
+
+        def move() -> None:
+            state.grid.to(state.grid.top + offset.y - 1)
+            state.to_cell(min(max(0, offset.x - state.label), state.cells - 1))
+
+        self.change(move)
         if event.chain > 1:
             self.action_choose()
 
     def on_resize(self) -> None:
         """Another width shows another period."""
-        self._state.width, self._state.height = self.size
-        self._state.to_lane(self._state.lane)
+        self._state.resize(*self.size)
         self.announce()
         self.redraw()
 
@@ -133,36 +182,32 @@ class TimelinePane(TimelineCursor):
     def render_line(self, y: int) -> Strip:
         """A line; on the lane of the cursor its cell is reversed."""
         strip, state = super().render_line(y), self._state
-        if not self.has_focus or state.current is None or y != state.row:
+        if not self.has_focus or state.grid.current is None or y != state.line:
             return strip
         x = state.label + state.cell
         return Strip.join([strip.crop(0, x), strip.crop(x, x + 1).apply_style(UNDER_CURSOR), strip.crop(x + 1)])
 
     def announce(self) -> None:
-        """Say that another period is in sight."""
-        if self._state.now_ns:
-            period = self._state.period
-            self.post_message(self.RangeChanged(period.since_ns, period.until_ns))
+        """Say that something else is in sight."""
+        if self._state.moment.now_ns:
+            self.post_message(self.AskChanged())
 
     def redraw(self) -> None:
         """Draw what changed, and say what the title has to say."""
         state = self._state
-        if not state.now_ns or not state.width:
+        if not state.moment.now_ns or not state.width:
             return
-        has_cursor = self.has_focus and state.current is not None
-        self.draw(state.lines(), state.row if has_cursor else None)
-        cursor = (state.row, state.cell) if has_cursor else None
+        has_cursor = self.has_focus and state.grid.current is not None
+        self.read_out = self._read_out() if has_cursor else ""
+        self.draw(state.lines(self.read_out, has_cursor=has_cursor), state.line if has_cursor else None)
+        cursor = (state.line, state.cell) if has_cursor else None
         if cursor is not None and cursor != self._drawn_cursor:
-            self.refresh_lines(state.row)
+            self.refresh_lines(state.line)
         self._drawn_cursor = cursor
-        title = state.title()
-        if title != self.status:
-            self.status = title
-            self.post_message(self.Status(title))
-        read_out = self._read_out() if has_cursor else ""
-        if read_out != self.read_out:  # setting it paints the whole pane
-            self.read_out = read_out
-            self.border_subtitle = Content(read_out)
+        titles = state.titles()
+        if titles != self.status:
+            self.status = titles
+            self.post_message(self.Status(titles))
 
     def _read_out(self) -> str:
         reading = self._state.reading

@@ -11,6 +11,9 @@ from wsmon.tui.actions import bindings
 from wsmon.tui.panes.spans import SpanPane
 from wsmon.tui.panes.timeline_state import TimelineState
 
+WHEEL = 3
+# lanes a step
+
 
 class TimelineCursor(SpanPane):
     """Changes the state; drawing it is up to the class that derives."""
@@ -30,42 +33,50 @@ class TimelineCursor(SpanPane):
         """The period in sight changed."""
         raise NotImplementedError
 
-    def to_lane(self, lane: int) -> None:
-        """Move the cursor to a lane."""
-        self._state.to_lane(lane)
-        self.redraw()
+    def to_row(self, row: int) -> None:
+        """Move the cursor to a row; rows that come into sight are asked for."""
+        self.change(lambda: self._state.grid.to(row))
 
     def change(self, change: Callable[[], None]) -> None:
-        """Do what may move the period, say so if it did, and draw."""
-        before = self._state.window
+        """Do what may move the period or the rows in sight, say so if it did, and draw."""
+        state = self._state
+        before = state.window, state.grid.top, state.by_group
         change()
-        if self._state.window != before:
+        if (state.window, state.grid.top, state.by_group) != before:
             self.announce()
         self.redraw()
 
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel scrolls the lanes."""
+        self.change(lambda: self._state.grid.scroll(WHEEL))
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel scrolls the lanes."""
+        self.change(lambda: self._state.grid.scroll(-WHEEL))
+
     def action_move_down(self) -> None:
-        self.to_lane(self._state.lane + 1)
+        self.to_row(self._state.grid.at + 1)
 
     def action_move_up(self) -> None:
-        self.to_lane(self._state.lane - 1)
+        self.to_row(self._state.grid.at - 1)
 
     def action_move_page_down(self) -> None:
-        self.to_lane(self._state.lane + self._state.room)
+        self.to_row(self._state.grid.at + self._state.grid.room)
 
     def action_move_page_up(self) -> None:
-        self.to_lane(self._state.lane - self._state.room)
+        self.to_row(self._state.grid.at - self._state.grid.room)
 
     def action_move_half_down(self) -> None:
-        self.to_lane(self._state.lane + max(1, self._state.room // 2))
+        self.to_row(self._state.grid.at + max(1, self._state.grid.room // 2))
 
     def action_move_half_up(self) -> None:
-        self.to_lane(self._state.lane - max(1, self._state.room // 2))
+        self.to_row(self._state.grid.at - max(1, self._state.grid.room // 2))
 
     def action_move_top(self) -> None:
-        self.to_lane(0)
+        self.to_row(0)
 
     def action_move_bottom(self) -> None:
-        self.to_lane(len(self._state.lanes) - 1)
+        self.to_row(len(self._state.grid.rows) - 1)
 
     def action_timeline_left(self) -> None:
         self.change(lambda: self._state.to_cell(self._state.cell - 1))
@@ -87,3 +98,6 @@ class TimelineCursor(SpanPane):
 
     def action_timeline_fit(self) -> None:
         self.change(self._state.fit)
+
+    def action_timeline_now(self) -> None:
+        self.change(self._state.follow)

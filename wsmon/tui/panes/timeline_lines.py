@@ -1,4 +1,4 @@
-"""Lines of the timeline: axis, lanes, and the density of messages and errors under them. Pure."""
+"""Lines of the timeline: lanes, the density of messages and errors under them, and what the signs mean. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,27 @@ from wsmon.model.stats import Density
 from wsmon.model.timeline import Lane
 from wsmon.model.timeline_cells import CellKind, Period, lane_cells, spread
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.palette import Meaning, Span, width_of
+from wsmon.tui.panes.timeline_rows import LaneRow
 from wsmon.tui.wrap import both_ends, left
 
 MIN_LABEL, MAX_LABEL = 8, 20
 NAME_LIMIT = 64
 # characters; a connection's name has no more
+COUNT_LIMIT = 8
+# characters that a group's name has more
+UNREAD = "reading"
 Line = tuple[Span, ...]
+LEGEND: tuple[tuple[CellKind, str], ...] = (
+    ("loss", "loss"),
+    ("stalled", "stalled"),
+    ("incident", "incident"),
+    ("connecting", "connecting"),
+    ("open", "open"),
+    ("closed", "closed by us"),
+    ("gave_up", "gave up"),
+    ("loss_opened", "loss and incident"),
+)
 
 MEANING_OF: Mapping[CellKind, Meaning] = MappingProxyType(
     {
@@ -38,16 +52,34 @@ MEANING_OF: Mapping[CellKind, Meaning] = MappingProxyType(
 )
 
 
-def label_width(lanes: Sequence[Lane], width: int) -> int:
+def label_width(rows: Sequence[LaneRow], width: int) -> int:
     """Cells for names, the space after them included; never more than a quarter of the pane."""
-    longest = max((cell_len(lane.connection[:NAME_LIMIT]) for lane in lanes), default=0)
+    longest = max((cell_len(row.label[: NAME_LIMIT + COUNT_LIMIT]) for row in rows), default=0)
     return max(0, min(max(longest, MIN_LABEL), MAX_LABEL, width // 4)) + 1
 
 
-def lane_line(lane: Lane, period: Period, label: int, glyphs: Glyphs) -> Line:
-    """A connection's name and its cells."""
-    name = sanitize(lane.connection, NAME_LIMIT, ascii_only=glyphs.is_ascii)
-    return (both_ends(name, label - 1, glyphs.cut) + " ", "text"), *_runs(lane_cells(lane, period), glyphs)
+def lane_line(row: LaneRow, lane: Lane | None, period: Period, label: int, glyphs: Glyphs) -> Line:
+    """A name and its cells; ``None`` where the lane is not read yet, which is said and is not the same as no data."""
+    name = sanitize(row.label, NAME_LIMIT + COUNT_LIMIT, ascii_only=glyphs.is_ascii)
+    before: Span = (both_ends(name, label - 1, glyphs.cut) + " ", "text")
+    if lane is None:
+        return before, (left(UNREAD, period.cells, glyphs.cut), "dim")
+    return before, *_runs(lane_cells(lane, period), glyphs)
+
+
+def legend(width: int, glyphs: Glyphs) -> Line:
+    """As many signs and what they mean as fit, the most telling first; blank is no data."""
+    spans: list[Span] = []
+    for kind, word in LEGEND:
+        if width_of(spans) + 4 + len(word) > width:
+            break
+        spans += [("  " if spans else "", "text"), (glyph_of(kind, glyphs), MEANING_OF[kind]), (f" {word}", "dim")]
+    return tuple(spans)
+
+
+def scroll_mark(line: int, filled: range, glyphs: Glyphs) -> Span:
+    """One cell at the right edge: whether the rows in sight are here."""
+    return (glyphs.scroll_thumb, "key-name") if line in filled else (glyphs.scroll_track, "rule")
 
 
 def density_lines(density: Density, period: Period, label: int, glyphs: Glyphs) -> Iterator[Line]:

@@ -34,14 +34,14 @@ def test_without_a_query_nothing_is_asked() -> None:
 def test_a_small_store_is_searched_at_once() -> None:
     log = opened(hay(100, 3, 90))
 
-    assert log.restart(Scope(NEEDLE)) is None
+    assert log.restart(Scope(NEEDLE)) == ()
     assert (ids(log), log.searched, log.is_searching) == ([3, 90], 100, False)
 
 
 def test_a_large_store_shows_its_newest_matches_and_searches_the_rest_elsewhere() -> None:
     view = hay(12_000, 3, 11_999)
     log = opened(view)
-    search = log.restart(Scope(NEEDLE))
+    (search,) = log.restart(Scope(NEEDLE))
 
     assert search == Search(1, "filter", NEEDLE, 1, 12_000 - FIRST_WINDOW)
     assert (ids(log), log.is_searching) == ([11_999], True)
@@ -53,8 +53,7 @@ def test_a_large_store_shows_its_newest_matches_and_searches_the_rest_elsewhere(
 def test_new_events_are_searched_as_they_come_even_while_a_search_runs() -> None:
     view = hay(12_000, 3)
     log = opened(view)
-    search = log.restart(Scope(NEEDLE))
-    assert search is not None
+    (search,) = log.restart(Scope(NEEDLE))
     log.set_bounds(view.add(message("hay"), message("a needle")))
     for found in run_search(view, search, lambda: False):
         log.take(found)
@@ -65,10 +64,9 @@ def test_new_events_are_searched_as_they_come_even_while_a_search_runs() -> None
 def test_answers_to_an_older_query_and_repeated_ones_are_left_out() -> None:
     view = hay(12_000, 3, 5)
     log = opened(view)
-    stale = log.restart(Scope(Query((Word("hay"),), "hay")))
-    search = log.restart(Scope(NEEDLE))
+    (stale,) = log.restart(Scope(Query((Word("hay"),), "hay")))
+    (search,) = log.restart(Scope(NEEDLE))
     assert stale is not None
-    assert search is not None
     for found in (*run_search(view, stale, lambda: False), *2 * list(run_search(view, search, lambda: False))):
         log.take(found)
 
@@ -108,7 +106,7 @@ def test_a_query_of_an_empty_store_waits_for_events() -> None:
     view = FakeView()
     log = opened(view)
 
-    assert log.restart(Scope(NEEDLE)) is None
+    assert log.restart(Scope(NEEDLE)) == ()
     log.set_bounds(view.add(message("hay"), message("needle")))
     assert ids(log) == [2]
 

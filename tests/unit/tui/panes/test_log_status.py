@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from wsmon.tui.glyphs import ASCII, UNICODE
-from wsmon.tui.panes.log_status import LogStatus, sentence
+from wsmon.tui.panes.log_filter import Tally
+from wsmon.tui.panes.log_status import InSight, LogStatus, sentences
 
 PLAIN = LogStatus(
     is_following=True,
@@ -22,48 +23,121 @@ PLAIN = LogStatus(
 )
 
 
+WHOLE = Tally(41, 3, is_complete=True)
+
+
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "expected", "shorter"),
     [
-        ({}, "following · 1,204,311 events"),
+        ({}, "following · 1,204,311 events", "following · 1,204,311"),
         (
             {"hides_heartbeats": True, "hidden_heartbeats": 3210},
             "following · 1,204,311 events · hiding 3,210 heartbeats (h)",
+            "following · 1,204,311 · 3,210 hidden (h)",
         ),
-        ({"hides_heartbeats": True, "hidden_heartbeats": 1}, "following · 1,204,311 events · hiding 1 heartbeat (h)"),
-        ({"is_following": False, "new_below": 1203}, "paused at 14:02:24, 1,203 new below (F) · 1,204,311 events"),
-        ({"events": 0, "shown": 0}, "waiting for the first event since 14:00:00"),
+        (
+            {"hides_heartbeats": True, "hidden_heartbeats": 1},
+            "following · 1,204,311 events · hiding 1 heartbeat (h)",
+            "following · 1,204,311 · 1 hidden (h)",
+        ),
+        (
+            {"is_following": False, "new_below": 1203},
+            "paused at 14:02:24, 1,203 new below (F) · 1,204,311 events",
+            "paused, 1,203 new (F) · 1,204,311",
+        ),
+        (
+            {"events": 0, "shown": 0},
+            "waiting for the first event since 14:00:00",
+            "waiting for the first event since 14:00:00",
+        ),
         (
             {"query": "x", "shown": 0, "searched": 12_000, "events": 12_000},
             "no match for 'x' in 12,000 events · Esc clears",
+            "no match for 'x'",
         ),
         (
             {"query": "x", "shown": 3, "searched": 600_000, "is_searching": True},
             "following · 3 of 600,000 events match 'x' · searching, 49 % · Esc clears",
+            "following · 3 'x' · 49 %",
         ),
         (
             {"query": "x", "shown": 0, "searched": 600_000, "is_searching": True},
             "following · 0 of 600,000 events match 'x' · searching, 49 % · Esc clears",
+            "following · 0 'x' · 49 %",
         ),
         (
             {"query": "x", "shown": 1, "hides_heartbeats": True, "hidden_heartbeats": None},
             "following · 1 of 1,204,311 events match 'x' · heartbeats hidden (h) · Esc clears",
+            "following · 1 'x' · heartbeats hidden (h)",
         ),
-        ({"pruned": 12_000}, "following · 1,204,311 events · 12,000 older pruned"),
         (
-            {"query": "x", "is_in_context": True},
-            "following · 'x' highlighted, ^f only · 1,204,311 events",
+            {"query": "x", "shown": 41, "is_following": False, "tally": WHOLE},
+            "paused at 14:02:24 · match 3 of 41 for 'x' in 1,204,311 events · Esc clears",
+            "paused · 3 of 41 'x'",
         ),
-        ({"trouble": "no newer problem"}, "no newer problem"),
+        (
+            {"pruned": 12_000},
+            "following · 1,204,311 events · 12,000 older pruned",
+            "following · 1,204,311 · 12,000 pruned",
+        ),
+        (
+            {"in_sight": InSight(2, 5), "pruned": 7},
+            "following · 1,204,311 events · 7 older pruned · in sight 2 cut, 5 redacted",
+            "following · 1,204,311 · 7 pruned · 2 cut, 5 redacted",
+        ),
+        (
+            {"query": "x", "is_in_context": True, "is_following": False, "tally": WHOLE},
+            "paused at 14:02:24 · match 3 of 41 for 'x', ^f only · 1,204,311 events",
+            "paused · 3 of 41 'x'",
+        ),
+        (
+            {"query": "x", "is_in_context": True, "tally": Tally(41, 0, is_complete=False)},
+            "following · 41 matches so far for 'x', ^f only · 1,204,311 events",
+            "following · 41 'x'",
+        ),
+        (
+            {"query": "x", "is_in_context": True, "tally": Tally(1, 0, is_complete=True)},
+            "following · 1 match for 'x', ^f only · 1,204,311 events",
+            "following · 1 'x'",
+        ),
+        ({"trouble": "no newer problem"}, "no newer problem", "no newer problem"),
     ],
 )
-def test_the_sentence_says_what_is_shown_and_what_is_not(changes: dict[str, object], expected: str) -> None:
-    assert sentence(replace(PLAIN, **changes), UNICODE) == expected  # type: ignore[arg-type]  # fields by name
+def test_the_sentence_says_what_is_shown_and_what_is_not(
+    changes: dict[str, object], expected: str, shorter: str
+) -> None:
+    status = replace(PLAIN, **changes)  # type: ignore[arg-type]  # fields by name
+    assert sentences(status, UNICODE)[:2] == (expected, shorter)
 
 
 def test_a_long_or_hostile_query_is_shortened_and_safe() -> None:
-    text = sentence(replace(PLAIN, query="\x1b[/b]" * 100), ASCII)
+    whole, shorter, _ = sentences(replace(PLAIN, query="\x1b[/b]" * 100), ASCII)
 
-    assert text.isascii()
-    assert text.isprintable()
-    assert len(text) < 120
+    assert whole.isascii()
+    assert whole.isprintable()
+    assert len(shorter) < len(whole) < 120
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "1,204,311"),
+        ({"hides_heartbeats": True, "hidden_heartbeats": 3210}, "1,204,311 · 3,210 hid"),
+        ({"hides_heartbeats": True, "hidden_heartbeats": None, "query": "x", "shown": 4}, "4 found · hiding"),
+        (
+            {
+                "query": "x",
+                "shown": 41,
+                "is_following": False,
+                "tally": WHOLE,
+                "new_below": 12,
+                "in_sight": InSight(1, 2),
+            },
+            "3 of 41 found · 12 new · 3 not whole",
+        ),
+        ({"pruned": 5}, "1,204,311 · 5 pruned"),
+        ({"trouble": "no newer problem"}, "no newer problem"),
+    ],
+)
+def test_the_shortest_sentence_counts_the_same(changes: dict[str, object], expected: str) -> None:
+    assert sentences(replace(PLAIN, **changes), UNICODE)[2] == expected  # type: ignore[arg-type]  # fields by name

@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import T0_NS, at_ns, lane
-from wsmon.model.timeline_cells import Period
-from wsmon.tui.glyphs import ASCII, UNICODE
-from wsmon.tui.panes.timeline_lines import bars, label_width, lane_line
+from wsmon.model.timeline_cells import KINDS, Period
+from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
+from wsmon.tui.panes.timeline_lines import bars, glyph_of, label_width, lane_line, legend, scroll_mark
+from wsmon.tui.panes.timeline_rows import LaneRow
+
+ROW = LaneRow("a", ("a",))
 
 
 @pytest.mark.parametrize(
@@ -25,16 +28,44 @@ def test_nothing_is_blank_and_the_least_of_something_is_seen(values: tuple[float
 def test_a_lane_is_its_name_and_runs_of_one_colour() -> None:
     shown = lane("a", [(0, "websocket_connected"), (3, "reconnecting")], 4, losses=[3.0])
 
-    assert lane_line(shown, Period(T0_NS, at_ns(6), 6), 9, UNICODE) == (
+    assert lane_line(ROW, shown, Period(T0_NS, at_ns(6), 6), 9, UNICODE) == (
         ("a        ", "text"),
         ("━━━", "status-open"),
         ("╳", "status-loss"),
         ("  ", "text"),
     )
-    assert "".join(text for text, _ in lane_line(shown, Period(T0_NS, at_ns(6), 6), 9, ASCII)) == "a        ===X  "
+    assert "".join(text for text, _ in lane_line(ROW, shown, Period(T0_NS, at_ns(6), 6), 9, ASCII)) == "a        ===X  "
 
 
 def test_names_take_no_more_than_a_quarter() -> None:
-    lanes = [lane("a-very-long-name-of-a-connection", [], 0)]
+    rows = [LaneRow("a-very-long-name-of-a-connection", ("a-very-long-name-of-a-connection",))]
 
-    assert [label_width(lanes, width) for width in (12, 40, 80, 200)] == [4, 11, 21, 21]
+    assert [label_width(rows, width) for width in (12, 40, 80, 200)] == [4, 11, 21, 21]
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_every_kind_of_cell_has_a_sign_of_its_own(glyphs: Glyphs) -> None:
+    signs = [glyph_of(kind, glyphs) for kind in KINDS if kind != "opened"]
+
+    assert len(set(signs)) == len(signs)
+    assert glyph_of("opened", glyphs) == glyph_of("incident", glyphs)
+
+
+def test_a_lane_that_is_not_read_yet_is_not_drawn_as_no_data() -> None:
+    assert lane_line(ROW, None, Period(T0_NS, at_ns(10), 10), 9, UNICODE)[1] == ("reading   ", "dim")
+
+
+@pytest.mark.parametrize(
+    ("width", "words"), [(5, ""), (16, "╳ loss"), (17, "╳ loss  ░ stalled"), (200, "╬ loss and incident")]
+)
+def test_a_legend_has_whole_words_only(width: int, words: str) -> None:
+    shown = "".join(text for text, _ in legend(width, UNICODE))
+
+    assert shown.endswith(words)
+    assert len(shown) <= width
+
+
+def test_a_scroll_mark_differs_without_colour() -> None:
+    marks = [scroll_mark(line, range(1, 3), glyphs)[0] for glyphs in (UNICODE, ASCII) for line in range(4)]
+
+    assert "".join(marks) == "│┃┃│|##|"

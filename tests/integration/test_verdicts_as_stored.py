@@ -1,0 +1,301 @@
+"""Servers that misbehave on loopback, a recorder of its own, and who ended it and why as the store has it of each."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import trustme
+
+from tests.engines import raw_server
+from tests.peers import SCENARIOS, Peers, script
+from tests.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from wsmon.demo.scenario import Scenario
+from wsmon.model.events import Verdict
+from wsmon.model.verdict.codes import code_meaning
+
+PEER = Path(__file__).with_name("peer_child.py")
+DEFAULTS = """
+[defaults]
+protocol = "raw"
+open_timeout = "2s"
+close_timeout = "500ms"
+ping = { interval = "0s" }
+reconnect = { initial = "1h", max = "1h" }
+"""
+PINGS = 'ping = { interval = "100ms", timeout = "500ms" }\n'
+
+
+class Told(NamedTuple):
+    """What a verdict has to say."""
+
+    by: str
+    code: str
+    cause: str
+    # words of it
+    next: str
+    # how it begins
+
+
+def refusing(status: int, headers: str = "") -> Scenario:
+    """A server that answers every upgrade with that status."""
+    return script(f'[[handshake]]\ndo = "refuse"\nstatus = {status}\nheaders = {{ {headers} }}\nbody = "no"\n')
+
+
+def closing(code: int | None, reason: str = "") -> Scenario:
+    """A server that says something, and closes with that."""
+    given = "" if code is None else f'code = {code}\nreason = "{reason}"\n'
+    return script(f'[[step]]\ndo = "send"\ntext = "hello"\n[[step]]\ndo = "close"\n{given}')
+
+
+def connection(name: str, url: str, keys: str = "") -> str:
+    """An entry of the configuration."""
+    return f'[[connection]]\nname = "{name}"\nurl = "{url}"\n{keys}\n'
+
+
+async def judged(recorder: Recorder, names: Iterable[str]) -> Mapping[str, Verdict]:
+    """The first verdict on each of these connections, once it is stored."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            found: dict[str, Verdict] = {}
+            for event in stored(recorder.store):
+                if event.verdict is not None:
+                    found.setdefault(event.source.connection, event.verdict)
+            if found.keys() >= set(names):
+                return found
+            await asyncio.sleep(POLL_S)  # another process's store tells nobody
+
+
+def differing(verdicts: Mapping[str, Verdict], told: Mapping[str, Told]) -> dict[str, Verdict]:
+    """The verdicts that say something else."""
+    return {
+        name: verdicts[name]
+        for name, (by, code, cause, next_step) in told.items()
+        if (verdicts[name].by, verdicts[name].code) != (by, code)
+        or cause not in verdicts[name].cause
+        or not verdicts[name].next.startswith(next_step)
+    }
+
+
+CODES: Mapping[int | None, tuple[str, str]] = {
+    1000: ("the server considers the conversation done", "nothing to do if it is rare"),
+    1001: ("the server is shutting down", "nothing to do if it is rare"),
+    1002: ("the server read something from us that the protocol does not allow", "look at the last frames sent"),
+    1003: ("does not take this kind of message", "look at the opcode of the last message sent"),
+    None: ("the server closed without saying why", "ask the operator of the server for its log"),
+    1007: ("found text in a message of ours that is not valid UTF-8", "look at the last text messages sent"),
+    1008: ("a rule of the server was broken", "check the credentials, the limits"),
+    1009: ("a message of ours is larger than the server takes", "send smaller messages"),
+    1010: ("an extension that is needed was not negotiated", "compare the extensions"),
+    1011: ("the server met an error of its own", "report it to the operator of the server"),
+    1012: ("the server is restarting", "nothing to do if it is rare"),
+    1013: ("the server is overloaded and sheds connections", "dial less often"),
+    1014: ("a gateway before the server got a bad answer from it", "report it to the operator of the server"),
+    3000: ("the server does not accept who we are", "check the credentials"),
+    3003: ("the server knows who we are, and does not allow this", "check what these credentials"),
+    3008: ("the server waited too long for something from us", "set ping.interval lower"),
+    3999: ("the code is the service's own", "look up the code"),
+    4000: ("the code is the service's own", "look up the code"),
+    4999: ("the code is the service's own", "look up the code"),
+}
+FORBIDDEN_CODES = (999, 1004, 1005, 1006, 1015, 2999)
+# that no close frame may carry
+
+
+async def test_every_close_code_of_a_server(home: Home, peers: Peers) -> None:
+    told: dict[str, Told] = {}
+    entries = [DEFAULTS]
+    for code, (cause, next_step) in CODES.items():
+        shown = "1005 no code given" if code is None else f"{code} {code_meaning(code)}"
+        told[f"code-{code}"] = Told("peer", shown, cause, next_step)
+        entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
+    broken = "the peer broke the protocol: invalid status code; the server, or something on the way"
+    for code in FORBIDDEN_CODES:
+        told[f"code-{code}"] = Told("us", "1002 protocol error, sent by us", broken, "report it to the operator")
+        entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
+    recorder = await home.record(home.write("".join(entries)))
+    assert differing(await judged(recorder, told), told) == {}
+
+
+async def test_words_and_codes_of_a_protocol_tell_more_than_the_number(home: Home, peers: Peers) -> None:
+    limit = await peers.start(closing(1008, "rate limit exceeded"))
+    graphql = await peers.start(
+        script('[[handshake]]\nsubprotocols = ["graphql-transport-ws"]\n[[step]]\ndo = "close"\ncode = 4408\n')
+    )
+    offered = 'protocol = "graphql-ws"\nsubprotocols = ["graphql-transport-ws"]\n'
+    entries = (DEFAULTS, connection("limit", limit.url), connection("graphql", graphql.url, offered))
+    timeout = "4408 connection initialisation timeout"
+    told = {
+        "limit": Told(
+            "peer", "1008 policy violation", "“rate limit exceeded”, 1008 by peer; the server limits", "send"
+        ),
+        "graphql": Told("peer", timeout, "calls this “connection initialisation timeout”", "look up the code"),
+    }
+    assert differing(await judged(await home.record(home.write("".join(entries))), told), told) == {}
+
+
+REFUSALS: Mapping[int, tuple[str, str, str, str]] = {
+    200: ('Content-Type = "text/html"', "OK", "a web page answered instead of the service", "open the URL with https"),
+    400: ("", "Bad Request", "does not accept the request as an upgrade", "compare URL, Host, Origin"),
+    401: ('WWW-Authenticate = "Bearer"', "Unauthorized", "wants credentials that it did not get", "check the cred"),
+    403: ("", "Forbidden", "the server does not allow this", "check what the credentials are allowed to do"),
+    404: ("", "Not Found", "there is nothing at this path", "check the path of the URL"),
+    426: ('Sec-WebSocket-Version = "8"', "Upgrade Required", "another version of the protocol", "check the proxies"),
+    429: ('Retry-After = "7"', "Too Many Requests", "limits how often", "wait as the server asks (Retry-After: 7)"),
+    500: ("", "Internal Server Error", "the server met an error of its own", "report it to the operator"),
+    502: ("", "Bad Gateway", "a gateway before the server got no proper answer", "nothing to do if it is rare"),
+    503: ('Retry-After = "120"', "Service Unavailable", "overloaded or under maintenance", "wait as the server asks ("),
+    504: ("", "Gateway Timeout", "a gateway before the server waited for it in vain", "nothing to do if it is rare"),
+}  # fmt: skip
+
+
+async def test_every_refusal_of_an_upgrade(home: Home, peers: Peers) -> None:
+    told: dict[str, Told] = {}
+    entries = [DEFAULTS]
+    for status, (headers, phrase, cause, next_step) in REFUSALS.items():
+        told[f"http-{status}"] = Told("refusal", f"HTTP {status} {phrase}", cause, next_step)
+        entries.append(connection(f"http-{status}", (await peers.start(refusing(status, headers))).url))
+    recorder = await home.record(home.write("".join(entries)))
+    assert differing(await judged(recorder, told), told) == {}
+
+
+BROKEN: Mapping[str, tuple[str, Told]] = {
+    "no_close_frame": ("", Told("network", "no close frame", "connection lost (1006)", "look in the log")),
+    "reset": ('send = ["x"]', Told("network", "no close frame", "connection reset (1006)", "look in the log")),
+    "freeze": (PINGS, Told("heartbeat", "1011 internal error, sent by us", "the network went silent", "check the ")),
+    "ignores_pings": (PINGS, Told("heartbeat", "1011 internal error, sent by us", "the server is alive", "raise ping")),
+    "invalid_utf8": ("", Told("us", "1007 invalid UTF-8, sent by us", "text that is not valid UTF-8", "report it")),
+    "oversized": ("", Told("us", "1009 message too big, sent by us", "the limit is 1048576", "raise max_message")),
+    "garbage_frames": ("", Told("us", "1002 protocol error, sent by us", "the peer broke the protocol", "report it")),
+    "garbage_handshake": ("", Told("refusal", "", "the answer to the upgrade is no HTTP", "check host and port")),
+    "redirect_away": ("", Told("refusal", "", "redirect to another origin refused", "use the address in the Loca")),
+    "hang": ("", Told("network", "", "no answer to the upgrade within 2 s", "check the port")),
+}  # fmt: skip
+
+
+async def test_every_other_way_to_break_a_connection(home: Home, peers: Peers) -> None:
+    entries = [DEFAULTS, connection("dns", "ws://nowhere.invalid/")]
+    for name, (keys, _) in BROKEN.items():
+        entries.append(connection(name, (await peers.start(name)).url, keys))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    told = {name: expected for name, (_, expected) in BROKEN.items()}
+    told["port"] = Told("network", "", "connection refused", "check host and port of the URL")
+    told["dns"] = Told("network", "", "nowhere.invalid", "check ")
+    told["stopped"] = Told("heartbeat", "1011 internal error, sent by us", "the network went silent", "check the ")
+    async with child_server() as (url, child):
+        entries += connection("port", f"ws://127.0.0.1:{port}/"), connection("stopped", url, PINGS)
+        recorder = await home.record(home.write("".join(entries)))
+        await answered(recorder, "stopped")
+        child.send_signal(signal.SIGSTOP)
+        assert differing(await judged(recorder, told), told) == {}
+
+
+async def test_a_server_that_is_killed_leaves_no_close_frame(home: Home) -> None:
+    async with child_server() as (url, child):
+        recorder = await home.record(home.write(DEFAULTS + connection("killed", url, PINGS)))
+        await answered(recorder, "killed")
+        child.kill()
+        told = {"killed": Told("network", "no close frame", "a process that is killed looks like this", "look in the")}
+        assert differing(await judged(recorder, told), told) == {}
+
+
+async def test_a_server_that_accepts_and_rejects_again_and_again(home: Home, peers: Peers) -> None:
+    url = (await peers.start(closing(4000, "not now"))).url
+    retry = 'reconnect = { initial = "20ms", max = "50ms", max_attempts = 6 }'
+    recorder = await home.record(home.write(DEFAULTS + connection("door", url, retry)))
+    losses = await recorder.until_stored(4, "connection.disconnected")
+    verdict = losses[3].verdict
+    assert verdict is not None
+    assert verdict.cause == (
+        "“not now”, 4000 by peer; the last 4 losses all came within 5 s of opening: the server accepts the connection "
+        "and then rejects it"
+    )
+    assert verdict.evidence == tuple(loss.id for loss in losses[:3])
+
+
+async def test_every_certificate_that_is_not_accepted(home: Home, peers: Peers) -> None:
+    authority, now = trustme.CA(), datetime.now(UTC)
+    authority.cert_pem.write_to_path(home.folder / "ca.pem")
+    old = authority.issue_cert("127.0.0.1", not_before=now - timedelta(days=9), not_after=now - timedelta(days=1))
+    early = authority.issue_cert("127.0.0.1", not_before=now + timedelta(days=1))
+    trusting = f'tls = {{ ca = "{home.folder / "ca.pem"}" }}'
+    servers = {
+        "expired": (server_tls(old), trusting),
+        "early": (server_tls(early), trusting),
+        "other-host": (server_tls(authority.issue_cert("other.test")), trusting),
+        "unknown": (server_tls(authority.issue_cert("127.0.0.1")), ""),
+        "self-signed": (self_signed(authority, home.folder), ""),
+    }
+    told = {
+        "expired": Told(
+            "us", "", "certificate has expired; the certificate of the server has expired", "renew the cer"
+        ),
+        "early": Told("us", "", "the certificate of the server is not valid yet", "renew the certificate"),
+        "other-host": Told("us", "", "the certificate of the server is for another name", "check the host of the URL"),
+        "unknown": Told("us", "", "the authority behind the certificate is not known here", "have the server send its"),
+        "self-signed": Told("us", "", "no authority signed its certificate", "put its certificate into tls.ca"),
+        "plain": Told("network", "", "the other side does not speak TLS on this port", "check the port, and whether"),
+    }
+    entries = [DEFAULTS]
+    for name, (tls, keys) in servers.items():
+        entries.append(connection(name, (await peers.start("echo", ssl=tls)).url, keys))
+    async with raw_server(answer_in_plain) as port:
+        entries.append(connection("plain", f"wss://127.0.0.1:{port}/"))
+        recorder = await home.record(home.write("".join(entries)))
+        assert differing(await judged(recorder, told), told) == {}
+
+
+@asynccontextmanager
+async def child_server() -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """A server of its own process, to be held by a signal."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, PEER, SCENARIOS / "echo.toml", stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert child.stdout is not None
+        yield (await child.stdout.readline()).decode().strip(), child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+async def answered(recorder: Recorder, name: str) -> None:
+    """Return once the server has answered a ping."""
+    async with asyncio.timeout(DEADLINE_S):
+        while (name, "heartbeat.responded") not in {
+            (event.source.connection, event.name) for event in stored(recorder.store)
+        }:
+            await asyncio.sleep(POLL_S)  # another process's store tells nobody
+
+
+def server_tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """A server that shows that certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    return context
+
+
+def self_signed(authority: trustme.CA, folder: Path) -> ssl.SSLContext:
+    """A server that shows the certificate of an authority as its own."""
+    both = folder / "both.pem"
+    both.write_bytes(authority.private_key_pem.bytes() + authority.cert_pem.bytes())
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(both)
+    return context
+
+
+async def answer_in_plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A web server that does not understand what begins TLS."""
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    await reader.read()

@@ -1,0 +1,117 @@
+"""A collector that answers as a test says, and keeps what it took as OpenTelemetry's own definitions read it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+from typing import Any
+
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+SOON_S = 10.0
+HANG, RESET = b"HANG", b"RESET"
+IDS = ("traceId", "spanId", "parentSpanId")
+REQUESTS: dict[str, type[Any]] = {
+    "/v1/traces": ExportTraceServiceRequest,
+    "/v1/logs": ExportLogsServiceRequest,
+    "/v1/metrics": ExportMetricsServiceRequest,
+}
+
+
+def answer(status: str, *headers: str, body: bytes = b"{}") -> bytes:
+    """An answer of HTTP."""
+    head = "\r\n".join((f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "", ""))
+    return head.encode() + body
+
+
+OK = answer("200 OK")
+
+
+def as_protobuf_json(value: Any) -> Any:
+    """OTLP writes ids in hex, protobuf's own JSON in base64."""
+    if isinstance(value, dict):
+        return {
+            key: base64.b64encode(bytes.fromhex(each)).decode() if key in IDS else as_protobuf_json(each)
+            for key, each in value.items()
+        }
+    return [as_protobuf_json(each) for each in value] if isinstance(value, list) else value
+
+
+def plain(attributes: Any) -> dict[str, Any]:
+    """Attributes by name."""
+    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in attributes}
+
+
+class FakeCollector:
+    """Answers in turn what it is given for a path, and 200 where there is nothing left."""
+
+    def __init__(self, under: str = "") -> None:
+        """``under``: the path before those of the protocol."""
+        self._under = under
+        self.answers: dict[str, list[bytes]] = {path: [] for path in REQUESTS}
+        self.standing: dict[str, bytes] = {}
+        # answers by path that are given for ever
+        self.heads: list[dict[str, str]] = []
+        self.asked: list[str] = []
+        # paths, of every request
+        self.taken: dict[str, list[Any]] = {path: [] for path in REQUESTS}
+        # requests that were answered with 200, as protobuf
+        self._changed = asyncio.Event()
+
+    @property
+    def spans(self) -> list[Any]:
+        """Every span that was taken."""
+        return [span for one in self.taken["/v1/traces"] for span in one.resource_spans[0].scope_spans[0].spans]
+
+    @property
+    def logs(self) -> list[Any]:
+        """Every log record that was taken."""
+        return [log for one in self.taken["/v1/logs"] for log in one.resource_logs[0].scope_logs[0].log_records]
+
+    @property
+    def names(self) -> list[str]:
+        """What the log records are about."""
+        return [log.event_name for log in self.logs]
+
+    async def until(self, path: str, count: int = 1) -> None:
+        """Wait until so many requests for a path came."""
+        async with asyncio.timeout(SOON_S):
+            while self.asked.count(path) < count:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def until_logged(self, name: str, count: int = 1) -> None:
+        """Wait until so many log records about events of a name were taken."""
+        async with asyncio.timeout(SOON_S):
+            while self.names.count(name) < count:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request on one connection."""
+        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        method, target, _ = first.split(" ")
+        assert target.startswith(self._under)
+        path = target.removeprefix(self._under).partition("?")[0]
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        body = await reader.readexactly(int(headers["content-length"]))
+        assert (method, headers["content-type"], headers["content-encoding"]) == ("POST", "application/json", "gzip")
+        request = ParseDict(as_protobuf_json(json.loads(gzip.decompress(body))), REQUESTS[path]())
+        reply = self.standing.get(path) or (self.answers[path].pop(0) if self.answers[path] else OK)
+        if reply.startswith(b"HTTP/1.1 200"):
+            self.taken[path].append(request)
+        self.heads.append(headers)
+        self.asked.append(path)
+        self._changed.set()
+        if reply == HANG:
+            await reader.read()
+        elif reply == RESET:
+            writer.transport.abort()
+        else:
+            writer.write(reply)
+            await writer.drain()

@@ -1,0 +1,136 @@
+"""A search with the index finds what the predicate finds: whatever is indexed, up to which event, and pruned or not."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import pytest
+
+from tests.random_queries import CONNECTIONS, any_event, any_term
+from tests.recordings import FixedClock, recorded
+from wsmon.model.events import Event
+from wsmon.query.ast import Contains, Exact, FieldTerm, Glob, Item, PathTerm, Query, Term, Word
+from wsmon.query.predicate import matches, text_of
+from wsmon.store import search_index
+from wsmon.store.reader import Reader
+from wsmon.store.search_index import SearchIndexer, forget_segments
+
+STORES = 10
+EVENTS = 120
+QUERIES = 120
+WORDS = (
+    "rejected",
+    "BTC-USD",
+    "order_id",
+    "btcusdt2",
+    "Überlauf",
+    "9f0c2d1e8b7a6543",
+    "97120.55",
+    "e1e5",
+    "null",
+    "tom\\u0061te",
+)
+KEYS = ("type", "orderId", "p\u00e4r", "q 1", "tags")
+COLUMNS: tuple[Literal["type", "topic", "ref", "reason", "error_type", "error"], ...] = (
+    "type",
+    "topic",
+    "ref",
+    "reason",
+    "error_type",
+    "error",
+)
+
+
+def any_value(rolls: random.Random) -> object:
+    match rolls.randrange(8):
+        case 0:
+            return rolls.choice((None, True, 12345678, 1e22, 0.5, -7, float(rolls.randrange(10**9))))
+        case 1:
+            return [any_value(rolls) for _ in range(rolls.randint(0, 3))]
+        case 2:
+            return {rolls.choice(KEYS): any_value(rolls) for _ in range(rolls.randint(0, 2))}
+    return " ".join(rolls.choices(WORDS, k=rolls.randint(1, 2)))
+
+
+def document(rolls: random.Random) -> bytes:
+    written = msgspec.json.encode({key: any_value(rolls) for key in rolls.sample(KEYS, 3)})
+    return written.replace(b'"orderId"', b'"order\\u0049d"') if rolls.random() < 0.1 else written
+
+
+def wordy_event(rolls: random.Random) -> Event:
+    if rolls.random() < 0.2:
+        return any_event(rolls)
+    words = {column: rolls.choice(WORDS) for column in rolls.sample(COLUMNS, 2)} if rolls.random() < 0.5 else {}
+    return msgspec.structs.replace(
+        any_event(rolls), payload=rolls.choice((None, document(rolls), rolls.randbytes(20), b"1e400")), **words
+    )
+
+
+def piece_of(text: str, rolls: random.Random) -> str:
+    """A part of a text, now and then with another case or with a character that is not there."""
+    first = rolls.randrange(max(1, len(text) - 2))
+    part = text[first : first + rolls.choice((3, 5, 8, 17, 40))]
+    return rolls.choice((part, part, part.upper(), part.swapcase(), part + rolls.choice("xZ7 ")))
+
+
+def wordy_item(text: str, rolls: random.Random) -> Item:
+    part = piece_of(text, rolls)
+    return rolls.choice((Contains(part), Exact(text), Exact(part), Glob(f"*{part}*"), Glob(f"{part[:4]}*{part[-3:]}")))
+
+
+def wordy_term(events: tuple[Event, ...], rolls: random.Random) -> Term:
+    event = rolls.choice(events)
+    payload = text_of(event.payload or b"") or "nothing"
+    match rolls.randrange(6):
+        case 0 | 1:
+            return Word(piece_of(rolls.choice((payload, event.reason or "reason", event.name)), rolls))
+        case 2:
+            return FieldTerm("text", (wordy_item(payload, rolls),))
+        case 3:
+            return FieldTerm(
+                rolls.choice(("type", "topic", "ref", "reason", "error")), (wordy_item(event.type or "a", rolls),)
+            )
+        case 4:
+            return PathTerm((rolls.choice(KEYS),), (wordy_item(rolls.choice((*WORDS, payload, "12345678")), rolls),))
+    return any_term(rolls)
+
+
+def index(path: Path, last_id: int) -> int:
+    """Index a store up to an event; returns how many segments there are."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        SearchIndexer(connection, path).index(last_id, lambda: False)
+        (segments,) = connection.execute("SELECT count(*) FROM search_segment").fetchone()
+        return int(segments)
+
+
+@pytest.mark.parametrize("seed", range(STORES))
+def test_with_the_index_sql_finds_what_the_predicate_finds(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolls = random.Random(seed)
+    monkeypatch.setattr(search_index, "BLOCKS", rolls.randint(1, 6))
+    monkeypatch.setattr(search_index, "BLOCK_EVENTS", rolls.randint(1, 5))
+    monkeypatch.setattr(search_index, "BLOCK_TOKENS", rolls.choice((3, 1_500)))
+    path = recorded(tmp_path / "store.db", [wordy_event(rolls) for _ in range(EVENTS)], *CONNECTIONS)
+    assert index(path, rolls.randint(EVENTS // 2, EVENTS)) > 0
+    if rolls.random() < 0.5:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            forget_segments(connection, rolls.randrange(EVENTS // 2))  # of events that are there: not indexed then
+    reader = Reader(path, FixedClock())
+    events = reader.events_after(0, 2 * EVENTS)
+    last_id = reader.bounds().last_id
+    for _ in range(QUERIES):
+        query = Query(tuple(wordy_term(events, rolls) for _ in range(rolls.randint(1, 2))))
+        expected = [event.id for event in events if matches(query, event)]
+        assert list(reader.matching_ids(query, 1, last_id)) == expected, query
+        first, last = sorted(rolls.choices(range(1, last_id + 1), k=2))
+        within = [event_id for event_id in expected if first <= event_id <= last]
+        assert list(reader.matching_ids(query, first, last)) == within, query
+        assert [event.id for event in reader.events_after(0, 5, query)] == expected[:5], query
+        assert [event.id for event in reader.events_before(last_id + 1, 5, query)] == expected[::-1][:5], query
+    reader.close()

@@ -1,0 +1,92 @@
+"""Copying by key: to the clipboard, or to a file."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.builders import message
+from tests.tui.stages import Stage, stage, until
+from wsmon.tui import clipboard, output
+from wsmon.tui.copying import written
+from wsmon.tui.options import AppOptions
+
+OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml")
+LONG = "x" * 60_000
+
+
+def said(on: Stage) -> str:
+    """The last line of the screen."""
+    return "".join(part for part, _ in on.screen.footer.line).strip()
+
+
+def files(folder: Path) -> list[tuple[str, str, int]]:
+    """Names, texts and modes of what lies in a folder."""
+    return [(path.name, path.read_text(), stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()]
+
+
+async def test_what_the_terminal_takes_goes_to_the_clipboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+
+    def write(_: object, sequence: str) -> bool:
+        sent.append(sequence)
+        return True
+
+    monkeypatch.setattr(output, "write", write)
+    on = stage(options=OPTIONS)
+    on.store.add(message("hello"))
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("y")
+        assert sent == [clipboard.sequence("hello", "")]
+        assert said(on) == "sent the payload to the clipboard, 5 B; `:copy to file` writes a file"
+
+
+async def test_what_is_too_long_goes_to_a_file_of_its_own_that_nobody_else_reads(tmp_path: Path) -> None:
+    on = stage(options=replace(OPTIONS, export_folder=tmp_path))
+    on.store.add(message(LONG))
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("y")
+        why = "the payload, 59 KiB, is too long for a clipboard (55 KiB)"
+        await until(pilot, lambda: said(on).startswith(f"{why}: wrote it to"))
+        ((name, text, mode),) = files(tmp_path)
+        assert (said(on).endswith(name), text, mode) == (True, LONG, 0o600)
+
+
+async def test_a_file_can_be_asked_for(tmp_path: Path) -> None:
+    on = stage(options=replace(OPTIONS, export_folder=tmp_path))
+    on.store.add(message("hello"))
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("colon", *"copy to", "enter")
+        await until(pilot, lambda: said(on).startswith("wrote the payload, 5 B, to"))
+    assert [text for _, text, _ in files(tmp_path)] == ["hello"]
+
+
+async def test_a_folder_that_takes_no_file_is_said(tmp_path: Path) -> None:
+    on = stage(options=replace(OPTIONS, export_folder=tmp_path / "gone"))
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("colon", *"copy to", "enter")
+        await until(pilot, lambda: "no copy could be written" in said(on))
+        assert said(on).startswith("no copy could be written (No such file or directory) to")
+        assert said(on).endswith("gone")
+
+
+async def test_without_a_terminal_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "write", lambda _, __: False)
+    on = stage(options=OPTIONS)
+    async with on.app.run_test(size=(120, 40)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("y")
+        assert said(on) == "there is no terminal to copy to: `:copy to file` writes a file"
+
+
+def test_copies_of_one_second_have_names_of_their_own(tmp_path: Path) -> None:
+    paths = [written(tmp_path, "orders-copy", text) for text in ("a", "b\r\n")]
+    assert [path.name for path in paths] == ["orders-copy.txt", "orders-copy-1.txt"]
+    assert paths[1].read_bytes() == b"b\r\n"

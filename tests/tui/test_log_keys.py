@@ -1,0 +1,20 @@
+"""The settings of the log, by keys on the whole screen."""
+
+from __future__ import annotations
+
+from tests.tui.stages import stage, until
+from wsmon.tui.dialogs.columns import ColumnsDialog
+
+
+async def test_columns_are_chosen_line_by_line() -> None:
+    on = stage()
+    async with on.app.run_test(size=(80, 24)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("c")
+        assert isinstance(on.app.screen, ColumnsDialog)
+        await pilot.press("j", "space", "j", "space", "enter")
+        await until(pilot, lambda: on.screen.log_pane.columns == ("id", "what", "size"))
+        await pilot.press("c", "k", "space", "escape")
+        assert on.screen.log_pane.columns == ("id", "what", "size")
+        await pilot.press("c", "a", "enter")
+        await until(pilot, lambda: on.screen.log_pane.columns is None)

@@ -1,0 +1,129 @@
+"""The screen comes back as it was left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.tui.fakes import FakeNotes
+from tests.tui.stages import Stage, stage, until
+from wsmon.tui.memory import Memory
+from wsmon.tui.options import AppOptions
+from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.remembered import Choice, Place, Remembered
+
+ROOMY = (120, 40)
+OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", store_id="one")
+
+
+def said(line: SpanLine) -> str:
+    """What a line shows."""
+    return "".join(part for part, _ in line.line).strip()
+
+
+def again(tmp_path: Path, **options: object) -> Stage:
+    """The same store, looked at anew."""
+    return stage(options=replace(OPTIONS, memory=tmp_path / "a.json", **options))  # type: ignore[arg-type]
+
+
+async def left(tmp_path: Path, *keys: str, size: tuple[int, int] = ROOMY) -> Remembered:
+    """What is remembered after some keys and a detach."""
+    on = again(tmp_path)
+    async with on.app.run_test(size=size) as pilot:
+        await on.ready(pilot)
+        await pilot.press(*keys)
+        await pilot.pause()
+        await pilot.press("d")
+    return Memory(tmp_path / "a.json").read()[0]
+
+
+async def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
+    assert await left(tmp_path) == Remembered(place=Place("one", 0))
+
+
+async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path) -> None:
+    search = ("slash", *"is:problem", "enter")
+    kept = await left(tmp_path, "1", "j", "j", "h", "T", *search, "4", "k", "k", "3", "z")
+    on = again(tmp_path)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await until(pilot, lambda: on.screen.is_recalled)
+        log = on.screen.log_pane
+        assert (on.screen.is_zoomed, on.screen.current) == (True, "statistics")
+        assert (log.search.text, log.hides_heartbeats, log.time_mode) == ("is:problem", True, "open")
+        assert (log.is_following, log.current_id > 1, log.current_id) == (False, True, kept.place.event_id)
+        assert on.screen.connections.chosen == "binance-spot"
+        assert said(on.screen.footer).startswith(
+            "as you left it: search is:problem (Esc in the log clears), at event #"
+        )
+
+
+async def test_the_columns_of_the_log_and_a_search_for_marks_come_back(tmp_path: Path) -> None:
+    notes = FakeNotes()
+    keys = ("p", "m", "c", "j", "space", "enter", "slash", *"mark:*", "enter")
+    on = stage(options=replace(OPTIONS, memory=tmp_path / "a.json"), notes=notes)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press(*keys)
+        await until(pilot, lambda: on.screen.log_pane.search.text == "mark:*")
+        await pilot.press("d")
+    on = stage(options=replace(OPTIONS, memory=tmp_path / "a.json"), notes=notes)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await until(pilot, lambda: on.screen.is_recalled)
+        log = on.screen.log_pane
+        assert log.columns == ("id", "connection", "what", "size")
+        assert [log.rows.id_at(row) for row in range(len(log.rows))] == [220]
+
+
+async def test_a_log_that_followed_follows(tmp_path: Path) -> None:
+    assert (await left(tmp_path, "2", "4")).place.event_id == 0
+    on = again(tmp_path)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        assert on.screen.log_pane.is_following
+        assert on.screen.log_pane.current_id == on.store.bounds().last_id
+
+
+async def test_a_place_in_another_store_means_nothing(tmp_path: Path) -> None:
+    assert (await left(tmp_path, "k", "k", "k")).place.event_id
+    on = again(tmp_path, store_id="two")
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        assert on.screen.log_pane.is_following
+
+
+async def test_theme_and_characters_come_back_unless_others_are_asked_for(tmp_path: Path) -> None:
+    kept = await left(tmp_path, "colon", *"theme", "enter", "down", "enter", "colon", *"ascii", "enter")
+    assert (kept.theme, kept.characters) == (Choice("wsmon-light", "wsmon-dark"), Choice("ascii", "unicode"))
+    on = again(tmp_path)
+    assert (on.app.theme, on.app.glyphs.is_ascii) == ("wsmon-light", True)
+    assert (on.app.theme_choice, on.app.characters_choice) == (kept.theme, kept.characters)
+    assert again(tmp_path, theme="wsmon-contrast").app.theme == "wsmon-contrast"
+    asked = again(tmp_path, theme="wsmon-dark", is_theme_asked=True).app
+    assert (asked.theme, asked.theme_choice) == ("wsmon-dark", kept.theme)
+    assert again(tmp_path, has_no_color=True).app.theme == "wsmon-ansi"
+
+
+async def test_a_search_of_another_wsmon_is_said_and_left_out(tmp_path: Path) -> None:
+    Memory(tmp_path / "a.json").write(Remembered(query="no:such:thing", hides_heartbeats=True))
+    on = again(tmp_path)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await until(pilot, lambda: on.screen.is_recalled)
+        assert (on.screen.log_pane.search.text, on.screen.log_pane.hides_heartbeats) == ("", True)
+        assert said(on.screen.footer) == "the search no:such:thing is no longer understood: unknown field 'no'"
+
+
+async def test_a_damaged_file_is_said_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    on = again(tmp_path)
+    async with on.app.run_test(size=(200, 60)) as pilot:
+        await on.ready(pilot)
+        assert "how the screen was left is forgotten" in said(on.screen.banner)
+
+
+async def test_what_cannot_be_kept_is_known_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    on = again(tmp_path)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("k", "d")
+    assert on.app.unkept.startswith("how the screen is left cannot be kept in")

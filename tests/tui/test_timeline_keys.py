@@ -1,0 +1,142 @@
+"""What keys do on the timeline of the whole screen: problems, evidence, groups, and where the log goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.builders import SECOND_NS, at_ns, event
+from tests.queries import query as parse
+from tests.tui.stages import Stage, stage, until
+from tests.tui.test_app import COMPACT, ROOMY, text
+from wsmon.model.timeline import Incident, Mark
+from wsmon.tui.panes.timeline import NO_GROUPS, TimelinePane
+
+LOSSES = {"deribit": (-90.0, -10.0), "coinbase": (-50.0,)}
+
+
+def with_problems(on: Stage) -> Stage:
+    """Losses whose events are in the log, and a gap with evidence, the newest event of the store."""
+    store = on.store
+    proof = {"evidence": [3, 5]}
+    gap_id = store.add(
+        event("incident.opened", -20, "binance-spot", type="gap", reason="3 missing", meta=proof)
+    ).last_id
+    gap = Incident(at_ns(-20), at_ns(0), gap_id, "gap", "3 missing", is_open=True)
+    store.lanes_answer = tuple(
+        replace(
+            lane,
+            group="deri" if lane.connection == "deribit" else "",
+            losses=tuple(Mark(at_ns(at), store.id_at(at_ns(at))) for at in LOSSES.get(lane.connection, ())),
+            incidents=(gap,) if lane.connection == "binance-spot" else (),
+        )
+        for lane in store.lanes_answer
+    )
+    return on
+
+
+async def timeline(on: Stage, pilot: Pilot[Any]) -> TimelinePane:
+    """The pane, with the keys, showing what the store holds."""
+    await on.ready(pilot)
+    await pilot.press("2")
+    await on.ready(pilot)
+    pane = on.screen.slot("timeline").pane
+    assert isinstance(pane, TimelinePane)
+    return pane
+
+
+@pytest.mark.parametrize("size", [ROOMY, COMPACT])
+async def test_e_and_shift_e_go_from_problem_to_problem_over_all_lanes(size: tuple[int, int]) -> None:
+    on = with_problems(stage())
+    async with on.app.run_test(size=size) as pilot:
+        pane = await timeline(on, pilot)
+        seen = []
+        for key in ("E", "E", "E", "E", "E", "e", "e", "e", "e"):
+            before = pane.problem
+            await pilot.press(key)
+            is_last = before is not None and (key, before.at_ns) in (("E", at_ns(-90)), ("e", at_ns(-10)))
+            if is_last:
+                await until(pilot, lambda: "loss, failed attempt or incident" in text(on.screen.footer))
+            else:
+                await until(pilot, lambda before=before: pane.problem not in (None, before))  # type: ignore[misc]
+            assert pane.problem is not None
+            seen.append((pane.problem.connection, (pane.problem.at_ns - at_ns(0)) // SECOND_NS))
+
+        back = [("deribit", -10), ("binance-spot", -20), ("coinbase", -50), ("deribit", -90)]
+        assert seen == [*back, back[3], *reversed(back[:3]), back[0]]
+        assert on.screen.current == "timeline"
+
+
+async def test_the_log_goes_along_where_it_is_in_sight() -> None:
+    on = with_problems(stage())
+    async with on.app.run_test(size=ROOMY) as pilot:
+        pane = await timeline(on, pilot)
+        await pilot.press("E", "E")
+        await until(pilot, lambda: pane.problem is not None and on.screen.log_pane.current_id == pane.problem.event_id)
+        assert on.screen.current == "timeline"
+
+
+@pytest.mark.parametrize("size", [ROOMY, COMPACT])
+async def test_enter_takes_the_log_to_the_problem_of_the_cell_also_where_a_filter_hides_it(
+    size: tuple[int, int],
+) -> None:
+    on = with_problems(stage())
+    async with on.app.run_test(size=size) as pilot:
+        pane = await timeline(on, pilot)
+        on.screen.search_for(parse("conn:kraken-book"))
+        await pilot.press("E")
+        await until(pilot, lambda: pane.problem is not None)
+        problem = pane.problem
+        assert problem is not None
+        await pilot.press("enter")
+        await until(pilot, lambda: on.screen.log_pane.current_id == problem.event_id)
+        assert on.screen.current == "log"
+
+
+async def test_enter_on_a_quiet_cell_takes_the_log_to_what_the_connection_did_then() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await timeline(on, pilot)
+        await pilot.press("j", *["left"] * 20)
+        await pilot.press("enter")
+        first = next(
+            each
+            for each in on.store.events_after(0, 1_000)
+            if each.ts_ns >= at_ns(-21) and each.source.connection == "kraken-book"
+        )
+        await until(pilot, lambda: on.screen.log_pane.current_id == first.id)
+
+
+@pytest.mark.parametrize("size", [ROOMY, COMPACT])
+async def test_the_evidence_of_an_incident_is_one_key_away(size: tuple[int, int]) -> None:
+    on = with_problems(stage())
+    async with on.app.run_test(size=size) as pilot:
+        pane = await timeline(on, pilot)
+        await pilot.press("E")
+        await until(pilot, lambda: pane.problem is not None)
+        first = pane.problem
+        await pilot.press("E")
+        await until(pilot, lambda: pane.problem != first)
+        assert pane.read_out == ("binance-spot · gap since 14:02:04.000, 20 s, not over · 3 missing · w: evidence")
+        await pilot.press("w")
+        await until(pilot, lambda: on.screen.log_pane.current_id == 3)
+
+
+async def test_lanes_by_group_and_back_and_a_word_where_there_are_none() -> None:
+    on = with_problems(stage())
+    async with on.app.run_test(size=ROOMY) as pilot:
+        pane = await timeline(on, pilot)
+        await pilot.press("l")
+        names = ["".join(part for part, _ in line).split("  ")[0] for line in pane.lines[1:6]]
+        assert "deri (1)" in names
+        assert "by group" in pane.status[0]
+        await pilot.press("l")
+        assert "by group" not in pane.status[0]
+        on.store.lanes_answer = tuple(replace(lane, group="") for lane in on.store.lanes_answer)
+        on.screen.ask_store()
+        await on.ready(pilot)
+        await pilot.press("0", "l")
+        await until(pilot, lambda: text(on.screen.footer) == NO_GROUPS)

@@ -1,0 +1,57 @@
+"""How far an export is, as a bar."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import message
+from tests.recordings import Recording
+from wsmon.cli.progress import BAR_COLUMNS, bar, progress_line
+from wsmon.export.run import ExportReport, go_on
+
+
+@pytest.mark.parametrize(
+    ("seen", "total", "done", "share"),
+    [(0, 100, 0, "  0%"), (50, 100, 12, " 50%"), (120, 100, 24, "100%"), (0, 0, 24, "100%")],
+)
+def test_a_bar_has_always_the_same_width(seen: int, total: int, done: int, share: str) -> None:
+    report = ExportReport(seen, total, 1_234, 2_048)
+    rest = f" {share}  1,234 events, 2.0 KiB  (^C ends it)"
+    assert bar(report, is_plain=True) == "#" * done + "-" * (BAR_COLUMNS - done) + rest
+    assert bar(report, is_plain=False) == "━" * done + "╌" * (BAR_COLUMNS - done) + rest
+
+
+def test_nothing_is_said_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert progress_line(is_quiet=False) is go_on
+    assert progress_line(is_quiet=True) is go_on
+
+
+def test_on_a_terminal_the_bar_grows_and_goes(tmp_path: Path) -> None:
+    """40 MB take longer than the gap between two updates."""
+    with Recording(tmp_path / "store.db", "a") as recording:
+        for _ in range(20):
+            recording.write([message("x" * 2_000, connection="a")] * 1_000)
+        recording.end(60.0)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "wsmon", "export", "--format", "csv", "--store", str(tmp_path / "store.db")]
+    done = subprocess.Popen([*command, "--output", str(tmp_path / "out.csv")], stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            said += os.read(ours, 4_096)
+        except OSError:  # nobody has the other side any more
+            break
+    os.close(ours)
+    assert done.wait(30) == 0
+    lines = said.decode().split("\r\x1b[K")
+    assert "━" in lines[1] or "╌" in lines[1]
+    assert lines[-1].startswith("wrote 20,000 events")

@@ -1,0 +1,69 @@
+"""Metrics that wait for a collector: some, in order, the oldest lost and counted when there are too many."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.engines import raw_server
+from tests.otlp_collectors import FakeCollector, answer
+from tests.recordings import FixedClock
+from wsmon.config.specs import OtlpSpec, ReconnectSpec
+from wsmon.model.metrics.family import Family, Point
+from wsmon.model.secret import Sensitive
+from wsmon.recorder.monitoring.otlp.collector import Collector
+from wsmon.recorder.monitoring.otlp.delivery import Rhythm
+from wsmon.recorder.monitoring.otlp.health import SinkHealth
+from wsmon.recorder.monitoring.otlp.points import PLACES, Points
+
+METRICS = "/v1/metrics"
+SOON_S = 10.0
+AT_ONCE = ReconnectSpec(initial_s=1.0, max_s=1.0, jitter=0.0)
+
+
+async def pause(seconds: float) -> None:
+    await asyncio.sleep(0 if seconds else 0.001)
+
+
+class Taking:
+    """Metrics that are another number each time they are taken."""
+
+    def __init__(self, most: int) -> None:
+        self.taken = 0
+        self._most = most
+        self.is_over = asyncio.Event()
+
+    async def families(self) -> tuple[Family, ...]:
+        if self.taken == self._most:
+            self.is_over.set()
+            await asyncio.Event().wait()
+        self.taken += 1
+        return (Family("x.number", "gauge", "How many times", (Point((), self.taken), Point((("a", "b"),), 0))),)
+
+
+async def test_the_oldest_are_lost_and_counted_and_the_rest_arrives_in_order() -> None:
+    collector, taking = FakeCollector(), Taking(PLACES + 5)
+    collector.standing[METRICS] = answer("503 Busy")
+    clock = FixedClock()
+    health = SinkHealth(("metrics",), clock)
+    async with raw_server(collector.serve) as port:
+        spec = OtlpSpec(Sensitive(f"http://127.0.0.1:{port}"))
+        sends_to = Collector(spec, {}, clock)
+        rhythm = Rhythm(clock, lambda: 0.0, pause, AT_ONCE, AT_ONCE)
+        points = Points(taking.families, 0, sends_to, health, rhythm)
+        running = asyncio.create_task(points.run(), name="points")
+        async with asyncio.timeout(SOON_S):
+            await taking.is_over.wait()
+            collector.standing.clear()
+            while len(collector.taken[METRICS]) < PLACES:
+                await collector.until(METRICS, len(collector.asked) + 1)
+            while not (state := health.state()) or state.signals[-1].sent < 2 * PLACES:
+                await asyncio.sleep(0.001)  # the last answer is under way
+        running.cancel()
+        await asyncio.wait([running])
+        await points.close()
+    numbers = [
+        request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].as_int
+        for request in collector.taken[METRICS]
+    ]
+    assert numbers[-(PLACES - 1) :] == list(range(7, PLACES + 6))
+    assert (state.signals[-1].sent, state.signals[-1].dropped) == (2 * PLACES, 10)

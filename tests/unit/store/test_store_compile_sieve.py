@@ -1,0 +1,83 @@
+"""What a query asks of the index: as much as every match has, and nothing that a match may lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from tests.queries import query
+from wsmon.query.ast import FieldName, Item
+from wsmon.store.codec import NAME_CODES
+from wsmon.store.compile_sieve import compile_sieve
+from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks
+from wsmon.store.sieve import EVERYWHERE, NOWHERE, Between, Sieve, all_of, any_of, marked
+
+REJECTED, MARGIN = needle_sieve(b"rejected"), needle_sieve(b"margin")
+ESCAPED = marked(BACKSLASH_MARK)
+
+
+def nobody(_field: FieldName, _item: Item) -> Iterable[int] | None:
+    return ()
+
+
+def sieve(text: str) -> Sieve:
+    return compile_sieve(query(text), nobody)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", EVERYWHERE),
+        ("rejected", REJECTED),
+        ("REJECTED", REJECTED),
+        ("rejected margin", all_of((REJECTED, MARGIN))),
+        ("rejected OR margin", any_of((REJECTED, MARGIN))),
+        ("rejected OR zq", EVERYWHERE),
+        ("rejected -margin", REJECTED),
+        ("-rejected", EVERYWHERE),
+        ("reason:rejected", REJECTED),
+        ("type:rejected", REJECTED),
+        ("topic:*rejected*margin?", all_of((REJECTED, MARGIN))),
+        ("error:*", EVERYWHERE),
+        ("text!=rejected", EVERYWHERE),
+        ("text~/rejected/", EVERYWHERE),
+        ("size>10kb", EVERYWHERE),
+        ("name:message.sent", marked(*name_marks(NAME_CODES["message.sent"]))),
+        ("$.status:rejected", any_of((ESCAPED, all_of((needle_sieve(b"status"), REJECTED))))),
+        ("$.status>5", any_of((ESCAPED, needle_sieve(b"status")))),
+        ("$.status:1234567", any_of((ESCAPED, needle_sieve(b"status")))),
+        ("$.status:null", any_of((ESCAPED, needle_sieve(b"status")))),
+        ("$.status:*", any_of((ESCAPED, needle_sieve(b"status")))),
+        ("conn:nobody", NOWHERE),
+    ],
+)
+def test_sieves(text: str, expected: Sieve) -> None:
+    assert sieve(text) == expected
+
+
+def test_a_word_of_event_names_is_where_they_are() -> None:
+    names = [name for name in NAME_CODES if "subscri" in name]
+    assert names
+    assert sieve("subscri") == any_of(
+        (needle_sieve(b"subscri"), any_of(marked(*name_marks(NAME_CODES[name])) for name in names))
+    )
+
+
+def test_a_period_is_asked_of_the_times_of_segments() -> None:
+    found = sieve("since:2026-01-01T00:00:00Z")
+    assert isinstance(found, Between)
+    assert (found.low_ns, found.high_ns) == (1_767_225_600 * 10**9, None)
+
+
+def test_few_sources_are_asked_for_and_many_are_not() -> None:
+    few = compile_sieve(query("session:a*"), lambda _field, _item: (3, 4))
+    assert few == any_of((marked(*source_marks(3)), marked(*source_marks(4))))
+    assert compile_sieve(query("session:a*"), lambda _field, _item: None) == EVERYWHERE
+
+
+def test_a_word_that_may_be_in_a_name_of_a_connection_is_where_its_events_are() -> None:
+    def found(field: FieldName, _item: Item) -> Iterable[int]:
+        return (5,) if field == "connection" else ()
+
+    assert compile_sieve(query("rejected"), found) == any_of((REJECTED, marked(*source_marks(5))))

@@ -1,0 +1,198 @@
+"""The index of texts: what is indexed, what a search leaves out, what goes with retention, and what stores lack it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.builders import SECOND_NS, T0_NS, event, message
+from tests.queries import query
+from tests.recordings import FixedClock, recorded
+from tests.stores import Recording, recording, stored
+from tests.tui.fakes import FakeClock
+from wsmon.config.specs import RetentionSpec
+from wsmon.errors import StoreError
+from wsmon.store import retention as pruning
+from wsmon.store import search_index
+from wsmon.store.candidates import Candidates
+from wsmon.store.database import open_for_writing
+from wsmon.store.marks import needle_sieve
+from wsmon.store.reader import Reader
+from wsmon.store.retention import NOTHING, Retention
+from wsmon.store.search_index import SearchIndexer
+
+BLOCK, BLOCKS = 4, 3
+SEGMENT = BLOCK * BLOCKS
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_index, "BLOCK_EVENTS", BLOCK)
+    monkeypatch.setattr(search_index, "BLOCKS", BLOCKS)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Recording]:
+    with recording(tmp_path / "store.db") as one:
+        yield one
+
+
+def index(run: Recording, last_id: int) -> SearchIndexer:
+    indexer = SearchIndexer(run.database.connection, run.path)
+    assert not indexer.index(last_id, lambda: False)
+    return indexer
+
+
+def segments(run: Recording) -> list[tuple[object, ...]]:
+    return list(run.rows("SELECT first_id, last_id, first_ns - ?, last_ns - ? FROM search_segment", T0_NS, T0_NS))
+
+
+def where(run: Recording, needle: str, first_id: int = 1, last_id: int = 1_000) -> list[tuple[int, int]]:
+    return Candidates(run.database.connection).ranges(needle_sieve(needle.encode()), first_id, last_id)
+
+
+def test_whole_segments_are_indexed_and_the_tail_is_let_through(run: Recording) -> None:
+    run.commit(*(message("margin call" if n == 6 else "fine", after_s=n) for n in range(2 * SEGMENT + 5)))
+    index(run, 2 * SEGMENT + 5)
+    assert segments(run) == [(1, 12, 0, 11 * SECOND_NS), (13, 24, 12 * SECOND_NS, 23 * SECOND_NS)]
+    assert where(run, "margin", last_id=29) == [(5, 8), (25, 29)]
+    assert where(run, "margin", 7, 7) == [(7, 7)]
+    assert where(run, "margin", 9, 20) == []
+    assert where(run, "fine", last_id=29) == [(1, 29)]
+    assert where(run, "quasar", last_id=24) == []
+
+
+def test_texts_beside_the_payload_are_indexed_too(run: Recording) -> None:
+    columns = ("type", "topic", "ref", "reason", "error_type", "error", "span_id", "parent_id")
+    plain = [message("x")] * BLOCK
+    words = {column: letter * 5 for column, letter in zip(columns, "abcdefgh", strict=True)}
+    for column, word in words.items():
+        run.commit(msgspec.structs.replace(message("x"), **{column: word}), *plain[1:])
+    run.commit(*plain * SEGMENT)
+    index(run, run.fold.last_id)
+    found = [where(run, word, last_id=8 * BLOCK) for word in words.values()]
+    assert found == [[(place * BLOCK + 1, place * BLOCK + BLOCK)] for place in range(8)]
+
+
+def test_indexing_goes_on_where_it_was_in_slices_and_after_a_restart(run: Recording) -> None:
+    run.commit(*[message("fine")] * (3 * SEGMENT))
+    indexer = SearchIndexer(run.database.connection, run.path)
+    assert [indexer.index(3 * SEGMENT, lambda: True) for _ in range(BLOCKS + 1)] == [True] * (BLOCKS + 1)
+    assert [first for first, *_ in segments(run)] == [1]  # and one block of the next one, in memory
+    assert not SearchIndexer(run.database.connection, run.path).index(3 * SEGMENT, lambda: False)
+    assert [first for first, *_ in segments(run)] == [1, 13, 25]
+
+
+def test_nothing_past_what_is_committed_is_indexed(run: Recording) -> None:
+    run.commit(*[message("fine")] * (2 * SEGMENT))
+    index(run, SEGMENT + 3)
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, SEGMENT)]
+
+
+def test_a_block_with_many_tokens_ends_early(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_index, "BLOCK_TOKENS", 3)
+    monkeypatch.setattr(search_index, "STEP_EVENTS", 1)
+    run.commit(*[message("one two three")] * 6)
+    index(run, 6)
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, BLOCKS)]
+
+
+def test_ids_with_holes_are_indexed_as_they_are(run: Recording) -> None:
+    run.commit(*[message("fine")] * 40)
+    run.rows("DELETE FROM event WHERE id % 3 = 0")
+    index(run, 40)
+    assert [(first, last) for first, last, *_ in segments(run)] == [(1, 17), (18, 35)]
+    assert where(run, "quasar", last_id=40) == [(36, 40)]
+
+
+def test_a_segment_that_the_disk_does_not_take_is_written_with_the_next_slice(run: Recording) -> None:
+    run.commit(*[message("fine")] * SEGMENT)
+    indexer = SearchIndexer(run.database.connection, run.path)
+    run.rows("PRAGMA query_only = ON")
+    with pytest.raises(StoreError):
+        indexer.index(SEGMENT, lambda: False)
+    run.rows("PRAGMA query_only = OFF")
+    indexer.index(SEGMENT, lambda: False)
+    assert [first for first, *_ in segments(run)] == [1]
+
+
+def test_retention_takes_the_index_of_what_it_removes(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "NEWEST_EVENTS", 2)
+    run.commit(*(message("fine", after_s=n) for n in range(3 * SEGMENT)))
+    indexer = index(run, 3 * SEGMENT)
+    clock = FakeClock(T0_NS + (1_000 + SEGMENT + 3) * SECOND_NS)
+    one = Retention(run.database.connection, run.path, clock, RetentionSpec(age_s=1_000))
+    while one.prune_events() != NOTHING:
+        pass
+    assert [first for first, *_ in segments(run)] == [13, 25]
+    assert run.rows("SELECT min(id) / 32 FROM search_page") == [(13,)]
+    assert where(run, "quasar", 16, 36) == []
+    run.commit(*[message("fine", after_s=99)] * SEGMENT)
+    indexer.index(4 * SEGMENT, lambda: False)
+    assert [first for first, *_ in segments(run)] == [13, 25, 37]
+
+
+def test_an_index_that_fell_behind_retention_goes_on_with_what_is_kept(
+    run: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "NEWEST_EVENTS", 2)
+    run.commit(*(message("fine", after_s=n) for n in range(4 * SEGMENT)))
+    clock = FakeClock(T0_NS + (1_000 + 20) * SECOND_NS)
+    one = Retention(run.database.connection, run.path, clock, RetentionSpec(age_s=1_000))
+    while one.prune_events() != NOTHING:
+        pass
+    index(run, 4 * SEGMENT)
+    assert [(first, last) for first, last, *_ in segments(run)] == [(21, 32), (33, 44)]
+
+
+def test_secrets_that_were_masked_are_in_no_mark(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [message('{"token":"[redacted]"}', redacted=True)] * SEGMENT)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        SearchIndexer(connection, path).index(SEGMENT, lambda: False)
+        candidates = Candidates(connection)
+        assert candidates.ranges(needle_sieve(b"redacted"), 1, SEGMENT) == [(1, SEGMENT)]
+        assert candidates.ranges(needle_sieve(b"hunter2secret"), 1, SEGMENT) == []
+
+
+def version_5(path: Path) -> Path:
+    """A store as the wsmon before this index left it."""
+    recorded(path, [message("margin call"), *[message("fine")] * SEGMENT])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("DROP TABLE search_segment; DROP TABLE search_page; PRAGMA user_version = 5;")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm006_search_index'")
+        connection.commit()
+    return path
+
+
+def test_a_store_of_before_is_read_as_it_is_and_searched_through(tmp_path: Path) -> None:
+    path = version_5(tmp_path / "store.db")
+    reader = Reader(path, FixedClock())
+    found = [each.id for each in reader.events_after(0, 9, query("margin"))]
+    reader.close()
+    assert found == [1]
+    assert stored(path, "PRAGMA user_version") == [(5,)]
+
+
+def test_a_store_of_before_gets_its_index_from_the_recorder(tmp_path: Path) -> None:
+    path = version_5(tmp_path / "store.db")
+    database = open_for_writing(path)
+    SearchIndexer(database.connection, path).index(SEGMENT + 1, lambda: False)
+    database.close()
+    assert stored(path, "SELECT first_id, last_id FROM search_segment") == [(1, SEGMENT)]
+
+
+def test_a_search_looks_at_no_more_than_the_index_lets_through(tmp_path: Path) -> None:
+    events = [message("margin call" if n == 1 else "fine", after_s=n) for n in range(2 * SEGMENT)]
+    path = recorded(tmp_path / "store.db", [*events, event("self.run.ended")])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        SearchIndexer(connection, path).index(2 * SEGMENT, lambda: False)
+        connection.execute("UPDATE event SET payload = 'margin' WHERE id = 20")  # behind the back of the index
+    reader = Reader(path, FixedClock())
+    found = [each.id for each in reader.events_after(0, 9, query("margin"))]
+    reader.close()
+    assert found == [2]

@@ -1,0 +1,116 @@
+"""How the screen was left, in a file: written whole, and no reason to fail when it is damaged."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from wsmon.errors import WsmonError
+from wsmon.tui.keeping import Keeper
+from wsmon.tui.memory import Memory
+from wsmon.tui.remembered import NOTHING_REMEMBERED, Choice, Place, Remembered, decoded, encoded
+
+LEFT = Remembered(
+    theme=Choice("wsmon-light", "wsmon-dark"),
+    characters=Choice("ascii", "unicode"),
+    lower="detail",
+    middle="statistics",
+    zoomed="detail",
+    focused="detail",
+    query="conn:orders is:problem",
+    is_in_context=True,
+    hides_heartbeats=True,
+    time_mode="delta",
+    place=Place("store", 1234),
+    connection="orders",
+)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "screens" / "a.json"
+    memory = Memory(path)
+    assert memory.read() == (NOTHING_REMEMBERED, "")
+    memory.write(LEFT)
+    memory.write(LEFT)
+    assert memory.read() == (LEFT, "")
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)] == [0o600, 0o700]
+    assert [each.name for each in path.parent.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is damaged: "),
+        (b'{"version": 1, "lower": "nothing"}', "is damaged: Invalid enum value 'nothing' - at `$.lower`"),
+        (b'{"version": 1, "query": "\xff"}', "is damaged: "),
+        (b"[1]", "is damaged: "),
+        (b'{"version": 9, "panes": {}}', "is of version 9, this wsmon writes 1"),
+        (b" " * 70_000, "is longer than 64 KiB"),
+    ],
+)
+def test_a_damaged_file_is_forgotten_and_that_is_said(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    remembered, sentence = Memory(path).read()
+    assert remembered == NOTHING_REMEMBERED
+    assert sentence.startswith(f"how the screen was left is forgotten: {path} {said}")
+
+
+def test_a_later_wsmon_may_add_keys() -> None:
+    assert decoded(encoded(LEFT).replace(b'"version": 1,', b'"version": 1, "new": [1],')) == LEFT
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    assert Memory(tmp_path).read()[1].endswith("cannot be read: Is a directory")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(WsmonError, match="how the screen is left cannot be kept in"):
+        Memory(tmp_path / "a.json").write(LEFT)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_screen_without_a_file_remembers_nothing() -> None:
+    Memory(None).write(LEFT)
+    assert Memory(None).read() == (NOTHING_REMEMBERED, "")
+
+
+@pytest.mark.parametrize(
+    ("choice", "default", "result"),
+    [
+        (Choice(), "dark", "dark"),
+        (Choice("light", "dark"), "dark", "light"),
+        (Choice("light", "dark"), "mine", "mine"),
+    ],
+)
+def test_a_choice_holds_against_the_default_it_was_made_against(choice: Choice, default: str, result: str) -> None:
+    assert choice.over(default) == result
+
+
+def test_what_must_not_surprise_is_told() -> None:
+    assert NOTHING_REMEMBERED.told() == ""
+    assert LEFT.told() == (
+        "as you left it: search conn:orders is:problem (Esc in the log clears), at event #1,234 (F follows), "
+        "without heartbeats (h)"
+    )
+
+
+async def test_only_what_changed_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    keeper = Keeper(Memory(path), LEFT)
+    await keeper.keep(LEFT)
+    assert not path.exists()
+    await keeper.keep(NOTHING_REMEMBERED)
+    assert Memory(path).read() == (NOTHING_REMEMBERED, "")
+
+
+async def test_what_cannot_be_kept_is_said_once(tmp_path: Path) -> None:
+    keeper = Keeper(Memory(tmp_path), NOTHING_REMEMBERED)
+    await keeper.keep(LEFT)
+    first = keeper.trouble
+    await keeper.keep(NOTHING_REMEMBERED)
+    assert first.startswith("how the screen is left cannot be kept in")
+    assert keeper.trouble == first

@@ -1,0 +1,141 @@
+"""A query as a sieve over the marks of blocks: what lets through every block with a match, and few others.
+
+Whatever a term says that no mark tells, it says nothing here: the condition of ``compile_sql`` is asked of every event
+let through, and alone decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from wsmon.model.events import EVENT_NAMES, EventName
+from wsmon.query.ast import (
+    And,
+    Contains,
+    Exact,
+    FieldName,
+    FieldTerm,
+    Glob,
+    Ids,
+    Item,
+    Not,
+    Or,
+    PathTerm,
+    Query,
+    Range,
+    Regex,
+    Term,
+    Word,
+)
+from wsmon.query.fields import WORD_PLACES
+from wsmon.query.fold import fold, utf8
+from wsmon.query.predicate import item_fits
+from wsmon.store.codec import NAME_CODES
+from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks, tokens_of
+from wsmon.store.search_index import TEXT_COLUMNS
+from wsmon.store.sieve import EVERYWHERE, Between, Sieve, all_of, any_of, marked
+
+MOST_SOURCES = 32
+# asked for one by one: more are most likely everywhere
+
+SourcesOf = Callable[[FieldName, Item], Iterable[int] | None]
+# the ids of the sources whose field fits an item; None where they are more than ``MOST_SOURCES``
+
+_TEXTS = frozenset(("text", *TEXT_COLUMNS))
+_COLUMN_FIELDS = {"span": "span_id", "parent": "parent_id"}
+_OF_SOURCES = frozenset(("connection", "group", "session", "trace", "run"))
+_GLOB_SIGNS = str.maketrans("*?", "  ")
+# blanks are in no token: what stands beside a sign may go on in the text
+_OF_NUMBERS = frozenset(b"0123456789e")
+_NULL = b"null"
+assert _TEXTS | {"connection", "name"} >= WORD_PLACES.keys()
+
+
+def compile_sieve(query: Query, sources_of: SourcesOf) -> Sieve:
+    """The sieve of a query; ``EVERYWHERE`` where the marks do not help."""
+    return _Compiler(sources_of).term(And(query.terms))
+
+
+class _Compiler:
+    def __init__(self, sources_of: SourcesOf) -> None:
+        self._sources_of = sources_of
+
+    def term(self, term: Term) -> Sieve:
+        match term:
+            case Word(text):
+                part = Contains(text)
+                return any_of((needle_sieve(fold(text)), self._names(part), self._sources("connection", part)))
+            case FieldTerm(field, items):
+                return any_of(self._item(field, item) for item in items)
+            case PathTerm():
+                return _path(term)
+            case And(terms):
+                return all_of(self.term(each) for each in terms)
+            case Or(terms):
+                return any_of(self.term(each) for each in terms)
+            case Not() | Regex() | Ids():
+                return EVERYWHERE
+            case _:
+                assert_never(term)
+
+    def _item(self, field: FieldName, item: Item) -> Sieve:
+        if field in _OF_SOURCES:
+            return self._sources(field, item)
+        if _COLUMN_FIELDS.get(field, field) in _TEXTS:
+            return _text(item)
+        if field == "name":
+            return self._names(item)
+        if field == "kind":
+            return _named(name for name in EVENT_NAMES if item_fits(item, name.partition(".")[0]))
+        if field == "ts" and isinstance(item, Range):
+            return Between(item.low, item.high)
+        return EVERYWHERE
+
+    def _names(self, item: Item) -> Sieve:
+        return _named(name for name in EVENT_NAMES if item_fits(item, name))
+
+    def _sources(self, field: FieldName, item: Item) -> Sieve:
+        sources = self._sources_of(field, item)
+        return EVERYWHERE if sources is None else any_of(marked(*source_marks(source)) for source in sources)
+
+
+def _named(names: Iterable[EventName]) -> Sieve:
+    return any_of(marked(*name_marks(NAME_CODES[name])) for name in names)
+
+
+def _text(item: Item) -> Sieve:
+    """Where a text can be that an item asks for; a row without one fits what fits the empty text."""
+    match item:
+        case Exact(text) | Contains(text):
+            return needle_sieve(fold(text))
+        case Glob(pattern):
+            return needle_sieve(fold(pattern.translate(_GLOB_SIGNS)))
+        case Regex() | Range():
+            return EVERYWHERE
+        case _:
+            assert_never(item)
+
+
+def _path(term: PathTerm) -> Sieve:
+    """Names of members stand in the payload as they are written, unless with an escape."""
+    names = all_of(needle_sieve(utf8(step)) for step in term.path if isinstance(step, str))
+    values = any_of(_json_value(item) for item in term.items)
+    return any_of((marked(BACKSLASH_MARK), all_of((names, values))))
+
+
+def _json_value(item: Item) -> Sieve:
+    """Texts stand in the payload too; numbers and ``null`` may be written in other ways than they are asked for."""
+    match item:
+        case Exact(text) | Contains(text):
+            wanted = fold(text)
+        case Glob(pattern):
+            wanted = fold(pattern.translate(_GLOB_SIGNS))
+        case Regex() | Range():
+            return EVERYWHERE
+        case _:
+            assert_never(item)
+    if b"\\" in wanted:
+        return EVERYWHERE
+    told = (token for token in tokens_of(wanted) if not _OF_NUMBERS.issuperset(token) and token not in _NULL)
+    return all_of(map(needle_sieve, told))

@@ -1,0 +1,169 @@
+"""Builds the index of texts behind the writer: of every block of events, the marks it has.
+
+Commits of events pay nothing for it: the writer indexes while nothing waits. What is indexed is what the events table
+holds, so never what was redacted; up to which id the index goes, the table says itself. A segment is 64 blocks, written
+at once; whatever of one was in the making when a recorder ended is read again by the next one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from struct import pack
+
+from wsmon.store.database import transaction
+from wsmon.store.marks import (
+    PAGES,
+    SLOTS_A_PAGE,
+    backslash_marks,
+    name_marks,
+    source_marks,
+    text_marks,
+    tokens_of,
+)
+from wsmon.store.schema import META_OLDEST_ID
+from wsmon.store.sieve import BLOCKS
+
+BLOCK_EVENTS = 256
+# or fewer, where they have many tokens: a block with most of the marks would be let through by every search
+BLOCK_TOKENS = 1_500
+STEP_EVENTS = 16
+# cut into tokens at a time: their number is known no more exactly
+STEP_BYTES = 16 * 1024
+
+TEXT_COLUMNS = ("type", "topic", "ref", "reason", "error_type", "error", "span_id", "parent_id")
+# of what is searched beside the payload, and not the same for a whole session
+_OTHER_TEXTS = " || ' ' || ".join(f"coalesce({column}, '')" for column in TEXT_COLUMNS)
+_ROWS = f"""
+SELECT id, ts_ns, source, name, coalesce(CAST(payload AS BLOB), x''),
+    CASE WHEN coalesce({", ".join(TEXT_COLUMNS)}) IS NULL THEN x'' ELSE CAST({_OTHER_TEXTS} AS BLOB) END
+FROM event WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
+"""
+_INDEXED_TO = "SELECT coalesce(max(last_id), 0) FROM search_segment"
+_OLDEST_ID = "SELECT value FROM meta WHERE key = ?"
+_FIRST_KEPT = "SELECT coalesce(min(first_id), ?) FROM search_segment WHERE last_id >= ?"
+_INSERT_SEGMENT = """
+INSERT INTO search_segment (first_id, last_id, first_ns, last_ns, starts) VALUES (?, ?, ?, ?, ?)
+"""
+_INSERT_PAGE = "INSERT INTO search_page (id, masks) VALUES (?, ?)"
+
+_Row = tuple[int, int, int, int, bytes, bytes]
+
+
+@dataclass(slots=True)
+class _Segment:
+    """Blocks on their way into the index."""
+
+    starts: list[int] = field(default_factory=list)
+    # the first id of each block
+    last_id: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    # the least and the greatest wall time: clocks step back
+    masks: list[int] = field(default_factory=lambda: [0] * (PAGES * SLOTS_A_PAGE))
+    # of each mark, which blocks have it
+
+
+class SearchIndexer:
+    """Indexes one store; used by the thread that writes it, between two commits."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        (self._next_id,) = connection.execute(_INDEXED_TO).fetchone()
+        self._next_id += 1
+        self._segment = _Segment()
+
+    def index(self, last_id: int, is_over: Callable[[], bool]) -> bool:
+        """Go on towards ``last_id`` until the slice is over (asked after each block); whether there is more to do.
+
+        Raises ``StoreError`` where the store takes nothing; the same segment is then written with the next slice.
+        """
+        while True:
+            if len(self._segment.starts) == BLOCKS:
+                self._write()
+            (oldest_id,) = self._connection.execute(_OLDEST_ID, (META_OLDEST_ID,)).fetchone()
+            self._next_id = max(self._next_id, oldest_id)
+            if self._next_id + BLOCK_EVENTS - 1 > last_id:
+                return False
+            if not self._add_block(last_id):
+                return False
+            if is_over():
+                return True
+
+    def _add_block(self, last_id: int) -> bool:
+        """Mark the next block, and go past it; ``False`` where there is no whole one: single events are no block."""
+        marks: set[int] = set()
+        tokens: set[bytes] = set()
+        sources, names = set(), set()
+        block_last, times = 0, []
+        for rows in self._steps(last_id):
+            texts = [text for row in rows for text in row[4:] if text]
+            tokens.update(tokens_of(b" ".join(texts)))
+            marks |= backslash_marks(texts)
+            for event_id, ts_ns, source, name, _, _ in rows:
+                sources.add(source)
+                names.add(name)
+                times.append(ts_ns)
+                block_last = event_id
+            if len(tokens) >= BLOCK_TOKENS:
+                break
+        if len(times) < BLOCK_EVENTS and len(tokens) < BLOCK_TOKENS:
+            return False
+        marks |= text_marks(tokens)
+        marks.update(*map(source_marks, sources), *map(name_marks, names))
+        self._take(marks, block_last, min(times), max(times))
+        return True
+
+    def _take(self, marks: set[int], last_id: int, first_ns: int, last_ns: int) -> None:
+        segment = self._segment
+        bit = 1 << len(segment.starts)
+        masks = segment.masks
+        for mark in marks:
+            masks[mark] |= bit
+        is_first = not segment.starts
+        segment.first_ns = first_ns if is_first else min(segment.first_ns, first_ns)
+        segment.last_ns = last_ns if is_first else max(segment.last_ns, last_ns)
+        segment.starts.append(self._next_id)
+        segment.last_id = last_id
+        self._next_id = last_id + 1
+
+    def _steps(self, last_id: int) -> Iterator[list[_Row]]:
+        """The rows of the next block, some at a time: however large they are, few are in memory."""
+        cursor = self._connection.execute(_ROWS, (self._next_id, last_id, BLOCK_EVENTS))
+        rows: list[_Row] = []
+        size_bytes = 0
+        try:
+            for row in cursor:
+                rows.append(row)
+                size_bytes += len(row[4])
+                if len(rows) >= STEP_EVENTS or size_bytes >= STEP_BYTES:
+                    yield rows
+                    rows, size_bytes = [], 0
+            if rows:
+                yield rows
+        finally:
+            cursor.close()
+
+    def _write(self) -> None:
+        segment = self._segment
+        first_id = segment.starts[0]
+        starts = pack(f"<{len(segment.starts)}I", *(start - first_id for start in segment.starts))
+        pages = []
+        for page in range(PAGES):
+            masks = segment.masks[page * SLOTS_A_PAGE : (page + 1) * SLOTS_A_PAGE]
+            if any(masks):
+                pages.append((first_id * PAGES + page, pack(f"<{SLOTS_A_PAGE}Q", *masks)))
+        with transaction(self._connection, self._path) as connection:
+            connection.execute(_INSERT_SEGMENT, (first_id, segment.last_id, segment.first_ns, segment.last_ns, starts))
+            connection.executemany(_INSERT_PAGE, pages)
+        self._segment = _Segment()
+
+
+def forget_segments(connection: sqlite3.Connection, oldest_id: int) -> None:
+    """Remove the segments all of whose events are older; within the caller's transaction."""
+    (first_kept,) = connection.execute(_FIRST_KEPT, (oldest_id, oldest_id)).fetchone()
+    connection.execute("DELETE FROM search_segment WHERE first_id < ?", (first_kept,))
+    connection.execute("DELETE FROM search_page WHERE id < ?", (first_kept * PAGES,))
