@@ -96,7 +96,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("statistics.shorter", ("plus", "equals_sign"), "shorter", "A shorter period.", "Statistics", "statistics"),
     Action("statistics.longer", ("minus",), "longer", "A longer period.", "Statistics", "statistics"),
     Action("statistics.everything", ("0",), "all", "Everything kept, or an hour.", "Statistics", "statistics"),
-    Action("statistics.beside", ("c",), "beside", "Another connection beside it.", "Statistics", "statistics"),
+    Action("statistics.beside", ("B",), "beside", "Another connection beside it.", "Statistics", "statistics"),
     Action("pane.connections", ("1",), "connections", "Go to the connections.", "Panes"),
     Action("pane.timeline", ("2",), "timeline", "Go to the timeline.", "Panes"),
     Action("pane.statistics", ("3",), "statistics", "Go to the statistics.", "Panes"),

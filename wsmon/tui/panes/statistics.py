@@ -26,8 +26,9 @@ class StatisticsPane(ScrollPane):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
         self.choice = Choice()
+        self.answer: Answer | None = None
+        # what it shows
         self._current = ""
-        self._names: tuple[str, ...] = ()
 
     @property
     def buckets(self) -> int:
@@ -36,10 +37,14 @@ class StatisticsPane(ScrollPane):
 
     def show(self, answer: Answer, current: str, now_ns: int, messages_per_s: Sequence[int]) -> None:
         """Draw the statistics of ``current`` and of the one beside it."""
-        self._current = current
-        self._names = tuple(each.name for each in answer.statistics.connections)
+        self.answer, self._current = answer, current
         found = lines(answer, now_ns, messages_per_s, self.width - MARGIN)
         self.draw(tuple(((" " * MARGIN, "text"), *line) for line in found))
+
+    def on_resize(self) -> None:
+        """Plots of another width need other trends."""
+        if self.answer is not None:
+            self.post_message(self.Changed())
 
     def action_statistics_longer(self) -> None:
         """The next longer period."""
@@ -55,7 +60,8 @@ class StatisticsPane(ScrollPane):
 
     def action_statistics_beside(self) -> None:
         """Another connection beside this one."""
-        self._choose(self.choice.next_beside(self._current, self._names))
+        known = self.answer.statistics.connections if self.answer is not None else ()
+        self._choose(self.choice.next_beside(self._current, [each.name for each in known]))
 
     def _choose(self, choice: Choice) -> None:
         if choice != self.choice:
