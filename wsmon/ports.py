@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,7 @@ from typing import Protocol
 from wsmon.model.detectors.watched import Expectation, Traffic
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Health, Snapshot, StoreBounds
 from wsmon.model.spans import Span
@@ -106,6 +107,15 @@ class StoreView(Protocol):
 
     def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
         """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
+        ...
+
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+        """The matches in a closed range of ids as they are found: adjacent stretches, from the side to begin with.
+
+        There is an answer four times a second, whether something was found or not, and one at the end of the range;
+        none of an empty one.
+        Whoever does not want the rest closes the generator.
+        """
         ...
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:

@@ -54,9 +54,9 @@ async def recorded(folder: Path, store: Path, rate: int, *, rounds: int) -> str:
             *(sys.executable, RECORDER, log, "record", config, "--store", store, "--quiet"), env=environ
         )
         begun_s = time.monotonic()
+        began: list[tuple[float, str]] = []
         if rounds:
-            for name in FORMATS * rounds:
-                await exported(folder, store, name, environ)
+            began = [(await exported(folder, store, name, environ), name) for name in FORMATS * rounds]
         else:
             await asyncio.sleep(QUIET_S)
         took_s = time.monotonic() - begun_s
@@ -65,12 +65,15 @@ async def recorded(folder: Path, store: Path, rate: int, *, rounds: int) -> str:
         sent = sum(server.sent.messages for server in servers)
     commits = read(log)
     kept = commits.late(0.99) <= GOAL_P99_MS and commits.late_ms[-1] <= GOAL_LATEST_MS
+    for late_ms, at_s in commits.latest:
+        during = next((name for start_s, name in reversed(began) if start_s <= at_s), "none")
+        print(f"  {late_ms:.0f} ms late during {during}")
     said = f"{commits} ({'kept' if kept else 'MISSED'}); {sent / took_s:,.0f} messages/s for {took_s:.0f} s"
     return f"{said}\n{counted(store, sent)}"
 
 
-async def exported(folder: Path, store: Path, name: str, environ: dict[str, str]) -> None:
-    """One export, in a process of its own."""
+async def exported(folder: Path, store: Path, name: str, environ: dict[str, str]) -> float:
+    """One export, in a process of its own; when it began."""
     target = folder / f"out.{name}"
     begun_s = time.monotonic()
     command = (sys.executable, "-m", "wsmon", "export", "--format", name, "--output", target, "--store", store)
@@ -79,6 +82,7 @@ async def exported(folder: Path, store: Path, name: str, environ: dict[str, str]
     assert process.returncode == 0, said
     print(f"  {name:10} {time.monotonic() - begun_s:6.1f} s  {target.stat().st_size / 1e6:8.1f} MB", flush=True)
     target.unlink()
+    return begun_s
 
 
 def counted(store: Path, sent: int) -> str:

@@ -19,6 +19,8 @@ from wsmon.store.retention import Pruned, Retention
 from wsmon.store.writer import Writer
 
 MS_NS = 1_000_000
+LATEST = 8
+# commits that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Commits:
 
     late_ms: list[float]
     # of each commit, sorted
+    latest: list[tuple[float, float]]
+    # the latest ones, with when (monotonic, seconds) they were
     pruning_ms: list[float]
     # of each slice that removed something, sorted
     pruning_cpu_ms: list[float]
@@ -46,10 +50,11 @@ class Commits:
 def read(path: Path) -> Commits:
     """The log of a recorder that has ended."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    late = sorted(line["late_ms"] for line in lines if "late_ms" in line)
+    commits = sorted((line["late_ms"], line["at_s"]) for line in lines if "late_ms" in line)
+    late = [late_ms for late_ms, _ in commits]
     slices = [line for line in lines if "pruning_ms" in line]
     took, worked = sorted(line["pruning_ms"] for line in slices), sorted(line["cpu_ms"] for line in slices)
-    return Commits(late, took, worked, max((line["events"] for line in slices), default=0))
+    return Commits(late, commits[: -LATEST - 1 : -1], took, worked, max((line["events"] for line in slices), default=0))
 
 
 def watch(path: Path) -> None:
@@ -62,7 +67,8 @@ def watch(path: Path) -> None:
         record(writer, batch)
         if batch.events:
             late_ms = (clock.mono_ns() - batch.events[0].mono_ns) / MS_NS
-            log.write(f'{{"late_ms": {late_ms:.3f}, "events": {len(batch.events)}}}\n')
+            at_s = clock.mono_ns() / 1e9
+            log.write(f'{{"late_ms": {late_ms:.3f}, "events": {len(batch.events)}, "at_s": {at_s:.3f}}}\n')
 
     def pruned(retention: Retention) -> Pruned:
         begun_ns, begun_cpu_ns = clock.mono_ns(), time.thread_time_ns()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.peers import Peers, script
-from tests.processes import Home, Recorder, stored
+from tests.processes import DEADLINE_S, Home, Recorder, stored
 from wsmon.model.events import Event
 
 TEXT = '{"hello":"websocket"}'
@@ -166,3 +166,19 @@ async def test_tg_15_a_switch_at_runtime_affects_what_comes_later_and_is_logged(
     assert server.sessions == 1, "the session went on"
     received = (await statistics(home, recorder.store))["messages"]["received"]
     assert len(rows) + batched(events)[0] == received
+
+
+async def test_messages_without_rows_are_told_to_the_last_one_after_a_kill(home: Home, peers: Peers) -> None:
+    server = await peers.start(CHATTY)
+    config = home.write(f"[[connection]]\nname = 'feed'\nurl = '{server.url}'\nprofile = 'standard'\n")
+    for _ in range(3):
+        recorder = await home.record(config)
+        sent = server.sent.messages
+        await server.until(lambda before=sent: server.sent.messages > before + 150, DEADLINE_S)  # type: ignore[misc]
+        recorder.signal(signal.SIGKILL)
+        await recorder.ended()
+    last = await home.record(config)
+    await stopped(last)
+    messages = (await statistics(home, last.store))["messages"]
+    assert messages["received"] > 100
+    assert batched(stored(last.store))[0] == messages["received"] + messages["sent"]

@@ -16,16 +16,23 @@ from wsmon.config.load import Loaded, load
 from wsmon.config.locate import find_config
 from wsmon.config.specs import ConnectionSpec
 from wsmon.errors import EXIT_USAGE, ConfigError, Problem, UsageError
+from wsmon.export.shipped import dashboard as dashboard_text
+from wsmon.export.shipped import rules as rules_text
 
 
 @click.command("check")
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--example", is_flag=True, help="Print a configuration to start from.")
-def check(config: Path | None, *, as_json: bool, example: bool) -> None:
+@click.option("--dashboard", is_flag=True, help="Print a dashboard for Grafana.")
+@click.option("--rules", is_flag=True, help="Print recording and alerting rules for Prometheus.")
+def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool, rules: bool) -> None:
     """Check CONFIG: every mistake with its line, and the connections it means."""
-    if example:
-        click.echo(example_text(), nl=False)
+    printed = [(example, example_text), (dashboard, dashboard_text), (rules, rules_text)]
+    asked = [text for is_asked, text in printed if is_asked]
+    if asked:
+        for text in asked:
+            click.echo(text(), nl=False)
         return
     try:
         loaded = load(find_config(config, os.environ, Path.cwd()), os.environ)

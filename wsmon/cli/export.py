@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from wsmon.cli.interruption import tidy_end
+from wsmon.cli.priority import low_priority
 from wsmon.cli.progress import clear_line, progress_line
 from wsmon.cli.reading import noted, reading
 from wsmon.cli.target import Duration
@@ -82,7 +83,7 @@ def export(
 def _write(request: ExportRequest, store: str | None) -> ExportReport:
     """Write it; says how far it is where somebody waits at a terminal."""
     has_said = not isinstance(request.target, Path) and sys.stdout.isatty()
-    with tidy_end(), reading(store) as view:
+    with tidy_end(), low_priority(), reading(store) as view:
         request = replace(request, query=noted(request.query, view))
         try:
             return run_export(request, view, progress_line(is_quiet=has_said))

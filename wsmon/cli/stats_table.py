@@ -8,7 +8,7 @@ from datetime import tzinfo
 from wsmon.cli.times import shown_time
 from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
-from wsmon.model.stats import ConnectionStatistics, Kpi, Statistics, Summary
+from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
 from wsmon.model.statuses import LABELS, Status
 
 MS_NS = 1_000_000
@@ -79,12 +79,9 @@ def _troubles(of: ConnectionStatistics) -> Iterator[str]:
         yield f"{sanitize(of.name, NAME_CHARS)}: {of.heartbeats.missed:,} of {of.heartbeats.sent:,} pings unanswered"
     for kpi in of.kpis:
         if kpi.ok is False and kpi.value is not None:
-            wanted = f"{'above' if kpi.is_floor else 'below'} {_figure(kpi.threshold, kpi)}"
-            yield f"{sanitize(of.name, NAME_CHARS)}: {kpi.name} {_figure(kpi.value, kpi)} is not {wanted}"
-
-
-def _figure(value: float, kpi: Kpi) -> str:
-    return fmt.percent(value) if kpi.is_share else fmt.milliseconds(value)
+            wanted = f"{'above' if kpi.is_floor else 'below'} {fmt.figure(kpi.threshold, is_share=kpi.is_share)}"
+            value = fmt.figure(kpi.value, is_share=kpi.is_share)
+            yield f"{sanitize(of.name, NAME_CHARS)}: {kpi.name} {value} is not {wanted}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -105,6 +105,7 @@ WSMON = (
         "which of spans, metrics, logs",
         "otlp.signals",
     ),
+    Key("otlp_compression", Flag(), True, "gzip; false for receivers that cannot read it", "otlp.compression"),
 )
 
 CONNECTION = (

@@ -135,6 +135,8 @@ class OtlpSpec:
     # empty = nowhere; the path of each signal is appended
     headers: tuple[tuple[str, Sensitive], ...] = ()
     signals: tuple[str, ...] = SIGNAL_NAMES
+    compression: bool = True
+    # gzip, which a few receivers do not read
 
 
 @dataclass(frozen=True, slots=True)

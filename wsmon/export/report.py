@@ -6,7 +6,7 @@ It is about the connections that the query names, in the period of the selection
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import wsmon
 from wsmon.export.jsonl import rfc3339
@@ -19,7 +19,7 @@ from wsmon.export.sessions import LIFECYCLE
 from wsmon.model import format as fmt
 from wsmon.model.events import Event, EventName
 from wsmon.model.sanitize import decode
-from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
+from wsmon.model.stats import ConnectionStatistics, Kpi, Statistics, Summary
 from wsmon.model.statuses import LABELS, OPEN
 from wsmon.model.verdict import fact, why
 from wsmon.query.ast import Exact, FieldTerm, Query
@@ -85,6 +85,7 @@ def _blocks(selection: Selection, period: Period) -> Iterator[Block | None]:
     yield Heading(1, _title(selection))
     yield _about(selection, statistics, troubles)
     yield from _numbers(connections)
+    yield from _figures(connections)
     yield from _timeline(selection, statistics, {one.name for one in connections})
     yield from _incidents(troubles)
     yield from _losses(selection, troubles)
@@ -132,13 +133,35 @@ def _numbers(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
                "bytes in / out", "ping p50 / p99", "connect p50 / p99", "last message")  # fmt: skip
     yield Table(columns, tuple(_row(one) for one in connections))
     rows = tuple(
-        (one.name, what, key, f"{count:,}")
+        (one.name, *(_counts(counts) for counts in (one.errors, one.close_codes, one.incidents)))
         for one in connections
-        for what, counts in (("error", one.errors), ("close code", one.close_codes), ("incident", one.incidents))
-        for key, count in counts.items()
+        if one.errors or one.close_codes or one.incidents
     )
     if rows:
-        yield Table(("connection", "what", "which", "times"), rows)
+        yield Table(("connection", "errors", "close codes", "incidents"), rows)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{key} × {count:,}" for key, count in counts.items())
+
+
+def _figures(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
+    """How many key figures keep the thresholds of their profile, and those that do not."""
+    measured = [(one.name, kpi) for one in connections for kpi in one.kpis if kpi.value is not None]
+    if not measured:
+        return
+    breached = [(name, kpi) for name, kpi in measured if kpi.ok is False]
+    yield Heading(2, "Key figures")
+    yield Text(f"{len(measured) - len(breached):,} of {len(measured):,} are as the profiles want them.")
+    if breached:
+        columns = ("connection", "figure", "value", "wanted", "samples")
+        yield Table(columns, tuple(_breach(name, kpi) for name, kpi in breached))
+
+
+def _breach(name: str, kpi: Kpi) -> Cells:
+    value, threshold = (fmt.figure(each or 0.0, is_share=kpi.is_share) for each in (kpi.value, kpi.threshold))
+    figure = kpi.name.removesuffix("_ms").replace("_", " ")
+    return name, figure, value, f"{'above' if kpi.is_floor else 'below'} {threshold}", f"{kpi.samples:,}"
 
 
 def _row(one: ConnectionStatistics) -> Cells:

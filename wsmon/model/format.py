@@ -73,6 +73,11 @@ def milliseconds(value_ms: float) -> str:
     return f"{value_ms:,.0f} ms" if value_ms < 999.5 else f"{value_ms / 1000:,.1f} s"
 
 
+def figure(value: float, *, is_share: bool) -> str:
+    """A key figure: a share, or milliseconds."""
+    return percent(value) if is_share else milliseconds(value)
+
+
 def percent(fraction: float) -> str:
     """``99.97 %``; only what is whole reads ``100 %``."""
     if fraction >= 1:

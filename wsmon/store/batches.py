@@ -8,6 +8,7 @@ from typing import Final
 
 from wsmon.model.events import Event, Json
 from wsmon.model.profiles import BATCH
+from wsmon.store.cut_off_batches import Counts
 from wsmon.store.sources import Stream
 
 SECOND_NS: Final = 1_000_000_000
@@ -61,6 +62,10 @@ class Batches:
         batch.sent += len(sent)
         batch.sent_bytes += sum(sent)
         batch.is_growing = True
+
+    def restore(self, stream: Stream, second: int, counts: Counts) -> None:
+        """Take what was counted of a second that is over, and of which no more comes."""
+        self._open[stream.id, second] = BatchOfMessages(stream, second, *counts, is_growing=False)
 
     def take_over(self, now_s: int) -> list[BatchOfMessages]:
         """Those whose second is over, unless more came since the last call: then more of it may be on its way."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from wsmon.errors import StoreError
 from wsmon.store.codec import STATUS_CODES
+from wsmon.store.cut_off_batches import CutOffBatch, cut_off_batches
 from wsmon.store.schema import (
     APPLICATION_ID,
     META_CONFIGURATION,
@@ -86,6 +87,8 @@ class Database:
     # 0 before ``begin_run``
     cut_off: tuple[CutOff, ...] = ()
     # incidents that a recorder before this one left open; known after ``begin_run``
+    cut_off_batches: tuple[CutOffBatch, ...] = ()
+    # messages that it counted and did not tell; known then too
 
     @property
     def last_id(self) -> int:
@@ -101,6 +104,11 @@ class Database:
         with transaction(self.connection, self.path) as connection:
             last_id = self.last_id
             self.cut_off = tuple(CutOff(*row) for row in connection.execute(_OPEN_INCIDENTS).fetchall())
+            self.cut_off_batches = tuple(
+                batch
+                for (cut_off,) in connection.execute("SELECT id FROM run WHERE end IS NULL").fetchall()
+                for batch in cut_off_batches(connection, cut_off)
+            )
             mark_cut_off(connection)
             connection.execute(
                 "UPDATE connection SET status = ?, since_ns = ?, stalled_since_ns = NULL, attempt = 0, configured = 0, "

@@ -31,6 +31,7 @@ from wsmon.store.codec import (
     storable,
 )
 from wsmon.store.connections import Connections
+from wsmon.store.cut_off_batches import CutOffBatch
 from wsmon.store.detection import Detection, numbered
 from wsmon.store.event_rows import EventRows
 from wsmon.store.lifecycle import (
@@ -170,6 +171,11 @@ class Fold:
         self.last_id = self._make_rows(batches, self.last_id, ts_ns, mono_ns)
         self._finish_batch(mono_ns)
 
+    def restore(self, cut_off: Iterable[CutOffBatch]) -> None:
+        """Take over messages that a recorder before this one counted and did not live to tell."""
+        for each in cut_off:
+            self._batches.restore(self._sources.stream(each.source), each.second, each.counts)
+
     def roll(self, now_s: int) -> None:
         """Add the seconds that are over to their minutes and hours, and say once a second how connections are."""
         self._rollups.roll(now_s)
@@ -251,7 +257,7 @@ class Fold:
     def _fold_long_message(self, event_id: int, event: Event, stream: Stream) -> None:
         """A message of which something rare is said, or nothing kept."""
         self._rows.add(event_id, stream.id, event)
-        _note_reading(event, stream)
+        stream.note_reading(event)
         if event.meta is not None:
             self._measure(event_id, event, event.meta, stream)
         if event.error_type and stream.connection is not None:
@@ -261,7 +267,7 @@ class Fold:
 
     def _fold_unkept(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
         """A message of which the profile keeps no row, unless it tells of an error; returns the last id given."""
-        _note_reading(event, stream)
+        stream.note_reading(event)
         if event.meta is not None:
             self._measure(0, event, event.meta, stream)
         if event.error_type and stream.connection is not None:
@@ -377,14 +383,6 @@ class Fold:
                 stream.connection.last_message_ns = newest.ts_ns
                 self._connections.change(stream.connection)
         self._touched.clear()
-
-
-def _note_reading(event: Event, stream: Stream) -> None:
-    """What the protocol read in a message, for the statistics."""
-    if event.type:
-        (stream.types_in if event.direction == "in" else stream.types_out).append(event.type)
-    if event.duration_ns is not None:
-        (stream.decoded if event.direction == "in" else stream.encoded).append(event.duration_ns)
 
 
 def _measure_each(bucket: Bucket, metric: int, values: list[int]) -> int:

@@ -119,16 +119,11 @@ def stretches(steps: Iterable[Transition], scope: LaneScope) -> tuple[Stretch, .
 def _lane(connection: sqlite3.Connection, row: tuple[int, str, str], scope: LaneScope) -> Lane:
     connection_id, name, group = row
     since_ns, until_ns, cell_ns = scope.since_ns, scope.until_ns, scope.cell_ns
-    steps = thinned_transitions(connection, connection_id, since_ns, until_ns, cell_ns)
-    losses = connection.execute(_LOSSES, (connection_id, since_ns, until_ns, since_ns, cell_ns))
-    incidents = connection.execute(_INCIDENTS, (connection_id, until_ns, since_ns, since_ns, since_ns, cell_ns))
-    return Lane(
-        name,
-        group,
-        stretches(steps, scope),
-        tuple(Mark(*mark) for mark in losses),
-        tuple(_incident(incident, scope) for incident in incidents),
-    )
+    statuses = stretches(thinned_transitions(connection, connection_id, since_ns, until_ns, cell_ns), scope)
+    marks = connection.execute(_LOSSES, (connection_id, since_ns, until_ns, since_ns, cell_ns))
+    losses = tuple(Mark(*mark) for mark in marks)
+    rows = connection.execute(_INCIDENTS, (connection_id, until_ns, since_ns, since_ns, since_ns, cell_ns))
+    return Lane(name, group, statuses, losses, tuple(_incident(incident, scope) for incident in rows))
 
 
 def _incident(row: tuple[int, int, int, int, str, str, int], scope: LaneScope) -> Incident:

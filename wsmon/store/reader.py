@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from wsmon.control.lock import holder
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.model.spans import Span
@@ -29,6 +30,7 @@ from wsmon.store.lanes import LaneScope, lane_titles, lanes, problems_near
 from wsmon.store.live import snapshot
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
+from wsmon.store.progress import Progress
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.session_spans import session_spans
@@ -113,6 +115,19 @@ class Reader:
         with self._question(query):
             oldest_id, newest_id = self._kept()
             return self._pages.matching_ids(query, max(first_id, oldest_id), min(last_id, newest_id))
+
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+        """The matches in a closed range of ids as they are found, four times a second at least.
+
+        What is no longer kept counts as looked at. Whoever does not want the rest closes the generator.
+        """
+        if first_id > last_id:
+            return
+        with self._question(query):
+            oldest_id, newest_id = self._kept()
+            kept = max(first_id, oldest_id), min(last_id, newest_id)
+            progress = Progress(self._clock, first_id, last_id, newest_first=newest_first)
+            yield from self._pages.search(query, *kept, progress)
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
         """The connections with a lane in a period: the configured ones in their order, then others that it knows."""
@@ -243,6 +258,7 @@ class Reader:
     def _question(self, query: Query = EVERYTHING, *, is_consistent: bool = False) -> Iterator[None]:
         """One answer: what SQLite raises becomes ours. ``is_consistent``: all its statements see the same commits."""
         self._pages.begin()
+        self._end_transaction()
         try:
             if is_consistent:
                 self._connection.execute("BEGIN")
@@ -254,5 +270,16 @@ class Reader:
                 raise InterruptedError("the search was ended") from error
             raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
         finally:
-            if self._connection.in_transaction:
+            self._end_transaction()
+
+    def _end_transaction(self) -> None:
+        """Let go of the commits that were seen.
+
+        While a cursor that was interrupted is half read, SQLite interrupts this too: the next question ends it then.
+        """
+        if self._connection.in_transaction:
+            try:
                 self._connection.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                    raise

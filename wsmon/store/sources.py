@@ -87,6 +87,13 @@ class Stream:
         self.keeps_messages = profile.keeps_messages
         # asked once a message
 
+    def note_reading(self, event: Event) -> None:
+        """What the protocol read in a message, for the statistics."""
+        if event.type:
+            (self.types_in if event.direction == "in" else self.types_out).append(event.type)
+        if event.duration_ns is not None:
+            (self.decoded if event.direction == "in" else self.encoded).append(event.duration_ns)
+
     def clear(self) -> None:
         """Forget what was collected: it is counted."""
         self.received: list[int] = []

@@ -24,13 +24,12 @@ _WITHIN = f"""
 SELECT {_COLUMNS} FROM transition INDEXED BY transition_by_connection
 WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? ORDER BY event_id
 """
-_THINNED = f"""
-SELECT {_COLUMNS} FROM transition WHERE event_id IN (
-    SELECT max(event_id) FROM transition INDEXED BY transition_by_connection
-    WHERE connection = :connection AND ts_ns >= :since_ns AND ts_ns < :until_ns
-    GROUP BY (ts_ns - :since_ns) / :cell_ns, to_status
-) ORDER BY event_id
+_THINNED = """
+SELECT max(event_id), ts_ns, mono_ns, run, to_status FROM transition INDEXED BY transition_by_connection
+WHERE connection = :connection AND ts_ns >= :since_ns AND ts_ns < :until_ns
+GROUP BY (ts_ns - :since_ns) / :cell_ns, to_status ORDER BY 1
 """
+# SQLite takes the other columns from the row that has the maximum
 
 
 class Now(NamedTuple):

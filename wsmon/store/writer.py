@@ -133,6 +133,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
+            self._fold.restore(self._database.cut_off_batches)
             self._record(Batch(self._cut_off_events()))
             while not self._bus.is_closed:
                 batch = self._bus.take()

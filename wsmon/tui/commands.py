@@ -33,7 +33,7 @@ def search(screen: MonitorScreen) -> None:
 
     _bring_log(screen)
     text, searches = screen.log_pane.search.text, screen.notebook.searches
-    screen.app.push_screen(SearchDialog(text, screen.search_for, screen.now_ns, searches), close)
+    screen.app.push_screen(SearchDialog(text, screen.search_for, screen.now_ns, searches, screen.log_pane.halt), close)
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:

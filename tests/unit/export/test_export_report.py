@@ -208,3 +208,19 @@ def test_blocks_are_the_same_in_both() -> None:
     page = b"".join(html_page("t", blocks)).decode()
     assert "<h2>A &amp; B</h2>" in page
     assert '<tr class="marked"><td>2</td></tr>' in page
+
+
+def test_key_figures_that_are_not_as_wanted_are_named(store: Path) -> None:
+    text = Page(exported(store)[0]).text
+    figures = text[text.index("Key figures") : text.index("Timeline")]
+    assert figures[1].endswith("are as the profiles want them.")
+    assert figures[2:7] == ["connection", "figure", "value", "wanted", "samples"]
+    assert figures[7:12] == ["nova", "connection success rate", "50.00 %", "above 99.00 %", "2"]
+
+
+def test_what_went_wrong_is_counted_by_connection(store: Path) -> None:
+    text = Page(exported(store)[0]).text
+    at = text.index("close codes")
+    assert text[at - 2 : at + 6] == [
+        "connection", "errors", "close codes", "incidents", "nova", "http_status × 1", "1008 × 1", "stall × 1",
+    ]  # fmt: skip

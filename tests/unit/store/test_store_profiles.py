@@ -246,3 +246,65 @@ def test_the_recorders_own_reload_switches_nothing(one: Recording) -> None:
     own = event("self.config.reloaded", 0.1, "", reason="nothing changed; 1 went on", status="ok")
     one.commit(own, message("a", 0.2, NAME), now_s=0.5)
     assert names(one) == ["self.config.reloaded", "message.received"]
+
+
+def died_and_restored(path: Path, profile: ProfileName, *events: Event, now_s: float) -> list[Event]:
+    """What the next recorder tells for one that died after it had committed these."""
+    with recording(path) as died:
+        configure(died, profile)
+        died.commit(*events, now_s=now_s)
+    with recording(path, after_s=60) as next_one:
+        before = len(rows(next_one))
+        next_one.fold.restore(next_one.database.cut_off_batches)
+        next_one.commit(now_s=60)
+        assert counters_of_seconds(next_one)[-1] == (at_ns(60) // SECOND_NS, 2, 0)  # rows, and no message twice
+        return rows(next_one)[before:]
+
+
+def test_what_a_recorder_counted_and_did_not_live_to_tell_is_told_by_the_next_one(tmp_path: Path) -> None:
+    said = (dialled(0, NAME), usable(0.1, NAME), message("abc", 0.2, NAME), message("de", 1.4, NAME, direction="out"))
+    told = died_and_restored(tmp_path / "store.db", "standard", *said, now_s=1.5)
+    assert [(each.name, each.meta) for each in told] == [
+        (BATCH, meta((1, 3), (0, 0))),
+        (BATCH, meta((0, 0), (1, 2), after_s=1)),
+    ]
+    assert {each.source.connection_id for each in told} == {source(NAME).connection_id}
+    assert [each.ts_ns for each in told] == [at_ns(60)] * 2
+
+
+def test_what_was_told_before_it_died_is_not_told_again(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with recording(path) as died:
+        configure(died, "lightweight")
+        died.commit(dialled(0, NAME), usable(0.1, NAME), message("abc", 0.2, NAME), now_s=0.3)
+        died.commit(now_s=1.2)
+        died.commit(now_s=1.5)
+        assert names(died)[-1] == BATCH
+        died.commit(message("defg", 2.2, NAME), now_s=2.3)
+    with recording(path, after_s=60) as next_one:
+        next_one.fold.restore(next_one.database.cut_off_batches)
+        next_one.commit(now_s=60)
+        told = [each.meta for each in rows(next_one) if each.name == BATCH]
+    assert told == [meta((1, 3), (0, 0)), meta((1, 4), (0, 0), after_s=2)]
+
+
+def test_messages_that_are_rows_need_no_other_recorder(tmp_path: Path) -> None:
+    said = (dialled(0, NAME), usable(0.1, NAME), message("abc", 0.2, NAME), message("{", 0.3, NAME, error_type="json"))
+    path = tmp_path / "store.db"
+    with recording(path) as died:
+        configure(died, "detailed")
+        died.commit(*said, now_s=0.5)
+    with recording(path, after_s=60) as next_one:
+        assert next_one.database.cut_off_batches == ()
+
+
+def test_messages_that_were_rows_before_a_switch_are_not_told_again(tmp_path: Path) -> None:
+    switch = switched(0.3, "detailed", "standard")
+    path = tmp_path / "store.db"
+    with recording(path) as died:
+        configure(died, "detailed")
+        before, after = message("abc", 0.2, NAME), message("de", 0.4, NAME)
+        died.commit(dialled(0, NAME), usable(0.1, NAME), before, switch, after, now_s=0.5)
+    with recording(path, after_s=60) as next_one:
+        (batch,) = next_one.database.cut_off_batches
+    assert (batch.source.connection, batch.second, tuple(batch.counts)) == (NAME, at_ns(0) // SECOND_NS, (1, 2, 0, 0))

@@ -1,4 +1,4 @@
-"""What the timeline asks of the store, and the answer: the rows in sight and a page on both sides, thinned to cells."""
+"""What the timeline asks of the store, and the answer: the rows in sight and some on both sides, thinned to cells."""
 
 from __future__ import annotations
 

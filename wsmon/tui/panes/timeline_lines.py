@@ -58,13 +58,18 @@ def label_width(rows: Sequence[LaneRow], width: int) -> int:
     return max(0, min(max(longest, MIN_LABEL), MAX_LABEL, width // 4)) + 1
 
 
-def lane_line(row: LaneRow, lane: Lane | None, period: Period, label: int, glyphs: Glyphs) -> Line:
-    """A name and its cells; ``None`` where the lane is not read yet, which is said and is not the same as no data."""
+def lane_line(row: LaneRow, kinds: Sequence[CellKind | None], label: int, glyphs: Glyphs) -> Line:
+    """A name and its cells; ``None`` where a cell is not read yet, which is said and is not the same as no data."""
     name = sanitize(row.label, NAME_LIMIT + COUNT_LIMIT, ascii_only=glyphs.is_ascii)
-    before: Span = (both_ends(name, label - 1, glyphs.cut) + " ", "text")
-    if lane is None:
-        return before, (left(UNREAD, period.cells, glyphs.cut), "dim")
-    return before, *_runs(lane_cells(lane, period), glyphs)
+    return (both_ends(name, label - 1, glyphs.cut) + " ", "text"), *_runs(kinds, glyphs)
+
+
+def known_cells(lane: Lane, period: Period, known: Period) -> tuple[CellKind | None, ...]:
+    """The cells of a lane that was read for another period, as far as it was."""
+    return tuple(
+        kind if known.since_ns < period.start_of(cell + 1) and period.start_of(cell) < known.until_ns else None
+        for cell, kind in enumerate(lane_cells(lane, period))
+    )
 
 
 def legend(width: int, glyphs: Glyphs) -> Line:
@@ -118,6 +123,10 @@ def _rows(density: Density) -> Iterator[tuple[str, Sequence[int], Meaning]]:
         yield "errors", density.errors, "problem"
 
 
-def _runs(cells: Sequence[CellKind], glyphs: Glyphs) -> Iterator[Span]:
+def _runs(cells: Sequence[CellKind | None], glyphs: Glyphs) -> Iterator[Span]:
     for kind, run in groupby(cells):
-        yield glyph_of(kind, glyphs) * len(list(run)), MEANING_OF[kind]
+        length = len(list(run))
+        if kind is None:
+            yield (UNREAD if length > len(UNREAD) else "").ljust(length), "dim"
+        else:
+            yield glyph_of(kind, glyphs) * length, MEANING_OF[kind]

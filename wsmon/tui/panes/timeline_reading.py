@@ -23,6 +23,8 @@ SECOND_NS = 1_000_000_000
 NAME_LIMIT = 64
 SENTENCE_LIMIT = 1_000
 # characters of foreign text; more fits into no terminal
+OWN_SIGNS = str.maketrans("“”‘’…–±", "\"\"''~-~")
+# of wsmon's sentences, for terminals without them; what is foreign beside them is escaped
 STATUS_WORDS: dict[CellKind, str] = {
     "open": "open",
     "connecting": "connecting",
@@ -112,7 +114,8 @@ class Teller:
         return self._foreign(incident.kind.replace("_", " "))
 
     def _foreign(self, text: str) -> str:
-        return sanitize(text, SENTENCE_LIMIT, ascii_only=self.glyphs.is_ascii)
+        plain = text.translate(OWN_SIGNS) if self.glyphs.is_ascii else text
+        return sanitize(plain, SENTENCE_LIMIT, ascii_only=self.glyphs.is_ascii)
 
     def _joined(self, parts: list[str]) -> str:
         return f" {self.glyphs.between} ".join(part for part in parts if part)

@@ -8,10 +8,19 @@ from datetime import tzinfo
 from wsmon.model.events import Event
 from wsmon.model.stats import Density
 from wsmon.model.timeline import Lane, LaneTitle, Problem, merged
-from wsmon.model.timeline_cells import Period, Reading, first_problem, read_cells
+from wsmon.model.timeline_cells import CellKind, Period, Reading, first_problem, read_cells
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
-from wsmon.tui.panes.timeline_lines import UNREAD, Line, density_lines, label_width, lane_line, legend, scroll_mark
+from wsmon.tui.panes.timeline_lines import (
+    UNREAD,
+    Line,
+    density_lines,
+    known_cells,
+    label_width,
+    lane_line,
+    legend,
+    scroll_mark,
+)
 from wsmon.tui.panes.timeline_reading import Teller
 from wsmon.tui.panes.timeline_rows import LaneRow, RowGrid, rows_of
 from wsmon.tui.panes.timeline_window import Window
@@ -21,6 +30,8 @@ MIN_FOR_READING, MIN_FOR_DENSITY = 4, 6
 # lines; below, lanes are worth more
 MOST_READING, MOST_DENSITY = 3, 2
 # lines
+NARROW, MIN_FOR_TWO = 60, 8
+# cells in which one line of the reading says too little, lines of a pane that has two for it
 TALL = 10
 # lines of a pane for each of the reading
 
@@ -45,6 +56,10 @@ class TimelineState:
         # whether what was asked for takes long
         self._lanes: Mapping[str, Lane] = {}
         # those read, by connection
+        self._read: Period | None = None
+        # what they were read for
+        self._kinds: dict[LaneRow, tuple[CellKind | None, ...]] = {}
+        self._kinds_of: Period | None = None
         self._titles: tuple[LaneTitle, ...] = ()
         self._cursor_ns: int | None = None
         # None = at the right edge
@@ -54,7 +69,8 @@ class TimelineState:
     def give(self, answer: Answer, moment: Moment) -> None:
         """Show this from now on; the cursor stays on its connection."""
         self.moment, self._titles, self._density = moment, answer.titles, answer.density
-        self._lanes, self.is_waiting = answer.lanes, False
+        self._lanes, self._read, self.is_waiting = answer.lanes, answer.period, False
+        self._kinds = {}
         self._place()
 
     def set_order(self, order: Sequence[str]) -> bool:
@@ -74,10 +90,10 @@ class TimelineState:
         return True
 
     def ask(self, moment: Moment) -> Ask:
-        """What to ask the store for as of a moment: the rows in sight, and a page of them on both sides."""
+        """What to ask the store for as of a moment: the rows in sight, and half a page of them on both sides."""
         room = self.grid.room
         period = self.window.period(self.cells, moment)
-        return Ask(period, max(0, self.grid.top - room), 3 * room, self._order, self.by_group)
+        return Ask(period, max(0, self.grid.top - room // 2), 2 * room, self._order, self.by_group)
 
     @property
     def label(self) -> int:
@@ -183,7 +199,7 @@ class TimelineState:
         period, label, grid = self.period, self.label, self.grid
         lines: list[Line] = [((" " * label + axis(period, self._zone), "dim"),)]
         for number, row in enumerate(grid.shown):
-            line = lane_line(row, self._lane(row), period, label, self._glyphs)
+            line = lane_line(row, self._cells_of(row), label, self._glyphs)
             lines.append((*line, scroll_mark(number, grid.mark, self._glyphs)) if grid.is_scrolled else line)
         lines += self._density_lines()
         count = self._reading_room
@@ -191,8 +207,8 @@ class TimelineState:
             below = [legend(self.width, self._glyphs)] if count else []
         else:
             below = [((text, "text"),) for text in self.teller.lines(reading, max(1, self.width), count)]
-        lines += [()] * (self.height - len(lines) - count)  # what is under the cursor is read at the lower edge
-        return lines + below + [()] * (count - len(below))
+        free = self.height - len(lines) - count
+        return [*lines, *[()] * min(1, free), *below, *[()] * (count - len(below) + max(0, free - 1))]
 
     def titles(self) -> tuple[str, ...]:
         """From when until when, how long a cell is, and what is out of sight; the same shorter where room is scarce."""
@@ -218,7 +234,7 @@ class TimelineState:
         row, reading = self.grid.current, self.reading
         if row is None:
             return ""
-        if self._lane(row) is None:
+        if self._cells_of(row)[self.cell] is None:
             return UNREAD
         if reading is None:
             return self.teller.nothing(row, self.period, self.cell, self.moment)
@@ -235,7 +251,8 @@ class TimelineState:
         if self.height < MIN_FOR_READING:
             return 0
         spare = self.height - 1 - MOST_DENSITY - rows
-        return min(MOST_READING, max(1, spare, self.height // TALL))
+        least = 2 if self.width < NARROW and self.height >= MIN_FOR_TWO else 1
+        return min(MOST_READING, max(least, spare, self.height // TALL))
 
     def _cell_times(self) -> tuple[int, int]:
         period, cell = self.period, self.cell
@@ -245,10 +262,22 @@ class TimelineState:
         row = self.grid.current
         return () if row is None else tuple(self._lanes[name] for name in row.connections if name in self._lanes)
 
-    def _lane(self, row: LaneRow) -> Lane | None:
-        if any(name not in self._lanes for name in row.connections):
-            return None
-        return merged(row.name, [self._lanes[name] for name in row.connections])
+    def _is_read(self, row: LaneRow) -> bool:
+        return all(name in self._lanes for name in row.connections)
+
+    def _cells_of(self, row: LaneRow) -> tuple[CellKind | None, ...]:
+        """Computed once for an answer and a period: a cursor that moves leaves them as they are."""
+        period = self.period
+        if self._kinds_of != period:
+            self._kinds, self._kinds_of = {}, period
+        kinds = self._kinds.get(row)
+        if kinds is None:
+            kinds = (None,) * period.cells
+            if self._read is not None and self._is_read(row):
+                lane = merged(row.name, [self._lanes[name] for name in row.connections])
+                kinds = known_cells(lane, period, self._read)
+            self._kinds[row] = kinds
+        return kinds
 
     def _density_lines(self) -> list[Line]:
         if self._density is None or self.height < MIN_FOR_DENSITY:

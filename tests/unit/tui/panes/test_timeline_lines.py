@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import T0_NS, at_ns, lane
-from wsmon.model.timeline_cells import KINDS, Period
+from wsmon.model.timeline_cells import KINDS, Period, lane_cells
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
-from wsmon.tui.panes.timeline_lines import bars, glyph_of, label_width, lane_line, legend, scroll_mark
+from wsmon.tui.panes.timeline_lines import bars, glyph_of, known_cells, label_width, lane_line, legend, scroll_mark
 from wsmon.tui.panes.timeline_rows import LaneRow
 
 ROW = LaneRow("a", ("a",))
@@ -28,13 +28,16 @@ def test_nothing_is_blank_and_the_least_of_something_is_seen(values: tuple[float
 def test_a_lane_is_its_name_and_runs_of_one_colour() -> None:
     shown = lane("a", [(0, "websocket_connected"), (3, "reconnecting")], 4, losses=[3.0])
 
-    assert lane_line(ROW, shown, Period(T0_NS, at_ns(6), 6), 9, UNICODE) == (
+    assert lane_line(ROW, lane_cells(shown, Period(T0_NS, at_ns(6), 6)), 9, UNICODE) == (
         ("a        ", "text"),
         ("━━━", "status-open"),
         ("╳", "status-loss"),
         ("  ", "text"),
     )
-    assert "".join(text for text, _ in lane_line(ROW, shown, Period(T0_NS, at_ns(6), 6), 9, ASCII)) == "a        ===X  "
+    assert (
+        "".join(text for text, _ in lane_line(ROW, lane_cells(shown, Period(T0_NS, at_ns(6), 6)), 9, ASCII))
+        == "a        ===X  "
+    )
 
 
 def test_names_take_no_more_than_a_quarter() -> None:
@@ -52,7 +55,15 @@ def test_every_kind_of_cell_has_a_sign_of_its_own(glyphs: Glyphs) -> None:
 
 
 def test_a_lane_that_is_not_read_yet_is_not_drawn_as_no_data() -> None:
-    assert lane_line(ROW, None, Period(T0_NS, at_ns(10), 10), 9, UNICODE)[1] == ("reading   ", "dim")
+    assert lane_line(ROW, (None,) * 10, 9, UNICODE)[1] == ("reading   ", "dim")
+    assert lane_line(ROW, (None,) * 4, 9, UNICODE)[1] == ("    ", "dim")
+
+
+def test_cells_beyond_what_was_read_are_not_known() -> None:
+    shown = lane("a", [(-100, "websocket_connected")], 100)
+    period, known = Period(at_ns(0), at_ns(8), 8), Period(at_ns(1.5), at_ns(5), 7)
+
+    assert known_cells(shown, period, known) == (None, "open", "open", "open", "open", None, None, None)
 
 
 @pytest.mark.parametrize(

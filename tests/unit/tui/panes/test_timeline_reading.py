@@ -113,6 +113,16 @@ def test_what_does_not_fit_is_cut_and_that_is_seen(count: int, expected: list[st
     assert TELLER.lines("the whole sentence, in words", 10, count) == expected
 
 
+def test_signs_of_our_own_sentences_have_an_ascii_form() -> None:
+    reading = read_cell(lane("a", [(0, "websocket_connected")], 10, losses=[3.1]), at_ns(3), at_ns(4))
+    assert reading is not None
+
+    said = Teller(UTC, ASCII).tell(ROW, reading, LOSS, at_ns(10))
+    assert said == (
+        'a - 14:02:27.100 disconnected: "slow down", 1008 by peer: too many sessions - Try: dial once in 30 s'
+    )
+
+
 def test_foreign_text_is_cleaned_and_ascii_where_the_terminal_is() -> None:
     evil = replace(GAP, sentence="evil\x1b]52;c;eA==\a", kind="g\x9bp")
     shown = replace(lane("Größe", [(0, "websocket_connected")], 10), incidents=(evil,))

@@ -73,21 +73,23 @@ class Collector:
         """``resource`` says who tells."""
         self._url = spec.url.reveal()
         self.name = spec.url.masked
-        self._headers = {name: value.reveal() for name, value in spec.headers}
+        self._is_compressed = spec.compression
+        own = {"Content-Encoding": "gzip"} if spec.compression else {}
+        self._headers = {**own, **{name: value.reveal() for name, value in spec.headers}}
         self._resource = resource
         self._clock = clock
         self._request_s = request_s
 
     def body(self, kind: RecordKind, records: tuple[bytes, ...]) -> bytes:
-        """The body of a request with these records, compressed; takes its time: for a thread."""
-        return gzip.compress(b"".join(document(kind, iter(records), self._resource)), _LEVEL, mtime=0)
+        """The body of a request with these records; takes its time: for a thread."""
+        plain = b"".join(document(kind, iter(records), self._resource))
+        return gzip.compress(plain, _LEVEL, mtime=0) if self._is_compressed else plain
 
     async def send(self, kind: RecordKind, body: bytes) -> Outcome:
         """Send a body; never raises but for cancellation."""
-        headers = {"Content-Encoding": "gzip", **self._headers}
         try:
             async with asyncio.timeout(self._request_s):
-                return self._outcome(await post(self._address(kind), body, headers, answer_bytes=ANSWER_BYTES))
+                return self._outcome(await post(self._address(kind), body, self._headers, answer_bytes=ANSWER_BYTES))
         except TimeoutError:
             return Later(f"did not answer within {self._request_s:g} s")
         except ssl.SSLCertVerificationError as error:

@@ -21,7 +21,7 @@ EVERY_S: Final = 1.0
 PAUSE_S: Final = 0.05
 # between two pages of a backlog: most of the time belongs to the recording
 MOST_BODY_BYTES: Final = 1024 * 1024
-# compressed; collectors take 20 MB of plain text, some less
+# as they are sent; collectors take 20 MB of plain text, some less
 _LOG = logging.getLogger("wsmon.otlp")
 _T = TypeVar("_T")
 

@@ -1,0 +1,61 @@
+"""Telemetry as a receiver shows it that other people wrote."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tests.peers import Peers, script
+from tests.processes import Home
+from tests.real_collectors import RealCollector, real_collector
+
+DEADLINE_S = 20.0
+FEED = """
+[[step]]
+do = "send"
+text = '{"type":"trade","seq":$seq}'
+rate = 100
+count = 20
+[[step]]
+do = "close"
+code = 1013
+reason = "try again later"
+"""
+
+
+async def session_spans(collector: RealCollector) -> list[Any]:
+    """The spans of a trace, once a session that was lost is among them."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            for trace in (await collector.ask("/v1/traces"))["traces"]:
+                if any(span["name"] == "websocket session" for span in trace["spans"]):
+                    return list(trace["spans"])
+            await asyncio.sleep(0.1)  # it tells nobody
+
+
+async def test_it_shows_the_traces_and_takes_logs_and_metrics(home: Home, peers: Peers) -> None:
+    server = await peers.start(script(FEED))
+    async with real_collector() as collector:
+        recorder = await home.record(
+            home.write(
+                f'[wsmon]\notlp = "http://127.0.0.1:{collector.port}"\notlp_compression = false\n'
+                f'[[connection]]\nname = "feed"\nurl = "{server.url}"\ntrace_id = "{"4b" * 16}"\n'
+            )
+        )
+        spans = await session_spans(collector)
+        await recorder.until_stored(1, "connection.reconnect.attempt")
+        stats: dict[str, int] = {}
+        async with asyncio.timeout(DEADLINE_S):
+            while not (stats.get("logCount") and stats.get("metricPointCount")):
+                stats = await collector.ask("/api/stats")
+                await asyncio.sleep(0.1)  # it tells nobody
+    session = next(span for span in spans if span["name"] == "websocket session")
+    dial = next(span for span in spans if span["name"] == "websocket connect" and "parentSpanId" in span)
+    assert {span["traceId"] for span in spans} == {"4b" * 16}
+    assert dial["parentSpanId"] == session["spanId"] == session["attributes"]["websocket.connection_id"]
+    assert {span["name"] for span in spans if span.get("parentSpanId") == dial["spanId"]} == {"tcp", "upgrade"}
+    assert (session["kind"], session["status"]["code"]) == ("CLIENT", "ERROR")
+    assert session["status"]["message"].startswith("“try again later”, 1013 by peer; ")
+    assert session["attributes"]["service.name"] == "wsmon"
+    assert session["attributes"]["websocket.close.code"] == 1013
+    assert stats["spanCount"] >= len(spans)

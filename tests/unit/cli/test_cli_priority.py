@@ -1,0 +1,26 @@
+"""Work that can wait makes way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import os
+from wsmon.cli.priority import low_priority
+os.nice({nice})
+with low_priority():
+    print(os.getpriority(os.PRIO_PROCESS, 0))
+"""
+
+
+def niceness(before: int) -> int:
+    """In the block, of a process that began with so much."""
+    script = SCRIPT.format(nice=before)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    return int(done.stdout)
+
+
+def test_it_makes_way_and_never_climbs() -> None:
+    assert niceness(0) >= 10
+    assert niceness(15) >= 15
