@@ -45,7 +45,7 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("log.search", ("slash",), "search", "Filter the log by words and terms.", "Find", in_footer=True),
+    Action("log.search", ("slash",), "search", "Filter the log; in the detail: find a text.", "Find", in_footer=True),
     Action("choose", ("enter",), "open", "Open what is under the cursor.", "Move", "choose", in_footer=True),
     Action("log.problem_next", ("e",), "problem", "Go to the next problem, or the newest.", "Find", in_footer=True),
     Action("log.problem_previous", ("E",), "previous problem", "Go to the problem before.", "Find"),
@@ -84,6 +84,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail.form", ("f",), "form", "The payload decoded, as text, as bytes.", "Detail", "detail"),
     Action("detail.fold", ("minus",), "fold", "Fold what is nested; Enter folds one.", "Detail", "detail"),
     Action("detail.unfold", ("plus",), "unfold", "Unfold everything.", "Detail", "detail"),
+    Action("detail.level_less", ("less_than_sign",), "level less", "Show a level less of JSON.", "Detail", "detail"),
+    Action("detail.level_more", ("greater_than_sign",), "level more", "Show a level more.", "Detail", "detail"),
     Action("timeline.left", ("left",), "earlier", "Move the timeline's cursor to the left.", "Timeline", "timeline"),
     Action("timeline.right", ("right",), "later", "Move the timeline's cursor to the right.", "Timeline", "timeline"),
     Action("timeline.zoom_in", ("plus", "equals_sign"), "closer", "A shorter period.", "Timeline", "timeline"),
