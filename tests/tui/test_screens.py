@@ -38,11 +38,6 @@ def test_main(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_statistics(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert taken(snap_compare, size, "3", "z")
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
 def test_help(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert taken(snap_compare, size, "question_mark")
 

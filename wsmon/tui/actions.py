@@ -12,8 +12,10 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "move", "choose", "detail", "log", "timeline"]
-Group = Literal["Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Connections", "wsmon"]
+Scope = Literal["app", "move", "choose", "detail", "log", "timeline", "statistics"]
+Group = Literal[
+    "Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Statistics", "Connections", "wsmon"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("timeline.fit", ("0",), "fit", "Show this run; again: all that is kept.", "Timeline", "timeline"),
     Action("timeline.now", ("full_stop",), "now", "Follow the present at the same zoom.", "Timeline", "timeline"),
     Action("timeline.groups", ("l",), "groups", "A lane a group, or a lane a connection.", "Timeline", "timeline"),
+    Action("statistics.shorter", ("plus", "equals_sign"), "shorter", "A shorter period.", "Statistics", "statistics"),
+    Action("statistics.longer", ("minus",), "longer", "A longer period.", "Statistics", "statistics"),
+    Action("statistics.everything", ("0",), "all", "Everything kept, or an hour.", "Statistics", "statistics"),
+    Action("statistics.beside", ("B",), "beside", "Another connection beside it.", "Statistics", "statistics"),
     Action("pane.connections", ("1",), "connections", "Go to the connections.", "Panes"),
     Action("pane.timeline", ("2",), "timeline", "Go to the timeline.", "Panes"),
     Action("pane.statistics", ("3",), "statistics", "Go to the statistics.", "Panes"),

@@ -28,6 +28,7 @@ from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_aims import of_connection
 from wsmon.tui.panes.log_search import run_search
+from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recall import recall
 
@@ -141,8 +142,9 @@ class MonitorScreen(Board):
         if message.trouble_id:
             self.log_pane.go_to(message.trouble_id)
 
+    @on(StatisticsPane.Changed)
     @on(ConnectionsPane.Highlighted)
-    def _connection_highlighted(self) -> None:
+    def _other_statistics(self) -> None:
         if "statistics" in self.in_sight:
             self.ask_store()
 
