@@ -55,7 +55,7 @@ DOCUMENTS = (
 )
 PATHS = (("type",), ("qty",), ("p",), ("tags",), ("tags", 0), ("deep", "x y"), (0, "type"), ())
 NUMBERS = (0, 1, 7, 10, 1006, 5_000_000, 97_120.5, 2**62, -1)
-PATTERNS = ("a", "^a", "A+b*", r"\d", "", "(?s).", "x.y", r"\x00", "é")
+PATTERNS = ("a", "^a", "A+b*", r"\d", "", "(?s).", "x.y", r"\x00", "é", "tra?d", r"ab\b", "q[x]*end")
 
 
 def any_event(rolls: random.Random) -> Event:

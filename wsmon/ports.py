@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -11,11 +11,13 @@ from typing import Protocol
 from wsmon.model.detectors.watched import Expectation, Traffic
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Health, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query
 
 
@@ -107,6 +109,15 @@ class StoreView(Protocol):
         """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
         ...
 
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+        """The matches in a closed range of ids as they are found: adjacent stretches, from the side to begin with.
+
+        There is an answer four times a second, whether something was found or not, and one at the end of the range;
+        none of an empty one.
+        Whoever does not want the rest closes the generator.
+        """
+        ...
+
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
         """The connections with a lane in a period, in the order of the configuration."""
         ...
@@ -130,6 +141,10 @@ class StoreView(Protocol):
 
     def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
         """Statistics of a period (``None`` = open end), of one connection or all."""
+        ...
+
+    def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
+        """How a connection went over a period cut into equal buckets; empty for an unknown one."""
         ...
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shlex
+import signal
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -10,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
+from tests.builders import SECOND_NS, T0_NS, event, message
 from tests.peers import Peers, script
 from tests.processes import Home
-from tests.recordings import recorded
+from tests.recordings import Recording, recorded
 from wsmon.cli.diagnosis.facts import is_clock_synchronised, is_lingering, logind_settings, terminal_facts
+from wsmon.clock import SystemClock
 
 OF_THE_MACHINE = {"sqlite", "space", "clock", "logout"}
 # their grade is the machine's affair
@@ -115,6 +119,18 @@ async def test_a_broken_configuration_fails(home: Home) -> None:
     assert (code, found["configuration"], "wsmon.toml:3" in out) == (1, "fail", True)
 
 
+async def test_what_the_store_tells_of_the_last_day_is_a_warning(home: Home) -> None:
+    store = stored(home)
+    clock = SystemClock()
+    with Recording(store, "a", after_s=(clock.wall_ns() - T0_NS) / SECOND_NS) as recording:
+        now = {"ts_ns": clock.wall_ns(), "mono_ns": clock.mono_ns()}
+        recording.write([event("self.clock.stepped", connection="", **now), event("self.shed", connection="", **now)])
+        recording.end((clock.wall_ns() - T0_NS) / SECOND_NS)
+    _, out, _ = await home.run("doctor", store)
+    assert "stepped once in the last day" in out
+    assert "once in the last day the disk did not take" in out
+
+
 async def test_open_folders_and_sockets_fail(home: Home) -> None:
     store = stored(home)
     store.parent.chmod(0o777)
@@ -140,3 +156,17 @@ def test_what_the_machine_says_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     answer = subprocess.CompletedProcess([], 0, "external\n", "")
     monkeypatch.setattr("wsmon.cli.diagnosis.facts.subprocess.run", lambda *_args, **_named: answer)
     assert terminal_facts({"TMUX": "/tmp/x,1,0"}).tmux == {"set-clipboard": "external", "allow-passthrough": "external"}
+
+
+async def test_the_command_of_the_unit_records(home: Home, peers: Peers) -> None:
+    server = await peers.start(script('[[step]]\ndo = "echo"\n'))
+    config = home.write(f'[[connection]]\nname = "a"\nurl = "{server.url}"\nsend = ["hello"]\n')
+    code, text, _ = await home.run("unit", config, "--store", home.folder / "s" / "store.db")
+    assert code == 0
+    (command,) = (line.partition("=")[2] for line in text.splitlines() if line.startswith("ExecStart="))
+    process = await asyncio.create_subprocess_exec(*shlex.split(command), env=home.environ, cwd="/")
+    await server.until(lambda: server.sessions == 1)
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await process.wait() == 0
+    assert (home.folder / "s" / "store.db").exists()

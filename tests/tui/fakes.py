@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 import msgspec
 
@@ -11,13 +11,18 @@ from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
+
+STRETCH = 5_000
+# ids; after so many the fake says how far its search has come
 
 
 class FakeClock:
@@ -61,6 +66,8 @@ class FakeView:
         self.statistics_answer = statistics
         self.messages_per_s = tuple(messages_per_s)
         self.incidents: tuple[OpenIncident, ...] = ()
+        self.trend_answer: Callable[[Trend], Trend] | None = None
+        # what there is, made from an empty one
         self.calls: list[str] = []
         self.is_closed = False
         self.spans_answer: tuple[Span, ...] = ()
@@ -114,6 +121,15 @@ class FakeView:
         kept = self._events[max(first_id, self._oldest_id) - self._first_id : max(0, last_id + 1 - self._first_id)]
         return array("q", (each.id for each in kept if matches(query, each)))
 
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+        first_id, last_id = max(first_id, self._oldest_id), min(last_id, self.bounds().last_id)
+        while first_id <= last_id:
+            low = max(first_id, last_id - STRETCH + 1) if newest_first else first_id
+            high = last_id if newest_first else min(last_id, first_id + STRETCH - 1)
+            reached_ns = self._events[(low if newest_first else high) - self._first_id].ts_ns
+            yield Searched(self.matching_ids(query, low, high), low, high, reached_ns)
+            first_id, last_id = (first_id, low - 1) if newest_first else (high + 1, last_id)
+
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
         return tuple(LaneTitle(lane.connection, lane.group) for lane in self.lanes_answer)
 
@@ -145,6 +161,12 @@ class FakeView:
     def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
         self.calls.append(f"statistics {connection}".rstrip())
         return self.statistics_answer or Statistics(since_ns or T0_NS, until_ns or T0_NS, ())
+
+    def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
+        self.calls.append(f"trend {connection} {since_ns} {until_ns}")
+        empty = (None,) * buckets
+        found = Trend(connection, since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty, empty, {}, {})
+        return self.trend_answer(found) if self.trend_answer else found
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
         self.calls.append("sessions")

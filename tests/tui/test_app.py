@@ -278,6 +278,22 @@ async def test_the_search_line_filters_while_one_types_and_escape_clears() -> No
         assert on.screen.log_pane.search == parse("")
 
 
+async def test_a_letter_ends_the_search_before_it_at_once() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        halted: list[str] = []
+        typed = SearchDialog("", lambda query: halted.append(query.text), lambda: 0, (), lambda: halted.append("halt"))
+        on.app.push_screen(typed)
+        await pilot.press("a")
+        assert halted == ["halt"]
+        await pilot.press("b")
+        await until(pilot, lambda: "ab" in halted)
+        assert halted == ["halt", "halt", "ab"]
+        await pilot.press("colon")  # no query yet: what is searched for goes on
+        assert halted == ["halt", "halt", "ab"]
+
+
 def test_the_hint_of_the_search_line_fits_a_terminal_of_80_columns() -> None:
     assert width_of(HINT) <= COMPACT[0]
 

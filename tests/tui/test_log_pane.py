@@ -13,6 +13,7 @@ from tests.tui.fakes import FakeClock, FakeView
 from tests.tui.pane_app import PaneApp
 from tests.tui.stages import until
 from wsmon.errors import StoreError
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
@@ -240,6 +241,26 @@ async def test_a_long_search_shows_new_matches_first_and_keeps_the_row_of_the_cu
 
         assert (log.cursor_row, log.app.lines()) == (before, lines)
         assert log.pane.status == "paused at 14:02:24 · match 1,998 of 2,000 for 'needle' in 20,000 events · Esc clears"
+
+
+async def test_a_search_under_way_says_how_far_back_it_has_come_and_ends_when_it_is_halted() -> None:
+    log = Log([message("hay", number) for number in range(20_000)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.set_query(NEEDLE)
+        await pilot.pause()
+        assert log.pane.status == "following · none yet for 'needle' in 5,000 events · searching, 25 % · Esc clears"
+        (wanted,) = log.app.heard_of(LogPane.Wanted)
+        log.pane.take(next(run_search(log.view, wanted.search, lambda: False)))
+        said = fmt.clock(log.view.events_by_id((10_001,))[0].ts_ns, UTC)
+        assert log.pane.status == (
+            f"following · none yet for 'needle' in 10,000 events · searched back to {said} · Esc clears"
+        )
+        log.pane.halt()
+        log.pane.halt()
+        await pilot.pause()
+        asked = [each.search for each in log.app.heard_of(LogPane.Wanted)]
+        assert asked == [wanted.search, Search(0, "filter", EVERYTHING, 1, 0)]
 
 
 async def test_the_event_under_the_cursor_is_announced_once_and_none_while_it_follows() -> None:

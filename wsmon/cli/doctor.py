@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict
 
@@ -18,6 +20,9 @@ from wsmon.model.sanitize import sanitize
 
 SCHEMA = "wsmon.doctor/1"
 LINE_CHARS = 2_000
+GRADE_COLUMNS = 6
+FACT_COLUMN = 21
+# of the fact: after the grade and the name of the check
 _COLORS: dict[Grade, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -44,9 +49,28 @@ def _print(diagnosis: Diagnosis) -> None:
     """The line; what to do about it stands under it."""
     grade = click.style(f"{diagnosis.grade:<4}", fg=_COLORS[diagnosis.grade], bold=diagnosis.grade != "ok")
     has_color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    click.echo(f"{grade}  {diagnosis.check:<13}  {sanitize(diagnosis.fact, LINE_CHARS)}", color=has_color)
+    fact = _wrapped(f"{diagnosis.check:<13}  {sanitize(diagnosis.fact, LINE_CHARS)}", FACT_COLUMN, "")
+    click.echo(f"{grade}  {fact}", color=has_color)
     if diagnosis.advice:
-        click.echo(f"{'':21}→ {sanitize(diagnosis.advice, LINE_CHARS)}")
+        click.echo(_wrapped(f"→ {sanitize(diagnosis.advice, LINE_CHARS)}", FACT_COLUMN + 2, " " * FACT_COLUMN))
+
+
+def _wrapped(text: str, indent: int, first: str) -> str:
+    """A text in the width of the terminal, its further lines indented; as it is where there is no terminal."""
+    if not sys.stdout.isatty():
+        return first + text
+    columns = max(FACT_COLUMN * 2, shutil.get_terminal_size().columns)
+    room = GRADE_COLUMNS if not first else 0  # the first line begins after the grade
+    lines = textwrap.wrap(
+        " " * room + text,
+        columns,
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+    return "\n".join(lines)[room:]
 
 
 def _print_json(found: Iterable[Diagnosis]) -> None:

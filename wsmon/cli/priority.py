@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-NICENESS = 10
-# of 19: beside a busy recorder it still gets a tenth
+NICENESS = 5
+# of 19: beside a busy recorder it still gets a quarter of a processor
 
 
 @contextmanager

@@ -1,14 +1,17 @@
-"""How far an export is, on one line of stderr."""
+"""How far an export or a search is, on one line of stderr."""
 
 from __future__ import annotations
 
 import sys
+from datetime import tzinfo
 
 import click
 
 from wsmon.clock import SystemClock
 from wsmon.export.run import ExportReport, Progress, go_on
 from wsmon.model import format as fmt
+from wsmon.model.searched import Searched
+from wsmon.ports import Clock
 
 GAP_NS = 200_000_000
 # between two updates
@@ -33,6 +36,36 @@ def progress_line(*, is_quiet: bool) -> Progress:
         return True
 
     return show
+
+
+class SearchLine:
+    """How far a search has come, and what it found; said where stderr is a terminal, of one that takes a while."""
+
+    def __init__(self, zone: tzinfo | None, *, newest_first: bool, clock: Clock) -> None:
+        """``zone`` is that of the times; ``None`` is the local one."""
+        self._zone = zone
+        self.newest_first = newest_first
+        self._clock = clock
+        self._is_silent = not sys.stderr.isatty()
+        self._is_shown = False
+        self._shown_ns = self._clock.mono_ns()
+
+    def show(self, searched: Searched, found: int) -> None:
+        """Say it, a few times a second."""
+        if self._is_silent or not searched.reached_ns or self._clock.mono_ns() - self._shown_ns < GAP_NS:
+            return
+        self._shown_ns = self._clock.mono_ns()
+        at = fmt.moment(searched.reached_ns, self._clock.wall_ns(), self._zone)
+        way = "back to" if self.newest_first else "up to"
+        said = f"searched {way} {at}, {f'{found:,} found' if found else 'none yet'}  (^C ends it)"
+        self._is_shown = True
+        click.echo(_CLEAR + said, nl=False, err=True)
+
+    def clear(self) -> None:
+        """Leave nothing of it behind."""
+        if self._is_shown:
+            self._is_shown = False
+            click.echo(_CLEAR, nl=False, err=True)
 
 
 def clear_line() -> None:

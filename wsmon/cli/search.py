@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
+from array import array
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from datetime import UTC
 from typing import Literal
 
 import click
 
 from wsmon.cli.output import Format, as_json, as_text, write
+from wsmon.cli.progress import SearchLine
 from wsmon.cli.reading import ids_of_period, noted, reading
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
+from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.feed import Feed
+from wsmon.model.searched import Searched
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
 from wsmon.query.predicate import matches
@@ -23,8 +30,6 @@ TERMINAL_LIMIT = 100
 # events printed to a terminal when nobody says how many
 PAGE_EVENTS = 200
 # in memory at once, with a payload of up to 64 KiB each
-COUNT_IDS = 1_000_000
-# counted at once: 8 bytes each
 FOLLOW_POLL_S = 0.1
 # how often --follow looks whether something was committed
 
@@ -68,12 +73,14 @@ def search(
         if is_follow:
             return _follow(view, query, since, limit, line)
         first_id, last_id = ids_of_period(view, since, until)
+        told = SearchLine(UTC if utc else None, newest_first=order != "asc", clock=SystemClock())
+        found = view.search(query, first_id, last_id, newest_first=told.newest_first)
         if is_count:
-            click.echo(_count(view, query, first_id, last_id, limit))
+            click.echo(_count(found, limit, told))
             return EXIT_OK
         if limit is None and sys.stdout.isatty():
             limit = TERMINAL_LIMIT
-        printed = _print(view, query.within(first_id, last_id), limit, order or "desc", line)
+        printed = _print(found, view, line, limit, told) if limit != 0 else 0
     _say_what_is_missing(printed, limit, max(0, last_id - first_id + 1))
     return EXIT_OK
 
@@ -89,27 +96,38 @@ def _refuse_contradictions(
         raise UsageError("--follow prints what comes, oldest first", "leave out --order desc and --until")
 
 
-def _print(view: StoreView, query: Query, limit: int | None, order: Order, line: Format) -> int:
-    """Print matches, a page at a time; returns how many."""
+def _print(search: Generator[Searched], view: StoreView, line: Format, limit: int | None, told: SearchLine) -> int:
+    """Print matches as they are found, a page at a time, in the order of the search; returns how many."""
     printed = 0
-    cursor = 0 if order == "asc" else view.bounds().last_id + 1
-    read = view.events_after if order == "asc" else view.events_before
-    while limit is None or printed < limit:
-        page = read(cursor, PAGE_EVENTS if limit is None else min(PAGE_EVENTS, limit - printed), query)
-        write(page, line)
-        printed += len(page)
-        if not page:
-            break
-        cursor = page[-1].id
+    with closing(search):
+        for searched in search:
+            ids = searched.ids[::-1] if told.newest_first else searched.ids
+            for page in _pages(ids if limit is None else ids[: limit - printed]):
+                events = view.events_by_id(page)
+                told.clear()
+                write(events, line)
+                printed += len(page)
+            if printed == limit:
+                break
+            told.show(searched, printed)
+    told.clear()
     return printed
 
 
-def _count(view: StoreView, query: Query, first_id: int, last_id: int, limit: int | None) -> int:
+def _pages(ids: array[int]) -> Iterator[tuple[int, ...]]:
+    return (tuple(ids[start : start + PAGE_EVENTS]) for start in range(0, len(ids), PAGE_EVENTS))
+
+
+def _count(search: Generator[Searched], limit: int | None, told: SearchLine) -> int:
     found = 0
-    for start in range(first_id, last_id + 1, COUNT_IDS):
-        found += len(view.matching_ids(query, start, min(last_id, start + COUNT_IDS - 1)))
-        if limit is not None and found >= limit:
-            return limit
+    with closing(search):
+        for searched in search:
+            found += len(searched.ids)
+            if limit is not None and found >= limit:
+                found = limit
+                break
+            told.show(searched, found)
+    told.clear()
     return found
 
 

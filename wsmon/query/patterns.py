@@ -8,6 +8,8 @@ import regex
 
 from wsmon.errors import WsmonError
 
+SHORT_CHARS = 64
+# names, types and topics are the same in most rows: what was found in them is kept at hand
 LIMIT_S = 0.02
 # for one look at one text: thousands of times what an ordinary pattern needs for 64 KiB
 MAX_PATTERN_CHARS = 1_000
@@ -33,10 +35,18 @@ def check(pattern: str) -> None:
 
 def finds(pattern: str, text: str, *, ignores_case: bool) -> bool:
     """Whether the pattern finds something in the text; raises ``PatternTooSlowError``."""
+    look = _look_again if len(text) <= SHORT_CHARS else _look
+    return look(pattern, text, ignores_case=ignores_case)
+
+
+def _look(pattern: str, text: str, *, ignores_case: bool) -> bool:
     try:
         return _compiled(pattern, ignores_case=ignores_case).search(text, timeout=LIMIT_S, concurrent=True) is not None
     except TimeoutError:
         raise PatternTooSlowError(pattern) from None
+
+
+_look_again = lru_cache(maxsize=2_000)(_look)
 
 
 @lru_cache(maxsize=200)

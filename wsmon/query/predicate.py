@@ -71,8 +71,12 @@ def path_holds(term: PathTerm, document: bytes | str | None) -> bool:
     found = MISSING if document is None else read_path(term.path, document)
     if found is MISSING:
         return False
-    values = [found, *found] if isinstance(found, list) else [found]
-    return any(_json_fits(item, value) for item in term.items for value in values)
+    values = (found, *found) if isinstance(found, list) else (found,)
+    for value in values:  # no generators: this is asked of every row
+        for item in term.items:
+            if _json_fits(item, value):
+                return True
+    return False
 
 
 def _json_fits(item: Item, value: object) -> bool:

@@ -30,6 +30,7 @@ from wsmon.query.ast import (
 )
 from wsmon.query.fields import WORD_PLACES
 from wsmon.query.fold import fold, utf8
+from wsmon.query.literals import required_text
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks, tokens_of
@@ -74,7 +75,9 @@ class _Compiler:
                 return all_of(self.term(each) for each in terms)
             case Or(terms):
                 return any_of(self.term(each) for each in terms)
-            case Not() | Regex() | Ids():
+            case Regex():
+                return any_of((_text(term), self._names(term), self._sources("connection", term)))
+            case Not() | Ids():
                 return EVERYWHERE
             case _:
                 assert_never(term)
@@ -111,7 +114,9 @@ def _text(item: Item) -> Sieve:
             return needle_sieve(fold(text))
         case Glob(pattern):
             return needle_sieve(fold(pattern.translate(_GLOB_SIGNS)))
-        case Regex() | Range():
+        case Regex():
+            return needle_sieve(fold(required_text(item)))
+        case Range():
             return EVERYWHERE
         case _:
             assert_never(item)

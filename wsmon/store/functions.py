@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -34,7 +36,7 @@ class Functions:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._numbers: OrderedDict[Leaf, int] = OrderedDict()
-        self._leaves: dict[int, Leaf] = {}
+        self._leaves: dict[int, Callable[[str | bytes | None], bool]] = {}
         self._made = 0
         self._overruns = 0
         connection.create_function(LEAF, 2, self._call, deterministic=True)
@@ -48,7 +50,7 @@ class Functions:
             del self._leaves[self._numbers.popitem(last=False)[1]]
         self._made += 1
         self._numbers[leaf] = self._made
-        self._leaves[self._made] = leaf
+        self._leaves[self._made] = _question(leaf)
         return self._made
 
     def begin(self) -> None:
@@ -63,18 +65,24 @@ class Functions:
         return QueryError(text, max(0, text.find("/")), what, SLOW_HINT)
 
     def _call(self, number: int, value: str | bytes | None) -> bool:
-        leaf = self._leaves[number]
         try:
-            if isinstance(leaf, PathTerm):
-                return path_holds(leaf, value)
-            if isinstance(leaf, FieldTerm):
-                return value is not None and any(item_fits(item, _verdict_text(value)) for item in leaf.items)
-            return value is not None and item_fits(leaf, text_of(value))
+            return self._leaves[number](value)
         except PatternTooSlowError:
             self._overruns += 1
             if self._overruns >= MOST_OVERRUNS:
                 self._connection.interrupt()
             return False
+
+
+def _question(leaf: Leaf) -> Callable[[str | bytes | None], bool]:
+    """What is asked of the value of each row."""
+    match leaf:
+        case PathTerm():
+            return partial(path_holds, leaf)
+        case FieldTerm(_, items):
+            return lambda value: value is not None and any(item_fits(item, _verdict_text(value)) for item in items)
+        case _:
+            return lambda value: value is not None and item_fits(leaf, text_of(value))
 
 
 def _verdict_text(written: str | bytes) -> str:

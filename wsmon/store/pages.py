@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from wsmon.errors import QueryError
 from wsmon.model.events import Event, Source
+from wsmon.model.searched import Searched
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
 from wsmon.store.candidates import Candidates
@@ -16,12 +17,15 @@ from wsmon.store.codec import EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, even
 from wsmon.store.compile_sieve import compile_sieve
 from wsmon.store.compile_sql import Condition, compile_query
 from wsmon.store.functions import Functions
+from wsmon.store.progress import Progress
 from wsmon.store.sieve import EVERYWHERE, Sieve
 from wsmon.store.source_search import SourceSearch
-from wsmon.store.windows import windows
+from wsmon.store.windows import chunks, windows
 
 IDS_AT_ONCE = 500
 # parameters of one statement
+SIEVED_AT_ONCE = 1_000_000
+# ids; about 60 segments of the index, looked up in a few milliseconds
 HELD_SOURCES = 10_000
 # sessions kept at hand, about 300 bytes each
 
@@ -70,6 +74,23 @@ class Pages:
             ids.extend(event_id for (event_id,) in rows)
         return ids
 
+    def search(self, query: Query, first_id: int, last_id: int, progress: Progress) -> Generator[Searched]:
+        """The matches in a closed range of ids, all of which are kept, as they are found; see ``StoreView.search``."""
+        condition = self._condition(query)
+        first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
+        sieve = self._sieve(query, condition)
+        sql = f"SELECT id FROM event {_where(condition)} ORDER BY id"
+        for window in self._windows(first_id, last_id, sieve, newest_first=progress.newest_first):
+            if condition.is_everything:
+                progress.add(array("q", range(window[0], window[1] + 1)))
+            else:
+                rows = self._connection.execute(sql, (*window, *condition.parameters))
+                progress.add(array("q", (event_id for (event_id,) in rows)))
+            if progress.is_due:
+                yield progress.take(window, self._time_of)
+        if not progress.is_over:
+            yield progress.rest(self._time_of)
+
     def by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
         """The events with these ids, in the order of the ids; those not kept are left out."""
         found: dict[int, Event] = {}
@@ -90,6 +111,11 @@ class Pages:
                 low = found[0] + 1
         return low
 
+    def _time_of(self, event_id: int) -> int:
+        """The wall time of an event, or of the next one that is kept; 0 where there is none."""
+        found = self._connection.execute(_FIRST_FROM, (event_id,)).fetchone()
+        return int(found[1]) if found is not None else 0
+
     def begin(self) -> None:
         """A question begins: an interrupt that came before it is none."""
         self._is_interrupted = False
@@ -106,15 +132,19 @@ class Pages:
 
     def _windows(self, first_id: int, last_id: int, sieve: Sieve, *, newest_first: bool) -> Iterator[tuple[int, int]]:
         """The ranges of ids to look at, one after the other; those in which nothing can be are left out."""
-        for window in windows(first_id, last_id, self._clock, newest_first=newest_first):
+        ranges = self._ranges(first_id, last_id, sieve, newest_first=newest_first)
+        for window in windows(ranges, self._clock, newest_first=newest_first):
             self._end_if_interrupted()
-            if sieve == EVERYWHERE:
-                yield window
-                continue
-            ranges = self._candidates.ranges(sieve, *window)
-            for candidate in reversed(ranges) if newest_first else ranges:
-                self._end_if_interrupted()
-                yield candidate
+            yield window
+
+    def _ranges(self, first_id: int, last_id: int, sieve: Sieve, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+        if sieve == EVERYWHERE:
+            yield first_id, last_id
+            return
+        for chunk in chunks(first_id, last_id, SIEVED_AT_ONCE, newest_first=newest_first):
+            self._end_if_interrupted()
+            found = self._candidates.ranges(sieve, *chunk)
+            yield from reversed(found) if newest_first else found
 
     def _end_if_interrupted(self) -> None:
         if self._is_interrupted:

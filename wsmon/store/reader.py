@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from wsmon.control.lock import holder
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.trend import Trend
 from wsmon.model.uptime import RunSpan
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
@@ -28,6 +30,7 @@ from wsmon.store.lanes import LaneScope, lane_titles, lanes, problems_near
 from wsmon.store.live import snapshot
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.pages import Pages
+from wsmon.store.progress import Progress
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.session_spans import session_spans
@@ -35,6 +38,7 @@ from wsmon.store.sessions import session_lives
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import Coverage, stitch
 from wsmon.store.transitions import Now, run_spans
+from wsmon.store.trends import trend
 
 SECOND_NS = 1_000_000_000
 
@@ -112,6 +116,19 @@ class Reader:
             oldest_id, newest_id = self._kept()
             return self._pages.matching_ids(query, max(first_id, oldest_id), min(last_id, newest_id))
 
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+        """The matches in a closed range of ids as they are found, four times a second at least.
+
+        What is no longer kept counts as looked at. Whoever does not want the rest closes the generator.
+        """
+        if first_id > last_id:
+            return
+        with self._question(query):
+            oldest_id, newest_id = self._kept()
+            kept = max(first_id, oldest_id), min(last_id, newest_id)
+            progress = Progress(self._clock, first_id, last_id, newest_first=newest_first)
+            yield from self._pages.search(query, *kept, progress)
+
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
         """The connections with a lane in a period: the configured ones in their order, then others that it knows."""
         with self._question():
@@ -154,6 +171,11 @@ class Reader:
             stitching = stitch(since_s, until_s, self._coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(self._connection, stitching, runs, connection, is_open_end=is_open_end)
+
+    def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
+        """How a connection went over a period cut into equal buckets; empty for an unknown one."""
+        with self._question(is_consistent=True):
+            return trend(self._connection, connection, since_ns, until_ns, buckets, self._coverage())
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
         """The sessions with these ids, as far as they are known, in no particular order."""

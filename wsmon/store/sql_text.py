@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from wsmon.query.ast import Contains, Exact, Glob, Item, PathTerm, Range, Regex, Word
 from wsmon.query.fold import fold
 from wsmon.query.glob import ANY
+from wsmon.query.literals import required_text
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import Value
 from wsmon.store.functions import LEAF, Leaf
@@ -85,7 +86,7 @@ def text_fits(column: str, item: Item, number: Number) -> Sql:
             part = _contains(column, fold(text))
             return Sql(f"({part.text} IS TRUE)", part.parameters)
         case Regex():
-            return _empty_too(item, Sql(f"coalesce({LEAF}({number(item)}, {column}), 0)"), column)
+            return _empty_too(item, _finds(item, column, number(item)), column)
         case Range():
             return NEVER
 
@@ -106,7 +107,7 @@ def regex(found: Regex, columns: tuple[str, ...], number: Number) -> Sql:
     """Whether a regular expression finds something in the payload or in one of the columns."""
     leaf = number(found)
     places = (_PAYLOAD, *columns)
-    return any_of(Sql(f"({column} IS NOT NULL AND {LEAF}({leaf}, {column}))") for column in places)
+    return any_of(_finds(found, column, leaf) for column in places)
 
 
 def path(term: PathTerm, number: Number) -> Sql:
@@ -130,6 +131,15 @@ def _glob(column: str, pattern: str, number: Number) -> Sql:
         return _empty_too(glob, Sql(f"coalesce({call}, 0)"), column)
     like = rf"CASE WHEN instr({column}, char(0)) THEN {call} ELSE {column} LIKE ? ESCAPE '\' END"
     return _empty_too(glob, Sql(f"coalesce({like}, 0)", (pattern.translate(_GLOB_SIGNS),)), column)
+
+
+def _finds(pattern: Regex, column: str, leaf: int) -> Sql:
+    """Whether a pattern finds something, asked only where the text is that all its matches have."""
+    call = Sql(f"({column} IS NOT NULL AND {LEAF}({leaf}, {column}))")
+    if not (required := required_text(pattern)):
+        return call
+    there = _contains(column, fold(required))
+    return Sql(f"({there.text} IS TRUE AND {call.text})", there.parameters)
 
 
 def _empty_too(item: Glob | Regex, sql: Sql, column: str) -> Sql:

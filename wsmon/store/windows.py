@@ -1,34 +1,49 @@
-"""Cuts a range of ids into windows, so that no statement holds a snapshot of the store for long."""
+"""Cuts what is to be searched into windows, so that no statement holds a snapshot of the store for long."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from wsmon.ports import Clock
 
-FIRST_WINDOW = 20_000
-# ids; about 10 ms where every payload is searched
+FIRST_WINDOW = 2_000
+# ids; at most 50 ms where each has a payload of 64 KiB that is searched
 TARGET_NS = 50_000_000
 # a statement that took less doubles the next window; ten times as much would hold up a checkpoint noticeably
 MAX_WINDOW = 1 << 40
 
 
-def windows(first_id: int, last_id: int, clock: Clock, *, newest_first: bool = False) -> Iterator[tuple[int, int]]:
-    """Adjacent closed ranges that cover a closed range, from the side to begin with.
+def windows(
+    ranges: Iterable[tuple[int, int]], clock: Clock, *, newest_first: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Closed ranges of ids that cover closed ranges, which come in this order, from the side to begin with.
 
-    Each is as wide as the time that the caller spent on the one before allows.
+    Each is as wide as the time that the caller spent on those before allows.
     """
     size = FIRST_WINDOW
+    for first_id, last_id in ranges:
+        while first_id <= last_id:
+            width = min(size, last_id - first_id + 1)
+            started_ns = clock.mono_ns()
+            if newest_first:
+                yield last_id - width + 1, last_id
+                last_id -= width
+            else:
+                yield first_id, first_id + width - 1
+                first_id += width
+            took_ns = clock.mono_ns() - started_ns
+            if took_ns > 2 * TARGET_NS:
+                size = max(width // 2, FIRST_WINDOW // 8)
+            elif took_ns < TARGET_NS and width == size:
+                size = min(2 * size, MAX_WINDOW)
+
+
+def chunks(first_id: int, last_id: int, size: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+    """Adjacent closed ranges of one size that cover a closed range; the last one may be smaller."""
     while first_id <= last_id:
-        started_ns = clock.mono_ns()
         if newest_first:
             yield max(first_id, last_id - size + 1), last_id
             last_id -= size
         else:
             yield first_id, min(last_id, first_id + size - 1)
             first_id += size
-        took_ns = clock.mono_ns() - started_ns
-        if took_ns < TARGET_NS:
-            size = min(2 * size, MAX_WINDOW)
-        elif took_ns > 2 * TARGET_NS:
-            size = max(size // 2, FIRST_WINDOW // 8)

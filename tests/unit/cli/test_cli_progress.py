@@ -7,14 +7,18 @@ import os
 import pty
 import subprocess
 import sys
+from array import array
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
-from tests.builders import message
+from tests.builders import at_ns, message
 from tests.recordings import Recording
-from wsmon.cli.progress import BAR_COLUMNS, bar, progress_line
+from tests.tui.fakes import FakeClock
+from wsmon.cli.progress import BAR_COLUMNS, SearchLine, bar, progress_line
 from wsmon.export.run import ExportReport, go_on
+from wsmon.model.searched import Searched
 
 
 @pytest.mark.parametrize(
@@ -32,6 +36,42 @@ def test_nothing_is_said_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert progress_line(is_quiet=False) is go_on
     assert progress_line(is_quiet=True) is go_on
+
+
+class Terminal(io.StringIO):
+    """What somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_search_that_takes_a_while_says_how_far_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    clock = FakeClock(at_ns(600))
+    line = SearchLine(UTC, newest_first=True, clock=clock)
+    reached = Searched(array("q"), 1, 9, at_ns(60))
+    said = []
+    for found, passed_s in ((0, 0.1), (0, 0.2), (41, 0.2)):
+        clock.advance(passed_s)
+        line.show(reached, found)
+        said.append(stderr.getvalue())
+    line.clear()
+    line.clear()
+    clear = "\r\x1b[K"
+    none, some = (f"{clear}searched back to 14:03:24, {found}  (^C ends it)" for found in ("none yet", "41 found"))
+    assert [*said, stderr.getvalue()] == ["", none, none + some, none + some + clear]
+
+
+def test_a_search_says_nothing_of_its_way_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    clock = FakeClock()
+    line = SearchLine(UTC, newest_first=False, clock=clock)
+    clock.advance(1)
+    line.show(Searched(array("q"), 1, 9, 1), 0)
+    line.clear()
+    assert stderr.getvalue() == ""
 
 
 def test_on_a_terminal_the_bar_grows_and_goes(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from array import array
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -15,6 +17,7 @@ from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
+from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import StoreBounds
 from wsmon.store.reader import Reader
@@ -251,3 +254,54 @@ def test_a_session_has_the_spans_that_ended_in_it(tmp_path: Path) -> None:
     assert SESSION in {span.span_id for span in spans}
     assert all(span.duration_ns is not None for span in spans)
     assert (some, none) == (spans[:1], ())
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_search_says_how_far_it_has_come(tmp_path: Path, newest_first: bool) -> None:
+    events: list[Event] = [message("x")] * MANY
+    wanted = [7, MANY // 2, MANY - 5_000]
+    for event_id in wanted:
+        events[event_id - 1] = message("needle")
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write(events)
+        reader = Reader(tmp_path / "store.db", PassingClock())
+        answers = list(reader.search(parse("needle"), 1, MANY, newest_first=newest_first))
+        reader.close()
+    ascending = sorted(answers, key=lambda each: each.first_id)
+    assert answers == (ascending[::-1] if newest_first else ascending)
+    assert (ascending[0].first_id, ascending[-1].last_id) == (1, MANY)
+    assert all(before.last_id + 1 == after.first_id for before, after in pairwise(ascending))
+    assert [event_id for each in ascending for event_id in each.ids] == wanted
+    assert len(answers) >= 3
+    assert {each.reached_ns for each in answers} == {T0_NS}
+
+
+def test_a_search_that_nobody_wants_any_more_leaves_the_reader_free(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write([message("x")] * MANY)
+        reader = Reader(tmp_path / "store.db", PassingClock())
+        answers = reader.search(parse("x"), 1, MANY, newest_first=True)
+        assert len(next(answers).ids) > 0
+        answers.close()
+        assert ids(reader.events_after(0, 1)) == [1]
+        assert list(reader.search(parse("x"), 5, 4, newest_first=True)) == []
+        reader.close()
+
+
+def test_what_is_pruned_counts_as_searched(tmp_path: Path) -> None:
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write([message(str(number), number) for number in range(9)])
+        recording.execute("DELETE FROM event WHERE id < 5")
+        recording.execute("UPDATE meta SET value = 5 WHERE key = 'oldest_id'")
+        reader = Reader(tmp_path / "store.db", FixedClock())
+        answers = list(reader.search(parse(""), 1, 7, newest_first=True))
+        reader.close()
+    assert answers == [Searched(array("q", [5, 6, 7]), 5, 7, at_ns(4)), Searched(array("q"), 1, 4, at_ns(4))]
+
+
+class PassingClock(FixedClock):
+    """Time passes whenever somebody looks."""
+
+    def mono_ns(self) -> int:
+        self.after_s += 0.03
+        return super().mono_ns()

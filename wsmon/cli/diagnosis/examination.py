@@ -11,7 +11,7 @@ from pathlib import Path
 from wsmon.cli.diagnosis import facts
 from wsmon.cli.diagnosis.configuration import NONE_FOUND, judge_broken, judge_loaded
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
-from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_space
+from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.cli.diagnosis.permissions import (
     Owned,
     judge_configuration_file,
@@ -33,8 +33,9 @@ from wsmon.store.reader import Reader
 from wsmon.store.soundness import SQLITE_VERSION, examine
 
 DAY_NS = 86_400 * 1_000_000_000
-MOST_STEPS = 100
+MOST_TOLD = 100
 _STEPS = Query((FieldTerm("name", (Exact("self.clock.stepped"),)),))
+_SHED = Query((FieldTerm("name", (Exact("self.shed"),)),))
 
 
 def examination(argument: str | None, environ: Mapping[str, str], clock: Clock) -> Iterator[Diagnosis]:
@@ -125,31 +126,34 @@ def _about_machine(
     uid = os.geteuid()
     sockets = [Owned.of(path, uid) for path in sorted(runtime.glob("*.sock"))]
     yield judge_runtime_folder(Owned.of(runtime, uid), tuple(one for one in sockets if one is not None))
-    yield _about_clock(store, environ, clock)
+    yield from _about_times(store, environ, clock)
     yield judge_logout(facts.logind_settings(), facts.is_lingering(_user()))
 
 
-def _about_clock(store: Path | None, environ: Mapping[str, str], clock: Clock) -> Diagnosis:
+def _about_times(store: Path | None, environ: Mapping[str, str], clock: Clock) -> Iterator[Diagnosis]:
+    """The clock, and what the last day cost; both by what the store says."""
     wall_ns = clock.wall_ns()
-    newest_ns, steps = None, 0
+    newest_ns, steps, shed = None, 0, 0
     if store is not None:
         try:
             view = Reader(store, clock, cache_dir(environ))
             try:
-                newest_ns, steps = _times(view, wall_ns)
+                newest = view.events_before(view.bounds().last_id + 1, 1)
+                newest_ns = newest[0].ts_ns if newest else None
+                steps, shed = (_in_last_day(view, query, wall_ns) for query in (_STEPS, _SHED))
             finally:
                 view.close()
         except WsmonError:
-            return warn("clock", "the store cannot be read: its times cannot be compared", "see above")
-    return judge_clock(ClockFacts(wall_ns, facts.is_clock_synchronised(), newest_ns, steps))
+            yield warn("clock", "the store cannot be read: its times cannot be compared", "see above")
+            return
+        yield judge_losses(shed)
+    yield judge_clock(ClockFacts(wall_ns, facts.is_clock_synchronised(), newest_ns, steps))
 
 
-def _times(view: StoreView, wall_ns: int) -> tuple[int | None, int]:
-    """When the newest event was, and how many steps of the clock the last day had."""
-    newest = view.events_before(view.bounds().last_id + 1, 1)
-    steps = view.events_before(view.bounds().last_id + 1, MOST_STEPS, _STEPS)
-    recent = sum(each.ts_ns > wall_ns - DAY_NS for each in steps)
-    return (newest[0].ts_ns if newest else None), recent
+def _in_last_day(view: StoreView, query: Query, wall_ns: int) -> int:
+    """How many events match, up to ``MOST_TOLD``."""
+    found = view.events_before(view.bounds().last_id + 1, MOST_TOLD, query)
+    return sum(each.ts_ns > wall_ns - DAY_NS for each in found)
 
 
 def _existing(folder: Path) -> Path:

@@ -72,6 +72,18 @@ def judge_clock(facts: ClockFacts) -> Diagnosis:
     return ok("clock", f"{at}, synchronised" if facts.is_synchronised else at)
 
 
+def judge_losses(shed: int) -> Diagnosis:
+    """Whether the disk took everything in the last day; ``shed``: how often something was not kept."""
+    if not shed:
+        return ok("losses", "everything received in the last day was kept")
+    times = "once" if shed == 1 else f"{shed} times"
+    return warn(
+        "losses",
+        f"{times} in the last day the disk did not take what was received",
+        "`wsmon search event:self.shed` says when and how much; a fuller or slower disk than wsmon needs",
+    )
+
+
 def judge_logout(logind: str, is_lingering: bool) -> Diagnosis:
     """Whether a logout ends a recorder; ``logind`` is the text of its configuration, empty where there is none."""
     settings = _KILLS.findall(logind)  # the last one counts

@@ -53,17 +53,24 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
     ]
 
     def __init__(
-        self, text: str, apply: Callable[[Query], None], now_ns: Callable[[], int], searches: tuple[str, ...] = ()
+        self,
+        text: str,
+        apply: Callable[[Query], None],
+        now_ns: Callable[[], int],
+        searches: tuple[str, ...] = (),
+        halt: Callable[[], None] = lambda: None,
     ) -> None:
         """``text`` is the query now; ``apply`` is called with each one that can be understood.
 
-        ``searches`` is what was searched for before, newest first.
+        ``searches`` is what was searched for before, newest first; ``halt`` is called as soon as the query under way is
+        no longer the one that is wanted.
         """
         super().__init__()
         self._text = text
         self._line = Input(text, compact=True, id="search-input", select_on_focus=False, suggester=_Completion())
         self._note = SpanLine(id="search-note")
         self._apply = apply
+        self._halt = halt
         self._now_ns = now_ns
         self._valid: Query | None = None
         self._timer: Timer | None = None
@@ -106,6 +113,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         if event.value != self._text and self._understand(event.value):
             if self._timer is not None:
                 self._timer.stop()
+            self._halt()
             self._timer = self.set_timer(PAUSE_S, self._search)
         self._text = event.value
 

@@ -148,6 +148,7 @@ class LogPane(FindingLog):
             self._announced_id = focused_id
             self.post_message(self.Highlighted(self.focused_event))
         rows = self.rows
+        reached_ns = self._filter.reached_ns
         status = LogStatus(
             is_following=self.is_following,
             events=self._filter.bounds.events,
@@ -163,6 +164,7 @@ class LogPane(FindingLog):
             pruned=max(0, self._filter.bounds.oldest_id - 1),
             is_in_context=self._filter.scope.is_in_context,
             tally=self._filter.tally(focused_id),
+            searched_back_to=fmt.moment(reached_ns, self._clock.wall_ns(), self._zone) if reached_ns else "",
             in_sight=self.in_sight,
             trouble=self._note,
         )

@@ -84,6 +84,11 @@ class LogFilter:
         """Whether older events are still being looked at."""
         return self._shown is not None and not self._shown.is_complete
 
+    @property
+    def reached_ns(self) -> int:
+        """Wall time of the event that the search under way has come to; 0 = none is, or it has just begun."""
+        return next((each.reached_ns for each in self._matches if not each.is_complete), 0)
+
     def is_ahead(self, event_id: int) -> bool:
         """Whether the search under way has still to come to an event."""
         return self._shown is not None and self._shown.is_ahead(event_id)

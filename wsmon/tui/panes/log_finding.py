@@ -201,13 +201,21 @@ class FindingLog(DrawnLog):
             return
         for search in searches:
             self.post_message(self.Wanted(search))
-        for purpose in self._under_way - {search.purpose for search in searches}:
-            self.post_message(self.Wanted(Search(0, purpose, scope.query, 1, 0)))  # nothing to look for ends the other
+        self._end_searches(self._under_way - {search.purpose for search in searches})
         self._under_way = {search.purpose for search in searches}
         self._note, self._goal_id = "", 0
         self._lines.highlight(self._filter.scope.highlighted)
         self._settle()
         self.refresh()
+
+    def halt(self) -> None:
+        """Search no further for what is shown: another search is about to follow."""
+        self._end_searches(self._under_way)
+        self._under_way = set()
+
+    def _end_searches(self, purposes: set[Purpose]) -> None:
+        for purpose in purposes:
+            self.post_message(self.Wanted(Search(0, purpose, EVERYTHING, 1, 0)))  # nothing to look for ends the other
 
     def _settle(self) -> None:
         self.place(self._filter.rows)

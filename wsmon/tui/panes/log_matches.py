@@ -22,6 +22,8 @@ class Matches:
         self.rows = MatchRows(bounds.last_id)
         self.search: Search | None = None
         # what is still under way
+        self.reached_ns = 0
+        # wall time of the event that it has come to; 0 = not known
         oldest_id, last_id = bounds.oldest_id, bounds.last_id
         self._oldest_id, self._last_id = oldest_id, last_id
         if not oldest_id:
@@ -62,6 +64,7 @@ class Matches:
         if found.searched_to == self.rows.searched_from - 1:
             self.rows.prepend(found.ids, found.searched_from, found.searched_to)
             self.rows.prune(self._oldest_id)
+            self.reached_ns = found.reached_ns
         if found.is_last:
             self.search = None
 

@@ -1,13 +1,14 @@
 """Searches of the log that take longer than a frame: what to look for, where, and how to go about it.
 
 The pane asks with a ``Search``; the shell runs it with ``run_search`` in a thread that has a view of its own, and hands
-every ``Found`` back to the pane. Windows of ids grow, so that the first rows come at once and the last ones cheaply.
+every ``Found`` back to the pane.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +18,6 @@ from wsmon.query.ast import Exact, FieldTerm, Not, Query
 
 FIRST_WINDOW = 5_000
 # ids; scanned within a few milliseconds, so the pane searches as many by itself before it asks
-LARGEST_WINDOW = 160_000
-# ids; read within 0.2 s at a million rows a second: progress several times a second, cancelled soon
 QUIET_HEARTBEATS = ("heartbeat.sent", "heartbeat.received", "heartbeat.responded")
 # what hiding heartbeats hides; a heartbeat that failed stays in sight
 
@@ -51,42 +50,32 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The matches (ascending) in one window of a search."""
+    """The matches (ascending) in one stretch of a search."""
 
     search: Search
     ids: array[int]
     searched_from: int
     searched_to: int
     is_last: bool
+    reached_ns: int = 0
+    # wall time of the event that the search has come to; 0 = there is none
 
 
 def run_search(view: StoreView, search: Search, is_cancelled: Callable[[], bool]) -> Iterator[Found]:
-    """Answer window by window; ends early when it is cancelled, or when a jump has found its target.
+    """Answer as the view does; ends early when it is cancelled, or when a jump has found its target.
 
     Raises ``InterruptedError`` where the view was interrupted; to run it again from the start is fine.
     """
-    for first_id, last_id in windows(search.first_id, search.last_id, newest_first=search.newest_first):
-        if is_cancelled():
-            return
-        ids = view.matching_ids(search.query, first_id, last_id)
-        is_end = first_id == search.first_id if search.newest_first else last_id == search.last_id
-        is_last = is_end or (search.purpose == "jump" and len(ids) > 0)
-        yield Found(search, ids, first_id, last_id, is_last)
-        if is_last:
-            return
-
-
-def windows(first_id: int, last_id: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
-    """Cut a closed range of ids into adjacent closed ranges that double in size, from the side to begin with."""
-    size = FIRST_WINDOW
-    while first_id <= last_id:
-        if newest_first:
-            yield max(first_id, last_id - size + 1), last_id
-            last_id -= size
-        else:
-            yield first_id, min(last_id, first_id + size - 1)
-            first_id += size
-        size = min(2 * size, LARGEST_WINDOW)
+    answers = view.search(search.query, search.first_id, search.last_id, newest_first=search.newest_first)
+    with closing(answers):  # an iterator that is left alone would go on holding its question
+        for each in answers:
+            if is_cancelled():
+                return
+            is_end = each.first_id <= search.first_id if search.newest_first else each.last_id >= search.last_id
+            is_last = is_end or (search.purpose == "jump" and len(each.ids) > 0)
+            yield Found(search, each.ids, each.first_id, each.last_id, is_last, each.reached_ns)
+            if is_last:
+                return
 
 
 def without_heartbeats(query: Query) -> Query:

@@ -53,6 +53,8 @@ class LogStatus:
     # matches stand among the other events
     tally: Tally | None = None
     # of what is searched for
+    searched_back_to: str = ""
+    # time of the event that a search under way has come to; empty = not known, or none is
     in_sight: InSight = InSight()
     trouble: str = ""
     # what went wrong with the store, or a key that has nothing to do
@@ -71,7 +73,7 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
     if not status.events:
         return [f"waiting for the first event since {status.waiting_since}"]
     asked = _asked(status, glyphs, QUERY_LIMIT)
-    searching = f"searching, {status.searched * 100 // status.events} %" if status.is_searching else ""
+    searching = _searching(status)
     hidden = [_heartbeats(status), _pruned(status), _in_sight(status.in_sight)]
     if asked and status.is_in_context:
         return [_motion(status), f"{_highlighted(status, asked)}, ^f only", _events(status.events), searching, *hidden]
@@ -127,10 +129,19 @@ def _motion(status: LogStatus) -> str:
 def _amount(status: LogStatus, asked: str) -> str:
     if not asked:
         return _events(status.events)
+    if status.is_searching and not status.shown:
+        return f"none yet for {asked} in {_events(status.searched)}"
     place = f"{fmt.count(status.tally.place)} of " if status.tally is not None and status.tally.place else ""
     if place and not status.is_following:
         return f"match {place}{fmt.count(status.shown)} for {asked} in {_events(status.searched)}"
     return f"{fmt.count(status.shown)} of {_events(status.searched)} match {asked}"
+
+
+def _searching(status: LogStatus) -> str:
+    """How far a search has come."""
+    if status.searched_back_to:
+        return f"searched back to {status.searched_back_to}"
+    return f"searching, {status.searched * 100 // status.events} %" if status.is_searching else ""
 
 
 def _place(status: LogStatus, asked: str) -> str:

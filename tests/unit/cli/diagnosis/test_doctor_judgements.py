@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import SECOND_NS, T0_NS
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
-from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_space
+from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.cli.diagnosis.permissions import Owned, judge_configuration_file, judge_recording, judge_runtime_folder
 from wsmon.cli.diagnosis.sqlite import judge_sqlite, judge_store
 from wsmon.store.soundness import Soundness
@@ -95,6 +95,12 @@ def test_space(free: int, used: int, limit: int, grade: Grade, said: str) -> Non
 )
 def test_clock(facts: ClockFacts, grade: Grade, said: str) -> None:
     graded(judge_clock(facts), grade, said)
+
+
+def test_losses() -> None:
+    graded(judge_losses(0), "ok", "everything")
+    graded(judge_losses(1), "warn", "once in the last day", "event:self.shed")
+    graded(judge_losses(7), "warn", "7 times")
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,13 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
-import pytest
-
-from tests.builders import event, loss, message, numbered, ping, pong
+from tests.builders import at_ns, event, loss, message, numbered, ping, pong
 from tests.tui.fakes import FakeView
 from wsmon.query.ast import EVERYTHING, Query, Word
 from wsmon.query.predicate import matches
 from wsmon.tui.panes.log_search import (
-    FIRST_WINDOW,
-    LARGEST_WINDOW,
     PROBLEMS,
     Search,
     run_search,
-    windows,
     without_heartbeats,
 )
 
@@ -25,25 +18,14 @@ def stored(count: int, *needles: int) -> FakeView:
     return FakeView(numbered(message("needle" if number in needles else "hay") for number in range(1, count + 1)))
 
 
-@pytest.mark.parametrize("newest_first", [True, False])
-def test_windows_cover_the_range_without_gaps_and_grow(newest_first: bool) -> None:
-    cut = list(windows(1, 1_000_000, newest_first=newest_first))
-    sizes = [last - first + 1 for first, last in cut]
-    ascending = sorted(cut)
-
-    assert (ascending[0][0], ascending[-1][1]) == (1, 1_000_000)
-    assert all(before[1] + 1 == after[0] for before, after in pairwise(ascending))
-    assert (sizes[0], sizes[1], max(sizes)) == (FIRST_WINDOW, 2 * FIRST_WINDOW, LARGEST_WINDOW)
-    assert cut == sorted(cut, reverse=newest_first)
-
-
 def test_a_filter_finds_the_newest_first_and_ends_with_the_oldest() -> None:
     search = Search(1, "filter", NEEDLE, 1, 12_000)
     found = list(run_search(stored(12_000, 5, 11_000), search, lambda: False))
 
     assert [(list(each.ids), each.searched_from, each.searched_to, each.is_last) for each in found] == [
         ([11_000], 7001, 12_000, False),
-        ([5], 1, 7000, True),
+        ([], 2001, 7000, False),
+        ([5], 1, 2000, True),
     ]
 
 
@@ -54,12 +36,23 @@ def test_a_jump_ends_with_the_first_window_that_has_a_match() -> None:
     assert [(list(each.ids), each.is_last) for each in found] == [([], False), ([5001], True)]
 
 
+def test_an_answer_says_when_the_event_was_that_the_search_has_come_to() -> None:
+    view = FakeView(numbered(message("hay", number) for number in range(6_000)))
+    found = run_search(view, Search(1, "filter", NEEDLE, 1, 6_000), lambda: False)
+
+    assert [each.reached_ns for each in found] == [at_ns(1_000), at_ns(0)]
+
+
+def test_a_search_for_nothing_has_no_answer() -> None:
+    assert list(run_search(stored(10), Search(0, "filter", EVERYTHING, 1, 0), lambda: False)) == []
+
+
 def test_a_cancelled_search_asks_no_more() -> None:
     view = stored(30_000)
     answers = iter([False, True])
 
     assert len(list(run_search(view, Search(1, "filter", NEEDLE, 1, 30_000), lambda: next(answers)))) == 1
-    assert view.calls == ["matching_ids"]
+    assert view.calls == ["matching_ids"] * 2  # the second answer was under way
 
 
 def test_hiding_heartbeats_leaves_the_one_that_failed() -> None:

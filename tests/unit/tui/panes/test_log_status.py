@@ -62,8 +62,13 @@ WHOLE = Tally(41, 3, is_complete=True)
         ),
         (
             {"query": "x", "shown": 0, "searched": 600_000, "is_searching": True},
-            "following · 0 of 600,000 events match 'x' · searching, 49 % · Esc clears",
+            "following · none yet for 'x' in 600,000 events · searching, 49 % · Esc clears",
             "following · 0 'x' · 49 %",
+        ),
+        (
+            {"query": "x", "shown": 41, "searched": 600_000, "is_searching": True, "searched_back_to": "13:02:11"},
+            "following · 41 of 600,000 events match 'x' · searched back to 13:02:11 · Esc clears",
+            "following · 41 'x' · 49 %",
         ),
         (
             {"query": "x", "shown": 1, "hides_heartbeats": True, "hidden_heartbeats": None},
