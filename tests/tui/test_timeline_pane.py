@@ -239,7 +239,7 @@ async def test_the_wheel_scrolls_the_lanes_and_asks_for_them() -> None:
         asked = len(timeline.app.heard_of(TimelinePane.AskChanged))
         for kind in (events.MouseScrollDown, events.MouseScrollDown, events.MouseScrollUp):
             timeline.pane.post_message(kind(timeline.pane, 5, 3, 0, 1, 0, False, False, False))
-        await pilot.pause()
+            await pilot.pause()
 
         assert timeline.title.endswith("lanes 4–8 of 300")
         assert len(timeline.app.heard_of(TimelinePane.AskChanged)) == asked + 3
