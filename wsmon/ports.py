@@ -17,6 +17,7 @@ from wsmon.model.snapshot import Health, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query
 
 
@@ -140,6 +141,10 @@ class StoreView(Protocol):
 
     def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
         """Statistics of a period (``None`` = open end), of one connection or all."""
+        ...
+
+    def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
+        """How a connection went over a period cut into equal buckets; empty for an unknown one."""
         ...
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:

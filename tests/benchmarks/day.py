@@ -2,8 +2,8 @@
 
     python tests/benchmarks/day.py [--events N] [--hours N] [--connections N] [--store FILE] [--rounds N]
 
-The store is written by the recorder's own code, minute by minute, and thrown away unless ``--store`` names it; one that
-is there already is used as it is. Beside it, what SQLite takes to count the same events one by one.
+The store is written and pruned by the recorder's own code, and thrown away unless ``--store`` names it; one that is
+there already is used as it is. Beside it, what SQLite takes to count the same events one by one.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from tests.builders import MONO_0_NS, SECOND_NS, T0_NS, dialled, event, loss, retry, source, usable
-from tests.recordings import Recording
+from tests.recordings import FixedClock, Recording
 from wsmon.clock import SystemClock
+from wsmon.config.specs import RetentionSpec
 from wsmon.model.events import Event, Source
+from wsmon.store.database import open_for_writing
 from wsmon.store.reader import Reader
+from wsmon.store.retention import Retention
 
 MINUTE_S, HOUR_S = 60, 3600
 PING_S = 20
@@ -84,6 +88,15 @@ def build(path: Path, connections: int, events: int, hours: int) -> None:
                 print(f"  {end_s // HOUR_S} h written after {time.perf_counter() - began:.0f} s", flush=True)
 
 
+def prune(path: Path, hours: int) -> None:
+    """Forget seconds that are older than the recorder keeps them."""
+    with closing(open_for_writing(path)) as database:
+        clock = FixedClock(hours * HOUR_S)
+        retention = Retention(database.connection, path, clock, RetentionSpec())
+        while retention.prune_rollups():
+            pass
+
+
 def ask(path: Path, since_s: float, until_s: float) -> float:
     """Milliseconds to open the store and have the statistics of a period."""
     began = time.perf_counter()
@@ -107,6 +120,7 @@ def main() -> None:
         store = options.store or Path(folder) / "store.db"
         if not store.exists():
             build(store, options.connections, options.events, options.hours)
+        prune(store, options.hours)
         length_s, chance = options.hours * HOUR_S, random.Random(2)
         whole = sorted(ask(store, 0, length_s) for _ in range(options.rounds))
         edges = sorted(ask(store, chance.random() * length_s / 24, length_s - chance.random() * length_s / 24)

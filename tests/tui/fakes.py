@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, 
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
 
@@ -65,6 +66,8 @@ class FakeView:
         self.statistics_answer = statistics
         self.messages_per_s = tuple(messages_per_s)
         self.incidents: tuple[OpenIncident, ...] = ()
+        self.trend_answer: Callable[[Trend], Trend] | None = None
+        # what there is, made from an empty one
         self.calls: list[str] = []
         self.is_closed = False
         self.spans_answer: tuple[Span, ...] = ()
@@ -158,6 +161,12 @@ class FakeView:
     def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
         self.calls.append(f"statistics {connection}".rstrip())
         return self.statistics_answer or Statistics(since_ns or T0_NS, until_ns or T0_NS, ())
+
+    def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
+        self.calls.append(f"trend {connection} {since_ns} {until_ns}")
+        empty = (None,) * buckets
+        found = Trend(connection, since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty, empty, {}, {})
+        return self.trend_answer(found) if self.trend_answer else found
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
         self.calls.append("sessions")

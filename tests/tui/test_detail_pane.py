@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -10,7 +11,10 @@ from textual.pilot import Pilot
 from tests.builders import loss, message, numbered, usable
 from tests.tui.pane_app import PaneApp
 from wsmon.model.events import Event
-from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, Value
+from wsmon.model.sanitize import sanitize
+from wsmon.tui.panes import detail_payload
+from wsmon.tui.panes.detail import DetailPane, Value
+from wsmon.tui.panes.lazy_lines import AHEAD, MOST_LINES
 
 SnapCompare = Callable[..., bool]
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
@@ -171,7 +175,7 @@ async def test_enter_folds_and_unfolds_and_the_cursor_stays_with_the_container()
         folded = detail.app.lines()
         assert [line.strip() for line in folded if line.strip().startswith('"')] == [
             '"e": "trade",',
-            '"data": { 4 … }',
+            '"data": { 4 … },',
             '"note": "plain words"',
         ]
         assert detail.pane.value == Value(
@@ -189,14 +193,18 @@ async def test_the_payload_is_shown_decoded_as_text_and_as_bytes() -> None:
     detail = Detail()
     async with detail.run() as pilot:
         await detail.show(pilot, message('{"a":1}'))
-        titles = []
+        seen = []
         for _ in range(4):
-            titles.append(next(line for line in detail.app.lines() if line.startswith("Payload")))
+            lines = detail.app.lines()
+            assert "Payload  JSON · text · hex  f" in lines
+            seen.append(lines[lines.index("Payload  JSON · text · hex  f") + 1])
             await pilot.press("f")
             await pilot.pause()
-        assert titles == ["Payload, JSON", "Payload, text", "Payload, bytes", "Payload, JSON"]
+        assert seen == ["{", '{"a":1}', '0000 7b 22 61 22  3a 31 7d    {"a":1}', "{"]
         await detail.show(pilot, message(b"abc\x00"))
         assert any(line.startswith("abc") for line in detail.app.lines())
+        await pilot.press("f")
+        assert any(line.startswith("0000 61 62 63 00") for line in detail.app.lines())
 
 
 async def test_a_value_asks_for_events_like_it_or_unlike_it() -> None:
@@ -205,7 +213,103 @@ async def test_a_value_asks_for_events_like_it_or_unlike_it() -> None:
         await detail.show(pilot, message(TRADE))
         await pilot.press(*to_line(detail, '"e"'), "equals_sign", *to_line(detail, '"p"'), "exclamation_mark", "g", "!")
         asked = [(each.term, each.is_excluded) for each in detail.app.heard_of(DetailPane.Asked)]
-        assert asked == [('$.e="trade"', False), ("$.data.p=97120.50", True)]
+        assert asked == [('$.e="trade"', False), ("$.data.p=97120.50", True), ("", True)]
+
+
+async def test_a_field_is_taken_along_and_asks_for_events_like_it() -> None:
+    detail = Detail()
+    async with detail.app.run_test(size=(62, ROWS + 12), message_hook=detail.app.hear) as pilot:
+        await detail.show(pilot, loss(0.118, id=42))
+        await pilot.press(*to_line(detail, "Code"))
+        assert detail.pane.value == Value("code:1008", "1008 policy violation")
+        await pilot.press("equals_sign", *to_line(detail, "Connection"), "exclamation_mark")
+        asked = [(each.term, each.is_excluded) for each in detail.app.heard_of(DetailPane.Asked)]
+        assert asked == [("code:1008", False), ('connection="deribit"', True)]
+
+
+async def test_a_text_is_found_also_in_what_was_folded_and_each_place_has_its_number() -> None:
+    detail = Detail()
+    async with detail.app.run_test(size=(62, ROWS + 2), message_hook=detail.app.hear) as pilot:
+        await detail.show(pilot, message(TRADE))
+        await pilot.press("minus")
+        seen = []
+        detail.pane.search("MAKER")
+        detail.pane.search('":')
+        for newer in (True, True, False, False):
+            seen.append(detail.pane.value and detail.pane.value.path)
+            detail.pane.go_to_match(newer=newer)
+        detail.pane.search("nowhere")
+        await pilot.pause()
+        assert seen == ["$.data.is_maker", "$.note", "$.e", "$.note"]
+        assert [each.text for each in detail.app.heard_of(DetailPane.Status)] == [
+            "",
+            "'MAKER' 1 of 1",
+            "'\":' 7 of 8",
+            "'\":' 8 of 8",
+            "'\":' 1 of 8, begun anew",
+            "'\":' 8 of 8, begun anew",
+            "'\":' 7 of 8",
+            "'nowhere' is not in here",
+        ]
+        await detail.show(pilot, loss(id=9))
+        assert detail.app.heard_of(DetailPane.Status)[-1].text == "'nowhere' n N"
+
+
+async def test_levels_of_json_are_shown_one_by_one() -> None:
+    detail = Detail()
+    async with detail.run() as pilot:
+        whole = await detail.show(pilot, message(TRADE))
+        shown = []
+        for key in ("less_than_sign", "less_than_sign", "less_than_sign", "less_than_sign", "greater_than_sign"):
+            await pilot.press(key)
+            shown.append(sum(line.strip().startswith(('"', "{", "[", "]", "}")) for line in detail.app.lines()))
+        assert shown == [12, 10, 5, 5, 10]
+        await pilot.press("plus")
+        assert detail.app.lines() == whole
+
+
+async def test_the_content_of_a_protocol_is_shown_under_its_parts() -> None:
+    detail = Detail()
+    async with detail.app.run_test(size=(62, ROWS + 2), message_hook=detail.app.hear) as pilot:
+        each = message(b'\x30\x0d\x00\x03a/b{"t":21}', type="PUBLISH", topic="a/b")
+        lines = await detail.show(pilot, each)
+        at = lines.index("Payload  MQTT PUBLISH JSON · text · hex  f")
+        assert lines[at + 1 : at + 6] == ["Topic       a/b", "Quality     0", "{", '  "t": 21', "}"]
+        await pilot.press(*to_line(detail, '"t"'), "equals_sign")
+        assert detail.pane.value == Value("$.t", "21")
+        assert [each.term for each in detail.app.heard_of(DetailPane.Asked)] == [""]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"a":[' + b"1," * 8_000_000 + b"1]}",
+        b'{"a":"' + b"x" * 16_000_000 + b'"}',
+        b"[" * 10_000 + b"]" * 10_000,
+        b"\xff" * 16_000_000,
+        "\u202e\u2066".encode() * 2_000_000,
+    ],
+    ids=["numbers", "one text", "10,000 deep", "no UTF-8", "bidi"],
+)
+async def test_of_sixteen_mebibytes_only_the_first_page_is_read(
+    payload: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleaned = 0
+
+    def counted(text: str, *arguments: Any, **named: Any) -> str:
+        nonlocal cleaned
+        cleaned += len(text)
+        return sanitize(text, *arguments, **named)
+
+    monkeypatch.setattr(detail_payload, "sanitize", counted)
+    detail = Detail()
+    async with detail.run() as pilot:
+        lines = await detail.show(pilot, message(payload, opcode="text"))
+        assert len(detail.pane.lines) <= 2 * ROWS + AHEAD
+        assert cleaned < 100_000
+        assert all(line.isprintable() for line in lines)
+        await pilot.press("minus", "plus")
+        assert len(detail.pane.lines) <= 2 * ROWS + AHEAD
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])

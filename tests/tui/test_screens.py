@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -34,11 +35,6 @@ SPANS = (
 @pytest.mark.parametrize("size", [*SIZES, (40, 12), (200, 60)], ids=str)
 def test_main(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert taken(snap_compare, size)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_statistics(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert taken(snap_compare, size, "3", "z")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -164,6 +160,22 @@ def test_log_of_odd_messages_in_context(snap_compare: Compare, size: tuple[int, 
         await pilot.press("4", "z", "h", "slash", *"trade", "enter")
         await until(pilot, lambda: on.screen.log_pane.search.text == "trade")
         await pilot.press("ctrl+f", "G", "k", "k", "m", "N")
+        await pilot.pause()
+
+    assert snap_compare(on.app, terminal_size=size, run_before=act)
+
+
+@pytest.mark.parametrize("size", [(40, 12), *SIZES, (200, 60)], ids=str)
+def test_find_in_the_detail(snap_compare: Compare, size: tuple[int, int]) -> None:
+    on = stage(options=OPTIONS)
+    book = {"ch": "book", "bids": [[97120.5, 1.25], [97120, 3]], "meta": {"seq": 17, "venue": "spot", "note": "ok"}}
+    on.store.add(message(json.dumps(book), 1, type="book", topic="BTC", redacted=True))
+
+    async def act(pilot: Pilot[Any]) -> None:
+        await on.ready(pilot)
+        await pilot.press("p", "G", "enter", "slash", *"97120", "enter")
+        await until(pilot, lambda: on.app.screen is on.screen)
+        await pilot.press("n")
         await pilot.pause()
 
     assert snap_compare(on.app, terminal_size=size, run_before=act)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from wsmon.model.histogram import merge
 from wsmon.store.codec import storable
 from wsmon.store.schema import COUNTERS, DIMENSIONS, OTHER
@@ -48,6 +51,12 @@ class Bucket:
             self.types += 1
         self.dims[place] = self.dims.get(place, 0) + n
         self.changed_dims.add(place)
+
+    def count_types(self, kinds: Iterable[str], way: str) -> None:
+        """Count what types messages were of; which way they went is told to monitoring systems alone."""
+        for kind, count in Counter(kinds).items():
+            self.count(TYPE, kind, count)
+            self.tell(way, kind, count)
 
     def measure(self, metric: int, counts: dict[int, int], count: int, total: int, greatest: int) -> None:
         """Add measurements of a metric: their histogram, their number, their sum, the greatest."""

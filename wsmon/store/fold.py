@@ -359,9 +359,8 @@ class Fold:
                 if durations:
                     _measure_each(bucket, metric, durations)
             for told, kinds in (("received_type", stream.types_in), ("sent_type", stream.types_out)):
-                for kind, count in Counter(kinds).items():
-                    bucket.count(_TYPE, kind, count)
-                    bucket.tell(told, kind, count)
+                if kinds:
+                    bucket.count_types(kinds, told)
             if stream.latencies:
                 _measure_each(bucket, _LATENCY, stream.latencies)
             stream.clear()

@@ -20,6 +20,7 @@ from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.trend import Trend
 from wsmon.model.uptime import RunSpan
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
@@ -37,6 +38,7 @@ from wsmon.store.sessions import session_lives
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import Coverage, stitch
 from wsmon.store.transitions import Now, run_spans
+from wsmon.store.trends import trend
 
 SECOND_NS = 1_000_000_000
 
@@ -169,6 +171,11 @@ class Reader:
             stitching = stitch(since_s, until_s, self._coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(self._connection, stitching, runs, connection, is_open_end=is_open_end)
+
+    def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
+        """How a connection went over a period cut into equal buckets; empty for an unknown one."""
+        with self._question(is_consistent=True):
+            return trend(self._connection, connection, since_ns, until_ns, buckets, self._coverage())
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
         """The sessions with these ids, as far as they are known, in no particular order."""

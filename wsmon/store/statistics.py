@@ -25,7 +25,7 @@ from wsmon.store.packed import PackedSum
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS, Dimension, Metric
 from wsmon.store.stitch import Stitching
 from wsmon.store.subscriptions import subscriptions
-from wsmon.store.transitions import transitions
+from wsmon.store.transitions import steps
 
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
@@ -44,26 +44,35 @@ _KEYS = f"""
 SELECT connection, dimension, key, sum(n) FROM rollup_dim WHERE {_PLACE} AND dimension <> {DIMENSIONS["type"]}
 GROUP BY connection, dimension, key
 """
-_METRICS = f"SELECT connection, metric, count, sum, max, hist FROM rollup_metric WHERE {_PLACE}"
+_SUMS = f"""
+SELECT connection, metric, sum(count), sum(sum), max(max) FROM rollup_metric WHERE {_PLACE} GROUP BY connection, metric
+"""
+_HISTOGRAMS = f"SELECT connection, metric, hist FROM rollup_metric WHERE {_PLACE}"
 
 
 class _Measured:
     """A distribution, added up."""
 
-    __slots__ = ("count", "greatest", "histogram", "total")
+    __slots__ = ("count", "greatest", "histograms", "total")
 
     def __init__(self) -> None:
         self.count = 0
         self.total = 0
         self.greatest = 0
-        self.histogram = PackedSum()
+        self.histograms: list[bytes] = []
+        # packed
 
-    def add(self, count: int, total: int, greatest: int, histogram: bytes) -> None:
-        """Add a bucket's."""
+    def add(self, count: int, total: int, greatest: int) -> None:
+        """Add what is known exactly."""
         self.count += count
         self.total += total
         self.greatest = max(self.greatest, greatest)
-        self.histogram.add(histogram)
+
+    def histogram(self) -> dict[int, int]:
+        """All of them as one."""
+        total = PackedSum()
+        total.add(*self.histograms)
+        return total.counts()
 
 
 @dataclass(slots=True)
@@ -90,13 +99,13 @@ class _Tally:
         if of is None:
             return None
         # a bucket's value may lie above the greatest one in it, which is known exactly
-        p50, p95, p99 = (min(value, of.greatest) / unit for value in quantiles(of.histogram.counts(), _RANKS))
+        p50, p95, p99 = (min(value, of.greatest) / unit for value in quantiles(of.histogram(), _RANKS))
         return Summary(of.count, of.total / of.count / unit, p50, p95, p99, of.greatest / unit)
 
     def least(self, metric: Metric, unit: int) -> float | None:
         """The smallest value of a distribution; ``None`` where nothing was measured."""
         of = self.measured.get(METRICS[metric])
-        return None if of is None else representative(min(of.histogram.counts())) / unit
+        return None if of is None else representative(min(of.histogram())) / unit
 
 
 def statistics(
@@ -120,12 +129,12 @@ def statistics(
     found: list[ConnectionStatistics] = []
     for row in rows:
         status: Status = STATUS_OF[row[4]]
-        steps = [each.step for each in transitions(connection, row[0], since_ns, until_ns)]
-        if not (name or row[-1] or steps or row[0] in tallies):
+        taken = steps(connection, row[0], since_ns, until_ns)
+        if not (name or row[-1] or taken or row[0] in tallies):
             continue
         if not is_open_end:
-            status = steps[-1].status if steps else "initialized"
-        up = uptime(steps, runs, since_ns, until_ns)
+            status = taken[-1].status if taken else "initialized"
+        up = uptime(taken, runs, since_ns, until_ns)
         of = _of_connection(
             row, status, up, tallies.get(row[0], _Tally()), watched_ns, (since_ns, until_ns, is_open_end)
         )
@@ -144,8 +153,10 @@ def _tallies(
             tallies[id_].counts.update(dict(zip(COUNTERS, counts, strict=True)))
         for id_, dimension, key, n in connection.execute(_KEYS, place):
             tallies[id_].keys[dimension][key] += n
-        for id_, metric, count, total, greatest, histogram in connection.execute(_METRICS, place):
-            tallies[id_].measured[metric].add(count, total, greatest, histogram)
+        for id_, metric, count, total, greatest in connection.execute(_SUMS, place):
+            tallies[id_].measured[metric].add(count, total, greatest)
+        for id_, metric, histogram in connection.execute(_HISTOGRAMS, place):
+            tallies[id_].measured[metric].histograms.append(histogram)
     return tallies
 
 

@@ -65,6 +65,13 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> 
     return spans
 
 
+def steps(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> list[Step]:
+    """The same as ``transitions``, without the events that made them."""
+    rows = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
+    rows += connection.execute(_WITHIN, (connection_id, since_ns, until_ns)).fetchall()
+    return [Step(ts_ns, mono_ns, run, STATUS_OF[to_status]) for _, ts_ns, mono_ns, run, to_status in rows]
+
+
 def transitions(
     connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int
 ) -> Iterator[Transition]:

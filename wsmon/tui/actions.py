@@ -12,8 +12,10 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "move", "choose", "detail", "log", "timeline"]
-Group = Literal["Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Connections", "wsmon"]
+Scope = Literal["app", "move", "choose", "detail", "log", "timeline", "statistics"]
+Group = Literal[
+    "Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Statistics", "Connections", "wsmon"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("log.search", ("slash",), "search", "Filter the log by words and terms.", "Find", in_footer=True),
+    Action("log.search", ("slash",), "search", "Filter the log; in the detail: find a text.", "Find", in_footer=True),
     Action("choose", ("enter",), "open", "Open what is under the cursor.", "Move", "choose", in_footer=True),
     Action("log.problem_next", ("e",), "problem", "Go to the next problem, or the newest.", "Find", in_footer=True),
     Action("log.problem_previous", ("E",), "previous problem", "Go to the problem before.", "Find"),
@@ -82,6 +84,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail.form", ("f",), "form", "The payload decoded, as text, as bytes.", "Detail", "detail"),
     Action("detail.fold", ("minus",), "fold", "Fold what is nested; Enter folds one.", "Detail", "detail"),
     Action("detail.unfold", ("plus",), "unfold", "Unfold everything.", "Detail", "detail"),
+    Action("detail.level_less", ("less_than_sign",), "level less", "Show a level less of JSON.", "Detail", "detail"),
+    Action("detail.level_more", ("greater_than_sign",), "level more", "Show a level more.", "Detail", "detail"),
     Action("timeline.left", ("left",), "earlier", "Move the timeline's cursor to the left.", "Timeline", "timeline"),
     Action("timeline.right", ("right",), "later", "Move the timeline's cursor to the right.", "Timeline", "timeline"),
     Action("timeline.zoom_in", ("plus", "equals_sign"), "closer", "A shorter period.", "Timeline", "timeline"),
@@ -91,6 +95,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("timeline.fit", ("0",), "fit", "Show this run; again: all that is kept.", "Timeline", "timeline"),
     Action("timeline.now", ("full_stop",), "now", "Follow the present at the same zoom.", "Timeline", "timeline"),
     Action("timeline.groups", ("l",), "groups", "A lane a group, or a lane a connection.", "Timeline", "timeline"),
+    Action("statistics.shorter", ("plus", "equals_sign"), "shorter", "A shorter period.", "Statistics", "statistics"),
+    Action("statistics.longer", ("minus",), "longer", "A longer period.", "Statistics", "statistics"),
+    Action("statistics.everything", ("0",), "all", "Everything kept, or an hour.", "Statistics", "statistics"),
+    Action("statistics.beside", ("B",), "beside", "Another connection beside it.", "Statistics", "statistics"),
     Action("pane.connections", ("1",), "connections", "Go to the connections.", "Panes"),
     Action("pane.timeline", ("2",), "timeline", "Go to the timeline.", "Panes"),
     Action("pane.statistics", ("3",), "statistics", "Go to the statistics.", "Panes"),

@@ -12,7 +12,6 @@ from textual.widget import Widget
 
 from wsmon.model.events import Event
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
-from wsmon.model.stats import Statistics
 from wsmon.tui.arrangement import PANES, Arrangement
 from wsmon.tui.backing import Backing
 from wsmon.tui.desk import Desk
@@ -24,6 +23,7 @@ from wsmon.tui.panes.detail import DetailPane, Value
 from wsmon.tui.panes.footer import Footer
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.statistics import StatisticsPane
+from wsmon.tui.panes.statistics_lines import Answer
 from wsmon.tui.panes.statistics_table import period
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.questions import Questions
@@ -142,7 +142,8 @@ class Board(Desk):
         if isinstance(timeline, TimelinePane) and "timeline" in self.in_sight:
             self.questions.ask_timeline(timeline, is_urgent=is_urgent)
         if isinstance(statistics, StatisticsPane) and "statistics" in self.in_sight:
-            self.questions.ask_statistics(self._show_statistics(statistics))
+            name = self._current_name()
+            self.questions.ask_statistics(statistics, name, self._show_statistics(statistics, name))
 
     def lay_out(self) -> None:
         """A pane that came into sight gets what there is."""
@@ -182,15 +183,17 @@ class Board(Desk):
         if self.is_ready and not self.is_covered:
             self.draw()
 
-    def _show_statistics(self, pane: StatisticsPane) -> Callable[[Statistics], None]:
+    def _current_name(self) -> str:
         current = self.connections.current
-        name = current.name if current is not None else ""
+        return current.name if current is not None else ""
 
-        def deliver(statistics: Statistics) -> None:
+    def _show_statistics(self, pane: StatisticsPane, name: str) -> Callable[[Answer], None]:
+        def deliver(answer: Answer) -> None:
             if self.is_covered:
                 return
-            pane.show(statistics, name, self.now_ns(), self._snapshot.messages_per_s)
-            self.slot("statistics").say(f"{name} · {period(statistics)}" if name else period(statistics))
+            pane.show(answer, name, self.now_ns(), self._snapshot.messages_per_s)
+            parts = (name, f"beside {pane.choice.beside}" if pane.choice.beside else "", period(answer.statistics))
+            self.slot("statistics").say(" · ".join(part for part in parts if part))
 
         return deliver
 

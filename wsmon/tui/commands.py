@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 
 from wsmon.query.ast import EVERYTHING, Query
+from wsmon.tui import commands_find as find
 from wsmon.tui import commands_hand as hand
 from wsmon.tui import commands_jump as jump
 from wsmon.tui import commands_look as look
@@ -23,7 +24,10 @@ Command = Callable[[MonitorScreen], None]
 
 
 def search(screen: MonitorScreen) -> None:
-    """Open the search line."""
+    """Open the search line; the detail has one of its own."""
+    if find.is_in_detail(screen):
+        find.find(screen)
+        return
     from wsmon.tui.dialogs.search import SearchDialog  # built when it is needed: start-up time
 
     def close(query: Query | None) -> None:
@@ -54,7 +58,9 @@ def evidence(screen: MonitorScreen) -> None:
 
 
 def match(screen: MonitorScreen, *, newer: bool) -> None:
-    """Go to another match."""
+    """Go to another match: in the detail, where that is searched, else in the log."""
+    if find.is_in_detail(screen) and find.step(screen, newer=newer):
+        return
     _bring_log(screen)
     screen.log_pane.jump_to_match(newer=newer)
 
@@ -106,6 +112,8 @@ def columns(screen: MonitorScreen) -> None:
 
 def back(screen: MonitorScreen) -> None:
     """Undo the last narrowing: zoom, another pane below, filter."""
+    if find.is_in_detail(screen) and find.end(screen):
+        return
     if screen.is_zoomed:
         screen.toggle_zoom()
     elif "log" not in screen.in_sight or screen.current == "detail":

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsmon.model.snapshot import StoreBounds
-from wsmon.model.stats import Statistics
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.tui.backing import Backing
+from wsmon.tui.panes import statistics_lines, timeline_ask
+from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.panes.timeline_ask import Answer, Moment
+from wsmon.tui.panes.timeline_ask import Moment
 
-STATISTICS_NS = 3600 * 1_000_000_000
-# the period of the statistics pane: the last hour
 REST = 10
 # times as long as an answer took, the timeline waits for the next one: no more than a tenth of a core
 PATIENCE_NS = 10_000_000_000
@@ -78,19 +77,31 @@ class Questions:
         self._timeline_asked_ns = began_ns
         moment = Moment(self._now_ns(), self._oldest_ns, self._run_ns)
 
-        def deliver(answer: Answer) -> None:
+        def deliver(answer: timeline_ask.Answer) -> None:
             self._timeline_asked_ns = None
             self._timeline_due_ns = began_ns + (self._backing.clock.mono_ns() - began_ns) * REST
             pane.show(answer, moment)
 
         self._backing.answers.ask("timeline", pane.ask(moment).read, deliver)
 
-    def ask_statistics(self, deliver: Callable[[Statistics], None]) -> None:
-        """Statistics of the last hour, of all connections; a store that is younger answers for its own time."""
+    def ask_statistics(
+        self, pane: StatisticsPane, current: str, deliver: Callable[[statistics_lines.Answer], None]
+    ) -> None:
+        """Statistics of all connections, and the trends of the current one and the one beside it."""
         if not self._is_oldest_read:
             return
-        since_ns = max(self._now_ns() - STATISTICS_NS, self._oldest_ns if self._oldest_id == 1 else 0)
-        self._backing.answers.ask("statistics", lambda view: view.statistics(since_ns, None), deliver)
+        now_ns, buckets = self._now_ns(), pane.buckets
+        # counts outlive the events that were pruned
+        since_ns = pane.choice.since_ns(now_ns, self._oldest_ns if self._oldest_id == 1 else 0)
+        names = [name for name in (current, pane.choice.beside) if name]
+
+        def read(view: StoreView) -> statistics_lines.Answer:
+            statistics = view.statistics(since_ns, None)
+            until_ns = max(statistics.until_ns, statistics.since_ns + 1)
+            trends = tuple(view.trend(name, statistics.since_ns, until_ns, buckets) for name in names)
+            return statistics_lines.Answer(statistics, trends)
+
+        self._backing.answers.ask("statistics", read, deliver)
 
     def _set_run(self, started_ns: int) -> None:
         self._run_ns = started_ns

@@ -28,6 +28,7 @@ from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_aims import of_connection
 from wsmon.tui.panes.log_search import run_search
+from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recall import recall
 
@@ -141,8 +142,9 @@ class MonitorScreen(Board):
         if message.trouble_id:
             self.log_pane.go_to(message.trouble_id)
 
+    @on(StatisticsPane.Changed)
     @on(ConnectionsPane.Highlighted)
-    def _connection_highlighted(self) -> None:
+    def _other_statistics(self) -> None:
         if "statistics" in self.in_sight:
             self.ask_store()
 
@@ -162,6 +164,9 @@ class MonitorScreen(Board):
     @on(DetailPane.Asked)
     def _value_asked(self, message: DetailPane.Asked) -> None:
         """The search goes on with the value that the detail shows, or without it."""
+        if not message.term:
+            self.say("no search asks for this part of an event", "caution")
+            return
         text = narrowed(self.log_pane.search.text, message.term, is_excluded=message.is_excluded)
         try:
             query = parse(text, Now(self.now_ns()))
@@ -171,6 +176,10 @@ class MonitorScreen(Board):
         self.notebook.remember(text)
         self.search_for(query)
         self.say(f"the log shows {text}: Esc in the log clears")
+
+    @on(DetailPane.Status)
+    def _detail_says(self, message: DetailPane.Status) -> None:
+        self.slot("detail").say(message.text)
 
     @on(DetailPane.Chosen)
     def _detail_chosen(self, message: DetailPane.Chosen) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,8 @@ from tests.builders import message
 from tests.queries import query
 from wsmon.model.json_path import JsonPath, raw_at, read_path
 from wsmon.query.predicate import matches
-from wsmon.tui.json_tree import JsonNode, term_of, text_of, tree_lines
+from wsmon.tui.json_lines import JsonKind, JsonLines
+from wsmon.tui.json_tree import MAX_DEPTH, Folding, JsonNode, term_of, text_of, tree_lines
 
 TEXT = '{"a":1,"b":{"c":[],"d":[{"e":"x\\"y"},null]},"odd key":true}'
 VALUES = st.recursive(
@@ -23,11 +25,15 @@ VALUES = st.recursive(
 
 
 def drawn(text: str, *folded: JsonPath) -> list[str]:
-    return ["".join(token for token, _ in line.tokens) for line in tree_lines(text, frozenset(folded))]
+    return ["".join(token for token, _ in line.tokens) for line in tree_lines(text, Folding(None, frozenset(folded)))]
+
+
+def nodes_of(text: str) -> list[JsonNode]:
+    return [line.node for line in tree_lines(text) if line.node is not None]
 
 
 def test_every_line_knows_its_value() -> None:
-    assert [(line.node.path, line.node.token, line.node.role) for line in tree_lines(TEXT)] == [
+    assert [tuple(node) for node in nodes_of(TEXT)] == [
         ((), "{", "open"),
         (("a",), "1", "value"),
         (("b",), "{", "open"),
@@ -45,16 +51,16 @@ def test_every_line_knows_its_value() -> None:
 
 
 def test_a_folded_container_says_how_many_members_it_has() -> None:
-    assert drawn(TEXT, ("b",)) == ["{", '"a": 1,', '"b": { 2 … }', '"odd key": true', "}"]
+    assert drawn(TEXT, ("b",)) == ["{", '"a": 1,', '"b": { 2 … },', '"odd key": true', "}"]
     assert drawn(TEXT, ("b", "d"), ("b",)) == drawn(TEXT, ("b",))
     assert drawn(TEXT, ()) == ["{ 3 … }"]
-    assert drawn('{"a":[1,2', ("a",)) == ["{", '"a": [ 2 … ]']
+    assert drawn('{"a":[1,2', ("a",)) == ["{", '"a": [ … ]']
 
 
 @given(VALUES)
 def test_what_a_line_names_is_what_the_document_has_there(value: object) -> None:
     text = json.dumps(value)
-    nodes = [line.node for line in tree_lines(text)]
+    nodes = nodes_of(text)
     for node in nodes:
         raw = raw_at(node.path, text)
         assert raw is not None
@@ -65,13 +71,13 @@ def test_what_a_line_names_is_what_the_document_has_there(value: object) -> None
 
 @pytest.mark.parametrize("number", range(12))
 def test_the_term_of_a_value_matches_the_event_it_came_from(number: int) -> None:
-    node = [line.node for line in tree_lines(TEXT)][number]
+    node = nodes_of(TEXT)[number]
     if node.path:
         assert matches(query(term_of(node)), message(TEXT))
 
 
 def test_terms_quote_texts_and_leave_numbers_as_they_stand() -> None:
-    nodes = [line.node for line in tree_lines('{"a b":"x\\\\\\"y","n":97.50,"l":[1]}')]
+    nodes = nodes_of('{"a b":"x\\\\\\"y","n":97.50,"l":[1]}')
 
     assert [term_of(node) for node in nodes if node.role != "close"][1:] == [
         '$."a b"="x\\\\\\"y"',
@@ -84,3 +90,56 @@ def test_terms_quote_texts_and_leave_numbers_as_they_stand() -> None:
 def test_a_text_that_was_cut_is_shown_without_its_quote() -> None:
     assert text_of('"half') == "half"
     assert JsonNode(("a", "b"), "1", "value").container == ("a",)
+
+
+@given(VALUES, st.integers(0, 4), st.data())
+def test_what_is_folded_is_passed_over_and_the_rest_stays(value: object, level: int, data: st.DataObject) -> None:
+    text = json.dumps(value, separators=data.draw(st.sampled_from([(",", ":"), (" , ", " : ")])))
+    containers = [node.path for node in nodes_of(text) if node.role == "open"]
+    others = data.draw(st.frozensets(st.sampled_from(containers or [()])))
+    folding = Folding(level, others)
+    shown = [(line.depth, line.node) for line in tree_lines(text, folding)]
+    folded = [path for path in containers if folding.folds(path)]
+    outside = [
+        (line.depth, line.node)
+        for line in tree_lines(text)
+        if line.node is not None
+        and not any(line.node.path[: len(path)] == path and line.node.path != path for path in folded)
+        and not (line.node.role == "close" and line.node.path in folded)
+    ]
+    assert shown == outside
+
+
+def test_a_folded_container_counts_its_members_whatever_they_are() -> None:
+    text = '{"a":[{"x":[1,2]},"]}",{"y":"\\\\"},[],{},-1.5e3,null],"a":{"b":1,"b":2},"c":3}'
+    assert drawn(text, ("a",), ("c",)) == ["{", '"a": [ 7 … ],', '"a": { 2 … },', '"c": 3', "}"]
+
+
+def test_levels_fold_what_is_as_deep_or_deeper() -> None:
+    shown = ["".join(token for token, _ in line.tokens) for line in tree_lines(TEXT, Folding(2))]
+    assert shown == ["{", '"a": 1,', '"b": {', '"c": [],', '"d": [ 2 … ]', "},", '"odd key": true', "}"]
+    assert Folding(2).toggle(("b", "d")).folds(("b", "d")) is False
+
+
+def test_what_is_nested_beyond_reason_has_no_path_and_its_lines_come_at_once() -> None:
+    text = "[" * 10_000
+    lines = list(islice(tree_lines(text), 5_000))
+
+    assert len(lines) == 5_000
+    assert [line.node is None for line in lines] == [number > MAX_DEPTH for number in range(5_000)]
+    assert [line.node for line in tree_lines(text, Folding(0))] == [JsonNode((), "[", "open")]
+
+
+def test_folding_reads_no_line_of_what_it_passes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    token = JsonLines._token
+
+    def counted(lines: JsonLines) -> tuple[str, JsonKind] | None:
+        nonlocal read
+        read += 1
+        return token(lines)
+
+    monkeypatch.setattr(JsonLines, "_token", counted)
+    text = '{"big":[' + "1," * 500_000 + '1],"small":2}'
+    assert len(list(tree_lines(text, Folding(1)))) == 4
+    assert read < 20

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import get_args
 
 from textual.binding import Binding
 from textual.widget import Widget
 
 from wsmon.query.reference import GRAMMAR, field_rows
-from wsmon.tui.actions import ACTIONS, Action
+from wsmon.tui.actions import ACTIONS, Action, Group
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.keymap import display
 from wsmon.tui.palette import Span
@@ -20,7 +21,7 @@ KEYS_WIDTH = 12
 LABEL_WIDTH = 17
 EXAMPLE_WIDTH = 25
 NAMES_WIDTH = 22
-GROUPS = ("Find", "Hand over", "Leave", "Panes", "Move", "Log", "Detail", "Timeline", "Connections", "wsmon")
+GROUPS: tuple[Group, ...] = get_args(Group)
 # what one needs at three in the morning comes first
 LEGEND: tuple[tuple[Span, ...], ...] = (
     (("Signs of the connections", "strong"),),

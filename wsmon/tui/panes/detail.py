@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
-from itertools import islice
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -13,17 +11,19 @@ from textual.message import Message
 
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text, raw_at
+from wsmon.model.sanitize import sanitize
 from wsmon.tui.actions import bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.json_tree import JsonNode, term_of, text_of
-from wsmon.tui.panes.detail_lines import FORMS, Form, Page, Row, detail_rows
-from wsmon.tui.panes.spans import SpanPane
+from wsmon.tui.json_tree import UNFOLDED, Folding, JsonNode, term_of, text_of
+from wsmon.tui.panes.detail_lines import detail_rows
+from wsmon.tui.panes.detail_page import Form, Page, Row
+from wsmon.tui.panes.detail_payload import Content, content_of, next_form
+from wsmon.tui.panes.detail_search import places
+from wsmon.tui.panes.lazy_lines import MOST_LINES, LazyLines
 from wsmon.tui.wrap import wrap
 
-AHEAD = 200
-# lines made before they are in sight: a page down never waits
-MOST_LINES = 10_000
-# a person reads no more of one message; G makes them in less than 0.1 s
+NEEDLE_LIMIT = 24
+# characters of what is searched for, in the title
 EMPTY = "Following. Enter: the event under the cursor · e: the newest problem"
 
 
@@ -32,10 +32,11 @@ class Value:
     """What is under the cursor, as a person takes it along."""
 
     path: str
+    # into JSON; of a field the term that asks for it, or its name
     text: str
 
 
-class DetailPane(SpanPane):
+class DetailPane(LazyLines):
     """Shows the event that it is given, until it is given another one."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("move", "choose", "detail")
@@ -54,6 +55,12 @@ class DetailPane(SpanPane):
 
         event: Event
 
+    @dataclass
+    class Status(Message):
+        """What the title has to say of a search; empty = nothing."""
+
+        text: str
+
     def __init__(
         self,
         *,
@@ -65,12 +72,12 @@ class DetailPane(SpanPane):
         super().__init__(id=id)
         self._zone, self._glyphs = zone, glyphs
         self._event: Event | None = None
-        self._made: list[Row] = []
-        self._more: Iterator[Row] = iter(())
-        self._at = 0
-        # the line under the cursor
         self._form: Form = "decoded"
-        self._folded: frozenset[JsonPath] = frozenset()
+        self._folding = UNFOLDED
+        self._content: Content | None = None
+        # what the decoded form shows, of the event
+        self._needle = ""
+        # what is searched for; it stays when another event is shown
 
     @property
     def event(self) -> Event | None:
@@ -78,23 +85,40 @@ class DetailPane(SpanPane):
         return self._event
 
     @property
+    def has_cursor(self) -> bool:
+        """Whether there is an event."""
+        return self._event is not None
+
+    @property
     def value(self) -> Value | None:
-        """The JSON value under the cursor, whole also where it is folded or goes on over many lines."""
-        node = self._node
-        if node is None or self._event is None:
+        """The JSON value under the cursor, whole also where it is folded or goes on over many lines; or the field."""
+        row, content = self._row, self._content
+        if row is None or content is None:
             return None
-        if node.role == "value":
-            return Value(path_text(node.path), text_of(node.token))
-        raw = raw_at(node.path, self._event.payload or b"")
-        return None if raw is None else Value(path_text(node.path), raw.decode("utf-8", "replace"))
+        if row.field is not None:
+            return Value(row.field.term or row.field.label, row.field.value)
+        if row.node is None:
+            return None
+        path = path_text(row.node.path)
+        if row.node.role == "value":
+            return Value(path, text_of(row.node.token))
+        raw = raw_at(row.node.path, content.body)
+        return None if raw is None else Value(path, raw.decode("utf-8", "replace"))
+
+    @property
+    def needle(self) -> str:
+        """What is searched for; empty = nothing."""
+        return self._needle
 
     def show(self, event: Event | None) -> None:
         """Show an event from its top; ``None`` = the log follows. The same event again stays where it is."""
         if event is not None and self._event is not None and event.id == self._event.id and event == self._event:
             return
-        self._event, self._at, self._folded = event, 0, frozenset()
+        self._event, self._at, self._folding = event, 0, UNFOLDED
+        self._content = None if event is None else content_of(event)
         self.scroll_to(y=0, animate=False, force=True)
         self._restart()
+        self.post_message(self.Status(f"'{self._shown_needle}' n N" if self._needle and event is not None else ""))
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
         """Draw with these signs from now on."""
@@ -109,117 +133,108 @@ class DetailPane(SpanPane):
         """Lines break elsewhere."""
         self._restart()
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Make the lines that come into sight soon; the cursor stays in sight."""
-        super().watch_scroll_y(old_value, new_value)
-        top = round(new_value)
-        self._make(top + self.size.height + AHEAD)
-        if not top <= self._at < top + max(1, self.size.height):
-            self._at = min(max(self._at, top), top + max(1, self.size.height) - 1, max(0, len(self._made) - 1))
-            self._draw()
+    def search(self, needle: str) -> None:
+        """Look for a text in everything that is shown of the event, and go to where it stands next."""
+        self._needle = needle
+        if not needle:
+            self.post_message(self.Status(""))
+        elif self._event is not None:
+            self.go_to_match(newer=True, is_here_too=True)
 
-    def action_move_down(self) -> None:
-        self._step(1)
-
-    def action_move_up(self) -> None:
-        self._step(-1)
-
-    def action_move_page_down(self) -> None:
-        self._step(max(1, self.size.height))
-
-    def action_move_page_up(self) -> None:
-        self._step(-max(1, self.size.height))
-
-    def action_move_half_down(self) -> None:
-        self._step(max(1, self.size.height // 2))
-
-    def action_move_half_up(self) -> None:
-        self._step(-max(1, self.size.height // 2))
-
-    def action_move_top(self) -> None:
-        self._step(-self._at)
-
-    def action_move_bottom(self) -> None:
-        """To the last line, of which there may be many."""
+    def go_to_match(self, *, newer: bool, is_here_too: bool = False) -> None:
+        """Go to the next place of what is searched for, or the one before; at the end it begins anew."""
+        if self._folding != UNFOLDED:
+            self._fold(UNFOLDED, self._node.path if self._node is not None else ())
         self._make(MOST_LINES)
-        self._step(len(self._made))
+        found = places(self._made, self._needle)
+        if not found:
+            self.post_message(self.Status(f"'{self._shown_needle}' is not in here"))
+            return
+        ahead = [line for line in found if (line > self._at if newer else line < self._at)]
+        if is_here_too and self._at in found:
+            ahead = [self._at]
+        line = (ahead or found)[0] if newer else (ahead or found)[-1]
+        self._step(line - self._at)
+        place = f"{found.index(line) + 1} of {len(found)}"
+        self.post_message(self.Status(f"'{self._shown_needle}' {place}{'' if ahead else ', begun anew'}"))
 
     def action_choose(self) -> None:
         """Fold the JSON container under the cursor, or unfold it; elsewhere somebody wants to see what proves it."""
         if self._node is not None:
             path = self._node.container
-            self._fold(self._folded ^ {path}, path)
+            self._fold(self._folding.toggle(path), path)
         elif self._event is not None:
             self.post_message(self.Chosen(self._event))
 
     def action_detail_fold(self) -> None:
         """Fold all that is nested."""
-        nested = {row.node.path for row in self._made if row.node is not None and row.node.role == "open"}
-        self._fold(self._folded | {path for path in nested if path}, ())
+        self._fold(Folding(1), ())
 
     def action_detail_unfold(self) -> None:
         """Unfold everything."""
-        self._fold(frozenset(), self._node.container if self._node is not None else ())
+        self._fold(UNFOLDED, self._node.container if self._node is not None else ())
+
+    def action_detail_level_less(self) -> None:
+        """Show a level less than is shown at most."""
+        level = self._folding.level
+        if level is None:
+            nodes = (row.node for row in self._made)
+            level = 1 + max((len(node.container) for node in nodes if node is not None), default=0)
+        self._fold(Folding(max(1, level - 1)), ())
+
+    def action_detail_level_more(self) -> None:
+        """Show a level more than is folded."""
+        level = self._folding.level
+        self._fold(UNFOLDED if level is None else Folding(level + 1), ())
 
     def action_detail_form(self) -> None:
         """The payload decoded, as text, as bytes."""
-        self._form = FORMS[(FORMS.index(self._form) + 1) % len(FORMS)]
-        self._restart()
+        if self._event is not None and self._content is not None:
+            self._form = next_form(self._event, self._content, self._form)
+            self._restart()
 
     def action_detail_only(self) -> None:
         """Filter the log by the value under the cursor."""
-        if self._node is not None:
-            self.post_message(self.Asked(term_of(self._node), is_excluded=False))
+        self._ask(is_excluded=False)
 
     def action_detail_without(self) -> None:
         """Filter the log by anything but the value under the cursor."""
-        if self._node is not None:
-            self.post_message(self.Asked(term_of(self._node), is_excluded=True))
+        self._ask(is_excluded=True)
+
+    def _ask(self, *, is_excluded: bool) -> None:
+        row, content = self._row, self._content
+        if row is None or content is None:
+            return
+        term = row.field.term if row.field is not None else ""
+        if row.node is not None and self._event is not None and content.body == self._event.payload:
+            term = term_of(row.node)
+        self.post_message(self.Asked(term, is_excluded=is_excluded))
+
+    @property
+    def _row(self) -> Row | None:
+        return self._made[self._at] if self._event is not None and self._at < len(self._made) else None
 
     @property
     def _node(self) -> JsonNode | None:
-        return self._made[self._at].node if self._at < len(self._made) else None
+        return self._row.node if self._row is not None else None
 
-    def _fold(self, folded: frozenset[JsonPath], path: JsonPath) -> None:
-        """Show the tree with these containers folded, and the cursor where one of them begins."""
-        self._folded = folded
+    @property
+    def _shown_needle(self) -> str:
+        return sanitize(self._needle, NEEDLE_LIMIT, ascii_only=self._glyphs.is_ascii)
+
+    def _fold(self, folding: Folding, path: JsonPath) -> None:
+        """Show the tree folded like this, and the cursor where the value at a path begins."""
+        self._folding = folding
         self._restart()
         found = (number for number, row in enumerate(self._made) if row.node is not None and row.node.path == path)
         self._step(next(found, self._at) - self._at)
-
-    def _step(self, lines: int) -> None:
-        """Move the cursor, and scroll as little as that needs."""
-        self._at = max(0, self._at + lines)
-        self._make(self._at + self.size.height + AHEAD)
-        self._at = min(self._at, max(0, len(self._made) - 1))
-        self._draw()
-        self.show_cursor()
 
     def _restart(self) -> None:
         width = self.scrollable_content_region.width
         if not width:
             return
-        self._made = []
-        if self._event is None:
-            self._more = (Row(((line, "dim"),)) for line in wrap(EMPTY, width))
+        if self._event is None or self._content is None:
+            self.begin(Row(((line, "dim"),)) for line in wrap(EMPTY, width))
         else:
-            page = Page(width, self._zone, self._glyphs, self._form, self._folded)
-            self._more = detail_rows(self._event, page)
-        self._make(max(self._at, self.scroll_offset.y) + self.size.height + AHEAD)
-        self._at = min(self._at, max(0, len(self._made) - 1))
-        self._draw()
-
-    def _make(self, count: int) -> None:
-        """Have at least so many lines, if there are as many."""
-        missing = min(count, MOST_LINES) - len(self._made)
-        new = list(islice(self._more, missing)) if missing > 0 else []
-        if not new:
-            return
-        self._made += new
-        if len(self._made) >= MOST_LINES and next(self._more, None) is not None:
-            self._more = iter(())
-            self._made.append(Row(((f"{MOST_LINES:,} lines are shown: x exports the whole", "caution"),)))
-        self._draw()
-
-    def _draw(self) -> None:
-        self.draw(tuple(row.line for row in self._made), self._at if self._event is not None else None)
+            page = Page(width, self._zone, self._glyphs, self._form, self._folding)
+            self.begin(detail_rows(self._event, self._content, page))

@@ -43,57 +43,66 @@ class Field:
     label: str
     value: str
     meaning: Meaning = "text"
+    term: str = ""
+    # of a query for events with this value; empty where none can ask for it
 
 
 def outcome_fields(event: Event) -> Iterator[Field]:
     """How it ended, how long it took, what is next."""
     meta = event.meta or {}
     if event.close_by:
-        yield Field("Closed by", WHO[event.close_by])
+        yield Field("Closed by", WHO[event.close_by], term=f"by:{event.close_by}")
     if event.close_code is not None:
-        yield Field("Code", f"{event.close_code} {code_meaning(event.close_code)}".rstrip(), "strong")
+        said = f"{event.close_code} {code_meaning(event.close_code)}".rstrip()
+        yield Field("Code", said, "strong", f"code:{event.close_code}")
     if event.reason:
-        yield Field("Reason", f"“{event.reason}”" if event.close_by else event.reason)
+        said = f"“{event.reason}”" if event.close_by else event.reason
+        yield Field("Reason", said, term=_equals("reason", event.reason))
     for key, label in (("received", "Received"), ("sent", "Sent")):
         frame = meta.get(key)
         if isinstance(frame, dict) and frame.get("code") is not None:
             first = ", first" if meta.get("first") == key else ""
             yield Field(label, f"close {frame['code']}{first}")
     if event.status is not None:
-        yield Field("HTTP status" if isinstance(event.status, int) else "Result", str(event.status))
+        label = "HTTP status" if isinstance(event.status, int) else "Result"
+        yield Field(label, str(event.status), term=_equals("status", str(event.status)))
     if event.error_type:
-        yield Field("Error", f"{error_words(event.error_type)} ({event.error_type})", "problem")
+        said = f"{error_words(event.error_type)} ({event.error_type})"
+        yield Field("Error", said, "problem", _equals("error_type", event.error_type))
     if event.error:
-        yield Field("Message", event.error)
+        yield Field("Message", event.error, term=_equals("error", event.error))
     if event.duration_ns is not None:
         yield Field(_duration_label(event), _duration(event.duration_ns))
     yield from _attempt_fields(event)
     if evidence := evidence_of(event):
         yield Field("Evidence", f"{' '.join(f'#{each:,}' for each in evidence)} (w goes there)")
     if event.from_status or event.to_status:
-        yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}")
+        ends = (("from", event.from_status), ("to", event.to_status))
+        term = " ".join(f"{name}:{status}" for name, status in ends if status)
+        yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}", term=f"({term})")
 
 
 def message_fields(event: Event) -> Iterator[Field]:
     """What was sent or received, and what became of it on its way here."""
     if event.direction:
         opcode = f"{event.opcode}, " if event.opcode else ""
-        yield Field("Message", opcode + ("received" if event.direction == "in" else "sent"))
+        said = opcode + ("received" if event.direction == "in" else "sent")
+        yield Field("Message", said, term=f"dir:{event.direction}")
     for label, value in (("Type", event.type), ("Topic", event.topic), ("Ref", event.ref)):
         if value:
-            yield Field(label, value)
+            yield Field(label, value, term=_equals(label.lower(), value))
     if event.size is not None:
         exact = f" ({event.size:,} bytes)" if event.size >= fmt.KIB else ""
         wire = f", {fmt.size(event.wire_size)} on the wire" if event.wire_size is not None else ""
-        yield Field("Size", f"{fmt.size(event.size)}{exact}{wire}")
+        yield Field("Size", f"{fmt.size(event.size)}{exact}{wire}", term=f"size:{event.size}")
     fragments = number(event, "fragments")
     if fragments is not None:
         yield Field("Fragments", f"{fragments:.0f}, joined")
     if event.truncated:
         kept = fmt.size(len(event.payload or b""))
-        yield Field("Truncated", f"the first {kept} are kept (capture.payload_limit)", "caution")
+        yield Field("Truncated", f"the first {kept} are kept (capture.payload_limit)", "caution", "is:truncated")
     if event.redacted:
-        yield Field("Redacted", "credentials were masked before anything was stored", "caution")
+        yield Field("Redacted", "credentials were masked before anything was stored", "caution", "is:redacted")
 
 
 def handshake_fields(event: Event) -> Iterator[Field]:
@@ -122,7 +131,7 @@ def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[Field]:
     """Which event it is, for whoever wants to find it again."""
     source = event.source
     yield Field("Time", full_time(event.ts_ns, zone))
-    yield Field("Event", f"{event.id} {event.name}")
+    yield Field("Event", f"{event.id} {event.name}", term=f"name:{event.name}")
     for label, value in (
         ("Connection", source.connection),
         ("Group", source.group),
@@ -132,9 +141,9 @@ def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[Field]:
         ("Parent", event.parent_id),
     ):
         if value:
-            yield Field(label, value)
+            yield Field(label, value, term=_equals(label.lower(), value))
     if source.run:
-        yield Field("Run", str(source.run))
+        yield Field("Run", str(source.run), term=f"run:{source.run}")
 
 
 def other_fields(event: Event) -> Iterator[Field]:
@@ -171,6 +180,12 @@ def words(value: Json) -> str:
         case dict():
             return ", ".join(f"{key} {words(each)}" for key, each in value.items())
     return str(value)
+
+
+def _equals(name: str, value: str) -> str:
+    """The term for a field that is exactly this text."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}="{escaped}"'
 
 
 def _attempt_fields(event: Event) -> Iterator[Field]:

@@ -1,19 +1,69 @@
-"""The statistics pane: numbers of a period, for the connection under the cursor and for all."""
+"""The statistics pane: a period of one connection, or of two side by side, and a table of all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsmon.model.stats import Statistics
-from wsmon.tui.panes import statistics_table as table
+from textual.message import Message
+
+from wsmon.tui.actions import bindings
 from wsmon.tui.panes.spans import ScrollPane
+from wsmon.tui.panes.statistics_lines import Answer, columns, lines
+from wsmon.tui.panes.statistics_period import Choice
+from wsmon.tui.panes.statistics_trend import buckets
+
+MARGIN = 2
 
 
 class StatisticsPane(ScrollPane):
-    """The numbers."""
+    """Draws what ``show`` gives it, for the choice that ``choice`` names."""
 
-    def show(self, statistics: Statistics, current: str, now_ns: int, messages_per_s: Sequence[int]) -> None:
-        """Draw the statistics, ``current`` first."""
-        width = self.width - 2
-        lines = table.lines(statistics, current, now_ns, messages_per_s, width)
-        self.draw(tuple((("  ", "text"), *line) for line in lines))
+    BINDINGS = bindings("move", "statistics")
+
+    class Changed(Message):
+        """Another period, or another connection beside: it needs other statistics."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id)
+        self.choice = Choice()
+        self.answer: Answer | None = None
+        # what it shows
+        self._current = ""
+
+    @property
+    def buckets(self) -> int:
+        """How many values its plots can show."""
+        return buckets(columns(self.width - MARGIN, 2 if self.choice.beside else 1))
+
+    def show(self, answer: Answer, current: str, now_ns: int, messages_per_s: Sequence[int]) -> None:
+        """Draw the statistics of ``current`` and of the one beside it."""
+        self.answer, self._current = answer, current
+        found = lines(answer, now_ns, messages_per_s, self.width - MARGIN)
+        self.draw(tuple(((" " * MARGIN, "text"), *line) for line in found))
+
+    def on_resize(self) -> None:
+        """Plots of another width need other trends."""
+        if self.answer is not None:
+            self.post_message(self.Changed())
+
+    def action_statistics_longer(self) -> None:
+        """The next longer period."""
+        self._choose(self.choice.longer())
+
+    def action_statistics_shorter(self) -> None:
+        """The next shorter period."""
+        self._choose(self.choice.shorter())
+
+    def action_statistics_everything(self) -> None:
+        """All that is kept, or an hour again."""
+        self._choose(self.choice.everything())
+
+    def action_statistics_beside(self) -> None:
+        """Another connection beside this one."""
+        known = self.answer.statistics.connections if self.answer is not None else ()
+        self._choose(self.choice.next_beside(self._current, [each.name for each in known]))
+
+    def _choose(self, choice: Choice) -> None:
+        if choice != self.choice:
+            self.choice = choice
+            self.post_message(self.Changed())

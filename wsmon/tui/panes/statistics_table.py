@@ -1,16 +1,17 @@
-"""Lines of the statistics: one connection in full, then all of them side by side. Pure.
+"""Lines of the statistics that are numbers: of one connection, and a table of all. Pure.
 
 Where nothing was measured it says so: no data is never drawn as zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Flow, Statistics, Summary
 from wsmon.model.statuses import LABELS
+from wsmon.tui.columns import Line
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.wrap import left, right
 
@@ -18,6 +19,16 @@ LABEL = 12
 NUMBER = 10
 KEY_LIMIT = 40
 # characters of an error type or a close code
+RANKS: Mapping[str, Callable[[Summary, Callable[[float], str]], str]] = {
+    "n": lambda of, _unit: fmt.count(of.count),
+    "mean": lambda of, unit: unit(of.mean),
+    "p50": lambda of, unit: unit(of.p50),
+    "p95": lambda of, unit: unit(of.p95),
+    "p99": lambda of, unit: unit(of.p99),
+    "max": lambda of, unit: unit(of.max),
+}
+IMPORTANT = ("p95", "p50", "n", "max", "p99", "mean")
+# what stays where there is no room for all
 LATENCY = "latency"
 # measured only where the configuration says how: elsewhere there is no line
 SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Callable[[float], str]], ...] = (
@@ -28,38 +39,34 @@ SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Ca
     (LATENCY, lambda each: each.feed_latency_ms, fmt.milliseconds),
     ("size", lambda each: each.message_size, fmt.size),
 )
-Line = tuple[Span, ...]
 
 
-def lines(
-    statistics: Statistics, current: str, now_ns: int, messages_per_s: Sequence[int], width: int
-) -> tuple[Line, ...]:
-    """Everything about ``current``, then a table of all."""
-    one = next((each for each in statistics.connections if each.name == current), None)
-    block = _one(one, now_ns) if one is not None else ((("no statistics yet", "dim"),),)
-    return (*block, (), *_all(statistics, messages_per_s, width))
+def states(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
+    """How one connection is, and has been."""
+    yield from (_state(each), _availability(each), _line("sessions", _sessions(each)))
+    yield _line("last", _last(each, now_ns))
+
+
+def numbers(each: ConnectionStatistics, width: int) -> Iterator[Line]:
+    """What was counted and measured of one connection."""
+    yield _line("messages", _flow(each.messages, fmt.count))
+    yield _line("bytes", _bytes(each))
+    ranks = _ranks(width)
+    yield ((" " * LABEL + "".join(right(title, NUMBER) for title in ranks), "dim"),)
+    yield from (_summary(label, of(each), unit, ranks) for label, of, unit in SUMMARIES if of(each) or label != LATENCY)
+    yield _heartbeats(each)
+
+
+def troubles(each: ConnectionStatistics) -> Iterator[Line]:
+    """What went wrong, a line a kind."""
+    yield _counts("errors", each.errors, "problem")
+    yield _counts("closes", each.close_codes, "caution")
+    yield _counts("incidents", each.incidents, "caution")
 
 
 def period(statistics: Statistics) -> str:
     """How long a time the numbers are about."""
     return f"last {fmt.duration(statistics.until_ns - statistics.since_ns)}"
-
-
-def _one(each: ConnectionStatistics, now_ns: int) -> tuple[Line, ...]:
-    return (
-        _state(each),
-        _availability(each),
-        _line("sessions", _sessions(each)),
-        _line("last", _last(each, now_ns)),
-        _line("messages", _flow(each.messages, fmt.count)),
-        _line("bytes", _bytes(each)),
-        _heading(),
-        *(_summary(label, of(each), unit) for label, of, unit in SUMMARIES if of(each) or label != LATENCY),
-        _heartbeats(each),
-        _counts("errors", each.errors, "problem"),
-        _counts("closes", each.close_codes, "caution"),
-        _counts("incidents", each.incidents, "caution"),
-    )
 
 
 def _state(each: ConnectionStatistics) -> Line:
@@ -84,20 +91,17 @@ def _sessions(each: ConnectionStatistics) -> str:
     )
 
 
-def _heading() -> Line:
-    titles = ("n", "mean", "p50", "p95", "p99", "max")
-    return ((" " * LABEL + "".join(right(title, NUMBER) for title in titles), "dim"),)
+def _ranks(width: int) -> tuple[str, ...]:
+    """The numbers of a distribution that there is room for."""
+    wanted = IMPORTANT[: max(1, (width - LABEL) // NUMBER)]
+    return tuple(title for title in RANKS if title in wanted)
 
 
-def _summary(label: str, summary: Summary | None, unit: Callable[[float], str]) -> Line:
+def _summary(label: str, summary: Summary | None, unit: Callable[[float], str], ranks: Sequence[str]) -> Line:
     name: Span = (left(label, LABEL), "dim")
     if summary is None or summary.count == 0:
         return name, (right(fmt.NOT_MEASURED, NUMBER), "dim")
-    values = (summary.mean, summary.p50, summary.p95, summary.p99, summary.max)
-    return name, (
-        right(fmt.count(summary.count), NUMBER) + "".join(right(unit(value), NUMBER) for value in values),
-        "text",
-    )
+    return name, ("".join(right(RANKS[title](summary, unit), NUMBER) for title in ranks), "text")
 
 
 def _heartbeats(each: ConnectionStatistics) -> Line:
@@ -116,24 +120,22 @@ def _counts(label: str, counts: Mapping[str, int], meaning: Meaning) -> Line:
     return (left(label, LABEL), "dim"), (text or fmt.NONE, meaning if text else "dim")
 
 
-def _all(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> tuple[Line, ...]:
+def table(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> Iterator[Line]:
+    """All connections, a line each."""
     name = max([8, *(len(each.name) for each in statistics.connections)])
     name = min(name, 24) + 2
     titles = ("available", "reconnects", "received", "bytes", "rtt p95", "errors")
     shown = max(1, min(len(titles), (width - name) // (NUMBER + 1)))
-    rows: list[Line] = [
-        (
-            ("all ", "strong"),
-            (f"connections, {period(statistics)} ", "dim"),
-            (fmt.sparkline(messages_per_s, max(0, min(60, width - 60))), "direction-in"),
-            (f" {fmt.rate(messages_per_s[-1])} msg/s now" if messages_per_s else "", "text"),
-        ),
-        ((left("name", name) + "".join(right(title, NUMBER + 1) for title in titles[:shown]), "dim"),),
-    ]
+    yield (
+        ("all ", "strong"),
+        (f"connections, {period(statistics)} ", "dim"),
+        (fmt.sparkline(messages_per_s, max(0, min(60, width - 60))), "direction-in"),
+        (f" {fmt.rate(messages_per_s[-1])} msg/s now" if messages_per_s else "", "text"),
+    )
+    yield ((left("name", name) + "".join(right(title, NUMBER + 1) for title in titles[:shown]), "dim"),)
     for each in sorted(statistics.connections, key=lambda one: one.name):
         cells = "".join(right(cell, NUMBER + 1) for cell in _cells(each)[:shown])
-        rows.append(((left(each.name, name), "text"), (cells, "text")))
-    return tuple(rows)
+        yield (left(each.name, name), "text"), (cells, "text")
 
 
 def _cells(each: ConnectionStatistics) -> tuple[str, ...]:

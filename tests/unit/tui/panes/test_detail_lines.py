@@ -10,14 +10,16 @@ from rich.cells import cell_len
 from tests.builders import event, loss, message, numbered, refused, usable
 from wsmon.model.events import EVENT_NAMES, Event, Verdict
 from wsmon.tui.glyphs import ASCII, UNICODE
-from wsmon.tui.panes.detail_lines import Page, detail_rows
+from wsmon.tui.panes.detail_lines import detail_rows
+from wsmon.tui.panes.detail_page import Page
+from wsmon.tui.panes.detail_payload import content_of
 
 PAGE = Page(60, UTC, UNICODE)
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶\x00"
 
 
 def shown(each: Event, page: Page = PAGE) -> list[str]:
-    lines = ["".join(text for text, _ in line) for line, _ in detail_rows(each, page)]
+    lines = ["".join(text for text, _ in line) for line, *_ in detail_rows(each, content_of(each), page)]
     assert [line for line in lines if cell_len(line) > page.width] == []
     assert all(line.isprintable() for line in lines)
     return [line.rstrip() for line in lines]
@@ -97,7 +99,7 @@ def test_a_refused_upgrade_shows_status_and_body() -> None:
 
 def test_json_is_indented() -> None:
     lines = shown(message('{"a":{"b":[1,"x"]},"c":null}'))
-    start = lines.index("Payload, JSON")
+    start = lines.index("Payload  JSON · text · hex  f")
 
     assert lines[start + 1 : start + 10] == [
         "{",
@@ -115,7 +117,11 @@ def test_json_is_indented() -> None:
 def test_what_looks_like_json_and_is_not_is_text_and_says_so() -> None:
     lines = shown(message("[/b]"))
 
-    assert lines[lines.index("Payload, text: not valid JSON, JSON is malformed: invalid c…") + 1] == "[/b]"
+    start = lines.index("Payload  text · hex  f")
+    assert lines[start + 1 : start + 3] == [
+        "not valid JSON: JSON is malformed: invalid character (byte",
+        "1)",
+    ]
 
 
 def test_a_payload_that_was_cut_is_json_up_to_the_cut_and_says_so() -> None:
@@ -124,7 +130,7 @@ def test_a_payload_that_was_cut_is_json_up_to_the_cut_and_says_so() -> None:
     assert "Size        8.8 KiB (9,000 bytes), 18 B on the wire" in lines
     assert "Truncated   the first 14 B are kept" in " ".join(lines)
     assert "Redacted    credentials were masked" in " ".join(lines)
-    start = lines.index("Payload, JSON")
+    start = lines.index("Payload  JSON · text · hex  f")
     assert lines[start + 1 : start + 7] == [
         "{",
         '  "a": [',
@@ -138,12 +144,12 @@ def test_a_payload_that_was_cut_is_json_up_to_the_cut_and_says_so() -> None:
 def test_binary_is_a_hexdump() -> None:
     lines = shown(message(b"\x00\x01Hello"))
 
-    assert lines[lines.index("Payload, binary") + 1] == "0000 00 01 48 65  6c 6c 6f    ..Hello"
+    assert lines[lines.index("Payload  text · hex  f") + 1] == "0000 00 01 48 65  6c 6c 6f    ..Hello"
 
 
 def test_text_keeps_its_lines() -> None:
     lines = shown(message("one\r\ntwo\tx\n\nlast"))
-    start = lines.index("Payload, text")
+    start = lines.index("Payload  text · hex  f")
 
     assert lines[start + 1 : start + 5] == ["one", "two    x", "", "last"]
 
@@ -197,7 +203,8 @@ def test_hostile_text_in_any_field_stays_inside(name: str, width: int, opcode: s
     ids=["numbers", "one text", "depth", "escapes", "wide", "letters", "binary"],
 )
 def test_a_mebibyte_on_a_line_gives_its_first_page_without_the_rest(payload: str | bytes) -> None:
-    lines = (row.line for row in detail_rows(message(payload), PAGE))
+    each = message(payload)
+    lines = (row.line for row in detail_rows(each, content_of(each), PAGE))
     first = list(islice(lines, 30))
 
     assert len(first) == 30

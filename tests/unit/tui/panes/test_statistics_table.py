@@ -9,12 +9,11 @@ import pytest
 from tests.builders import T0_NS, at_ns
 from tests.tui.stages import connection_statistics
 from wsmon.model.stats import ConnectionStatistics, Flow, Statistics
-from wsmon.tui.panes.statistics_table import lines, period
+from wsmon.tui.panes.statistics_table import numbers, period, states
 
 
 def shown(each: ConnectionStatistics) -> list[str]:
-    found = lines(Statistics(at_ns(-8), at_ns(0), (each,)), each.name, T0_NS, (), 76)
-    return ["".join(text for text, _ in line).rstrip() for line in found]
+    return ["".join(text for text, _ in line).rstrip() for line in (*states(each, T0_NS), *numbers(each, 76))]
 
 
 def test_a_session_of_half_a_millisecond_is_not_zero() -> None:

@@ -1,0 +1,39 @@
+"""Fields of an event ask for events like it."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from itertools import chain
+
+import msgspec
+import pytest
+
+from tests.builders import event, loss, message, pong, refused, retry, usable
+from tests.queries import query
+from wsmon.model.events import Event
+from wsmon.query.predicate import matches
+from wsmon.tui.panes.detail_fields import identity_fields, message_fields, outcome_fields
+
+ODD = 'a "quoted" \\ text, (with) *signs* -> $.x:1'
+EVENTS = (
+    loss(0),
+    loss(0, code=None, by="network", reason=""),
+    refused(0),
+    retry(0),
+    usable(0),
+    pong(0),
+    message("x", type=ODD, topic=ODD, ref=ODD, truncated=True, redacted=True),
+    event("error.occurred", error_type="http_status", error=ODD, status="error"),
+    msgspec.structs.replace(loss(0), reason=ODD, error=ODD),
+)
+
+
+@pytest.mark.parametrize("each", EVENTS, ids=lambda each: each.name)
+def test_the_term_of_a_field_finds_the_event_and_its_opposite_does_not(each: Event) -> None:
+    fields = list(chain(outcome_fields(each), message_fields(each), identity_fields(each, UTC)))
+    terms = [field.term for field in fields if field.term]
+
+    assert len(terms) >= 4
+    for term in terms:
+        assert matches(query(term), each), term
+        assert not matches(query(f"-{term}"), each), term

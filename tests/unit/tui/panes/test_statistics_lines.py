@@ -1,0 +1,111 @@
+"""What the statistics pane says at each width."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.builders import T0_NS, at_ns
+from tests.tui.stages import connection_statistics
+from wsmon.model.kpis import kpis
+from wsmon.model.stats import ConnectionStatistics, Statistics
+from wsmon.model.trend import Spread, Trend
+from wsmon.tui.columns import Line
+from wsmon.tui.palette import width_of
+from wsmon.tui.panes.statistics_kpis import kpi_lines
+from wsmon.tui.panes.statistics_lines import Answer, lines
+from wsmon.tui.panes.statistics_trend import bars, buckets, rate_plot, size_bars, spread_plot
+
+EMPTY = Trend("a", T0_NS, 10**9, (), (), (), {}, {})
+
+
+def texts(found: tuple[Line, ...]) -> list[str]:
+    return ["".join(text for text, _ in line).rstrip() for line in found]
+
+
+def answer(*connections: ConnectionStatistics) -> Answer:
+    judged = tuple(replace(each, kpis=kpis(each)) for each in connections)
+    return Answer(
+        Statistics(at_ns(-3600), at_ns(0), judged), tuple(replace(EMPTY, connection=each.name) for each in judged)
+    )
+
+
+@pytest.mark.parametrize("width", [20, 38, 56, 78, 118, 198])
+@pytest.mark.parametrize("shown", [0, 1, 2])
+def test_no_line_is_wider_than_the_pane(width: int, shown: int) -> None:
+    two = answer(connection_statistics("binance-spot", errors={"x" * 90: 3}), connection_statistics("deribit"))
+    found = lines(replace(two, trends=two.trends[:shown]), T0_NS, (1, 2), width)
+    assert max(map(width_of, found)) <= width
+
+
+def test_a_narrow_pane_has_numbers_only_and_a_wide_one_plots() -> None:
+    one = answer(connection_statistics("a"))
+    assert [any("messages/s" in text for text in texts(lines(one, T0_NS, (), width))) for width in (38, 78)] == [
+        False,
+        True,
+    ]
+
+
+def test_two_stand_side_by_side_where_there_is_room_and_below_each_other_elsewhere() -> None:
+    two = answer(connection_statistics("a"), connection_statistics("b"))
+    assert texts(lines(two, T0_NS, (), 118))[0].split() == ["a", "b"]
+    assert [text for text in texts(lines(two, T0_NS, (), 78)) if text in ("a", "b")] == ["a", "b"]
+
+
+def test_key_figures_say_value_threshold_samples_and_budget() -> None:
+    judged = kpis(connection_statistics("a", sessions=4, connection_count=3))
+    assert (
+        texts(tuple(kpi_lines(judged, 58)))[:3]
+        == [
+            "key figures              is    has to be   samples   budget",
+            "dials that succeed     75 % ✕      > 99 %         4 overdrawn",
+            "time to connect      212 ms ✓     < 1.0 s         1     78 %",
+        ]
+        or texts(tuple(kpi_lines(judged, 58)))[:3]
+    )
+    breached = [meaning for line in kpi_lines(judged, 58) for text, meaning in line if "75 %" in text]
+    assert breached == ["problem"]
+
+
+def test_a_key_figure_without_samples_has_no_value() -> None:
+    never = kpis(connection_statistics("a", sessions=0, connection_count=0, connect_ms=None))
+    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["dials", "that", "succeed", "n/a", ">", "99", "%", "–"]
+
+
+def test_a_plot_without_data_has_no_zero() -> None:
+    silent = replace(EMPTY, messages=(None,) * 8)
+    assert texts(tuple(rate_plot(silent, 20))) == ["messages/s   no data"]
+
+
+def test_a_plot_says_its_scale_and_what_was_last() -> None:
+    fed = replace(EMPTY, messages=(None, 0, 30, 12))
+    assert texts(tuple(rate_plot(fed, 40))) == [
+        "messages/s             newest 12  max 30",
+        "     50",
+        "         ⡇",
+        "      0 ⢀⣿",
+    ]
+    assert buckets(40) == 64
+
+
+def test_percentiles_are_one_plot() -> None:
+    found = texts(tuple(spread_plot("ping RTT", (Spread(10, 20, 40), None), 60)))
+    assert found[0].startswith("ping RTT")
+    assert found[0].endswith("max p99 40 ms")
+    assert len(found) == 4
+
+
+def test_bars_say_number_and_share_and_what_is_left_out() -> None:
+    many = {f"type-{n}": 1 for n in range(10)}
+    found = texts(tuple(bars("types", {"trade": 3, "book": 1}, 50, "text")))
+    assert found[0] == "types"
+    assert found[1].split()[:3] == ["trade", "3", "75.00"]
+    assert texts(tuple(bars("types", many, 50, "text")))[-1] == "  and 2 more, 2 in all"
+    assert texts(tuple(bars("errors", {}, 50, "text"))) == ["errors", "  –"]
+
+
+def test_small_sizes_are_put_together_where_there_are_many() -> None:
+    sizes = {0: 1, **{1 << power: 1 for power in range(1, 12)}}
+    found = texts(tuple(size_bars(replace(EMPTY, sizes=sizes), 60)))
+    assert (len(found), found[1].split()[:4]) == (9, ["≤", "16", "B", "5"])
