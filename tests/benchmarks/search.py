@@ -4,8 +4,8 @@
 
 The store is written by the recorder's fold and indexed by its indexer; messages are trades of about 200 bytes, as JSON.
 A search runs as the log runs it: ``first`` is the first answer (rows, or how far it looked), ``pause`` the longest time
-between two answers, ``cancel`` the longest of some interrupts. A store is searched once before it is measured, so that
-its pages are in the memory of the system, as the peers' file is.
+between two answers, ``cancel`` the longest of some interrupts. A search is measured the second time, its pages in the
+memory of the system, as the peers' file is.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ STEP_NS = 100_000
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD", "ADA-EUR", "DOGE-USDT", "LTC-BTC")
 RARE_EVERY = 1_000_000
 INTERRUPTS = 5
+WARM_BELOW_S = 10.0
+# what takes longer is not asked twice: it has read its own pages from memory for most of the time
 
 QUERIES = (
     ("word, nowhere", "quasar", "quasar"),
@@ -99,16 +101,18 @@ def measure(folder: Path, events: int) -> None:
     with closing(Reader(path, SystemClock())) as reader:
         for what, text, pattern in QUERIES:
             query = parse(text, Now(T0_NS))
-            search(reader, query, events)
             ours = search(reader, query, events)
+            if ours.whole_s < WARM_BELOW_S:
+                ours = search(reader, query, events)
             cancel_s = max(cancelled(path, query, events, ours.whole_s) for _ in range(INTERRUPTS))
             theirs = f"{grep(peer, lines, pattern):8.3f}" if pattern else " " * 8
             like = f"{sql_like(path, pattern):7.2f}" if pattern and "[" not in pattern else ""
             print(
                 f"{what:36}{ours.found:>10,}{ours.first_s:8.3f}{ours.whole_s:8.3f}{events / ours.whole_s / 1e6:7.1f}"
-                f"{ours.pause_s:7.3f}{cancel_s:8.3f}{theirs}{like}"
+                f"{ours.pause_s:7.3f}{cancel_s:8.3f}{theirs}{like}",
+                flush=True,
             )
-    print()
+        print()
 
 
 def build(path: Path, lines: Path, events: int) -> None:

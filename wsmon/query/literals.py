@@ -67,19 +67,24 @@ def _after_group(pattern: str, at: int) -> int:
     """The place behind a group, whose inside tells nothing, but may set flags for the rest."""
     if pattern.startswith("?", at) and not pattern.startswith("?:", at):
         raise _DoubtError
-    while at < len(pattern):
+    depth = 1
+    while depth and at < len(pattern):
         char = pattern[at]
         at += 1
         match char:
             case ")":
-                return at
+                depth -= 1
             case "(":
-                at = _after_group(pattern, at)
+                depth += 1
+                if pattern.startswith("?", at) and not pattern.startswith("?:", at):
+                    raise _DoubtError
             case "[":
                 at = _after_set(pattern, at)
             case "\\":
                 at += 1
-    raise _DoubtError
+    if depth:
+        raise _DoubtError
+    return at
 
 
 def _after_set(pattern: str, at: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
-from operator import and_, or_
+from operator import or_
 from typing import TypeAlias, assert_never
 
 BLOCKS = 64
@@ -90,7 +90,10 @@ def blocks(sieve: Sieve, mask_of: Callable[[int], int], first_ns: int, last_ns: 
             is_outside = (low_ns is not None and last_ns < low_ns) or (high_ns is not None and first_ns > high_ns)
             return 0 if is_outside else ALL_BLOCKS
         case AllOf(sieves):
-            return reduce(and_, (blocks(each, mask_of, first_ns, last_ns) for each in sieves), ALL_BLOCKS)
+            found = ALL_BLOCKS
+            for each in sieves:
+                found &= blocks(each, mask_of, first_ns, last_ns) if found else 0
+            return found
         case AnyOf(sieves):
             return reduce(or_, (blocks(each, mask_of, first_ns, last_ns) for each in sieves), 0)
         case _:

@@ -1,0 +1,93 @@
+"""Whatever somebody asks of a store, there is an answer: what is found, or why there is none."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.builders import message
+from tests.queries import query as parse
+from tests.recordings import FixedClock, recorded
+from wsmon.errors import QueryError
+from wsmon.query.predicate import matches
+from wsmon.store.reader import Reader
+
+DEEP = 10_000
+EVENTS = 20
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    one = Reader(recorded(tmp_path / "store.db", [message("a" * 40 + f"b {n}") for n in range(EVENTS)]), FixedClock())
+    yield one
+    one.close()
+
+
+def found(reader: Reader, text: str) -> int:
+    """How many events match, by SQL and by the predicate."""
+    query = parse(text)
+    expected = [event.id for event in reader.events_after(0, EVENTS) if matches(query, event)]
+    assert list(reader.matching_ids(query, 1, EVENTS)) == expected
+    assert [i for each in reader.search(query, 1, EVENTS, newest_first=False) for i in each.ids] == expected
+    return len(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("NOT " * DEEP + "b", EVENTS),
+        ("-" * DEEP + "b", EVENTS),
+        ("-" * (DEEP + 1) + "b", 0),
+        ("x" * 100_000, 0),
+        ('"' + "(" * DEEP + '"', 0),
+        ("[" * DEEP, 0),
+        ("/" + "(?:" * 30 + "b" + ")" * 30 + "/", EVENTS),
+    ],
+    ids=["NOT", "minus", "odd minus", "long", "quoted", "pasted", "groups"],
+)
+def test_what_is_long_or_deep_and_has_a_meaning_is_answered(reader: Reader, text: str, expected: int) -> None:
+    assert found(reader, text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * DEEP + "a" + ")" * DEEP,
+        "-(" * DEEP + "a" + ")" * DEEP,
+        " OR ".join(f"a{n}" for n in range(DEEP)),
+        " ".join(f"a{n}" for n in range(DEEP)),
+        "topic:" + ",".join(f"a{n}" for n in range(DEEP)),
+        "$" + ".a" * DEEP,
+        "/" + "(" * DEEP + ")" * DEEP + "/",
+        "/" + "(?:" * 200 + "b" + ")" * 200 + "/i",
+    ],
+    ids=["parentheses", "negated", "OR", "AND", "values", "path", "long pattern", "groups"],
+)
+def test_what_is_too_much_is_refused_with_its_reason(text: str) -> None:
+    with pytest.raises(QueryError, match=r"at most|too "):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["/(a|aa)+$/", "text~/(a|aa)+$/", "-/(a|aa)+$/", "/(a|aa)+$/ OR zq"])
+def test_a_pattern_that_would_never_end_is_ended_and_named(reader: Reader, text: str) -> None:
+    with pytest.raises(QueryError, match=r"a pattern took longer than 20 ms at each of 3 events"):
+        list(reader.search(parse(text), 1, EVENTS, newest_first=True))
+    assert found(reader, "b") == EVENTS
+
+
+def test_ids_far_apart_are_searched_as_quickly_as_they_are_few(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "store.db", [message("needle")] * 2)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE event SET id = 10000000 WHERE id = 2")
+        connection.execute("UPDATE meta SET value = 10000000 WHERE key = 'last_id'")
+    reader = Reader(path, FixedClock())
+    answers = list(reader.search(parse("needle"), 1, 10_000_000, newest_first=True))
+    reader.close()
+    assert [(list(each.ids), each.first_id, each.last_id) for each in answers] == [
+        ([10_000_000], 9_998_001, 10_000_000),
+        ([1], 1, 9_998_000),
+    ]
