@@ -8,6 +8,8 @@ import shlex
 import signal
 import sqlite3
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -26,12 +28,19 @@ OF_THE_MACHINE = {"sqlite", "space", "clock", "logout"}
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for sockets: short, for a socket's path is at most some hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="wsmon-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def place(tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder, in which the command is run."""
+    assert runtime.is_dir()
     for name in ("STATE", "CONFIG", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    (tmp_path / "run").mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.delenv("WSMON_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -150,11 +159,11 @@ def test_what_the_store_tells_of_the_last_day_is_a_warning(doctor: Doctor, store
     assert "once in the last day the disk did not take" in doctor.out
 
 
-def test_open_folders_and_sockets_fail(doctor: Doctor, store: Path, place: Path) -> None:
+def test_open_folders_and_sockets_fail(doctor: Doctor, store: Path, runtime: Path) -> None:
     store.parent.chmod(0o777)
-    runtime = place / "run" / "wsmon"
-    runtime.mkdir()
-    runtime.chmod(0o755)
+    sockets = runtime / "wsmon"
+    sockets.mkdir()
+    sockets.chmod(0o755)
     found = doctor(store)
     assert (found["permissions"], found["socket"], doctor.code) == ("fail", "fail", 1)
 
