@@ -151,8 +151,8 @@ class StoreView(Protocol):
         """The sessions with these ids, as far as they are known, in no particular order."""
         ...
 
-    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
-        """At most ``limit`` spans of a session, in the order in which they ended."""
+    def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
+        """At most ``limit`` spans of a session, in the order in which they ended; ``of_trace``: its trace's newest."""
         ...
 
     def id_at(self, ts_ns: int) -> int:

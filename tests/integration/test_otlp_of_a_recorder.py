@@ -28,7 +28,8 @@ TRACES, LOGS, METRICS = "/v1/traces", "/v1/logs", "/v1/metrics"
 def configuration(otlp: int, prometheus: int, url: str) -> str:
     return (
         f'[wsmon]\notlp = "http://127.0.0.1:{otlp}/?key={SECRET}"\nprometheus = "127.0.0.1:{prometheus}"\n'
-        f'otlp_headers = {{ Authorization = "Bearer {SECRET}" }}\n[[connection]]\nname = "feed"\nurl = "{url}"\n'
+        f'otlp_headers = {{ Authorization = "Bearer {SECRET}" }}\n[[connection]]\nname = "feed"\n'
+        f'url = "{url}?token={SECRET}"\nheaders = {{ X-Api-Key = "{SECRET}" }}\n'
     )
 
 
@@ -50,7 +51,8 @@ async def test_what_was_recorded_while_the_collector_was_away_arrives(home: Home
     otlp, prometheus = free_port(), free_port()
     recorder = await home.record(home.write(configuration(otlp, prometheus, server.url)))
     await recorder.until_stored(300)
-    await metric(prometheus, 'wsmon_sink_up{sink="otlp"} 0')
+    down = await metric(prometheus, 'wsmon_sink_up{sink="otlp"} 0')
+    assert "wsmon_recorder_warning 1" in down.splitlines()
     _, listed, _ = await home.run("ps", "--json")
     warning = json.loads(listed)[0]["warning"]
     assert re.match(r"otlp: (telemetry|spans|logs|metrics) not sent for \d+ s: ", warning)
@@ -71,6 +73,8 @@ async def test_what_was_recorded_while_the_collector_was_away_arrives(home: Home
     (session,) = [span for span in collector.spans if span.name == "websocket session"]
     assert plain(session.attributes)["websocket.connection"] == "feed"
     assert {head["authorization"] for head in collector.heads} == {f"Bearer {SECRET}"}
+    assert SECRET not in b"".join(collector.bodies).decode()
+    assert SECRET not in text
 
 
 async def test_a_collector_that_hangs_delays_neither_messages_nor_the_end(home: Home, peers: Peers) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.builders import T0_NS, at_ns, event, message
 from tests.engines import raw_server
@@ -321,6 +323,31 @@ async def test_the_end_sends_what_is_left_and_waits_for_nobody(recording: Record
                 await collector.until(METRICS, collector.asked.count(METRICS) + 1)
                 recording.write([event("error.occurred", 40, "nova", error_type="reset")])
             assert asyncio.get_running_loop().time() - began_s < SOON_S / 2
+
+
+async def test_certificates_are_verified(recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, collector = trustme.CA(), FakeCollector()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    with recording:
+        async with raw_server(collector.serve, server) as port, sending(Sender(recording.path)) as sender:
+            sender.sending.configure(OtlpSpec(Sensitive(f"https://localhost:{port}"), signals=("logs",)))
+            await sender.until(lambda: "shows a bad certificate: " in sender.sending.health.warning)
+            authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+            await collector.until_logged("connection.reconnect.failed")
+            await sender.until(lambda: not sender.sending.health.warning)
+
+
+async def test_without_compression_it_is_plain(recording: Recording) -> None:
+    collector = FakeCollector()
+    with recording:
+        async with raw_server(collector.serve) as port, sending(Sender(recording.path)) as sender:
+            sender.sending.configure(
+                OtlpSpec(Sensitive(f"http://127.0.0.1:{port}"), signals=("logs",), compression=False)
+            )
+            await sender.until_sent("logs")
+    assert "content-encoding" not in collector.heads[0]
 
 
 async def test_another_address_gets_what_the_first_did_not_take(recording: Recording) -> None:

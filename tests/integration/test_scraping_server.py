@@ -139,6 +139,22 @@ async def test_a_request_that_never_ends_is_hung_up_on() -> None:
         await writer.wait_closed()
 
 
+async def test_a_client_that_does_not_read_its_answer_is_hung_up_on() -> None:
+    async def endless(_accept: str) -> Page:
+        return Page(b"x" * 50_000_000, "text/plain")
+
+    server = ScrapingServer("127.0.0.1:0", endless, request_s=0.1)
+    await server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+    writer.write(f"GET /metrics HTTP/1.1\r\n{HOST}\r\n".encode())
+    await reader.readuntil(b"\r\n\r\n")  # it is on its way
+    async with asyncio.timeout(SOON_S):
+        while server._serving:
+            await asyncio.sleep(0.01)  # it tells nobody
+    writer.transport.abort()
+    await server.close()
+
+
 async def test_silent_clients_keep_nobody_out() -> None:
     async with serving() as server:
         silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2 * PLACES)]

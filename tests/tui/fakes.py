@@ -179,8 +179,8 @@ class FakeView:
                 found.append(life if opened is None else life._replace(open_id=opened.id, open_mono_ns=opened.mono_ns))
         return tuple(found)
 
-    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
-        self.calls.append(f"spans {connection_id}")
+    def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
+        self.calls.append(f"spans {'of the trace of ' if of_trace else ''}{connection_id}")
         return self.spans_answer[:limit]
 
     def id_at(self, ts_ns: int) -> int:

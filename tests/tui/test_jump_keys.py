@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.builders import at_ns, dialled, message, source, usable
+from tests.builders import SESSION, at_ns, dialled, message, source, span, usable
 from tests.tui.fakes import FakeView
 from tests.tui.stages import Stage, stage, until
 from wsmon.model.events import Event
@@ -131,3 +131,24 @@ async def test_the_spans_of_a_session_are_a_waterfall() -> None:
         assert said(on.app.screen.query_one("#dialog-title", SpanLine)) == f"Session {'a' * 16}: 1 span"
         await pilot.press("escape")
     assert on.store.calls.count(f"spans {'a' * 16}") == 2
+
+
+async def test_the_waterfall_shows_the_whole_trace_on_demand() -> None:
+    on = stage()
+    one, two = span("a", "", "session", "", 0, 5), span("b", "", "session", "", 9, 5)
+    on.store.spans_answer = (one,)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "k", "W")
+        await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
+        lines = on.app.screen.query_one("#waterfall", ScrollPane)
+        title = on.app.screen.query_one("#dialog-title", SpanLine)
+        on.store.spans_answer = (one, two)
+        await pilot.press("t")
+        await until(pilot, lambda: len(lines.lines) == 2)
+        assert said(title) == f"Trace of session {SESSION}: 2 spans"
+        on.store.spans_answer = (one,)
+        await pilot.press("t")
+        await until(pilot, lambda: len(lines.lines) == 1)
+        assert said(title) == f"Session {SESSION}: 1 span"
+    assert on.store.calls.count(f"spans of the trace of {SESSION}") == 1

@@ -18,3 +18,13 @@ async def test_columns_are_chosen_line_by_line() -> None:
         assert on.screen.log_pane.columns == ("id", "what", "size")
         await pilot.press("c", "a", "enter")
         await until(pilot, lambda: on.screen.log_pane.columns is None)
+
+
+async def test_columns_without_room_are_named() -> None:
+    on = stage()
+    async with on.app.run_test(size=(80, 24)) as pilot:
+        await on.ready(pilot)
+        await pilot.press("c", *["j", "space"] * 3, "j", "j", "space", "j", "space", "enter")
+        await until(pilot, lambda: on.screen.log_pane.columns is not None)
+        said = "".join(part for part, _ in on.screen.footer.line).strip()
+        assert said == "there is no room for ref, took here: a wider log shows more"

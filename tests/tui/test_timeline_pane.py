@@ -7,6 +7,7 @@ from datetime import UTC
 
 import msgspec
 import pytest
+from textual import events
 from textual.content import Content
 from textual.pilot import Pilot
 
@@ -216,18 +217,33 @@ async def test_hundreds_of_lanes_scroll_under_the_axis() -> None:
     timeline = Timeline(tuple(lane(f"c{number:03}", [(-1900, OPEN)], 0) for number in range(300)))
     async with timeline.run() as pilot:
         lines = await timeline.show(pilot)
-        assert [line.split()[0] for line in lines[1:7]] == [f"c{number:03}" for number in range(6)]
-        assert timeline.title.endswith("lanes 1–6 of 300")
-        assert "".join(line[-1] for line in lines[1:7]) == "┃│││││"
+        assert [line.split()[0] for line in lines[1:6]] == [f"c{number:03}" for number in range(5)]
+        assert timeline.title.endswith("lanes 1–5 of 300")
+        assert "".join(line[-1] for line in lines[1:6]) == "┃││││"
         await pilot.press(*["down"] * 9)
         lines = timeline.app.lines()
 
-        assert [line.split()[0] for line in lines[1:9]] == [
-            *(f"c{number:03}" for number in range(4, 10)), "messages", "errors"
+        assert [line.split()[0] for line in lines[1:8]] == [
+            *(f"c{number:03}" for number in range(5, 10)), "messages", "errors"
         ]  # fmt: skip
         await pilot.press("end")
-        assert timeline.title.endswith("lanes 295–300 of 300")
+        assert timeline.title.endswith("lanes 296–300 of 300")
         assert ":" in timeline.app.lines()[0]
+
+
+async def test_the_wheel_scrolls_the_lanes_and_asks_for_them() -> None:
+    timeline = Timeline(tuple(lane(f"c{number:03}", [(-1900, OPEN)], 0) for number in range(300)))
+    async with timeline.run() as pilot:
+        await timeline.show(pilot)
+        await pilot.press("down")
+        asked = len(timeline.app.heard_of(TimelinePane.AskChanged))
+        for kind in (events.MouseScrollDown, events.MouseScrollDown, events.MouseScrollUp):
+            timeline.pane.post_message(kind(timeline.pane, 5, 3, 0, 1, 0, False, False, False))
+            await pilot.pause()
+
+        assert timeline.title.endswith("lanes 4–8 of 300")
+        assert len(timeline.app.heard_of(TimelinePane.AskChanged)) == asked + 3
+        assert timeline.pane.ask(Moment(NOW_NS, OLDEST_NS)).first_row == 1
 
 
 async def test_lanes_take_the_order_of_the_list_and_the_cursor_stays_on_its_connection() -> None:

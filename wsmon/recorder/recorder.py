@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import wsmon
@@ -26,6 +27,7 @@ from wsmon.engine.loop import new_event_loop
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
 from wsmon.model.events import Event
+from wsmon.model.snapshot import Health
 from wsmon.ports import EventSink
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.alerts.document import Origin
@@ -210,15 +212,20 @@ class _Recording:
             self._operator.digest,
         )
 
-    def _sample(self) -> Sample:
+    def _health(self) -> Health:
+        """In any thread."""
         health = self._writer.health()
+        return replace(health, warning=health.warning or self._alerting.warning or self._monitoring.warning)
+
+    def _sample(self) -> Sample:
+        health = self._health()
         return Sample(
             health.waiting_events,
             health.waiting_bytes,
             health.commit_lag_ms,
             health.events_shed,
             health.is_paused,
-            health.warning or self._alerting.warning or self._monitoring.warning,
+            health.warning,
             self._operator.digest,
             self._alerting.rings,
             self._alerting.notifies,
@@ -232,7 +239,7 @@ class _Recording:
             writer.run,
             self._info.started_ns,
             writer.totals.read,
-            writer.health,
+            self._health,
             lambda: writer.pruned_events,
             lambda: writer.last_id,
             lambda: self._server.clients,

@@ -33,7 +33,7 @@ from wsmon.store.pages import Pages
 from wsmon.store.progress import Progress
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
-from wsmon.store.session_spans import session_spans
+from wsmon.store.session_spans import session_spans, trace_spans
 from wsmon.store.sessions import session_lives
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import Coverage, stitch
@@ -182,10 +182,10 @@ class Reader:
         with self._question():
             return session_lives(self._connection, connection_ids)
 
-    def spans(self, connection_id: str, limit: int) -> tuple[Span, ...]:
-        """At most ``limit`` spans of a session, in the order in which they ended."""
+    def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
+        """At most ``limit`` spans of a session, in the order in which they ended; ``of_trace``: its trace's newest."""
         with self._question():
-            return session_spans(self._connection, connection_id, limit)
+            return (trace_spans if of_trace else session_spans)(self._connection, connection_id, limit)
 
     def id_at(self, ts_ns: int) -> int:
         """The id of the first event at or after a wall time, ``last_id + 1`` where there is none.

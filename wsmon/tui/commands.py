@@ -17,6 +17,7 @@ from wsmon.tui import commands_timeline as timeline
 from wsmon.tui.actions import BY_ID
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.commands_compare import compare_events
+from wsmon.tui.line_columns import without_room
 from wsmon.tui.panes.log_search import PROBLEMS
 from wsmon.tui.watching import MonitorScreen
 
@@ -103,8 +104,11 @@ def columns(screen: MonitorScreen) -> None:
     from wsmon.tui.dialogs.columns import ColumnChoice, ColumnsDialog
 
     def close(choice: ColumnChoice | None) -> None:
-        if choice is not None:
-            screen.log_pane.set_columns(choice.columns)
+        if choice is None:
+            return
+        screen.log_pane.set_columns(choice.columns)
+        if missing := without_room(screen.log_pane.page.width, choice.columns or ()):
+            screen.say(f"there is no room for {', '.join(missing)} here: a wider log shows more", "caution")
 
     _bring_log(screen)
     screen.app.push_screen(ColumnsDialog(screen.log_pane.columns, screen.log_pane.page.width), close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from wsmon.errors import UsageError
 from wsmon.model import format as fmt
@@ -65,19 +66,25 @@ def handshake(screen: MonitorScreen) -> None:
 
 
 def spans(screen: MonitorScreen) -> None:
-    """Show the spans of the session of an event as a waterfall."""
+    """Show the spans of the session of an event as a waterfall, or of its trace."""
     if (connection_id := _session_id(screen)) is None:
         return
+
+    def ask(of_trace: bool, deliver: Callable[[tuple[SpanOfSession, ...]], None]) -> None:
+        def read(view: StoreView) -> tuple[SpanOfSession, ...]:
+            return view.spans(connection_id, MOST_SPANS, of_trace=of_trace)
+
+        screen.backing.answers.ask("spans", read, deliver)
 
     def show(found: tuple[SpanOfSession, ...]) -> None:
         from wsmon.tui.dialogs.waterfall import WaterfallDialog
 
         if found:
-            screen.app.push_screen(WaterfallDialog(f"Session {connection_id}", found, MOST_SPANS))
+            screen.app.push_screen(WaterfallDialog(f"Session {connection_id}", found, MOST_SPANS, ask))
         else:
             screen.say("no span of this session has ended yet, or none is kept", "caution")
 
-    screen.backing.answers.ask("spans", lambda view: view.spans(connection_id, MOST_SPANS), show)
+    ask(False, show)
 
 
 def go_to(screen: MonitorScreen) -> None:

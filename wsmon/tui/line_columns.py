@@ -25,7 +25,7 @@ WIDTHS: dict[ColumnName, int] = {
 }  # fmt: skip
 LONG_TIME, SHORT_TIME = 12, 8
 # cells of a time of day with its milliseconds, and without
-LEAST_REST = 16
+LEAST_REST = 12
 # cells that the content keeps beside columns that somebody chose
 DROPPED: tuple[ColumnName, ...] = ("wire", "took", "ref", "id", "session", "size", "connection", "what")
 # what gives way first where there is no room
@@ -72,6 +72,12 @@ def columns(width: int, chosen: tuple[ColumnName, ...] | None = None) -> Columns
         if chosen is None or rest >= LEAST_REST:
             break
     return Columns(time=time, rest=max(0, rest), **widths)
+
+
+def without_room(width: int, chosen: tuple[ColumnName, ...]) -> tuple[ColumnName, ...]:
+    """Which of these columns a line of ``width`` cells leaves out."""
+    shown = columns(width, chosen)
+    return tuple(name for name in chosen if not getattr(shown, name))
 
 
 def _width(name: ColumnName, width: int) -> int:

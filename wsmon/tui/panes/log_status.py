@@ -63,7 +63,12 @@ class LogStatus:
 def sentences(status: LogStatus, glyphs: Glyphs) -> tuple[str, ...]:
     """The whole sentence, its parts in the order of their importance, and shorter ones that leave nothing unsaid."""
     between = f" {glyphs.between} "
-    forms = (_parts(status, glyphs), _short_parts(status, glyphs), _shortest_parts(status, glyphs))
+    forms = (
+        _parts(status, glyphs),
+        _short_parts(status, _asked(status, glyphs, SHORT_QUERY_LIMIT), glyphs),
+        _short_parts(status, "found" if status.query else "", glyphs),
+        _shortest_parts(status, glyphs),
+    )
     return tuple(between.join(part for part in parts if part) for parts in forms)
 
 
@@ -82,16 +87,16 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
     return [_motion(status), _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]
 
 
-def _short_parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
+def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs) -> list[str]:
+    """In few words; ``asked`` stands for the query."""
     if status.trouble or not status.events:
         return _parts(status, glyphs)
-    asked = _asked(status, glyphs, SHORT_QUERY_LIMIT)
     new = f", {fmt.count(status.new_below)} new (F)" if status.new_below else ""
     moving = "following" if status.is_following else f"paused{new}"
     hidden = fmt.count(status.hidden_heartbeats) if status.hidden_heartbeats is not None else "heartbeats"
     is_without_match = asked and not status.shown and not status.is_searching
     return [
-        f"no match for {asked}" if is_without_match else moving,
+        f"no match for {_asked(status, glyphs, SHORT_QUERY_LIMIT)}" if is_without_match else moving,
         "" if is_without_match else _place(status, asked),
         f"{status.searched * 100 // status.events} %" if status.is_searching else "",
         f"{hidden} hidden (h)" if status.hides_heartbeats and status.hidden_heartbeats != 0 else "",
@@ -106,10 +111,11 @@ def _shortest_parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
         return _parts(status, glyphs)
     not_whole = status.in_sight.truncated + status.in_sight.redacted
     hidden = status.hidden_heartbeats
+    heartbeats = "h hides" if hidden is None else f"{fmt.count(hidden)} hid"
     return [
         _place(status, "found" if status.query else ""),
         f"{fmt.count(status.new_below)} new" if status.new_below and not status.is_following else "",
-        ("hiding" if hidden is None else f"{fmt.count(hidden)} hid") if status.hides_heartbeats and hidden != 0 else "",
+        heartbeats if status.hides_heartbeats and hidden != 0 else "",
         f"{not_whole} not whole" if not_whole else "",
         f"{fmt.count(status.pruned)} pruned" if status.pruned else "",
     ]

@@ -76,6 +76,11 @@ class TimelinePane(TimelineCursor):
         return self._state.window.until_ns is None
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether what was asked for takes long."""
+        return self._state.is_waiting
+
+    @property
     def reading(self) -> Reading | None:
         """What is under the cursor."""
         return self._state.reading

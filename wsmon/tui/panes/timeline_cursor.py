@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import events
 from textual.binding import BindingType
 
 from wsmon.tui.actions import bindings
@@ -46,12 +47,14 @@ class TimelineCursor(SpanPane):
             self.announce()
         self.redraw()
 
-    def on_mouse_scroll_down(self) -> None:
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """The wheel scrolls the lanes."""
+        event.stop()
         self.change(lambda: self._state.grid.scroll(WHEEL))
 
-    def on_mouse_scroll_up(self) -> None:
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """The wheel scrolls the lanes."""
+        event.stop()
         self.change(lambda: self._state.grid.scroll(-WHEEL))
 
     def action_move_down(self) -> None:

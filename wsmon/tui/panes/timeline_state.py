@@ -30,6 +30,8 @@ MIN_FOR_READING, MIN_FOR_DENSITY = 4, 6
 # lines; below, lanes are worth more
 MOST_READING, MOST_DENSITY = 3, 2
 # lines
+MIN_FOR_LEGEND = 2
+# lines that nothing else needs
 NARROW, MIN_FOR_TWO = 60, 8
 # cells in which one line of the reading says too little, lines of a pane that has two for it
 TALL = 10
@@ -208,7 +210,10 @@ class TimelineState:
         else:
             below = [((text, "text"),) for text in self.teller.lines(reading, max(1, self.width), count)]
         free = self.height - len(lines) - count
-        return [*lines, *[()] * min(1, free), *below, *[()] * (count - len(below) + max(0, free - 1))]
+        lines += [*[()] * min(1, free), *below, *[()] * (count - len(below) + max(0, free - 1))]
+        if has_cursor and free > MIN_FOR_LEGEND:
+            lines[-1] = legend(self.width, self._glyphs)
+        return lines
 
     def titles(self) -> tuple[str, ...]:
         """From when until when, how long a cell is, and what is out of sight; the same shorter where room is scarce."""
@@ -247,11 +252,11 @@ class TimelineState:
         self.grid.place(rows)
 
     def _lines_to_read(self, rows: int) -> int:
-        """Lines for the reading: more than one only where that takes no row out of sight, or where there are many."""
+        """Lines for the reading: few where every line is worth a lane, more where none is out of sight for them."""
         if self.height < MIN_FOR_READING:
             return 0
         spare = self.height - 1 - MOST_DENSITY - rows
-        least = 2 if self.width < NARROW and self.height >= MIN_FOR_TWO else 1
+        least = 2 if self.height >= (MIN_FOR_TWO if self.width < NARROW else TALL) else 1
         return min(MOST_READING, max(least, spare, self.height // TALL))
 
     def _cell_times(self) -> tuple[int, int]:

@@ -116,7 +116,7 @@ def test_the_sentence_says_what_is_shown_and_what_is_not(
 
 
 def test_a_long_or_hostile_query_is_shortened_and_safe() -> None:
-    whole, shorter, _ = sentences(replace(PLAIN, query="\x1b[/b]" * 100), ASCII)
+    whole, shorter, *_ = sentences(replace(PLAIN, query="\x1b[/b]" * 100), ASCII)
 
     assert whole.isascii()
     assert whole.isprintable()
@@ -128,7 +128,7 @@ def test_a_long_or_hostile_query_is_shortened_and_safe() -> None:
     [
         ({}, "1,204,311"),
         ({"hides_heartbeats": True, "hidden_heartbeats": 3210}, "1,204,311 · 3,210 hid"),
-        ({"hides_heartbeats": True, "hidden_heartbeats": None, "query": "x", "shown": 4}, "4 found · hiding"),
+        ({"hides_heartbeats": True, "hidden_heartbeats": None, "query": "x", "shown": 4}, "4 found · h hides"),
         (
             {
                 "query": "x",
@@ -145,4 +145,12 @@ def test_a_long_or_hostile_query_is_shortened_and_safe() -> None:
     ],
 )
 def test_the_shortest_sentence_counts_the_same(changes: dict[str, object], expected: str) -> None:
-    assert sentences(replace(PLAIN, **changes), UNICODE)[2] == expected  # type: ignore[arg-type]  # fields by name
+    assert sentences(replace(PLAIN, **changes), UNICODE)[-1] == expected  # type: ignore[arg-type]  # fields by name
+
+
+def test_before_it_leaves_out_words_it_leaves_out_the_query() -> None:
+    asked = replace(PLAIN, query="kind:message conn:chat", shown=41, is_following=False, tally=WHOLE, new_below=2)
+    assert sentences(asked, UNICODE)[1:3] == (
+        "paused, 2 new (F) · 3 of 41 'kind:message co…'",
+        "paused, 2 new (F) · 3 of 41 found",
+    )

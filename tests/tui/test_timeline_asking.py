@@ -1,0 +1,126 @@
+"""When the screen asks the store for the timeline: at once for a key, seldom what is slow, never twice."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.fakes import FakeView
+from tests.tui.stages import Stage, stage, until
+from tests.tui.test_app import ROOMY
+from wsmon.model.timeline import Lane
+from wsmon.tui.panes.timeline import TimelinePane
+
+
+class SlowView(FakeView):
+    """Lanes take as long as the test says."""
+
+    gate = threading.Event()
+    took_s = 0.0
+    on: Stage | None = None
+
+    def lanes(
+        self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
+    ) -> tuple[Lane, ...]:
+        found = super().lanes(since_ns, until_ns, connections, cell_ns)
+        self.gate.wait(5)
+        if self.on is not None:
+            self.on.clock.advance(self.took_s)
+        return found
+
+    @property
+    def asked(self) -> int:
+        return sum(call.startswith("lanes") for call in self.calls)
+
+
+def slow_stage() -> tuple[Stage, SlowView]:
+    """A stage whose store is slow; its gate is open."""
+    on = stage()
+    on.store.__class__ = SlowView
+    view = on.store
+    assert isinstance(view, SlowView)
+    view.gate, view.on = threading.Event(), on
+    view.gate.set()
+    return on, view
+
+
+async def shown(on: Stage, pilot: Pilot[Any]) -> TimelinePane:
+    await on.ready(pilot)
+    pane = on.screen.slot("timeline").pane
+    assert isinstance(pane, TimelinePane)
+    await until(pilot, lambda: not pane.is_waiting)
+    return pane
+
+
+async def test_what_takes_long_is_said_and_not_asked_again() -> None:
+    on, view = slow_stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        pane = await shown(on, pilot)
+        await pilot.press("2")
+        view.gate.clear()
+        before = view.asked
+        await pilot.press("less_than_sign")
+        await until(pilot, lambda: view.asked > before)
+        asked = view.asked
+        on.screen.tick()
+        on.screen.tick()
+        assert pane.status[0].startswith("reading · ")
+        assert view.asked == asked
+        view.gate.set()
+        await until(pilot, lambda: not pane.status[0].startswith("reading"))
+
+
+async def test_a_second_that_passes_asks_only_as_often_as_the_answers_allow() -> None:
+    on, view = slow_stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        pane = await shown(on, pilot)
+        view.took_s = 0.5
+        await pilot.press("2", "less_than_sign")
+        await until(pilot, lambda: view.asked > 1)
+        await shown(on, pilot)
+        asked = view.asked
+        on.clock.advance(1)
+        on.screen.tick()
+        await pilot.pause()
+        assert view.asked == asked
+        on.clock.advance(5)
+        on.screen.tick()
+        await until(pilot, lambda: view.asked == asked + 1)
+        await pilot.press("less_than_sign")
+        await until(pilot, lambda: view.asked > asked + 1)
+        await until(pilot, lambda: not pane.is_waiting)
+
+
+async def test_an_answer_that_never_came_is_asked_for_again_after_a_while() -> None:
+    on, view = slow_stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        pane = await shown(on, pilot)
+        await pilot.press("2")
+        view.gate.clear()
+        before = view.asked
+        await pilot.press("less_than_sign")
+        await until(pilot, lambda: view.asked > before)
+        asked = view.asked
+        on.clock.advance(11)
+        on.screen.tick()
+        view.gate.set()
+        await until(pilot, lambda: view.asked > asked)
+        await until(pilot, lambda: not pane.is_waiting)
+
+
+@pytest.mark.parametrize("keys", [("j",), ("left",), ("j", "k", "left", "right")])
+async def test_a_cursor_that_moves_within_sight_asks_nothing(keys: tuple[str, ...]) -> None:
+    on, view = slow_stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await shown(on, pilot)
+        view.took_s = 100  # so that nothing is asked because a second passed
+        await pilot.press("2", "0")
+        await until(pilot, lambda: view.asked > 1)
+        await shown(on, pilot)
+        asked = view.asked
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert view.asked == asked
