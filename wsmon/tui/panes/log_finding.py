@@ -189,13 +189,15 @@ class FindingLog(DrawnLog):
         """Say how it stands."""
 
     def set_scope(self, scope: Scope) -> None:
-        """Show what a scope asks for; terms on notes are answered from the marks that there are."""
+        """Show what a scope asks for; terms on notes are answered from the marks that there are.
+
+        Where there are none to answer from, everything is shown, and that is said.
+        """
         self._scope = scope
-        if asks_notes(scope.query) and self._marks_missing:
-            self.say(self._marks_missing)
-            return
+        refusal = self._marks_missing if asks_notes(scope.query) else ""
+        query = EVERYTHING if refusal else with_notes(scope.query, self._bookmarks)
         try:
-            searches = self._filter.restart(replace(scope, query=with_notes(scope.query, self._bookmarks)))
+            searches = self._filter.restart(replace(scope, query=query))
         except WsmonError as error:
             self.say(str(error))
             return
@@ -206,6 +208,8 @@ class FindingLog(DrawnLog):
         self._note, self._goal_id = "", 0
         self._lines.highlight(self._filter.scope.highlighted)
         self._settle()
+        if refusal:
+            self.say(f"{refusal}; everything is shown")
         self.refresh()
 
     def halt(self) -> None:
