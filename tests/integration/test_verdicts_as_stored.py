@@ -117,8 +117,8 @@ async def test_every_close_code_of_a_server(home: Home, peers: Peers) -> None:
         shown = "1005 no code given" if code is None else f"{code} {code_meaning(code)}"
         told[f"code-{code}"] = Told("peer", shown, cause, next_step)
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
-    broken = "the peer broke the protocol: invalid status code; the server, or something on the way"
     for code in FORBIDDEN_CODES:
+        broken = f"the peer broke the protocol: it closed with {code}, a code that no close frame may carry; the server"
         told[f"code-{code}"] = Told("us", "1002 protocol error, sent by us", broken, "report it to the operator")
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     recorder = await home.record(home.write("".join(entries)))
