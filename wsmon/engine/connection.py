@@ -8,7 +8,8 @@ from random import Random
 from typing import Literal
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.backoff import SLOW_S, next_delay_s, retry_after_s
+from wsmon.engine.backoff import SLOW_S, next_delay_s
+from wsmon.model.retry_after import retry_after_s
 from wsmon.engine.capture_changes import told_changes
 from wsmon.engine.classify import Failure, internal
 from wsmon.engine.interpreter import Memory
