@@ -152,7 +152,7 @@ REFUSALS: Mapping[int, tuple[str, str, str, str]] = {
     429: ('Retry-After = "7"', "Too Many Requests", "limits how often", "wsmon waits 7.0 s, as the server"),
     500: ("", "Internal Server Error", "the server met an error of its own", "report it to the operator"),
     502: ("", "Bad Gateway", "a gateway before the server got no proper answer", "nothing to do if it is rare"),
-    503: ('Retry-After = "120"', "Service Unavailable", "overloaded or under maintenance", "wsmon waits 2m, as the server"),
+    503: ('Retry-After = "120"', "Service Unavailable", "overloaded or under maintenance", "wsmon waits 2m, as "),
     504: ("", "Gateway Timeout", "a gateway before the server waited for it in vain", "nothing to do if it is rare"),
 }  # fmt: skip
 

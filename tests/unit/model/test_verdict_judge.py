@@ -346,7 +346,7 @@ def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: st
         ("handshake", "bad answer to the upgrade: unsupported subprotocol: foo", "a subprotocol that was not offered"),
         (
             "handshake",
-            "bad answer to the upgrade: Unsupported extension: name = x",
+            "bad answer to the upgrade: Unsupported extension: x",
             "an extension that was not offered",
         ),
         ("reset", "the TCP connection was reset", "cut the connection during the dial"),
