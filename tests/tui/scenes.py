@@ -15,6 +15,7 @@ from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
 from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.panes.statistics import StatisticsPane
 
 Setting = Callable[[Stage], None]
 Condition = Callable[[Stage], bool]
@@ -42,15 +43,22 @@ class Scene:
         self.setting(on)
         return on
 
+    async def come_to_rest(self, on: Stage, pilot: Pilot[Any]) -> None:
+        """Wait until everything is drawn for the size there is."""
+        await on.settled(pilot)
+        await until(pilot, lambda: self.condition(on))
+        await on.settled(pilot)
+
     async def play(self, on: Stage, pilot: Pilot[Any]) -> None:
         """Press the keys, and wait for what they lead to."""
         await on.ready(pilot)
         await on.settled(pilot)
         await pilot.press(*self.keys)
-        await until(pilot, lambda: self.condition(on))
-        await on.settled(pilot)
+        await self.come_to_rest(on, pilot)
         if self.then is not None:
             self.then(on)
+            on.app.wake()
+            await until(pilot, lambda: on.screen.snapshot.bounds == on.store.bounds())
             on.screen.tick()
             await on.settled(pilot)
         await pilot.press(*self.more_keys)
@@ -60,6 +68,18 @@ class Scene:
 def searched(query: str) -> Condition:
     """Whether the log is searched for this."""
     return lambda on: on.screen.log_pane.search.text == query
+
+
+def plotted(trends: int) -> Condition:
+    """Whether the plots of so many connections are as wide as there is room for."""
+
+    def condition(on: Stage) -> bool:
+        pane = on.screen.slot("statistics").pane
+        assert isinstance(pane, StatisticsPane)
+        shown = () if pane.answer is None else pane.answer.trends
+        return [len(trend.messages) for trend in shown] == [pane.buckets] * trends
+
+    return condition
 
 
 def opened(dialog: type) -> Condition:
@@ -101,7 +121,7 @@ MONITOR = (
     Scene("monitor"),
     Scene("monitor-problem", ("E",), settings.explained),
     Scene("monitor-timeline", ("2",)),
-    Scene("monitor-statistics", ("3",), settings.measured),
+    Scene("monitor-statistics", ("3",), settings.measured, plotted(1)),
     Scene("monitor-detail", ("G", "p", "5"), settings.booked),
     Scene("monitor-many", (), settings.many),
     Scene("start", (), settings.empty),
@@ -117,8 +137,8 @@ PANES = (
     Scene("timeline-weeks", ("2", "z", *["minus"] * 12, *["left"] * 7), settings.weeks),
     Scene("timeline-second", ("2", "z", *["plus"] * 12), settings.troubled),
     Scene("timeline-start", ("2", "z"), settings.empty),
-    Scene("statistics", ("3", "z"), settings.measured),
-    Scene("statistics-two", ("3", "z", "B"), settings.measured),
+    Scene("statistics", ("3", "z"), settings.measured, plotted(1)),
+    Scene("statistics-two", ("3", "z", "B"), settings.measured, plotted(2)),
     Scene("statistics-start", ("3", "z"), settings.empty),
     Scene("log", ("4", "z"), settings.mixed),
     Scene("log-paused", ("4", "z", "p", "k", "k", "T"), settings.shaken, then=settings.mixed),

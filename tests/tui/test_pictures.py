@@ -41,7 +41,7 @@ async def test_looks(scene: Scene, snapshot: SnapshotAssertion) -> None:
         await take_looks(on, pilot, taken)
         for size in SIZES:
             await pilot.resize_terminal(*size)
-            await on.settled(pilot)
+            await scene.come_to_rest(on, pilot)
             taken["{}x{}".format(*size)] = picture(on.app)
     kept = snapshot.use_extension(Svg)
     assert [name for name, svg in taken.items() if kept(name=name) != svg] == []
