@@ -144,7 +144,7 @@ class StoreView(Protocol):
         ...
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
-        """How a connection went over a period cut into equal buckets; empty for an unknown one."""
+        """How a connection went over a period cut into at most so many equal buckets; empty for an unknown one."""
         ...
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:

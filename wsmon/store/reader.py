@@ -165,7 +165,7 @@ class Reader:
             return statistics(self._connection, stitching, runs, connection, is_open_end=is_open_end)
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
-        """How a connection went over a period cut into equal buckets; empty for an unknown one."""
+        """How a connection went over a period cut into at most so many equal buckets; empty for an unknown one."""
         with self._question(is_consistent=True):
             return trend(self._connection, connection, since_ns, until_ns, buckets, self._extent.coverage())
 
