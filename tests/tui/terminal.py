@@ -69,10 +69,14 @@ class Terminal:
                 raise AssertionError(f"{'still' if gone else 'never'} shown: {pattern}\n{text}")
             time.sleep(POLL_S)
 
-    def picture(self, path: Path) -> None:
-        """Leave the screen as text and as a PNG."""
+    def keep(self, path: Path, *, as_picture: bool) -> None:
+        """Leave the screen as ``path.txt``, and as ``path.png``, which takes half a second."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".txt").write_text(self.text())
+        if as_picture:
+            self._paint(path.with_suffix(".png"))
+
+    def _paint(self, path: Path) -> None:
         console = Console(
             record=True, width=self._size[0], file=io.StringIO(), force_terminal=True, color_system="truecolor"
         )
