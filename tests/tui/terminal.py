@@ -54,6 +54,11 @@ class Terminal:
         self.type(shlex.join(map(str, command)))
         self.press("Enter")
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window another size."""
+        self._size = (columns, rows)
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
     def text(self) -> str:
         """What the screen shows."""
         return self._tmux("capture-pane", "-p")

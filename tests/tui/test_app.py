@@ -506,11 +506,11 @@ async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
 
 
 async def test_help_shows_the_keys_in_force() -> None:
-    on = stage(options=replace(OPTIONS, keys={"app.help": ("i",), "log.search": ("ctrl+l",)}))
+    on = stage(options=replace(OPTIONS, keys={"app.help": ("i",), "log.search": ("ctrl+o",)}))
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         opened: list[type] = []
-        for key in ("i", "escape", "slash", "ctrl+l"):
+        for key in ("i", "escape", "slash", "ctrl+o"):
             await pilot.press(key)
             opened.append(type(on.app.screen))
         assert opened == [HelpDialog, MonitorScreen, MonitorScreen, SearchDialog]

@@ -119,6 +119,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.help", ("question_mark",), "help", "Show all keys.", "wsmon", in_footer=True),
     Action("app.palette", ("colon", "ctrl+p"), "commands", "Find an action by its name.", "wsmon", in_footer=True),
     Action("app.reload", ("L",), "reload", "Have the configuration read again.", "wsmon"),
+    Action("app.redraw", ("ctrl+l",), "redraw", "Paint everything anew.", "wsmon"),
     Action("app.theme", (), "theme", "Choose the colours of the screen.", "wsmon"),
     Action("app.ascii", (), "ASCII", "Draw in ASCII alone, or in Unicode.", "wsmon"),
     Action("app.suspend", ("ctrl+z",), "suspend", "Back to the shell; `fg` returns.", "Leave"),

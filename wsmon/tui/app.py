@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import ClassVar, Protocol, runtime_checkable
@@ -14,7 +15,6 @@ from textual.screen import Screen
 
 from wsmon.errors import WsmonError
 from wsmon.ports import Clock, Notes, RecorderControl, StoreView
-from wsmon.tui import output
 from wsmon.tui.answers import Answers
 from wsmon.tui.backing import Backing
 from wsmon.tui.keeping import Keeper
@@ -23,10 +23,10 @@ from wsmon.tui.memory import Memory
 from wsmon.tui.monitor import Monitor
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
+from wsmon.tui.paced_app import PacedApp
 from wsmon.tui.recall import remember
 from wsmon.tui.remembered import Remembered
 from wsmon.tui.theme_shelf import ThemeShelf
-from wsmon.tui.themed_app import ThemedApp
 from wsmon.tui.watching import MonitorScreen
 
 TICK_S = 1.0
@@ -46,7 +46,7 @@ class TakesKeys(Protocol):
         ...
 
 
-class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
+class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
     """``run()`` returns how it was left; see ``Outcome``. After a crash ``return_code`` is 1."""
 
     TITLE = "wsmon"
@@ -77,13 +77,13 @@ class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
         super().__init__(shelf, options, remembered)
         self._keeper = Keeper(memory, remembered)
         self._left = remembered
+        self._next_tick_s = 0.0
         self._shelf_changes = shelf.look
         keymap = lay_over(options.keys, options.keys_file, options.key_lines)
         self.set_keymap(keymap.changed)
         self._listen = listen
         self._changes = changes
-        self._options = options
-        self._monitor = Monitor(views, clock, self._snapshot_is_ready, self._pace_s)
+        self._monitor = Monitor(views, clock, self._snapshot_is_ready, self.pace_s)
         self._answers = Answers(views, self.call_later, self._answer_failed)
         self._searches = Answers(views, self.call_later, self._answer_failed)
         self._notebook = Notebook(notes)
@@ -117,7 +117,7 @@ class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
         for thread in (self._monitor, self._answers, self._searches):
             thread.start()
         self._notebook.begin(lambda error: self.call_later(self._answer_failed, error))
-        self.set_interval(TICK_S, self._watching.tick)
+        self.set_interval(TICK_S, self._tick)
         self.app_resume_signal.subscribe(self, self._resumed)
         if self._listen is not None:
             self.run_worker(self._listen(self._recorder_changed), name="listen", group="listen")
@@ -148,6 +148,13 @@ class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
         self._notebook.close()
         await self._keeper.keep(self._left)
 
+    def _tick(self) -> None:
+        """Ages and rates are read by nobody more often than a slow line can paint them."""
+        now_s = time.monotonic()
+        if now_s >= self._next_tick_s:
+            self._next_tick_s = now_s + self.pace_s() - TICK_S / 2
+            self._watching.tick()
+
     @property
     def unkept(self) -> str:
         """Why the next start does not find how the screen was left; empty = it does."""
@@ -172,9 +179,6 @@ class WsmonApp(ThemedApp[Outcome], inherit_bindings=False):
         self._watching.recorder.trouble = self._monitor.trouble
         if snapshot is not None:
             self._watching.show(snapshot)
-
-    def _pace_s(self) -> float:
-        return output.pace_s(output.backlog(self), is_remote=self._options.is_remote)
 
     def _answer_failed(self, error: Exception) -> None:
         if not isinstance(error, WsmonError):

@@ -15,6 +15,8 @@ LEAST_LOG = 10
 # lines, its title included: with less, what led to an event is out of sight
 MOST_BY_LOG = 10
 # lines that a short list may take of what the log does not need: 8 connections
+LEAST_FOR_TWO = 9
+# lines: header, footer, two titles, and some lines of each
 MIDDLE: tuple[PaneName, ...] = ("timeline", "statistics")
 
 
@@ -27,12 +29,14 @@ class Arrangement:
     middle: PaneName = "timeline"
     # the pane between connections and log, where there is room for all
     zoomed: PaneName | None = None
+    last: PaneName = "connections"
+    # what was asked for last, where there is room for one pane alone
 
     def ask(self, pane: PaneName) -> Arrangement:
         """Bring a pane into sight; another one that is zoomed gives way."""
         zoomed = pane if self.zoomed is not None else None
         lower = pane if pane != "connections" else self.lower
-        return Arrangement(lower, pane if pane in MIDDLE else self.middle, zoomed)
+        return Arrangement(lower, pane if pane in MIDDLE else self.middle, zoomed, pane)
 
     def toggle_zoom(self, pane: PaneName) -> Arrangement:
         """Give a pane everything, or give it back."""
@@ -42,6 +46,8 @@ class Arrangement:
         """The panes in sight, from top to bottom."""
         if self.zoomed is not None:
             return (self.zoomed,)
+        if height < LEAST_FOR_TWO:
+            return (self.last,)
         if is_roomy(width, height):
             return ("connections", self.middle, "log", "detail")
         return ("connections", self.lower)

@@ -208,6 +208,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "app.help": show_help,
         "app.palette": palette,
         "app.reload": recorder.reload,
+        "app.redraw": look.redraw,
         "app.theme": look.theme,
         "app.ascii": look.characters,
         "app.suspend": lambda screen: screen.app.action_suspend_process(),

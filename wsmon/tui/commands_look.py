@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.tui.themed_app import ThemedApp
+from wsmon.tui.paced_app import PacedApp
 from wsmon.tui.watching import MonitorScreen
 
 
@@ -30,7 +30,12 @@ def characters(screen: MonitorScreen) -> None:
     screen.say("drawn in ASCII" if app.glyphs.is_ascii else "drawn in Unicode")
 
 
-def _app(screen: MonitorScreen) -> ThemedApp[object]:
+def redraw(screen: MonitorScreen) -> None:
+    """Paint everything anew: something else wrote to the terminal."""
+    _app(screen).redraw()
+
+
+def _app(screen: MonitorScreen) -> PacedApp[object]:
     app = screen.app
-    assert isinstance(app, ThemedApp)
+    assert isinstance(app, PacedApp)
     return app

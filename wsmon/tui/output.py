@@ -10,14 +10,9 @@ from queue import Queue
 from typing import Any
 
 from textual.app import App
+from textual.driver import Driver
 
-LOCAL_S = 0.1
-# at most 10 repaints a second: more cannot be read
-REMOTE_S = 0.25
-# over SSH
-BACKLOG_S = 1.0
-# a terminal that takes 16 KB/s answers keys at once at this rate, and after 7 s at 10 a second
-BACKLOG_WRITES = 2
+from wsmon.tui.canvas import Canvas
 
 
 def backlog(app: App[Any]) -> int:
@@ -27,11 +22,25 @@ def backlog(app: App[Any]) -> int:
     return queue.qsize() if isinstance(queue, Queue) else 0
 
 
-def pace_s(waiting_writes: int, *, is_remote: bool) -> float:
-    """How long to rest between two repaints."""
-    if waiting_writes > BACKLOG_WRITES:
-        return BACKLOG_S
-    return REMOTE_S if is_remote else LOCAL_S
+def frugal(driver: type[Driver]) -> type[Driver]:
+    """A driver that sends only what the terminal does not show yet."""
+
+    class Frugal(driver):  # type: ignore[misc, valid-type]  # Textual finds out at run time which driver it is
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.canvas = Canvas()
+
+        def write(self, data: str) -> None:
+            super().write(self.canvas.painted(data))
+
+    return Frugal
+
+
+def forget(app: App[Any]) -> None:
+    """What the terminal shows is not known any more: send everything once."""
+    canvas = getattr(getattr(app, "_driver", None), "canvas", None)
+    if isinstance(canvas, Canvas):
+        canvas.forget()
 
 
 def write(app: App[Any], sequence: str) -> bool:

@@ -50,3 +50,11 @@ def test_the_log_keeps_a_third_with_any_number_of_connections(height: int) -> No
 
 def test_a_side_pane_needs_width_and_height() -> None:
     assert [is_roomy(*size) for size in ((100, 30), (99, 30), (100, 29))] == [True, False, False]
+
+
+def test_where_two_panes_have_no_room_one_is_shown_the_one_asked_for_last() -> None:
+    tiny = (20, 5)
+    assert Arrangement().visible(*tiny) == ("connections",)
+    assert Arrangement().ask("detail").visible(*tiny) == ("detail",)
+    assert Arrangement().ask("detail").ask("connections").visible(*tiny) == ("connections",)
+    assert Arrangement().ask("timeline").visible(40, 12) == ("connections", "timeline")

@@ -38,16 +38,6 @@ def test_an_app_without_a_terminal_has_no_backlog_and_writes_nothing() -> None:
     assert (output.backlog(app), output.write(app, "\a")) == (0, False)
 
 
-@pytest.mark.parametrize(
-    ("waiting", "is_remote", "rest_s"),
-    [(0, False, 0.1), (2, False, 0.1), (0, True, 0.25), (3, False, 1.0), (3, True, 1.0)],
-)
-def test_repaints_are_rarer_over_ssh_and_rare_where_the_terminal_is_slow(
-    waiting: int, is_remote: bool, rest_s: float
-) -> None:
-    assert output.pace_s(waiting, is_remote=is_remote) == rest_s
-
-
 def test_a_crash_prints_no_local_variables(capsys: pytest.CaptureFixture[str]) -> None:
     class Failing(QuietCrash[None]):
         def on_mount(self) -> None:
