@@ -54,6 +54,10 @@ class Terminal:
         self.type(shlex.join(map(str, command)))
         self.press("Enter")
 
+    def spoil(self, text: str) -> None:
+        """Write over the screen where its cursor is, as another program does that has the same terminal."""
+        Path(self._tmux("display-message", "-p", "#{pane_tty}").strip()).write_text(text)
+
     def resize(self, columns: int, rows: int) -> None:
         """Make the window another size."""
         self._size = (columns, rows)

@@ -43,11 +43,16 @@ def tour(columns: int, rows: int, captures: Path, *, as_pictures: bool) -> Itera
                     name = f"{columns}x{rows}-{pictures:02}-{chapter.name}"
                     terminal.keep(captures / name, as_picture=as_pictures)
                     yield f"{name}: {step.says}"
+        yield place.check_store()
+        yield place.check_exports()
 
 
 def walk(terminal: Terminal, step: Step, where: str) -> None:
     """Do a step, and see that it had its effect."""
     place = f"{where}: {' '.join(step.keys)}{step.types} {' '.join(step.actions)}"
+    if step.spoils:
+        terminal.spoil(step.spoils)
+        terminal.until(step.spoils)
     before = terminal.text()
     if step.shows:
         assert not re.search(step.shows, before), f"{place}: shown before it: {step.shows}\n{before}"

@@ -1,4 +1,4 @@
-"""What a step of the tour is: keys, the actions that they are for, and what the screen shows afterwards and not before."""
+"""What a step of the tour is: keys, their actions, and what the screen shows afterwards and did not show before."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from wsmon.tui.actions import ACTIONS
 from wsmon.tui.keymap import NAMES
 
 TMUX = {
-    "enter": "Enter", "escape": "Escape", "tab": "Tab", "shift+tab": "BTab", "space": "Space", "up": "Up", "down": "Down",
-    "left": "Left", "right": "Right", "home": "Home", "end": "End", "pageup": "PPage", "pagedown": "NPage",
+    "enter": "Enter", "escape": "Escape", "tab": "Tab", "shift+tab": "BTab", "space": "Space",
+    "up": "Up", "down": "Down", "left": "Left",
+    "right": "Right", "home": "Home", "end": "End", "pageup": "PPage", "pagedown": "NPage",
 }  # fmt: skip
 SIGNS = {name: sign for sign, name in NAMES.items()}
 
@@ -27,6 +28,8 @@ class Step:
     # the ids of the actions that the keys are for, one a key; "-" or none at all = keys that are no action's
     types: str = ""
     # a text, after the keys
+    spoils: str = ""
+    # what another program writes over the screen, before the keys
     says: str = ""
     # what a picture of it shows; empty = no picture is taken
 
@@ -41,9 +44,9 @@ class Chapter:
     # also walked where the screen is small
 
 
-def press(keys: str, actions: str = "", shows: str = "", *, hides: str = "", says: str = "") -> Step:
+def press(keys: str, actions: str = "", shows: str = "", *, hides: str = "", says: str = "", spoils: str = "") -> Step:
     """A step of keys and their actions, blanks between them."""
-    return Step(tuple(keys.split()), shows, hides, tuple(actions.split()), "", says)
+    return Step(tuple(keys.split()), shows, hides, tuple(actions.split()), spoils=spoils, says=says)
 
 
 def write(text: str, shows: str, *, says: str = "") -> Step:

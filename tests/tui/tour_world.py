@@ -1,12 +1,13 @@
 """The world of the tour: four servers whose content is known, and the configuration of somebody who watches them.
 
-``prices``, ``chat`` and ``sensors`` are well. ``orders`` is restarted once; in its second session it says that the token
-ends, closes with 4401, and refuses every further upgrade with 401: the one connection that is broken.
+``prices``, ``chat`` and ``sensors`` are well. ``orders`` is restarted once; in its second session it says that the
+token ends, closes with 4401, and refuses every further upgrade with 401: the one connection that is broken.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from tests.peers import SCENARIOS
+from tests.processes import stored
 from wsmon.clock import SystemClock
 from wsmon.demo.demo import Demo
 from wsmon.demo.parse import load_scenario
@@ -26,7 +28,7 @@ SERVERS = ("orders", "prices", "chat", "sensors")
 CONFIGURATION = """\
 [defaults]
 ping = {{ interval = "2s", timeout = "5s" }}
-reconnect = {{ initial = "300ms" }}
+reconnect = {{ initial = "1.2s", factor = 1.0, jitter = 0.0 }}
 
 [[connection]]
 name = "prices"
@@ -104,6 +106,23 @@ class World:
 
     home: Path
     environ: dict[str, str]
+
+    def check_store(self) -> str:
+        """Every event is there, none twice; in a sentence."""
+        (store,) = self.home.glob("state/wsmon/*/store.db")
+        events = stored(store)
+        assert [event.id for event in events] == list(range(1, len(events) + 1))
+        assert {event.source.run for event in events} == {1}
+        return f"the store holds {len(events):,} events, ids 1 to {events[-1].id:,} without a hole"
+
+    def check_exports(self) -> str:
+        """What was exported is one event a line, none twice; in a sentence."""
+        counts = []
+        for target in sorted(self.home.glob("*.jsonl")):
+            ids = [json.loads(line)["id"] for line in target.read_text().splitlines()]
+            assert len(set(ids)) == len(ids) > 0
+            counts.append(f"{len(ids):,}")
+        return f"the exports hold {' and '.join(counts)} events, none twice"
 
 
 @contextmanager

@@ -33,11 +33,14 @@ class RecorderWatch:
     look_faults: tuple[str, ...] = ()
     # what is wrong with themes
     _gone_ns: int | None = field(default=None, init=False)
+    _has_answered: bool = field(default=False, init=False)
+    _now_ns: int = field(default=0, init=False)
 
     def see(self, health: Health | None, now_ns: int) -> None:
         """Take notice of a sample, or of its absence."""
+        self._now_ns = now_ns
         if health is not None:
-            self._gone_ns = None
+            self._gone_ns, self._has_answered = None, True
         elif self._gone_ns is None:
             self._gone_ns = now_ns
 
@@ -46,9 +49,15 @@ class RecorderWatch:
         """Whether a recorder answers."""
         return self.has_control and self._gone_ns is None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is too early to say that none answers: the screen has just been opened."""
+        is_early = self._now_ns - self.opened_ns <= GRACE_NS
+        return self.has_control and not self.is_on and not self._has_answered and is_early
+
     def recording(self) -> Recording:
         """For the header."""
-        return Recording(self.is_on, self.run_started_ns if self.is_on else self._gone_ns)
+        return Recording(self.is_on, self.run_started_ns if self.is_on else self._gone_ns, is_awaited=self.is_awaited)
 
     def sentence(self, health: Health | None, bounds: StoreBounds, now_ns: int) -> str:
         """The worst that must not be overlooked; empty = all is well."""

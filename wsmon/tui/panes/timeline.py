@@ -122,6 +122,11 @@ class TimelinePane(TimelineCursor):
             self.announce()
             self.redraw()
 
+    @property
+    def is_at_present(self) -> bool:
+        """Whether it follows the present, and nothing is wrong there: problems are all before it."""
+        return self._state.is_at_present and self._state.problem is None
+
     def places_beyond(self, *, newer: bool) -> tuple[tuple[str, int], ...]:
         """From where on to look for each connection's next problem in another cell, or for the one before."""
         return self._state.places_beyond(newer=newer)

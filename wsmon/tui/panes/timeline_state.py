@@ -124,6 +124,11 @@ class TimelineState:
         self._glyphs, self.teller = glyphs, Teller(self._zone, glyphs)
 
     @property
+    def is_at_present(self) -> bool:
+        """Whether the cursor stays at the right edge of a timeline that follows."""
+        return self._cursor_ns is None and self.window.until_ns is None
+
+    @property
     def line(self) -> int:
         """The line of the cursor; the axis is line 0."""
         return self.grid.at - self.grid.top + 1
