@@ -12,7 +12,7 @@ from wsmon.tui.watching import MonitorScreen
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
     """The cursor goes to the next cell with a problem; the log goes along where it is in sight.
 
-    Whoever follows stands behind all problems, as in the log: the next one is then the newest there was.
+    Behind the present nothing comes: the next one is then the newest there was.
     """
     pane = _pane(screen)
     newer = newer and not pane.is_at_present

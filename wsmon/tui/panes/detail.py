@@ -17,7 +17,7 @@ from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.json_tree import UNFOLDED, Folding, JsonNode, term_of, text_of
 from wsmon.tui.panes.detail_lines import detail_rows
 from wsmon.tui.panes.detail_page import Form, Page, Row
-from wsmon.tui.panes.detail_payload import Content, content_of, next_form
+from wsmon.tui.panes.detail_payload import Content, content_of, next_form, shown_form
 from wsmon.tui.panes.detail_search import places
 from wsmon.tui.panes.lazy_lines import MOST_LINES, LazyLines
 from wsmon.tui.wrap import wrap
@@ -26,7 +26,7 @@ NEEDLE_LIMIT = 24
 # characters of what is searched for, in the title
 EMPTY = "Following. Enter: the event under the cursor · e: the newest problem"
 NO_EVENT = "no event is shown here: Enter in the log shows the one under the cursor"
-NO_JSON = "there is no JSON in sight to fold: f shows the payload in another form, if it has one"
+NO_JSON = "no JSON is shown that folds: f shows the payload in its other forms"
 ONE_FORM = "this event has no payload to show in another form"
 
 
@@ -244,12 +244,14 @@ class DetailPane(LazyLines):
 
     def _can_fold(self) -> bool:
         """Whether JSON is shown; says so where none is."""
-        if self._event is not None and all(row.node is None for row in self._made):
-            self._make(MOST_LINES)
-        can = any(row.node is not None for row in self._made)
-        if not can:
-            self.post_message(self.Refused(NO_JSON if self._event is not None else NO_EVENT))
-        return can
+        event, content = self._event, self._content
+        if event is None or content is None:
+            self.post_message(self.Refused(NO_EVENT))
+        elif not content.is_json or shown_form(event, content, self._form) != "decoded":
+            self.post_message(self.Refused(NO_JSON))
+        else:
+            return True
+        return False
 
     def _fold(self, folding: Folding, path: JsonPath) -> None:
         """Show the tree folded like this, and the cursor where the value at a path begins."""

@@ -76,6 +76,11 @@ class TimelinePane(TimelineCursor):
         return self._state.window.until_ns is None
 
     @property
+    def is_at_present(self) -> bool:
+        """Whether the cursor follows the present too."""
+        return self._state.is_at_present
+
+    @property
     def is_waiting(self) -> bool:
         """Whether what was asked for takes long."""
         return self._state.is_waiting
@@ -121,11 +126,6 @@ class TimelinePane(TimelineCursor):
         if self._state.set_order(order):
             self.announce()
             self.redraw()
-
-    @property
-    def is_at_present(self) -> bool:
-        """Whether it follows the present, and nothing is wrong there: problems are all before it."""
-        return self._state.is_at_present and self._state.problem is None
 
     def places_beyond(self, *, newer: bool) -> tuple[tuple[str, int], ...]:
         """From where on to look for each connection's next problem in another cell, or for the one before."""
