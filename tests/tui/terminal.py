@@ -78,6 +78,13 @@ class Terminal:
                 raise AssertionError(f"{'still' if gone else 'never'} shown: {pattern}\n{text}")
             time.sleep(POLL_S)
 
+    def comes_to(self, pattern: str, within_s: float) -> bool:
+        """Whether it shows what matches a regular expression within some time."""
+        deadline_s = time.monotonic() + within_s
+        while not (found := bool(re.search(pattern, self.text()))) and time.monotonic() < deadline_s:
+            time.sleep(POLL_S)
+        return found
+
     def keep(self, path: Path, *, as_picture: bool) -> None:
         """Leave the screen as ``path.txt``, and as ``path.png``, which takes half a second."""
         path.parent.mkdir(parents=True, exist_ok=True)

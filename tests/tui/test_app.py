@@ -190,7 +190,7 @@ async def test_statistics_of_a_young_recording_name_its_own_period() -> None:
         await on.ready(pilot)
         await pilot.press("3")
         title = on.screen.slot("statistics").query_one(SpanLine)
-        await until(pilot, lambda: "deribit · last 1h, 1m of it recorded" in text(title))  # the oldest event is 100 s old
+        await until(pilot, lambda: "deribit · last 1h00m, 1m of it recorded" in text(title))
 
 
 async def test_nothing_moves_behind_a_dialog_and_all_is_there_when_it_goes() -> None:

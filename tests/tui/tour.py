@@ -22,6 +22,8 @@ from tests.tui.tour_world import WSMON, world
 SIZES = ((80, 24), (120, 40))
 WHOLE_COLUMNS = 120
 # from this width on every chapter is walked
+AGAIN_S = 2.0
+# after so long a key that may be pressed more than once is pressed again
 
 
 def chapters(columns: int) -> tuple[Chapter, ...]:
@@ -58,11 +60,15 @@ def walk(terminal: Terminal, step: Step, where: str) -> None:
         assert not re.search(step.shows, before), f"{place}: shown before it: {step.shows}\n{before}"
     if step.hides:
         assert re.search(step.hides, before), f"{place}: not shown before it: {step.hides}\n{before}"
-    if step.keys:
-        terminal.press(*step.keys)
-    if step.types:
-        terminal.type(step.types)
     try:
+        for _ in range(step.at_most - 1):
+            terminal.press(*step.keys)
+            if terminal.comes_to(step.shows, AGAIN_S):
+                return
+        if step.keys:
+            terminal.press(*step.keys)
+        if step.types:
+            terminal.type(step.types)
         if step.shows:
             terminal.until(step.shows)
         if step.hides:

@@ -28,6 +28,8 @@ class Step:
     # the ids of the actions that the keys are for, one a key; "-" or none at all = keys that are no action's
     types: str = ""
     # a text, after the keys
+    at_most: int = 1
+    # how often the keys are pressed until it shows
     spoils: str = ""
     # what another program writes over the screen, before the keys
     says: str = ""
@@ -44,9 +46,9 @@ class Chapter:
     # also walked where the screen is small
 
 
-def press(keys: str, actions: str = "", shows: str = "", *, hides: str = "", says: str = "", spoils: str = "") -> Step:
+def press(keys: str, actions: str = "", shows: str = "", *, hides: str = "", says: str = "") -> Step:
     """A step of keys and their actions, blanks between them."""
-    return Step(tuple(keys.split()), shows, hides, tuple(actions.split()), spoils=spoils, says=says)
+    return Step(tuple(keys.split()), shows, hides, tuple(actions.split()), says=says)
 
 
 def write(text: str, shows: str, *, says: str = "") -> Step:

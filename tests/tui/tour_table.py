@@ -5,6 +5,8 @@ The first chapter is that of somebody who wants to know which connection is brok
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.tui.tour_steps import Chapter, press, write
 from tests.tui.tour_world import WSMON
 
@@ -128,8 +130,8 @@ TIMELINE = Chapter(
     "timeline",
     (
         press("2", "pane.timeline", r"━ 2 Timeline ━", says="the timeline"),
-        press("e", "log.problem_next", r"failed: 401|auth: the upgrade"),
-        press("E", "log.problem_previous", r"disconnected: “token expired”"),
+        press("e", "log.problem_next", hides=r"\norders · connecting since"),
+        replace(press("E", "log.problem_previous", r"\norders · .*disconnected: “token expired”"), at_most=3),
         press("Left", "timeline.left", r"\norders · (?!.*disconnected)"),
         press("Right", "timeline.right", r"\norders · .*disconnected: “token expired”"),
         press("+", "timeline.zoom_in", r"2 Timeline.* 0\.5 s a cell"),
@@ -182,7 +184,7 @@ HANDING = Chapter(
         write("theme", r"│ theme"),
         press("Enter", "app.theme", r"wsmon-light", says="themes"),
         press("Escape", "", hides=r"wsmon-light"),
-        press("C-l", "app.redraw", hides="wall: lunch", spoils="wall: lunch"),
+        replace(press("C-l", "app.redraw", hides="wall: lunch"), spoils="wall: lunch"),
         press("Tab", "pane.next", r"━ [1235] "),
         press("BTab", "pane.previous", r"━ 4 Log ━"),
     ),
