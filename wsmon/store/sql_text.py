@@ -104,10 +104,13 @@ def word(found: Word, columns: tuple[str, ...]) -> Sql:
 
 
 def regex(found: Regex, columns: tuple[str, ...], number: Number) -> Sql:
-    """Whether a regular expression finds something in the payload or in one of the columns."""
-    leaf = number(found)
-    places = (_PAYLOAD, *columns)
-    return any_of(_finds(found, column, leaf) for column in places)
+    """Whether a regular expression finds something in the payload or in one of the columns.
+
+    Asked only where the text is that all its matches have.
+    """
+    call = Sql(f"{LEAF}({number(found)}, {', '.join((_PAYLOAD, *columns))})")
+    required = required_text(found)
+    return all_of((word(Word(required), columns), call)) if required else call
 
 
 def path(term: PathTerm, number: Number) -> Sql:
