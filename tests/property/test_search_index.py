@@ -115,7 +115,7 @@ def test_with_the_index_sql_finds_what_the_predicate_finds(
     rolls = random.Random(seed)
     monkeypatch.setattr(search_index, "BLOCKS", rolls.randint(1, 6))
     monkeypatch.setattr(search_index, "BLOCK_EVENTS", rolls.randint(1, 5))
-    monkeypatch.setattr(search_index, "BLOCK_TOKENS", rolls.choice((3, 1_500)))
+    monkeypatch.setattr(search_index, "BLOCK_TOKENS", rolls.choice((3, 800)))
     path = recorded(tmp_path / "store.db", [wordy_event(rolls) for _ in range(EVENTS)], *CONNECTIONS)
     assert index(path, rolls.randint(EVENTS // 2, EVENTS)) > 0
     if rolls.random() < 0.5:

@@ -17,7 +17,7 @@ HELD_TEXTS = 500
 LIMIT_S = 0.02
 # for one look at one text: thousands of times what an ordinary pattern needs for 64 KiB
 QUICK_CHARS = 1_000
-# a text in which a quick pattern is at most for some milliseconds: asking for the time costs as much as an ordinary look
+# some milliseconds for a quick pattern, at most: to watch the time costs as much as an ordinary look
 MAX_PATTERN_CHARS = 1_000
 MAX_DEPTH = 30
 # as parentheses of queries: each level takes some frames of Python to read
@@ -62,7 +62,7 @@ def finder(pattern: str, *, ignores_case: bool) -> Callable[[str], bool]:
 
 
 def _is_quick(pattern: str) -> bool:
-    """Whether the time for a text grows with its square at most: what repeats does so once, and no group is repeated."""
+    """Whether the time for a text grows with its square at most: one thing at most repeats, and it is no group."""
     return "(" not in pattern and sum(map(pattern.count, _REPEATING)) <= 1
 
 

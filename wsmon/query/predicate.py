@@ -80,10 +80,10 @@ def path_question(term: PathTerm) -> Callable[[bytes | str | None], bool]:
         found = MISSING if document is None else read(document)
         if found is MISSING:
             return False
-        for fits in questions:
-            if fits(found):
+        for is_wanted in questions:  # no generator: this is asked of every row
+            if is_wanted(found):
                 return True
-        return isinstance(found, list) and any(fits(value) for value in found for fits in questions)
+        return isinstance(found, list) and any(is_wanted(each) for each in found for is_wanted in questions)
 
     return holds
 

@@ -21,7 +21,7 @@ Leaf: TypeAlias = Glob | Regex | PathTerm | FieldTerm
 # a part of a query that is asked of one value of a row; a FieldTerm is one on the verdict, as the row has it
 
 LEAF = "wsmon_leaf"
-# LEAF(number, value, ...)
+# takes the number of a leaf, and the values that it is asked of
 HELD_LEAVES = 1_000
 # ten queries of the greatest length
 MOST_OVERRUNS = 3
@@ -89,7 +89,7 @@ def _question(leaf: Leaf) -> Callable[..., bool]:
 
 
 def _finds(look: Callable[[str], bool], *values: _InRow) -> bool:
-    for value in values:  # no generator: this is asked of every row
+    for value in values:  # noqa: SIM110 - no generator: this is asked of every row
         if value is not None and look(text_of(value)):
             return True
     return False
