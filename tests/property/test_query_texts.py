@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.queries import found_ids
 from tests.queries import query as parse
 from tests.random_queries import CONNECTIONS, EVENTS, any_event
 from tests.random_query_texts import comparisons, field_text, marked, query_text
@@ -38,7 +39,7 @@ class Searched:
         """The ids of what matches, by both."""
         query = with_notes(parse(text), self._bookmarks)
         expected = [event.id for event in self.events if matches(query, event)]
-        assert list(self._reader.matching_ids(query, 1, self._reader.bounds().last_id)) == expected, text
+        assert found_ids(self._reader, query, 1, self._reader.bounds().last_id) == expected, text
         return expected
 
 
