@@ -141,8 +141,10 @@ class StoreView(Protocol):
         """Messages and errors of a period, cut into equal buckets."""
         ...
 
-    def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
-        """Statistics of a period (``None`` = open end), of one connection or all."""
+    def statistics(
+        self, since_ns: int | None, until_ns: int | None, connection: str = "", *, has_types: bool = False
+    ) -> Statistics:
+        """Statistics of a period (``None`` = open end), of one connection or all; on demand messages by type."""
         ...
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:

@@ -169,7 +169,9 @@ class FakeView:
         empty = (0,) * buckets
         return self.density_answer or Density(since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty)
 
-    def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
+    def statistics(
+        self, since_ns: int | None, until_ns: int | None, connection: str = "", *, has_types: bool = False
+    ) -> Statistics:
         self.calls.append(f"statistics {connection}".rstrip())
         return self.statistics_answer or Statistics(since_ns or T0_NS, until_ns or T0_NS, ())
 

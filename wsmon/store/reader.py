@@ -142,8 +142,10 @@ class Reader:
         with self._question(is_consistent=True):
             return density(self._connection, since_ns, until_ns, buckets, self._extent.coverage())
 
-    def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
-        """Statistics of a period (``None`` = open end), of one connection or all.
+    def statistics(
+        self, since_ns: int | None, until_ns: int | None, connection: str = "", *, has_types: bool = False
+    ) -> Statistics:
+        """Statistics of a period (``None`` = open end), of one connection or all; on demand messages by type.
 
         The answer's period is the one asked for, rounded outward to whole seconds, or to the minutes or hours that
         are left of it. An open end is now while a recorder runs, else the end of the last run.
@@ -156,7 +158,9 @@ class Reader:
             until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
             stitching = stitch(since_s, until_s, self._extent.coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
-            return statistics(self._connection, stitching, runs, connection, is_open_end=is_open_end)
+            return statistics(
+                self._connection, stitching, runs, connection, is_open_end=is_open_end, has_types=has_types
+            )
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
         """How a connection went over a period cut into equal buckets; empty for an unknown one."""
