@@ -11,9 +11,12 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from wsmon.tui.palette import Span
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.panes.span_text import SpanText
 
 Answer = TypeVar("Answer")
+
+LEAST_FOR_MARGINS = 18
+# lines of a terminal; with less, a dialog needs those between its parts for itself
 
 
 class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
@@ -25,13 +28,14 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
         Binding("tab", "app.focus_next", "next"),
         Binding("shift+tab", "app.focus_previous", "previous"),
     ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_FOR_MARGINS, "-high")]  # noqa: RUF012 (Textual's way)
     TITLE = ""
     HINT: ClassVar[tuple[Span, ...]] = (("Esc", "key-name"), (" close", "dim"))
 
     def __init__(self) -> None:
         super().__init__()
-        self._title_line = SpanLine(classes="dialog-title", id="dialog-title")
-        self._hint_line = SpanLine(classes="dialog-hint", id="dialog-hint")
+        self._title_line = SpanText(classes="dialog-title", id="dialog-title")
+        self._hint_line = SpanText(classes="dialog-hint", id="dialog-hint")
 
     def compose(self) -> ComposeResult:
         """Title, content, hint."""
@@ -53,19 +57,3 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
     def action_cancel(self) -> None:
         """Leave without an answer."""
         self.dismiss(None)
-
-
-class SpanText(SpanLine):
-    """Some lines of spans, as high as they are many."""
-
-    def __init__(self, lines: tuple[tuple[Span, ...], ...], *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._text = lines
-
-    def on_mount(self) -> None:
-        """Be as high as the text."""
-        self.styles.height = len(self._text)
-
-    def line_at(self, y: int) -> tuple[Span, ...]:
-        """A line of the text."""
-        return self._text[y] if y < len(self._text) else ()
