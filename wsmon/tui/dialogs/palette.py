@@ -94,4 +94,4 @@ def find(text: str) -> tuple[Action, ...]:
 
 def _line(action: Action, keys: Sequence[str]) -> tuple[Span, ...]:
     key = display(keys[0]) if keys else ""
-    return (f" {left(action.label, 16)}", "text"), (left(action.help, 46), "dim"), (right(f"{key} ", 8), "key-name")
+    return (f" {left(action.label, 17)}", "text"), (left(action.help, 45), "dim"), (right(f"{key} ", 8), "key-name")
