@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections.abc import Callable, Generator, Iterable, Sequence
 
@@ -75,7 +76,8 @@ class FakeView:
         self._first_id = self._events[0].id if self._events else 1
         # the id of _events[0], also after pruning
         self._oldest_id = self._first_id
-        self._is_interrupted = False
+        self._interrupted_by: int | None = None
+        # the thread that ended another one's question: both share this view, where each has a real one of its own
 
     def add(self, *events: Event) -> StoreBounds:
         """Commit more events; they get the next ids. Returns the new bounds."""
@@ -115,8 +117,8 @@ class FakeView:
 
     def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
         self.calls.append("matching_ids")
-        if self._is_interrupted:
-            self._is_interrupted = False
+        if self._interrupted_by not in (None, threading.get_ident()):
+            self._interrupted_by = None
             raise InterruptedError("the search was ended")
         kept = self._events[max(first_id, self._oldest_id) - self._first_id : max(0, last_id + 1 - self._first_id)]
         return array("q", (each.id for each in kept if matches(query, each)))
@@ -188,7 +190,7 @@ class FakeView:
         return next((each.id for each in kept if each.ts_ns >= ts_ns), self.bounds().last_id + 1)
 
     def interrupt(self) -> None:
-        self._is_interrupted = True
+        self._interrupted_by = threading.get_ident()
 
     def close(self) -> None:
         self.is_closed = True

@@ -302,6 +302,44 @@ async def test_an_event_that_the_search_reaches_later_gets_the_cursor_then() -> 
         assert log.pane.current_id == 1001
 
 
+async def test_an_event_read_far_back_keeps_cursor_and_row_when_another_scope_reaches_it() -> None:
+    log = Log([pong(number / 100) if number % 10 == 0 else message("a", number / 100) for number in range(20_000)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.go_to(1002)
+        await pilot.press("j", "j")
+        log.app.heard.clear()
+        row = log.cursor_row
+        log.pane.set_hide_heartbeats(True)
+        log.pane.set_hide_heartbeats(False)
+        log.pane.set_hide_heartbeats(True)
+        await pilot.pause()
+        wanted = log.app.heard_of(LogPane.Wanted)[-1]
+        for found in run_search(log.view, wanted.search, lambda: False):
+            log.pane.take(found)
+            await pilot.pause()
+
+        assert (log.pane.current_id, log.cursor_row) == (1004, row)
+        assert log.app.heard_of(LogPane.Highlighted) == []
+        assert log.pane.status.startswith("paused at 14:02:24 · 20,000 events · hiding 2,000 heartbeats (h)")
+
+
+async def test_whoever_moves_while_a_search_goes_on_is_left_alone() -> None:
+    log = Log([message("needle" if number % 10 == 0 else "hay", number / 100) for number in range(20_000)])
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.pane.go_to(1001)
+        log.pane.set_query(NEEDLE)
+        await pilot.press("j")
+        (wanted,) = log.app.heard_of(LogPane.Wanted)
+        before = log.pane.current_id
+        for found in run_search(log.view, wanted.search, lambda: False):
+            log.pane.take(found)
+            await pilot.pause()
+
+        assert log.pane.current_id == before != 1001
+
+
 async def test_hidden_heartbeats_are_counted_and_the_failed_one_stays() -> None:
     log = Log([message("a"), pong(), pong(), event("heartbeat.timeout", size=0)])
     async with log.run() as pilot:

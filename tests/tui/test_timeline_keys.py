@@ -48,6 +48,14 @@ async def timeline(on: Stage, pilot: Pilot[Any]) -> TimelinePane:
     return pane
 
 
+async def test_behind_the_present_e_goes_to_the_newest_problem() -> None:
+    on = with_problems(stage())
+    async with on.app.run_test(size=ROOMY) as pilot:
+        pane = await timeline(on, pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: pane.problem is not None and pane.problem.at_ns == at_ns(-10))
+
+
 @pytest.mark.parametrize("size", [ROOMY, COMPACT])
 async def test_e_and_shift_e_go_from_problem_to_problem_over_all_lanes(size: tuple[int, int]) -> None:
     on = with_problems(stage())

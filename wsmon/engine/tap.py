@@ -20,6 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
+from wsmon.engine.fragments import MAX_FRAGMENTS, Fragments
 from wsmon.engine.listener import DataOpcode, FrameListener, InvalidUtf8Error, LifeListener, WriteOverflowError
 from wsmon.engine.patience import Patience
 from wsmon.model.events import Opcode as OpcodeName
@@ -31,8 +32,6 @@ WRITE_LIMIT_BYTES = 4 * 1024 * 1024
 # a peer that pings and never reads makes us pile up pongs: past this it is let go
 HOLD_BYTES = 64 * 1024
 # a message of which a part has arrived waits here up to this size; a longer one collects in the library
-MAX_FRAGMENTS = 4096
-# the library's own limit for recv(): empty fragments count nothing towards the size of a message
 SINGLE_HEADERS = ("Host", "Origin", "Authorization")
 # the library sets them, the configuration may too: the configuration wins
 
@@ -74,9 +73,7 @@ class Tap(ClientConnection):
         # what is still to come of a frame that the library has begun
         self._wire_size = 0
         # of the frame that the library is being given
-        self._parts: list[bytes] = []
-        self._parts_opcode: DataOpcode = "text"
-        self._parts_wire_size = 0
+        self._fragments = Fragments()
         self._held: list[_Sent] | None = None
         # frames that the library sends while it is being given one: an answer is told after what it answers
         self._abort_timer: asyncio.TimerHandle | None = None
@@ -232,7 +229,7 @@ class Tap(ClientConnection):
         on_message = self._frames.on_message
         limit_bytes = self._limit_bytes
         opcodes = _WHOLE_MESSAGES
-        parts = self._parts
+        parts = self._fragments.parts
         at, end = min(self._owed_bytes, len(data)), len(data)
         if at:
             self._owed_bytes -= at
@@ -289,21 +286,13 @@ class Tap(ClientConnection):
 
     def _join(self, frame: Frame) -> None:
         """Collect the fragments of a message; tell it when it is whole."""
-        parts = self._parts
-        if frame.opcode is not Opcode.CONT:
-            self._parts_opcode = "text" if frame.opcode is Opcode.TEXT else "binary"
-            self._parts_wire_size = 0
-        parts.append(bytes(frame.data))
-        self._parts_wire_size += self._wire_size
-        if not frame.fin:
-            if len(parts) >= MAX_FRAGMENTS:
+        joined = self._fragments.add(frame, self._wire_size)
+        if joined is None:
+            if self._fragments.are_too_many:
                 self._report(TooManyFragments(MAX_FRAGMENTS))
                 self.fail(1009, "too many fragments")
-            return
-        payload, fragments = b"".join(parts), len(parts)
-        parts.clear()
-        if self._parts_opcode == "binary" or payload.isascii() or self._is_utf8(payload):
-            self._frames.on_message(self._parts_opcode, payload, self._parts_wire_size, fragments)
+        elif joined.opcode == "binary" or joined.payload.isascii() or self._is_utf8(joined.payload):
+            self._frames.on_message(*joined)
 
     def _is_utf8(self, payload: bytes) -> bool:
         """Whether a text message is one; the connection is failed where it is not (RFC 6455, section 8.1)."""

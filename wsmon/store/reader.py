@@ -5,14 +5,11 @@ No statement runs for long: searches go window by window, so that the recorder's
 
 from __future__ import annotations
 
-import sqlite3
 from array import array
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wsmon.control.lock import holder
-from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
@@ -21,30 +18,25 @@ from wsmon.model.spans import Span
 from wsmon.model.stats import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.trend import Trend
-from wsmon.model.uptime import RunSpan
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.store.copying import copy_store, origin_of
 from wsmon.store.density import density
+from wsmon.store.extent import Extent
 from wsmon.store.lanes import LaneScope, lane_titles, lanes, problems_near
 from wsmon.store.live import snapshot
-from wsmon.store.opening import log_of, open_to_read
+from wsmon.store.opening import open_to_read
 from wsmon.store.pages import Pages
 from wsmon.store.progress import Progress
+from wsmon.store.questions import Questions
 from wsmon.store.replay import Replay, replaying
-from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.session_spans import session_spans, trace_spans
 from wsmon.store.sessions import session_lives
 from wsmon.store.statistics import statistics
-from wsmon.store.stitch import Coverage, stitch
-from wsmon.store.transitions import Now, run_spans
+from wsmon.store.stitch import stitch
 from wsmon.store.trends import trend
 
 SECOND_NS = 1_000_000_000
-
-_META = "SELECT key, value FROM meta WHERE key IN (?, ?, ?)"
-_STORE_ID = "SELECT value FROM meta WHERE key = ?"
-_OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
 
 
 class Reader:
@@ -58,6 +50,8 @@ class Reader:
         self._connection = self._store.connection
         self._clock = clock
         self._pages = Pages(self._connection, clock)
+        self._question = Questions(self._connection, self._pages, self._store.path)
+        self._extent = Extent(self._connection, self._store.path, clock)
 
     @property
     def notice(self) -> str:
@@ -68,8 +62,7 @@ class Reader:
     def store_id(self) -> str:
         """What names the store wherever it lies; it never changes."""
         with self._question():
-            (store_id,) = self._connection.execute(_STORE_ID, (META_STORE_ID,)).fetchone()
-            return str(store_id)
+            return self._extent.store_id()
 
     def data_version(self) -> int:
         """A number that changes when another process commits: to be polled where no recorder wakes the viewer."""
@@ -80,29 +73,28 @@ class Reader:
     def is_cut_off(self) -> bool:
         """Whether the newest run ended without a word: nobody records, and what was open then is not known to be."""
         with self._question():
-            newest = self._connection.execute("SELECT end FROM run ORDER BY id DESC LIMIT 1").fetchone()
-        return newest is not None and newest[0] != "clean" and holder(self._store.path) is None
+            return self._extent.is_cut_off()
 
     def bounds(self) -> StoreBounds:
         """Which events there are."""
         with self._question():
-            return self._bounds()
+            return self._extent.bounds()
 
     def snapshot(self, at_ns: int) -> Snapshot:
         """How all connections of the configuration are, for the wall time ``at_ns``."""
         with self._question(is_consistent=True):
-            return snapshot(self._connection, at_ns, self._bounds(), self._rolled_s(), self._pages.by_id)
+            return snapshot(self._connection, at_ns, self._extent.bounds(), self._extent.rolled_s(), self._pages.by_id)
 
     def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         """At most ``limit`` events with ``id > after_id`` that match, oldest first."""
         with self._question(query):
-            oldest_id, last_id = self._kept()
+            oldest_id, last_id = self._extent.kept()
             return self._pages.page(max(oldest_id, after_id + 1), last_id, limit, query, newest_first=False)
 
     def events_before(self, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
         """At most ``limit`` events with ``id < before_id`` that match, newest first."""
         with self._question(query):
-            oldest_id, last_id = self._kept()
+            oldest_id, last_id = self._extent.kept()
             return self._pages.page(oldest_id, min(before_id - 1, last_id), limit, query, newest_first=True)
 
     def events_by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
@@ -113,7 +105,7 @@ class Reader:
     def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
         """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
         with self._question(query):
-            oldest_id, newest_id = self._kept()
+            oldest_id, newest_id = self._extent.kept()
             return self._pages.matching_ids(query, max(first_id, oldest_id), min(last_id, newest_id))
 
     def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
@@ -124,7 +116,7 @@ class Reader:
         if first_id > last_id:
             return
         with self._question(query):
-            oldest_id, newest_id = self._kept()
+            oldest_id, newest_id = self._extent.kept()
             kept = max(first_id, oldest_id), min(last_id, newest_id)
             progress = Progress(self._clock, first_id, last_id, newest_first=newest_first)
             yield from self._pages.search(query, *kept, progress)
@@ -142,8 +134,8 @@ class Reader:
         Thinned to cells of ``cell_ns`` from ``since_ns`` on: nothing that is the worst of a cell is left out.
         """
         with self._question(is_consistent=True):
-            runs = self._runs(self._now())
-            scope = LaneScope(since_ns, until_ns, cell_ns, self._bounds().oldest_id, runs)
+            runs = self._extent.runs()
+            scope = LaneScope(since_ns, until_ns, cell_ns, self._extent.bounds().oldest_id, runs)
             return lanes(self._connection, scope, connections)
 
     def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
@@ -154,7 +146,7 @@ class Reader:
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
         """Messages and errors of a period, cut into equal buckets."""
         with self._question(is_consistent=True):
-            return density(self._connection, since_ns, until_ns, buckets, self._coverage())
+            return density(self._connection, since_ns, until_ns, buckets, self._extent.coverage())
 
     def statistics(self, since_ns: int | None, until_ns: int | None, connection: str = "") -> Statistics:
         """Statistics of a period (``None`` = open end), of one connection or all.
@@ -163,19 +155,19 @@ class Reader:
         are left of it. An open end is now while a recorder runs, else the end of the last run.
         """
         with self._question(is_consistent=True):
-            runs = self._runs(self._now())
+            runs = self._extent.runs()
             first_ns = min((run.start_ns for run in runs.values()), default=0)
             last_ns = max((run.end_ns for run in runs.values()), default=0)
             since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
             until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
-            stitching = stitch(since_s, until_s, self._coverage())
+            stitching = stitch(since_s, until_s, self._extent.coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(self._connection, stitching, runs, connection, is_open_end=is_open_end)
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
         """How a connection went over a period cut into equal buckets; empty for an unknown one."""
         with self._question(is_consistent=True):
-            return trend(self._connection, connection, since_ns, until_ns, buckets, self._coverage())
+            return trend(self._connection, connection, since_ns, until_ns, buckets, self._extent.coverage())
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
         """The sessions with these ids, as far as they are known, in no particular order."""
@@ -193,7 +185,7 @@ class Reader:
         Found by halving: where the wall clock was set back, one of the places at which that time passed.
         """
         with self._question():
-            return self._pages.id_at(ts_ns, *self._kept())
+            return self._pages.id_at(ts_ns, *self._extent.kept())
 
     def copy(self, target: Path, progress: PagesCopied) -> None:
         """Copy the whole store into an empty file, as it is now; see ``copying.copy_store``."""
@@ -215,71 +207,3 @@ class Reader:
     def close(self) -> None:
         """Let the store go."""
         self._store.close()
-
-    def _meta(self) -> dict[str, int]:
-        return dict(self._connection.execute(_META, (META_LAST_ID, META_OLDEST_ID, META_ROLLED_S)).fetchall())
-
-    def _kept(self) -> tuple[int, int]:
-        """The closed range of ids that are kept; ``(1, 0)`` where there is none yet."""
-        meta = self._meta()
-        return meta.get(META_OLDEST_ID, 0) or 1, meta.get(META_LAST_ID, 0)
-
-    def _bounds(self) -> StoreBounds:
-        meta = self._meta()
-        (run,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()
-        return StoreBounds(meta.get(META_OLDEST_ID, 0), meta.get(META_LAST_ID, 0), run, self._size_bytes())
-
-    def _size_bytes(self) -> int:
-        path = self._store.path
-        try:
-            return path.stat().st_size + log_of(path).stat().st_size
-        except FileNotFoundError:  # the log goes when a recorder ends
-            return path.stat().st_size
-
-    def _rolled_s(self) -> int:
-        return self._meta().get(META_ROLLED_S, 0)
-
-    def _coverage(self) -> Coverage:
-        oldest: dict[Level, int] = {}
-        for level in LEVELS:
-            (bucket,) = self._connection.execute(_OLDEST_BUCKET, (level,)).fetchone()
-            if bucket is not None:
-                oldest[level] = bucket
-        return Coverage.of(self._rolled_s(), oldest)
-
-    def _runs(self, now: Now | None) -> dict[int, RunSpan]:
-        return dict(run_spans(self._connection, self._bounds().last_id, now))
-
-    def _now(self) -> Now | None:
-        """The time while a recorder holds the store; both clocks are this machine's, as its lock is."""
-        return Now(self._clock.wall_ns(), self._clock.mono_ns()) if holder(self._store.path) is not None else None
-
-    @contextmanager
-    def _question(self, query: Query = EVERYTHING, *, is_consistent: bool = False) -> Iterator[None]:
-        """One answer: what SQLite raises becomes ours. ``is_consistent``: all its statements see the same commits."""
-        self._pages.begin()
-        self._end_transaction()
-        try:
-            if is_consistent:
-                self._connection.execute("BEGIN")
-            yield
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
-                if refusal := self._pages.refusal(query):
-                    raise refusal from error
-                raise InterruptedError("the search was ended") from error
-            raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
-        finally:
-            self._end_transaction()
-
-    def _end_transaction(self) -> None:
-        """Let go of the commits that were seen.
-
-        While a cursor that was interrupted is half read, SQLite interrupts this too: the next question ends it then.
-        """
-        if self._connection.in_transaction:
-            try:
-                self._connection.execute("ROLLBACK")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorname != "SQLITE_INTERRUPT":
-                    raise

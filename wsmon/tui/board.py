@@ -57,7 +57,7 @@ class Board(Desk):
             options.banner,
             backing.control is not None,
         )
-        self.questions = Questions(backing, self.now_ns, self._run_is_known, self.ask_store)
+        self.questions = Questions(backing, self.shown_ns, self._run_is_known, self._newest_is_known, self.ask_store)
 
     def on_unmount(self) -> None:
         """Let the store go."""
@@ -97,6 +97,10 @@ class Board(Desk):
         """Wall time."""
         return self.backing.clock.wall_ns()
 
+    def shown_ns(self) -> int:
+        """The wall time that the panes are about: now, or the end of a recording that goes on no more."""
+        return self.recorder.shown_ns(self._snapshot.bounds, self.now_ns())
+
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot: the log at once; the rest at once where a status changed, else with the next tick."""
         is_first, self._snapshot = self._snapshot is EMPTY_SNAPSHOT, snapshot
@@ -129,7 +133,7 @@ class Board(Desk):
         self.header.show(self.backing.options.name, self._snapshot, self.recorder.recording(), health, now_ns)
         timeline = self.slot("timeline").pane
         if {"connections", "timeline", "statistics"} & set(self.in_sight):
-            self.connections.show(self._snapshot, now_ns)
+            self.connections.show(self._snapshot, self.shown_ns())
         if isinstance(timeline, TimelinePane):
             timeline.set_order(self.connections.names)
 
@@ -183,6 +187,10 @@ class Board(Desk):
         if self.is_ready and not self.is_covered:
             self.draw()
 
+    def _newest_is_known(self, last_id: int, at_ns: int) -> None:
+        if at_ns:
+            self.recorder.find(last_id, at_ns)
+
     def _current_name(self) -> str:
         current = self.connections.current
         return current.name if current is not None else ""
@@ -191,7 +199,7 @@ class Board(Desk):
         def deliver(answer: Answer) -> None:
             if self.is_covered:
                 return
-            pane.show(answer, name, self.now_ns(), self._snapshot.messages_per_s)
+            pane.show(answer, name, self.shown_ns(), self._snapshot.messages_per_s)
             parts = (name, f"beside {pane.choice.beside}" if pane.choice.beside else "", period(answer.statistics))
             self.slot("statistics").say(" · ".join(part for part in parts if part))
 

@@ -10,8 +10,12 @@ from wsmon.tui.watching import MonitorScreen
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
-    """The cursor goes to the next cell with a problem; the log goes along where it is in sight."""
+    """The cursor goes to the next cell with a problem; the log goes along where it is in sight.
+
+    Behind the present nothing comes: the next one is then the newest there was.
+    """
     pane = _pane(screen)
+    newer = newer and not pane.is_at_present
     places = pane.places_beyond(newer=newer)
 
     def land(found: tuple[Problem, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import StoreView
@@ -28,20 +29,24 @@ class Questions:
         backing: Backing,
         now_ns: Callable[[], int],
         run_is_known: Callable[[int], None],
+        newest_is_known: Callable[[int, int], None],
         oldest_is_known: Callable[[], None],
     ) -> None:
-        """``run_is_known`` gets the wall time at which the newest run began, 0 = not known.
+        """``now_ns`` says the wall time that the panes are about.
 
-        ``oldest_is_known`` is called once periods can be asked for: they begin where the store does.
+        ``run_is_known`` gets the wall time at which the newest run began, 0 = not known; ``newest_is_known`` the newest
+        event that was there at first, and its wall time. ``oldest_is_known`` is called once periods can be asked for:
+        they begin where the store does.
         """
         self._backing = backing
         self._now_ns = now_ns
         self._run_is_known = run_is_known
+        self._newest_is_known = newest_is_known
         self._oldest_is_known = oldest_is_known
         self._oldest_id = 0
         self._oldest_ns = 0
         # wall time of the oldest event kept; 0 = not known
-        self._is_oldest_read = False
+        self._is_oldest_read = self._is_newest_asked = False
         self._run = 0
         self._run_ns = 0
         # wall time at which it began; 0 = not known
@@ -53,6 +58,10 @@ class Questions:
     def notice(self, bounds: StoreBounds) -> None:
         """Ask when the run began, and how far back the store goes, where that has changed."""
         answers = self._backing.answers
+        if bounds.last_id and not self._is_newest_asked:
+            self._is_newest_asked = True
+            newest_id = bounds.last_id
+            answers.ask("newest", lambda view: _time_of(view, newest_id), partial(self._newest_is_known, newest_id))
         if bounds.run != self._run:
             self._run = bounds.run
             answers.ask("run", lambda view: _run_started(view, bounds), self._set_run)
@@ -75,7 +84,7 @@ class Questions:
         if not is_urgent and began_ns < self._timeline_due_ns:
             return
         self._timeline_asked_ns = began_ns
-        moment = Moment(self._now_ns(), self._oldest_ns, self._run_ns)
+        moment = Moment(self._now_ns(), self._oldest_ns, self._run_ns, self._backing.clock.wall_ns())
 
         def deliver(answer: timeline_ask.Answer) -> None:
             self._timeline_asked_ns = None

@@ -12,6 +12,8 @@ GRACE_NS = 2_000_000_000
 # a viewer is connected to a recorder within half a second; only then silence means something
 WARNING_NS = 12_000_000_000
 # how long warnings of the start are shown
+FRESH_NS = 10_000_000_000
+# an event as young as this when the screen opens: a recorder may be about to answer
 
 
 @dataclass(slots=True)
@@ -33,13 +35,34 @@ class RecorderWatch:
     look_faults: tuple[str, ...] = ()
     # what is wrong with themes
     _gone_ns: int | None = field(default=None, init=False)
+    _was_on: bool = field(default=False, init=False)
+    # whether a recorder has ever answered
+    _found: tuple[int, int] | None = field(default=None, init=False)
+    # id and wall time of the newest event when the screen was opened; None = not known
 
     def see(self, health: Health | None, now_ns: int) -> None:
         """Take notice of a sample, or of its absence."""
         if health is not None:
-            self._gone_ns = None
+            self._gone_ns, self._was_on = None, True
         elif self._gone_ns is None:
             self._gone_ns = now_ns
+
+    def find(self, last_id: int, at_ns: int) -> None:
+        """Take notice of the newest event that was there when the screen was opened."""
+        self._found = (last_id, at_ns)
+
+    def shown_ns(self, bounds: StoreBounds, now_ns: int) -> int:
+        """The wall time that the panes are about: now, or the end of the recording where nobody records.
+
+        A store that grows is recorded, even where its recorder does not talk to us.
+        """
+        if self.is_on:
+            return now_ns
+        if self._was_on or self._found is None:
+            return self._gone_ns if self._was_on and self._gone_ns is not None else now_ns
+        last_id, at_ns = self._found
+        is_early = now_ns - self.opened_ns <= GRACE_NS and self.opened_ns - at_ns < FRESH_NS
+        return now_ns if is_early or bounds.last_id != last_id else min(at_ns, now_ns)
 
     @property
     def is_on(self) -> bool:
@@ -48,7 +71,12 @@ class RecorderWatch:
 
     def recording(self) -> Recording:
         """For the header."""
-        return Recording(self.is_on, self.run_started_ns if self.is_on else self._gone_ns)
+        return Recording(self.is_on, self.run_started_ns if self.is_on else self._since_ns)
+
+    @property
+    def _since_ns(self) -> int | None:
+        """Since when nobody records; what was over before we looked ended with its newest event."""
+        return self._gone_ns if self._was_on or self._found is None else self._found[1]
 
     def sentence(self, health: Health | None, bounds: StoreBounds, now_ns: int) -> str:
         """The worst that must not be overlooked; empty = all is well."""
@@ -56,9 +84,10 @@ class RecorderWatch:
             return f"the store cannot be read: {self.trouble}"
         if health is not None and health.warning:
             return health.warning
-        if self.has_control and self._gone_ns is not None and now_ns - self.opened_ns > GRACE_NS:
+        since_ns = self._since_ns
+        if self.has_control and not self.is_on and since_ns is not None and now_ns - self.opened_ns > GRACE_NS:
             last = f"last event #{fmt.count(bounds.last_id)}" if bounds.last_id else "nothing was recorded"
-            since = fmt.moment(self._gone_ns, now_ns)
+            since = fmt.moment(since_ns, now_ns)
             return f"no recorder since {since}, {last}; start one: {self.start_command}"
         if self.banner:
             return self.banner

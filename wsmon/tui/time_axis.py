@@ -39,17 +39,24 @@ def cell_words(cell_ns: int) -> str:
 
 
 def span_words(period: Period, zone: tzinfo | None, now_ns: int) -> str:
-    """From when until when: ``13:32 – 14:02``, with dates, years or seconds where they are needed."""
+    """From when until when: ``13:32 – 14:02``, with dates, years, seconds or parts of them where they are needed."""
     since, until, now = (_local(each, zone) for each in (period.since_ns, period.until_ns, now_ns))
     length_ns = period.until_ns - period.since_ns
     clock = "%H:%M:%S" if length_ns < 600 * SECOND_NS else "%H:%M"
     year = "%Y " if since.year != now.year or until.year != now.year else ""
     if since.date() == until.date():
         day = "" if since.date() == now.date() else f"{year}%b %d "
-        return f"{since.strftime(day + clock)} – {until.strftime(clock)}"
+        parts = [_part_of_second(at_ns, length_ns) for at_ns in (period.since_ns, period.until_ns)]
+        return f"{since.strftime(day + clock)}{parts[0]} – {until.strftime(clock)}{parts[1]}"
     if length_ns >= 56 * DAY_S * SECOND_NS:
         clock = ""
     return " – ".join(each.strftime(f"{year}%b %d {clock}").rstrip() for each in (since, until))
+
+
+def _part_of_second(at_ns: int, length_ns: int) -> str:
+    """What tells both ends of a period of seconds apart; empty where whole seconds do."""
+    digits = 0 if length_ns >= 10 * SECOND_NS else 1 if length_ns >= SECOND_NS else 2
+    return f".{at_ns % SECOND_NS * 10**digits // SECOND_NS:0{digits}}" if digits else ""
 
 
 def _labels(period: Period, zone: tzinfo | None) -> Iterator[tuple[int, str]]:

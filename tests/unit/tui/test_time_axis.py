@@ -74,6 +74,8 @@ def test_words() -> None:
     assert span_words(period(20, 90), UTC, now_ns) == "13:32 – 14:02"
     assert span_words(period(1, 90), UTC, now_ns) == "14:00:54 – 14:02:24"
     assert span_words(period(3600, 90), UTC, now_ns) == "Jan 06 21:00 – Jan 10 15:00"
+    assert span_words(period(0.05, 90), UTC, now_ns) == "14:02:19.5 – 14:02:24.0"
+    assert span_words(period(0.005, 90), UTC, now_ns) == "14:02:23.55 – 14:02:24.00"
 
 
 def test_a_period_of_another_day_or_year_says_so() -> None:

@@ -49,10 +49,11 @@ def header_line(
     name: str, snapshot: Snapshot, recording: Recording, health: Health | None, now_ns: int, width: int
 ) -> tuple[Span, ...]:
     """What fits into ``width`` cells."""
+    statuses = _statuses(snapshot)
     parts = [
         Part(9, ((name, "strong"),)),
         Part(8, _recording(recording, now_ns)),
-        Part(10, _statuses(snapshot)),
+        Part(10, statuses, () if recording.is_on or not statuses else (("at the end ", "dim"), *statuses)),
         Part(7, _rate(snapshot), (*_rate(snapshot), (" ", "text"), *_spark(snapshot))),
         _size(snapshot),
         *_health(health),

@@ -144,7 +144,7 @@ class LogPane(FindingLog):
     def report(self) -> None:
         """Put how it stands into the title, and say which event has the cursor."""
         focused_id = 0 if self.is_following else self.current_id
-        if focused_id != self._announced_id:
+        if focused_id != self._announced_id and not self._goal_id:
             self._announced_id = focused_id
             self.post_message(self.Highlighted(self.focused_event))
         rows = self.rows

@@ -57,6 +57,8 @@ class FindingLog(DrawnLog):
         # what was jumped to last
         self._goal_id = 0
         # where the cursor goes once the search has come there; 0 = nowhere
+        self._goal_y: int | None = None
+        # the row of the screen on which it was read; None = it was asked for
         self._note = ""
         # said instead of the status until the next key
 
@@ -118,8 +120,7 @@ class FindingLog(DrawnLog):
             self._filter.take(found)
             self._lines.forget(top_id)
             self._settle()
-            if self._goal_id and not self._filter.is_ahead(self._goal_id):
-                self.go_to(self._goal_id)
+            self._reach()
         elif self._jump is not None and found.search.serial == self._jump.serial and found.is_last:
             newer = not self._jump.newest_first
             self._jump = None
@@ -129,7 +130,7 @@ class FindingLog(DrawnLog):
         """Put the cursor on an event, or on the next one shown where it is hidden; a search may reach it later."""
         row = self.rows.row_of(event_id)
         self.go_to_row(row, is_centred=True)
-        self._goal_id = event_id if self._filter.is_ahead(event_id) else 0
+        self._goal_id, self._goal_y = (event_id if self._filter.is_ahead(event_id) else 0), None
         if self._goal_id:
             self.say(f"looking for event {event_id}")
         elif self.current_id != event_id:
@@ -189,7 +190,10 @@ class FindingLog(DrawnLog):
         """Say how it stands."""
 
     def set_scope(self, scope: Scope) -> None:
-        """Show what a scope asks for; terms on notes are answered from the marks that there are."""
+        """Show what a scope asks for; the cursor keeps its event, however far, or takes the next one shown.
+
+        Terms on notes are answered from the marks that there are.
+        """
         self._scope = scope
         if asks_notes(scope.query) and self._marks_missing:
             self.say(self._marks_missing)
@@ -203,9 +207,13 @@ class FindingLog(DrawnLog):
             self.post_message(self.Wanted(search))
         self._end_searches(self._under_way - {search.purpose for search in searches})
         self._under_way = {search.purpose for search in searches}
-        self._note, self._goal_id = "", 0
+        read_id, read_y = self._goal_id or self.current_id, self.cursor_y if self._goal_y is None else self._goal_y
+        is_far = not self.is_following and self._filter.is_ahead(read_id)
+        self._note = ""
+        self._goal_id, self._goal_y = (read_id, read_y) if is_far else (0, None)
         self._lines.highlight(self._filter.scope.highlighted)
-        self._settle()
+        self.resume(self._filter.rows, read_id, read_y)
+        self.report()
         self.refresh()
 
     def halt(self) -> None:
@@ -216,6 +224,17 @@ class FindingLog(DrawnLog):
     def _end_searches(self, purposes: set[Purpose]) -> None:
         for purpose in purposes:
             self.post_message(self.Wanted(Search(0, purpose, EVERYTHING, 1, 0)))  # nothing to look for ends the other
+
+    def _reach(self) -> None:
+        """Put the cursor where it belongs, once the search has come there."""
+        if not self._goal_id or self._filter.is_ahead(self._goal_id):
+            return
+        goal_id, self._goal_id = self._goal_id, 0
+        if self._goal_y is None:
+            self.go_to(goal_id)
+        else:
+            self.resume(self._filter.rows, goal_id, self._goal_y)
+            self.report()
 
     def _settle(self) -> None:
         self.place(self._filter.rows)

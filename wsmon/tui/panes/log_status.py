@@ -65,6 +65,7 @@ def sentences(status: LogStatus, glyphs: Glyphs) -> tuple[str, ...]:
     between = f" {glyphs.between} "
     forms = (
         _parts(status, glyphs),
+        _short_parts(status, _asked(status, glyphs, QUERY_LIMIT), glyphs, has_units=True),
         _short_parts(status, _asked(status, glyphs, SHORT_QUERY_LIMIT), glyphs),
         _short_parts(status, "found" if status.query else "", glyphs),
         _shortest_parts(status, glyphs),
@@ -87,17 +88,20 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
     return [_motion(status), _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]
 
 
-def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs) -> list[str]:
-    """In few words; ``asked`` stands for the query."""
+def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs, *, has_units: bool = False) -> list[str]:
+    """In few words, or fewer without what the numbers count; ``asked`` stands for the query."""
     if status.trouble or not status.events:
         return _parts(status, glyphs)
     new = f", {fmt.count(status.new_below)} new (F)" if status.new_below else ""
     moving = "following" if status.is_following else f"paused{new}"
     hidden = fmt.count(status.hidden_heartbeats) if status.hidden_heartbeats is not None else "heartbeats"
+    if has_units and status.hidden_heartbeats is not None:
+        hidden = f"{hidden} {_plural('heartbeat', status.hidden_heartbeats)}"
+    unit = f" {_plural('event', status.events)}" if has_units and not asked else ""
     is_without_match = asked and not status.shown and not status.is_searching
     return [
         f"no match for {_asked(status, glyphs, SHORT_QUERY_LIMIT)}" if is_without_match else moving,
-        "" if is_without_match else _place(status, asked),
+        "" if is_without_match else f"{_place(status, asked)}{unit}",
         f"{status.searched * 100 // status.events} %" if status.is_searching else "",
         f"{hidden} hidden (h)" if status.hides_heartbeats and status.hidden_heartbeats != 0 else "",
         f"{fmt.count(status.pruned)} pruned" if status.pruned else "",

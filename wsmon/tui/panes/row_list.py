@@ -54,6 +54,11 @@ class RowList(ScrollView, can_focus=True):
         """The id under the cursor; 0 = there are no rows."""
         return self._current_id
 
+    @property
+    def cursor_y(self) -> int:
+        """Row of the screen that the cursor is on."""
+        return self._cursor_y
+
     def place(self, rows: Rows) -> None:
         """Show these rows from now on; the cursor stays where it is, or follows."""
         self._rows = rows
@@ -70,6 +75,11 @@ class RowList(ScrollView, can_focus=True):
         self._current_id = rows.id_at(row)
         self._scroll(count - self.page.height if self._is_following else row - self._cursor_y)
         self._cursor_y = row - self.scroll_offset.y
+
+    def resume(self, rows: Rows, row_id: int, cursor_y: int) -> None:
+        """Show these rows, the cursor on an id or the next one there is, on that row of the screen."""
+        self._current_id, self._cursor_y = row_id, cursor_y
+        self.place(rows)
 
     def follow(self) -> None:
         """Go to the newest row and stay with it."""

@@ -76,6 +76,11 @@ class TimelinePane(TimelineCursor):
         return self._state.window.until_ns is None
 
     @property
+    def is_at_present(self) -> bool:
+        """Whether the cursor follows the present too."""
+        return self._state.is_at_present
+
+    @property
     def is_waiting(self) -> bool:
         """Whether what was asked for takes long."""
         return self._state.is_waiting

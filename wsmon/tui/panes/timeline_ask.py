@@ -17,10 +17,13 @@ class Moment:
     """The times that a period is made from."""
 
     now_ns: int
+    # the newest time there is: the end of a recording that goes on no more
     oldest_ns: int = 0
     # of the oldest event kept; 0 = unknown
     run_ns: int = 0
     # when the newest run began; 0 = unknown
+    today_ns: int = 0
+    # wall time of whoever looks: other days are named; 0 = ``now_ns``
 
 
 @dataclass(frozen=True, slots=True)

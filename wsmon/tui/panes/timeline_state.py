@@ -119,6 +119,11 @@ class TimelineState:
             return self.cells - 1
         return min(max(0, self.period.cell_of(self._cursor_ns)), self.cells - 1)
 
+    @property
+    def is_at_present(self) -> bool:
+        """Whether the cursor is at the right edge, and that is the present."""
+        return self._cursor_ns is None and self.window.until_ns is None
+
     def set_glyphs(self, glyphs: Glyphs) -> None:
         """Draw with these signs from now on."""
         self._glyphs, self.teller = glyphs, Teller(self._zone, glyphs)
@@ -218,7 +223,7 @@ class TimelineState:
     def titles(self) -> tuple[str, ...]:
         """From when until when, how long a cell is, and what is out of sight; the same shorter where room is scarce."""
         period, grid = self.period, self.grid
-        span = span_words(period, self._zone, self.moment.now_ns)
+        span = span_words(period, self._zone, self.moment.today_ns or self.moment.now_ns)
         parts = [span, f"{cell_words(period.start_of(1) - period.since_ns)} a cell"]
         if self.by_group:
             parts.append("by group")

@@ -112,11 +112,17 @@ def test_the_sentence_says_what_is_shown_and_what_is_not(
     changes: dict[str, object], expected: str, shorter: str
 ) -> None:
     status = replace(PLAIN, **changes)  # type: ignore[arg-type]  # fields by name
-    assert sentences(status, UNICODE)[:2] == (expected, shorter)
+    assert sentences(status, UNICODE)[:3:2] == (expected, shorter)
+
+
+def test_words_go_before_the_units_of_numbers() -> None:
+    status = replace(PLAIN, is_following=False, new_below=707, hides_heartbeats=True, hidden_heartbeats=4168)
+
+    assert sentences(status, UNICODE)[1] == "paused, 707 new (F) · 1,204,311 events · 4,168 heartbeats hidden (h)"
 
 
 def test_a_long_or_hostile_query_is_shortened_and_safe() -> None:
-    whole, shorter, *_ = sentences(replace(PLAIN, query="\x1b[/b]" * 100), ASCII)
+    whole, _, shorter, *_ = sentences(replace(PLAIN, query="\x1b[/b]" * 100), ASCII)
 
     assert whole.isascii()
     assert whole.isprintable()
@@ -150,7 +156,8 @@ def test_the_shortest_sentence_counts_the_same(changes: dict[str, object], expec
 
 def test_before_it_leaves_out_words_it_leaves_out_the_query() -> None:
     asked = replace(PLAIN, query="kind:message conn:chat", shown=41, is_following=False, tally=WHOLE, new_below=2)
-    assert sentences(asked, UNICODE)[1:3] == (
+    assert sentences(asked, UNICODE)[1:4] == (
+        "paused, 2 new (F) · 3 of 41 'kind:message conn:chat'",
         "paused, 2 new (F) · 3 of 41 'kind:message co…'",
         "paused, 2 new (F) · 3 of 41 found",
     )
