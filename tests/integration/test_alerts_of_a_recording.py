@@ -107,6 +107,27 @@ async def test_a_program_gets_the_incident_while_a_webhook_hangs_and_everything_
     assert not named(recorder, "self.alert.failed")
 
 
+async def test_an_event_that_a_rule_asks_for_is_told_once(home: Home, peers: Peers) -> None:
+    got = program(home, "alert.sh", "cat > part.$$ && mv part.$$ got.$$")
+    busy = await peers.start(script(TICKS))
+    rules = f'command = ["{got}"], rules = {{ early = "kind:message /tick 1[0-9]$/", never = "is:gap" }}'
+    recorder = await home.record(home.write(configuration(rules, busy=busy.url)))
+    await recorder.until_stored(100)
+    async with asyncio.timeout(DEADLINE_S):
+        while not (told := list(home.folder.glob("got.*"))):
+            await asyncio.sleep(0.02)  # another process tells nobody
+    alerted = json.loads(await asyncio.to_thread(told[0].read_text))
+    (opened,) = named(recorder, "incident.opened")
+    text = "an event matches kind:message /tick 1[0-9]$/"
+    assert (alerted["kind"], alerted["text"]) == ("rule:early", f"busy: rule:early: {text}")
+    assert alerted["incident"]["silence"] == "no alerts.rules.early"
+    (proof,) = [event for event in stored(recorder.store) if event.payload == b"tick 10"]
+    assert _facts(opened, "evidence") == {"evidence": [proof.id]}
+    recorder.signal(signal.SIGTERM)
+    assert await recorder.ended(within_s=2.5) == 0
+    assert len(list(home.folder.glob("got.*"))) == 1
+
+
 async def test_giving_up_is_announced_within_five_seconds(home: Home) -> None:
     got = program(home, "alert.sh", "cat > part && mv part got")
     with socket.create_server(("127.0.0.1", 0)) as closed:

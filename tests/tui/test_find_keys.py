@@ -71,7 +71,7 @@ async def test_a_text_too_long_to_look_for_is_refused() -> None:
         await pilot.press("p", "enter", "slash")
         dialog = on.app.screen
         assert isinstance(dialog, PromptDialog)
-        dialog.query_one("#prompt-input").value = "x" * 201  # type: ignore[attr-defined]  # an Input
+        dialog.query_one("#typed-line").value = "x" * 201  # type: ignore[attr-defined]  # an Input
         await pilot.press("enter")
         assert on.app.screen is dialog
         await pilot.press("escape")

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 from wsmon.config.fault import FaultError
-from wsmon.errors import UsageError
+from wsmon.errors import QueryError, UsageError
 from wsmon.model.kpis import KPI_NAMES
 from wsmon.model.redact import compile_pattern
+from wsmon.query.notes import asks_notes
+from wsmon.query.parser import parse
+from wsmon.query.values import Now
 
 MAX_NAME_CHARS = 64
 MAX_TRACE_ID_CHARS = 128
@@ -49,6 +52,18 @@ def connection_name(text: str) -> None:
         raise FaultError(f"has {len(text)} characters", f"at most {MAX_NAME_CHARS}")
     if not _NAME.fullmatch(text):
         raise FaultError("has characters that a name may not have", "letters, digits, . _ and - may stand in it")
+
+
+def rule(text: str) -> None:
+    """A query in the language of the search; notes are a viewer's, and no recorder knows them."""
+    try:
+        query = parse(text, Now(0))
+    except QueryError as error:
+        raise FaultError(f"is no query: {error.what} (column {error.column + 1})", error.hint) from None
+    if not query:
+        raise FaultError("asks for everything", "is:problem, or type:order $.qty>100")
+    if asks_notes(query):
+        raise FaultError("asks for marks or notes, which a recorder does not have")
 
 
 def printable(limit: int) -> Callable[[str], None]:

@@ -88,6 +88,13 @@ WSMON = (
         "program and arguments; gets each alert as JSON on stdin",
     ),
     Key("alerts.webhook", Secret(checks.http_url), "", "URL that each alert is posted to as JSON"),
+    Key(
+        "alerts.rules",
+        TableOf(Text(checks.rule, may_be_empty=False), checks.connection_name),
+        {},
+        "queries by name: a match opens an incident rule:NAME",
+        example='{ big = "type:order $.qty>100" }',
+    ),
     Key("prometheus", Text(checks.address), "", '"127.0.0.1:9464" to expose metrics there; no host: this machine only'),
     Key("otlp", Secret(checks.http_url), "", '"http://127.0.0.1:4318" to send spans, metrics, logs', "otlp.url"),
     Key(

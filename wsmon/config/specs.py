@@ -114,6 +114,9 @@ class RetentionSpec:
     size_bytes: int = 2_000_000_000
 
 
+_NO_RULES: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class AlertSpec:
     """How somebody is told."""
@@ -122,6 +125,8 @@ class AlertSpec:
     desktop: bool = False
     command: tuple[Sensitive, ...] = ()
     webhook: Sensitive = EMPTY
+    rules: Mapping[str, str] = field(default_factory=lambda: _NO_RULES)
+    # queries by name: what matches opens an incident
 
 
 SIGNAL_NAMES = ("spans", "metrics", "logs")

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import wsmon
@@ -26,11 +27,14 @@ from wsmon.control.registry import ensure_runtime_folder, register, unregister
 from wsmon.engine.loop import new_event_loop
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
+from wsmon.model.detectors.catalogue import all_detectors
+from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 from wsmon.ports import EventSink
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.alerts.document import Origin
+from wsmon.recorder.alerts.rules import RuleWatch
 from wsmon.recorder.assignment import Assignment
 from wsmon.recorder.monitoring.metrics import Measured
 from wsmon.recorder.monitoring.monitoring import Monitoring
@@ -38,6 +42,7 @@ from wsmon.recorder.operator import Operator
 from wsmon.recorder.own_events import own_events
 from wsmon.recorder.server import ControlServer
 from wsmon.store.database import Database, RunStart, open_for_writing
+from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.writer import Writer
 
@@ -107,7 +112,13 @@ class _Recording:
         clock = SystemClock()
         self._bus = Bus(self._on_drained)
         self._writer = Writer(
-            database, self._bus, clock, self._on_commit, self._on_failure, on_notable=self._on_notable
+            database,
+            self._bus,
+            clock,
+            self._on_commit,
+            self._on_failure,
+            (*all_detectors(), rules := RuleDetector()),
+            self._on_notable,
         )
         self._writer.configure(configuration.connections, configuration.retention)
         sink = _Overheard(self._bus, assignment.on_event) if assignment.on_event else self._bus
@@ -116,7 +127,8 @@ class _Recording:
         )
         self._emit = own_events(sink, clock)
         origin = Origin(socket.gethostname(), info.configuration, info.store)
-        self._alerting = Alerting(origin, self._emit, clock)
+        watch = partial(RuleWatch, partial(Reader, assignment.store, clock), lambda: self._writer.last_id, rules, clock)
+        self._alerting = Alerting(origin, self._emit, clock, watch)
         self._alerting.configure(configuration.alerts, configuration.secrets)
         self._monitoring = Monitoring(self._measured(), self._writer.last_id, info.configuration, clock)
         self._monitoring.configure(configuration)

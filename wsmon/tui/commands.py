@@ -14,7 +14,7 @@ from wsmon.tui import commands_look as look
 from wsmon.tui import commands_notes as notes
 from wsmon.tui import commands_recorder as recorder
 from wsmon.tui import commands_timeline as timeline
-from wsmon.tui.actions import BY_ID
+from wsmon.tui.actions import Action
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.commands_compare import compare_events
 from wsmon.tui.line_columns import without_room
@@ -150,13 +150,12 @@ def _bring_log(screen: MonitorScreen) -> None:
         screen.ask("log")
 
 
-def _run_chosen(screen: MonitorScreen, action_id: str | None) -> None:
+def _run_chosen(screen: MonitorScreen, action: Action | None) -> None:
     """Run what was chosen in the palette, as if its key had been pressed."""
-    if action_id is None:
+    if action is None:
         return
-    action = BY_ID[action_id]
     if action.scope == "app":
-        COMMANDS[action_id](screen)
+        COMMANDS[action.id](screen)
     elif screen.focused is not None:
         screen.call_later(screen.app.run_action, action.call, screen.focused)
 

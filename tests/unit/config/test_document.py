@@ -35,6 +35,11 @@ ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
         (ONE + "[wsmon]\nstore = '.'\n", ["5: wsmon.store: is a folder"]),
         (ONE + "[wsmon]\nstore = 'wsmon.toml/x.db'\n", ["5: wsmon.store: lies below something that is no folder"]),
         (ONE + "[wsmon]\ntheme = ''\n", ["5: wsmon.theme: is empty"]),
+        (ONE + "[wsmon]\nalerts.rules.big = '$.q>'\n", ["5: wsmon.alerts.rules.big: is no query: a value is"]),
+        (ONE + "[wsmon]\nalerts.rules.a = '( )'\n", ["5: wsmon.alerts.rules.a: is no query: "]),
+        (ONE + "[wsmon]\nalerts.rules.a = ' '\n", ["5: wsmon.alerts.rules.a: asks for everything"]),
+        (ONE + "[wsmon]\nalerts.rules.a = 'note:x'\n", ["5: wsmon.alerts.rules.a: asks for marks or notes"]),
+        (ONE + "[wsmon]\nalerts.rules.'a b' = 'x'\n", ['5: wsmon.alerts.rules."a b": has characters that a name may']),
         (ONE + "[wsmon]\nprometheus = 'x'\n", ['5: wsmon.prometheus: is no HOST:PORT (x). such as "127.0.0.1:9464"']),
         (ONE + "[wsmon]\notlp = 'ws://h'\n", ["5: wsmon.otlp: has a scheme that is not http or https (ws://h)."]),
         (

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.mqtt_packets import USER_AND_PASSWORD, connect, text
+from tests.schedulers import Scheduler
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
 from wsmon.engine.interpreter import TICK_S, Interpreter, Memory
@@ -22,34 +23,6 @@ from wsmon.protocols.wanted import Wanted
 
 RPC = b'{"jsonrpc":"2.0","id":1,"method":"m"}'
 LATE = Note("error.occurred", error_type="timeout")
-
-
-class Call:
-    """A call that waits."""
-
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self.callback = callback
-        self.is_cancelled = False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-    def when(self) -> float:
-        return 0.0
-
-
-class Scheduler:
-    """Keeps what is scheduled; the test runs it."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[float, Call]] = []
-
-    def time(self) -> float:
-        return 0.0
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Call:
-        self.calls.append((delay, call := Call(callback)))
-        return call
 
 
 class State:

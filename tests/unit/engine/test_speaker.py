@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from tests.schedulers import Scheduler
 from wsmon.config.specs import HeartbeatSpec
 from wsmon.engine.speaker import Speaker
 from wsmon.model.secret import Sensitive
 from wsmon.protocols.reading import Reading
 from wsmon.protocols.speaking import Messages
-
-
-class Call:
-    """A call that waits."""
-
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self.callback = callback
-        self.is_cancelled = False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-    def when(self) -> float:
-        return 0.0
-
-
-class Scheduler:
-    """Keeps what is scheduled; the test runs it."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[float, Call]] = []
-
-    def time(self) -> float:
-        return 0.0
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Call:
-        self.calls.append((delay, call := Call(callback)))
-        return call
 
 
 class Protocol:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wsmon.model.detectors.watched import IncidentKind
+from wsmon.model.detectors.watched import IncidentKind, RuleKind, is_rule
 from wsmon.model.events import Event, Json, Meta, Source
 
 MOST_EVIDENCE = 20
@@ -24,10 +24,13 @@ class _Incident:
 class Incidents:
     """Makes ``incident.*`` events; ``take`` them, and show each to ``observe`` once it has its id, in that order."""
 
-    def __init__(self, kind: IncidentKind, silence: str = "") -> None:
-        """``silence`` says which key of a connection keeps such incidents away; by default the one that all have."""
+    def __init__(self, kind: IncidentKind | RuleKind, silence: str = "") -> None:
+        """``silence`` says which key keeps such incidents away, beside the one that all connections have.
+
+        What a rule finds is silenced by the rule alone.
+        """
         self.kind = kind
-        self._silence = f'{silence}{silence and " or "}silence = ["{kind}"]'
+        self._silence = silence if is_rule(kind) else f'{silence}{silence and " or "}silence = ["{kind}"]'
         self._open: dict[str, _Incident] = {}
         # by connection
         self._opening: list[tuple[_Incident, str, Meta]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, NewType, get_args
 
 from wsmon.model.events import RECORDER, Source
 
@@ -26,10 +26,23 @@ IncidentKind = Literal[
     "backpressure",
     "shed",
 ]
+RuleKind = NewType("RuleKind", str)
+# of what a rule of the user's found: ``rule:NAME``
+_RULE = "rule:"
 INCIDENT_KINDS: tuple[IncidentKind, ...] = get_args(IncidentKind)
 
 _NONE: Mapping[str, int] = MappingProxyType({})
 _NO_BUCKETS: Mapping[int, int] = MappingProxyType({})
+
+
+def rule_kind(name: str) -> RuleKind:
+    """The kind of incidents that a rule with this name opens."""
+    return RuleKind(f"{_RULE}{name}")
+
+
+def is_rule(kind: str) -> bool:
+    """Whether a rule of the user's opens incidents of this kind."""
+    return kind.startswith(_RULE)
 
 
 @dataclass(frozen=True, slots=True)

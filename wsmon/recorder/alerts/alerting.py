@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from wsmon.config.specs import AlertSpec
@@ -14,6 +14,7 @@ from wsmon.ports import Clock
 from wsmon.recorder.alerts.command import CommandWay
 from wsmon.recorder.alerts.document import Origin, alert_json
 from wsmon.recorder.alerts.lane import Alert, Failure, Lane
+from wsmon.recorder.alerts.rules import RuleWatch
 from wsmon.recorder.alerts.webhook import WebhookWay
 from wsmon.recorder.own_events import EmitOwn
 
@@ -23,13 +24,17 @@ ERROR_TYPE = "alert"
 class Alerting:
     """Belongs to the event loop; the bell and the desktop are the viewers' part."""
 
-    def __init__(self, origin: Origin, emit: EmitOwn, clock: Clock) -> None:
+    def __init__(
+        self, origin: Origin, emit: EmitOwn, clock: Clock, watch: Callable[[Callable[[str], None]], RuleWatch]
+    ) -> None:
+        """``watch`` makes what looks for the user's rules; it is given where to report that one of them ended."""
         self._origin = origin
         self._emit = emit
         self._clock = clock
         self._announced = Announced()
         self._command = Lane("command", clock, self._report)
         self._webhook = Lane("webhook", clock, self._report)
+        self._rules = watch(self._report_rule)
         self._spec = AlertSpec()
         self._secrets: tuple[str, ...] = ()
 
@@ -41,6 +46,7 @@ class Alerting:
             self._command.use(CommandWay(spec.command, mask) if spec.command else None)
         if spec.webhook != before.webhook:
             self._webhook.use(WebhookWay(spec.webhook, self._clock) if spec.webhook else None)
+        self._rules.configure(spec.rules)
 
     @property
     def rings(self) -> bool:
@@ -54,8 +60,8 @@ class Alerting:
 
     @property
     def warning(self) -> str:
-        """What is wrong with the ways; empty = they work."""
-        return mask_secrets(self._command.warning or self._webhook.warning, self._secrets)
+        """What is wrong with the ways or the rules; empty = they work."""
+        return mask_secrets(self._command.warning or self._webhook.warning or self._rules.warning, self._secrets)
 
     def take(self, notable: Sequence[Event]) -> None:
         """Tell what of these committed events is news."""
@@ -66,10 +72,15 @@ class Alerting:
                 self._webhook.put(alert)
 
     async def run(self) -> None:
-        """Deliver until cancelled; what waits then is not told, and a command under way is killed."""
+        """Look for rules and deliver until cancelled; what waits then is not told, a command under way is killed."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._rules.run(), name="alert rules")
             for lane in (self._command, self._webhook):
                 group.create_task(lane.run(), name=f"alerts by {lane.name}")
+
+    def _report_rule(self, why: str) -> None:
+        why = mask_secrets(why, self._secrets)
+        self._emit("self.alert.failed", status="error", reason=why, error_type=ERROR_TYPE, error=why)
 
     def _report(self, failure: Failure) -> None:
         error = mask_secrets(failure.why, self._secrets)

@@ -192,14 +192,13 @@ class FindingLog(DrawnLog):
     def set_scope(self, scope: Scope) -> None:
         """Show what a scope asks for; the cursor keeps its event, however far, or takes the next one shown.
 
-        Terms on notes are answered from the marks that there are.
+        Terms on notes are answered from the marks that there are; where these cannot be read, everything is shown.
         """
         self._scope = scope
-        if asks_notes(scope.query) and self._marks_missing:
-            self.say(self._marks_missing)
-            return
+        refusal = self._marks_missing if asks_notes(scope.query) else ""
+        query = EVERYTHING if refusal else with_notes(scope.query, self._bookmarks)
         try:
-            searches = self._filter.restart(replace(scope, query=with_notes(scope.query, self._bookmarks)))
+            searches = self._filter.restart(replace(scope, query=query))
         except WsmonError as error:
             self.say(str(error))
             return
@@ -209,7 +208,7 @@ class FindingLog(DrawnLog):
         self._under_way = {search.purpose for search in searches}
         read_id, read_y = self._goal_id or self.current_id, self.cursor_y if self._goal_y is None else self._goal_y
         is_far = not self.is_following and self._filter.is_ahead(read_id)
-        self._note = ""
+        self._note = f"{refusal}; everything is shown" if refusal else ""
         self._goal_id, self._goal_y = (read_id, read_y) if is_far else (0, None)
         self._lines.highlight(self._filter.scope.highlighted)
         self.resume(self._filter.rows, read_id, read_y)

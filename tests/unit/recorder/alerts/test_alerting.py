@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from tests.builders import event
 from tests.engines import RecordingSink
-from tests.tui.fakes import FakeClock
+from tests.tui.fakes import FakeClock, FakeView
 from wsmon.config.specs import AlertSpec
+from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.secret import Sensitive
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.alerts.document import Origin
 from wsmon.recorder.alerts.lane import PLACES
+from wsmon.recorder.alerts.rules import RuleWatch
 from wsmon.recorder.own_events import own_events
 
 MISSING = AlertSpec(command=(Sensitive("/nonexistent/hunter22/alert"),))
@@ -29,7 +32,8 @@ def sink() -> RecordingSink:
 @pytest.fixture
 async def alerting(sink: RecordingSink) -> AsyncIterator[Alerting]:
     clock = FakeClock()
-    alerting = Alerting(Origin("box", "wsmon.toml", "store.db"), own_events(sink, clock), clock)
+    watch = partial(RuleWatch, lambda: FakeView(()), lambda: 0, RuleDetector(), clock)
+    alerting = Alerting(Origin("box", "wsmon.toml", "store.db"), own_events(sink, clock), clock, watch)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(alerting.run(), name="alerts")
         yield alerting

@@ -1,0 +1,81 @@
+"""What a rule of the user's finds is an incident: one a connection, until there was nothing for five minutes."""
+
+from __future__ import annotations
+
+from tests.builders import at_ns, source
+from tests.detecting import NAME, Watching, fact, mono_ns, told
+from wsmon.model.detectors.rules import RuleDetector, Sighting
+from wsmon.model.events import Event
+
+BIG = "type:order $.qty>100"
+
+
+def sighting(event_id: int, connection: str = NAME, rule: str = "big") -> Sighting:
+    return Sighting(rule, BIG, source(connection), event_id)
+
+
+def watching() -> tuple[RuleDetector, Watching]:
+    detector = RuleDetector()
+    return detector, Watching(detector)
+
+
+def test_the_first_sighting_opens_and_five_quiet_minutes_close() -> None:
+    rules, on = watching()
+    rules.sight(sighting(7))
+    on.check(0)
+    rules.sight(sighting(90))
+    on.check(200)
+    on.check(499)
+    assert told(on.found) == [("opened", f"an event matches {BIG}")]
+    on.check(500)
+    assert told(on.found)[1:] == [("closed", "nothing matched for 5 minutes")]
+    rules.sight(sighting(95))
+    on.check(501)
+    assert on.found[0] == Event(
+        source(NAME),
+        "incident.opened",
+        at_ns(0),
+        mono_ns(0),
+        id=0,
+        type="rule:big",
+        reason=f"an event matches {BIG}",
+        meta={"evidence": [7], "silence": "no alerts.rules.big", "rule": "big", "query": BIG},
+    )
+    assert fact(on.found[1], "incident") == 1
+    assert fact(on.found[2], "evidence") == [95]
+
+
+def test_two_rules_keep_their_incidents_apart() -> None:
+    rules, on = watching()
+    rules.sight(sighting(7, rule="one"))
+    rules.sight(sighting(8, rule="two"))
+    on.check(0)
+    rules.keep(["two"])
+    on.check(1)
+    assert [(event.type, event.name, fact(event, "incident")) for event in on.found] == [
+        ("rule:one", "incident.opened", None),
+        ("rule:two", "incident.opened", None),
+        ("rule:one", "incident.closed", 1),
+    ]
+
+
+def test_connections_that_nobody_watches_and_a_recorder_that_ends_open_nothing() -> None:
+    rules, on = watching()
+    rules.sight(sighting(7, "another"))
+    on.check(0)
+    assert on.found == []
+    rules.sight(sighting(8))
+    on.check(1)
+    rules.end()
+    rules.sight(sighting(9))
+    on.check(2)
+    assert told(on.found)[1:] == [("closed", "the recorder ended")]
+
+
+def test_a_connection_that_leaves_the_configuration_takes_its_incident_along() -> None:
+    rules, on = watching()
+    rules.sight(sighting(7))
+    on.check(0)
+    on.expect(None)
+    on.check(1)
+    assert told(on.found)[1:] == [("closed", "it is no longer watched")]

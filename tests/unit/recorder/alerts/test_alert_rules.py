@@ -1,0 +1,119 @@
+"""Rules are searches over what is committed: which events they find, once a connection, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.builders import event, loss, message, numbered
+from tests.tui.fakes import FakeClock, FakeView
+from wsmon.errors import QueryError, StoreError
+from wsmon.model.detectors.rules import RuleDetector, Sighting
+from wsmon.model.events import Event
+from wsmon.query.ast import EVERYTHING, Query
+from wsmon.recorder.alerts import rules
+from wsmon.recorder.alerts.rules import RuleWatch
+
+DEADLINE_S = 5.0
+
+
+class Refusing(FakeView):
+    """A store that raises what it is told to, as often as it is told."""
+
+    failures: list[Exception]
+
+    def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
+        if self.failures and (query.text == "slow" or not isinstance(self.failures[0], QueryError)):
+            raise self.failures.pop(0)
+        return super().events_after(after_id, limit, query)
+
+
+@dataclass
+class Watched:
+    """A watch at work."""
+
+    store: Refusing
+    watch: RuleWatch
+    sighted: list[Sighting]
+    reported: list[str] = field(default_factory=list)
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not is_so():
+                await asyncio.sleep(0)
+
+    @property
+    def found(self) -> list[tuple[str, str, int]]:
+        return [(each.rule, each.source.connection, each.event_id) for each in self.sighted]
+
+
+@pytest.fixture
+async def on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
+    """Looks without a rest; two events were there before."""
+    monkeypatch.setattr(rules, "EVERY_S", 0.0)
+    monkeypatch.setattr(rules, "WINDOW_EVENTS", 3)
+    store = Refusing(numbered([message("big"), message("big")]))
+    store.failures = []
+    detector = RuleDetector()
+    sighted: list[Sighting] = []
+    monkeypatch.setattr(detector, "sight", sighted.append)
+    reported: list[str] = []
+    watch = RuleWatch(lambda: store, lambda: store.bounds().last_id, detector, FakeClock(), reported.append)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(watch.run(), name="rules")
+        yield Watched(store, watch, sighted, reported)
+        task.cancel()
+
+
+async def test_what_is_committed_from_now_on_is_looked_at_once_a_connection_and_window(on: Watched) -> None:
+    on.watch.configure({"big": "big", "lost": "kind:connection is:problem"})
+    on.store.add(*[message("big", connection="a"), message("big", connection="a"), message("big", connection="b")])
+    on.store.add(loss(1, connection="c"), message("small"), message("big", connection="a"))
+    await on.until(lambda: len(on.sighted) == 4)
+    assert on.found == [("big", "a", 3), ("big", "b", 5), ("big", "a", 8), ("lost", "c", 6)]
+    assert on.sighted[0].query == "big"
+
+
+async def test_what_rules_and_alerts_bring_about_is_no_reason_for_another(on: Watched) -> None:
+    on.watch.configure({"all": "is:problem OR kind:self"})
+    own = event("incident.opened", connection="a", type="rule:all", reason="x")
+    failed = event("self.alert.failed", connection="", error="no luck", error_type="alert")
+    on.store.add(own, failed, event("incident.opened", connection="a", type="stall"))
+    await on.until(lambda: bool(on.sighted))
+    assert on.found == [("all", "a", 5)]
+
+
+async def test_a_rule_that_takes_too_long_ends_and_says_so_while_others_go_on(on: Watched) -> None:
+    on.store.failures = [QueryError("slow", 0, "the pattern takes too long")]
+    on.watch.configure({"bad": "slow", "good": "big"})
+    on.store.add(message("big"))
+    await on.until(lambda: bool(on.sighted))
+    why = "rule bad is not looked for: the pattern takes too long"
+    assert (on.watch.warning, on.reported) == (why, [why])
+    on.watch.configure({"good": "big"})
+    assert on.watch.warning == ""
+
+
+async def test_a_store_that_cannot_be_read_for_a_moment_costs_no_match(on: Watched) -> None:
+    on.store.failures = [StoreError("disk I/O error")] * 2
+    on.watch.configure({"good": "big"})
+    on.store.add(message("big"))
+    await on.until(lambda: bool(on.watch.warning))
+    assert on.watch.warning == "rules are not looked for: disk I/O error"
+    await on.until(lambda: bool(on.sighted))
+    assert (on.found, on.watch.warning) == ([("good", "binance-spot", 3)], "")
+
+
+async def test_a_reload_begins_with_what_comes_and_ends_what_it_no_longer_names(on: Watched) -> None:
+    on.watch.configure({"one": "big"})
+    on.store.add(message("big"))
+    await on.until(lambda: bool(on.sighted))
+    on.watch.configure({})
+    on.store.add(message("big"))
+    on.watch.configure({"two": "big"})
+    on.store.add(message("big"))
+    await on.until(lambda: len(on.sighted) > 1)
+    assert on.found == [("one", "binance-spot", 3), ("two", "binance-spot", 5)]
