@@ -38,10 +38,11 @@ def test_json_has_the_shape_of_the_contract(store: str, capsys: pytest.CaptureFi
     )
     assert (document["since"], document["until"]) == ("2026-01-10T14:02:24.000000Z", "2026-01-10T14:03:24.000000Z")
     assert " ".join(document["connections"][0]) == (
-        "name url status stalled profile trace_id sessions connection_count reconnection_count reconnects_per_hour "
-        "total_uptime_ms ws_uptime_ms availability last_connected_at last_disconnected_at last_message_at connect_ms "
-        "reconnect_ms rtt_ms process_ms decode_ms encode_ms feed_latency_ms feed_latency_uncertainty_ms message_size "
-        "messages bytes wire_bytes heartbeats errors close_codes incidents kpis subscriptions"
+        "name url status stalled profile trace_id sessions connection_count reconnection_count "
+        "reconnects_per_hour reconnect_gap_ms total_uptime_ms ws_uptime_ms availability last_connected_at "
+        "last_disconnected_at last_message_at connect_ms reconnect_ms rtt_ms process_ms decode_ms encode_ms "
+        "feed_latency_ms feed_latency_uncertainty_ms message_size messages bytes wire_bytes heartbeats errors "
+        "close_codes incidents kpis message_types subscriptions"
     )
     assert document["connections"][0]["ws_uptime_ms"] == 10_000
 

@@ -47,6 +47,7 @@ def test_it_is_the_version_that_was_read() -> None:
         (Connection, "connection_lost", ["self", "exc"]),
         (Connection, "send_data", ["self"]),
         (Protocol, "send_frame", ["self", "frame"]),
+        (Protocol, "recv_frame", ["self", "frame"]),
         (Protocol, "fail", ["self", "code", "reason"]),
         (Protocol, "send_close", ["self", "code", "reason"]),
         (Protocol, "send_ping", ["self", "data"]),

@@ -117,8 +117,8 @@ async def test_every_close_code_of_a_server(home: Home, peers: Peers) -> None:
         shown = "1005 no code given" if code is None else f"{code} {code_meaning(code)}"
         told[f"code-{code}"] = Told("peer", shown, cause, next_step)
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
-    broken = "the peer broke the protocol: invalid status code; the server, or something on the way"
     for code in FORBIDDEN_CODES:
+        broken = f"the peer broke the protocol: it closed with {code}, a code that no close frame may carry; the server"
         told[f"code-{code}"] = Told("us", "1002 protocol error, sent by us", broken, "report it to the operator")
         entries.append(connection(f"code-{code}", (await peers.start(closing(code))).url))
     recorder = await home.record(home.write("".join(entries)))
@@ -149,10 +149,10 @@ REFUSALS: Mapping[int, tuple[str, str, str, str]] = {
     403: ("", "Forbidden", "the server does not allow this", "check what the credentials are allowed to do"),
     404: ("", "Not Found", "there is nothing at this path", "check the path of the URL"),
     426: ('Sec-WebSocket-Version = "8"', "Upgrade Required", "another version of the protocol", "check the proxies"),
-    429: ('Retry-After = "7"', "Too Many Requests", "limits how often", "wait as the server asks (Retry-After: 7)"),
+    429: ('Retry-After = "7"', "Too Many Requests", "limits how often", "wsmon waits 7.0 s, as the server"),
     500: ("", "Internal Server Error", "the server met an error of its own", "report it to the operator"),
     502: ("", "Bad Gateway", "a gateway before the server got no proper answer", "nothing to do if it is rare"),
-    503: ('Retry-After = "120"', "Service Unavailable", "overloaded or under maintenance", "wait as the server asks ("),
+    503: ('Retry-After = "120"', "Service Unavailable", "overloaded or under maintenance", "wsmon waits 2m, as "),
     504: ("", "Gateway Timeout", "a gateway before the server waited for it in vain", "nothing to do if it is rare"),
 }  # fmt: skip
 
@@ -176,7 +176,7 @@ BROKEN: Mapping[str, tuple[str, Told]] = {
     "oversized": ("", Told("us", "1009 message too big, sent by us", "the limit is 1048576", "raise max_message")),
     "garbage_frames": ("", Told("us", "1002 protocol error, sent by us", "the peer broke the protocol", "report it")),
     "garbage_handshake": ("", Told("refusal", "", "the answer to the upgrade is no HTTP", "check host and port")),
-    "redirect_away": ("", Told("refusal", "", "redirect to another origin refused", "use the address in the Loca")),
+    "redirect_away": ("", Told("refusal", "", "redirect to another origin refused", "use that address as the URL")),
     "hang": ("", Told("network", "", "no answer to the upgrade within 2 s", "check the port")),
 }  # fmt: skip
 

@@ -1,10 +1,9 @@
-"""The whole of wsmon in a real terminal: the tour of a new user, and viewers that die."""
+"""The whole of wsmon in a real terminal: viewers that die, and recorders that go on."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -16,20 +15,10 @@ import pytest
 
 from tests.processes import stored
 from tests.tui.terminal import DEADLINE_S, POLL_S, Terminal
-from tests.tui.tour import SIZES, WSMON, environment, no_recorder_left, tour
+from tests.tui.tour_world import WSMON, environment, no_recorder_left
 from wsmon.control.lock import holder
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux"),
-    pytest.mark.timeout(120),
-]
-
-
-@pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_a_new_user_finds_everything_again(columns: int, rows: int, tmp_path: Path) -> None:
-    steps = tour(columns, rows, tmp_path / "captures")
-    assert re.fullmatch(r"the store holds [\d,]+ events, ids 1 to [\d,]+ without a hole", steps[-2])
-    assert re.fullmatch(r"the export \S+ holds [\d,]+ events, none twice", steps[-1])
+pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(120)]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -18,9 +17,9 @@ from tests.recordings import Recording
 from tests.tui.emulated import Emulated
 from tests.tui.pty_screen import PtyScreen
 from tests.tui.terminal import Terminal
-from tests.tui.tour import WSMON, environment
+from tests.tui.tour_world import WSMON, environment
 
-pytestmark = [pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(90)]
 
 SHOWS = {
     (20, 5): r"1 Connections",

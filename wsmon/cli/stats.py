@@ -52,7 +52,7 @@ def stats(
     if since is not None and until is not None and since >= until:
         raise UsageError("the period is empty", "--since comes before --until")
     with reading(store) as view:
-        found = _statistics(view, query, connection, since, until)
+        found = _statistics(view, query, connection, (since, until), has_types=is_json)
         is_cut_off = until is None and view.is_cut_off()
     if is_json:
         click.echo(msgspec.json.encode(statistics_document(found)))
@@ -74,9 +74,9 @@ def _print_table(statistics: Statistics, zone: tzinfo | None, *, is_cut_off: boo
 
 
 def _statistics(
-    view: StoreView, query: Query, connection: str | None, since_ns: int | None, until_ns: int | None
+    view: StoreView, query: Query, connection: str | None, period: tuple[int | None, int | None], *, has_types: bool
 ) -> Statistics:
-    found = view.statistics(since_ns, until_ns, connection or "")
+    found = view.statistics(*period, connection or "", has_types=has_types)
     if connection is not None and not found.connections:
         names = [each.name for each in view.statistics(None, None).connections]
         near = difflib.get_close_matches(connection, names, n=1)

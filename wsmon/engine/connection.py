@@ -8,7 +8,7 @@ from random import Random
 from typing import Literal
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.backoff import SLOW_S, next_delay_s, retry_after_s
+from wsmon.engine.backoff import SLOW_S, next_delay_s
 from wsmon.engine.capture_changes import told_changes
 from wsmon.engine.classify import Failure, internal
 from wsmon.engine.interpreter import Memory
@@ -21,6 +21,7 @@ from wsmon.model.events import Json, Source
 from wsmon.model.ids import connection_id, trace_id
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
+from wsmon.model.retry_after import retry_after_s
 from wsmon.ports import Clock, EventSink
 
 NS_PER_S = 1_000_000_000

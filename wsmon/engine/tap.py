@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.client import ClientProtocol
-from websockets.exceptions import TooManyFragments
+from websockets.exceptions import ProtocolError, TooManyFragments
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
@@ -86,6 +86,7 @@ class Tap(ClientConnection):
         self.loss: BaseException | None = None
         # what the operating system or TLS said when the connection was lost; None after a plain end of stream
         self._observe_sending(protocol)
+        _name_forbidden_codes(protocol)
 
     # what the session asks for
 
@@ -354,6 +355,22 @@ class Tap(ClientConnection):
             self._abort_timer.cancel()
         if not self.connection_lost_waiter.done():
             self._abort_timer = self.loop.call_at(deadline_s, self.transport.abort)
+
+
+def _name_forbidden_codes(protocol: ClientProtocol) -> None:
+    """Have the library's complaint about a close code say which one it was."""
+    library_recv_frame = protocol.recv_frame
+
+    def recv_frame(frame: Frame) -> None:
+        try:
+            library_recv_frame(frame)
+        except ProtocolError:
+            if frame.opcode is Opcode.CLOSE and protocol.close_rcvd is None and len(frame.data) >= 2:
+                code = int.from_bytes(frame.data[:2], "big")
+                raise ProtocolError(f"it closed with {code}, a code that no close frame may carry") from None
+            raise
+
+    protocol.recv_frame = recv_frame  # type: ignore[method-assign]  # connect() makes the protocol itself
 
 
 class Connect(connect):

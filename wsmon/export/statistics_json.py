@@ -38,6 +38,7 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "connection_count": of.connection_count,
         "reconnection_count": of.reconnection_count,
         "reconnects_per_hour": _rounded(of.reconnects_per_hour, _DECIMALS),
+        "reconnect_gap_ms": _rounded(of.reconnect_gap_ms, _DECIMALS),
         "total_uptime_ms": _rounded(of.total_uptime_ms, _DECIMALS),
         "ws_uptime_ms": _rounded(of.ws_uptime_ms, _DECIMALS),
         "availability": _rounded(of.availability, _SHARE_DECIMALS),
@@ -66,6 +67,8 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "incidents": dict(of.incidents),
         "kpis": [_kpi(kpi) for kpi in of.kpis],
     }
+    if of.message_types is not None:
+        document["message_types"] = dict(of.message_types)
     if of.subscriptions is not None:
         found = of.subscriptions
         document["subscriptions"] = {"active": found.active, "pending": found.pending, "lost": found.lost}

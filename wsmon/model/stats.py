@@ -109,6 +109,10 @@ class ConnectionStatistics:
     # beyond the fastest message of the last minutes
     feed_latency_uncertainty_ms: float | None = None
     # what the fastest message itself may have taken: the shortest round trip; None where none was measured
+    reconnect_gap_ms: float | None = None
+    # mean time between two reconnections in one run; None where there were not two
+    message_types: Mapping[str, int] | None = None
+    # messages by type, most frequent first; None where nobody asked
     failed_messages: int = 0
     # that could not be read, and requests that failed
     kpis: tuple[Kpi, ...] = ()

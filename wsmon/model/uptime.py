@@ -59,6 +59,8 @@ class Uptime:
     # times it became usable
     reconnections: int = 0
     # times it went to reconnecting
+    reconnection_gap_ns: float | None = None
+    # mean time between two of them in one run; None where there were not two
     last_connected_ns: int | None = None
     last_disconnected_ns: int | None = None
 
@@ -118,6 +120,8 @@ class _Tally:
         self._until_ns = until_ns
         self._total_ns = self._ws_ns = self._wanted_ns = self._session_ns = 0
         self._connections = self._opens = self._reconnections = 0
+        self._gaps_ns: list[int] = []
+        self._last_reconnection: Step | None = None
         self._last_connected_ns: int | None = None
         self._last_disconnected_ns: int | None = None
 
@@ -153,7 +157,7 @@ class _Tally:
         elif step.status == "disconnected" or was_up:
             self._last_disconnected_ns = step.ts_ns
         if step.status == "reconnecting":
-            self._reconnections += 1
+            self._count_reconnection(step)
 
     def total(self) -> Uptime:
         """Everything added."""
@@ -164,9 +168,16 @@ class _Tally:
             self._connections,
             self._opens,
             self._reconnections,
+            sum(self._gaps_ns) / len(self._gaps_ns) if self._gaps_ns else None,
             self._last_connected_ns,
             self._last_disconnected_ns,
         )
+
+    def _count_reconnection(self, step: Step) -> None:
+        self._reconnections += 1
+        last, self._last_reconnection = self._last_reconnection, step
+        if last is not None and last.run == step.run:
+            self._gaps_ns.append(step.mono_ns - last.mono_ns)
 
     def _is_inside(self, step: Step) -> bool:
         return self._since_ns <= step.ts_ns < self._until_ns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -16,8 +17,10 @@ from wsmon.store.schema import DIMENSIONS, METRICS
 from wsmon.store.sources import Stream
 
 _TYPE = DIMENSIONS["type"]
+_ERROR_TYPE = DIMENSIONS["error_type"]
 _RTT = METRICS["rtt"]
 _PROCESS = METRICS["process"]
+_Key = TypeVar("_Key")
 
 
 class Detection:
@@ -94,14 +97,22 @@ def _add_stream(traffic: Traffic, stream: Stream) -> None:
 def _add_counts(traffic: Traffic, delta: Bucket) -> None:
     traffic.messages += delta.counters[MESSAGES_IN] + delta.counters[MESSAGES_OUT]
     traffic.errors += delta.counters[ERRORS]
-    types = {key: n for (dimension, key), n in delta.dims.items() if dimension == _TYPE}
-    if types:
-        traffic.types = {**traffic.types, **types}
+    if types := _counts(delta, _TYPE):
+        traffic.types = _sum(traffic.types, types)
+    if error_types := _counts(delta, _ERROR_TYPE):
+        traffic.error_types = _sum(traffic.error_types, error_types)
     if rtt := delta.hists.get(_RTT):
         traffic.rtt = _sum(traffic.rtt, rtt)
     if process := delta.hists.get(_PROCESS):
         traffic.process = _sum(traffic.process, process)
 
 
-def _sum(mine: Mapping[int, int], theirs: Mapping[int, int]) -> Mapping[int, int]:
-    return {place: mine.get(place, 0) + theirs.get(place, 0) for place in {*mine, *theirs}}
+def _counts(delta: Bucket, dimension: int) -> Mapping[str, int]:
+    return {key: n for (each, key), n in delta.dims.items() if each == dimension}
+
+
+def _sum(mine: Mapping[_Key, int], theirs: Mapping[_Key, int]) -> Mapping[_Key, int]:
+    total = dict(mine)
+    for key, number in theirs.items():
+        total[key] = total.get(key, 0) + number
+    return total

@@ -30,6 +30,7 @@ from wsmon.store.transitions import steps
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
 _ALL_CONNECTIONS = (0, 2**63 - 1)
+_NO_DIMENSION = 0
 _RANKS = (0.5, 0.95, 0.99)
 
 _CONNECTIONS = """
@@ -41,7 +42,7 @@ _COUNTS = f"""
 SELECT connection, {", ".join(f"sum({counter})" for counter in COUNTERS)} FROM rollup WHERE {_PLACE} GROUP BY connection
 """
 _KEYS = f"""
-SELECT connection, dimension, key, sum(n) FROM rollup_dim WHERE {_PLACE} AND dimension <> {DIMENSIONS["type"]}
+SELECT connection, dimension, key, sum(n) FROM rollup_dim WHERE {_PLACE} AND dimension <> ?
 GROUP BY connection, dimension, key
 """
 _SUMS = f"""
@@ -115,15 +116,18 @@ def statistics(
     name: str,
     *,
     is_open_end: bool,
+    has_types: bool = False,
 ) -> Statistics:
     """Statistics of a stitched period, of the connection with a name or (empty) of all.
 
     Of all connections, those are left out that are no longer configured and unknown to the period. ``is_open_end``:
-    the period ends now, so that statuses are those of now.
+    the period ends now, so that statuses are those of now. ``has_types``: messages by type, which cost more than the
+    rest.
     """
     since_ns, until_ns = stitching.since_s * SECOND_NS, stitching.until_s * SECOND_NS
     rows = connection.execute(_CONNECTIONS, (name,)).fetchall()
-    tallies = _tallies(connection, stitching, (rows[0][0], rows[0][0]) if len(rows) == 1 else _ALL_CONNECTIONS)
+    connection_ids = (rows[0][0], rows[0][0]) if len(rows) == 1 else _ALL_CONNECTIONS
+    tallies = _tallies(connection, stitching, connection_ids, _NO_DIMENSION if has_types else DIMENSIONS["type"])
     watched_ns = observed_ns(runs.values(), since_ns, until_ns)
     topics = subscriptions(connection) if is_open_end else {}
     found: list[ConnectionStatistics] = []
@@ -138,20 +142,22 @@ def statistics(
         of = _of_connection(
             row, status, up, tallies.get(row[0], _Tally()), watched_ns, (since_ns, until_ns, is_open_end)
         )
+        if has_types:
+            of = dataclasses.replace(of, message_types=tallies.get(row[0], _Tally()).by_key("type"))
         found.append(dataclasses.replace(of, subscriptions=topics.get(row[0], Subscriptions())) if is_open_end else of)
     return Statistics(since_ns, until_ns, tuple(found))
 
 
 def _tallies(
-    connection: sqlite3.Connection, stitching: Stitching, connection_ids: tuple[int, int]
+    connection: sqlite3.Connection, stitching: Stitching, connection_ids: tuple[int, int], left_out: int
 ) -> Mapping[int, _Tally]:
-    """What the rollups hold about the connections in a closed range of ids."""
+    """What the rollups hold about the connections in a closed range of ids, but for one dimension."""
     tallies: dict[int, _Tally] = defaultdict(_Tally)
     for part in stitching.parts:
         place = (*part, *connection_ids)
         for id_, *counts in connection.execute(_COUNTS, place):
             tallies[id_].counts.update(dict(zip(COUNTERS, counts, strict=True)))
-        for id_, dimension, key, n in connection.execute(_KEYS, place):
+        for id_, dimension, key, n in connection.execute(_KEYS, (*place, left_out)):
             tallies[id_].keys[dimension][key] += n
         for id_, metric, count, total, greatest in connection.execute(_SUMS, place):
             tallies[id_].measured[metric].add(count, total, greatest)
@@ -178,6 +184,7 @@ def _of_connection(
         connection_count=up.opens,
         reconnection_count=up.reconnections,
         reconnects_per_hour=reconnects_per_hour(up.reconnections, watched_ns),
+        reconnect_gap_ms=None if up.reconnection_gap_ns is None else up.reconnection_gap_ns / MS_NS,
         total_uptime_ms=up.total_ns / MS_NS,
         ws_uptime_ms=up.ws_ns / MS_NS,
         availability=up.availability,

@@ -207,6 +207,7 @@ def test_statistics_have_the_shape_of_the_contract() -> None:
                 "connection_count": 3,
                 "reconnection_count": 2,
                 "reconnects_per_hour": None,
+                "reconnect_gap_ms": None,
                 "total_uptime_ms": 5000.0,
                 "ws_uptime_ms": 4900.0,
                 "availability": 0.97,

@@ -7,6 +7,9 @@ from tests.detecting import NAME, Watching, fact, told
 from wsmon.model.detectors.storm import StormDetector
 from wsmon.model.detectors.watched import Expectation
 
+LAST = "the last: “rate limit: 5 connections”, 1008 by peer"
+# what ended each dial
+
 
 def refused(watching: Watching, *times_s: float) -> None:
     for attempt, after_s in enumerate(times_s, 1):
@@ -20,8 +23,8 @@ def test_five_dials_in_a_minute_are_a_storm_at_the_fifth() -> None:
     assert watching.check(8) == ()
     refused(watching, 15)
     (opened,) = watching.check(15.2)
-    assert opened.reason == "5 attempts in 15 s"
-    assert fact(opened, "evidence") == [1, 3, 5, 7, 9]
+    assert opened.reason == f"5 attempts in 15 s; {LAST}"
+    assert fact(opened, "evidence") == [1, 3, 5, 7, 8, 9]
 
 
 def test_accepted_and_rejected_again_is_a_storm_that_says_so() -> None:
@@ -29,7 +32,7 @@ def test_accepted_and_rejected_again_is_a_storm_that_says_so() -> None:
     for after_s in (0, 2, 4, 6, 8):
         watching.see(dialled(after_s, NAME), usable(after_s + 0.1, NAME), loss(after_s + 0.5, NAME))
     (opened,) = watching.check(8.6)
-    assert opened.reason == "5 attempts in 8 s, 4 accepted and lost again"
+    assert opened.reason == f"5 attempts in 8 s, 4 accepted and lost again; {LAST}"
 
 
 def test_dials_that_are_far_between_are_none() -> None:
@@ -42,7 +45,7 @@ def test_a_session_that_holds_ends_it() -> None:
     watching = Watching(StormDetector(), Expectation(stable_after_s=10))
     refused(watching, 0, 1, 2, 3)
     watching.see(dialled(4, NAME), usable(4.5, NAME))
-    assert watching.check_until(4.5, 14) == [("opened", "5 attempts in 4 s")]
+    assert watching.check_until(4.5, 14) == [("opened", f"5 attempts in 4 s; {LAST}")]
     assert watching.check_until(14, 60) == [("closed", "open for 10 s")]
 
 
@@ -94,7 +97,7 @@ def test_sessions_that_end_at_the_pace_of_the_storm_are_the_same_storm() -> None
         watching.see(dialled(after_s, NAME), usable(after_s + 0.1, NAME))
         watching.check_until(after_s + 0.25, after_s + 11)
         watching.see(loss(after_s + 11.5, NAME))
-    assert told(watching.found) == [("opened", "5 attempts in 48 s, 4 accepted and lost again")]
+    assert told(watching.found) == [("opened", f"5 attempts in 48 s, 4 accepted and lost again; {LAST}")]
     watching.see(dialled(180, NAME), usable(180.1, NAME))
     assert watching.check_until(180.1, 300) == [("closed", "open for 24 s")]
 

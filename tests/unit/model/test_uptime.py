@@ -111,6 +111,16 @@ def test_st_21_three_reconnects_in_ten_minutes_are_eighteen_an_hour() -> None:
     assert reconnects_per_hour(3, 59_999 * MS) is None
 
 
+def test_the_gap_between_reconnections_is_measured_within_a_run() -> None:
+    again: list[tuple[int, Status]] = [(1000, "reconnecting"), (4000, "reconnecting"), (5000, "reconnecting")]
+    assert added_up(*again).reconnection_gap_ns == 2000 * MS
+    assert added_up(*again[:1]).reconnection_gap_ns is None
+    later = [Step(9000 * MS, 1 * MS, 2, "reconnecting"), Step(9100 * MS, 101 * MS, 2, "reconnecting")]
+    first = [Step(ts * MS, ts * MS, 1, status) for ts, status in again]
+    runs = {1: run_span(0, 6000), 2: RunSpan(8999 * MS, 0, 9200 * MS, 201 * MS)}
+    assert uptime([*first, *later], runs, 0, FOREVER_MS * MS).reconnection_gap_ns == pytest.approx(4100 * MS / 3)
+
+
 def test_a_period_counts_only_what_lies_in_it() -> None:
     steps: list[tuple[int, Status]] = [
         (1000, "connected"),

@@ -207,7 +207,7 @@ def test_a_heartbeat_tells_silence_from_a_missing_answer(last_in_ms: float | Non
     ("status", "words"),
     [
         (200, "not a WebSocket endpoint"),
-        (301, "the service has moved"),
+        (301, "does not say where to"),
         (400, "does not accept the request as an upgrade"),
         (401, "wants credentials"),
         (403, "does not allow this"),
@@ -238,11 +238,21 @@ def test_a_refused_upgrade(status: int, words: str) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_server_that_says_when_to_come_back_is_quoted(status: int) -> None:
-    meta = {"attempt": 1, "open": False, "response_headers": [["retry-after", " 120 "]]}
-    assert alone(refused(status=status, meta=meta)).next.startswith(
-        "wait as the server asks (Retry-After: 120); wsmon does, then "
-    )
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (" 120 ", "wsmon waits 2m, as the server asks (Retry-After: 120); "),
+        ("Sat, 10 Jan 2026 14:03:24 GMT", "wsmon waits 1m, as the server asks (Retry-After: Sat, 10 Jan 2026 14:0"),
+        ("99999999999999", "wsmon waits 1h00m, its longest, of what the server asks (Retry-After: 99999999999999); "),
+        ("soon", ""),
+        ("0", ""),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", ""),
+    ],
+)
+def test_what_a_server_asks_us_to_wait_is_told_as_far_as_we_do(status: int, asked: str, told: str) -> None:
+    meta = {"attempt": 1, "open": False, "response_headers": [["retry-after", asked]]}
+    step = alone(refused(status=status, meta=meta)).next
+    assert (step.startswith(told), "Retry-After" in step) == (True, bool(told))
 
 
 @pytest.mark.parametrize(
@@ -259,6 +269,24 @@ def test_a_web_page_instead_of_an_upgrade_is_a_captive_portal(meta: dict[str, ob
 def test_a_redirect_that_is_not_allowed_is_a_refusal() -> None:
     verdict = alone(refused(status=None, error_type="redirect_refused", error="redirected to https://else.test/"))
     assert verdict.cause.startswith("redirected to https://else.test/; the service has moved")
+    assert verdict.next.startswith("use that address as the URL")
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (None, "more than 10 redirects", "sends us in circles"),
+        (None, "redirect to ws://a.test/ refused. It would leave TLS", "wsmon never follows there"),
+        (None, "redirect to no WebSocket URL: ftp://a.test/", "cannot be used"),
+        (302, "302 Found: the server refused the upgrade", "does not say where to"),
+        (304, "304 Not Modified: the server refused the upgrade", "a cache answered"),
+    ],
+)
+def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: str) -> None:
+    kind = "redirect_refused" if status is None else "http_status"
+    verdict = alone(refused(status=status, error_type=kind, error=error))
+    assert words in verdict.cause
+    assert "allow it" not in verdict.next
 
 
 @pytest.mark.parametrize(
@@ -315,6 +343,12 @@ def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: st
         ("handshake", "no usable URL: bad", "the URL cannot be used"),
         ("handshake", "the answer to the upgrade is no HTTP: x", "no HTTP server"),
         ("handshake", "bad answer to the upgrade: x", "breaks the rules of the upgrade"),
+        ("handshake", "bad answer to the upgrade: unsupported subprotocol: foo", "a subprotocol that was not offered"),
+        (
+            "handshake",
+            "bad answer to the upgrade: Unsupported extension: x",
+            "an extension that was not offered",
+        ),
         ("reset", "the TCP connection was reset", "cut the connection during the dial"),
         ("eof", "the connection ended before an answer to the upgrade", "hung up without an answer"),
         ("internal", "internal error: KeyError: 'x'", "a fault of wsmon"),

@@ -105,8 +105,27 @@ def test_losses_of_one_minute_are_no_hourly_job() -> None:
 def test_sessions_that_are_accepted_and_rejected() -> None:
     verdict = last(*(session(n * 10, 0.2 + n) for n in range(3)))
     assert verdict.cause == (
-        "the last 3 losses all came within 5 s of opening: the server accepts the connection and then rejects it"
+        "no close frame: connection lost (1006); the last 3 losses all came within 5 s of opening: the server accepts "
+        "the connection and then rejects it"
     )
+    assert verdict.next.startswith("check credentials, subscriptions and what is sent first")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "step"),
+    [
+        (3000, "3000 unauthorized", "check the credentials: missing, wrong or expired"),
+        (1013, "1013 try again later", "dial less often: raise reconnect.initial, and open fewer connections"),
+        (1000, "1000 normal closure", "check credentials, subscriptions and what is sent first; "),
+        (1005, "no code given", "check credentials, subscriptions and what is sent first; "),
+        (4001, "4001 application-defined", "check credentials, subscriptions and what is sent first; "),
+    ],
+)
+def test_the_code_of_a_peer_that_rejects_is_said_and_tells_what_to_do(code: int, said: str, step: str) -> None:
+    says: dict[str, Any] = {"code": code, "by": "peer", "error_type": "", "error": ""}
+    verdict = last(*(session(n * 10, 0.2 + n, **says) for n in range(3)))
+    assert verdict.cause.startswith(f"closed by peer: {said}; the last 3 losses all came within 5 s of opening: ")
+    assert verdict.next.startswith(step)
 
 
 def test_what_the_peer_says_as_it_rejects_comes_first_and_tells_what_to_do() -> None:
@@ -179,6 +198,26 @@ def test_our_own_heartbeat_is_not_taken_for_an_idle_timer() -> None:
     ours: dict[str, Any] = {"by": "heartbeat", "code": 1011, "error_type": "heartbeat_timeout", "error": "no pong"}
     verdict = last(*(session(n * 1000, 100 + n * 37, out_s=20.0, **ours) for n in range(4)))
     assert "timer" not in verdict.cause
+
+
+def test_a_server_that_answers_no_ping_has_neither_a_limit_on_lifetimes_nor_rejects_anybody() -> None:
+    ours: dict[str, Any] = {"by": "heartbeat", "code": 1011, "reason": "keepalive ping timeout"}
+    ours |= {"error_type": "heartbeat_timeout", "error": "our heartbeat gave up: no pong for 20 s"}
+    for open_s in (4.0, 40.0):
+        verdict = last(*(session(n * 1000, open_s, out_s=20.0, login_s=0.1, **ours) for n in range(6)))
+        assert verdict.cause.startswith("our heartbeat gave up: no pong for 20 s; ")
+        assert verdict.next.startswith("check the network between here and there")
+
+
+def test_a_peer_that_cuts_who_never_sends_may_have_an_idle_timer() -> None:
+    verdict = last(*(session(n * 1000, 60.0, in_s=0.5) for n in range(4)))
+    assert verdict.cause == (
+        "the last 4 losses all came 60.0 ± 0.0 s after opening, with nothing sent since: an idle timer between here "
+        "and there"
+    )
+    assert verdict.next == (
+        "set ping.interval below 30 s; if that changes nothing, it is a limit on the lifetime of connections"
+    )
 
 
 def test_what_we_ended_is_no_part_of_a_pattern() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -119,6 +120,19 @@ def test_distributions_are_exact_but_for_their_percentiles(tmp_path: Path) -> No
         assert (found.count, found.mean, found.max) == (summary.count, summary.mean, summary.max)
         assert (found.p50, found.p95, found.p99) == pytest.approx((summary.p50, summary.p95, summary.p99), rel=0.011)
         assert found.p99 <= found.max
+
+
+def test_messages_by_type_are_counted_for_who_asks(tmp_path: Path) -> None:
+    kinds = ["trade", "quote", "trade"]
+    events = [
+        dialled(0, NAME),
+        usable(0.1, NAME),
+        *(message("{}", 1 + n, NAME, type=kind) for n, kind in enumerate(kinds)),
+    ]
+    with closing(Reader(recorded(tmp_path / "store.db", events, NAME), FixedClock())) as reader:
+        (asked,) = reader.statistics(None, None, has_types=True).connections
+        (unasked,) = reader.statistics(None, None).connections
+    assert (asked.message_types, unasked.message_types) == ({"trade": 2, "quote": 1}, None)
 
 
 def test_a_period_counts_what_lies_in_it(tmp_path: Path) -> None:

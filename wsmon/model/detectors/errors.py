@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.detector import SECOND_NS, IncidentDetector
+from wsmon.model.detectors.detector import SECOND_NS, IncidentDetector, counted
 from wsmon.model.detectors.watched import Traffic
-from wsmon.model.events import RECORDER, Source
+from wsmon.model.events import RECORDER, Json, Source
 
 WINDOW_NS = 10 * SECOND_NS
 FIRST_ERRORS = 10
 LEAST_SHARE = 0.01
 # of all messages: ten refused orders among a hundred thousand ticks wake nobody
+MOST_TYPES = 20
+# of errors, told apart
 LAST_ERRORS = 2
 CALM_NS = 30 * SECOND_NS
 # without more than the last errors in a window: bursts that come every ten seconds are one incident
@@ -28,6 +30,8 @@ class _Window:
     # monotonic second, errors, messages
     errors: int = 0
     messages: int = 0
+    types: dict[str, int] = field(default_factory=dict)
+    # errors by type since there were none for a window
     busy_ns: int = 0
     # monotonic: when there were last more errors than ends it
 
@@ -65,6 +69,9 @@ class ErrorsDetector(IncidentDetector):
             if not traffic.errors:
                 return
             window = self._windows[connection] = _Window()
+        for kind, number in traffic.error_types.items():
+            if kind in window.types or len(window.types) < MOST_TYPES:
+                window.types[kind] = window.types.get(kind, 0) + number
         window.source = traffic.source
         window.problem_id = traffic.problem_id
         window.add(traffic.at_ns // SECOND_NS, traffic.errors, traffic.messages)
@@ -79,7 +86,24 @@ class ErrorsDetector(IncidentDetector):
                 if mono_ns - window.busy_ns >= CALM_NS:
                     self.incidents.close(connection, "hardly any for half a minute")
             elif window.errors >= FIRST_ERRORS and share >= LEAST_SHARE and self._is_watched(connection):
-                reason = f"{window.errors:,} errors in 10 s, {share:.0%} of the messages"
-                self.incidents.open(window.source, reason, [window.problem_id], {"errors": window.errors})
+                facts: dict[str, Json] = {
+                    "errors": window.errors,
+                    "messages": window.messages,
+                    "types": {**window.types},
+                }
+                self.incidents.open(window.source, _sentence(window), [window.problem_id], facts)
             elif not window.errors:
                 del self._windows[connection]
+
+
+def _facts(window: _Window) -> dict[str, Json]:
+    return {"errors": window.errors, "messages": window.messages, "types": {**window.types}}
+
+
+def _sentence(window: _Window) -> str:
+    """``12 errors in 10 s (mostly dns), among 90 messages``."""
+    said = f"{counted(window.errors, 'error')} in 10 s"
+    if window.types:
+        most = max(window.types, key=lambda kind: window.types[kind])
+        said += f" ({most})" if len(window.types) == 1 else f" (mostly {most})"
+    return f"{said}, among {counted(window.messages, 'message')}" if window.messages else f"{said}, and no message"

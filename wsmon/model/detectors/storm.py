@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from wsmon.model.detectors.detector import SECOND_NS, IncidentDetector, counted, seconds
 from wsmon.model.events import Event, Source
 from wsmon.model.statuses import OPEN
+from wsmon.model.verdict.sentences import fact
 
 WINDOW_NS = 60 * SECOND_NS
 FIRST_DIALS = 5
@@ -26,6 +27,9 @@ class _Dials:
     started: deque[tuple[int, int, bool]] = field(default_factory=deque)
     # monotonic time, event id, whether it became usable
     open_since_ns: int | None = None
+    newest_end: str = ""
+    newest_end_id: int = 0
+    # how the newest of them ended, and the event that tells it
 
     @property
     def gap_ns(self) -> int:
@@ -63,7 +67,9 @@ class StormDetector(IncidentDetector):
         elif event.to_status in ("closed", "error"):
             self._forget(connection, "closed" if event.to_status == "closed" else "gave up")
         elif event.to_status == "disconnected" and connection in self._dials:
-            self._dials[connection].open_since_ns = None
+            dials = self._dials[connection]
+            dials.open_since_ns = None
+            dials.newest_end, dials.newest_end_id = fact(event), event.id
 
     def _look(self, ts_ns: int, mono_ns: int) -> None:
         for connection in self.incidents.connections:
@@ -82,7 +88,9 @@ class StormDetector(IncidentDetector):
         reason = f"{len(dials.started)} attempts in {seconds(dials.started[-1][0] - dials.started[0][0])}"
         if accepted:
             reason += f", {accepted} accepted and lost again"
-        evidence = [event_id for _, event_id, _ in dials.started]
+        if dials.newest_end:
+            reason += f"; the last: {dials.newest_end}"
+        evidence = sorted([*(event_id for _, event_id, _ in dials.started), dials.newest_end_id])
         self.incidents.open(dials.source, reason, evidence, {"attempts": len(dials.started), "accepted": accepted})
 
     def _forget(self, connection: str, reason: str) -> None:

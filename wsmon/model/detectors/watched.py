@@ -82,6 +82,7 @@ class Traffic:
     messages: int = 0
     # both ways
     errors: int = 0
+    error_types: Mapping[str, int] = field(default_factory=lambda: _NONE)
     problem_id: int = 0
     # of the newest event that is a problem, however old; 0 = none yet
     types: Mapping[str, int] = field(default_factory=lambda: _NONE)

@@ -166,6 +166,20 @@ _HANDSHAKE_CLUES: Final = (
         ("no http",),
         Advice("something that is no HTTP server listens on this port", "check host and port of the URL"),
     ),
+    Clue(
+        ("subprotocol",),
+        Advice(
+            "the server chose a subprotocol that was not offered to it",
+            "put the one that the service documents into subprotocols",
+        ),
+    ),
+    Clue(
+        ("extension",),
+        Advice(
+            "the server chose an extension that was not offered to it, or with parameters that are not allowed",
+            "report it to the operator of the server; compression = false offers none",
+        ),
+    ),
 )
 _HANDSHAKE = Advice(
     "the answer breaks the rules of the upgrade: a cache or a proxy on the way, or a faulty server",

@@ -9,11 +9,11 @@ from wsmon.model import format as fmt
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict.advice import Advice, read_clue
-from wsmon.model.verdict.codes import advice_on_code, code_meaning
+from wsmon.model.verdict.codes import CODE_ADVICE, advice_on_code, code_meaning
 from wsmon.model.verdict.dials import advice_on_dial
 from wsmon.model.verdict.history import SECOND_NS, History
 from wsmon.model.verdict.losses import advice_on_loss
-from wsmon.model.verdict.patterns import find_pattern
+from wsmon.model.verdict.patterns import Pattern, find_pattern
 from wsmon.model.verdict.reasons import REASON_CLUES
 from wsmon.model.verdict.refusals import advice_on_refusal
 from wsmon.model.verdict.sentences import fact
@@ -24,6 +24,8 @@ USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
 # ping.timeout by default: so long after a pause of ours it is the first suspect
 ORDERLY_CODES: Final = (1000, 1001, 1012)
 # closed for reasons of the server's own, whatever we did
+VAGUE_CODES: Final = (1000, 1005)
+# said by servers that say nothing
 
 
 def judge(event: Event, history: History) -> Verdict | None:
@@ -42,16 +44,32 @@ def judge(event: Event, history: History) -> Verdict | None:
     if was_open and _is_suspect(event, history):
         advice = _our_pause(history)
     elif pattern is not None:
-        advice = pattern.advice
-        cause = _sentence(event, advice) if _has_words(event) else advice.cause
-        spoken = read_clue(REASON_CLUES, event.reason)
-        step = spoken.next if spoken is not None and not pattern.is_mended_here else advice.next
-        return Verdict(_by(event), _code(event), cause, step, _merge(pattern.evidence, evidence))
+        return _by_pattern(event, pattern, evidence)
     elif was_open:
         advice = _advice_on_open(event, history)
     else:
         advice = _advice_on_attempt(event)
     return Verdict(_by(event), _code(event), _sentence(event, advice), advice.next, evidence)
+
+
+def _by_pattern(event: Event, pattern: Pattern, evidence: tuple[int, ...]) -> Verdict:
+    """What it has in common with others; where nothing here mends that, what the peer said tells what to do."""
+    advice = pattern.advice
+    if not pattern.is_mended_here:
+        advice = Advice(advice.cause, _said_by_peer(event) or advice.next)
+    has_fact = _has_words(event) or not pattern.is_mended_here
+    cause = _sentence(event, advice) if has_fact else advice.cause
+    return Verdict(_by(event), _code(event), cause, advice.next, _merge(pattern.evidence, evidence))
+
+
+def _said_by_peer(event: Event) -> str:
+    """The step that follows from the words, else the code, of the peer's close frame; empty where these say nothing."""
+    if event.close_by != "peer" or event.close_code is None:
+        return ""
+    spoken = read_clue(REASON_CLUES, event.reason)
+    if spoken is None and event.close_code not in VAGUE_CODES:
+        spoken = CODE_ADVICE.get(event.close_code)
+    return spoken.next if spoken is not None else ""
 
 
 def _gave_up(event: Event, history: History) -> Verdict:

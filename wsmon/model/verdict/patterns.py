@@ -117,7 +117,7 @@ def _limit(now: End, earlier: Sequence[End]) -> Pattern | None:
 
 def _rejections(now: End, earlier: Sequence[End]) -> Pattern | None:
     ends = [*earlier, now]
-    short = [end for end in ends if end.open_s is not None and end.open_s < AT_ONCE_S]
+    short = [end for end in ends if end.by != "heartbeat" and end.open_s is not None and end.open_s < AT_ONCE_S]
     if now not in short or not _is_enough(len(short), len(ends)):
         return None
     return Pattern(
@@ -138,7 +138,9 @@ def _timer(now: End, earlier: Sequence[End]) -> Pattern | None:
     lifetime = _cluster(now, ends, lambda end: end.open_s)
     token = _cluster(now, ends, lambda end: end.since_login_s)
     if quiet_out is not None and (lifetime is None or quiet_out.middle_s >= 0.9 * lifetime.middle_s):
-        return _idle(quiet_out, "after the last outbound frame", lifetime is not None)
+        is_mute = all(end.since_out_s is None for end in quiet_out.ends)
+        since = "after opening, with nothing sent since" if is_mute else "after the last outbound frame"
+        return _idle(quiet_out, since, lifetime is not None)
     if token is not None:
         return _token(token)
     if lifetime is not None:
@@ -206,8 +208,8 @@ def _hour_distance_s(end: End, other: End) -> float:
 
 
 def _silence_out(end: End) -> float | None:
-    """Our heartbeat ends a session a fixed time after its ping: that is our timer."""
-    return None if end.by == "heartbeat" else end.since_out_s
+    """Where nothing was ever sent, the request to upgrade was the last that went out."""
+    return end.open_s if end.since_out_s is None else end.since_out_s
 
 
 def _silence_in(end: End) -> float | None:
@@ -216,9 +218,12 @@ def _silence_in(end: End) -> float | None:
 
 
 def _cluster(now: End, ends: Sequence[End], time: Callable[[End], float | None]) -> _Cluster | None:
-    """The ends whose time is about the same, the one to be judged among them."""
-    times = [(end, at_s) for end in ends if (at_s := time(end)) is not None]
-    if not times or time(now) is None:
+    """The ends whose time is about the same, the one to be judged among them.
+
+    Our heartbeat ends a session a fixed time after its ping: that is our timer.
+    """
+    times = [(end, at_s) for end in ends if end.by != "heartbeat" and (at_s := time(end)) is not None]
+    if not times or now.by == "heartbeat" or time(now) is None:
         return None
     middle_s = median(at_s for _, at_s in times)
     room_s = max(LEAST_SPREAD_S, SPREAD * middle_s)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
-from wsmon.model.verdict.advice import Advice
+from wsmon.model.format import SECOND_NS
+from wsmon.model.retry_after import RETRY_AFTER_LIMIT_S, retry_after_s
+from wsmon.model.verdict.advice import Advice, Clue, read_clue
 
 _CREDENTIALS = "check the credentials in headers or URL: missing, wrong or expired"
 _OVERLOAD = "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up"
 
 STATUS_ADVICE: Final[Mapping[int, Advice]] = {
+    304: Advice(
+        "a cache answered instead of the server: an upgrade is never “not modified”",
+        "test without the proxies and caches on the way",
+    ),
     400: Advice(
         "the server, or a proxy before it, does not accept the request as an upgrade",
         "compare URL, Host, Origin and subprotocol with what the service documents; the body may say more",
@@ -60,13 +67,37 @@ _PORTAL = Advice(
     "a web page answered instead of the service: the login page of a network, or a web server at this address",
     "open the URL with https:// in a browser on this machine, and log in or correct the host and the path",
 )
+REDIRECT_CLUES: Final = (
+    Clue(
+        ("more than",),
+        Advice(
+            "the server sends us in circles: often to a login, and back",
+            "follow the redirects by hand (curl -v), and use the address that answers as the URL",
+        ),
+    ),
+    Clue(
+        ("leave tls",),
+        Advice(
+            "the server, or something on the way, leads out of TLS, and wsmon never follows there",
+            "find out who sends the redirect; if it is meant, use its address as the URL",
+        ),
+    ),
+    Clue(
+        ("no websocket url",),
+        Advice("the address that the server names cannot be used", "report it to the operator of the server"),
+    ),
+)
 _NO_ENDPOINT = Advice(
     "an ordinary HTTP server answered: this is not a WebSocket endpoint",
     "check host and path of the URL",
 )
 _REDIRECT = Advice(
     "the service has moved, or sends those who are not logged in to another page",
-    "use the address in the Location header as the URL, if it is known and trusted, or allow it with redirects",
+    "use that address as the URL, if it is known and trusted, or allow it with redirects",
+)
+_NOWHERE = Advice(
+    "the server redirects, and does not say where to",
+    "check host and path of the URL, and whether the service wants a login first",
 )
 _CLIENT = Advice(
     "the server does not accept the request",
@@ -78,15 +109,29 @@ _SERVER = Advice("the server, or a gateway before it, failed", _OVERLOAD)
 def advice_on_refusal(event: Event) -> Advice:
     """What an answer of the server, or of what stands before it, says."""
     status = event.status if isinstance(event.status, int) else None
-    if status is None or 300 <= status < 400 or event.error_type == "redirect_refused":
-        return _REDIRECT
-    known = STATUS_ADVICE.get(status)
-    if known is None:
-        known = _page(event) if status < 300 else _CLIENT if status < 500 else _SERVER
-    wait = header(event, "Retry-After")
-    if wait:
-        return Advice(known.cause, f"wait as the server asks (Retry-After: {wait}); wsmon does, then {known.next}")
-    return known
+    if status is None or event.error_type == "redirect_refused":
+        return read_clue(REDIRECT_CLUES, event.error) or _REDIRECT
+    known = STATUS_ADVICE.get(status) or _advice_on_class(status, event)
+    return Advice(known.cause, f"{_wait(event)}{known.next}")
+
+
+def _advice_on_class(status: int, event: Event) -> Advice:
+    """What a status says that is not known by itself."""
+    if status < 300:
+        return _page(event)
+    if status < 400:
+        return _REDIRECT if header(event, "Location") else _NOWHERE
+    return _CLIENT if status < 500 else _SERVER
+
+
+def _wait(event: Event) -> str:
+    """What the server asks for, and we do, as the beginning of the next step; empty where it asks for nothing."""
+    asked = header(event, "Retry-After")
+    wait_s = retry_after_s(asked, event.ts_ns / SECOND_NS)
+    if not wait_s:
+        return ""
+    how = "its longest, of what" if wait_s == RETRY_AFTER_LIMIT_S else "as"
+    return f"wsmon waits {fmt.duration(round(wait_s) * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "
 
 
 def header(event: Event, name: str) -> str:

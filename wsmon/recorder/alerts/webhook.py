@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 
-from wsmon.engine.backoff import retry_after_s
+from wsmon.model.retry_after import retry_after_s
 from wsmon.model.secret import Sensitive
 from wsmon.ports import Clock
 from wsmon.recorder.alerts.way import AlertFailedError

@@ -83,11 +83,13 @@ def _availability(each: ConnectionStatistics) -> Line:
 
 
 def _sessions(each: ConnectionStatistics) -> str:
-    per_hour = f" ({each.reconnects_per_hour:.1f}/h)" if each.reconnects_per_hour is not None else ""
+    often = [] if each.reconnects_per_hour is None else [f"{each.reconnects_per_hour:.1f}/h"]
+    often += [] if each.reconnect_gap_ms is None else [f"{_ms(each.reconnect_gap_ms)} apart"]
+    frequency = f" ({', '.join(often)})" if often else ""
     again = "reconnect" if each.reconnection_count == 1 else "reconnects"
     return (
         f"{fmt.count(each.sessions)} dialled · {fmt.count(each.connection_count)} usable · "
-        f"{fmt.count(each.reconnection_count)} {again}{per_hour}"
+        f"{fmt.count(each.reconnection_count)} {again}{frequency}"
     )
 
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from wsmon.config.specs import OtlpSpec
-from wsmon.engine.backoff import retry_after_s
 from wsmon.export.otlp_values import Fields, RecordKind, document
+from wsmon.model.retry_after import retry_after_s
 from wsmon.ports import Clock
 from wsmon.recorder.http import Answer, BadAnswerError, post, reason
 
