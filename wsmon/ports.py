@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -105,8 +104,11 @@ class StoreView(Protocol):
         """The events with these ids, in the order of the ids; those not kept are left out."""
         ...
 
-    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
-        """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
+    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Searched:
+        """The matches in as much of a closed range of ids as a moment suffices for, from the side to begin with.
+
+        A moment is some hundredths of a second: the screen's own thread may ask. It is longer only where one event is.
+        """
         ...
 
     def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC
 
@@ -23,7 +22,6 @@ SIZE = (100, 22)
 ROWS = 20
 NEEDLE = Query((Word("needle"),), "needle")
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
-SnapCompare = Callable[..., bool]
 
 
 def trades(count: int, start: int = 0) -> list[Event]:
@@ -417,7 +415,7 @@ async def test_all_matches_are_counted_in_the_background_and_the_one_under_the_c
         assert log.pane.status == "paused at 14:02:24 · match 120 of 120 for 'needle', ^f only · 12,000 events"
         log.pane.jump_to_match(newer=False)
         assert log.pane.current_id == 11_801
-        assert "matching_ids" not in log.view.calls
+        assert "glance" not in log.view.calls
         log.pane.set_query(EVERYTHING)
         await pilot.pause()
         nothing = Search(0, "matches", EVERYTHING, 1, 0)
@@ -484,14 +482,14 @@ async def test_differences_of_time_take_the_row_above_into_account() -> None:
 async def test_a_store_that_fails_is_said_and_the_screen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log(trades(100))
 
-    def fail(*_: object) -> tuple[Event, ...]:
+    def fail(*_: object, **_options: object) -> tuple[Event, ...]:
         raise StoreError("the store is gone")
 
     async with log.run() as pilot:
         await log.commit(pilot)
         monkeypatch.setattr(log.view, "events_after", fail)
         monkeypatch.setattr(log.view, "events_by_id", fail)
-        monkeypatch.setattr(log.view, "matching_ids", fail)
+        monkeypatch.setattr(log.view, "glance", fail)
         await pilot.press("g", "enter")
         log.pane.set_query(NEEDLE)
         log.pane.jump(PROBLEMS, newer=True)
@@ -528,15 +526,3 @@ async def test_hostile_text_is_never_raw_on_the_screen() -> None:
 
         assert all(line.isprintable() for line in log.app.lines())
         assert log.pane.status.isprintable()
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-def test_log_pane_looks(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-    log = Log(a_day())
-
-    async def prepare(pilot: Pilot[None]) -> None:
-        log.pane.border_title = "4 Log"
-        await log.commit(pilot)
-        await pilot.press("k", "k", "k")
-
-    assert snap_compare(log.app, terminal_size=size, run_before=prepare)

@@ -11,6 +11,7 @@ from wsmon.errors import WsmonError
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
+from wsmon.model.sanitize import sanitize
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.notes import asks_notes, with_notes
@@ -19,6 +20,9 @@ from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.log_drawing import DrawnLog
 from wsmon.tui.panes.log_filter import LogFilter, Scope
 from wsmon.tui.panes.log_search import PROBLEMS, Aim, Found, Purpose, Search
+
+NOTE_QUERY_LIMIT = 24
+# characters of what is searched for, in a sentence about something else
 
 
 class FindingLog(DrawnLog):
@@ -244,4 +248,7 @@ class FindingLog(DrawnLog):
         if event_id:
             self.go_to(event_id)
         else:
-            self.say(f"no {'newer' if newer else 'older'} {self._aim.noun}")
+            is_narrowed = bool(self.search) and not self._filter.scope.is_in_context
+            shown = sanitize(self.search.text, NOTE_QUERY_LIMIT, ascii_only=self._glyphs.is_ascii)
+            among = f" among '{shown}': Esc shows everything" if is_narrowed else ""
+            self.say(f"no {'newer' if newer else 'older'} {self._aim.noun}{among}")
