@@ -11,9 +11,10 @@ from tests.builders import event, loss, message, numbered, pong, refused, retry,
 from tests.tui.fakes import FakeClock, FakeView
 from tests.tui.pane_app import PaneApp
 from tests.tui.stages import until
-from wsmon.errors import StoreError
+from wsmon.errors import QueryError, StoreError
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
+from wsmon.model.searched import Searched
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search
@@ -447,6 +448,21 @@ async def test_a_pattern_that_takes_too_long_ends_the_highlighting_and_says_so()
 
         assert log.pane.status.startswith("/(a|aa)+$/ takes longer than 20 ms for one event")
         assert all("aaa" in line for line in log.app.lines()[:5])
+
+
+async def test_a_search_that_the_store_ends_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(trades(5))
+
+    def end(query: Query, *_: object, **_options: object) -> Searched:
+        raise QueryError(query.text, 0, "a pattern took longer than 20 ms at each of 3 events")
+
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        monkeypatch.setattr(log.view, "glance", end)
+        log.pane.set_query(Query((Regex("(a|aa)+$"),), "/(a|aa)+$/"))
+        await pilot.pause()
+
+        assert log.pane.status == "a pattern took longer than 20 ms at each of 3 events"
 
 
 async def test_going_to_a_hidden_event_says_so() -> None:

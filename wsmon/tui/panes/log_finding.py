@@ -188,7 +188,8 @@ class FindingLog(DrawnLog):
 
     def say(self, note: str) -> None:
         """Put a sentence into the title until the next key."""
-        self._note = note
+        self._note = note.partition("\n")[0]
+        # not the place in a query, which takes lines of its own
         self.report()
 
     def report(self) -> None:
