@@ -178,7 +178,10 @@ def test_connections_to_one_host_that_break_together() -> None:
     court.judge(loss(100, "a", code=1001, reason=""), loss(101, "b", code=1001, reason=""))
     verdict = court.verdict(loss(101.9, FEED, code=1001, reason="", open_s=90))
     assert verdict.evidence == (4, 5)
-    assert verdict.cause.startswith("2 other connections to this host broke within 2 s of this one: ")
+    assert verdict.cause.startswith(
+        "closed by peer: 1001 going away; 2 other connections to this host broke within 2 s of this one: "
+    )
+    assert verdict.next.startswith("nothing to do if it is rare")
 
 
 @pytest.mark.parametrize(

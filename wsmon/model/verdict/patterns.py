@@ -97,6 +97,7 @@ def _together(event: Event, history: History) -> Pattern | None:
             "compare with connections to other hosts: if these stayed, the server restarted or dropped its clients",
         ),
         tuple(event_id for event_id in others.values() if event_id),
+        is_mended_here=False,
     )
 
 
