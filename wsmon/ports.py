@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -105,8 +104,11 @@ class StoreView(Protocol):
         """The events with these ids, in the order of the ids; those not kept are left out."""
         ...
 
-    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
-        """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
+    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Searched:
+        """The matches in as much of a closed range of ids as a moment suffices for, from the side to begin with.
+
+        A moment is some hundredths of a second: the screen's own thread may ask. It is longer only where one event is.
+        """
         ...
 
     def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
@@ -146,7 +148,7 @@ class StoreView(Protocol):
         ...
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
-        """How a connection went over a period cut into equal buckets; empty for an unknown one."""
+        """How a connection went over a period cut into at most so many equal buckets; empty for an unknown one."""
         ...
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:

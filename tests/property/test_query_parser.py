@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.queries import query as parse
+from tests.thoroughness import times
 from wsmon.errors import QueryError
 
 PIECES = (
@@ -41,7 +42,7 @@ PIECES = (
     ),
     *"abc019",
 )
-TEXTS = 200_000
+TEXTS = times(40_000)
 MAX_PIECES = 12
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.queries import found_ids
 from tests.random_queries import CONNECTIONS, EVENTS, any_event, any_term
 from tests.recordings import FixedClock, recorded
 from wsmon.query.ast import Query
@@ -28,7 +29,7 @@ def test_sql_finds_what_the_predicate_finds(seed: int, tmp_path: Path) -> None:
     for _ in range(QUERIES):
         query = Query(tuple(any_term(rolls) for _ in range(rolls.randint(1, 3))))
         expected = [event.id for event in events if matches(query, event)]
-        assert list(reader.matching_ids(query, 1, last_id)) == expected, query
+        assert found_ids(reader, query, 1, last_id) == expected, query
         assert [event.id for event in reader.events_after(0, 5, query)] == expected[:5], query
         assert [event.id for event in reader.events_before(last_id + 1, 5, query)] == expected[::-1][:5], query
     reader.close()

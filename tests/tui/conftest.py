@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.debian import program
+
 
 @pytest.fixture(autouse=True)
 def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -19,3 +21,9 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture
+def tmux() -> str:
+    """The terminal multiplexer, for tests in a real terminal; they are skipped without it, or fail where required."""
+    return program("tmux", "tmux")

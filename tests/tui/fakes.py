@@ -70,6 +70,8 @@ class FakeView:
         self.trend_answer: Callable[[Trend], Trend] | None = None
         # what there is, made from an empty one
         self.calls: list[str] = []
+        self.glance_events = 0
+        # how many a glance looks at; 0 = as many as are asked for
         self.is_closed = False
         self.spans_answer: tuple[Span, ...] = ()
         self._events = list(events)
@@ -89,6 +91,10 @@ class FakeView:
         """Forget what is older than ``oldest_id``. Returns the new bounds."""
         self._oldest_id = oldest_id
         return self.bounds()
+
+    def forget(self) -> None:
+        """As if nothing had happened yet."""
+        self._events, self.lanes_answer = [], ()
 
     def bounds(self) -> StoreBounds:
         last_id = self._first_id + len(self._events) - 1
@@ -115,8 +121,14 @@ class FakeView:
         newest = self.bounds().last_id
         return tuple(self._events[each - self._first_id] for each in ids if self._oldest_id <= each <= newest)
 
-    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
-        self.calls.append("matching_ids")
+    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Searched:
+        self.calls.append("glance")
+        if self.glance_events:
+            first_id = max(first_id, last_id - self.glance_events + 1) if newest_first else first_id
+            last_id = last_id if newest_first else min(last_id, first_id + self.glance_events - 1)
+        return Searched(self._ids(query, first_id, last_id), first_id, last_id)
+
+    def _ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
         if self._interrupted_by not in (None, threading.get_ident()):
             self._interrupted_by = None
             raise InterruptedError("the search was ended")
@@ -129,7 +141,8 @@ class FakeView:
             low = max(first_id, last_id - STRETCH + 1) if newest_first else first_id
             high = last_id if newest_first else min(last_id, first_id + STRETCH - 1)
             reached_ns = self._events[(low if newest_first else high) - self._first_id].ts_ns
-            yield Searched(self.matching_ids(query, low, high), low, high, reached_ns)
+            self.calls.append("search")
+            yield Searched(self._ids(query, low, high), low, high, reached_ns)
             first_id, last_id = (first_id, low - 1) if newest_first else (high + 1, last_id)
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:

@@ -54,6 +54,10 @@ class Terminal:
         self.type(shlex.join(map(str, command)))
         self.press("Enter")
 
+    def spoil(self, text: str) -> None:
+        """Write over the screen where its cursor is, as another program does that has the same terminal."""
+        Path(self._tmux("display-message", "-p", "#{pane_tty}").strip()).write_text(text)
+
     def resize(self, columns: int, rows: int) -> None:
         """Make the window another size."""
         self._size = (columns, rows)
@@ -62,6 +66,11 @@ class Terminal:
     def text(self) -> str:
         """What the screen shows."""
         return self._tmux("capture-pane", "-p")
+
+    def modes(self) -> str:
+        """What an application may have left: which screen, whether cursor and mouse are on, whether lines wrap."""
+        told = "alternate #{alternate_on} cursor #{cursor_flag} mouse #{mouse_any_flag} wrap #{wrap_flag}"
+        return self._tmux("display-message", "-p", told).strip()
 
     def until(self, pattern: str, *, gone: bool = False) -> str:
         """The screen, once it shows (or no longer shows) what matches a regular expression."""
@@ -74,10 +83,21 @@ class Terminal:
                 raise AssertionError(f"{'still' if gone else 'never'} shown: {pattern}\n{text}")
             time.sleep(POLL_S)
 
-    def picture(self, path: Path) -> None:
-        """Leave the screen as text and as a PNG."""
+    def comes_to(self, pattern: str, within_s: float) -> bool:
+        """Whether it shows what matches a regular expression within some time."""
+        deadline_s = time.monotonic() + within_s
+        while not (found := bool(re.search(pattern, self.text()))) and time.monotonic() < deadline_s:
+            time.sleep(POLL_S)
+        return found
+
+    def keep(self, path: Path, *, as_picture: bool) -> None:
+        """Leave the screen as ``path.txt``, and as ``path.png``, which takes half a second."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".txt").write_text(self.text())
+        if as_picture:
+            self._paint(path.with_suffix(".png"))
+
+    def _paint(self, path: Path) -> None:
         console = Console(
             record=True, width=self._size[0], file=io.StringIO(), force_terminal=True, color_system="truecolor"
         )

@@ -1,10 +1,9 @@
-"""The whole of wsmon in a real terminal: the tour of a new user, and viewers that die."""
+"""The whole of wsmon in a real terminal: viewers that die, and recorders that go on."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -16,20 +15,10 @@ import pytest
 
 from tests.processes import stored
 from tests.tui.terminal import DEADLINE_S, POLL_S, Terminal
-from tests.tui.tour import SIZES, WSMON, environment, no_recorder_left, tour
+from tests.tui.tour_world import WSMON, environment, no_recorder_left
 from wsmon.control.lock import holder
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux"),
-    pytest.mark.timeout(120),
-]
-
-
-@pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_a_new_user_finds_everything_again(columns: int, rows: int, tmp_path: Path) -> None:
-    steps = tour(columns, rows, tmp_path / "captures")
-    assert re.fullmatch(r"the store holds [\d,]+ events, ids 1 to [\d,]+ without a hole", steps[-2])
-    assert re.fullmatch(r"the export \S+ holds [\d,]+ events, none twice", steps[-1])
+pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(120)]
 
 
 @contextmanager
@@ -94,6 +83,26 @@ def test_a_viewer_told_to_end_gives_the_terminal_back(tmp_path: Path) -> None:
         terminal.until("the recorder goes on")
         terminal.run("echo", "the shell is back")
         terminal.until(r"\nthe shell is back")
+
+
+def shown_events(terminal: Terminal) -> int:
+    """How many events the log says there are."""
+    found = re.search(r"following · ([\d,]+) events", terminal.until(r"following · [\d,]+ events"))
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
+def test_the_recorder_goes_on_while_the_screen_is_stopped_and_fg_shows_what_came_meanwhile(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as (terminal, store):
+        terminal.press("C-z")
+        terminal.until(r"Stopped")
+        assert_recording_goes_on(store)
+        recorded = len(stored(store))
+        terminal.run("fg")
+        deadline_s = time.monotonic() + DEADLINE_S
+        while shown_events(terminal) < recorded:
+            assert time.monotonic() < deadline_s, "what came meanwhile is not shown"
+            time.sleep(POLL_S)  # a terminal tells nobody when it was painted
 
 
 def test_q_and_s_stop_the_recorder(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC
 
@@ -12,9 +11,10 @@ from tests.builders import event, loss, message, numbered, pong, refused, retry,
 from tests.tui.fakes import FakeClock, FakeView
 from tests.tui.pane_app import PaneApp
 from tests.tui.stages import until
-from wsmon.errors import StoreError
+from wsmon.errors import QueryError, StoreError
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
+from wsmon.model.searched import Searched
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search
@@ -23,7 +23,6 @@ SIZE = (100, 22)
 ROWS = 20
 NEEDLE = Query((Word("needle"),), "needle")
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
-SnapCompare = Callable[..., bool]
 
 
 def trades(count: int, start: int = 0) -> list[Event]:
@@ -293,7 +292,7 @@ async def test_an_event_that_the_search_reaches_later_gets_the_cursor_then() -> 
         log.pane.set_query(NEEDLE)
         log.pane.go_to(1001)
         await pilot.pause()
-        assert log.pane.status == "looking for event 1001"
+        assert log.pane.status == "looking for event #1,001"
         (wanted,) = log.app.heard_of(LogPane.Wanted)
         for found in run_search(log.view, wanted.search, lambda: False):
             log.pane.take(found)
@@ -417,7 +416,7 @@ async def test_all_matches_are_counted_in_the_background_and_the_one_under_the_c
         assert log.pane.status == "paused at 14:02:24 · match 120 of 120 for 'needle', ^f only · 12,000 events"
         log.pane.jump_to_match(newer=False)
         assert log.pane.current_id == 11_801
-        assert "matching_ids" not in log.view.calls
+        assert "glance" not in log.view.calls
         log.pane.set_query(EVERYTHING)
         await pilot.pause()
         nothing = Search(0, "matches", EVERYTHING, 1, 0)
@@ -451,6 +450,21 @@ async def test_a_pattern_that_takes_too_long_ends_the_highlighting_and_says_so()
         assert all("aaa" in line for line in log.app.lines()[:5])
 
 
+async def test_a_search_that_the_store_ends_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(trades(5))
+
+    def end(query: Query, *_: object, **_options: object) -> Searched:
+        raise QueryError(query.text, 0, "a pattern took longer than 20 ms at each of 3 events")
+
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        monkeypatch.setattr(log.view, "glance", end)
+        log.pane.set_query(Query((Regex("(a|aa)+$"),), "/(a|aa)+$/"))
+        await pilot.pause()
+
+        assert log.pane.status == "a pattern took longer than 20 ms at each of 3 events"
+
+
 async def test_going_to_a_hidden_event_says_so() -> None:
     log = Log([*trades(50), message("needle"), *trades(50)])
     async with log.run() as pilot:
@@ -462,7 +476,7 @@ async def test_going_to_a_hidden_event_says_so() -> None:
         log.pane.go_to(30)
 
         assert log.pane.current_id == 51
-        assert log.pane.status == "event 30 is not shown here; this is the nearest one"
+        assert log.pane.status == "event #30 is not shown here; this is the nearest one"
 
 
 async def test_differences_of_time_take_the_row_above_into_account() -> None:
@@ -484,14 +498,14 @@ async def test_differences_of_time_take_the_row_above_into_account() -> None:
 async def test_a_store_that_fails_is_said_and_the_screen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log(trades(100))
 
-    def fail(*_: object) -> tuple[Event, ...]:
+    def fail(*_: object, **_options: object) -> tuple[Event, ...]:
         raise StoreError("the store is gone")
 
     async with log.run() as pilot:
         await log.commit(pilot)
         monkeypatch.setattr(log.view, "events_after", fail)
         monkeypatch.setattr(log.view, "events_by_id", fail)
-        monkeypatch.setattr(log.view, "matching_ids", fail)
+        monkeypatch.setattr(log.view, "glance", fail)
         await pilot.press("g", "enter")
         log.pane.set_query(NEEDLE)
         log.pane.jump(PROBLEMS, newer=True)
@@ -528,15 +542,3 @@ async def test_hostile_text_is_never_raw_on_the_screen() -> None:
 
         assert all(line.isprintable() for line in log.app.lines())
         assert log.pane.status.isprintable()
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-def test_log_pane_looks(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-    log = Log(a_day())
-
-    async def prepare(pilot: Pilot[None]) -> None:
-        log.pane.border_title = "4 Log"
-        await log.commit(pilot)
-        await pilot.press("k", "k", "k")
-
-    assert snap_compare(log.app, terminal_size=size, run_before=prepare)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
+from contextlib import closing
 
 from wsmon.model.events import Event
 from wsmon.ports import StoreView
@@ -65,12 +65,11 @@ class Selection:
 
     def _first_of_newest(self, limit: int) -> int:
         """The id from which on ``limit`` events match."""
-        last_id = self.last_id
-        while last_id >= self.first_id:
-            first_id = max(self.first_id, last_id - WINDOW_IDS + 1)
-            ids: array[int] = self.view.matching_ids(self.query, first_id, last_id)
-            if len(ids) >= limit:
-                return ids[-limit] if limit else self.last_id + 1
-            limit -= len(ids)
-            last_id = first_id - 1
+        if not limit:
+            return self.last_id + 1
+        with closing(self.view.search(self.query, self.first_id, self.last_id, newest_first=True)) as search:
+            for searched in search:
+                if len(searched.ids) >= limit:
+                    return searched.ids[-limit]
+                limit -= len(searched.ids)
         return self.first_id

@@ -35,8 +35,8 @@ class _Missing:
 
 MISSING: Final = _Missing()
 
-_UNREADABLE = (ValueError, RecursionError)
-# what msgspec raises for what is no JSON or no text, or nested beyond its limit
+_UNREADABLE = (LookupError, ValueError, RecursionError)
+# there is nothing at a step; what msgspec raises for what is no JSON or no text, or nested beyond its limit
 
 _NO_FIELD = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 # in names of members that msgspec takes for none of a field
@@ -81,15 +81,26 @@ def read_path(path: JsonPath, document: bytes | str) -> object:
 
     Only what the path leads through is decoded: members beside it are skipped, and may hold anything.
     """
-    rest: Document = document
-    try:
-        for step in path[:-1]:
-            rest = _step_down(rest, step)
-        if path and isinstance(path[-1], str):
-            return _member(path[-1], object)(rest)
-        return _whole(_step_down(rest, path[-1]) if path else rest)
-    except (LookupError, *_UNREADABLE):
-        return MISSING
+    return path_reader(path)(document)
+
+
+@lru_cache(maxsize=256)
+def path_reader(path: JsonPath) -> Callable[[bytes | str], object]:
+    """What ``read_path`` does, for whoever reads the same path again and again."""
+    *down, last = path or ("",)
+    decode = _whole if not path or isinstance(last, int) else _member(last, object)
+    place = last if isinstance(last, int) else None
+
+    def read(document: bytes | str) -> object:
+        rest: Document = document
+        try:
+            for step in down:
+                rest = _step_down(rest, step)
+            return decode(rest if place is None else _places(rest)[place])
+        except _UNREADABLE:
+            return MISSING
+
+    return read
 
 
 def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
@@ -98,7 +109,7 @@ def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
     try:
         for step in path:
             rest = _step_down(rest, step)
-    except (LookupError, *_UNREADABLE):
+    except _UNREADABLE:
         return None
     return rest.encode() if isinstance(rest, str) else bytes(rest).strip()
 

@@ -17,7 +17,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Equal buckets from ``since_ns`` on; ``None`` where nothing is known of one, which is not zero."""
+    """Equal buckets from ``since_ns`` on, as many as are needed; ``None`` where nothing is known, which is not zero."""
 
     connection: str
     since_ns: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import regex
@@ -9,10 +10,14 @@ import regex
 from wsmon.errors import WsmonError
 
 _GROUP_SIGNS = regex.compile(r"\\.|[()]", regex.DOTALL)
+_REPEATING = "*+?{"
 SHORT_CHARS = 64
+HELD_TEXTS = 500
 # names, types and topics are the same in most rows: what was found in them is kept at hand
 LIMIT_S = 0.02
 # for one look at one text: thousands of times what an ordinary pattern needs for 64 KiB
+QUICK_CHARS = 1_000
+# some milliseconds for a quick pattern, at most: to watch the time costs as much as an ordinary look
 MAX_PATTERN_CHARS = 1_000
 MAX_DEPTH = 30
 # as parentheses of queries: each level takes some frames of Python to read
@@ -38,17 +43,27 @@ def check(pattern: str) -> None:
         raise ValueError(f"no regular expression: {error}") from None
 
 
-def finds(pattern: str, text: str, *, ignores_case: bool) -> bool:
-    """Whether the pattern finds something in the text; raises ``PatternTooSlowError``."""
-    look = _look_again if len(text) <= SHORT_CHARS else _look
-    return look(pattern, text, ignores_case=ignores_case)
+@lru_cache(maxsize=200)
+def finder(pattern: str, *, ignores_case: bool) -> Callable[[str], bool]:
+    """Asks whether the pattern finds something in a text; that raises ``PatternTooSlowError``."""
+    search = _compiled(pattern, ignores_case=ignores_case).search
+    quick_chars = QUICK_CHARS if _is_quick(pattern) else 0
+
+    def look(text: str) -> bool:
+        if len(text) <= quick_chars:
+            return search(text) is not None
+        try:
+            return search(text, timeout=LIMIT_S, concurrent=True) is not None
+        except TimeoutError:
+            raise PatternTooSlowError(pattern) from None
+
+    look_again = lru_cache(maxsize=HELD_TEXTS)(look)
+    return lambda text: look_again(text) if len(text) <= SHORT_CHARS else look(text)
 
 
-def _look(pattern: str, text: str, *, ignores_case: bool) -> bool:
-    try:
-        return _compiled(pattern, ignores_case=ignores_case).search(text, timeout=LIMIT_S, concurrent=True) is not None
-    except TimeoutError:
-        raise PatternTooSlowError(pattern) from None
+def _is_quick(pattern: str) -> bool:
+    """Whether the time for a text grows with its square at most: one thing at most repeats, and it is no group."""
+    return "(" not in pattern and sum(map(pattern.count, _REPEATING)) <= 1
 
 
 def _depth(pattern: str) -> int:
@@ -58,9 +73,6 @@ def _depth(pattern: str) -> int:
         depth += 1 if sign == "(" else -1 if sign == ")" else 0
         deepest = max(deepest, depth)
     return deepest
-
-
-_look_again = lru_cache(maxsize=2_000)(_look)
 
 
 @lru_cache(maxsize=200)

@@ -6,13 +6,14 @@ What a value must be like is said once, here, for both: SQL calls these function
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import assert_never
 
 import msgspec
 
 from wsmon.model.events import Event
-from wsmon.model.json_path import MISSING, read_path
+from wsmon.model.json_path import MISSING, path_reader
 from wsmon.query.ast import (
     And,
     Contains,
@@ -33,7 +34,7 @@ from wsmon.query.ast import (
 from wsmon.query.fields import FIELDS, FLAGS, WORD_PLACES, Value
 from wsmon.query.fold import fold
 from wsmon.query.glob import ANY, fits
-from wsmon.query.patterns import finds
+from wsmon.query.patterns import finder
 
 _NUMERIC = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -56,7 +57,7 @@ def item_fits(item: Item, value: Value) -> bool:
         case Contains(part):
             return fold(part) in fold(text)
         case Regex(pattern, ignores_case):
-            return finds(pattern, text, ignores_case=ignores_case)
+            return finder(pattern, ignores_case=ignores_case)(text)
         case _:
             assert_never(item)
 
@@ -66,35 +67,51 @@ def text_of(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
 
 
-def path_holds(term: PathTerm, document: bytes | str | None) -> bool:
-    """Whether what a payload has at a path is one of the wanted values; of an array, whether one of its items is."""
-    found = MISSING if document is None else read_path(term.path, document)
-    if found is MISSING:
-        return False
-    values = (found, *found) if isinstance(found, list) else (found,)
-    for value in values:  # no generators: this is asked of every row
-        for item in term.items:
-            if _json_fits(item, value):
+@lru_cache(maxsize=256)
+def path_question(term: PathTerm) -> Callable[[bytes | str | None], bool]:
+    """Asks whether what a payload has at a path is one of the wanted values; of an array, whether one of its items is.
+
+    It is asked of every row of a search: what the term decides is decided here.
+    """
+    read = path_reader(term.path)
+    questions = tuple(_json_question(item) for item in term.items)
+
+    def holds(document: bytes | str | None) -> bool:
+        found = MISSING if document is None else read(document)
+        if found is MISSING:
+            return False
+        for is_wanted in questions:  # no generator: this is asked of every row
+            if is_wanted(found):
                 return True
-    return False
+        return isinstance(found, list) and any(is_wanted(each) for each in found for is_wanted in questions)
+
+    return holds
 
 
-def _json_fits(item: Item, value: object) -> bool:
-    if isinstance(item, Range):
-        number = _number(value)
-        return number is not None and item.holds(number)
-    if isinstance(item, Glob) and item.pattern == ANY:
-        return True
-    if isinstance(item, Exact) and _NUMERIC.fullmatch(item.text) and isinstance(value, int | float):
-        return not isinstance(value, bool) and value == float(item.text)
+def _json_question(item: Item) -> Callable[[object], bool]:
+    """Asks whether a value of JSON is what an item asks for; a number may be written as text, as prices often are."""
+    match item:
+        case Range():
+            return partial(_is_inside, item)
+        case Glob(pattern) if pattern == ANY:
+            return lambda _value: True
+        case Exact(text) if _NUMERIC.fullmatch(text):
+            return partial(_is_number, item, float(text))
+    return partial(_reads_as, item)
+
+
+def _is_inside(wanted: Range, value: object) -> bool:
+    if type(value) is float or type(value) is int:
+        return wanted.holds(value)
+    return isinstance(value, str) and bool(_NUMERIC.fullmatch(value)) and wanted.holds(float(value))
+
+
+def _is_number(item: Exact, wanted: float, value: object) -> bool:
+    return value == wanted if type(value) is float or type(value) is int else _reads_as(item, value)
+
+
+def _reads_as(item: Item, value: object) -> bool:
     return item_fits(item, value if isinstance(value, str) else msgspec.json.encode(value).decode())
-
-
-def _number(value: object) -> int | float | None:
-    """A number, also where the peer writes it as text: prices often are."""
-    if isinstance(value, str):
-        return float(value) if _NUMERIC.fullmatch(value) else None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _holds(term: Term, event: Event) -> bool:
@@ -111,7 +128,7 @@ def _holds(term: Term, event: Event) -> bool:
         case Ids(ids):
             return event.id in ids
         case PathTerm():
-            return path_holds(term, event.payload)
+            return path_question(term)(event.payload)
         case Not(inner):
             return not _holds(inner, event)
         case And(terms):

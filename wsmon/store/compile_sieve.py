@@ -30,7 +30,7 @@ from wsmon.query.ast import (
 )
 from wsmon.query.fields import WORD_PLACES
 from wsmon.query.fold import fold, utf8
-from wsmon.query.literals import required_text
+from wsmon.query.literals import required_texts
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks, tokens_of
@@ -115,7 +115,8 @@ def _text(item: Item) -> Sieve:
         case Glob(pattern):
             return needle_sieve(fold(pattern.translate(_GLOB_SIGNS)))
         case Regex():
-            return needle_sieve(fold(required_text(item)))
+            texts = required_texts(item)
+            return any_of(needle_sieve(fold(text)) for text in texts) if texts else EVERYWHERE
         case Range():
             return EVERYWHERE
         case _:

@@ -14,32 +14,36 @@ from wsmon.errors import QueryError
 from wsmon.model.events import Verdict
 from wsmon.query.ast import FieldTerm, Glob, PathTerm, Regex
 from wsmon.query.fields import verdict_text
-from wsmon.query.patterns import LIMIT_S, SLOW_HINT, PatternTooSlowError
-from wsmon.query.predicate import item_fits, path_holds, text_of
+from wsmon.query.patterns import LIMIT_S, SLOW_HINT, PatternTooSlowError, finder
+from wsmon.query.predicate import item_fits, path_question, text_of
 
 Leaf: TypeAlias = Glob | Regex | PathTerm | FieldTerm
 # a part of a query that is asked of one value of a row; a FieldTerm is one on the verdict, as the row has it
 
 LEAF = "wsmon_leaf"
+# takes the number of a leaf, and the values that it is asked of
 HELD_LEAVES = 1_000
 # ten queries of the greatest length
 MOST_OVERRUNS = 3
 # of slow patterns in one question
 
-
+_FUNCTION_RAISED = "user-defined function raised exception"
+# what Python's sqlite3 says then
+_InRow: TypeAlias = str | bytes | None
 _verdict_of = msgspec.json.Decoder(Verdict).decode
 
 
 class Functions:
-    """The leaves of the queries of one connection to a store, by number; they never raise into SQLite."""
+    """The leaves of the queries of one connection to a store, by number."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._numbers: OrderedDict[Leaf, int] = OrderedDict()
-        self._leaves: dict[int, Callable[[str | bytes | None], bool]] = {}
+        self._questions: dict[int, Callable[..., bool]] = {}
         self._made = 0
         self._overruns = 0
-        connection.create_function(LEAF, 2, self._call, deterministic=True)
+        self._raised: BaseException | None = None
+        connection.create_function(LEAF, -1, self._call, deterministic=True)
 
     def number(self, leaf: Leaf) -> int:
         """What a leaf is called in SQL; valid for at least ``HELD_LEAVES`` other leaves."""
@@ -47,42 +51,60 @@ class Functions:
             self._numbers.move_to_end(leaf)
             return self._numbers[leaf]
         if len(self._numbers) >= HELD_LEAVES:
-            del self._leaves[self._numbers.popitem(last=False)[1]]
+            del self._questions[self._numbers.popitem(last=False)[1]]
         self._made += 1
         self._numbers[leaf] = self._made
-        self._leaves[self._made] = _question(leaf)
+        self._questions[self._made] = _question(leaf)
         return self._made
 
     def begin(self) -> None:
         """A question begins."""
         self._overruns = 0
+        self._raised = None
 
-    def refusal(self, text: str) -> QueryError | None:
-        """Why the question was ended from here; ``None`` where it was not. ``text`` is the query."""
+    def reason(self, error: sqlite3.Error, text: str) -> BaseException | None:
+        """Why the question was ended from here; ``None`` where it was not. ``text`` is the query.
+
+        What a function raises, SQLite takes for a failure of its own; before its first line only a signal can raise.
+        """
+        if str(error) == _FUNCTION_RAISED:
+            return self._raised or KeyboardInterrupt()
         if self._overruns < MOST_OVERRUNS:
             return None
         what = f"a pattern took longer than {LIMIT_S * 1000:g} ms at each of {MOST_OVERRUNS} events"
         return QueryError(text, max(0, text.find("/")), what, SLOW_HINT)
 
-    def _call(self, number: int, value: str | bytes | None) -> bool:
+    def _call(self, number: int, *values: _InRow) -> bool:
         try:
-            return self._leaves[number](value)
+            return self._questions[number](*values)
         except PatternTooSlowError:
             self._overruns += 1
             if self._overruns >= MOST_OVERRUNS:
                 self._connection.interrupt()
             return False
+        except BaseException as error:  # the border to SQLite: ``reason`` says it to whoever asked
+            self._raised = error
+            raise
 
 
-def _question(leaf: Leaf) -> Callable[[str | bytes | None], bool]:
-    """What is asked of the value of each row."""
+def _question(leaf: Leaf) -> Callable[..., bool]:
+    """What is asked of the values of each row that SQL hands over: one, or of a regular expression all it looks at."""
     match leaf:
         case PathTerm():
-            return partial(path_holds, leaf)
+            return path_question(leaf)
+        case Regex(pattern, ignores_case):
+            return partial(_finds, finder(pattern, ignores_case=ignores_case))
         case FieldTerm(_, items):
             return lambda value: value is not None and any(item_fits(item, _verdict_text(value)) for item in items)
         case _:
             return lambda value: value is not None and item_fits(leaf, text_of(value))
+
+
+def _finds(look: Callable[[str], bool], *values: _InRow) -> bool:
+    for value in values:  # noqa: SIM110 - no generator: this is asked of every row
+        if value is not None and look(text_of(value)):
+            return True
+    return False
 
 
 def _verdict_text(written: str | bytes) -> str:

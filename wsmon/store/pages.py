@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
-from wsmon.errors import QueryError
 from wsmon.model.events import Event, Source
 from wsmon.model.searched import Searched
 from wsmon.ports import Clock
@@ -61,19 +60,6 @@ class Pages:
                 break
         return self._events(rows)
 
-    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
-        """Ids (ascending) of the events in a closed range of ids, all of which are kept, that match."""
-        condition = self._condition(query)
-        first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
-        if condition.is_everything:
-            return array("q", range(first_id, last_id + 1))
-        sql = f"SELECT id FROM event {_where(condition)} ORDER BY id"
-        ids = array("q")
-        for window in self._windows(first_id, last_id, self._sieve(query, condition), newest_first=False):
-            rows = self._connection.execute(sql, (*window, *condition.parameters))
-            ids.extend(event_id for (event_id,) in rows)
-        return ids
-
     def search(self, query: Query, first_id: int, last_id: int, progress: Progress) -> Generator[Searched]:
         """The matches in a closed range of ids, all of which are kept, as they are found; see ``StoreView.search``."""
         condition = self._condition(query)
@@ -121,9 +107,9 @@ class Pages:
         self._is_interrupted = False
         self._functions.begin()
 
-    def refusal(self, query: Query) -> QueryError | None:
-        """Why a question was ended that nobody interrupted; ``None`` for any other end."""
-        return self._functions.refusal(query.text)
+    def reason(self, error: sqlite3.Error, query: Query) -> BaseException | None:
+        """Why a question was ended by what SQLite called; ``None`` for any other end."""
+        return self._functions.reason(error, query.text)
 
     def interrupt(self) -> None:
         """Stop between two windows, and within one."""

@@ -9,7 +9,7 @@ from wsmon.model.searched import Searched
 from wsmon.ports import Clock
 
 FIRST_NS = 40_000_000
-# until the first answer, where nothing is found: a search answers within 100 ms
+# until the first answer, where nothing is found: a search answers within 100 ms, and a glance holds up no key
 NEXT_NS = 100_000_000
 # between two answers: with a window that is slow, still four a second
 
@@ -17,13 +17,16 @@ NEXT_NS = 100_000_000
 class Progress:
     """Collects the windows of one search; adjacent stretches of it are taken one after the other."""
 
-    def __init__(self, clock: Clock, first_id: int, last_id: int, *, newest_first: bool) -> None:
+    def __init__(
+        self, clock: Clock, first_id: int, last_id: int, *, newest_first: bool, is_glance: bool = False
+    ) -> None:
+        """``is_glance``: there will be one answer, so that it waits for as much as there is time for."""
         self._clock = clock
         self._first_id, self._last_id = first_id, last_id
         # what has not been said
         self.newest_first = newest_first
         self._found: list[array[int]] = []
-        self._has_said_some = False
+        self._says_first = not is_glance
         self._due_ns = clock.mono_ns() + FIRST_NS
 
     def add(self, ids: array[int]) -> None:
@@ -34,7 +37,7 @@ class Progress:
     @property
     def is_due(self) -> bool:
         """Whether to say how far it has come: at once with the first matches, else after a while."""
-        return bool(self._found and not self._has_said_some) or self._clock.mono_ns() >= self._due_ns
+        return bool(self._found and self._says_first) or self._clock.mono_ns() >= self._due_ns
 
     @property
     def is_over(self) -> bool:
@@ -52,7 +55,7 @@ class Progress:
         ids = array("q")
         for some in reversed(self._found) if self.newest_first else self._found:
             ids.extend(some)
-        self._has_said_some = self._has_said_some or bool(ids)
+        self._says_first = self._says_first and not ids
         self._found.clear()
         self._due_ns = self._clock.mono_ns() + NEXT_NS
         return Searched(ids, *stretch, time_of(stretch[0 if self.newest_first else 1]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from wsmon.model.events import Event
@@ -102,24 +102,18 @@ class Reader:
         with self._question():
             return self._pages.by_id(ids)
 
-    def matching_ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
-        """Ids (``array('q')``, ascending) of the events in a closed range of ids that match."""
-        with self._question(query):
-            oldest_id, newest_id = self._extent.kept()
-            return self._pages.matching_ids(query, max(first_id, oldest_id), min(last_id, newest_id))
+    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Searched:
+        """The matches in as much of a closed range of ids as a moment suffices for; what is not kept counts as seen."""
+        found = self._search(query, first_id, last_id, newest_first=newest_first, is_glance=True)
+        with closing(found):
+            return next(found, Searched(array("q"), first_id, last_id))
 
     def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
         """The matches in a closed range of ids as they are found, four times a second at least.
 
         What is no longer kept counts as looked at. Whoever does not want the rest closes the generator.
         """
-        if first_id > last_id:
-            return
-        with self._question(query):
-            oldest_id, newest_id = self._extent.kept()
-            kept = max(first_id, oldest_id), min(last_id, newest_id)
-            progress = Progress(self._clock, first_id, last_id, newest_first=newest_first)
-            yield from self._pages.search(query, *kept, progress)
+        return self._search(query, first_id, last_id, newest_first=newest_first)
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
         """The connections with a lane in a period: the configured ones in their order, then others that it knows."""
@@ -169,7 +163,7 @@ class Reader:
             )
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
-        """How a connection went over a period cut into equal buckets; empty for an unknown one."""
+        """How a connection went over a period cut into at most so many equal buckets; empty for an unknown one."""
         with self._question(is_consistent=True):
             return trend(self._connection, connection, since_ns, until_ns, buckets, self._extent.coverage())
 
@@ -211,3 +205,14 @@ class Reader:
     def close(self) -> None:
         """Let the store go."""
         self._store.close()
+
+    def _search(
+        self, query: Query, first_id: int, last_id: int, *, newest_first: bool, is_glance: bool = False
+    ) -> Generator[Searched]:
+        if first_id > last_id:
+            return
+        with self._question(query):
+            oldest_id, newest_id = self._extent.kept()
+            kept = max(first_id, oldest_id), min(last_id, newest_id)
+            progress = Progress(self._clock, first_id, last_id, newest_first=newest_first, is_glance=is_glance)
+            yield from self._pages.search(query, *kept, progress)

@@ -28,7 +28,7 @@ from wsmon.store.sieve import BLOCKS
 
 BLOCK_EVENTS = 256
 # or fewer, where they have many tokens: a block with most of the marks would be let through by every search
-BLOCK_TOKENS = 1_500
+BLOCK_TOKENS = 800
 STEP_EVENTS = 16
 # cut into tokens at a time: their number is known no more exactly
 STEP_BYTES = 16 * 1024

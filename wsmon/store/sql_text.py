@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from wsmon.query.ast import Contains, Exact, Glob, Item, PathTerm, Range, Regex, Word
 from wsmon.query.fold import fold
 from wsmon.query.glob import ANY
-from wsmon.query.literals import required_text
+from wsmon.query.literals import required_texts
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import Value
 from wsmon.store.functions import LEAF, Leaf
@@ -104,10 +104,13 @@ def word(found: Word, columns: tuple[str, ...]) -> Sql:
 
 
 def regex(found: Regex, columns: tuple[str, ...], number: Number) -> Sql:
-    """Whether a regular expression finds something in the payload or in one of the columns."""
-    leaf = number(found)
-    places = (_PAYLOAD, *columns)
-    return any_of(_finds(found, column, leaf) for column in places)
+    """Whether a regular expression finds something in the payload or in one of the columns.
+
+    Asked only where one of the texts is without which it finds nothing.
+    """
+    call = Sql(f"{LEAF}({number(found)}, {', '.join((_PAYLOAD, *columns))})")
+    required = required_texts(found)
+    return all_of((any_of(word(Word(text), columns) for text in required), call)) if required else call
 
 
 def path(term: PathTerm, number: Number) -> Sql:
@@ -134,11 +137,11 @@ def _glob(column: str, pattern: str, number: Number) -> Sql:
 
 
 def _finds(pattern: Regex, column: str, leaf: int) -> Sql:
-    """Whether a pattern finds something, asked only where the text is that all its matches have."""
+    """Whether a pattern finds something, asked only where one of the texts is without which it finds nothing."""
     call = Sql(f"({column} IS NOT NULL AND {LEAF}({leaf}, {column}))")
-    if not (required := required_text(pattern)):
+    if not (required := required_texts(pattern)):
         return call
-    there = _contains(column, fold(required))
+    there = any_of(_contains(column, fold(text)) for text in required)
     return Sql(f"({there.text} IS TRUE AND {call.text})", there.parameters)
 
 

@@ -27,9 +27,15 @@ _TYPES = f"SELECT key, sum(n) FROM rollup_dim WHERE {_PLACE} AND dimension = {DI
 def trend(
     connection: sqlite3.Connection, name: str, since_ns: int, until_ns: int, buckets: int, coverage: Coverage
 ) -> Trend:
-    """Cut a period into equal buckets; one that is kept only as a part of a longer one counts where that begins."""
-    bucket_ns = max(1, -(-(until_ns - since_ns) // buckets))
-    coarsest: Level = max((level for level in LEVELS if level * SECOND_NS <= bucket_ns), default=1)
+    """Cut a period into at most so many equal buckets, each of whole rollups: else steady traffic would look ragged.
+
+    What is kept only as a part of a longer rollup counts where that begins.
+    """
+    coarsest: Level = max((level for level in LEVELS if level * SECOND_NS * buckets <= until_ns - since_ns), default=1)
+    step_ns = coarsest * SECOND_NS
+    since_ns -= since_ns % step_ns
+    bucket_ns = max(1, -(-(until_ns - since_ns) // (buckets * step_ns))) * step_ns
+    buckets = max(1, -(-(until_ns - since_ns) // bucket_ns))
     row = connection.execute(_ID, (name,)).fetchone()
     parts = stitch(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest).parts if row else ()
     messages: list[int | None] = [None] * buckets

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from wsmon.ports import Clock
 
-FIRST_WINDOW = 2_000
-# ids; at most 50 ms where each has a payload of 64 KiB that is searched
+FIRST_WINDOW = 16
+# ids; some tens of milliseconds where a pattern takes as long as it may for most of them
+LEAST_WINDOW = 2
 TARGET_NS = 50_000_000
 # a statement that took less doubles the next window; ten times as much would hold up a checkpoint noticeably
 MAX_WINDOW = 1 << 40
@@ -33,7 +34,7 @@ def windows(
                 first_id += width
             took_ns = clock.mono_ns() - started_ns
             if took_ns > 2 * TARGET_NS:
-                size = max(width // 2, FIRST_WINDOW // 8)
+                size = max(width // 2, LEAST_WINDOW)
             elif took_ns < TARGET_NS and width == size:
                 size = min(2 * size, MAX_WINDOW)
 

@@ -24,7 +24,6 @@ from wsmon.tui.panes.footer import Footer
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.statistics_lines import Answer
-from wsmon.tui.panes.statistics_table import period
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.questions import Questions
 from wsmon.tui.recording import RecorderWatch
@@ -200,7 +199,9 @@ class Board(Desk):
             if self.is_covered:
                 return
             pane.show(answer, name, self.shown_ns(), self._snapshot.messages_per_s)
-            parts = (name, f"beside {pane.choice.beside}" if pane.choice.beside else "", period(answer.statistics))
+            length_ns = answer.statistics.until_ns - answer.statistics.since_ns
+            beside = f"beside {pane.choice.beside}" if pane.choice.beside else ""
+            parts = (name, beside, pane.choice.words(length_ns))
             self.slot("statistics").say(" · ".join(part for part in parts if part))
 
         return deliver

@@ -124,6 +124,7 @@ def back(screen: MonitorScreen) -> None:
         screen.ask("log")
     elif screen.log_pane.search:
         screen.search_for(EVERYTHING)
+        screen.say("the log shows everything")
 
 
 def show_help(screen: MonitorScreen) -> None:

@@ -89,6 +89,15 @@ def export_again(screen: MonitorScreen) -> None:
 
     last = screen.last_export
     if last is not None:
-        name = f"{stem(screen.backing.options.name, screen.now_ns())}{suffix(last.format)}"
+        name = f"{_new_stem(stem(screen.backing.options.name, screen.now_ns()), last.target)}{suffix(last.format)}"
         last = replace(last, target=screen.backing.options.export_folder / name)
     _open_export(screen, last)
+
+
+def _new_stem(name: str, last: object) -> str:
+    """The name of a moment; of a second export in the same second the name with a number."""
+    before = last.stem if isinstance(last, Path) else ""
+    if before == name:
+        return f"{name}-1"
+    number = before.removeprefix(f"{name}-")
+    return f"{name}-{int(number) + 1}" if number != before and number.isdecimal() else name

@@ -58,7 +58,7 @@ def leave(screen: MonitorScreen) -> None:
     from wsmon.tui.dialogs.confirm import quit_dialog
 
     control = screen.backing.control
-    can_stop = control is not None and screen.recorder.is_on
+    can_stop = control is not None and (screen.recorder.is_on or screen.recorder.is_awaited)
 
     def close(answer: str | None) -> None:
         if answer == "detach":

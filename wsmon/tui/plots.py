@@ -49,6 +49,12 @@ def round_up(value: float) -> float:
     return next(scale for scale in (step / 10, step / 5, step / 2, step) if scale >= value)
 
 
+def stretched(values: Values, columns: int) -> Values:
+    """As many values as there are columns of dots, each as often as it takes; not fewer than there are."""
+    number = len(values)
+    return values if number >= columns or not number else [values[at * number // columns] for at in range(columns)]
+
+
 def _dots(value: float | None, top: float, height: int) -> int:
     """How many dots high a value is; 0 for none."""
     if value is None:

@@ -35,6 +35,7 @@ class RecorderWatch:
     look_faults: tuple[str, ...] = ()
     # what is wrong with themes
     _gone_ns: int | None = field(default=None, init=False)
+    _now_ns: int = field(default=0, init=False)
     _was_on: bool = field(default=False, init=False)
     # whether a recorder has ever answered
     _found: tuple[int, int] | None = field(default=None, init=False)
@@ -42,6 +43,7 @@ class RecorderWatch:
 
     def see(self, health: Health | None, now_ns: int) -> None:
         """Take notice of a sample, or of its absence."""
+        self._now_ns = now_ns
         if health is not None:
             self._gone_ns, self._was_on = None, True
         elif self._gone_ns is None:
@@ -61,17 +63,26 @@ class RecorderWatch:
         if self._was_on or self._found is None:
             return self._gone_ns if self._was_on and self._gone_ns is not None else now_ns
         last_id, at_ns = self._found
-        is_early = now_ns - self.opened_ns <= GRACE_NS and self.opened_ns - at_ns < FRESH_NS
-        return now_ns if is_early or bounds.last_id != last_id else min(at_ns, now_ns)
+        return now_ns if self._is_early(at_ns, now_ns) or bounds.last_id != last_id else min(at_ns, now_ns)
 
     @property
     def is_on(self) -> bool:
         """Whether a recorder answers."""
         return self.has_control and self._gone_ns is None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is too early to say that none answers: the screen has just been opened."""
+        at_ns = self._found[1] if self._found is not None else self.opened_ns
+        return self.has_control and not self.is_on and not self._was_on and self._is_early(at_ns, self._now_ns)
+
+    def _is_early(self, at_ns: int, now_ns: int) -> bool:
+        """Whether a recorder, which wrote the newest event then, may still be about to answer."""
+        return now_ns - self.opened_ns <= GRACE_NS and self.opened_ns - at_ns < FRESH_NS
+
     def recording(self) -> Recording:
         """For the header."""
-        return Recording(self.is_on, self.run_started_ns if self.is_on else self._since_ns)
+        return Recording(self.is_on, self.run_started_ns if self.is_on else self._since_ns, is_awaited=self.is_awaited)
 
     @property
     def _since_ns(self) -> int | None:

@@ -200,8 +200,10 @@ class MonitorScreen(Board):
     def _timeline_says(self, message: TimelinePane.Status) -> None:
         self.slot("timeline").say(*message.texts)
 
+    @on(DetailPane.Refused)
+    @on(StatisticsPane.Refused)
     @on(TimelinePane.Refused)
-    def _timeline_refuses(self, message: TimelinePane.Refused) -> None:
+    def _pane_refuses(self, message: DetailPane.Refused | StatisticsPane.Refused | TimelinePane.Refused) -> None:
         self.say(message.sentence, "caution")
 
     @on(TimelinePane.AskChanged)

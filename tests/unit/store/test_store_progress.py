@@ -36,6 +36,16 @@ def test_the_first_matches_are_said_at_once_and_later_ones_in_time() -> None:
     assert progress.is_over
 
 
+def test_a_glance_says_nothing_before_its_time() -> None:
+    clock = FakeClock()
+    progress = Progress(clock, 1, 100, newest_first=True, is_glance=True)
+    progress.add(ids(80))
+    is_due = [progress.is_due]
+    clock.advance(FIRST_NS / 1e9)
+    is_due.append(progress.is_due)
+    assert is_due == [False, True]
+
+
 def test_a_search_that_finds_nothing_says_so_soon() -> None:
     clock = FakeClock()
     progress = Progress(clock, 1, 100, newest_first=False)

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from tests.builders import SESSION, T0_NS, at_ns, dialled, event, loss, message, ping, pong, stall, usable
+from tests.queries import found_ids
 from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import StoreError
@@ -20,6 +21,7 @@ from wsmon.model.events import Event
 from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import StoreBounds
+from wsmon.store.progress import FIRST_NS
 from wsmon.store.reader import Reader
 
 MANY = 70_000
@@ -69,9 +71,9 @@ def test_pages_of_a_query(reader: Reader) -> None:
     query = parse("conn:b")
     assert ids(reader.events_after(0, 3, query)) == [1, 3, 5]
     assert ids(reader.events_before(9, 2, query)) == [7, 5]
-    assert list(reader.matching_ids(query, 2, 8)) == [3, 5, 7]
-    assert list(reader.matching_ids(parse(""), 8, 99)) == [8, 9, 10]
-    assert list(reader.matching_ids(parse("id:3..4,9"), 1, 10)) == [3, 4, 9]
+    assert found_ids(reader, query, 2, 8) == [3, 5, 7]
+    assert found_ids(reader, parse(""), 8, 99) == [8, 9, 10]
+    assert found_ids(reader, parse("id:3..4,9"), 1, 10) == [3, 4, 9]
 
 
 def test_events_by_id_keep_the_order_asked_for(reader: Reader) -> None:
@@ -102,7 +104,7 @@ def test_pruned_events_are_neither_read_nor_found(tmp_path: Path) -> None:
         reader = Reader(tmp_path / "store.db", FixedClock())
         assert ids(reader.events_after(0, 2)) == [5, 6]
         assert ids(reader.events_before(7, 9)) == [6, 5]
-        assert list(reader.matching_ids(parse(""), 1, 6)) == [5, 6]
+        assert found_ids(reader, parse(""), 1, 6) == [5, 6]
         assert (reader.id_at(at_ns(0)), reader.id_at(at_ns(6.5))) == (5, 8)
         reader.close()
 
@@ -121,7 +123,7 @@ def test_what_is_in_no_window_is_found_in_a_later_one(tmp_path: Path) -> None:
         recording.write(events)
         reader = Reader(tmp_path / "store.db", FixedClock())
         expected = [1, MANY // 2 + 1, MANY]
-        assert list(reader.matching_ids(parse("needle"), 1, MANY)) == expected
+        assert found_ids(reader, parse("needle"), 1, MANY) == expected
         assert ids(reader.events_after(0, 9, parse("needle"))) == expected
         assert ids(reader.events_before(MANY + 1, 9, parse("needle"))) == expected[::-1]
         assert ids(reader.events_before(MANY + 1, 9, parse("name:error.*"))) == expected[1:2]
@@ -151,9 +153,9 @@ def test_an_interrupt_ends_a_search_and_nothing_after_it(tmp_path: Path) -> None
         reader = Reader(tmp_path / "store.db", clock)
         clock.reader = reader
         with pytest.raises(InterruptedError):
-            reader.matching_ids(parse("nothing"), 1, MANY)
+            found_ids(reader, parse("nothing"), 1, MANY)
         clock.reader = None
-        assert len(reader.matching_ids(parse("x"), 1, MANY)) == MANY
+        assert len(found_ids(reader, parse("x"), 1, MANY)) == MANY
         reader.interrupt()
         assert ids(reader.events_after(0, 1)) == [1]
         reader.close()
@@ -172,7 +174,7 @@ def test_an_interrupt_ends_the_statement_that_runs(tmp_path: Path) -> None:
         thread = threading.Thread(target=interrupt_until_done)
         thread.start()
         with pytest.raises(InterruptedError):
-            reader.matching_ids(parse("xyz"), 1, 20_000)
+            found_ids(reader, parse("xyz"), 1, 20_000)
         done.set()
         thread.join()
         reader.close()
@@ -305,3 +307,28 @@ class PassingClock(FixedClock):
     def mono_ns(self) -> int:
         self.after_s += 0.03
         return super().mono_ns()
+
+
+class SlowClock(FixedClock):
+    """Every look at it takes a third of a moment."""
+
+    def mono_ns(self) -> int:
+        self.after_s += FIRST_NS / 3 / 1e9
+        return super().mono_ns()
+
+
+@pytest.mark.parametrize(("newest_first", "expected"), [(True, (MANY - 47, MANY)), (False, (1, 48))])
+def test_a_glance_ends_when_time_is_up_and_says_how_far_it_looked(
+    tmp_path: Path, newest_first: bool, expected: tuple[int, int]
+) -> None:
+    path = recorded(tmp_path / "store.db", [message("x")] * MANY)
+    slow, quick = Reader(path, SlowClock()), Reader(path, FixedClock())
+    first_id, last_id = expected
+    seen = slow.glance(parse("x"), 1, MANY, newest_first=newest_first)
+    whole = quick.glance(parse("x"), 1, MANY, newest_first=newest_first)
+    nothing = quick.glance(parse("x"), 2, 1, newest_first=newest_first)
+    slow.close()
+    quick.close()
+    assert (list(seen.ids), seen.first_id, seen.last_id) == ([*range(first_id, last_id + 1)], first_id, last_id)
+    assert (len(whole.ids), whole.first_id, whole.last_id) == (MANY, 1, MANY)
+    assert (list(nothing.ids), nothing.first_id, nothing.last_id) == ([], 2, 1)

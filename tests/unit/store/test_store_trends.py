@@ -44,6 +44,15 @@ def test_messages_and_round_trips_are_where_they_happened(path: Path) -> None:
     assert found.latency_ms == (None, None, None)
 
 
+def test_buckets_are_whole_rollups_so_that_steady_traffic_is_steady(path: Path) -> None:
+    recorded(path, *(message("x", second + 0.5) for second in range(200)), end_s=200)
+    found = trend(path, 0, 200, 130)
+    assert (found.bucket_ns, found.messages) == (2 * 10**9, (2,) * 100)
+    long = trend(path, 30, 7_230, 100)
+    minute = 60 * 10**9
+    assert (long.since_ns, long.bucket_ns, len(long.messages)) == (at_ns(30) // minute * minute, 2 * minute, 61)
+
+
 def test_sizes_are_by_the_power_of_two_that_they_do_not_exceed(path: Path) -> None:
     recorded(path, message(""), *(message("x" * size, 1) for size in (1, 2, 3, 4, 5, 211)), end_s=6)
     assert trend(path, 0, 6, 3).sizes == {0: 1, 1: 1, 2: 1, 4: 2, 8: 1, 256: 1}

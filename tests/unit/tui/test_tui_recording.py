@@ -1,9 +1,11 @@
+"""Whether somebody records: what is known, and from when on."""
+
 from __future__ import annotations
 
 from tests.builders import SECOND_NS, T0_NS
 from wsmon.model.snapshot import Health, StoreBounds
 from wsmon.tui.panes.header import Recording
-from wsmon.tui.recording import RecorderWatch
+from wsmon.tui.recording import GRACE_NS, RecorderWatch
 
 DAY_NS = 86_400 * SECOND_NS
 HELD = StoreBounds(1, 100, run=1)
@@ -57,3 +59,26 @@ def test_a_store_that_grows_is_about_now_whoever_records_it() -> None:
     seen.find(100, T0_NS - DAY_NS)
     assert seen.shown_ns(HELD, T0_NS) == T0_NS - DAY_NS
     assert seen.shown_ns(StoreBounds(1, 101, run=1), T0_NS) == T0_NS
+
+
+def test_nobody_is_said_to_be_gone_before_there_was_time_to_ask() -> None:
+    seen = watch()
+    seen.see(None, T0_NS)
+    seen.find(100, T0_NS - SECOND_NS)
+    assert seen.recording() == Recording(False, T0_NS - SECOND_NS, is_awaited=True)
+    seen.see(None, T0_NS + GRACE_NS + 1)
+    assert seen.recording() == Recording(False, T0_NS - SECOND_NS)
+
+
+def test_who_has_answered_and_is_silent_is_gone_at_once() -> None:
+    seen = watch()
+    seen.see(Health(), T0_NS)
+    assert seen.recording() == Recording(True)
+    seen.see(None, T0_NS + SECOND_NS)
+    assert seen.recording() == Recording(False, T0_NS + SECOND_NS)
+
+
+def test_without_a_way_to_ask_nobody_is_awaited() -> None:
+    seen = watch(has_control=False)
+    seen.see(None, T0_NS)
+    assert seen.recording() == Recording(False, T0_NS)

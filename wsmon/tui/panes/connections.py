@@ -53,7 +53,7 @@ class ConnectionsPane(SpanPane):
         self._said: tuple[str, ...] = ()
         # the newest texts of Status
         self._is_moved = False
-        # until the cursor was moved it stays on the first line: there is the worst
+        # until somebody moves the cursor or opens its connection, it stays on the first line: there is the worst
 
     @property
     def current(self) -> ConnectionState | None:
@@ -126,7 +126,9 @@ class ConnectionsPane(SpanPane):
         self._move(len(self._order))
 
     def action_choose(self) -> None:
-        """Say which one was chosen."""
+        """Say which one was chosen; it keeps the cursor, also when something worse comes to the top."""
+        self._is_moved = True
+        self._is_moved = True  # what was opened keeps the cursor, also when something worse comes to the top
         for row in self._snapshot.connections:
             if row.state.name == self._current:
                 self.post_message(self.Chosen(self._current, table.trouble(row)))

@@ -17,7 +17,7 @@ from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.json_tree import UNFOLDED, Folding, JsonNode, term_of, text_of
 from wsmon.tui.panes.detail_lines import detail_rows
 from wsmon.tui.panes.detail_page import Form, Page, Row
-from wsmon.tui.panes.detail_payload import Content, content_of, next_form
+from wsmon.tui.panes.detail_payload import Content, content_of, next_form, shown_form
 from wsmon.tui.panes.detail_search import places
 from wsmon.tui.panes.lazy_lines import MOST_LINES, LazyLines
 from wsmon.tui.wrap import wrap
@@ -25,6 +25,9 @@ from wsmon.tui.wrap import wrap
 NEEDLE_LIMIT = 24
 # characters of what is searched for, in the title
 EMPTY = "Following. Enter: the event under the cursor · e: the newest problem"
+NO_EVENT = "no event is shown here: Enter in the log shows the one under the cursor"
+NO_JSON = "no JSON is shown that folds: f shows the payload in its other forms"
+ONE_FORM = "this event has no payload to show in another form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,12 @@ class DetailPane(LazyLines):
         """Enter: somebody wants to see what proves it."""
 
         event: Event
+
+    @dataclass
+    class Refused(Message):
+        """What a key cannot do here, in a sentence."""
+
+        sentence: str
 
     @dataclass
     class Status(Message):
@@ -168,14 +177,18 @@ class DetailPane(LazyLines):
 
     def action_detail_fold(self) -> None:
         """Fold all that is nested."""
-        self._fold(Folding(1), ())
+        if self._can_fold():
+            self._fold(Folding(1), ())
 
     def action_detail_unfold(self) -> None:
         """Unfold everything."""
-        self._fold(UNFOLDED, self._node.container if self._node is not None else ())
+        if self._can_fold():
+            self._fold(UNFOLDED, self._node.container if self._node is not None else ())
 
     def action_detail_level_less(self) -> None:
         """Show a level less than is shown at most."""
+        if not self._can_fold():
+            return
         level = self._folding.level
         if level is None:
             nodes = (row.node for row in self._made)
@@ -184,12 +197,18 @@ class DetailPane(LazyLines):
 
     def action_detail_level_more(self) -> None:
         """Show a level more than is folded."""
+        if not self._can_fold():
+            return
         level = self._folding.level
         self._fold(UNFOLDED if level is None else Folding(level + 1), ())
 
     def action_detail_form(self) -> None:
         """The payload decoded, as text, as bytes."""
-        if self._event is not None and self._content is not None:
+        if self._event is None or self._content is None:
+            self.post_message(self.Refused(NO_EVENT))
+        elif not self._event.payload:
+            self.post_message(self.Refused(ONE_FORM))
+        else:
             self._form = next_form(self._event, self._content, self._form)
             self._restart()
 
@@ -204,6 +223,7 @@ class DetailPane(LazyLines):
     def _ask(self, *, is_excluded: bool) -> None:
         row, content = self._row, self._content
         if row is None or content is None:
+            self.post_message(self.Refused(NO_EVENT))
             return
         term = row.field.term if row.field is not None else ""
         if row.node is not None and self._event is not None and content.body == self._event.payload:
@@ -221,6 +241,17 @@ class DetailPane(LazyLines):
     @property
     def _shown_needle(self) -> str:
         return sanitize(self._needle, NEEDLE_LIMIT, ascii_only=self._glyphs.is_ascii)
+
+    def _can_fold(self) -> bool:
+        """Whether JSON is shown; says so where none is."""
+        event, content = self._event, self._content
+        if event is None or content is None:
+            self.post_message(self.Refused(NO_EVENT))
+        elif not content.is_json or shown_form(event, content, self._form) != "decoded":
+            self.post_message(self.Refused(NO_JSON))
+        else:
+            return True
+        return False
 
     def _fold(self, folding: Folding, path: JsonPath) -> None:
         """Show the tree folded like this, and the cursor where the value at a path begins."""

@@ -25,6 +25,8 @@ class Recording:
     is_on: bool
     since_ns: int | None = None
     # wall time of the start of the run, or of its end; None = not known
+    is_awaited: bool = False
+    # nobody knows yet: the screen has just been opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def header_line(
 
 
 def _recording(recording: Recording, now_ns: int) -> tuple[Span, ...]:
+    if recording.is_awaited:
+        return (("○ asking the recorder", "dim"),)
     if not recording.is_on:
         return (("○ not recording", "problem"),)
     since = f" {fmt.duration(now_ns - recording.since_ns)}" if recording.since_ns is not None else ""

@@ -55,8 +55,8 @@ class Tally:
 class LogFilter:
     """The query of the log, and the rows that it leaves.
 
-    The newest window is searched here, in the thread of the screen; for all before it ``restart`` returns searches,
-    whose answers come back through ``take``.
+    The newest events are glanced at here, in the thread of the screen; for all before them ``restart`` returns
+    searches, whose answers come back through ``take``.
     """
 
     def __init__(self, view: StoreView) -> None:
@@ -143,10 +143,10 @@ class LogFilter:
         query = self.scope.effective.also(aim.query)
         near_first = first_id if newer else max(first_id, last_id - FIRST_WINDOW + 1)
         near_last = min(last_id, first_id + FIRST_WINDOW - 1) if newer else last_id
-        ids = self._view.matching_ids(query, near_first, near_last)
-        if ids:
-            return ids[0] if newer else ids[-1]
-        rest_first, rest_last = (near_last + 1, last_id) if newer else (first_id, near_first - 1)
+        near = self._view.glance(query, near_first, near_last, newest_first=not newer)
+        if near.ids:
+            return near.ids[0] if newer else near.ids[-1]
+        rest_first, rest_last = (near.last_id + 1, last_id) if newer else (first_id, near.first_id - 1)
         if rest_first > rest_last:
             return None
         return Search(next(self._serials), "jump", query, rest_first, rest_last, newest_first=not newer)

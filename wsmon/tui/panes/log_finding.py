@@ -8,8 +8,10 @@ from datetime import tzinfo
 from textual.message import Message
 
 from wsmon.errors import WsmonError
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
+from wsmon.model.sanitize import sanitize
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.notes import asks_notes, with_notes
@@ -18,6 +20,9 @@ from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.log_drawing import DrawnLog
 from wsmon.tui.panes.log_filter import LogFilter, Scope
 from wsmon.tui.panes.log_search import PROBLEMS, Aim, Found, Purpose, Search
+
+NOTE_QUERY_LIMIT = 24
+# characters of what is searched for, in a sentence about something else
 
 
 class FindingLog(DrawnLog):
@@ -132,9 +137,9 @@ class FindingLog(DrawnLog):
         self.go_to_row(row, is_centred=True)
         self._goal_id, self._goal_y = (event_id if self._filter.is_ahead(event_id) else 0), None
         if self._goal_id:
-            self.say(f"looking for event {event_id}")
+            self.say(f"looking for event #{fmt.count(event_id)}")
         elif self.current_id != event_id:
-            self.say(f"event {event_id} is not shown here; this is the nearest one")
+            self.say(f"event #{fmt.count(event_id)} is not shown here; this is the nearest one")
 
     def reveal(self, event: Event) -> None:
         """Put the cursor on an event; what hides it is shown again."""
@@ -183,7 +188,8 @@ class FindingLog(DrawnLog):
 
     def say(self, note: str) -> None:
         """Put a sentence into the title until the next key."""
-        self._note = note
+        self._note = note.partition("\n")[0]
+        # not the place in a query, which takes lines of its own
         self.report()
 
     def report(self) -> None:
@@ -243,4 +249,7 @@ class FindingLog(DrawnLog):
         if event_id:
             self.go_to(event_id)
         else:
-            self.say(f"no {'newer' if newer else 'older'} {self._aim.noun}")
+            is_narrowed = bool(self.search) and not self._filter.scope.is_in_context
+            shown = sanitize(self.search.text, NOTE_QUERY_LIMIT, ascii_only=self._glyphs.is_ascii)
+            among = f" among '{shown}': Esc shows everything" if is_narrowed else ""
+            self.say(f"no {'newer' if newer else 'older'} {self._aim.noun}{among}")

@@ -13,7 +13,7 @@ CATCH_UP = 2 * FIRST_WINDOW
 
 
 class Matches:
-    """Searches the newest window by itself; ``search`` is what is left for somebody else, who gives it to ``take``."""
+    """Glances at the newest events itself; ``search`` is what is left for somebody else, who gives it to ``take``."""
 
     def __init__(self, view: StoreView, query: Query, purpose: Purpose, serial: int, bounds: StoreBounds) -> None:
         """Raises ``WsmonError`` where the store cannot be read."""
@@ -28,10 +28,10 @@ class Matches:
         self._oldest_id, self._last_id = oldest_id, last_id
         if not oldest_id:
             return
-        first_id = max(oldest_id, last_id - FIRST_WINDOW + 1)
-        self.rows.prepend(view.matching_ids(query, first_id, last_id), first_id, last_id)
-        if first_id > oldest_id:
-            self.search = Search(serial, purpose, query, oldest_id, first_id - 1)
+        newest = view.glance(query, max(oldest_id, last_id - FIRST_WINDOW + 1), last_id, newest_first=True)
+        self.rows.prepend(newest.ids, newest.first_id, newest.last_id)
+        if newest.first_id > oldest_id:
+            self.search = Search(serial, purpose, query, oldest_id, newest.first_id - 1)
 
     @property
     def is_complete(self) -> bool:
@@ -53,7 +53,8 @@ class Matches:
         first_id = self.rows.searched_to + 1
         last_id = min(bounds.last_id, first_id + CATCH_UP - 1)
         if first_id <= last_id:
-            self.rows.append(self._view.matching_ids(self._query, first_id, last_id), first_id, last_id)
+            came = self._view.glance(self._query, first_id, last_id, newest_first=False)
+            self.rows.append(came.ids, came.first_id, came.last_id)
         if self.search is not None and self.rows.searched_from <= bounds.oldest_id:
             self.search = None
 

@@ -17,7 +17,7 @@ from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Not, Query
 
 FIRST_WINDOW = 5_000
-# ids; scanned within a few milliseconds, so the pane searches as many by itself before it asks
+# ids; mostly scanned within a few milliseconds, so the pane glances at as many by itself before it asks
 QUIET_HEARTBEATS = ("heartbeat.sent", "heartbeat.received", "heartbeat.responded")
 # what hiding heartbeats hides; a heartbeat that failed stays in sight
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual.message import Message
 
@@ -22,6 +23,12 @@ class StatisticsPane(ScrollPane):
 
     class Changed(Message):
         """Another period, or another connection beside: it needs other statistics."""
+
+    @dataclass
+    class Refused(Message):
+        """What a key cannot do here, in a sentence."""
+
+        sentence: str
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
@@ -48,11 +55,11 @@ class StatisticsPane(ScrollPane):
 
     def action_statistics_longer(self) -> None:
         """The next longer period."""
-        self._choose(self.choice.longer())
+        self._choose(self.choice.longer(), "this is the longest period: all that is kept")
 
     def action_statistics_shorter(self) -> None:
         """The next shorter period."""
-        self._choose(self.choice.shorter())
+        self._choose(self.choice.shorter(), "this is the shortest period")
 
     def action_statistics_everything(self) -> None:
         """All that is kept, or an hour again."""
@@ -61,9 +68,12 @@ class StatisticsPane(ScrollPane):
     def action_statistics_beside(self) -> None:
         """Another connection beside this one."""
         known = self.answer.statistics.connections if self.answer is not None else ()
-        self._choose(self.choice.next_beside(self._current, [each.name for each in known]))
+        choice = self.choice.next_beside(self._current, [each.name for each in known])
+        self._choose(choice, "there is no other connection")
 
-    def _choose(self, choice: Choice) -> None:
-        if choice != self.choice:
-            self.choice = choice
-            self.post_message(self.Changed())
+    def _choose(self, choice: Choice, else_say: str = "") -> None:
+        if choice == self.choice:
+            self.post_message(self.Refused(else_say))
+            return
+        self.choice = choice
+        self.post_message(self.Changed())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from wsmon.model import format as fmt
+
 SECOND_NS = 1_000_000_000
 LENGTHS_S = (60, 300, 900, 3_600, 21_600, 86_400, 604_800, 0)
 # up to now; 0 = everything that is kept
@@ -24,6 +26,14 @@ class Choice:
         """Where the period begins, not before ``first_ns``; ``None``: with everything that is kept."""
         length_ns = LENGTHS_S[self.at] * SECOND_NS
         return max(now_ns - length_ns, first_ns) if length_ns else None
+
+    def words(self, length_ns: int) -> str:
+        """The period that was asked for, and how much of it the statistics are about where that is less."""
+        asked_ns, found = LENGTHS_S[self.at] * SECOND_NS, fmt.duration(length_ns)
+        if not asked_ns:
+            return f"all that is kept, {found}"
+        asked = fmt.duration(asked_ns)
+        return f"last {asked}" if found == asked else f"last {asked}, {found} of it recorded"
 
     def longer(self) -> Choice:
         """The next longer period."""

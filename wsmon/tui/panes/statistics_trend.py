@@ -11,7 +11,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.trend import Spread, Trend
 from wsmon.tui.columns import Line
 from wsmon.tui.palette import Meaning
-from wsmon.tui.plots import DOTS_WIDE, bar, curve, round_up
+from wsmon.tui.plots import DOTS_WIDE, bar, curve, round_up, stretched
 from wsmon.tui.wrap import left, right
 
 SCALE = 8
@@ -33,8 +33,9 @@ def buckets(width: int) -> int:
 
 
 def rate_plot(trend: Trend, width: int) -> Iterator[Line]:
-    """Messages a second."""
-    per_s = [None if n is None else n * SECOND_NS / trend.bucket_ns for n in trend.messages]
+    """Messages a second; the newest bucket is not over, so that its rate would be too low."""
+    over = trend.messages[:-1] if len(trend.messages) > 1 else trend.messages
+    per_s = [None if n is None else n * SECOND_NS / trend.bucket_ns for n in over]
     known = [value for value in per_s if value is not None]
     now = f"newest {fmt.rate(known[-1])}  max {fmt.rate(max(known))}" if known else "no data"
     yield from _plot("messages/s", now, (per_s,), max(known, default=0), fmt.rate, width, "direction-in")
@@ -89,7 +90,8 @@ def _plot(
     title = left(label, max(0, width - len(said) - 1))
     yield (title, "dim"), (f" {said}", "text")
     top = round_up(greatest) if greatest else 0.0
-    rows = curve(series[0], series[1:], top, HEIGHT)
+    area, *dots = (stretched(values, buckets(width)) for values in series)
+    rows = curve(area, dots, top, HEIGHT)
     if not any(map(str.strip, rows)):
         return
     scale = [unit(top) if greatest else "", *[""] * (HEIGHT - 2), "0"]

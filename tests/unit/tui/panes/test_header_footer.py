@@ -57,6 +57,7 @@ def test_loss_and_lag_are_the_last_to_go() -> None:
 
 def test_no_recorder_is_no_green_light() -> None:
     assert "○ not recording" in header(120, None, Recording(False))
+    assert "○ asking the recorder" in header(120, None, Recording(False, is_awaited=True))
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120])

@@ -50,6 +50,36 @@ def test_a_large_store_shows_its_newest_matches_and_searches_the_rest_elsewhere(
     assert (ids(log), log.searched, log.is_searching) == ([3, 11_999], 12_000, False)
 
 
+def test_where_a_glance_is_too_short_the_rest_is_searched_elsewhere_and_new_events_are_caught_up_with() -> None:
+    view = hay(1_000, 3, 900, 999)
+    view.glance_events = 50
+    log = opened(view)
+    (search,) = log.restart(Scope(NEEDLE))
+    seen = [(search.last_id, ids(log))]
+    log.set_bounds(view.add(*[message("hay")] * 60, message("needle")))
+    seen += [(log.searched, ids(log))]
+    log.set_bounds(view.bounds())
+    seen += [(log.searched, ids(log))]
+    for found in run_search(view, search, lambda: False):
+        log.take(found)
+    seen += [(log.searched, ids(log))]
+
+    assert seen == [(950, [999]), (100, [999]), (111, [999, 1_061]), (1_061, [3, 900, 999, 1_061])]
+
+
+def test_a_jump_beyond_a_glance_is_a_search() -> None:
+    view = hay(1_000, 500)
+    view.glance_events = 50
+    log = opened(view)
+
+    aim = Aim(NEEDLE, "match")
+    query = EVERYTHING.also(NEEDLE)
+
+    assert log.nearest(aim, 900, newer=False) == Search(1, "jump", query, 1, 849)
+    assert log.nearest(aim, 400, newer=True) == Search(2, "jump", query, 451, 1_000, newest_first=False)
+    assert log.nearest(aim, 520, newer=False) == 500
+
+
 def test_new_events_are_searched_as_they_come_even_while_a_search_runs() -> None:
     view = hay(12_000, 3)
     log = opened(view)

@@ -52,7 +52,7 @@ def test_a_cancelled_search_asks_no_more() -> None:
     answers = iter([False, True])
 
     assert len(list(run_search(view, Search(1, "filter", NEEDLE, 1, 30_000), lambda: next(answers)))) == 1
-    assert view.calls == ["matching_ids"] * 2  # the second answer was under way
+    assert view.calls == ["search"] * 2  # the second answer was under way
 
 
 def test_hiding_heartbeats_leaves_the_one_that_failed() -> None:

@@ -73,18 +73,25 @@ def test_a_key_figure_without_samples_has_no_value() -> None:
     assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["dials", "that", "succeed", "n/a", ">", "99", "%", "–"]
 
 
+def test_the_rate_of_a_bucket_that_is_not_over_is_not_told_and_a_plot_fills_its_width() -> None:
+    steady = replace(EMPTY, messages=(200, 200, 200, 7))
+    title, *_, lowest = texts(tuple(rate_plot(steady, 38)))
+    assert title.split() == ["messages/s", "newest", "200", "max", "200"]
+    assert len(lowest) == 38
+
+
 def test_a_plot_without_data_has_no_zero() -> None:
     silent = replace(EMPTY, messages=(None,) * 8)
     assert texts(tuple(rate_plot(silent, 20))) == ["messages/s   no data"]
 
 
 def test_a_plot_says_its_scale_and_what_was_last() -> None:
-    fed = replace(EMPTY, messages=(None, 0, 30, 12))
+    fed = replace(EMPTY, messages=(None, 0, 30, 12, 9))
     assert texts(tuple(rate_plot(fed, 40))) == [
         "messages/s             newest 12  max 30",
         "     50",
-        "         ⡇",
-        "      0 ⢀⣿",
+        " " * 24 + "⣿" * 8,
+        "      0" + " " * 9 + "⣀" * 8 + "⣿" * 16,
     ]
     assert buckets(40) == 64
 

@@ -1,0 +1,110 @@
+"""A key that has nothing to do says so, and what one reads afterwards is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.queries import query as parse
+from tests.tui.stages import Stage, stage, until
+from tests.tui.test_app import COMPACT, ROOMY, text
+from tests.tui.test_timeline_keys import timeline, with_problems
+from wsmon.tui.dialogs.export import ExportDialog
+from wsmon.tui.panes.detail import NO_EVENT, NO_JSON, ONE_FORM
+
+DETAIL_KEYS = ("f", "minus", "plus", "less_than_sign", "greater_than_sign", "equals_sign", "exclamation_mark")
+
+
+@pytest.mark.parametrize("key", DETAIL_KEYS)
+async def test_keys_of_the_detail_say_that_there_is_no_event(key: str) -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("5", key)
+        assert text(on.screen.footer).strip() == NO_EVENT
+
+
+@pytest.mark.parametrize(("key", "sentence"), [("f", ONE_FORM), *((key, NO_JSON) for key in DETAIL_KEYS[1:5])])
+async def test_an_event_without_a_payload_has_nothing_to_fold_and_no_other_form(key: str, sentence: str) -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        started = next(each for each in on.store.events_after(0, 1_000) if each.payload is None)
+        on.screen.go_to_event(started)
+        await until(pilot, lambda: on.screen.detail_event is not None)
+        await pilot.press("5", key)
+        assert text(on.screen.footer).strip() == sentence
+
+
+async def test_e_on_a_timeline_that_follows_the_present_goes_to_the_newest_problem_as_in_the_log() -> None:
+    on = with_problems(stage())
+    async with on.app.run_test(size=COMPACT) as pilot:
+        pane = await timeline(on, pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: pane.problem is not None)
+        assert pane.problem is not None
+        assert pane.problem.connection == "deribit"
+
+
+async def test_the_shortest_and_the_longest_period_of_the_statistics_are_said() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("3", *["plus"] * 4)
+        assert text(on.screen.footer).strip() == "this is the shortest period"
+        await pilot.press("0", "minus")
+        assert text(on.screen.footer).strip() == "this is the longest period: all that is kept"
+
+
+async def test_no_other_problem_in_what_is_searched_for_names_the_search() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.screen.search_for(parse("conn:binance-spot"))
+        await pilot.press("e")
+        await until(pilot, lambda: "problem" in on.screen.log_pane.status)
+        assert on.screen.log_pane.status == "no older problem among 'conn:binance-spot': Esc shows everything"
+
+
+async def test_a_search_that_was_cleared_is_no_longer_said() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.screen.search_for(parse("conn:deribit"))
+        on.screen.say("the log shows conn:deribit: Esc in the log clears")
+        await pilot.press("escape")
+        assert text(on.screen.footer).strip() == "the log shows everything"
+
+
+async def test_the_same_export_twice_in_one_second_goes_to_two_files() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
+        for count in (2, 3):
+            await pilot.press("X")
+            await until(pilot, lambda count=count: len(on.exporter.requests) == count)  # type: ignore[misc]
+    assert names(on) == [f"orders-20260110-140224{end}.jsonl" for end in ("", "-1", "-2")]
+
+
+def names(on: Stage) -> list[str]:
+    """Of the files that were exported to."""
+    return [Path(str(each.target)).name for each in on.exporter.requests]
+
+
+async def test_whoever_opened_a_connection_keeps_the_cursor_on_it() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "enter")
+        assert on.screen.connections.chosen == on.screen.connections.current.name  # type: ignore[union-attr]
+
+
+async def test_whoever_leaves_before_the_recorder_was_asked_may_still_stop_it() -> None:
+    on = stage(health=None)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("q", "s")
+        await until(pilot, lambda: on.control.commands == ["stop"])

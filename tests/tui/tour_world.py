@@ -1,0 +1,136 @@
+"""The world of the tour: four servers whose content is known, and the configuration of somebody who watches them.
+
+``prices``, ``chat`` and ``sensors`` are well. ``orders`` is restarted once; in its second session it says that the
+token ends, closes with 4401, and refuses every further upgrade with 401: the one connection that is broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+from tests.peers import SCENARIOS
+from tests.processes import stored
+from wsmon.clock import SystemClock
+from wsmon.demo.demo import Demo
+from wsmon.demo.parse import load_scenario
+
+WSMON = Path(sys.executable).with_name("wsmon")
+SERVERS = ("orders", "prices", "chat", "sensors")
+CONFIGURATION = """\
+[defaults]
+ping = {{ interval = "2s", timeout = "5s" }}
+reconnect = {{ initial = "1.2s", factor = 1.0, jitter = 0.0 }}
+
+[[connection]]
+name = "prices"
+url = "{prices}"
+group = "market"
+expect_every = "5s"
+
+[[connection]]
+name = "orders"
+url = "{orders}"
+group = "shop"
+protocol = "json"
+
+[[connection]]
+name = "chat"
+url = "{chat}"
+group = "shop"
+send = ['{{"type":"join","room":"lobby","user":"wsmon"}}']
+
+[[connection]]
+name = "sensors"
+url = "{sensors}"
+group = "plant"
+"""
+LIMIT_S = 10.0
+
+
+@contextmanager
+def servers() -> Iterator[Mapping[str, str]]:
+    """The URLs of the running servers by name; they run in a thread of their own."""
+    urls: dict[str, str] = {}
+    is_ready, is_over = Event(), Event()
+
+    async def serve() -> None:
+        scenarios = [load_scenario(SCENARIOS / "tour" / f"{name}.toml") for name in SERVERS]
+        async with Demo(SystemClock(), scenarios) as demo:
+            urls.update({server.scenario.name: server.url for server in demo.servers})
+            is_ready.set()
+            await asyncio.to_thread(is_over.wait)
+
+    thread = Thread(target=asyncio.run, args=(serve(),), name="tour servers")
+    thread.start()
+    try:
+        assert is_ready.wait(LIMIT_S)
+        yield urls
+    finally:
+        is_over.set()
+        thread.join(LIMIT_S)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A user who has never run wsmon."""
+    (home / "run").mkdir(mode=0o700)
+    return {
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "XDG_RUNTIME_DIR": str(home / "run"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "LANG": "C.UTF-8",
+    }
+
+
+@contextmanager
+def no_recorder_left(environ: dict[str, str]) -> Iterator[None]:
+    """Whatever happens inside, no recorder of it survives."""
+    try:
+        yield
+    finally:
+        subprocess.run([WSMON, "stop", "--all"], env=environ, check=True, stderr=subprocess.DEVNULL)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A home with the configuration in it, and the environment of whoever lives there."""
+
+    home: Path
+    environ: dict[str, str]
+
+    def check_store(self) -> str:
+        """Every event is there, none twice; in a sentence."""
+        (store,) = self.home.glob("state/wsmon/*/store.db")
+        events = stored(store)
+        assert [event.id for event in events] == list(range(1, len(events) + 1))
+        assert {event.source.run for event in events} == {1}
+        return f"the store holds {len(events):,} events, ids 1 to {events[-1].id:,} without a hole"
+
+    def check_exports(self) -> str:
+        """What was exported is one event a line, none twice; in a sentence."""
+        counts = []
+        for target in sorted(self.home.glob("*.jsonl")):
+            ids = [json.loads(line)["id"] for line in target.read_text().splitlines()]
+            assert len(set(ids)) == len(ids) > 0
+            counts.append(f"{len(ids):,}")
+        return f"the exports hold {' and '.join(counts)} events, none twice"
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """While the servers run; no recorder is left behind."""
+    with tempfile.TemporaryDirectory(prefix="wsmon-tour-") as folder, servers() as urls:
+        home = Path(folder)
+        environ = environment(home)
+        (home / "wsmon.toml").write_text(CONFIGURATION.format(**urls))
+        with no_recorder_left(environ):
+            yield World(home, environ)
