@@ -292,7 +292,7 @@ async def test_an_event_that_the_search_reaches_later_gets_the_cursor_then() -> 
         log.pane.set_query(NEEDLE)
         log.pane.go_to(1001)
         await pilot.pause()
-        assert log.pane.status == "looking for event 1001"
+        assert log.pane.status == "looking for event #1,001"
         (wanted,) = log.app.heard_of(LogPane.Wanted)
         for found in run_search(log.view, wanted.search, lambda: False):
             log.pane.take(found)
@@ -476,7 +476,7 @@ async def test_going_to_a_hidden_event_says_so() -> None:
         log.pane.go_to(30)
 
         assert log.pane.current_id == 51
-        assert log.pane.status == "event 30 is not shown here; this is the nearest one"
+        assert log.pane.status == "event #30 is not shown here; this is the nearest one"
 
 
 async def test_differences_of_time_take_the_row_above_into_account() -> None:
