@@ -73,10 +73,10 @@ def test_any_other_query_has_the_statistics_of_what_it_matches(
     assert run(["stats", "--json", "--store", store, "size>1kb OR kind:heartbeat"]) == 0
     (orders,) = json.loads(capsys.readouterr().out)["connections"]
     assert (orders["name"], orders["messages"], orders["bytes"]["received"], orders["sessions"]) == (
-        *("orders", {"received": 1, "sent": 0}, 2_000, 0),
+        *("orders", {"received": 1, "sent": 0}, 2_000, 1),
     )
     assert orders["heartbeats"] == {"sent": 1, "answered": 1, "missed": 1}
-    assert orders["close_codes"] == {}
+    assert (orders["close_codes"], orders["kpis"], orders["ws_uptime_ms"]) == ({}, [], 10_000)
     assert list((tmp_path / "temporary").iterdir()) == []
     assert run(["stats", "--json", "--store", store, "--connection", "trades", "size>1kb"]) == 0
     assert json.loads(capsys.readouterr().out)["connections"] == []
@@ -117,6 +117,8 @@ def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> N
     ("arguments", "said"),
     [
         (["--connection", "order"], "the store has no connection 'order'. did you mean 'orders'?"),
+        (["--connection", "order", "trade"], "the store has no connection 'order'. did you mean 'orders'?"),
+        (["--check", "trade"], "key figures are about whole connections"),
         (["trade OR"], "nothing follows this OR"),
         (["since:today", "until:yesterday"], "the period is empty"),
         (["--since", "today", "--until", "yesterday"], "the period is empty"),
@@ -163,7 +165,9 @@ def test_check_says_by_its_code_whether_a_threshold_is_breached(
 
 def test_a_breach_is_a_line_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["stats", "--store", breached(tmp_path, profile="financial")]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "orders: reconnection_time_ms 3.0 s is not below 2.0 s"
+    assert (
+        capsys.readouterr().out.splitlines()[-1] == "orders: reconnection_time_ms 3.0 s is not below 2.0 s (1 sample)"
+    )
 
 
 def test_nothing_measured_breaches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

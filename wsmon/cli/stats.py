@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from wsmon.cli.matching import matching_store
+from wsmon.cli.matching import statistics_of_matches
 from wsmon.cli.reading import reading
 from wsmon.cli.stats_table import table
 from wsmon.cli.times import Time
@@ -19,7 +19,7 @@ from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 from wsmon.export.statistics_json import statistics_document
 from wsmon.model.stats import Statistics
 from wsmon.ports import StoreView
-from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.query.ast import Query
 from wsmon.query.scope import allows, is_about_connections, split_period
 
 
@@ -45,17 +45,16 @@ def stats(
     """Print uptime, traffic, latencies and errors of connections.
 
     Of connections (connection:NAME) and periods they are kept, and there at once; the period is rounded outward to
-    what is kept of it, and said. With any other QUERY they are counted anew, of the events that match.
+    what is kept of it, and said. With any other QUERY what is about events is counted anew, of those that match.
     """
     query, since, until = _period(query_of(words, is_utc=utc), since, until)
     with reading(store) as view:
-        if is_about_connections(query):
-            found = _statistics(view, query, connection, (since, until), has_types=is_json)
-            is_cut_off = until is None and view.is_cut_off()
-        else:
-            with matching_store(view, _of(connection, query), since, until) as matches:
-                found = matches.statistics(None, None, has_types=is_json)
-            is_cut_off = False
+        found = _statistics(view, query, connection, (since, until), has_types=is_json)
+        if not is_about_connections(query):
+            if is_check:
+                raise UsageError("key figures are about whole connections", "with --check, QUERY takes connection:NAME")
+            found = statistics_of_matches(view, found, query, since, until, has_types=is_json)
+        is_cut_off = until is None and view.is_cut_off()
     if is_json:
         click.echo(msgspec.json.encode(statistics_document(found)))
     else:
@@ -83,10 +82,6 @@ def _period(query: Query, since: int | None, until: int | None) -> tuple[Query, 
     if since is not None and until is not None and since >= until:
         raise UsageError("the period is empty", "--since comes before --until")
     return rest, since, until
-
-
-def _of(connection: str | None, query: Query) -> Query:
-    return query if connection is None else query.also(Query((FieldTerm("connection", (Exact(connection),)),)))
 
 
 def _statistics(
