@@ -15,20 +15,22 @@ from wsmon.tui.panes.span_text import SpanText
 
 Answer = TypeVar("Answer")
 
-LEAST_FOR_MARGINS = 18
-# lines of a terminal; with less, a dialog needs those between its parts for itself
+LEAST_WITH_FRAME, LEAST_WITH_AIR = 10, 18
+# lines of the terminal: in fewer, the frame, or blank lines, would leave no room for what is asked
 
 
 class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
     """A titled box; Escape answers ``None``."""
 
     AUTO_FOCUS = "*"
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's declaration
+        (0, "-low"), (LEAST_WITH_FRAME, "-tight"), (LEAST_WITH_AIR, "-high"),
+    ]  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel"),
         Binding("tab", "app.focus_next", "next"),
         Binding("shift+tab", "app.focus_previous", "previous"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_FOR_MARGINS, "-high")]  # noqa: RUF012 (Textual's way)
     TITLE = ""
     HINT: ClassVar[tuple[Span, ...]] = (("Esc", "key-name"), (" close", "dim"))
 
