@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Final
 
 from wsmon.model import format as fmt
 from wsmon.model.events import CloseBy, Event, Verdict
+from wsmon.model.http_status import status_phrase
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict.advice import Advice, read_clue
 from wsmon.model.verdict.codes import CODE_ADVICE, advice_on_code, code_meaning
@@ -144,15 +144,8 @@ def _code(event: Event) -> str:
         said = meaning if isinstance(meaning, str) and meaning else code_meaning(event.close_code)
         return f"{event.close_code} {said}" + (", sent by us" if event.close_by in ("us", "heartbeat") else "")
     if isinstance(event.status, int):
-        return f"HTTP {event.status} {_phrase(event.status)}".rstrip()
+        return f"HTTP {event.status} {status_phrase(event.status)}".rstrip()
     return code_meaning(None) if event.from_status == OPEN else ""
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _has_words(event: Event) -> bool:
