@@ -33,9 +33,11 @@ from tests.tui.emulated import Emulated
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 from wsmon.store.reader import Reader
+from wsmon.tui.link import QUESTION
 
 WSMON = Path(sys.executable).with_name("wsmon")
 CONNECTIONS = 10
+ASKED = QUESTION.encode()
 GOAL_MS = 65
 DEADLINE_S = 10.0
 SETTLE_S = 2.0
@@ -61,7 +63,7 @@ ROUND = (
 
 
 class Screen:
-    """``wsmon attach`` in a terminal of 120×40; what it paints is read by a thread and timed."""
+    """``wsmon attach`` in a terminal of 120×40; what it paints is read by a thread, timed, and answered."""
 
     def __init__(self, store: Path, environ: dict[str, str]) -> None:
         self.pid, self._terminal = pty.fork()
@@ -72,6 +74,8 @@ class Screen:
         self._at_s = 0.0
         self._news = threading.Condition(threading.RLock())
         self.painted_bytes = 0
+        self._asked = b""
+        # the end of what was read, that may be the beginning of a question
         threading.Thread(target=self._read, daemon=True, name="terminal").start()
 
     def press(self, key: bytes, shows: str) -> float:
@@ -101,19 +105,38 @@ class Screen:
             except OSError:
                 return
             self.take(chunk)
+            self.answer(chunk)
+
+    def answer(self, chunk: bytes) -> None:
+        """Say where the cursor is, as often as that is asked."""
+        self._asked = (self._asked + chunk)[-len(chunk) - len(ASKED) + 1 :]
+        if ASKED in self._asked:
+            os.write(self._terminal, b"\x1b[1;1R" * self._asked.count(ASKED))
+            self._asked = b""
 
     def take(self, chunk: bytes) -> None:
         """This was painted just now."""
+        at_s = time.perf_counter()
         with self._news:
             self.shown.feed(chunk)
-            self._at_s = time.perf_counter()
+            self._at_s = at_s
             self.painted_bytes += len(chunk)
             self._news.notify_all()
 
 
-def press_all(screen: Screen) -> list[float]:
+def press_all(screen: Screen) -> list[tuple[bytes, float]]:
     """One round of keys; Escape is not measured: Textual waits a tenth of a second for what may follow it."""
-    return [delay for key, shows in ROUND if (delay := screen.press(key, shows)) and key != BACK[0]]
+    return [(key, delay) for key, shows in ROUND if (delay := screen.press(key, shows)) and key != BACK[0]]
+
+
+def summary(pressed: list[tuple[bytes, float]], goal_ms: int) -> str:
+    """What keys took, all together and each by itself."""
+    delays = sorted(delay for _, delay in pressed)
+    by_key = {key: statistics.median(each for other, each in pressed if other == key) for key, _ in pressed}
+    each_key = " ".join(f"{key.decode()} {median:.0f}" for key, median in by_key.items())
+    p50, p95 = statistics.median(delays), delays[int(len(delays) * 0.95)]
+    all_keys = f"p50 {p50:4.0f}  p95 {p95:4.0f}  max {delays[-1]:4.0f} ms (goal {goal_ms})"
+    return f"key to paint {all_keys}; medians: {each_key}"
 
 
 def spent(screen: Screen, seconds: int) -> tuple[float, float]:
@@ -163,13 +186,11 @@ def measure(rate: int, seconds: int, rounds: int, store: Path, environ: dict[str
     try:
         screen.wait("q quit")
         percent, per_s = spent(screen, seconds)
-        delays = sorted(delay for _ in range(rounds) for delay in press_all(screen))
+        pressed = [each for _ in range(rounds) for each in press_all(screen)]
     finally:
         screen.close()
-    p50, p95 = statistics.median(delays), delays[int(len(delays) * 0.95)]
-    paint = f"p50 {p50:4.0f}  p95 {p95:4.0f}  max {delays[-1]:4.0f} ms (goal {GOAL_MS})"
     viewer = f"viewer {percent:5.1f} % of a core, {per_s / 1000:5.1f} kB/s"
-    print(f"{events(store):12,} events, {rate:6,}/s: key to paint {paint}   {viewer}", flush=True)
+    print(f"{events(store):12,} events, {rate:6,}/s: {summary(pressed, GOAL_MS)}   {viewer}", flush=True)
 
 
 def main() -> None:

@@ -7,12 +7,12 @@ from codecs import getincrementaldecoder
 
 from rich.cells import cell_len
 
-from wsmon.tui.styles_of_cells import PLAIN, CellStyle, after
+from wsmon.tui.styles_of_cells import PLAIN, after
 
 TOKENS = re.compile(
     r"\x1b\[(?P<row>\d*);?(?P<column>\d*)H|\x1b\[(?P<style>[0-9;]*)m|(?P<erase>\x1b\[[23]J|\x1b\[\?1049[hl])"
     r"|\x1b\[[0-9;?>$<]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1bP[^\x1b]*\x1b\\"
-    r"|(?P<newline>\n)|(?P<text>[^\x00-\x1f\x7f])|[\x00-\x1a\x1c-\x1f\x7f]|\x1b[=>78M]"
+    r"|(?P<newline>\n)|(?P<text>[^\x00-\x1f\x7f]+)|[\x00-\x1a\x1c-\x1f\x7f]|\x1b[=>78M]"
 )
 UNFINISHED = re.compile(r"\x1b[^a-zA-Z@-~\x07]{0,200}$|\x1b\[[0-9;?>$<]*$|\x1b[\]P][^\x07]{0,100000}$")
 BLANK = (" ", PLAIN)
@@ -58,14 +58,20 @@ class Emulated:
         elif token["erase"]:
             self.cells = [[BLANK] * self.columns for _ in range(self.rows)]
 
-    def _write(self, character: str) -> None:
-        width = cell_len(character)
-        if width and self._column + width <= self.columns:
-            self._put(character)
-            for _ in range(width - 1):
-                self._put("")
+    def _write(self, text: str) -> None:
+        if text.isascii() or all(cell_len(character) == 1 for character in text):
+            fitting = text[: self.columns - self._column]
+            place = slice(self._column, self._column + len(fitting))
+            self.cells[self._row][place] = [(character, self._style) for character in fitting]
+            self._column += len(fitting)
+            return
+        for character in text:
+            width = cell_len(character)
+            if width and self._column + width <= self.columns:
+                self._put(character)
+                for _ in range(width - 1):
+                    self._put("")
 
     def _put(self, character: str) -> None:
-        cell: tuple[str, CellStyle] = (character, self._style)
-        self.cells[self._row][self._column] = cell
+        self.cells[self._row][self._column] = (character, self._style)
         self._column += 1

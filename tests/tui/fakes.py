@@ -92,6 +92,10 @@ class FakeView:
         self._oldest_id = oldest_id
         return self.bounds()
 
+    def forget(self) -> None:
+        """As if nothing had happened yet."""
+        self._events, self.lanes_answer = [], ()
+
     def bounds(self) -> StoreBounds:
         last_id = self._first_id + len(self._events) - 1
         return StoreBounds(

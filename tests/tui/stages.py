@@ -28,6 +28,7 @@ from wsmon.tui.watching import MonitorScreen
 
 DEADLINE_S = 5.0
 BOOK = '{"ch":"book","seq":%d,"bids":[[97120.50,1.5],[97120.00,%s]],"note":"%s"}'
+OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
 WELL = Health(commit_lag_ms=38.0)
 
 
@@ -83,6 +84,21 @@ class Stage:
             await until(pilot, lambda: len(statistics.lines) > 0)
         await pilot.pause()
 
+    async def settled(self, pilot: Pilot[Any]) -> None:
+        """Wait until nobody waits for an answer of the store, nor for what follows from one."""
+        is_idle = False
+        while not is_idle:
+            await until(pilot, self._is_idle)
+            await pilot.pause()
+            is_idle = self._is_idle()
+
+    def _is_idle(self) -> bool:
+        for answers in (self.screen.backing.answers, self.screen.backing.searches):
+            with answers._changed:  # only a test waits for nothing to happen
+                if answers._running is not None or answers._waiting:
+                    return False
+        return True
+
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     """Let the app work until a condition holds; fails after a deadline."""
@@ -100,7 +116,7 @@ def stage(*, options: AppOptions | None = None, health: Health | None = WELL, no
     app = WsmonApp(
         lambda: store,
         control,
-        options or AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports")),
+        options or OPTIONS,
         clock=clock,
         exporter=exporter,
         notes=notes,

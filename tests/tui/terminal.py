@@ -67,6 +67,11 @@ class Terminal:
         """What the screen shows."""
         return self._tmux("capture-pane", "-p")
 
+    def modes(self) -> str:
+        """What an application may have left: which screen, whether cursor and mouse are on, whether lines wrap."""
+        told = "alternate #{alternate_on} cursor #{cursor_flag} mouse #{mouse_any_flag} wrap #{wrap_flag}"
+        return self._tmux("display-message", "-p", told).strip()
+
     def until(self, pattern: str, *, gone: bool = False) -> str:
         """The screen, once it shows (or no longer shows) what matches a regular expression."""
         deadline_s = time.monotonic() + DEADLINE_S

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC
 from typing import Any
@@ -16,7 +15,6 @@ from wsmon.tui.panes import detail_payload
 from wsmon.tui.panes.detail import DetailPane, Value
 from wsmon.tui.panes.lazy_lines import AHEAD, MOST_LINES
 
-SnapCompare = Callable[..., bool]
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
 EVENTS = (loss(0.118, id=42), message(TRADE, id=7), usable(id=3))
@@ -310,17 +308,3 @@ async def test_of_sixteen_mebibytes_only_the_first_page_is_read(
         assert all(line.isprintable() for line in lines)
         await pilot.press("minus", "plus")
         assert len(detail.pane.lines) <= 2 * ROWS + AHEAD
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-@pytest.mark.parametrize(
-    "event", [loss(0.118, id=42), message(TRADE, id=7), usable(id=3)], ids=["loss", "json", "open"]
-)
-def test_detail_pane_looks(snap_compare: SnapCompare, event: Event, size: tuple[int, int]) -> None:
-    detail = Detail()
-
-    async def prepare(pilot: Pilot[None]) -> None:
-        detail.pane.border_title = "5 Detail"
-        await detail.show(pilot, event)
-
-    assert snap_compare(detail.app, terminal_size=size, run_before=prepare)

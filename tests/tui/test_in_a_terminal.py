@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -82,6 +83,26 @@ def test_a_viewer_told_to_end_gives_the_terminal_back(tmp_path: Path) -> None:
         terminal.until("the recorder goes on")
         terminal.run("echo", "the shell is back")
         terminal.until(r"\nthe shell is back")
+
+
+def shown_events(terminal: Terminal) -> int:
+    """How many events the log says there are."""
+    found = re.search(r"following · ([\d,]+) events", terminal.until(r"following · [\d,]+ events"))
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
+def test_the_recorder_goes_on_while_the_screen_is_stopped_and_fg_shows_what_came_meanwhile(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as (terminal, store):
+        terminal.press("C-z")
+        terminal.until(r"Stopped")
+        assert_recording_goes_on(store)
+        recorded = len(stored(store))
+        terminal.run("fg")
+        deadline_s = time.monotonic() + DEADLINE_S
+        while shown_events(terminal) < recorded:
+            assert time.monotonic() < deadline_s, "what came meanwhile is not shown"
+            time.sleep(POLL_S)  # a terminal tells nobody when it was painted
 
 
 def test_q_and_s_stop_the_recorder(tmp_path: Path) -> None:

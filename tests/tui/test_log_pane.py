@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC
 
@@ -23,7 +22,6 @@ SIZE = (100, 22)
 ROWS = 20
 NEEDLE = Query((Word("needle"),), "needle")
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
-SnapCompare = Callable[..., bool]
 
 
 def trades(count: int, start: int = 0) -> list[Event]:
@@ -528,15 +526,3 @@ async def test_hostile_text_is_never_raw_on_the_screen() -> None:
 
         assert all(line.isprintable() for line in log.app.lines())
         assert log.pane.status.isprintable()
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-def test_log_pane_looks(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-    log = Log(a_day())
-
-    async def prepare(pilot: Pilot[None]) -> None:
-        log.pane.border_title = "4 Log"
-        await log.commit(pilot)
-        await pilot.press("k", "k", "k")
-
-    assert snap_compare(log.app, terminal_size=size, run_before=prepare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ SHOWS = {
     (120, 40): r"5 Detail",
 }
 # at sizes where not everything is
+OURS = "alternate 1 cursor 0 mouse 1 wrap 0"
+THE_SHELLS = "alternate 0 cursor 1 mouse 0 wrap 1"
 
 
 @pytest.fixture
@@ -41,28 +44,78 @@ def store(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def opened(store: Path, columns: int, rows: int, *options: str) -> Iterator[Terminal]:
+def opened(store: Path, columns: int, rows: int, *options: str, before: str = "true") -> Iterator[Terminal]:
     """The store on a screen of that size."""
     environ = environment(store.parent)
     with Terminal(f"wsmon-{store.parent.name[-24:]}", columns, rows, environ, store.parent) as terminal:
+        terminal.type(f"{before}\n")
         terminal.run(WSMON, "open", store, *options)
         yield terminal
 
 
-def test_z_leaves_the_shell_and_fg_brings_everything_back(store: Path) -> None:
-    with opened(store, 80, 24) as terminal:
-        before = terminal.until(r"4 Log .*100 events")
+def test_z_gives_the_terminal_back_as_it_was_and_fg_takes_it_again_at_any_size(store: Path) -> None:
+    with opened(store, 80, 24, before="stty -g > before") as terminal:
+        terminal.until(r"4 Log .*100 events")
+        assert terminal.modes() == OURS
         terminal.press("C-z")
-        terminal.until(r"(?m)^\$ ?$")
+        terminal.until(r"(?m)Stopped[\s\S]*^\$ ?$")
+        assert terminal.modes() == THE_SHELLS
         assert "4 Log" not in terminal.text()
-        terminal.run("echo", "in between")
+        terminal.resize(100, 30)
+        terminal.type("stty -g > stopped; echo in between\n")
         terminal.until(r"\nin between")
         terminal.run("fg")
-        after = terminal.until(r"4 Log .*100 events")
-        assert after.splitlines()[-1] == before.splitlines()[-1]
-        terminal.press("G", "d")
-        terminal.until(r"(?m)^\$ ?$")
-        assert not re.search(r"\d+;\d+R", terminal.text())
+        whole = terminal.until(r"(?m)^. 1 Connections .{84,}$[\s\S]*4 Log .*100 events")
+        assert terminal.modes() == OURS
+        assert "in between" not in whole
+        leave(terminal)
+        terminal.type("stty -g > after\n")
+        terminal.until(r"after\n\$ ?")
+        assert same_line_settings(store.parent, "before", "stopped", "after")
+
+
+def test_a_screen_that_was_stopped_by_somebody_else_goes_on_and_leaves_the_terminal_as_it_was(store: Path) -> None:
+    with opened(store, 80, 24, before="stty -g > before") as terminal:
+        terminal.until(r"4 Log .*100 events")
+        viewer = viewer_of(store)
+        os.kill(viewer, signal.SIGSTOP)
+        terminal.until(r"Stopped")
+        terminal.press("C-u")  # an answer that came after the stop
+        terminal.run("fg")
+        terminal.until(r"Stopped", gone=True)
+        terminal.press("?")
+        terminal.until(r"│ Keys")
+        terminal.press("Escape")
+        terminal.until(r"│ Keys", gone=True)
+        leave(terminal)
+        terminal.type("stty -g > after\n")
+        terminal.until(r"after\n\$ ?")
+        assert same_line_settings(store.parent, "before", "after")
+
+
+def leave(terminal: Terminal) -> None:
+    """Detach; no answer to the last question is left for the shell."""
+    terminal.press("G", "d")
+    text = terminal.until(r"(?m)^\$ ?$")
+    assert not re.search(r"\d+;\d+R", text)
+    assert terminal.modes() == THE_SHELLS
+
+
+def same_line_settings(folder: Path, *names: str) -> bool:
+    """Whether ``stty`` said the same each time: echo, lines, signals."""
+    return len({(folder / name).read_text() for name in names}) == 1
+
+
+def viewer_of(store: Path) -> int:
+    """The process that shows a store."""
+    wanted = [b"open", bytes(store)]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")[-2:] == wanted:
+                return int(process.name)
+        except OSError:
+            continue
+    raise AssertionError("no viewer runs")
 
 
 def test_the_screen_follows_the_terminal_at_every_size(store: Path) -> None:

@@ -2,22 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from datetime import UTC
 
-import msgspec
 import pytest
 from textual import events
-from textual.content import Content
 from textual.pilot import Pilot
 
 from tests.builders import SECOND_NS, at_ns, lane, loss, numbered, refused
 from tests.tui.pane_app import PaneApp
 from wsmon.errors import StoreError
-from wsmon.model.events import Event, Verdict
+from wsmon.model.events import Event
 from wsmon.model.stats import Density
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Incident, Lane, LaneTitle, Problem
+from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.timeline_cells import Period
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline import TimelinePane
@@ -26,7 +23,6 @@ from wsmon.tui.panes.timeline_ask import Answer, Moment
 OLDEST_NS = at_ns(-1900)
 RUN_NS = at_ns(-500)
 NOW_NS = at_ns(0)
-SnapCompare = Callable[..., bool]
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e"
 
 DERIBIT: list[tuple[float, Status]] = [
@@ -311,78 +307,3 @@ async def test_a_store_that_fails_is_said() -> None:
         await timeline.show(pilot)
 
         assert timeline.read_out == "the store is gone"
-
-
-SIZES = [(40, 12), (80, 24), (120, 40), (200, 60)]
-WEEK_S = 7 * 86_400
-VERDICT = Verdict(
-    "peer",
-    "1008 policy violation",
-    "“rate limit: 5 connections”, 1008 by peer; the last 9 losses all came within 5 s of opening",
-    "dial less often: reconnect.initial of 30 s or more",
-)
-
-
-def troubled() -> tuple[Lane, ...]:
-    """Twelve connections of three groups, with losses, stalls and incidents."""
-    gap = Incident(at_ns(-900), at_ns(-700), 400, "gap", "3 messages missing: BTC 5-7")
-    storm = Incident(at_ns(-300), at_ns(0), 401, "storm", "17 sessions in 2 minutes look like a storm", is_open=True)
-    feeds = tuple(
-        lane(f"feed-{number:02}", [(-1900, OPEN)], 0, group=("books", "trades", "account")[number % 3])
-        for number in range(7)
-    )
-    named = tuple(replace(each, group="desk") for each in LANES)
-    first = replace(named[0], incidents=(storm,))
-    return first, *named[1:], replace(feeds[0], incidents=(gap,)), *feeds[1:]
-
-
-def weeks() -> tuple[Lane, ...]:
-    """Three months of a connection that is lost each Monday, of a new one, and of one that was switched off."""
-    mondays = [-WEEK_S * number - 400_000.0 for number in range(12, 0, -1)]
-    return (
-        lane("old", [(-13.0 * WEEK_S, OPEN)], 0, losses=mondays, incidents=[(-8.0 * WEEK_S, -7.0 * WEEK_S)]),
-        lane("new", [(-2.0 * WEEK_S, OPEN)], 0, stalls=[(-400_000, -100_000)]),
-        lane("off", [(-13.0 * WEEK_S, OPEN), (-5.0 * WEEK_S, "closed")], 0),
-    )
-
-
-def picture(
-    snap_compare: SnapCompare, size: tuple[int, int], lanes: tuple[Lane, ...], *keys: str, glyphs: Glyphs = UNICODE
-) -> bool:
-    """Whether the pane looks as it did, after some keys."""
-    judged = msgspec.structs.replace(loss(-45), verdict=VERDICT)
-    timeline = Timeline(lanes, event_of=lambda _: judged, glyphs=glyphs)
-
-    async def prepare(pilot: Pilot[None]) -> None:
-        timeline.pane.border_title = "2 Timeline"
-        await timeline.show(pilot)
-        await pilot.press(*keys)
-        await timeline.show(pilot)
-        timeline.pane.border_subtitle = Content(timeline.title)
-
-    return snap_compare(timeline.app, terminal_size=size, run_before=prepare)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_incidents_and_losses_look(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-    assert picture(snap_compare, size, troubled(), "left", "left", "left")
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_groups_look(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-    assert picture(snap_compare, size, troubled(), "l", "j", *["left"] * 10)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_weeks_look(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-    assert picture(snap_compare, size, weeks(), *["minus"] * 12, *["left"] * 7)
-
-
-@pytest.mark.parametrize("size", [(80, 24)], ids=str)
-def test_ascii_looks(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-    assert picture(snap_compare, size, troubled(), "left", "left", "left", glyphs=ASCII)
-
-
-@pytest.mark.parametrize("size", [(120, 20)], ids=str)
-def test_a_second_looks(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-    assert picture(snap_compare, size, troubled(), *["plus"] * 12)

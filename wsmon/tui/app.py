@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import ClassVar, Protocol, runtime_checkable
@@ -74,7 +73,7 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
         """
         shelf, memory = ThemeShelf(options.user_themes), Memory(options.memory)
         remembered, forgotten = memory.read()
-        super().__init__(shelf, options, remembered)
+        super().__init__(shelf, options, remembered, clock)
         self._keeper = Keeper(memory, remembered)
         self._left = remembered
         self._next_tick_s = 0.0
@@ -118,7 +117,7 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
             thread.start()
         self._notebook.begin(lambda error: self.call_later(self._answer_failed, error))
         self.set_interval(TICK_S, self._tick)
-        self.app_resume_signal.subscribe(self, self._resumed)
+        self.app_resume_signal.subscribe(self, self.resumed)
         if self._listen is not None:
             self.run_worker(self._listen(self._recorder_changed), name="listen", group="listen")
         self.run_worker(self._watch_themes(), name="themes", group="themes")
@@ -150,7 +149,7 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
 
     def _tick(self) -> None:
         """Ages and rates are read by nobody more often than a slow line can paint them."""
-        now_s = time.monotonic()
+        now_s = self.now_s()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + self.pace_s() - TICK_S / 2
             self._watching.tick()
@@ -187,10 +186,6 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
 
     def _recorder_changed(self) -> None:
         self._monitor.wake()
-
-    def _resumed(self, _: object) -> None:
-        """After `fg` the terminal is empty."""
-        self.screen.refresh(layout=True)
 
     async def _watch_themes(self) -> None:
         """A theme that one edits shows at once; what is wrong with it is said until it is put right."""

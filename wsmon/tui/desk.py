@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -23,6 +24,8 @@ class Desk(Screen[None], inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
     AUTO_FOCUS = ""
+    focused: Reactive[Widget | None] = Reactive(None, compute=False, repaint=False)
+    # Textual's repaints the whole screen, 15 ms; the two panes paint themselves
 
     def __init__(
         self,
@@ -117,6 +120,8 @@ class Desk(Screen[None], inherit_bindings=False):
         """Let keys act on a pane."""
         pane = self._slots[name].pane
         if pane is not None:
+            for slot in self._slots.values():
+                slot.mark(is_focused=slot.pane_name == name)
             self.set_focus(pane, scroll_visible=False)
 
     def lay_out(self) -> None:

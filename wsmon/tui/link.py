@@ -61,7 +61,11 @@ class Link:
         """Everything written was taken from us, though not yet read; all that is known of a terminal that is mute."""
         self._look_at(now_s)
         if self._is_mute and self._asked_s is not None:
-            self._took(now_s - self._asked_s)
+            self._took(max(0.0, now_s - self._asked_s - self.patience_s()))  # nobody looked before
+
+    def interrupted(self) -> None:
+        """Somebody else had the terminal: what was asked before is not answered any more."""
+        self._asked_s = None
 
     def is_full(self, now_s: float, waiting_writes: int) -> bool:
         """Whether to hold back what is to be painted."""
@@ -93,6 +97,6 @@ class Link:
         if self._asked_s is None:
             return
         if self._quickest_s is None and not self._is_mute and now_s - self._asked_s > MUTE_AFTER_S:
-            self._is_mute = True
-        if now_s - self._asked_s > LOST_AFTER_S:
+            self._is_mute, self._asked_s = True, None
+        elif now_s - self._asked_s > LOST_AFTER_S:
             self._took(LONGEST_S)

@@ -23,15 +23,34 @@ def backlog(app: App[Any]) -> int:
 
 
 def frugal(driver: type[Driver]) -> type[Driver]:
-    """A driver that sends only what the terminal does not show yet."""
+    """A driver that sends only what the terminal does not show yet.
+
+    It also survives being stopped by somebody else than ^Z: Textual would begin anew without having ended, with two
+    threads that read keys, and leave the terminal raw.
+    """
 
     class Frugal(driver):  # type: ignore[misc, valid-type]  # Textual finds out at run time which driver it is
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.canvas = Canvas()
+            self._has_terminal = False
 
         def write(self, data: str) -> None:
-            super().write(self.canvas.painted(data))
+            self._has_terminal = True
+            if sent := self.canvas.painted(data):
+                super().write(sent)
+
+        def suspend_application_mode(self) -> None:
+            super().suspend_application_mode()
+            self._has_terminal = False
+
+        def resume_application_mode(self) -> None:
+            was_stopped_unasked = self._has_terminal
+            if was_stopped_unasked:
+                self.suspend_application_mode()
+            super().resume_application_mode()
+            if was_stopped_unasked:
+                self.send_message(self.SignalResume())
 
     return Frugal
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -14,6 +13,7 @@ from textual.driver import Driver
 from textual.events import CursorPosition
 from textual.screen import Screen
 
+from wsmon.ports import Clock
 from wsmon.tui import output
 from wsmon.tui.link import QUESTION, Link
 from wsmon.tui.options import AppOptions
@@ -32,8 +32,9 @@ FAREWELL_S = 2.0
 class PacedApp(ThemedApp[Result], inherit_bindings=False):
     """Holds paints back while the line is full; what changed meanwhile is painted at once, as one."""
 
-    def __init__(self, shelf: ThemeShelf, options: AppOptions, remembered: Remembered) -> None:
+    def __init__(self, shelf: ThemeShelf, options: AppOptions, remembered: Remembered, clock: Clock) -> None:
         super().__init__(shelf, options, remembered)
+        self._clock = clock
         self._link = Link(options.is_remote)
         self._held: ExitStack | None = None
         # while paints are held back
@@ -55,6 +56,16 @@ class PacedApp(ThemedApp[Result], inherit_bindings=False):
         output.forget(self)
         self.screen.refresh()
 
+    def resumed(self, _: object) -> None:
+        """After `fg` the terminal is empty."""
+        self._link.interrupted()
+        output.forget(self)
+        self.screen.refresh(layout=True)
+
+    def now_s(self) -> float:
+        """Monotonic time."""
+        return self._clock.mono_ns() / 1e9
+
     def pace_s(self) -> float:
         """How long to rest between two repaints; from any thread."""
         return self._link.pace_s()
@@ -63,26 +74,26 @@ class PacedApp(ThemedApp[Result], inherit_bindings=False):
         """Textual has painted: ask behind it."""
         if self.is_headless or self._is_leaving:
             return
-        if self._link.painted(time.monotonic()) and output.write(self, QUESTION):
+        if self._link.painted(self.now_s()) and output.write(self, QUESTION):
             self._look_in(self._link.patience_s())
 
     def on_cursor_position(self, event: CursorPosition) -> None:
         """The terminal answers."""
         event.stop()
-        self._link.answered(time.monotonic())
+        self._link.answered(self.now_s())
         self._let_go()
 
     def exit(self, result: Result | None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
         """Leave, once the answer that is under way is there: a shell would take it for keys."""
         self._is_leaving = True
-        self._once_quiet(partial(super().exit, result, return_code, message), time.monotonic() + FAREWELL_S)
+        self._once_quiet(partial(super().exit, result, return_code, message), self.now_s() + FAREWELL_S)
 
     def action_suspend_process(self) -> None:
         """Back to the shell, as above."""
-        self._once_quiet(super().action_suspend_process, time.monotonic() + FAREWELL_S)
+        self._once_quiet(super().action_suspend_process, self.now_s() + FAREWELL_S)
 
     def _once_quiet(self, act: Callable[[], None], until_s: float) -> None:
-        if self._link.is_waiting and time.monotonic() < until_s:
+        if self._link.is_waiting and self.now_s() < until_s:
             asyncio.get_running_loop().call_later(LOOK_S, self._once_quiet, act, until_s)
         else:
             act()
@@ -94,7 +105,7 @@ class PacedApp(ThemedApp[Result], inherit_bindings=False):
 
     def _see(self) -> None:
         """See whether the line is free."""
-        now_s, waiting = time.monotonic(), output.backlog(self)
+        now_s, waiting = self.now_s(), output.backlog(self)
         if not waiting:
             self._link.taken(now_s)
         if self._link.is_full(now_s, waiting):

@@ -70,15 +70,18 @@ class Slot(Vertical, Generic[Pane]):
         """The rule has another length."""
         self._draw()
 
+    def mark(self, *, is_focused: bool) -> None:
+        """Show whether keys act here: at once, the events below come after the next paint."""
+        self._is_focused = is_focused
+        self._draw()
+
     def on_descendant_focus(self) -> None:
         """Keys act here now."""
-        self._is_focused = True
-        self._draw()
+        self.mark(is_focused=True)
 
     def on_descendant_blur(self) -> None:
         """Keys no longer act here."""
-        self._is_focused = False
-        self._draw()
+        self.mark(is_focused=False)
 
     def _draw(self) -> None:
         self._title.draw(title_line(self.pane_name, self._status, self.size.width, is_focused=self._is_focused))

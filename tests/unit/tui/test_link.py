@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.link import LOCAL_S, LONGEST_S, LOST_AFTER_S, MUTE_AFTER_S, REMOTE_S, SHARE, Link
+from wsmon.tui.link import HELD_AFTER_S, LOCAL_S, LONGEST_S, LOST_AFTER_S, MUTE_AFTER_S, REMOTE_S, SHARE, Link
 
 
 def answering(*round_trips_s: float, is_remote: bool = False) -> Link:
@@ -62,17 +62,35 @@ def test_before_the_first_answer_only_what_waits_in_the_queue_holds_paints() -> 
     assert (link.is_full(1.5, 0), link.is_full(1.5, 2)) == (False, True)
 
 
-def test_a_mute_terminal_is_judged_by_when_it_took_what_was_written() -> None:
+def mute() -> Link:
+    """A terminal that has not answered for long."""
     link = Link()
     link.painted(1.0)
-    link.taken(2.0)
     assert link.is_waiting
-    link.taken(1.0 + MUTE_AFTER_S + 0.1)
-    assert (link.is_waiting, link.pace_s()) == (False, LONGEST_S)
+    assert link.painted(1.1 + MUTE_AFTER_S)  # asked again, should it begin to answer
+    return link
+
+
+def test_a_mute_terminal_is_painted_as_often_as_any_other() -> None:
+    link = mute()
+    link.taken(1.1 + MUTE_AFTER_S + HELD_AFTER_S)
+    assert (link.is_waiting, link.pace_s()) == (False, LOCAL_S)
+
+
+def test_a_mute_terminal_is_judged_by_when_it_took_what_was_written() -> None:
+    link = mute()
+    assert link.is_full(2.0 + MUTE_AFTER_S, 1)
+    link.taken(1.1 + MUTE_AFTER_S + HELD_AFTER_S + 0.5)
+    assert link.pace_s() == pytest.approx(SHARE * 0.5)
     assert link.painted(10.0)
-    link.taken(10.01)
-    assert link.painted(10.02)
-    assert not link.is_full(10.03, 0)
+    assert not link.is_full(10.01, 0)
+
+
+def test_a_terminal_that_somebody_else_had_answers_no_older_question() -> None:
+    link = answering(0.01)
+    link.painted(20.0)
+    link.interrupted()
+    assert (link.is_full(25.0, 0), link.painted(25.0)) == (False, True)
 
 
 def test_a_lost_answer_holds_nothing_back_for_ever() -> None:

@@ -1,0 +1,192 @@
+"""Everything the screen can show, as a table: what is in the store, and which keys lead there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.tui import settings
+from tests.tui.stages import OPTIONS, Stage, stage, until
+from wsmon.tui.dialogs.compare import CompareDialog
+from wsmon.tui.dialogs.export import ExportDialog
+from wsmon.tui.dialogs.waterfall import WaterfallDialog
+from wsmon.tui.options import AppOptions
+from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.panes.statistics import StatisticsPane
+
+Setting = Callable[[Stage], None]
+Condition = Callable[[Stage], bool]
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A situation, keys, and what happens then."""
+
+    name: str
+    keys: Keys = ()
+    setting: Setting = settings.lively
+    # of the store, before the app starts
+    condition: Condition = lambda _: True
+    # holds once the keys have had their effect
+    then: Setting | None = None
+    # happens after the keys
+    more_keys: Keys = ()
+    # after that
+
+    def stage(self, options: AppOptions = OPTIONS) -> Stage:
+        """The app, not yet running."""
+        on = stage(options=options)
+        self.setting(on)
+        return on
+
+    async def come_to_rest(self, on: Stage, pilot: Pilot[Any]) -> None:
+        """Wait until everything is drawn for the size there is."""
+        await on.settled(pilot)
+        await until(pilot, lambda: self.condition(on))
+        await on.settled(pilot)
+
+    async def play(self, on: Stage, pilot: Pilot[Any]) -> None:
+        """Press the keys, and wait for what they lead to."""
+        await on.ready(pilot)
+        await on.settled(pilot)
+        await pilot.press(*self.keys)
+        await self.come_to_rest(on, pilot)
+        if self.then is not None:
+            self.then(on)
+            on.app.wake()
+            await until(pilot, lambda: on.screen.snapshot.bounds == on.store.bounds())
+            on.screen.tick()
+            await on.settled(pilot)
+        await pilot.press(*self.more_keys)
+        await on.settled(pilot)
+
+
+def searched(query: str) -> Condition:
+    """Whether the log is searched for this."""
+    return lambda on: on.screen.log_pane.search.text == query
+
+
+def plotted(trends: int) -> Condition:
+    """Whether the plots of so many connections are as wide as there is room for."""
+
+    def condition(on: Stage) -> bool:
+        pane = on.screen.slot("statistics").pane
+        assert isinstance(pane, StatisticsPane)
+        shown = () if pane.answer is None else pane.answer.trends
+        return [len(trend.messages) for trend in shown] == [pane.buckets] * trends
+
+    return condition
+
+
+def opened(dialog: type) -> Condition:
+    """Whether this dialog is there."""
+    return lambda on: isinstance(on.app.screen, dialog)
+
+
+def says(text: str) -> Condition:
+    """Whether the export dialog says this."""
+
+    def condition(on: Stage) -> bool:
+        if not isinstance(on.app.screen, ExportDialog):
+            return False
+        return text in "".join(part for part, _ in on.app.screen.query_one("#export-note", SpanLine).line)
+
+    return condition
+
+
+def exists(on: Stage) -> None:
+    """The target of an export is there."""
+    settings.lively(on)
+    on.exporter.failure = FileExistsError(17, "File exists")
+
+
+def long_export(on: Stage) -> None:
+    """An export takes its time."""
+    settings.lively(on)
+    on.exporter.is_endless = True
+
+
+def compared(on: Stage) -> None:
+    """Two books, the newest events but one."""
+    settings.booked(on)
+    settings.odd(on)
+    settings.booked(on)
+
+
+MONITOR = (
+    Scene("monitor"),
+    Scene("monitor-problem", ("E",), settings.explained),
+    Scene("monitor-timeline", ("2",)),
+    Scene("monitor-statistics", ("3",), settings.measured, plotted(1)),
+    Scene("monitor-detail", ("G", "p", "5"), settings.booked),
+    Scene("monitor-many", (), settings.many),
+    Scene("start", (), settings.empty),
+    Scene("no-recorder", (), settings.lively, then=settings.unrecorded),
+    Scene("disk-full", (), settings.lively, then=settings.ill),
+    Scene("store-failed", (), settings.lively, then=settings.unreadable),
+    Scene("incident-opens", (), settings.lively, then=settings.notified),
+)
+PANES = (
+    Scene("connections", ("1", "z", "j"), settings.many),
+    Scene("timeline", ("2", "z", "left", "left"), settings.troubled),
+    Scene("timeline-groups", ("2", "z", "l", "j", *["left"] * 10), settings.troubled),
+    Scene("timeline-weeks", ("2", "z", *["minus"] * 12, *["left"] * 7), settings.weeks),
+    Scene("timeline-second", ("2", "z", *["plus"] * 12), settings.troubled),
+    Scene("timeline-start", ("2", "z"), settings.empty),
+    Scene("statistics", ("3", "z"), settings.measured, plotted(1)),
+    Scene("statistics-two", ("3", "z", "B"), settings.measured, plotted(2)),
+    Scene("statistics-start", ("3", "z"), settings.empty),
+    Scene("log", ("4", "z"), settings.mixed),
+    Scene("log-paused", ("4", "z", "p", "k", "k", "T"), settings.shaken, then=settings.mixed),
+    Scene("log-search", ("4", "z", "slash", *"BTC", "enter"), condition=searched("BTC")),
+    Scene(
+        "log-in-context",
+        ("4", "z", "h", "slash", *"trade", "enter"),
+        settings.odd,
+        searched("trade"),
+        more_keys=("ctrl+f", "G", "k", "k", "m", "N"),
+    ),
+    Scene("log-no-match", ("4", "z", "slash", *"nowhere", "enter"), condition=searched("nowhere")),
+    Scene("log-start", ("4", "z"), settings.empty),
+    Scene("detail-nothing", ("5", "z")),
+    Scene("detail-loss", ("p", "5", "z"), settings.explained),
+    Scene("detail-json", ("p", "5", "z"), settings.booked),
+    Scene("detail-folded", ("p", "5", "z", "minus"), settings.booked),
+    Scene("detail-text", ("p", "5", "z", "f"), settings.booked),
+    Scene("detail-found", ("p", "5", "z", "slash", *"97120", "enter"), settings.booked, more_keys=("n",)),
+    Scene("detail-binary", ("p", "5", "z"), settings.binary),
+    Scene("detail-hostile", ("p", "k", "k", "k", "5", "z", "G"), settings.mixed),
+    Scene("handshake", ("p", "K", "z"), settings.shaken),
+)
+DIALOGS = (
+    Scene("spans", ("p", "W"), settings.spanned, opened(WaterfallDialog)),
+    Scene("compare", ("p", *"kkkkkkk", "m", "G", "p", "C"), compared, opened(CompareDialog)),
+    Scene("help", ("question_mark",)),
+    Scene("help-end", ("question_mark", "G")),
+    Scene("palette", ("colon",)),
+    Scene("palette-found", ("colon", *"mark")),
+    Scene("columns", ("c", "j", "space")),
+    Scene("go-to", ("t",)),
+    Scene("go-to-error", ("t", *"soon", "enter")),
+    Scene("note", ("p", "M", *"it broke here")),
+    Scene("marks", ("4", "p", "u"), settings.noted),
+    Scene("views", ("v",), settings.noted),
+    Scene("views-save", ("slash", *"lat>9ms", "enter", "v", *"slow"), settings.noted, searched("lat>9ms")),
+    Scene("search", ("slash",)),
+    Scene("search-completion", ("slash", *"conn:deribit is:unans")),
+    Scene("search-error", ("slash", *"deribit nmae:x")),
+    Scene("search-recalled", ("slash", "up"), settings.noted),
+    Scene("export", ("x",)),
+    Scene("export-running", ("x", "enter"), long_export, says("50%")),
+    Scene("export-exists", ("x", "enter"), exists, says("Enter again")),
+    Scene("themes", ("colon", *"theme", "enter")),
+    Scene("quit", ("q",)),
+    Scene("quit-no-recorder", ("q",), settings.unrecorded),
+    Scene("reconnect", ("1", "j", "R")),
+    Scene("disable", ("1", "j", "D")),
+)
+SCENES = (*MONITOR, *PANES, *DIALOGS)

@@ -1,0 +1,78 @@
+"""Pictures of everything the screen can show: what changes here was meant, or is a mistake.
+
+Every scene at every size in the dark theme; in the other looks at 80 × 24, for colours and signs do not depend on the
+size. ``--snapshot-update`` takes the pictures anew: look at them before they are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from textual.pilot import Pilot
+
+from tests.tui.picture import picture
+from tests.tui.scenes import SCENES, Scene
+from tests.tui.stages import OPTIONS, Stage
+
+SIZES = ((120, 40), (200, 60), (40, 12))
+# besides that in which all looks are taken
+LOOKS_SIZE = (80, 24)
+LOOKS = ("wsmon-light", "wsmon-contrast")
+BY_NAME = {scene.name: scene for scene in SCENES}
+
+
+class Svg(SingleFileSnapshotExtension):
+    """A file a picture."""
+
+    _file_extension = "svg"
+    _write_mode = WriteMode.TEXT
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
+async def test_looks(scene: Scene, snapshot: SnapshotAssertion) -> None:
+    on = scene.stage()
+    taken: dict[str, str] = {}
+    async with on.app.run_test(size=LOOKS_SIZE) as pilot:
+        await scene.play(on, pilot)
+        await take_looks(on, pilot, taken)
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await scene.come_to_rest(on, pilot)
+            taken["{}x{}".format(*size)] = picture(on.app)
+    kept = snapshot.use_extension(Svg)
+    assert [name for name, svg in taken.items() if kept(name=name) != svg] == []
+
+
+@pytest.mark.parametrize("has_no_color", [False, True], ids=["ansi", "no-color"])
+async def test_the_terminals_own_colors_look(
+    snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch, *, has_no_color: bool
+) -> None:
+    if has_no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    scene = BY_NAME["monitor-problem"]
+    on = scene.stage(replace(OPTIONS, theme="wsmon-ansi", has_no_color=has_no_color))
+    async with on.app.run_test(size=LOOKS_SIZE) as pilot:
+        await scene.play(on, pilot)
+        taken = picture(on.app)
+    assert taken == snapshot.use_extension(Svg)
+
+
+async def take_looks(on: Stage, pilot: Pilot[Any], taken: dict[str, str]) -> None:
+    """The same in every look; the first one is put on again."""
+    taken["80x24"] = picture(on.app)
+    for look in LOOKS:
+        on.app.wear(look)
+        await pilot.pause()
+        taken[f"80x24-{look.removeprefix('wsmon-')}"] = picture(on.app)
+    on.app.wear("wsmon-dark")
+    on.app.set_ascii(True)
+    on.screen.use_glyphs(on.app.glyphs)
+    await pilot.pause()
+    taken["80x24-ascii"] = picture(on.app)
+    on.app.set_ascii(False)
+    on.screen.use_glyphs(on.app.glyphs)
+    await pilot.pause()
