@@ -37,6 +37,10 @@ class UsageError(WsmonError):
     exit_code = EXIT_USAGE
 
 
+SHOWN_CHARS = 70
+# of a query on each side of an error
+
+
 class QueryError(UsageError):
     """A query that cannot be understood; ``column`` counts from 0."""
 
@@ -46,7 +50,12 @@ class QueryError(UsageError):
         self.column = column
 
     def __str__(self) -> str:
-        return f"{super().__str__()}\n  {self.query}\n  {' ' * self.column}^"
+        """The sentence, and below it the place in the query: as much around it as is read at a glance."""
+        first = max(0, self.column - SHOWN_CHARS)
+        shown = self.query[first : self.column + SHOWN_CHARS]
+        before, after = "…" if first else "", "…" if len(self.query) > self.column + SHOWN_CHARS else ""
+        one_line = "".join(char if char.isprintable() else " " for char in shown)
+        return f"{super().__str__()}\n  {before}{one_line}{after}\n  {' ' * (len(before) + self.column - first)}^"
 
 
 @dataclass(frozen=True, slots=True)

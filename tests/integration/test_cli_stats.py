@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,40 @@ def test_a_choice_of_connections(
     assert [each["name"] for each in json.loads(capsys.readouterr().out)["connections"]] == names
 
 
+def test_any_other_query_has_the_statistics_of_what_it_matches(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    assert run(["stats", "--json", "--store", store, "size>1kb OR kind:heartbeat"]) == 0
+    (orders,) = json.loads(capsys.readouterr().out)["connections"]
+    assert (orders["name"], orders["messages"], orders["bytes"]["received"], orders["sessions"]) == (
+        *("orders", {"received": 1, "sent": 0}, 2_000, 1),
+    )
+    assert orders["heartbeats"] == {"sent": 1, "answered": 1, "missed": 1}
+    assert (orders["close_codes"], orders["kpis"], orders["ws_uptime_ms"]) == ({}, [], 10_000)
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert run(["stats", "--json", "--store", store, "--connection", "trades", "size>1kb"]) == 0
+    assert json.loads(capsys.readouterr().out)["connections"] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["since:2026-01-10T14:02:30Z", "until:2026-01-10T14:02:31Z"],
+        ["--since", "2026-01-10T14:00:00Z", "ts:2026-01-10T14:02:30Z..2026-01-10T14:02:30.5Z"],
+    ],
+)
+def test_times_of_a_query_are_those_of_the_options(
+    store: str, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert run(["stats", "--json", "--store", store, *arguments]) == 0
+    asked = json.loads(capsys.readouterr().out)
+    period = ["--since", "2026-01-10T14:02:30Z", "--until", "2026-01-10T14:02:31Z"]
+    assert run(["stats", "--json", "--store", store, *period]) == 0
+    assert asked == json.loads(capsys.readouterr().out)
+
+
 def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["stats", "--utc", "--store", store]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -82,7 +117,10 @@ def test_a_table_for_people(store: str, capsys: pytest.CaptureFixture[str]) -> N
     ("arguments", "said"),
     [
         (["--connection", "order"], "the store has no connection 'order'. did you mean 'orders'?"),
-        (["trade"], "statistics are kept by connection"),
+        (["--connection", "order", "trade"], "the store has no connection 'order'. did you mean 'orders'?"),
+        (["--check", "trade"], "key figures are about whole connections"),
+        (["trade OR"], "nothing follows this OR"),
+        (["since:today", "until:yesterday"], "the period is empty"),
         (["--since", "today", "--until", "yesterday"], "the period is empty"),
         (["--chek"], "there is no option --chek"),
     ],
@@ -127,7 +165,9 @@ def test_check_says_by_its_code_whether_a_threshold_is_breached(
 
 def test_a_breach_is_a_line_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["stats", "--store", breached(tmp_path, profile="financial")]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "orders: reconnection_time_ms 3.0 s is not below 2.0 s"
+    assert (
+        capsys.readouterr().out.splitlines()[-1] == "orders: reconnection_time_ms 3.0 s is not below 2.0 s (1 sample)"
+    )
 
 
 def test_nothing_measured_breaches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,15 @@ async def test_a_time_or_an_id_is_gone_to(typed: str, expected: int, sentence: s
         assert not on.screen.log_pane.is_following
 
 
+async def test_times_are_those_of_a_recording_that_ended_long_ago() -> None:
+    on = stage(health=None)
+    on.clock.advance(40 * 86_400)
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("t", *"14:02:20", "enter")
+        await until(pilot, lambda: on.screen.log_pane.current_id == 213)
+
+
 async def test_what_is_no_place_is_said_and_may_be_typed_again() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:

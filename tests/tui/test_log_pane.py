@@ -11,9 +11,10 @@ from tests.builders import event, loss, message, numbered, pong, refused, retry,
 from tests.tui.fakes import FakeClock, FakeView
 from tests.tui.pane_app import PaneApp
 from tests.tui.stages import until
-from wsmon.errors import StoreError
+from wsmon.errors import QueryError, StoreError
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
+from wsmon.model.searched import Searched
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search
@@ -291,7 +292,7 @@ async def test_an_event_that_the_search_reaches_later_gets_the_cursor_then() -> 
         log.pane.set_query(NEEDLE)
         log.pane.go_to(1001)
         await pilot.pause()
-        assert log.pane.status == "looking for event 1001"
+        assert log.pane.status == "looking for event #1,001"
         (wanted,) = log.app.heard_of(LogPane.Wanted)
         for found in run_search(log.view, wanted.search, lambda: False):
             log.pane.take(found)
@@ -449,6 +450,21 @@ async def test_a_pattern_that_takes_too_long_ends_the_highlighting_and_says_so()
         assert all("aaa" in line for line in log.app.lines()[:5])
 
 
+async def test_a_search_that_the_store_ends_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(trades(5))
+
+    def end(query: Query, *_: object, **_options: object) -> Searched:
+        raise QueryError(query.text, 0, "a pattern took longer than 20 ms at each of 3 events")
+
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        monkeypatch.setattr(log.view, "glance", end)
+        log.pane.set_query(Query((Regex("(a|aa)+$"),), "/(a|aa)+$/"))
+        await pilot.pause()
+
+        assert log.pane.status == "a pattern took longer than 20 ms at each of 3 events"
+
+
 async def test_going_to_a_hidden_event_says_so() -> None:
     log = Log([*trades(50), message("needle"), *trades(50)])
     async with log.run() as pilot:
@@ -460,7 +476,7 @@ async def test_going_to_a_hidden_event_says_so() -> None:
         log.pane.go_to(30)
 
         assert log.pane.current_id == 51
-        assert log.pane.status == "event 30 is not shown here; this is the nearest one"
+        assert log.pane.status == "event #30 is not shown here; this is the nearest one"
 
 
 async def test_differences_of_time_take_the_row_above_into_account() -> None:

@@ -89,6 +89,20 @@ async def test_a_theme_that_is_edited_shows_at_once(tmp_path: Path) -> None:
         assert banner(on) == ""
 
 
+async def test_what_is_wrong_with_a_theme_is_said_also_below_a_worse_banner(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    write(path, DARK.replace("wsmon-dark", "mine"))
+    on = stage(options=replace(OPTIONS, theme="mine", user_themes=tmp_path))
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.control.health_now = None
+        on.clock.advance(5)
+        on.screen.tick()
+        assert "no recorder since" in banner(on)
+        write(path, DARK.replace("wsmon-dark", "mine").replace("#0f1419", "#00"))
+        await until(pilot, lambda: f"{path}:13: colors.background: not a colour"[:100] in cells(on.app)[-1])
+
+
 async def test_a_theme_that_is_not_there_is_said_and_the_default_used() -> None:
     on = stage(options=replace(OPTIONS, theme="dusk"))
     async with on.app.run_test(size=ROOMY) as pilot:

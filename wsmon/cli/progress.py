@@ -39,7 +39,7 @@ def progress_line(*, is_quiet: bool) -> Progress:
 
 
 class SearchLine:
-    """How far a search has come, and what it found; said where stderr is a terminal, of one that takes a while."""
+    """How far a search has come, and what it found; said on a terminal where it takes a while, cleared at its end."""
 
     def __init__(self, zone: tzinfo | None, *, newest_first: bool, clock: Clock) -> None:
         """``zone`` is that of the times; ``None`` is the local one."""
@@ -60,6 +60,12 @@ class SearchLine:
         said = f"searched {way} {at}, {f'{found:,} found' if found else 'none yet'}  (^C ends it)"
         self._is_shown = True
         click.echo(_CLEAR + said, nl=False, err=True)
+
+    def __enter__(self) -> SearchLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
 
     def clear(self) -> None:
         """Leave nothing of it behind."""

@@ -99,7 +99,7 @@ def _refuse_contradictions(
 def _print(search: Generator[Searched], view: StoreView, line: Format, limit: int | None, told: SearchLine) -> int:
     """Print matches as they are found, a page at a time, in the order of the search; returns how many."""
     printed = 0
-    with closing(search):
+    with closing(search), told:
         for searched in search:
             ids = searched.ids[::-1] if told.newest_first else searched.ids
             for page in _pages(ids if limit is None else ids[: limit - printed]):
@@ -110,7 +110,6 @@ def _print(search: Generator[Searched], view: StoreView, line: Format, limit: in
             if printed == limit:
                 break
             told.show(searched, printed)
-    told.clear()
     return printed
 
 
@@ -120,14 +119,13 @@ def _pages(ids: array[int]) -> Iterator[tuple[int, ...]]:
 
 def _count(search: Generator[Searched], limit: int | None, told: SearchLine) -> int:
     found = 0
-    with closing(search):
+    with closing(search), told:
         for searched in search:
             found += len(searched.ids)
             if limit is not None and found >= limit:
                 found = limit
                 break
             told.show(searched, found)
-    told.clear()
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from wsmon.cli.matching import statistics_of_matches
 from wsmon.cli.reading import reading
 from wsmon.cli.stats_table import table
 from wsmon.cli.times import Time
@@ -19,7 +20,7 @@ from wsmon.export.statistics_json import statistics_document
 from wsmon.model.stats import Statistics
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.scope import allows, first_other_term
+from wsmon.query.scope import allows, is_about_connections, split_period
 
 
 @click.command(cls=QueryCommand)
@@ -43,16 +44,16 @@ def stats(
 ) -> int:
     """Print uptime, traffic, latencies and errors of connections.
 
-    QUERY picks connections: connection:NAME, with `*` and commas. The period is rounded outward to what is kept of it,
-    and said.
+    Of connections (connection:NAME) and periods they are kept, and there at once; the period is rounded outward to
+    what is kept of it, and said. With any other QUERY what is about events is counted anew, of those that match.
     """
-    query = query_of(words, is_utc=utc)
-    if first_other_term(query) is not None:
-        raise UsageError("statistics are kept by connection, not by event", "QUERY takes connection:NAME only")
-    if since is not None and until is not None and since >= until:
-        raise UsageError("the period is empty", "--since comes before --until")
+    query, since, until = _period(query_of(words, is_utc=utc), since, until)
     with reading(store) as view:
         found = _statistics(view, query, connection, (since, until), has_types=is_json)
+        if not is_about_connections(query):
+            if is_check:
+                raise UsageError("key figures are about whole connections", "with --check, QUERY takes connection:NAME")
+            found = statistics_of_matches(view, found, query, since, until, has_types=is_json)
         is_cut_off = until is None and view.is_cut_off()
     if is_json:
         click.echo(msgspec.json.encode(statistics_document(found)))
@@ -71,6 +72,16 @@ def print_statistics(store: Path) -> None:
 def _print_table(statistics: Statistics, zone: tzinfo | None, *, is_cut_off: bool) -> None:
     for line in table(statistics, zone, is_cut_off=is_cut_off):
         click.echo(line)
+
+
+def _period(query: Query, since: int | None, until: int | None) -> tuple[Query, int | None, int | None]:
+    """The period that options and query have in common, and what else the query asks for."""
+    rest, *bounds = split_period(query)
+    since = max((each for each in (since, bounds[0]) if each is not None), default=None)
+    until = min((each for each in (until, bounds[1]) if each is not None), default=None)
+    if since is not None and until is not None and since >= until:
+        raise UsageError("the period is empty", "--since comes before --until")
+    return rest, since, until
 
 
 def _statistics(

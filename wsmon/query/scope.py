@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wsmon.query.ast import And, FieldTerm, Not, Or, Query, Term
+from wsmon.query.ast import And, FieldTerm, Not, Or, Query, Range, Term
 from wsmon.query.predicate import item_fits
 
 
@@ -13,9 +13,26 @@ def allows(query: Query, connection: str) -> bool:
     return all(_allows(term, connection) is not False for term in query.terms)
 
 
-def first_other_term(query: Query) -> Term | None:
-    """The first term that is about something else than connections."""
-    return next((term for term in query.terms if not _is_about_connections(term)), None)
+def is_about_connections(query: Query) -> bool:
+    """Whether the query says nothing about anything else."""
+    return all(map(_is_about_connections, query.terms))
+
+
+def split_period(query: Query) -> tuple[Query, int | None, int | None]:
+    """What a query asks for beside its ``since:`` and ``until:``, and these: wall times, the second not included.
+
+    ``None`` where it has no such bound; times within other terms stay there.
+    """
+    terms: list[Term] = []
+    since, until = [], []
+    for term in query.terms:
+        match term:
+            case FieldTerm("ts", (Range(low, high, is_above, is_below),)):
+                since += [] if low is None else [int(low) + is_above]
+                until += [] if high is None else [int(high) + (not is_below)]
+            case _:
+                terms.append(term)
+    return Query(tuple(terms), query.text), max(since, default=None), min(until, default=None)
 
 
 def _is_about_connections(term: Term) -> bool:

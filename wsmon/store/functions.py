@@ -27,12 +27,14 @@ HELD_LEAVES = 1_000
 MOST_OVERRUNS = 3
 # of slow patterns in one question
 
+_FUNCTION_RAISED = "user-defined function raised exception"
+# what Python's sqlite3 says then
 _InRow: TypeAlias = str | bytes | None
 _verdict_of = msgspec.json.Decoder(Verdict).decode
 
 
 class Functions:
-    """The leaves of the queries of one connection to a store, by number; they never raise into SQLite."""
+    """The leaves of the queries of one connection to a store, by number."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -40,6 +42,7 @@ class Functions:
         self._questions: dict[int, Callable[..., bool]] = {}
         self._made = 0
         self._overruns = 0
+        self._raised: BaseException | None = None
         connection.create_function(LEAF, -1, self._call, deterministic=True)
 
     def number(self, leaf: Leaf) -> int:
@@ -57,9 +60,15 @@ class Functions:
     def begin(self) -> None:
         """A question begins."""
         self._overruns = 0
+        self._raised = None
 
-    def refusal(self, text: str) -> QueryError | None:
-        """Why the question was ended from here; ``None`` where it was not. ``text`` is the query."""
+    def reason(self, error: sqlite3.Error, text: str) -> BaseException | None:
+        """Why the question was ended from here; ``None`` where it was not. ``text`` is the query.
+
+        What a function raises, SQLite takes for a failure of its own; before its first line only a signal can raise.
+        """
+        if str(error) == _FUNCTION_RAISED:
+            return self._raised or KeyboardInterrupt()
         if self._overruns < MOST_OVERRUNS:
             return None
         what = f"a pattern took longer than {LIMIT_S * 1000:g} ms at each of {MOST_OVERRUNS} events"
@@ -73,6 +82,9 @@ class Functions:
             if self._overruns >= MOST_OVERRUNS:
                 self._connection.interrupt()
             return False
+        except BaseException as error:  # the border to SQLite: ``reason`` says it to whoever asked
+            self._raised = error
+            raise
 
 
 def _question(leaf: Leaf) -> Callable[..., bool]:

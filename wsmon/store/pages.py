@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
-from wsmon.errors import QueryError
 from wsmon.model.events import Event, Source
 from wsmon.model.searched import Searched
 from wsmon.ports import Clock
@@ -108,9 +107,9 @@ class Pages:
         self._is_interrupted = False
         self._functions.begin()
 
-    def refusal(self, query: Query) -> QueryError | None:
-        """Why a question was ended that nobody interrupted; ``None`` for any other end."""
-        return self._functions.refusal(query.text)
+    def reason(self, error: sqlite3.Error, query: Query) -> BaseException | None:
+        """Why a question was ended by what SQLite called; ``None`` for any other end."""
+        return self._functions.reason(error, query.text)
 
     def interrupt(self) -> None:
         """Stop between two windows, and within one."""

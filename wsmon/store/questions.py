@@ -25,7 +25,7 @@ class Questions:
         """Around the statements of an answer; with ``is_consistent`` all of them see the same commits.
 
         Raises ``StoreError`` for what SQLite raises, ``InterruptedError`` where the view was interrupted, and
-        ``QueryError`` where the query was ended for taking too long.
+        ``QueryError`` where the query was ended for taking too long; what a function raised that SQLite called goes on.
         """
         self._pages.begin()
         self._end_transaction()
@@ -34,9 +34,9 @@ class Questions:
                 self._connection.execute("BEGIN")
             yield
         except sqlite3.Error as error:
+            if reason := self._pages.reason(error, query):
+                raise reason from error
             if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
-                if refusal := self._pages.refusal(query):
-                    raise refusal from error
                 raise InterruptedError("the search was ended") from error
             raise StoreError(f"cannot read the store {self._path}: {error}") from error
         finally:

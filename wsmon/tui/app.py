@@ -190,7 +190,10 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
     async def _watch_themes(self) -> None:
         """A theme that one edits shows at once; what is wrong with it is said until it is put right."""
         while True:
-            self._watching.recorder.look_faults = self.look_faults
+            recorder, faults = self._watching.recorder, self.look_faults
+            if faults and faults != recorder.look_faults and not recorder.is_on:
+                self._watching.say(faults[0], "problem")  # the banner has worse to say
+            recorder.look_faults = faults
             await asyncio.sleep(TICK_S)
             if await asyncio.to_thread(self._shelf_changes):
                 self.themes_changed()

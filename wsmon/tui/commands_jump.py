@@ -88,11 +88,11 @@ def spans(screen: MonitorScreen) -> None:
 
 
 def go_to(screen: MonitorScreen) -> None:
-    """Ask for a time or an id, and go there."""
+    """Ask for a time or an id, and go there; times are those of the recording, also where it ended long ago."""
     from wsmon.tui.dialogs.prompt import PromptDialog  # built when it is needed: start-up time
 
     _bring_log(screen)
-    now_ns = screen.now_ns()
+    now_ns = screen.shown_ns()
 
     def fault(text: str) -> str:
         try:
@@ -114,7 +114,7 @@ def go_to(screen: MonitorScreen) -> None:
 
 def _go_to_id(screen: MonitorScreen, event_id: int) -> None:
     bounds = screen.snapshot.bounds
-    screen.log_pane.go_to(event_id)
+    screen.log_pane.go_to(min(max(event_id, bounds.oldest_id), bounds.last_id))
     if event_id < bounds.oldest_id:
         screen.say(f"event #{fmt.count(event_id)} is no longer kept; this is the oldest one", "caution")
     elif event_id > bounds.last_id:
@@ -123,8 +123,9 @@ def _go_to_id(screen: MonitorScreen, event_id: int) -> None:
 
 def _go_to_time(screen: MonitorScreen, at_ns: int) -> None:
     def land(event_id: int) -> None:
-        screen.log_pane.go_to(event_id)
-        if event_id > screen.snapshot.bounds.last_id:
+        last_id = screen.snapshot.bounds.last_id
+        screen.log_pane.go_to(min(event_id, last_id))
+        if event_id > last_id:
             screen.say("nothing was recorded at that time or after it; this is the newest event", "caution")
 
     screen.backing.answers.ask("moment", lambda view: view.id_at(at_ns), land)

@@ -219,6 +219,14 @@ def test_an_error_points_at_its_place() -> None:
     assert str(caught.value).splitlines()[1:] == ["  a conection:x", "    ^"]
 
 
+def test_of_a_long_query_an_error_shows_what_is_around_its_place() -> None:
+    with pytest.raises(QueryError) as caught:
+        query('"' + "bc" * 1_000 + '\x1b" conection:x ' + "d" * 1_000)
+    _, shown, caret = str(caught.value).splitlines()
+    assert shown == "  …" + ("bc" * 34)[1:] + ' " conection:x ' + "d" * 58 + "…"
+    assert shown.index("conection") == caret.index("^")
+
+
 def test_a_query_without_terms_is_false_and_matches_everything() -> None:
     assert not query("  ")
     assert not EVERYTHING

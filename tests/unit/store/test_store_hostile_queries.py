@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ import pytest
 from tests.builders import message
 from tests.queries import found_ids
 from tests.queries import query as parse
-from tests.recordings import FixedClock, recorded
+from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import QueryError
 from wsmon.query.predicate import matches
+from wsmon.store import functions
+from wsmon.store.progress import NEXT_NS
 from wsmon.store.reader import Reader
 
 DEEP = 10_000
@@ -92,3 +95,45 @@ def test_ids_far_apart_are_searched_as_quickly_as_they_are_few(tmp_path: Path) -
         ([10_000_000], 9_999_985, 10_000_000),
         ([1], 1, 9_999_984),
     ]
+
+
+class PassingClock(FixedClock):
+    """Every look at it takes long enough for an answer."""
+
+    def mono_ns(self) -> int:
+        self.after_s += NEXT_NS / 1e9
+        return super().mono_ns()
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_what_is_pruned_while_it_is_searched_counts_as_looked_at(tmp_path: Path, newest_first: bool) -> None:
+    kept_from = 150
+    with Recording(tmp_path / "store.db") as recording:
+        recording.write([message(str(n)) for n in range(200)])
+        reader = Reader(tmp_path / "store.db", PassingClock())
+        answers = reader.search(parse("text:*"), 1, 200, newest_first=newest_first)
+        first = next(answers)
+        recording.execute("DELETE FROM event WHERE id < ?", kept_from)
+        recording.execute("UPDATE meta SET value = ? WHERE key = 'oldest_id'", kept_from)
+        rest = list(answers)
+        reader.close()
+    found = sorted(event_id for each in rest for event_id in each.ids)
+    looked_at = sorted((each.first_id, each.last_id) for each in (first, *rest))
+    assert found == [n for n in range(kept_from, 201) if n not in first.ids]
+    assert looked_at[0][0] == 1
+    assert all(before[1] + 1 == after[0] for before, after in pairwise(looked_at))
+    assert looked_at[-1][1] == 200
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), ZeroDivisionError()], ids=["signal", "defect"])
+def test_what_a_function_raises_that_sqlite_called_comes_out_as_it_is(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, raised: BaseException
+) -> None:
+    def fail(_value: object) -> bool:
+        raise raised
+
+    monkeypatch.setattr(functions, "path_question", lambda _leaf: fail)
+    with pytest.raises(type(raised)) as caught:
+        reader.events_after(0, 1, parse('$."a":1 OR $:*'))
+    assert caught.value is raised
+    assert found(reader, "b") == EVENTS

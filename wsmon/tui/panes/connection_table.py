@@ -23,7 +23,15 @@ MIN_WHY = 24
 # below, a sentence says less than the numbers it takes the place of
 WHY_LIMIT = 200
 # characters; no terminal shows more
-SEVERITY = {"error": 0, "disconnected": 1, "reconnecting": 1, "connected": 4, "connecting": 4, "initialized": 5}
+DOWN_SEVERITY = 1
+SEVERITY = {
+    "error": 0,
+    "disconnected": DOWN_SEVERITY,
+    "reconnecting": DOWN_SEVERITY,
+    "connected": 4,
+    "connecting": 4,
+    "initialized": 5,
+}
 STALLED_SEVERITY = 2
 INCIDENT_SEVERITY = 3
 # open, and something is found to be wrong
@@ -65,8 +73,20 @@ class Layout:
 
 
 def order(rows: Sequence[ConnectionRow]) -> tuple[ConnectionRow, ...]:
-    """Trouble first, then by name."""
-    return tuple(sorted(rows, key=lambda row: (row_severity(row), row.state.name)))
+    """Trouble first, then by name.
+
+    Who dials again and again is no better for a moment in which a dial got through: the line stays where it is.
+    """
+
+    def rank(row: ConnectionRow) -> int:
+        own = row_severity(row)
+        return min(own, DOWN_SEVERITY) if own < ENDED_SEVERITY and _is_in_storm(row) else own
+
+    return tuple(sorted(rows, key=lambda row: (rank(row), row.state.name)))
+
+
+def _is_in_storm(row: ConnectionRow) -> bool:
+    return any(incident.kind == "storm" for incident in row.incidents)
 
 
 def row_severity(row: ConnectionRow) -> int:
@@ -89,6 +109,8 @@ def severity(state: ConnectionState) -> int:
         return ENDED_SEVERITY
     if state.is_stalled:
         return STALLED_SEVERITY
+    if state.failing_since_ns is not None and state.status in ("connecting", "connected"):
+        return DOWN_SEVERITY  # the next attempt is under way
     return SEVERITY.get(state.status, OPEN_SEVERITY)
 
 

@@ -8,6 +8,7 @@ from datetime import tzinfo
 from textual.message import Message
 
 from wsmon.errors import WsmonError
+from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
 from wsmon.model.sanitize import sanitize
@@ -136,9 +137,9 @@ class FindingLog(DrawnLog):
         self.go_to_row(row, is_centred=True)
         self._goal_id, self._goal_y = (event_id if self._filter.is_ahead(event_id) else 0), None
         if self._goal_id:
-            self.say(f"looking for event {event_id}")
+            self.say(f"looking for event #{fmt.count(event_id)}")
         elif self.current_id != event_id:
-            self.say(f"event {event_id} is not shown here; this is the nearest one")
+            self.say(f"event #{fmt.count(event_id)} is not shown here; this is the nearest one")
 
     def reveal(self, event: Event) -> None:
         """Put the cursor on an event; what hides it is shown again."""
@@ -187,7 +188,8 @@ class FindingLog(DrawnLog):
 
     def say(self, note: str) -> None:
         """Put a sentence into the title until the next key."""
-        self._note = note
+        self._note = note.partition("\n")[0]
+        # not the place in a query, which takes lines of its own
         self.report()
 
     def report(self) -> None:

@@ -35,6 +35,17 @@ def test_the_worst_comes_first_then_names() -> None:
     ]  # fmt: skip
 
 
+def test_a_line_keeps_its_place_from_attempt_to_attempt_and_throughout_a_storm() -> None:
+    storm = OpenIncident(7, "storm", "5 attempts", "z")
+    for dialled in (
+        row("z", "reconnecting", failing_since_ns=at_ns(-9)),
+        row("z", "connecting", failing_since_ns=at_ns(-9)),
+        row("z", incidents=(storm,)),
+    ):
+        rows = (dialled, row("y", stalled_since_ns=at_ns(-9)), row("x"), row("w", "reconnecting"))
+        assert [each.state.name for each in table.order(rows)] == ["w", "z", "y", "x"]
+
+
 @pytest.mark.parametrize(
     ("width", "titles", "has_why"),
     [
