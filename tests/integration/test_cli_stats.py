@@ -165,7 +165,9 @@ def test_check_says_by_its_code_whether_a_threshold_is_breached(
 
 def test_a_breach_is_a_line_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["stats", "--store", breached(tmp_path, profile="financial")]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "orders: reconnection_time_ms 3.0 s is not below 2.0 s"
+    assert (
+        capsys.readouterr().out.splitlines()[-1] == "orders: reconnection_time_ms 3.0 s is not below 2.0 s (1 sample)"
+    )
 
 
 def test_nothing_measured_breaches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -494,6 +494,30 @@ async def test_a_proxy_that_refuses() -> None:
         assert ["X-Proxy", "tiny"] in meta_of(ended)["response_headers"]
 
 
+def test_a_proxy_that_hangs_up_is_told_once_and_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    async def hang_up(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+
+    async def run() -> None:
+        async with against(hang_up, url="ws://peer.test/", proxy=Sensitive("http://127.0.0.1:PORT")) as engine:
+            ended = await engine.ended()
+            assert failure(ended) == ("proxy", "proxy", None, None, "disconnected")
+
+    on_own_loop(run())
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("banner", [b"SSH-2.0-OpenSSH_9.6\r\n", b"x" * 20_000])
+async def test_who_speaks_first_and_waits_is_no_http_server_and_that_is_told_at_once(banner: bytes) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(banner)
+        await hang_up_when_closed(reader, writer)
+
+    async with against(speak, open_timeout_s=60.0) as engine:
+        ended = await engine.ended()
+        assert failure(ended) == ("refusal", "handshake", None, None, "disconnected")
+
+
 async def test_socks_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     async def connect_socks_proxy(*_: object, **__: object) -> None:
         raise ImportError("connecting through a SOCKS proxy requires python-socks")

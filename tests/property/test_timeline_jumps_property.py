@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import SECOND_NS, at_ns, lane
 from tests.tui.fakes import FakeView
 from wsmon.model.timeline import Lane, LaneTitle
-from wsmon.tui.glyphs import UNICODE
 from wsmon.tui.panes.timeline_ask import Answer, Moment
 from wsmon.tui.panes.timeline_state import TimelineState
 from wsmon.tui.panes.timeline_window import STEPS_NS, Window
@@ -39,7 +36,7 @@ def lanes(draw: st.DrawFn) -> tuple[Lane, ...]:
 
 def state_of(found: tuple[Lane, ...], cell_ns: int, *, by_group: bool) -> TimelineState:
     """A state that shows these lanes, its cursor at the present."""
-    state = TimelineState(UTC, UNICODE)
+    state = TimelineState()
     state.by_group = by_group
     state.window = Window(cell_ns)
     state.resize(80, 12)

@@ -41,6 +41,8 @@ BODY_LIMIT_BYTES = 4096
 SLOW_STATUSES = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 410, 421, 426, 451})
 # refusals that only a change of the configuration or of the server mends
 
+_ALERTS = ("sslv3 alert ", "tlsv1 ", "tlsv13 alert ")
+# how OpenSSL's reasons begin where the peer said it; one of TLS 1.0's is "tlsv1 unrecognized name"
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
 
@@ -113,7 +115,7 @@ def classify_loss(error: BaseException | None) -> Failure:
         case None:
             return Failure("eof", "the TCP connection ended without a close frame", "network")
         case ssl.SSLError():
-            return Failure("tls", f"TLS failed: {_tls_reason(error)}", "network")
+            return _tls_failure(error)
         case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
             return Failure("reset", "the TCP connection was reset", "network")
         case OSError():
@@ -215,7 +217,7 @@ def _network(error: OSError, dialled: Dialled) -> Failure:
     where = f"{dialled.host}:{dialled.port}"
     match error:
         case ssl.SSLCertVerificationError():
-            return Failure("tls_certificate", f"certificate refused: {error.verify_message}", "us", "slow")
+            return Failure("tls_certificate", f"certificate refused: {error.verify_message.rstrip('.')}", "us", "slow")
         case ssl.SSLError():
             return _tls_failure(error)
     is_about_proxy = dialled.is_proxied and dialled.phase not in ("tls", "upgrade")
@@ -250,7 +252,7 @@ def _os_error(error: OSError) -> tuple[str, str]:
 def _tls_failure(error: ssl.SSLError) -> Failure:
     """An alert is the peer's word; anything else may be anybody's."""
     reason = _tls_reason(error)
-    return Failure("tls", f"TLS failed: {reason}", "peer" if " alert " in reason else "network")
+    return Failure("tls", f"TLS failed: {reason}", "peer" if reason.startswith(_ALERTS) else "network")
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

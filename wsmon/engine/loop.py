@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+
+from websockets.asyncio.client import HTTPProxyConnection
 
 from wsmon.engine.phases import PHASES
 from wsmon.engine.resolver import AddressInfo, Resolver
@@ -45,12 +49,14 @@ class EngineLoop(asyncio.SelectorEventLoop):
         if phases is not None:
             phases.tcp_opened()
 
-    async def create_connection(self, *args: Any, **options: Any) -> Any:
+    async def create_connection(
+        self, protocol_factory: Callable[[], asyncio.BaseProtocol], *args: Any, **options: Any
+    ) -> Any:
         """As asyncio's; one that starts on an open socket runs through a SOCKS proxy's tunnel."""
         phases = PHASES.get()
         if phases is not None and options.get("sock") is not None:
             phases.tunnel_opened()
-        return await super().create_connection(*args, **options)
+        return await super().create_connection(lambda: _ending_once(protocol_factory()), *args, **options)
 
     async def start_tls(self, *args: Any, **options: Any) -> asyncio.Transport | None:
         """As asyncio's; TLS that starts on an open transport runs through an HTTP proxy's tunnel."""
@@ -58,6 +64,19 @@ class EngineLoop(asyncio.SelectorEventLoop):
         if phases is not None:
             phases.tunnel_opened()
         return await super().start_tls(*args, **options)
+
+
+def _ending_once(protocol: asyncio.BaseProtocol) -> asyncio.BaseProtocol:
+    """Of the library's talk with an HTTP proxy: its end after the end of the stream, which was told, is no mistake."""
+    if isinstance(protocol, HTTPProxyConnection):
+        library_connection_lost = protocol.connection_lost
+
+        def connection_lost(error: Exception | None) -> None:
+            with suppress(EOFError):
+                library_connection_lost(error)
+
+        protocol.connection_lost = connection_lost  # type: ignore[method-assign,assignment]  # made by the library
+    return protocol
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

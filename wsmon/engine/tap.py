@@ -279,6 +279,8 @@ class Tap(ClientConnection):
         for opcode, payload, wire_size in held:
             self._frames.on_sent(opcode, payload, wire_size)
         protocol = self.protocol
+        if protocol.handshake_exc is not None and self.response is None:
+            self.transport.abort()  # what is no HTTP server may wait for us for ever
         if protocol.close_rcvd is not None or protocol.parser_exc is not None:
             self._is_scanning = False
             self._end_within(self.close_timeout or 0.0)

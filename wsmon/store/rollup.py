@@ -43,6 +43,8 @@ class Rollups:
         # the longer buckets hold every second before this one
         self._held: dict[_Key, Bucket] = {}
         self._changed: set[_Key] = set()
+        self._late: set[_Key] = set()
+        # held though they are over: a clock that steps back for a day would else fill the memory with that day
         self._held_from: dict[Level, int] = {level: self.rolled_s - self.rolled_s % level for level in LEVELS}
         # whatever the store holds from here on is in memory too
         for level in LEVELS:
@@ -61,6 +63,11 @@ class Rollups:
     def has_changed(self) -> bool:
         """Whether there is something to write."""
         return bool(self._changed)
+
+    @property
+    def held_buckets(self) -> int:
+        """How many buckets are in memory."""
+        return len(self._held)
 
     def fold(self, second: int, connection_id: int, delta: Bucket) -> None:
         """Add what happened in a second."""
@@ -104,6 +111,9 @@ class Rollups:
         """Forget the changes, and the buckets that are over."""
         for key in self._changed:
             self._held[key].forget_changes()
+        for key in self._late - self._changed:
+            self._held.pop(key, None)
+        self._late &= self._changed
         self._changed.clear()
         keep_from_s = self.rolled_s - HELD_S
         if keep_from_s <= self._held_from[1]:
@@ -121,6 +131,7 @@ class Rollups:
         if key not in self._held:
             self._held[key] = Bucket()
             if key[1] < self._held_from[level]:
+                self._late.add(key)
                 self._load_one(key)
         self._held[key].add(delta)
         self._changed.add(key)

@@ -97,6 +97,8 @@ def no_response(cause: Exception) -> InvalidMessage:
             tls_error("SSLV3_ALERT_HANDSHAKE_FAILURE"),
             Failure("tls", "TLS failed: sslv3 alert handshake failure", "peer"),
         ),
+        (tls_error("TLSV1_UNRECOGNIZED_NAME"), Failure("tls", "TLS failed: tlsv1 unrecognized name", "peer")),
+        (tls_error("TLSV1_ALERT_PROTOCOL_VERSION"), Failure("tls", "TLS failed: tlsv1 alert protocol version", "peer")),
         (tls_error("WRONG_VERSION_NUMBER"), Failure("tls", "TLS failed: wrong version number", "network")),
         (no_response(EOFError()), Failure("eof", "the connection ended before an answer to the upgrade", "network")),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from tests.detecting import Watching, fact
 from wsmon.model.detectors.numbering import Numbering
 from wsmon.model.detectors.sequence import MOST_KEYS, SequenceDetector
@@ -137,6 +139,25 @@ def test_memory_is_bounded_whatever_the_keys() -> None:
     watching.numbers(0, 9, key="0")  # forgotten, so it begins anew
     watching.numbers(0, 9, key=str(MOST_KEYS))
     assert watching.check_until(0, 2) == [("opened", f"7 messages missing: {MOST_KEYS} 2-8")]
+
+
+def test_a_key_that_is_heard_of_is_not_forgotten_for_keys_that_come_once() -> None:
+    watching = Watching(SequenceDetector())
+    watching.numbers(0, 1, key="busy")
+    for number in range(MOST_KEYS):
+        watching.numbers(0, 1, key=str(number))
+        if number == MOST_KEYS // 2:
+            watching.numbers(0, 2, key="busy")
+    watching.numbers(0, 4, key="busy")
+    assert watching.check_until(0, 2) == [("opened", "1 message missing: busy 3")]
+
+
+def test_numbers_at_random_are_told_as_missing_and_out_of_order() -> None:
+    watching = Watching(SequenceDetector())
+    chance = random.Random(7)
+    for batch in range(40):
+        watching.numbers(batch / 40, *(chance.randrange(10**9) for _ in range(500)))
+    assert {found.type for found in watching.check(2)} >= {"gap", "reorder"}
 
 
 def test_ranges_past_the_most_are_counted() -> None:

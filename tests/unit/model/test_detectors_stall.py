@@ -32,8 +32,9 @@ class Case:
         self._last_id += 1
         self.detector.observe(msgspec.structs.replace(event, id=self._last_id))
 
-    def data(self, after_s: float) -> None:
-        self.detector.observe_traffic(Traffic(source(NAME), mono_ns(after_s), mono_ns(after_s)))
+    def data(self, after_s: float, newest_id: int = 0) -> None:
+        at_ns = mono_ns(after_s)
+        self.detector.observe_traffic(Traffic(source(NAME), at_ns, at_ns, newest_id=newest_id))
 
     def check(self, after_s: float) -> tuple[Event, ...]:
         found = self.detector.check(at_ns(after_s), mono_ns(after_s))
@@ -69,6 +70,13 @@ def test_silence_past_what_is_expected_opens_an_incident_once(case: Case) -> Non
 
 def test_a_connection_that_never_sent_anything_stalls_from_its_opening(case: Case) -> None:
     assert case.check(5.1) == (stall("incident.opened", 5.1, "no data for 5.1 s; expected every 5 s", OPENED),)
+
+
+def test_the_newest_event_before_the_silence_is_its_evidence(case: Case) -> None:
+    case.data(1, newest_id=40)
+    case.data(2, newest_id=44)
+    (opened,) = case.check(8)
+    assert (opened.meta or {})["evidence"] == [44]
 
 
 def test_data_closes_the_incident_and_says_how_long_it_was(case: Case) -> None:

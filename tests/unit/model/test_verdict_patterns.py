@@ -111,6 +111,26 @@ def test_sessions_that_are_accepted_and_rejected() -> None:
     assert verdict.next.startswith("check credentials, subscriptions and what is sent first")
 
 
+def test_faults_of_the_way_are_no_rejections() -> None:
+    broken: dict[str, Any] = {"error_type": "tls", "error": "TLS failed: decryption failed or bad record mac"}
+    verdict = last(*(session(n * 10, 0.2 + n, **broken) for n in range(4)))
+    assert verdict.cause == (
+        "TLS failed: decryption failed or bad record mac; the encrypted stream broke: something on the way altered it "
+        "or cut it"
+    )
+
+
+def test_an_alert_of_the_server_is_its_own_word() -> None:
+    alert: dict[str, Any] = {
+        "by": "peer",
+        "error_type": "tls",
+        "error": "TLS failed: tlsv13 alert certificate required",
+    }
+    verdict = last(session(0, 0.2, **alert))
+    assert (verdict.by, verdict.code) == ("peer", "no close frame")
+    assert verdict.cause.startswith("TLS failed: tlsv13 alert certificate required; the server itself broke off TLS")
+
+
 @pytest.mark.parametrize(
     ("code", "said", "step"),
     [
@@ -158,7 +178,10 @@ def test_connections_to_one_host_that_break_together() -> None:
     court.judge(loss(100, "a", code=1001, reason=""), loss(101, "b", code=1001, reason=""))
     verdict = court.verdict(loss(101.9, FEED, code=1001, reason="", open_s=90))
     assert verdict.evidence == (4, 5)
-    assert verdict.cause.startswith("2 other connections to this host broke within 2 s of this one: ")
+    assert verdict.cause.startswith(
+        "closed by peer: 1001 going away; 2 other connections to this host broke within 2 s of this one: "
+    )
+    assert verdict.next.startswith("nothing to do if it is rare")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from wsmon.model.histogram import index
 from wsmon.store.bucket import MOST_TYPES, Bucket
 from wsmon.store.codec import Value
 from wsmon.store.packed import unpack
+from wsmon.store.rollup import Rollups
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS
 
 T0_S = T0_NS // 1_000_000_000
@@ -152,6 +153,19 @@ def test_a_clock_that_stepped_back_counts_on_in_the_buckets_that_are_there(run: 
     run.commit(message(after_s=100), now_s=100)
     assert [row[1:] for row in messages_in(run) if row[0] == 1] == [(T0_S + 50, 2), (T0_S + 100, 2)]
     assert [row[2] for row in messages_in(run) if row[0] == 3600] == [4]
+
+
+def test_a_clock_that_stepped_back_for_a_day_does_not_keep_the_day_in_memory(run: Recording) -> None:
+    rollups = Rollups(run.database.connection)
+    second = Bucket()
+    rollups.fold(T0_S + 86_400, 1, second)
+    rollups.roll(T0_S + 86_401)
+    rollups.committed()
+    for late_s in range(300):
+        rollups.fold(T0_S + late_s, 1, second)
+        rollups.write()
+        rollups.committed()
+    assert rollups.held_buckets <= 4 * len(LEVELS)
 
 
 def test_a_crash_neither_loses_nor_doubles_the_second_it_happened_in(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from wsmon.model.detectors.detector import SECOND_NS, counted
 from wsmon.model.detectors.episode import Episode
 from wsmon.model.detectors.incidents import Incidents
 from wsmon.model.detectors.numbering import Numbering, Range
+from wsmon.model.detectors.waiting import Missing, Waiting
 from wsmon.model.detectors.watched import Expectation, Numbered, Traffic
 from wsmon.model.events import RECORDER, Event, Source
 
@@ -22,7 +23,7 @@ GRACE_NS = SECOND_NS
 QUIET_NS = 60 * SECOND_NS
 # without another one, an incident is over
 MOST_KEYS = 10_000
-# followed on a connection: beyond, the one known longest begins anew when it comes again
+# followed on a connection: beyond, the one heard of longest ago begins anew when it comes again
 
 SequenceKind = Literal["gap", "duplicate", "reorder"]
 KINDS: Final[tuple[SequenceKind, ...]] = get_args(SequenceKind)
@@ -35,25 +36,13 @@ _COUNTED: Final[Mapping[SequenceKind, str]] = {"gap": "missing", "duplicate": "d
 
 
 @dataclass(slots=True)
-class _Pending:
-    """Numbers that may still come."""
-
-    key: str
-    epoch: int
-    missing: Range
-    event_id: int
-    # of the message that came instead
-    since_ns: int
-
-
-@dataclass(slots=True)
 class _Feed:
     """The sequence numbers of one connection."""
 
     source: Source = RECORDER
     numberings: dict[str, Numbering] = field(default_factory=dict)
-    # by key
-    pending: list[_Pending] = field(default_factory=list)
+    # by key, the one that was heard of longest ago first
+    waiting: Waiting = field(default_factory=Waiting)
     episodes: dict[SequenceKind, Episode] = field(default_factory=dict)
 
 
@@ -103,9 +92,8 @@ class SequenceDetector:
     def end(self) -> None:
         """The recorder ends: what is missing will not come."""
         for connection, feed in self._feeds.items():
-            for pending in feed.pending:
-                self._add(feed, "gap", pending.key, pending.missing, pending.event_id, pending.since_ns)
-            feed.pending.clear()
+            for each in feed.waiting.take():
+                self._add(feed, "gap", each.key, each.range, each.event_id, each.since_ns)
             for kind in tuple(feed.episodes):
                 if connection not in self._incidents[kind]:
                     self._tell(connection, feed, kind, feed.episodes[kind].newest_ns)
@@ -113,52 +101,36 @@ class SequenceDetector:
 
     def _follow(self, feed: _Feed, message: Numbered, at_ns: int) -> None:
         key, number = message.key, message.number
-        numbering = feed.numberings.get(key)
+        numbering = feed.numberings.pop(key, None)
         if numbering is None:
             if len(feed.numberings) >= MOST_KEYS:
                 del feed.numberings[next(iter(feed.numberings))]
             feed.numberings[key] = Numbering(number, message.connection_id)
+            feed.waiting.give_up(key)  # where it was forgotten for others
             return
+        feed.numberings[key] = numbering
         match numbering.follow(number, message.connection_id):
             case "gap":
-                missing = numbering.last_gap
-                feed.pending.append(_Pending(key, numbering.epoch, missing, message.id, at_ns))
+                feed.waiting.add(Missing(key, numbering.last_gap, message.id, at_ns))
+            case "base":
+                feed.waiting.give_up(key)
             case "late":
-                self._arrive(feed, key, numbering.epoch, number)
+                if not feed.waiting.arrive(key, number) and (told := feed.episodes.get("gap")) is not None:
+                    told.arrived += 1
                 self._add(feed, "reorder", key, (number, number), message.id, at_ns)
             case "duplicate":
                 self._add(feed, "duplicate", key, (number, number), message.id, at_ns)
             case "restart":
+                feed.waiting.give_up(key)
                 episode = feed.episodes.setdefault("gap", Episode(at_ns))
                 episode.restarts += 1
                 episode.newest_ns = at_ns
                 episode.prove(message.id)
 
-    @staticmethod
-    def _arrive(feed: _Feed, key: str, epoch: int, number: int) -> None:
-        """A missing number came: it is no gap, or no longer."""
-        for place, each in enumerate(feed.pending):
-            first, last = each.missing
-            if (each.key, each.epoch) == (key, epoch) and first <= number <= last:
-                rest = [(a, b) for a, b in ((first, number - 1), (number + 1, last)) if a <= b]
-                feed.pending[place : place + 1] = [
-                    _Pending(key, epoch, missing, each.event_id, each.since_ns) for missing in rest
-                ]
-                return
-        if (episode := feed.episodes.get("gap")) is not None:
-            episode.arrived += 1
-
     def _settle(self, feed: _Feed, mono_ns: int) -> None:
         """What has been missing for long enough is a gap."""
-        if not feed.pending:
-            return
-        waiting: list[_Pending] = []
-        for each in feed.pending:
-            if mono_ns - each.since_ns < GRACE_NS:
-                waiting.append(each)
-            else:
-                self._add(feed, "gap", each.key, each.missing, each.event_id, mono_ns)
-        feed.pending = waiting
+        for each in feed.waiting.take(mono_ns - GRACE_NS):
+            self._add(feed, "gap", each.key, each.range, each.event_id, mono_ns)
 
     @staticmethod
     def _add(feed: _Feed, kind: SequenceKind, key: str, found: Range, event_id: int, at_ns: int) -> None:

@@ -15,8 +15,8 @@ class _Watch:
     """An open session whose data is waited for."""
 
     source: Source
-    opened_id: int
-    # the event that made it usable
+    heard_id: int
+    # the newest event when data last came, or the one that made it usable: there the silence begins
     heard_ns: int
     # monotonic: the newest data, or the opening
     paused_ns: int | None = None
@@ -53,6 +53,7 @@ class StallDetector(IncidentDetector):
             return
         self.incidents.close(connection, f"data again after {seconds(heard_ns - watch.heard_ns)}")
         watch.heard_ns = heard_ns
+        watch.heard_id = traffic.newest_id or watch.heard_id
 
     def _look(self, ts_ns: int, mono_ns: int) -> None:
         for connection, watch in self._watched.items():
@@ -60,7 +61,7 @@ class StallDetector(IncidentDetector):
             silent_ns = mono_ns - watch.heard_ns
             if every_s and watch.paused_ns is None and silent_ns > every_s * SECOND_NS:
                 expected = f"expected every {seconds(every_s * SECOND_NS)}"
-                self.incidents.open(watch.source, f"no data for {seconds(silent_ns)}; {expected}", [watch.opened_id])
+                self.incidents.open(watch.source, f"no data for {seconds(silent_ns)}; {expected}", [watch.heard_id])
 
     def _pause(self, connection: str, event: Event) -> None:
         """Our own store was slow: the time in which nothing was read is no silence."""

@@ -89,8 +89,7 @@ TLS_CLUES: Final = (
     Clue(
         ("ended during the tls handshake", "eof occurred", "unexpected eof"),
         Advice(
-            "the connection was cut during the TLS handshake: a firewall that reads host names, or a server that "
-            "wants no TLS here",
+            "often a firewall that reads host names, or a server that wants no TLS on this port",
             "try from another network, and check the port",
         ),
     ),
@@ -140,7 +139,10 @@ PROXY_CLUES: Final = (
         Advice("the proxy cannot be used as it is configured", "do what the message says, or correct proxy"),
     ),
 )
-_PROXY = Advice("the proxy failed", "check the address of the proxy, and try without it")
+_PROXY = Advice(
+    "what listens there hung up on us, or is no proxy of this kind",
+    "check address and scheme of the proxy, and try without it",
+)
 
 _OPEN_CLUES: Final = (
     Clue(

@@ -55,8 +55,16 @@ _FAULTS: Final = {
 }
 
 
+_ALERT = Advice(
+    "the server itself broke off TLS: it crashed, or no longer accepts keys or certificates",
+    "look in the log of the server at this time; if it wants a certificate from us, set tls.cert and tls.key",
+)
+
+
 def advice_on_loss(event: Event, history: History) -> Advice:
     """Why an open connection ended that was not closed by the server's close frame."""
+    if event.close_by == "peer" and event.error_type == "tls":
+        return _ALERT
     if event.close_by == "heartbeat":
         return _advice_on_silence(event, history)
     tables = (_FAULTS, _CUTS) if event.close_by == "us" else (_CUTS, _FAULTS)

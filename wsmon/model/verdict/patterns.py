@@ -24,6 +24,8 @@ SHORTEST_TIMER_S: Final = 5.0
 # shorter times are a rhythm of messages, not a timer
 AT_ONCE_S: Final = 5.0
 # a session this short was accepted only to be rejected
+HANG_UPS: Final = ("", "eof", "reset")
+# types of errors that may be a server which does not want us; others are faults
 HOUR_S: Final = 3600
 SAME_MINUTE_S: Final = 60.0
 
@@ -69,7 +71,7 @@ def find_pattern(event: Event, history: History) -> Pattern | None:
     return (
         _together(event, history)
         or _limit(now, losses)
-        or _rejections(now, losses)
+        or (_rejections(now, losses) if event.error_type in HANG_UPS else None)
         or _timer(now, losses)
         or _minute(now, losses)
     )
@@ -95,6 +97,7 @@ def _together(event: Event, history: History) -> Pattern | None:
             "compare with connections to other hosts: if these stayed, the server restarted or dropped its clients",
         ),
         tuple(event_id for event_id in others.values() if event_id),
+        is_mended_here=False,
     )
 
 

@@ -18,6 +18,7 @@ from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
 from wsmon.tui.panes.timeline_cursor import TimelineCursor
 from wsmon.tui.panes.timeline_state import TimelineState
+from wsmon.tui.panes.timeline_view import TimelineView
 
 UNDER_CURSOR = Style(reverse=True)
 NO_GROUPS = 'no connection is in a group: group = "…" in its [[connection]] makes one'
@@ -62,7 +63,8 @@ class TimelinePane(TimelineCursor):
         id: str | None = None,  # noqa: A002 (Textual's name)
     ) -> None:
         """``event_of`` finds the event under the cursor by its id; ``zone`` is the local one by default."""
-        super().__init__(TimelineState(zone, glyphs), id=id)
+        super().__init__(TimelineState(), id=id)
+        self._view = TimelineView(zone, glyphs)
         self._event_of = event_of
         self.status: tuple[str, ...] = ()
         # the newest texts of Status
@@ -140,7 +142,7 @@ class TimelinePane(TimelineCursor):
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
         """Draw with these signs from now on."""
-        self._state.set_glyphs(glyphs)
+        self._view = self._view.with_glyphs(glyphs)
         self.redraw()
 
     def action_choose(self) -> None:
@@ -209,12 +211,12 @@ class TimelinePane(TimelineCursor):
             return
         has_cursor = self.has_focus and state.grid.current is not None
         self.read_out = self._read_out() if has_cursor else ""
-        self.draw(state.lines(self.read_out, has_cursor=has_cursor), state.line if has_cursor else None)
+        self.draw(self._view.lines(state, self.read_out, has_cursor=has_cursor), state.line if has_cursor else None)
         cursor = (state.line, state.cell) if has_cursor else None
         if cursor is not None and cursor != self._drawn_cursor:
             self.refresh_lines(state.line)
         self._drawn_cursor = cursor
-        titles = state.titles()
+        titles = self._view.titles(state)
         if titles != self.status:
             self.status = titles
             self.post_message(self.Status(titles))
@@ -225,4 +227,4 @@ class TimelinePane(TimelineCursor):
             event = self._event_of(reading.event_id) if reading is not None and reading.event_id else None
         except WsmonError as error:
             return str(error)
-        return self._state.read_out(event)
+        return self._view.read_out(self._state, event)

@@ -94,6 +94,11 @@ def density_lines(density: Density, period: Period, label: int, glyphs: Glyphs) 
         yield (left(name, label - 1, glyphs.cut) + " ", "dim"), (blocks, meaning)
 
 
+def density_rows(density: Density) -> int:
+    """How many lines it takes."""
+    return len(list(_rows(density)))
+
+
 def bars(values: Sequence[float], glyphs: Glyphs) -> str:
     """Values as blocks scaled to the greatest; nothing is a blank, and the least of something is seen."""
     top = max(values, default=0.0)

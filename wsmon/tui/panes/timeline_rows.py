@@ -55,6 +55,11 @@ class RowGrid:
         return self.rows[self.at] if self.at < len(self.rows) else None
 
     @property
+    def row_numbers(self) -> dict[str, int]:
+        """Which row each connection is in."""
+        return {name: number for number, row in enumerate(self.rows) for name in row.connections}
+
+    @property
     def shown(self) -> tuple[LaneRow, ...]:
         """The rows in sight."""
         return self.rows[self.top : self.top + self.room]
