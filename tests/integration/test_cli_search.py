@@ -80,8 +80,8 @@ def test_lines_for_people_are_safe_and_say_what_matters(store: str, capsys: pyte
     [
         ("order", [4, 3, 2, 1]),
         ("order run:2", [4, 3]),
-        ("order -session:aaaaaaaaaaaaaaaa", [3, 1]),
-        ("run:1..2 new", [3]),
+        ("-session:a* order", [3, 1]),
+        ("run:1..2 new", [4, 3]),
     ],
 )
 def test_all_sessions_of_all_runs_are_searched(
