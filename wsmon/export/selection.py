@@ -43,7 +43,7 @@ class Selection:
 
         Empty pages say that time passes.
         """
-        for page in self.context(Query((*self.query.terms, *more), self.query.text), ids):
+        for page in self.context(self.query.also(Query(more)), ids):
             self.written += len(page)
             yield page
 

@@ -170,7 +170,7 @@ class Query:
 
     def within(self, first_id: int, last_id: int) -> Query:
         """The same query, of the events in a closed range of ids only."""
-        return Query((*self.terms, FieldTerm("id", (Range(first_id, last_id),))), self.text)
+        return self.also(Query((FieldTerm("id", (Range(first_id, last_id),)),)))
 
 
 EVERYTHING = Query()

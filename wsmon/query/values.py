@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from types import MappingProxyType
+from typing import NoReturn
 
 from wsmon.errors import QueryError, UsageError
 from wsmon.query import patterns
@@ -116,7 +117,7 @@ class Values:
                 self._refuse_choice(field, value)
         return Contains(text) if field.kind == "prose" and sign == ":" and text else Exact(text)
 
-    def _refuse_choice(self, field: Field, value: Token) -> None:
+    def _refuse_choice(self, field: Field, value: Token) -> NoReturn:
         *most, last = field.choices
         choices = f"{', '.join(most)} or {last}"
         what = f"{field.name} is {choices}, not {value.text!r}"
@@ -166,14 +167,13 @@ class Values:
         factor = _FACTORS[kind](unit)
         if number is None or factor is None:
             self._refuse(kind, value)
-            raise AssertionError("refused")
         digits = number[1]
         scaled = float(digits) * factor if "." in digits else int(digits) * factor
         if abs(scaled) > MAX_INT:
             raise QueryError(self._text, value.column, f"no number is greater than {MAX_INT}")
         return (int(scaled) if scaled == int(scaled) else scaled), 0
 
-    def _refuse(self, kind: Kind, value: Token) -> None:
+    def _refuse(self, kind: Kind, value: Token) -> NoReturn:
         noun = "number" if kind == "status" else kind
         article = "an" if kind == "id" else "a"
         what = f"{value.text!r} is neither {article} {noun} nor a range of {noun}s"

@@ -34,6 +34,7 @@ from wsmon.query.literals import required_texts
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks, tokens_of
+from wsmon.store.narrowing import told_names
 from wsmon.store.search_index import TEXT_COLUMNS
 from wsmon.store.sieve import EVERYWHERE, Between, Sieve, all_of, any_of, marked
 
@@ -87,10 +88,8 @@ class _Compiler:
             return self._sources(field, item)
         if _COLUMN_FIELDS.get(field, field) in _TEXTS:
             return _text(item)
-        if field == "name":
-            return self._names(item)
-        if field == "kind":
-            return _named(name for name in EVENT_NAMES if item_fits(item, name.partition(".")[0]))
+        if (names := told_names(FieldTerm(field, (item,)))) is not None:
+            return _named(names)
         if field == "ts" and isinstance(item, Range):
             return Between(item.low, item.high)
         return EVERYWHERE

@@ -15,11 +15,15 @@ from wsmon.tui.panes.spans import SpanLine
 
 Answer = TypeVar("Answer")
 
+LEAST_WITH_FRAME = 10
+# lines of the terminal: in fewer, frame and blank lines would leave no room for what is asked
+
 
 class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
     """A titled box; Escape answers ``None``."""
 
     AUTO_FOCUS = "*"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_WITH_FRAME, "-high")]  # noqa: RUF012 - Textual's declaration
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel"),
         Binding("tab", "app.focus_next", "next"),

@@ -10,7 +10,7 @@ from wsmon.tui.keymap import display
 from wsmon.tui.palette import Span
 from wsmon.tui.wrap import clip, left, right
 
-LABEL_WIDTH, KEY_WIDTH = 16, 8
+LABEL_WIDTH, KEY_WIDTH = 17, 8
 
 
 class PaletteDialog(FinderDialog[Action]):

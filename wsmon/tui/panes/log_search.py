@@ -80,7 +80,7 @@ def run_search(view: StoreView, search: Search, is_cancelled: Callable[[], bool]
 
 def without_heartbeats(query: Query) -> Query:
     """The same query, of what is no heartbeat that went well."""
-    return Query((*query.terms, Not(_named(QUIET_HEARTBEATS))), query.text)
+    return query.also(Query((Not(_named(QUIET_HEARTBEATS)),)))
 
 
 def _named(names: tuple[str, ...]) -> FieldTerm:

@@ -106,6 +106,17 @@ WHOLE = Tally(41, 3, is_complete=True)
             "following · 1 'x'",
         ),
         ({"trouble": "no newer problem"}, "no newer problem", "no newer problem"),
+        (
+            {
+                "trouble": "no match",
+                "is_following": False,
+                "new_below": 7,
+                "hides_heartbeats": True,
+                "hidden_heartbeats": 9,
+            },
+            "no match · paused at 14:02:24, 7 new below (F) · hiding 9 heartbeats (h)",
+            "no match",
+        ),
     ],
 )
 def test_the_sentence_says_what_is_shown_and_what_is_not(
