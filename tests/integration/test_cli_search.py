@@ -10,9 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.builders import event, loss, message, ping
+from tests.builders import event, loss, message, ping, source
 from tests.recordings import Recording, recorded
 from wsmon.cli.main import run
 from wsmon.model.verdict.codes import CODE_ADVICE
@@ -72,6 +73,26 @@ def test_lines_for_people_are_safe_and_say_what_matters(store: str, capsys: pyte
         f"2026-01-10 14:02:28.000 deribit ✕ disconnected “rate ␛[31m limit”, 1008 by peer; {CODE_ADVICE[1008].cause}",
         "2026-01-10 14:02:29.000 deribit ↓ binary �␀ 2 B",
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("order", [4, 3, 2, 1]),
+        ("order run:2", [4, 3]),
+        ("-session:a* order", [3, 1]),
+        ("run:1..2 new", [4, 3]),
+    ],
+)
+def test_all_sessions_of_all_runs_are_searched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: str, expected: list[int]
+) -> None:
+    for text in ("old order", "new order"):
+        with Recording(tmp_path / "store.db", "feed") as recording:
+            sessions = [source("feed", session=session, run=recording.run) for session in ("b" * 16, "a" * 16)]
+            recording.write(msgspec.structs.replace(message(text), source=each) for each in sessions)
+    assert run(["search", "--json", "--store", str(tmp_path / "store.db"), *asked.split()]) == 0
+    assert ids(capsys.readouterr().out) == expected
 
 
 @pytest.mark.parametrize(("query", "count"), [([], "6"), (["conn:binance"], "3"), (["--limit", "4"], "4")])

@@ -55,6 +55,8 @@ async def test_a_stall_is_found_within_a_second_and_ends_with_data(home: Home, p
             '[[step]]\ndo = "send"\ntext = "one"\n'
             '[[step]]\ndo = "wait"\nfor = "3s"\n'
             '[[step]]\ndo = "send"\ntext = "two"\n'
+            '[[step]]\ndo = "wait"\nfor = "300ms"\n'
+            '[[step]]\ndo = "send"\ntext = "three"\n'
             '[[step]]\ndo = "wait"\nfor = "1h"\n'
         )
     )

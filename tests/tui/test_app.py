@@ -353,7 +353,7 @@ async def test_e_while_following_goes_to_the_newest_problem_and_then_to_none_new
         await pilot.press("F", "e")
         assert on.screen.log_pane.current_id == newest
         await pilot.press("e")
-        assert on.screen.log_pane.status == "no newer problem"
+        assert on.screen.log_pane.status == "no newer problem · paused at 14:02:24"
 
 
 async def test_q_asks_and_detaches() -> None:

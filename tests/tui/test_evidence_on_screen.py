@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import event
+from tests.builders import event, loss, message
 from tests.queries import query as parse
 from tests.tui.stages import Stage, stage, until
 from tests.tui.test_app import COMPACT, ROOMY, text
@@ -75,3 +75,36 @@ async def test_an_event_without_evidence_says_so_and_so_does_evidence_that_was_p
         on.screen.log_pane.go_to(incident_id)
         await pilot.press("w")
         await until(pilot, lambda: text(on.screen.footer) == "the event is no longer kept")
+
+
+@pytest.mark.parametrize("size", [ROOMY, COMPACT])
+async def test_a_loss_says_what_was_said_last_and_w_goes_there_and_back(size: tuple[int, int]) -> None:
+    on = stage()
+    said_id = on.store.add(message('{"type":"notice","text":"log in again"}', 0, "deribit")).last_id
+    loss_id = on.store.add(loss(1)).last_id
+    async with on.app.run_test(size=size) as pilot:
+        await on.ready(pilot)
+        on.screen.log_pane.go_to(loss_id)
+        await pilot.press("5")
+        detail = on.screen.slot("detail").build()
+        assert isinstance(detail, DetailPane)
+        facts = f"#{said_id}, 1.0 s before (w goes there): "
+        await until(
+            pilot, lambda: facts in " ".join("".join(part for part, _ in line).strip() for line in detail.lines)
+        )
+        seen = []
+        for expected in (said_id, loss_id, said_id):
+            await pilot.press("w")
+            await until(pilot, lambda expected=expected: on.screen.log_pane.current_id == expected)  # type: ignore[misc]
+            seen.append(on.screen.log_pane.current_id)
+        assert seen == [said_id, loss_id, said_id]
+
+
+async def test_a_loss_without_a_message_before_it_says_so() -> None:
+    on = stage()
+    loss_id = on.store.add(loss(1, "legacy")).last_id
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.screen.log_pane.go_to(loss_id)
+        await pilot.press("4", "w")
+        await until(pilot, lambda: "no message was kept before it" in text(on.screen.footer))

@@ -51,7 +51,7 @@ async def test_keys_go_along_a_trace_and_from_session_to_session() -> None:
             await pilot.press(key)
             seen.append(on.screen.log_pane.current_id)
         assert seen == [225, 225, 223, 221, 226, 226]
-        assert on.screen.log_pane.status == "no newer session of binance-spot"
+        assert on.screen.log_pane.status == "no newer session of binance-spot · paused at 14:02:24"
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,20 @@ async def test_a_query_shows_its_matches_and_escapes_are_told() -> None:
         assert log.pane.status == "following · 101 events"
 
 
+async def test_a_search_without_a_match_leads_back_to_where_one_read() -> None:
+    log = Log(trades(200))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press(*["k"] * 60)
+        place = log.pane.current_id, log.pane.cursor_y
+        log.pane.set_query(Query((Word("nothing"),), "nothing"))
+        await pilot.pause()
+        assert log.pane.current_id == 0
+        log.pane.set_query(EVERYTHING)
+        await pilot.pause()
+        assert (log.pane.current_id, log.pane.cursor_y) == place
+
+
 async def test_a_long_search_shows_new_matches_first_and_keeps_the_row_of_the_cursor() -> None:
     hay: list[Event] = [message("needle" if number % 10 == 0 else "hay") for number in range(20_000)]
     log = Log(hay)
@@ -292,7 +306,7 @@ async def test_an_event_that_the_search_reaches_later_gets_the_cursor_then() -> 
         log.pane.set_query(NEEDLE)
         log.pane.go_to(1001)
         await pilot.pause()
-        assert log.pane.status == "looking for event #1,001"
+        assert log.pane.status == "looking for event #1,001 · paused at 14:02:24 · searching, 25 %"
         (wanted,) = log.app.heard_of(LogPane.Wanted)
         for found in run_search(log.view, wanted.search, lambda: False):
             log.pane.take(found)
@@ -358,14 +372,14 @@ async def test_problems_are_found_however_far_they_are() -> None:
         assert log.pane.current_id == 12_002
         log.pane.jump(PROBLEMS, newer=False)
         await pilot.pause()
-        assert log.pane.status == "looking for a problem"
+        assert log.pane.status == "looking for a problem · paused at 14:02:24"
         search = log.app.heard_of(LogPane.Wanted)[-1].search
         for found in run_search(log.view, search, lambda: False):
             log.pane.take(found)
 
         assert log.pane.current_id == 1
         log.pane.jump(PROBLEMS, newer=False)
-        assert log.pane.status == "no older problem"
+        assert log.pane.status == "no older problem · paused at 14:02:24"
 
 
 async def test_the_answer_to_an_older_jump_is_left_out() -> None:
@@ -393,7 +407,7 @@ async def test_matches_in_context_keep_the_cursor_and_are_marked_among_everythin
         log.pane.jump_to_match(newer=True)
         assert log.pane.current_id == 41
         log.pane.jump_to_match(newer=True)
-        assert log.pane.status == "no newer match"
+        assert log.pane.status == "no newer match · paused at 14:02:24"
         log.pane.toggle_context()
         assert (log.pane.current_id, len(log.pane.rows)) == (41, 2)
 
@@ -476,7 +490,7 @@ async def test_going_to_a_hidden_event_says_so() -> None:
         log.pane.go_to(30)
 
         assert log.pane.current_id == 51
-        assert log.pane.status == "event #30 is not shown here; this is the nearest one"
+        assert log.pane.status == "event #30 is not shown here; this is the nearest one · paused at 14:02:24"
 
 
 async def test_differences_of_time_take_the_row_above_into_account() -> None:
@@ -511,7 +525,7 @@ async def test_a_store_that_fails_is_said_and_the_screen_stays(monkeypatch: pyte
         log.pane.jump(PROBLEMS, newer=True)
         await pilot.pause()
 
-        assert log.pane.status == "the store is gone"
+        assert log.pane.status == "the store is gone · paused at 14:02:24"
 
 
 async def test_another_size_keeps_the_cursor_in_sight() -> None:

@@ -16,9 +16,13 @@ STORY = Chapter(
         press("1", "pane.connections", r"━ 1 Connections ━━ orders: .*401", says="the list, the worst on top"),
         press("Enter", "choose", r"4 Log ─.*'conn:orders'", says="its log, at its trouble"),
         press("4", "pane.log", r"━ 4 Log ━"),
-        press("E 5", "log.problem_previous pane.detail", r"━ 5 Detail ━", says="the problem before it: the loss"),
-        press("Escape", "pane.back", r"━ 4 Log ━"),
-        press("k k k 5", "move.up move.up move.up pane.detail", r"━ 5 Detail ━", says="the message before the loss"),
+        press(
+            "5", "pane.detail", r"━ 5 Detail ━(.*\n)+.*Last said +notice #\d+", says="why, since when, what was said"
+        ),
+        press(
+            "4 E 5", "pane.log log.problem_previous pane.detail", r"Loss of orders(.*\n)+.*Last said", says="the loss"
+        ),
+        press("w", "log.evidence", r"Type +notice", says="the last message before the loss"),
         press("4", "pane.log", r"━ 4 Log ━"),
         press("Escape", "pane.back", hides=r"4 Log .*'conn:orders'"),
     ),
@@ -123,7 +127,7 @@ DETAIL = Chapter(
         press("=", "detail.only", r"\$\.status.*Esc in the log clears", says="only orders of this status"),
         press("!", "detail.without", r"-\$\.status.*Esc in the log clears"),
         press("Escape", "pane.back", r"━ 4 Log ━"),
-        press("Escape", "pane.back", hides=r"4 Log .*'conn:orders t"),
+        press("Escape", "pane.back", r"Ref +1\b", hides=r"4 Log .*'conn:orders t"),
     ),
 )
 TIMELINE = Chapter(

@@ -12,9 +12,23 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from wsmon.model.events import EVENT_NAMES, EventName, Source
-from wsmon.query.ast import And, FieldName, FieldTerm, Ids, Item, Not, Or, PathTerm, Query, Range, Regex, Term, Word
+from wsmon.query.ast import (
+    And,
+    Contains,
+    FieldName,
+    FieldTerm,
+    Ids,
+    Item,
+    Not,
+    Or,
+    PathTerm,
+    Query,
+    Range,
+    Regex,
+    Term,
+    Word,
+)
 from wsmon.query.fields import WORD_PLACES, notes_missing
-from wsmon.query.fold import fold
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, Value
 from wsmon.store.field_columns import CHOICES, CONNECTION, FACTS, NUMBERS, RECORDER_ID, TEXTS
@@ -92,16 +106,9 @@ class _Compiler:
     def term(self, term: Term) -> Sql:
         match term:
             case Word(text):
-                needle = fold(text)
-                names = self._name_in(name for name in EVENT_NAMES if needle in fold(name))
-                known = self._connection_in(lambda source: needle in fold(source.connection))
-                return any_of((names, known, word(term, _TEXT_COLUMNS)))
+                return any_of((*self._resolved(Contains(text)), word(term, _TEXT_COLUMNS)))
             case Regex():
-                names = self._name_in(name for name in EVENT_NAMES if item_fits(term, name))
-                known = self._connection_in(
-                    lambda source: bool(source.connection) and item_fits(term, source.connection)
-                )
-                return any_of((names, known, regex(term, _TEXT_COLUMNS, self._number)))
+                return any_of((*self._resolved(term), regex(term, _TEXT_COLUMNS, self._number)))
             case FieldTerm(field, items):
                 return any_of(self._item(field, item) for item in items)
             case Ids(ids):
@@ -116,6 +123,11 @@ class _Compiler:
                 return any_of(self.term(each) for each in terms)
             case _:
                 assert_never(term)
+
+    def _resolved(self, item: Item) -> tuple[Sql, Sql]:
+        """Whether an item fits what has few values: the name, or the connection where there is one."""
+        names = self._name_in(name for name in EVENT_NAMES if item_fits(item, name))
+        return names, self._connection_in(lambda source: bool(source.connection) and item_fits(item, source.connection))
 
     def _item(self, field: FieldName, item: Item) -> Sql:
         if column := TEXTS.get(field):

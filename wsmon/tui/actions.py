@@ -49,7 +49,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("choose", ("enter",), "open", "Open what is under the cursor.", "Move", "choose", in_footer=True),
     Action("log.problem_next", ("e",), "problem", "Go to the next problem, or the newest.", "Find", in_footer=True),
     Action("log.problem_previous", ("E",), "previous problem", "Go to the problem before.", "Find"),
-    Action("log.evidence", ("w",), "evidence", "Go to what proves an incident, and back.", "Find"),
+    Action("log.evidence", ("w",), "evidence", "Go to what proves it, or was said last.", "Find"),
     Action("log.next", ("n",), "next match", "Go to the next match of the search.", "Find"),
     Action("log.previous", ("N",), "previous match", "Go to the match before.", "Find"),
     Action("log.context", ("ctrl+f",), "context", "Only matches, or matches among all events.", "Find"),

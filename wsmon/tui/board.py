@@ -14,6 +14,7 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
 from wsmon.tui.arrangement import PANES, Arrangement
 from wsmon.tui.backing import Backing
+from wsmon.tui.before import asks_before, read_before
 from wsmon.tui.desk import Desk
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.glyphs import Glyphs
@@ -163,6 +164,10 @@ class Board(Desk):
         pane = self.slot("detail").pane
         if isinstance(pane, DetailPane) and "detail" in self.in_sight:
             pane.show(event)
+            if event is not None and asks_before(event):
+                self.backing.answers.ask(
+                    "before", lambda view: read_before(view, event), lambda found: pane.tell(event, found)
+                )
 
     @property
     def detail_event(self) -> Event | None:

@@ -10,6 +10,7 @@ from textual.scrollbar import ScrollBar
 
 from wsmon.tui.characters import AsciiFilter
 from wsmon.tui.crash import QuietCrash
+from wsmon.tui.eight_bit import EightBitFilter
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.options import AppOptions
 from wsmon.tui.remembered import Choice, Remembered
@@ -34,6 +35,7 @@ class ThemedApp(QuietCrash[Result], inherit_bindings=False):
         self._ascii = AsciiFilter(enabled=self._drawn_first == "ascii")
         super().__init__(ansi_color=True if self._wanted == ANSI_THEME else None)
         # Textual decides when it is built what becomes of colours: with NO_COLOR they must not become greys
+        self._eight_bit = EightBitFilter(enabled=self.console.color_system == "256")
         self.animation_level = "none"
         ScrollBar.renderer = ScrollMark  # Textual's one place for it
         self._dress()
@@ -88,8 +90,8 @@ class ThemedApp(QuietCrash[Result], inherit_bindings=False):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and ours last: what reaches the terminal has gone through it."""
-        filters = super().get_line_filters()
-        return (*filters, self._ascii) if self._ascii.enabled else filters
+        ours = (self._ascii, self._eight_bit)
+        return (*super().get_line_filters(), *(each for each in ours if each.enabled))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What themes that are not ours lack."""

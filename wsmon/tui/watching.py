@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from textual import on
@@ -18,6 +19,7 @@ from wsmon.query.parser import parse
 from wsmon.query.values import Now
 from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
+from wsmon.tui.before import Before, asks_before, read_before
 from wsmon.tui.board import Board
 from wsmon.tui.evidence import Trail, next_step
 from wsmon.tui.multiplexer import multiplexer
@@ -31,6 +33,8 @@ from wsmon.tui.panes.log_search import run_search
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recall import recall
+
+NO_EVIDENCE = "this event names no evidence: e goes to problems"
 
 
 def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
@@ -113,11 +117,22 @@ class MonitorScreen(Board):
     def go_to_evidence(self, event: Event | None) -> None:
         """Go to the first event that proves this one, or on along the trail where it is on one."""
         step = next_step(event, self._trail) if event is not None else None
+        if step is None and event is not None and asks_before(event):
+            self.backing.answers.ask("evidence", lambda view: read_before(view, event), partial(self._go_before, event))
+            return
         if step is None:
-            self.say("this event names no evidence: e goes to problems", "caution")
+            self.say(NO_EVIDENCE, "caution")
             return
         self._trail = step.trail
         self.backing.answers.ask("evidence", lambda view: view.events_by_id((step.event_id,)), self._show_evidence)
+
+    def _go_before(self, event: Event, before: Before) -> None:
+        """To the last message before a connection ended; the next step leads back."""
+        if before.message is None:
+            self.say("no message was kept before it, and it names no evidence", "caution")
+            return
+        self._trail = Trail(event.id, (before.message.id,))
+        self.log_pane.reveal(before.message)
 
     def show_problem(self, problem: Problem) -> None:
         """The log goes to a problem of the timeline, also where a filter hides it."""

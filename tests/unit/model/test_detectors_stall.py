@@ -82,15 +82,35 @@ def test_the_newest_event_before_the_silence_is_its_evidence(case: Case) -> None
 def test_data_closes_the_incident_and_says_how_long_it_was(case: Case) -> None:
     case.check(6)
     case.data(41)
-    closed = stall("incident.closed", 41.1, "data again after 41 s", CLOSED, 35.1)
-    assert [case.check(41.1), case.check(41.2)] == [(closed,), ()]
+    assert case.check(41.1) == ()
+    case.data(41.2)
+    closed = stall("incident.closed", 41.3, "data again after 41 s", CLOSED, 35.3)
+    assert [case.check(41.3), case.check(41.4)] == [(closed,), ()]
+
+
+def test_data_that_is_always_a_little_late_is_one_incident(case: Case) -> None:
+    found: list[Event] = []
+    for number in range(100):
+        found += case.check(number * 5.2)
+        case.data(number * 5.2)
+        found += case.check(number * 5.2 + 5.1)
+    assert [each.name for each in found] == ["incident.opened"]
+
+
+def test_data_that_is_rare_is_back_when_it_comes() -> None:
+    case = Case(expect_every_s=600)
+    case.see(usable(0, NAME))
+    case.check(700)
+    case.data(800)
+    assert [each.reason for each in case.check(800.1)] == ["data again after 800 s"]
 
 
 def test_the_next_silence_is_an_incident_of_its_own(case: Case) -> None:
     case.check(6)
     case.data(7)
-    case.check(7.1)
-    assert [found.name for found in case.check(13)] == ["incident.opened"]
+    case.data(8)
+    case.check(8.1)
+    assert [found.name for found in case.check(14)] == ["incident.opened"]
 
 
 def test_the_end_of_the_session_closes_the_incident(case: Case) -> None:

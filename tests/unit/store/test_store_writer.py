@@ -235,12 +235,14 @@ def test_silence_becomes_an_incident_and_the_state_stalled(running: Running) -> 
     running.wait_for(4)
     stalled = running.connection("stalled_since_ns, last_problem_id")
     running.emit(message(after_s=7))
-    running.wait_for(6)
+    running.wait_for(5)
+    running.emit(message(after_s=7.2))
+    running.wait_for(7)
     running.end()
     assert stalled == [(at_ns(1), 4)]
     assert running.connection("stalled_since_ns") == [(None,)]
     assert stored(running.path, "SELECT id, type, opened_ns, closed_ns, closed_id, sentence FROM incident") == [
-        (4, "stall", at_ns(6.5), at_ns(6.5), 6, "no data for 5.5 s; expected every 5 s")
+        (4, "stall", at_ns(6.5), at_ns(6.5), 7, "no data for 5.5 s; expected every 5 s")
     ]
 
 

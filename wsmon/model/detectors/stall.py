@@ -9,6 +9,10 @@ from wsmon.model.detectors.watched import Traffic
 from wsmon.model.events import Event, Source
 from wsmon.model.statuses import OPEN
 
+STEADY_LIMIT_NS = 60 * SECOND_NS
+# data that is expected more often than that is back when it came in time once: a feed that is always a little late
+# would else begin and end an incident with each message. Slower data is back when it comes
+
 
 @dataclass(slots=True)
 class _Watch:
@@ -19,12 +23,14 @@ class _Watch:
     # the newest event when data last came, or the one that made it usable: there the silence begins
     heard_ns: int
     # monotonic: the newest data, or the opening
+    stalled_ns: int = 0
+    # how long the silence was that data ended last
     paused_ns: int | None = None
     # monotonic: since then we do not read, so silence is our own doing
 
 
 class StallDetector(IncidentDetector):
-    """Opens an incident ``stall`` when data stays out, closes it when data comes or the session ends."""
+    """Opens an incident ``stall`` when data stays out, closes it when data comes in time or the session ends."""
 
     kind = "stall"
     silence = "a longer expect_every"
@@ -51,8 +57,7 @@ class StallDetector(IncidentDetector):
         heard_ns = traffic.newest_data_ns
         if watch is None or heard_ns is None or heard_ns < watch.heard_ns:
             return
-        self.incidents.close(connection, f"data again after {seconds(heard_ns - watch.heard_ns)}")
-        watch.heard_ns = heard_ns
+        self._hear(watch, heard_ns)
         watch.heard_id = traffic.newest_id or watch.heard_id
 
     def _look(self, ts_ns: int, mono_ns: int) -> None:
@@ -62,6 +67,16 @@ class StallDetector(IncidentDetector):
             if every_s and watch.paused_ns is None and silent_ns > every_s * SECOND_NS:
                 expected = f"expected every {seconds(every_s * SECOND_NS)}"
                 self.incidents.open(watch.source, f"no data for {seconds(silent_ns)}; {expected}", [watch.heard_id])
+
+    def _hear(self, watch: _Watch, heard_ns: int) -> None:
+        connection = watch.source.connection
+        silent_ns, watch.heard_ns = heard_ns - watch.heard_ns, heard_ns
+        expected_ns = round(self._expected(connection).every_s * SECOND_NS)
+        is_late = 0 < expected_ns < silent_ns
+        if is_late:
+            watch.stalled_ns = silent_ns
+        if not is_late or expected_ns > STEADY_LIMIT_NS:
+            self.incidents.close(connection, f"data again after {seconds(watch.stalled_ns)}")
 
     def _pause(self, connection: str, event: Event) -> None:
         """Our own store was slow: the time in which nothing was read is no silence."""

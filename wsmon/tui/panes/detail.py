@@ -13,6 +13,7 @@ from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text, raw_at
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.actions import bindings
+from wsmon.tui.before import NOTHING, Before
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.json_tree import UNFOLDED, Folding, JsonNode, term_of, text_of
 from wsmon.tui.panes.detail_lines import detail_rows
@@ -85,6 +86,7 @@ class DetailPane(LazyLines):
         self._folding = UNFOLDED
         self._content: Content | None = None
         # what the decoded form shows, of the event
+        self._before = NOTHING
         self._needle = ""
         # what is searched for; it stays when another event is shown
 
@@ -123,11 +125,17 @@ class DetailPane(LazyLines):
         """Show an event from its top; ``None`` = the log follows. The same event again stays where it is."""
         if event is not None and self._event is not None and event.id == self._event.id and event == self._event:
             return
-        self._event, self._at, self._folding = event, 0, UNFOLDED
+        self._event, self._at, self._folding, self._before = event, 0, UNFOLDED, NOTHING
         self._content = None if event is None else content_of(event)
         self.scroll_to(y=0, animate=False, force=True)
         self._restart()
         self.post_message(self.Status(f"'{self._shown_needle}' n N" if self._needle and event is not None else ""))
+
+    def tell(self, event: Event, before: Before) -> None:
+        """What came before an event, if that is still shown."""
+        if self._event == event:
+            self._before = before
+            self._restart()
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
         """Draw with these signs from now on."""
@@ -270,5 +278,5 @@ class DetailPane(LazyLines):
         if self._event is None or self._content is None:
             self.begin(Row(((line, "dim"),)) for line in wrap(EMPTY, width))
         else:
-            page = Page(width, self._zone, self._glyphs, self._form, self._folding)
+            page = Page(width, self._zone, self._glyphs, self._form, self._folding, self._before)
             self.begin(detail_rows(self._event, self._content, page))

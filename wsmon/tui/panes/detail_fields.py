@@ -9,15 +9,18 @@ from datetime import datetime, tzinfo
 from wsmon.model import format as fmt
 from wsmon.model.events import Event, Json
 from wsmon.model.statuses import LABELS, OPEN, Status
-from wsmon.model.verdict import code_meaning
+from wsmon.model.verdict import code_meaning, why
+from wsmon.tui.before import Before
 from wsmon.tui.evidence import evidence_of
 from wsmon.tui.palette import Meaning
-from wsmon.tui.wording import error_words, number
+from wsmon.tui.wording import describe, error_words, number
 
 SECOND_NS = 1_000_000_000
 TENTH_MS_NS = 100_000
 LONG_NS = 10 * SECOND_NS
 MINUTE_NS = 60 * SECOND_NS
+SAID_LIMIT = 160
+# characters of the last message: enough for a warning; w shows the whole
 WHO = {
     "peer": "the peer",
     "us": "us",
@@ -80,6 +83,24 @@ def outcome_fields(event: Event) -> Iterator[Field]:
         ends = (("from", event.from_status), ("to", event.to_status))
         term = " ".join(f"{name}:{status}" for name, status in ends if status)
         yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}", term=f"({term})")
+
+
+def before_fields(event: Event, before: Before) -> Iterator[Field]:
+    """The last message before an end, and of an attempt that failed the loss before it."""
+    if (loss := before.loss) is not None:
+        yield Field("Began with", f"{why(loss)} · #{loss.id:,}, {_ago(event, loss)}")
+    if (message := before.message) is not None:
+        said = describe(message)
+        where = f"#{message.id:,}, {_ago(event, message)} (w goes there)"
+        text = said.text if len(said.text) <= SAID_LIMIT else f"{said.text[:SAID_LIMIT]}…"
+        yield Field("Last said", f"{said.what} {where}: {text}")
+
+
+def _ago(event: Event, earlier: Event) -> str:
+    """How long before it; by the clock that never steps, where both are of one run."""
+    is_one_run = event.source.run == earlier.source.run
+    passed_ns = event.mono_ns - earlier.mono_ns if is_one_run else event.ts_ns - earlier.ts_ns
+    return f"{fmt.duration(max(0, passed_ns))} before"
 
 
 def message_fields(event: Event) -> Iterator[Field]:

@@ -14,6 +14,7 @@ from wsmon.model.verdict import why
 from wsmon.tui.lines import time_of_day
 from wsmon.tui.panes.detail_fields import (
     Field,
+    before_fields,
     handshake_fields,
     headers,
     identity_fields,
@@ -38,6 +39,7 @@ def _head(event: Event, page: Page) -> Iterator[Row]:
     yield from _title(event, page)
     yield Row(())
     yield from _verdict(event, page)
+    yield from _before(event, page)
     yield from field_rows(chain(outcome_fields(event), message_fields(event)), page)
 
 
@@ -60,6 +62,14 @@ def _verdict(event: Event, page: Page) -> Iterator[Row]:
     if verdict is not None:
         yield from field_rows([Field("Next", verdict.next)], page)
     yield Row(())
+
+
+def _before(event: Event, page: Page) -> Iterator[Row]:
+    """What was said last, and how an outage began."""
+    rows = list(field_rows(before_fields(event, page.before), page))
+    yield from rows
+    if rows:
+        yield Row(())
 
 
 def title_of(event: Event, page: Page) -> str:

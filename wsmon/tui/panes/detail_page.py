@@ -8,6 +8,7 @@ from datetime import tzinfo
 from typing import Literal, NamedTuple
 
 from wsmon.model.sanitize import sanitize
+from wsmon.tui.before import NOTHING, Before
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.json_tree import UNFOLDED, Folding, JsonNode
 from wsmon.tui.palette import Span
@@ -45,6 +46,8 @@ class Page:
     form: Form = "decoded"
     folding: Folding = UNFOLDED
     # of JSON
+    before: Before = NOTHING
+    # what came before the event
 
     def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:
         """Foreign text, safe and on one line; our own quotes and arrows in ASCII where that is asked for."""

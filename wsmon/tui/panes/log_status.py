@@ -56,6 +56,8 @@ class LogStatus:
     searched_back_to: str = ""
     # time of the event that a search under way has come to; empty = not known, or none is
     in_sight: InSight = InSight()
+    why_never: str = ""
+    # why no event can match the query
     trouble: str = ""
     # what went wrong with the store, or a key that has nothing to do
 
@@ -74,24 +76,24 @@ def sentences(status: LogStatus, glyphs: Glyphs) -> tuple[str, ...]:
 
 
 def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
-    if status.trouble:
-        return [status.trouble]
     if not status.events:
-        return [f"waiting for the first event since {status.waiting_since}"]
+        return [status.trouble or f"waiting for the first event since {status.waiting_since}"]
     asked = _asked(status, glyphs, QUERY_LIMIT)
     searching = _searching(status)
     hidden = [_heartbeats(status), _pruned(status), _in_sight(status.in_sight)]
+    if status.trouble:
+        return [status.trouble, "" if status.is_following else _motion(status), searching, *hidden]
     if asked and status.is_in_context:
         return [_motion(status), f"{_highlighted(status, asked)}, ^f only", _events(status.events), searching, *hidden]
     if asked and not status.shown and not status.is_searching:
-        return [f"no match for {asked} in {_events(status.searched)}", "Esc clears", *hidden]
+        return [f"no match for {asked} in {_events(status.searched)}", status.why_never, "Esc clears", *hidden]
     return [_motion(status), _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]
 
 
 def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs, *, has_units: bool = False) -> list[str]:
     """In few words, or fewer without what the numbers count; ``asked`` stands for the query."""
     if status.trouble or not status.events:
-        return _parts(status, glyphs)
+        return _parts(status, glyphs)[:1]
     new = f", {fmt.count(status.new_below)} new (F)" if status.new_below else ""
     moving = "following" if status.is_following else f"paused{new}"
     hidden = fmt.count(status.hidden_heartbeats) if status.hidden_heartbeats is not None else "heartbeats"
@@ -112,7 +114,7 @@ def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs, *, has_units: bo
 def _shortest_parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
     """For 40 columns: numbers, each with the word that says what it counts."""
     if status.trouble or not status.events:
-        return _parts(status, glyphs)
+        return _parts(status, glyphs)[:1]
     not_whole = status.in_sight.truncated + status.in_sight.redacted
     hidden = status.hidden_heartbeats
     heartbeats = "h hides" if hidden is None else f"{fmt.count(hidden)} hid"

@@ -168,7 +168,7 @@ def _bytes(each: ConnectionStatistics) -> str:
 
 
 def _last(each: ConnectionStatistics, now_ns: int) -> str:
-    moments = (("open", each.last_connected_ns), ("loss", each.last_disconnected_ns))
+    moments = (("open", each.last_connected_ns), ("end", each.last_disconnected_ns))
     parts = [f"{label} {fmt.moment(at_ns, now_ns) if at_ns is not None else fmt.NONE}" for label, at_ns in moments]
     newest = each.last_message_ns
     parts.append(f"message {fmt.age(now_ns - newest)} ago" if newest is not None else "no message")
