@@ -167,11 +167,12 @@ async def test_every_refusal_of_an_upgrade(home: Home, peers: Peers) -> None:
     assert differing(await judged(recorder, told), told) == {}
 
 
+GAVE_UP = "1011 heartbeat timeout, sent by us"
 BROKEN: Mapping[str, tuple[str, Told]] = {
     "no_close_frame": ("", Told("network", "no close frame", "connection lost (1006)", "look in the log")),
     "reset": ('send = ["x"]', Told("network", "no close frame", "connection reset (1006)", "look in the log")),
-    "freeze": (PINGS, Told("heartbeat", "1011 internal error, sent by us", "the network went silent", "check the ")),
-    "ignores_pings": (PINGS, Told("heartbeat", "1011 internal error, sent by us", "the server is alive", "raise ping")),
+    "freeze": (PINGS, Told("heartbeat", GAVE_UP, "the network went silent", "check the ")),
+    "ignores_pings": (PINGS, Told("heartbeat", GAVE_UP, "the server is alive", "raise ping")),
     "invalid_utf8": ("", Told("us", "1007 invalid UTF-8, sent by us", "text that is not valid UTF-8", "report it")),
     "oversized": ("", Told("us", "1009 message too big, sent by us", "the limit is 1048576", "raise max_message")),
     "garbage_frames": ("", Told("us", "1002 protocol error, sent by us", "the peer broke the protocol", "report it")),
@@ -190,7 +191,7 @@ async def test_every_other_way_to_break_a_connection(home: Home, peers: Peers) -
     told = {name: expected for name, (_, expected) in BROKEN.items()}
     told["port"] = Told("network", "", "connection refused", "check host and port of the URL")
     told["dns"] = Told("network", "", "nowhere.invalid", "check ")
-    told["stopped"] = Told("heartbeat", "1011 internal error, sent by us", "the network went silent", "check the ")
+    told["stopped"] = Told("heartbeat", GAVE_UP, "the network went silent", "check the ")
     async with child_server() as (url, child):
         entries += connection("port", f"ws://127.0.0.1:{port}/"), connection("stopped", url, PINGS)
         recorder = await home.record(home.write("".join(entries)))

@@ -224,6 +224,20 @@ async def test_a_query_shows_its_matches_and_escapes_are_told() -> None:
         assert log.pane.status == "following · 101 events"
 
 
+async def test_a_search_without_a_match_leads_back_to_where_one_read() -> None:
+    log = Log(trades(200))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await pilot.press(*["k"] * 60)
+        place = log.pane.current_id, log.pane.cursor_y
+        log.pane.set_query(Query((Word("nothing"),), "nothing"))
+        await pilot.pause()
+        assert log.pane.current_id == 0
+        log.pane.set_query(EVERYTHING)
+        await pilot.pause()
+        assert (log.pane.current_id, log.pane.cursor_y) == place
+
+
 async def test_a_long_search_shows_new_matches_first_and_keeps_the_row_of_the_cursor() -> None:
     hay: list[Event] = [message("needle" if number % 10 == 0 else "hay") for number in range(20_000)]
     log = Log(hay)

@@ -127,7 +127,7 @@ DETAIL = Chapter(
         press("=", "detail.only", r"\$\.status.*Esc in the log clears", says="only orders of this status"),
         press("!", "detail.without", r"-\$\.status.*Esc in the log clears"),
         press("Escape", "pane.back", r"━ 4 Log ━"),
-        press("Escape", "pane.back", hides=r"4 Log .*'conn:orders t"),
+        press("Escape", "pane.back", r"Ref +1\b", hides=r"4 Log .*'conn:orders t"),
     ),
 )
 TIMELINE = Chapter(

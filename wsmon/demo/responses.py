@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import logging
 from collections.abc import Iterable, Sequence
 
@@ -12,6 +11,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from wsmon.demo.scenario import Accept, Handshake, Refuse
+from wsmon.model.http_status import status_phrase
 
 QUIET = logging.Logger("wsmon.demo")  # noqa: LOG001  # kept out of the tree: the terminal belongs to the screen
 QUIET.disabled = True
@@ -44,15 +44,8 @@ def encode_refusal(refusal: Refuse) -> bytes:
         ("Content-Length", str(len(refusal.body))),
         ("Content-Type", "text/plain; charset=utf-8"),
     )
-    phrase = refusal.phrase or _phrase(refusal.status)
+    phrase = refusal.phrase or status_phrase(refusal.status) or "Unknown"
     return _encode(refusal.status, phrase, _merged(own, refusal.headers), refusal.body)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return http.HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
 
 
 def _merged(own: Iterable[tuple[str, str]], wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -12,7 +12,6 @@ import socket
 import ssl
 import traceback
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Literal
 
 from websockets.exceptions import (
@@ -32,6 +31,7 @@ from wsmon.engine.listener import InvalidUtf8Error, WriteOverflowError
 from wsmon.engine.phases import Phase
 from wsmon.errors import WsmonError
 from wsmon.model.events import CloseBy
+from wsmon.model.http_status import status_phrase
 
 Retry = Literal["yes", "slow", "no"]
 # slow: no faster than once a minute
@@ -258,11 +258,3 @@ def _tls_failure(error: ssl.SSLError) -> Failure:
 def _tls_reason(error: ssl.SSLError) -> str:
     reason = getattr(error, "reason", None)  # absent on errors that Python itself raises
     return str(reason or error.strerror or error).replace("_", " ").lower()
-
-
-def status_phrase(status: int) -> str:
-    """The standard words for an HTTP status; empty for one without."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

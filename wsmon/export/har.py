@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -21,6 +20,7 @@ from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import Session, sessions
 from wsmon.model.events import Event, Json
+from wsmon.model.http_status import status_phrase
 from wsmon.model.secret import MASK
 
 OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
@@ -134,7 +134,7 @@ def _response(session: Session) -> dict[str, Json]:
     kind = next((one["value"] for one in headers if one["name"].lower() == "content-type"), "x-unknown")
     response: dict[str, Json] = {
         "status": status,
-        "statusText": _phrase(status),
+        "statusText": status_phrase(status),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": [*headers],
@@ -210,10 +210,3 @@ def _url(session: Session) -> str:
     told = session.told("url")
     url = told if isinstance(told, str) else "ws://unknown.invalid/"
     return quote(url.replace(MASK, quote(MASK)), safe=_URL_SIGNS)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

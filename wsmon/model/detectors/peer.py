@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wsmon.model.detectors.detector import IncidentDetector
-from wsmon.model.events import Event, Json, Meta
+from wsmon.model.events import Event, Json
+from wsmon.model.response_headers import response_header
 
 MOST_VALUES = 16
 # of one trait that are known: machines behind one name may differ, each is told once
@@ -45,7 +46,7 @@ class PeerDetector(IncidentDetector):
             if isinstance(tls, dict):
                 self._compare(event, peer, {f"certificate {key}": _text(tls.get(key)) for key in ("subject", "issuer")})
         elif event.name == "connection.completed":
-            traits = {"Server header": _header(meta, "server"), "subprotocol": _text(meta.get("subprotocol"))}
+            traits = {"Server header": response_header(event, "Server"), "subprotocol": _text(meta.get("subprotocol"))}
             self._compare(event, peer, traits)
 
     def _compare(self, event: Event, peer: _Peer, traits: dict[str, str]) -> None:
@@ -76,13 +77,3 @@ class PeerDetector(IncidentDetector):
 
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _header(meta: Meta, name: str) -> str:
-    """The first value of a response header."""
-    headers = meta.get("response_headers")
-    for header in headers if isinstance(headers, list | tuple) else ():
-        match header:
-            case [str(key), str(value)] if key.lower() == name:
-                return value
-    return ""

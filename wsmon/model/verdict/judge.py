@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Final
 
 from wsmon.model import format as fmt
 from wsmon.model.events import CloseBy, Event, Verdict
+from wsmon.model.http_status import status_phrase
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict.advice import Advice, read_clue
 from wsmon.model.verdict.codes import CODE_ADVICE, advice_on_code, code_meaning
@@ -24,6 +24,8 @@ USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
 # ping.timeout by default: so long after a pause of ours it is the first suspect
 ORDERLY_CODES: Final = (1000, 1001, 1012)
 # closed for reasons of the server's own, whatever we did
+HEARTBEAT_CODE: Final = 1011
+# what we send where a ping is not answered, as most do
 VAGUE_CODES: Final = (1000, 1005)
 # said by servers that say nothing
 
@@ -142,17 +144,12 @@ def _code(event: Event) -> str:
     if event.close_code is not None:
         meaning = (event.meta or {}).get("code_meaning")
         said = meaning if isinstance(meaning, str) and meaning else code_meaning(event.close_code)
+        if event.close_by == "heartbeat" and event.close_code == HEARTBEAT_CODE:
+            said = "heartbeat timeout"  # that is what we mean by it; read as "internal error" it misleads
         return f"{event.close_code} {said}" + (", sent by us" if event.close_by in ("us", "heartbeat") else "")
     if isinstance(event.status, int):
-        return f"HTTP {event.status} {_phrase(event.status)}".rstrip()
+        return f"HTTP {event.status} {status_phrase(event.status)}".rstrip()
     return code_meaning(None) if event.from_status == OPEN else ""
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _has_words(event: Event) -> bool:

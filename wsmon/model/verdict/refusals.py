@@ -8,6 +8,7 @@ from typing import Final
 from wsmon.model import format as fmt
 from wsmon.model.events import Event
 from wsmon.model.format import SECOND_NS
+from wsmon.model.response_headers import response_header
 from wsmon.model.retry_after import RETRY_AFTER_LIMIT_S, retry_after_s
 from wsmon.model.verdict.advice import Advice, Clue, read_clue
 
@@ -120,13 +121,13 @@ def _advice_on_class(status: int, event: Event) -> Advice:
     if status < 300:
         return _page(event)
     if status < 400:
-        return _REDIRECT if header(event, "Location") else _NOWHERE
+        return _REDIRECT if response_header(event, "Location") else _NOWHERE
     return _CLIENT if status < 500 else _SERVER
 
 
 def _wait(event: Event) -> str:
     """What the server asks for, and we do, as the beginning of the next step; empty where it asks for nothing."""
-    asked = header(event, "Retry-After")
+    asked = response_header(event, "Retry-After")
     wait_s = retry_after_s(asked, event.ts_ns / SECOND_NS)
     if not wait_s:
         return ""
@@ -134,19 +135,9 @@ def _wait(event: Event) -> str:
     return f"wsmon waits {fmt.duration(round(wait_s) * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "
 
 
-def header(event: Event, name: str) -> str:
-    """The first value of a header of the response; empty where there is none."""
-    headers = (event.meta or {}).get("response_headers")
-    for pair in headers if isinstance(headers, (list, tuple)) else ():
-        match pair:
-            case [str() as found, str() as value] if found.lower() == name.lower():
-                return value.strip()
-    return ""
-
-
 def _page(event: Event) -> Advice:
     """Of a success that is no upgrade: a web page for people, or not."""
     body = (event.meta or {}).get("body")
     start = body[:512].lstrip().lower() if isinstance(body, str) else ""
-    is_html = "html" in header(event, "Content-Type").lower() or start.startswith(("<!doctype html", "<html"))
+    is_html = "html" in response_header(event, "Content-Type").lower() or start.startswith(("<!doctype html", "<html"))
     return _PORTAL if is_html else _NO_ENDPOINT

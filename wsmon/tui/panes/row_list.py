@@ -32,6 +32,8 @@ class RowList(ScrollView, can_focus=True):
         self._current_id = 0
         self._cursor_y = 0
         # row of the cursor on the screen
+        self._left = 0, 0
+        # both of these before the last row went: there the cursor is again when rows come
         self._is_following = True
         self._is_placing = False
         # a scroll under way is ours, not the user's
@@ -68,9 +70,13 @@ class RowList(ScrollView, can_focus=True):
         self.vertical_scrollbar.window_virtual_size = max(count, 1)
         self.vertical_scrollbar.window_size = self.page.height
         if not count:
+            if self._current_id:
+                self._left = self._current_id, self._cursor_y
             self._current_id = self._cursor_y = 0
             self._scroll(0)
             return
+        if not self._current_id:
+            self._current_id, self._cursor_y = self._left
         row = count - 1 if self._is_following else min(rows.row_of(self._current_id), count - 1)
         self._current_id = rows.id_at(row)
         self._scroll(count - self.page.height if self._is_following else row - self._cursor_y)
