@@ -136,8 +136,11 @@ class DetailPane(LazyLines):
         self._restart()
 
     def on_resize(self) -> None:
-        """Lines break elsewhere."""
+        """Lines break elsewhere; the cursor stays on its value, and in sight."""
+        node = self._node
         self._restart()
+        found = (n for n, row in enumerate(self._made) if node and row.node and row.node.path == node.path)
+        self._step(next(found, self._at) - self._at)
 
     def search(self, needle: str) -> None:
         """Look for a text in everything that is shown of the event, and go to where it stands next."""
