@@ -67,6 +67,14 @@ class Terminal:
         """What the screen shows."""
         return self._tmux("capture-pane", "-p")
 
+    def take_clipboards(self) -> None:
+        """Have tmux keep what applications put on the clipboard."""
+        self._tmux("set-option", "-g", "set-clipboard", "on")
+
+    def clipboard(self) -> str:
+        """What was put there last."""
+        return self._tmux("show-buffer")
+
     def modes(self) -> str:
         """What an application may have left: which screen, whether cursor and mouse are on, whether lines wrap."""
         told = "alternate #{alternate_on} cursor #{cursor_flag} mouse #{mouse_any_flag} wrap #{wrap_flag}"

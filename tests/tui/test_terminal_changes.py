@@ -131,6 +131,17 @@ def test_the_screen_follows_the_terminal_at_every_size(store: Path) -> None:
         terminal.until(r"(?m)^\$ ?$")
 
 
+def test_what_is_copied_is_on_the_clipboard_of_tmux(store: Path) -> None:
+    with opened(store, 80, 24) as terminal:
+        terminal.take_clipboards()
+        terminal.until(r"4 Log .*100 events")
+        terminal.press("k")
+        terminal.until("paused")
+        terminal.press("y")
+        terminal.until("sent the payload to the clipboard")
+        assert terminal.clipboard() == "message 98"
+
+
 def test_ascii_can_be_asked_for(store: Path) -> None:
     with opened(store, 80, 24, "--ascii") as terminal:
         assert terminal.until(r"= 4 Log .*100 events").isascii()

@@ -23,6 +23,7 @@ from wsmon.feed import Feed
 from wsmon.model.searched import Searched
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
+from wsmon.query.never import why_never
 from wsmon.query.predicate import matches
 from wsmon.store.reader import Reader
 
@@ -81,7 +82,7 @@ def search(
         if limit is None and sys.stdout.isatty():
             limit = TERMINAL_LIMIT
         printed = _print(found, view, line, limit, told) if limit != 0 else 0
-    _say_what_is_missing(printed, limit, max(0, last_id - first_id + 1))
+    _say_what_is_missing(query, printed, limit, max(0, last_id - first_id + 1))
     return EXIT_OK
 
 
@@ -146,11 +147,12 @@ def _follow(view: Reader, query: Query, since_ns: int | None, limit: int | None,
     return EXIT_OK
 
 
-def _say_what_is_missing(printed: int, limit: int | None, looked_at: int) -> None:
+def _say_what_is_missing(query: Query, printed: int, limit: int | None, looked_at: int) -> None:
     """On a terminal, an end without a word would look like all there is."""
     if not sys.stdout.isatty() or not sys.stderr.isatty():
         return
     if not printed:
-        click.echo(f"no match among {looked_at:,} events", err=True)
+        never = why_never(query)
+        click.echo(f"no match among {looked_at:,} events{never and f': {never}'}", err=True)
     elif limit is not None and printed == limit:
         click.echo(f"the first {limit:,}; --limit shows more", err=True)

@@ -56,6 +56,8 @@ class LogStatus:
     searched_back_to: str = ""
     # time of the event that a search under way has come to; empty = not known, or none is
     in_sight: InSight = InSight()
+    why_never: str = ""
+    # why no event can match the query
     trouble: str = ""
     # what went wrong with the store, or a key that has nothing to do
 
@@ -84,7 +86,7 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
     if asked and status.is_in_context:
         return [_motion(status), f"{_highlighted(status, asked)}, ^f only", _events(status.events), searching, *hidden]
     if asked and not status.shown and not status.is_searching:
-        return [f"no match for {asked} in {_events(status.searched)}", "Esc clears", *hidden]
+        return [f"no match for {asked} in {_events(status.searched)}", status.why_never, "Esc clears", *hidden]
     return [_motion(status), _amount(status, asked), searching, *hidden, "Esc clears" if asked else ""]
 
 

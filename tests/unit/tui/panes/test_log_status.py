@@ -56,6 +56,11 @@ WHOLE = Tally(41, 3, is_complete=True)
             "no match for 'x'",
         ),
         (
+            {"query": "x", "shown": 0, "searched": 9, "events": 9, "why_never": "what follows a is b or c"},
+            "no match for 'x' in 9 events · what follows a is b or c · Esc clears",
+            "no match for 'x'",
+        ),
+        (
             {"query": "x", "shown": 3, "searched": 600_000, "is_searching": True},
             "following · 3 of 600,000 events match 'x' · searching, 49 % · Esc clears",
             "following · 3 'x' · 49 %",
