@@ -8,8 +8,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from tests.builders import message
 from tests.tui import settings
-from tests.tui.stages import OPTIONS, Stage, stage, until
+from tests.tui.stages import BOOK, OPTIONS, Stage, stage, until
 from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
@@ -34,12 +35,14 @@ class Scene:
     # holds once the keys have had their effect
     then: Setting | None = None
     # happens after the keys
+    effect: Condition = lambda on: on.screen.snapshot.bounds == on.store.bounds()
+    # holds once that has had its effect
     more_keys: Keys = ()
     # after that
 
     def stage(self, options: AppOptions = OPTIONS) -> Stage:
         """The app, not yet running."""
-        on = stage(options=options)
+        on = stage(options=options, notes=settings.notes())
         self.setting(on)
         return on
 
@@ -58,7 +61,7 @@ class Scene:
         if self.then is not None:
             self.then(on)
             on.app.wake()
-            await until(pilot, lambda: on.screen.snapshot.bounds == on.store.bounds())
+            await until(pilot, lambda: self.effect(on))
             on.screen.tick()
             await on.settled(pilot)
         await pilot.press(*self.more_keys)
@@ -68,6 +71,11 @@ class Scene:
 def searched(query: str) -> Condition:
     """Whether the log is searched for this."""
     return lambda on: on.screen.log_pane.search.text == query
+
+
+def is_troubled(on: Stage) -> bool:
+    """Whether it is known that the store cannot be read."""
+    return bool(on.screen.recorder.trouble)
 
 
 def plotted(trends: int) -> Condition:
@@ -112,9 +120,7 @@ def long_export(on: Stage) -> None:
 
 def compared(on: Stage) -> None:
     """Two books, the newest events but one."""
-    settings.booked(on)
-    settings.odd(on)
-    settings.booked(on)
+    on.store.add(message(BOOK % (1, "2.0", "a"), 1), message("plain", 1.1), message(BOOK % (2, "0.5", "b"), 1.25))
 
 
 MONITOR = (
@@ -127,14 +133,14 @@ MONITOR = (
     Scene("start", (), settings.empty),
     Scene("no-recorder", (), settings.lively, then=settings.unrecorded),
     Scene("disk-full", (), settings.lively, then=settings.ill),
-    Scene("store-failed", (), settings.lively, then=settings.unreadable),
+    Scene("store-failed", (), settings.lively, then=settings.unreadable, effect=is_troubled),
     Scene("incident-opens", (), settings.lively, then=settings.notified),
 )
 PANES = (
     Scene("connections", ("1", "z", "j"), settings.many),
     Scene("timeline", ("2", "z", "left", "left"), settings.troubled),
     Scene("timeline-groups", ("2", "z", "l", "j", *["left"] * 10), settings.troubled),
-    Scene("timeline-weeks", ("2", "z", *["minus"] * 12, *["left"] * 7), settings.weeks),
+    Scene("timeline-weeks", ("2", "z", *["minus"] * 17, *["left"] * 7), settings.weeks),
     Scene("timeline-second", ("2", "z", *["plus"] * 12), settings.troubled),
     Scene("timeline-start", ("2", "z"), settings.empty),
     Scene("statistics", ("3", "z"), settings.measured, plotted(1)),
@@ -164,7 +170,7 @@ PANES = (
 )
 DIALOGS = (
     Scene("spans", ("p", "W"), settings.spanned, opened(WaterfallDialog)),
-    Scene("compare", ("p", *"kkkkkkk", "m", "G", "p", "C"), compared, opened(CompareDialog)),
+    Scene("compare", ("p", "k", "k", "m", "j", "j", "C"), compared, opened(CompareDialog)),
     Scene("help", ("question_mark",)),
     Scene("help-end", ("question_mark", "G")),
     Scene("palette", ("colon",)),
@@ -173,13 +179,13 @@ DIALOGS = (
     Scene("go-to", ("t",)),
     Scene("go-to-error", ("t", *"soon", "enter")),
     Scene("note", ("p", "M", *"it broke here")),
-    Scene("marks", ("4", "p", "u"), settings.noted),
-    Scene("views", ("v",), settings.noted),
-    Scene("views-save", ("slash", *"lat>9ms", "enter", "v", *"slow"), settings.noted, searched("lat>9ms")),
+    Scene("marks", ("4", "p", "k", "m", "k", "k", "m", "U")),
+    Scene("views", ("v",)),
+    Scene("views-save", ("slash", *"lat>9ms", "enter", "v", *"slow"), condition=searched("lat>9ms")),
     Scene("search", ("slash",)),
     Scene("search-completion", ("slash", *"conn:deribit is:unans")),
     Scene("search-error", ("slash", *"deribit nmae:x")),
-    Scene("search-recalled", ("slash", "up"), settings.noted),
+    Scene("search-recalled", ("slash", "up")),
     Scene("export", ("x",)),
     Scene("export-running", ("x", "enter"), long_export, says("50%")),
     Scene("export-exists", ("x", "enter"), exists, says("Enter again")),

@@ -24,11 +24,12 @@ from tests.builders import (
     stall,
     usable,
 )
+from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, with_incidents
 from wsmon.errors import WsmonError
-from wsmon.model.events import Event, Verdict
+from wsmon.model.events import Verdict
 from wsmon.model.kpis import kpis
-from wsmon.model.notes import Bookmark, SavedView
+from wsmon.model.notes import NotesPage, SavedView
 from wsmon.model.snapshot import Health, OpenIncident
 from wsmon.model.stats import Density
 from wsmon.model.statuses import OPEN, Status
@@ -207,12 +208,10 @@ def spanned(on: Stage) -> None:
     on.store.spans_answer = SPANS
 
 
-def noted(on: Stage) -> None:
-    """Marks, a view and searches of before."""
-    kept: tuple[Event, ...] = on.store.events_by_id((218, 220))
-    on.notes.bookmarks = {each.id: Bookmark(each, at_ns(0), "it broke here") for each in kept}
-    on.notes.views["slow trades"] = SavedView("slow trades", "conn:binance-* type:trade lat>250ms since:-15m")
-    on.notes.searches[:] = ["conn:deribit is:problem", "lat>250ms"]
+def notes() -> FakeNotes:
+    """A view and searches of before."""
+    view = SavedView("slow trades", "conn:binance-* type:trade lat>250ms since:-15m")
+    return FakeNotes(NotesPage(views=(view,), searches=("conn:deribit is:problem", "lat>250ms")))
 
 
 def unrecorded(on: Stage) -> None:
@@ -235,7 +234,7 @@ def unreadable(on: Stage) -> None:
         raise WsmonError("disk I/O error")
 
     on.store.snapshot = fail  # type: ignore[method-assign, assignment]  # the fault under test
-    on.app.wake()
+    on.store.add(message())
 
 
 def notified(on: Stage) -> None:

@@ -14,6 +14,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.tui.panes import detail_payload
 from wsmon.tui.panes.detail import DetailPane, Value
 from wsmon.tui.panes.lazy_lines import AHEAD, MOST_LINES
+from wsmon.tui.panes.messages import Says
 
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
@@ -239,7 +240,7 @@ async def test_a_text_is_found_also_in_what_was_folded_and_each_place_has_its_nu
         detail.pane.search("nowhere")
         await pilot.pause()
         assert seen == ["$.data.is_maker", "$.note", "$.e", "$.note"]
-        assert [each.text for each in detail.app.heard_of(DetailPane.Status)] == [
+        assert [each.texts[0] for each in detail.app.heard_of(Says)] == [
             "",
             "'MAKER' 1 of 1",
             "'\":' 7 of 8",
@@ -250,7 +251,7 @@ async def test_a_text_is_found_also_in_what_was_folded_and_each_place_has_its_nu
             "'nowhere' is not in here",
         ]
         await detail.show(pilot, loss(id=9))
-        assert detail.app.heard_of(DetailPane.Status)[-1].text == "'nowhere' n N"
+        assert detail.app.heard_of(Says)[-1].texts[0] == "'nowhere' n N"
 
 
 async def test_levels_of_json_are_shown_one_by_one() -> None:

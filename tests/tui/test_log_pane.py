@@ -18,6 +18,7 @@ from wsmon.model.searched import Searched
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search
+from wsmon.tui.panes.messages import Says
 
 SIZE = (100, 22)
 ROWS = 20
@@ -79,9 +80,7 @@ async def test_an_empty_log_says_what_it_waits_for_and_since_when() -> None:
         await log.commit(pilot)
 
         assert log.app.lines()[0] == "waiting for the first event since 14:02:24"
-        assert [each.texts[0] for each in log.app.heard_of(LogPane.Status)] == [
-            "waiting for the first event since 14:02:24"
-        ]
+        assert [each.texts[0] for each in log.app.heard_of(Says)] == ["waiting for the first event since 14:02:24"]
 
 
 async def test_it_follows_the_newest_event_and_reads_one_page() -> None:

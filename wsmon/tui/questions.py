@@ -65,6 +65,8 @@ class Questions:
         if bounds.run != self._run:
             self._run = bounds.run
             answers.ask("run", lambda view: _run_started(view, bounds), self._set_run)
+        if not bounds.last_id:
+            self._set_oldest(0)
         if bounds.oldest_id != self._oldest_id:
             self._oldest_id = bounds.oldest_id
             answers.ask("oldest", lambda view: _time_of(view, bounds.oldest_id), self._set_oldest)

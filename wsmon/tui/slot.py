@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from rich.cells import cell_len
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 
 from wsmon.tui.arrangement import PANES, PaneName
 from wsmon.tui.palette import Meaning, Span, width_of
+from wsmon.tui.panes.messages import Says
 from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.wrap import clip
 
@@ -65,6 +67,11 @@ class Slot(Vertical, Generic[Pane]):
         """Put a text beside the title, the first of these that fits; it is shown as it is, never as markup."""
         self._status = status
         self._draw()
+
+    @on(Says)
+    def _pane_says(self, message: Says) -> None:
+        message.stop()
+        self.say(*message.texts)
 
     def on_resize(self) -> None:
         """The rule has another length."""

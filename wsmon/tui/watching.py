@@ -30,6 +30,7 @@ from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_aims import of_connection
 from wsmon.tui.panes.log_search import run_search
+from wsmon.tui.panes.messages import Refuses
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recall import recall
@@ -163,10 +164,6 @@ class MonitorScreen(Board):
         if "statistics" in self.in_sight:
             self.ask_store()
 
-    @on(ConnectionsPane.Status)
-    def _connections_say(self, message: ConnectionsPane.Status) -> None:
-        self.slot("connections").say(*message.texts)
-
     @on(LogPane.Highlighted)
     def _event_highlighted(self, message: LogPane.Highlighted) -> None:
         self.show_event(message.event)
@@ -192,10 +189,6 @@ class MonitorScreen(Board):
         self.search_for(query)
         self.say(f"the log shows {text}: Esc in the log clears")
 
-    @on(DetailPane.Status)
-    def _detail_says(self, message: DetailPane.Status) -> None:
-        self.slot("detail").say(message.text)
-
     @on(DetailPane.Chosen)
     def _detail_chosen(self, message: DetailPane.Chosen) -> None:
         self.go_to_evidence(message.event)
@@ -207,18 +200,8 @@ class MonitorScreen(Board):
             search.purpose, lambda view, is_stale: run_search(view, search, is_stale), pane.take
         )
 
-    @on(LogPane.Status)
-    def _log_says(self, message: LogPane.Status) -> None:
-        self.slot("log").say(*message.texts)
-
-    @on(TimelinePane.Status)
-    def _timeline_says(self, message: TimelinePane.Status) -> None:
-        self.slot("timeline").say(*message.texts)
-
-    @on(DetailPane.Refused)
-    @on(StatisticsPane.Refused)
-    @on(TimelinePane.Refused)
-    def _pane_refuses(self, message: DetailPane.Refused | StatisticsPane.Refused | TimelinePane.Refused) -> None:
+    @on(Refuses)
+    def _pane_refuses(self, message: Refuses) -> None:
         self.say(message.sentence, "caution")
 
     @on(TimelinePane.AskChanged)

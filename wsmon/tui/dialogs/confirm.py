@@ -7,8 +7,9 @@ from typing import Literal
 
 from textual.widget import Widget
 
-from wsmon.tui.dialogs.dialog import Dialog, SpanText
+from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.palette import Span
+from wsmon.tui.panes.span_text import SpanText
 
 Leaving = Literal["detach", "stop"]
 
@@ -43,7 +44,7 @@ class ConfirmDialog(Dialog[str]):
             ((f"  {choice.key}  ", "key-name"), (choice.label, "strong"), (f" – {choice.help}", "dim"))
             for choice in self._choices
         ]
-        return (SpanText(tuple(lines)),)
+        return (SpanText(lines),)
 
     def action_take(self, number: int) -> None:
         """Answer with a choice."""

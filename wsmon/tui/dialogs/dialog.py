@@ -11,19 +11,21 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from wsmon.tui.palette import Span
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.panes.span_text import SpanText
 
 Answer = TypeVar("Answer")
 
-LEAST_WITH_FRAME = 10
-# lines of the terminal: in fewer, frame and blank lines would leave no room for what is asked
+LEAST_WITH_FRAME, LEAST_WITH_AIR = 10, 18
+# lines of the terminal: in fewer, the frame, or blank lines, would leave no room for what is asked
 
 
 class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
     """A titled box; Escape answers ``None``."""
 
     AUTO_FOCUS = "*"
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_WITH_FRAME, "-high")]  # noqa: RUF012 - Textual's declaration
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's declaration
+        (0, "-low"), (LEAST_WITH_FRAME, "-tight"), (LEAST_WITH_AIR, "-high"),
+    ]  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel"),
         Binding("tab", "app.focus_next", "next"),
@@ -34,8 +36,8 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
 
     def __init__(self) -> None:
         super().__init__()
-        self._title_line = SpanLine(classes="dialog-title", id="dialog-title")
-        self._hint_line = SpanLine(classes="dialog-hint", id="dialog-hint")
+        self._title_line = SpanText(classes="dialog-title", id="dialog-title")
+        self._hint_line = SpanText(classes="dialog-hint", id="dialog-hint")
 
     def compose(self) -> ComposeResult:
         """Title, content, hint."""
@@ -57,19 +59,3 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
     def action_cancel(self) -> None:
         """Leave without an answer."""
         self.dismiss(None)
-
-
-class SpanText(SpanLine):
-    """Some lines of spans, as high as they are many."""
-
-    def __init__(self, lines: tuple[tuple[Span, ...], ...], *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._text = lines
-
-    def on_mount(self) -> None:
-        """Be as high as the text."""
-        self.styles.height = len(self._text)
-
-    def line_at(self, y: int) -> tuple[Span, ...]:
-        """A line of the text."""
-        return self._text[y] if y < len(self._text) else ()

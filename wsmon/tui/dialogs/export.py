@@ -20,6 +20,7 @@ from wsmon.tui.dialogs.chooser import LABEL, Chooser
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.options import Exporter
 from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.panes.span_text import SpanText
 from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.subjects import Subject
 from wsmon.tui.wrap import left
@@ -66,7 +67,7 @@ class ExportDialog(Dialog[Exported]):
         self._target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
         self._what = Chooser("What", tuple(subject.label for subject in subjects), id="export-what")
         self._format = Chooser("Format", FORMATS, id="export-format")
-        self._note = SpanLine(id="export-note")
+        self._note = SpanText(id="export-note")
 
     def content(self) -> tuple[Widget, ...]:
         """Three fields and a line for progress and faults."""
@@ -164,9 +165,10 @@ class ExportDialog(Dialog[Exported]):
         if not self._is_running or not self.is_attached:
             return
         share = min(1.0, report.seen / report.total) if report.total else 1.0
-        done = round(share * BAR_WIDTH)
-        bar: tuple[Span, ...] = (("━" * done, "key-name"), ("━" * (BAR_WIDTH - done), "rule"))
         text = f" {share:4.0%}  {fmt.count(report.written)} events, {fmt.size(report.size_bytes)}"
+        width = max(1, min(BAR_WIDTH, self._note.size.width - len(text)))
+        done = round(share * width)
+        bar: tuple[Span, ...] = (("━" * done, "key-name"), ("━" * (width - done), "rule"))
         self._note.draw((*bar, (text, "text")))
 
     def _stopped(self, text: str, meaning: Meaning) -> None:

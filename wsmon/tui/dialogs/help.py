@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import get_args
 
@@ -13,14 +13,17 @@ from wsmon.query.reference import GRAMMAR, field_rows
 from wsmon.tui.actions import ACTIONS, Action, Group
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.keymap import display
-from wsmon.tui.palette import Span
-from wsmon.tui.panes.spans import ScrollPane
+from wsmon.tui.palette import Span, width_of
+from wsmon.tui.panes.span_text import wrap_spans
+from wsmon.tui.panes.spans import Line, ScrollPane
 from wsmon.tui.wrap import left
 
 KEYS_WIDTH = 12
 LABEL_WIDTH = 17
 EXAMPLE_WIDTH = 25
 NAMES_WIDTH = 22
+INDENT = 4
+# of a line that goes on
 GROUPS: tuple[Group, ...] = get_args(Group)
 # what one needs at three in the morning comes first
 LEGEND: tuple[tuple[Span, ...], ...] = (
@@ -61,7 +64,7 @@ class HelpDialog(Dialog[None]):
     def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
         """``keys``: action id → keys in force."""
         super().__init__()
-        self._lines = help_lines(keys)
+        self._entries = help_lines(keys)
         self._list = ScrollPane(id="help")
 
     def content(self) -> tuple[Widget, ...]:
@@ -70,15 +73,20 @@ class HelpDialog(Dialog[None]):
 
     def on_mount(self) -> None:
         """Fill the list."""
-        self._list.draw(self._lines)
+        self._fill()
         self.watch(self._list, "scroll_y", self._mark_end, init=False)
 
     def on_resize(self) -> None:
-        """More or fewer lines are below."""
-        self.call_after_refresh(self._mark_end)
+        """Lines break elsewhere."""
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        width = self._list.width
+        self._list.draw(tuple(part for entry in self._entries for part in _broken(entry, width)))
+        self._mark_end()
 
     def _mark_end(self) -> None:
-        below = len(self._lines) - round(self._list.scroll_y) - self._list.size.height
+        below = len(self._list.lines) - round(self._list.scroll_y) - self._list.size.height
         self.hint(*self.HINT, *(((f"   ▼ {below} more lines", "caution"),) if below > 0 else ()))
 
 
@@ -106,6 +114,14 @@ def search_lines() -> tuple[tuple[Span, ...], ...]:
             )
         )
     return tuple(lines)
+
+
+def _broken(entry: Line, width: int) -> Iterator[Line]:
+    """An entry in lines of a width: what it means goes below its key and name where there is no room beside them."""
+    if len(entry) == len(("key", "name", "meaning")) and width_of(entry) > width:
+        yield from wrap_spans(entry[:-1], width, INDENT)
+        entry = ((" " * INDENT, "text"), (entry[-1][0].lstrip(), entry[-1][1]))
+    yield from wrap_spans(entry, width, INDENT)
 
 
 def _line(action: Action, keys: Sequence[str]) -> tuple[Span, ...]:

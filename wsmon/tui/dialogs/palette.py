@@ -11,6 +11,8 @@ from wsmon.tui.palette import Span
 from wsmon.tui.wrap import clip, left, right
 
 LABEL_WIDTH, KEY_WIDTH = 17, 8
+LEAST_HELP = 12
+# cells; less of a sentence says nothing
 
 
 class PaletteDialog(FinderDialog[Action]):
@@ -34,9 +36,10 @@ class PaletteDialog(FinderDialog[Action]):
         """Name, what it does, key."""
         keys = self._keys.get(answer.id, ())
         room = max(0, width - LABEL_WIDTH - KEY_WIDTH - 2)
+        said = clip(answer.help, room) if room >= LEAST_HELP else ""
         return (
             (f" {left(answer.label, LABEL_WIDTH)}", "text"),
-            (left(clip(answer.help, room), room), "dim"),
+            (left(said, room), "dim"),
             (right(f"{display(keys[0]) if keys else ''} ", KEY_WIDTH), "key-name"),
         )
 

@@ -11,7 +11,7 @@ from textual.widgets import Input
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.dialogs.typed import TypedDialog
 from wsmon.tui.palette import Span
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.panes.span_text import SpanText
 
 
 class PromptDialog(TypedDialog[str]):
@@ -23,7 +23,7 @@ class PromptDialog(TypedDialog[str]):
         """``fault`` says what is wrong with an answer; empty = nothing."""
         super().__init__(text)
         self.title = title
-        self._note = SpanLine(id="prompt-note")
+        self._note = SpanText(id="prompt-note")
         self._help_line = help_line
         self._fault = fault
 

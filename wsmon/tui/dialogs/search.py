@@ -21,6 +21,7 @@ from wsmon.query.parser import parse
 from wsmon.query.reference import completion
 from wsmon.query.values import Now
 from wsmon.tui.palette import Span
+from wsmon.tui.panes.span_text import SpanText
 from wsmon.tui.panes.spans import SpanLine
 
 PAUSE_S = 0.15
@@ -68,7 +69,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         super().__init__()
         self._text = text
         self._line = Input(text, compact=True, id="search-input", select_on_focus=False, suggester=_Completion())
-        self._note = SpanLine(id="search-note")
+        self._note = SpanText(id="search-note")
         self._apply = apply
         self._halt = halt
         self._now_ns = now_ns

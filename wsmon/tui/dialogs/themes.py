@@ -10,10 +10,13 @@ from textual.widget import Widget
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.palette import Span
+from wsmon.tui.panes.span_text import wrap_spans
 from wsmon.tui.panes.spans import SpanPane
 from wsmon.tui.wrap import clip
 
 NAME_LIMIT = 60
+WIDTH = 72
+# of a list that is not laid out yet
 SAMPLE: tuple[Span, ...] = (
     ("open ", "status-open"), ("connecting ", "status-connecting"), ("stalled ", "status-stalled"),
     ("loss ", "status-loss"), ("closed ", "status-closed"), ("dim", "dim"),
@@ -48,8 +51,12 @@ class ThemesDialog(Dialog[str]):
 
     def on_mount(self) -> None:
         """Begin at the one that is worn."""
-        self._list.styles.height = len(self._names) + 2
+        self._list.styles.height = len(self._names) + 3
         self._draw()
+
+    def on_resize(self) -> None:
+        """What colours mean may need two lines."""
+        self.call_after_refresh(self._draw)
 
     def action_move(self, lines: int) -> None:
         """Try another one."""
@@ -70,5 +77,6 @@ class ThemesDialog(Dialog[str]):
         lines: list[tuple[Span, ...]] = [
             ((f" {clip(sanitize(name, NAME_LIMIT), NAME_LIMIT)}", "text"),) for name in self._names
         ]
-        self._list.draw((*lines, (), ((" ", "text"), *SAMPLE)), self._at)
+        sample = wrap_spans(((" ", "text"), *SAMPLE), self._list.size.width or WIDTH, indent=1)
+        self._list.draw((*lines, (), *sample), self._at)
         self._list.show_cursor()

@@ -19,6 +19,8 @@ from wsmon.tui.wrap import both_ends, left, right
 
 MIN_NAME = 8
 MAX_NAME = 24
+SHORT_NAME = 12
+# cells: where there is little room, numbers are worth more than the middle of a name
 MIN_WHY = 24
 # below, a sentence says less than the numbers it takes the place of
 WHY_LIMIT = 200
@@ -115,12 +117,14 @@ def severity(state: ConnectionState) -> int:
 
 
 def lay_out(width: int, names: Sequence[str]) -> Layout:
-    """Which columns a width has room for; those of least use go first, and the reason before the name is cut."""
+    """Which columns a width has room for; those of least use go first, then long names are cut."""
     name = min(MAX_NAME, max([MIN_NAME, *(cell_len(each) for each in names)])) + 2
     columns = list(COLUMNS)
     for dropped in (None, *DROP_ORDER):
         if dropped is not None:
             columns.remove(dropped)
+        if dropped is UP:
+            name = min(name, SHORT_NAME + 2)
         rest = width - 2 - name - sum(column.width for column in columns) - 2
         if rest >= MIN_WHY:
             return Layout(name, tuple(columns), rest)

@@ -11,6 +11,7 @@ from wsmon.tui.actions import bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes import connection_table as table
 from wsmon.tui.panes.connection_title import sentences
+from wsmon.tui.panes.messages import Says
 from wsmon.tui.panes.spans import SpanPane
 
 REORDER_NS = 3_000_000_000
@@ -35,12 +36,6 @@ class ConnectionsPane(SpanPane):
         """The cursor came to another connection."""
 
         connection: str
-
-    @dataclass
-    class Status(Message):
-        """What the title has to say about the connection under the cursor: the same, the longest first."""
-
-        texts: tuple[str, ...]
 
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(heading=1, id=id)
@@ -178,4 +173,4 @@ class ConnectionsPane(SpanPane):
         said = sentences(rows[self._current], self._now_ns) if self._current in rows else ()
         if said != self._said:
             self._said = said
-            self.post_message(self.Status(said))
+            self.post_message(Says(*said))

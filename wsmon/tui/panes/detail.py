@@ -21,6 +21,7 @@ from wsmon.tui.panes.detail_page import Form, Page, Row
 from wsmon.tui.panes.detail_payload import Content, content_of, next_form, shown_form
 from wsmon.tui.panes.detail_search import places
 from wsmon.tui.panes.lazy_lines import MOST_LINES, LazyLines
+from wsmon.tui.panes.messages import Refuses, Says
 from wsmon.tui.wrap import wrap
 
 NEEDLE_LIMIT = 24
@@ -59,18 +60,6 @@ class DetailPane(LazyLines):
         """Enter: somebody wants to see what proves it."""
 
         event: Event
-
-    @dataclass
-    class Refused(Message):
-        """What a key cannot do here, in a sentence."""
-
-        sentence: str
-
-    @dataclass
-    class Status(Message):
-        """What the title has to say of a search; empty = nothing."""
-
-        text: str
 
     def __init__(
         self,
@@ -131,7 +120,7 @@ class DetailPane(LazyLines):
         self._content, self._instead = None if event is None else content_of(event), instead
         self.scroll_to(y=0, animate=False, force=True)
         self._restart()
-        self.post_message(self.Status(f"'{self._shown_needle}' n N" if self._needle and event is not None else ""))
+        self.post_message(Says(f"'{self._shown_needle}' n N" if self._needle and event is not None else ""))
 
     def tell(self, event: Event, before: Before) -> None:
         """What came before an event, if that is still shown."""
@@ -149,14 +138,17 @@ class DetailPane(LazyLines):
         self._restart()
 
     def on_resize(self) -> None:
-        """Lines break elsewhere."""
+        """Lines break elsewhere; the cursor stays on its value, and in sight."""
+        node = self._node
         self._restart()
+        found = (n for n, row in enumerate(self._made) if node and row.node and row.node.path == node.path)
+        self._step(next(found, self._at) - self._at)
 
     def search(self, needle: str) -> None:
         """Look for a text in everything that is shown of the event, and go to where it stands next."""
         self._needle = needle
         if not needle:
-            self.post_message(self.Status(""))
+            self.post_message(Says(""))
         elif self._event is not None:
             self.go_to_match(newer=True, is_here_too=True)
 
@@ -167,7 +159,7 @@ class DetailPane(LazyLines):
         self._make(MOST_LINES)
         found = places(self._made, self._needle)
         if not found:
-            self.post_message(self.Status(f"'{self._shown_needle}' is not in here"))
+            self.post_message(Says(f"'{self._shown_needle}' is not in here"))
             return
         ahead = [line for line in found if (line > self._at if newer else line < self._at)]
         if is_here_too and self._at in found:
@@ -175,7 +167,7 @@ class DetailPane(LazyLines):
         line = (ahead or found)[0] if newer else (ahead or found)[-1]
         self._step(line - self._at)
         place = f"{found.index(line) + 1} of {len(found)}"
-        self.post_message(self.Status(f"'{self._shown_needle}' {place}{'' if ahead else ', begun anew'}"))
+        self.post_message(Says(f"'{self._shown_needle}' {place}{'' if ahead else ', begun anew'}"))
 
     def action_choose(self) -> None:
         """Fold the JSON container under the cursor, or unfold it; elsewhere somebody wants to see what proves it."""
@@ -215,9 +207,9 @@ class DetailPane(LazyLines):
     def action_detail_form(self) -> None:
         """The payload decoded, as text, as bytes."""
         if self._event is None or self._content is None:
-            self.post_message(self.Refused(NO_EVENT))
+            self.post_message(Refuses(NO_EVENT))
         elif not self._event.payload:
-            self.post_message(self.Refused(ONE_FORM))
+            self.post_message(Refuses(ONE_FORM))
         else:
             self._form = next_form(self._event, self._content, self._form)
             self._restart()
@@ -233,7 +225,7 @@ class DetailPane(LazyLines):
     def _ask(self, *, is_excluded: bool) -> None:
         row, content = self._row, self._content
         if row is None or content is None:
-            self.post_message(self.Refused(NO_EVENT))
+            self.post_message(Refuses(NO_EVENT))
             return
         term = row.field.term if row.field is not None else ""
         if row.node is not None and self._event is not None and content.body == self._event.payload:
@@ -256,9 +248,9 @@ class DetailPane(LazyLines):
         """Whether JSON is shown; says so where none is."""
         event, content = self._event, self._content
         if event is None or content is None:
-            self.post_message(self.Refused(NO_EVENT))
+            self.post_message(Refuses(NO_EVENT))
         elif not content.is_json or shown_form(event, content, self._form) != "decoded":
-            self.post_message(self.Refused(NO_JSON))
+            self.post_message(Refuses(NO_JSON))
         else:
             return True
         return False

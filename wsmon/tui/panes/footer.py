@@ -12,6 +12,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.tui.actions import ACTIONS
 from wsmon.tui.keymap import display
 from wsmon.tui.palette import Meaning, Span, width_of
+from wsmon.tui.panes.span_text import SpanText
 from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.paths import short_path
 from wsmon.tui.wrap import clip, left
@@ -63,7 +64,7 @@ class Footer(SpanLine):
         self.draw(footer_line(self._keys, self.size.width))
 
 
-class Banner(SpanLine):
+class Banner(SpanText):
     """What must not be overlooked; not there while there is nothing."""
 
     def show(self, text: str) -> None:

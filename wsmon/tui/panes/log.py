@@ -19,6 +19,7 @@ from wsmon.tui.line_columns import ColumnName
 from wsmon.tui.lines import TIME_MODES, TimeMode
 from wsmon.tui.panes.log_finding import FindingLog
 from wsmon.tui.panes.log_status import LogStatus, sentences
+from wsmon.tui.panes.messages import Says
 
 
 class LogPane(FindingLog):
@@ -37,13 +38,6 @@ class LogPane(FindingLog):
         def __init__(self, event: Event) -> None:
             super().__init__()
             self.event = event
-
-    class Status(Message):
-        """What the title of the log has to say, the whole and in ever fewer words; plain text, never markup."""
-
-        def __init__(self, texts: tuple[str, ...]) -> None:
-            super().__init__()
-            self.texts = texts
 
     def __init__(
         self,
@@ -173,6 +167,6 @@ class LogPane(FindingLog):
         texts = sentences(status, self._glyphs)
         if texts[0] != self.status:
             self.status = texts[0]
-            self.post_message(self.Status(texts))
+            self.post_message(Says(*texts))
             if not len(rows):
                 self.refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from itertools import islice
 
 from rich.style import Style
 from textual.geometry import Region
@@ -13,11 +14,12 @@ from wsmon.ports import StoreView
 from wsmon.query.patterns import PatternTooSlowError
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.lines import LineStyle
-from wsmon.tui.palette import Palette, Span
+from wsmon.tui.palette import Palette
 from wsmon.tui.panes.log_lines import LogLines
 from wsmon.tui.panes.log_status import InSight
 from wsmon.tui.panes.row_list import RowList
 from wsmon.tui.panes.spans import draw_line
+from wsmon.tui.wrap import wrap
 
 
 class DrawnLog(RowList):
@@ -68,8 +70,8 @@ class DrawnLog(RowList):
         palette, base = self._palette
         row = y + self.scroll_offset.y
         if row >= len(self.rows):
-            empty: tuple[Span, ...] = ((self.status, "dim"),) if y == 0 and not len(self.rows) else ()
-            return draw_line(empty, self.page.width, base, palette)
+            said = list(islice(wrap(self.status, self.page.width), y, y + 1)) if not len(self.rows) else []
+            return draw_line([(line, "dim") for line in said], self.page.width, base, palette)
         event_id = self.rows.id_at(row)
         strip = self._lines.get(event_id) or Strip.blank(self.page.width)
         is_current = event_id == self.current_id

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual.message import Message
 
 from wsmon.tui.actions import bindings
+from wsmon.tui.panes.messages import Refuses
 from wsmon.tui.panes.spans import ScrollPane
 from wsmon.tui.panes.statistics_lines import Answer, columns, lines
 from wsmon.tui.panes.statistics_period import Choice
@@ -23,12 +23,6 @@ class StatisticsPane(ScrollPane):
 
     class Changed(Message):
         """Another period, or another connection beside: it needs other statistics."""
-
-    @dataclass
-    class Refused(Message):
-        """What a key cannot do here, in a sentence."""
-
-        sentence: str
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
@@ -73,7 +67,7 @@ class StatisticsPane(ScrollPane):
 
     def _choose(self, choice: Choice, else_say: str = "") -> None:
         if choice == self.choice:
-            self.post_message(self.Refused(else_say))
+            self.post_message(Refuses(else_say))
             return
         self.choice = choice
         self.post_message(self.Changed())

@@ -15,6 +15,7 @@ from wsmon.model.events import Event
 from wsmon.model.timeline import Problem
 from wsmon.model.timeline_cells import Reading
 from wsmon.tui.glyphs import UNICODE, Glyphs
+from wsmon.tui.panes.messages import Refuses, Says
 from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
 from wsmon.tui.panes.timeline_cursor import TimelineCursor
 from wsmon.tui.panes.timeline_state import TimelineState
@@ -39,20 +40,6 @@ class TimelinePane(TimelineCursor):
 
     class AskChanged(Message):
         """Another period, or other rows, are in sight: they need an answer."""
-
-    class Status(Message):
-        """What the title of the timeline has to say, the longest text first; plain text."""
-
-        def __init__(self, texts: tuple[str, ...]) -> None:
-            super().__init__()
-            self.texts = texts
-
-    class Refused(Message):
-        """What cannot be done, and why, in a sentence."""
-
-        def __init__(self, sentence: str) -> None:
-            super().__init__()
-            self.sentence = sentence
 
     def __init__(
         self,
@@ -161,7 +148,7 @@ class TimelinePane(TimelineCursor):
             self.announce()
             self.redraw()
         else:
-            self.post_message(self.Refused(NO_GROUPS))
+            self.post_message(Refuses(NO_GROUPS))
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor, a second one chooses."""
@@ -219,7 +206,7 @@ class TimelinePane(TimelineCursor):
         titles = self._view.titles(state)
         if titles != self.status:
             self.status = titles
-            self.post_message(self.Status(titles))
+            self.post_message(Says(*titles))
 
     def _read_out(self) -> str:
         reading = self._state.reading

@@ -1,0 +1,76 @@
+"""What must be seen whole also where there is little room, or nothing to show yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui import settings
+from tests.tui.stages import Stage, stage
+from tests.tui.test_look import cells
+from wsmon.tui.panes.connection_table import LAST, RATE, STATUS, lay_out
+
+NARROW, COMPACT = (40, 12), (80, 24)
+
+
+def seen(on: Stage) -> str:
+    """The screen in one line, without the frames of dialogs."""
+    return " ".join(" ".join(cells(on.app)).replace("│", " ").split())
+
+
+async def test_the_warning_line_is_as_high_as_its_sentence() -> None:
+    on = stage()
+    async with on.app.run_test(size=NARROW) as pilot:
+        await on.ready(pilot)
+        settings.unrecorded(on)
+        on.screen.tick()
+        await pilot.pause()
+        assert "no recorder since 14:02:29, last event #220; start one: wsmon orders.toml" in seen(on)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentences"),
+    [
+        (("1", "j", "D"), ["kraken-book will not be recorded while it is closed.", "close it; D opens it again"]),
+        (("x",), ["Enter write", "Tab next field", "← → change", "Esc cancel"]),
+        (("question_mark",), ["Filter the log; in the detail: find a text."]),
+        (("t", *"soon", "enter"), ["14:02:24, -15m, today or yesterday", "Esc leave it"]),
+        (("slash", *"nmae:x"), ["unknown field 'nmae' · did you mean 'name'?"]),
+        (("colon", *"theme", "enter"), ["open connecting stalled loss closed dim", "Esc as before"]),
+    ],
+)
+async def test_dialogs_say_everything(keys: tuple[str, ...], sentences: list[str]) -> None:
+    on = stage()
+    async with on.app.run_test(size=NARROW) as pilot:
+        await on.ready(pilot)
+        await pilot.press(*keys)
+        await on.settled(pilot)
+        assert [each for each in sentences if each not in seen(on)] == []
+
+
+async def test_the_detail_keeps_its_value_under_the_cursor_when_lines_break_elsewhere() -> None:
+    on = stage()
+    settings.booked(on)
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "5", "slash", *"97120.5", "enter")
+        await on.settled(pilot)
+        before = on.screen.detail_value
+        await pilot.resize_terminal(*NARROW)
+        await on.settled(pilot)
+        assert on.screen.detail_value == before
+        assert "97120.5" in seen(on)
+
+
+async def test_panes_of_a_store_without_events_are_drawn() -> None:
+    on = stage()
+    settings.empty(on)
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("3")
+        await on.settled(pilot)
+        assert "no statistics yet" in seen(on)
+
+
+def test_a_long_name_gives_way_to_the_numbers() -> None:
+    assert lay_out(79, ["feed-with-quite-a-long-name-of-market-data"]).columns == (STATUS, RATE, LAST)
+    assert lay_out(79, ["deribit", "binance-spot"]).name == 14
