@@ -11,7 +11,7 @@ from tests.tui.stages import Stage, stage, until
 from tests.tui.test_app import COMPACT, ROOMY, text
 from tests.tui.test_timeline_keys import timeline, with_problems
 from wsmon.tui.dialogs.export import ExportDialog
-from wsmon.tui.panes.detail import NO_EVENT, NO_JSON, ONE_FORM
+from wsmon.tui.panes.detail import NO_EVENT, NO_JSON, NOTHING_SHOWN, ONE_FORM, DetailPane
 
 DETAIL_KEYS = ("f", "minus", "plus", "less_than_sign", "greater_than_sign", "equals_sign", "exclamation_mark")
 
@@ -75,6 +75,19 @@ async def test_a_search_that_was_cleared_is_no_longer_said() -> None:
         on.screen.say("the log shows conn:deribit: Esc in the log clears")
         await pilot.press("escape")
         assert text(on.screen.footer).strip() == "the log shows everything"
+
+
+async def test_the_detail_does_not_say_that_a_log_follows_which_shows_nothing() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("4", "k")
+        await until(pilot, lambda: on.screen.detail_event is not None)
+        on.screen.search_for(parse("conn:nobody"))
+        await until(pilot, lambda: on.screen.detail_event is None)
+        pane = on.screen.slot("detail").build()
+        assert isinstance(pane, DetailPane)
+        assert " ".join("".join(part for part, _ in line).strip() for line in pane.lines) == NOTHING_SHOWN
 
 
 async def test_the_same_export_twice_in_one_second_goes_to_two_files() -> None:

@@ -20,7 +20,7 @@ from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.pane_set import PaneSet
 from wsmon.tui.panes.connections import ConnectionsPane
-from wsmon.tui.panes.detail import DetailPane, Value
+from wsmon.tui.panes.detail import EMPTY, NOTHING_SHOWN, DetailPane, Value
 from wsmon.tui.panes.footer import Footer
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.statistics import StatisticsPane
@@ -163,7 +163,7 @@ class Board(Desk):
         """Put an event into the detail, if that is in sight; ``None`` while the log follows."""
         pane = self.slot("detail").pane
         if isinstance(pane, DetailPane) and "detail" in self.in_sight:
-            pane.show(event)
+            pane.show(event, EMPTY if self.log_pane.is_following else NOTHING_SHOWN)
             if event is not None and asks_before(event):
                 self.backing.answers.ask(
                     "before", lambda view: read_before(view, event), lambda found: pane.tell(event, found)

@@ -27,6 +27,7 @@ from wsmon.tui.wrap import wrap
 NEEDLE_LIMIT = 24
 # characters of what is searched for, in the title
 EMPTY = "Following. Enter: the event under the cursor · e: the newest problem"
+NOTHING_SHOWN = "The log shows no event. Esc in the log: everything again"
 NO_EVENT = "no event is shown here: Enter in the log shows the one under the cursor"
 NO_JSON = "no JSON is shown that folds: f shows the payload in its other forms"
 ONE_FORM = "this event has no payload to show in another form"
@@ -76,6 +77,7 @@ class DetailPane(LazyLines):
         self._content: Content | None = None
         # what the decoded form shows, of the event
         self._before = NOTHING
+        self._instead = EMPTY
         self._needle = ""
         # what is searched for; it stays when another event is shown
 
@@ -110,12 +112,12 @@ class DetailPane(LazyLines):
         """What is searched for; empty = nothing."""
         return self._needle
 
-    def show(self, event: Event | None) -> None:
-        """Show an event from its top; ``None`` = the log follows. The same event again stays where it is."""
+    def show(self, event: Event | None, instead: str = EMPTY) -> None:
+        """Show an event from its top, or a sentence instead of one. The same event again stays where it is."""
         if event is not None and self._event is not None and event.id == self._event.id and event == self._event:
             return
         self._event, self._at, self._folding, self._before = event, 0, UNFOLDED, NOTHING
-        self._content = None if event is None else content_of(event)
+        self._content, self._instead = None if event is None else content_of(event), instead
         self.scroll_to(y=0, animate=False, force=True)
         self._restart()
         self.post_message(Says(f"'{self._shown_needle}' n N" if self._needle and event is not None else ""))
@@ -265,7 +267,7 @@ class DetailPane(LazyLines):
         if not width:
             return
         if self._event is None or self._content is None:
-            self.begin(Row(((line, "dim"),)) for line in wrap(EMPTY, width))
+            self.begin(Row(((line, "dim"),)) for line in wrap(self._instead, width))
         else:
             page = Page(width, self._zone, self._glyphs, self._form, self._folding, self._before)
             self.begin(detail_rows(self._event, self._content, page))
