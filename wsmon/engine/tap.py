@@ -86,7 +86,9 @@ class Tap(ClientConnection):
         self.loss: BaseException | None = None
         # what the operating system or TLS said when the connection was lost; None after a plain end of stream
         self._observe_sending(protocol)
-        _name_forbidden_codes(protocol)
+        self._forbidden_codes: list[int] = []
+        # of a close frame that was refused for it
+        _observe_forbidden_codes(protocol, self._forbidden_codes)
 
     # what the session asks for
 
@@ -285,7 +287,7 @@ class Tap(ClientConnection):
             self._is_scanning = False
             self._end_within(self.close_timeout or 0.0)
             if protocol.parser_exc is not None:
-                self._report(protocol.parser_exc)
+                self._report(_explained(protocol.parser_exc, self._forbidden_codes))
 
     def _join(self, frame: Frame) -> None:
         """Collect the fragments of a message; tell it when it is whole."""
@@ -359,8 +361,8 @@ class Tap(ClientConnection):
             self._abort_timer = self.loop.call_at(deadline_s, self.transport.abort)
 
 
-def _name_forbidden_codes(protocol: ClientProtocol) -> None:
-    """Have the library's complaint about a close code say which one it was."""
+def _observe_forbidden_codes(protocol: ClientProtocol, codes: list[int]) -> None:
+    """Keep the code of a close frame that the library refuses: its complaint does not say which one it was."""
     library_recv_frame = protocol.recv_frame
 
     def recv_frame(frame: Frame) -> None:
@@ -368,11 +370,17 @@ def _name_forbidden_codes(protocol: ClientProtocol) -> None:
             library_recv_frame(frame)
         except ProtocolError:
             if frame.opcode is Opcode.CLOSE and protocol.close_rcvd is None and len(frame.data) >= 2:
-                code = int.from_bytes(frame.data[:2], "big")
-                raise ProtocolError(f"it closed with {code}, a code that no close frame may carry") from None
+                codes.append(int.from_bytes(frame.data[:2], "big"))
             raise
 
     protocol.recv_frame = recv_frame  # type: ignore[method-assign]  # connect() makes the protocol itself
+
+
+def _explained(complaint: Exception, forbidden_codes: list[int]) -> Exception:
+    """What the library complains of, with the close code that it is about."""
+    if not forbidden_codes:
+        return complaint
+    return ProtocolError(f"it closed with {forbidden_codes[0]}, a code that no close frame may carry")
 
 
 class Connect(connect):
