@@ -132,11 +132,11 @@ def press_all(screen: Screen) -> list[tuple[bytes, float]]:
 def summary(pressed: list[tuple[bytes, float]], goal_ms: int) -> str:
     """What keys took, all together and each by itself."""
     delays = sorted(delay for _, delay in pressed)
-    by_key = {key: statistics.median(each for other, each in pressed if other == key) for key, _ in pressed}
-    each_key = " ".join(f"{key.decode()} {median:.0f}" for key, median in by_key.items())
+    by_key = {key: [each for other, each in pressed if other == key] for key, _ in pressed}
+    each_key = " ".join(f"{key.decode()} {statistics.median(of):.0f}–{max(of):.0f}" for key, of in by_key.items())
     p50, p95 = statistics.median(delays), delays[int(len(delays) * 0.95)]
     all_keys = f"p50 {p50:4.0f}  p95 {p95:4.0f}  max {delays[-1]:4.0f} ms (goal {goal_ms})"
-    return f"key to paint {all_keys}; medians: {each_key}"
+    return f"key to paint {all_keys}; medians and longest: {each_key}"
 
 
 def spent(screen: Screen, seconds: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -16,6 +17,7 @@ from wsmon.errors import WsmonError
 from wsmon.ports import Clock, Notes, RecorderControl, StoreView
 from wsmon.tui.answers import Answers
 from wsmon.tui.backing import Backing
+from wsmon.tui.dialogs import preload
 from wsmon.tui.keeping import Keeper
 from wsmon.tui.keymap import lay_over
 from wsmon.tui.memory import Memory
@@ -118,6 +120,7 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
         self._notebook.begin(lambda error: self.call_later(self._answer_failed, error))
         self.set_interval(TICK_S, self._tick)
         self.app_resume_signal.subscribe(self, self.resumed)
+        self.run_worker(self._preload(), name="dialogs", group="dialogs")
         if self._listen is not None:
             self.run_worker(self._listen(self._recorder_changed), name="listen", group="listen")
         self.run_worker(self._watch_themes(), name="themes", group="themes")
@@ -186,6 +189,13 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
 
     def _recorder_changed(self) -> None:
         self._monitor.wake()
+
+    async def _preload(self) -> None:
+        """What dialogs need, once the screen is up and before a key asks for it."""
+        await asyncio.sleep(TICK_S)
+        await asyncio.to_thread(preload)
+        if not self.is_headless:
+            gc.freeze()  # what there is now stays: to look through it for garbage holds up keys for a tenth of a second
 
     async def _watch_themes(self) -> None:
         """A theme that one edits shows at once; what is wrong with it is said until it is put right."""

@@ -72,8 +72,7 @@ class HelpDialog(Dialog[None]):
         return (self._list,)
 
     def on_mount(self) -> None:
-        """Fill the list."""
-        self._fill()
+        """Say how much is out of sight; the list is filled once its width is known."""
         self.watch(self._list, "scroll_y", self._mark_end, init=False)
 
     def on_resize(self) -> None:

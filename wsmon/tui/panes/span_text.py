@@ -20,6 +20,9 @@ def wrap_spans(line: Line, width: int, indent: int = 0) -> Iterator[Line]:
     A key stays on the line of the word that says what it does.
     """
     width = max(2 + indent, width)
+    if width_of(line) <= width:  # nearly all
+        yield _without_end(line)
+        return
     made: list[Span] = []
     used = 0
     for unit in _units(line, width - indent):
