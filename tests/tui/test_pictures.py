@@ -45,6 +45,7 @@ async def test_looks(scene: Scene, snapshot: SnapshotAssertion) -> None:
             taken["{}x{}".format(*size)] = picture(on.app)
     kept = snapshot.use_extension(Svg)
     assert [name for name, svg in taken.items() if kept(name=name) != svg] == []
+    assert taken["80x24-ascii"].isascii()
 
 
 @pytest.mark.parametrize("has_no_color", [False, True], ids=["ansi", "no-color"])
