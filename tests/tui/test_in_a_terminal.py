@@ -16,7 +16,7 @@ import pytest
 from tests.processes import stored
 from tests.tui.terminal import DEADLINE_S, POLL_S, Terminal
 from tests.tui.tour_world import WSMON, environment, no_recorder_left
-from wsmon.control.lock import holder
+from wsmon.control.lock import beside, holder
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(120)]
 
@@ -53,12 +53,25 @@ def last_id(store: Path) -> int:
     return stored(store)[-1].id
 
 
+def account_of(store: Path) -> str:
+    """What is known about its recorder, for whoever must find out why it stands still."""
+    held = holder(store)
+    if held is None:
+        return f"it ended, its last event {stored(store)[-1]}, its log {beside(store, 'log').read_text()!r}"
+    process = Path("/proc", str(held.pid))
+    threads = {
+        (task / "comm").read_text().strip(): [(task / "wchan").read_text(), *(task / "stat").read_text().split()[2:15]]
+        for task in (process / "task").iterdir()
+    }
+    return f"its threads {threads}, its last event {stored(store)[-1]}, its log {beside(store, 'log').read_text()!r}"
+
+
 def assert_recording_goes_on(store: Path) -> None:
     """New events arrive, and ids have no hole."""
     before = last_id(store)
     deadline_s = time.monotonic() + DEADLINE_S
     while last_id(store) <= before:
-        assert time.monotonic() < deadline_s, "nothing is recorded any more"
+        assert time.monotonic() < deadline_s, f"nothing is recorded any more: {account_of(store)}"
         time.sleep(POLL_S)  # another process writes
     ids = [event.id for event in stored(store)]
     assert ids == list(range(1, len(ids) + 1))

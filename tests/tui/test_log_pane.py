@@ -7,9 +7,10 @@ from datetime import UTC
 import pytest
 from textual.pilot import Pilot
 
-from tests.builders import event, loss, message, numbered, pong, refused, retry, stall, usable
+from tests.builders import event, loss, message, numbered, pong, refused, retry
 from tests.tui.fakes import FakeClock, FakeView
 from tests.tui.pane_app import PaneApp
+from tests.tui.settings import HOSTILE, assorted
 from tests.tui.stages import until
 from wsmon.errors import QueryError, StoreError
 from wsmon.model import format as fmt
@@ -23,7 +24,6 @@ from wsmon.tui.panes.messages import Says
 SIZE = (100, 22)
 ROWS = 20
 NEEDLE = Query((Word("needle"),), "needle")
-HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
 
 
 def trades(count: int, start: int = 0) -> list[Event]:
@@ -38,14 +38,7 @@ def a_day() -> tuple[Event, ...]:
             loss(0.2),
             retry(0.201),
             message('{"e":"trade","s":"BTCUSDT","p":"97120.5"}', 0.202, type="trade"),
-            message('{"e":"depthUpdate"}' * 99, 0.21, type="depthUpdate"),
-            pong(0.3),
-            stall(0.4),
-            message(b"\x08\x96\x01\x12\x07testing", 0.45, "binary-feed"),
-            refused(0.5, "legacy"),
-            message('{"op":"subscribe","args":["trades"]}', 0.6, "coinbase", direction="out"),
-            usable(0.7, "coinbase"),
-            message(HOSTILE * 9, 0.8, "hostile"),
+            *assorted(),
             event("self.run.started", 0.9, ""),
             event("heartbeat.timeout", 1.0, size=0, error="no pong in 20 s"),
         ]

@@ -55,16 +55,21 @@ async def shown(on: Stage, pilot: Pilot[Any]) -> TimelinePane:
     return pane
 
 
+async def ask_in_vain(view: SlowView, pilot: Pilot[Any]) -> int:
+    """Ask for another period of a store that does not answer; how often it was asked by then."""
+    view.gate.clear()
+    before = view.asked
+    await pilot.press("less_than_sign")
+    await until(pilot, lambda: view.asked > before)
+    return view.asked
+
+
 async def test_what_takes_long_is_said_and_not_asked_again() -> None:
     on, view = slow_stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         pane = await shown(on, pilot)
         await pilot.press("2")
-        view.gate.clear()
-        before = view.asked
-        await pilot.press("less_than_sign")
-        await until(pilot, lambda: view.asked > before)
-        asked = view.asked
+        asked = await ask_in_vain(view, pilot)
         on.screen.tick()
         on.screen.tick()
         assert pane.status[0].startswith("reading · ")
@@ -99,11 +104,7 @@ async def test_an_answer_that_never_came_is_asked_for_again_after_a_while() -> N
     async with on.app.run_test(size=ROOMY) as pilot:
         pane = await shown(on, pilot)
         await pilot.press("2")
-        view.gate.clear()
-        before = view.asked
-        await pilot.press("less_than_sign")
-        await until(pilot, lambda: view.asked > before)
-        asked = view.asked
+        asked = await ask_in_vain(view, pilot)
         on.clock.advance(11)
         on.screen.tick()
         view.gate.set()

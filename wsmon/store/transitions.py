@@ -66,24 +66,16 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> 
 
 
 def steps(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> list[Step]:
-    """The same as ``transitions``, without the events that made them."""
+    """The steps of a connection in a period, in the order of commit, after the one that it began with."""
     rows = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
     rows += connection.execute(_WITHIN, (connection_id, since_ns, until_ns)).fetchall()
     return [Step(ts_ns, mono_ns, run, STATUS_OF[to_status]) for _, ts_ns, mono_ns, run, to_status in rows]
 
 
-def transitions(
-    connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int
-) -> Iterator[Transition]:
-    """The transitions of a connection in a period, in the order of commit, after the one that it began with."""
-    yield from _read(connection.execute(_BEFORE, (connection_id, since_ns)))
-    yield from _read(connection.execute(_WITHIN, (connection_id, since_ns, until_ns)))
-
-
 def thinned_transitions(
     connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int, cell_ns: int
 ) -> Iterator[Transition]:
-    """The same, of each cell only the last one into each status: no status of a cell is lost, nor the one it ends in.
+    """The same with their events, of each cell only the last one into each status: none of a cell is lost, nor its end.
 
     The status that a cell begins in may seem to last longer within the cell; where one comes twice, a loss is between.
     """

@@ -20,7 +20,6 @@ SLOWLY: Final = ReconnectSpec(initial_s=30.0, max_s=300.0, factor=2.0, jitter=0.
 # where somebody has to mend something
 
 Sleep = Callable[[float], Awaitable[None]]
-InThread = Callable[[RecordKind, tuple[bytes, ...]], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
