@@ -10,14 +10,15 @@ from typing import Literal
 
 import msgspec
 import pytest
+import regex
 
 from tests.queries import found_ids
 from tests.random_queries import CONNECTIONS, any_event, any_term
 from tests.recordings import FixedClock, recorded
 from wsmon.model.events import Event
-from wsmon.query.ast import Contains, Exact, FieldTerm, Glob, Item, PathTerm, Query, Term, Word
+from wsmon.query.ast import Contains, Exact, FieldTerm, Glob, Item, PathTerm, Query, Regex, Term, Word
 from wsmon.query.predicate import matches, text_of
-from wsmon.store import search_index
+from wsmon.store import candidates, search_index
 from wsmon.store.reader import Reader
 from wsmon.store.search_index import SearchIndexer, forget_segments
 
@@ -84,10 +85,25 @@ def wordy_item(text: str, rolls: random.Random) -> Item:
     return rolls.choice((Contains(part), Exact(text), Exact(part), Glob(f"*{part}*"), Glob(f"{part[:4]}*{part[-3:]}")))
 
 
+def shape_of(text: str, rolls: random.Random) -> Regex:
+    """A regular expression that a part of a text fits, mostly by the kinds of its characters."""
+    return Regex("".join(_kind_of(char, rolls) for char in piece_of(text, rolls)), rolls.random() < 0.5)
+
+
+def _kind_of(char: str, rolls: random.Random) -> str:
+    if not char.isascii() or rolls.random() < 0.1:
+        return regex.escape(char)
+    return r"\d" if char.isdigit() else "[a-f]" if char in "abcdef" else "[g-z]" if char.islower() else r"[^a-z\d]"
+
+
 def wordy_term(events: tuple[Event, ...], rolls: random.Random) -> Term:
     event = rolls.choice(events)
     payload = text_of(event.payload or b"") or "nothing"
-    match rolls.randrange(6):
+    match rolls.randrange(8):
+        case 5:
+            return shape_of(rolls.choice((payload, event.reason or event.name)), rolls)
+        case 6:
+            return FieldTerm(rolls.choice(("text", "error", "type")), (shape_of(payload, rolls),))
         case 0 | 1:
             return Word(piece_of(rolls.choice((payload, event.reason or "reason", event.name)), rolls))
         case 2:
@@ -117,6 +133,8 @@ def test_with_the_index_sql_finds_what_the_predicate_finds(
     monkeypatch.setattr(search_index, "BLOCKS", rolls.randint(1, 6))
     monkeypatch.setattr(search_index, "BLOCK_EVENTS", rolls.randint(1, 5))
     monkeypatch.setattr(search_index, "BLOCK_TOKENS", rolls.choice((3, 800)))
+    monkeypatch.setattr(candidates, "TRIED_BLOCKS", rolls.choice((1, 2, 8)))
+    monkeypatch.setattr(candidates, "MOST_TEXT_BYTES", rolls.choice((80, 1_000_000)))
     path = recorded(tmp_path / "store.db", [wordy_event(rolls) for _ in range(EVENTS)], *CONNECTIONS)
     assert index(path, rolls.randint(EVENTS // 2, EVENTS)) > 0
     if rolls.random() < 0.5:

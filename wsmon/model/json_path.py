@@ -88,6 +88,8 @@ def read_path(path: JsonPath, document: bytes | str) -> object:
 def path_reader(path: JsonPath) -> Callable[[bytes | str], object]:
     """What ``read_path`` does, for whoever reads the same path again and again."""
     *down, last = path or ("",)
+    if len(path) == 1 and isinstance(last, str):
+        return _member(last, object)
     decode = _whole if not path or isinstance(last, int) else _member(last, object)
     place = last if isinstance(last, int) else None
 
@@ -139,16 +141,30 @@ def _step_down(rest: Document, step: str | int) -> msgspec.Raw:
 
 @lru_cache(maxsize=256)
 def _member(name: str, kind: type) -> Callable[[Document], Any]:
-    """Reads one member of an object, a value or what is written; ``MISSING`` where there is none.
+    """Reads one member of an object, a value or what is written; ``MISSING`` where there is none, or no object.
 
     It makes nothing of the members beside it, and is three times as quick as what keeps them all.
     """
     if _NO_FIELD.search(name):
         of_kind = msgspec.json.Decoder(dict[str, kind]).decode  # type: ignore[valid-type]  # of two kinds
-        return lambda document: of_kind(document).get(name, MISSING)
+
+        def read(document: Document) -> Any:
+            try:
+                return of_kind(document).get(name, MISSING)
+            except _UNREADABLE:
+                return MISSING
+
+        return read
     field = msgspec.field(name=name, default=MISSING)
     of_member = msgspec.json.Decoder(msgspec.defstruct("Member", [("value", kind, field)])).decode
-    return lambda document: of_member(document).value  # type: ignore[attr-defined]  # a class made here
+
+    def read_field(document: Document) -> Any:
+        try:
+            return of_member(document).value  # type: ignore[attr-defined]  # a class made here
+        except _UNREADABLE:
+            return MISSING
+
+    return read_field
 
 
 def _step_text(step: str | int) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
+from math import inf
+from operator import ge, gt, le, lt
 from typing import assert_never
 
 import msgspec
@@ -75,15 +77,12 @@ def path_question(term: PathTerm) -> Callable[[bytes | str | None], bool]:
     """
     read = path_reader(term.path)
     questions = tuple(_json_question(item) for item in term.items)
+    is_wanted = questions[0] if len(questions) == 1 else lambda value: any(asks(value) for asks in questions)
 
     def holds(document: bytes | str | None) -> bool:
-        found = MISSING if document is None else read(document)
-        if found is MISSING:
+        if document is None or (found := read(document)) is MISSING:
             return False
-        for is_wanted in questions:  # no generator: this is asked of every row
-            if is_wanted(found):
-                return True
-        return isinstance(found, list) and any(is_wanted(each) for each in found for is_wanted in questions)
+        return is_wanted(found) or (type(found) is list and any(map(is_wanted, found)))
 
     return holds
 
@@ -92,7 +91,7 @@ def _json_question(item: Item) -> Callable[[object], bool]:
     """Asks whether a value of JSON is what an item asks for; a number may be written as text, as prices often are."""
     match item:
         case Range():
-            return partial(_is_inside, item)
+            return _inside(item)
         case Glob(pattern) if pattern == ANY:
             return lambda _value: True
         case Exact(text) if _NUMERIC.fullmatch(text):
@@ -100,10 +99,19 @@ def _json_question(item: Item) -> Callable[[object], bool]:
     return partial(_reads_as, item)
 
 
-def _is_inside(wanted: Range, value: object) -> bool:
-    if type(value) is float or type(value) is int:
-        return wanted.holds(value)
-    return isinstance(value, str) and bool(_NUMERIC.fullmatch(value)) and wanted.holds(float(value))
+def _inside(wanted: Range) -> Callable[[object], bool]:
+    low = -inf if wanted.low is None else wanted.low
+    high = inf if wanted.high is None else wanted.high
+    is_high_enough, is_low_enough = gt if wanted.is_above else ge, lt if wanted.is_below else le
+
+    def holds(value: object) -> bool:  # as ``Range.holds``, without a call of it: this is asked of every row
+        if type(value) is not float and type(value) is not int:
+            if not isinstance(value, str) or not _NUMERIC.fullmatch(value):
+                return False
+            value = float(value)
+        return bool(is_high_enough(value, low) and is_low_enough(value, high))
+
+    return holds
 
 
 def _is_number(item: Exact, wanted: float, value: object) -> bool:

@@ -30,13 +30,13 @@ from wsmon.query.ast import (
 )
 from wsmon.query.fields import WORD_PLACES
 from wsmon.query.fold import fold, utf8
-from wsmon.query.literals import required_texts
 from wsmon.query.predicate import item_fits
+from wsmon.query.required import required_stretches, required_texts
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks, tokens_of
 from wsmon.store.narrowing import told_names
 from wsmon.store.search_index import TEXT_COLUMNS
-from wsmon.store.sieve import EVERYWHERE, Between, Sieve, all_of, any_of, marked
+from wsmon.store.sieve import EVERYWHERE, Between, Holding, Sieve, all_of, any_of, marked
 
 MOST_SOURCES = 32
 # asked for one by one: more are most likely everywhere
@@ -44,14 +44,15 @@ MOST_SOURCES = 32
 SourcesOf = Callable[[FieldName, Item], Iterable[int] | None]
 # the ids of the sources whose field fits an item; None where they are more than ``MOST_SOURCES``
 
-_TEXTS = frozenset(("text", *TEXT_COLUMNS))
-_COLUMN_FIELDS = {"span": "span_id", "parent": "parent_id"}
+_TEXT_COLUMNS = frozenset(("payload", *TEXT_COLUMNS))
+_WORD_COLUMNS = ("payload", *(place for place in WORD_PLACES if place in TEXT_COLUMNS))
+_COLUMN_FIELDS = {"text": "payload", "span": "span_id", "parent": "parent_id"}
 _OF_SOURCES = frozenset(("connection", "group", "session", "trace", "run"))
 _GLOB_SIGNS = str.maketrans("*?", "  ")
 # blanks are in no token: what stands beside a sign may go on in the text
 _OF_NUMBERS = frozenset(b"0123456789e")
 _NULL = b"null"
-assert _TEXTS | {"connection", "name"} >= WORD_PLACES.keys()
+assert _TEXT_COLUMNS | {"connection", "name"} >= WORD_PLACES.keys()
 
 
 def compile_sieve(query: Query, sources_of: SourcesOf) -> Sieve:
@@ -77,7 +78,7 @@ class _Compiler:
             case Or(terms):
                 return any_of(self.term(each) for each in terms)
             case Regex():
-                return any_of((_text(term), self._names(term), self._sources("connection", term)))
+                return any_of((_text(term, _WORD_COLUMNS), self._names(term), self._sources("connection", term)))
             case Not() | Ids():
                 return EVERYWHERE
             case _:
@@ -86,8 +87,8 @@ class _Compiler:
     def _item(self, field: FieldName, item: Item) -> Sieve:
         if field in _OF_SOURCES:
             return self._sources(field, item)
-        if _COLUMN_FIELDS.get(field, field) in _TEXTS:
-            return _text(item)
+        if (column := _COLUMN_FIELDS.get(field, field)) in _TEXT_COLUMNS:
+            return _text(item, (column,))
         if (names := told_names(FieldTerm(field, (item,)))) is not None:
             return _named(names)
         if field == "ts" and isinstance(item, Range):
@@ -106,7 +107,7 @@ def _named(names: Iterable[EventName]) -> Sieve:
     return any_of(marked(*name_marks(NAME_CODES[name])) for name in names)
 
 
-def _text(item: Item) -> Sieve:
+def _text(item: Item, columns: tuple[str, ...]) -> Sieve:
     """Where a text can be that an item asks for; a row without one fits what fits the empty text."""
     match item:
         case Exact(text) | Contains(text):
@@ -114,12 +115,20 @@ def _text(item: Item) -> Sieve:
         case Glob(pattern):
             return needle_sieve(fold(pattern.translate(_GLOB_SIGNS)))
         case Regex():
-            texts = required_texts(item)
-            return any_of(needle_sieve(fold(text)) for text in texts) if texts else EVERYWHERE
+            return _expression(item, columns)
         case Range():
             return EVERYWHERE
         case _:
             assert_never(item)
+
+
+def _expression(item: Regex, columns: tuple[str, ...]) -> Sieve:
+    """Texts are found by their marks, or else quickly row by row; only where there are none, whole blocks are read."""
+    texts, stretches = required_texts(item), required_stretches(item)
+    told = any_of(needle_sieve(fold(text)) for text in texts) if texts else EVERYWHERE
+    if told != EVERYWHERE or not stretches:
+        return told
+    return any_of(Holding(columns, stretch) for stretch in stretches)
 
 
 def _path(term: PathTerm) -> Sieve:

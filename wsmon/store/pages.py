@@ -23,8 +23,8 @@ from wsmon.store.windows import chunks, windows
 
 IDS_AT_ONCE = 500
 # parameters of one statement
-SIEVED_AT_ONCE = 1_000_000
-# ids; about 60 segments of the index, looked up in a few milliseconds
+SIEVED_AT_ONCE = 40_000
+# ids; two or three segments of the index, the texts of which are read in some ten milliseconds
 HELD_SOURCES = 10_000
 # sessions kept at hand, about 300 bytes each
 
@@ -117,7 +117,10 @@ class Pages:
         self._connection.interrupt()
 
     def _windows(self, first_id: int, last_id: int, sieve: Sieve, *, newest_first: bool) -> Iterator[tuple[int, int]]:
-        """The ranges of ids to look at, one after the other; those in which nothing can be are left out."""
+        """The ranges of ids to look at, one after the other; those in which nothing can be are left out.
+
+        Now and then comes an empty one, behind what was left out: so far the search has come.
+        """
         ranges = self._ranges(first_id, last_id, sieve, newest_first=newest_first)
         for window in windows(ranges, self._clock, newest_first=newest_first):
             self._end_if_interrupted()
@@ -131,6 +134,7 @@ class Pages:
             self._end_if_interrupted()
             found = self._candidates.ranges(sieve, *chunk)
             yield from reversed(found) if newest_first else found
+            yield (chunk[0], chunk[0] - 1) if newest_first else (chunk[1] + 1, chunk[1])
 
     def _end_if_interrupted(self) -> None:
         if self._is_interrupted:

@@ -1,15 +1,16 @@
 """What a query asks of the marks of blocks: a tree whose answer for 64 blocks at once is the bits of one number.
 
-A sieve lets through every block that has a match, and some that have none: what it lets through is looked at.
+A sieve lets through every block that has a match, and some that have none: what it lets through is looked at. Where
+no mark tells, the texts of whole blocks may: reading them together takes a fraction of looking at each row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
-from typing import TypeAlias, assert_never
+from typing import Protocol, TypeAlias, assert_never
+
+from wsmon.query.required import Stretch
 
 BLOCKS = 64
 # of a segment: the bits of a mask
@@ -32,6 +33,14 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """Blocks in which a text of one of these columns has a stretch in it."""
+
+    columns: tuple[str, ...]
+    stretch: Stretch
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     """Blocks that all of the sieves let through."""
 
@@ -45,7 +54,26 @@ class AnyOf:
     sieves: tuple[Sieve, ...]
 
 
-Sieve: TypeAlias = "Marked | Between | AllOf | AnyOf"
+Sieve: TypeAlias = "Marked | Between | Holding | AllOf | AnyOf"
+
+
+class Segment(Protocol):
+    """What is known of 64 blocks."""
+
+    @property
+    def first_ns(self) -> int:
+        """The least wall time."""
+
+    @property
+    def last_ns(self) -> int:
+        """The greatest wall time."""
+
+    def mask(self, mark: int) -> int:
+        """Which blocks have a mark."""
+
+    def holding(self, wanted: Holding, among: int) -> int:
+        """Which of some blocks have such a text, and maybe some more of them."""
+
 
 EVERYWHERE: Sieve = Marked(frozenset())
 # lets everything through
@@ -73,32 +101,44 @@ def any_of(sieves: Iterable[Sieve]) -> Sieve:
     return _only(possible, AnyOf) if possible else NOWHERE
 
 
-def blocks(sieve: Sieve, mask_of: Callable[[int], int], first_ns: int, last_ns: int) -> int:
-    """The blocks of a segment that a sieve lets through, as bits.
-
-    ``mask_of`` says which blocks have a mark; ``first_ns`` and ``last_ns`` are the least and the greatest wall time.
-    """
+def blocks(sieve: Sieve, segment: Segment, among: int = ALL_BLOCKS) -> int:
+    """Those of some blocks that a sieve lets through, as bits."""
     match sieve:
         case Marked(marks):
-            found = ALL_BLOCKS
+            found = among
             for mark in marks:
-                found &= mask_of(mark)
+                found &= segment.mask(mark)
                 if not found:
                     break
             return found
         case Between(low_ns, high_ns):
-            is_outside = (low_ns is not None and last_ns < low_ns) or (high_ns is not None and first_ns > high_ns)
-            return 0 if is_outside else ALL_BLOCKS
+            is_before = low_ns is not None and segment.last_ns < low_ns
+            is_after = high_ns is not None and segment.first_ns > high_ns
+            return 0 if is_before or is_after else among
+        case Holding():
+            return segment.holding(sieve, among)
         case AllOf(sieves):
-            found = ALL_BLOCKS
+            found = among
             for each in sieves:
-                found &= blocks(each, mask_of, first_ns, last_ns) if found else 0
+                found = blocks(each, segment, found) if found else 0
             return found
         case AnyOf(sieves):
-            return reduce(or_, (blocks(each, mask_of, first_ns, last_ns) for each in sieves), 0)
+            found = 0
+            for each in sieves:
+                found |= blocks(each, segment, among & ~found)
+            return found
         case _:
             assert_never(sieve)
 
 
 def _only(sieves: list[Sieve], joined: type[AllOf | AnyOf]) -> Sieve:
-    return sieves[0] if len(sieves) == 1 else joined(tuple(sieves))
+    """One for several; those that read texts come last, when others have left few blocks for them."""
+    return sieves[0] if len(sieves) == 1 else joined(tuple(sorted(sieves, key=_reads_texts)))
+
+
+def _reads_texts(sieve: Sieve) -> bool:
+    match sieve:
+        case AllOf(sieves) | AnyOf(sieves):
+            return any(map(_reads_texts, sieves))
+        case _:
+            return isinstance(sieve, Holding)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from wsmon.query.ast import Contains, Exact, Glob, Item, PathTerm, Range, Regex, Word
 from wsmon.query.fold import fold
 from wsmon.query.glob import ANY
-from wsmon.query.literals import required_texts
 from wsmon.query.predicate import item_fits
+from wsmon.query.required import required_texts
 from wsmon.store.codec import Value
 from wsmon.store.functions import LEAF, Leaf
 

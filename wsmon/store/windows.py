@@ -19,10 +19,12 @@ def windows(
 ) -> Iterator[tuple[int, int]]:
     """Closed ranges of ids that cover closed ranges, which come in this order, from the side to begin with.
 
-    Each is as wide as the time that the caller spent on those before allows.
+    Each is as wide as the time that the caller spent on those before allows. An empty range is passed on.
     """
     size = FIRST_WINDOW
     for first_id, last_id in ranges:
+        if first_id > last_id:
+            yield first_id, last_id
         while first_id <= last_id:
             width = min(size, last_id - first_id + 1)
             started_ns = clock.mono_ns()

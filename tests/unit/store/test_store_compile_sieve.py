@@ -8,13 +8,16 @@ import pytest
 
 from tests.queries import query
 from wsmon.query.ast import FieldName, Item
+from wsmon.query.required import Stretch
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.compile_sieve import compile_sieve
 from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks
-from wsmon.store.sieve import EVERYWHERE, NOWHERE, Between, Sieve, all_of, any_of, marked
+from wsmon.store.sieve import EVERYWHERE, NOWHERE, Between, Holding, Sieve, all_of, any_of, marked
 
 REJECTED, MARGIN = needle_sieve(b"rejected"), needle_sieve(b"margin")
 ESCAPED = marked(BACKSLASH_MARK)
+HEX = Stretch(sum(1 << digit for digit in b"0123456789abcdef"), 8)
+WORD_COLUMNS = ("payload", "type", "topic", "reason", "error_type", "error")
 
 
 def nobody(_field: FieldName, _item: Item) -> Iterable[int] | None:
@@ -45,6 +48,11 @@ def sieve(text: str) -> Sieve:
         (r"/^rejected\s\d+/", REJECTED),
         ("/rejected|margin/", any_of((REJECTED, needle_sieve(b"margin")))),
         (r"/rejected|\d+/", EVERYWHERE),
+        ("topic~/[0-9a-f]{8}/", Holding(("topic",), HEX)),
+        ("span~/[0-9a-f]{8}/", Holding(("span_id",), HEX)),
+        ("/[0-9a-f]{8}/", Holding(WORD_COLUMNS, HEX)),
+        ("-/[0-9a-f]{8}/", EVERYWHERE),
+        ("/[0-9a-f]{2}/", EVERYWHERE),
         ("text~/x*/", EVERYWHERE),
         ("size>10kb", EVERYWHERE),
         ("name:message.sent", marked(*name_marks(NAME_CODES["message.sent"]))),

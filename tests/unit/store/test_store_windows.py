@@ -37,6 +37,11 @@ def test_small_ranges_say_nothing_about_how_wide_a_window_may_be() -> None:
     assert sizes == [*[10] * 10, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 825]
 
 
+def test_an_empty_range_is_passed_on_and_says_nothing_either() -> None:
+    cut = list(windows([(1, 0), (1, 16), (17, 16), (17, 48)], FakeClock()))
+    assert cut == [(1, 0), (1, 16), (17, 16), (17, 48)]
+
+
 @pytest.mark.parametrize(("newest_first", "expected"), [(True, [(6, 10), (1, 5)]), (False, [(1, 5), (6, 10)])])
 def test_chunks_have_one_size(newest_first: bool, expected: list[tuple[int, int]]) -> None:
     assert list(chunks(1, 10, 5, newest_first=newest_first)) == expected
