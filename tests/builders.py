@@ -205,6 +205,7 @@ def row(
     losses_per_hour: float = 0.0,
     problem: Event | None = None,
     incidents: tuple[OpenIncident, ...] = (),
+    began: Event | None = None,
     **fields: object,
 ) -> ConnectionRow:
     """A line of the connections list; ``fields`` are those of ``ConnectionState``."""
@@ -218,7 +219,7 @@ def row(
         "since_ns": at_ns(since_s),
     }
     state = msgspec.convert({"name": name, "status": status} | whole | fields, ConnectionState)
-    return ConnectionRow(state, messages_per_s, losses_per_hour, problem, incidents)
+    return ConnectionRow(state, messages_per_s, losses_per_hour, problem, incidents, began)
 
 
 def span(

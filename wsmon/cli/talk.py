@@ -126,7 +126,10 @@ def _sentence(event: Event) -> str:
     if event.is_problem:
         return why(event) or event.reason or event.error or event.name
     if event.name == "connection.reconnect.attempt" and event.meta:
-        return f"reconnecting, attempt {event.meta.get('attempt')} in {_seconds(event.meta.get('delay_ms'))} s"
+        why_long = f": {event.reason}" if event.reason else ""
+        return (
+            f"reconnecting, attempt {event.meta.get('attempt')} in {_seconds(event.meta.get('delay_ms'))} s{why_long}"
+        )
     return LABELS[event.to_status] if event.to_status else event.name
 
 

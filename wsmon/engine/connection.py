@@ -8,7 +8,7 @@ from random import Random
 from typing import Literal
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.backoff import SLOW_S, next_delay_s
+from wsmon.engine.backoff import least_delay, next_delay_s
 from wsmon.engine.capture_changes import told_changes
 from wsmon.engine.classify import Failure, internal
 from wsmon.engine.interpreter import Memory
@@ -21,7 +21,6 @@ from wsmon.model.events import Json, Source
 from wsmon.model.ids import connection_id, trace_id
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
-from wsmon.model.retry_after import retry_after_s
 from wsmon.ports import Clock, EventSink
 
 NS_PER_S = 1_000_000_000
@@ -237,10 +236,10 @@ class Connection:
         clock = self._surroundings.clock
         wall_ns = clock.wall_ns()
         self._delay_s = next_delay_s(self.spec.reconnect, self._attempt, self._surroundings.random.random())
-        if failure is not None and failure.retry == "slow":
-            self._delay_s = max(self._delay_s, SLOW_S)
-        if failure is not None and failure.retry_after:
-            self._delay_s = max(self._delay_s, retry_after_s(failure.retry_after, wall_ns / NS_PER_S) or 0.0)
+        least_s, reason = (0.0, "") if failure is None else least_delay(failure, wall_ns / NS_PER_S)
+        if self._delay_s >= least_s:
+            reason = ""
+        self._delay_s = max(self._delay_s, least_s)
         self._attempt += 1
         delay_ns = int(self._delay_s * NS_PER_S)
         meta: dict[str, Json] = {
@@ -248,7 +247,7 @@ class Connection:
             "delay_ms": round(delay_ns / NS_PER_MS, 3),
             "next_attempt_ns": wall_ns + delay_ns,
         }
-        self._reporter.emit("connection.reconnect.attempt", "reconnecting", meta)
+        self._reporter.emit("connection.reconnect.attempt", "reconnecting", meta, reason=reason)
 
     def _give_up(self, error_type: str, error: str) -> None:
         self._has_given_up = True

@@ -74,6 +74,8 @@ class ConnectionRow:
     # the event that explains, if there is one
     incidents: tuple[OpenIncident, ...] = ()
     # that are not over, the newest last; stalls are in the state
+    began: Event | None = None
+    # what the outage began with (``failing_since_ns``); None while there is none, or where it is not kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ STALL: IncidentKind = "stall"
 _CONNECTIONS = """
 SELECT connection.id, connection.name, "group", url, enabled, profile, connection.trace_id,
     coalesce(source.connection_id, ''), status, since_ns, stalled_since_ns, expect_every_s, attempt, next_attempt_ns,
-    sessions, last_connected_ns, last_disconnected_ns, failing_since_ns, last_message_ns, rtt_ns, last_problem_id
+    sessions, last_connected_ns, last_disconnected_ns, failing_since_ns, last_message_ns, rtt_ns, last_problem_id,
+    (SELECT event_id FROM transition WHERE transition.connection = connection.id AND ts_ns = failing_since_ns LIMIT 1)
 FROM connection LEFT JOIN source ON source.id = connection.source
 WHERE configured ORDER BY position, name
 """
@@ -61,9 +62,11 @@ def snapshot(
     now_s = (at_ns - COMMIT_SLACK_NS) // SECOND_NS
     rates = dict(connection.execute(_RATES, (now_s - RATE_WINDOW_S, now_s)).fetchall())
     losses = dict(connection.execute(_LOSSES, _hour_before(now_s, rolled_s)).fetchall())
-    states = {row[0]: _state(row) for row in connection.execute(_CONNECTIONS).fetchall()}
-    problem_ids = tuple({state.last_problem_id for state in states.values() if state.last_problem_id})
-    problems = {event.id: event for event in read_events(problem_ids)}
+    found = connection.execute(_CONNECTIONS).fetchall()
+    states = {row[0]: _state(row[:-1]) for row in found}
+    began_ids = {row[0]: row[-1] for row in found}
+    told_ids = {*began_ids.values(), *(state.last_problem_id for state in states.values())} - {None, 0}
+    told = {event.id: event for event in read_events(tuple(told_ids))}
     incidents = tuple(OpenIncident(*row) for row in connection.execute(_INCIDENTS))
     of_connections: dict[str, tuple[OpenIncident, ...]] = {}
     for each in incidents:
@@ -74,8 +77,9 @@ def snapshot(
             state,
             rates.get(connection_id, 0) / RATE_WINDOW_S,
             float(losses.get(connection_id, 0)),
-            problems.get(state.last_problem_id),
+            told.get(state.last_problem_id),
             of_connections.get(state.name, ()),
+            told.get(began_ids[connection_id]),
         )
         for connection_id, state in states.items()
     )

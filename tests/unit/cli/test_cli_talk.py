@@ -6,7 +6,9 @@ import fcntl
 import logging
 import os
 
-from tests.builders import event
+import msgspec
+
+from tests.builders import event, retry
 from wsmon.cli.talk import LINES_WAITING, Talk
 
 PIPE_BYTES = 4096
@@ -27,6 +29,17 @@ def test_lines_are_told_in_order_and_harmless() -> None:
         talk.say("last")
     os.close(writing)
     assert read_all(reading) == ["first␛[2J", "disk full\\x9b", "second line", "last"]
+
+
+def test_an_attempt_says_when_and_why_it_waits_longer() -> None:
+    reading, writing = os.pipe()
+    with Talk(is_quiet=False, fd=writing) as talk:
+        talk.tell(retry())
+        talk.tell(msgspec.structs.replace(retry(), reason="the server asks for 7 s (Retry-After)"))
+    os.close(writing)
+    plain, longer = read_all(reading)
+    assert plain.endswith("reconnecting, attempt 18 in 7.0 s")
+    assert longer == f"{plain}: the server asks for 7 s (Retry-After)"
 
 
 def test_the_quiet_one_tells_warnings_only() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsmon.config.specs import ReconnectSpec
-from wsmon.engine.backoff import next_delay_s
+from wsmon.engine.backoff import least_delay, next_delay_s
+from wsmon.engine.classify import Failure, Retry
 
 PLAIN = ReconnectSpec(initial_s=0.1, max_s=0.5, factor=2.0, jitter=0.0)
 
@@ -52,3 +53,19 @@ def test_bo_06_one_second_doubles_up_to_thirty_or_another_cap() -> None:
     spec = ReconnectSpec(jitter=0.0)
     assert [next_delay_s(spec, number + 1, 0.5) for number in (0, 1, 2, 3, 10)] == [1.0, 2.0, 4.0, 8.0, 30.0]
     assert next_delay_s(ReconnectSpec(jitter=0.0, max_s=5.0), 11, 0.5) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("retry", "retry_after", "expected"),
+    [
+        ("yes", "", (0.0, "")),
+        ("yes", "nonsense", (0.0, "")),
+        ("slow", "", (60.0, "such a refusal is not mended in seconds")),
+        ("slow", "5", (60.0, "such a refusal is not mended in seconds")),
+        ("slow", "120", (120.0, "the server asks for 120 s (Retry-After)")),
+        ("yes", "5", (5.0, "the server asks for 5 s (Retry-After)")),
+    ],
+)
+def test_a_failure_may_ask_for_a_while_and_says_why(retry: Retry, retry_after: str, expected: object) -> None:
+    failure = Failure("http_status", "the server answered HTTP 401", "refusal", retry, retry_after=retry_after)
+    assert least_delay(failure, 0.0) == expected

@@ -182,6 +182,25 @@ def test_a_snapshot_says_how_all_connections_are(tmp_path: Path) -> None:
     assert found.bounds.last_id == 37
 
 
+def test_a_snapshot_says_what_an_outage_began_with_as_long_as_it_lasts(tmp_path: Path) -> None:
+    first, second = loss(-90, NAME, code=4401, reason="token expired", open_s=100), refused(-80, NAME, status=401)
+    with Recording(tmp_path / "store.db", NAME) as recording:
+        reader = Reader(tmp_path / "store.db", FixedClock())
+        began = []
+        for events in (
+            [dialled(-200, NAME), usable(-190, NAME)],
+            [first],
+            [dialled(-81, NAME, attempt=2), second],
+            [dialled(-70, NAME, attempt=3), usable(-69, NAME)],
+            [loss(-9, NAME, open_s=60)],
+        ):
+            recording.write(events)
+            (one,) = reader.snapshot(T0_NS).connections
+            began.append((one.began and one.began.id, one.problem and one.problem.id))
+        reader.close()
+    assert began == [(None, None), (3, 3), (3, 5), (3, 5), (8, 8)]
+
+
 def test_a_loss_of_more_than_an_hour_ago_is_in_no_rate(tmp_path: Path) -> None:
     with Recording(tmp_path / "store.db", NAME) as recording:
         recording.write([dialled(0, NAME), usable(1, NAME), loss(2, NAME)], rolled_after_s=100)

@@ -77,6 +77,15 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         ),
         (retry(), Wording("waiting", "status-loss", "reconnecting", "attempt 18 in 7.0 s")),
         (
+            msgspec.structs.replace(retry(), reason="the server asks for 7 s (Retry-After)"),
+            Wording(
+                "waiting",
+                "status-loss",
+                "reconnecting",
+                "attempt 18 in 7.0 s: the server asks for 7 s (Retry-After)",
+            ),
+        ),
+        (
             refused(error=""),
             Wording("loss", "status-loss", "failed", "attempt 2: HTTP 403"),
         ),

@@ -216,8 +216,14 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
     if row.problem is None:
         return "", "dim"
     if severity(state) < STALLED_SEVERITY:
-        return explain(row.problem), "text"
+        return _outage(row.problem, row.began), "text"
     return f"last: {fact(row.problem) or explain(row.problem)}, {fmt.moment(row.problem.ts_ns, now_ns)}", "dim"
+
+
+def _outage(problem: Event, began: Event | None) -> str:
+    """Why it is down: what an outage began with is told first, where it now fails for another reason."""
+    first = "" if began is None else fact(began)
+    return explain(problem) if first in ("", fact(problem)) else f"{first}; since then {explain(problem)}"
 
 
 def explain(event: Event) -> str:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.builders import T0_NS, at_ns, loss, refused, row
-from wsmon.model.events import Verdict
+from wsmon.model.events import Event, Verdict
 from wsmon.model.snapshot import ConnectionRow, OpenIncident
 from wsmon.tui.palette import width_of
 from wsmon.tui.panes import connection_table as table
@@ -44,6 +44,25 @@ def test_a_line_keeps_its_place_from_attempt_to_attempt_and_throughout_a_storm()
     ):
         rows = (dialled, row("y", stalled_since_ns=at_ns(-9)), row("x"), row("w", "reconnecting"))
         assert [each.state.name for each in table.order(rows)] == ["w", "z", "y", "x"]
+
+
+EXPIRED = loss(-60, code=4401, reason="token expired", id=7)
+
+
+@pytest.mark.parametrize(
+    ("problem", "began", "expected"),
+    [
+        (refused(id=9, status=401), EXPIRED, "“token expired”, 4401 by peer; since then the server answered HTTP 401"),
+        (refused(id=9, status=401), refused(-60, status=401, id=7), "the server answered HTTP 401"),
+        (EXPIRED, EXPIRED, "“token expired”, 4401 by peer"),
+        (EXPIRED, None, "“token expired”, 4401 by peer"),
+    ],
+)
+def test_what_an_outage_began_with_is_said_where_it_now_fails_for_another_reason(
+    problem: Event, began: Event | None, expected: str
+) -> None:
+    one = row("deribit", "reconnecting", problem=problem, began=began)
+    assert table.reason(one, T0_NS) == (expected, "text")
 
 
 @pytest.mark.parametrize(
