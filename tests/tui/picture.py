@@ -19,6 +19,8 @@ CELL = (10, 20)
 FONTS = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 FONT_SIZE = 16.6
 # the characters of these are 0.602 em wide
+BEYOND_THE_FONTS = "\u2800"
+# braille and what comes after it is drawn in some other font, of another width
 BASELINE = 15
 # below the upper edge of a line
 WORDS = re.compile(r"\S+(?: \S+)*")
@@ -75,7 +77,8 @@ def _spans(runs: Iterable[Run], color: str) -> Iterator[str]:
         fill = "" if ink.color == color else f' fill="{ink.color}"'
         for words in WORDS.finditer(text):
             x = (column + cell_len(text[: words.start()])) * CELL[0]
-            yield f'<tspan x="{x}"{fill}{ink.attributes}>{escape(words[0])}</tspan>'
+            width = f' textLength="{cell_len(words[0]) * CELL[0]}"' if max(words[0]) >= BEYOND_THE_FONTS else ""
+            yield f'<tspan x="{x}"{width}{fill}{ink.attributes}>{escape(words[0])}</tspan>'
 
 
 def _backgrounds(runs: Iterable[Run]) -> Iterator[tuple[int, int, str]]:
