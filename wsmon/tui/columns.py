@@ -1,7 +1,8 @@
-"""Blocks of lines side by side. Pure."""
+"""Blocks of lines side by side, and lines that are broken. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
@@ -12,6 +13,7 @@ from wsmon.tui.wrap import clip
 
 Line = tuple[Span, ...]
 GAP = 2
+_WORD = re.compile(r"\S+\s*|\s+")
 
 
 def beside(first: Sequence[Line], second: Sequence[Line], width: int) -> Iterator[Line]:
@@ -33,3 +35,25 @@ def fitted(line: Line, width: int, *, is_filled: bool = False) -> Line:
         if found[-1][0] != text:
             break
     return tuple(found)
+
+
+def broken(line: Line, width: int, indent: int) -> Iterator[Line]:
+    """A line, broken between words where it is too long; what goes on stands below what ``indent`` cells are before."""
+    if width_of(line) <= width:
+        yield line
+        return
+    found: list[Span] = []
+    used = 0
+    for text, meaning in line:
+        for word in _WORD.findall(text):
+            if not word.isspace() and used > indent and used + cell_len(word.rstrip()) > width:
+                yield _stripped(found)
+                found, used = [(" " * indent, "text")], indent
+            found.append((word, meaning))
+            used += cell_len(word)
+    yield _stripped(found)
+
+
+def _stripped(found: list[Span]) -> Line:
+    text, meaning = found[-1]
+    return (*found[:-1], (text.rstrip(), meaning))

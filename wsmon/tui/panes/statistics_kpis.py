@@ -64,4 +64,4 @@ def _share(value: float) -> str:
 def _budget(kpi: Kpi) -> str:
     if kpi.budget_left is None:
         return ""
-    return "overdrawn" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"
+    return "used up" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import TypeAlias
 
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Statistics
 from wsmon.model.trend import Trend
 from wsmon.model.verdict.codes import CODE_MEANINGS
-from wsmon.tui.columns import GAP, Line, beside, fitted
+from wsmon.tui.columns import GAP, Line, beside, broken, fitted
 from wsmon.tui.panes.statistics_kpis import kpi_lines
-from wsmon.tui.panes.statistics_table import numbers, states, table, troubles
+from wsmon.tui.panes.statistics_table import LABEL, numbers, states, table, troubles
 from wsmon.tui.panes.statistics_trend import bars, rate_plot, size_bars, spread_plot
 
 PLOTS_FROM = 56
@@ -19,6 +21,9 @@ PLOTS_FROM = 56
 WIDE_FROM = 108
 # cells; from there on two things stand side by side
 NAME_CHARS = 60
+
+Block: TypeAlias = Sequence[Line]
+# lines that belong together
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,13 @@ def lines(answer: Answer, now_ns: int, messages_per_s: Sequence[int], width: int
         found += ((("no statistics yet", "dim"),), ())
     elif len(chosen) > 1 and width >= WIDE_FROM:
         half = (width - GAP) // 2
-        first, second = ([_name(one), *_one(one, trend, now_ns, half)] for one, trend in chosen)
-        found += beside(first, second, width)
+        first, second = ([[_name(one)], *_one(one, trend, now_ns, half)] for one, trend in chosen)
+        for block, other in zip(first, second, strict=True):
+            found += beside(block, other, width)
     else:
         for one, trend in chosen:
             found += [_name(one)] if len(chosen) > 1 else []
-            found += _one(one, trend, now_ns, width)
+            found += chain.from_iterable(_one(one, trend, now_ns, width))
     found += table(answer.statistics, messages_per_s, width)
     return tuple(fitted(line, width) for line in found)
 
@@ -58,16 +64,21 @@ def _name(one: ConnectionStatistics) -> Line:
     return ((sanitize(one.name, NAME_CHARS), "strong"),)
 
 
-def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> Iterator[Line]:
-    """One connection, on the whole width or in half of it."""
+def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> Iterator[Block]:
+    """One connection, on the whole width or in half of it.
+
+    There are as many blocks of any, some of them empty, so that those of two can stand side by side.
+    """
+    yield from _whole(states(one, now_ns), width)
     if width < PLOTS_FROM:
-        yield from (*states(one, now_ns), *numbers(one, width), *troubles(one), (), *kpi_lines(one.kpis, width), ())
+        yield from _whole(numbers(one, width), width)
+        yield from _whole(troubles(one), width)
+        yield ((), *kpi_lines(one.kpis, width), ())
         return
     is_wide = width >= WIDE_FROM
     half = (width - GAP) // 2 if is_wide else width
     plots = [[*rate_plot(trend, half)], [*spread_plot("ping RTT", trend.rtt_ms, half)]]
-    if one.feed_latency_ms is not None:
-        plots.append([*spread_plot("feed latency", trend.latency_ms, half)])
+    plots.append([*spread_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [])
     closes = {_close(code): n for code, n in one.close_codes.items()}
     shares = [
         [*kpi_lines(one.kpis, half)],
@@ -76,19 +87,25 @@ def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> It
         [*bars("closes", closes, half, "caution"), *bars("errors", one.errors, half, "problem"),
          *bars("incidents", one.incidents, half, "caution")],
     ]  # fmt: skip
-    yield from (*states(one, now_ns), ())
+    yield ((),)
     yield from _arranged(plots, width, is_wide)
-    yield from (*numbers(one, width), ())
+    yield from _whole(numbers(one, width), width)
+    yield ((),)
     yield from _arranged(shares, width, is_wide)
 
 
-def _arranged(blocks: Sequence[Sequence[Line]], width: int, is_wide: bool) -> Iterator[Line]:
+def _whole(found: Iterable[Line], width: int) -> Iterator[Block]:
+    """Lines that begin with a label, broken where they are too long; of one that is empty, nothing."""
+    return (tuple(broken(line, width, LABEL)) if line else () for line in found)
+
+
+def _arranged(blocks: Sequence[Block], width: int, is_wide: bool) -> Iterator[Block]:
     """Blocks two by two, or below each other; an empty line after each row."""
     step = 2 if is_wide else 1
     for at in range(0, len(blocks), step):
         row = blocks[at : at + step]
-        yield from beside(row[0], row[1], width) if len(row) > 1 else row[0]
-        yield ()
+        whole = tuple(beside(row[0], row[1], width)) if len(row) > 1 else row[0]
+        yield (*whole, ()) if whole else ()
 
 
 def _close(code: str) -> str:

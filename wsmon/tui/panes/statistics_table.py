@@ -48,12 +48,13 @@ def states(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
 
 
 def numbers(each: ConnectionStatistics, width: int) -> Iterator[Line]:
-    """What was counted and measured of one connection."""
+    """What was counted and measured of one connection; an empty line where something is measured only of others."""
     yield _line("messages", _flow(each.messages, fmt.count))
     yield _line("bytes", _bytes(each))
     ranks = _ranks(width)
     yield ((" " * LABEL + "".join(right(title, NUMBER) for title in ranks), "dim"),)
-    yield from (_summary(label, of(each), unit, ranks) for label, of, unit in SUMMARIES if of(each) or label != LATENCY)
+    for label, of, unit in SUMMARIES:
+        yield _summary(label, of(each), unit, ranks) if of(each) or label != LATENCY else ()
     yield _heartbeats(each)
 
 
@@ -79,7 +80,7 @@ def _state(each: ConnectionStatistics) -> Line:
 def _availability(each: ConnectionStatistics) -> Line:
     if each.availability is None:
         return _line("available", "n/a: it was to be off all the time")
-    return _line("available", f"{fmt.percent(each.availability)} of the time that it should have been open")
+    return _line("available", f"{fmt.percent(each.availability)} of the time it should be open")
 
 
 def _sessions(each: ConnectionStatistics) -> str:
@@ -171,7 +172,7 @@ def _last(each: ConnectionStatistics, now_ns: int) -> str:
     moments = (("open", each.last_connected_ns), ("end", each.last_disconnected_ns))
     parts = [f"{label} {fmt.moment(at_ns, now_ns) if at_ns is not None else fmt.NONE}" for label, at_ns in moments]
     newest = each.last_message_ns
-    parts.append(f"message {fmt.age(now_ns - newest)} ago" if newest is not None else "no message")
+    parts.append(f"data {fmt.age(now_ns - newest)} ago" if newest is not None else "no data")
     return " · ".join(parts)
 
 

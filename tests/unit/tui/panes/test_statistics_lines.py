@@ -9,7 +9,7 @@ import pytest
 from tests.builders import T0_NS, at_ns
 from tests.tui.stages import connection_statistics
 from wsmon.model.kpis import kpis
-from wsmon.model.stats import ConnectionStatistics, Statistics
+from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
 from wsmon.model.trend import Spread, Trend
 from wsmon.tui.columns import Line
 from wsmon.tui.palette import width_of
@@ -53,17 +53,28 @@ def test_two_stand_side_by_side_where_there_is_room_and_below_each_other_elsewhe
     assert [text for text in texts(lines(two, T0_NS, (), 78)) if text in ("a", "b")] == ["a", "b"]
 
 
+def test_what_two_have_in_common_stands_on_one_line_whatever_only_one_of_them_has() -> None:
+    slow = Summary(3, 1.0, 1.0, 1.0, 1.0, 1.0)
+    once, often = connection_statistics("a", connection_count=1), connection_statistics("b", feed_latency_ms=slow)
+    found = texts(lines(answer(replace(once, reconnection_count=12_345_678), often), T0_NS, (), 118))
+    halves = [(line[:58].strip(), line[60:].strip()) for line in found[: found.index("all connections, last 1h00m")]]
+    labels = {(one[:12], other[:12]) for one, other in halves[1:]}
+    differing = {("(0.0/h)", ""), ("", "feed latency"), ("", "latency")}
+    assert {(one, other.split("   ")[0]) for one, other in labels if one != other} == differing
+
+
+def test_no_value_is_cut_in_a_narrow_pane() -> None:
+    found = texts(lines(answer(connection_statistics("a", errors={"reset": 3, "eof": 4})), T0_NS, (), 38))
+    assert [text for text in found if "…" in text] == []
+
+
 def test_key_figures_say_value_threshold_samples_and_budget() -> None:
     judged = kpis(connection_statistics("a", sessions=4, connection_count=3))
-    assert (
-        texts(tuple(kpi_lines(judged, 58)))[:3]
-        == [
-            "key figures              is    has to be   samples   budget",
-            "dials that succeed     75 % ✕      > 99 %         4 overdrawn",
-            "time to connect      212 ms ✓     < 1.0 s         1     78 %",
-        ]
-        or texts(tuple(kpi_lines(judged, 58)))[:3]
-    )
+    assert texts(tuple(kpi_lines(judged, 58)))[:3] == [
+        "key figures             is   has to be   samples   budget",
+        "dials that succeed    75 % ✕    > 99 %         4  used up",
+        "time to connect     212 ms ✓   < 1.0 s         1     78 %",
+    ]
     breached = [meaning for line in kpi_lines(judged, 58) for text, meaning in line if "75 %" in text]
     assert breached == ["problem"]
 

@@ -23,7 +23,7 @@ def test_a_session_of_half_a_millisecond_is_not_zero() -> None:
 
     assert shown(bounced)[:3] == [
         "state       reconnecting · open 0.5 ms in all (TCP 7.1 ms)",
-        "available   0.02 % of the time that it should have been open",
+        "available   0.02 % of the time it should be open",
         "sessions    1 dialled · 1 usable · 1 reconnect (0.0/h)",
     ]
 
