@@ -47,6 +47,23 @@ async def test_e_on_a_timeline_that_follows_the_present_goes_to_the_newest_probl
         assert pane.problem.connection == "deribit"
 
 
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        (["0"] * 3, "all that is kept is in sight"),
+        (["plus"] * 30, "this is the shortest period"),
+        (["minus"] * 30, "this is the longest period"),
+        (["greater_than_sign"] * 2, "this is the present"),
+    ],
+)
+async def test_a_timeline_that_cannot_show_more_says_so(keys: list[str], sentence: str) -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await timeline(on, pilot)
+        await pilot.press(*keys)
+        assert text(on.screen.footer).strip() == sentence
+
+
 async def test_the_shortest_and_the_longest_period_of_the_statistics_are_said() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:

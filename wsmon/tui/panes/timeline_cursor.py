@@ -9,6 +9,7 @@ from textual import events
 from textual.binding import BindingType
 
 from wsmon.tui.actions import bindings
+from wsmon.tui.panes.messages import Refuses
 from wsmon.tui.panes.spans import SpanPane
 from wsmon.tui.panes.timeline_state import TimelineState
 
@@ -38,13 +39,15 @@ class TimelineCursor(SpanPane):
         """Move the cursor to a row; rows that come into sight are asked for."""
         self.change(lambda: self._state.grid.to(row))
 
-    def change(self, change: Callable[[], None]) -> None:
-        """Do what may move the period or the rows in sight, say so if it did, and draw."""
+    def change(self, change: Callable[[], None], otherwise: str = "") -> None:
+        """Do what may move the period or the rows in sight, say so if it did, or else why not, and draw."""
         state = self._state
         before = state.window, state.grid.top, state.by_group
         change()
         if (state.window, state.grid.top, state.by_group) != before:
             self.announce()
+        elif otherwise:
+            self.post_message(Refuses(otherwise))
         self.redraw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -88,19 +91,19 @@ class TimelineCursor(SpanPane):
         self.change(lambda: self._state.to_cell(self._state.cell + 1))
 
     def action_timeline_zoom_in(self) -> None:
-        self.change(lambda: self._state.zoom(closer=True))
+        self.change(lambda: self._state.zoom(closer=True), "this is the shortest period")
 
     def action_timeline_zoom_out(self) -> None:
-        self.change(lambda: self._state.zoom(closer=False))
+        self.change(lambda: self._state.zoom(closer=False), "this is the longest period")
 
     def action_timeline_pan_left(self) -> None:
         self.change(lambda: self._state.pan(-max(1, self._state.cells // 2)))
 
     def action_timeline_pan_right(self) -> None:
-        self.change(lambda: self._state.pan(max(1, self._state.cells // 2)))
+        self.change(lambda: self._state.pan(max(1, self._state.cells // 2)), "this is the present")
 
     def action_timeline_fit(self) -> None:
-        self.change(self._state.fit)
+        self.change(self._state.fit, "all that is kept is in sight")
 
     def action_timeline_now(self) -> None:
         self.change(self._state.follow)
