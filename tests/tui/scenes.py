@@ -141,7 +141,7 @@ PANES = (
     Scene("timeline", ("2", "z", "left", "left"), settings.troubled),
     Scene("timeline-groups", ("2", "z", "l", "j", *["left"] * 10), settings.troubled),
     Scene("timeline-weeks", ("2", "z", *["minus"] * 17, *["left"] * 7), settings.weeks),
-    Scene("timeline-second", ("2", "z", *["plus"] * 12), settings.troubled),
+    Scene("timeline-second", ("2", "z", *["plus"] * 8), settings.troubled),
     Scene("timeline-start", ("2", "z"), settings.empty),
     Scene("statistics", ("3", "z"), settings.measured, plotted(1)),
     Scene("statistics-two", ("3", "z", "B"), settings.measured, plotted(2)),

@@ -13,6 +13,8 @@ from wsmon.tui.wrap import clip
 
 Line = tuple[Span, ...]
 GAP = 2
+LEAST_ROOM = 16
+# cells
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
@@ -38,8 +40,11 @@ def fitted(line: Line, width: int, *, is_filled: bool = False) -> Line:
 
 
 def broken(line: Line, width: int, indent: int) -> Iterator[Line]:
-    """A line, broken between words where it is too long; what goes on stands below what ``indent`` cells are before."""
-    if width_of(line) <= width:
+    """A line, broken between words where it is too long; what goes on is indented.
+
+    Where that leaves too little room for words, the line stays as it is.
+    """
+    if width_of(line) <= width or width - indent < LEAST_ROOM:
         yield line
         return
     found: list[Span] = []
