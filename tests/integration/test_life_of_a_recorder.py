@@ -51,7 +51,7 @@ async def test_a_signal_ends_it_cleanly_with_everything_received_committed(
     assert received == list(range(1, len(received) + 1))
     assert [event.id for event in events] == list(range(1, len(events) + 1))
     assert events[-1].name == "self.run.ended"
-    assert [event.to_status for event in events if event.is_transition][-1] == "closed"
+    assert [event.to_status for event in events if event.to_status][-1] == "closed"
     assert holder(recorder.store) is None
 
 

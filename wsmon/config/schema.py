@@ -260,5 +260,3 @@ def _names(keys: Iterable[Key]) -> Names:
 WSMON_NAMES = _names(WSMON)
 CONNECTION_NAMES = _names(CONNECTION)
 TABLES = ("wsmon", "keys", "defaults", "connection")
-ONLY_IN_CONNECTION = frozenset({"name"})
-# a default would give the same one to all

@@ -158,11 +158,6 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         return self.name.partition(".")[0]
 
     @property
-    def is_transition(self) -> bool:
-        """Whether it changed the status of its connection."""
-        return self.to_status is not None
-
-    @property
     def is_problem(self) -> bool:
         """Whether somebody who looks for trouble wants to see it."""
         return bool(self.error_type) or self.name in PROBLEM_NAMES

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NewType
 
-EventId = NewType("EventId", int)
-# strictly increasing in a store, given at commit, never reused
 ConnectionId = NewType("ConnectionId", str)
 # a session: 16 hex digits, and the id of its span
 TraceId = NewType("TraceId", str)

@@ -116,19 +116,6 @@ def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
     return rest.encode() if isinstance(rest, str) else bytes(rest).strip()
 
 
-def walk_path(path: JsonPath, value: object) -> object:
-    """The same of a document that is decoded already."""
-    for step in path:
-        match value, step:
-            case dict(), str() if step in value:
-                value = value[step]
-            case list(), int() if -len(value) <= step < len(value):
-                value = value[step]
-            case _:
-                return MISSING
-    return value
-
-
 def _step_down(rest: Document, step: str | int) -> msgspec.Raw:
     """What is at a step, as it is written; raises ``LookupError`` where there is nothing."""
     if isinstance(step, int):

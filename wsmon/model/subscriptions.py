@@ -161,10 +161,6 @@ class Ledger:
             tuple(known.topic for known in live if known.status == "lost"),
         )
 
-    def to_restore(self) -> tuple[str, ...]:
-        """The topics that a new session must ask for again, where wsmon may speak."""
-        return tuple(known.topic for known in self._live.values() if known.is_interrupted or known.status == "lost")
-
     def subscription(self, topic: str) -> Subscription | None:
         """What is known of a topic; None where nothing is, or no more."""
         return self._live.get(topic) or self._over.get(topic)

@@ -93,11 +93,6 @@ class Configured:
         late = self._beats.overdue(now_ns)
         return late + self._count_missed(late) + self._auths.overdue(now_ns) + self._beats_of_peer.overdue(now_ns)
 
-    @property
-    def waits_for_auth(self) -> bool:
-        """Whether the authentication is in flight and its success can be recognised."""
-        return _AUTH in self._auths
-
     # heartbeats
 
     def _read_sent(self, payload: bytes, reading: Reading, now_ns: int) -> tuple[Note, ...]:

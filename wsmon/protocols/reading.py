@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from wsmon.model.events import Direction, EventName, Meta, Opcode
+from wsmon.model.events import EventName, Meta
 
 Phase = Literal["", "start", "end", "whole"]
 # whole: begun and ended, told by one message
@@ -79,12 +79,4 @@ class SessionState(Protocol):
 
     def at(self, now_ns: int) -> None:
         """The messages that follow happen at this monotonic time."""
-        ...
-
-
-class Classify(Protocol):
-    """A classifier, for a session whose state is of its own type."""
-
-    def __call__(self, direction: Direction, opcode: Opcode, payload: bytes, state: SessionState) -> Reading:
-        """Read one whole message."""
         ...

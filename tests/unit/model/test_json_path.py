@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.model.json_path import MISSING, compile_path, match_path, path_text, read_path, walk_path
+from wsmon.model.json_path import MISSING, JsonPath, compile_path, match_path, path_text, read_path
 
 DOCUMENT = b'{"data": {"qty": 10.5, "tags": ["a", {"b": null}], "a b": 1, "": 2}, "e": "x", "e": "last"}'
 
@@ -54,6 +54,19 @@ def test_a_path_in_a_query_ends_where_its_operator_begins() -> None:
 @given(st.lists(st.one_of(st.text(max_size=5), st.integers(-9, 9)), max_size=6))
 def test_what_is_written_is_read_again(steps: list[str | int]) -> None:
     assert compile_path(path_text(tuple(steps))) == tuple(steps)
+
+
+def walk_path(path: JsonPath, value: object) -> object:
+    """What ``read_path`` reads, of a document that is decoded already."""
+    for step in path:
+        match value, step:
+            case dict(), str() if step in value:
+                value = value[step]
+            case list(), int() if -len(value) <= step < len(value):
+                value = value[step]
+            case _:
+                return MISSING
+    return value
 
 
 @given(

@@ -115,7 +115,6 @@ def test_a_heartbeat_of_the_peer_may_be_known_and_not_answered() -> None:
 def test_an_authentication_ends_as_its_answer_says() -> None:
     session = Session(auth=LOGIN)
     assert session.told("out", b"let me in") == [("auth.started", "")]
-    assert session.configured.waits_for_auth
     assert session.told("in", b"data") == []
     assert session.told("in", b"welcome, you") == [("auth.completed", "")]
     assert session.told("out", b"let me in") == [("auth.started", "")]
@@ -150,5 +149,4 @@ def test_a_grant_that_the_protocol_has_read_counts_too() -> None:
 def test_an_authentication_whose_end_cannot_be_known_is_begun_only() -> None:
     session = Session(auth=AuthTexts(send=b"let me in"))
     assert session.told("out", b"let me in") == [("auth.started", "")]
-    assert not session.configured.waits_for_auth
     assert session.overdue(60) == []

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from textual.widget import Widget
 
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.palette import Span
 from wsmon.tui.panes.span_text import SpanText
-
-Leaving = Literal["detach", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
