@@ -27,5 +27,5 @@ def least_delay(failure: Failure, wall_s: float) -> tuple[float, str]:
     slow_s = SLOW_S if failure.retry == "slow" else 0.0
     asked_s = retry_after_s(failure.retry_after, wall_s) or 0.0
     if asked_s > slow_s:
-        return asked_s, f"the server asks for {asked_s:.0f} s (Retry-After)"
-    return slow_s, "such a refusal is not mended in seconds" if slow_s else ""
+        return asked_s, f"Retry-After asks for {asked_s:.0f} s"
+    return slow_s, "no sooner: refused" if slow_s else ""

@@ -75,7 +75,7 @@ class ConnectionRow:
     incidents: tuple[OpenIncident, ...] = ()
     # that are not over, the newest last; stalls are in the state
     began: Event | None = None
-    # what the outage began with (``failing_since_ns``); None while there is none, or where it is not kept
+    # the last loss since it began to fail; None where it was not lost since, or that is not kept
 
 
 @dataclass(frozen=True, slots=True)

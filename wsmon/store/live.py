@@ -26,7 +26,8 @@ _CONNECTIONS = """
 SELECT connection.id, connection.name, "group", url, enabled, profile, connection.trace_id,
     coalesce(source.connection_id, ''), status, since_ns, stalled_since_ns, expect_every_s, attempt, next_attempt_ns,
     sessions, last_connected_ns, last_disconnected_ns, failing_since_ns, last_message_ns, rtt_ns, last_problem_id,
-    (SELECT event_id FROM transition WHERE transition.connection = connection.id AND ts_ns = failing_since_ns LIMIT 1)
+    (SELECT event_id FROM transition WHERE transition.connection = connection.id
+        AND ts_ns = last_disconnected_ns AND ts_ns >= failing_since_ns LIMIT 1)
 FROM connection LEFT JOIN source ON source.id = connection.source
 WHERE configured ORDER BY position, name
 """

@@ -142,7 +142,7 @@ def _connection(event: Event, ascii_only: bool) -> Wording:
             delay_ms = number(event, "delay_ms")
             when = f" in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
             text = f"attempt {attempt:.0f}{when}" if attempt is not None else when.strip()
-            text += f": {_foreign(event.reason, ascii_only)}" if event.reason else ""
+            text += f", {_foreign(event.reason, ascii_only)}" if event.reason else ""
             return Wording("waiting", "status-loss", "reconnecting", text)
     return _ending(event, ascii_only)
 

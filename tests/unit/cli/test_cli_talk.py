@@ -35,11 +35,11 @@ def test_an_attempt_says_when_and_why_it_waits_longer() -> None:
     reading, writing = os.pipe()
     with Talk(is_quiet=False, fd=writing) as talk:
         talk.tell(retry())
-        talk.tell(msgspec.structs.replace(retry(), reason="the server asks for 7 s (Retry-After)"))
+        talk.tell(msgspec.structs.replace(retry(), reason="Retry-After asks for 7 s"))
     os.close(writing)
     plain, longer = read_all(reading)
     assert plain.endswith("reconnecting, attempt 18 in 7.0 s")
-    assert longer == f"{plain}: the server asks for 7 s (Retry-After)"
+    assert longer == f"{plain}, Retry-After asks for 7 s"
 
 
 def test_the_quiet_one_tells_warnings_only() -> None:

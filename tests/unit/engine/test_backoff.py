@@ -60,10 +60,10 @@ def test_bo_06_one_second_doubles_up_to_thirty_or_another_cap() -> None:
     [
         ("yes", "", (0.0, "")),
         ("yes", "nonsense", (0.0, "")),
-        ("slow", "", (60.0, "such a refusal is not mended in seconds")),
-        ("slow", "5", (60.0, "such a refusal is not mended in seconds")),
-        ("slow", "120", (120.0, "the server asks for 120 s (Retry-After)")),
-        ("yes", "5", (5.0, "the server asks for 5 s (Retry-After)")),
+        ("slow", "", (60.0, "no sooner: refused")),
+        ("slow", "5", (60.0, "no sooner: refused")),
+        ("slow", "120", (120.0, "Retry-After asks for 120 s")),
+        ("yes", "5", (5.0, "Retry-After asks for 5 s")),
     ],
 )
 def test_a_failure_may_ask_for_a_while_and_says_why(retry: Retry, retry_after: str, expected: object) -> None:

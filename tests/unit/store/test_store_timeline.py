@@ -182,23 +182,24 @@ def test_a_snapshot_says_how_all_connections_are(tmp_path: Path) -> None:
     assert found.bounds.last_id == 37
 
 
-def test_a_snapshot_says_what_an_outage_began_with_as_long_as_it_lasts(tmp_path: Path) -> None:
-    first, second = loss(-90, NAME, code=4401, reason="token expired", open_s=100), refused(-80, NAME, status=401)
+def test_a_snapshot_says_what_was_the_last_loss_whatever_failed_since(tmp_path: Path) -> None:
     with Recording(tmp_path / "store.db", NAME) as recording:
         reader = Reader(tmp_path / "store.db", FixedClock())
         began = []
         for events in (
-            [dialled(-200, NAME), usable(-190, NAME)],
-            [first],
-            [dialled(-81, NAME, attempt=2), second],
-            [dialled(-70, NAME, attempt=3), usable(-69, NAME)],
-            [loss(-9, NAME, open_s=60)],
+            [dialled(-200, NAME), refused(-199, NAME, status=503)],
+            [dialled(-191, NAME, attempt=2), usable(-190, NAME)],
+            [loss(-188, NAME, code=1001, reason="rolling restart", open_s=2)],
+            [dialled(-180, NAME, attempt=3), usable(-179, NAME), loss(-177, NAME, code=4401, open_s=2)],
+            [dialled(-81, NAME, attempt=4), refused(-80, NAME, status=401)],
+            [event("connection.disconnected", -70, NAME, to_status="closed", close_by="us")],
+            [dialled(-60, NAME), refused(-59, NAME, status=503)],
         ):
             recording.write(events)
             (one,) = reader.snapshot(T0_NS).connections
             began.append((one.began and one.began.id, one.problem and one.problem.id))
         reader.close()
-    assert began == [(None, None), (3, 3), (3, 5), (3, 5), (8, 8)]
+    assert began == [(None, 2), (None, 2), (5, 5), (8, 8), (8, 10), (None, 10), (None, 13)]
 
 
 def test_a_loss_of_more_than_an_hour_ago_is_in_no_rate(tmp_path: Path) -> None:

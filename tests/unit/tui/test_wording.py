@@ -77,12 +77,12 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         ),
         (retry(), Wording("waiting", "status-loss", "reconnecting", "attempt 18 in 7.0 s")),
         (
-            msgspec.structs.replace(retry(), reason="the server asks for 7 s (Retry-After)"),
+            msgspec.structs.replace(retry(), reason="Retry-After asks for 7 s"),
             Wording(
                 "waiting",
                 "status-loss",
                 "reconnecting",
-                "attempt 18 in 7.0 s: the server asks for 7 s (Retry-After)",
+                "attempt 18 in 7.0 s, Retry-After asks for 7 s",
             ),
         ),
         (

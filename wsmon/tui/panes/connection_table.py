@@ -223,7 +223,7 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
 def _outage(problem: Event, began: Event | None) -> str:
     """Why it is down: what an outage began with is told first, where it now fails for another reason."""
     first = "" if began is None else fact(began)
-    return explain(problem) if first in ("", fact(problem)) else f"{first}; since then {explain(problem)}"
+    return explain(problem) if first in ("", fact(problem)) else f"{first}; then {explain(problem)}"
 
 
 def explain(event: Event) -> str:

@@ -52,7 +52,7 @@ EXPIRED = loss(-60, code=4401, reason="token expired", id=7)
 @pytest.mark.parametrize(
     ("problem", "began", "expected"),
     [
-        (refused(id=9, status=401), EXPIRED, "“token expired”, 4401 by peer; since then the server answered HTTP 401"),
+        (refused(id=9, status=401), EXPIRED, "“token expired”, 4401 by peer; then the server answered HTTP 401"),
         (refused(id=9, status=401), refused(-60, status=401, id=7), "the server answered HTTP 401"),
         (EXPIRED, EXPIRED, "“token expired”, 4401 by peer"),
         (EXPIRED, None, "“token expired”, 4401 by peer"),
