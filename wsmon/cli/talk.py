@@ -126,10 +126,8 @@ def _sentence(event: Event) -> str:
     if event.is_problem:
         return why(event) or event.reason or event.error or event.name
     if event.name == "connection.reconnect.attempt" and event.meta:
-        why_long = f": {event.reason}" if event.reason else ""
-        return (
-            f"reconnecting, attempt {event.meta.get('attempt')} in {_seconds(event.meta.get('delay_ms'))} s{why_long}"
-        )
+        said = f"reconnecting, attempt {event.meta.get('attempt')} in {_seconds(event.meta.get('delay_ms'))} s"
+        return f"{said}, {event.reason}" if event.reason else said
     return LABELS[event.to_status] if event.to_status else event.name
 
 
