@@ -14,7 +14,7 @@ import pytest
 
 from tests.builders import message
 from tests.peers import Peers, scenario
-from tests.processes import DEADLINE_S, POLL_S, Home
+from tests.processes import DEADLINE_S, POLL_S, WSMON, Home
 from tests.recordings import Recording
 from wsmon.export.formats import FORMATS, suffix
 
@@ -37,8 +37,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def exporting(home: Home, target: Path, *arguments: str | Path) -> asyncio.subprocess.Process:
     """An export that has begun to write, held there."""
-    command = (sys.executable, "-m", "wsmon", *arguments)
-    process = await asyncio.create_subprocess_exec(*command, env=home.environ, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(WSMON, *arguments, env=home.environ, stderr=asyncio.subprocess.PIPE)
     async with asyncio.timeout(DEADLINE_S):
         while not any(part.stat().st_size for part in target.parent.glob(f".{target.name}.*.part")):
             assert process.returncode is None, "it ended too soon to be held"

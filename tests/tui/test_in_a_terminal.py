@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import stored
+from tests.processes import WSMON, stored
 from tests.tui.terminal import DEADLINE_S, POLL_S, Terminal
-from tests.tui.tour_world import WSMON, environment, no_recorder_left
+from tests.tui.tour_world import environment, no_recorder_left
 from wsmon.control.lock import beside, holder
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(120)]

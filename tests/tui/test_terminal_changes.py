@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.builders import message
+from tests.processes import WSMON
 from tests.recordings import Recording
 from tests.tui.emulated import Emulated
 from tests.tui.pty_screen import PtyScreen
 from tests.tui.terminal import Terminal
-from tests.tui.tour_world import WSMON, environment
+from tests.tui.tour_world import environment
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(90)]
 

@@ -14,10 +14,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.processes import WSMON
 from tests.tui.terminal import Terminal
 from tests.tui.tour_steps import Chapter, Step
 from tests.tui.tour_table import CHAPTERS
-from tests.tui.tour_world import WSMON, world
+from tests.tui.tour_world import world
 
 SIZES = ((80, 24), (120, 40))
 WHOLE_COLUMNS = 120

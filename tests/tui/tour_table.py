@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.processes import WSMON
 from tests.tui.tour_steps import Chapter, press, write
-from tests.tui.tour_world import WSMON
 
 STORY = Chapter(
     "story",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,12 +17,11 @@ from pathlib import Path
 from threading import Event, Thread
 
 from tests.peers import SCENARIOS
-from tests.processes import stored
+from tests.processes import WSMON, stored
 from wsmon.clock import SystemClock
 from wsmon.demo.demo import Demo
 from wsmon.demo.parse import load_scenario
 
-WSMON = Path(sys.executable).with_name("wsmon")
 SERVERS = ("orders", "prices", "chat", "sensors")
 CONFIGURATION = """\
 [defaults]

@@ -124,12 +124,13 @@ def test_zsh_completes_what_fits(line: str, offered: str, tmp_path: Path) -> Non
     script = f"""
 zmodload zsh/zpty
 zpty z 'TERM=dumb zsh -f -i'
-zpty -w z 'fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -D -u; PS1=; bindkey "^I" complete-word'
-zpty -w z 'print REA''DY'
-zpty -r -m z seen '*READY*'
+zpty -w z 'fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -D -u'
+zpty -w z 'bindkey "^I" complete-word; PS1="AT""EASE "'
+zpty -r -m z seen '*ATEASE *'
 zpty -w -n z $'{line}\\t\\C-a: \\n'
-zpty -w z 'print -r -- "did:$history[$((HISTCMD-1))]"'
-zpty -r -m z seen '*did:*$*'
+zpty -r -m z seen '*ATEASE *'
+zpty -w z 'print -r -- "did"":$history[$((HISTCMD-1))]"'
+zpty -r -m z seen '*did:*ATEASE *'
 print -r -- $seen
 """
     assert f"{line.rpartition(' ')[0]} {offered}" in ran("zsh", "-f", "-c", script)
