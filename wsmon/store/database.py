@@ -204,7 +204,7 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
             return StoreError(f"no space left for the store {path}", "free some space, or use --store")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return StoreError(f"cannot write the store {path} ({error})", "wsmon needs a folder it can write to")
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
             return StoreError(f"another program holds the store {path} ({error})", "end it, or use --store")
         case _:
             return StoreError(f"the store {path} failed: {error}")

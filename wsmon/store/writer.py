@@ -48,9 +48,17 @@ INDEX_BELOW_EVENTS = 1_000
 _LOG = logging.getLogger("wsmon.store")
 
 _PASSING = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN}
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
 )
-# primary codes of what may pass: somebody frees space, a cable is plugged in again
+# primary codes of what may pass: somebody frees space, a cable is plugged in again, a viewer goes on that was stopped
+# in the moment in which it marked what it reads (SQLITE_PROTOCOL, after ten seconds)
 
 
 class Writer:

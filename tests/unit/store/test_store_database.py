@@ -163,6 +163,7 @@ def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
         (sqlite3.SQLITE_FULL, "no space left for the store /s. free some space, or use --store"),
         (sqlite3.SQLITE_READONLY, "cannot write the store /s (it said). wsmon needs a folder it can write to"),
         (sqlite3.SQLITE_BUSY, "another program holds the store /s (it said). end it, or use --store"),
+        (sqlite3.SQLITE_PROTOCOL, "another program holds the store /s (it said). end it, or use --store"),
         (sqlite3.SQLITE_IOERR_WRITE, "the store /s failed: it said"),
     ],
 )

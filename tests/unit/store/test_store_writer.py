@@ -332,10 +332,11 @@ def test_idle_commits_nothing(running: Running, monkeypatch: pytest.MonkeyPatch)
 
 
 class FullDisk:
-    """Makes commits fail as a full disk does, until there is space."""
+    """Makes commits fail as a full disk does, until there is space; or as something else does that passes."""
 
-    def __init__(self, running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, running: Running, monkeypatch: pytest.MonkeyPatch, code: int = sqlite3.SQLITE_FULL) -> None:
         self.is_full = True
+        self._code = code
         self.refused = threading.Event()
         self._write = running.writer._fold.write
         monkeypatch.setattr(running.writer._fold, "write", self.write)
@@ -343,20 +344,30 @@ class FullDisk:
     def write(self) -> None:
         if self.is_full:
             self.refused.set()
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            error = sqlite3.OperationalError("SQLite's own words")
+            error.sqlite_errorcode = self._code
             raise error
         self._write()
 
 
-def test_a_full_disk_keeps_what_waits_and_says_so(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = FullDisk(running, monkeypatch)
+@pytest.mark.parametrize(
+    ("code", "warning"),
+    [
+        (sqlite3.SQLITE_FULL, "no space left for the store"),
+        (sqlite3.SQLITE_BUSY, "another program holds the store"),
+        (sqlite3.SQLITE_PROTOCOL, "another program holds the store"),
+    ],
+)
+def test_what_may_pass_keeps_what_waits_and_is_said(
+    code: int, warning: str, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FullDisk(running, monkeypatch, code)
     running.writer.start()
     running.emit(dialled(), message())
     assert disk.refused.wait(DEADLINE_S)
     disk.refused.clear()
     assert disk.refused.wait(DEADLINE_S)
-    assert running.writer.health().warning.startswith("no space left for the store")
+    assert running.writer.health().warning.startswith(warning)
     disk.is_full = False
     running.wait_for(2)
     running.end()
