@@ -1,8 +1,7 @@
-"""Blocks of lines side by side, and lines that are broken. Pure."""
+"""Blocks of lines side by side. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
@@ -13,9 +12,6 @@ from wsmon.tui.wrap import clip
 
 Line = tuple[Span, ...]
 GAP = 2
-LEAST_ROOM = 16
-# cells
-_WORD = re.compile(r"\S+\s*|\s+")
 
 
 def beside(first: Sequence[Line], second: Sequence[Line], width: int) -> Iterator[Line]:
@@ -37,28 +33,3 @@ def fitted(line: Line, width: int, *, is_filled: bool = False) -> Line:
         if found[-1][0] != text:
             break
     return tuple(found)
-
-
-def broken(line: Line, width: int, indent: int) -> Iterator[Line]:
-    """A line, broken between words where it is too long; what goes on is indented.
-
-    Where that leaves too little room for words, the line stays as it is.
-    """
-    if width_of(line) <= width or width - indent < LEAST_ROOM:
-        yield line
-        return
-    found: list[Span] = []
-    used = 0
-    for text, meaning in line:
-        for word in _WORD.findall(text):
-            if not word.isspace() and used > indent and used + cell_len(word.rstrip()) > width:
-                yield _stripped(found)
-                found, used = [(" " * indent, "text")], indent
-            found.append((word, meaning))
-            used += cell_len(word)
-    yield _stripped(found)
-
-
-def _stripped(found: list[Span]) -> Line:
-    text, meaning = found[-1]
-    return (*found[:-1], (text.rstrip(), meaning))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.tui.columns import Line, beside, broken, fitted
+from wsmon.tui.columns import Line, beside, fitted
 
 
 def line(text: str) -> Line:
@@ -24,15 +24,3 @@ def test_what_is_too_long_is_cut_and_says_so() -> None:
 
 def test_wide_characters_count_two() -> None:
     assert texts([fitted(line("日本"), 6, is_filled=True)]) == ["日本  "]
-
-
-def test_a_line_that_is_too_long_is_broken_between_words_below_its_label() -> None:
-    line: Line = (("state   ", "dim"), ("reconnecting", "status-loss"), (" · open 59m in all", "text"))
-    told = ["".join(text for text, _ in each) for each in broken(line, 24, 8)]
-    assert told == ["state   reconnecting ·", "        open 59m in all"]
-    assert list(broken(line, 80, 8)) == list(broken(line, 20, 8)) == [line]  # there is room; there is none for words
-
-
-def test_a_word_that_is_too_long_stands_alone() -> None:
-    told = list(broken((("a ", "dim"), ("x" * 30, "text"), (" y", "text")), 20, 2))
-    assert ["".join(text for text, _ in each) for each in told] == ["a " + "x" * 30, "  y"]

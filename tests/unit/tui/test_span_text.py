@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsmon.tui.columns import Line
 from wsmon.tui.palette import Span, width_of
 from wsmon.tui.panes.span_text import wrap_spans
 
@@ -32,6 +33,12 @@ def test_a_key_stays_with_the_word_that_says_what_it_does(width: int, expected: 
 
 def test_lines_that_go_on_are_indented_and_a_word_may_be_of_several_spans() -> None:
     assert texts((("one ", "text"), ("conn:", "key-name"), ("x two", "dim")), 10, 2) == ["one conn:x", "  two"]
+
+
+def test_a_line_that_is_too_long_is_broken_between_words_below_its_label() -> None:
+    line: Line = (("state   ", "dim"), ("reconnecting", "status-loss"), (" · open 59m in all", "text"))
+    assert texts(line, 24, 8) == ["state   reconnecting ·", "        open 59m in all"]
+    assert list(wrap_spans(line, 80, 8)) == [line]
 
 
 def test_a_word_that_is_too_long_is_cut_into_pieces() -> None:

@@ -11,7 +11,8 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Statistics
 from wsmon.model.trend import Trend
 from wsmon.model.verdict.codes import CODE_MEANINGS
-from wsmon.tui.columns import GAP, Line, beside, broken, fitted
+from wsmon.tui.columns import GAP, Line, beside, fitted
+from wsmon.tui.panes.span_text import wrap_spans
 from wsmon.tui.panes.statistics_kpis import kpi_lines
 from wsmon.tui.panes.statistics_table import LABEL, numbers, states, table, troubles
 from wsmon.tui.panes.statistics_trend import bars, rate_plot, size_bars, spread_plot
@@ -20,6 +21,8 @@ PLOTS_FROM = 56
 # cells; below that, numbers only
 WIDE_FROM = 108
 # cells; from there on two things stand side by side
+LEAST_ROOM = 16
+# cells beside a label; in fewer, lines are cut
 NAME_CHARS = 60
 
 Block: TypeAlias = Sequence[Line]
@@ -77,8 +80,11 @@ def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> It
         return
     is_wide = width >= WIDE_FROM
     half = (width - GAP) // 2 if is_wide else width
-    plots = [[*rate_plot(trend, half)], [*spread_plot("ping RTT", trend.rtt_ms, half)]]
-    plots.append([*spread_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [])
+    plots = [
+        [*rate_plot(trend, half)],
+        [*spread_plot("ping RTT", trend.rtt_ms, half)],
+        [*spread_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [],
+    ]
     closes = {_close(code): n for code, n in one.close_codes.items()}
     shares = [
         [*kpi_lines(one.kpis, half)],
@@ -95,8 +101,10 @@ def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> It
 
 
 def _whole(found: Iterable[Line], width: int) -> Iterator[Block]:
-    """Lines that begin with a label, broken where they are too long; of one that is empty, nothing."""
-    return (tuple(broken(line, width, LABEL)) if line else () for line in found)
+    """Lines that begin with a label, wrapped below it where there is room for words; of one that is empty, nothing."""
+    if width < LABEL + LEAST_ROOM:
+        return ((line,) if line else () for line in found)
+    return (tuple(wrap_spans(line, width, LABEL)) if line else () for line in found)
 
 
 def _arranged(blocks: Sequence[Block], width: int, is_wide: bool) -> Iterator[Block]:

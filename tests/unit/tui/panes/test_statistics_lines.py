@@ -68,6 +68,17 @@ def test_no_value_is_cut_in_a_narrow_pane() -> None:
     assert [text for text in found if "…" in text] == []
 
 
+def test_where_there_is_no_room_for_words_a_line_stays_one() -> None:
+    found = texts(lines(answer(connection_statistics("a")), T0_NS, (), 20))
+    assert [text.split()[0] for text in found[:4]] == ["state", "available", "sessions", "last"]
+    assert all(text.endswith("…") for text in found[:4])
+
+
+def test_a_word_that_is_too_long_for_a_line_goes_on_below() -> None:
+    found = texts(lines(answer(connection_statistics("a", errors={"x" * 30: 3})), T0_NS, (), 38))
+    assert [text.strip() for text in found if "xx" in text] == ["errors      " + "x" * 26, "x" * 4 + " × 3"]
+
+
 def test_key_figures_say_value_threshold_samples_and_budget() -> None:
     judged = kpis(connection_statistics("a", sessions=4, connection_count=3))
     assert texts(tuple(kpi_lines(judged, 58)))[:3] == [
