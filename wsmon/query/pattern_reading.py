@@ -30,8 +30,8 @@ Runs: TypeAlias = tuple[Run, ...]
 
 MOST_RUNS = 20
 # alternatives: to look for each of more would take as long as to try the expression
-MOST_REPEATS = 64
-# of a character that are told apart
+MOST_ATOMS = 64
+# of a run, or repeats of one character, that are told apart
 
 _PLACES = frozenset("bBAZ")
 # letters that stand, after a backslash, for places; other letters and digits may take more of the pattern
@@ -121,7 +121,7 @@ class Reading:
         self._at += self._pattern[self._at : self._at + 1] in ("?", "+")
         if self._pattern[self._at : self._at + 1] in ("*", "+", "?", "{"):
             raise _DoubtError
-        return least, is_exact and least <= MOST_REPEATS
+        return least, is_exact and least <= MOST_ATOMS
 
     def _atom(self, char: str) -> Atom | None:
         """What a character of the pattern stands for; ``None`` where it is a place."""
@@ -205,4 +205,4 @@ class Reading:
 
 def _repeated(run: Run, least: int) -> Run:
     """The run when its last character is there so often."""
-    return run[:-1] + run[-1:] * min(least, MOST_REPEATS)
+    return run[:-1] + run[-1:] * min(least, MOST_ATOMS)

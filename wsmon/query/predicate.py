@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from math import inf
-from operator import ge, gt, le, lt
 from typing import assert_never
 
 import msgspec
@@ -91,7 +89,7 @@ def _json_question(item: Item) -> Callable[[object], bool]:
     """Asks whether a value of JSON is what an item asks for; a number may be written as text, as prices often are."""
     match item:
         case Range():
-            return _inside(item)
+            return partial(_is_inside, item)
         case Glob(pattern) if pattern == ANY:
             return lambda _value: True
         case Exact(text) if _NUMERIC.fullmatch(text):
@@ -99,19 +97,10 @@ def _json_question(item: Item) -> Callable[[object], bool]:
     return partial(_reads_as, item)
 
 
-def _inside(wanted: Range) -> Callable[[object], bool]:
-    low = -inf if wanted.low is None else wanted.low
-    high = inf if wanted.high is None else wanted.high
-    is_high_enough, is_low_enough = gt if wanted.is_above else ge, lt if wanted.is_below else le
-
-    def holds(value: object) -> bool:  # as ``Range.holds``, without a call of it: this is asked of every row
-        if type(value) is not float and type(value) is not int:
-            if not isinstance(value, str) or not _NUMERIC.fullmatch(value):
-                return False
-            value = float(value)
-        return bool(is_high_enough(value, low) and is_low_enough(value, high))
-
-    return holds
+def _is_inside(wanted: Range, value: object) -> bool:
+    if type(value) is float or type(value) is int:
+        return wanted.holds(value)
+    return isinstance(value, str) and bool(_NUMERIC.fullmatch(value)) and wanted.holds(float(value))
 
 
 def _is_number(item: Exact, wanted: float, value: object) -> bool:

@@ -11,15 +11,13 @@ from typing import TypeAlias
 from wsmon.query import byte_sets
 from wsmon.query.ast import Regex
 from wsmon.query.byte_sets import RELATIVES
-from wsmon.query.pattern_reading import Atom, Reading, Run, Runs
+from wsmon.query.pattern_reading import MOST_ATOMS, Atom, Reading, Run, Runs
 
 Texts: TypeAlias = tuple[str, ...]
 # one of them is in every match; empty: not known
 
 LEAST_BITS = 8.0
 # of what a stretch tells: two digits in a row are everywhere
-MOST_ATOMS = 64
-# of a run that are told apart
 _PRINTABLE = byte_sets.of_range(" ", "~")
 _ODD_WEIGHT = 0.1
 # of a byte that is not printable, beside one that is

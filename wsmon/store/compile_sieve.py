@@ -124,11 +124,12 @@ def _text(item: Item, columns: tuple[str, ...]) -> Sieve:
 
 def _expression(item: Regex, columns: tuple[str, ...]) -> Sieve:
     """Texts are found by their marks, or else quickly row by row; only where there are none, whole blocks are read."""
-    texts, stretches = required_texts(item), required_stretches(item)
+    texts = required_texts(item)
     told = any_of(needle_sieve(fold(text)) for text in texts) if texts else EVERYWHERE
-    if told != EVERYWHERE or not stretches:
+    if told != EVERYWHERE:
         return told
-    return any_of(Holding(columns, stretch) for stretch in stretches)
+    stretches = required_stretches(item)
+    return any_of(Holding(columns, stretch) for stretch in stretches) if stretches else EVERYWHERE
 
 
 def _path(term: PathTerm) -> Sieve:
