@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import pytest
 
 FOLDER = Path(__file__).parent / "real_peers"
-DEADLINE_S = 10.0
+DEADLINE_S = 20.0
 REQUIRED = "required"
 
 Seen: TypeAlias = "dict[str, Any]"

@@ -26,7 +26,7 @@ from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.watching import MonitorScreen
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 BOOK = '{"ch":"book","seq":%d,"bids":[[97120.50,1.5],[97120.00,%s]],"note":"%s"}'
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
 WELL = Health(commit_lag_ms=38.0)

@@ -26,7 +26,7 @@ from wsmon.store.search_index import SearchIndexer
 from wsmon.store.sieve import BLOCKS
 from wsmon.store.writer import Writer
 
-DEADLINE_S = 10.0
+DEADLINE_S = 20.0
 LOOK_S = 0.05
 
 

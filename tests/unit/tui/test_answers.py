@@ -13,7 +13,7 @@ from wsmon.errors import StoreError
 from wsmon.ports import StoreView
 from wsmon.tui.answers import Answers
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 
 
 class Asker:

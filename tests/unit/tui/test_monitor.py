@@ -14,7 +14,7 @@ from wsmon.errors import StoreError
 from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.tui.monitor import Monitor
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 Make = Callable[[FakeView], tuple[Monitor, Queue[None]]]
 
 

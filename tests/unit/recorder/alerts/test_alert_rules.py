@@ -17,7 +17,7 @@ from wsmon.query.ast import EVERYTHING, Query
 from wsmon.recorder.alerts import rules
 from wsmon.recorder.alerts.rules import RuleWatch
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 
 
 class Refusing(FakeView):
