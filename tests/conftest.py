@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+from tests.thoroughness import be_steady
+
+be_steady()
+
 pytest_plugins = ("tests.node_peers", "tests.peers", "tests.processes")
 
 

@@ -42,6 +42,9 @@ text = '{TEXT}'
 )
 
 
+ONCE = "reconnect = { initial = '1h', max = '1h' }"
+
+
 async def recorded(home: Home, url: str, *lines: str) -> tuple[Recorder, tuple[Event, ...]]:
     """Everything of a session that its peer ended, and of the end of the recorder."""
     config = home.write("\n".join(("[[connection]]", "name = 'feed'", f"url = '{url}'", *lines)))
@@ -85,7 +88,7 @@ async def test_tg_07_a_thousand_messages_are_rows_or_counted_exactly(
     home: Home, peers: Peers, profile: str, rows: int, of_batches: tuple[int, int]
 ) -> None:
     server = await peers.start(THOUSAND)
-    recorder, events = await recorded(home, server.url, f"profile = '{profile}'", "reconnect = { max_attempts = 1 }")
+    recorder, events = await recorded(home, server.url, f"profile = '{profile}'", ONCE)
     assert server.sessions == 1
     assert names(events)["message.received"] == rows
     assert batched(events) == of_batches
@@ -101,7 +104,7 @@ async def test_tg_07_a_thousand_messages_are_rows_or_counted_exactly(
 
 async def test_tg_08_lightweight_keeps_the_end_and_drops_heartbeats_and_messages(home: Home, peers: Peers) -> None:
     server = await peers.start(THOUSAND)
-    _, events = await recorded(home, server.url, "profile = 'lightweight'", "reconnect = { max_attempts = 1 }")
+    _, events = await recorded(home, server.url, "profile = 'lightweight'", ONCE)
     found = names(events)
     assert found["connection.disconnected"] == 1
     assert [name for name in found if name.startswith(("heartbeat.", "message."))] == ["message.batch_processed"]
@@ -115,9 +118,7 @@ async def test_tg_09_credentials_are_masked_and_nothing_else_is(home: Home, peer
     }
     said = script(f"[[step]]\ndo = 'send'\ncount = 1\ntext = '{json.dumps(body)}'\n[[step]]\ndo = 'close'\n")
     server = await peers.start(said)
-    recorder, events = await recorded(
-        home, server.url, f"profile = '{profile}'", "protocol = 'json'", "reconnect = { max_attempts = 1 }"
-    )
+    recorder, events = await recorded(home, server.url, f"profile = '{profile}'", "protocol = 'json'", ONCE)
     shown = [json.loads(event.payload) for event in events if event.name == "message.received" and event.payload]
     masked = {
         "params": {"client_secret": "[FILTERED]", "nested": {"access_token": "[FILTERED]"}, "limit": 5},

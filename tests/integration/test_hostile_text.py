@@ -27,6 +27,8 @@ from wsmon.model.secret import MASK
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpora" / "json_payloads.json"
 HOSTILE = ("hostile_refusal", "hostile_close", "hostile_headers", "hostile_payloads")
+PROGRESS = "\r\x1b[K"
+# how each update of it begins, and its end; only there where a command takes a while
 SECRETS_OF_THE_CORPUS = ("s3cr3t-one", "s3cr3t-two", "s3cr3t-esc", "s3cr3t-nested", "dXNlcjpzM2NyM3QtYjY0")
 
 
@@ -73,8 +75,9 @@ def _drain(terminal: int) -> bytes:
 
 
 def obeyed(text: str) -> set[str]:
-    """The characters that a terminal would obey, line ends apart."""
-    return {character for character in text.replace("\r\n", "") if not character.isprintable()}
+    """The characters that a terminal would obey, line ends apart and wsmon's own line of progress."""
+    shown = text.replace(PROGRESS, "").replace("\r\n", "")
+    return {character for character in shown if not character.isprintable()}
 
 
 async def test_nothing_that_a_peer_says_reaches_a_terminal_raw(home: Home, peers: Peers) -> None:

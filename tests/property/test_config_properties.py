@@ -11,13 +11,16 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import times
 from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.load import load
 from wsmon.config.schema import CONNECTION, WSMON
 from wsmon.config.units import BYTES, SECONDS, format_duration, format_size, parse_duration, parse_size
 from wsmon.errors import ConfigError, Problem, UsageError
 
-one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+one_folder = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=times(150)
+)
 
 scalars = st.one_of(
     st.text(max_size=20),

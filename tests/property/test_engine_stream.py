@@ -17,6 +17,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from tests.engines import BINARY, CLOSE, PING, PONG, TEXT, accepting, close_frame, frame
+from tests.thoroughness import times
 from wsmon.engine.listener import DataOpcode
 from wsmon.engine.tap import Tap
 from wsmon.model.events import Opcode as OpcodeName
@@ -196,7 +197,7 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 places = st.lists(st.integers(0, 10**6), max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=times(150))
 @given(data=st.data(), is_compressed=st.booleans(), where=places)
 def test_any_cut_tells_what_the_library_parses(data: st.DataObject, is_compressed: bool, where: list[int]) -> None:
     stream = b"".join(data.draw(st.lists(st.one_of(messages(is_compressed), controls), max_size=8)))
@@ -213,7 +214,7 @@ def test_any_cut_tells_what_the_library_parses(data: st.DataObject, is_compresse
     assert notes.faults == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=times(150))
 @given(data=st.data(), rest=st.binary(min_size=1, max_size=300), where=places)
 def test_garbage_ends_as_the_library_ends_it(data: st.DataObject, rest: bytes, where: list[int]) -> None:
     stream = b"".join(data.draw(st.lists(st.one_of(messages(is_compressed=False), controls), max_size=3))) + rest

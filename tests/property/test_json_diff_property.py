@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import times
 from wsmon.model.json_diff import Value, apply, diff, leaves, read, written
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b"]) | st.floats(-1, 1)
@@ -23,7 +24,7 @@ def as_read(document: object) -> Value:
 
 
 @given(DOCUMENTS, DOCUMENTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=times(300))
 def test_the_difference_applied_to_the_first_gives_the_second(before: object, after: object) -> None:
     first, second = as_read(before), as_read(after)
     edit = diff(first, second)

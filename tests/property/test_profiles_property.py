@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import at_ns, dialled, event, loss, message, ping, pong, usable
 from tests.stores import Recording, spec
+from tests.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.model.profiles import PROFILES, ProfileName
 from wsmon.store.schema import COUNTERS
@@ -87,7 +88,7 @@ def switch(profile: ProfileName | None, after_s: float) -> list[Event]:
     return [event("self.config.reloaded", after_s, name, meta={"profile": profile}) for name in NAMES]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=times(25))
 @given(BATCHES)
 def test_statistics_are_the_same_in_every_profile(batches: Sequence[tuple[list[Event], float]]) -> None:
     detailed = Told(batches, "detailed")
@@ -100,14 +101,14 @@ def test_statistics_are_the_same_in_every_profile(batches: Sequence[tuple[list[E
         )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=times(25))
 @given(BATCHES, st.sampled_from(["standard", "lightweight"]))
 def test_batches_add_up_to_the_counters(batches: Sequence[tuple[list[Event], float]], profile: ProfileName) -> None:
     told = Told(batches, profile)
     assert told.told_of_messages == told.messages
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=times(25))
 @given(BATCHES, st.sampled_from(tuple(PROFILES)), SWITCHES)
 def test_switches_change_no_statistics_and_leave_no_hole_in_the_ids(
     batches: Sequence[tuple[list[Event], float]], profile: ProfileName, switches: Sequence[ProfileName]

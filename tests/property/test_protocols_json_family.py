@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.events import Direction, Opcode
@@ -20,7 +20,6 @@ from wsmon.protocols import deribit, jsonrpc, raw
 from wsmon.protocols import json as generic
 from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
 
-EXAMPLES = 100
 MESSAGES = 250
 # a conversation; each of the four classifiers reads all of them: 100,000 messages
 FAR_NS = 10**19
@@ -169,7 +168,6 @@ def payload(random: Random) -> bytes:
     return whole
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.integers(0, 2**64))
 def test_conversations_never_raise_and_every_start_ends_once(seed: int) -> None:
     random = Random(seed)
@@ -190,7 +188,6 @@ payloads = documents.map(lambda held: json.dumps(held).encode()) | st.binary(max
 messages = st.tuples(st.sampled_from(DIRECTIONS), st.sampled_from(OPCODES), payloads, st.sampled_from(PAUSES_NS))
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(messages, max_size=8))
 def test_short_conversations_too(conversation: list[tuple[Direction, Opcode, bytes, int]]) -> None:
     for classifier in CLASSIFIERS:

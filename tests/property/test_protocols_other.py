@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import times
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import mqtt, mqtt_mask, stomp
@@ -19,7 +20,7 @@ from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
 from wsmon.protocols.registry import ADAPTERS
 from wsmon.protocols.wanted import Wanted
 
-many = settings(deadline=None, max_examples=400)
+many = settings(max_examples=times(400))
 
 NAMES: tuple[ProtocolName, ...] = ("graphql-ws", "socketio", "stomp", "mqtt")
 CANARY = "canary-a8f1"

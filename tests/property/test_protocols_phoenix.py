@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import times
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import nexus, phoenix
 from wsmon.protocols.phoenix_codec import Frame, decode_binary, decode_text, encode_push, encode_text
@@ -180,7 +181,7 @@ def test_nexus_takes_every_id_at_most_once(seed: int) -> None:
     assert min(taken, duplicates) > CONVERSATIONS / 5
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=times(300))
 @given(st.lists(st.tuples(st.sampled_from(DIRECTIONS), st.sampled_from(OPCODES), st.binary(max_size=60)), max_size=8))
 def test_no_bytes_raise(messages: list[tuple[Direction, Opcode, bytes]]) -> None:
     phoenix_state, nexus_state = phoenix.State(), nexus.State()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import SECOND_NS, event, loss, message, pong
 from tests.stores import Recording, stored, stored_events
+from tests.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
 from wsmon.store.packed import unpack
@@ -30,7 +31,7 @@ BATCHES = st.lists(st.tuples(st.lists(EVENTS, max_size=8), AFTER_S, st.booleans(
 # events, the time of their commit, and whether the recorder dies after it
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=times(20))
 @given(BATCHES)
 def test_every_level_is_a_recount_of_the_events(batches: Sequence[tuple[list[Event], float, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import times
 from wsmon.store.schema import LEVELS, Level
 from wsmon.store.stitch import Coverage, Part, Stitching, stitch
 
@@ -78,11 +79,11 @@ def test_a_level_was_pruned_where_a_longer_one_knows_older_traffic(
     assert Coverage.of(9_000, oldest) == expected
 
 
-times = st.integers(0, 12 * HOUR)
+moments = st.integers(0, 12 * HOUR)
 
 
-@settings(max_examples=500)
-@given(times, times, times, st.lists(times, min_size=3, max_size=3), st.sampled_from(LEVELS))
+@settings(max_examples=times(500))
+@given(moments, moments, moments, st.lists(moments, min_size=3, max_size=3), st.sampled_from(LEVELS))
 def test_every_second_is_in_exactly_one_bucket(
     since: int, length: int, rolled: int, oldest: list[int], coarsest: Level
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.builders import T0_NS, at_ns, message, pong
 from tests.recordings import FixedClock, Recording
+from tests.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.model.trend import Trend
 from wsmon.store.reader import Reader
@@ -70,7 +71,7 @@ def test_an_unknown_connection_has_nothing(path: Path) -> None:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=times(25))
 @given(st.lists(st.floats(0, 7_000), min_size=1, max_size=30), st.integers(1, 200))
 def test_all_messages_of_the_period_are_in_one_bucket_each(
     tmp_path_factory: pytest.TempPathFactory, times_s: list[float], buckets: int

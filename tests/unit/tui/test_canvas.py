@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import times
 from tests.tui.emulated import Emulated
 from wsmon.tui.canvas import Canvas
 
@@ -28,7 +29,7 @@ odd = st.sampled_from(
 frames = st.lists(st.one_of(pieces, pieces, pieces, odd), max_size=8).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=times(300))
 @given(st.lists(frames, max_size=6))
 def test_the_terminal_shows_what_textual_meant(written: list[str]) -> None:
     meant, shown, canvas = Emulated(COLUMNS, ROWS), Emulated(COLUMNS, ROWS), Canvas()
