@@ -56,7 +56,7 @@ class Keepalive:
         self._timer: Timer | None = None
         self._due: Callable[[], None] = self._ping
         # what the timer calls
-        self._is_paused = False
+        self._is_paused = self._is_over = False
         self._remaining_s: float | None = None
         # of the timer, while paused
         self._awaited: bytes | None = None
@@ -70,10 +70,11 @@ class Keepalive:
             self._schedule(self._spec.interval_s, self._ping)
 
     def stop(self) -> None:
-        """The session is ending: no more pings."""
+        """The session is ending: no more pings. A pong that is under way still answers."""
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._remaining_s = self._awaited = None
+        self._timer = self._remaining_s = None
 
     def pause(self) -> None:
         """Reading stands still."""
@@ -113,6 +114,8 @@ class Keepalive:
         self._on_timeout()
 
     def _schedule(self, delay_s: float, due: Callable[[], None]) -> None:
+        if self._is_over:
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._due = due

@@ -170,3 +170,15 @@ def test_stop_ends_pings_and_waiting(rig: Rig) -> None:
     rig.keepalive.stop()
     rig.time.pass_s(1_000.0)
     assert (rig.pings, rig.timeouts) == ([120.0], [])
+
+
+def test_a_pong_that_comes_while_the_session_is_ending_answers_and_no_ping_follows() -> None:
+    rig = Rig(interval_s=20.0)
+    rig.time.pass_s(20)
+    rig.keepalive.stop()
+    rig.time.pass_s(0.25)
+    assert rig.keepalive.is_awaited(b"1")
+    assert rig.answer() == 250_000_000
+    assert not rig.keepalive.is_awaited(b"1")
+    rig.time.pass_s(100)
+    assert (rig.pings, rig.timeouts) == ([120.0], [])
