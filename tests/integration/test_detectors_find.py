@@ -79,7 +79,7 @@ async def test_a_peer_that_accepts_and_rejects_is_a_storm_until_a_session_holds(
     await rejecting.stop()
     await peers.start(script(TICKS), port=rejecting.port)
     closed = await until(recorder, "incident.closed", "storm")
-    assert closed.reason.startswith("open for 1")
+    assert closed.reason.startswith("open for ")
     kinds = [event.type for event in stored(recorder.store) if event.name == "incident.opened"]
     assert kinds.count("storm") == 1
 

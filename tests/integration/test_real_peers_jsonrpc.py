@@ -121,6 +121,7 @@ async def test_a_server_that_dies_and_comes_back_has_its_subscription_restored(
     await recorder.until_stored(1, "connection.disconnected")
     again = await real_peers.start("jsonrpc", server.port)
     await recorder.until_stored(1, "subscription.restored")
+    await recorder.until_stored(4, "subscription.subscribe.completed")
     code, out, _ = await home.run("stats", "--json", "--store", recorder.store)
     (connection,) = json.loads(out)["connections"]
     assert (code, connection["status"]) == (0, "websocket_connected")
