@@ -17,7 +17,6 @@ from wsmon.model.redact import Redactor
 from wsmon.model.secret import MASK
 
 _MS_NS = 1_000_000
-_SECOND_NS = 1_000_000_000
 _WORDS: dict[int, Opcode] = {1: "text", 2: "binary", 9: "ping", 10: "pong"}
 # a close frame is told by the entry
 _PHASES = {"dns": "dns_ms", "connect": "tcp_ms", "ssl": "tls_ms", "wait": "upgrade_ms"}

@@ -40,7 +40,6 @@ _UNREADABLE = (LookupError, ValueError, RecursionError)
 
 _NO_FIELD = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 # in names of members that msgspec takes for none of a field
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _places = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _whole = msgspec.json.Decoder().decode
 

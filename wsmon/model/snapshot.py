@@ -130,10 +130,5 @@ class Snapshot:
     incidents: tuple[OpenIncident, ...] = ()
     # all that are not over, stalls included, the newest last
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing has been recorded yet."""
-        return not self.connections
-
 
 EMPTY_SNAPSHOT = Snapshot(0, StoreBounds(), (), ())

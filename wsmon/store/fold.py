@@ -46,7 +46,7 @@ from wsmon.store.lifecycle import (
     Lifecycle,
 )
 from wsmon.store.rollup import Rollups
-from wsmon.store.schema import DIMENSIONS, META_LAST_ID, META_OLDEST_ID, METRICS
+from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sources import Sources, Stream
 from wsmon.store.verdicts import Verdicts
 
@@ -54,7 +54,6 @@ SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
 _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
-_TYPE = DIMENSIONS["type"]
 _SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
 _DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
 _ADJUSTED: EventName = "self.config.reloaded"

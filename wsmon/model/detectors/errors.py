@@ -96,10 +96,6 @@ class ErrorsDetector(IncidentDetector):
                 del self._windows[connection]
 
 
-def _facts(window: _Window) -> dict[str, Json]:
-    return {"errors": window.errors, "messages": window.messages, "types": {**window.types}}
-
-
 def _sentence(window: _Window) -> str:
     """``12 errors in 10 s (mostly dns), among 90 messages``."""
     said = f"{counted(window.errors, 'error')} in 10 s"

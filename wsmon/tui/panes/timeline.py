@@ -60,11 +60,6 @@ class TimelinePane(TimelineCursor):
         self._drawn_cursor: tuple[int, int] | None = None
 
     @property
-    def is_live(self) -> bool:
-        """Whether the right edge is the present."""
-        return self._state.window.until_ns is None
-
-    @property
     def is_at_present(self) -> bool:
         """Whether the cursor follows the present too."""
         return self._state.is_at_present
