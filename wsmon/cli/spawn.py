@@ -17,6 +17,7 @@ from wsmon.cli.log_file import open_log
 from wsmon.clock import SystemClock
 from wsmon.control.lock import beside, holder
 from wsmon.errors import EXIT_FAILED, UsageError, WsmonError
+from wsmon.model.durations import SECOND_NS
 
 READY_S = 10.0
 # how long a recorder may take until viewers can attach
@@ -98,7 +99,7 @@ def spawn_recorder(
 def wait_until_ready(store: Path) -> None:
     """Wait until the recorder that holds a store answers, or has ended; a while at most."""
     clock = SystemClock()
-    deadline_ns = clock.mono_ns() + round(ATTACH_S * 1_000_000_000)
+    deadline_ns = clock.mono_ns() + round(ATTACH_S * SECOND_NS)
     while (held := holder(store)) is not None and not _answers(held.socket) and clock.mono_ns() < deadline_ns:
         time.sleep(POLL_S)
 

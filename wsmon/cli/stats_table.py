@@ -7,11 +7,11 @@ from datetime import tzinfo
 
 from wsmon.cli.times import shown_time
 from wsmon.model import format as fmt
+from wsmon.model.durations import MS_NS
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
 from wsmon.model.statuses import LABELS, Status
 
-MS_NS = 1_000_000
 NAME_CHARS = 24
 KEY_CHARS = 40
 

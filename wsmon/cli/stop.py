@@ -19,6 +19,7 @@ from wsmon.control.client import command_once
 from wsmon.control.lock import LockInfo, holder
 from wsmon.control.registry import running
 from wsmon.errors import WsmonError
+from wsmon.model.durations import SECOND_NS
 
 STOP_S = 10.0
 # a recorder ends within 2 s; what a slow disk may add
@@ -48,7 +49,7 @@ def end_recorder(info: LockInfo) -> None:
     except (OSError, WsmonError):
         _terminate(info)  # older, newer or stuck: a signal is understood by all
     clock = SystemClock()
-    deadline_ns = clock.mono_ns() + STOP_S * 1_000_000_000
+    deadline_ns = clock.mono_ns() + STOP_S * SECOND_NS
     while holder(Path(info.store)) is not None:
         if clock.mono_ns() > deadline_ns:
             raise WsmonError(

@@ -9,7 +9,8 @@ import click
 
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
-from wsmon.query.times import SECOND_NS, parse_time
+from wsmon.model.durations import SECOND_NS
+from wsmon.query.times import parse_time
 
 
 def shown_time(ts_ns: int, zone: tzinfo | None = None) -> str:

@@ -17,14 +17,12 @@ from wsmon.engine.redactors import Redactors
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.session import Session, SessionEnd
 from wsmon.engine.tls import TlsContexts
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Json, Source
 from wsmon.model.ids import connection_id, trace_id
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
 from wsmon.ports import Clock, EventSink
-
-NS_PER_S = 1_000_000_000
-NS_PER_MS = 1_000_000
 
 Wanted = Literal["up", "down", "gone"]
 # gone: the connection is no longer in the configuration, or the recorder stops
@@ -218,7 +216,7 @@ class Connection:
         """A session ended: decide on the next one."""
         if end.open_ns is not None:
             self._usable_until_ns = self._surroundings.clock.mono_ns()
-            if end.open_ns >= self.spec.reconnect.stable_after_s * NS_PER_S:
+            if end.open_ns >= self.spec.reconnect.stable_after_s * SECOND_NS:
                 self._attempt = 1
         if self._wanted != "up" or self._is_restarting:
             return
@@ -236,15 +234,15 @@ class Connection:
         clock = self._surroundings.clock
         wall_ns = clock.wall_ns()
         self._delay_s = next_delay_s(self.spec.reconnect, self._attempt, self._surroundings.random.random())
-        least_s, reason = (0.0, "") if failure is None else least_delay(failure, wall_ns / NS_PER_S)
+        least_s, reason = (0.0, "") if failure is None else least_delay(failure, wall_ns / SECOND_NS)
         if self._delay_s >= least_s:
             reason = ""
         self._delay_s = max(self._delay_s, least_s)
         self._attempt += 1
-        delay_ns = int(self._delay_s * NS_PER_S)
+        delay_ns = int(self._delay_s * SECOND_NS)
         meta: dict[str, Json] = {
             "attempt": self._attempt,
-            "delay_ms": round(delay_ns / NS_PER_MS, 3),
+            "delay_ms": round(delay_ns / MS_NS, 3),
             "next_attempt_ns": wall_ns + delay_ns,
         }
         self._reporter.emit("connection.reconnect.attempt", "reconnecting", meta, reason=reason)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Literal
 
+from wsmon.model.durations import MS_NS
 from wsmon.ports import Clock
 
 Phase = Literal["", "dns", "tcp", "proxy", "tls", "upgrade"]
-
-NS_PER_MS = 1_000_000
 
 
 class Phases:
@@ -63,7 +62,7 @@ class Phases:
 
     def milliseconds(self) -> dict[str, float]:
         """``{"dns_ms": 1.2, …}`` of the phases that ended, in their order."""
-        return {f"{phase}_ms": round(took / NS_PER_MS, 3) for phase, took in self._took_ns.items() if phase}
+        return {f"{phase}_ms": round(took / MS_NS, 3) for phase, took in self._took_ns.items() if phase}
 
 
 PHASES: ContextVar[Phases | None] = ContextVar("wsmon_dial_phases", default=None)

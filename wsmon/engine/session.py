@@ -18,6 +18,7 @@ from wsmon.engine.read_frames import capture_of, frames_of, has_credentials
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import Tap
 from wsmon.engine.tls import TlsContexts, describe_tls
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Json
 from wsmon.model.redact import Redactor
 from wsmon.ports import Clock, EventSink
@@ -25,8 +26,6 @@ from wsmon.ports import Clock, EventSink
 NORMAL_CLOSE = 1000
 REFUSED_LOGIN = (401, 403)
 # HTTP statuses of upgrades that are refused for want of credentials or rights
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Session:
             self._tap.resume_reading()
         self._keepalive.resume()
         self._frames.resume()
-        self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / NS_PER_MS, 3)})
+        self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / MS_NS, 3)})
 
     def use_redactor(self, redactor: Redactor) -> None:
         """What is secret has changed."""
@@ -231,7 +230,7 @@ class Session:
         if self._tap is None or not self._tap.is_open:
             return
         self._missed_pong_s = self._spec.ping.timeout_s
-        self._frames.emit_timeout(int(self._missed_pong_s * NS_PER_S))
+        self._frames.emit_timeout(int(self._missed_pong_s * SECOND_NS))
         self._tap.fail(KEEPALIVE_CODE, KEEPALIVE_REASON)
 
     def _give_up_silent(self) -> None:
@@ -327,7 +326,7 @@ class Session:
         """How long ago the last frame came and went."""
         now_ns = self._clock.mono_ns()
         moments = {"last_in_ms": self._frames.last_in_ns, "last_out_ms": self._frames.last_out_ns}
-        return {key: round((now_ns - at_ns) / NS_PER_MS, 3) for key, at_ns in moments.items() if at_ns is not None}
+        return {key: round((now_ns - at_ns) / MS_NS, 3) for key, at_ns in moments.items() if at_ns is not None}
 
     def _age_ns(self) -> int:
         return self._clock.mono_ns() - self._started_ns

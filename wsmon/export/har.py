@@ -19,6 +19,7 @@ from wsmon.export.endpoint import address_and_port
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import Session, sessions
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.http_status import status_phrase
 from wsmon.model.secret import MASK
@@ -28,8 +29,6 @@ UNKNOWN = -1
 # of a size or a time that does not apply
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # that no field of HTTP may hold: whoever sends the request again must not send two
-_MS_NS = 1_000_000
-_SECOND_NS = 1_000_000_000
 _URL_SIGNS = ":/?#[]@!$&'()*+,;=%~"
 # that stay as they are in a URL
 
@@ -97,7 +96,7 @@ def _frame(event: Event) -> bytes:
     is_text = event.opcode == "text"
     frame: dict[str, Json] = {
         "type": "send" if event.direction == "out" else "receive",
-        "time": event.ts_ns / _SECOND_NS,
+        "time": event.ts_ns / SECOND_NS,
         "opcode": OPCODES[event.opcode],
         "data": payload.decode(errors="replace") if is_text else base64.b64encode(payload).decode(),
     }
@@ -155,7 +154,7 @@ def _timings(session: Session, last: Event) -> dict[str, float]:
     opened = session.completed
     dial_ms = 0.0
     if session.started is not None:
-        dial_ms = max(0, (opened or last).mono_ns - session.started.mono_ns) / _MS_NS
+        dial_ms = max(0, (opened or last).mono_ns - session.started.mono_ns) / MS_NS
     known = phases.get("dns", 0.0) + sum(connect)
     return {
         "blocked": UNKNOWN,
@@ -164,7 +163,7 @@ def _timings(session: Session, last: Event) -> dict[str, float]:
         "ssl": phases.get("tls", UNKNOWN),
         "send": 0,
         "wait": round(phases.get("upgrade", max(0.0, dial_ms - known)), 6),
-        "receive": max(0, last.mono_ns - opened.mono_ns) / _MS_NS if opened else 0,
+        "receive": max(0, last.mono_ns - opened.mono_ns) / MS_NS if opened else 0,
     }
 
 

@@ -12,11 +12,11 @@ import msgspec
 
 from wsmon.errors import UsageError
 from wsmon.export.incoming import Fault, Incoming, derived, in_order, opening, wall_ns
+from wsmon.model.durations import MS_NS
 from wsmon.model.events import CloseBy, Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact import Redactor
 from wsmon.model.secret import MASK
 
-_MS_NS = 1_000_000
 _WORDS: dict[int, Opcode] = {1: "text", 2: "binary", 9: "ping", 10: "pong"}
 # a close frame is told by the entry
 _PHASES = {"dns": "dns_ms", "connect": "tcp_ms", "ssl": "tls_ms", "wait": "upgrade_ms"}
@@ -108,7 +108,7 @@ def _events(entries: list[msgspec.Raw]) -> Iterator[Incoming]:
     streams = []
     for start_ns, number, entry in sessions:
         name = _free_name(entry, start_ns, lanes)
-        lanes[name] = start_ns + round(entry.time * _MS_NS)
+        lanes[name] = start_ns + round(entry.time * MS_NS)
         streams.append(_session(entry, number, start_ns, name, redactor))
         if odd := sum(frame.opcode not in _WORDS for frame in entry.frames or []):
             yield Fault(number, f"{odd} frames are no message, ping or pong")
@@ -132,7 +132,7 @@ def _session(entry: _Entry, number: int, start_ns: int, name: str, redactor: Red
     )
     meta = _about(entry, redactor)
     dial_ns = round(sum(entry.timings.get(phase, 0.0) for phase in ("dns", "connect", "wait") if
-                        entry.timings.get(phase, 0.0) > 0) * _MS_NS)  # fmt: skip
+                        entry.timings.get(phase, 0.0) > 0) * MS_NS)  # fmt: skip
     started, done = opening(source, start_ns + dial_ns, meta, "initialized", dial_ns)
     yield started
     if entry.is_open:
@@ -144,7 +144,7 @@ def _session(entry: _Entry, number: int, start_ns: int, name: str, redactor: Red
         end_ns = event.ts_ns
         yield event
     if entry.close_by is not None or not entry.is_open:
-        yield _end(entry, source, max(end_ns, start_ns + round(entry.time * _MS_NS)), done.ts_ns, redactor)
+        yield _end(entry, source, max(end_ns, start_ns + round(entry.time * MS_NS)), done.ts_ns, redactor)
 
 
 def _about(entry: _Entry, redactor: Redactor) -> dict[str, Json]:

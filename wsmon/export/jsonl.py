@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import msgspec
 
+from wsmon.model.durations import MS_NS
 from wsmon.model.events import Event, Meta, Verdict
 
-MS_NS = 1_000_000
 EXACT_NS = 2**52
 # durations below, 52 days, are told apart as milliseconds in a float
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, whose offset costs more to print than all the rest

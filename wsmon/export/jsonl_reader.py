@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from wsmon.export.incoming import Fault, Incoming, wall_ns
-from wsmon.export.jsonl import MS_NS
+from wsmon.model.durations import MS_NS
 from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Opcode, Source, Verdict
 from wsmon.model.statuses import Status
 

@@ -14,6 +14,7 @@ from wsmon.export.endpoint import address_and_port, endpoint
 from wsmon.export.otlp_values import Fields, attributes, document, span_id, trace_id
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import Session, sessions
+from wsmon.model.durations import MS_NS
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.ids import SpanId
 from wsmon.model.span_events import PHASES, SpanFold, derived_id
@@ -28,7 +29,6 @@ ERROR = 2
 _CLIENT_OPERATIONS = ("request", "subscribe", "unsubscribe", "auth", "refresh", "heartbeat")
 CLEAN_CODES = (1000, 1001)
 # with which a peer ends what went well
-_MS_NS = 1_000_000
 _SESSION_NAME, _CONNECT_NAME = "websocket session", "websocket connect"
 
 
@@ -201,5 +201,5 @@ def _of_end(session: Session) -> Fields:
         "websocket.close.by": ended.close_by,
         "websocket.close.reason": ended.reason,
         "websocket.verdict": why(ended),
-        "websocket.open_ms": None if ended.duration_ns is None else ended.duration_ns / _MS_NS,
+        "websocket.open_ms": None if ended.duration_ns is None else ended.duration_ns / MS_NS,
     }

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from wsmon.export.jsonl import MS_NS
 from wsmon.export.otlp_values import Fields, attributes, document, span_id, trace_id
+from wsmon.model.durations import MS_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.verdict import why
 

@@ -15,6 +15,7 @@ import wsmon
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import Session, alive_before
+from wsmon.model.durations import SECOND_NS, US_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.span_events import PHASES, SpanFold
 from wsmon.model.spans import Span
@@ -24,8 +25,6 @@ STATUS, SESSIONS, PHASES_TRACK, INSTANTS = 1, 2, 3, 4
 # threads of a process, as the format calls tracks
 _TRACKS = {STATUS: "status", SESSIONS: "sessions", PHASES_TRACK: "phases", INSTANTS: "incidents and problems"}
 _RECORDER = "recorder"
-_US_NS = 1_000
-_SECOND_NS = 1_000_000_000
 
 Record = dict[str, Json]
 
@@ -142,7 +141,7 @@ class _Timeline:
             yield {**both, "ph": "e", "ts": self._us(span.start_ns + took_ns)}
 
     def _count(self, lane: _Lane, event: Event) -> Iterator[Record]:
-        second = event.ts_ns // _SECOND_NS
+        second = event.ts_ns // SECOND_NS
         if second != lane.second:
             yield from self._flush(lane, second)
             lane.second = second
@@ -156,7 +155,7 @@ class _Timeline:
         if next_second != lane.second + 1:
             counted.append((lane.second + 1, {"received": 0, "sent": 0}))
         for second, counts in counted:
-            us = max(0.0, self._us(second * _SECOND_NS))
+            us = max(0.0, self._us(second * SECOND_NS))
             yield {"ph": "C", "name": "messages/s", "pid": lane.pid, "ts": us, "args": counts}
         lane.second = 0
         lane.counts = {"received": 0, "sent": 0}
@@ -181,7 +180,7 @@ class _Timeline:
         return {"ph": "X", "name": name, **where, "ts": us, "dur": max(0.0, end_us - us), "args": args}
 
     def _us(self, ts_ns: int) -> float:
-        return (ts_ns - (self._zero_ns or 0)) / _US_NS
+        return (ts_ns - (self._zero_ns or 0)) / US_NS
 
 
 def perfetto(selection: Selection) -> Iterator[bytes]:

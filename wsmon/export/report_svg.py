@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from itertools import groupby
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import Density
 from wsmon.model.statuses import Status
@@ -19,7 +20,6 @@ WIDTH, NAMES, LANE, BAR, DENSITY = 1_000, 160, 30, 14, 60
 # pixels: of the lanes, of the names before them, of a lane's height, of its bar, of the messages' height
 AXIS = 26
 TICKS = 6
-SECOND_NS = 1_000_000_000
 _NAME_LIMIT = 22
 # characters
 

@@ -12,10 +12,9 @@ from wsmon.export.incident import scope_of_incident
 from wsmon.export.selection import Selection
 from wsmon.export.sink import whole_database, whole_file
 from wsmon.export.sqlite import part_of_store, whole_store
+from wsmon.model.durations import SECOND_NS
 from wsmon.ports import CopyableStore, StoreView
 from wsmon.query.ast import EVERYTHING, Query
-
-SECOND_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.profiles import MAJOR_ERRORS
 
-SECOND_NS = 1_000_000_000
 QUIET_NS = 300 * SECOND_NS
 # an error that did not occur for so long is over: the longest pause between two attempts is about a minute
 

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from math import floor, log
 
+from wsmon.model.durations import SECOND_NS
+
 NONE = "–"
 # where there is nothing to say
 NOT_MEASURED = "n/a"
 
-SECOND_NS = 1_000_000_000
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86_400

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from wsmon.model.durations import MS_NS
 from wsmon.model.events import Json
 from wsmon.model.json_path import JsonPath, compile_path, read_path
 
 LARGEST_NUMBER: Final = 2**63 - 1
 MOST_KEY_CHARS: Final = 128
-MS_NS: Final = 1_000_000
 UNIT_MS: Final[Mapping[str, float]] = {"s": 1_000.0, "ms": 1.0, "us": 0.001, "ns": 0.000_001}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
+from wsmon.model.durations import MS_NS
 from wsmon.model.events import Event, EventName
 from wsmon.model.ids import SpanId
 from wsmon.model.spans import Instant, Span, SpanStatus
@@ -23,7 +24,6 @@ SpanOperation = Literal[
 PHASES: Final[tuple[SpanOperation, ...]] = ("dns", "tcp", "proxy", "tls", "upgrade")
 # of a dial, in their order
 
-_NS_PER_MS = 1_000_000
 _ENDS: Mapping[EventName, SpanOperation] = MappingProxyType(
     {
         "message.process.completed": "request",
@@ -129,7 +129,7 @@ def _durations(event: Event) -> list[tuple[SpanOperation, int]]:
     for phase in PHASES:
         value = (event.meta or {}).get(f"{phase}_ms")
         if isinstance(value, int | float) and not isinstance(value, bool):
-            found.append((phase, round(value * _NS_PER_MS)))
+            found.append((phase, round(value * MS_NS)))
     return found
 
 

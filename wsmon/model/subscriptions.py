@@ -9,11 +9,12 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import EventName
 
 SubscriptionStatus = Literal["requested", "confirmed", "failed", "unsubscribed", "expired", "lost", "restored"]
 
-EXPIRY_NS = 30 * 1_000_000_000
+EXPIRY_NS = 30 * SECOND_NS
 # how long a confirmation may take: the seeds' subscription_timeout
 MAX_TOPICS = 10_000
 # of a connection, some 10 MiB at worst

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wsmon.model.durations import HOUR_NS, SECOND_NS
 from wsmon.model.statuses import OPEN, Status
 
 MIN_SESSION_NS = 1_000_000
 # a transport that came up and went within one tick of a coarse clock still was up
-MIN_OBSERVED_NS = 60 * 1_000_000_000
+MIN_OBSERVED_NS = 60 * SECOND_NS
 # a frequency from less than a minute would be a guess
-HOUR_NS = 3600 * 1_000_000_000
 
 UP: frozenset[Status] = frozenset({"connected", OPEN})
 UNWANTED: frozenset[Status] = frozenset({"initialized", "closed"})

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.redact import Redactor, is_credential_key
 from wsmon.model.secret import Sensitive, mask_secrets
-from wsmon.protocols.operations import NS_PER_S
 from wsmon.protocols.reading import Note
 
 Decoded: TypeAlias = "dict[str, Decoded] | list[Decoded] | str | int | float | bool | None"
@@ -30,7 +30,7 @@ _BESIDE = frozenset({"signature", "sign", "sig", "nonce", "hmac"})
 _PLAIN = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
 # keys of an authentication that hold none
 _BUILT_IN = Redactor()
-_WARN_BEFORE_NS = 60 * NS_PER_S
+_WARN_BEFORE_NS = 60 * SECOND_NS
 # seeds: a token is due for renewal in the last minute of its life
 _REFRESH_AT = 0.8
 # of a token's life, as NautilusTrader does
@@ -97,7 +97,7 @@ class Grant:
 
     def begin(self, now_ns: int, lasts_s: float, refresh_token: str = "") -> None:
         """Authenticated from ``now_ns`` on."""
-        self._lasts_ns = round(lasts_s * NS_PER_S)
+        self._lasts_ns = round(lasts_s * SECOND_NS)
         self._expires_ns = now_ns + self._lasts_ns
         self._warned = False
         self.refresh_token = Sensitive(refresh_token, "")
@@ -122,6 +122,6 @@ class Grant:
         if now_ns < self._expires_ns - before_ns:
             return ()
         self._warned = True
-        left_s = max(0, self._expires_ns - now_ns) / NS_PER_S
+        left_s = max(0, self._expires_ns - now_ns) / SECOND_NS
         error = f"the token expires in {left_s:.0f} s and was not renewed"
         return (Note("error.occurred", "auth", error_type="token_expires", error=error),)

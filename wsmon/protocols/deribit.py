@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Json, Meta, Opcode
 from wsmon.protocols import jsonrpc, rpc
 from wsmon.protocols.credentials import Grant, lifetime_s
@@ -18,7 +19,6 @@ from wsmon.protocols.decoding import cut
 from wsmon.protocols.deribit_errors import ERROR_NAMES
 from wsmon.protocols.operations import (
     MAX_TOPICS,
-    NS_PER_S,
     WAIT_S,
     Call,
     Calls,
@@ -205,7 +205,7 @@ class State(jsonrpc.State):
             case "public/set_heartbeat" if call.meta:
                 interval_s = call.meta["heartbeat_s"]
                 assert isinstance(interval_s, int | float)
-                self._interval_ns = round(interval_s * NS_PER_S)
+                self._interval_ns = round(interval_s * SECOND_NS)
                 self._heard_ns = self.now_ns
             case "public/disable_heartbeat":
                 self._interval_ns = 0
@@ -224,7 +224,7 @@ class State(jsonrpc.State):
             return ()
         self._heard_ns = None
         missed = silent_ns // self._interval_ns
-        error = f"nothing was heard for {silent_ns / NS_PER_S:g} s, {missed} heartbeats are missing"
+        error = f"nothing was heard for {silent_ns / SECOND_NS:g} s, {missed} heartbeats are missing"
         return (
             Note("heartbeat.timeout", "heartbeat", error_type="heartbeat_missed", error=error, meta={"missed": missed}),
         )

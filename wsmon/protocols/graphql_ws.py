@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 import msgspec
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, EventName, Opcode
 from wsmon.protocols.credentials import Credentials
 from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
 from wsmon.protocols.graphql_messages import Message, decode_message
-from wsmon.protocols.operations import NS_PER_S, Call, Calls, completed, failed
+from wsmon.protocols.operations import Call, Calls, completed, failed
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 CLOSE_CODES: Mapping[int, str] = MappingProxyType(
@@ -77,7 +78,7 @@ class State:
         notes: tuple[Note, ...] = ()
         for call in accepted:
             self.subscribing.end(call.key)
-            notes += self.confirm(call, f"no error within {ACCEPTED_NS // NS_PER_S} s")
+            notes += self.confirm(call, f"no error within {ACCEPTED_NS // SECOND_NS} s")
         return notes + self.requests.overdue(now_ns) + self.control.overdue(now_ns)
 
     def confirm(self, call: Call, reason: str = "") -> tuple[Note, ...]:

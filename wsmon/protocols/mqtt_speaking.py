@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.protocols.mqtt_packets import PASSWORD, USER_NAME
 from wsmon.protocols.mqtt_properties import MQTT_5
 from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S
+from wsmon.protocols.operations import MAX_TOPICS
 from wsmon.protocols.reading import Reading
 from wsmon.protocols.wanted import Wanted
 
@@ -55,7 +56,7 @@ def due(now_ns: int, wanted: Wanted, state: State) -> tuple[bytes, ...]:
     """A PINGREQ in half the time after which the server would give us up."""
     if not (wanted.answers and state.is_accepted and state.keep_alive_s):
         return ()
-    if now_ns - state.pinged_ns < state.keep_alive_s * NS_PER_S // 2:
+    if now_ns - state.pinged_ns < state.keep_alive_s * SECOND_NS // 2:
         return ()
     state.pinged_ns = now_ns
     return (_PINGREQ,)

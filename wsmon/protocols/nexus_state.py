@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from wsmon.protocols.operations import NS_PER_S
+from wsmon.model.durations import SECOND_NS
 from wsmon.protocols.reading import Note
 
 MAX_ID = 2**63 - 1
 WINDOW = 1024
 # ids remembered: the server numbers events before it queues them, so that a few overtake each other
-_SETTLE_NS = NS_PER_S
+_SETTLE_NS = SECOND_NS
 # how long an id that was overtaken may take
-_RESTART_NS = NS_PER_S
+_RESTART_NS = SECOND_NS
 # an old id with a time so much later than all before is a new event: the server counts from 1 again
 
 

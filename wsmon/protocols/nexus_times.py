@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from wsmon.protocols.operations import NS_PER_S
-
-NS_PER_MS = 1_000_000
+from wsmon.model.durations import MS_NS, SECOND_NS
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LATEST_NS = 2**63 - 1
@@ -24,12 +22,12 @@ def at_ns(timestamp: str) -> int | None:
         seconds = datetime.fromisoformat(whole + zone).timestamp()
     except (ValueError, OverflowError):
         return None
-    since_ns = int(seconds) * NS_PER_S + int((decimals or "0").ljust(9, "0"))
+    since_ns = int(seconds) * SECOND_NS + int((decimals or "0").ljust(9, "0"))
     return since_ns if 0 < since_ns <= _LATEST_NS else None
 
 
 def duration_ns(duration_ms: float | None) -> int | None:
     """Nanoseconds; None where it is absent or no duration."""
-    if duration_ms is None or not 0 <= duration_ms <= _LATEST_NS // NS_PER_MS:
+    if duration_ms is None or not 0 <= duration_ms <= _LATEST_NS // MS_NS:
         return None
-    return round(duration_ms * NS_PER_MS)
+    return round(duration_ms * MS_NS)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import EventName, Meta
 from wsmon.protocols.reading import Note, Operation, Phase
 
@@ -21,7 +22,6 @@ MAX_TOPICS = 500
 # of one message: what Deribit takes in one request; a longer list is cut, and that is told
 GIVEN_UP = "given_up"
 # error_type of a call that nobody waits for any more
-NS_PER_S = 1_000_000_000
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +72,7 @@ class Calls:
     __slots__ = ("_calls", "_limit", "_wait_ns", "_weight")
 
     def __init__(self, wait_s: float = WAIT_S, limit: int = MAX_IN_FLIGHT) -> None:
-        self._wait_ns = round(wait_s * NS_PER_S)
+        self._wait_ns = round(wait_s * SECOND_NS)
         self._limit = limit
         self._weight = 0
         self._calls: dict[str, Call] = {}
@@ -132,7 +132,7 @@ class Calls:
             oldest = next(iter(self._calls.values()))
             if now_ns - oldest.at_ns < self._wait_ns:
                 break
-            notes += failed(self._take(oldest.key), "timeout", f"no answer within {self._wait_ns / NS_PER_S:g} s")
+            notes += failed(self._take(oldest.key), "timeout", f"no answer within {self._wait_ns / SECOND_NS:g} s")
         return tuple(notes)
 
     def _take(self, key: str) -> Call:

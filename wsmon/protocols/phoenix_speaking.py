@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.protocols.decoding import UNDECODABLE
-from wsmon.protocols.operations import NS_PER_S
 from wsmon.protocols.phoenix_codec import Frame, encode_text
 from wsmon.protocols.phoenix_state import State
 from wsmon.protocols.wanted import Wanted
 
-BEAT_NS = 30 * NS_PER_S
+BEAT_NS = 30 * SECOND_NS
 # between two heartbeats, as phoenix.js; a server waits 60 s
 
 _NO_PARAMS = b"{}"

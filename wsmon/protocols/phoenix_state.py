@@ -6,11 +6,12 @@ from typing import Literal
 
 import msgspec
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.protocols.credentials import Credentials
-from wsmon.protocols.operations import NS_PER_S, Calls
+from wsmon.protocols.operations import Calls
 from wsmon.protocols.reading import Note
 
-PUSH_WAIT_NS = 10 * NS_PER_S
+PUSH_WAIT_NS = 10 * SECOND_NS
 # phoenix.js: a push that is not answered by then never will be
 REJOIN_S = (1, 2, 5, 10)
 # how long phoenix.js waits before it joins again; the last one repeats
@@ -45,7 +46,7 @@ class Topic:
 
     def fall(self, now_ns: int) -> None:
         """It is down, and not by our own doing."""
-        self.rejoin_ns = now_ns + REJOIN_S[min(self.tries, len(REJOIN_S) - 1)] * NS_PER_S
+        self.rejoin_ns = now_ns + REJOIN_S[min(self.tries, len(REJOIN_S) - 1)] * SECOND_NS
 
     @property
     def is_up(self) -> bool:

@@ -5,11 +5,12 @@ In its fourth revision the server pings and the client answers; in the third it 
 
 from __future__ import annotations
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction
-from wsmon.protocols.operations import NS_PER_S, Call, Calls, completed, unmatched
+from wsmon.protocols.operations import Call, Calls, completed, unmatched
 from wsmon.protocols.reading import Note
 
-PONG_NS = 20 * NS_PER_S
+PONG_NS = 20 * SECOND_NS
 # pingTimeout of a server that named none: the default of the reference implementation
 
 
@@ -21,13 +22,13 @@ class Heartbeat:
         # the longest time between two pings of the server; 0 = it named none, or it does not ping
         self._ping_due_ns = 0
         # when the server's next ping is late; 0 = none is awaited
-        self._pings = Calls(PONG_NS / NS_PER_S)
+        self._pings = Calls(PONG_NS / SECOND_NS)
         # those that were not answered, by their direction
 
     def open(self, interval_ns: int, timeout_ns: int, now_ns: int) -> None:
         """The server said how often it pings and how long it waits."""
         wait_ns = timeout_ns or PONG_NS
-        self._pings = Calls(wait_ns / NS_PER_S)
+        self._pings = Calls(wait_ns / SECOND_NS)
         self._silence_ns = interval_ns + wait_ns if interval_ns else 0
         self._expect_ping(now_ns)
 
@@ -52,7 +53,7 @@ class Heartbeat:
         notes = self._pings.overdue(now_ns)
         if 0 < self._ping_due_ns <= now_ns:
             self._ping_due_ns = 0
-            error = f"no ping of the server within {self._silence_ns / NS_PER_S:g} s"
+            error = f"no ping of the server within {self._silence_ns / SECOND_NS:g} s"
             notes += (Note("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
         return notes
 

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from wsmon.errors import UsageError
+from wsmon.model.durations import SECOND_NS
 
-SECOND_NS = 1_000_000_000
 UNITS_NS = {
     "ns": 1,
     "us": 1_000,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.profiles import BATCH
 from wsmon.store.cut_off_batches import Counts
 from wsmon.store.sources import Stream
-
-SECOND_NS: Final = 1_000_000_000
 
 
 @dataclass(slots=True)

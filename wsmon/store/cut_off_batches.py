@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Source
 from wsmon.model.profiles import BATCH, PROFILES
 from wsmon.store.codec import NAME_CODES
 
-SECOND_NS = 1_000_000_000
 RECENT_S = 10
 # before the newest message: a batch is told within two seconds of its own, and a slow commit delays counts as well
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.stats import Density
 from wsmon.store.schema import LEVELS, Level
 from wsmon.store.stitch import Coverage, stitch
-
-SECOND_NS = 1_000_000_000
 
 _BUCKETS = """
 SELECT bucket, sum(messages_in + messages_out), sum(errors) FROM rollup

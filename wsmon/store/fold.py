@@ -14,6 +14,7 @@ import msgspec
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.alerts import is_notable
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import index
 from wsmon.ports import Detector
@@ -50,8 +51,6 @@ from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sources import Sources, Stream
 from wsmon.store.verdicts import Verdicts
 
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
 _SIZE, _LATENCY = METRICS["size"], METRICS["latency"]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wsmon.model.detectors.watched import IncidentKind
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident, Snapshot, StoreBounds
 from wsmon.store.codec import STATUS_OF
 
-SECOND_NS = 1_000_000_000
 RATE_WINDOW_S = 5
 # rates are means over so many whole seconds: long enough to be read, short enough to follow
 SPARK_S = 60

@@ -5,11 +5,11 @@ A store at its limit loses events all the time: they are told together, or each 
 
 from __future__ import annotations
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import RECORDER, Event
 from wsmon.ports import Clock
 from wsmon.store.retention import NOTHING, Pruned, Retention
 
-SECOND_NS = 1_000_000_000
 GAP_S = 0.1
 # between two slices: nine tenths of the time belong to events
 TOLD_GAP_S = 60.0

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
@@ -35,8 +36,6 @@ from wsmon.store.sessions import session_lives
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import stitch
 from wsmon.store.trends import trend
-
-SECOND_NS = 1_000_000_000
 
 
 class Reader:

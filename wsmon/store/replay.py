@@ -11,14 +11,13 @@ from itertools import groupby
 from pathlib import Path
 
 import wsmon
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event, Source
 from wsmon.store.copying import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, Origin
 from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
 from wsmon.store.fold import Fold
 from wsmon.store.schema import META_EXCERPT, META_OLDEST_ID
 from wsmon.store.search_index import SearchIndexer
-
-SECOND_NS = 1_000_000_000
 
 _SET_RUN = f"UPDATE run SET {', '.join(f'{column} = ?' for column in RUN_COLUMNS)} WHERE id = ?"
 _SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column in CONNECTION_COLUMNS)} WHERE name = ?"

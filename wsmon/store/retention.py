@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsmon.config.specs import RetentionSpec
+from wsmon.model.durations import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.store.database import transaction
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
 from wsmon.store.search_index import forget_segments
 
-SECOND_NS = 1_000_000_000
 SLICE_NS = 20_000_000
 # what a slice should take: well below the 50 ms that a commit may be held up
 FIRST_SLICE_EVENTS = 500

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsmon.errors import StoreError
+from wsmon.model.durations import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.schema import META_EXCERPT, META_LAST_ID, META_OLDEST_ID
@@ -25,7 +26,6 @@ LIMIT_S = 120.0
 IDS_AT_ONCE = 100_000
 OPCODES_BETWEEN_LOOKS = 100_000
 # at the clock: a few milliseconds
-SECOND_NS = 1_000_000_000
 
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 _META = "SELECT key, value FROM meta"

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.histogram import quantiles, representative
 from wsmon.model.kpis import kpis
 from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
@@ -27,8 +28,6 @@ from wsmon.store.stitch import Stitching
 from wsmon.store.subscriptions import subscriptions
 from wsmon.store.transitions import steps
 
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 _ALL_CONNECTIONS = (0, 2**63 - 1)
 _NO_DIMENSION = 0
 _RANKS = (0.5, 0.95, 0.99)

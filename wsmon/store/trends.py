@@ -6,14 +6,13 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.histogram import BUCKETS_PER_DOUBLING, ZERO_INDEX, quantiles
 from wsmon.model.trend import Spread, Trend
 from wsmon.store.packed import PackedSum
 from wsmon.store.schema import DIMENSIONS, LEVELS, METRICS, Level
 from wsmon.store.stitch import Coverage, Part, stitch
 
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 _RANKS = (0.5, 0.95, 0.99)
 _SIZE = METRICS["size"]
 

@@ -17,6 +17,7 @@ from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.detectors.catalogue import all_detectors
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event, Source
 from wsmon.model.snapshot import Health
 from wsmon.ports import Clock, Detector
@@ -26,8 +27,6 @@ from wsmon.store.pruning import Pruning
 from wsmon.store.retention import Retention
 from wsmon.store.search_index import SearchIndexer
 
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 COMMIT_GAP_S = 0.01
 # between two commits: a storm of transitions is a hundred syncs a second, not a thousand
 FIRST_RETRY_S = 0.05

@@ -10,6 +10,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import HOUR_NS, MINUTE_NS, SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import UNICODE, Glyphs
@@ -24,9 +25,6 @@ TimeMode = Literal["absolute", "open", "delta"]
 TIME_MODES: tuple[TimeMode, ...] = ("absolute", "open", "delta")
 # times of day, since the session was usable, since the line above
 
-SECOND_NS = 1_000_000_000
-MINUTE_NS = 60 * SECOND_NS
-HOUR_NS = 60 * MINUTE_NS
 LARGE_BYTES = 64 * 1024
 # a message of more has a sign: it is what payloads are cut to by default
 SESSION_DIGITS = 8

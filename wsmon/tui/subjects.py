@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.query.ast import EVERYTHING, Exact, FieldName, FieldTerm, Query
 
 MARGINS_S = (30, 5, 300)
 # around an incident; the first is what most will want
-SECOND_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

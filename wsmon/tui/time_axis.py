@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, tzinfo
 
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.timeline_cells import Period
 
-SECOND_NS = 1_000_000_000
-MILLISECOND_NS = 1_000_000
 DAY_S = 86_400
 PARTS_MS = (50, 100, 200, 500)
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
@@ -35,7 +34,7 @@ def cell_words(cell_ns: int) -> str:
     for unit, name in ((DAY_S, "d"), (3600, "h"), (60, "min")):
         if cell_ns >= unit * SECOND_NS:
             return f"{cell_ns / unit / SECOND_NS:g} {name}"
-    return f"{cell_ns / SECOND_NS:g} s" if cell_ns >= SECOND_NS // 10 else f"{cell_ns / MILLISECOND_NS:g} ms"
+    return f"{cell_ns / SECOND_NS:g} s" if cell_ns >= SECOND_NS // 10 else f"{cell_ns / MS_NS:g} ms"
 
 
 def span_words(period: Period, zone: tzinfo | None, now_ns: int) -> str:
@@ -63,8 +62,8 @@ def _labels(period: Period, zone: tzinfo | None) -> Iterator[tuple[int, str]]:
     """Times and what to write there, at the shortest round step with room for it."""
     cell_ns = (period.until_ns - period.since_ns) / period.cells
     for step_ms in PARTS_MS:
-        if step_ms * MILLISECOND_NS / cell_ns >= len("13:35:10.05") + GAP:
-            return _parts_of_seconds(period, step_ms * MILLISECOND_NS, zone)
+        if step_ms * MS_NS / cell_ns >= len("13:35:10.05") + GAP:
+            return _parts_of_seconds(period, step_ms * MS_NS, zone)
     for step_s in STEPS_S:
         if step_s * SECOND_NS / cell_ns >= len("13:35:10" if step_s < 60 else "Jan 10") + GAP:
             return _times_of_day(period, step_s, zone)
@@ -74,7 +73,7 @@ def _labels(period: Period, zone: tzinfo | None) -> Iterator[tuple[int, str]]:
 
 def _parts_of_seconds(period: Period, step_ns: int, zone: tzinfo | None) -> Iterator[tuple[int, str]]:
     for at_ns in range(-(-period.since_ns // step_ns) * step_ns, period.until_ns, step_ns):
-        part = f"{at_ns % SECOND_NS // MILLISECOND_NS:03d}".rstrip("0")
+        part = f"{at_ns % SECOND_NS // MS_NS:03d}".rstrip("0")
         yield at_ns, _local(at_ns, zone).strftime("%H:%M:%S") + (f".{part}" if part else "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import MS_NS
 from wsmon.model.sanitize import sanitize
 from wsmon.model.spans import Span
 from wsmon.model.waterfall import Bar, waterfall
@@ -10,7 +11,6 @@ from wsmon.tui.palette import Meaning
 from wsmon.tui.palette import Span as Text
 from wsmon.tui.wrap import clip, left, right
 
-MS_NS = 1_000_000
 MAX_INDENT = 6
 # levels; deeper nesting shows its depth no more
 NAME_LIMIT = 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import OPEN
@@ -12,7 +13,6 @@ from wsmon.model.verdict import code_meaning
 from wsmon.tui.glyphs import Sign
 from wsmon.tui.palette import Meaning
 
-SECOND_NS = 1_000_000_000
 LINE_LIMIT = 400
 # characters of foreign text on a line; twice what 200 columns show, in case the characters are narrow
 

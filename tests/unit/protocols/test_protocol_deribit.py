@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Meta
 from wsmon.protocols import deribit
 from wsmon.protocols.deribit import State, classify
-from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S
+from wsmon.protocols.operations import MAX_TOPICS
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 CANARY = "CANARY-7f3a"
@@ -34,7 +35,7 @@ class Session:
         self.state = State()
 
     def read(self, direction: Direction, payload: bytes, at_s: float = 0.0) -> Reading:
-        self.state.at(round(at_s * NS_PER_S))
+        self.state.at(round(at_s * SECOND_NS))
         return classify(direction, "text", payload, self.state)
 
     def ask(self, id_: Any, method: str, params: Any = None, at_s: float = 0.0) -> tuple[Note, ...]:
@@ -51,7 +52,7 @@ class Session:
         return self.reply("auth", {**TOKENS, **changes}, at_s)
 
     def overdue(self, at_s: float) -> tuple[Note, ...]:
-        return self.state.overdue(round(at_s * NS_PER_S))
+        return self.state.overdue(round(at_s * SECOND_NS))
 
 
 def outline(notes: tuple[Note, ...]) -> list[tuple[str, ...]]:
@@ -131,7 +132,7 @@ def test_a_token_that_nobody_renews_is_told_a_minute_before_its_end() -> None:
     error = "the token expires in 60 s and was not renewed"
     assert session.overdue(840) == (Note("error.occurred", "auth", error_type="token_expires", error=error),)
     assert session.overdue(841) == ()
-    session.state.at(901 * NS_PER_S)
+    session.state.at(901 * SECOND_NS)
     assert not session.state.is_authenticated
 
 
@@ -431,12 +432,12 @@ def test_a_refresh_is_sent_once_at_80_percent_of_the_tokens_life() -> None:
     session = Session()
     assert deribit.refresh_messages(10**15, session.state) == ()
     session.authenticate()
-    assert deribit.refresh_messages(719 * NS_PER_S, session.state) == ()
-    (frame,) = deribit.refresh_messages(720 * NS_PER_S, session.state)
+    assert deribit.refresh_messages(719 * SECOND_NS, session.state) == ()
+    (frame,) = deribit.refresh_messages(720 * SECOND_NS, session.state)
     params = {"grant_type": "refresh_token", "refresh_token": TOKENS["refresh_token"]}
     assert json.loads(frame)["params"] == params
     session.read("out", frame.encode(), 720)
-    assert deribit.refresh_messages(721 * NS_PER_S, session.state) == ()
+    assert deribit.refresh_messages(721 * SECOND_NS, session.state) == ()
 
 
 def test_no_credential_is_repeated() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.protocols import rpc
 from wsmon.protocols.json import State, answer, classify
-from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S
+from wsmon.protocols.operations import MAX_TOPICS
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 CANARY = "CANARY-7f3a"
@@ -23,7 +24,7 @@ class Session:
         self.state = State()
 
     def read(self, direction: Direction, content: Any, at_s: float = 0.0) -> Reading:
-        self.state.at(round(at_s * NS_PER_S))
+        self.state.at(round(at_s * SECOND_NS))
         payload = content if isinstance(content, bytes) else json.dumps(content).encode()
         return classify(direction, "text", payload, self.state)
 
@@ -157,7 +158,7 @@ def test_confirmations_one_by_one_leave_the_others_waiting() -> None:
     session.send({"op": "subscribe", "args": [{"channel": "a"}, {"channel": "b"}, {"channel": "c"}]})
     assert outline(session.receive({"event": "subscribe", "arg": {"channel": "b"}})) == [(SUBSCRIBED, "end", "b", "")]
     assert outline(session.receive({"type": "subscribed", "channel": "a"})) == [(SUBSCRIBED, "end", "a", "")]
-    assert outline(session.state.overdue(30 * NS_PER_S)) == [(SUBSCRIBED, "end", "c", "timeout")]
+    assert outline(session.state.overdue(30 * SECOND_NS)) == [(SUBSCRIBED, "end", "c", "timeout")]
 
 
 def test_a_confirmation_without_id_or_topic_answers_the_oldest() -> None:
@@ -272,10 +273,10 @@ def test_an_authentication_by_headers_is_completed_without_a_span() -> None:
 def test_a_token_that_nobody_renews_is_told_before_its_end_where_that_is_known() -> None:
     session = Session()
     session.receive({"type": "auth_success"})
-    assert session.state.overdue(4000 * NS_PER_S) == ()
+    assert session.state.overdue(4000 * SECOND_NS) == ()
     session.receive({"type": "auth_success", "expires_in": 900}, 4000)
-    assert session.state.overdue(4839 * NS_PER_S) == ()
-    assert outline(session.state.overdue(4840 * NS_PER_S)) == [("error.occurred", "", "", "token_expires")]
+    assert session.state.overdue(4839 * SECOND_NS) == ()
+    assert outline(session.state.overdue(4840 * SECOND_NS)) == [("error.occurred", "", "", "token_expires")]
 
 
 # heartbeats
@@ -302,7 +303,7 @@ def test_a_pong_with_another_id_answers_nothing() -> None:
     session = Session()
     session.send({"type": "ping", "id": 1})
     assert outline(session.receive({"type": "pong", "id": 2})) == [("heartbeat.responded", "end", "", "unmatched")]
-    assert outline(session.state.overdue(30 * NS_PER_S)) == [("heartbeat.timeout", "end", "", "timeout")]
+    assert outline(session.state.overdue(30 * SECOND_NS)) == [("heartbeat.timeout", "end", "", "timeout")]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,7 @@ def test_the_peers_ping_is_answered_in_its_own_shape(ping: bytes, pong: str) -> 
 def test_the_peers_ping_without_a_pong_is_a_timeout() -> None:
     session = Session()
     session.receive({"type": "ping"})
-    assert outline(session.state.overdue(30 * NS_PER_S)) == [("heartbeat.timeout", "end", "", "timeout")]
+    assert outline(session.state.overdue(30 * SECOND_NS)) == [("heartbeat.timeout", "end", "", "timeout")]
 
 
 def test_a_heartbeat_asks_for_nothing() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Meta
 from wsmon.protocols import rpc
 from wsmon.protocols.jsonrpc import State, classify
-from wsmon.protocols.operations import MAX_IN_FLIGHT, NS_PER_S
+from wsmon.protocols.operations import MAX_IN_FLIGHT
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 MS = 1_000_000
@@ -118,7 +119,7 @@ def test_a_message_without_id_is_correlated_with_nothing() -> None:
     session = Session()
     reading = session.read("out", message(method="log", params={"topic": "audit"}))
     assert reading == Reading("log", "audit")
-    assert session.state.overdue(3600 * NS_PER_S) == ()
+    assert session.state.overdue(3600 * SECOND_NS) == ()
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 import pytest
 
 from tests.mqtt_packets import USER_AND_PASSWORD, connect, granted, packet, publish, subscribe, text, unsubscribe
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Json
 from wsmon.protocols.mqtt import classify
 from wsmon.protocols.mqtt_state import MAX_ALIASES, PING_WAIT_S, State
 from wsmon.protocols.mqtt_stream import MAX_KEPT_BYTES, MAX_PACKETS
-from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S, WAIT_S
+from wsmon.protocols.operations import MAX_TOPICS, WAIT_S
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 LOGIN = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))
@@ -121,7 +122,7 @@ def test_version_5_gives_reasons_in_words_that_repeat_no_password() -> None:
 def test_a_login_that_is_not_answered_fails_in_time() -> None:
     session = Session()
     session.out(LOGIN)
-    assert told(session.state.overdue(round(WAIT_S * NS_PER_S))) == [("auth.failed", "end", "", "timeout")]
+    assert told(session.state.overdue(round(WAIT_S * SECOND_NS))) == [("auth.failed", "end", "", "timeout")]
 
 
 def test_a_second_login_replaces_the_first() -> None:
@@ -226,7 +227,7 @@ def test_a_ping_is_answered_or_late() -> None:
     assert told(session.into(PINGRESP).notes) == [("heartbeat.responded", "end", "", "ok")]
     assert told(session.into(PINGRESP).notes) == [("heartbeat.responded", "end", "", "unmatched")]
     session.out(PINGREQ)
-    assert told(session.state.overdue(round(PING_WAIT_S * NS_PER_S))) == [("heartbeat.timeout", "end", "", "timeout")]
+    assert told(session.state.overdue(round(PING_WAIT_S * SECOND_NS))) == [("heartbeat.timeout", "end", "", "timeout")]
     assert session.state.overdue(2**62) == ()
 
 
@@ -294,7 +295,7 @@ def test_a_message_that_is_sent_again_is_the_same_one() -> None:
 def test_a_message_without_an_acknowledgement_is_told() -> None:
     session = Session()
     session.into(publish(b"a", identifier=7, qos=1))
-    assert told(session.state.overdue(round(WAIT_S * NS_PER_S))) == [
+    assert told(session.state.overdue(round(WAIT_S * SECOND_NS))) == [
         ("message.process.completed", "end", "a", "timeout"),
         ("error.occurred", "", "", "timeout"),
     ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.mqtt_packets import connect, granted, publish, subscribe, text
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.secret import Sensitive
 from wsmon.protocols.mqtt import classify
 from wsmon.protocols.mqtt_speaking import KEEP_ALIVE_S, answer, due, opening
 from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.operations import MAX_TOPICS, NS_PER_S
+from wsmon.protocols.operations import MAX_TOPICS
 from wsmon.protocols.wanted import Wanted
 
 NOTHING = Wanted(answers=True)
@@ -81,16 +82,21 @@ def test_messages_that_want_it_are_acknowledged_once() -> None:
 
 
 def test_a_ping_is_due_in_half_the_keep_alive_time() -> None:
-    state, _ = opened(now_ns=5 * NS_PER_S)
-    half_ns = KEEP_ALIVE_S * NS_PER_S // 2
-    times = [5 * NS_PER_S + half_ns - 1, 5 * NS_PER_S + half_ns, 5 * NS_PER_S + half_ns + 1, 6 * NS_PER_S + 2 * half_ns]
+    state, _ = opened(now_ns=5 * SECOND_NS)
+    half_ns = KEEP_ALIVE_S * SECOND_NS // 2
+    times = [
+        5 * SECOND_NS + half_ns - 1,
+        5 * SECOND_NS + half_ns,
+        5 * SECOND_NS + half_ns + 1,
+        6 * SECOND_NS + 2 * half_ns,
+    ]
     assert [due(now_ns, NOTHING, state) for now_ns in times] == [(), (b"\xc0\x00",), (), (b"\xc0\x00",)]
 
 
 def test_a_server_of_version_5_decides_how_often() -> None:
     wanted = Wanted(auth={"version": 5}, answers=True)
     state, _ = opened(wanted, answer_=b"\x20\x06\x00\x00\x03\x13\x00\x04")
-    assert [due(seconds * NS_PER_S, wanted, state) for seconds in (1, 2)] == [(), (b"\xc0\x00",)]
+    assert [due(seconds * SECOND_NS, wanted, state) for seconds in (1, 2)] == [(), (b"\xc0\x00",)]
 
 
 def test_nothing_is_due_before_the_session_is_accepted_or_without_keep_alive() -> None:

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.protocols import rpc
 from wsmon.protocols.nexus import MAX_ATTRIBUTES, State, classify
 from wsmon.protocols.nexus_state import MAX_ID, WINDOW
 from wsmon.protocols.nexus_times import at_ns, duration_ns
-from wsmon.protocols.operations import NS_PER_S
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 ROOT = "00f067aa0ba902b7"
 LEAF = "53995c3f42cd8ad8"
 T0 = "2026-04-22T10:00:00Z"
-T0_NS = 1_776_852_000 * NS_PER_S
+T0_NS = 1_776_852_000 * SECOND_NS
 CANARY = "canary-4711-secret"
 
 
@@ -178,17 +178,17 @@ def test_ids_that_overtook_each_other_are_all_taken_once() -> None:
     state = State()
     assert taken(state, 1, 3, 2, 3, 2, 5, 4) == [1, 3, 2, 5, 4]
     assert (state.duplicates, state.missing, state.last_id) == (2, 0, 5)
-    assert state.overdue(10 * NS_PER_S) == ()
+    assert state.overdue(10 * SECOND_NS) == ()
 
 
 def test_what_is_missing_is_told_once_when_it_can_no_longer_come() -> None:
     state = State()
-    state.at(NS_PER_S)
+    state.at(SECOND_NS)
     taken(state, 10, 14, 12)
-    assert state.overdue(NS_PER_S) == ()
-    (gap,) = state.overdue(2 * NS_PER_S)
+    assert state.overdue(SECOND_NS) == ()
+    (gap,) = state.overdue(2 * SECOND_NS)
     assert (gap.name, gap.error_type, gap.meta) == ("error.occurred", "feed_gap", {"missing": 2})
-    assert state.overdue(3 * NS_PER_S) == ()
+    assert state.overdue(3 * SECOND_NS) == ()
 
 
 def test_what_the_server_no_longer_kept_is_missing() -> None:
@@ -261,7 +261,7 @@ def test_json_in_binary_frames_is_read_other_binary_and_what_we_send_is_not() ->
     ("text", "expected"),
     [
         ("2026-04-22T10:00:00.123456789Z", T0_NS + 123_456_789),
-        ("2026-04-22T12:00:00.5+02:00", T0_NS + NS_PER_S // 2),
+        ("2026-04-22T12:00:00.5+02:00", T0_NS + SECOND_NS // 2),
         ("0001-01-01T00:00:00Z", None),  # Go's zero time
         ("2262-04-11T23:47:16.854775807Z", 2**63 - 1),
         ("2262-04-11T23:47:16.854775808Z", None),

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Meta
 from wsmon.model.secret import Sensitive
-from wsmon.protocols.operations import NS_PER_S
 from wsmon.protocols.phoenix import MAX_BYTES, State, classify, handshake_notes
 from wsmon.protocols.phoenix_speaking import opening
 from wsmon.protocols.phoenix_state import MAX_LATE, MAX_PUSHES, MAX_TOPICS, PUSH_WAIT_NS
@@ -28,7 +28,7 @@ class Session:
         self.state = State()
 
     def at(self, seconds: float) -> Session:
-        self.state.at(round(seconds * NS_PER_S))
+        self.state.at(round(seconds * SECOND_NS))
         return self
 
     def sent(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: object = None) -> Reading:
@@ -52,7 +52,7 @@ class Session:
         return self
 
     def overdue(self, seconds: float) -> tuple[Note, ...]:
-        return self.state.overdue(round(seconds * NS_PER_S))
+        return self.state.overdue(round(seconds * SECOND_NS))
 
 
 @pytest.fixture
@@ -333,7 +333,7 @@ def test_a_late_reply_is_told_with_its_time_and_is_no_error(session: Session) ->
     session.overdue(30)
     late = Note(
         "message.process.completed", type="new_msg", topic=LOBBY, ref="5", status="ok", reason="late",
-        duration_ns=15 * NS_PER_S,
+        duration_ns=15 * SECOND_NS,
     )  # fmt: skip
     assert session.at(35).reply("1", "5").notes == (late,)
     assert names(session.reply("1", "5").notes) == ["error.occurred"]

@@ -27,12 +27,12 @@ from wsmon.config.locate import cache_dir, default_store, find_config, state_dir
 from wsmon.config.specs import RetentionSpec
 from wsmon.control.lock import holder
 from wsmon.errors import ConfigError, StoreOlderError, UsageError, WsmonError
+from wsmon.model.durations import DAY_NS
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.store.reader import Reader
 from wsmon.store.soundness import SQLITE_VERSION, examine
 
-DAY_NS = 86_400 * 1_000_000_000
 MOST_TOLD = 100
 _STEPS = Query((FieldTerm("name", (Exact("self.clock.stepped"),)),))
 _SHED = Query((FieldTerm("name", (Exact("self.shed"),)),))

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
 from wsmon.model import format as fmt
+from wsmon.model.durations import SECOND_NS
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 # the write-ahead log may need as much
 LOW_FREE_BYTES = 512 * 1024 * 1024
-EARLIEST_NS = 1_735_689_600 * 1_000_000_000
+EARLIEST_NS = 1_735_689_600 * SECOND_NS
 # 2025-01-01: a clock before that was never set
 AHEAD_NS = 2_000_000_000
 # by which the newest event may be ahead of a clock that was just adjusted

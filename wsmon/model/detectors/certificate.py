@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from wsmon.model.detectors.detector import SECOND_NS, IncidentDetector, counted
+from wsmon.model.detectors.detector import IncidentDetector, counted
+from wsmon.model.durations import DAY_NS, SECOND_NS
 from wsmon.model.events import Event, Json, Source
 
-DAY_NS = 86_400 * SECOND_NS
 FIRST_WARNING_NS = 14 * DAY_NS
 # what renews by itself does so 30 days before
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wsmon.model.detectors.detector import SECOND_NS, seconds
+from wsmon.model.detectors.detector import seconds
 from wsmon.model.detectors.watched import Expectation, Traffic
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import RECORDER, Event
 
 STEP_NS = SECOND_NS

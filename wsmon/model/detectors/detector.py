@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from wsmon.model.detectors.incidents import Incidents
 from wsmon.model.detectors.watched import Expectation, IncidentKind, Traffic
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 UNWATCHED = Expectation()
 
 

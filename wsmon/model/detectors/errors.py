@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.detector import SECOND_NS, IncidentDetector, counted
+from wsmon.model.detectors.detector import IncidentDetector, counted
 from wsmon.model.detectors.watched import Traffic
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import RECORDER, Json, Source
 
 WINDOW_NS = 10 * SECOND_NS

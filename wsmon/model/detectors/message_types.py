@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.detector import SECOND_NS, IncidentDetector
+from wsmon.model.detectors.detector import IncidentDetector
 from wsmon.model.detectors.watched import Traffic
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event, Source
 from wsmon.model.statuses import OPEN
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.detector import MS_NS, SECOND_NS, IncidentDetector, counted, seconds
+from wsmon.model.detectors.detector import IncidentDetector, counted, seconds
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event
 
 WINDOW_NS = 60 * SECOND_NS

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
-from wsmon.model.detectors.detector import SECOND_NS, counted
+from wsmon.model.detectors.detector import counted
 from wsmon.model.detectors.episode import Episode
 from wsmon.model.detectors.incidents import Incidents
 from wsmon.model.detectors.numbering import Numbering, Range
 from wsmon.model.detectors.waiting import Missing, Waiting
 from wsmon.model.detectors.watched import Expectation, Numbered, Traffic
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import RECORDER, Event, Source
 
 GRACE_NS = SECOND_NS

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.detector import MS_NS, SECOND_NS, IncidentDetector
+from wsmon.model.detectors.detector import IncidentDetector
 from wsmon.model.detectors.level import Level
 from wsmon.model.detectors.watched import Traffic
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.format import milliseconds
 

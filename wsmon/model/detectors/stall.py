@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsmon.model.detectors.detector import MS_NS, SECOND_NS, IncidentDetector, seconds
+from wsmon.model.detectors.detector import IncidentDetector, seconds
 from wsmon.model.detectors.watched import Traffic
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event, Source
 from wsmon.model.statuses import OPEN
 

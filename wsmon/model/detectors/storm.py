@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.detector import SECOND_NS, IncidentDetector, counted, seconds
+from wsmon.model.detectors.detector import IncidentDetector, counted, seconds
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event, Source
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict.sentences import fact

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from wsmon.model.durations import MS_NS
 from wsmon.model.histogram import index
-
-_MS_NS: Final = 1_000_000
 
 
 def _ms(*bounds_ms: int) -> tuple[int, ...]:
-    return tuple(bound_ms * _MS_NS for bound_ms in bounds_ms)
+    return tuple(bound_ms * MS_NS for bound_ms in bounds_ms)
 
 
 BOUNDS_NS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(

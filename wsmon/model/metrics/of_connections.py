@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.metrics.bounds import BOUNDS_NS, cut
 from wsmon.model.metrics.family import Family, Labels, Point, Spread
 from wsmon.model.metrics.totals import ConnectionTotals, Distribution
@@ -15,7 +16,6 @@ from wsmon.model.statuses import OPEN, STATUSES
 
 CLIENT: Final = "client_id"
 OTHER: Final = "other"
-_NS: Final = 1_000_000_000
 _NOTHING: Final = Distribution()
 _Totals = Sequence[ConnectionTotals]
 _LabelsOf = Callable[[ConnectionTotals], Labels]
@@ -60,7 +60,9 @@ def _now(totals: _Totals) -> Iterable[Family]:
     yield Family(
         "wsmon.connection.stalled", "gauge", "1 while it is open and nothing comes though data is due", stalled
     )
-    newest = tuple(Point(_client(of), of.last_message_ns / _NS) for of in totals if of.last_message_ns is not None)
+    newest = tuple(
+        Point(_client(of), of.last_message_ns / SECOND_NS) for of in totals if of.last_message_ns is not None
+    )
     text = "Unix time of the newest message received"
     yield Family("wsmon.message.received.last_timestamp", "gauge", text, newest, "seconds")
 
@@ -146,7 +148,7 @@ def _quality(totals: _Totals) -> Iterable[Family]:
     yield _counter("heartbeat.timeout", "Pings that were not answered in time", totals, "missed")
     yield _histogram("heartbeat.rtt", "Round trips of pings", totals, "rtt")
     latencies = tuple(
-        Spread(_client(of), spread.count, spread.sum / _NS)
+        Spread(_client(of), spread.count, spread.sum / SECOND_NS)
         for of in totals
         if (spread := of.distributions.get("latency")) is not None
     )
@@ -179,10 +181,10 @@ def _by_key(name: str, text: str, totals: _Totals, dimension: str, label: str) -
 
 
 def _histogram(name: str, text: str, totals: _Totals, metric: str, labels: _LabelsOf = _client) -> Family:
-    bounds = tuple(bound / _NS for bound in BOUNDS_NS[metric])
+    bounds = tuple(bound / SECOND_NS for bound in BOUNDS_NS[metric])
     spreads: list[Spread] = []
     for of in totals:
         measured = of.distributions.get(metric, _NOTHING)
         counts = cut(metric, measured.counts, measured.above)
-        spreads.append(Spread(labels(of), measured.count, measured.sum / _NS, bounds, counts))
+        spreads.append(Spread(labels(of), measured.count, measured.sum / SECOND_NS, bounds, counts))
     return Family(f"wsmon.{name}", "histogram", text, tuple(spreads), "seconds")

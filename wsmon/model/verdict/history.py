@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import CloseBy, Event
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict.reasons import speaks_of_limit
 
 KEPT_ENDS: Final = 20
 # losses, and failed attempts, from which a pattern may be read
-SECOND_NS: Final = 1_000_000_000
-MS_NS: Final = 1_000_000
 TOGETHER_NS: Final = 2 * SECOND_NS
 # losses of several connections within this have one cause
 KEPT_LOSSES_OF_HOST: Final = 64

@@ -11,9 +11,10 @@ from statistics import median
 from typing import Final
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.verdict.advice import Advice
-from wsmon.model.verdict.history import SECOND_NS, TOGETHER_NS, End, History
+from wsmon.model.verdict.history import TOGETHER_NS, End, History
 
 FEWEST: Final = 3
 SHARE: Final = 2 / 3

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.ports import Clock
 from wsmon.recorder.alerts.way import AlertFailedError, Way
@@ -15,7 +16,7 @@ PLACES = 64
 # alerts that wait; more at once are a flood that nobody reads
 AT_A_TIME = 4
 # a way that hangs for one alert may work for the next, which is to be told within 5 s
-WARNED_NS = 600 * 1_000_000_000
+WARNED_NS = 600 * SECOND_NS
 # how long a failure is shown where no alert comes that could succeed
 
 _LOG = logging.getLogger("wsmon.alerts")

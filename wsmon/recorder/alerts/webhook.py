@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.retry_after import retry_after_s
 from wsmon.model.secret import Sensitive
 from wsmon.ports import Clock
@@ -16,7 +17,6 @@ TRY_S = 5.0
 PAUSES_S = (0.5, 2.0)
 # between three tries: an alert is of use now, not in an hour
 RETRY_AFTER_LIMIT_S = 30.0
-SECOND_NS = 1_000_000_000
 _PASSING = frozenset({408, 425, 429})
 # and 5xx: may be well a moment later
 

@@ -16,6 +16,7 @@ from wsmon.errors import WsmonError
 from wsmon.export.formats import FORMATS, suffix
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model import format as fmt
+from wsmon.model.durations import SECOND_NS
 from wsmon.tui.dialogs.chooser import LABEL, Chooser
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.options import Exporter
@@ -26,7 +27,6 @@ from wsmon.tui.subjects import Subject
 from wsmon.tui.wrap import left
 
 BAR_WIDTH = 24
-SECOND_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

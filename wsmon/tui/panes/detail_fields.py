@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import MINUTE_NS, SECOND_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.statuses import LABELS, OPEN, Status
 from wsmon.model.verdict import code_meaning, why
@@ -15,10 +16,8 @@ from wsmon.tui.evidence import evidence_of
 from wsmon.tui.palette import Meaning
 from wsmon.tui.wording import describe, error_words, number
 
-SECOND_NS = 1_000_000_000
 TENTH_MS_NS = 100_000
 LONG_NS = 10 * SECOND_NS
-MINUTE_NS = 60 * SECOND_NS
 SAID_LIMIT = 160
 # characters of the last message: enough for a warning; w shows the whole
 WHO = {

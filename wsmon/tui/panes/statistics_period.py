@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import SECOND_NS
 
-SECOND_NS = 1_000_000_000
 LENGTHS_S = (60, 300, 900, 3_600, 21_600, 86_400, 604_800, 0)
 # up to now; 0 = everything that is kept
 AN_HOUR = LENGTHS_S.index(3_600)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from rich.cells import cell_len
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.sanitize import sanitize
 from wsmon.model.trend import Spread, Trend
 from wsmon.tui.columns import Line
@@ -24,7 +25,6 @@ SMALLEST_BAR = 8
 COUNT, SHARE = 11, 9
 # cells of a bar's number and share
 RANKS: tuple[Callable[[Spread], float], ...] = (lambda each: each.p50, lambda each: each.p95, lambda each: each.p99)
-SECOND_NS = 1_000_000_000
 
 
 def buckets(width: int) -> int:

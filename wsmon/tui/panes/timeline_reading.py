@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from itertools import islice
 
 from wsmon.model import format as fmt
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.timeline import Incident
@@ -19,7 +20,6 @@ from wsmon.tui.panes.timeline_rows import LaneRow
 from wsmon.tui.wording import CLOSED_BY, describe
 from wsmon.tui.wrap import clip, wrap
 
-SECOND_NS = 1_000_000_000
 NAME_LIMIT = 64
 SENTENCE_LIMIT = 1_000
 # characters of foreign text; more fits into no terminal

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.timeline_cells import Period
 from wsmon.tui.panes.timeline_ask import Moment
 
-SECOND_NS = 1_000_000_000
 STEPS_S = (
     0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400,
     21_600, 43_200, 86_400, 172_800, 604_800,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wsmon.tui.panes.statistics_period import LENGTHS_S, SECOND_NS, Choice
+from wsmon.model.durations import SECOND_NS
+from wsmon.tui.panes.statistics_period import LENGTHS_S, Choice
 
 NOW_NS = 10_000_000 * SECOND_NS
 

@@ -17,6 +17,7 @@ import msgspec
 
 from wsmon.config.specs import OtlpSpec
 from wsmon.export.otlp_values import Fields, RecordKind, document
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.retry_after import retry_after_s
 from wsmon.ports import Clock
 from wsmon.recorder.http import Answer, BadAnswerError, post, reason
@@ -24,7 +25,6 @@ from wsmon.recorder.http import Answer, BadAnswerError, post, reason
 REQUEST_S: Final = 10.0
 ANSWER_BYTES: Final = 64 * 1024
 # of an answer's body, which may say how many records were rejected
-_SECOND_NS: Final = 1_000_000_000
 _LEVEL: Final = 4
 # of compression: three quarters of what is possible, in a third of the time
 _PATHS: Final[Mapping[RecordKind, str]] = {"spans": "v1/traces", "logRecords": "v1/logs", "metrics": "v1/metrics"}
@@ -112,7 +112,7 @@ class Collector:
         if status in _BAD_RECORDS:
             return Refused(f"answered {status}: the records are refused")
         if status in _PASSING or status >= 500:
-            asked_s = retry_after_s(answer.headers.get("retry-after", ""), self._clock.wall_ns() / _SECOND_NS)
+            asked_s = retry_after_s(answer.headers.get("retry-after", ""), self._clock.wall_ns() / SECOND_NS)
             return Later(f"answered {status}", asked_s)
         what = "a redirect, which is not followed" if 300 <= status < 400 else "it does not want telemetry from us"
         return Later(f"answered {status}: {what}", is_passing=False)

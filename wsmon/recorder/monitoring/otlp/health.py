@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from wsmon.export.otlp_values import RecordKind
+from wsmon.model.durations import SECOND_NS
 from wsmon.model.metrics.of_recorder import SignalTotals, SinkState
 from wsmon.ports import Clock
 
-SECOND_NS: Final = 1_000_000_000
 LOSS_SHOWN_NS: Final = 600 * SECOND_NS
 # how long a loss stands in the header; the counters keep it
 SIGNALS: Final[dict[RecordKind, str]] = {"spans": "spans", "logRecords": "logs", "metrics": "metrics"}
