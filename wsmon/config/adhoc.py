@@ -21,7 +21,7 @@ SOURCE = "command line"
 # stands in problems where the name of a file would
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_DEFAULT_PORTS = {"ws": 80, "wss": 443}
+DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
 def from_urls(
@@ -61,7 +61,7 @@ def _name(url: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return "connection"
-    if port is not None and port != _DEFAULT_PORTS.get(parts.scheme):
+    if port is not None and port != DEFAULT_PORTS.get(parts.scheme):
         host = f"{host}-{port}"
     return _NOT_IN_A_NAME.sub("-", host).strip("-.")[:MAX_NAME_CHARS] or "connection"
 

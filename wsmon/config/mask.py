@@ -18,7 +18,7 @@ MIN_LITERAL_CHARS = 8
 
 _PLAIN_AUTH = frozenset({"success", "failure", "scope", "version"})
 # entries of ``auth`` that are no secret
-_PLAIN_KEYS = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
+PLAIN_KEYS = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
 # keys of an authentication that hold none
 _COOKIE = re.compile(r"[^=;\s]+=\"?([^;\"]+)")
 # the values in `sid=…; theme=…`: each is a secret of its own
@@ -152,7 +152,7 @@ def _texts(text: str) -> Iterator[str]:
         elif isinstance(value, list):
             todo += value
         elif isinstance(value, dict):
-            todo += [item for key, item in value.items() if key not in _PLAIN_KEYS]
+            todo += [item for key, item in value.items() if key not in PLAIN_KEYS]
 
 
 def _hidden_parts(text: str, masked: str) -> tuple[str, ...]:

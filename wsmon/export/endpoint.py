@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from wsmon.config.adhoc import DEFAULT_PORTS
 from wsmon.model.secret import MASK
-
-DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
 class Endpoint(NamedTuple):

@@ -17,7 +17,7 @@ from wsmon.export.sessions import Session, sessions
 from wsmon.model.durations import MS_NS
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.ids import SpanId
-from wsmon.model.span_events import PHASES, SpanFold, derived_id
+from wsmon.model.span_events import CLEAN_CODES, PHASES, SpanFold, derived_id
 from wsmon.model.spans import Span
 from wsmon.model.verdict import why
 from wsmon.ports import StoreView
@@ -27,7 +27,6 @@ INTERNAL, CLIENT = 1, 3
 ERROR = 2
 # StatusCode; 0 = unset, which is what a span that went well has
 _CLIENT_OPERATIONS = ("request", "subscribe", "unsubscribe", "auth", "refresh", "heartbeat")
-CLEAN_CODES = (1000, 1001)
 # with which a peer ends what went well
 _SESSION_NAME, _CONNECT_NAME = "websocket session", "websocket connect"
 

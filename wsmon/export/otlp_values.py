@@ -15,9 +15,9 @@ import msgspec
 
 import wsmon
 from wsmon.model.events import Json, Source
+from wsmon.model.spans import is_span_id
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
-_SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 _INT64 = range(-(2**63), 2**63)
 
 Fields = Mapping[str, Json]
@@ -73,7 +73,7 @@ def trace_id(source: Source) -> str:
 
 def span_id(text: str) -> str:
     """16 hex digits, likewise; empty where there is none."""
-    return text if not text or _SPAN_ID.fullmatch(text) else _digest(8, text)
+    return text if not text or is_span_id(text) else _digest(8, text)
 
 
 def document(kind: RecordKind, records: Iterator[bytes], resource: Fields = NOTHING) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from wsmon.export.selection import Selection
 from wsmon.model.events import Event, EventName, Json, Source
+from wsmon.model.statuses import SESSION_ENDS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Query
 from wsmon.query.scope import allows
@@ -23,7 +24,6 @@ LIFECYCLE: tuple[EventName, ...] = (
     "connection.transition",
 )
 # that tell of a session's beginning, its phases and its end
-ENDS = ("disconnected", "error", "closed")
 _OF_LIFECYCLE = FieldTerm("name", tuple(Exact(name) for name in LIFECYCLE))
 _AT_MOST = 10
 # events about the beginning of a session, and names that differ in case only
@@ -68,7 +68,7 @@ class Session:
 
     def take(self, event: Event) -> None:
         """Add what an event says of it."""
-        if event.to_status in ENDS:
+        if event.to_status in SESSION_ENDS:
             self.ended = event
             self.last_id = event.id
         elif event.name == "connection.started":
@@ -113,7 +113,7 @@ def follow(alive: dict[str, Session], event: Event, first_id: int, last_id: int)
         first_id = event.id if event.name == "connection.started" else first_id
         session = alive[name] = Session(event.source, first_id, last_id)
     session.take(event)
-    if event.to_status in ENDS:
+    if event.to_status in SESSION_ENDS:
         yield alive.pop(name)
 
 
@@ -133,7 +133,7 @@ def _alive_before(selection: Selection, name: str) -> Iterator[Session]:
     view, before_id = selection.view, selection.first_id
     newest = view.events_before(before_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
     last = next((event for event in newest if event.source.connection == name), None)
-    if last is None or not last.source.connection_id or last.to_status in ENDS:
+    if last is None or not last.source.connection_id or last.to_status in SESSION_ENDS:
         return
     session = Session(last.source, before_id, selection.last_id)
     for event in reversed(view.events_before(before_id, _AT_MOST, Query((session.of_session, _OF_LIFECYCLE)))):

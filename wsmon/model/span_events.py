@@ -15,6 +15,7 @@ from wsmon.model.durations import MS_NS
 from wsmon.model.events import Event, EventName
 from wsmon.model.ids import SpanId
 from wsmon.model.spans import Instant, Span, SpanStatus
+from wsmon.model.statuses import SESSION_ENDS
 
 SpanOperation = Literal[
     "session", "dns", "tcp", "proxy", "tls", "upgrade", "outage",
@@ -50,8 +51,7 @@ BEGINS: Mapping[EventName, SpanOperation] = MappingProxyType(
     }
 )
 # events that begin one, where a recorder that is cut off leaves it open
-_CLEAN_CODES = (1000, 1001)
-_SESSION_ENDS = ("disconnected", "closed", "error")
+CLEAN_CODES = (1000, 1001)
 
 
 class SpanFold:
@@ -70,7 +70,7 @@ class SpanFold:
             yield from _phases_before(event)
         elif event.name == "connection.reconnect.success" and event.duration_ns is not None:
             yield _derived(event, "outage", "", event.duration_ns)
-        elif event.to_status in _SESSION_ENDS and (began := self._began.pop(session, None)) is not None:
+        elif event.to_status in SESSION_ENDS and (began := self._began.pop(session, None)) is not None:
             if not (event.meta or {}).get("open"):
                 yield from _phases_after(event, began)
             yield _session(event, began)
@@ -95,7 +95,7 @@ def session_span(
 
 
 def _session(event: Event, began: Instant) -> Span:
-    is_clean = event.close_by == "us" or (event.close_by == "peer" and event.close_code in _CLEAN_CODES)
+    is_clean = event.close_by == "us" or (event.close_by == "peer" and event.close_code in CLEAN_CODES)
     error_type, error = event.error_type, event.error or event.reason
     if is_clean and not error_type:
         status: SpanStatus = "ok"

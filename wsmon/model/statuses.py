@@ -42,6 +42,9 @@ ALLOWED: Mapping[Status, frozenset[Status]] = MappingProxyType(
 )
 
 OPEN: Status = "websocket_connected"
+STOPPED: frozenset[Status] = frozenset({"error", "closed"})
+# nothing happens until the operator connects again
+SESSION_ENDS: frozenset[Status] = STOPPED | {"disconnected"}
 
 LABELS: Mapping[Status, str] = MappingProxyType({**{status: status for status in STATUSES}, OPEN: "open"})
 # what a person reads

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from wsmon.config.mask import PLAIN_KEYS
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.redact import Redactor, is_credential_key
 from wsmon.model.secret import Sensitive, mask_secrets
@@ -27,8 +28,6 @@ _MAX_READ_CHARS = 4096
 # of a peer's error text: enough for all that is kept of it once it is masked
 _BESIDE = frozenset({"signature", "sign", "sig", "nonce", "hmac"})
 # keys that are credentials wherever a protocol authenticates
-_PLAIN = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
-# keys of an authentication that hold none
 _BUILT_IN = Redactor()
 _WARN_BEFORE_NS = 60 * SECOND_NS
 # seeds: a token is due for renewal in the last minute of its life
@@ -71,7 +70,7 @@ def _credentials(message: Decoded, *, is_auth: bool) -> Iterator[str]:
                 todo.extend((item, secret) for item in value)
             case dict():
                 todo.extend(
-                    (item, (secret and key not in _PLAIN) or key in _BESIDE or is_credential_key(key))
+                    (item, (secret and key not in PLAIN_KEYS) or key in _BESIDE or is_credential_key(key))
                     for key, item in value.items()
                 )
 

@@ -12,7 +12,7 @@ import msgspec
 
 from wsmon.errors import QueryError
 from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdict
-from wsmon.model.statuses import Status, is_allowed
+from wsmon.model.statuses import STATUSES, is_allowed
 from wsmon.query.ast import FieldName
 
 Kind = Literal["text", "prose", "choice", "id", "number", "size", "duration", "time", "status", "flag"]
@@ -122,7 +122,6 @@ INCIDENT_FLAGS = MappingProxyType(
 )
 # flags that are incidents of a type
 
-_STATUSES: tuple[str, ...] = get_args(Status)
 _ROWS = (
     Field("connection", ("conn",), "text", lambda e: e.source.connection, "name of the connection", "conn:binance-*"),
     Field("group", (), "text", lambda e: e.source.group, "its group", "group:exchanges"),
@@ -142,7 +141,7 @@ _ROWS = (
     Field("name", ("event",), "choice", lambda e: e.name, "name of the event", "name:connection.*", EVENT_NAMES),
     Field("kind", ("category",), "choice", lambda e: e.category, "first part of the name", "kind:message", CATEGORIES),
     Field("status", (), "status", lambda e: e.status, "HTTP status, ok, error", "status>=400"),
-    Field("from", ("from_status",), "choice", lambda e: e.from_status, "status before", "from:open", _STATUSES),
+    Field("from", ("from_status",), "choice", lambda e: e.from_status, "status before", "from:open", STATUSES),
     Field(
         "to",
         ("to_status", "state"),
@@ -150,7 +149,7 @@ _ROWS = (
         lambda e: e.to_status,
         "status after",
         "state:open->disconnected",
-        _STATUSES,
+        STATUSES,
     ),
     Field("code", ("close_code",), "number", lambda e: e.close_code, "close code", "code:1006"),
     Field(

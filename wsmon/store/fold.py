@@ -17,6 +17,7 @@ from wsmon.model.alerts import is_notable
 from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import index
+from wsmon.model.statuses import SESSION_ENDS
 from wsmon.ports import Detector
 from wsmon.store.batches import Batches, BatchOfMessages
 from wsmon.store.bucket import Bucket
@@ -38,7 +39,6 @@ from wsmon.store.event_rows import EventRows
 from wsmon.store.lifecycle import (
     BYTES_IN,
     BYTES_OUT,
-    ENDS,
     EVENTS,
     MESSAGES_IN,
     MESSAGES_OUT,
@@ -278,7 +278,7 @@ class Fold:
     def _fold_single(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
         """Any event but a message; returns the last id given."""
         connection = stream.connection
-        if connection is not None and (event.to_status in ENDS or event.name == _ADJUSTED):
+        if connection is not None and (event.to_status in SESSION_ENDS or event.name == _ADJUSTED):
             self._count_messages(second)
             last_id = self._make_rows(self._batches.take_of(connection.id), last_id, event.ts_ns, event.mono_ns)
         bucket = None if connection is None else self._delta(second, connection.id)

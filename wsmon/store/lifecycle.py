@@ -13,7 +13,7 @@ from wsmon.model.histogram import index
 from wsmon.model.metrics.bounds import bound_within
 from wsmon.model.profiles import BATCH, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
-from wsmon.model.statuses import OPEN, Status
+from wsmon.model.statuses import OPEN, SESSION_ENDS, Status
 from wsmon.store.bucket import Bucket
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
 from wsmon.store.connections import ConnectionRecord, Connections
@@ -31,7 +31,6 @@ assert COUNTERS[MISSED] == "missed"
 
 RECOVERED_NS: Final = 30_000_000_000
 # a session that was open this long is no part of the trouble before it: accepted and rejected is still down
-ENDS: Final[frozenset[Status]] = frozenset({"disconnected", "error", "closed"})
 # statuses in which a session has ended
 GAVE_UP: Final[frozenset[Status]] = frozenset({"error", "closed"})
 # statuses in which no dial is to come
@@ -224,7 +223,7 @@ class Lifecycle:
             return
         if to_status == OPEN:
             session.open_ns = event.ts_ns
-        elif to_status in ENDS:
+        elif to_status in SESSION_ENDS:
             session.ended_ns = event.ts_ns
             session.end = "clean"
             session.close_code = event.close_code

@@ -30,7 +30,7 @@ from wsmon.store.transitions import steps
 
 _ALL_CONNECTIONS = (0, 2**63 - 1)
 _NO_DIMENSION = 0
-_RANKS = (0.5, 0.95, 0.99)
+RANKS = (0.5, 0.95, 0.99)
 
 _CONNECTIONS = """
 SELECT id, name, "group", url, status, stalled_since_ns IS NOT NULL, profile, trace_id, last_message_ns, kpi, configured
@@ -99,7 +99,7 @@ class _Tally:
         if of is None:
             return None
         # a bucket's value may lie above the greatest one in it, which is known exactly
-        p50, p95, p99 = (min(value, of.greatest) / unit for value in quantiles(of.histogram(), _RANKS))
+        p50, p95, p99 = (min(value, of.greatest) / unit for value in quantiles(of.histogram(), RANKS))
         return Summary(of.count, of.total / of.count / unit, p50, p95, p99, of.greatest / unit)
 
     def least(self, metric: Metric, unit: int) -> float | None:

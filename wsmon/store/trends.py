@@ -11,9 +11,9 @@ from wsmon.model.histogram import BUCKETS_PER_DOUBLING, ZERO_INDEX, quantiles
 from wsmon.model.trend import Spread, Trend
 from wsmon.store.packed import PackedSum
 from wsmon.store.schema import DIMENSIONS, LEVELS, METRICS, Level
+from wsmon.store.statistics import RANKS
 from wsmon.store.stitch import Coverage, Part, stitch
 
-_RANKS = (0.5, 0.95, 0.99)
 _SIZE = METRICS["size"]
 
 _ID = "SELECT id FROM connection WHERE name = ?"
@@ -72,7 +72,7 @@ def _bucket(second: int, part: Part, since_ns: int, bucket_ns: int, buckets: int
 def _spreads(measured: Mapping[int, PackedSum], buckets: int) -> tuple[Spread | None, ...]:
     found: list[Spread | None] = [None] * buckets
     for at, total in measured.items():
-        p50, p95, p99 = (value / MS_NS for value in quantiles(total.counts(), _RANKS))
+        p50, p95, p99 = (value / MS_NS for value in quantiles(total.counts(), RANKS))
         found[at] = Spread(p50, p95, p99)
     return tuple(found)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsmon.model.events import Event
-from wsmon.model.statuses import OPEN
+from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldName, FieldTerm, Query
 
 ENDED = "connection.disconnected"
 # the end of a session, and a first attempt that fails; later ones have a name of their own
-OVER = ("disconnected", "closed", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ NOTHING = Before()
 
 def asks_before(event: Event) -> bool:
     """Whether something came before it that one wants to know."""
-    return event.category == "connection" and event.to_status in OVER
+    return event.category == "connection" and event.to_status in SESSION_ENDS
 
 
 def read_before(view: StoreView, event: Event) -> Before:

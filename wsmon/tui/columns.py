@@ -7,10 +7,9 @@ from itertools import zip_longest
 
 from rich.cells import cell_len
 
-from wsmon.tui.palette import Span, width_of
+from wsmon.tui.palette import Line, Span, width_of
 from wsmon.tui.wrap import clip
 
-Line = tuple[Span, ...]
 GAP = 2
 
 

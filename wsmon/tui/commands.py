@@ -36,7 +36,7 @@ def search(screen: MonitorScreen) -> None:
             screen.notebook.remember(query.text)
             screen.search_for(query)
 
-    _bring_log(screen)
+    jump.bring_log(screen)
     text, searches = screen.log_pane.search.text, screen.notebook.searches
     screen.app.push_screen(SearchDialog(text, screen.search_for, screen.now_ns, searches, screen.log_pane.halt), close)
 
@@ -46,7 +46,7 @@ def problem(screen: MonitorScreen, *, newer: bool) -> None:
     if screen.current == "timeline":
         timeline.problem(screen, newer=newer)
         return
-    _bring_log(screen)
+    jump.bring_log(screen)
     screen.log_pane.jump(PROBLEMS, newer=newer)
 
 
@@ -62,25 +62,25 @@ def match(screen: MonitorScreen, *, newer: bool) -> None:
     """Go to another match: in the detail, where that is searched, else in the log."""
     if find.is_in_detail(screen) and find.step(screen, newer=newer):
         return
-    _bring_log(screen)
+    jump.bring_log(screen)
     screen.log_pane.jump_to_match(newer=newer)
 
 
 def context(screen: MonitorScreen) -> None:
     """Matches alone, or highlighted among all events."""
-    _bring_log(screen)
+    jump.bring_log(screen)
     screen.log_pane.toggle_context()
 
 
 def follow(screen: MonitorScreen) -> None:
     """Show what comes."""
-    _bring_log(screen)
+    jump.bring_log(screen)
     screen.log_pane.follow()
 
 
 def pause(screen: MonitorScreen) -> None:
     """Hold the log, or let it go on."""
-    _bring_log(screen)
+    jump.bring_log(screen)
     if screen.log_pane.is_following:
         screen.log_pane.pause()
     else:
@@ -89,13 +89,13 @@ def pause(screen: MonitorScreen) -> None:
 
 def heartbeats(screen: MonitorScreen) -> None:
     """Hide or show them."""
-    _bring_log(screen)
+    jump.bring_log(screen)
     screen.log_pane.set_hide_heartbeats(not screen.log_pane.hides_heartbeats)
 
 
 def times(screen: MonitorScreen) -> None:
     """Another way to write times."""
-    _bring_log(screen)
+    jump.bring_log(screen)
     screen.log_pane.next_time_mode()
 
 
@@ -110,7 +110,7 @@ def columns(screen: MonitorScreen) -> None:
         if missing := without_room(screen.log_pane.page.width, choice.columns or ()):
             screen.say(f"there is no room for {', '.join(missing)} here: a wider log shows more", "caution")
 
-    _bring_log(screen)
+    jump.bring_log(screen)
     screen.app.push_screen(ColumnsDialog(screen.log_pane.columns, screen.log_pane.page.width), close)
 
 
@@ -143,12 +143,6 @@ def palette(screen: MonitorScreen) -> None:
 
 def _pane(name: PaneName) -> Command:
     return lambda screen: screen.ask(name)
-
-
-def _bring_log(screen: MonitorScreen) -> None:
-    """Actions of the log act where it can be seen."""
-    if "log" not in screen.in_sight:
-        screen.ask("log")
 
 
 def _run_chosen(screen: MonitorScreen, action: Action | None) -> None:

@@ -28,7 +28,7 @@ _ID = re.compile(r"#?(\d{1,18})", re.ASCII)
 
 def trace(screen: MonitorScreen, *, newer: bool) -> None:
     """To another event of the same reference, span or session."""
-    _bring_log(screen)
+    bring_log(screen)
     event = screen.log_pane.current_event
     if event is None:
         screen.say("there is no event under the cursor", "caution")
@@ -39,7 +39,7 @@ def trace(screen: MonitorScreen, *, newer: bool) -> None:
 
 def session(screen: MonitorScreen, *, newer: bool) -> None:
     """To the beginning of another session of the connection."""
-    _bring_log(screen)
+    bring_log(screen)
     screen.log_pane.jump(session_starts(screen.log_pane.current_event), newer=newer)
 
 
@@ -91,7 +91,7 @@ def go_to(screen: MonitorScreen) -> None:
     """Ask for a time or an id, and go there; times are those of the recording, also where it ended long ago."""
     from wsmon.tui.dialogs.prompt import PromptDialog  # built when it is needed: start-up time
 
-    _bring_log(screen)
+    bring_log(screen)
     now_ns = screen.shown_ns()
 
     def fault(text: str) -> str:
@@ -143,6 +143,7 @@ def _session_id(screen: MonitorScreen) -> str | None:
     return None
 
 
-def _bring_log(screen: MonitorScreen) -> None:
+def bring_log(screen: MonitorScreen) -> None:
+    """Actions of the log act where it can be seen."""
     if "log" not in screen.in_sight:
         screen.ask("log")

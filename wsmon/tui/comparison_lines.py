@@ -17,11 +17,9 @@ from wsmon.model.text_diff import ROW_BYTES, Run
 from wsmon.tui.comparison import MOST_LEAVES, Comparison
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.lines import time_of_day
-from wsmon.tui.palette import Meaning, Span, width_of
+from wsmon.tui.palette import Line, Meaning, Span, width_of
 from wsmon.tui.wording import describe
 from wsmon.tui.wrap import clip, left, wrap
-
-Line = tuple[Span, ...]
 
 VALUE_LIMIT = 400
 # characters of one value: the detail shows the whole

@@ -21,6 +21,7 @@ Meaning = Literal[
 MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
 
 Span = tuple[str, Meaning]
+Line = tuple[Span, ...]
 
 
 def width_of(spans: Sequence[Span]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wsmon.tui.columns import Line, beside, fitted
+from wsmon.tui.columns import beside, fitted
+from wsmon.tui.palette import Line
 
 
 def line(text: str) -> Line:

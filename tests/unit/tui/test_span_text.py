@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.tui.columns import Line
-from wsmon.tui.palette import Span, width_of
+from wsmon.tui.palette import Line, Span, width_of
 from wsmon.tui.panes.span_text import wrap_spans
 
 HINT: tuple[Span, ...] = (("j k", "key-name"), (" scroll  ", "dim"), ("Esc", "key-name"), (" close", "dim"))
@@ -46,7 +45,8 @@ def test_a_word_that_is_too_long_is_cut_into_pieces() -> None:
 
 
 @given(SPANS, st.integers(4, 30), st.integers(0, 3))
-def test_nothing_but_blanks_is_left_out_and_no_line_is_too_wide(line: list[Span], width: int, indent: int) -> None:
+def test_nothing_but_blanks_is_left_out_and_no_line_is_too_wide(spans: list[Span], width: int, indent: int) -> None:
+    line = tuple(spans)
     parts = list(wrap_spans(line, width, indent))
     assert all(width_of(part) <= max(width, indent + 2) for part in parts)
     whole = "".join(text for part in parts for text, _ in part)

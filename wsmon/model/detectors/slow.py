@@ -10,6 +10,7 @@ from wsmon.model.detectors.watched import Traffic
 from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.format import milliseconds
+from wsmon.model.statuses import SESSION_ENDS
 
 TIMES_USUAL = 4
 END_FRACTION = 0.5
@@ -58,7 +59,7 @@ class SlowDetector(IncidentDetector):
         self._peers: dict[str, _Peer] = {}
 
     def _see(self, event: Event) -> None:
-        if event.to_status in ("disconnected", "closed", "error"):
+        if event.to_status in SESSION_ENDS:
             connection = event.source.connection
             self.incidents.close(connection, "the session ended")
             if (peer := self._peers.get(connection)) is not None:

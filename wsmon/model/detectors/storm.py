@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from wsmon.model.detectors.detector import IncidentDetector, counted, seconds
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event, Source
-from wsmon.model.statuses import OPEN
+from wsmon.model.statuses import OPEN, STOPPED
 from wsmon.model.verdict.sentences import fact
 
 WINDOW_NS = 60 * SECOND_NS
@@ -51,7 +51,7 @@ class StormDetector(IncidentDetector):
     def _see(self, event: Event) -> None:
         connection = event.source.connection
         if event.name == "connection.started":
-            if event.from_status in ("closed", "error"):
+            if event.from_status in STOPPED:
                 self._forget(connection, "dialled anew by hand")
             dials = self._dials.setdefault(connection, _Dials(event.source))
             dials.source = event.source
@@ -65,7 +65,7 @@ class StormDetector(IncidentDetector):
             if dials.started:
                 began_ns, event_id, _ = dials.started.pop()
                 dials.started.append((began_ns, event_id, True))
-        elif event.to_status in ("closed", "error"):
+        elif event.to_status in STOPPED:
             self._forget(connection, "closed" if event.to_status == "closed" else "gave up")
         elif event.to_status == "disconnected" and connection in self._dials:
             dials = self._dials[connection]

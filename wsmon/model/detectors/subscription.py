@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from wsmon.model.detectors.detector import IncidentDetector, counted
 from wsmon.model.events import Event, Source
+from wsmon.model.spans import BROKEN_OFF
+from wsmon.model.statuses import STOPPED
 
 MOST_TOPICS = 1_000
 # remembered as lost on a connection; of more, the incident is open until these are back
 SHOWN_TOPICS = 3
-BROKEN_OFF = "disconnected"
 # error type of a subscription that the end of its session broke off: it will be asked for anew, or told as lost
 
 
@@ -46,7 +47,7 @@ class SubscriptionDetector(IncidentDetector):
                     self._lose(event)
             case "subscription.restored" | "subscription.subscribe.completed" | "subscription.unsubscribe.completed":
                 self._regain(connection, event.topic)
-            case _ if event.to_status in ("closed", "error"):
+            case _ if event.to_status in STOPPED:
                 self._lost.pop(connection, None)
                 self.incidents.close(connection, "the connection ended")
 

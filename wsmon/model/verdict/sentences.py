@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from wsmon.model.events import Event
+from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.verdict.codes import code_meaning
 
 _REASON_LIMIT: Final = 60
@@ -21,7 +22,7 @@ def why(event: Event) -> str:
 
 def fact(event: Event) -> str:
     """What ended a session, an attempt or all attempts, as observed; empty for others."""
-    if event.to_status not in ("disconnected", "closed", "error"):
+    if event.to_status not in SESSION_ENDS:
         return ""
     match event.close_by:
         case "peer" if not event.error_type:

@@ -10,10 +10,10 @@ from textual.binding import Binding
 from textual.widget import Widget
 
 from wsmon.tui.comparison import As, Comparison
-from wsmon.tui.comparison_lines import Line, comparison_lines
+from wsmon.tui.comparison_lines import comparison_lines
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.palette import Span
+from wsmon.tui.palette import Line, Span
 from wsmon.tui.panes.spans import ScrollPane
 
 MOST_LINES = 5_000

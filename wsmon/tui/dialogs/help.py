@@ -13,9 +13,9 @@ from wsmon.query.reference import GRAMMAR, field_rows
 from wsmon.tui.actions import ACTIONS, Action, Group
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.keymap import display
-from wsmon.tui.palette import Span, width_of
+from wsmon.tui.palette import Line, Span, width_of
 from wsmon.tui.panes.span_text import wrap_spans
-from wsmon.tui.panes.spans import Line, ScrollPane
+from wsmon.tui.panes.spans import ScrollPane
 from wsmon.tui.wrap import left
 
 KEYS_WIDTH = 12

@@ -11,11 +11,9 @@ from wsmon.model.sanitize import sanitize
 from wsmon.tui.before import NOTHING, Before
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.json_tree import UNFOLDED, Folding, JsonNode
-from wsmon.tui.palette import Span
+from wsmon.tui.palette import Line
 from wsmon.tui.panes.detail_fields import Field
 from wsmon.tui.wrap import clip, left, wrap
-
-Line = tuple[Span, ...]
 
 VALUE_LIMIT = 4096
 # characters of one field: a reason has 123 bytes at most, an error body 4 KiB

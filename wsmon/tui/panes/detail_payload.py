@@ -15,9 +15,9 @@ from wsmon.protocols.anatomy import Anatomy, anatomy
 from wsmon.tui.hexdump import hexdump
 from wsmon.tui.json_lines import JsonKind, json_fault
 from wsmon.tui.json_tree import tree_lines
-from wsmon.tui.palette import Meaning, Span, width_of
+from wsmon.tui.palette import Line, Meaning, Span, width_of
 from wsmon.tui.panes.detail_fields import Field
-from wsmon.tui.panes.detail_page import FORMS, Form, Line, Page, Row, field_rows
+from wsmon.tui.panes.detail_page import FORMS, Form, Page, Row, field_rows
 from wsmon.tui.wrap import clip, wrap
 
 PAYLOAD_LIMIT = 1024 * 1024

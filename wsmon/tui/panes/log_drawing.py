@@ -71,7 +71,7 @@ class DrawnLog(RowList):
         row = y + self.scroll_offset.y
         if row >= len(self.rows):
             said = list(islice(wrap(self.status, self.page.width), y, y + 1)) if not len(self.rows) else []
-            return draw_line([(line, "dim") for line in said], self.page.width, base, palette)
+            return draw_line(tuple((line, "dim") for line in said), self.page.width, base, palette)
         event_id = self.rows.id_at(row)
         strip = self._lines.get(event_id) or Strip.blank(self.page.width)
         is_current = event_id == self.current_id

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.cells import cell_len, chop_cells
 from textual.geometry import Size
 
-from wsmon.tui.palette import Span, width_of
-from wsmon.tui.panes.spans import Line, SpanLine
+from wsmon.tui.palette import Line, Span, width_of
+from wsmon.tui.panes.spans import SpanLine
 
 PIECES = re.compile(r"\s+|\S+")
 

@@ -15,9 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from wsmon.tui.actions import bindings
-from wsmon.tui.palette import Palette, Span
-
-Line = Sequence[Span]
+from wsmon.tui.palette import Line, Palette
 
 
 def draw_line(line: Line, width: int, base: Style, palette: Palette, over: Style | None = None) -> Strip:

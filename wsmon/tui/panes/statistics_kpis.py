@@ -7,8 +7,7 @@ from math import floor
 
 from wsmon.model import format as fmt
 from wsmon.model.stats import Kpi
-from wsmon.tui.columns import Line
-from wsmon.tui.palette import Meaning
+from wsmon.tui.palette import Line, Meaning
 from wsmon.tui.wrap import left, right
 
 WORDS = {

@@ -11,7 +11,8 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Statistics
 from wsmon.model.trend import Trend
 from wsmon.model.verdict.codes import CODE_MEANINGS
-from wsmon.tui.columns import GAP, Line, beside, fitted
+from wsmon.tui.columns import GAP, beside, fitted
+from wsmon.tui.palette import Line
 from wsmon.tui.panes.span_text import wrap_spans
 from wsmon.tui.panes.statistics_kpis import kpi_lines
 from wsmon.tui.panes.statistics_table import LABEL, numbers, states, table, troubles

@@ -11,8 +11,7 @@ from wsmon.model import format as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.stats import ConnectionStatistics, Flow, Statistics, Summary
 from wsmon.model.statuses import LABELS
-from wsmon.tui.columns import Line
-from wsmon.tui.palette import Meaning, Span
+from wsmon.tui.palette import Line, Meaning, Span
 from wsmon.tui.wrap import left, right
 
 LABEL = 12

@@ -10,8 +10,7 @@ from wsmon.model import format as fmt
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.sanitize import sanitize
 from wsmon.model.trend import Spread, Trend
-from wsmon.tui.columns import Line
-from wsmon.tui.palette import Meaning
+from wsmon.tui.palette import Line, Meaning
 from wsmon.tui.plots import DOTS_WIDE, bar, curve, round_up, stretched
 from wsmon.tui.wrap import left, right
 

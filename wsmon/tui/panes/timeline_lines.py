@@ -14,7 +14,7 @@ from wsmon.model.stats import Density
 from wsmon.model.timeline import Lane
 from wsmon.model.timeline_cells import CellKind, Period, lane_cells, spread
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.palette import Meaning, Span, width_of
+from wsmon.tui.palette import Line, Meaning, Span, width_of
 from wsmon.tui.panes.timeline_rows import LaneRow
 from wsmon.tui.wrap import both_ends, left
 
@@ -24,7 +24,6 @@ NAME_LIMIT = 64
 COUNT_LIMIT = 8
 # characters that a group's name has more
 UNREAD = "reading"
-Line = tuple[Span, ...]
 LEGEND: tuple[tuple[CellKind, str], ...] = (
     ("loss", "loss"),
     ("stalled", "stalled"),

@@ -6,7 +6,8 @@ from datetime import tzinfo
 
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.panes.timeline_lines import UNREAD, Line, density_lines, lane_line, legend, scroll_mark
+from wsmon.tui.palette import Line
+from wsmon.tui.panes.timeline_lines import UNREAD, density_lines, lane_line, legend, scroll_mark
 from wsmon.tui.panes.timeline_reading import Teller
 from wsmon.tui.panes.timeline_state import TimelineState
 from wsmon.tui.time_axis import axis, cell_words, span_words

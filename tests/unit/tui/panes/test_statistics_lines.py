@@ -11,8 +11,7 @@ from tests.tui.stages import connection_statistics
 from wsmon.model.kpis import kpis
 from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
 from wsmon.model.trend import Spread, Trend
-from wsmon.tui.columns import Line
-from wsmon.tui.palette import width_of
+from wsmon.tui.palette import Line, width_of
 from wsmon.tui.panes.statistics_kpis import kpi_lines
 from wsmon.tui.panes.statistics_lines import Answer, lines
 from wsmon.tui.panes.statistics_trend import bars, buckets, rate_plot, size_bars, spread_plot
