@@ -64,8 +64,9 @@ class Link:
             self._took(max(0.0, now_s - self._asked_s - self.patience_s()))  # nobody looked before
 
     def interrupted(self) -> None:
-        """Somebody else had the terminal: what was asked before is not answered any more."""
+        """Somebody else had the terminal: what was asked before tells nothing any more, also if it was answered."""
         self._asked_s = None
+        self._taking_s = 0.0
 
     def is_full(self, now_s: float, waiting_writes: int) -> bool:
         """Whether to hold back what is to be painted."""

@@ -6,6 +6,9 @@ A contract test holds this against the installed version.
 
 from __future__ import annotations
 
+import termios
+import tty
+from contextlib import suppress
 from queue import Queue
 from typing import Any
 
@@ -13,6 +16,7 @@ from textual.app import App
 from textual.driver import Driver
 
 from wsmon.tui.canvas import Canvas
+from wsmon.tui.link import QUESTION
 
 
 def backlog(app: App[Any]) -> int:
@@ -26,7 +30,8 @@ def frugal(driver: type[Driver]) -> type[Driver]:
     """A driver that sends only what the terminal does not show yet.
 
     It also survives being stopped by somebody else than ^Z: Textual would begin anew without having ended, with two
-    threads that read keys, and leave the terminal raw.
+    threads that read keys, and leave the terminal raw. And it goes on from the event loop, not from the signal's
+    handler, which may stand in the middle of a write.
     """
 
     class Frugal(driver):  # type: ignore[misc, valid-type]  # Textual finds out at run time which driver it is
@@ -47,10 +52,22 @@ def frugal(driver: type[Driver]) -> type[Driver]:
         def resume_application_mode(self) -> None:
             was_stopped_unasked = self._has_terminal
             if was_stopped_unasked:
+                self._let_reader_end()
                 self.suspend_application_mode()
             super().resume_application_mode()
             if was_stopped_unasked:
                 self.send_message(self.SignalResume())
+
+        def _let_reader_end(self) -> None:
+            """The keys that a thread was about to read when it was stopped are gone to the shell, which also reads
+            whole lines: without a terminal that gives each byte, and an answer from it, that thread would wait.
+            """
+            with suppress(termios.error):
+                tty.setcbreak(self.fileno, termios.TCSANOW)
+            self.write(QUESTION)
+
+        def _sigcont_application(self, *_: object) -> None:
+            self._loop.call_soon_threadsafe(super()._sigcont_application)
 
     return Frugal
 

@@ -93,6 +93,14 @@ def test_a_terminal_that_somebody_else_had_answers_no_older_question() -> None:
     assert (link.is_full(25.0, 0), link.painted(25.0)) == (False, True)
 
 
+def test_an_answer_that_came_after_an_hour_in_the_background_makes_no_slow_terminal() -> None:
+    link = answering(0.01)
+    link.painted(20.0)
+    link.answered(3_620.0)
+    link.interrupted()
+    assert link.pace_s() == LOCAL_S
+
+
 def test_a_lost_answer_holds_nothing_back_for_ever() -> None:
     link = answering(0.01)
     link.painted(20.0)

@@ -7,7 +7,9 @@ from queue import Queue
 
 import pytest
 from textual.app import App
+from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
+from textual.drivers.linux_driver import LinuxDriver
 
 from wsmon.tui import output
 from wsmon.tui.crash import QuietCrash
@@ -31,6 +33,14 @@ def test_the_writer_thread_has_a_queue_whose_length_can_be_asked() -> None:
 def test_an_app_has_a_driver_and_the_driver_writes() -> None:
     assert "_driver" in inspect.getsource(App.__init__)
     assert "self._driver.write(" in inspect.getsource(App.copy_to_clipboard)
+
+
+def test_a_process_that_goes_on_is_told_to_the_driver_which_has_a_loop_a_terminal_and_a_thread_that_reads_it() -> None:
+    begun = inspect.getsource(LinuxDriver.__init__)
+    assert "signal.signal(signal.SIGCONT, self._sigcont_application)" in begun
+    assert "self.fileno = " in begun
+    assert "self._loop = " in inspect.getsource(Driver.__init__)
+    assert "self._key_thread.join()" in inspect.getsource(LinuxDriver.disable_input)
 
 
 def test_an_app_without_a_terminal_has_no_backlog_and_writes_nothing() -> None:
