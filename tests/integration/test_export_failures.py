@@ -36,14 +36,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def exporting(home: Home, target: Path, *arguments: str | Path) -> asyncio.subprocess.Process:
-    """An export that has begun to write, held there."""
-    process = await asyncio.create_subprocess_exec(WSMON, *arguments, env=home.environ, stderr=asyncio.subprocess.PIPE)
+    """An export that has begun to write, held there; one that was too quick for us is begun anew."""
     async with asyncio.timeout(DEADLINE_S):
-        while not any(part.stat().st_size for part in target.parent.glob(f".{target.name}.*.part")):
-            assert process.returncode is None, "it ended too soon to be held"
-            await asyncio.sleep(POLL_S / 10)
-    process.send_signal(signal.SIGSTOP)
-    return process
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                WSMON, *arguments, env=home.environ, stderr=asyncio.subprocess.PIPE
+            )
+            while process.returncode is None:
+                if any(part.stat().st_size for part in target.parent.glob(f".{target.name}.*.part")):
+                    process.send_signal(signal.SIGSTOP)
+                    return process
+                await asyncio.sleep(POLL_S / 10)
+            assert process.returncode == 0
+            await asyncio.to_thread(target.unlink, missing_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 
 from tests.node_peers import RealPeer, RealPeers
-from tests.processes import Home, Recorder, stored
+from tests.processes import POLL_S, Home, Recorder, stored
 from wsmon.model.events import Event
 
 PASSWORD = "correct horse"
@@ -61,6 +62,8 @@ async def test_namespaces_logins_and_acknowledgements_agree_with_the_server(home
     await server.until("emit")
     await recorder.until_stored(4, "subscription.subscribe.completed")
     await recorder.until_stored(2, "message.process.completed")
+    while not any(event.type == "news" for event in await recorder.until_stored(1)):
+        await asyncio.sleep(POLL_S)  # another process's store tells nobody
     events = await end(recorder, server)
     assert server.values("subscribe", "topic") == ["/", "/admin"]
     assert sorted(server.values("auth", "ok")) == [False, True]
