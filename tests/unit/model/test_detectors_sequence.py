@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tests.detecting import Watching, fact
+from tests.detecting import NAME, Watching, fact
 from wsmon.model.detectors.numbering import Numbering
 from wsmon.model.detectors.sequence import MOST_KEYS, SequenceDetector
 from wsmon.model.detectors.watched import Expectation
@@ -138,7 +138,20 @@ def test_memory_is_bounded_whatever_the_keys() -> None:
         watching.numbers(0, 1, key=str(number))
     watching.numbers(0, 9, key="0")  # forgotten, so it begins anew
     watching.numbers(0, 9, key=str(MOST_KEYS))
-    assert watching.check_until(0, 2) == [("opened", f"7 messages missing: {MOST_KEYS} 2-8")]
+    assert watching.check_until(0, 2) == [("occurred", ""), ("opened", f"7 messages missing: {MOST_KEYS} 2-8")]
+
+
+def test_that_keys_are_forgotten_is_told_once() -> None:
+    watching = Watching(SequenceDetector())
+    for number in range(MOST_KEYS):
+        watching.numbers(0, 1, key=str(number))
+    assert watching.check(1) == ()
+    watching.numbers(1, 1, key="one more")
+    (told,) = watching.check(2)
+    assert (told.name, told.source.connection, told.error_type) == ("error.occurred", NAME, "too_many_keys")
+    assert told.error == "more than 10,000 sequence keys: gaps of those not heard of for longest are not seen"
+    watching.numbers(2, 1, key="and another")
+    assert watching.check(3) == ()
 
 
 def test_a_key_that_is_heard_of_is_not_forgotten_for_keys_that_come_once() -> None:
@@ -149,7 +162,7 @@ def test_a_key_that_is_heard_of_is_not_forgotten_for_keys_that_come_once() -> No
         if number == MOST_KEYS // 2:
             watching.numbers(0, 2, key="busy")
     watching.numbers(0, 4, key="busy")
-    assert watching.check_until(0, 2) == [("opened", "1 message missing: busy 3")]
+    assert watching.check_until(0, 2) == [("occurred", ""), ("opened", "1 message missing: busy 3")]
 
 
 def test_numbers_at_random_are_told_as_missing_and_out_of_order() -> None:

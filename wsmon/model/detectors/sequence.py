@@ -6,7 +6,7 @@ number of a key begins anew, unless it goes on: what was missed while nobody lis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -45,6 +45,8 @@ class _Feed:
     # by key, the one that was heard of longest ago first
     waiting: Waiting = field(default_factory=Waiting)
     episodes: dict[SequenceKind, Episode] = field(default_factory=dict)
+    overflow: Literal["none", "found", "told"] = "none"
+    # whether keys were forgotten for others
 
 
 class SequenceDetector:
@@ -88,7 +90,8 @@ class SequenceDetector:
             self._settle(feed, mono_ns)
             for kind in tuple(feed.episodes):
                 self._tell(connection, feed, kind, mono_ns)
-        return tuple(event for kind in KINDS for event in self._incidents[kind].take(ts_ns, mono_ns))
+        limits = tuple(self._limits(ts_ns, mono_ns))
+        return limits + tuple(event for kind in KINDS for event in self._incidents[kind].take(ts_ns, mono_ns))
 
     def end(self) -> None:
         """The recorder ends: what is missing will not come."""
@@ -106,6 +109,7 @@ class SequenceDetector:
         if numbering is None:
             if len(feed.numberings) >= MOST_KEYS:
                 del feed.numberings[next(iter(feed.numberings))]
+                feed.overflow = "told" if feed.overflow == "told" else "found"
             feed.numberings[key] = Numbering(number, message.connection_id)
             feed.waiting.give_up(key)  # where it was forgotten for others
             return
@@ -127,6 +131,14 @@ class SequenceDetector:
                 episode.restarts += 1
                 episode.newest_ns = at_ns
                 episode.prove(message.id)
+
+    def _limits(self, ts_ns: int, mono_ns: int) -> Iterator[Event]:
+        """Once a connection: that not all of its keys can be followed."""
+        for feed in self._feeds.values():
+            if feed.overflow == "found":
+                feed.overflow = "told"
+                error = f"more than {MOST_KEYS:,} sequence keys: gaps of those not heard of for longest are not seen"
+                yield Event(feed.source, "error.occurred", ts_ns, mono_ns, error_type="too_many_keys", error=error)
 
     def _settle(self, feed: _Feed, mono_ns: int) -> None:
         """What has been missing for long enough is a gap."""
