@@ -11,14 +11,14 @@ from wsmon.tui.palette import Line, Meaning
 from wsmon.tui.wrap import left, right
 
 WORDS = {
-    "connection_success_rate": "dials that succeed",
+    "connection_success_rate": "dials succeeded",
     "connection_time_ms": "time to connect",
-    "reconnection_success_rate": "outages that end",
+    "reconnection_success_rate": "outages ended",
     "reconnection_time_ms": "time to reconnect",
     "processing_time_ms": "time to reply",
-    "message_error_rate": "messages that fail",
+    "message_error_rate": "messages failed",
 }
-NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET = 18, 8, 2, 10, 10, 9
+NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET = 17, 9, 2, 10, 10, 9
 # cells of the columns; where there is no room for the last ones they are left out
 OK, BREACHED, UNKNOWN = "✓", "✕", " "
 

@@ -82,16 +82,21 @@ def test_key_figures_say_value_threshold_samples_and_budget() -> None:
     judged = kpis(connection_statistics("a", sessions=4, connection_count=3))
     assert texts(tuple(kpi_lines(judged, 58)))[:3] == [
         "key figures             is   has to be   samples   budget",
-        "dials that succeed    75 % ✕    > 99 %         4  used up",
+        "dials succeeded       75 % ✕    > 99 %         4  used up",
         "time to connect     212 ms ✓   < 1.0 s         1     78 %",
     ]
     breached = [meaning for line in kpi_lines(judged, 58) for text, meaning in line if "75 %" in text]
     assert breached == ["problem"]
 
 
+def test_the_longest_value_of_a_key_figure_stands_apart_from_its_name() -> None:
+    odd = kpis(connection_statistics("a", sessions=3, connection_count=2))
+    assert texts(tuple(kpi_lines(odd, 58)))[1] == "dials succeeded   66.667 % ✕    > 99 %         3  used up"
+
+
 def test_a_key_figure_without_samples_has_no_value() -> None:
     never = kpis(connection_statistics("a", sessions=0, connection_count=0, connect_ms=None))
-    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["dials", "that", "succeed", "n/a", ">", "99", "%", "–"]
+    assert texts(tuple(kpi_lines(never, 58)))[1].split() == ["dials", "succeeded", "n/a", ">", "99", "%", "–"]
 
 
 def test_the_rate_of_a_bucket_that_is_not_over_is_not_told_and_a_plot_fills_its_width() -> None:
