@@ -15,13 +15,12 @@ from wsmon.config.expand import Sources
 from wsmon.config.fault import FaultError
 from wsmon.config.load import finish
 from wsmon.config.read import Reader
-from wsmon.config.specs import Configuration
+from wsmon.config.specs import DEFAULT_PORTS, Configuration
 
 SOURCE = "command line"
 # stands in problems where the name of a file would
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
 def from_urls(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, TABLES, WSMON, WSMON_NAMES, Names
 
+_MAX_NAME_CHARS = 64
 # a longer name is no slip of the finger, and comparing it costs its square
 _FEW = 10
 # keys that a hint may list
@@ -16,7 +16,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     """The valid name that is most like ``name``; empty where none is."""
     from difflib import get_close_matches  # 5 ms that only a mistake should cost
 
-    if len(name) > MAX_NAME_CHARS:
+    if len(name) > _MAX_NAME_CHARS:
         return ""
     folded = {_folded(candidate): candidate for candidate in valid}
     matches = get_close_matches(_folded(name), folded, 1, 0.6)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, OtlpSpec, RedactSpec
-from wsmon.model.redact import Redactor
+from wsmon.model.redact import PLAIN_KEYS, Redactor
 from wsmon.model.secret import MASK, Sensitive
 
 MIN_LITERAL_CHARS = 8
@@ -18,8 +18,6 @@ MIN_LITERAL_CHARS = 8
 
 _PLAIN_AUTH = frozenset({"success", "failure", "scope", "version"})
 # entries of ``auth`` that are no secret
-PLAIN_KEYS = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
-# keys of an authentication that hold none
 _COOKIE = re.compile(r"[^=;\s]+=\"?([^;\"]+)")
 # the values in `sid=…; theme=…`: each is a secret of its own
 

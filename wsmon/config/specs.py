@@ -23,6 +23,8 @@ Characters = Literal["auto", "unicode", "ascii"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]
 
 NOTHING: Mapping[str, Sensitive | float] = MappingProxyType({})
+DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"ws": 80, "wss": 443})
+# of a connection's URL that names none
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from wsmon.config.adhoc import DEFAULT_PORTS
+from wsmon.config.specs import DEFAULT_PORTS
 from wsmon.model.secret import MASK
 
 

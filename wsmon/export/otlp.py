@@ -27,7 +27,6 @@ INTERNAL, CLIENT = 1, 3
 ERROR = 2
 # StatusCode; 0 = unset, which is what a span that went well has
 _CLIENT_OPERATIONS = ("request", "subscribe", "unsubscribe", "auth", "refresh", "heartbeat")
-# with which a peer ends what went well
 _SESSION_NAME, _CONNECT_NAME = "websocket session", "websocket connect"
 
 

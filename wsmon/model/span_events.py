@@ -52,6 +52,7 @@ BEGINS: Mapping[EventName, SpanOperation] = MappingProxyType(
 )
 # events that begin one, where a recorder that is cut off leaves it open
 CLEAN_CODES = (1000, 1001)
+# with which a peer ends what went well
 
 
 class SpanFold:

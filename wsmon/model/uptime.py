@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wsmon.model.durations import HOUR_NS, SECOND_NS
+from wsmon.model.durations import HOUR_NS, MS_NS, SECOND_NS
 from wsmon.model.statuses import OPEN, Status
 
-MIN_SESSION_NS = 1_000_000
+MIN_SESSION_NS = MS_NS
 # a transport that came up and went within one tick of a coarse clock still was up
 MIN_OBSERVED_NS = 60 * SECOND_NS
 # a frequency from less than a minute would be a guess

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from wsmon.config.mask import PLAIN_KEYS
 from wsmon.model.durations import SECOND_NS
-from wsmon.model.redact import Redactor, is_credential_key
+from wsmon.model.redact import PLAIN_KEYS, Redactor, is_credential_key
 from wsmon.model.secret import Sensitive, mask_secrets
 from wsmon.protocols.reading import Note
 

@@ -13,7 +13,7 @@ from wsmon.model.histogram import index
 from wsmon.model.metrics.bounds import bound_within
 from wsmon.model.profiles import BATCH, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
-from wsmon.model.statuses import OPEN, SESSION_ENDS, Status
+from wsmon.model.statuses import OPEN, SESSION_ENDS, STOPPED, Status
 from wsmon.store.bucket import Bucket
 from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
 from wsmon.store.connections import ConnectionRecord, Connections
@@ -31,9 +31,6 @@ assert COUNTERS[MISSED] == "missed"
 
 RECOVERED_NS: Final = 30_000_000_000
 # a session that was open this long is no part of the trouble before it: accepted and rejected is still down
-# statuses in which a session has ended
-GAVE_UP: Final[frozenset[Status]] = frozenset({"error", "closed"})
-# statuses in which no dial is to come
 _BOUNDS: Final = {
     (number, place): bound for name, number in METRICS.items() for place, bound in bound_within(name).items()
 }
@@ -209,7 +206,7 @@ class Lifecycle:
         elif was_open:
             record.last_disconnected_ns = event.ts_ns
             record.stalled_since_ns = None
-        if to_status in GAVE_UP:
+        if to_status in STOPPED:
             record.attempt = 0
             record.next_attempt_ns = None
         self._connections.change(record)

@@ -10,7 +10,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from wsmon.model import format as fmt
-from wsmon.model.durations import HOUR_NS, MINUTE_NS, SECOND_NS
+from wsmon.model.durations import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import UNICODE, Glyphs
@@ -153,7 +153,7 @@ def _time(event: Event, layout: Columns, style: LineStyle, previous: Event | Non
 
 def time_of_day(ts_ns: int, zone: tzinfo | None) -> str:
     """``14:02:24.118``."""
-    return f"{_whole_second(ts_ns // SECOND_NS, zone)}.{ts_ns % SECOND_NS // 1_000_000:03d}"
+    return f"{_whole_second(ts_ns // SECOND_NS, zone)}.{ts_ns % SECOND_NS // MS_NS:03d}"
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,7 @@ LEAST_FREE_BYTES = 64 * 1024 * 1024
 LOW_FREE_BYTES = 512 * 1024 * 1024
 EARLIEST_NS = 1_735_689_600 * SECOND_NS
 # 2025-01-01: a clock before that was never set
-AHEAD_NS = 2_000_000_000
+AHEAD_NS = 2 * SECOND_NS
 # by which the newest event may be ahead of a clock that was just adjusted
 
 _KILLS = re.compile(r"^\s*KillUserProcesses\s*=\s*(\S+)", re.MULTILINE | re.IGNORECASE)

@@ -90,8 +90,8 @@ class SequenceDetector:
             self._settle(feed, mono_ns)
             for kind in tuple(feed.episodes):
                 self._tell(connection, feed, kind, mono_ns)
-        limits = tuple(self._limits(ts_ns, mono_ns))
-        return limits + tuple(event for kind in KINDS for event in self._incidents[kind].take(ts_ns, mono_ns))
+        found = (event for kind in KINDS for event in self._incidents[kind].take(ts_ns, mono_ns))
+        return (*self._limits(ts_ns, mono_ns), *found)
 
     def end(self) -> None:
         """The recorder ends: what is missing will not come."""
@@ -109,7 +109,8 @@ class SequenceDetector:
         if numbering is None:
             if len(feed.numberings) >= MOST_KEYS:
                 del feed.numberings[next(iter(feed.numberings))]
-                feed.overflow = "told" if feed.overflow == "told" else "found"
+                if feed.overflow == "none":
+                    feed.overflow = "found"
             feed.numberings[key] = Numbering(number, message.connection_id)
             feed.waiting.give_up(key)  # where it was forgotten for others
             return

@@ -12,7 +12,6 @@ from wsmon.model.statuses import STOPPED
 MOST_TOPICS = 1_000
 # remembered as lost on a connection; of more, the incident is open until these are back
 SHOWN_TOPICS = 3
-# error type of a subscription that the end of its session broke off: it will be asked for anew, or told as lost
 
 
 @dataclass(slots=True)
@@ -43,7 +42,7 @@ class SubscriptionDetector(IncidentDetector):
             case "subscription.lost":
                 self._lose(event)
             case "subscription.subscribe.completed" if is_refused:
-                if event.error_type != BROKEN_OFF:
+                if event.error_type != BROKEN_OFF:  # else it will be asked for anew, or told as lost
                     self._lose(event)
             case "subscription.restored" | "subscription.subscribe.completed" | "subscription.unsubscribe.completed":
                 self._regain(connection, event.topic)

@@ -34,6 +34,8 @@ HEADER_KEY_AFTER = KEY_AFTER | {"subscription", "functions", "auth", "master"}
 SIGNATURES = frozenset({"signature", "sig", "sign"})
 QUERY_ALONE = frozenset({"key", "hash", "auth", "pass", "pw", "ticket"})
 # harmless as the key of a message, a credential as the whole name of a query parameter
+PLAIN_KEYS = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
+# of a message that authenticates, where any other key may hold a credential
 
 _NAMES_REMEMBERED = 1024
 # a peer that invents keys must not fill the memory

@@ -14,7 +14,7 @@ from wsmon.tui.panes.spans import SpanLine
 PIECES = re.compile(r"\s+|\S+")
 
 
-def wrap_spans(line: Line, width: int, indent: int = 0) -> Iterator[tuple[Span, ...]]:
+def wrap_spans(line: Line, width: int, indent: int = 0) -> Iterator[Line]:
     """The line in lines of at most ``width`` cells; all but the first begin with ``indent`` blanks.
 
     A key stays on the line of the word that says what it does.
@@ -57,7 +57,7 @@ def _is_blank(unit: Sequence[Span]) -> bool:
     return all(text.isspace() for text, _ in unit)
 
 
-def _without_end(line: Sequence[Span]) -> tuple[Span, ...]:
+def _without_end(line: Sequence[Span]) -> Line:
     """Without the blanks at its end."""
     kept = list(line)
     while kept and kept[-1][0].isspace():
