@@ -21,8 +21,6 @@ WSMON = Path(sys.executable).with_name("wsmon")
 # the command as users have it: with `python -m`, ^C in a wrong moment ends Python with another code
 DEADLINE_S = 15.0
 POLL_S = 0.02
-AT_ONCE_S = 4.0
-# an end within the 2 s that are promised, on a machine that is busy
 
 
 class Recorder:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.engines import raw_server
 from tests.peers import Peers, script
-from tests.processes import AT_ONCE_S, DEADLINE_S, Home, Recorder, stored
+from tests.processes import DEADLINE_S, Home, Recorder, stored
 from wsmon.cli.greeting import greeting
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import holder
@@ -102,7 +102,7 @@ async def test_a_program_gets_the_incident_while_a_webhook_hangs_and_everything_
         received = len(await recorder.until_stored(100))
         await recorder.until_stored(received + 100)
         recorder.signal(signal.SIGTERM)
-        assert await recorder.ended(AT_ONCE_S) == 0  # also while an alert is under way
+        assert await recorder.ended(within_s=2.5) == 0  # also while an alert is under way
     assert len(named(recorder, "incident.opened")) == 1
     assert not named(recorder, "self.alert.failed")
 
@@ -124,7 +124,7 @@ async def test_an_event_that_a_rule_asks_for_is_told_once(home: Home, peers: Pee
     (proof,) = [event for event in stored(recorder.store) if event.payload == b"tick 10"]
     assert _facts(opened, "evidence") == {"evidence": [proof.id]}
     recorder.signal(signal.SIGTERM)
-    assert await recorder.ended(AT_ONCE_S) == 0
+    assert await recorder.ended(within_s=2.5) == 0
     assert len(list(home.folder.glob("got.*"))) == 1
 
 

@@ -40,8 +40,6 @@ rate = 200
 text = '{TEXT}'
 """
 )
-
-
 ONCE = "reconnect = { initial = '1h', max = '1h' }"
 
 

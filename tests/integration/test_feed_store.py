@@ -71,7 +71,7 @@ def test_nx_05_a_reader_that_never_reads_delays_no_publisher(path: Path) -> None
         feed = Feed(view)
         began_ns = clock.mono_ns()
         Storm(recorder, threads=1, each=100).join()
-        assert clock.mono_ns() - began_ns < 10 * 10**9
+        assert clock.mono_ns() - began_ns < 2 * 10**9
     assert feed.lag() == 100
     view.close()
 

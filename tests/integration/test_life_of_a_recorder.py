@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers import Peers, scenario, script
-from tests.processes import AT_ONCE_S, Home, Recorder, stored
+from tests.processes import Home, Recorder, stored
 from wsmon.cli.target import Request, resolve
 from wsmon.cli.watch import ensure_recorder
 from wsmon.control.lock import holder
@@ -44,7 +44,7 @@ async def test_a_signal_ends_it_cleanly_with_everything_received_committed(
     recorder = await recording(home, peers)
     await recorder.until_stored(100)
     recorder.signal(number)
-    assert await recorder.ended(AT_ONCE_S) == 0
+    assert await recorder.ended(within_s=2.5) == 0
     assert not recorder.store.with_name("store.db-wal").exists()
     events = stored(recorder.store)
     received = sequence(events)
@@ -148,7 +148,7 @@ async def test_a_broken_file_keeps_the_old_configuration_and_says_so(home: Home,
 async def test_it_ends_by_itself_when_its_time_is_up(home: Home, peers: Peers) -> None:
     server = await peers.start("echo")
     recorder = await home.record(server.url, "--for", "300ms")
-    assert await recorder.ended(AT_ONCE_S) == 0
+    assert await recorder.ended(within_s=3) == 0
     assert stored(recorder.store)[-1].name == "self.run.ended"
 
 

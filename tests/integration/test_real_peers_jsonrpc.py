@@ -10,7 +10,7 @@ from tests.processes import Home, Recorder, stored
 from wsmon.model.events import Event
 
 PASSWORD = "correct horse"
-LATER_MS = 5_000.0
+LATER_MS = 1_000.0
 # a bound for what the network and two busy processes add to a time
 
 

@@ -8,7 +8,7 @@ import { WebSocketServer } from "ws";
 
 import { DEFLATE, listen, obey, tell, watch } from "./peer.mjs";
 
-const KEEP_ALIVE_MS = 200;
+const KEEP_ALIVE_MS = Number(process.argv[3] ?? 200); // between two pings; who answers none in that time is let go
 
 const schema = new GraphQLSchema({
   query: new GraphQLObjectType({
