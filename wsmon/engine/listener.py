@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from wsmon.errors import WsmonError
-from wsmon.model.events import Opcode
+from wsmon.model.events import Opcode as OpcodeName
 
 if TYPE_CHECKING:
     from wsmon.engine.tap import Tap
@@ -64,6 +64,6 @@ class FrameListener(Protocol):
         """A pong came in."""
         ...
 
-    def on_sent(self, opcode: Opcode, payload: bytes, wire_size: int) -> None:
+    def on_sent(self, opcode: OpcodeName, payload: bytes, wire_size: int) -> None:
         """A frame went out, the library's own pongs and closes included; ``payload`` is plain."""
         ...

@@ -17,7 +17,7 @@ _TABLES = (
 )
 
 
-@NOTES_MIGRATIONS()
+@NOTES_MIGRATIONS(name="m001_create")
 def m001_create(tables: Tables) -> None:
     """Everything version 1 holds."""
     for statement in _TABLES:

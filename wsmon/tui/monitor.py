@@ -14,6 +14,7 @@ from threading import Lock, Thread
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Snapshot
 from wsmon.ports import Clock, StoreView
+from wsmon.tui.answers import JOIN_S
 
 POLL_S = 0.25
 # how soon a commit is seen where no recorder wakes us
@@ -21,8 +22,6 @@ REFRESH_S = 1.0
 # rates fall and stalls begin without a commit
 AGAIN_S = 1.0
 # how soon a store that could not be read is tried again
-JOIN_S = 2.0
-# a read takes less than a second (DESIGN.md, section 7)
 
 
 class Monitor:

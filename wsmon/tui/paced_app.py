@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import TypeVar
 
 from rich.console import RenderableType
 from textual.driver import Driver
@@ -15,13 +14,12 @@ from textual.screen import Screen
 
 from wsmon.ports import Clock
 from wsmon.tui import output
+from wsmon.tui.crash import Result
 from wsmon.tui.link import QUESTION, Link
 from wsmon.tui.options import AppOptions
 from wsmon.tui.remembered import Remembered
 from wsmon.tui.theme_shelf import ThemeShelf
 from wsmon.tui.themed_app import ThemedApp
-
-Result = TypeVar("Result")
 
 LOOK_S = 0.02
 # how soon a line that was full is seen to be free

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.color import Color
+from rich.color import Color as RichColor
 from rich.segment import Segment, Segments
 from rich.style import Style
 from textual.scrollbar import ScrollBarRender
 
 TRACK, THUMB = "│", "┃"
-DEFAULT = Color.default()
+DEFAULT = RichColor.default()
 
 
 class ScrollMark(ScrollBarRender):
@@ -28,8 +28,8 @@ class ScrollMark(ScrollBarRender):
         position: float = 0,
         thickness: int = 1,
         vertical: bool = True,
-        back_color: Color = DEFAULT,
-        bar_color: Color = DEFAULT,
+        back_color: RichColor = DEFAULT,
+        bar_color: RichColor = DEFAULT,
     ) -> Segments:
         """Textual's cells with their mouse actions; those that it would reverse are the thumb."""
         bar = super().render_bar(size, virtual_size, window_size, position, thickness, vertical, back_color, bar_color)

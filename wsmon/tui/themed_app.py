@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from textual.filter import LineFilter
 from textual.scrollbar import ScrollBar
 
 from wsmon.tui.characters import AsciiFilter
-from wsmon.tui.crash import QuietCrash
+from wsmon.tui.crash import QuietCrash, Result
 from wsmon.tui.eight_bit import EightBitFilter
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.options import AppOptions
@@ -17,8 +16,6 @@ from wsmon.tui.remembered import Choice, Remembered
 from wsmon.tui.scroll_mark import ScrollMark
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 from wsmon.tui.theme_shelf import ThemeShelf
-
-Result = TypeVar("Result")
 
 
 class ThemedApp(QuietCrash[Result], inherit_bindings=False):

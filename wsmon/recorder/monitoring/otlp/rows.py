@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from wsmon.recorder.monitoring.otlp.backlog import Backlog, Batch, RowKind
 from wsmon.recorder.monitoring.otlp.collector import Collector, Later, Refused, Taken
 from wsmon.recorder.monitoring.otlp.delivery import Delivery, Rhythm
 from wsmon.recorder.monitoring.otlp.health import SinkHealth
+from wsmon.recorder.monitoring.otlp.points import _LOG
 
 EVERY_S: Final = 1.0
 # between two looks for something new
@@ -22,7 +22,6 @@ PAUSE_S: Final = 0.05
 # between two pages of a backlog: most of the time belongs to the recording
 MOST_BODY_BYTES: Final = 1024 * 1024
 # as they are sent; collectors take 20 MB of plain text, some less
-_LOG = logging.getLogger("wsmon.otlp")
 _T = TypeVar("_T")
 
 

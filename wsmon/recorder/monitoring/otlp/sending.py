@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from wsmon.recorder.monitoring.otlp.backlog import RowKind
 from wsmon.recorder.monitoring.otlp.collector import Collector
 from wsmon.recorder.monitoring.otlp.delivery import Rhythm
 from wsmon.recorder.monitoring.otlp.health import SIGNALS, SinkHealth
-from wsmon.recorder.monitoring.otlp.points import Families, Points
+from wsmon.recorder.monitoring.otlp.points import _LOG, Families, Points
 from wsmon.recorder.monitoring.otlp.position import Position, read_position, write_position
 from wsmon.recorder.monitoring.otlp.rows import Rows
 from wsmon.store.reader import Reader
@@ -29,7 +28,6 @@ FAREWELL_S: Final = 0.4
 RETRY_S: Final = 5.0
 # where the store cannot be read
 _ROWS: Final[tuple[RowKind, ...]] = ("spans", "logRecords")
-_LOG = logging.getLogger("wsmon.otlp")
 
 
 @dataclass(frozen=True, slots=True)
