@@ -19,7 +19,7 @@ from wsmon.clock import SystemClock
 from wsmon.config.specs import ConnectionSpec, ReconnectSpec
 from wsmon.engine.supervisor import Supervisor
 from wsmon.model.events import Event
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 
 SOON_S = 5.0

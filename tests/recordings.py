@@ -10,7 +10,7 @@ from tests.builders import MONO_0_NS, SECOND_NS, T0_NS, at_ns
 from wsmon.bus import Bus
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 from wsmon.store.database import RunStart, open_for_writing, transaction
 from wsmon.store.fold import Fold

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event, Source
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Detector
 from wsmon.store.codec import SELECT_EVENTS, SELECT_SOURCES, Value, event_of, source_of
 from wsmon.store.database import Database, RunStart, open_for_writing, transaction

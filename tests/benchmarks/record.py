@@ -104,7 +104,7 @@ def record(url: str, folder: Path, protocol: ProtocolName, profile: ProfileName)
 
     from wsmon.config.specs import Configuration, ConnectionSpec, PingSpec
     from wsmon.model.events import Event
-    from wsmon.model.secret import Sensitive
+    from wsmon.model.redact.masking import Sensitive
     from wsmon.recorder.assignment import Assignment
     from wsmon.recorder.recorder import record
 

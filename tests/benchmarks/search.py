@@ -32,7 +32,7 @@ from wsmon.query.values import Now
 from wsmon.store.database import RunStart, open_for_writing, transaction
 from wsmon.store.fold import Fold
 from wsmon.store.reader import Reader
-from wsmon.store.search_index import SearchIndexer
+from wsmon.store.search.skip_index import SearchIndexer
 from wsmon.tui.panes.log_search import Search, run_search
 
 BATCH = 5_000

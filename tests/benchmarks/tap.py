@@ -21,7 +21,7 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.dial import new_event_loop
 from wsmon.engine.supervisor import Supervisor
 from wsmon.model.events import Event
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 ROUNDS = 5
 SIZE_BYTES = 200

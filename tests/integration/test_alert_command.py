@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.model.secret import Sensitive, mask_secrets
-from wsmon.recorder.alerts.command import OUTPUT_BYTES, CommandWay
+from wsmon.model.redact.masking import Sensitive, mask_secrets
+from wsmon.recorder.alert_channels import OUTPUT_BYTES, CommandWay
 from wsmon.recorder.alerts.way import AlertFailedError
 
 BODY = b'{"text":"feed: stall: no data"}'

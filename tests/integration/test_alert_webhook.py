@@ -13,7 +13,7 @@ import trustme
 
 from tests.engines import raw_server
 from tests.tui.fakes import FakeClock
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.alerts.way import AlertFailedError
 from wsmon.recorder.alerts.webhook import WebhookWay
 

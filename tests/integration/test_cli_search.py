@@ -16,7 +16,7 @@ import pytest
 from tests.builders import event, loss, message, ping, source
 from tests.recordings import Recording, recorded
 from wsmon.cli.main import run
-from wsmon.model.verdict.codes import CODE_ADVICE
+from wsmon.model.verdict.close_codes import CODE_ADVICE
 
 WSMON = [sys.executable, "-m", "wsmon"]
 DEADLINE_S = 20.0

@@ -32,7 +32,7 @@ from tests.engines import (
 from wsmon.config.specs import TlsSpec
 from wsmon.engine.dial import new_event_loop
 from wsmon.model.events import Event
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.verdict import why
 
 

@@ -28,7 +28,7 @@ from tests.engines import (
 )
 from wsmon.config.specs import ReconnectSpec
 from wsmon.errors import UsageError
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 TRIPLE = replace(SOON_AGAIN, max_attempts=3)
 LIFE = ["connecting", "connected", "websocket_connected", "disconnected", "reconnecting"]

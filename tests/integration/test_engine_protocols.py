@@ -22,7 +22,7 @@ from tests.engines import (
 )
 from wsmon.clock import SystemClock
 from wsmon.model.events import Event
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 CANARY = "cAnArY-of-a-protocol-x7Q9zz"
 

@@ -29,7 +29,7 @@ from tests.engines import (
 from wsmon.config.specs import CaptureSpec, PingSpec, ProtocolName
 from wsmon.model.events import Event
 from wsmon.model.profiles import ProfileName
-from wsmon.model.secret import MASK, Sensitive
+from wsmon.model.redact.masking import MASK, Sensitive
 from wsmon.model.verdict import why
 
 SECRET = "s3cr3t-canary-value"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.engines import SOON_AGAIN, TEXT, accept, against, frame, meta_of, read_frame, read_head
 from wsmon.config.specs import HeartbeatSpec, PingSpec
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 QUIET = PingSpec(interval_s=0.0)
 

@@ -31,7 +31,7 @@ from wsmon.clock import SystemClock
 from wsmon.config.specs import ReconnectSpec
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import UsageError
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.verdict import why
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.builders import loss, message
 from tests.recordings import Recording, recorded
 from wsmon.cli.main import run
-from wsmon.store.search_index import SearchIndexer
+from wsmon.store.search.skip_index import SearchIndexer
 
 DEEP = 10_000
 EXPORT = ["export", "--format", "jsonl", "--output", "-"]

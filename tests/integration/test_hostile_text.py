@@ -23,7 +23,7 @@ from wsmon.demo.frames import BINARY, TEXT
 from wsmon.demo.parse import load_scenario
 from wsmon.demo.scenario import Accept, Cycle, Fixed, Scenario, Send, Step
 from wsmon.errors import StoreError
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpora" / "json_payloads.json"
 HOSTILE = ("hostile_refusal", "hostile_close", "hostile_headers", "hostile_payloads")

@@ -22,9 +22,9 @@ from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.model.metrics.family import Family
 from wsmon.model.metrics.of_connections import connection_families
 from wsmon.model.metrics.of_recorder import SignalTotals, recorder_families
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.monitoring.otlp.delivery import Rhythm
-from wsmon.recorder.monitoring.otlp.sending import Sending, Told
+from wsmon.recorder.otlp_push import Sending, Told
 
 SOON_S = 10.0
 SECRET = "hunter22-and-more"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from tests.engines import SOON_AGAIN, Engine, running, spec
 from tests.mqtt_packets import connect, publish, subscribe, text
 from tests.node_peers import RealPeer, RealPeers
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 PASSWORD = "correct horse"
 LOGIN = connect(0xC2, text(b"me"), text(PASSWORD.encode()))

@@ -10,7 +10,7 @@ import pytest
 
 from wsmon.errors import WsmonError
 from wsmon.recorder.monitoring.metrics import wants_open_metrics
-from wsmon.recorder.monitoring.scraping import HEAD_BYTES, PLACES, Page, ScrapingServer
+from wsmon.recorder.prometheus_server import HEAD_BYTES, PLACES, Page, ScrapingServer
 
 SOON_S = 5.0
 HOST = "Host: localhost\r\n"

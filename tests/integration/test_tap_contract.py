@@ -22,7 +22,7 @@ from websockets.uri import parse_uri
 from tests.engines import BINARY, PING, TEXT, close_frame, frame, running, spec
 from wsmon.engine.fragments import MAX_FRAGMENTS
 from wsmon.engine.tap import LOGGER, Connect, Tap
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 
 def open_protocol(max_size: int | None = None) -> ClientProtocol:

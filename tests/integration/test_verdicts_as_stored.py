@@ -20,7 +20,7 @@ from tests.peers import SCENARIOS, Peers, script
 from tests.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
 from wsmon.demo.scenario import Scenario
 from wsmon.model.events import Verdict
-from wsmon.model.verdict.codes import code_meaning
+from wsmon.model.verdict.close_codes import code_meaning
 
 PEER = Path(__file__).with_name("peer_child.py")
 DEFAULTS = """

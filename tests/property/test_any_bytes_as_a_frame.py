@@ -14,7 +14,7 @@ import pytest
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
 from wsmon.protocols.registry import ADAPTERS
 from wsmon.protocols.wanted import Wanted

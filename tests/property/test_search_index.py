@@ -18,9 +18,10 @@ from tests.recordings import FixedClock, recorded
 from wsmon.model.events import Event
 from wsmon.query.ast import Contains, Exact, FieldTerm, Glob, Item, PathTerm, Query, Regex, Term, Word
 from wsmon.query.predicate import matches, text_of
-from wsmon.store import candidates, search_index
+from wsmon.store import candidates
 from wsmon.store.reader import Reader
-from wsmon.store.search_index import SearchIndexer, forget_segments
+from wsmon.store.search import skip_index
+from wsmon.store.search.skip_index import SearchIndexer, forget_segments
 
 STORES = 10
 EVENTS = 120
@@ -130,9 +131,9 @@ def test_with_the_index_sql_finds_what_the_predicate_finds(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rolls = random.Random(seed)
-    monkeypatch.setattr(search_index, "BLOCKS", rolls.randint(1, 6))
-    monkeypatch.setattr(search_index, "BLOCK_EVENTS", rolls.randint(1, 5))
-    monkeypatch.setattr(search_index, "BLOCK_TOKENS", rolls.choice((3, 800)))
+    monkeypatch.setattr(skip_index, "BLOCKS", rolls.randint(1, 6))
+    monkeypatch.setattr(skip_index, "BLOCK_EVENTS", rolls.randint(1, 5))
+    monkeypatch.setattr(skip_index, "BLOCK_TOKENS", rolls.choice((3, 800)))
     monkeypatch.setattr(candidates, "TRIED_BLOCKS", rolls.choice((1, 2, 8)))
     monkeypatch.setattr(candidates, "MOST_TEXT_BYTES", rolls.choice((80, 1_000_000)))
     path = recorded(tmp_path / "store.db", [wordy_event(rolls) for _ in range(EVENTS)], *CONNECTIONS)

@@ -16,7 +16,7 @@ from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, StoreBounds
 from wsmon.model.spans import Span
-from wsmon.model.stats import Density, Statistics
+from wsmon.model.statistics import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query

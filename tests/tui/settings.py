@@ -31,7 +31,7 @@ from wsmon.model.events import Event, Verdict
 from wsmon.model.kpis import kpis
 from wsmon.model.notes import NotesPage, SavedView
 from wsmon.model.snapshot import Health, OpenIncident
-from wsmon.model.stats import Density
+from wsmon.model.statistics import Density
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident
 from wsmon.model.trend import Spread, Trend

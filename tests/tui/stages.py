@@ -16,7 +16,7 @@ from tests.tui.fakes import FakeClock, FakeControl, FakeNotes, FakeView
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health, OpenIncident
-from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane
 from wsmon.tui.app import WsmonApp

@@ -13,7 +13,7 @@ from tests.tui.pane_app import PaneApp
 from tests.tui.settings import HOSTILE, assorted
 from tests.tui.stages import until
 from wsmon.errors import QueryError, StoreError
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.searched import Searched
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word

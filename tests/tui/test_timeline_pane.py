@@ -12,7 +12,7 @@ from tests.builders import SECOND_NS, at_ns, lane, loss, numbered, refused
 from tests.tui.pane_app import PaneApp
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
-from wsmon.model.stats import Density
+from wsmon.model.statistics import Density
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.timeline_cells import Period

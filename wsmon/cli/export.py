@@ -19,7 +19,7 @@ from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.formats import FORMATS, ExportFormat
 from wsmon.export.run import ExportReport, ExportRequest, run_export
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 
 STDOUT = "-"
 MARGIN_S = 30.0

@@ -14,7 +14,7 @@ from wsmon.cli.progress import clear_line, progress_line
 from wsmon.cli.reading import noted
 from wsmon.clock import SystemClock
 from wsmon.export.run import ExportRequest, run_export
-from wsmon.model.stats import Statistics
+from wsmon.model.statistics import Statistics
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.store.reader import Reader
 

@@ -10,7 +10,7 @@ from datetime import UTC
 from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import shown_time
 from wsmon.export.jsonl import event_json
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode, sanitize
 from wsmon.model.statuses import LABELS

@@ -9,7 +9,7 @@ import click
 
 from wsmon.clock import SystemClock
 from wsmon.export.run import ExportReport, Progress, go_on
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.searched import Searched
 from wsmon.ports import Clock
 

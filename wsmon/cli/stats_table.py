@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import tzinfo
 
 from wsmon.cli.times import shown_time
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import MS_NS
 from wsmon.model.sanitize import sanitize
-from wsmon.model.stats import ConnectionStatistics, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Statistics, Summary
 from wsmon.model.statuses import LABELS, Status
 
 NAME_CHARS = 24

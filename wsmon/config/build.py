@@ -22,7 +22,7 @@ from wsmon.config.specs import (
     TlsSpec,
 )
 from wsmon.config.values import Table
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 _GROUPS: Final[Mapping[str, type[Any]]] = {
     "retention": RetentionSpec,

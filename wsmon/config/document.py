@@ -10,10 +10,10 @@ from wsmon.config.fault import FaultError, Finding
 from wsmon.config.hints import unknown_table
 from wsmon.config.kinds import name_of_type
 from wsmon.config.lines import KeyPath
-from wsmon.config.mask import masked
 from wsmon.config.read import Reader
 from wsmon.config.rules import RULES
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON_NAMES
+from wsmon.config.secrets import masked
 from wsmon.config.specs import Configuration, ConnectionSpec
 from wsmon.config.values import Values
 

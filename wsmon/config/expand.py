@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsmon.config.fault import FaultError, shown
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 MAX_SECRET_BYTES = 64 * 1024
 # a secret longer than this is a wrong path

@@ -21,7 +21,7 @@ from wsmon.config.units import (
     parse_size,
 )
 from wsmon.errors import UsageError
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 Check = Callable[[str], None]
 # raises FaultError where a text does not do; the fault never contains the text

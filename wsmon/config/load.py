@@ -18,7 +18,7 @@ from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.read import SHORT_SECRET_CHARS, Reader
 from wsmon.config.specs import Configuration
 from wsmon.errors import ConfigError, Problem
-from wsmon.model.secret import mask_secrets
+from wsmon.model.redact.masking import mask_secrets
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 # a thousand connections need a tenth of it

@@ -13,7 +13,7 @@ from wsmon.config.paths import ExistingFile, NewFile, absolute
 from wsmon.config.schema import Key, Names
 from wsmon.config.values import Table, Values
 from wsmon.model.redact import mask_url
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 SHORT_SECRET_CHARS = 8
 # a shorter one would be found by chance all over the payloads

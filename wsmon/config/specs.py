@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from wsmon.model.profiles import ProfileName
-from wsmon.model.secret import EMPTY, Sensitive
+from wsmon.model.redact.masking import EMPTY, Sensitive
 
 ProtocolName = Literal[
     "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus"

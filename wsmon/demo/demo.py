@@ -15,7 +15,7 @@ from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec
 from wsmon.demo.parse import demo_scenarios
 from wsmon.demo.scenario import Scenario
 from wsmon.demo.server import ScenarioServer
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 
 

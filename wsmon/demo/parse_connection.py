@@ -11,7 +11,7 @@ from wsmon.config.load import finish
 from wsmon.config.read import Reader
 from wsmon.config.specs import ConnectionSpec
 from wsmon.demo.table import Table
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 SOMEWHERE = "ws://localhost"
 # a URL that passes the rules; the real one is known when the server listens

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.demo.template import Template, Value
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wsmon.config.specs import ReconnectSpec
-from wsmon.engine.classify import Failure
-from wsmon.model.retry_after import retry_after_s
+from wsmon.engine.retry import Failure
+from wsmon.model.http import retry_after_s
 
 SLOW_S = 60.0
 # refused credentials and bad certificates are not mended in seconds, and asking again may lock an account

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from wsmon.model.events import Json, Meta
 from wsmon.model.redact import Redactor
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 
 class Columns:

@@ -10,11 +10,11 @@ from typing import Literal
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.backoff import least_delay, next_delay_s
 from wsmon.engine.capture_changes import told_changes
-from wsmon.engine.classify import Failure, internal
-from wsmon.engine.interpreter import Memory
 from wsmon.engine.patience import Patience
+from wsmon.engine.protocol_session import Memory
 from wsmon.engine.redactors import Redactors
 from wsmon.engine.reporter import Reporter
+from wsmon.engine.retry import Failure, internal
 from wsmon.engine.session import Session, SessionEnd
 from wsmon.engine.tls import TlsContexts
 from wsmon.model.durations import MS_NS, SECOND_NS

@@ -15,13 +15,13 @@ from websockets.uri import WebSocketURI, parse_uri
 
 import wsmon
 from wsmon.config.specs import ConnectionSpec, RedirectPolicy
-from wsmon.engine.classify import Dialled, RedirectRefusedError
 from wsmon.engine.listener import FrameListener, LifeListener
 from wsmon.engine.loop import new_event_loop
 from wsmon.engine.phases import PHASES, Phases
+from wsmon.engine.retry import Dialled, RedirectRefusedError
 from wsmon.engine.tap import LOGGER, Connect, Tap
 from wsmon.engine.tls import TlsContexts
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 
 __all__ = ["Dial", "new_event_loop", "next_hop"]

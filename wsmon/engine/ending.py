@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from wsmon.engine.classify import Failure, classify_fault, classify_loss, internal
+from wsmon.engine.retry import Failure, classify_fault, classify_loss, internal
 from wsmon.model.events import CloseBy, Json
 
 CloseFrame: TypeAlias = tuple[int, str]

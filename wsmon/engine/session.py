@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from random import Random
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.classify import Failure, OpenTimeoutError, classify_dial, classify_fault, internal
 from wsmon.engine.dial import Dial
 from wsmon.engine.ending import KEEPALIVE_CODE, KEEPALIVE_REASON, SILENCE_REASON, CloseFrame, Ending, Facts, close_meta
-from wsmon.engine.interpreter import Memory
 from wsmon.engine.keepalive import Keepalive
+from wsmon.engine.messages import capture_of, frames_of, has_credentials
 from wsmon.engine.patience import Patience
-from wsmon.engine.read_frames import capture_of, frames_of, has_credentials
+from wsmon.engine.protocol_session import Memory
 from wsmon.engine.reporter import Reporter
+from wsmon.engine.retry import Failure, OpenTimeoutError, classify_dial, classify_fault, internal
 from wsmon.engine.tap import Tap
 from wsmon.engine.tls import TlsContexts, describe_tls
 from wsmon.model.durations import MS_NS, SECOND_NS

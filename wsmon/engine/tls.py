@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wsmon.config.specs import TlsSpec
-from wsmon.engine.classify import TlsFileError
+from wsmon.engine.retry import TlsFileError
 from wsmon.model.events import Json
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from wsmon.config.specs import DEFAULT_PORTS
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 
 class Endpoint(NamedTuple):

@@ -22,7 +22,7 @@ from wsmon.export.sessions import Session, sessions
 from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.http_status import status_phrase
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
 UNKNOWN = -1

@@ -10,9 +10,9 @@ from typing import BinaryIO, Literal, Protocol, assert_never, get_args
 import msgspec
 
 from wsmon.errors import UsageError
-from wsmon.export.har_reader import har_events
+from wsmon.export.import_har import har_events
+from wsmon.export.import_jsonl import jsonl_events
 from wsmon.export.incoming import Fault, Incoming
-from wsmon.export.jsonl_reader import jsonl_events
 from wsmon.export.recording_reader import recording_events
 from wsmon.model.events import Event
 

@@ -14,7 +14,7 @@ from wsmon.export.jsonl import event_json, rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.statistics_json import connection_document
 from wsmon.model.events import Event, Json
-from wsmon.model.stats import ConnectionStatistics, Statistics
+from wsmon.model.statistics import ConnectionStatistics, Statistics
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.scope import allows
 

@@ -13,13 +13,13 @@ from wsmon.export.jsonl import rfc3339
 from wsmon.export.report_blocks import Block, Cells, Figure, Heading, Table, Text
 from wsmon.export.report_html import html_page
 from wsmon.export.report_markdown import markdown
-from wsmon.export.report_svg import WIDTH, timeline_svg
+from wsmon.export.report_render import WIDTH, timeline_svg
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import LIFECYCLE
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event, EventName
 from wsmon.model.sanitize import decode
-from wsmon.model.stats import ConnectionStatistics, Kpi, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Kpi, Statistics, Summary
 from wsmon.model.statuses import LABELS, OPEN
 from wsmon.model.verdict import fact, why
 from wsmon.query.ast import Exact, FieldTerm, Query

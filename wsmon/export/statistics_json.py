@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsmon.export.jsonl import rfc3339
 from wsmon.model.events import Json
-from wsmon.model.stats import ConnectionStatistics, Flow, Kpi, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Statistics, Summary
 
 SCHEMA = "wsmon.stats/1"
 _DECIMALS = 3

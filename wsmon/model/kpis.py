@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from wsmon.model.stats import ConnectionStatistics, Kpi, Summary
+from wsmon.model.statistics import ConnectionStatistics, Kpi, Summary
 from wsmon.model.statuses import Status
 
 _DIALLING: Final[frozenset[Status]] = frozenset({"connecting", "connected"})

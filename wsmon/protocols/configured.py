@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import msgspec
 
 from wsmon.model.events import Direction
+from wsmon.protocols.base import WAIT_S, Call, Calls, completed, failed
 from wsmon.protocols.credentials import Grant
-from wsmon.protocols.operations import WAIT_S, Call, Calls, completed, failed
 from wsmon.protocols.reading import Note, Operation, Reading
 
 MISSES = 3

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.redact import PLAIN_KEYS, Redactor, is_credential_key
-from wsmon.model.secret import Sensitive, mask_secrets
+from wsmon.model.redact.masking import Sensitive, mask_secrets
 from wsmon.protocols.reading import Note
 
 Decoded: TypeAlias = "dict[str, Decoded] | list[Decoded] | str | int | float | bool | None"

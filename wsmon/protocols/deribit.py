@@ -14,18 +14,10 @@ import msgspec
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Json, Meta, Opcode
 from wsmon.protocols import jsonrpc, rpc
+from wsmon.protocols.base import MAX_TOPICS, WAIT_S, Call, Calls, completed, settled, too_many_topics
 from wsmon.protocols.credentials import Grant, lifetime_s
 from wsmon.protocols.decoding import cut
 from wsmon.protocols.deribit_errors import ERROR_NAMES
-from wsmon.protocols.operations import (
-    MAX_TOPICS,
-    WAIT_S,
-    Call,
-    Calls,
-    completed,
-    settled,
-    too_many_topics,
-)
 from wsmon.protocols.reading import Note, Operation, Reading
 
 ANSWER_S = 10.0

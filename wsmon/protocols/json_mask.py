@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from wsmon.model.events import Opcode
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 from wsmon.protocols.decoding import UNDECODABLE
 from wsmon.protocols.json_messages import decode_message, kind_of, type_of
 

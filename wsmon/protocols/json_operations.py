@@ -9,6 +9,18 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Json, Meta
 from wsmon.protocols import rpc
+from wsmon.protocols.base import (
+    MAX_TOPICS,
+    WAIT_S,
+    Call,
+    Calls,
+    completed,
+    duplicate,
+    failed,
+    settled,
+    too_many_topics,
+    unmatched,
+)
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials, Decoded, Grant, lifetime_s
 from wsmon.protocols.json_messages import (
     REF_KEYS,
@@ -20,18 +32,6 @@ from wsmon.protocols.json_messages import (
     is_reply,
     key_of,
     topics_of,
-)
-from wsmon.protocols.operations import (
-    MAX_TOPICS,
-    WAIT_S,
-    Call,
-    Calls,
-    completed,
-    duplicate,
-    failed,
-    settled,
-    too_many_topics,
-    unmatched,
 )
 from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Operation
 

@@ -13,9 +13,9 @@ import msgspec
 
 from wsmon.model.events import Direction, Meta, Opcode
 from wsmon.protocols import rpc
+from wsmon.protocols.base import WAIT_S, Call, Calls, completed, duplicate, failed, unmatched
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials
 from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
-from wsmon.protocols.operations import WAIT_S, Call, Calls, completed, duplicate, failed, unmatched
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 _MAX_SUBSCRIPTIONS = 4096

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from wsmon.model.events import Direction, EventName, Json
+from wsmon.protocols.base import Call, completed, failed, unmatched
 from wsmon.protocols.mqtt_mask import connect_secrets
 from wsmon.protocols.mqtt_packets import PASSWORD, USER_NAME, CutError, Packet, field, number
 from wsmon.protocols.mqtt_properties import (
@@ -17,7 +18,6 @@ from wsmon.protocols.mqtt_properties import (
     reason_string,
 )
 from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.operations import Call, completed, failed, unmatched
 from wsmon.protocols.reading import Note, Reading
 
 VERSIONS: Mapping[int, str] = MappingProxyType({3: "3.1", 4: "3.1.1", MQTT_5: "5"})

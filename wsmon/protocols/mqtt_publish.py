@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from wsmon.model.events import Direction, Json
+from wsmon.protocols.base import Call, completed, duplicate, failed, unmatched
 from wsmon.protocols.decoding import cut
 from wsmon.protocols.mqtt_operations import fault
 from wsmon.protocols.mqtt_packets import Packet, field, number
 from wsmon.protocols.mqtt_properties import FAILED, MQTT_5, TOPIC_ALIAS, number_property, reason_string
 from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.operations import Call, completed, duplicate, failed, unmatched
 from wsmon.protocols.reading import Reading
 
 _RETAIN, _DUPLICATE = 0b0001, 0b1000

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsmon.model.durations import SECOND_NS
+from wsmon.protocols.base import MAX_TOPICS
 from wsmon.protocols.mqtt_packets import PASSWORD, USER_NAME
 from wsmon.protocols.mqtt_properties import MQTT_5
 from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.operations import MAX_TOPICS
 from wsmon.protocols.reading import Reading
 from wsmon.protocols.wanted import Wanted
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from wsmon.model.events import Direction
+from wsmon.protocols.base import Call, Calls
 from wsmon.protocols.credentials import Credentials
 from wsmon.protocols.mqtt_stream import Stream
-from wsmon.protocols.operations import Call, Calls
 from wsmon.protocols.reading import Note
 
 PING_WAIT_S = 20.0

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from wsmon.model.events import Direction
+from wsmon.protocols.base import MAX_TOPICS, Call, completed, duplicate, failed, too_many_topics, unmatched
 from wsmon.protocols.decoding import cut
 from wsmon.protocols.mqtt_operations import fault
 from wsmon.protocols.mqtt_packets import Packet, field, number
 from wsmon.protocols.mqtt_properties import FAILED, MQTT_5, after_properties
 from wsmon.protocols.mqtt_state import State, Subscribing, one_topic
-from wsmon.protocols.operations import (
-    MAX_TOPICS,
-    Call,
-    completed,
-    duplicate,
-    failed,
-    too_many_topics,
-    unmatched,
-)
 from wsmon.protocols.reading import Note, Operation, Reading
 
 _OPERATIONS: dict[str, Operation] = {

@@ -14,7 +14,7 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Json, Opcode
 from wsmon.model.redact import is_credential_key
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 from wsmon.model.spans import is_span_id
 from wsmon.protocols import rpc
 from wsmon.protocols.credentials import Credentials

@@ -9,8 +9,8 @@ import msgspec
 
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import phoenix_inbound
+from wsmon.protocols.base import Call, begun, failed
 from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
-from wsmon.protocols.operations import Call, begun, failed
 from wsmon.protocols.phoenix_codec import Frame, FrameError, decode_binary, decode_text
 from wsmon.protocols.phoenix_state import Push, State, Topic
 from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Note, Reading

@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from wsmon.model.events import EventName
+from wsmon.protocols.base import Call, completed, failed, note_key
 from wsmon.protocols.decoding import UNDECODABLE
-from wsmon.protocols.operations import Call, completed, failed, note_key
 from wsmon.protocols.phoenix_codec import REPLY, Frame, ReplyBody, decode_reply, reason_of
 from wsmon.protocols.phoenix_state import Push, State, Topic
 from wsmon.protocols.reading import Note

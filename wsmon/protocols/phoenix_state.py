@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from wsmon.model.durations import SECOND_NS
+from wsmon.protocols.base import Calls
 from wsmon.protocols.credentials import Credentials
-from wsmon.protocols.operations import Calls
 from wsmon.protocols.reading import Note
 
 PUSH_WAIT_NS = 10 * SECOND_NS

@@ -11,8 +11,8 @@ from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import (
     deribit,
+    graphql,
     graphql_messages,
-    graphql_ws,
     json,
     jsonrpc,
     mqtt,
@@ -100,11 +100,11 @@ ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
             handshake=phoenix.handshake_notes,
         ),
         "graphql-ws": Adapter(
-            graphql_ws.State,
-            graphql_ws.classify,
+            graphql.State,
+            graphql.classify,
             lambda wanted, _: graphql_messages.opening(wanted),
             lambda reading, wanted, _: graphql_messages.answer(reading, wanted),
-            close_codes=graphql_ws.CLOSE_CODES,
+            close_codes=graphql.CLOSE_CODES,
         ),
         "socketio": Adapter(
             socketio.State,

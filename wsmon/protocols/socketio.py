@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from wsmon.model.events import Direction, EventName, Opcode
+from wsmon.protocols.base import Call, Calls, completed, failed, unmatched
 from wsmon.protocols.credentials import Credentials
 from wsmon.protocols.decoding import UNDECODABLE, unreadable
-from wsmon.protocols.operations import Call, Calls, completed, failed, unmatched
 from wsmon.protocols.reading import UNREAD, Note, Reading
 from wsmon.protocols.socketio_heartbeat import Heartbeat
 from wsmon.protocols.socketio_packets import ENGINE_TYPES, Packet, parse_open, parse_packet

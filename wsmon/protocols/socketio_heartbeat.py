@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction
-from wsmon.protocols.operations import Call, Calls, completed, unmatched
+from wsmon.protocols.base import Call, Calls, completed, unmatched
 from wsmon.protocols.reading import Note
 
 PONG_NS = 20 * SECOND_NS

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 _NO_AUTH: Mapping[str, Sensitive | float] = MappingProxyType({})
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from wsmon.query import byte_sets
 from wsmon.query.ast import Regex
 from wsmon.query.byte_sets import RELATIVES
-from wsmon.query.pattern_reading import MOST_ATOMS, Atom, Reading, Run, Runs
+from wsmon.query.regex_literals import MOST_ATOMS, Atom, Reading, Run, Runs
 
 Texts: TypeAlias = tuple[str, ...]
 # one of them is in every match; empty: not known

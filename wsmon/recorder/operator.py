@@ -13,7 +13,7 @@ from wsmon.errors import ConfigError, WsmonError
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.assignment import Assignment
 from wsmon.recorder.monitoring.monitoring import Monitoring
-from wsmon.recorder.own_events import EmitOwn
+from wsmon.recorder.run import EmitOwn
 from wsmon.store.writer import Writer
 
 

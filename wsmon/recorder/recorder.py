@@ -32,14 +32,14 @@ from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 from wsmon.ports import EventSink
+from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.alerts.document import Origin
-from wsmon.recorder.alerts.rules import RuleWatch
 from wsmon.recorder.assignment import Assignment
 from wsmon.recorder.monitoring.metrics import Measured
 from wsmon.recorder.monitoring.monitoring import Monitoring
 from wsmon.recorder.operator import Operator
-from wsmon.recorder.own_events import own_events
+from wsmon.recorder.run import own_events
 from wsmon.recorder.server import ControlServer
 from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.reader import Reader

@@ -10,7 +10,7 @@ from itertools import pairwise
 from struct import unpack
 
 from wsmon.store.marks import PAGES, SLOTS_A_PAGE
-from wsmon.store.sieve import Holding, Sieve, blocks
+from wsmon.store.search.block_filter import Holding, Sieve, blocks
 
 MOST_TEXT_BYTES = 16 * 1024 * 1024
 # of a block, read together; the rows of a larger one are looked at one by one

@@ -32,9 +32,9 @@ from wsmon.query.fields import WORD_PLACES, notes_missing
 from wsmon.query.predicate import item_fits
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, Value
 from wsmon.store.field_columns import CHOICES, CONNECTION, FACTS, NUMBERS, RECORDER_ID, TEXTS
-from wsmon.store.functions import LEAF
 from wsmon.store.narrowing import ALL_NAMES, id_bounds, is_settled, names_of, told_names
-from wsmon.store.sql_text import (
+from wsmon.store.search.functions import LEAF
+from wsmon.store.search.sql import (
     ALWAYS,
     NEVER,
     Number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from wsmon.model.durations import SECOND_NS
-from wsmon.model.stats import Density
+from wsmon.model.statistics import Density
 from wsmon.store.schema import LEVELS, Level
 from wsmon.store.stitch import Coverage, stitch
 

@@ -34,8 +34,8 @@ from wsmon.store.codec import (
 )
 from wsmon.store.connections import Connections
 from wsmon.store.cut_off_batches import CutOffBatch
-from wsmon.store.detection import Detection, numbered
 from wsmon.store.event_rows import EventRows
+from wsmon.store.incidents import Detection, numbered
 from wsmon.store.lifecycle import (
     BYTES_IN,
     BYTES_OUT,

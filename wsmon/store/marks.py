@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import chain
 from struct import Struct
 
-from wsmon.store.sieve import Sieve, all_of, any_of, marked
+from wsmon.store.search.block_filter import Sieve, all_of, any_of, marked
 
 SLOTS_A_PAGE = 504
 # masks of 64 bits that fill the one page of 4 KiB that their row has

@@ -13,11 +13,11 @@ from wsmon.ports import Clock
 from wsmon.query.ast import Query
 from wsmon.store.candidates import Candidates
 from wsmon.store.codec import EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
-from wsmon.store.compile_sieve import compile_sieve
 from wsmon.store.compile_sql import Condition, compile_query
-from wsmon.store.functions import Functions
 from wsmon.store.progress import Progress
-from wsmon.store.sieve import EVERYWHERE, Sieve
+from wsmon.store.search.block_filter import EVERYWHERE, Sieve
+from wsmon.store.search.functions import Functions
+from wsmon.store.search.plan import compile_sieve
 from wsmon.store.source_search import SourceSearch
 from wsmon.store.windows import chunks, windows
 

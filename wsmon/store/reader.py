@@ -16,7 +16,7 @@ from wsmon.model.searched import Searched
 from wsmon.model.session_life import SessionLife
 from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.model.spans import Span
-from wsmon.model.stats import Density, Statistics
+from wsmon.model.statistics import Density, Statistics
 from wsmon.model.timeline import Lane, LaneTitle, Problem
 from wsmon.model.trend import Trend
 from wsmon.ports import Clock, PagesCopied
@@ -24,8 +24,6 @@ from wsmon.query.ast import EVERYTHING, Query
 from wsmon.store.copying import copy_store, origin_of
 from wsmon.store.density import density
 from wsmon.store.extent import Extent
-from wsmon.store.lanes import LaneScope, lane_titles, lanes, problems_near
-from wsmon.store.live import snapshot
 from wsmon.store.opening import open_to_read
 from wsmon.store.pages import Pages
 from wsmon.store.progress import Progress
@@ -33,8 +31,10 @@ from wsmon.store.questions import Questions
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.session_spans import session_spans, trace_spans
 from wsmon.store.sessions import session_lives
+from wsmon.store.snapshot import snapshot
 from wsmon.store.statistics import statistics
 from wsmon.store.stitch import stitch
+from wsmon.store.timeline import LaneScope, lane_titles, lanes, problems_near
 from wsmon.store.trends import trend
 
 

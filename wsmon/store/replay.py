@@ -17,7 +17,7 @@ from wsmon.store.copying import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, Origin
 from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
 from wsmon.store.fold import Fold
 from wsmon.store.schema import META_EXCERPT, META_OLDEST_ID
-from wsmon.store.search_index import SearchIndexer
+from wsmon.store.search.skip_index import SearchIndexer
 
 _SET_RUN = f"UPDATE run SET {', '.join(f'{column} = ?' for column in RUN_COLUMNS)} WHERE id = ?"
 _SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column in CONNECTION_COLUMNS)} WHERE name = ?"

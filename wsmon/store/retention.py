@@ -18,7 +18,7 @@ from wsmon.model.durations import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.store.database import transaction
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
-from wsmon.store.search_index import forget_segments
+from wsmon.store.search.skip_index import forget_segments
 
 SLICE_NS = 20_000_000
 # what a slice should take: well below the 50 ms that a commit may be held up

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from wsmon.query.ast import FieldName, Item
 from wsmon.query.predicate import item_fits
-from wsmon.store.compile_sieve import MOST_SOURCES
 from wsmon.store.field_columns import RECORDER_ID
-from wsmon.store.sql_text import Number, Sql, number_fits, text_fits
+from wsmon.store.search.plan import MOST_SOURCES
+from wsmon.store.search.sql import Number, Sql, number_fits, text_fits
 
 _TEXTS: Mapping[FieldName, str] = {"session": "nullif(connection_id, '')", "trace": "nullif(trace_id, '')"}
 _CONNECTIONS: Mapping[FieldName, str] = {

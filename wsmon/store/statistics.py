@@ -17,7 +17,7 @@ import msgspec
 from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.histogram import quantiles, representative
 from wsmon.model.kpis import kpis
-from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.model.uptime import RunSpan, Uptime, observed_ns, reconnects_per_hour, uptime

@@ -25,7 +25,7 @@ from wsmon.store.database import Database, primary_code, store_error
 from wsmon.store.fold import Fold
 from wsmon.store.pruning import Pruning
 from wsmon.store.retention import Retention
-from wsmon.store.search_index import SearchIndexer
+from wsmon.store.search.skip_index import SearchIndexer
 
 COMMIT_GAP_S = 0.01
 # between two commits: a storm of transitions is a hundred syncs a second, not a thousand

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.ports import StoreView
 from wsmon.tui.comparison import As, Comparison, compare

@@ -8,7 +8,7 @@ from pathlib import Path
 from wsmon.export.formats import suffix
 from wsmon.export.jsonl import event_json
 from wsmon.export.run import ExportRequest
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode
 from wsmon.tui.copying import copied, copied_to_file

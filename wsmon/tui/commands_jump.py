@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from wsmon.errors import UsageError
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.spans import Span as SpanOfSession
 from wsmon.ports import StoreView

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsmon.errors import QueryError
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.query.parser import parse

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
+from wsmon.model.diff import Leaf, diff, leaves, read
 from wsmon.model.events import Event
-from wsmon.model.json_diff import Leaf, diff, leaves, read
 from wsmon.model.json_path import JsonPath
 from wsmon.model.text_diff import Run, pieces, rows, runs
 from wsmon.tui.wording import error_words

@@ -8,9 +8,9 @@ from itertools import chain
 
 from rich.cells import cell_len
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
+from wsmon.model.diff import Added, Changed, Leaf, Removed, Value, written
 from wsmon.model.events import Event
-from wsmon.model.json_diff import Added, Changed, Leaf, Removed, Value, written
 from wsmon.model.json_path import JsonPath, path_text
 from wsmon.model.sanitize import sanitize
 from wsmon.model.text_diff import ROW_BYTES, Run

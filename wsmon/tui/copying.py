@@ -9,7 +9,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.tui import clipboard, output
 from wsmon.tui.multiplexer import Multiplexer, multiplexer
 from wsmon.tui.palette import Span

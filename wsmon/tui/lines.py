@@ -9,7 +9,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.snapshot import Health, StoreBounds
 from wsmon.tui.panes.header import Recording
 

@@ -10,7 +10,7 @@ from textual import on
 
 from wsmon.errors import QueryError
 from wsmon.export.run import ExportRequest
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
 from wsmon.model.timeline import Problem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import MS_NS
 from wsmon.model.sanitize import sanitize
 from wsmon.model.spans import Span

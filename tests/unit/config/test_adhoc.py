@@ -7,7 +7,7 @@ import pytest
 from wsmon.config.adhoc import from_urls
 from wsmon.config.specs import ConnectionSpec
 from wsmon.errors import ConfigError
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 
 def test_urls_become_connections_with_everything_by_default() -> None:

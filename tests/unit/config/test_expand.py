@@ -9,7 +9,7 @@ import pytest
 
 from wsmon.config.expand import Expanded, Sources, expand
 from wsmon.config.load import Loaded
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 Load = Callable[..., Loaded]
 Problems = Callable[..., list[str]]

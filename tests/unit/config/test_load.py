@@ -21,7 +21,7 @@ from wsmon.config.specs import (
     TlsSpec,
 )
 from wsmon.errors import ConfigError
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 Load = Callable[..., Loaded]
 Problems = Callable[..., list[str]]

@@ -9,7 +9,7 @@ import pytest
 from wsmon.config.load import Loaded
 from wsmon.config.specs import ConnectionSpec
 from wsmon.errors import ConfigError
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 Load = Callable[..., Loaded]
 Problems = Callable[..., list[str]]

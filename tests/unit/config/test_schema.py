@@ -15,7 +15,7 @@ from wsmon.config.load import load
 from wsmon.config.read import Reader
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, WSMON, WSMON_NAMES, Key
 from wsmon.config.specs import Configuration, ConnectionSpec
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 ROOT = Path(__file__).parents[3]
 NOT_KEYS = {"path", "digest", "connections", "keys", "secrets"}

@@ -37,7 +37,7 @@ from wsmon.demo.scenario import (
 )
 from wsmon.demo.template import Choice, Count, Turn, Uniform, Walk, parse_template
 from wsmon.errors import ConfigError, Problem, WsmonError
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 
 def steps(text: str) -> tuple[Step, ...]:

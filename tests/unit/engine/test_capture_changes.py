@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
 from wsmon.engine.capture_changes import keeps_session, told_changes
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 
 SPEC = ConnectionSpec("feed", Sensitive("ws://a"))
 

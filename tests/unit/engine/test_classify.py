@@ -24,7 +24,9 @@ from websockets.exceptions import (
 )
 from websockets.http11 import Response
 
-from wsmon.engine.classify import (
+from wsmon.engine.listener import InvalidUtf8Error, WriteOverflowError
+from wsmon.engine.phases import Phase
+from wsmon.engine.retry import (
     BODY_LIMIT_BYTES,
     Dialled,
     Failure,
@@ -35,8 +37,6 @@ from wsmon.engine.classify import (
     classify_fault,
     classify_loss,
 )
-from wsmon.engine.listener import InvalidUtf8Error, WriteOverflowError
-from wsmon.engine.phases import Phase
 
 HOST, PORT = "host.test", 9443
 

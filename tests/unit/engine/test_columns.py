@@ -5,7 +5,7 @@ from __future__ import annotations
 from wsmon.engine.columns import Columns
 from wsmon.model.events import Json
 from wsmon.model.redact import Redactor
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 SECRET = "hunter2hunter2"
 

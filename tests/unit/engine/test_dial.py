@@ -8,8 +8,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
 from wsmon.config.specs import RedirectPolicy
-from wsmon.engine.classify import RedirectRefusedError
 from wsmon.engine.dial import next_hop
+from wsmon.engine.retry import RedirectRefusedError
 
 HERE = "wss://host.test/old?x=1"
 

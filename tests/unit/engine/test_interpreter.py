@@ -12,9 +12,9 @@ from tests.mqtt_packets import USER_AND_PASSWORD, connect, text
 from tests.schedulers import Scheduler
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
-from wsmon.engine.interpreter import TICK_S, Interpreter, Memory
+from wsmon.engine.protocol_session import TICK_S, Interpreter, Memory
 from wsmon.model.events import Direction, Opcode
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
 from wsmon.protocols.reading import UNREAD, Note, Reading
 from wsmon.protocols.registry import ADAPTERS, Adapter

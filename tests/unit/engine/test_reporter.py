@@ -7,7 +7,7 @@ from tests.tui.fakes import FakeClock
 from wsmon.engine.reporter import Reporter
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 SOURCE = Source("feed", "g", "trace", "session")
 

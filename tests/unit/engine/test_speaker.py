@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.schedulers import Scheduler
 from wsmon.config.specs import HeartbeatSpec
 from wsmon.engine.speaker import Speaker
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.reading import Reading
 from wsmon.protocols.speaking import Messages
 

@@ -15,7 +15,7 @@ from wsmon.export.csv import COLUMNS, csv_table, defused
 from wsmon.export.jsonl import event_json, jsonl, rfc3339
 from wsmon.export.statistics_json import statistics_document
 from wsmon.model.events import Event, Verdict
-from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Kpi, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, Statistics, Summary
 
 CONTRACT_KEYS = (
     "id ts ts_ns mono_ns run connection group connection_id trace_id span_id parent_id name direction opcode "

@@ -16,7 +16,7 @@ from tests.recordings import FixedClock, recorded
 from tests.sessions import FIRST, SECOND, THIRD, story
 from tests.stores import stored_events
 from wsmon.errors import UsageError
-from wsmon.export.har_reader import har_events
+from wsmon.export.import_har import har_events
 from wsmon.export.importing import ImportReport, guessed_format, import_file
 from wsmon.export.incoming import Fault
 from wsmon.export.recording_reader import recording_events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.builders import loss, usable
 from tests.detecting import NAME, Watching, fact
-from wsmon.model.detectors.message_types import MOST_TYPES, TypesDetector
+from wsmon.model.detectors.traffic import MOST_TYPES, TypesDetector
 
 
 def feed(watching: Watching, from_s: int, until_s: int, *types: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from wsmon.model.json_diff import Added, Changed, Items, Kept, Leaf, Members, Removed, apply, diff, leaves, read
+from wsmon.model.diff import Added, Changed, Items, Kept, Leaf, Members, Removed, apply, diff, leaves, read
 from wsmon.model.json_path import JsonPath
 
 

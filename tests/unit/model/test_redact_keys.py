@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.redact import is_credential_header, is_credential_key, is_credential_query
-from wsmon.model.redact.keys import KeyRules, split_words
+from wsmon.model.redact.names import KeyRules, split_words
 
 CREDENTIALS = (
     "password", "Password", "PASSWORD", "user_password", "userPassword", "password_hash", "pwd", "passwd",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.redact import Redactor
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 PERSONAL = ["email", "user_email", "userEmail", "E-Mail", "X-User-Phone", "phoneNumber", "username", "userName",
             "user-name", "salt", "password_salt", "crypt", "bcrypt"]  # fmt: skip

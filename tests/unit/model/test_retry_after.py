@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.retry_after import retry_after_s
+from wsmon.model.http import retry_after_s
 
 NOW_S = 1_768_053_744.0
 # Sat, 10 Jan 2026 14:02:24 GMT

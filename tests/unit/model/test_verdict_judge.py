@@ -10,8 +10,8 @@ from tests.builders import dialled, event, loss, refused, stall, usable
 from tests.judging import Court, alone
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.verdict import History, judge
-from wsmon.model.verdict.codes import CODE_ADVICE, CODE_MEANINGS, code_meaning
-from wsmon.protocols.graphql_ws import CLOSE_CODES as GRAPHQL_CODES
+from wsmon.model.verdict.close_codes import CODE_ADVICE, CODE_MEANINGS, code_meaning
+from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
 
 CODES = [*range(1000, 1016), 3000, 3003, 3008, 3999, 4000, 4321, 4999, 2000, 999]
 FEED = "deribit"

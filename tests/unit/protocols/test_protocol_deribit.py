@@ -10,8 +10,8 @@ import pytest
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Meta
 from wsmon.protocols import deribit
+from wsmon.protocols.base import MAX_TOPICS
 from wsmon.protocols.deribit import State, classify
-from wsmon.protocols.operations import MAX_TOPICS
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 CANARY = "CANARY-7f3a"

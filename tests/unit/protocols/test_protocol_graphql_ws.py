@@ -7,10 +7,10 @@ import json
 import pytest
 
 from wsmon.model.events import Direction
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
+from wsmon.protocols.base import WAIT_S
+from wsmon.protocols.graphql import ACCEPTED_NS, CLOSE_CODES, MAX_ACTIVE, State, classify
 from wsmon.protocols.graphql_messages import answer, opening
-from wsmon.protocols.graphql_ws import ACCEPTED_NS, CLOSE_CODES, MAX_ACTIVE, State, classify
-from wsmon.protocols.operations import WAIT_S
 from wsmon.protocols.reading import UNREAD, Note, Reading
 from wsmon.protocols.wanted import Wanted
 

@@ -10,8 +10,8 @@ import pytest
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.protocols import rpc
+from wsmon.protocols.base import MAX_TOPICS
 from wsmon.protocols.json import State, answer, classify
-from wsmon.protocols.operations import MAX_TOPICS
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 CANARY = "CANARY-7f3a"

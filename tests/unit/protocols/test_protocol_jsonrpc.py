@@ -11,8 +11,8 @@ import pytest
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Meta
 from wsmon.protocols import rpc
+from wsmon.protocols.base import MAX_IN_FLIGHT
 from wsmon.protocols.jsonrpc import State, classify
-from wsmon.protocols.operations import MAX_IN_FLIGHT
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 MS = 1_000_000

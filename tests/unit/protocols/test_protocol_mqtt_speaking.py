@@ -6,11 +6,11 @@ import pytest
 
 from tests.mqtt_packets import connect, granted, publish, subscribe, text
 from wsmon.model.durations import SECOND_NS
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
+from wsmon.protocols.base import MAX_TOPICS
 from wsmon.protocols.mqtt import classify
 from wsmon.protocols.mqtt_speaking import KEEP_ALIVE_S, answer, due, opening
 from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.operations import MAX_TOPICS
 from wsmon.protocols.wanted import Wanted
 
 NOTHING = Wanted(answers=True)

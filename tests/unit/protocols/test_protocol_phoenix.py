@@ -10,7 +10,7 @@ import pytest
 
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Meta
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.phoenix import MAX_BYTES, State, classify, handshake_notes
 from wsmon.protocols.phoenix_speaking import opening
 from wsmon.protocols.phoenix_state import MAX_LATE, MAX_PUSHES, MAX_TOPICS, PUSH_WAIT_NS

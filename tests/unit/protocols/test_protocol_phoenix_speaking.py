@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.phoenix import State, classify
 from wsmon.protocols.phoenix_speaking import due, is_silent, opening
 from wsmon.protocols.wanted import Wanted

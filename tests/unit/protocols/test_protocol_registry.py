@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from wsmon.config.specs import ProtocolName
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.reading import Note, Reading
 from wsmon.protocols.registry import ADAPTERS
 from wsmon.protocols.wanted import Wanted

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.events import Direction
-from wsmon.model.secret import Sensitive
-from wsmon.protocols.operations import WAIT_S
+from wsmon.model.redact.masking import Sensitive
+from wsmon.protocols.base import WAIT_S
 from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Note, Reading
 from wsmon.protocols.socketio import MAX_NAMESPACES, State, classify
 from wsmon.protocols.socketio_packets import answer

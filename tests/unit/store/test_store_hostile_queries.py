@@ -16,9 +16,9 @@ from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import QueryError
 from wsmon.query.predicate import matches
-from wsmon.store import functions
 from wsmon.store.progress import NEXT_NS
 from wsmon.store.reader import Reader
+from wsmon.store.search import functions
 
 DEEP = 10_000
 EVENTS = 20

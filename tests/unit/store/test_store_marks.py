@@ -16,7 +16,7 @@ from wsmon.store.marks import (
     text_marks,
     tokens_of,
 )
-from wsmon.store.sieve import EVERYWHERE, Holding, blocks
+from wsmon.store.search.block_filter import EVERYWHERE, Holding, blocks
 
 TEXT = b'{"type":"Trade","symbol":"BTC-USD","seq":1048576,"id":"9f0c2d1e8b7a6543","who":"J\xc3\xb6rg"}'
 

@@ -18,15 +18,16 @@ from tests.tui.fakes import FakeClock
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.query.required import Stretch
-from wsmon.store import candidates, pages, search_index
+from wsmon.store import candidates, pages
 from wsmon.store import retention as pruning
 from wsmon.store.candidates import Candidates
 from wsmon.store.database import open_for_writing
 from wsmon.store.marks import needle_sieve
 from wsmon.store.reader import Reader
 from wsmon.store.retention import NOTHING, Retention
-from wsmon.store.search_index import SearchIndexer
-from wsmon.store.sieve import Holding
+from wsmon.store.search import skip_index
+from wsmon.store.search.block_filter import Holding
+from wsmon.store.search.skip_index import SearchIndexer
 
 BLOCK, BLOCKS = 4, 3
 SEGMENT = BLOCK * BLOCKS
@@ -34,8 +35,8 @@ SEGMENT = BLOCK * BLOCKS
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_index, "BLOCK_EVENTS", BLOCK)
-    monkeypatch.setattr(search_index, "BLOCKS", BLOCKS)
+    monkeypatch.setattr(skip_index, "BLOCK_EVENTS", BLOCK)
+    monkeypatch.setattr(skip_index, "BLOCKS", BLOCKS)
 
 
 @pytest.fixture
@@ -97,8 +98,8 @@ def test_nothing_past_what_is_committed_is_indexed(run: Recording) -> None:
 
 
 def test_a_block_with_many_tokens_ends_early(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_index, "BLOCK_TOKENS", 3)
-    monkeypatch.setattr(search_index, "STEP_EVENTS", 1)
+    monkeypatch.setattr(skip_index, "BLOCK_TOKENS", 3)
+    monkeypatch.setattr(skip_index, "STEP_EVENTS", 1)
     run.commit(*[message("one two three")] * 6)
     index(run, 6)
     assert [(first, last) for first, last, *_ in segments(run)] == [(1, BLOCKS)]

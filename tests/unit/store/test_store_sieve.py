@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsmon.query.required import Stretch
-from wsmon.store.sieve import (
+from wsmon.store.search.block_filter import (
     ALL_BLOCKS,
     EVERYWHERE,
     NOWHERE,

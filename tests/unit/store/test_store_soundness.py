@@ -11,8 +11,8 @@ import pytest
 from tests.builders import message
 from tests.recordings import FixedClock, recorded
 from wsmon.errors import StoreError
+from wsmon.store.integrity import Soundness, examine
 from wsmon.store.replay import replaying
-from wsmon.store.soundness import Soundness, examine
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.builders import SECOND_NS, T0_NS, at_ns, dialled, event, loss, messag
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.events import Event
-from wsmon.model.stats import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.store.reader import Reader
 

@@ -14,8 +14,8 @@ from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.events import Event
 from wsmon.model.snapshot import OpenIncident, Snapshot
 from wsmon.model.timeline import Incident, Lane, Mark, Stretch
-from wsmon.store.live import SPARK_S
 from wsmon.store.reader import Reader
+from wsmon.store.snapshot import SPARK_S
 
 NAME = "orders"
 

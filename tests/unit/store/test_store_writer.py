@@ -17,13 +17,13 @@ from wsmon.bus import Batch, Bus
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
-from wsmon.store import search_index
 from wsmon.store import writer as writing
 from wsmon.store.codec import Value
 from wsmon.store.database import Database, open_for_writing
 from wsmon.store.schema import METRICS
-from wsmon.store.search_index import SearchIndexer
-from wsmon.store.sieve import BLOCKS
+from wsmon.store.search import skip_index
+from wsmon.store.search.block_filter import BLOCKS
+from wsmon.store.search.skip_index import SearchIndexer
 from wsmon.store.writer import Writer
 
 DEADLINE_S = 20.0
@@ -545,7 +545,7 @@ def test_what_was_pruned_and_not_told_yet_is_told_before_the_last_word(
 
 
 def test_what_is_committed_is_indexed_while_nothing_waits(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_index, "BLOCK_EVENTS", 2)
+    monkeypatch.setattr(skip_index, "BLOCK_EVENTS", 2)
     indexed = threading.Event()
     index = SearchIndexer.index
 

@@ -30,8 +30,8 @@ from wsmon.errors import ConfigError, StoreOlderError, UsageError, WsmonError
 from wsmon.model.durations import DAY_NS
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.store.integrity import SQLITE_VERSION, examine
 from wsmon.store.reader import Reader
-from wsmon.store.soundness import SQLITE_VERSION, examine
 
 MOST_TOLD = 100
 _STEPS = Query((FieldTerm("name", (Exact("self.clock.stepped"),)),))

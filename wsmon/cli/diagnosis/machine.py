@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import SECOND_NS
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024

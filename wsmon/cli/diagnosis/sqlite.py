@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
-from wsmon.model import format as fmt
-from wsmon.store.soundness import Soundness
+from wsmon.model import units as fmt
+from wsmon.store.integrity import Soundness
 from wsmon.store.sqlite_faults import Version, faults_of
 
 LARGE_LOG_BYTES = 256 * 1024 * 1024

@@ -8,15 +8,15 @@ from wsmon.model.detectors.certificate import CertificateDetector
 from wsmon.model.detectors.clock import ClockDetector
 from wsmon.model.detectors.detector import IncidentDetector
 from wsmon.model.detectors.errors import ErrorsDetector
-from wsmon.model.detectors.message_types import TypesDetector
 from wsmon.model.detectors.peer import PeerDetector
-from wsmon.model.detectors.pressure import BackpressureDetector, ShedDetector
+from wsmon.model.detectors.reconnects import StormDetector
+from wsmon.model.detectors.recorder import BackpressureDetector, ShedDetector
 from wsmon.model.detectors.refusals import AuthDetector, RetriesDetector
 from wsmon.model.detectors.sequence import SequenceDetector
+from wsmon.model.detectors.silence import StallDetector
 from wsmon.model.detectors.slow import SlowDetector
-from wsmon.model.detectors.stall import StallDetector
-from wsmon.model.detectors.storm import StormDetector
 from wsmon.model.detectors.subscription import SubscriptionDetector
+from wsmon.model.detectors.traffic import TypesDetector
 
 AnyDetector: TypeAlias = IncidentDetector | SequenceDetector | ClockDetector
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from wsmon.model.detectors.incidents import Incidents
+from wsmon.model.detectors.base import Incidents
 from wsmon.model.detectors.watched import Expectation, IncidentKind, Traffic
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event

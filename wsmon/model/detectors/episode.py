@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.incidents import MOST_EVIDENCE
+from wsmon.model.detectors.base import MOST_EVIDENCE
 from wsmon.model.detectors.numbering import Range
 from wsmon.model.events import Json
 

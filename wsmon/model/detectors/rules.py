@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from wsmon.model.alerts import QUIET_NS
-from wsmon.model.detectors.incidents import Incidents
+from wsmon.model.detectors.base import Incidents
 from wsmon.model.detectors.watched import Expectation, Traffic, is_rule, rule_kind
 from wsmon.model.events import Event, Source
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
+from wsmon.model.detectors.base import Incidents
 from wsmon.model.detectors.detector import counted
 from wsmon.model.detectors.episode import Episode
-from wsmon.model.detectors.incidents import Incidents
 from wsmon.model.detectors.numbering import Numbering, Range
 from wsmon.model.detectors.waiting import Missing, Waiting
 from wsmon.model.detectors.watched import Expectation, Numbered, Traffic

@@ -9,8 +9,8 @@ from wsmon.model.detectors.level import Level
 from wsmon.model.detectors.watched import Traffic
 from wsmon.model.durations import MS_NS, SECOND_NS
 from wsmon.model.events import Event
-from wsmon.model.format import milliseconds
 from wsmon.model.statuses import SESSION_ENDS
+from wsmon.model.units import milliseconds
 
 TIMES_USUAL = 4
 END_FRACTION = 0.5

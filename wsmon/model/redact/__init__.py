@@ -1,6 +1,6 @@
 """Redaction at the source: credentials are masked before anything else sees a message."""
 
-from wsmon.model.redact.keys import PLAIN_KEYS, is_credential_header, is_credential_key, is_credential_query
+from wsmon.model.redact.names import PLAIN_KEYS, is_credential_header, is_credential_key, is_credential_query
 from wsmon.model.redact.redactor import Redactor, compile_pattern
 from wsmon.model.redact.urls import mask_url
 

@@ -12,11 +12,11 @@ from wsmon.errors import UsageError
 from wsmon.model.redact import tokens, urls
 from wsmon.model.redact.escapes import Undone
 from wsmon.model.redact.key_values import credential_spans
-from wsmon.model.redact.keys import ANYWHERE, KEY_AFTER, SIGNATURES, KeyRules, Words
-from wsmon.model.redact.secret_values import SecretValues
+from wsmon.model.redact.masking import MASK
+from wsmon.model.redact.names import ANYWHERE, KEY_AFTER, SIGNATURES, KeyRules, Words
 from wsmon.model.redact.spans import MASK_BYTES, Span, mask_spans
 from wsmon.model.redact.subprotocols import mask_subprotocol, mask_subprotocols
-from wsmon.model.secret import MASK
+from wsmon.model.redact.values import SecretValues
 
 _ESCAPED_ASCII = tuple(rb"\u00%d" % digit for digit in range(2, 8))
 _ROUNDS = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 MASK_BYTES = MASK.encode()
 

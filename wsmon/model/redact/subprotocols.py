@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from wsmon.model.redact.keys import is_credential_key
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
+from wsmon.model.redact.names import is_credential_key
 
 _BEARER = re.compile(r"(base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+).+", re.IGNORECASE | re.DOTALL)
 _HEADER = re.compile(r"(header-)ey.+", re.IGNORECASE | re.DOTALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from wsmon.model.redact.keys import is_credential_query
+from wsmon.model.redact.names import is_credential_query
 from wsmon.model.redact.spans import Span, mask_spans
 
 NEEDLES = (b"://", b":\\/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.model.verdict.codes import code_meaning
+from wsmon.model.verdict.close_codes import code_meaning
 from wsmon.model.verdict.history import Histories, History
 from wsmon.model.verdict.judge import judge
 from wsmon.model.verdict.sentences import fact, why

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.http_status import status_phrase
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict.advice import Advice, read_clue
-from wsmon.model.verdict.codes import CODE_ADVICE, advice_on_code, code_meaning
-from wsmon.model.verdict.dials import advice_on_dial
+from wsmon.model.verdict.close_codes import CODE_ADVICE, advice_on_code, code_meaning
+from wsmon.model.verdict.failures import advice_on_dial
 from wsmon.model.verdict.history import History
 from wsmon.model.verdict.losses import advice_on_loss
 from wsmon.model.verdict.patterns import Pattern, find_pattern

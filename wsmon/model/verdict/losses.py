@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import MS_NS
 from wsmon.model.events import Event
 from wsmon.model.verdict.advice import Advice
-from wsmon.model.verdict.dials import advice_on_dial
+from wsmon.model.verdict.failures import advice_on_dial
 from wsmon.model.verdict.history import History
 
 _CUTS: Final = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.verdict.advice import Advice

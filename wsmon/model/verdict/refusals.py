@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
+from wsmon.model.http import RETRY_AFTER_LIMIT_S, retry_after_s
 from wsmon.model.response_headers import response_header
-from wsmon.model.retry_after import RETRY_AFTER_LIMIT_S, retry_after_s
 from wsmon.model.verdict.advice import Advice, Clue, read_clue
 
 _CREDENTIALS = "check the credentials in headers or URL: missing, wrong or expired"

@@ -6,7 +6,7 @@ from typing import Final
 
 from wsmon.model.events import Event
 from wsmon.model.statuses import SESSION_ENDS
-from wsmon.model.verdict.codes import code_meaning
+from wsmon.model.verdict.close_codes import code_meaning
 
 _REASON_LIMIT: Final = 60
 # characters of a reason in a sentence; the detail pane has all of it

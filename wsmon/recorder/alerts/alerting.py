@@ -9,14 +9,14 @@ from functools import partial
 from wsmon.config.specs import AlertSpec
 from wsmon.model.alerts import Announced, summary
 from wsmon.model.events import Event, Meta
-from wsmon.model.secret import mask_secrets
+from wsmon.model.redact.masking import mask_secrets
 from wsmon.ports import Clock
-from wsmon.recorder.alerts.command import CommandWay
+from wsmon.recorder.alert_channels import CommandWay
+from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts.document import Origin, alert_json
 from wsmon.recorder.alerts.lane import Alert, Failure, Lane
-from wsmon.recorder.alerts.rules import RuleWatch
 from wsmon.recorder.alerts.webhook import WebhookWay
-from wsmon.recorder.own_events import EmitOwn
+from wsmon.recorder.run import EmitOwn
 
 ERROR_TYPE = "alert"
 

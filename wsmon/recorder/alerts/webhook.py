@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Awaitable, Callable
 
 from wsmon.model.durations import SECOND_NS
-from wsmon.model.retry_after import retry_after_s
-from wsmon.model.secret import Sensitive
+from wsmon.model.http import retry_after_s
+from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 from wsmon.recorder.alerts.way import AlertFailedError
 from wsmon.recorder.http import Answer, BadAnswerError, post, reason

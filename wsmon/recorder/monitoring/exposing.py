@@ -9,7 +9,7 @@ from typing import Final
 
 from wsmon.errors import WsmonError
 from wsmon.recorder.monitoring.metrics import Metrics
-from wsmon.recorder.monitoring.scraping import ScrapingServer
+from wsmon.recorder.prometheus_server import ScrapingServer
 
 RETRY_S: Final = 2.0
 _LOG = logging.getLogger("wsmon.prometheus")

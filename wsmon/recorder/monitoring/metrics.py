@@ -18,7 +18,7 @@ from wsmon.model.metrics.totals import ConnectionTotals
 from wsmon.model.snapshot import Health
 from wsmon.ports import Clock
 from wsmon.recorder.monitoring.process import process_facts
-from wsmon.recorder.monitoring.scraping import Page
+from wsmon.recorder.prometheus_server import Page
 
 FRESH_NS: Final = 1_000_000_000
 # how long a page is given again: what is counted is told once a second

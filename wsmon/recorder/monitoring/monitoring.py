@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from wsmon.config.specs import Configuration
 from wsmon.model.metrics.of_recorder import SinkState
-from wsmon.model.secret import mask_secrets
+from wsmon.model.redact.masking import mask_secrets
 from wsmon.ports import Clock
 from wsmon.recorder.monitoring.exposing import Exposing
 from wsmon.recorder.monitoring.metrics import Measured, Metrics
 from wsmon.recorder.monitoring.otlp.delivery import Rhythm
-from wsmon.recorder.monitoring.otlp.sending import Sending, Told
+from wsmon.recorder.otlp_push import Sending, Told
 
 
 class Monitoring:

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from wsmon.errors import WsmonError
 from wsmon.export.formats import FORMATS, suffix
 from wsmon.export.run import ExportReport, ExportRequest, Progress
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import SECOND_NS
 from wsmon.tui.dialogs.chooser import LABEL, Chooser
 from wsmon.tui.dialogs.dialog import Dialog

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from textual.binding import Binding
 from textual.widget import Widget
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.spans import Span
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.panes.spans import ScrollPane

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.profiles import PROFILES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import MINUTE_NS, SECOND_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.statuses import LABELS, OPEN, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.snapshot import Health, Snapshot
 from wsmon.tui.palette import Meaning, Span, width_of
 from wsmon.tui.panes.connection_table import meaning_of, severity, word

@@ -9,7 +9,7 @@ from textual import events
 from textual.message import Message
 
 from wsmon.errors import WsmonError
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import Clock, StoreView

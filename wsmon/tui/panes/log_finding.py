@@ -8,7 +8,7 @@ from datetime import tzinfo
 from textual.message import Message
 
 from wsmon.errors import WsmonError
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
 from wsmon.model.sanitize import sanitize

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.log_filter import Tally

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import floor
 
-from wsmon.model import format as fmt
-from wsmon.model.stats import Kpi
+from wsmon.model import units as fmt
+from wsmon.model.statistics import Kpi
 from wsmon.tui.palette import Line, Meaning
 from wsmon.tui.wrap import left, right
 

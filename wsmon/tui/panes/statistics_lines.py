@@ -8,9 +8,9 @@ from itertools import chain
 from typing import TypeAlias
 
 from wsmon.model.sanitize import sanitize
-from wsmon.model.stats import ConnectionStatistics, Statistics
+from wsmon.model.statistics import ConnectionStatistics, Statistics
 from wsmon.model.trend import Trend
-from wsmon.model.verdict.codes import CODE_MEANINGS
+from wsmon.model.verdict.close_codes import CODE_MEANINGS
 from wsmon.tui.columns import GAP, beside, fitted
 from wsmon.tui.palette import Line
 from wsmon.tui.panes.span_text import wrap_spans

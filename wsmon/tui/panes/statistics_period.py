@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.durations import SECOND_NS
 
 LENGTHS_S = (60, 300, 900, 3_600, 21_600, 86_400, 604_800, 0)

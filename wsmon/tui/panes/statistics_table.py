@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from wsmon.model import format as fmt
+from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
-from wsmon.model.stats import ConnectionStatistics, Flow, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Flow, Statistics, Summary
 from wsmon.model.statuses import LABELS
 from wsmon.tui.palette import Line, Meaning, Span
 from wsmon.tui.wrap import left, right

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wsmon.model.stats import Density
+from wsmon.model.statistics import Density
 from wsmon.model.timeline import Lane, LaneTitle
 from wsmon.model.timeline_cells import Period
 from wsmon.ports import StoreView

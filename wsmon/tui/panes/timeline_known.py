@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wsmon.model.stats import Density
+from wsmon.model.statistics import Density
 from wsmon.model.timeline import Lane, LaneTitle, merged
 from wsmon.model.timeline_cells import CellKind, Period
 from wsmon.tui.panes.timeline_ask import Answer

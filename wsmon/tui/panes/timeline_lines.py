@@ -10,7 +10,7 @@ from types import MappingProxyType
 from rich.cells import cell_len
 
 from wsmon.model.sanitize import sanitize
-from wsmon.model.stats import Density
+from wsmon.model.statistics import Density
 from wsmon.model.timeline import Lane
 from wsmon.model.timeline_cells import CellKind, Period, lane_cells, spread
 from wsmon.tui.glyphs import Glyphs

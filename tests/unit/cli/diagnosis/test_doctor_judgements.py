@@ -11,7 +11,7 @@ from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
 from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.cli.diagnosis.permissions import Owned, judge_configuration_file, judge_recording, judge_runtime_folder
 from wsmon.cli.diagnosis.sqlite import judge_sqlite, judge_store
-from wsmon.store.soundness import Soundness
+from wsmon.store.integrity import Soundness
 
 STORE = Path("/s/store.db")
 GIB = 1024**3

@@ -14,8 +14,8 @@ from wsmon.errors import QueryError, StoreError
 from wsmon.model.detectors.rules import RuleDetector, Sighting
 from wsmon.model.events import Event
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.recorder.alerts import rules
-from wsmon.recorder.alerts.rules import RuleWatch
+from wsmon.recorder import alert_rules
+from wsmon.recorder.alert_rules import RuleWatch
 
 DEADLINE_S = 20.0
 
@@ -53,8 +53,8 @@ class Watched:
 @pytest.fixture
 async def on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     """Looks without a rest; two events were there before."""
-    monkeypatch.setattr(rules, "EVERY_S", 0.0)
-    monkeypatch.setattr(rules, "WINDOW_EVENTS", 3)
+    monkeypatch.setattr(alert_rules, "EVERY_S", 0.0)
+    monkeypatch.setattr(alert_rules, "WINDOW_EVENTS", 3)
     store = Refusing(numbered([message("big"), message("big")]))
     store.failures = []
     detector = RuleDetector()

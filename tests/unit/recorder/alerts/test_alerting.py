@@ -13,12 +13,12 @@ from tests.engines import RecordingSink
 from tests.tui.fakes import FakeClock, FakeView
 from wsmon.config.specs import AlertSpec
 from wsmon.model.detectors.rules import RuleDetector
-from wsmon.model.secret import Sensitive
+from wsmon.model.redact.masking import Sensitive
+from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts.alerting import Alerting
 from wsmon.recorder.alerts.document import Origin
 from wsmon.recorder.alerts.lane import PLACES
-from wsmon.recorder.alerts.rules import RuleWatch
-from wsmon.recorder.own_events import own_events
+from wsmon.recorder.run import own_events
 
 MISSING = AlertSpec(command=(Sensitive("/nonexistent/hunter22/alert"),))
 STALL = event("incident.opened", 0, "feed", id=7, type="stall", reason="no data")

@@ -9,11 +9,11 @@ from tests.otlp_collectors import FakeCollector, answer
 from tests.recordings import FixedClock
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.model.metrics.family import Family, Point
-from wsmon.model.secret import Sensitive
-from wsmon.recorder.monitoring.otlp.collector import Collector
+from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.monitoring.otlp.delivery import Rhythm
 from wsmon.recorder.monitoring.otlp.health import SinkHealth
 from wsmon.recorder.monitoring.otlp.points import PLACES, Points
+from wsmon.recorder.otlp_delivery import Collector
 
 METRICS = "/v1/metrics"
 SOON_S = 10.0

@@ -11,8 +11,8 @@ from wsmon.config.specs import ReconnectSpec
 from wsmon.engine.backoff import next_delay_s
 from wsmon.export.otlp_values import RecordKind
 from wsmon.ports import Clock
-from wsmon.recorder.monitoring.otlp.collector import Collector, Later, Refused, Taken
 from wsmon.recorder.monitoring.otlp.health import SinkHealth
+from wsmon.recorder.otlp_delivery import Collector, Later, Refused, Taken
 
 SOON: Final = ReconnectSpec(initial_s=1.0, max_s=60.0, factor=2.0, jitter=0.5)
 # where it may pass by itself

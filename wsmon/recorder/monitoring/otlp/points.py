@@ -14,9 +14,9 @@ from typing import Final
 
 from wsmon.export.otlp_metrics import metric_records, point_count
 from wsmon.model.metrics.family import Family
-from wsmon.recorder.monitoring.otlp.collector import Collector, Later
 from wsmon.recorder.monitoring.otlp.delivery import Delivery, Rhythm
 from wsmon.recorder.monitoring.otlp.health import SinkHealth
+from wsmon.recorder.otlp_delivery import Collector, Later
 
 EVERY_S: Final = 15.0
 PLACES: Final = 240

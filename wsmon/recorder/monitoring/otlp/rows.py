@@ -11,10 +11,10 @@ from typing import Final, TypeVar
 
 from wsmon.errors import StoreError
 from wsmon.recorder.monitoring.otlp.backlog import Backlog, Batch, RowKind
-from wsmon.recorder.monitoring.otlp.collector import Collector, Later, Refused, Taken
 from wsmon.recorder.monitoring.otlp.delivery import Delivery, Rhythm
 from wsmon.recorder.monitoring.otlp.health import SinkHealth
 from wsmon.recorder.monitoring.otlp.points import _LOG
+from wsmon.recorder.otlp_delivery import Collector, Later, Refused, Taken
 
 EVERY_S: Final = 1.0
 # between two looks for something new

@@ -10,8 +10,8 @@ from urllib.parse import quote, quote_plus
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
+from wsmon.model.redact.masking import MASK
 from wsmon.model.redact.spans import MASK_BYTES, Span
-from wsmon.model.secret import MASK
 
 MIN_SECRET_CHARACTERS = 8
 # shorter values occur by chance; they are masked in configuration and headers only

@@ -19,7 +19,7 @@ from wsmon.query.glob import ANY
 from wsmon.query.predicate import item_fits
 from wsmon.query.required import required_texts
 from wsmon.store.codec import Value
-from wsmon.store.functions import LEAF, Leaf
+from wsmon.store.search.functions import LEAF, Leaf
 
 Number = Callable[[Leaf], int]
 # the number of a leaf, for the function LEAF

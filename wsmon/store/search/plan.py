@@ -35,8 +35,8 @@ from wsmon.query.required import required_stretches, required_texts
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks, tokens_of
 from wsmon.store.narrowing import told_names
-from wsmon.store.search_index import TEXT_COLUMNS
-from wsmon.store.sieve import EVERYWHERE, Between, Holding, Sieve, all_of, any_of, marked
+from wsmon.store.search.block_filter import EVERYWHERE, Between, Holding, Sieve, all_of, any_of, marked
+from wsmon.store.search.skip_index import TEXT_COLUMNS
 
 MOST_SOURCES = 32
 # asked for one by one: more are most likely everywhere

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.sanitize import sanitize
-from wsmon.model.stats import Density
+from wsmon.model.statistics import Density
 from wsmon.model.statuses import Status
 from wsmon.model.timeline import Lane
 

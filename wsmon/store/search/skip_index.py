@@ -24,7 +24,7 @@ from wsmon.store.marks import (
     tokens_of,
 )
 from wsmon.store.schema import META_OLDEST_ID
-from wsmon.store.sieve import BLOCKS
+from wsmon.store.search.block_filter import BLOCKS
 
 BLOCK_EVENTS = 256
 # or fewer, where they have many tokens: a block with most of the marks would be let through by every search

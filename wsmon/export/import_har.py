@@ -15,7 +15,7 @@ from wsmon.export.incoming import Fault, Incoming, derived, in_order, opening, w
 from wsmon.model.durations import MS_NS
 from wsmon.model.events import CloseBy, Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact import Redactor
-from wsmon.model.secret import MASK
+from wsmon.model.redact.masking import MASK
 
 _WORDS: dict[int, Opcode] = {1: "text", 2: "binary", 9: "ping", 10: "pong"}
 # a close frame is told by the entry

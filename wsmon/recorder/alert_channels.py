@@ -10,8 +10,8 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.sanitize import sanitize
-from wsmon.model.secret import Sensitive
 from wsmon.recorder.alerts.way import AlertFailedError
 
 LIMIT_S = 10.0

@@ -15,12 +15,12 @@ from wsmon.export.otlp_values import Fields
 from wsmon.model.metrics.of_recorder import SinkState
 from wsmon.ports import Clock
 from wsmon.recorder.monitoring.otlp.backlog import RowKind
-from wsmon.recorder.monitoring.otlp.collector import Collector
 from wsmon.recorder.monitoring.otlp.delivery import Rhythm
 from wsmon.recorder.monitoring.otlp.health import SIGNALS, SinkHealth
 from wsmon.recorder.monitoring.otlp.points import _LOG, Families, Points
 from wsmon.recorder.monitoring.otlp.position import Position, read_position, write_position
 from wsmon.recorder.monitoring.otlp.rows import Rows
+from wsmon.recorder.otlp_delivery import Collector
 from wsmon.store.reader import Reader
 
 FAREWELL_S: Final = 0.4

@@ -18,7 +18,7 @@ import msgspec
 from wsmon.config.specs import OtlpSpec
 from wsmon.export.otlp_values import Fields, RecordKind, document
 from wsmon.model.durations import SECOND_NS
-from wsmon.model.retry_after import retry_after_s
+from wsmon.model.http import retry_after_s
 from wsmon.ports import Clock
 from wsmon.recorder.http import Answer, BadAnswerError, post, reason
 

@@ -15,10 +15,10 @@ import msgspec
 
 from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, EventName, Opcode
+from wsmon.protocols.base import Call, Calls, completed, failed
 from wsmon.protocols.credentials import Credentials
 from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
 from wsmon.protocols.graphql_messages import Message, decode_message
-from wsmon.protocols.operations import Call, Calls, completed, failed
 from wsmon.protocols.reading import UNREAD, Note, Reading
 
 CLOSE_CODES: Mapping[int, str] = MappingProxyType(

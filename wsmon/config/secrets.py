@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, OtlpSpec, RedactSpec
 from wsmon.model.redact import PLAIN_KEYS, Redactor
-from wsmon.model.secret import MASK, Sensitive
+from wsmon.model.redact.masking import MASK, Sensitive
 
 MIN_LITERAL_CHARS = 8
 # a shorter one is masked where it stands; looking for it elsewhere would hit what is no secret

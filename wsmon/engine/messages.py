@@ -12,9 +12,9 @@ from dataclasses import replace
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
 from wsmon.engine.columns import Columns
 from wsmon.engine.frames import Frames, cut
-from wsmon.engine.interpreter import Interpreter, Memory
 from wsmon.engine.listener import DataOpcode
 from wsmon.engine.narrator import Narrator
+from wsmon.engine.protocol_session import Interpreter, Memory
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.speaker import Speaker
 from wsmon.model.events import Direction, Event, EventName, Json, Meta, Source
