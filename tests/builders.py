@@ -10,8 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from wsmon.model.events import RECORDER, Direction, Event, EventName, Json, Meta, Source
-from wsmon.model.ids import SpanId
+from wsmon.model.events import RECORDER, Direction, Event, EventName, Json, Meta, Source, SpanId
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident
 from wsmon.model.spans import Span, SpanStatus
 from wsmon.model.statuses import OPEN, Status

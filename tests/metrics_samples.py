@@ -6,9 +6,7 @@ from collections import Counter
 
 from tests.builders import T0_NS
 from wsmon.model.histogram import index
-from wsmon.model.metrics.bounds import bound_within
-from wsmon.model.metrics.of_recorder import RecorderFacts, SignalTotals, SinkState
-from wsmon.model.metrics.totals import ConnectionTotals, Distribution
+from wsmon.model.metrics import ConnectionTotals, Distribution, RecorderFacts, SignalTotals, SinkState, bound_within
 from wsmon.model.snapshot import Health
 
 MS_NS = 1_000_000

@@ -11,7 +11,7 @@ from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
 from wsmon.query.fields import FIELDS, OPERATORS, TAKES, Field, Operator, verdict_text
 from wsmon.query.notes import tags
-from wsmon.query.values import MAX_INT
+from wsmon.query.parser import MAX_INT
 
 NOTES = ("", "asked the Vendor #vendor", "see #ticket-17, 10%", "é#x")
 PATHS = ("$.type", "$.qty", "$.p", "$.tags", "$.tags[0]", "$.tags[-1]", '$.deep."x y"', "$[0].type", "$")

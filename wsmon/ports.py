@@ -7,16 +7,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from wsmon.model.detectors.watched import Expectation, Traffic
+from wsmon.model.detectors.base import Expectation, Traffic
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
-from wsmon.model.searched import Searched
-from wsmon.model.session_life import SessionLife
-from wsmon.model.snapshot import Health, Snapshot, StoreBounds
+from wsmon.model.snapshot import Health, Searched, SessionLife, Snapshot, StoreBounds
 from wsmon.model.spans import Span
-from wsmon.model.statistics import Density, Statistics
+from wsmon.model.statistics import Density, Statistics, Trend
 from wsmon.model.timeline import Lane, LaneTitle, Problem
-from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query
 
 

@@ -24,7 +24,7 @@ from tests.benchmarks.timed_recorder import read
 from tests.peers import scenario
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
-from wsmon.export.formats import FORMATS
+from wsmon.export.run import FORMATS
 from wsmon.store.codec import NAME_CODES
 
 CONNECTIONS = 10

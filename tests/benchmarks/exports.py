@@ -18,8 +18,7 @@ from pathlib import Path
 from tests.builders import dialled, event, loss, message, ping, pong, refused, retry, stall
 from tests.recordings import FixedClock, Recording
 from tests.sessions import of, opening
-from wsmon.export.formats import FORMATS, ExportFormat, suffix
-from wsmon.export.run import ExportRequest, run_export
+from wsmon.export.run import FORMATS, ExportFormat, ExportRequest, run_export, suffix
 from wsmon.model.events import Event
 from wsmon.store.reader import Reader
 

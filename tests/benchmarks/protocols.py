@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from wsmon.protocols import deribit, json, jsonrpc, raw
-from wsmon.protocols.reading import Reading
+from wsmon.protocols import configured, deribit, json, jsonrpc
+from wsmon.protocols.base import Reading
 
 NOTIFICATION = (
     b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"ticker.BTC-PERPETUAL.raw","data":{"timestamp":'
@@ -32,7 +32,7 @@ Classify = Callable[..., Reading]
 
 MESSAGES: Mapping[str, tuple[Any, bytes]] = MappingProxyType(
     {
-        "raw, notification": (raw, NOTIFICATION),
+        "raw, notification": (configured, NOTIFICATION),
         "json, trade": (json, TRADE),
         "json, notification": (json, NOTIFICATION),
         "jsonrpc, notification": (jsonrpc, NOTIFICATION),

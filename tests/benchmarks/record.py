@@ -105,8 +105,8 @@ def record(url: str, folder: Path, protocol: ProtocolName, profile: ProfileName)
     from wsmon.config.specs import Configuration, ConnectionSpec, PingSpec
     from wsmon.model.events import Event
     from wsmon.model.redact.masking import Sensitive
-    from wsmon.recorder.assignment import Assignment
     from wsmon.recorder.recorder import record
+    from wsmon.recorder.run import Assignment
 
     marks: list[float] = []
 

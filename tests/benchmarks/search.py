@@ -27,8 +27,7 @@ from typing import NamedTuple
 from wsmon.clock import SystemClock
 from wsmon.model.events import Event, Source
 from wsmon.query.ast import Query
-from wsmon.query.parser import parse
-from wsmon.query.values import Now
+from wsmon.query.parser import Now, parse
 from wsmon.store.database import RunStart, open_for_writing, transaction
 from wsmon.store.fold import Fold
 from wsmon.store.reader import Reader

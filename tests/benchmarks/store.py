@@ -19,7 +19,7 @@ from wsmon.clock import SystemClock
 from wsmon.model.events import Event, Source
 from wsmon.store.codec import Value
 from wsmon.store.database import Database, RunStart, open_for_writing
-from wsmon.store.event_rows import MESSAGE_COLUMNS
+from wsmon.store.fold import MESSAGE_COLUMNS
 from wsmon.store.writer import Writer
 
 MESSAGES = 200_000

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from wsmon.model.redact.masking import Sensitive, mask_secrets
-from wsmon.recorder.alert_channels import OUTPUT_BYTES, CommandWay
-from wsmon.recorder.alerts.way import AlertFailedError
+from wsmon.recorder.alert_channels import OUTPUT_BYTES, AlertFailedError, CommandWay
 
 BODY = b'{"text":"feed: stall: no data"}'
 SOON_S = 5.0

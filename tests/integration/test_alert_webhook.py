@@ -14,8 +14,7 @@ import trustme
 from tests.engines import raw_server
 from tests.tui.fakes import FakeClock
 from wsmon.model.redact.masking import Sensitive
-from wsmon.recorder.alerts.way import AlertFailedError
-from wsmon.recorder.alerts.webhook import WebhookWay
+from wsmon.recorder.alert_channels import AlertFailedError, WebhookWay
 
 BODY = b'{"text":"feed: stall: no data"}'
 HANG = b""

@@ -16,10 +16,8 @@ from tests.peers import Peers, script
 from tests.ports import free_port
 from tests.processes import Home
 from tests.prometheis import Prometheus, prometheus
-from wsmon.export.shipped import dashboard, rules
-from wsmon.model.metrics.family import Family
-from wsmon.model.metrics.of_connections import connection_families
-from wsmon.model.metrics.of_recorder import recorder_families
+from wsmon.export.prometheus import dashboard, rules
+from wsmon.model.metrics import Family, connection_families, recorder_families
 
 GUIDE = {
     "Connection Success Rate": """sum(rate(websockex_nova_connection_completed_count[5m])) /

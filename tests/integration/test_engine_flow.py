@@ -27,9 +27,8 @@ from tests.engines import (
 from wsmon.bus import Bus
 from wsmon.clock import SystemClock
 from wsmon.config.specs import PingSpec
-from wsmon.engine.patience import CLOSING_BYTES
 from wsmon.engine.supervisor import Supervisor
-from wsmon.engine.tap import READ_BYTES, WRITE_LIMIT_BYTES
+from wsmon.engine.tap import CLOSING_BYTES, READ_BYTES, WRITE_LIMIT_BYTES
 
 FLOOD_BYTES = 32 * 1024 * 1024
 # more than the kernel's buffers of both ends hold

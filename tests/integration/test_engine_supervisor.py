@@ -379,7 +379,7 @@ async def test_stop_closes_all_together_and_says_so() -> None:
 
 
 async def test_stop_waits_no_longer_than_a_second_for_peers_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsmon.engine.patience.STOP_S", 0.05)
+    monkeypatch.setattr("wsmon.engine.tap.STOP_S", 0.05)
 
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)

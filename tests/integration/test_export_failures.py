@@ -16,7 +16,7 @@ from tests.builders import message
 from tests.peers import Peers, scenario
 from tests.processes import DEADLINE_S, POLL_S, WSMON, Home
 from tests.recordings import Recording
-from wsmon.export.formats import FORMATS, suffix
+from wsmon.export.run import FORMATS, suffix
 
 LARGE = [name for name in FORMATS if name not in ("otlp", "perfetto", "report")]
 # the others are small whatever the messages are

@@ -19,8 +19,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from tests.builders import dialled, event, loss, message, refused, usable
 from tests.recordings import FixedClock, recorded
 from tests.sessions import FIRST, SECOND, of
-from wsmon.export.formats import FORMATS, ExportFormat, suffix
-from wsmon.export.run import ExportRequest, run_export
+from wsmon.export.run import FORMATS, ExportFormat, ExportRequest, run_export, suffix
 from wsmon.model.events import Event, Json
 from wsmon.store.reader import Reader
 

@@ -16,9 +16,8 @@ from tests.node_peers import FOLDER, REQUIRED, missing
 from tests.recordings import FixedClock, recorded
 from tests.sessions import story
 from tests.unit.export.test_export_formats import full
-from wsmon.export.formats import ExportFormat
 from wsmon.export.jsonl import EventDocument
-from wsmon.export.run import ExportRequest, run_export
+from wsmon.export.run import ExportFormat, ExportRequest, run_export
 from wsmon.model.events import CloseBy, Opcode, Verdict
 from wsmon.model.statuses import STATUSES
 from wsmon.store.reader import Reader

@@ -19,11 +19,9 @@ from tests.ports import free_port
 from tests.recordings import FixedClock, Recording
 from tests.sessions import FIRST, SECOND, of, opening, story
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
-from wsmon.model.metrics.family import Family
-from wsmon.model.metrics.of_connections import connection_families
-from wsmon.model.metrics.of_recorder import SignalTotals, recorder_families
+from wsmon.model.metrics import Family, SignalTotals, connection_families, recorder_families
 from wsmon.model.redact.masking import Sensitive
-from wsmon.recorder.monitoring.otlp.delivery import Rhythm
+from wsmon.recorder.otlp_delivery import Rhythm
 from wsmon.recorder.otlp_push import Sending, Told
 
 SOON_S = 10.0

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from wsmon.errors import WsmonError
-from wsmon.recorder.monitoring.metrics import wants_open_metrics
+from wsmon.recorder.monitoring import wants_open_metrics
 from wsmon.recorder.prometheus_server import HEAD_BYTES, PLACES, Page, ScrapingServer
 
 SOON_S = 5.0

@@ -15,7 +15,7 @@ from tests.peers import Peers, script
 from tests.processes import Home
 from wsmon.cli.target import Request, resolve
 from wsmon.cli.watch import ensure_recorder
-from wsmon.export.formats import FORMATS
+from wsmon.export.run import FORMATS
 
 SECRETS = {name: f"cAnArY+{name}/x7Q9zz" for name in ("password", "query", "header", "cookie", "env", "file", "proxy")}
 SUBPROTOCOL = "token.cAnArY-subprotocol-x7Q9zz"

@@ -20,8 +20,7 @@ from websockets.protocol import Protocol, State
 from websockets.uri import parse_uri
 
 from tests.engines import BINARY, PING, TEXT, close_frame, frame, running, spec
-from wsmon.engine.fragments import MAX_FRAGMENTS
-from wsmon.engine.tap import LOGGER, Connect, Tap
+from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, Connect, Tap
 from wsmon.model.redact.masking import Sensitive
 
 

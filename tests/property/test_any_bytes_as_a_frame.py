@@ -15,9 +15,8 @@ import pytest
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
+from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading, Wanted
 from wsmon.protocols.registry import ADAPTERS
-from wsmon.protocols.wanted import Wanted
 
 FRAMES = 10_000
 # of each of the ten protocols

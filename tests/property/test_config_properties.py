@@ -15,8 +15,8 @@ from tests.thoroughness import times
 from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.load import load
 from wsmon.config.schema import CONNECTION, WSMON
-from wsmon.config.units import BYTES, SECONDS, format_duration, format_size, parse_duration, parse_size
 from wsmon.errors import ConfigError, Problem, UsageError
+from wsmon.model.units import BYTES, SECONDS, format_duration, format_size, parse_duration, parse_size
 
 one_folder = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=times(150)

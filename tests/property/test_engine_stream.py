@@ -18,8 +18,7 @@ from websockets.uri import parse_uri
 
 from tests.engines import BINARY, CLOSE, PING, PONG, TEXT, accepting, close_frame, frame
 from tests.thoroughness import times
-from wsmon.engine.listener import DataOpcode
-from wsmon.engine.tap import Tap
+from wsmon.engine.tap import DataOpcode, Tap
 from wsmon.model.events import Opcode as OpcodeName
 
 LIMIT_BYTES = 70_000

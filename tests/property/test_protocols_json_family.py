@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import deribit, jsonrpc, raw
+from wsmon.protocols import configured, deribit, jsonrpc
 from wsmon.protocols import json as generic
-from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
+from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading
 
 MESSAGES = 250
 # a conversation; each of the four classifiers reads all of them: 100,000 messages
@@ -88,7 +88,7 @@ class Classifier(Protocol):
     def classify(self, direction: Direction, opcode: Opcode, payload: bytes, state: Any) -> Reading: ...
 
 
-CLASSIFIERS: tuple[Classifier, ...] = (raw, generic, jsonrpc, deribit)
+CLASSIFIERS: tuple[Classifier, ...] = (configured, generic, jsonrpc, deribit)
 
 
 class Ledger:

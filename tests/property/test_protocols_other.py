@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from tests.thoroughness import times
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import mqtt, mqtt_mask, stomp
+from wsmon.protocols import mqtt, mqtt_packets, stomp
+from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading, Wanted
 from wsmon.protocols.detect import SETTLE_FRAMES, Detector
-from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
 from wsmon.protocols.registry import ADAPTERS
-from wsmon.protocols.wanted import Wanted
 
 many = settings(max_examples=times(400))
 
@@ -59,7 +58,7 @@ stomp_frames = st.lists(
     )
     | st.binary(max_size=4)
 ).map(b"".join)
-mqtt_packets = st.lists(
+packet_streams = st.lists(
     st.builds(
         lambda first, body, claimed: bytes([first, len(body) if claimed is None else claimed]) + body,
         st.integers(0, 255),
@@ -68,7 +67,7 @@ mqtt_packets = st.lists(
     ),
     max_size=3,
 ).map(b"".join)
-payloads = st.one_of(st.binary(max_size=40), graphql, socketio, stomp_frames, mqtt_packets)
+payloads = st.one_of(st.binary(max_size=40), graphql, socketio, stomp_frames, packet_streams)
 opcodes: st.SearchStrategy[Opcode] = st.sampled_from(["text", "text", "binary", "binary", "ping", "close"])
 directions: st.SearchStrategy[Direction] = st.sampled_from(["in", "out"])
 frames = st.lists(st.tuples(directions, opcodes, payloads, st.integers(0, 2**40)), max_size=20)
@@ -150,7 +149,7 @@ def test_auto_reads_any_url_and_subprotocol(url: str, sub: str) -> None:
     assert bool(detector.of_handshake(url, sub)) == bool(detector.why)
 
 
-@pytest.mark.parametrize("mask", [stomp.mask, lambda payload: mqtt_mask.new_mask()("binary", payload)])
+@pytest.mark.parametrize("mask", [stomp.mask, lambda payload: mqtt_packets.new_mask()("binary", payload)])
 @many
 @given(payload=payloads)
 def test_masking_says_whether_it_changed_anything(mask: Callable[[bytes], tuple[bytes, bool]], payload: bytes) -> None:
@@ -170,7 +169,7 @@ def test_a_password_is_masked_wherever_messages_end(fields: list[bytes], cuts: l
         len(field).to_bytes(2, "big") + field for field in (*fields, password)
     )
     message = bytes([0x10, len(body)]) + body
-    masker = mqtt_mask.Masker()
+    masker = mqtt_packets.Masker()
     ends = [0, *sorted(min(cut, len(message)) for cut in cuts), len(message)]
     pieces = [masker.mask(message[start:end])[0] for start, end in pairwise(ends)]
     assert b"\xfe" not in b"".join(pieces)

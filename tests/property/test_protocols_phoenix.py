@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from tests.thoroughness import times
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import nexus, phoenix
+from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading
 from wsmon.protocols.phoenix_codec import Frame, decode_binary, decode_text, encode_push, encode_text
-from wsmon.protocols.reading import MAX_NAME_CHARS, Note, Reading
 
 CONVERSATIONS = 250
 MESSAGES = 200

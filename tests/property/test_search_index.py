@@ -18,7 +18,6 @@ from tests.recordings import FixedClock, recorded
 from wsmon.model.events import Event
 from wsmon.query.ast import Contains, Exact, FieldTerm, Glob, Item, PathTerm, Query, Regex, Term, Word
 from wsmon.query.predicate import matches, text_of
-from wsmon.store import candidates
 from wsmon.store.reader import Reader
 from wsmon.store.search import skip_index
 from wsmon.store.search.skip_index import SearchIndexer, forget_segments
@@ -134,8 +133,8 @@ def test_with_the_index_sql_finds_what_the_predicate_finds(
     monkeypatch.setattr(skip_index, "BLOCKS", rolls.randint(1, 6))
     monkeypatch.setattr(skip_index, "BLOCK_EVENTS", rolls.randint(1, 5))
     monkeypatch.setattr(skip_index, "BLOCK_TOKENS", rolls.choice((3, 800)))
-    monkeypatch.setattr(candidates, "TRIED_BLOCKS", rolls.choice((1, 2, 8)))
-    monkeypatch.setattr(candidates, "MOST_TEXT_BYTES", rolls.choice((80, 1_000_000)))
+    monkeypatch.setattr(skip_index, "TRIED_BLOCKS", rolls.choice((1, 2, 8)))
+    monkeypatch.setattr(skip_index, "MOST_TEXT_BYTES", rolls.choice((80, 1_000_000)))
     path = recorded(tmp_path / "store.db", [wordy_event(rolls) for _ in range(EVENTS)], *CONNECTIONS)
     assert index(path, rolls.randint(EVENTS // 2, EVENTS)) > 0
     if rolls.random() < 0.5:

@@ -7,11 +7,10 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.model.ids import SpanId
-from wsmon.model.spans import Instant, Span, SpanTracker
+from wsmon.model.events import SpanId
+from wsmon.model.spans import Instant, Span, SpanTracker, waterfall
 from wsmon.model.subscriptions import EXPIRY_NS, Ledger
-from wsmon.model.waterfall import waterfall
-from wsmon.protocols.reading import Note
+from wsmon.protocols.base import Note
 
 LIMIT = 4
 TOPICS = 5

@@ -15,7 +15,7 @@ from tests.stores import Recording, stored, stored_events
 from tests.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
-from wsmon.store.packed import unpack
+from wsmon.store.codec import unpack
 from wsmon.store.schema import DIMENSIONS, LEVELS, METRICS
 
 AFTER_S = st.floats(0, 200)

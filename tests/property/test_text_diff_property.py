@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.model.text_diff import pieces, rows, runs
+from wsmon.model.diff import pieces, rows, runs
 
 TEXT = st.text(alphabet=st.sampled_from("ab ,\n\r\x85") | st.characters(), max_size=400)
 

@@ -4,8 +4,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.statuses import STATUSES, Status
-from wsmon.model.timeline import Incident, Lane, Mark, Stretch, merged
-from wsmon.model.timeline_cells import KINDS, Period, first_problem, lane_cells, read_cell, read_cells, spread
+from wsmon.model.timeline import (
+    KINDS,
+    Incident,
+    Lane,
+    Mark,
+    Period,
+    Stretch,
+    first_problem,
+    lane_cells,
+    merged,
+    read_cell,
+    read_cells,
+    spread,
+)
 
 TIMES = st.integers(min_value=-50_000, max_value=50_000)
 

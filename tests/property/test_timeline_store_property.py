@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from tests.builders import at_ns, dialled, event, loss, refused, retry, usable
 from tests.recordings import FixedClock, Recording
 from wsmon.model.events import Event
-from wsmon.model.timeline import Lane
-from wsmon.model.timeline_cells import Period, first_problem, lane_cells
+from wsmon.model.timeline import Lane, Period, first_problem, lane_cells
 from wsmon.store.reader import Reader
 
 NAMES = ("a", "b")

@@ -12,13 +12,10 @@ from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
-from wsmon.model.searched import Searched
-from wsmon.model.session_life import SessionLife
-from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Snapshot, StoreBounds
+from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Searched, SessionLife, Snapshot, StoreBounds
 from wsmon.model.spans import Span
-from wsmon.model.statistics import Density, Statistics
+from wsmon.model.statistics import Density, Statistics, Trend
 from wsmon.model.timeline import Lane, LaneTitle, Problem
-from wsmon.model.trend import Trend
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
 

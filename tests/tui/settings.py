@@ -28,13 +28,11 @@ from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, with_incidents
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event, Verdict
-from wsmon.model.kpis import kpis
 from wsmon.model.notes import NotesPage, SavedView
 from wsmon.model.snapshot import Health, OpenIncident
-from wsmon.model.statistics import Density
+from wsmon.model.statistics import Density, Spread, Trend, kpis
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident
-from wsmon.model.trend import Spread, Trend
 
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶"
 WEEK_S = 7 * 86_400

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from tests.builders import SESSION, TRACE
 from tests.tui.stages import stage, until, with_incidents
-from wsmon.export.formats import FORMATS, suffix
+from wsmon.export.run import FORMATS, suffix
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.panes.spans import SpanLine
 

@@ -8,8 +8,7 @@ import pytest
 from tests.builders import SESSION, at_ns, dialled, message, source, span, usable
 from tests.tui.fakes import FakeView
 from tests.tui.stages import Stage, stage, until
-from wsmon.model.events import Event
-from wsmon.model.ids import SpanId
+from wsmon.model.events import Event, SpanId
 from wsmon.model.spans import Span
 from wsmon.tui.dialogs.prompt import PromptDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog

@@ -15,7 +15,7 @@ from tests.tui.stages import until
 from wsmon.errors import QueryError, StoreError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
-from wsmon.model.searched import Searched
+from wsmon.model.snapshot import Searched
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search

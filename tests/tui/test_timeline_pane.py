@@ -14,8 +14,7 @@ from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.statistics import Density
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Lane, LaneTitle, Problem
-from wsmon.model.timeline_cells import Period
+from wsmon.model.timeline import Lane, LaneTitle, Period, Problem
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.panes.timeline_ask import Answer, Moment

@@ -16,8 +16,8 @@ from wsmon.config.load import Loaded, load
 from wsmon.config.locate import find_config
 from wsmon.config.specs import ConnectionSpec
 from wsmon.errors import EXIT_USAGE, ConfigError, Problem, UsageError
-from wsmon.export.shipped import dashboard as dashboard_text
-from wsmon.export.shipped import rules as rules_text
+from wsmon.export.prometheus import dashboard as dashboard_text
+from wsmon.export.prometheus import rules as rules_text
 
 
 @click.command("check")

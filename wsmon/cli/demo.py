@@ -23,7 +23,7 @@ from wsmon.config.locate import state_dir
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import holder
 from wsmon.errors import EXIT_OK
-from wsmon.recorder.assignment import Assignment
+from wsmon.recorder.run import Assignment
 
 IDENTITY = "demo"
 IDLE_LIMIT_S = 30 * 60.0

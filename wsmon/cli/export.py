@@ -17,8 +17,7 @@ from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, UsageError
-from wsmon.export.formats import FORMATS, ExportFormat
-from wsmon.export.run import ExportReport, ExportRequest, run_export
+from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, run_export
 from wsmon.model import units as fmt
 
 STDOUT = "-"

@@ -10,7 +10,7 @@ import click
 from wsmon.clock import SystemClock
 from wsmon.export.run import ExportReport, Progress, go_on
 from wsmon.model import units as fmt
-from wsmon.model.searched import Searched
+from wsmon.model.snapshot import Searched
 from wsmon.ports import Clock
 
 GAP_NS = 200_000_000

@@ -17,7 +17,7 @@ from wsmon.cli.target import Duration, Request, Target, request_options, resolve
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, beside
 from wsmon.errors import EXIT_OK, StoreHeldError, WsmonError
-from wsmon.recorder.assignment import Assignment
+from wsmon.recorder.run import Assignment
 
 Ready = Callable[[Readiness], None]
 

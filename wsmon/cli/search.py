@@ -20,11 +20,10 @@ from wsmon.cli.words import QueryCommand, query_of
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.feed import Feed
-from wsmon.model.searched import Searched
+from wsmon.model.snapshot import Searched
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.never import why_never
-from wsmon.query.predicate import matches
+from wsmon.query.predicate import matches, why_never
 from wsmon.store.reader import Reader
 
 TERMINAL_LIMIT = 100

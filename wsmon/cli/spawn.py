@@ -17,7 +17,7 @@ from wsmon.cli.log_file import open_log
 from wsmon.clock import SystemClock
 from wsmon.control.lock import beside, holder
 from wsmon.errors import EXIT_FAILED, UsageError, WsmonError
-from wsmon.model.durations import SECOND_NS
+from wsmon.model.units import SECOND_NS
 
 READY_S = 10.0
 # how long a recorder may take until viewers can attach

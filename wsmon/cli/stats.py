@@ -16,11 +16,11 @@ from wsmon.cli.stats_table import table
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
-from wsmon.export.statistics_json import statistics_document
+from wsmon.export.jsonl import statistics_document
 from wsmon.model.statistics import Statistics
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.scope import allows, is_about_connections, split_period
+from wsmon.query.predicate import allows, is_about_connections, split_period
 
 
 @click.command(cls=QueryCommand)

@@ -7,10 +7,10 @@ from datetime import tzinfo
 
 from wsmon.cli.times import shown_time
 from wsmon.model import units as fmt
-from wsmon.model.durations import MS_NS
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statistics import ConnectionStatistics, Statistics, Summary
 from wsmon.model.statuses import LABELS, Status
+from wsmon.model.units import MS_NS
 
 NAME_CHARS = 24
 KEY_CHARS = 40

@@ -19,7 +19,7 @@ from wsmon.control.client import command_once
 from wsmon.control.lock import LockInfo, holder
 from wsmon.control.registry import running
 from wsmon.errors import WsmonError
-from wsmon.model.durations import SECOND_NS
+from wsmon.model.units import SECOND_NS
 
 STOP_S = 10.0
 # a recorder ends within 2 s; what a slow disk may add

@@ -13,8 +13,8 @@ import click
 from wsmon.config.adhoc import from_urls
 from wsmon.config.load import Loaded, load
 from wsmon.config.locate import default_store, find_config, runtime_dir, socket_path, state_dir
-from wsmon.config.units import parse_duration
 from wsmon.errors import UsageError
+from wsmon.model.units import parse_duration
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -9,7 +9,7 @@ import click
 
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
-from wsmon.model.durations import SECOND_NS
+from wsmon.model.units import SECOND_NS
 from wsmon.query.times import parse_time
 
 

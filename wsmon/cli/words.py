@@ -11,8 +11,7 @@ import click
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
 from wsmon.query.ast import Query
-from wsmon.query.parser import parse
-from wsmon.query.values import Now
+from wsmon.query.parser import Now, parse
 
 
 class QueryCommand(click.Command):

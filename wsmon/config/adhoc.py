@@ -10,11 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wsmon.config.checks import MAX_NAME_CHARS
-from wsmon.config.document import read_document
-from wsmon.config.expand import Sources
-from wsmon.config.fault import FaultError
-from wsmon.config.load import finish
-from wsmon.config.read import Reader
+from wsmon.config.kinds import FaultError
+from wsmon.config.load import Reader, finish, read_document
+from wsmon.config.secrets import Sources
 from wsmon.config.specs import DEFAULT_PORTS, Configuration
 
 SOURCE = "command line"

@@ -8,13 +8,12 @@ import warnings
 from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
-from wsmon.config.fault import FaultError
+from wsmon.config.kinds import FaultError
 from wsmon.errors import QueryError, UsageError
-from wsmon.model.kpis import KPI_NAMES
 from wsmon.model.redact import compile_pattern
+from wsmon.model.statistics import KPI_NAMES
 from wsmon.query.notes import asks_notes
-from wsmon.query.parser import parse
-from wsmon.query.values import Now
+from wsmon.query.parser import Now, parse
 
 MAX_NAME_CHARS = 64
 MAX_TRACE_ID_CHARS = 128

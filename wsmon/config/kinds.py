@@ -7,21 +7,46 @@ A kind reads one value that is no table and no list, its references replaced, an
 from __future__ import annotations
 
 import math
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from wsmon.config.fault import FaultError
-from wsmon.config.units import (
-    DURATION_HINT,
-    SIZE_HINT,
-    format_duration,
-    format_size,
-    parse_duration,
-    parse_size,
-)
-from wsmon.errors import UsageError
+from wsmon.config.lines import KeyPath
+from wsmon.errors import UsageError, WsmonError
 from wsmon.model.redact.masking import Sensitive
+from wsmon.model.units import DURATION_HINT, SIZE_HINT, format_duration, format_size, parse_duration, parse_size
+
+# What is wrong with one value, before anybody knows on which line it stands.
+
+
+class FaultError(WsmonError):
+    """A value that cannot be used; ``value`` is what to show of it, masked, ``None`` for the value as it is written."""
+
+    def __init__(self, what: str, hint: str = "", value: str | None = None) -> None:
+        super().__init__(what, hint)
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault, or a warning, and the path of the key it is about."""
+
+    path: KeyPath
+    problem: str
+    value: str = ""
+    # not yet cut to the length of a message: what is secret in it may be known only at the end
+    hint: str = ""
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """``text`` for one line of a message: at most ``limit`` characters, nothing in it that a terminal would obey."""
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
 
 Check = Callable[[str], None]
 # raises FaultError where a text does not do; the fault never contains the text
@@ -266,3 +291,66 @@ def _within(value: float, minimum: float, maximum: float, write: Callable[[float
 
 def _plain(limit: float) -> str:
     return f"{limit:g}"
+
+
+# The kinds of values that name files; paths are absolute when they come here.
+
+
+def absolute(text: str, folder: Path) -> str:
+    """The path that ``text`` means in a file that lies in ``folder``; empty stays empty. Raises ``FaultError``."""
+    if not text:
+        return ""
+    if "\0" in text:
+        raise FaultError("contains a NUL character")
+    try:
+        return str(folder / Path(text).expanduser())
+    except RuntimeError:
+        raise FaultError("names the home folder of a user that is not known") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingFile:
+    """The path of a file that can be read; empty for none."""
+
+    takes_secrets = False
+    expected = "the path of a file"
+
+    def read(self, value: object) -> Path | None:
+        if not isinstance(value, str):
+            raise mismatch(value, self.expected)
+        if not value:
+            return None
+        path = Path(value)
+        try:
+            status = path.stat()
+        except (OSError, ValueError):
+            raise FaultError("does not exist") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise FaultError("is no regular file")
+        if not os.access(path, os.R_OK):
+            raise FaultError("cannot be read", "check its permissions")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """The path of a file that wsmon makes where it is not there yet; empty for the default place."""
+
+    takes_secrets = False
+    expected = "the path of a file"
+
+    def read(self, value: object) -> Path | None:
+        if not isinstance(value, str):
+            raise mismatch(value, self.expected)
+        if not value:
+            return None
+        path = Path(value)
+        try:
+            if path.is_dir():
+                raise FaultError("is a folder", "name a file in it, such as store.db")
+            above = next((parent for parent in path.parents if parent.exists()), None)
+        except (OSError, ValueError):
+            raise FaultError("is no possible path") from None
+        if above is not None and not above.is_dir():
+            raise FaultError("lies below something that is no folder", f"{shown(str(above), 200)} is a file")
+        return path

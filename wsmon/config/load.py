@@ -8,17 +8,469 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
 
 import tomli
 
-from wsmon.config.document import read_document
-from wsmon.config.expand import Sources, read_regular, reason
-from wsmon.config.fault import Finding, shown
+from wsmon.config.kinds import (
+    AnyKind,
+    ExistingFile,
+    FaultError,
+    Finding,
+    KeyMap,
+    Kind,
+    ListOf,
+    NewFile,
+    TableOf,
+    absolute,
+    name_of_type,
+    shown,
+)
 from wsmon.config.lines import KeyPath, Lines
-from wsmon.config.read import SHORT_SECRET_CHARS, Reader
-from wsmon.config.specs import Configuration
+from wsmon.config.rules import RULES
+from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, Key, Names
+from wsmon.config.secrets import Sources, expand, masked, read_regular, reason
+from wsmon.config.specs import (
+    AlertSpec,
+    CaptureSpec,
+    Configuration,
+    ConnectionSpec,
+    HeartbeatSpec,
+    LatencySpec,
+    OtlpSpec,
+    PingSpec,
+    ReconnectSpec,
+    RedactSpec,
+    RetentionSpec,
+    SequenceSpec,
+    TlsSpec,
+)
 from wsmon.errors import ConfigError, Problem
-from wsmon.model.redact.masking import mask_secrets
+from wsmon.model.redact import mask_url
+from wsmon.model.redact.masking import Sensitive, mask_secrets
+
+# What one table of the configuration set, and how tables lie over each other.
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Entries whose keys the user chose: identity of a key → (key as written, value)."""
+
+    entries: Mapping[str, tuple[str, object]]
+
+    def over(self, below: Table) -> Table:
+        """These entries, and those of ``below`` that are not among them."""
+        return Table({**below.entries, **self.entries})
+
+
+@dataclass(slots=True)
+class Values:
+    """The keys of one table, by their dotted paths."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    # as the specs hold them
+    places: dict[str, KeyPath] = field(default_factory=dict)
+    # where each was set, also what could not be used
+    unusable: set[str] = field(default_factory=set)
+
+    def over(self, below: Values) -> Values:
+        """These values where they are set, those of ``below`` elsewhere; tables merge entry by entry."""
+        values = {**below.values, **self.values}
+        for path, value in self.values.items():
+            other = below.values.get(path)
+            if isinstance(value, Table) and isinstance(other, Table):
+                values[path] = value.over(other)
+        unusable = self.unusable | (below.unusable - self.places.keys())
+        return Values(values, {**below.places, **self.places}, unusable)
+
+
+# Values read from tables, put into the frozen specs.
+
+_GROUPS: Final[Mapping[str, type[Any]]] = {
+    "retention": RetentionSpec,
+    "alerts": AlertSpec,
+    "otlp": OtlpSpec,
+    "ping": PingSpec,
+    "tls": TlsSpec,
+    "reconnect": ReconnectSpec,
+    "heartbeat": HeartbeatSpec,
+    "sequence": SequenceSpec,
+    "latency": LatencySpec,
+    "capture": CaptureSpec,
+    "redact": RedactSpec,
+}
+_TARGETS: Final = {
+    "wsmon": {key.path: key.target for key in WSMON},
+    "connection": {key.path: key.target for key in CONNECTION},
+}
+_PAIRS: Final = frozenset({"headers", "otlp_headers"})
+# tables whose order is kept; the others are mappings
+
+
+def connection_spec(values: Mapping[str, object]) -> ConnectionSpec:
+    """The spec of one connection; where name or URL could not be read, an empty one stands for it."""
+    fields = _fields(values, _TARGETS["connection"])
+    return ConnectionSpec(**{"name": "", "url": Sensitive(""), **fields})
+
+
+def global_fields(values: Mapping[str, object]) -> dict[str, Any]:
+    """Arguments of ``Configuration`` that ``[wsmon]`` sets."""
+    return _fields(values, _TARGETS["wsmon"])
+
+
+def pairs(table: object) -> tuple[tuple[str, Any], ...]:
+    """The entries of a table, in their order."""
+    return tuple(table.entries.values()) if isinstance(table, Table) else ()
+
+
+def _fields(values: Mapping[str, object], targets: Mapping[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}
+    for path, value in values.items():
+        group, dot, name = targets[path].partition(".")
+        if isinstance(value, Table):
+            value = pairs(value) if path in _PAIRS else MappingProxyType(dict(pairs(value)))
+        if dot:
+            groups.setdefault(group, {})[name] = value
+        else:
+            fields[group] = value
+    for group, arguments in groups.items():
+        fields[group] = _GROUPS[group](**arguments)
+    return fields
+
+
+# Which name somebody meant who wrote one that does not exist.
+
+_MAX_NAME_CHARS = 64
+# a longer name is no slip of the finger, and comparing it costs its square
+_FEW = 10
+# keys that a hint may list
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """The valid name that is most like ``name``; empty where none is."""
+    from difflib import get_close_matches  # 5 ms that only a mistake should cost
+
+    if len(name) > _MAX_NAME_CHARS:
+        return ""
+    folded = {_folded(candidate): candidate for candidate in valid}
+    matches = get_close_matches(_folded(name), folded, 1, 0.6)
+    return folded[matches[0]] if matches else ""
+
+
+def unknown_key(name: str, valid: Names) -> str:
+    """What to do about the unknown key ``name`` of a table whose keys are ``valid``."""
+    paths: list[str] = []
+    if valid is WSMON_NAMES:
+        paths = [key.path for key in WSMON]
+        if name in CONNECTION_NAMES:
+            return "it belongs into [[connection]] or [defaults]"
+    elif valid is CONNECTION_NAMES:
+        paths = [key.path for key in CONNECTION]
+        if name in WSMON_NAMES:
+            return "it belongs into [wsmon]"
+    if match := nearest(name, valid) or _elsewhere(name, paths):
+        return f"did you mean {match}?"
+    return f"the keys here are {', '.join(valid)}" if len(valid) <= _FEW else ""
+
+
+def unknown_table(name: str) -> str:
+    """What to do about the unknown key ``name`` at the top of the document."""
+    if name in CONNECTION_NAMES:
+        return "it belongs into [[connection]] or [defaults]"
+    if name in WSMON_NAMES:
+        return "it belongs into [wsmon]"
+    if match := nearest(name, TABLES):
+        return f"did you mean {_header(match)}?"
+    return f"the tables are {', '.join(map(_header, TABLES))}"
+
+
+def _header(table: str) -> str:
+    return f"[[{table}]]" if table == "connection" else f"[{table}]"
+
+
+def _elsewhere(name: str, paths: list[str]) -> str:
+    """The dotted key that alone ends with ``name``, or is written like it (``ping_interval``)."""
+    endings = [path for path in paths if path.endswith(f".{name}")]
+    if len(endings) == 1:
+        return endings[0]
+    return nearest(name, [path for path in paths if "." in path])
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+# A parsed TOML tree, read key by key against the schema: values, faults and warnings, each with its path.
+
+SHORT_SECRET_CHARS = 8
+# a shorter one would be found by chance all over the payloads
+
+_LONGEST_NUMBER = 10**30
+_MAX_HINTED = 100
+# faults before names are no longer compared, at a millisecond each: such a file is no configuration
+_MAX_ACTION_PARTS = 8
+
+
+class Reader:
+    """Reads tables of one document, and collects what is wrong with them."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.faults: list[Finding] = []
+        self.warnings: list[Finding] = []
+        self.secrets: dict[str, None] = {}
+        # an ordered set
+        self._sources = sources
+
+    def fault(self, at: KeyPath, fault: FaultError, value: object = None) -> None:
+        """Note a fault of the thing at ``at``; ``value`` is shown where it is a text, a number or a truth value."""
+        text = _shown(value) if fault.value is None else fault.value
+        self.faults.append(Finding(at, fault.what, text, fault.hint))
+
+    def table(self, tree: object, at: KeyPath, names: Names) -> Values:
+        """The values of the table at ``at``."""
+        read = Values()
+        if isinstance(tree, dict):
+            self._names(tree, at, names, read)
+        else:
+            self.fault(at, _no_table(tree), tree)
+        return read
+
+    def keymap(self, tree: object, at: KeyPath, key: Key) -> Values:
+        """The user's keymap, which is a table of its own at the top."""
+        read = Values()
+        self._key(tree, at, key, read)
+        return read
+
+    def _names(self, tree: Mapping[str, object], at: KeyPath, names: Names, read: Values) -> None:
+        for name, value in tree.items():
+            path = (*at, name)
+            match names.get(name):
+                case None:
+                    hint = unknown_key(name, names) if len(self.faults) < _MAX_HINTED else ""
+                    self.fault(path, FaultError("is no key of this table", hint))
+                case Key() as key:
+                    self._key(value, path, key, read)
+                case inner if isinstance(value, dict):
+                    self._names(value, path, inner, read)
+                case inner:
+                    self.fault(path, _no_table(value, f"its keys are {', '.join(inner)}"), value)
+
+    def _key(self, value: object, at: KeyPath, key: Key, read: Values) -> None:
+        read.places[key.path] = at
+        faults_before = len(self.faults)
+        result = self._value(value, at, key.kind)
+        if len(self.faults) > faults_before:
+            read.unusable.add(key.path)
+            return
+        read.values[key.path] = result
+
+    def _value(self, value: object, at: KeyPath, kind: AnyKind) -> object:
+        match kind:
+            case ListOf():
+                return self._list(value, at, kind)
+            case TableOf():
+                return self._entries(value, at, kind)
+            case KeyMap():
+                entries: dict[str, tuple[str, object]] = {}
+                self._actions(value, at, kind, entries)
+                return Table(entries)
+            case _:
+                return self._scalar(value, at, kind)
+
+    def _list(self, value: object, at: KeyPath, kind: ListOf) -> object:
+        if not isinstance(value, list):
+            hint = "put it into brackets" if isinstance(value, str) else ""
+            self.fault(at, FaultError(f"is {name_of_type(value)} where a list is expected", hint))
+            return None
+        items = tuple(self._value(item, (*at, index), kind.item) for index, item in enumerate(value))
+        if kind.is_set:
+            seen: set[object] = {None}
+            for index, item in enumerate(items):
+                if item is not None and item in seen:
+                    self.fault((*at, index), FaultError("is there twice"))
+                seen.add(item)
+        return items
+
+    def _entries(self, value: object, at: KeyPath, kind: TableOf) -> object:
+        if not isinstance(value, dict):
+            self.fault(at, _no_table(value))
+            return None
+        entries: dict[str, tuple[str, object]] = {}
+        for name, inner in value.items():
+            path = (*at, name)
+            try:
+                kind.check_key(name)
+            except FaultError as fault:
+                self.fault(path, fault, "")
+                continue
+            identity = name.lower() if kind.fold_keys else name
+            if identity in entries:
+                self.fault(path, FaultError("is there twice", f"as {entries[identity][0]} already"))
+            entries[identity] = (name, self._scalar(inner, path, kind.item))
+        return Table(entries)
+
+    def _actions(self, value: object, at: KeyPath, kind: KeyMap, entries: dict[str, tuple[str, object]]) -> None:
+        """Entries of a keymap: ``log.search`` without quotes is a table in a table, and means the same."""
+        if not isinstance(value, dict):
+            self.fault(at, _no_table(value))
+            return
+        if len(at) > _MAX_ACTION_PARTS:
+            self.fault(at, FaultError("is nested too deeply for the name of an action"))
+            return
+        for name, inner in value.items():
+            path = (*at, name)
+            if isinstance(inner, dict):
+                self._actions(inner, path, kind, entries)
+                continue
+            presses = (
+                self._list(inner, path, ListOf(kind.item))
+                if isinstance(inner, list)
+                else self._presses(inner, path, kind)
+            )
+            action = ".".join(map(str, path[1:]))
+            entries[action] = (action, presses)
+
+    def _presses(self, value: object, at: KeyPath, kind: KeyMap) -> object:
+        read = self._scalar(value, at, kind.item)
+        return tuple(press for press in read.split(",") if press) if isinstance(read, str) else None
+
+    def _scalar(self, value: object, at: KeyPath, kind: Kind) -> object:
+        if isinstance(value, dict | list):
+            self.fault(at, FaultError(f"is {name_of_type(value)} where {kind.expected} is expected"))
+            return None
+        if isinstance(value, str):
+            value = self._text(value, at, kind)
+            if value is None:
+                return None
+        try:
+            if isinstance(value, str) and isinstance(kind, ExistingFile | NewFile):
+                value = absolute(value, self._sources.folder)
+            return kind.read(value)
+        except FaultError as fault:
+            self.fault(at, fault, value)
+            return None
+
+    def _text(self, written: str, at: KeyPath, kind: Kind) -> str | Sensitive | None:
+        """``written`` with its references replaced; ``None`` where one of them fails or may not be there."""
+        expanded = expand(written, self._sources)
+        for fault in expanded.faults:
+            self.fault(at, fault)
+        for secret in expanded.secrets:
+            if len(secret) < SHORT_SECRET_CHARS and secret not in self.secrets:
+                hint = "it is masked in configuration and headers only"
+                problem = f"refers to a secret of fewer than {SHORT_SECRET_CHARS} characters"
+                self.warnings.append(Finding(at, problem, "", hint))
+            self.secrets[secret] = None
+        if expanded.faults:
+            return None
+        if kind.takes_secrets:
+            return Sensitive(expanded.text, expanded.masked)
+        if expanded.secrets:
+            self.fault(
+                at, FaultError("refers to a secret, but is shown to everybody", "write ${env:…} or plain text"), written
+            )
+            return None
+        return expanded.text
+
+
+def _no_table(value: object, hint: str = "") -> FaultError:
+    return FaultError(f"is {name_of_type(value)} where a table is expected", hint)
+
+
+def _shown(value: object) -> str:
+    """What a message may show of ``value``: the credentials of a URL are masked, wherever it stands."""
+    match value:
+        case Sensitive():
+            return mask_url(value.masked)
+        case bool():
+            return "true" if value else "false"
+        case int() if abs(value) > _LONGEST_NUMBER:
+            return "a huge number"  # Python refuses to write out more than 4,300 digits
+        case int() | float():
+            return str(value)
+        case str():
+            return mask_url(value) if "://" in value else value
+        case _:
+            return ""
+
+
+# A whole parsed document: its tables read, defaults applied, connections compared with each other.
+
+_NEEDED = tuple(key.path for key in CONNECTION if key.needed)
+
+
+def read_document(tree: Mapping[str, object], reader: Reader, path: Path | None, digest: str) -> Configuration:
+    """The configuration that ``tree`` means; where ``reader`` has found faults, it is not to be used."""
+    for name in tree:
+        if name not in TABLES:
+            reader.fault((name,), FaultError("is no table of the configuration", unknown_table(name)))
+    wsmon = reader.table(tree.get("wsmon", {}), ("wsmon",), WSMON_NAMES)
+    keymap = reader.keymap(tree.get("keys", {}), ("keys",), KEYS)
+    defaults = reader.table(tree.get("defaults", {}), ("defaults",), CONNECTION_NAMES)
+    if "name" in defaults.places:
+        fault = FaultError("cannot be a default", "each [[connection]] needs a name of its own")
+        reader.fault(defaults.places["name"], fault)
+        defaults.values.pop("name", None)
+    configuration = Configuration(
+        path=path,
+        digest=digest,
+        connections=_connections(tree.get("connection", []), reader, defaults.over(_inherited(wsmon))),
+        keys=pairs(keymap.values.get("keys")),
+        secrets=tuple(reader.secrets),
+        **global_fields(wsmon.values),
+    )
+    return configuration if reader.faults else masked(configuration)
+
+
+def _inherited(wsmon: Values) -> Values:
+    """What connections take from ``[wsmon]``."""
+    profile = wsmon.values.get("profile")
+    return Values({"profile": profile}) if profile is not None else Values()
+
+
+def _connections(tree: object, reader: Reader, defaults: Values) -> tuple[ConnectionSpec, ...]:
+    at: KeyPath = ("connection",)
+    if not isinstance(tree, list):
+        hint = "write [[connection]]" if isinstance(tree, dict) else ""
+        reader.fault(at, FaultError(f"is {name_of_type(tree)} where a list of tables is expected", hint))
+        return ()
+    if not tree:
+        reader.fault(
+            at, FaultError("is missing: there is nothing to watch", "add [[connection]] with a name and a url")
+        )
+    specs: list[ConnectionSpec] = []
+    names: dict[str, int] = {}
+    for index, table in enumerate(tree):
+        here = (*at, index)
+        own = reader.table(table, here, CONNECTION_NAMES)
+        merged = own.over(defaults)
+        spec = connection_spec(merged.values)
+        if isinstance(table, dict):
+            _check(spec, own, merged, reader, here)
+        first = names.setdefault(spec.name, index)
+        if spec.name and first != index:
+            fault = FaultError("is the name of two connections", f"connection[{first}] has it already")
+            reader.fault((*here, "name"), fault, spec.name)
+        specs.append(spec)
+    return tuple(specs)
+
+
+def _check(spec: ConnectionSpec, own: Values, merged: Values, reader: Reader, here: KeyPath) -> None:
+    """Faults of a connection as a whole: what is missing, and what does not go together."""
+    for name in _NEEDED:
+        if name not in merged.places:
+            reader.fault((*here, name), FaultError("is missing"))
+    for rule in RULES:
+        if rule.is_broken(spec) and not merged.unusable.intersection(rule.keys):
+            ours = [own.places[key] for key in rule.keys if key in own.places]
+            place = ours[0] if ours else next(merged.places[key] for key in rule.keys if key in merged.places)
+            if rule.is_warning:
+                reader.warnings.append(Finding(place, rule.problem, rule.value(spec), rule.hint))
+            else:
+                reader.fault(place, FaultError(rule.problem, rule.hint, rule.value(spec)))
+
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 # a thousand connections need a tenth of it

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.config.units import format_duration
-from wsmon.model.kpis import KPI_SHARES
+from wsmon.model.statistics import KPI_SHARES
+from wsmon.model.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)

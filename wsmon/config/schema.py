@@ -15,9 +15,11 @@ from wsmon.config.kinds import (
     AnyKind,
     Choice,
     Duration,
+    ExistingFile,
     Flag,
     KeyMap,
     ListOf,
+    NewFile,
     Number,
     Secret,
     SecretOrNumber,
@@ -25,9 +27,8 @@ from wsmon.config.kinds import (
     TableOf,
     Text,
 )
-from wsmon.config.paths import ExistingFile, NewFile
 from wsmon.config.specs import SIGNAL_NAMES, Characters, LatencyUnit, ProtocolName, RedirectPolicy
-from wsmon.model.detectors.watched import INCIDENT_KINDS
+from wsmon.model.detectors.base import INCIDENT_KINDS
 from wsmon.model.profiles import ProfileName
 
 MINUTE_S = 60.0

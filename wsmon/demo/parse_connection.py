@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from wsmon.config.document import read_document
-from wsmon.config.expand import Sources
-from wsmon.config.load import finish
-from wsmon.config.read import Reader
+from wsmon.config.load import Reader, finish, read_document
+from wsmon.config.secrets import Sources
 from wsmon.config.specs import ConnectionSpec
 from wsmon.demo.table import Table
 from wsmon.model.redact.masking import Sensitive

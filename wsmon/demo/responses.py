@@ -11,7 +11,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from wsmon.demo.scenario import Accept, Handshake, Refuse
-from wsmon.model.http_status import status_phrase
+from wsmon.model.http import status_phrase
 
 QUIET = logging.Logger("wsmon.demo")  # noqa: LOG001  # kept out of the tree: the terminal belongs to the screen
 QUIET.disabled = True

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from wsmon.config.units import DURATION_HINT, SIZE_HINT, parse_duration, parse_size
 from wsmon.demo.scenario import Between
 from wsmon.errors import UsageError, WsmonError
+from wsmon.model.units import DURATION_HINT, SIZE_HINT, parse_duration, parse_size
 
 _T = TypeVar("_T")
 

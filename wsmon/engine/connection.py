@@ -3,26 +3,96 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Literal
 
-from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.backoff import least_delay, next_delay_s
-from wsmon.engine.capture_changes import told_changes
-from wsmon.engine.patience import Patience
+from wsmon.config.specs import ConnectionSpec, RedactSpec
+from wsmon.engine.dial import TlsContexts
 from wsmon.engine.protocol_session import Memory
-from wsmon.engine.redactors import Redactors
 from wsmon.engine.reporter import Reporter
-from wsmon.engine.retry import Failure, internal
+from wsmon.engine.retry import Failure, internal, least_delay, next_delay_s
 from wsmon.engine.session import Session, SessionEnd
-from wsmon.engine.tls import TlsContexts
-from wsmon.model.durations import MS_NS, SECOND_NS
-from wsmon.model.events import Json, Source
-from wsmon.model.ids import connection_id, trace_id
+from wsmon.engine.tap import Patience
+from wsmon.model.events import Json, Source, connection_id, trace_id
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
+from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, EventSink
+
+# Compiled redactors, one for all connections that mask the same.
+
+
+class Redactors:
+    """The redactors of one supervisor; one takes 0.14 MB and 1.7 ms to make, and most connections share one."""
+
+    def __init__(self) -> None:
+        self._redactors: dict[tuple[RedactSpec, tuple[str, ...], bool], Redactor] = {}
+
+    def get(self, spec: RedactSpec, secrets: tuple[str, ...], *, filters_metadata: bool) -> Redactor:
+        """What masks ``secrets`` and what a configuration adds to the built-in lists."""
+        key = (spec, secrets, filters_metadata)
+        redactor = self._redactors.get(key)
+        if redactor is None:
+            redactor = self._redactors[key] = Redactor(
+                keys=spec.keys,
+                patterns=spec.patterns,
+                headers=spec.headers,
+                query=spec.query,
+                allow=spec.allow,
+                secrets=secrets,
+                filters_metadata=filters_metadata,
+            )
+        return redactor
+
+    def forget(self) -> None:
+        """Secrets have changed: keep none that is no longer in use."""
+        self._redactors.clear()
+
+
+# What a new configuration of a connection changes about what is kept and looked for: no reason for a new session.
+
+
+def keeps_session(before: ConnectionSpec, after: ConnectionSpec) -> bool:
+    """Whether the two differ in nothing but profile, capture, what detectors look for, and thresholds."""
+    same = replace(before, profile=after.profile, capture=after.capture)
+    return replace(same, silence=after.silence, expect_every_s=after.expect_every_s, kpi=after.kpi) == after
+
+
+def told_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str, dict[str, Json]]:
+    """What ``keeps_session`` lets change, as a sentence (empty: nothing), and as ``meta`` of the event that tells it.
+
+    ``{"profile": …, "before": …}`` where the profile changed, ``{"capture": {key: value}}`` where capture did,
+    ``{"silence": […]}``, ``{"expect_every_s": …}`` and ``{"kpi": {name: threshold}}`` where these did.
+    """
+    said: list[str] = []
+    meta: dict[str, Json] = {}
+    if before.profile != after.profile:
+        said.append(f"profile {before.profile} → {after.profile}")
+        meta |= {"profile": after.profile, "before": before.profile}
+    changed: dict[str, Json] = {}
+    for field in fields(after.capture):
+        old, new = getattr(before.capture, field.name), getattr(after.capture, field.name)
+        if old != new:
+            said.append(f"capture.{field.name.removesuffix('_bytes')} {_toml(old)} → {_toml(new)}")
+            changed[field.name] = new
+    if changed:
+        meta["capture"] = changed
+    if before.silence != after.silence:
+        said.append(f"silence {', '.join(after.silence) or 'nothing'}")
+        meta["silence"] = list(after.silence)
+    if before.expect_every_s != after.expect_every_s:
+        said.append(f"expect_every {before.expect_every_s:g} s → {after.expect_every_s:g} s")
+        meta["expect_every_s"] = after.expect_every_s
+    if before.kpi != after.kpi:
+        said.append(f"kpi {', '.join(f'{name} {value:g}' for name, value in after.kpi.items()) or 'as in the profile'}")
+        meta["kpi"] = dict(after.kpi)
+    return ", ".join(said), meta
+
+
+def _toml(value: bool | int) -> str:
+    return str(value).lower()
+
 
 Wanted = Literal["up", "down", "gone"]
 # gone: the connection is no longer in the configuration, or the recorder stops

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.keepalive import Keepalive
-from wsmon.engine.listener import DataOpcode
+from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact import Redactor
 from wsmon.ports import Clock, EventSink

@@ -4,14 +4,134 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Literal, TypeAlias
 
 from websockets.asyncio.client import HTTPProxyConnection
 
-from wsmon.engine.phases import PHASES
-from wsmon.engine.resolver import AddressInfo, Resolver
+from wsmon.model.units import MS_NS
+from wsmon.ports import Clock
+
+# Name look-ups that delay nobody: one daemon thread per host, shared by all who ask for it.
+#
+# The loop's own executor has six threads here: seven names whose servers do not answer would hold up every other
+# connection, and the end of the process as well.
+
+AddressInfo: TypeAlias = list[Any]
+# what getaddrinfo returns: (family, type, proto, canonical name, address); the address's shape depends on the family
+
+_Question: TypeAlias = "tuple[bytes | str | None, bytes | str | int | None, int, int, int, int]"
+
+
+class Resolver:
+    """Look-ups under way on one event loop; their number is bounded by the number of different hosts."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pending: dict[_Question, asyncio.Future[AddressInfo]] = {}
+
+    async def look_up(self, question: _Question) -> AddressInfo:
+        """The addresses of a name (host, port, family, type, proto, flags); raises ``socket.gaierror``."""
+        answer = self._pending.get(question)
+        if answer is None:
+            answer = self._pending[question] = self._loop.create_future()
+            answer.add_done_callback(_retrieve)
+            threading.Thread(target=self._ask, args=(question,), name=f"dns {question[0]!r}", daemon=True).start()
+        return await asyncio.shield(answer)
+
+    def _ask(self, question: _Question) -> None:
+        found: AddressInfo | OSError
+        try:
+            found = socket.getaddrinfo(*question)
+        except OSError as error:
+            found = error
+        except UnicodeError as error:  # a label that IDNA refuses
+            found = socket.gaierror(socket.EAI_NONAME, f"no legal host name: {error}")
+        try:
+            self._loop.call_soon_threadsafe(self._answer, question, found)
+        except RuntimeError:
+            return  # the loop was closed meanwhile: nobody waits any more
+
+    def _answer(self, question: _Question, found: AddressInfo | OSError) -> None:
+        answer = self._pending.pop(question)
+        if answer.done():
+            return
+        if isinstance(found, OSError):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+
+def _retrieve(answer: asyncio.Future[AddressInfo]) -> None:
+    """Everybody who asked may have given up: their failure is no unhandled error."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+# What a dial is doing, and how long each phase of it took.
+
+Phase = Literal["", "dns", "tcp", "proxy", "tls", "upgrade"]
+
+
+class Phases:
+    """The stopwatch of one hop of a dial.
+
+    wsmon's own event loop tells it of DNS and TCP; on another loop the phases before the upgrade stay unknown.
+    """
+
+    def __init__(self, clock: Clock, *, secure: bool, tunnel: bool) -> None:
+        """``secure``: TLS follows; ``tunnel``: a proxy is asked before that."""
+        self._clock = clock
+        self._secure = secure
+        self._tunnel = tunnel
+        self._began_ns = 0
+        self._took_ns: dict[Phase, int] = {}
+        self.current: Phase = ""
+        # under way; empty while unknown
+
+    def begin(self, phase: Phase) -> None:
+        """A phase starts; addresses that are tried in turn are one phase."""
+        if phase != self.current:
+            self.current = phase
+            self._began_ns = self._clock.mono_ns()
+
+    def end(self, phase: Phase) -> None:
+        """A phase is over; nothing happens where another one is under way."""
+        if phase == self.current:
+            self._took_ns[phase] = self._clock.mono_ns() - self._began_ns
+            self.current = ""
+
+    def tcp_opened(self) -> None:
+        """A TCP connection, to the peer or its proxy, is up."""
+        if self.current == "tcp":
+            self.end("tcp")
+            self.begin("proxy" if self._tunnel else "tls" if self._secure else "")
+
+    def tunnel_opened(self) -> None:
+        """The proxy has connected us."""
+        if self.current == "proxy":
+            self.end("proxy")
+            self.begin("tls" if self._secure else "")
+
+    def connected(self) -> None:
+        """TCP and TLS are up: the upgrade begins."""
+        self.end(self.current)
+        self.begin("upgrade")
+
+    def upgraded(self) -> None:
+        """The WebSocket connection is usable."""
+        self.end("upgrade")
+
+    def milliseconds(self) -> dict[str, float]:
+        """``{"dns_ms": 1.2, …}`` of the phases that ended, in their order."""
+        return {f"{phase}_ms": round(took / MS_NS, 3) for phase, took in self._took_ns.items() if phase}
+
+
+PHASES: ContextVar[Phases | None] = ContextVar("wsmon_dial_phases", default=None)
+# the stopwatch of the dial that the current task works for
 
 
 class EngineLoop(asyncio.SelectorEventLoop):

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from random import Random
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.capture_changes import keeps_session
-from wsmon.engine.connection import Connection, Surroundings
-from wsmon.engine.patience import patience_of_stop
-from wsmon.engine.redactors import Redactors
-from wsmon.engine.tls import TlsContexts
+from wsmon.engine.connection import Connection, Redactors, Surroundings, keeps_session
+from wsmon.engine.dial import TlsContexts
+from wsmon.engine.tap import patience_of_stop
 from wsmon.errors import UsageError
 from wsmon.ports import Clock, EventSink
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.client import ClientProtocol
@@ -20,10 +20,134 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from wsmon.engine.fragments import MAX_FRAGMENTS, Fragments
-from wsmon.engine.listener import DataOpcode, FrameListener, InvalidUtf8Error, LifeListener, WriteOverflowError
-from wsmon.engine.patience import Patience
+from wsmon.errors import WsmonError
 from wsmon.model.events import Opcode as OpcodeName
+
+# What a tap tells about one connection, and the faults that it finds itself.
+#
+# All calls are synchronous, in the order of the bytes; sizes are in bytes, ``wire_size`` counts frame headers and
+# compression.
+
+DataOpcode = Literal["text", "binary"]
+
+
+class InvalidUtf8Error(WsmonError):
+    """A text message that is no UTF-8."""
+
+
+class WriteOverflowError(WsmonError):
+    """A peer that makes us write and does not read."""
+
+
+class LifeListener(Protocol):
+    """Follows a connection from the handshake to its faults."""
+
+    def on_connected(self, tap: Tap) -> None:
+        """TCP and TLS are up; the upgrade request follows."""
+        ...
+
+    def on_upgraded(self, tap: Tap) -> None:
+        """The peer switched protocols; frames may follow at once."""
+        ...
+
+    def on_fault(self, fault: Exception) -> None:
+        """The peer broke the protocol or a limit: the connection is being failed. Told once."""
+        ...
+
+
+class FrameListener(Protocol):
+    """Sees every frame."""
+
+    def on_chunk(self) -> None:
+        """Bytes arrived; the frames they complete are told before ``on_chunk_end``."""
+        ...
+
+    def on_chunk_end(self) -> None:
+        """All frames of the bytes that arrived were told."""
+        ...
+
+    def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
+        """A whole message came in; text is valid UTF-8."""
+        ...
+
+    def on_ping(self, payload: bytes, wire_size: int) -> None:
+        """A ping came in; the library answers it."""
+        ...
+
+    def on_pong(self, payload: bytes, wire_size: int) -> None:
+        """A pong came in."""
+        ...
+
+    def on_sent(self, opcode: OpcodeName, payload: bytes, wire_size: int) -> None:
+        """A frame went out, the library's own pongs and closes included; ``payload`` is plain."""
+        ...
+
+
+# Fragments of a message, until it is whole (RFC 6455, section 5.4).
+
+MAX_FRAGMENTS = 4096
+# the library's own limit for recv(): empty fragments count nothing towards the size of a message
+
+
+class Joined(NamedTuple):
+    """A message that came in fragments."""
+
+    opcode: DataOpcode
+    payload: bytes
+    wire_size: int
+    # bytes of all its frames
+    fragments: int
+
+
+class Fragments:
+    """The fragments of one message; other messages cannot come in between."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        # payloads of the frames so far
+        self._opcode: DataOpcode = "text"
+        self._wire_size = 0
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether the message must be given up."""
+        return len(self.parts) >= MAX_FRAGMENTS
+
+    def add(self, frame: Frame, wire_size: int) -> Joined | None:
+        """Add a frame of so many bytes; the message, where this was its last."""
+        if frame.opcode is not Opcode.CONT:
+            self._opcode = "text" if frame.opcode is Opcode.TEXT else "binary"
+            self._wire_size = 0
+        self.parts.append(bytes(frame.data))
+        self._wire_size += wire_size
+        if not frame.fin:
+            return None
+        joined = Joined(self._opcode, b"".join(self.parts), self._wire_size, len(self.parts))
+        self.parts.clear()
+        return joined
+
+
+# How long, and for how much, a peer is waited for that has to answer our close frame.
+
+CLOSING_BYTES = 8 * 1024 * 1024
+# of one connection, or of all together when the recorder stops: the answer of a peer that floods is behind everything
+# that the kernel has taken from it, and all of that would have to be stored first
+STOP_S = 1.0
+# how long peers have to answer the close frames when the recorder stops
+
+
+class Patience(NamedTuple):
+    """What ends the wait, whichever comes first."""
+
+    within_s: float
+    within_bytes: int = CLOSING_BYTES
+    # read behind our close frame
+
+
+def patience_of_stop(connections: int) -> Patience:
+    """What each of so many gets that are closed together."""
+    return Patience(STOP_S, CLOSING_BYTES // max(1, connections))
+
 
 READ_BYTES = 64 * 1024
 # of one socket in a turn of the loop (asyncio: 256 KiB): with 50 peers that flood, a turn takes 0.1 s and not 0.4, so

@@ -15,14 +15,13 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import msgspec
 
 import wsmon
-from wsmon.export.endpoint import address_and_port
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import Session, sessions
-from wsmon.model.durations import MS_NS, SECOND_NS
+from wsmon.export.sessions import Session, address_and_port, sessions
 from wsmon.model.events import Event, Json
-from wsmon.model.http_status import status_phrase
+from wsmon.model.http import status_phrase
 from wsmon.model.redact.masking import MASK
+from wsmon.model.units import MS_NS, SECOND_NS
 
 OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
 UNKNOWN = -1

@@ -11,11 +11,11 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from wsmon.errors import UsageError
-from wsmon.export.incoming import Fault, Incoming, derived, in_order, opening, wall_ns
-from wsmon.model.durations import MS_NS
+from wsmon.export.import_jsonl import Fault, Incoming, derived, in_order, opening, wall_ns
 from wsmon.model.events import CloseBy, Direction, Event, EventName, Json, Opcode, Source
 from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import MASK
+from wsmon.model.units import MS_NS
 
 _WORDS: dict[int, Opcode] = {1: "text", 2: "binary", 9: "ping", 10: "pong"}
 # a close frame is told by the entry

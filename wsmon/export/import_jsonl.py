@@ -4,16 +4,84 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
-from wsmon.export.incoming import Fault, Incoming, wall_ns
-from wsmon.model.durations import MS_NS
-from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Opcode, Source, Verdict
+from wsmon.model.events import EVENT_NAMES, CloseBy, Direction, Event, EventName, Json, Opcode, Source, Verdict
+from wsmon.model.redact import Redactor
 from wsmon.model.statuses import Status
+from wsmon.model.units import MS_NS
+
+# What an import reads: events, or what is wrong with a line; and sessions of which only the messages are known.
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MONO_START_NS = 1_000_000_000
+# the monotonic time of the first event of a file that has none of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A line, or an entry of an archive, that is no event."""
+
+    line: int
+    # counted from 1
+    problem: str
+
+
+Incoming: TypeAlias = "Event | Fault"
+
+
+def wall_ns(text: str) -> int:
+    """A time of RFC 3339 in nanoseconds; UTC where it has no zone. Raises ``ValueError``."""
+    at = datetime.fromisoformat(text)
+    since = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - EPOCH
+    return since // timedelta(microseconds=1) * 1_000
+
+
+def derived(size: int, *parts: str | int) -> str:
+    """An id in hex that is the same each time the file is read."""
+    return hashlib.blake2b(" ".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+
+
+def session_source(connection: str, *parts: str | int) -> Source:
+    """The source of a session that has no ids."""
+    return Source(connection, "", derived(16, connection), derived(8, connection, *parts), 1)
+
+
+def opening(
+    source: Source, ts_ns: int, meta: dict[str, Json], was: Status, duration_ns: int = 0
+) -> tuple[Event, Event]:
+    """The beginning of a session of which only the result is known; ``ts_ns`` is when it was usable."""
+    start_ns = ts_ns - duration_ns
+    first: dict[str, Json] = {key: value for key, value in meta.items() if key == "url"}
+    started = Event(
+        source, "connection.started", start_ns, 0, from_status=was, to_status="connecting", meta={"attempt": 1, **first}
+    )
+    done = Event(
+        source, "connection.completed", ts_ns, 0, from_status="connecting", to_status="websocket_connected",
+        status=101, duration_ns=duration_ns or None, meta={key: value for key, value in meta.items() if key != "url"},
+    )  # fmt: skip
+    return started, done
+
+
+def in_order(incoming: Iterable[Incoming]) -> Iterator[Incoming]:
+    """Give ids and monotonic times to events that have none; a wall clock that went back does not move the other."""
+    last_id = mono_ns = zero_ns = 0
+    for one in incoming:
+        if isinstance(one, Fault):
+            yield one
+            continue
+        zero_ns = zero_ns or one.ts_ns - MONO_START_NS
+        mono_ns = max(mono_ns, one.ts_ns - zero_ns)
+        last_id += 1
+        yield msgspec.structs.replace(one, id=last_id, mono_ns=mono_ns)
+
 
 ALIASES: dict[str, EventName] = {
     "connection.websocket_upgrade": "connection.completed",
@@ -69,7 +137,7 @@ class _Line(msgspec.Struct, frozen=True):
     meta: dict[str, Any] | None = None
 
 
-_decoder = msgspec.json.Decoder(_Line)
+_line_decoder = msgspec.json.Decoder(_Line)
 
 
 def jsonl_events(lines: Iterable[bytes]) -> Iterator[Incoming]:
@@ -83,14 +151,14 @@ def jsonl_events(lines: Iterable[bytes]) -> Iterator[Incoming]:
         if not line.strip():
             continue
         try:
-            before = _event(_decoder.decode(line), before)
+            before = _event_of_line(_line_decoder.decode(line), before)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             yield Fault(number, str(error))
         else:
             yield before
 
 
-def _event(line: _Line, before: Event | None) -> Event:
+def _event_of_line(line: _Line, before: Event | None) -> Event:
     name = _NAMES.get(line.name)
     if name is None:
         raise ValueError(f"{line.name!r} is no event of wsmon")
@@ -174,3 +242,85 @@ def _payload(line: _Line) -> bytes | None:
         except binascii.Error as error:
             raise ValueError(f"payload_base64: {error}") from error
     return None if line.payload is None else line.payload.encode()
+
+
+# Reads recordings of one connection, a frame a line: ``{"ts", "dir", "type", "data", "binary"}``.
+
+_FRAME_NAMES: dict[tuple[str, str], EventName] = {
+    ("in", "text"): "message.received",
+    ("out", "text"): "message.sent",
+    ("in", "binary"): "message.received",
+    ("out", "binary"): "message.sent",
+    ("in", "ping"): "heartbeat.received",
+    ("out", "ping"): "heartbeat.sent",
+    ("in", "pong"): "heartbeat.responded",
+    ("out", "pong"): "heartbeat.responded",
+}
+
+
+class _Close(msgspec.Struct, frozen=True):
+    code: int | None = None
+    reason: str = ""
+
+
+class _Frame(msgspec.Struct, frozen=True):
+    ts: str
+    dir: Literal["in", "out"]
+    type: Literal["text", "binary", "ping", "pong", "close"]
+    data: str | _Close | None = ""
+    binary: bool = False
+    # the data is base64
+
+
+_frame_decoder = msgspec.json.Decoder(_Frame)
+_close_decoder = msgspec.json.Decoder(_Close)
+
+
+def recording_events(lines: Iterable[bytes], connection: str) -> Iterator[Incoming]:
+    """The events of a recording: sessions begin with their first frame, and end with a close frame."""
+    return in_order(_events(lines, connection))
+
+
+def _events(lines: Iterable[bytes], connection: str) -> Iterator[Incoming]:
+    redactor = Redactor()
+    status: Status = "initialized"
+    source = session_source(connection, 0)
+    first: Event | None = None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            frame = _frame_decoder.decode(line)
+            ts_ns = wall_ns(frame.ts)
+            event = _event_of_frame(frame, source, ts_ns, redactor, first)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            yield Fault(number, str(error))
+            continue
+        if status != "websocket_connected":
+            source = session_source(connection, number)
+            first, done = opening(source, ts_ns, {}, status)
+            yield first
+            yield done
+            event = msgspec.structs.replace(event, source=source)
+        status = "disconnected" if event.to_status else "websocket_connected"
+        yield event
+
+
+def _event_of_frame(frame: _Frame, source: Source, ts_ns: int, redactor: Redactor, first: Event | None) -> Event:
+    if frame.type == "close":
+        close = _close_decoder.decode(frame.data or "{}") if not isinstance(frame.data, _Close) else frame.data
+        return Event(
+            source, "connection.disconnected", ts_ns, 0,
+            from_status="websocket_connected", to_status="disconnected",
+            duration_ns=None if first is None else max(0, ts_ns - first.ts_ns),
+            close_code=close.code, close_by="peer" if frame.dir == "in" else "us", reason=redactor.text(close.reason),
+            meta={"open": True},
+        )  # fmt: skip
+    if not isinstance(frame.data, str):
+        raise ValueError("data is no text")
+    body = base64.b64decode(frame.data, validate=True) if frame.binary else frame.data.encode()
+    payload, redacted = redactor.payload(body)
+    return Event(
+        source, _FRAME_NAMES[frame.dir, frame.type], ts_ns, 0, direction=frame.dir, opcode=frame.type,
+        size=len(body), payload=payload, redacted=redacted,
+    )  # fmt: skip

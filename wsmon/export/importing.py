@@ -11,9 +11,7 @@ import msgspec
 
 from wsmon.errors import UsageError
 from wsmon.export.import_har import har_events
-from wsmon.export.import_jsonl import jsonl_events
-from wsmon.export.incoming import Fault, Incoming
-from wsmon.export.recording_reader import recording_events
+from wsmon.export.import_jsonl import Fault, Incoming, jsonl_events, recording_events
 from wsmon.model.events import Event
 
 ImportFormat = Literal["jsonl", "har", "recording"]

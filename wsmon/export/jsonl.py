@@ -9,8 +9,13 @@ from decimal import Decimal
 
 import msgspec
 
-from wsmon.model.durations import MS_NS
-from wsmon.model.events import Event, Meta, Verdict
+from wsmon.export.selection import Selection
+from wsmon.export.sessions import endpoint
+from wsmon.model.events import Event, Json, Meta, Verdict
+from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Statistics, Summary
+from wsmon.model.units import MS_NS
+from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.query.predicate import allows
 
 EXACT_NS = 2**52
 # durations below, 52 days, are told apart as milliseconds in a float
@@ -130,3 +135,170 @@ def jsonl(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
     """Events, one a line; a piece a page."""
     for page in pages:
         yield b"".join(event_json(event) + b"\n" for event in page)
+
+
+# Statistics as ``stats --json`` prints them (CONTRACT.md, "JSON").
+
+STATISTICS_SCHEMA = "wsmon.stats/1"
+_DECIMALS = 3
+# of milliseconds: a microsecond
+_SHARE_DECIMALS = 6
+
+
+def statistics_document(statistics: Statistics) -> dict[str, Json]:
+    """The whole answer; keys of what this version does not measure are absent."""
+    return {
+        "schema": STATISTICS_SCHEMA,
+        "since": rfc3339(statistics.since_ns),
+        "until": rfc3339(statistics.until_ns),
+        "connections": [connection_document(connection) for connection in statistics.connections],
+    }
+
+
+def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
+    """One connection; a distribution of nothing is empty, a time or share that does not exist is null.
+
+    What it is subscribed to is known of now only: a period in the past has no such key.
+    """
+    document: dict[str, Json] = {
+        "name": of.name,
+        "url": of.url,
+        "status": of.status,
+        "stalled": of.stalled,
+        "profile": of.profile,
+        "trace_id": of.trace_id,
+        "sessions": of.sessions,
+        "connection_count": of.connection_count,
+        "reconnection_count": of.reconnection_count,
+        "reconnects_per_hour": _rounded(of.reconnects_per_hour, _DECIMALS),
+        "reconnect_gap_ms": _rounded(of.reconnect_gap_ms, _DECIMALS),
+        "total_uptime_ms": _rounded(of.total_uptime_ms, _DECIMALS),
+        "ws_uptime_ms": _rounded(of.ws_uptime_ms, _DECIMALS),
+        "availability": _rounded(of.availability, _SHARE_DECIMALS),
+        "last_connected_at": _time(of.last_connected_ns),
+        "last_disconnected_at": _time(of.last_disconnected_ns),
+        "last_message_at": _time(of.last_message_ns),
+        "connect_ms": _summary(of.connect_ms),
+        "reconnect_ms": _summary(of.reconnect_ms),
+        "rtt_ms": _summary(of.rtt_ms),
+        "process_ms": _summary(of.process_ms),
+        "decode_ms": _summary(of.decode_ms),
+        "encode_ms": _summary(of.encode_ms),
+        "feed_latency_ms": _summary(of.feed_latency_ms),
+        "feed_latency_uncertainty_ms": of.feed_latency_uncertainty_ms,
+        "message_size": _summary(of.message_size),
+        "messages": _flow(of.messages),
+        "bytes": _flow(of.bytes),
+        "wire_bytes": _flow(of.wire_bytes),
+        "heartbeats": {
+            "sent": of.heartbeats.sent,
+            "answered": of.heartbeats.answered,
+            "missed": of.heartbeats.missed,
+        },
+        "errors": dict(of.errors),
+        "close_codes": dict(of.close_codes),
+        "incidents": dict(of.incidents),
+        "kpis": [_kpi(kpi) for kpi in of.kpis],
+    }
+    if of.message_types is not None:
+        document["message_types"] = dict(of.message_types)
+    if of.subscriptions is not None:
+        found = of.subscriptions
+        document["subscriptions"] = {"active": found.active, "pending": found.pending, "lost": found.lost}
+    return document
+
+
+def _kpi(kpi: Kpi) -> dict[str, Json]:
+    return {
+        "name": kpi.name,
+        "value": _rounded(kpi.value, _SHARE_DECIMALS if kpi.is_share else _DECIMALS),
+        "threshold": kpi.threshold,
+        "ok": kpi.ok,
+        "samples": kpi.samples,
+        "budget_left": _rounded(kpi.budget_left, _SHARE_DECIMALS),
+    }
+
+
+def _summary(summary: Summary | None) -> dict[str, Json]:
+    if summary is None:
+        return {}
+    values = {
+        "mean": summary.mean,
+        "p50": summary.p50,
+        "p95": summary.p95,
+        "p99": summary.p99,
+        "max": summary.max,
+    }
+    return {"count": summary.count, **{key: round(value, _DECIMALS) for key, value in values.items()}}
+
+
+def _flow(flow: Flow) -> dict[str, Json]:
+    return {"received": flow.received, "sent": flow.sent}
+
+
+def _time(ts_ns: int | None) -> str | None:
+    return None if ts_ns is None else rfc3339(ts_ns)
+
+
+def _rounded(value: float | None, decimals: int) -> float | None:
+    return None if value is None else round(value, decimals)
+
+
+# The trace export: connections with host, port, statistics and all their events, in one JSON document.
+#
+# The shape of WebSockex Nova's ``export_trace`` (host, port, statistics, events), once a connection.
+
+TRACE_SCHEMA = "wsmon.trace/1"
+
+
+def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
+    """The document, piece by piece: the connections that the query allows, then the recorder's own events."""
+    connections = allowed(selection.query, statistics)
+    selection.total = selection.ids * (len(connections) + 1)
+    yield _opened(
+        {"schema": TRACE_SCHEMA, "since": rfc3339(statistics.since_ns), "until": rfc3339(statistics.until_ns)}
+    )
+    yield b'"connections":['
+    separator = b""
+    for connection in connections:
+        yield separator + _opened(_head(connection)) + b'"events":['
+        yield from _events(selection, connection.name)
+        yield b"]}"
+        separator = b",\n"
+    yield b'],\n"recorder":['
+    yield from _events(selection, "")
+    yield b"]}\n"
+
+
+def allowed(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics, ...]:
+    """The connections that the terms of a query on names allow."""
+    return tuple(connection for connection in statistics.connections if allows(query, connection.name))
+
+
+def _head(connection: ConnectionStatistics) -> dict[str, Json]:
+    host, port = endpoint(connection.url)
+    return {
+        "name": connection.name,
+        "host": host,
+        "port": port,
+        "statistics": connection_document(connection),
+    }
+
+
+def _events(selection: Selection, name: str) -> Iterator[bytes]:
+    """The events of one connection; its name is compared to the letter, which a query does not."""
+    of_name = FieldTerm("connection", (Exact(name),))
+    separator = b"\n"
+    for page in selection.pages((of_name,)):
+        kept: tuple[Event, ...] = tuple(event for event in page if event.source.connection == name)
+        selection.written -= len(page) - len(kept)
+        if kept:
+            yield separator + b",\n".join(event_json(event) for event in kept)
+            separator = b",\n"
+        else:
+            yield b""
+
+
+def _opened(fields: dict[str, Json]) -> bytes:
+    """An object without its end, for more fields to follow."""
+    return msgspec.json.encode(fields)[:-1] + b","

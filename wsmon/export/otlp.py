@@ -6,25 +6,112 @@ A session is linked to the one before it. Attributes have the names of OpenTelem
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
 
 import msgspec
 
-from wsmon.export.endpoint import address_and_port, endpoint
-from wsmon.export.otlp_values import Fields, attributes, document, span_id, trace_id
+import wsmon
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import Session, sessions
-from wsmon.model.durations import MS_NS
-from wsmon.model.events import Event, Json, Source
-from wsmon.model.ids import SpanId
-from wsmon.model.span_events import CLEAN_CODES, PHASES, SpanFold, derived_id
-from wsmon.model.spans import Span
+from wsmon.export.sessions import Session, address_and_port, endpoint, sessions
+from wsmon.model.events import Event, Json, Source, SpanId
+from wsmon.model.metrics import Family, Labels, Point, Spread
+from wsmon.model.spans import CLEAN_CODES, PHASES, Span, SpanFold, derived_id, is_span_id
+from wsmon.model.units import MS_NS
 from wsmon.model.verdict import why
 from wsmon.ports import StoreView
 
+# Values of OpenTelemetry's protocol in its JSON encoding: ids in hex, 64-bit integers as text, attributes as a list.
+#
+# OTLP 1.x, "JSON Protobuf Encoding": https://opentelemetry.io/docs/specs/otlp/
+
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
+_INT64 = range(-(2**63), 2**63)
+
+Fields = Mapping[str, Json]
+# attributes by name; None = absent
+NOTHING: Fields = MappingProxyType({})
+RecordKind = Literal["spans", "logRecords", "metrics"]
+_FRAMES: Mapping[RecordKind, tuple[str, str]] = MappingProxyType(
+    {
+        "spans": ("resourceSpans", "scopeSpans"),
+        "logRecords": ("resourceLogs", "scopeLogs"),
+        "metrics": ("resourceMetrics", "scopeMetrics"),
+    }
+)
+# what stands around the records of a kind
+
+
+def any_value(value: Json) -> Json:
+    """A value with its type; ``None`` is the empty one."""
+    match value:
+        case None:
+            return {}
+        case bool():
+            return {"boolValue": value}
+        case int() if value in _INT64:
+            return {"intValue": str(value)}
+        case float():
+            return {"doubleValue": value}
+        case str():
+            return {"stringValue": value}
+        case list() | tuple():
+            return {"arrayValue": {"values": [any_value(each) for each in value]}}
+        case Mapping():
+            return {"kvlistValue": {"values": attributes(value, keeps_none=True)}}
+        case _:
+            return {"stringValue": str(value)}
+
+
+def attributes(fields: Fields, *, keeps_none: bool = False) -> list[Json]:
+    """The attributes that have a value; an empty text is none."""
+    return [
+        {"key": key, "value": any_value(value)}
+        for key, value in fields.items()
+        if keeps_none or (value is not None and value != "")
+    ]
+
+
+def trace_id(source: Source) -> str:
+    """32 hex digits: the trace's own, or made of a correlation id that is none, the same each time."""
+    if _TRACE_ID.fullmatch(source.trace_id):
+        return source.trace_id
+    return _digest(16, source.trace_id or f"{source.run} {source.connection}")
+
+
+def span_id(text: str) -> str:
+    """16 hex digits, likewise; empty where there is none."""
+    return text if not text or is_span_id(text) else _digest(8, text)
+
+
+def document(kind: RecordKind, records: Iterator[bytes], resource: Fields = NOTHING) -> Iterator[bytes]:
+    """One file of records, around pieces of records without their commas; ``resource`` says more of who tells."""
+    outer, scope = _FRAMES[kind]
+    service: Fields = {"service.name": "wsmon", "service.version": wsmon.__version__, **resource}
+    told = msgspec.json.encode({"attributes": attributes(service)})
+    about = msgspec.json.encode({"name": "wsmon", "version": wsmon.__version__})
+    yield (
+        f'{{"{outer}":[{{"resource":'.encode() + told + f',"{scope}":[{{"scope":'.encode() + about
+        + f',"{kind}":['.encode()
+    )  # fmt: skip
+    separator = b"\n"
+    for record in records:
+        yield separator + record if record else b""
+        separator = b",\n" if record else separator
+    yield b"]}]}]}\n"
+
+
+def _digest(size: int, text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+
+
 INTERNAL, CLIENT = 1, 3
 # SpanKind
-ERROR = 2
+STATUS_ERROR = 2
 # StatusCode; 0 = unset, which is what a span that went well has
 _CLIENT_OPERATIONS = ("request", "subscribe", "unsubscribe", "auth", "refresh", "heartbeat")
 _SESSION_NAME, _CONNECT_NAME = "websocket session", "websocket connect"
@@ -140,7 +227,7 @@ def _record(source: Source, span: Span, kind: int, fields: Fields, before: Sessi
         "startTimeUnixNano": str(span.start_ns),
         "endTimeUnixNano": str(span.start_ns + (span.duration_ns or 0)),
         "attributes": attributes({**fields, "error.type": span.error_type, "websocket.outcome": span.status}),
-        "status": {"code": ERROR, "message": span.error} if span.status == "error" else {},
+        "status": {"code": STATUS_ERROR, "message": span.error} if span.status == "error" else {},
     }
     if span.parent_id:
         record["parentSpanId"] = span_id(span.parent_id)
@@ -201,3 +288,164 @@ def _of_end(session: Session) -> Fields:
         "websocket.verdict": why(ended),
         "websocket.open_ms": None if ended.duration_ns is None else ended.duration_ns / MS_NS,
     }
+
+
+# Events as OTLP/JSON log records: one an event, with the session's span as its context.
+
+DEBUG, INFO, WARN, SEVERITY_ERROR = 5, 9, 13, 17
+# SeverityNumber
+_TEXTS = {DEBUG: "DEBUG", INFO: "INFO", WARN: "WARN", SEVERITY_ERROR: "ERROR"}
+_FREQUENT = ("message", "heartbeat", "trace")
+# categories that come as often as messages
+
+
+def otlp_logs(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
+    """One file of log records; a piece a page."""
+    return document("logRecords", (b",\n".join(log_record(event) for event in page) for page in pages))
+
+
+def log_record(event: Event) -> bytes:
+    """The record of one event."""
+    severity = _severity(event)
+    record: dict[str, Json] = {
+        "timeUnixNano": str(event.ts_ns),
+        "observedTimeUnixNano": str(event.ts_ns),
+        "severityNumber": severity,
+        "severityText": _TEXTS[severity],
+        "eventName": event.name,
+        "body": _body(event),
+        "attributes": attributes(_fields(event)),
+    }
+    if event.source.connection:
+        record["traceId"] = trace_id(event.source)
+        if own_id := span_id(event.span_id or event.source.connection_id):
+            record["spanId"] = own_id
+    return msgspec.json.encode(record)
+
+
+def _severity(event: Event) -> int:
+    if event.error_type:
+        return SEVERITY_ERROR
+    if event.is_problem:
+        return WARN
+    return DEBUG if event.category in _FREQUENT else INFO
+
+
+def _body(event: Event) -> Json:
+    """The payload of a message, bytes where it is no text; a sentence of everything else."""
+    if event.payload is None:
+        return {"stringValue": why(event) or event.error or event.reason or event.name}
+    try:
+        return {"stringValue": event.payload.decode()}
+    except UnicodeDecodeError:
+        return {"bytesValue": base64.b64encode(event.payload).decode()}
+
+
+def _fields(event: Event) -> Fields:
+    """Everything else that the event says."""
+    source = event.source
+    return {
+        "websocket.event.id": event.id,
+        "websocket.event.mono_ns": event.mono_ns,
+        "websocket.connection": source.connection,
+        "websocket.group": source.group,
+        "websocket.connection_id": source.connection_id,
+        "websocket.trace_id": source.trace_id,
+        "websocket.run": source.run or None,
+        "websocket.parent_id": event.parent_id,
+        "websocket.direction": event.direction,
+        "websocket.opcode": event.opcode,
+        "websocket.from_status": event.from_status,
+        "websocket.to_status": event.to_status,
+        "websocket.type": event.type,
+        "websocket.topic": event.topic,
+        "websocket.ref": event.ref,
+        "websocket.size": event.size,
+        "websocket.wire_size": event.wire_size,
+        "websocket.duration_ms": None if event.duration_ns is None else event.duration_ns / MS_NS,
+        "websocket.status": event.status,
+        "websocket.close.code": event.close_code,
+        "websocket.close.by": event.close_by,
+        "websocket.close.reason": event.reason,
+        "websocket.truncated": event.truncated or None,
+        "websocket.redacted": event.redacted or None,
+        "error.type": event.error_type,
+        "error.message": event.error,
+        "websocket.meta": event.meta,
+    }
+
+
+# Metrics as OTLP/JSON: cumulative sums, gauges, histograms and summaries, of one moment.
+#
+# Labels become attributes with the names that spans and logs have.
+
+CUMULATIVE: Final = 2
+# AggregationTemporality
+_UNITS: Final[Mapping[str, str]] = MappingProxyType({"seconds": "s", "bytes": "By", "": "1"})
+# as UCUM writes them
+_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "client_id": "websocket.connection",
+        "group": "websocket.group",
+        "uri": "url.full",
+        "type": "websocket.type",
+        "channel": "websocket.topic",
+        "code": "websocket.close.code",
+        "error_type": "error.type",
+    }
+)
+
+
+def metric_records(families: Iterable[Family], begun_ns: int, at_ns: int) -> Iterator[bytes]:
+    """A record of each family that has series; counters began at ``begun_ns``, both are wall times."""
+    times: Mapping[str, Json] = {"startTimeUnixNano": str(begun_ns), "timeUnixNano": str(at_ns)}
+    for family in families:
+        if family.points:
+            told: dict[str, Json] = {
+                "name": family.name,
+                "description": family.help,
+                "unit": _UNITS[family.unit],
+                **_values(family, times),
+            }
+            yield msgspec.json.encode(told)
+
+
+def point_count(families: Iterable[Family]) -> int:
+    """How many points the records of these families have."""
+    return sum(len(family.points) for family in families)
+
+
+def _values(family: Family, times: Mapping[str, Json]) -> dict[str, Json]:
+    points: list[Json] = [
+        _number(point, times) if isinstance(point, Point) else _spread(point, times) for point in family.points
+    ]
+    match family.kind:
+        case "counter":
+            return {"sum": {"dataPoints": points, "aggregationTemporality": CUMULATIVE, "isMonotonic": True}}
+        case "gauge":
+            return {"gauge": {"dataPoints": points}}
+        case "histogram":
+            return {"histogram": {"dataPoints": points, "aggregationTemporality": CUMULATIVE}}
+        case "summary":
+            return {"summary": {"dataPoints": points}}
+
+
+def _number(point: Point, times: Mapping[str, Json]) -> dict[str, Json]:
+    value: dict[str, Json] = {"asDouble": point.value}
+    if isinstance(point.value, int):
+        value = {"asInt": str(int(point.value))}
+    return {"attributes": _attributes(point.labels), **times, **value}
+
+
+def _spread(spread: Spread, times: Mapping[str, Json]) -> dict[str, Json]:
+    told: dict[str, Json] = {
+        "attributes": _attributes(spread.labels), **times, "count": str(spread.count), "sum": spread.sum,
+    }  # fmt: skip
+    if spread.counts:
+        told["explicitBounds"] = list(spread.bounds)
+        told["bucketCounts"] = [str(count) for count in spread.counts]
+    return told
+
+
+def _attributes(labels: Labels) -> list[Json]:
+    return attributes({_ATTRIBUTES.get(name, name): value for name, value in labels})

@@ -15,10 +15,9 @@ import wsmon
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import Session, alive_before
-from wsmon.model.durations import SECOND_NS, US_NS
 from wsmon.model.events import Event, Json
-from wsmon.model.span_events import PHASES, SpanFold
-from wsmon.model.spans import Span
+from wsmon.model.spans import PHASES, Span, SpanFold
+from wsmon.model.units import SECOND_NS, US_NS
 from wsmon.model.verdict import why
 
 STATUS, SESSIONS, PHASES_TRACK, INSTANTS = 1, 2, 3, 4

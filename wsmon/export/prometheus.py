@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from itertools import accumulate
 from typing import Final
 
-from wsmon.model.metrics.family import Family, Labels, Point, Spread
+from wsmon.model.metrics import Family, Labels, Point, Spread
 
 PLAIN: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -73,3 +74,20 @@ def _number(value: float) -> str:
 
 def _number_with_point(value: float) -> str:
     return repr(float(value))
+
+
+# What comes with wsmon for monitoring systems: a dashboard for Grafana, rules for Prometheus.
+
+
+def dashboard() -> str:
+    """JSON that Grafana imports; it asks for its Prometheus."""
+    return _text("grafana.json")
+
+
+def rules() -> str:
+    """YAML for ``rule_files``: the telemetry guide's metric names, and alerts."""
+    return _text("prometheus_rules.yml")
+
+
+def _text(name: str) -> str:
+    return (files("wsmon.export") / name).read_text(encoding="utf-8")

@@ -10,10 +10,18 @@ from collections.abc import Iterator, Mapping
 
 import wsmon
 from wsmon.export.jsonl import rfc3339
-from wsmon.export.report_blocks import Block, Cells, Figure, Heading, Table, Text
-from wsmon.export.report_html import html_page
-from wsmon.export.report_markdown import markdown
-from wsmon.export.report_render import WIDTH, timeline_svg
+from wsmon.export.report_render import (
+    WIDTH,
+    Block,
+    Cells,
+    Figure,
+    Heading,
+    Table,
+    Text,
+    html_page,
+    markdown,
+    timeline_svg,
+)
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import LIFECYCLE
 from wsmon.model import units as fmt
@@ -23,7 +31,7 @@ from wsmon.model.statistics import ConnectionStatistics, Kpi, Statistics, Summar
 from wsmon.model.statuses import LABELS, OPEN
 from wsmon.model.verdict import fact, why
 from wsmon.query.ast import Exact, FieldTerm, Query
-from wsmon.query.scope import allows
+from wsmon.query.predicate import allows
 
 MOST = 100
 # losses, attempts and incidents in a report each; the newest

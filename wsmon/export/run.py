@@ -2,19 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, assert_never, get_args
 
-from wsmon.export.formats import ExportFormat, TextFormat, pieces
-from wsmon.export.incident import scope_of_incident
+from wsmon.errors import UsageError
+from wsmon.export.csv import csv_table
+from wsmon.export.har import har
+from wsmon.export.jsonl import json_trace, jsonl
+from wsmon.export.otlp import otlp, otlp_logs
+from wsmon.export.perfetto import perfetto
+from wsmon.export.report import report
 from wsmon.export.selection import Selection
 from wsmon.export.sink import whole_database, whole_file
-from wsmon.export.sqlite import part_of_store, whole_store
-from wsmon.model.durations import SECOND_NS
+from wsmon.model.events import Event
+from wsmon.model.snapshot import StoreBounds
+from wsmon.model.units import SECOND_NS
 from wsmon.ports import CopyableStore, StoreView
-from wsmon.query.ast import EVERYTHING, Query
+from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query, Term
+
+# The formats: their names, what their files end with, and which module writes them.
+
+TextFormat = Literal["jsonl", "json", "csv", "har", "otlp", "otlp-logs", "perfetto", "report"]
+# written piece by piece
+ExportFormat = Literal[TextFormat, "sqlite"]
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+
+_SUFFIXES: dict[ExportFormat, str] = {
+    "sqlite": "db",
+    "otlp": "otlp.json",
+    "otlp-logs": "logs.json",
+    "perfetto": "perfetto.json",
+    "report": "html",
+}
+
+
+def suffix(name: ExportFormat) -> str:
+    """What a file of the format ends with, its dot included."""
+    return f".{_SUFFIXES.get(name, name)}"
+
+
+def pieces(
+    name: TextFormat, selection: Selection, period: tuple[int | None, int | None], ending: str = ""
+) -> Iterator[bytes]:
+    """The bytes of an export; the wall times of its period limit statistics, and ``.md`` makes a report Markdown."""
+    match name:
+        case "jsonl":
+            return jsonl(selection.pages())
+        case "csv":
+            return csv_table(selection.pages())
+        case "json":
+            return json_trace(selection, selection.view.statistics(*period))
+        case "har":
+            return har(selection)
+        case "otlp":
+            return otlp(selection)
+        case "otlp-logs":
+            return otlp_logs(selection.pages())
+        case "perfetto":
+            return perfetto(selection)
+        case "report":
+            return report(selection, period, is_markdown=ending == ".md")
+        case _:
+            assert_never(name)
+
+
+# What belongs to an incident: the events of its connection from its beginning to its end, and a while around.
+
+PAGE_EVENTS = 200
+_CLOSED = FieldTerm("name", (Exact("incident.closed"),))
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentScope:
+    """Which events these are."""
+
+    terms: tuple[Term, ...]
+    text: str
+    # for people
+    since_ns: int
+    # wall time
+    until_ns: int | None
+    # wall time, not included; None = it goes on
+
+
+def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> IncidentScope:
+    """The scope of the incident that an event opened; raises ``UsageError`` where the event is none or is not kept."""
+    opened = next(iter(view.events_by_id((opened_id,))), None)
+    if opened is None:
+        raise UsageError(f"there is no event {opened_id}", "`wsmon search name:incident.opened` lists incidents")
+    if opened.name == "incident.closed" and isinstance(of := (opened.meta or {}).get("incident"), int):
+        return scope_of_incident(view, of, margin_ns)
+    if opened.name != "incident.opened":
+        raise UsageError(
+            f"event {opened_id} is no incident: {opened.name}", "`wsmon search name:incident.opened` lists incidents"
+        )
+    name = opened.source.connection
+    terms = (FieldTerm("connection", (Exact(name),)),) if name else ()
+    text = f"incident {opened_id}: {opened.type} of {name or 'wsmon'}"
+    closed = _closed(view, opened)
+    until_ns = None if closed is None else closed.ts_ns + margin_ns + 1
+    return IncidentScope(terms, text, opened.ts_ns - margin_ns, until_ns)
+
+
+def _closed(view: StoreView, opened: Event) -> Event | None:
+    """The event that closed an incident; ``None`` while it goes on."""
+    query = Query((_CLOSED, FieldTerm("type", (Exact(opened.type),))))
+    after_id = opened.id
+    while page := view.events_after(after_id, PAGE_EVENTS, query):
+        for each in page:
+            if (each.meta or {}).get("incident") == opened.id:
+                return each
+        after_id = page[-1].id
+    return None
+
+
+# A store of its own: a copy of the whole, or a new one with the selected events.
+
+COMMIT_EVENTS = 2_000
+# at once, as the recorder does
+
+Step = Callable[[int, int], None]
+# how many events are done, and how many are written; what it raises ends the export
+
+
+def whole_store(store: CopyableStore, path: Path, bounds: StoreBounds, step: Step) -> None:
+    """Copy everything into an empty file; progress is told in events though pages are copied."""
+    events = bounds.last_id - bounds.oldest_id + 1 if bounds.last_id else 0
+
+    def copied(pages: int, total: int) -> None:
+        done = events * pages // max(1, total)
+        step(done, done)
+
+    store.copy(path, copied)
+
+
+def part_of_store(store: CopyableStore, path: Path, selection: Selection, step: Step) -> None:
+    """Make an empty file a store of the selected events, which keep their ids."""
+    with store.excerpt(path) as excerpt:
+        waiting: list[Event] = []
+        for page in selection.pages():
+            waiting += page
+            if len(waiting) >= COMMIT_EVENTS:
+                excerpt.write(waiting)
+                waiting = []
+            step(selection.seen, selection.written)
+        if waiting:
+            excerpt.write(waiting)
 
 
 @dataclass(frozen=True, slots=True)

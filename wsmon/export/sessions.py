@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
+from wsmon.config.specs import DEFAULT_PORTS
 from wsmon.export.selection import Selection
 from wsmon.model.events import Event, EventName, Json, Source
+from wsmon.model.redact.masking import MASK
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Query
-from wsmon.query.scope import allows
+from wsmon.query.predicate import allows
 
 LIFECYCLE: tuple[EventName, ...] = (
     "connection.started",
@@ -159,3 +163,30 @@ def _without_a_mark(selection: Selection, name: str) -> Session | None:
 
 def _of_connection(name: str) -> FieldTerm:
     return FieldTerm("connection", (Exact(name),))
+
+
+# Host and port of a URL as it was recorded, secrets masked.
+
+
+class Endpoint(NamedTuple):
+    """Where a URL leads."""
+
+    host: str
+    # empty where the URL has none
+    port: int | None
+    # the scheme's own where the URL has none
+
+
+def endpoint(url: str) -> Endpoint:
+    """Host and port; a mask's brackets are not those of an IPv6 address."""
+    try:
+        parts = urlsplit(url.replace(MASK, ""))
+        return Endpoint(parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme))
+    except ValueError:  # a port that is no number, a bracket that stays open
+        return Endpoint("", None)
+
+
+def address_and_port(peer: str) -> Endpoint:
+    """The two parts of ``ip:port``."""
+    address, _, port = peer.rpartition(":")
+    return Endpoint(address.strip("[]"), int(port) if port.isascii() and port.isdigit() else None)

@@ -5,15 +5,91 @@ Two values are the same when their JSON is, but for spaces and the order of memb
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from difflib import SequenceMatcher
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from wsmon.model.json_align import aligned
 from wsmon.model.json_path import JsonPath
+
+# Which items of two JSON arrays belong together: the same, those about one thing, those in one place.
+
+Pair: TypeAlias = tuple[int | None, int | None]
+# places in both arrays; None: only the other one has it
+
+MOST_ITEM_PAIRS = 250_000
+# of items that are compared with each other: some 50 ms; longer arrays are paired by their places
+NAMING = ("id", "key", "name", "symbol", "product_id", "instrument_name", "channel", "topic", "ref", "price")
+# members that say what an object is about, the first that it has
+
+
+def aligned(
+    olds: Sequence[bytes], news: Sequence[bytes], before: Sequence[object], after: Sequence[object]
+) -> Iterator[Pair]:
+    """Pairs in the order of both arrays, each place once; ``olds`` and ``news`` are the items as JSON."""
+    head = 0
+    while head < min(len(olds), len(news)) and olds[head] == news[head]:
+        yield head, head
+        head += 1
+    tail = 0
+    while tail < min(len(olds), len(news)) - head and olds[-1 - tail] == news[-1 - tail]:
+        tail += 1
+    old, new = range(head, len(olds) - tail), range(head, len(news) - tail)
+    for is_same, old_run, new_run in _runs([olds[at] for at in old], [news[at] for at in new], old, new):
+        yield from zip(old_run, new_run, strict=True) if is_same else _by_name(before, after, old_run, new_run)
+    for back in range(tail, 0, -1):
+        yield len(olds) - back, len(news) - back
+
+
+def _runs(
+    olds: Sequence[Hashable], news: Sequence[Hashable], old: range, new: range
+) -> Iterator[tuple[bool, range, range]]:
+    """Runs that are the same in both, and what is between them; ``olds`` and ``news`` stand in these places."""
+    if len(olds) * len(news) > MOST_ITEM_PAIRS:
+        yield False, old, new
+        return
+    matcher = SequenceMatcher(None, olds, news, autojunk=False)
+    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        yield tag == "equal", old[old_from:old_to], new[new_from:new_to]
+
+
+def _by_name(before: Sequence[object], after: Sequence[object], old: range, new: range) -> Iterator[Pair]:
+    """Items of the same name together; those without one by their places."""
+    olds = [_name(before[at]) or f"old {at}" for at in old]
+    news = [_name(after[at]) or f"new {at}" for at in new]
+    for is_same, old_run, new_run in _runs(olds, news, old, new):
+        yield from zip(old_run, new_run, strict=True) if is_same else _by_place(before, after, old_run, new_run)
+
+
+def _by_place(before: Sequence[object], after: Sequence[object], old: range, new: range) -> Iterator[Pair]:
+    for at_old, at_new in zip(old, new, strict=False):
+        names = {_name(before[at_old]), _name(after[at_new])}
+        if "" in names or len(names) == 1:
+            yield at_old, at_new
+        else:
+            yield at_old, None
+            yield None, at_new
+    yield from ((at, None) for at in old[len(new) :])
+    yield from ((None, at) for at in new[len(old) :])
+
+
+def _name(item: object) -> str:
+    """What an item is about: of an object a member that says so, of an array its first item (a price level's price).
+
+    Empty where nothing says so.
+    """
+    match item:
+        case dict():
+            key = next((key for key in NAMING if isinstance(item.get(key), str | int | Decimal)), "")
+            return f"{key} {type(item[key]).__name__} {item[key]}" if key else ""
+        case [str() | int() | Decimal() as first, *_]:
+            return f"0 {type(first).__name__} {first}"
+    return ""
+
 
 Value: TypeAlias = "str | int | Decimal | bool | list[Value] | dict[str, Value] | None"
 
@@ -192,3 +268,61 @@ def _applied(edits: tuple[Edit | Kept, ...], before: list[Value]) -> Iterator[Va
                 at += 1
     if at != len(before):
         raise ValueError("the edit is of another document")
+
+
+# What differs between two texts, or two runs of bytes, piece by piece: runs that are the same, removed or added.
+
+MOST_TEXT_PAIRS = 1_000_000
+# of pieces that are compared with each other: some 0.2 s; what is longer is all removed and all added
+LONG = 160
+# characters of a line that is compared word by word
+ROW_BYTES = 16
+
+_WORD = re.compile(rf"[^\s,;&|]{{1,{LONG}}}[\s,;&|]{{0,{LONG}}}|[\s,;&|]{{1,{LONG}}}")
+
+Kind = Literal["same", "removed", "added"]
+
+
+class Run(NamedTuple):
+    """Pieces that follow each other and have the same fate."""
+
+    kind: Kind
+    pieces: tuple[str, ...]
+    at: int
+    # of the first one: in the second text, of what was removed in the first
+
+
+def pieces(text: str) -> tuple[str, ...]:
+    """The lines of a text; the words of lines that are long. Joined with nothing they are the text."""
+    found: list[str] = []
+    for line in text.splitlines(keepends=True):
+        found += [line] if len(line) <= LONG else _WORD.findall(line)
+    return tuple(found)
+
+
+def rows(payload: bytes) -> tuple[str, ...]:
+    """Bytes as hexadecimal digits, ``ROW_BYTES`` in a piece."""
+    return tuple(payload[at : at + ROW_BYTES].hex(" ") for at in range(0, len(payload), ROW_BYTES))
+
+
+def runs(before: Sequence[str], after: Sequence[str]) -> Iterator[Run]:
+    """What becomes of the pieces; without those that were added it is ``before``, without those removed ``after``."""
+    head = 0
+    while head < min(len(before), len(after)) and before[head] == after[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(before), len(after)) - head and before[-1 - tail] == after[-1 - tail]:
+        tail += 1
+    old, new = tuple(before[head : len(before) - tail]), tuple(after[head : len(after) - tail])
+    codes = [("replace", 0, len(old), 0, len(new))]
+    if len(old) * len(new) <= MOST_TEXT_PAIRS:
+        codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()  # type: ignore[assignment]  # its Literal
+    found = [Run("same", tuple(before[:head]), 0)]
+    for tag, old_from, old_to, new_from, new_to in codes:
+        if tag == "equal":
+            found.append(Run("same", new[new_from:new_to], head + new_from))
+        else:
+            found.append(Run("removed", old[old_from:old_to], head + old_from))
+            found.append(Run("added", new[new_from:new_to], head + new_from))
+    found.append(Run("same", tuple(after[len(after) - tail :]), len(after) - tail))
+    return (run for run in found if run.pieces)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
-from wsmon.model.durations import MS_NS
 from wsmon.model.events import Json
 from wsmon.model.json_path import JsonPath, compile_path, read_path
+from wsmon.model.units import MS_NS
 
 LARGEST_NUMBER: Final = 2**63 - 1
 MOST_KEY_CHARS: Final = 128
@@ -89,3 +90,37 @@ def _key(value: object) -> str:
         case bool() | int() | float():
             return str(value)[:MOST_KEY_CHARS]
     return ""
+
+
+# How long messages were under way, where only the sender's clock says when they left.
+#
+# Two clocks differ by an unknown offset. The fastest message of the last minutes had the least on its way; what
+# another one took more than it was delay, whatever the offset. So every latency is counted from that fastest
+# message; the
+# time that it took itself is unknown, and at most one round trip.
+
+WINDOW_S = 300
+# clocks drift apart by some 20 ms in that time; a delay that lasts longer than this becomes the usual
+STEP_S = 10
+
+
+class FastestMessage:
+    """The least latency of the last minutes, on one session."""
+
+    __slots__ = ("_least",)
+
+    def __init__(self) -> None:
+        self._least: deque[tuple[int, int]] = deque()
+        # step of time and least latency in it; from each on they only rise
+
+    def excess_ns(self, latency_ns: int, at_s: int) -> int:
+        """How much longer a message took than the fastest one, from 0 on."""
+        step = at_s // STEP_S
+        least = self._least
+        while least and least[-1][1] >= latency_ns:
+            least.pop()
+        if not least or least[-1][0] != step:
+            least.append((step, latency_ns))
+        while least[0][0] <= step - WINDOW_S // STEP_S:
+            least.popleft()
+        return latency_ns - least[0][1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsmon.model.events import Event
 from wsmon.model.statuses import Status
@@ -132,3 +134,34 @@ class Snapshot:
 
 
 EMPTY_SNAPSHOT = Snapshot(0, StoreBounds(), (), ())
+
+
+# Where the events of a session lie, and when it became usable.
+
+
+class SessionLife(NamedTuple):
+    """One socket, from dial to end."""
+
+    connection_id: str
+    first_id: int
+    # of its events
+    last_id: int
+    open_id: int = 0
+    # of the event that made it usable; 0 = it never was
+    open_mono_ns: int = 0
+
+
+# How far a search has come: what it found in the stretch of events that it looked at since it last said so.
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A stretch of a search, that joins the one before it."""
+
+    ids: array[int]
+    # of the matches (``array('q')``), ascending
+    first_id: int
+    last_id: int
+    # all events of this closed range of ids were looked at
+    reached_ns: int = 0
+    # wall time of the event at the end that the search goes on from; 0 = there is none

@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import EventName
+from wsmon.model.units import SECOND_NS
 
 SubscriptionStatus = Literal["requested", "confirmed", "failed", "unsubscribed", "expired", "lost", "restored"]
 

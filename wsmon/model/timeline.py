@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal, get_args
 
 from wsmon.model.statuses import Status
 
@@ -84,3 +86,180 @@ def merged(name: str, lanes: Sequence[Lane]) -> Lane:
         tuple(sorted((each for lane in lanes for each in lane.losses), key=lambda mark: mark.at_ns)),
         tuple(sorted((each for lane in lanes for each in lane.incidents), key=lambda incident: incident.start_ns)),
     )
+
+
+# Lanes cut into cells of equal time: the worst that happened in a cell is what it shows.
+#
+# A loss of a millisecond is thus seen at any zoom, in exactly the cell of its time.
+
+CellKind = Literal[
+    "none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "opened", "loss", "loss_opened"
+]
+KINDS: tuple[CellKind, ...] = get_args(CellKind)
+# from the least to the worst; "opened" is the beginning of an incident, seen whatever the status was, also with a loss
+
+STALL = "stall"
+# the kind of incident that has a sign of its own while it lasts
+_INCIDENT_KINDS: frozenset[CellKind] = frozenset({"incident", "opened", "stalled"})
+_RANK: Mapping[CellKind, int] = MappingProxyType({kind: rank for rank, kind in enumerate(KINDS)})
+_KIND_OF: Mapping[Status, CellKind] = MappingProxyType(
+    {
+        "initialized": "connecting",
+        "connecting": "connecting",
+        "connected": "connecting",
+        "websocket_connected": "open",
+        "disconnected": "connecting",
+        "reconnecting": "connecting",
+        "error": "gave_up",
+        "closed": "closed",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A half-open time in cells of (nearly) equal length; a cell is at least a nanosecond."""
+
+    since_ns: int
+    until_ns: int
+    cells: int
+
+    def __post_init__(self) -> None:
+        if self.cells < 1 or self.until_ns - self.since_ns < self.cells:
+            raise ValueError(f"{self.cells} cells do not fit into {self.until_ns - self.since_ns} ns")
+
+    def start_of(self, cell: int) -> int:
+        """When a cell begins; of the cell after the last one: when the period ends."""
+        return self.since_ns + cell * (self.until_ns - self.since_ns) // self.cells
+
+    def cell_of(self, at_ns: int) -> int:
+        """The cell of a time: outside the period less than 0, or ``cells`` and more."""
+        return ((at_ns - self.since_ns + 1) * self.cells - 1) // (self.until_ns - self.since_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a cell of a lane stands for."""
+
+    connection: str
+    kind: CellKind
+    at_ns: int
+    # when it began
+    event_id: int
+    # 0 where it began before the oldest event kept
+    losses: int = 0
+    # in the cell, failed attempts included; the reading is then about the first of them
+    incidents: tuple[Incident, ...] = ()
+    # that touch the cell, in the order in which they began
+    elsewhere: int = 0
+    # other connections of the group that have a problem in the same cell
+
+    @property
+    def incident(self) -> Incident | None:
+        """The one that the reading is about, or that stands beside what it is about."""
+        own = next((each for each in self.incidents if each.event_id == self.event_id), None)
+        return own or (self.incidents[-1] if self.incidents else None)
+
+    @property
+    def is_incident(self) -> bool:
+        """Whether it is about an incident, not about a status or a loss."""
+        return self.kind in _INCIDENT_KINDS
+
+
+def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
+    """One kind a cell; where no recorder ran it is ``none``."""
+    ranks = [0] * period.cells
+    for stretch in lane.stretches:
+        _raise(ranks, period, stretch.start_ns, stretch.end_ns, _RANK[_KIND_OF[stretch.status]])
+    opened = [each for each in lane.incidents if each.kind != STALL]
+    for incident in opened:
+        _raise(ranks, period, incident.start_ns, incident.end_ns, _RANK["incident"])
+        _raise(ranks, period, incident.start_ns, incident.start_ns, _RANK["opened"])
+    for incident in lane.incidents:
+        if incident.kind == STALL:
+            _raise(ranks, period, incident.start_ns, incident.end_ns, _RANK["stalled"])
+    for loss in lane.losses:
+        _raise(ranks, period, loss.at_ns, loss.at_ns, _RANK["loss"])
+    for incident in opened:
+        cell = period.cell_of(incident.start_ns)
+        if 0 <= cell < period.cells and ranks[cell] == _RANK["loss"]:
+            ranks[cell] = _RANK["loss_opened"]
+    return tuple(KINDS[rank] for rank in ranks)
+
+
+def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
+    """What happened in a half-open time: its first loss, else an incident that began, else the worst that lasted."""
+    incidents = tuple(each for each in lane.incidents if _touches(each.start_ns, each.end_ns, start_ns, end_ns))
+    opened = [each for each in incidents if each.kind != STALL and start_ns <= each.start_ns]
+    losses = [loss for loss in lane.losses if start_ns <= loss.at_ns < end_ns]
+    if losses:
+        kind: CellKind = "loss_opened" if opened else "loss"
+        first, count = losses[0], sum(loss.count for loss in losses)
+        return Reading(lane.connection, kind, first.at_ns, first.event_id, count, incidents)
+    if opened:
+        return Reading(lane.connection, "opened", opened[0].start_ns, opened[0].event_id, 0, incidents)
+    worst = max(
+        (each for each in lane.stretches if _touches(each.start_ns, each.end_ns, start_ns, end_ns)),
+        key=_rank,
+        default=None,
+    )
+    rank = 0 if worst is None else _rank(worst)
+    for incident in sorted(incidents, key=lambda each: each.kind != STALL):
+        of_incident: CellKind = "stalled" if incident.kind == STALL else "incident"
+        if rank < _RANK[of_incident]:
+            return Reading(lane.connection, of_incident, incident.start_ns, incident.event_id, 0, incidents)
+    if worst is None:
+        return None
+    return Reading(lane.connection, _KIND_OF[worst.status], worst.start_ns, worst.event_id, 0, incidents)
+
+
+def read_cells(lanes: Sequence[Lane], start_ns: int, end_ns: int) -> Reading | None:
+    """The same for several connections: the reading of the worst of them, of equals that of the first."""
+    readings = [reading for lane in lanes if (reading := read_cell(lane, start_ns, end_ns)) is not None]
+    if not readings:
+        return None
+    worst = max(readings, key=lambda reading: _RANK[reading.kind])
+    troubled = sum(1 for lane in lanes if first_problem(lane, start_ns, end_ns) is not None)
+    is_troubled = first_problem(next(lane for lane in lanes if lane.connection == worst.connection), start_ns, end_ns)
+    return replace(worst, elsewhere=troubled - (is_troubled is not None))
+
+
+def first_problem(lane: Lane, start_ns: int, end_ns: int) -> Problem | None:
+    """The first loss, failed attempt or beginning of an incident in a half-open time."""
+    begun = [(each.at_ns, each.event_id) for each in lane.losses]
+    begun += [(each.start_ns, each.event_id) for each in lane.incidents]
+    within = [each for each in begun if start_ns <= each[0] < end_ns]
+    return Problem(lane.connection, *min(within)) if within else None
+
+
+def spread(counts: Sequence[int], since_ns: int, bucket_ns: int, period: Period) -> tuple[float, ...]:
+    """Counts of equal buckets shared out to the cells they overlap, in proportion."""
+    cells = [0.0] * period.cells
+    for number, amount in enumerate(counts):
+        if not amount:
+            continue
+        start_ns, end_ns = since_ns + number * bucket_ns, since_ns + (number + 1) * bucket_ns
+        first = max(0, period.cell_of(start_ns))
+        for cell in range(first, min(period.cells - 1, period.cell_of(end_ns - 1)) + 1):
+            overlap = min(end_ns, period.start_of(cell + 1)) - max(start_ns, period.start_of(cell))
+            cells[cell] += amount * overlap / bucket_ns
+    return tuple(cells)
+
+
+def _raise(ranks: list[int], period: Period, start_ns: int, end_ns: int, rank: int) -> None:
+    """Let the cells that a half-open time touches (an instant touches one) be at least as bad."""
+    if start_ns >= period.until_ns or max(end_ns, start_ns + 1) <= period.since_ns:
+        return
+    first = max(0, period.cell_of(start_ns))
+    last = min(period.cells - 1, period.cell_of(max(start_ns, end_ns - 1)))
+    for cell in range(first, last + 1):
+        if ranks[cell] < rank:
+            ranks[cell] = rank
+
+
+def _touches(start_ns: int, end_ns: int, since_ns: int, until_ns: int) -> bool:
+    return start_ns < until_ns and max(end_ns, start_ns + 1) > since_ns
+
+
+def _rank(stretch: Stretch) -> int:
+    return _RANK[_KIND_OF[stretch.status]]

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wsmon.model.durations import HOUR_NS, MS_NS, SECOND_NS
 from wsmon.model.statuses import OPEN, Status
+from wsmon.model.units import HOUR_NS, MS_NS, SECOND_NS
 
 MIN_SESSION_NS = MS_NS
 # a transport that came up and went within one tick of a coarse clock still was up

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from wsmon.model.events import Event
-from wsmon.protocols.decoding import UNDECODABLE
-from wsmon.protocols.mqtt_packets import TYPES, CutError, Packet, field, number, packets
-from wsmon.protocols.mqtt_properties import after_properties
+from wsmon.protocols.base import UNDECODABLE
+from wsmon.protocols.mqtt_packets import TYPES, CutError, Packet, after_properties, field, number, packets
 from wsmon.protocols.phoenix_codec import Frame, decode_binary, decode_text
-from wsmon.protocols.socketio_packets import ENGINE_TYPES, parse_packet
+from wsmon.protocols.socketio import ENGINE_TYPES, parse_packet
 
 HEAD_BYTES = 16 * 1024
 # in which the headers of a STOMP frame are looked for

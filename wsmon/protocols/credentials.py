@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.redact import PLAIN_KEYS, Redactor, is_credential_key
 from wsmon.model.redact.masking import Sensitive, mask_secrets
-from wsmon.protocols.reading import Note
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import Note
 
 Decoded: TypeAlias = "dict[str, Decoded] | list[Decoded] | str | int | float | bool | None"
 # what msgspec makes of JSON

@@ -5,12 +5,112 @@ It says what it saw in a sentence that repeats nothing of a URL or a message but
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlsplit
+
+import msgspec
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols.detect_frames import NOTHING, Found, begins_mqtt, recognise
+from wsmon.protocols.base import UNDECODABLE
+
+# What one message shows of the protocol it belongs to, without anything that came before it.
+
+
+class Found(NamedTuple):
+    """What a message is of; without a name, whether it is at least JSON."""
+
+    name: ProtocolName | Literal[""] = ""
+    why: str = ""
+    is_json: bool = False
+
+
+NOTHING = Found()
+_JSON = Found(is_json=True)
+
+_STOMP = re.compile(rb"[\r\n]*+(?:CONNECT|STOMP|CONNECTED)\r?\n[^:\r\n\0]++:")
+_MQTT_CONNECT = re.compile(rb"\x10[\x80-\xff]{0,3}+[\x00-\x7f]\x00(?:\x04MQTT|\x06MQIsdp)[\x03-\x05]", re.DOTALL)
+_MQTT_NAMES = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
+_MQTT_HEADERS = re.compile(rb"\x10[\x80-\xff]{0,3}+([\x00-\x7f]|\Z)")
+_SOCKETIO_OPEN = re.compile(rb"0\{(?=[^\0]{0,400}\"sid\")(?=[^\0]{0,400}\"pingInterval\")")
+_PHOENIX_EVENTS = frozenset({"phx_join", "phx_reply", "phx_leave", "phx_close", "phx_error", "heartbeat"})
+_PHOENIX_FIELDS = 5
+# of a vector: join_ref, ref, topic, event, payload; decoders ignore what follows
+_PHOENIX_KEYS = frozenset({"topic", "event", "payload", "ref"})
+_NEXUS_KINDS = frozenset({"request.start", "request.end", "request.op", "downstream", "log", "span.start", "span.end"})
+_GRAPHQL_TYPES = frozenset({"connection_init", "connection_ack", "connection_error"})
+_DERIBIT_KEYS = frozenset({"usIn", "usOut", "usDiff"})
+_DERIBIT_METHODS = ("public/auth", "public/hello", "public/set_heartbeat")
+
+
+def recognise(direction: Direction, opcode: Opcode, payload: bytes) -> Found:
+    """What a text or binary message is of. Never raises."""
+    if _STOMP.match(payload):
+        return Found("stomp", "a message is a STOMP connect")
+    if opcode == "binary" and _is_mqtt(direction, payload):
+        return Found("mqtt", "a message is the connect of MQTT or its answer")
+    if opcode == "text" and _SOCKETIO_OPEN.match(payload):
+        return Found("socketio", "a message is an Engine.IO open packet")
+    if payload.lstrip()[:1] not in (b"{", b"["):
+        return NOTHING
+    try:
+        message = msgspec.json.decode(payload)
+    except UNDECODABLE:
+        return NOTHING
+    if isinstance(message, dict):
+        return _recognise_object(message)
+    return _recognise_list(message) if isinstance(message, list) else _JSON
+
+
+def begins_mqtt(payload: bytes) -> bool:
+    """Whether bytes may be the beginning of a CONNECT of MQTT that is cut before its version."""
+    head = _MQTT_HEADERS.match(payload)
+    return not payload or (head is not None and any(name.startswith(payload[head.end() :]) for name in _MQTT_NAMES))
+
+
+def _is_mqtt(direction: Direction, payload: bytes) -> bool:
+    return bool(_MQTT_CONNECT.match(payload)) if direction == "out" else _is_connack(payload)
+
+
+def _is_connack(payload: bytes) -> bool:
+    """Type, a length that is right, flags of which only the lowest bit is in use."""
+    return len(payload) in range(4, 130) and payload[0] == 0x20 and payload[1] == len(payload) - 2 and payload[2] < 2
+
+
+def _recognise_object(message: dict[str, object]) -> Found:
+    if message.get("jsonrpc") == "2.0":
+        if message.keys() >= _DERIBIT_KEYS or message.get("method") in _DERIBIT_METHODS:
+            return Found("deribit", "a message is JSON-RPC with a method or the times of Deribit")
+        return Found("jsonrpc", 'a message says "jsonrpc": "2.0"')
+    kind = message.get("type")
+    if isinstance(kind, str) and kind in _GRAPHQL_TYPES:
+        return Found("graphql-ws", f'a message says "type": "{kind}"')
+    if message.keys() >= _PHOENIX_KEYS and _is_phoenix(message["ref"], message["topic"], message["event"]):
+        return Found("phoenix", "a message is an object with topic, event, payload and ref")
+    kind = message.get("kind")
+    if "traceId" in message and isinstance(message.get("id"), int) and isinstance(kind, str) and kind in _NEXUS_KINDS:
+        return Found("nexus", f'a message has a traceId and says "kind": "{kind}"')
+    return _JSON
+
+
+def _recognise_list(message: list[object]) -> Found:
+    """A Phoenix vector; a batch of JSON-RPC."""
+    if len(message) >= _PHOENIX_FIELDS and _is_phoenix(message[1], message[2], message[3]):
+        join_ref, payload = message[0], message[4]
+        if isinstance(join_ref, str | None) and isinstance(payload, dict):
+            return Found("phoenix", "a message is a list of join_ref, ref, topic, event and payload")
+    if message and isinstance(message[0], dict) and message[0].get("jsonrpc") == "2.0":
+        return Found("jsonrpc", 'a message is a list of objects that say "jsonrpc": "2.0"')
+    return _JSON
+
+
+def _is_phoenix(ref: object, topic: object, event: object) -> bool:
+    """Whether topic and event are texts, and either the event is one of Phoenix's own or the topic has its colon."""
+    if not (isinstance(ref, str | None) and isinstance(topic, str) and isinstance(event, str)):
+        return False
+    return event in _PHOENIX_EVENTS or ":" in topic
+
 
 SETTLE_FRAMES = 8
 # data frames without a sign of a protocol until it is ``json`` or ``raw``: greetings and acknowledgements come first

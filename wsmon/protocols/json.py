@@ -6,16 +6,285 @@ in ends them, by id where it has one, else by topic, else the oldest of its kind
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
 
-from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import rpc
-from wsmon.protocols.decoding import UNDECODABLE, unreadable
-from wsmon.protocols.json_messages import Message, decode_message, is_reply, kind_of, ref_of, topic_of, type_of
-from wsmon.protocols.json_operations import About, State, beat, read_received, read_sent
-from wsmon.protocols.reading import UNREAD, Reading
+from wsmon.model.events import Direction, EventName, Json, Meta, Opcode
+from wsmon.protocols import jsonrpc
+from wsmon.protocols.base import (
+    MAX_NAME_CHARS,
+    MAX_TOPICS,
+    UNDECODABLE,
+    UNREAD,
+    WAIT_S,
+    Call,
+    Calls,
+    Note,
+    Operation,
+    Reading,
+    completed,
+    duplicate,
+    failed,
+    settled,
+    too_many_topics,
+    unmatched,
+    unreadable,
+)
+from wsmon.protocols.credentials import SUSPICIOUS, Credentials, Decoded, Grant, lifetime_s
+from wsmon.protocols.json_messages import (
+    REF_KEYS,
+    TYPE_KEYS,
+    Kind,
+    Message,
+    decode_message,
+    explanation,
+    is_failure,
+    is_reply,
+    key_of,
+    kind_of,
+    ref_of,
+    topic_of,
+    topics_of,
+    type_of,
+)
+
+# What messages of unnamed JSON protocols begin and end: subscriptions, authentications, pings.
+
+_BEGINS: Mapping[Kind, Operation] = {
+    "subscribe": "subscribe",
+    "unsubscribe": "unsubscribe",
+    "auth": "auth",
+    "refresh": "refresh",
+}
+_ENDS: Mapping[Kind, tuple[Operation, ...]] = {
+    "subscribe": ("subscribe",),
+    "subscribed": ("subscribe",),
+    "subscription": ("subscribe",),
+    "unsubscribe": ("unsubscribe",),
+    "unsubscribed": ("unsubscribe",),
+    "auth": ("auth",),
+    "authed": ("auth", "refresh"),
+    "auth_failed": ("auth", "refresh"),
+    "refresh": ("refresh",),
+    "refreshed": ("refresh",),
+    "error": ("subscribe", "unsubscribe", "auth", "refresh", "heartbeat"),
+    "reply": ("subscribe", "unsubscribe", "auth", "refresh", "heartbeat"),
+    "": ("subscribe", "unsubscribe", "auth", "refresh", "heartbeat"),
+}
+_BY_ID_ONLY = frozenset({"error", "reply", ""})
+# words that do not say what they answer
+
+_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+# a code that may name a kind of error
+
+
+class About(msgspec.Struct, frozen=True, gc=False):
+    """What was found out about a message before it is known what it does."""
+
+    type: str
+    kind: Kind
+    topic: str = ""
+    id: msgspec.Raw = jsonrpc.NOTHING
+    ref: str = ""
+
+
+class State:
+    """What is in flight on one session, and how to answer its last ping."""
+
+    def __init__(self, *, timeout_s: float = WAIT_S) -> None:
+        self.now_ns = 0
+        self.calls = Calls(timeout_s)
+        self.credentials = Credentials()
+        self.grant = Grant()
+        self.pong = ""
+        # the answer to the peer's last ping
+        self._begun = 0
+
+    def at(self, now_ns: int) -> None:
+        """The messages that follow happen at this monotonic time."""
+        self.now_ns = now_ns
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """What was due and did not come, each told once."""
+        return (*self.calls.overdue(now_ns), *self.grant.overdue(now_ns))
+
+    def new_key(self, word: str) -> str:
+        """A key for what has no id."""
+        self._begun += 1
+        return f"{word} {self._begun}"
+
+    def remember(self, payload: bytes, *, is_auth: bool = False) -> None:
+        """Keep the credentials of a message, to mask them in what the peer says later."""
+        if is_auth or SUSPICIOUS.search(payload):
+            message: Decoded = msgspec.json.decode(payload)
+            self.credentials.remember(message, is_auth=is_auth)
+
+
+def read_sent(message: Message, about: About, state: State) -> tuple[Note, ...]:
+    """What an outgoing message begins."""
+    operation = _BEGINS.get(about.kind)
+    if operation is None:
+        return ()
+    key = jsonrpc.id_key(about.id) if about.id else state.new_key(operation)
+    if key in state.calls:
+        return (duplicate(operation, about.type, about.ref),)
+    topics: tuple[str, ...] = ()
+    if operation in ("subscribe", "unsubscribe"):
+        topics = topics_of(message) or ((about.topic,) if about.topic else ())
+    call = Call(operation, key, state.now_ns, about.type, about.ref, topics[:MAX_TOPICS])
+    told = (too_many_topics(len(topics)),) if len(topics) > MAX_TOPICS else ()
+    return (*told, *state.calls.begin(call))
+
+
+def read_received(message: Message, about: About, payload: bytes, state: State) -> tuple[Note, ...]:
+    """What an incoming message ends."""
+    if about.kind in ("authed", "refreshed"):
+        state.remember(payload)
+    listed = topics_of(message) or ()
+    call = _answered(message, about, listed, state)
+    is_bad = about.kind in ("auth_failed", "error") or is_failure(message)
+    if call is None:
+        return _read_unasked(message, about, state, is_bad=is_bad)
+    if not is_bad:
+        return _succeed(call, message, about, listed, state)
+    error_type, error, meta = _fault(message, about, state)
+    return failed(_part(call, about.topic, state), error_type, error, meta)
+
+
+def _answered(message: Message, about: About, listed: tuple[str, ...], state: State) -> Call | None:
+    """The call in flight that a message answers: by id, else by topic, else the oldest of its kind."""
+    operations = _ENDS[about.kind]
+    if about.id:
+        call = state.calls.get(jsonrpc.id_key(about.id))
+        if call is not None and call.operation in operations and (about.kind or is_reply(message)):
+            return call
+    if about.kind in _BY_ID_ONLY:
+        return None
+    if named := {*listed, about.topic} - {""}:
+        return state.calls.find(lambda call: call.operation in operations and not named.isdisjoint(call.topics))
+    return None if about.id else state.calls.find(lambda call: call.operation in operations)
+
+
+def _succeed(call: Call, message: Message, about: About, listed: tuple[str, ...], state: State) -> tuple[Note, ...]:
+    meta: dict[str, Json] | None = None
+    if call.operation in ("auth", "refresh"):
+        meta = _authenticated(message, state)
+    if not set(listed).isdisjoint(call.topics):
+        state.calls.end(call.key)
+        return settled(call, listed, meta)
+    return completed(_part(call, about.topic, state), meta)
+
+
+def _part(call: Call, topic: str, state: State) -> Call:
+    """What an answer is about: one topic where it names one, the others still wait; else the whole call."""
+    if topic not in call.topics:
+        state.calls.end(call.key)
+        return call
+    state.calls.keep_topics(call, tuple(other for other in call.topics if other != topic))
+    return msgspec.structs.replace(call, topics=(topic,))
+
+
+def _read_unasked(message: Message, about: About, state: State, *, is_bad: bool) -> tuple[Note, ...]:
+    """What nobody waits for: errors are told, and so is what the peer did by itself."""
+    type_, topic, ref = about.type, about.topic, about.ref
+    if is_bad:
+        # a word that ordinary data may use is an error only where the message says so in as many words
+        if about.kind in ("", "reply", "subscription") and message.success is not False and not message.error:
+            return ()
+        name: EventName = "auth.failed" if about.kind in ("auth", "auth_failed", "refresh") else "error.occurred"
+        error_type, error, meta = _fault(message, about, state)
+        return (Note(name, type=type_, topic=topic, ref=ref, error_type=error_type, error=error, meta=meta),)
+    match about.kind:
+        case "authed":
+            return (Note("auth.completed", type=type_, ref=ref, status="ok", meta=_authenticated(message, state)),)
+        case "subscribed" if topic and not ref:
+            return (Note("subscription.subscribe.completed", type=type_, topic=topic, status="ok"),)
+        case "unsubscribed" if topic and not ref:
+            return (Note("subscription.unsubscribe.completed", type=type_, topic=topic, status="ok"),)
+        case "subscribed" | "unsubscribed" | "refreshed":
+            operation = _ENDS[about.kind][0]
+            key = jsonrpc.id_key(about.id) if about.id else operation
+            return (unmatched(operation, key, type_, topic, ref),)
+    return ()
+
+
+def _authenticated(message: Message, state: State) -> dict[str, Json]:
+    """Begins the life of a token where the peer says how long it is; what may be told of it."""
+    life_s = lifetime_s(message.expires_in)
+    if life_s is not None:
+        state.grant.begin(state.now_ns, life_s)
+        return {"expires_in_s": life_s}
+    expires_at = jsonrpc.scalar(message.expires_at)
+    return {} if expires_at is None else {"expires_at": expires_at}
+
+
+def _fault(message: Message, about: About, state: State) -> tuple[str, str, Meta | None]:
+    """Error type, text and meta of a failure: the type is the peer's code where that is a name or a number."""
+    code, text = explanation(message)
+    kept = jsonrpc.scalar(code)
+    if isinstance(kept, str):
+        kept = state.credentials.mask(kept)
+    error_type = "auth_failed" if about.kind == "auth_failed" else "peer_error"
+    if isinstance(kept, int):
+        error_type = f"code_{kept}"
+    elif isinstance(kept, str) and _NAME.fullmatch(kept):
+        error_type = kept
+    return error_type, state.credentials.mask(text), None if kept is None else {"code": kept}
+
+
+# heartbeats
+
+
+def beat(direction: Direction, message: Message, about: About, state: State) -> tuple[Note, ...]:
+    """What a ping, a pong or a heartbeat begins or ends."""
+    is_ours = direction == "out"
+    match about.kind:
+        case "ping":
+            key = _ping_key(about, state, by_peer=not is_ours)
+            if not is_ours:
+                state.pong = _pong(message, about)
+            call = Call("heartbeat", key, state.now_ns, about.type, about.ref, by_peer=not is_ours)
+            return state.calls.begin(call)
+        case "pong":
+            ping = _pinged(about, state, by_peer=is_ours)
+            if ping is None:
+                key = jsonrpc.id_key(about.id) if about.id else "pong"
+                return (unmatched("heartbeat", key, about.type, ref=about.ref),)
+            state.calls.end(ping.key)
+            return completed(ping)
+    name: EventName = "heartbeat.sent" if is_ours else "heartbeat.received"
+    return (Note(name, "heartbeat", type=about.type, ref=about.ref),)
+
+
+def _ping_key(about: About, state: State, *, by_peer: bool) -> str:
+    key = f"peer {jsonrpc.id_key(about.id)}" if by_peer else jsonrpc.id_key(about.id)
+    return key if about.id and key not in state.calls else state.new_key("peer ping" if by_peer else "ping")
+
+
+def _pinged(about: About, state: State, *, by_peer: bool) -> Call | None:
+    """The ping that a pong answers; one with an id is answered only by a pong with the same id, or with none."""
+    if about.id:
+        key = jsonrpc.id_key(about.id)
+        call = state.calls.get(f"peer {key}" if by_peer else key)
+        if call is not None and call.operation == "heartbeat":
+            return call
+    return state.calls.find(
+        lambda call: call.operation == "heartbeat" and call.by_peer == by_peer and not (about.id and call.ref)
+    )
+
+
+def _pong(message: Message, about: About) -> str:
+    """The same shape with pong in the place of ping, and its id; a plain word where the ping was one."""
+    key = key_of(message, TYPE_KEYS, about.type)
+    if not key:
+        return "pong"
+    frame: dict[str, object] = {key: "PONG" if about.type.isupper() else "pong"}
+    if about.id and len(bytes(about.id)) <= MAX_NAME_CHARS:
+        frame[key_of(message, REF_KEYS, about.id)] = about.id
+    return str(msgspec.json.encode(frame), "utf-8")
+
 
 __all__ = ["State", "answer", "classify"]
 
@@ -33,10 +302,10 @@ _check = msgspec.json.Decoder(msgspec.Raw).decode
 
 def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
     """Read one message; of an array, the objects in it, and the type of the first."""
-    if not rpc.is_text(payload, opcode):
+    if not jsonrpc.is_text(payload, opcode):
         return UNREAD
-    if len(payload) > rpc.MAX_BYTES:
-        return rpc.too_large(len(payload))
+    if len(payload) > jsonrpc.MAX_BYTES:
+        return jsonrpc.too_large(len(payload))
     if word := _WORDS.get(payload):
         return Reading(word.type, notes=beat(direction, _NO_MESSAGE, word, state))
     try:
@@ -58,13 +327,15 @@ def answer(reading: Reading, state: State) -> tuple[str, ...]:
 
 
 def _read_array(direction: Direction, payload: bytes, state: State) -> Reading:
-    items = rpc.decode_batch(payload)
-    objects = [bytes(item) for item in items[: rpc.MAX_BATCH] if bytes(item)[:1] == b"{"]
+    items = jsonrpc.decode_batch(payload)
+    objects = [bytes(item) for item in items[: jsonrpc.MAX_BATCH] if bytes(item)[:1] == b"{"]
     readings = [_read_item(direction, item, state) for item in objects]
     first = readings[0] if readings else UNREAD
     broken = next((reading for reading in readings if reading.error_type), UNREAD)
-    if len(items) > rpc.MAX_BATCH and objects:
-        broken = Reading(error_type="too_large", error=f"an array of {len(items)}; the first {rpc.MAX_BATCH} are read")
+    if len(items) > jsonrpc.MAX_BATCH and objects:
+        broken = Reading(
+            error_type="too_large", error=f"an array of {len(items)}; the first {jsonrpc.MAX_BATCH} are read"
+        )
     notes = tuple(note for reading in readings for note in reading.notes)
     return Reading(first.type or "array", first.topic, first.ref, broken.error_type, broken.error, notes)
 
@@ -81,7 +352,7 @@ def _read(direction: Direction, payload: bytes, state: State) -> Reading:
     message = decode_message(payload)
     type_, topic, raw = type_of(message), topic_of(message), ref_of(message)
     kind = kind_of(type_)
-    ref = rpc.id_ref(raw) if raw else ""
+    ref = jsonrpc.id_ref(raw) if raw else ""
     if direction == "out":
         state.remember(payload, is_auth=kind in ("auth", "refresh"))
     if kind in _DATA and not is_reply(message):  # most of the traffic ends here

@@ -12,13 +12,16 @@ with one of the topic keys or name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from wsmon.protocols import rpc
-from wsmon.protocols.decoding import cut
+from wsmon.model.events import Opcode
+from wsmon.model.redact.masking import MASK
+from wsmon.protocols import jsonrpc
+from wsmon.protocols.base import UNDECODABLE, cut
 
 Kind = Literal[
     "", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "subscription", "auth", "authed", "auth_failed",
@@ -74,21 +77,21 @@ class Message(msgspec.Struct, gc=False):
     instId: Any = None  # noqa: N815 - the peer's spelling, as below
     market: Any = None
     s: Any = None
-    id: msgspec.Raw = rpc.NOTHING
-    ref: msgspec.Raw = rpc.NOTHING
-    req_id: msgspec.Raw = rpc.NOTHING
-    request_id: msgspec.Raw = rpc.NOTHING
-    subscription_id: msgspec.Raw = rpc.NOTHING
-    arg: msgspec.Raw = rpc.NOTHING
-    args: msgspec.Raw = rpc.NOTHING
-    params: msgspec.Raw = rpc.NOTHING
-    channels: msgspec.Raw = rpc.NOTHING
-    topics: msgspec.Raw = rpc.NOTHING
-    streams: msgspec.Raw = rpc.NOTHING
-    symbols: msgspec.Raw = rpc.NOTHING
-    product_ids: msgspec.Raw = rpc.NOTHING
-    result: msgspec.Raw = rpc.NOTHING
-    error: msgspec.Raw = rpc.NOTHING
+    id: msgspec.Raw = jsonrpc.NOTHING
+    ref: msgspec.Raw = jsonrpc.NOTHING
+    req_id: msgspec.Raw = jsonrpc.NOTHING
+    request_id: msgspec.Raw = jsonrpc.NOTHING
+    subscription_id: msgspec.Raw = jsonrpc.NOTHING
+    arg: msgspec.Raw = jsonrpc.NOTHING
+    args: msgspec.Raw = jsonrpc.NOTHING
+    params: msgspec.Raw = jsonrpc.NOTHING
+    channels: msgspec.Raw = jsonrpc.NOTHING
+    topics: msgspec.Raw = jsonrpc.NOTHING
+    streams: msgspec.Raw = jsonrpc.NOTHING
+    symbols: msgspec.Raw = jsonrpc.NOTHING
+    product_ids: msgspec.Raw = jsonrpc.NOTHING
+    result: msgspec.Raw = jsonrpc.NOTHING
+    error: msgspec.Raw = jsonrpc.NOTHING
     success: Any = None
     code: Any = None
     reason: Any = None
@@ -143,7 +146,7 @@ def ref_of(message: Message) -> msgspec.Raw:
     first = m.id or m.ref or m.req_id or m.request_id or m.subscription_id
     if not first or _is_scalar(first):
         return first
-    return next((raw for key in REF_KEYS if _is_scalar(raw := getattr(message, key))), rpc.NOTHING)
+    return next((raw for key in REF_KEYS if _is_scalar(raw := getattr(message, key))), jsonrpc.NOTHING)
 
 
 def key_of(message: Message, keys: tuple[str, ...], value: object) -> str:
@@ -190,7 +193,7 @@ def is_reply(message: Message) -> bool:
 
 def explanation(message: Message) -> tuple[object, str]:
     """Code and text of a failure; the text as the peer wrote it."""
-    fault = rpc.error_object(message.error)
+    fault = jsonrpc.error_object(message.error)
     code = message.code if fault.code is None else fault.code
     texts = (fault.message, message.reason, message.message, message.msg, message.ret_msg)
     return code, next((text for text in texts if isinstance(text, str) and text), "")
@@ -200,7 +203,7 @@ def _named(raw: msgspec.Raw) -> str:
     """The topic that an item of a list, or an object, names."""
     start = bytes(raw)[:1]
     if start == b'"':
-        return rpc.id_ref(raw)
+        return jsonrpc.id_ref(raw)
     if start != b"{":
         return ""
     arg = _decode_arg(raw)
@@ -208,3 +211,43 @@ def _named(raw: msgspec.Raw) -> str:
         if isinstance(value, str) and value:
             return cut(value)
     return ""
+
+
+# Masks credentials that only their place tells: ``{"op":"auth","args":["key",1700000000,"signature"]}``.
+#
+# In what wsmon sends to authenticate, every text in the list of arguments is masked, by bytes, keys and numbers left as
+# they are. Arguments with names are the redactor's.
+
+_AUTH = re.compile(rb"auth|login", re.IGNORECASE)
+# in every word that begins an authentication
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?')
+# a JSON text; with a colon behind it, a key
+_MASK = b'"' + MASK.encode() + b'"'
+
+
+def mask_sent(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
+    """A message that goes out, and whether anything in it was masked."""
+    if opcode != "text" or not _AUTH.search(payload):
+        return payload, False
+    try:
+        message = decode_message(payload)
+    except UNDECODABLE:
+        return payload, False
+    word = type_of(message)
+    if kind_of(word) not in ("auth", "refresh") and not _AUTH.search(word.encode("utf-8", "replace")):
+        return payload, False
+    masked = payload
+    for arguments in (message.args, message.params):
+        masked = _without_texts(masked, arguments)
+    return masked, masked != payload
+
+
+def _without_texts(payload: bytes, arguments: msgspec.Raw) -> bytes:
+    """The payload, the texts of a list in it masked."""
+    listed = bytes(arguments)
+    if listed[:1] != b"[":
+        return payload
+    start = payload.find(listed)
+    return (
+        payload[:start] + _TEXT.sub(lambda text: text[0] if text[1] else _MASK, listed) + payload[start + len(listed) :]
+    )

@@ -7,16 +7,147 @@ of JSON-RPC subclasses ``State`` and says what its methods mean.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import msgspec
 
 from wsmon.model.events import Direction, Meta, Opcode
-from wsmon.protocols import rpc
-from wsmon.protocols.base import WAIT_S, Call, Calls, completed, duplicate, failed, unmatched
+from wsmon.protocols.base import (
+    MAX_NAME_CHARS,
+    UNDECODABLE,
+    UNREAD,
+    WAIT_S,
+    Call,
+    Calls,
+    Note,
+    Reading,
+    completed,
+    cut,
+    duplicate,
+    failed,
+    unmatched,
+    unreadable,
+)
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials
-from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
-from wsmon.protocols.reading import UNREAD, Note, Reading
+
+# The wire form of JSON-RPC: its messages, ids and error codes, as far as they are needed.
+#
+# What a message carries is left undecoded until somebody asks for it: a feed's data never is.
+
+MAX_BYTES = 2**20
+# a longer message is not read: decoding stays under some 10 ms
+MAX_BATCH = 1_000
+# messages of one batch that are read
+
+_EXACT = 2**53
+# integers up to here are the same number in every JSON implementation
+
+NOTHING = msgspec.Raw()
+
+ERROR_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        -32700: "parse_error",
+        -32600: "invalid_request",
+        -32601: "method_not_found",
+        -32602: "invalid_params",
+        -32603: "internal_error",
+    }
+)
+# JSON-RPC 2.0, section 5.1
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """A request, notification or response; empty where a member is absent."""
+
+    method: str | None = None
+    id: msgspec.Raw = NOTHING
+    params: msgspec.Raw = NOTHING
+    result: msgspec.Raw = NOTHING
+    error: msgspec.Raw = NOTHING
+    usDiff: msgspec.Raw = NOTHING  # noqa: N815 - the peer's spelling
+
+    @property
+    def has_error(self) -> bool:
+        """Whether it is a response that failed; ``"error": null`` beside a result is none."""
+        return bool(self.error) and bytes(self.error) != b"null"
+
+
+class ErrorObject(msgspec.Struct, gc=False):
+    """What a peer says went wrong."""
+
+    code: Any = None
+    message: Any = None
+
+
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_error = msgspec.json.Decoder(ErrorObject).decode
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+def is_text(payload: bytes, opcode: str) -> bool:
+    """Whether it may be JSON: every text, and binary that starts like an object or array."""
+    return opcode == "text" or (opcode == "binary" and payload[:64].lstrip()[:1] in (b"{", b"["))
+
+
+def too_large(size_bytes: int) -> Reading:
+    """The reading of a message that is not decoded for its size."""
+    return Reading(error_type="too_large", error=f"{size_bytes} bytes; up to {MAX_BYTES} are read")
+
+
+def id_key(raw: msgspec.Raw) -> str:
+    """What tells ids apart: ``1`` and ``"1"`` are two; an absent one is ``null``."""
+    text = str(bytes(raw), "utf-8") if raw else "null"
+    if text[0] == '"' and "\\" in text:  # the same string may be escaped in one way and come back in another
+        text = str(msgspec.json.encode(_decode_text(raw)), "utf-8")
+    if len(text) <= MAX_NAME_CHARS:
+        return text
+    digest = sha256(text.encode()).hexdigest()[:32]
+    return f"{text[:100]}…{digest}"
+
+
+def id_ref(raw: msgspec.Raw) -> str:
+    """An id as people write it: without quotes, and nothing for null."""
+    if not raw:
+        return ""
+    text = str(bytes(raw), "utf-8")
+    if text == "null":
+        return ""
+    return cut(_decode_text(raw) if text[0] == '"' else text)
+
+
+def error_object(raw: msgspec.Raw) -> ErrorObject:
+    """The error of a response, whatever its shape."""
+    match bytes(raw)[:1]:
+        case b"{":
+            return _decode_error(raw)
+        case b'"':
+            return ErrorObject(message=_decode_text(raw))
+    return ErrorObject()
+
+
+def scalar(value: object) -> int | float | str | None:
+    """A peer's code or time as it can be kept: integers past 53 bits as text; None for what is neither."""
+    match value:
+        case bool():
+            return None
+        case str():
+            return cut(value)
+        case int() if abs(value) > _EXACT:
+            return cut(str(value))
+        case int() | float():
+            return value
+    return None
+
+
+def error_type(code: object, names: Mapping[int, str] = ERROR_NAMES) -> str:
+    """The name of a known code, else ``rpc_<code>``; ``rpc_error`` where there is no code."""
+    if not isinstance(code, int) or isinstance(code, bool):
+        return "rpc_error"
+    return names.get(code) or cut(f"rpc_{code}")
+
 
 _MAX_SUBSCRIPTIONS = 4096
 # ids whose names are remembered; the oldest is forgotten
@@ -39,7 +170,7 @@ _decode_any = msgspec.json.Decoder().decode
 class State:
     """What is in flight on one session, and what its subscription ids stand for."""
 
-    error_names: ClassVar[Mapping[int, str]] = rpc.ERROR_NAMES
+    error_names: ClassVar[Mapping[int, str]] = ERROR_NAMES
 
     def __init__(self, *, timeout_s: float = WAIT_S) -> None:
         self.now_ns = 0
@@ -84,16 +215,16 @@ class State:
     def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Note, ...]:
         """The notes of an answer without an error."""
         match call.operation:
-            case "subscribe" if subscription := rpc.id_ref(result):
+            case "subscribe" if subscription := id_ref(result):
                 self._name_subscription(subscription, call.topics[0])
                 return completed(call, {**(meta or {}), "subscription": subscription})
             case "unsubscribe" if bytes(result) == b"false":
                 return failed(call, "not_confirmed", "the peer knows no such subscription", meta)
         return completed(call, meta)
 
-    def fail(self, call: Call, fault: rpc.ErrorObject, meta: Meta | None) -> tuple[Note, ...]:
+    def fail(self, call: Call, fault: ErrorObject, meta: Meta | None) -> tuple[Note, ...]:
         """The notes of an answer with an error."""
-        code = rpc.scalar(fault.code)
+        code = scalar(fault.code)
         about = {**(meta or {}), "code": self.credentials.mask(code) if isinstance(code, str) else code}
         return failed(call, self.error_type(fault), self.error_text(fault), about)
 
@@ -101,24 +232,24 @@ class State:
         """Type, topic and notes of an incoming notification."""
         return method, _topic(params), ()
 
-    def measure(self, call: Call, envelope: rpc.Envelope) -> Meta | None:
+    def measure(self, call: Call, envelope: Envelope) -> Meta | None:
         """What an answer says of the time it took."""
         return None
 
     # what is the same for all
 
-    def error_type(self, fault: rpc.ErrorObject) -> str:
+    def error_type(self, fault: ErrorObject) -> str:
         """The name of an error."""
-        return rpc.error_type(fault.code, self.error_names)
+        return error_type(fault.code, self.error_names)
 
-    def error_text(self, fault: rpc.ErrorObject) -> str:
+    def error_text(self, fault: ErrorObject) -> str:
         """What the peer says of it, no credential in it."""
         return self.credentials.mask(fault.message) if isinstance(fault.message, str) else ""
 
     def topic_of(self, call: Call, result: msgspec.Raw) -> str:
         """The topic of an answer: the new subscription id, or what was asked for where it was one thing."""
         if call.operation == "subscribe" and bytes(result)[:1] not in (b"", b"[", b"{"):
-            return rpc.id_ref(result)
+            return id_ref(result)
         return call.topics[0] if len(call.topics) == 1 else ""
 
     def _name_subscription(self, subscription: str, name: str) -> None:
@@ -130,16 +261,16 @@ class State:
 
 def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
     """Read one message; a batch is one reading with the notes of all its messages."""
-    if not rpc.is_text(payload, opcode):
+    if not is_text(payload, opcode):
         return UNREAD
-    if len(payload) > rpc.MAX_BYTES:
-        return rpc.too_large(len(payload))
+    if len(payload) > MAX_BYTES:
+        return too_large(len(payload))
     try:
         if payload[:1] == b"{":
-            return _read(direction, rpc.decode_envelope(payload), state)
+            return _read(direction, decode_envelope(payload), state)
         if payload[:64].lstrip()[:1] == b"[":
-            return _read_batch(direction, rpc.decode_batch(payload), state)
-        return _read(direction, rpc.decode_envelope(payload), state)
+            return _read_batch(direction, decode_batch(payload), state)
+        return _read(direction, decode_envelope(payload), state)
     except UNDECODABLE as error:
         return unreadable(error, "jsonrpc")
 
@@ -149,20 +280,20 @@ def _read_batch(direction: Direction, items: list[msgspec.Raw], state: State) ->
     broken = UNREAD
     if not items:
         broken = Reading(error_type="jsonrpc", error="an empty batch")
-    for item in items[: rpc.MAX_BATCH]:
+    for item in items[:MAX_BATCH]:
         try:
-            reading = _read(direction, rpc.decode_envelope(item), state)
+            reading = _read(direction, decode_envelope(item), state)
         except UNDECODABLE as error:
             reading = unreadable(error, "jsonrpc")
         if reading.error_type and not broken.error_type:
             broken = reading
         notes += reading.notes
-    if len(items) > rpc.MAX_BATCH:
-        broken = Reading(error_type="too_large", error=f"a batch of {len(items)}; the first {rpc.MAX_BATCH} are read")
+    if len(items) > MAX_BATCH:
+        broken = Reading(error_type="too_large", error=f"a batch of {len(items)}; the first {MAX_BATCH} are read")
     return Reading("batch", error_type=broken.error_type, error=broken.error, notes=tuple(notes))
 
 
-def _read(direction: Direction, envelope: rpc.Envelope, state: State) -> Reading:
+def _read(direction: Direction, envelope: Envelope, state: State) -> Reading:
     method = envelope.method
     if method is None:
         if envelope.result or envelope.error:
@@ -179,8 +310,8 @@ def _read(direction: Direction, envelope: rpc.Envelope, state: State) -> Reading
     return _read_request_of_peer(cut(method), envelope, state)
 
 
-def _read_request(method: str, envelope: rpc.Envelope, state: State) -> Reading:
-    key, ref = rpc.id_key(envelope.id), rpc.id_ref(envelope.id)
+def _read_request(method: str, envelope: Envelope, state: State) -> Reading:
+    key, ref = id_key(envelope.id), id_ref(envelope.id)
     # what may not be readable is read first: nothing is begun or ended by a message that turns out to be broken
     topic = _topic(envelope.params)
     call, notes = state.call(method, key, ref, envelope.params)
@@ -193,8 +324,8 @@ def _read_request(method: str, envelope: rpc.Envelope, state: State) -> Reading:
     return Reading(method, topic, ref, notes=(*told, *notes, *state.calls.begin(call)))
 
 
-def _read_request_of_peer(method: str, envelope: rpc.Envelope, state: State) -> Reading:
-    key, ref = f"peer {rpc.id_key(envelope.id)}", rpc.id_ref(envelope.id)
+def _read_request_of_peer(method: str, envelope: Envelope, state: State) -> Reading:
+    key, ref = f"peer {id_key(envelope.id)}", id_ref(envelope.id)
     topic = _topic(envelope.params)
     if key in state.calls:
         notes: tuple[Note, ...] = (duplicate("request", method, ref),)
@@ -203,17 +334,17 @@ def _read_request_of_peer(method: str, envelope: rpc.Envelope, state: State) -> 
     return Reading(method, topic, ref, notes=notes)
 
 
-def _read_response(direction: Direction, envelope: rpc.Envelope, state: State) -> Reading:
-    key, ref = rpc.id_key(envelope.id), rpc.id_ref(envelope.id)
+def _read_response(direction: Direction, envelope: Envelope, state: State) -> Reading:
+    key, ref = id_key(envelope.id), id_ref(envelope.id)
     call = state.calls.end(key if direction == "in" else f"peer {key}")
     if call is None:
-        fault = rpc.error_object(envelope.error) if envelope.has_error else None
+        fault = error_object(envelope.error) if envelope.has_error else None
         return _read_unmatched(key, ref, fault, state)
     try:
-        fault = rpc.error_object(envelope.error) if envelope.has_error else None
+        fault = error_object(envelope.error) if envelope.has_error else None
         meta = state.measure(call, envelope)
         if fault is not None:
-            return Reading(call.type, state.topic_of(call, rpc.NOTHING), ref, notes=state.fail(call, fault, meta))
+            return Reading(call.type, state.topic_of(call, NOTHING), ref, notes=state.fail(call, fault, meta))
         notes = state.succeed(call, envelope.result, meta)
         return Reading(call.type, state.topic_of(call, envelope.result), ref, notes=notes)
     except UNDECODABLE as error:
@@ -222,7 +353,7 @@ def _read_response(direction: Direction, envelope: rpc.Envelope, state: State) -
         return Reading(call.type, "", ref, shape.error_type, shape.error, notes)
 
 
-def _read_unmatched(key: str, ref: str, fault: rpc.ErrorObject | None, state: State) -> Reading:
+def _read_unmatched(key: str, ref: str, fault: ErrorObject | None, state: State) -> Reading:
     """Late, doubled, or to a request that could not be read: an error is told even so."""
     type_ = "response" if fault is None else "error"
     notes: tuple[Note, ...] = (unmatched("request", key, type_, ref=ref),)
@@ -260,5 +391,5 @@ def _first(params: msgspec.Raw) -> str:
         case b"[":
             items = _decode_list(params)
             if items and bytes(items[0])[:1] not in (b"[", b"{", b"n"):
-                return rpc.id_ref(items[0])
+                return id_ref(items[0])
     return ""

@@ -7,25 +7,356 @@ the type of the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from wsmon.model.events import Direction, Json, Opcode
-from wsmon.protocols.decoding import cut
-from wsmon.protocols.mqtt_operations import (
-    read_authentication,
-    read_connack,
-    read_connect,
-    read_disconnect,
-    read_pingreq,
-    read_pingresp,
+import msgspec
+
+from wsmon.model.events import Direction, EventName, Json, Opcode
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import (
+    MAX_TOPICS,
+    UNREAD,
+    Call,
+    Calls,
+    Note,
+    Operation,
+    Reading,
+    Wanted,
+    completed,
+    cut,
+    duplicate,
+    failed,
+    too_many_topics,
+    unmatched,
 )
-from wsmon.protocols.mqtt_packets import CutError, Packet, field, number
-from wsmon.protocols.mqtt_publish import read_acknowledgement, read_publish
-from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.mqtt_stream import MAX_PACKETS, Chunk
-from wsmon.protocols.mqtt_subscribe import read_suback, read_subscribe
-from wsmon.protocols.reading import UNREAD, Note, Reading
+from wsmon.protocols.credentials import Credentials
+from wsmon.protocols.mqtt_packets import (
+    FAILED,
+    MAX_PACKETS,
+    MQTT_5,
+    PASSWORD,
+    SERVER_KEEP_ALIVE,
+    TOPIC_ALIAS,
+    USER_NAME,
+    Chunk,
+    CutError,
+    Packet,
+    Stream,
+    after_properties,
+    connect_secrets,
+    field,
+    number,
+    number_property,
+    reason_name,
+    reason_string,
+)
+
+# What is remembered of one MQTT session.
+
+PING_WAIT_S = 20.0
+# how long a PINGRESP may take: what wsmon's own pings are given by default
+MAX_ALIASES = 1_000
+# topics that a number stands for, of each direction
+MAX_TO_ACKNOWLEDGE = 1_000
+# messages that arrived together; those past it are delivered again by the broker
+
+
+class Subscribing(Call, frozen=True, gc=False):
+    """A SUBSCRIBE or UNSUBSCRIBE in flight."""
+
+    filters: tuple[str, ...] = ()
+    # as they stand in the packet, of which the answer has one code each: one topic may be there twice
+
+
+class State:
+    """What is in flight on one session, and what is to be answered where wsmon may speak."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self.version = 4
+        # on the wire: 3 is MQTT 3.1, 4 is 3.1.1
+        self.keep_alive_s = 0
+        # as we said or, in version 5, as the server decided; 0 = no pings are needed
+        self.is_accepted = False
+        # whether the server took our CONNECT
+        self.pinged_ns = 0
+        # when the last PINGREQ was due, or the CONNACK came
+        self.calls = Calls()
+        self.pings = Calls(PING_WAIT_S)
+        self.credentials = Credentials()
+        self.to_acknowledge: list[str] = []
+        # identifiers of the PUBLISH packets of quality of service 1 in the last message
+        self._streams: dict[Direction, Stream] = {}
+        self._aliases: dict[Direction, dict[int, str]] = {}
+
+    def at(self, now_ns: int) -> None:
+        """The messages that follow happen at this monotonic time."""
+        self.now_ns = now_ns
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """What was due and did not come, each told once."""
+        return self.calls.overdue(now_ns) + self.pings.overdue(now_ns)
+
+    def stream(self, direction: Direction) -> Stream:
+        """The packets of a direction."""
+        return self._streams.setdefault(direction, Stream())
+
+    def topic_of_alias(self, direction: Direction, alias: int, topic: str) -> str:
+        """What a topic alias stands for: ``topic`` from now on, where it has one."""
+        known = self._aliases.setdefault(direction, {})
+        if not topic:
+            return known.get(alias, "")
+        known.pop(alias, None)
+        if len(known) >= MAX_ALIASES:
+            del known[next(iter(known))]
+        known[alias] = topic
+        return topic
+
+    def acknowledge(self, identifier: str) -> None:
+        """A message waits for our PUBACK."""
+        if len(self.to_acknowledge) < MAX_TO_ACKNOWLEDGE:
+            self.to_acknowledge.append(identifier)
+
+
+def one_topic(call: Call, topic: str) -> Call:
+    """The part of a call that is about one topic."""
+    return msgspec.structs.replace(call, topics=(topic,))
+
+
+# What the packets around the messages of MQTT begin and end: the session with its login, and its heartbeats.
+
+VERSIONS: Mapping[int, str] = MappingProxyType({3: "3.1", 4: "3.1.1", MQTT_5: "5"})
+_CONNECT, _REFRESH, _PING = "connect", "refresh", "ping"
+# keys of what happens once at a time
+_REFUSALS = frozenset({4, 5, 0x86, 0x87, 0x8C})
+# return and reason codes of a CONNACK that are about who we are
+_REAUTHENTICATE = 0x19
+# reason of an AUTH with which a client asks for a new grant
+
+
+def read_connect(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+    """A session is asked for; with a user name, a password or an authentication of version 5, it is a login."""
+    end = packet.end
+    _, at = field(stream, packet.start, end)
+    if at + 4 > end:
+        raise CutError(at)
+    version, flags = stream[at], stream[at + 1]
+    keep_alive_s, _ = number(stream, at + 2, end)
+    secrets = [stream[start:stop].decode("utf-8", "replace") for start, stop in connect_secrets(stream, packet)]
+    state.version, state.keep_alive_s, state.is_accepted = version, keep_alive_s, False
+    state.credentials.remember([*secrets], is_auth=True)
+    meta: dict[str, Json] = {"version": VERSIONS.get(version, str(version)), "keep_alive_s": keep_alive_s}
+    if not (secrets or flags & (USER_NAME | PASSWORD)):
+        return Reading("CONNECT", meta=meta)
+    replaced = state.calls.end(_CONNECT)
+    notes = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
+    return Reading("CONNECT", notes=notes + state.calls.begin(Call("auth", _CONNECT, state.now_ns)), meta=meta)
+
+
+def read_connack(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+    """The answer to a CONNECT."""
+    start, end = packet.start, packet.end
+    if start + 2 > end:
+        raise CutError(end)
+    code, has_properties = stream[start + 1], state.version >= MQTT_5
+    if code:
+        said = reason_string(stream, start + 2, end) if has_properties else ""
+        return Reading("CONNACK", notes=_refused(code, said, state))
+    if has_properties:
+        decided = number_property(stream, start + 2, end, SERVER_KEEP_ALIVE)
+        state.keep_alive_s = state.keep_alive_s if decided is None else decided
+    state.is_accepted, state.pinged_ns = True, state.now_ns
+    meta: dict[str, Json] = {"session_present": True} if stream[start] & 1 else {}
+    login = state.calls.end(_CONNECT)
+    return Reading("CONNACK", notes=completed(login) if login else (), meta=meta or None)
+
+
+def _refused(code: int, said: str, state: State) -> tuple[Note, ...]:
+    error_type, error, meta = fault(code, said, state)
+    if login := state.calls.end(_CONNECT):
+        return failed(login, error_type, error, meta)
+    name: EventName = "auth.failed" if code in _REFUSALS else "error.occurred"
+    return (Note(name, type="CONNACK", status="error", error_type=error_type, error=error, meta=meta),)
+
+
+def read_pingreq(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+    """One at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
+    call = Call("heartbeat", _PING, state.now_ns)
+    if _PING in state.pings:
+        return Reading("PINGREQ", notes=(Note("heartbeat.sent", "heartbeat"),))
+    return Reading("PINGREQ", notes=state.pings.begin(call))
+
+
+def read_pingresp(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+    """The answer to the oldest PINGREQ."""
+    ping = state.pings.end(_PING)
+    return Reading("PINGRESP", notes=completed(ping) if ping else (unmatched("heartbeat", _PING),))
+
+
+def read_disconnect(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+    """The end of the session; in version 5, why."""
+    start, end = packet.start, packet.end
+    code = stream[start] if start < end else 0
+    if code < FAILED:
+        return Reading("DISCONNECT")
+    error_type, error, meta = fault(code, reason_string(stream, start + 1, end), state)
+    if direction == "out":
+        return Reading("DISCONNECT", meta={**meta, "reason": error_type})
+    note = Note("error.occurred", type="DISCONNECT", error_type=error_type, error=error, meta=meta)
+    return Reading("DISCONNECT", notes=(note,), meta=meta)
+
+
+def read_authentication(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+    """A step of version 5's own authentication: of a login, or of its renewal."""
+    code = stream[packet.start] if packet.start < packet.end else 0
+    if direction == "out" and code == _REAUTHENTICATE and _REFRESH not in state.calls:
+        return Reading("AUTH", notes=state.calls.begin(Call("refresh", _REFRESH, state.now_ns)))
+    if direction == "in" and not code and (refresh := state.calls.end(_REFRESH)):
+        return Reading("AUTH", notes=completed(refresh))
+    return Reading("AUTH")
+
+
+def fault(code: int, said: str, state: State) -> tuple[str, str, dict[str, Json]]:
+    """Error type, text and meta of a reason code that is a failure; ``said`` is the peer's own sentence."""
+    name = reason_name(code)
+    return name, state.credentials.mask(said) or name.replace("_", " "), {"code": code}
+
+
+# Messages of MQTT, and what acknowledges them.
+
+_RETAIN, _DUPLICATE = 0b0001, 0b1000
+# of the flags of a PUBLISH
+
+
+def read_publish(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+    """A message; of quality of service 1 and 2, one that waits for an answer."""
+    start, at = field(stream, packet.start, packet.end)
+    topic = cut(stream[start:at].decode("utf-8", "replace"))
+    qos = packet.flags >> 1 & 0b11
+    ref = ""
+    if qos:
+        identifier, at = number(stream, at, packet.end)
+        ref = str(identifier)
+    if state.version >= MQTT_5:
+        alias = number_property(stream, at, packet.end, TOPIC_ALIAS)
+        topic = topic if alias is None else state.topic_of_alias(direction, alias, topic)
+    meta = _meta(packet.flags, qos)
+    if not qos:
+        return Reading("PUBLISH", topic, meta=meta)
+    if qos == 1 and direction == "in":
+        state.acknowledge(ref)
+    key = f"{direction} {ref}"
+    if key in state.calls:
+        notes = () if packet.flags & _DUPLICATE else (duplicate("request", "PUBLISH", ref),)
+        return Reading("PUBLISH", topic, ref, notes=notes, meta=meta)
+    topics = (topic,) if topic else ()
+    call = Call("request", key, state.now_ns, "PUBLISH", ref, topics, by_peer=direction == "in")
+    return Reading("PUBLISH", topic, ref, notes=state.calls.begin(call), meta=meta)
+
+
+def read_acknowledgement(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+    """The end of a message of the other side; a PUBREC is one where it refuses."""
+    identifier, at = number(stream, packet.start, packet.end)
+    ref = str(identifier)
+    key = f"{'out' if direction == 'in' else 'in'} {ref}"
+    code = stream[at] if at < packet.end else 0
+    call = state.calls.get(key)
+    topic = call.topics[0] if call and call.topics else ""
+    if code >= FAILED:
+        error_type, error, meta = fault(code, reason_string(stream, at + 1, packet.end), state)
+        if call := state.calls.end(key):
+            return Reading(packet.type, topic, ref, notes=failed(call, error_type, error, meta))
+    elif packet.type == "PUBREC":
+        return Reading(packet.type, topic, ref)
+    elif call := state.calls.end(key):
+        return Reading(packet.type, topic, ref, notes=completed(call, {"code": code} if code else None))
+    return Reading(packet.type, ref=ref, notes=(unmatched("request", key, packet.type, ref=ref),))
+
+
+def _meta(flags: int, qos: int) -> dict[str, Json] | None:
+    """What else a PUBLISH says of itself; nothing of an ordinary one."""
+    meta: dict[str, Json] = {}
+    if qos:
+        meta["qos"] = qos
+    if flags & _RETAIN:
+        meta["retain"] = True
+    if flags & _DUPLICATE:
+        meta["dup"] = True
+    return meta or None
+
+
+# Subscriptions of MQTT: one packet asks for several topics, its answer has a code for each.
+
+_OPERATIONS: dict[str, Operation] = {
+    "SUBSCRIBE": "subscribe",
+    "SUBACK": "subscribe",
+    "UNSUBSCRIBE": "unsubscribe",
+    "UNSUBACK": "unsubscribe",
+}
+_NOT_CONFIRMED = -1
+# in the place of a code that the answer does not have
+
+
+def read_subscribe(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+    """Topics are asked for, or given up."""
+    identifier, at = number(stream, packet.start, packet.end)
+    if state.version >= MQTT_5:
+        at = after_properties(stream, at, packet.end)
+    option_bytes = 1 if packet.type == "SUBSCRIBE" else 0
+    filters: list[str] = []
+    names: dict[str, str] = {}
+    # each once, also where a packet repeats it
+    count = 0
+    while at < packet.end:
+        start, stop = field(stream, at, packet.end)
+        at = stop + option_bytes
+        count += 1
+        if count <= MAX_TOPICS:
+            name = cut(stream[start:stop].decode("utf-8", "replace"))
+            filters.append(names.setdefault(name, name))
+    operation, ref = _OPERATIONS[packet.type], str(identifier)
+    topic = filters[0] if count == 1 else ""
+    key = f"{operation} {ref}"
+    if key in state.calls:
+        return Reading(packet.type, topic, ref, notes=(duplicate(operation, packet.type, ref),))
+    call = Subscribing(operation, key, state.now_ns, packet.type, ref, tuple(names), filters=tuple(filters))
+    told = (too_many_topics(count),) if count > MAX_TOPICS else ()
+    return Reading(packet.type, topic, ref, notes=(*told, *state.calls.begin(call)))
+
+
+def read_suback(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+    """What was granted, and what was not."""
+    identifier, at = number(stream, packet.start, packet.end)
+    operation, ref = _OPERATIONS[packet.type], str(identifier)
+    key = f"{operation} {ref}"
+    if state.version >= MQTT_5:
+        at = after_properties(stream, at, packet.end)
+    call = state.calls.end(key)
+    if not isinstance(call, Subscribing):
+        return Reading(packet.type, ref=ref, notes=(unmatched(operation, key, packet.type, ref=ref),))
+    topic = call.topics[0] if len(call.topics) == 1 else ""
+    if operation == "unsubscribe" and state.version < MQTT_5:  # all of them, without codes
+        return Reading(packet.type, topic, ref, notes=completed(call))
+    codes = dict.fromkeys(call.filters, _NOT_CONFIRMED)
+    codes.update(zip(call.filters, stream[at : packet.end], strict=False))
+    notes: list[Note] = []
+    for topic_, code in codes.items():
+        notes += _settled(one_topic(call, topic_), code, state)
+    return Reading(packet.type, topic, ref, notes=tuple(notes))
+
+
+def _settled(call: Call, code: int, state: State) -> tuple[Note, ...]:
+    """The end of one topic."""
+    if code == _NOT_CONFIRMED:
+        return failed(call, "not_confirmed", "asked for, and not in the answer")
+    if code >= FAILED:
+        error_type, error, meta = fault(code, "", state)
+        return failed(call, error_type, error, meta)
+    if call.operation == "subscribe":
+        return completed(call, {"qos": code})
+    return completed(call, {"code": code} if code else None)
+
 
 __all__ = ["SUBPROTOCOLS", "State", "classify"]
 
@@ -123,3 +454,92 @@ def _describe(stream: bytes, packet: Packet) -> Reading:
         except CutError:
             pass
     return Reading(packet.type, topic)
+
+
+# What wsmon says as an MQTT client, where it may: a session, its subscriptions, heartbeats and acknowledgements.
+#
+# ``auth`` may have ``client_id`` (without one the server makes one up), ``username``, ``password``, ``version`` (5,
+# else
+# 3.1.1) and ``keepalive`` in seconds. Topics are asked for with quality of service 1: what comes is what was published.
+
+KEEP_ALIVE_S = 60
+# how long the server may hear nothing of us, and half as much again; a ping goes out in half of it
+_MAX_NUMBER = 0xFFFF
+_CLEAN_SESSION = 0x02
+_OLDER_SUBPROTOCOL = "mqttv3.1"
+_PINGREQ = b"\xc0\x00"
+_MAX_FIELD_BYTES = 0xFFFF
+
+
+def opening(wanted: Wanted, state: State) -> tuple[bytes, ...]:  # noqa: ARG001 - as the others
+    """The CONNECT."""
+    auth = wanted.reveal_auth()
+    version = _version(auth.get("version"), wanted.subprotocol)
+    keep_alive_s = _keep_alive_s(auth.get("keepalive")) if wanted.answers else 0
+    name = b"MQIsdp" if version == 3 else b"MQTT"
+    flags, fields = _CLEAN_SESSION, _field(str(auth.get("client_id", "")))
+    for key, flag in (("username", USER_NAME), ("password", PASSWORD)):
+        if key in auth and (key == "username" or "username" in auth or version >= MQTT_5):
+            flags |= flag
+            fields += _field(str(auth[key]))
+    head = _bytes_field(name) + bytes([version, flags]) + keep_alive_s.to_bytes(2, "big")
+    return (_packet(0x10, head + _no_properties(version) + fields),)
+
+
+def answer(reading: Reading, wanted: Wanted, state: State) -> tuple[bytes, ...]:
+    """Acknowledgements; the subscriptions once the session is accepted."""
+    messages: tuple[bytes, ...] = ()
+    if wanted.answers:
+        messages = tuple(b"\x40\x02" + int(identifier).to_bytes(2, "big") for identifier in state.to_acknowledge)
+    state.to_acknowledge.clear()
+    if reading.type == "CONNACK" and state.is_accepted:
+        quality = b"\x01" if wanted.answers else b"\x00"  # what we do not acknowledge is sent once
+        messages += tuple(_subscribes(wanted.reveal_topics(), state.version, quality))
+    return messages
+
+
+def due(now_ns: int, wanted: Wanted, state: State) -> tuple[bytes, ...]:
+    """A PINGREQ in half the time after which the server would give us up."""
+    if not (wanted.answers and state.is_accepted and state.keep_alive_s):
+        return ()
+    if now_ns - state.pinged_ns < state.keep_alive_s * SECOND_NS // 2:
+        return ()
+    state.pinged_ns = now_ns
+    return (_PINGREQ,)
+
+
+def _subscribes(topics: tuple[str, ...], version: int, quality: bytes) -> Iterator[bytes]:
+    for identifier, first in enumerate(range(0, len(topics), MAX_TOPICS), 1):
+        filters = b"".join(_field(topic) + quality for topic in topics[first : first + MAX_TOPICS])
+        yield _packet(0x82, identifier.to_bytes(2, "big") + _no_properties(version) + filters)
+
+
+def _version(wanted: object, subprotocol: str) -> int:
+    if subprotocol == _OLDER_SUBPROTOCOL:
+        return 3
+    return MQTT_5 if wanted in (MQTT_5, "5", "5.0") else 4
+
+
+def _keep_alive_s(wanted: object) -> int:
+    return min(max(round(wanted), 0), _MAX_NUMBER) if isinstance(wanted, int | float) else KEEP_ALIVE_S
+
+
+def _no_properties(version: int) -> bytes:
+    return b"\x00" if version >= MQTT_5 else b""
+
+
+def _field(text: str) -> bytes:
+    return _bytes_field(text.encode("utf-8", "replace")[:_MAX_FIELD_BYTES])
+
+
+def _bytes_field(content: bytes) -> bytes:
+    return len(content).to_bytes(2, "big") + content
+
+
+def _packet(first: int, body: bytes) -> bytes:
+    length, groups = len(body), bytearray()
+    while True:
+        length, group = divmod(length, 128)
+        groups.append(group | (0x80 if length else 0))
+        if not length:
+            return bytes([first]) + bytes(groups) + body

@@ -5,8 +5,13 @@ Sources: OASIS MQTT 3.1.1 and 5.0, sections 2 (control packet format), 3.1 (CONN
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
+
+from wsmon.model.events import Opcode
+from wsmon.model.redact.masking import Span, mask_spans
 
 # fmt: off
 TYPES = (
@@ -86,3 +91,293 @@ def field(message: bytes, at: int, end: int) -> tuple[int, int]:
     if start + length > end:
         raise CutError(start)
     return start, start + length
+
+
+# The properties and reason codes of MQTT 5, and the return codes that earlier versions have in their place.
+#
+# Sources: OASIS MQTT 5.0, tables 2-4 (properties) and 2-6 (reason codes); 3.1.1, table 3.1 (return codes of a CONNACK).
+
+MQTT_5 = 5
+# its number on the wire; earlier versions have no properties
+
+SERVER_KEEP_ALIVE, AUTHENTICATION_DATA, REASON_STRING, TOPIC_ALIAS = 0x13, 0x16, 0x1F, 0x23
+_FIXED_BYTES = {
+    **dict.fromkeys((0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), 1),
+    **dict.fromkeys((SERVER_KEEP_ALIVE, 0x21, 0x22, TOPIC_ALIAS), 2),
+    **dict.fromkeys((0x02, 0x11, 0x18, 0x27), 4),
+}
+_SUBSCRIPTION_IDENTIFIER, _USER_PROPERTY = 0x0B, 0x26
+# all other properties are a text or binary data
+
+FAILED = 0x80
+# reason codes from here on are failures
+
+# fmt: off
+REASONS: Mapping[int, str] = MappingProxyType({
+    1: "unacceptable_protocol_version", 2: "identifier_rejected", 3: "server_unavailable",
+    4: "bad_user_name_or_password", 5: "not_authorized",
+    0x80: "unspecified_error", 0x81: "malformed_packet", 0x82: "protocol_error", 0x83: "implementation_specific_error",
+    0x84: "unsupported_protocol_version", 0x85: "client_identifier_not_valid", 0x86: "bad_user_name_or_password",
+    0x87: "not_authorized", 0x88: "server_unavailable", 0x89: "server_busy", 0x8A: "banned",
+    0x8B: "server_shutting_down", 0x8C: "bad_authentication_method", 0x8D: "keep_alive_timeout",
+    0x8E: "session_taken_over", 0x8F: "topic_filter_invalid", 0x90: "topic_name_invalid",
+    0x91: "packet_identifier_in_use", 0x92: "packet_identifier_not_found", 0x93: "receive_maximum_exceeded",
+    0x94: "topic_alias_invalid", 0x95: "packet_too_large", 0x96: "message_rate_too_high", 0x97: "quota_exceeded",
+    0x98: "administrative_action", 0x99: "payload_format_invalid", 0x9A: "retain_not_supported",
+    0x9B: "qos_not_supported", 0x9C: "use_another_server", 0x9D: "server_moved",
+    0x9E: "shared_subscriptions_not_supported", 0x9F: "connection_rate_exceeded", 0xA0: "maximum_connect_time",
+    0xA1: "subscription_identifiers_not_supported", 0xA2: "wildcard_subscriptions_not_supported",
+})
+# fmt: on
+# 1 to 5 are those of a CONNACK before version 5
+
+
+class Property(NamedTuple):
+    """One property: ``message[start:end]`` is its value, of a text or of data without its length."""
+
+    identifier: int
+    start: int
+    end: int
+
+
+def properties(message: bytes, at: int, end: int) -> Generator[Property, None, int]:
+    """The properties behind the length at ``at``; returns where they end; raises ``CutError`` where they are cut."""
+    length, at = varint(message, at, end)
+    stop = at + length
+    while at < min(stop, end):
+        identifier = message[at]
+        at += 1
+        start = at
+        if identifier in _FIXED_BYTES:
+            at += _FIXED_BYTES[identifier]
+        elif identifier == _SUBSCRIPTION_IDENTIFIER:
+            _, at = varint(message, at, end)
+        else:
+            start, at = field(message, at, end)
+            if identifier == _USER_PROPERTY:
+                _, at = field(message, at, end)
+        yield Property(identifier, start, at)
+    if stop > end:
+        raise CutError(min(at, end))
+    return stop
+
+
+def after_properties(message: bytes, at: int, end: int) -> int:
+    """Where the properties at ``at`` end; raises ``CutError``."""
+    places = properties(message, at, end)
+    while True:
+        try:
+            next(places)
+        except StopIteration as stopped:
+            return int(stopped.value)
+
+
+def reason_string(message: bytes, at: int, end: int) -> str:
+    """What the properties at ``at`` say in words; empty where they say nothing. Raises ``CutError``."""
+    for found in properties(message, at, end) if at < end else ():
+        if found.identifier == REASON_STRING:
+            return message[found.start : found.end].decode("utf-8", "replace")
+    return ""
+
+
+def number_property(message: bytes, at: int, end: int, identifier: int) -> int | None:
+    """The 16-bit number that the properties at ``at`` hold under ``identifier``; raises ``CutError``."""
+    for found in properties(message, at, end) if at < end else ():
+        if found.identifier == identifier:
+            return number(message, found.start, min(found.end, end))[0]
+    return None
+
+
+def reason_name(code: int) -> str:
+    """The name of a reason or return code that is a failure."""
+    return REASONS.get(code, f"code_{code}")
+
+
+# One direction of an MQTT session: packets out of messages, which need not end where packets end.
+#
+# A packet in pieces is kept until it is whole, up to ``MAX_KEPT_BYTES``; a longer one is read by its beginning, and
+# what
+# follows of it is skipped.
+
+MAX_KEPT_BYTES = 64 * 1024
+MAX_PACKETS = 1_000
+# of one message that are looked for; the next message is taken to begin where a packet begins
+
+
+class Chunk(NamedTuple):
+    """What one message brought; the packets are ranges of ``stream``."""
+
+    stream: bytes
+    # the message, behind what was kept of a packet that it goes on with
+    packets: tuple[Packet, ...]
+    # whole ones; the last one may be the beginning of one that is too long to be kept
+    begun: Packet | None = None
+    # goes on with the next message
+    skipped: str = ""
+    # type of a packet with whose end the message begins, and which was read before
+    is_malformed: bool = False
+    # something in it is no packet
+    has_more: bool = False
+    # there are more packets than are looked for
+
+
+class Stream:
+    """Remembers what the last message did not end."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._skipped = ""
+        self._skip_bytes = 0
+
+    def feed(self, message: bytes) -> Chunk:
+        """The packets that this message completes."""
+        skipped = self._skipped if self._skip_bytes else ""
+        skip = min(self._skip_bytes, len(message))
+        self._skip_bytes -= skip
+        stream = self._head + message[skip:]
+        self._head = b""
+        found = list(islice(packets(stream), MAX_PACKETS))
+        end = found[-1].end if found else 0
+        if len(found) == MAX_PACKETS and end < len(stream):
+            return Chunk(stream, tuple(found), skipped=skipped, has_more=True)
+        begun: Packet | None = None
+        if found and found[-1].missing:
+            begun = self._keep(stream, found)
+        elif 0 < len(stream) - end < MAX_FIXED_HEADER_BYTES:
+            self._head = stream[end:]
+            begun = Packet(stream[end] >> 4, stream[end] & 0x0F, len(stream), len(stream), 1)
+        is_malformed = begun is None and len(stream) > end
+        return Chunk(stream, tuple(found), begun, skipped, is_malformed)
+
+    def _keep(self, stream: bytes, found: list[Packet]) -> Packet | None:
+        """Keep a packet that goes on; one that is too long stays among those that are read."""
+        last = found[-1]
+        begins = found[-2].end if len(found) > 1 else 0
+        if len(stream) - begins > MAX_KEPT_BYTES:
+            self._skipped, self._skip_bytes = TYPES[last.number], last.missing
+            return None
+        self._head = stream[begins:]
+        return found.pop()
+
+
+# Masks what authenticates in MQTT: the password of a CONNECT, and the data of MQTT 5's own authentication.
+#
+# A user name without a password is masked too: it authenticates alone, and services put device tokens there.
+# Only bytes are replaced: lengths stay as they were received.
+
+_PROTOCOL_NAMES = (b"MQTT", b"MQIsdp")
+_SECRET_TYPES = ("CONNECT", "CONNACK", "AUTH")
+
+_HEAD_BYTES = 16 * 1024
+# of a packet in pieces; what follows in a longer one is masked whole
+
+
+class Masker:
+    """Masks the messages of one direction of a session, in their order: packets need not end where messages end."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        # of a packet that may hold credentials and goes on with the next message
+        self._rest_bytes = 0
+        # of a packet that goes on, and of which no head is kept
+        self._is_rest_secret = False
+
+    def mask(self, payload: bytes) -> tuple[bytes, bool]:
+        """The payload with credentials masked, and whether there were any."""
+        rest = min(self._rest_bytes, len(payload))
+        self._rest_bytes -= rest
+        spans = [Span(0, rest)] if rest and self._is_rest_secret else []
+        stream = self._head + payload[rest:]
+        known = len(self._head) - rest
+        # an offset in the stream less this is one in the payload
+        for start, end in self._secrets(stream):
+            start, end = max(start - known, 0), end - known
+            if end > start:
+                spans.append(Span(start, end))
+        return (mask_spans(payload, spans), True) if spans else (payload, False)
+
+    def _secrets(self, stream: bytes) -> Iterator[tuple[int, int]]:
+        """What authenticates in the packets of ``stream``, which begins where a packet begins."""
+        begin = 0
+        self._head = b""
+        for packet in packets(stream):
+            holds_secrets = packet.type in _SECRET_TYPES and not packet.flags
+            if holds_secrets:
+                yield from _secrets(stream, packet)
+            if packet.missing and holds_secrets and len(stream) - begin <= _HEAD_BYTES:
+                self._head = stream[begin:]
+            elif packet.missing:
+                self._rest_bytes, self._is_rest_secret = packet.missing, holds_secrets
+            begin = packet.end
+        if len(stream) - begin < MAX_FIXED_HEADER_BYTES and not self._head:
+            self._head = stream[begin:]
+
+
+_CONNECT = b"\x10"
+# the first byte of one
+
+
+def new_mask() -> Callable[[Opcode, bytes], tuple[bytes, bool]]:
+    """Masks the messages of one direction; a text message is no part of the stream, but may be a CONNECT of its own."""
+    masker = Masker()
+
+    def mask(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
+        if opcode != "text":
+            return masker.mask(payload)
+        return Masker().mask(payload) if payload.startswith(_CONNECT) else (payload, False)
+
+    return mask
+
+
+def _secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
+    """What authenticates in a packet; everything from where it is cut or makes no sense."""
+    read = connect_secrets if packet.type == "CONNECT" else _authentication
+    try:
+        yield from read(message, packet)
+    except CutError as cut:
+        yield cut.at, packet.end
+
+
+def connect_secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
+    """Where a CONNECT has what authenticates; raises ``CutError`` where it is cut."""
+    end = packet.end
+    start, at = field(message, packet.start, end)
+    if message[start:at] not in _PROTOCOL_NAMES:
+        return
+    if at + 4 > end:  # version, flags, keep alive
+        raise CutError(at)
+    version, flags = message[at], message[at + 1]
+    at += 4
+    if version >= MQTT_5:
+        at = yield from _properties(message, at, end)
+    _, at = field(message, at, end)  # client identifier
+    if flags & WILL:
+        if version >= MQTT_5:
+            at = yield from _properties(message, at, end)
+        _, at = field(message, at, end)
+        _, at = field(message, at, end)
+    if flags & USER_NAME:
+        start, at = field(message, at, end)
+        if not flags & PASSWORD:
+            yield start, at
+    if flags & PASSWORD:
+        yield field(message, at, end)
+
+
+def _authentication(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
+    """The data in a CONNACK, behind flags and a reason; in an AUTH, behind a reason."""
+    at = packet.start + (2 if packet.type == "CONNACK" else 1)
+    if at < packet.end:
+        yield from _properties(message, at, packet.end)
+
+
+def _properties(message: bytes, at: int, end: int) -> Generator[tuple[int, int], None, int]:
+    """The authentication data among the properties at ``at``; returns where they end."""
+    places = properties(message, at, end)
+    while True:
+        try:
+            found = next(places)
+        except StopIteration as stopped:
+            return int(stopped.value)
+        if found.identifier == AUTHENTICATION_DATA:
+            yield found.start, found.end

@@ -6,7 +6,9 @@ Every event is taken once: ids go up, and what an earlier session had is known b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
@@ -16,12 +18,124 @@ from wsmon.model.events import Direction, EventName, Json, Opcode
 from wsmon.model.redact import is_credential_key
 from wsmon.model.redact.masking import MASK
 from wsmon.model.spans import is_span_id
-from wsmon.protocols import rpc
+from wsmon.model.units import MS_NS, SECOND_NS
+from wsmon.protocols import jsonrpc
+from wsmon.protocols.base import UNDECODABLE, UNREAD, Note, Phase, Reading, cut, unreadable
 from wsmon.protocols.credentials import Credentials
-from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
-from wsmon.protocols.nexus_state import MAX_ID, State
-from wsmon.protocols.nexus_times import at_ns, duration_ns
-from wsmon.protocols.reading import UNREAD, Note, Phase, Reading
+
+# Which events of a nexus feed were taken, once each, over reconnects and restarts; and which are missing.
+
+MAX_ID = 2**63 - 1
+WINDOW = 1024
+# ids remembered: the server numbers events before it queues them, so that a few overtake each other
+_SETTLE_NS = SECOND_NS
+# how long an id that was overtaken may take
+_RESTART_NS = SECOND_NS
+# an old id with a time so much later than all before is a new event: the server counts from 1 again
+
+
+class State:
+    """One session; ``last_id`` and ``last_at_ns`` are those of the session before."""
+
+    def __init__(self, last_id: int = 0, last_at_ns: int = 0) -> None:
+        self.last_id = last_id
+        # the highest taken
+        self.last_at_ns = last_at_ns
+        # the latest time an event had, by the server's wall clock; 0 = none yet
+        self.duplicates = 0
+        self.restarts = 0
+        self.missing = 0
+        # ids between the first and the last that did not come
+        self._floor = last_id
+        # everything up to here is known
+        self._base = last_id
+        # what is missing is counted from here
+        self._seen: dict[int, None] = {}
+        self._now_ns = 0
+        self._gap_ns = 0
+        # when the last id was skipped
+        self._told = 0
+        # of ``missing``
+
+    def at(self, now_ns: int) -> None:
+        """The messages that follow happen at this monotonic time."""
+        self._now_ns = now_ns
+
+    def take(self, id_: int, at_ns: int | None) -> tuple[bool, tuple[Note, ...]]:
+        """Whether the event is new, and what else its id says."""
+        notes: tuple[Note, ...] = ()
+        if id_ <= self._floor or id_ in self._seen:
+            if id_ in self._seen or not self._is_restart(at_ns):
+                self.duplicates += 1
+                return False, ()
+            notes = self._restart()
+        self._count(id_)
+        self._seen[id_] = None
+        if len(self._seen) > WINDOW:
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._floor = max(self._floor, oldest)
+        self.last_id = max(self.last_id, id_)
+        self.last_at_ns = max(self.last_at_ns, at_ns or 0)
+        return True, notes
+
+    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+        """That ids are missing, once they can no longer have been overtaken."""
+        if self.missing <= self._told or now_ns - self._gap_ns < _SETTLE_NS:
+            return ()
+        missing, self._told = self.missing - self._told, self.missing
+        error = f"{missing} events of the feed did not come: dropped for a slow reader, or no longer kept by the server"
+        return (Note("error.occurred", error_type="feed_gap", error=error, meta={"missing": missing}),)
+
+    def _is_restart(self, at_ns: int | None) -> bool:
+        return at_ns is not None and 0 < self.last_at_ns < at_ns - _RESTART_NS
+
+    def _restart(self) -> tuple[Note, ...]:
+        self.restarts += 1
+        before, self.last_id, self._floor = self.last_id, 0, 0
+        self._seen.clear()
+        error = f"ids begin again after {before}: the server restarted; what it reported meanwhile is not known"
+        return (Note("error.occurred", error_type="feed_restarted", error=error, meta={"lastId": before}),)
+
+    def _count(self, id_: int) -> None:
+        """Keep count of what is missing; before the first event that was taken, nothing is."""
+        if not self.last_id:
+            self._base = id_
+        elif id_ > self.last_id + 1:
+            self.missing += id_ - self.last_id - 1
+            self._gap_ns = self._now_ns
+        elif self._base < id_ < self.last_id:
+            self.missing -= 1
+            self._told = min(self._told, self.missing)
+
+
+# Times as a nexus feed writes them: RFC 3339 with up to nine decimals, and durations in milliseconds.
+
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_LATEST_NS = 2**63 - 1
+# what the store holds: the year 2262
+
+
+def at_ns(timestamp: str) -> int | None:
+    """Nanoseconds since 1970; None where it is no time, or before that: Go writes the year 1 for none."""
+    match = _RFC3339.fullmatch(timestamp)
+    if match is None:
+        return None
+    whole, decimals, zone = match.groups()
+    try:
+        seconds = datetime.fromisoformat(whole + zone).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    since_ns = int(seconds) * SECOND_NS + int((decimals or "0").ljust(9, "0"))
+    return since_ns if 0 < since_ns <= _LATEST_NS else None
+
+
+def duration_ns(duration_ms: float | None) -> int | None:
+    """Nanoseconds; None where it is absent or no duration."""
+    if duration_ms is None or not 0 <= duration_ms <= _LATEST_NS // MS_NS:
+        return None
+    return round(duration_ms * MS_NS)
+
 
 __all__ = ["State", "classify"]
 
@@ -84,10 +198,10 @@ _decode = msgspec.json.Decoder(_Report).decode
 
 def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
     """Read one message; what wsmon itself sends means nothing to the feed."""
-    if direction != "in" or not rpc.is_text(payload, opcode):
+    if direction != "in" or not jsonrpc.is_text(payload, opcode):
         return UNREAD
-    if len(payload) > rpc.MAX_BYTES:
-        return rpc.too_large(len(payload))
+    if len(payload) > jsonrpc.MAX_BYTES:
+        return jsonrpc.too_large(len(payload))
     try:
         report = _decode(payload)
     except UNDECODABLE as error:

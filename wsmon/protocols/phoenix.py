@@ -5,15 +5,279 @@ A reply belongs to a message by its ref and its topic. Join params are credentia
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
 import msgspec
 
-from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import phoenix_inbound
-from wsmon.protocols.base import Call, begun, failed
-from wsmon.protocols.decoding import UNDECODABLE, cut, unreadable
-from wsmon.protocols.phoenix_codec import Frame, FrameError, decode_binary, decode_text
+from wsmon.model.events import Direction, EventName, Opcode
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import (
+    MAX_NAME_CHARS,
+    UNDECODABLE,
+    UNREAD,
+    Call,
+    Note,
+    Reading,
+    Wanted,
+    begun,
+    completed,
+    cut,
+    failed,
+    note_key,
+    unreadable,
+)
+from wsmon.protocols.phoenix_codec import (
+    REPLY,
+    Frame,
+    FrameError,
+    ReplyBody,
+    decode_binary,
+    decode_reply,
+    decode_text,
+    encode_text,
+    reason_of,
+)
 from wsmon.protocols.phoenix_state import Push, State, Topic
-from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Note, Reading
+
+# What a Phoenix server says of topics, joins and pushes, and what follows from it.
+
+TopicOperation = Literal["subscribe", "unsubscribe"]
+
+UNMATCHED_TOPIC = "unmatched topic"
+# what a server says of a topic it does not know
+
+_ERROR_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        UNMATCHED_TOPIC: "unmatched_topic",
+        "join crashed": "join_crashed",
+        "too many channels joined": "too_many_channels",
+        "unauthorized": "unauthorized",
+        "channel_crash": "channel_crash",
+    }
+)
+# reasons that Phoenix itself gives
+
+
+def key_of(frame: Frame) -> str:
+    """What pairs a message and its reply: refs are unique only by the client's good will."""
+    return f"{frame.ref} {frame.topic}"
+
+
+def read(frame: Frame, state: State) -> tuple[Note, ...]:
+    """What an incoming message says happened."""
+    match frame.event:
+        case "phx_reply":
+            return _reply(frame, state)
+        case "phx_error":
+            return _crash(frame, state)
+        case "phx_close":
+            return _close(frame, state)
+    return ()
+
+
+def _reply(frame: Frame, state: State) -> tuple[Note, ...]:
+    body = _body(frame)
+    key = key_of(frame)
+    call = state.calls.end(key)
+    if call is not None:
+        match call.operation:
+            case "heartbeat":
+                return _beat_answered(call, body)
+            case "unsubscribe":
+                return _left(call, frame, body, state)
+            case _:
+                return _joined(call, frame, body, state)
+    if push := state.pushes.answer(key):
+        return _push_answered(push, body, state)
+    return _late(key, frame, body, state)
+
+
+def _body(frame: Frame) -> ReplyBody:
+    try:
+        return decode_reply(frame)
+    except UNDECODABLE:  # no object: a reply all the same, and not an ok
+        return ReplyBody()
+
+
+def _beat_answered(call: Call, body: ReplyBody) -> tuple[Note, ...]:
+    if body.status_text == "ok":
+        return completed(call)
+    return failed(call, "heartbeat_refused", "answered, and not with ok")
+
+
+def _joined(call: Call, frame: Frame, body: ReplyBody, state: State) -> tuple[Note, ...]:
+    topic = _topic_of_join(frame, state)
+    if body.status_text == "ok":
+        return completed(call) + _up(frame.topic, topic)
+    error_type, reason = _refusal(body, "join_refused", state)
+    end = Note(
+        "subscription.subscribe.completed", "subscribe", "end", note_key(call.key, frame.topic), call.type,
+        frame.topic, call.ref, "error", reason,
+    )  # fmt: skip
+    told = Note(
+        "error.occurred", "subscribe", type=call.type, topic=frame.topic, ref=call.ref,
+        reason=reason, error_type=error_type, error="the server refused to join",
+    )  # fmt: skip
+    lost = _lost(frame.topic, reason or error_type) if topic is not None and topic.is_renewing else ()
+    if topic is not None:
+        topic.status, topic.is_renewing = "closed", False
+        if topic.tries:
+            topic.fall(state.now_ns)
+    return (end, told, *lost)
+
+
+def _topic_of_join(frame: Frame, state: State) -> Topic | None:
+    """The topic whose present join this answers."""
+    topic = state.topics.get(frame.topic)
+    return topic if topic is not None and topic.join_ref == frame.ref else None
+
+
+def _up(name: str, topic: Topic | None) -> tuple[Note, ...]:
+    """A topic is joined; what failed on it before is handled."""
+    if topic is None or topic.status != "joining":
+        return ()
+    topic.status, topic.is_renewing, topic.tries = "joined", False, 0
+    failure, topic.failure = topic.failure, ""
+    return (Note("error.handled", "subscribe", topic=name, error_type=failure),) if failure else ()
+
+
+def _left(call: Call, frame: Frame, body: ReplyBody, state: State) -> tuple[Note, ...]:
+    """A topic is left; where the server says it knows no such topic, it was lost before."""
+    topic = state.topics.get(frame.topic)
+    was_leaving = topic is not None and topic.status == "leaving" and topic.leave_key == call.key
+    if topic is not None and was_leaving:
+        topic.status, topic.is_renewing = "closed", False
+    if body.status_text == "ok":
+        return completed(call)
+    error_type, reason = _refusal(body, "leave_refused", state)
+    lost = _lost(frame.topic, reason or error_type) if was_leaving else ()
+    return failed(call, error_type, "the server refused to leave", reason=reason) + lost
+
+
+def _push_answered(push: Push, body: ReplyBody, state: State) -> tuple[Note, ...]:
+    if body.status_text == "ok":
+        return (push.end("ok"),)
+    error_type, reason = _refusal(body, "reply_error", state)
+    told = Note(
+        "error.occurred", "request", type=push.event, topic=push.topic, ref=push.ref,
+        reason=reason, error_type=error_type, error="the server answered with an error",
+    )  # fmt: skip
+    notes = (push.end("error", reason, error_type), told)
+    topic = state.topics.get(push.topic)
+    if error_type != "unmatched_topic" or topic is None or not topic.is_up:
+        return notes
+    return notes + _down(push.topic, topic, "closed", "topic_lost", state)
+
+
+def _late(key: str, frame: Frame, body: ReplyBody, state: State) -> tuple[Note, ...]:
+    """A reply for which nobody waits (any more)."""
+    if push := state.pushes.answer_late(key):
+        waited_ns = state.now_ns - push.at_ns
+        return (
+            Note(
+                "message.process.completed", type=push.event, topic=push.topic, ref=push.ref,
+                status=body.status_text or None, reason="late", duration_ns=waited_ns,
+            ),
+        )  # fmt: skip
+    topic = state.topics.get(frame.topic)
+    if topic is not None and topic.leave_key == key:
+        return _left_late(frame, topic)
+    if topic is not None and topic.join_ref == frame.ref and topic.status == "joining" and body.status_text == "ok":
+        return (_late_end(frame, "subscription.subscribe.completed"), *_up(frame.topic, topic))
+    return (
+        Note(
+            "error.occurred", "request", "end", key, REPLY, frame.topic, frame.ref,
+            error_type="unmatched_reply", error="answers nothing that is in flight",
+        ),
+    )  # fmt: skip
+
+
+def _left_late(frame: Frame, topic: Topic) -> tuple[Note, ...]:
+    """The reply to a leave that ``phx_close`` has completed, or that took too long."""
+    topic.leave_key = ""
+    if topic.status != "leaving":
+        return ()
+    topic.status = "closed"
+    return (_late_end(frame, "subscription.unsubscribe.completed"),)
+
+
+def _late_end(frame: Frame, name: EventName) -> Note:
+    return Note(name, topic=frame.topic, ref=frame.ref, status="ok", reason="late")
+
+
+def _crash(frame: Frame, state: State) -> tuple[Note, ...]:
+    """``phx_error``: the channel's process died; a client joins again."""
+    topic = state.topics.get(frame.topic)
+    told = Note(
+        "error.occurred", type=frame.event, topic=frame.topic, ref=frame.ref,
+        reason=_crash_reason(frame, state), error_type="channel_crash", error="the channel crashed",
+    )  # fmt: skip
+    if topic is None:
+        return (told,)
+    if _join_ref(frame) != topic.join_ref or topic.status in ("errored", "closed"):
+        return ()
+    return (told, *_down(frame.topic, topic, "errored", "channel_crash", state))
+
+
+def _close(frame: Frame, state: State) -> tuple[Note, ...]:
+    """``phx_close``: expected after a leave and for a join that another one replaced, else the server's own doing."""
+    topic = state.topics.get(frame.topic)
+    if topic is None or topic.status in ("errored", "closed"):
+        return ()
+    if _join_ref(frame) != topic.join_ref:
+        if _join_ref(frame) == topic.superseded:
+            topic.superseded = ""
+        return ()
+    if topic.status == "leaving":
+        leave = state.calls.end(topic.leave_key)
+        topic.status, topic.is_renewing = "closed", False
+        return completed(leave) if leave is not None else ()
+    told = Note(
+        "error.occurred", type=frame.event, topic=frame.topic, ref=frame.ref,
+        error_type="topic_closed", error="the server closed the topic",
+    )  # fmt: skip
+    return (told, *_down(frame.topic, topic, "closed", "topic_closed", state))
+
+
+def _down(
+    name: str, topic: Topic, status: Literal["errored", "closed"], failure: str, state: State
+) -> tuple[Note, ...]:
+    """A topic that was joined is gone, and with it the pushes that waited."""
+    was_up = topic.is_up or topic.status == "leaving"
+    if topic.status != "leaving":
+        topic.fall(state.now_ns)
+    topic.status, topic.is_renewing, topic.failure = status, False, failure
+    return (_lost(name, failure) if was_up else ()) + state.pushes.fail(name, topic.join_ref, failure)
+
+
+def _lost(name: str, reason: str) -> tuple[Note, ...]:
+    return (Note("subscription.lost", topic=name, reason=reason),)
+
+
+def _join_ref(frame: Frame) -> str:
+    """Of ``phx_error`` and ``phx_close``, where ref and join_ref are the same; version 1 has the ref alone."""
+    return frame.join_ref or frame.ref
+
+
+def _refusal(body: ReplyBody, otherwise: str, state: State) -> tuple[str, str]:
+    """Error type and reason of a reply that is not ok."""
+    return _ERROR_TYPES.get(body.reason, otherwise), _safe(body.reason, state)
+
+
+def _crash_reason(frame: Frame, state: State) -> str:
+    """Why a channel crashed; released versions of Phoenix do not say."""
+    try:
+        return _safe(reason_of(msgspec.json.decode(frame.payload)), state)
+    except UNDECODABLE:
+        return ""
+
+
+def _safe(reason: str, state: State) -> str:
+    """A reason without the credentials that it may repeat; Phoenix's own repeat none."""
+    return reason if reason in _ERROR_TYPES else state.credentials.mask(reason)
+
 
 __all__ = ["State", "classify", "handshake_notes"]
 
@@ -41,7 +305,7 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
     except UNDECODABLE as error:
         return unreadable(error, "phoenix")
     frame = _with_short_names(frame)
-    notes = _read_sent(frame, state) if direction == "out" else phoenix_inbound.read(frame, state)
+    notes = _read_sent(frame, state) if direction == "out" else read(frame, state)
     return Reading(_type_of(direction, frame), frame.topic, frame.ref, notes=notes, meta=_meta_of(frame, state))
 
 
@@ -87,7 +351,7 @@ def _beat(frame: Frame, state: State) -> tuple[Note, ...]:
     """A heartbeat; one that is unanswered when the next is sent, is late."""
     before = state.calls.end(state.heartbeat_key)
     notes = failed(before, "timeout", "unanswered when the next was sent") if before else ()
-    state.heartbeat_key = phoenix_inbound.key_of(frame)
+    state.heartbeat_key = key_of(frame)
     return notes + _begin(Call("heartbeat", state.heartbeat_key, state.now_ns, frame.event, frame.ref), state)
 
 
@@ -108,7 +372,7 @@ def _leave(frame: Frame, state: State) -> tuple[Note, ...]:
     topic = state.topics.get(frame.topic)
     if topic is not None and topic.status in ("joining", "joined"):
         topic.status = "leaving"
-        topic.leave_key = phoenix_inbound.key_of(frame)
+        topic.leave_key = key_of(frame)
     return _begin(_call(frame, "unsubscribe", state), state)
 
 
@@ -116,7 +380,7 @@ def _push(frame: Frame, state: State) -> tuple[Note, ...]:
     if not frame.ref:
         return ()
     push = Push(
-        phoenix_inbound.key_of(frame), state.now_ns, frame.event, frame.topic, frame.ref, frame.join_ref,
+        key_of(frame), state.now_ns, frame.event, frame.topic, frame.ref, frame.join_ref,
         _suspicion(frame, state.topics.get(frame.topic)),
     )  # fmt: skip
     return state.pushes.begin(push)
@@ -131,8 +395,8 @@ def _suspicion(frame: Frame, topic: Topic | None) -> str:
     return "" if frame.join_ref == topic.join_ref else "join_ref of an earlier join"
 
 
-def _call(frame: Frame, operation: phoenix_inbound.TopicOperation, state: State) -> Call:
-    return Call(operation, phoenix_inbound.key_of(frame), state.now_ns, frame.event, frame.ref, (frame.topic,))
+def _call(frame: Frame, operation: TopicOperation, state: State) -> Call:
+    return Call(operation, key_of(frame), state.now_ns, frame.event, frame.ref, (frame.topic,))
 
 
 def _begin(call: Call, state: State) -> tuple[Note, ...]:
@@ -173,3 +437,55 @@ def _meta_of(frame: Frame, state: State) -> dict[str, str | bool] | None:
         if topic is not None and frame.join_ref != topic.join_ref:
             meta["stale"] = True
     return meta or None
+
+
+# What wsmon says to a Phoenix server: joins, heartbeats, and joins again of topics that crashed or were closed.
+
+BEAT_NS = 30 * SECOND_NS
+# between two heartbeats, as phoenix.js; a server waits 60 s
+
+_NO_PARAMS = b"{}"
+
+
+def opening(wanted: Wanted, state: State) -> tuple[str, ...]:
+    """Joins of the topics, in version 2; their refs are unlike those that people write."""
+    state.beat_ns = state.now_ns
+    return _joins(wanted.reveal_topics(), wanted, state)
+
+
+def due(now_ns: int, wanted: Wanted, state: State) -> tuple[str, ...]:
+    """A heartbeat every 30 s, and the joins whose time has come."""
+    if not wanted.answers:
+        return ()
+    beat: tuple[str, ...] = ()
+    if now_ns - state.beat_ns >= BEAT_NS and not is_silent(state):
+        state.beat_ns = now_ns
+        beat = (encode_text(Frame("", state.own_ref(), "phoenix", "heartbeat", _NO_PARAMS)).decode(),)
+    down = [name for name, topic in state.topics.items() if topic.rejoin_ns is not None and now_ns >= topic.rejoin_ns]
+    return beat + _joins(down, wanted, state)
+
+
+def is_silent(state: State) -> bool:
+    """Whether the last heartbeat was not answered until the next was due: the server counts as gone then."""
+    return state.is_beat_missed
+
+
+def _joins(topics: Iterable[str], wanted: Wanted, state: State) -> tuple[str, ...]:
+    params = _params(wanted)
+    joins: list[str] = []
+    for topic in topics:
+        ref = state.own_ref()
+        joins.append(encode_text(Frame(ref, ref, topic, "phx_join", params)).decode())
+    return tuple(joins)
+
+
+def _params(wanted: Wanted) -> bytes:
+    """``auth.params``, JSON; no params where it is none."""
+    params = wanted.reveal_auth().get("params")
+    if not isinstance(params, str):
+        return _NO_PARAMS
+    try:
+        decoded = msgspec.json.decode(params)
+    except UNDECODABLE:
+        return _NO_PARAMS
+    return params.encode() if isinstance(decoded, dict) else _NO_PARAMS

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from wsmon.model.events import Direction
-from wsmon.protocols.decoding import cut
+from wsmon.protocols.base import cut
 
 MAX_FIELD_BYTES = 255
 # a size is one byte in a binary frame

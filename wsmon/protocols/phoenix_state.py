@@ -6,10 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from wsmon.model.durations import SECOND_NS
-from wsmon.protocols.base import Calls
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import Calls, Note
 from wsmon.protocols.credentials import Credentials
-from wsmon.protocols.reading import Note
 
 PUSH_WAIT_NS = 10 * SECOND_NS
 # phoenix.js: a push that is not answered by then never will be

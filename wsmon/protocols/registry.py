@@ -10,27 +10,21 @@ from typing import Any, Generic, TypeVar
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import (
+    configured,
     deribit,
     graphql,
-    graphql_messages,
     json,
     jsonrpc,
     mqtt,
-    mqtt_mask,
-    mqtt_speaking,
+    mqtt_packets,
     nexus,
     phoenix,
-    phoenix_speaking,
-    raw,
     socketio,
-    socketio_packets,
-    speaking,
     stomp,
 )
-from wsmon.protocols.json_mask import mask_sent
-from wsmon.protocols.reading import Note, Reading, SessionState
-from wsmon.protocols.speaking import Messages
-from wsmon.protocols.wanted import Wanted
+from wsmon.protocols.base import Note, Reading, SessionState, Wanted
+from wsmon.protocols.configured import Messages
+from wsmon.protocols.json_messages import mask_sent
 
 S = TypeVar("S", bound=SessionState)
 
@@ -68,57 +62,57 @@ class Adapter(Generic[S]):
 
 ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
     {
-        "raw": Adapter(raw.State, raw.classify, speaking.open_raw, speaking.answer_raw),
+        "raw": Adapter(configured.State, configured.classify, configured.open_raw, configured.answer_raw),
         "json": Adapter(
             json.State,
             json.classify,
-            speaking.open_json,
-            speaking.answer_json,
-            speaking.due_json,
+            configured.open_json,
+            configured.answer_json,
+            configured.due_json,
             mask_sent=mask_sent,
         ),
         "jsonrpc": Adapter(
             jsonrpc.State,
             jsonrpc.classify,
-            speaking.open_jsonrpc,
-            speaking.answer_jsonrpc,
+            configured.open_jsonrpc,
+            configured.answer_jsonrpc,
             mask_sent=mask_sent,
         ),
         "deribit": Adapter(
             deribit.State,
             deribit.classify,
-            speaking.open_deribit,
-            speaking.answer_deribit,
-            speaking.due_deribit,
+            configured.open_deribit,
+            configured.answer_deribit,
+            configured.due_deribit,
         ),
         "phoenix": Adapter(
             phoenix.State,
             phoenix.classify,
-            phoenix_speaking.opening,
-            due=phoenix_speaking.due,
-            is_silent=phoenix_speaking.is_silent,
+            phoenix.opening,
+            due=phoenix.due,
+            is_silent=phoenix.is_silent,
             handshake=phoenix.handshake_notes,
         ),
         "graphql-ws": Adapter(
             graphql.State,
             graphql.classify,
-            lambda wanted, _: graphql_messages.opening(wanted),
-            lambda reading, wanted, _: graphql_messages.answer(reading, wanted),
+            lambda wanted, _: graphql.opening(wanted),
+            lambda reading, wanted, _: graphql.answer(reading, wanted),
             close_codes=graphql.CLOSE_CODES,
         ),
         "socketio": Adapter(
             socketio.State,
             socketio.classify,
-            answer=lambda reading, wanted, _: socketio_packets.answer(reading, wanted),
+            answer=lambda reading, wanted, _: socketio.answer(reading, wanted),
         ),
         "stomp": Adapter(stomp.State, stomp.classify, new_mask=lambda: lambda _opcode, payload: stomp.mask(payload)),
         "mqtt": Adapter(
             mqtt.State,
             mqtt.classify,
-            mqtt_speaking.opening,
-            mqtt_speaking.answer,
-            mqtt_speaking.due,
-            new_mask=mqtt_mask.new_mask,
+            mqtt.opening,
+            mqtt.answer,
+            mqtt.due,
+            new_mask=mqtt_packets.new_mask,
         ),
         "nexus": Adapter(
             nexus.State,

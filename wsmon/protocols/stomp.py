@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 
 from wsmon.model.events import Direction, Opcode
-from wsmon.model.redact.spans import Span, mask_spans
-from wsmon.protocols.decoding import cut
-from wsmon.protocols.reading import UNREAD, Note, Reading
+from wsmon.model.redact.masking import Span, mask_spans
+from wsmon.protocols.base import UNREAD, Note, Reading, cut
 
 SUBPROTOCOLS = ("v10.stomp", "v11.stomp", "v12.stomp")
 

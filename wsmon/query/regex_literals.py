@@ -5,13 +5,77 @@ Only what is plain is taken: of a pattern with anything doubtful in it nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from math import log2
 from typing import NamedTuple, TypeAlias
 
 import regex
 
-from wsmon.query import byte_sets
 from wsmon.query.ast import Regex
+
+# Sets of bytes, as the bits of a number: which bytes of UTF-8 a character of a regular expression can be.
+#
+# All bytes beyond ASCII stand for each other: a character there is several of them.
+
+HIGH = ((1 << 256) - 1) ^ ((1 << 128) - 1)
+# any character beyond ASCII
+ANYTHING = (1 << 256) - 1
+RELATIVES = "kKsSiI"
+# equal, without case, to letters beyond ASCII
+
+
+def of_range(first: str, last: str) -> int:
+    """Of the characters from one to another."""
+    low, high = min(ord(first), 128), min(ord(last), 127)
+    return of_bytes(range(low, high + 1)) | (HIGH if last >= "\x80" else 0)
+
+
+def of_bytes(values: Iterable[int]) -> int:
+    """Of bytes of ASCII."""
+    bits = 0
+    for value in values:
+        bits |= 1 << value
+    return bits
+
+
+_ASCII = of_bytes(range(128))
+_LETTERS = of_bytes(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_WITH_RELATIVES = of_bytes(RELATIVES.encode())
+_DIGITS = of_bytes(b"0123456789")
+_WORDS = _DIGITS | _LETTERS | of_bytes(b"_")
+_BLANKS = of_bytes(b"\t\n\v\f\r\x1c\x1d\x1e\x1f ")
+CLASSES = {
+    "d": _DIGITS | HIGH,
+    "w": _WORDS | HIGH,
+    "s": _BLANKS | HIGH,
+    "D": ANYTHING ^ _DIGITS,
+    "W": ANYTHING ^ _WORDS,
+    "S": ANYTHING ^ _BLANKS,
+}
+# what stands after a backslash
+
+
+def without_case(bits: int) -> int:
+    """The same with what equals it when case does not count."""
+    upper, lower = (_LETTERS & of_bytes(range(first, first + 26)) for first in (65, 97))
+    bits |= (bits & upper) << 32 | (bits & lower) >> 32
+    if bits & _WITH_RELATIVES:
+        bits |= HIGH
+    return bits | _WITH_RELATIVES if bits & HIGH else bits
+
+
+def all_but(bits: int, *, ignores_case: bool) -> int:
+    """What is not in a set; with case that does not count, letters are not held to be out."""
+    return ANYTHING ^ (bits & _ASCII & ~(_LETTERS if ignores_case else 0))
+
+
+@lru_cache(maxsize=64)
+def table(bits: int) -> bytes:
+    """For ``bytes.translate``: makes 1 of the bytes in a set, and 0 of others."""
+    return bytes(bits >> value & 1 for value in range(256))
 
 
 class Atom(NamedTuple):
@@ -128,7 +192,7 @@ class Reading:
         if char == "[":
             return Atom("", self._set())
         if char == ".":
-            return Atom("", byte_sets.ANYTHING)
+            return Atom("", ANYTHING)
         if char in "^$":
             return None
         if char != "\\":
@@ -136,18 +200,18 @@ class Reading:
         escaped = self._escaped()
         if escaped in _PLACES:
             return None
-        return Atom("", byte_sets.CLASSES[escaped]) if escaped in byte_sets.CLASSES else self._plain(escaped)
+        return Atom("", CLASSES[escaped]) if escaped in CLASSES else self._plain(escaped)
 
     def _plain(self, char: str) -> Atom:
-        bits = byte_sets.of_range(char, char)
-        return Atom(char, byte_sets.without_case(bits) if self._ignores_case else bits)
+        bits = of_range(char, char)
+        return Atom(char, without_case(bits) if self._ignores_case else bits)
 
     def _escaped(self) -> str:
         escaped = self._pattern[self._at : self._at + 1]
         self._at += 1
         if not escaped.isascii() or not escaped:
             raise _DoubtError
-        if escaped.isalnum() and escaped not in _PLACES and escaped not in byte_sets.CLASSES:
+        if escaped.isalnum() and escaped not in _PLACES and escaped not in CLASSES:
             raise _DoubtError
         return escaped
 
@@ -173,13 +237,13 @@ class Reading:
                 last = self._member()
                 if isinstance(last, int):
                     raise _DoubtError
-                bits |= byte_sets.of_range(first, last)
+                bits |= of_range(first, last)
             else:
-                bits |= byte_sets.of_range(first, first)
+                bits |= of_range(first, first)
             is_first = False
         if is_negated:
-            return byte_sets.all_but(bits, ignores_case=self._ignores_case)
-        return byte_sets.without_case(bits) if self._ignores_case else bits
+            return all_but(bits, ignores_case=self._ignores_case)
+        return without_case(bits) if self._ignores_case else bits
 
     def _member(self) -> str | int:
         """The next character of a set, or the bytes of a class."""
@@ -194,7 +258,7 @@ class Reading:
         escaped = self._escaped()
         if escaped in _PLACES:
             raise _DoubtError
-        return byte_sets.CLASSES.get(escaped, escaped)
+        return CLASSES.get(escaped, escaped)
 
     def _takes(self, sign: str) -> bool:
         """Go past a sign, if it comes next."""
@@ -206,3 +270,83 @@ class Reading:
 def _repeated(run: Run, least: int) -> Run:
     """The run when its last character is there so often."""
     return run[:-1] + run[-1:] * min(least, MOST_ATOMS)
+
+
+# What is in every match of a regular expression: what a search looks for before it tries the expression.
+
+Texts: TypeAlias = tuple[str, ...]
+# one of them is in every match; empty: not known
+
+LEAST_BITS = 8.0
+# of what a stretch tells: two digits in a row are everywhere
+_PRINTABLE = of_range(" ", "~")
+_ODD_WEIGHT = 0.1
+# of a byte that is not printable, beside one that is
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes in a row, all of one set."""
+
+    bits: int
+    # the set (``byte_sets``)
+    length: int
+
+    def is_in(self, text: bytes) -> bool:
+        """Whether there are as many in a text."""
+        return b"\x01" * self.length in text.translate(table(self.bits))
+
+
+def required_texts(regex: Regex) -> Texts:
+    """Texts of which every match has one, ASCII case aside where case does not count; as long as they can be."""
+
+    def is_plain(atom: Atom) -> bool:
+        return bool(atom.char) and not (regex.ignores_case and (not atom.char.isascii() or atom.char in RELATIVES))
+
+    def parts(run: Run) -> Iterator[Run]:
+        return (tuple(atoms) for is_text, atoms in groupby(run, is_plain) if is_text)
+
+    return tuple("".join(atom.char for atom in run) for run in Reading(regex, parts, _shortest).needed())
+
+
+def required_stretches(regex: Regex) -> tuple[Stretch, ...]:
+    """Stretches of which every match has one, each as telling as can be; empty: not known, or not telling."""
+    runs = Reading(regex, _most_telling, _least_telling).needed()
+    return tuple(Stretch(_union(run), len(run)) for run in runs)
+
+
+def _shortest(runs: Runs) -> int:
+    return min(map(len, runs), default=0)
+
+
+def _most_telling(run: Run) -> Runs:
+    """The part of a run that is least likely to be in a text that does not match."""
+    run = run[:MOST_ATOMS]
+    best: Runs = ()
+    best_told = 0.0
+    for first in range(len(run)):
+        bits = 0
+        for after, atom in enumerate(run[first:], first + 1):
+            bits |= atom.bits
+            if (told := _told_bits(bits, after - first)) > best_told:
+                best, best_told = (run[first:after],), told
+    return best
+
+
+def _least_telling(runs: Runs) -> float:
+    told = min((_told_bits(_union(run), len(run)) for run in runs), default=0.0)
+    return told if told >= LEAST_BITS else 0.0
+
+
+def _told_bits(bits: int, length: int) -> float:
+    """How much is known of a text that has such bytes in a row; as if all printable characters came as often."""
+    printable = (bits & _PRINTABLE).bit_count()
+    weight = printable + _ODD_WEIGHT * (bits.bit_count() - printable)
+    return length * max(0.0, log2(_PRINTABLE.bit_count() / weight)) if weight else 0.0
+
+
+def _union(atoms: Iterable[Atom]) -> int:
+    bits = 0
+    for atom in atoms:
+        bits |= atom.bits
+    return bits

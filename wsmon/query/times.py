@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from wsmon.errors import UsageError
-from wsmon.model.durations import DAY_NS, HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS, US_NS
+from wsmon.model.units import DAY_NS, HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS, US_NS
 
 UNITS_NS = {"ns": 1, "us": US_NS, "ms": MS_NS, "s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 HINT = "as in 2026-01-10T14:02:24Z, 14:02, 14:02:24, -15m, today or yesterday"

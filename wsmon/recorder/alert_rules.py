@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from wsmon.errors import QueryError, WsmonError
+from wsmon.model.detectors.base import rule_kind
 from wsmon.model.detectors.rules import RuleDetector, Sighting
-from wsmon.model.detectors.watched import rule_kind
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Not, Query
-from wsmon.query.parser import parse
-from wsmon.query.values import Now
+from wsmon.query.parser import Now, parse
 
 EVERY_S = 0.25
 # an alert is to be out within 5 s; what matches again and again costs a look, not an event

@@ -8,19 +8,31 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
-from wsmon.config.specs import OtlpSpec
-from wsmon.export.otlp_values import Fields, RecordKind, document
-from wsmon.model.durations import SECOND_NS
+from wsmon.config.specs import OtlpSpec, ReconnectSpec
+from wsmon.control.lock import beside
+from wsmon.engine.retry import next_delay_s
+from wsmon.export.otlp import Fields, RecordKind, dial_records, document, log_record, operation_records, session_records
+from wsmon.export.selection import Selection
+from wsmon.export.sessions import LIFECYCLE, Session, alive_before, follow
+from wsmon.model.events import EVENT_NAMES, Event, EventName
 from wsmon.model.http import retry_after_s
+from wsmon.model.metrics import SignalTotals, SinkState
+from wsmon.model.profiles import HEALTHY_HEARTBEATS
+from wsmon.model.spans import SpanFold
+from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
+from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.recorder.http import Answer, BadAnswerError, post, reason
+from wsmon.store.reader import Reader
 
 REQUEST_S: Final = 10.0
 ANSWER_BYTES: Final = 64 * 1024
@@ -127,3 +139,304 @@ def _rejected(body: bytes) -> int:
     partial = told.get("partialSuccess")
     numbers = [partial.get(key) for key in _REJECTED] if isinstance(partial, dict) else []
     return sum(int(number) for number in numbers if isinstance(number, int | str) and str(number).isdecimal())
+
+
+# How sending to a collector goes: what arrived, what was lost, what is wrong now.
+
+LOSS_SHOWN_NS: Final = 600 * SECOND_NS
+# how long a loss stands in the header; the counters keep it
+SIGNALS: Final[dict[RecordKind, str]] = {"spans": "spans", "logRecords": "logs", "metrics": "metrics"}
+# how people call what the protocol calls so; of metrics, points are counted
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why records of a kind do not arrive."""
+
+    why: str
+    since_ns: int
+    # monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """The newest records that were given up."""
+
+    why: str
+    kind: RecordKind
+    records: int
+    at_ns: int
+    # monotonic
+
+
+class SinkHealth:
+    """Written by the event loop; any thread may read it."""
+
+    def __init__(self, kinds: tuple[RecordKind, ...], clock: Clock) -> None:
+        self._kinds = kinds
+        self._clock = clock
+        self._sent: Counter[RecordKind] = Counter()
+        self._dropped: Counter[RecordKind] = Counter()
+        self._troubles: dict[RecordKind, _Trouble] = {}
+        self._behind: dict[RecordKind, int] = {}
+        self._loss: _Loss | None = None
+        self.name = ""
+        # of the collector, secrets masked
+
+    def follow(self, name: str, kinds: tuple[RecordKind, ...]) -> None:
+        """Another collector, or none, gets other kinds from now on; what was counted stays."""
+        self.name, self._kinds = name, kinds
+        self._troubles.clear()
+        self._behind.clear()
+        self._loss = None
+
+    def taken(self, kind: RecordKind, records: int) -> None:
+        """Records arrived."""
+        self._sent[kind] += records
+        self._troubles.pop(kind, None)
+
+    def failed(self, kind: RecordKind, why: str) -> None:
+        """Records did not arrive, and wait."""
+        before = self._troubles.get(kind)
+        self._troubles[kind] = _Trouble(why, before.since_ns if before else self._clock.mono_ns())
+
+    def dropped(self, kind: RecordKind, records: int, why: str) -> None:
+        """Records were given up."""
+        self._dropped[kind] += records
+        now_ns = self._clock.mono_ns()
+        if self._loss is not None and self._loss.kind == kind and now_ns - self._loss.at_ns < LOSS_SHOWN_NS:
+            records += self._loss.records
+        self._loss = _Loss(why, kind, records, now_ns)
+
+    def wait(self, kind: RecordKind, events: int) -> None:
+        """So many events are not sent yet."""
+        self._behind[kind] = events
+
+    @property
+    def warning(self) -> str:
+        """What is wrong; empty = all arrives."""
+        now_ns = self._clock.mono_ns()
+        troubles = dict(self._troubles)
+        if troubles:
+            kind, trouble = next(iter(troubles.items()))
+            for_s = (now_ns - trouble.since_ns) // SECOND_NS
+            what = SIGNALS[kind] if len(troubles) < len(self._kinds) else "telemetry"
+            waiting = max(self._behind.values(), default=0)
+            return f"otlp: {what} not sent for {for_s} s: {self.name} {trouble.why}; {waiting:,} events wait"
+        loss = self._loss
+        if loss is not None and now_ns - loss.at_ns < LOSS_SHOWN_NS:
+            return f"otlp: {loss.records:,} {SIGNALS[loss.kind]} were lost: {loss.why}"
+        return ""
+
+    def state(self) -> SinkState | None:
+        """For metrics; ``None`` where nothing is sent and nothing was."""
+        if not self.name and not self._sent and not self._dropped:
+            return None
+        signals = tuple(
+            SignalTotals(SIGNALS[kind], self._sent[kind], self._dropped[kind])
+            for kind in SIGNALS
+            if kind in self._kinds or self._sent[kind] or self._dropped[kind]
+        )
+        return SinkState("otlp", not self._troubles, max(self._behind.copy().values(), default=0), signals)
+
+
+# Gets records to a collector: again and again, ever more patiently, until they are taken or refused.
+
+SOON: Final = ReconnectSpec(initial_s=1.0, max_s=60.0, factor=2.0, jitter=0.5)
+# where it may pass by itself
+SLOWLY: Final = ReconnectSpec(initial_s=30.0, max_s=300.0, factor=2.0, jitter=0.5)
+# where somebody has to mend something
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How time passes between two tries, and chance."""
+
+    clock: Clock
+    roll: Callable[[], float]
+    # in [0, 1)
+    sleep: Sleep = asyncio.sleep
+    soon: ReconnectSpec = SOON
+    slowly: ReconnectSpec = SLOWLY
+
+
+class Delivery:
+    """Of one kind of records to one collector."""
+
+    def __init__(self, kind: RecordKind, collector: Collector, health: SinkHealth, rhythm: Rhythm) -> None:
+        self._kind = kind
+        self._collector = collector
+        self._health = health
+        self._rhythm = rhythm
+        self._under_way: asyncio.Task[Taken | Refused | Later] | None = None
+        # the request whose answer nobody has got yet: it outlives who waits for it, so that nothing is sent twice
+
+    async def settle(self, body: bytes) -> Taken | Refused:
+        """Send a body until that is settled."""
+        attempt = 0
+        while True:
+            outcome = await self.attempt(body)
+            if not isinstance(outcome, Later):
+                return outcome
+            attempt += 1
+            backoff = self._rhythm.soon if outcome.is_passing else self._rhythm.slowly
+            delay_s = next_delay_s(backoff, attempt, self._rhythm.roll())
+            await self._rhythm.sleep(delay_s if outcome.after_s is None else outcome.after_s)
+
+    async def attempt(self, body: bytes) -> Taken | Refused | Later:
+        """Send a body once; where a request is under way that nobody waited for to the end, that one is it."""
+        if self._under_way is None:
+            request = self._collector.send(self._kind, body)
+            self._under_way = asyncio.create_task(request, name=f"otlp {self._kind} request")
+        outcome = await asyncio.shield(self._under_way)
+        self._under_way = None
+        if isinstance(outcome, Later):
+            self._health.failed(self._kind, outcome.why)
+        return outcome
+
+    async def close(self) -> None:
+        """Break off what is under way."""
+        if self._under_way is not None:
+            self._under_way.cancel()
+            await asyncio.wait([self._under_way])
+            self._under_way = None
+
+    def count(self, outcome: Taken | Refused, records: int) -> None:
+        """Count what became of so many records."""
+        match outcome:
+            case Taken():
+                rejected = min(outcome.rejected, records)
+                self._health.taken(self._kind, records - rejected)
+                if rejected:
+                    self._health.dropped(self._kind, rejected, f"{self._collector.name} rejected them")
+            case Refused():
+                self._health.taken(self._kind, 0)  # it answers, and others may be to its liking
+                self._health.dropped(self._kind, records, f"{self._collector.name} {outcome.why}")
+
+
+# What a collector has not got yet, read from the store behind the writer: spans or log records, page by page.
+#
+# Messages and healthy heartbeats are no records: they stay in the store, and their numbers, sizes and latencies go as
+# metrics. Requests with their replies are spans.
+
+RowKind = Literal["spans", "logRecords"]
+PAGE_EVENTS: Final = 256
+# whose records are one request: about 10 ms of work
+WINDOW_IDS: Final = 50_000
+# looked at for one page: where nothing but messages came, the page is empty
+_REPLY: Final[EventName] = "message.process.completed"
+
+
+def _is_told(name: EventName) -> bool:
+    return name == _REPLY or not (name.startswith("message.") or name in HEALTHY_HEARTBEATS)
+
+
+_TOLD: Final = Query((FieldTerm("name", tuple(Exact(name) for name in EVENT_NAMES if _is_told(name))),))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of some events; what is up to ``up_to_id`` is sent when they are."""
+
+    up_to_id: int
+    newest_id: int
+    # in the store
+    records: tuple[bytes, ...] = ()
+    pruned: int = 0
+    # events that retention removed before they could be sent
+
+
+class Backlog:
+    """Reads on from an event; belongs to the thread that made it."""
+
+    def __init__(self, store: Path, clock: Clock, kind: RowKind, after_id: int) -> None:
+        """Read from behind this event on; raises ``StoreError`` where the store cannot be read."""
+        self._view = Reader(store, clock)
+        self._kind = kind
+        self._after_id = after_id
+        self._fold = SpanFold()
+        self._alive: dict[str, Session] = {}
+        # sessions by connection
+        self._before: dict[str, Session] = {}
+        # that ended last
+        if kind == "spans":
+            alive = alive_before(Selection(self._view, Query(), after_id + 1, after_id))
+            self._alive = {session.source.connection: session for session in alive}
+
+    def next(self) -> Batch:
+        """The records of the next events; without any where nothing is to be sent."""
+        bounds = self._view.bounds()
+        after_id = max(self._after_id, bounds.oldest_id - 1)
+        last_id = min(bounds.last_id, after_id + WINDOW_IDS)
+        page = self._view.events_after(after_id, PAGE_EVENTS, _TOLD.within(after_id + 1, last_id))
+        up_to_id = page[-1].id if len(page) == PAGE_EVENTS else max(last_id, after_id)
+        records = tuple(record for event in page for record in self._records(event))
+        batch = Batch(up_to_id, bounds.last_id, records, after_id - self._after_id)
+        self._after_id = up_to_id
+        return batch
+
+    def close(self) -> None:
+        """Let the store go."""
+        self._view.close()
+
+    def _records(self, event: Event) -> Iterator[bytes]:
+        if self._kind == "spans":
+            yield from operation_records(self._fold, event)
+            if event.name in LIFECYCLE and event.source.connection_id:
+                yield from self._lifecycle(event)
+        elif event.name != _REPLY:
+            yield log_record(event)
+
+    def _lifecycle(self, event: Event) -> Iterator[bytes]:
+        """The spans of a dial when it succeeds, of a session when it ends."""
+        name = event.source.connection
+        for session in follow(self._alive, event, event.id, event.id):
+            yield from session_records(self._view, session, self._before.get(name))
+            if session.completed is None:
+                yield from dial_records(session)
+            self._before[name] = session
+        if event.name == "connection.completed" and name in self._alive:
+            yield from dial_records(self._alive[name])
+
+
+# Up to where a collector has what a store holds: one small file beside the store, so that a restart goes on there.
+
+
+class Position(msgspec.Struct, frozen=True):
+    """The newest event, by kind of records, that was taken."""
+
+    store_id: str
+    spans: int | None = None
+    logs: int | None = None
+    # None: none was ever taken
+
+    def of(self, kind: RowKind) -> int | None:
+        """The one of a kind."""
+        return self.spans if kind == "spans" else self.logs
+
+    def moved(self, kind: RowKind, event_id: int) -> Position:
+        """The position once records of that kind were taken."""
+        return msgspec.structs.replace(self, **{"spans" if kind == "spans" else "logs": event_id})
+
+
+def read_position(store: Path, store_id: str) -> Position:
+    """Where a store is; an empty one where that is not known of this store."""
+    try:
+        position = msgspec.json.decode(_path(store).read_bytes(), type=Position)
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        return Position(store_id)
+    return position if position.store_id == store_id else Position(store_id)
+
+
+def write_position(store: Path, position: Position) -> None:
+    """Write it down, whole or not at all; raises ``OSError``."""
+    path = _path(store)
+    written = path.with_name(f"{path.name}.new")
+    written.write_bytes(msgspec.json.encode(position))
+    written.replace(path)
+
+
+def _path(store: Path) -> Path:
+    return beside(store, "otlp")

@@ -27,20 +27,16 @@ from wsmon.control.registry import ensure_runtime_folder, register, unregister
 from wsmon.engine.loop import new_event_loop
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
-from wsmon.model.detectors.catalogue import all_detectors
+from wsmon.model.detectors import all_detectors
 from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 from wsmon.ports import EventSink
 from wsmon.recorder.alert_rules import RuleWatch
-from wsmon.recorder.alerts.alerting import Alerting
-from wsmon.recorder.alerts.document import Origin
-from wsmon.recorder.assignment import Assignment
-from wsmon.recorder.monitoring.metrics import Measured
-from wsmon.recorder.monitoring.monitoring import Monitoring
-from wsmon.recorder.operator import Operator
-from wsmon.recorder.run import own_events
-from wsmon.recorder.server import ControlServer
+from wsmon.recorder.alerts import Alerting, Origin
+from wsmon.recorder.monitoring import Measured, Monitoring
+from wsmon.recorder.run import Assignment, own_events
+from wsmon.recorder.server import ControlServer, Operator
 from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from wsmon.config.specs import Configuration
 from wsmon.model.events import RECORDER, Event, EventName, Meta
 from wsmon.ports import Clock, EventSink
+
+# What a recorder is told to do, before it does anything.
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One recording: what, where to, and for how long."""
+
+    prepare: Callable[[], AbstractAsyncContextManager[Configuration]]
+    # entered on the recorder's own loop: the demonstration starts its servers here
+    store: Path
+    socket: Path
+    identity: str
+    # what the lock says: the configuration's real path, or the URLs of the command line
+    reload: Callable[[], Configuration] | None = None
+    # reads the configuration again; raises ConfigError; None where there is no file to read
+    limit_s: float | None = None
+    # end after this long
+    idle_limit_s: float | None = None
+    # end this long after the last viewer left
+    on_event: Callable[[Event], None] | None = None
+    # sees lifecycle events as they are emitted, for talking on stderr
 
 
 class EmitOwn(Protocol):

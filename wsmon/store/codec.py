@@ -6,12 +6,17 @@ A code is never changed and never given to another word; a new word gets a new c
 from __future__ import annotations
 
 import json
+import sqlite3
+import struct
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from wsmon.model.events import CloseBy, Direction, Event, EventName, Meta, Opcode, Source, Verdict
+from wsmon.model.histogram import ZERO_INDEX
 from wsmon.model.statuses import Status, is_allowed
 
 FIRST_INDEXED_NAME: Final = 20
@@ -279,3 +284,135 @@ def meta_text(meta: Meta) -> str:
         return msgspec.json.encode(meta, enc_hook=dict).decode()
     except UnicodeEncodeError:  # a lone surrogate: msgspec takes no error handler
         return json.dumps(meta, ensure_ascii=False, default=dict).encode("utf-8", "replace").decode()
+
+
+# Histograms as the bytes of a column: dense, small, and added up without a look at each count.
+#
+# A packed histogram is a header (bytes a lane, index of the first lane, count of zeros) and one lane for each index
+# from
+# the first to the last that was counted: unsigned, little-endian, as wide as the greatest count needs. Thousands of
+# them
+# are added as whole numbers of 64-bit lanes: one addition a histogram.
+
+_HEADER = struct.Struct("<BhI")
+_TYPECODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+# of ``array``, by bytes a lane
+_LANE_BYTES = 8
+_LANE_BITS = 8 * _LANE_BYTES
+
+
+def pack(counts: Mapping[int, int]) -> bytes:
+    """The bytes of a histogram (``model.histogram``) of whole numbers: counts by index."""
+    zeros = counts.get(ZERO_INDEX, 0)
+    indexes = counts.keys() - {ZERO_INDEX}
+    if not indexes:
+        return _HEADER.pack(1, 0, zeros)
+    first = min(indexes)
+    width = _width(max(counts[index] for index in indexes))
+    lanes = array(_TYPECODES[width], bytes(width * (max(indexes) - first + 1)))
+    for index in indexes:
+        lanes[index - first] = counts[index]
+    return _HEADER.pack(width, first, zeros) + _little_endian(lanes).tobytes()
+
+
+def unpack(packed: bytes) -> dict[int, int]:
+    """The histogram again; indexes without a count are left out."""
+    total = PackedSum()
+    total.add(packed)
+    return total.counts()
+
+
+class PackedSum:
+    """The sum of packed histograms; no count in it may reach 2**64. SQLite takes it as an aggregate function."""
+
+    __slots__ = ("_first", "_lanes", "_zeros")
+
+    def __init__(self) -> None:
+        self._lanes = 0
+        # a number of 64-bit lanes, the lowest one for ``_first``
+        self._first: int | None = None
+        self._zeros = 0
+
+    def add(self, *histograms: bytes) -> None:
+        """Add histograms; thousands at once cost a microsecond each."""
+        total, first, header = self._lanes, self._first, _HEADER.size
+        for packed in histograms:
+            width, start, zeros = _HEADER.unpack_from(packed)
+            self._zeros += zeros
+            if width == _LANE_BYTES:
+                wide: bytes | bytearray = packed[header:]
+            else:
+                wide = bytearray((len(packed) - header) // width * _LANE_BYTES)
+                for byte in range(width):
+                    wide[byte::_LANE_BYTES] = packed[header + byte :: width]
+            if first is None:
+                first = start
+            elif start < first:
+                total <<= (first - start) * _LANE_BITS
+                first = start
+            total += int.from_bytes(wide, "little") << ((start - first) * _LANE_BITS)
+        self._lanes, self._first = total, first
+
+    step = add
+
+    def finalize(self) -> bytes:
+        """The sum, packed."""
+        return pack(self.counts())
+
+    def counts(self) -> dict[int, int]:
+        """The sum, by index."""
+        lanes = array("Q")
+        width_bytes = -(-self._lanes.bit_length() // _LANE_BITS) * _LANE_BYTES
+        lanes.frombytes(self._lanes.to_bytes(width_bytes, "little"))
+        first = self._first or 0
+        found = {first + place: count for place, count in enumerate(_little_endian(lanes)) if count}
+        return {ZERO_INDEX: self._zeros, **found} if self._zeros else found
+
+
+def _width(greatest: int) -> int:
+    """Bytes of a lane that holds a count."""
+    return next(width for width in _TYPECODES if greatest < 1 << 8 * width)
+
+
+def _little_endian(lanes: array[int]) -> array[int]:
+    """From or to the byte order of the machine."""
+    if sys.byteorder == "big":
+        lanes.byteswap()
+    return lanes
+
+
+# INSERT statements of many rows each.
+#
+# Measured here: ``executemany`` lets the interpreter lock go once a row, and while the event loop is busy each row then
+# waits for the switch interval: 1,580 µs a row at 5 ms. A statement of 128 rows costs 0.8 µs a row on an idle machine
+# (``executemany`` 1.1) and 20 µs beside a busy loop at 0.5 ms.
+
+LARGEST_CHUNK = 128
+# rows: 64 costs 4 % more, 256 gains 2 %; at 26 columns far below SQLite's limit of 32,766 variables
+CHUNKS = tuple(1 << power for power in range(LARGEST_CHUNK.bit_length()))
+# powers of two, so that any number of rows needs few statements and the statement cache holds them all
+
+
+class MultiRow:
+    """Writes rows of one table and one set of columns; the values come flat, row after row."""
+
+    def __init__(self, verb: str, table: str, columns: Sequence[str], conflict: str = "") -> None:
+        """``verb`` is INSERT or INSERT OR REPLACE; ``conflict`` an ON CONFLICT clause."""
+        self._width = len(columns)
+        names = ", ".join(f'"{column}"' for column in columns)
+        head = f"{verb} INTO {table} ({names}) VALUES "
+        row = f"({','.join('?' * self._width)})"
+        self._statements = {rows: f"{head}{','.join([row] * rows)} {conflict}" for rows in CHUNKS}
+
+    def write(self, connection: sqlite3.Connection, values: list[Value]) -> None:
+        """Execute the statements for all rows in ``values``."""
+        width = self._width
+        waiting = len(values) // width
+        at, chunk = 0, LARGEST_CHUNK
+        while waiting:
+            while chunk > waiting:
+                chunk >>= 1
+            end = at + chunk * width
+            connection.execute(self._statements[chunk], values[at:end])
+            at = end
+            waiting -= chunk

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsmon.errors import StoreError
+from wsmon.store.batches import CutOffBatch, cut_off_batches
 from wsmon.store.codec import STATUS_CODES
-from wsmon.store.cut_off_batches import CutOffBatch, cut_off_batches
 from wsmon.store.schema import (
     APPLICATION_ID,
     META_CONFIGURATION,
@@ -23,7 +23,7 @@ from wsmon.store.schema import (
     META_STORE_ID,
     SCHEMA_VERSION,
 )
-from wsmon.store.spans import close_cut_off
+from wsmon.store.sessions import close_cut_off
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700

@@ -10,18 +10,15 @@ from typing import Final
 
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
-from wsmon.model.metrics.bounds import bound_within
+from wsmon.model.metrics import bound_within
 from wsmon.model.profiles import BATCH, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, SESSION_ENDS, STOPPED, Status
-from wsmon.store.bucket import Bucket
-from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, Value, storable
-from wsmon.store.connections import ConnectionRecord, Connections
-from wsmon.store.multirow import MultiRow
+from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, MultiRow, Value, storable
+from wsmon.store.connections import ConnectionRecord, Connections, SubscriptionRows
+from wsmon.store.rollup import Bucket
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
-from wsmon.store.sources import Sources, Stream
-from wsmon.store.spans import SpanRows
-from wsmon.store.subscriptions import SubscriptionRows
+from wsmon.store.sessions import Sources, SpanRows, Stream
 
 EVENTS, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT, WIRE_IN, WIRE_OUT = range(7)
 ATTEMPTS, OPENS, LOSSES, FAILURES, ERRORS, PINGS, PONGS, MISSED = range(7, 15)

@@ -128,8 +128,7 @@ def _prepare(notes: sqlite3.Connection, path: Path) -> None:
     (application,) = notes.execute("PRAGMA application_id").fetchone()
     (tables,) = notes.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
-        from wsmon.store.migrations import migrate
-        from wsmon.store.notes_schema import NOTES_MIGRATIONS
+        from wsmon.store.migrations import NOTES_MIGRATIONS, migrate
 
         notes.execute(f"PRAGMA application_id = {NOTES_APPLICATION_ID}")
         migrate(notes, NOTES_MIGRATIONS)

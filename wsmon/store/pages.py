@@ -4,22 +4,126 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from wsmon.model.events import Event, Source
-from wsmon.model.searched import Searched
+from wsmon.model.snapshot import Searched
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
-from wsmon.store.candidates import Candidates
 from wsmon.store.codec import EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
-from wsmon.store.compile_sql import Condition, compile_query
-from wsmon.store.progress import Progress
 from wsmon.store.search.block_filter import EVERYWHERE, Sieve
 from wsmon.store.search.functions import Functions
-from wsmon.store.search.plan import compile_sieve
-from wsmon.store.source_search import SourceSearch
-from wsmon.store.windows import chunks, windows
+from wsmon.store.search.plan import SourceSearch, compile_sieve
+from wsmon.store.search.skip_index import Candidates
+from wsmon.store.search.sql import Condition, compile_query
+
+# Cuts what is to be searched into windows, so that no statement holds a snapshot of the store for long.
+
+FIRST_WINDOW = 16
+# ids; some tens of milliseconds where a pattern takes as long as it may for most of them
+LEAST_WINDOW = 2
+TARGET_NS = 50_000_000
+# a statement that took less doubles the next window; ten times as much would hold up a checkpoint noticeably
+MAX_WINDOW = 1 << 40
+
+
+def windows(
+    ranges: Iterable[tuple[int, int]], clock: Clock, *, newest_first: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Closed ranges of ids that cover closed ranges, which come in this order, from the side to begin with.
+
+    Each is as wide as the time that the caller spent on those before allows. An empty range is passed on.
+    """
+    size = FIRST_WINDOW
+    for first_id, last_id in ranges:
+        if first_id > last_id:
+            yield first_id, last_id
+        while first_id <= last_id:
+            width = min(size, last_id - first_id + 1)
+            started_ns = clock.mono_ns()
+            if newest_first:
+                yield last_id - width + 1, last_id
+                last_id -= width
+            else:
+                yield first_id, first_id + width - 1
+                first_id += width
+            took_ns = clock.mono_ns() - started_ns
+            if took_ns > 2 * TARGET_NS:
+                size = max(width // 2, LEAST_WINDOW)
+            elif took_ns < TARGET_NS and width == size:
+                size = min(2 * size, MAX_WINDOW)
+
+
+def chunks(first_id: int, last_id: int, size: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+    """Adjacent closed ranges of one size that cover a closed range; the last one may be smaller."""
+    while first_id <= last_id:
+        if newest_first:
+            yield max(first_id, last_id - size + 1), last_id
+            last_id -= size
+        else:
+            yield first_id, min(last_id, first_id + size - 1)
+            first_id += size
+
+
+# What a search has found and not yet said, and when it is time to say so.
+
+FIRST_NS = 40_000_000
+# until the first answer, where nothing is found: a search answers within 100 ms, and a glance holds up no key
+NEXT_NS = 100_000_000
+# between two answers: with a window that is slow, still four a second
+
+
+class Progress:
+    """Collects the windows of one search; adjacent stretches of it are taken one after the other."""
+
+    def __init__(
+        self, clock: Clock, first_id: int, last_id: int, *, newest_first: bool, is_glance: bool = False
+    ) -> None:
+        """``is_glance``: there will be one answer, so that it waits for as much as there is time for."""
+        self._clock = clock
+        self._first_id, self._last_id = first_id, last_id
+        # what has not been said
+        self.newest_first = newest_first
+        self._found: list[array[int]] = []
+        self._says_first = not is_glance
+        self._due_ns = clock.mono_ns() + FIRST_NS
+
+    def add(self, ids: array[int]) -> None:
+        """Take the matches (ascending) of the next window."""
+        if ids:
+            self._found.append(ids)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to say how far it has come: at once with the first matches, else after a while."""
+        return bool(self._found and self._says_first) or self._clock.mono_ns() >= self._due_ns
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was said of everything that it was looked at."""
+        return self._first_id > self._last_id
+
+    def take(self, window: tuple[int, int], time_of: Callable[[int], int]) -> Searched:
+        """What was found since the last answer, and that everything up to this window was looked at."""
+        if self.newest_first:
+            stretch = (window[0], self._last_id)
+            self._last_id = window[0] - 1
+        else:
+            stretch = (self._first_id, window[1])
+            self._first_id = window[1] + 1
+        ids = array("q")
+        for some in reversed(self._found) if self.newest_first else self._found:
+            ids.extend(some)
+        self._says_first = self._says_first and not ids
+        self._found.clear()
+        self._due_ns = self._clock.mono_ns() + NEXT_NS
+        return Searched(ids, *stretch, time_of(stretch[0 if self.newest_first else 1]))
+
+    def rest(self, time_of: Callable[[int], int]) -> Searched:
+        """The last answer: everything was looked at."""
+        return self.take((self._first_id, self._last_id), time_of)
+
 
 IDS_AT_ONCE = 500
 # parameters of one statement

@@ -5,37 +5,73 @@ No statement runs for long: searches go window by window, so that the recorder's
 
 from __future__ import annotations
 
+import sqlite3
 from array import array
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from wsmon.model.durations import SECOND_NS
+from wsmon.errors import StoreError
 from wsmon.model.events import Event
-from wsmon.model.searched import Searched
-from wsmon.model.session_life import SessionLife
-from wsmon.model.snapshot import Snapshot, StoreBounds
+from wsmon.model.snapshot import Searched, SessionLife, Snapshot, StoreBounds
 from wsmon.model.spans import Span
-from wsmon.model.statistics import Density, Statistics
+from wsmon.model.statistics import Density, Statistics, Trend
 from wsmon.model.timeline import Lane, LaneTitle, Problem
-from wsmon.model.trend import Trend
+from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.store.copying import copy_store, origin_of
-from wsmon.store.density import density
-from wsmon.store.extent import Extent
-from wsmon.store.opening import open_to_read
-from wsmon.store.pages import Pages
-from wsmon.store.progress import Progress
-from wsmon.store.questions import Questions
+from wsmon.store.opening import copy_store, open_to_read, origin_of
+from wsmon.store.pages import Pages, Progress
 from wsmon.store.replay import Replay, replaying
-from wsmon.store.session_spans import session_spans, trace_spans
-from wsmon.store.sessions import session_lives
-from wsmon.store.snapshot import snapshot
-from wsmon.store.statistics import statistics
-from wsmon.store.stitch import stitch
+from wsmon.store.sessions import session_lives, session_spans, trace_spans
+from wsmon.store.snapshot import Extent, snapshot
+from wsmon.store.statistics import density, statistics, stitch, trend
 from wsmon.store.timeline import LaneScope, lane_titles, lanes, problems_near
-from wsmon.store.trends import trend
+
+# One answer of a store: what all its statements see, and what becomes of what SQLite raises.
+
+
+class Questions:
+    """The questions that one connection is asked, one after the other; ``path`` names the store in errors."""
+
+    def __init__(self, connection: sqlite3.Connection, pages: Pages, path: Path) -> None:
+        self._connection = connection
+        self._pages = pages
+        self._path = path
+
+    @contextmanager
+    def __call__(self, query: Query = EVERYTHING, *, is_consistent: bool = False) -> Iterator[None]:
+        """Around the statements of an answer; with ``is_consistent`` all of them see the same commits.
+
+        Raises ``StoreError`` for what SQLite raises, ``InterruptedError`` where the view was interrupted, and
+        ``QueryError`` where the query was ended for taking too long; what a function raised that SQLite called goes on.
+        """
+        self._pages.begin()
+        self._end_transaction()
+        try:
+            if is_consistent:
+                self._connection.execute("BEGIN")
+            yield
+        except sqlite3.Error as error:
+            if reason := self._pages.reason(error, query):
+                raise reason from error
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+                raise InterruptedError("the search was ended") from error
+            raise StoreError(f"cannot read the store {self._path}: {error}") from error
+        finally:
+            self._end_transaction()
+
+    def _end_transaction(self) -> None:
+        """Let go of the commits that were seen.
+
+        While a cursor that was interrupted is half read, SQLite interrupts this too: the next question ends it then.
+        """
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                    raise
 
 
 class Reader:

@@ -11,11 +11,11 @@ from itertools import groupby
 from pathlib import Path
 
 import wsmon
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event, Source
-from wsmon.store.copying import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, Origin
+from wsmon.model.units import SECOND_NS
 from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
 from wsmon.store.fold import Fold
+from wsmon.store.opening import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, Origin
 from wsmon.store.schema import META_EXCERPT, META_OLDEST_ID
 from wsmon.store.search.skip_index import SearchIndexer
 

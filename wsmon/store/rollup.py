@@ -8,15 +8,222 @@ from the mark on and longer buckets below it hold each event exactly once, also 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from wsmon.store.bucket import TYPE, Bucket
-from wsmon.store.codec import Value
-from wsmon.store.multirow import MultiRow
-from wsmon.store.packed import pack, unpack
-from wsmon.store.schema import COUNTERS, LEVELS, META_ROLLED_S, Level
-from wsmon.store.totals import Totals
+from wsmon.model.histogram import merge
+from wsmon.model.metrics import ConnectionTotals, Distribution
+from wsmon.store.codec import STATUS_OF, MultiRow, Value, pack, storable, unpack
+from wsmon.store.connections import ConnectionRecord
+from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, OTHER, Level
+
+# What happened on one connection in a second, a minute or an hour.
+
+MOST_TYPES = 100
+# message types told apart in a bucket: the rest is "other", so that a hostile peer cannot fill the store with names
+MOST_TOLD = 400
+# keys that only monitoring systems tell apart, in a second of a connection
+
+TYPE = DIMENSIONS["type"]
+
+
+class Bucket:
+    """What happened on one connection in one second, minute or hour."""
+
+    __slots__ = (
+        "above", "changed_dims", "changed_metrics", "counters", "dims", "hists", "sums", "told", "types",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.counters = [0] * len(COUNTERS)
+        self.dims: dict[tuple[int, str], int] = {}
+        # by dimension and key
+        self.types = 0
+        # message types among the keys
+        self.hists: dict[int, dict[int, int]] = {}
+        # counts by bucket of the histogram, by metric
+        self.sums: dict[int, tuple[int, int, int]] = {}
+        # count, sum and greatest, by metric
+        self.changed_dims: set[tuple[int, str]] = set()
+        self.changed_metrics: set[int] = set()
+        # what follows is for monitoring systems, and in no row
+        self.told: dict[tuple[str, str], int] = {}
+        # by dimension and key
+        self.above: dict[tuple[int, int], int] = {}
+        # by metric and bucket of the histogram: how many lie above the bound within it
+
+    def count(self, dimension: int, key: str, n: int = 1) -> None:
+        """Count a key of a dimension."""
+        place = (dimension, storable(key))
+        if dimension == TYPE and place not in self.dims:
+            if self.types >= MOST_TYPES:
+                place = (dimension, OTHER)
+            self.types += 1
+        self.dims[place] = self.dims.get(place, 0) + n
+        self.changed_dims.add(place)
+
+    def count_types(self, kinds: Iterable[str], way: str) -> None:
+        """Count what types messages were of; which way they went is told to monitoring systems alone."""
+        for kind, count in Counter(kinds).items():
+            self.count(TYPE, kind, count)
+            self.tell(way, kind, count)
+
+    def measure(self, metric: int, counts: dict[int, int], count: int, total: int, greatest: int) -> None:
+        """Add measurements of a metric: their histogram, their number, their sum, the greatest."""
+        merge(self.hists.setdefault(metric, {}), counts)
+        before = self.sums.get(metric, (0, 0, 0))
+        self.sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
+        self.changed_metrics.add(metric)
+
+    def tell(self, dimension: str, key: str, n: int = 1) -> None:
+        """Count a key that only monitoring systems tell apart."""
+        place = (dimension, storable(key))
+        if place not in self.told and len(self.told) >= MOST_TOLD:
+            place = (dimension, OTHER)
+        self.told[place] = self.told.get(place, 0) + n
+
+    def add_told(self, other: Bucket) -> None:
+        """Add what is in no row of another bucket; of a second, because minutes and hours are never told."""
+        for (dimension, key), n in other.told.items():
+            self.tell(dimension, key, n)
+        for place, n in other.above.items():
+            self.above[place] = self.above.get(place, 0) + n
+
+    def add(self, other: Bucket) -> None:
+        """Add everything another bucket holds that becomes rows."""
+        self.counters = [mine + theirs for mine, theirs in zip(self.counters, other.counters, strict=True)]
+        for (dimension, key), n in other.dims.items():
+            self.count(dimension, key, n)
+        for metric, counts in other.hists.items():
+            self.measure(metric, counts, *other.sums[metric])
+
+    def forget_changes(self) -> None:
+        """What changed is committed."""
+        self.changed_dims.clear()
+        self.changed_metrics.clear()
+
+
+# What happened since the recorder began, by connection: for monitoring systems, which want counters that only grow.
+#
+# Takes whole seconds as they go into their minutes, so that it costs nothing a message. The writer's thread adds, any
+# thread reads.
+
+MOST_KEYS = 100
+# told apart in one dimension of one connection
+MOST_SERIES = 5_000
+# told apart in all dimensions of all connections: each is a series that a monitoring system keeps for weeks
+KEY_CHARS = 120
+# of a key, which a peer may choose
+
+_DIMENSION_OF = {number: name for name, number in DIMENSIONS.items()}
+_METRIC_OF = {number: name for name, number in METRICS.items()}
+
+
+class _Total:
+    """Of one connection."""
+
+    __slots__ = ("above", "counters", "folded", "hists", "keyed", "sums")
+
+    def __init__(self) -> None:
+        self.counters = [0] * len(COUNTERS)
+        self.keyed: dict[str, dict[str, int]] = {}
+        self.hists: dict[int, dict[int, int]] = {}
+        self.sums: dict[int, tuple[int, int]] = {}
+        # count and sum
+        self.above: dict[int, dict[int, int]] = {}
+        self.folded: Counter[str] = Counter()
+
+    def distributions(self) -> dict[str, Distribution]:
+        """By the name of their metric."""
+        return {
+            _METRIC_OF[metric]: Distribution(*self.sums[metric], dict(counts), dict(self.above.get(metric, {})))
+            for metric, counts in self.hists.items()
+        }
+
+
+class Totals:
+    """The totals of all connections."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # guards all that follows: the writer adds while another thread reads
+        self._totals: defaultdict[int, _Total] = defaultdict(_Total)
+        # by the id of the connection
+        self._states: tuple[tuple[int, ConnectionTotals], ...] = ()
+        # of the configured connections, in their order, without what was counted
+        self._series = 0
+        self._told_s = 0
+        # second of the states
+
+    def add(self, connection_id: int, second: Bucket) -> None:
+        """Add what happened on a connection in a second."""
+        with self._lock:
+            total = self._totals[connection_id]
+            total.counters = [mine + more for mine, more in zip(total.counters, second.counters, strict=True)]
+            for (number, key), n in second.dims.items():
+                self._count(total, _DIMENSION_OF[number], key, n)
+            for (dimension, key), n in second.told.items():
+                self._count(total, dimension, key, n)
+            for metric, counts in second.hists.items():
+                merge(total.hists.setdefault(metric, {}), counts)
+                count, value, _ = second.sums[metric]
+                before = total.sums.get(metric, (0, 0))
+                total.sums[metric] = (before[0] + count, before[1] + value)
+            for (metric, bucket), n in second.above.items():
+                merge(total.above.setdefault(metric, {}), {bucket: n})
+
+    def tell(self, now_s: int, records: Iterable[ConnectionRecord]) -> None:
+        """Say how the connections are now; taken over once a second."""
+        if now_s == self._told_s:
+            return
+        self._told_s = now_s
+        configured = sorted((record for record in records if record.configured), key=lambda record: record.position)
+        states = tuple((record.id, _state(record)) for record in configured)
+        with self._lock:
+            self._states = states
+
+    def read(self) -> tuple[ConnectionTotals, ...]:
+        """The connections of the configuration, in their order."""
+        with self._lock:
+            return tuple(_with_total(state, self._totals[connection_id]) for connection_id, state in self._states)
+
+    def _count(self, total: _Total, dimension: str, key: str, n: int) -> None:
+        keys = total.keyed.setdefault(dimension, {})
+        key = key[:KEY_CHARS]
+        if key not in keys:
+            if len(keys) >= MOST_KEYS or self._series >= MOST_SERIES:
+                total.folded[dimension] += n
+                key = OTHER
+            self._series += key not in keys
+        keys[key] = keys.get(key, 0) + n
+
+
+def _state(record: ConnectionRecord) -> ConnectionTotals:
+    return ConnectionTotals(
+        record.name,
+        record.group,
+        record.url,
+        record.profile,
+        record.protocol,
+        record.enabled,
+        STATUS_OF[record.status],
+        record.stalled_since_ns is not None,
+        record.last_message_ns,
+    )
+
+
+def _with_total(state: ConnectionTotals, total: _Total) -> ConnectionTotals:
+    return ConnectionTotals(
+        state.name, state.group, state.url, state.profile, state.protocol, state.enabled, state.status,
+        state.is_stalled, state.last_message_ns,
+        dict(zip(COUNTERS, total.counters, strict=True)),
+        {dimension: dict(keys) for dimension, keys in total.keyed.items()},
+        total.distributions(),
+        dict(total.folded),
+    )  # fmt: skip
+
 
 HELD_S = 2
 # seconds that stay in memory after they are over: events of a batch may be this old without a look at the store

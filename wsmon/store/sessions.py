@@ -3,8 +3,205 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final
 
-from wsmon.model.session_life import SessionLife
+from wsmon.model.detectors.base import Numbered
+from wsmon.model.events import Event, Source, SpanId
+from wsmon.model.measures import FastestMessage
+from wsmon.model.profiles import PROFILES, Profile
+from wsmon.model.snapshot import SessionLife
+from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
+from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRow, Value, storable, text_value
+from wsmon.store.connections import ConnectionRecord, Connections
+
+# The ``source`` and ``session`` rows: where events come from, and each socket from dial to end.
+
+HELD_STREAMS = 4_096
+# sources kept at hand; beyond, those of ended sessions go
+
+
+@dataclass(slots=True)
+class SessionRecord:
+    """One row of ``session``, column by column; what the columns mean is in the schema."""
+
+    id: int
+    connection: int
+    run: int
+    connection_id: str
+    trace_id: str
+    attempt: int
+    started_ns: int
+    first_id: int
+    last_id: int
+    open_ns: int | None = None
+    ended_ns: int | None = None
+    end: str | None = None
+    close_code: int | None = None
+    close_by: int | None = None
+
+
+class Stream:
+    """One source at work: its ids, and what the batch in hand brought from it."""
+
+    __slots__ = (
+        "connection",
+        "decoded",
+        "encoded",
+        "fastest",
+        "id",
+        "is_touched",
+        "keeps_messages",
+        "last_id",
+        "latencies",
+        "newest_received",
+        "numbered",
+        "profile",
+        "received",
+        "received_wire",
+        "sent",
+        "sent_wire",
+        "session",
+        "source",
+        "types_in",
+        "types_out",
+    )
+
+    def __init__(self, stream_id: int, source: Source, connection: ConnectionRecord | None, profile: Profile) -> None:
+        self.id = stream_id
+        self.source = source
+        self.connection = connection
+        # None: the recorder's own
+        self.session: SessionRecord | None = None
+        self.use_profile(profile)
+        self.is_touched = False
+        # whether the batch in hand has events of it
+        self.last_id = 0
+        self.newest_received: Event | None = None
+        # message of the batch in hand
+        self.numbered: list[Numbered] = []
+        # of the batch in hand, where messages carry sequence numbers
+        self.fastest = FastestMessage()
+        self.clear()
+
+    def use_profile(self, profile: Profile) -> None:
+        """What becomes a row from now on."""
+        self.profile = profile
+        self.keeps_messages = profile.keeps_messages
+        # asked once a message
+
+    def note_reading(self, event: Event) -> None:
+        """What the protocol read in a message, for the statistics."""
+        if event.type:
+            (self.types_in if event.direction == "in" else self.types_out).append(event.type)
+        if event.duration_ns is not None:
+            (self.decoded if event.direction == "in" else self.encoded).append(event.duration_ns)
+
+    def clear(self) -> None:
+        """Forget what was collected: it is counted."""
+        self.received: list[int] = []
+        # sizes of messages
+        self.sent: list[int] = []
+        self.received_wire = 0
+        # bytes of messages on the wire
+        self.sent_wire = 0
+        self.types_in: list[str] = []
+        # of the received messages that the protocol gave one
+        self.types_out: list[str] = []
+        # the same of sent ones
+        self.decoded: list[int] = []
+        # ns that reading a received message took, in its protocol
+        self.encoded: list[int] = []
+        # the same of sent ones
+        self.latencies: list[int] = []
+        # nanoseconds beyond the fastest message, where messages say when they were sent
+
+
+SESSION_COLUMNS = tuple(field.name for field in fields(SessionRecord))
+_session_values = attrgetter(*SESSION_COLUMNS)
+_SESSION = MultiRow("INSERT OR REPLACE", "session", SESSION_COLUMNS)
+_SOURCE = MultiRow("INSERT", "source", ("id", "run", "connection", "trace_id", "connection_id"))
+
+
+class Sources:
+    """Gives every distinct source of a run its row, and follows the sessions."""
+
+    def __init__(self, connection: sqlite3.Connection, run: int, connections: Connections) -> None:
+        self._connection = connection
+        self._run = run
+        self._connections = connections
+        (self._next_id,) = connection.execute("SELECT 1 + coalesce(max(id), 0) FROM source").fetchone()
+        self._streams: dict[tuple[str, str, str], Stream] = {}
+        # by connection, trace and session
+        self._new_sources: list[Value] = []
+        self._changed_sessions: dict[int, SessionRecord] = {}
+
+    def stream(self, source: Source) -> Stream:
+        """The stream of a source, which is made where it is new."""
+        key = (source.connection, source.trace_id, source.connection_id)
+        stream = self._streams.get(key)
+        if stream is None:
+            connection = self._connections.get(source.connection) if source.connection else None
+            stream = self._streams[key] = Stream(self._next_id, source, connection, self._profile(connection))
+            self._next_id += 1
+            self._new_sources += (
+                stream.id,
+                self._run,
+                connection.id if connection else None,
+                source.trace_id,
+                source.connection_id,
+            )
+        return stream
+
+    def use_profiles(self, of: ConnectionRecord | None = None) -> None:
+        """What becomes a row has changed, of one connection or of any."""
+        for stream in self._streams.values():
+            if of is None or stream.connection is of:
+                stream.use_profile(self._profile(stream.connection))
+
+    def begin_session(self, stream: Stream, attempt: int, event_id: int, ts_ns: int) -> None:
+        """A socket is dialled."""
+        assert stream.connection is not None
+        source = stream.source
+        stream.session = SessionRecord(
+            id=stream.id,
+            connection=stream.connection.id,
+            run=self._run,
+            connection_id=source.connection_id,
+            trace_id=source.trace_id,
+            attempt=attempt,
+            started_ns=ts_ns,
+            first_id=event_id,
+            last_id=event_id,
+        )
+        self.change(stream.session)
+
+    def change(self, session: SessionRecord) -> None:
+        """Say that a session changed."""
+        self._changed_sessions[session.id] = session
+
+    def write(self) -> None:
+        """Write what changed since the last commit; it stays changed until ``committed``."""
+        _SOURCE.write(self._connection, self._new_sources)
+        sessions = [value for session in self._changed_sessions.values() for value in _session_values(session)]
+        _SESSION.write(self._connection, sessions)
+
+    def committed(self) -> None:
+        """Forget the changes, and where there are many, the sources of sessions that ended."""
+        self._new_sources.clear()
+        self._changed_sessions.clear()
+        if len(self._streams) > HELD_STREAMS:
+            self._streams = {
+                key: stream
+                for key, stream in self._streams.items()
+                if stream.session is None or stream.session.end is None
+            }
+
+    def _profile(self, connection: ConnectionRecord | None) -> Profile:
+        """The recorder's own events are rows, all of them."""
+        return PROFILES["detailed"] if connection is None else self._connections.profile(connection)
+
 
 SESSIONS_AT_ONCE = 500
 # parameters of one statement; a screen shows fewer
@@ -27,3 +224,149 @@ def session_lives(connection: sqlite3.Connection, connection_ids: tuple[str, ...
         rows = connection.execute(_SESSIONS.format(places=", ".join("?" * len(some))), some)
         found.update((row[0], SessionLife(*row)) for row in rows)
     return tuple(found.values())
+
+
+# The ``span`` rows: what had a duration, written with the event that ended it.
+
+COLUMNS: Final = (
+    "event_id",
+    "n",
+    "source",
+    "operation",
+    "key",
+    "name",
+    "span_id",
+    "parent_id",
+    "start_ns",
+    "start_mono_ns",
+    "duration_ns",
+    "status",
+    "error_type",
+    "error",
+)
+CUT_OFF = "cut_off"
+# error_type of what a recorder left open when it was cut off
+
+_SPAN = MultiRow("INSERT", "span", COLUMNS)
+_FIRST_OF_CUT_OFF = 1_000
+# number of the first span that is closed for a recorder: far above those that an event ends itself
+_OPEN_SESSIONS = """
+SELECT session.id, session.connection_id, connection.name, session.started_ns, session.first_id, session.last_id
+FROM session JOIN connection ON connection.id = session.connection
+WHERE session.end IS NULL AND session.run = ?
+"""
+_MOMENT = "SELECT ts_ns, mono_ns FROM event WHERE id = ?"
+_BEGUN = f"""
+SELECT name, ts_ns, mono_ns, coalesce(type, topic), ref, span_id, parent_id FROM event INDEXED BY event_by_name
+WHERE name IN ({", ".join(str(NAME_CODES[name]) for name in BEGINS)}) AND name >= {FIRST_INDEXED_NAME}
+  AND id BETWEEN ? AND ? AND source = ? AND span_id IS NOT NULL
+  AND span_id NOT IN (SELECT span_id FROM span WHERE source = ?)
+ORDER BY id
+"""
+
+
+class SpanRows:
+    """Spans on their way into the table."""
+
+    def __init__(self) -> None:
+        self._fold = SpanFold()
+        self._rows: list[Value] = []
+
+    def fold(self, event_id: int, event: Event, source_id: int) -> None:
+        """Take what ends with an event; of one that became no row (0), nothing but the memory of a session."""
+        for number, span in enumerate(self._fold.ended_by(event)):
+            if event_id:
+                self._rows += span_row(event_id, number, source_id, span)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Insert what was taken; it stays here, for another try."""
+        _SPAN.write(connection, self._rows)
+
+    def committed(self) -> None:
+        """Forget what was taken."""
+        self._rows.clear()
+
+
+def span_row(event_id: int, number: int, source_id: int, span: Span) -> tuple[Value, ...]:
+    """A span as a row of ``COLUMNS``; ``number`` tells those apart that one event ended."""
+    return (
+        event_id,
+        number,
+        source_id,
+        span.operation,
+        text_value(span.key),
+        storable(span.name),
+        span.span_id,
+        span.parent_id,
+        span.start_ns,
+        span.start_mono_ns,
+        span.duration_ns,
+        span.status,
+        text_value(span.error_type),
+        text_value(span.error),
+    )
+
+
+def close_cut_off(connection: sqlite3.Connection, run: int) -> None:
+    """End, with an error, what a run that was cut off left open: its sessions, and what they had begun.
+
+    They end with the last event that the session wrote: nobody knows when they really did.
+    """
+    rows: list[Value] = []
+    for source, connection_id, name, started_ns, first_id, last_id in connection.execute(_OPEN_SESSIONS, (run,)):
+        last = connection.execute(_MOMENT, (last_id,)).fetchone()
+        if last is None:
+            continue  # pruned: its spans are too
+        ended = Instant(*last)
+        first = connection.execute(_MOMENT, (first_id,)).fetchone()
+        began = Instant(started_ns, ended.mono_ns - (ended.ts_ns - started_ns)) if first is None else Instant(*first)
+        error = "the recorder was cut off"
+        took_ns = ended.mono_ns - began.mono_ns
+        spans = [session_span(connection_id, name, began, took_ns, "error", CUT_OFF, error)]
+        for code, ts_ns, mono_ns, label, ref, span_id, parent_id in connection.execute(
+            _BEGUN, (first_id, last_id, source, source)
+        ).fetchall():
+            operation = BEGINS[NAMES[code]]
+            spans.append(
+                Span(
+                    span_id, parent_id or "", operation, ref or "", label or operation, ts_ns, mono_ns,
+                    max(0, ended.mono_ns - mono_ns), "error", CUT_OFF, error,
+                )
+            )  # fmt: skip
+        for number, span in enumerate(spans, _FIRST_OF_CUT_OFF):
+            rows += span_row(last_id, number, source, span)
+    _SPAN.write(connection, rows)
+
+
+# Reads the ``span`` rows of a session, or of the trace that it belongs to.
+
+_COLUMNS = """
+SELECT span.span_id, span.parent_id, span.operation, coalesce(span.key, ''), span.name, span.start_ns,
+       span.start_mono_ns, span.duration_ns, span.status, coalesce(span.error_type, ''), coalesce(span.error, '')
+"""
+_OF_SESSION = f"""{_COLUMNS}
+FROM source JOIN span ON span.source = source.id
+WHERE source.connection_id = ? ORDER BY span.event_id, span.n LIMIT ?
+"""
+_OF_TRACE = f"""{_COLUMNS}
+FROM (SELECT connection, run, trace_id FROM source WHERE connection_id = ? LIMIT 1) AS own
+JOIN source ON source.connection = own.connection AND source.run = own.run AND source.trace_id = own.trace_id
+JOIN span ON span.source = source.id
+ORDER BY span.event_id DESC, span.n DESC LIMIT ?
+"""
+# of one run alone: a correlation id of one's own outlives runs, and monotonic times of two do not compare
+
+
+def session_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
+    """At most ``limit`` spans of a session, in the order in which they ended."""
+    return _read(connection, _OF_SESSION, connection_id, limit)
+
+
+def trace_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
+    """The newest ``limit`` spans of all sessions of a session's trace, in the order in which they ended."""
+    return _read(connection, _OF_TRACE, connection_id, limit)[::-1]
+
+
+def _read(connection: sqlite3.Connection, sql: str, connection_id: str, limit: int) -> tuple[Span, ...]:
+    rows = connection.execute(sql, (connection_id, limit))
+    return tuple(Span(SpanId(span_id), *rest) for span_id, *rest in rows)

@@ -10,23 +10,129 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import msgspec
 
-from wsmon.model.durations import MS_NS, SECOND_NS
-from wsmon.model.histogram import quantiles, representative
-from wsmon.model.kpis import kpis
-from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
+from wsmon.model.histogram import BUCKETS_PER_DOUBLING, ZERO_INDEX, quantiles, representative
+from wsmon.model.statistics import (
+    ConnectionStatistics,
+    Density,
+    Flow,
+    Heartbeats,
+    Spread,
+    Statistics,
+    Summary,
+    Trend,
+    kpis,
+)
 from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
+from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.uptime import RunSpan, Uptime, observed_ns, reconnects_per_hour, uptime
-from wsmon.store.codec import STATUS_OF
-from wsmon.store.packed import PackedSum
-from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS, Dimension, Metric
-from wsmon.store.stitch import Stitching
-from wsmon.store.subscriptions import subscriptions
-from wsmon.store.transitions import steps
+from wsmon.store.codec import STATUS_OF, PackedSum
+from wsmon.store.connections import subscriptions
+from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, Dimension, Level, Metric
+from wsmon.store.timeline import steps
+
+# Which rollup buckets make up a period: hours in the middle, shorter ones towards its ends.
+#
+# Pure arithmetic over what is kept. Buckets longer than a second hold every second before ``rolled_s``, so the bucket
+# that ``rolled_s`` lies in is used up to there; the seconds from it on are in the buckets of one second only.
+
+
+class Part(NamedTuple):
+    """Buckets of one level, from a first second up to but without another."""
+
+    level: Level
+    from_s: int
+    to_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Since when which level is complete, in Unix seconds."""
+
+    rolled_s: int
+    complete_from: Mapping[Level, int]
+    # of every level; 0 of the longest: it is never pruned
+
+    @classmethod
+    def of(cls, rolled_s: int, oldest: Mapping[Level, int]) -> Coverage:
+        """From the oldest bucket kept of each level; a level without buckets is not in the mapping.
+
+        A level was pruned where a longer one knows older traffic. Its oldest bucket may then lie in one that was
+        pruned in part, so it counts as complete from the next longer bucket on; but nothing from ``rolled_s`` on
+        was ever pruned.
+        """
+        complete_from: dict[Level, int] = {LEVELS[-1]: 0}
+        for level, longer in pairwise(LEVELS):
+            first_s = oldest.get(level, rolled_s)
+            is_pruned = any(
+                oldest.get(other, rolled_s) < _down(first_s, other) for other in LEVELS[LEVELS.index(longer) :]
+            )
+            complete_from[level] = min(rolled_s, _up(first_s, longer)) if is_pruned else 0
+        return cls(rolled_s, complete_from)
+
+    def finest(self, at_s: int) -> Level:
+        """The finest level that is complete at a time."""
+        return next(level for level in LEVELS if at_s >= self.complete_from[level])
+
+
+@dataclass(frozen=True, slots=True)
+class Stitching:
+    """A period rounded outward to what is kept, and the buckets that make it up."""
+
+    since_s: int
+    until_s: int
+    parts: tuple[Part, ...]
+
+
+def stitch(since_s: int, until_s: int, coverage: Coverage, coarsest: Level = 3600) -> Stitching:
+    """Cover ``since_s`` ≤ t < ``until_s`` with buckets no coarser than ``coarsest``, unless only such are left."""
+    since_s = _down(since_s, coverage.finest(since_s))
+    parts: list[Part] = []
+    at_s = since_s
+    while at_s < until_s:
+        part = _next(at_s, until_s, coverage, coarsest)
+        parts.append(part)
+        at_s = part.to_s if part.level == 1 or part.to_s <= coverage.rolled_s else coverage.rolled_s
+    return Stitching(since_s, at_s, tuple(parts))
+
+
+def _next(at_s: int, until_s: int, coverage: Coverage, coarsest: Level) -> Part:
+    """The longest row of buckets of the coarsest level that fits from a time on."""
+    if at_s >= coverage.rolled_s:
+        return Part(1, at_s, until_s)
+    finest = coverage.finest(at_s)
+    for level in reversed(LEVELS):
+        if at_s % level or (level > coarsest and level != finest) or level < finest:
+            continue
+        # a bucket may reach past the end only where rolled_s cuts it off before
+        end_s = _up(coverage.rolled_s, level) if until_s >= coverage.rolled_s else _down(until_s, level)
+        if end_s > at_s:
+            return Part(level, at_s, min(end_s, _until_better(at_s, level, coverage, coarsest)))
+    return Part(finest, at_s, at_s + finest)  # reaches past the end: nothing finer is left
+
+
+def _until_better(at_s: int, level: Level, coverage: Coverage, coarsest: Level) -> int:
+    """Where another level takes over: a coarser one at its boundary, a finer one where it begins if it is wanted."""
+    if level > coarsest:
+        return _up(min(coverage.complete_from[finer] for finer in LEVELS if finer < level), level)
+    if level == coarsest:
+        return coverage.rolled_s + level
+    longer = LEVELS[LEVELS.index(level) + 1]
+    return _up(at_s, longer) if at_s % longer else coverage.rolled_s + level
+
+
+def _down(second: int, step: int) -> int:
+    return second - second % step
+
+
+def _up(second: int, step: int) -> int:
+    return -(-second // step) * step
+
 
 _ALL_CONNECTIONS = (0, 2**63 - 1)
 _NO_DIMENSION = 0
@@ -209,3 +315,115 @@ def _of_connection(
         failed_messages=sum(tally.by_key("failed_message").values()),
     )
     return dataclasses.replace(of, kpis=kpis(of, msgspec.json.decode(kpi, type=dict[str, float])))
+
+
+# The trend of a connection, from rollups: what the plots of the statistics draw.
+
+_SIZE = METRICS["size"]
+
+_ID = "SELECT id FROM connection WHERE name = ?"
+_TREND_PLACE = "level = ? AND bucket >= ? AND bucket < ? AND connection = ?"
+_MESSAGES = f"SELECT bucket, messages_in + messages_out FROM rollup WHERE {_TREND_PLACE}"
+_METRICS = f"SELECT bucket, metric, hist FROM rollup_metric WHERE {_TREND_PLACE} AND metric IN (?, ?, ?)"
+_TYPES = f"SELECT key, sum(n) FROM rollup_dim WHERE {_TREND_PLACE} AND dimension = {DIMENSIONS['type']} GROUP BY key"
+
+
+def trend(
+    connection: sqlite3.Connection, name: str, since_ns: int, until_ns: int, buckets: int, coverage: Coverage
+) -> Trend:
+    """Cut a period into at most so many equal buckets, each of whole rollups: else steady traffic would look ragged.
+
+    What is kept only as a part of a longer rollup counts where that begins.
+    """
+    coarsest: Level = max((level for level in LEVELS if level * SECOND_NS * buckets <= until_ns - since_ns), default=1)
+    step_ns = coarsest * SECOND_NS
+    since_ns -= since_ns % step_ns
+    bucket_ns = max(1, -(-(until_ns - since_ns) // (buckets * step_ns))) * step_ns
+    buckets = max(1, -(-(until_ns - since_ns) // bucket_ns))
+    row = connection.execute(_ID, (name,)).fetchone()
+    parts = stitch(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest).parts if row else ()
+    messages: list[int | None] = [None] * buckets
+    measured: defaultdict[int, defaultdict[int, PackedSum]] = defaultdict(lambda: defaultdict(PackedSum))
+    # by metric and bucket
+    types: Counter[str] = Counter()
+    metrics = (METRICS["rtt"], METRICS["latency"], _SIZE)
+    for part in parts:
+        place = (*part, row[0])
+        for second, n in connection.execute(_MESSAGES, place):
+            at = _bucket(second, part, since_ns, bucket_ns, buckets)
+            messages[at] = (messages[at] or 0) + n
+        for second, metric, histogram in connection.execute(_METRICS, (*place, *metrics)):
+            at = 0 if metric == _SIZE else _bucket(second, part, since_ns, bucket_ns, buckets)
+            measured[metric][at].add(histogram)
+        types.update(dict(connection.execute(_TYPES, place)))
+    return Trend(
+        name,
+        since_ns,
+        bucket_ns,
+        tuple(messages),
+        _spreads(measured[metrics[0]], buckets),
+        _spreads(measured[metrics[1]], buckets),
+        _sizes(measured[_SIZE][0].counts()),
+        dict(sorted(types.items(), key=lambda pair: (-pair[1], pair[0]))),
+    )
+
+
+def _bucket(second: int, part: Part, since_ns: int, bucket_ns: int, buckets: int) -> int:
+    """Which bucket a rollup belongs to, by its middle."""
+    middle_ns = second * SECOND_NS + part.level * SECOND_NS // 2
+    return min(max((middle_ns - since_ns) // bucket_ns, 0), buckets - 1)
+
+
+def _spreads(measured: Mapping[int, PackedSum], buckets: int) -> tuple[Spread | None, ...]:
+    found: list[Spread | None] = [None] * buckets
+    for at, total in measured.items():
+        p50, p95, p99 = (value / MS_NS for value in quantiles(total.counts(), RANKS))
+        found[at] = Spread(p50, p95, p99)
+    return tuple(found)
+
+
+def _sizes(counts: Mapping[int, int]) -> dict[int, int]:
+    by_power: Counter[int] = Counter()
+    for index, n in counts.items():
+        by_power[0 if index == ZERO_INDEX else 1 << (index // BUCKETS_PER_DOUBLING + 1)] += n
+    return dict(sorted(by_power.items()))
+
+
+# Messages and errors by time, from rollups: the row under the timeline.
+
+_BUCKETS = """
+SELECT bucket, sum(messages_in + messages_out), sum(errors) FROM rollup
+WHERE level = ? AND bucket >= ? AND bucket < ? GROUP BY bucket
+"""
+
+
+def density(connection: sqlite3.Connection, since_ns: int, until_ns: int, buckets: int, coverage: Coverage) -> Density:
+    """Cut a period into equal buckets; what is only kept coarser is spread over the buckets it covers."""
+    bucket_ns = max(1, -(-(until_ns - since_ns) // buckets))
+    messages, errors = [0] * buckets, [0] * buckets
+    coarsest: Level = max((level for level in LEVELS if level * SECOND_NS <= bucket_ns), default=1)
+    stitching = stitch(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest)
+    for level, from_s, to_s in stitching.parts:
+        for bucket, n_messages, n_errors in connection.execute(_BUCKETS, (level, from_s, to_s)):
+            start_ns = bucket * SECOND_NS - since_ns
+            span = (start_ns / bucket_ns, (start_ns + level * SECOND_NS) / bucket_ns)
+            _spread(messages, n_messages, span)
+            _spread(errors, n_errors, span)
+    return Density(since_ns, bucket_ns, tuple(messages), tuple(errors))
+
+
+def _spread(cells: list[int], n: int, span: tuple[float, float]) -> None:
+    """Add ``n`` to the cells that a span covers, in proportion; what lies outside of the cells is not added.
+
+    Rounding the running total, not the shares, keeps the sum exact.
+    """
+    if not n:
+        return
+    start, end = span
+    first, last = int(max(0.0, start)), min(len(cells) - 1, int(end - 1e-9))
+    for cell in range(first, last + 1):
+        cells[cell] += _until(cell + 1, start, end, n) - _until(cell, start, end, n)
+
+
+def _until(edge: int, start: float, end: float, n: int) -> int:
+    return round(n * min(1.0, max(0.0, (edge - start) / (end - start))))

@@ -16,15 +16,14 @@ from collections.abc import Callable, Sequence
 from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
-from wsmon.model.detectors.catalogue import all_detectors
-from wsmon.model.durations import MS_NS, SECOND_NS
+from wsmon.model.detectors import all_detectors
 from wsmon.model.events import Event, Source
 from wsmon.model.snapshot import Health
+from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, Detector
 from wsmon.store.database import Database, primary_code, store_error
 from wsmon.store.fold import Fold
-from wsmon.store.pruning import Pruning
-from wsmon.store.retention import Retention
+from wsmon.store.retention import Pruning, Retention
 from wsmon.store.search.skip_index import SearchIndexer
 
 COMMIT_GAP_S = 0.01

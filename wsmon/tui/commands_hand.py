@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from wsmon.export.formats import suffix
 from wsmon.export.jsonl import event_json
-from wsmon.export.run import ExportRequest
+from wsmon.export.run import ExportRequest, suffix
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode

@@ -6,8 +6,7 @@ from wsmon.errors import QueryError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
-from wsmon.query.parser import parse
-from wsmon.query.values import Now
+from wsmon.query.parser import Now, parse
 from wsmon.tui.watching import MonitorScreen
 
 NOTE_LIMIT = 2_000

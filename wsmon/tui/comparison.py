@@ -8,10 +8,9 @@ from itertools import islice
 from typing import Literal
 
 from wsmon.model import units as fmt
-from wsmon.model.diff import Leaf, diff, leaves, read
+from wsmon.model.diff import Leaf, Run, diff, leaves, pieces, read, rows, runs
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath
-from wsmon.model.text_diff import Run, pieces, rows, runs
 from wsmon.tui.wording import error_words
 
 JSON_LIMIT = 4 * 1024 * 1024

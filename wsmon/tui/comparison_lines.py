@@ -9,11 +9,10 @@ from itertools import chain
 from rich.cells import cell_len
 
 from wsmon.model import units as fmt
-from wsmon.model.diff import Added, Changed, Leaf, Removed, Value, written
+from wsmon.model.diff import ROW_BYTES, Added, Changed, Leaf, Removed, Run, Value, written
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text
 from wsmon.model.sanitize import sanitize
-from wsmon.model.text_diff import ROW_BYTES, Run
 from wsmon.tui.comparison import MOST_LEAVES, Comparison
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.lines import time_of_day

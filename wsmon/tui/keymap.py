@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from textual.keys import Keys, format_key
 
-from wsmon.config.fault import FaultError
+from wsmon.config.kinds import FaultError
 from wsmon.config.load import key_name
 from wsmon.errors import Problem
 from wsmon.tui.actions import ACTIONS, BY_ID, Action

@@ -10,9 +10,9 @@ from typing import Literal
 from rich.cells import cell_len
 
 from wsmon.model import units as fmt
-from wsmon.model.durations import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
+from wsmon.model.units import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.line_columns import LONG_TIME, ColumnName, Columns, columns
 from wsmon.tui.palette import Meaning, Span

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wsmon.errors import QueryError
-from wsmon.query.parser import parse
-from wsmon.query.values import Now
+from wsmon.query.parser import Now, parse
 from wsmon.tui.board import Board
 from wsmon.tui.panes.log_filter import Scope
 from wsmon.tui.remembered import Choice, Place, Remembered

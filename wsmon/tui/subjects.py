@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wsmon.model import units as fmt
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
+from wsmon.model.units import SECOND_NS
 from wsmon.query.ast import EVERYTHING, Exact, FieldName, FieldTerm, Query
 
 MARGINS_S = (30, 5, 300)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, tzinfo
 
-from wsmon.model.durations import MS_NS, SECOND_NS
-from wsmon.model.timeline_cells import Period
+from wsmon.model.timeline import Period
+from wsmon.model.units import MS_NS, SECOND_NS
 
 DAY_S = 86_400
 PARTS_MS = (50, 100, 200, 500)

@@ -15,8 +15,7 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
 from wsmon.model.timeline import Problem
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
-from wsmon.query.parser import parse
-from wsmon.query.values import Now
+from wsmon.query.parser import Now, parse
 from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
 from wsmon.tui.before import Before, asks_before, read_before

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from wsmon.model import units as fmt
-from wsmon.model.durations import MS_NS
 from wsmon.model.sanitize import sanitize
-from wsmon.model.spans import Span
-from wsmon.model.waterfall import Bar, waterfall
+from wsmon.model.spans import Bar, Span, waterfall
+from wsmon.model.units import MS_NS
 from wsmon.tui.palette import Meaning
 from wsmon.tui.palette import Span as Text
 from wsmon.tui.wrap import clip, left, right

@@ -18,7 +18,7 @@ from tests.recordings import Recording
 from tests.tui.fakes import FakeClock
 from wsmon.cli.progress import BAR_COLUMNS, SearchLine, bar, progress_line
 from wsmon.export.run import ExportReport, go_on
-from wsmon.model.searched import Searched
+from wsmon.model.snapshot import Searched
 
 
 @pytest.mark.parametrize(

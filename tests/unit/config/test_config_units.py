@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.config.units import format_duration, format_size, parse_duration, parse_size
 from wsmon.errors import UsageError
+from wsmon.model.units import format_duration, format_size, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.config.expand import Expanded, Sources, expand
 from wsmon.config.load import Loaded
+from wsmon.config.secrets import Expanded, Sources, expand
 from wsmon.model.redact.masking import Sensitive
 
 Load = Callable[..., Loaded]

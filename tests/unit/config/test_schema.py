@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 import tomli
 
-from wsmon.config.build import connection_spec, global_fields
 from wsmon.config.example import example
-from wsmon.config.expand import Sources
-from wsmon.config.load import load
-from wsmon.config.read import Reader
+from wsmon.config.load import Reader, connection_spec, global_fields, load
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, WSMON, WSMON_NAMES, Key
+from wsmon.config.secrets import Sources
 from wsmon.config.specs import Configuration, ConnectionSpec
 from wsmon.model.redact.masking import Sensitive
 

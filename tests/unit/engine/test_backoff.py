@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsmon.config.specs import ReconnectSpec
-from wsmon.engine.backoff import least_delay, next_delay_s
-from wsmon.engine.retry import Failure, Retry
+from wsmon.engine.retry import Failure, Retry, least_delay, next_delay_s
 
 PLAIN = ReconnectSpec(initial_s=0.1, max_s=0.5, factor=2.0, jitter=0.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
-from wsmon.engine.capture_changes import keeps_session, told_changes
+from wsmon.engine.connection import keeps_session, told_changes
 from wsmon.model.redact.masking import Sensitive
 
 SPEC = ConnectionSpec("feed", Sensitive("ws://a"))

@@ -24,8 +24,7 @@ from websockets.exceptions import (
 )
 from websockets.http11 import Response
 
-from wsmon.engine.listener import InvalidUtf8Error, WriteOverflowError
-from wsmon.engine.phases import Phase
+from wsmon.engine.loop import Phase
 from wsmon.engine.retry import (
     BODY_LIMIT_BYTES,
     Dialled,
@@ -37,6 +36,7 @@ from wsmon.engine.retry import (
     classify_fault,
     classify_loss,
 )
+from wsmon.engine.tap import InvalidUtf8Error, WriteOverflowError
 
 HOST, PORT = "host.test", 9443
 

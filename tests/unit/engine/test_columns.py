@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.engine.columns import Columns
+from wsmon.engine.reporter import Columns
 from wsmon.model.events import Json
 from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import MASK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from websockets.exceptions import ProtocolError
 
-from wsmon.engine.ending import Ending, Facts, close_meta
+from wsmon.engine.session import Ending, Facts, close_meta
 
 PEER = (4001, "bye")
 ECHO = (4001, "bye")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from websockets.frames import Frame, Opcode
 
-from wsmon.engine.fragments import MAX_FRAGMENTS, Fragments, Joined
+from wsmon.engine.tap import MAX_FRAGMENTS, Fragments, Joined
 
 
 def test_a_message_is_there_with_its_last_fragment() -> None:

@@ -8,7 +8,7 @@ from tests.engines import RecordingSink
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.frames import Frames
-from wsmon.engine.listener import DataOpcode
+from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
 

@@ -16,10 +16,9 @@ from wsmon.engine.protocol_session import TICK_S, Interpreter, Memory
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
-from wsmon.protocols.reading import UNREAD, Note, Reading
+from wsmon.protocols.base import UNREAD, Note, Reading, Wanted
+from wsmon.protocols.configured import Messages
 from wsmon.protocols.registry import ADAPTERS, Adapter
-from wsmon.protocols.speaking import Messages
-from wsmon.protocols.wanted import Wanted
 
 RPC = b'{"jsonrpc":"2.0","id":1,"method":"m"}'
 LATE = Note("error.occurred", error_type="timeout")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tests.engines import RecordingSink
-from wsmon.engine.columns import Columns
-from wsmon.engine.narrator import Narrator
+from wsmon.engine.messages import Narrator
+from wsmon.engine.reporter import Columns
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import Ledger
-from wsmon.protocols.reading import Note
+from wsmon.protocols.base import Note
 
 SOURCE = Source("feed", connection_id="00f067aa0ba902b7")
 SECRET = "hunter2hunter2"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.engine.patience import CLOSING_BYTES, STOP_S, Patience, patience_of_stop
+from wsmon.engine.tap import CLOSING_BYTES, STOP_S, Patience, patience_of_stop
 
 
 def test_all_that_are_closed_together_share_what_is_read_meanwhile() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.engine.phases import Phases
+from wsmon.engine.loop import Phases
 
 
 class Steps:

@@ -15,10 +15,10 @@ from tests.engines import RecordingSink, spec
 from tests.recordings import recorded
 from wsmon.clock import SystemClock
 from wsmon.config.specs import CaptureSpec, ProtocolName
-from wsmon.engine.listener import DataOpcode
 from wsmon.engine.messages import frames_of
 from wsmon.engine.protocol_session import Memory
 from wsmon.engine.reporter import Reporter
+from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
 from wsmon.store.reader import Reader

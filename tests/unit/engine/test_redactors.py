@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsmon.config.specs import RedactSpec
-from wsmon.engine.redactors import Redactors
+from wsmon.engine.connection import Redactors
 
 
 def test_connections_that_mask_the_same_share_a_redactor() -> None:

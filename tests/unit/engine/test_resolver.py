@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wsmon.engine.resolver import Resolver
+from wsmon.engine.loop import Resolver
 
 QUESTION = ("feed.test", 80, 0, 0, 0, 0)
 
@@ -33,7 +33,7 @@ class Answers:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Answers:
     made = Answers(getattr(request, "param", ["address"]))
-    monkeypatch.setattr("wsmon.engine.resolver.socket.getaddrinfo", made)
+    monkeypatch.setattr("wsmon.engine.loop.socket.getaddrinfo", made)
     return made
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.schedulers import Scheduler
 from wsmon.config.specs import HeartbeatSpec
-from wsmon.engine.speaker import Speaker
+from wsmon.engine.protocol_session import Speaker
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.reading import Reading
-from wsmon.protocols.speaking import Messages
+from wsmon.protocols.base import Reading
+from wsmon.protocols.configured import Messages
 
 
 class Protocol:

@@ -12,8 +12,7 @@ import pytest
 
 from tests.builders import event, loss, message, numbered, usable
 from wsmon.export.csv import COLUMNS, csv_table, defused
-from wsmon.export.jsonl import event_json, jsonl, rfc3339
-from wsmon.export.statistics_json import statistics_document
+from wsmon.export.jsonl import event_json, jsonl, rfc3339, statistics_document
 from wsmon.model.events import Event, Verdict
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, Statistics, Summary
 

@@ -18,11 +18,10 @@ from tests.builders import MONO_0_NS, T0_NS, TRACE, event, pong, source, usable
 from tests.queries import query as parse
 from tests.recordings import FixedClock, recorded
 from tests.sessions import FIRST, SECOND, THIRD, of, opening, story
-from wsmon.export.formats import TextFormat
-from wsmon.export.otlp_values import any_value, span_id, trace_id
-from wsmon.export.run import ExportRequest, run_export
+from wsmon.export.otlp import any_value, span_id, trace_id
+from wsmon.export.run import ExportRequest, TextFormat, run_export
 from wsmon.model.events import Event, Source
-from wsmon.model.span_events import derived_id
+from wsmon.model.spans import derived_id
 from wsmon.store.reader import Reader
 
 VERDICT = (

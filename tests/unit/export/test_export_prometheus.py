@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsmon.export.prometheus import exposition
-from wsmon.model.metrics.family import Family, Labels, Point, Spread
+from wsmon.model.metrics import Family, Labels, Point, Spread
 
 CLIENT: Labels = (("client_id", "a"),)
 FAMILIES = (

@@ -15,9 +15,7 @@ from tests.queries import query as parse
 from tests.recordings import FixedClock, recorded
 from tests.sessions import FIRST, of, opening, story
 from wsmon.export import report as report_module
-from wsmon.export.report_blocks import Block, Heading, Table, Text
-from wsmon.export.report_html import html_page
-from wsmon.export.report_markdown import markdown
+from wsmon.export.report_render import Block, Heading, Table, Text, html_page, markdown
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.store.reader import Reader
 

@@ -18,8 +18,7 @@ from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import WsmonError
 from wsmon.export import selection
-from wsmon.export.formats import FORMATS, ExportFormat, suffix
-from wsmon.export.run import ExportReport, ExportRequest, run_export
+from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, run_export, suffix
 from wsmon.export.selection import PAGE_EVENTS, WINDOW_IDS
 from wsmon.export.sink import whole_file
 from wsmon.model.events import Event, EventName

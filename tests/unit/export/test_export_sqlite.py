@@ -17,7 +17,7 @@ from wsmon.errors import WsmonError
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.export.sink import whole_path
 from wsmon.model.events import Event
-from wsmon.store import copying
+from wsmon.store import opening
 from wsmon.store.reader import Reader
 
 SESSION = "00f067aa0ba902b8"
@@ -72,11 +72,11 @@ def test_a_copy_made_while_it_is_recorded_into_ends_where_it_was_made(tmp_path: 
             more.append(recording.write([message("later", 30, "nova")]))
             return True
 
-        copying_at_once, copying.PAGES_AT_ONCE = copying.PAGES_AT_ONCE, 3
+        copying_at_once, opening.PAGES_AT_ONCE = opening.PAGES_AT_ONCE, 3
         try:
             run_export(ExportRequest("sqlite", tmp_path / "copy.db"), reader, record_more)
         finally:
-            copying.PAGES_AT_ONCE = copying_at_once
+            opening.PAGES_AT_ONCE = copying_at_once
         reader.close()
         assert len(more) > 3
     copy = Reader(tmp_path / "copy.db", FixedClock())
@@ -188,5 +188,5 @@ def test_a_disk_that_is_full_is_said_as_such(origin: Path, tmp_path: Path) -> No
         pytest.raises(WsmonError, match=r"no space left for .*copy\.db"),
         whole_path(tmp_path / "copy.db", overwrite=False) as part,
     ):
-        copying.copy_store(connection, part, refuse)
+        opening.copy_store(connection, part, refuse)
     assert [path.name for path in tmp_path.iterdir()] == ["origin"]

@@ -17,9 +17,8 @@ from tests.sessions import FIRST, SECOND, THIRD, story
 from tests.stores import stored_events
 from wsmon.errors import UsageError
 from wsmon.export.import_har import har_events
+from wsmon.export.import_jsonl import Fault, recording_events
 from wsmon.export.importing import ImportReport, guessed_format, import_file
-from wsmon.export.incoming import Fault
-from wsmon.export.recording_reader import recording_events
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event
 from wsmon.store.reader import Reader

@@ -15,8 +15,7 @@ from tests.builders import T0_NS, event, loss, message, source
 from tests.recordings import FixedClock, Recording, recorded
 from tests.sessions import story
 from tests.stores import stored_events
-from wsmon.export.import_jsonl import ALIASES, jsonl_events
-from wsmon.export.incoming import Fault
+from wsmon.export.import_jsonl import ALIASES, Fault, jsonl_events
 from wsmon.export.jsonl import event_json, jsonl
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import event, loss, message
-from wsmon.model.alerts import Announced, is_notable, summary
 from wsmon.model.events import Event
+from wsmon.model.profiles import Announced, is_notable, summary
 
 
 def opened(after_s: float = 0.0, kind: str = "stall", connection: str = "feed") -> Event:

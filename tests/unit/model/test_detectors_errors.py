@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.detecting import Watching, fact
-from wsmon.model.detectors.errors import ErrorsDetector
+from wsmon.model.detectors.traffic import ErrorsDetector
 
 
 def test_ten_errors_in_ten_seconds_are_a_burst() -> None:

@@ -6,10 +6,9 @@ import pytest
 
 from tests.builders import dialled, event, loss, usable
 from tests.detecting import NAME, Watching, fact, told
-from wsmon.model.detectors.certificate import CertificateDetector
-from wsmon.model.detectors.peer import PeerDetector
-from wsmon.model.detectors.refusals import AuthDetector, RetriesDetector
-from wsmon.model.detectors.subscription import SubscriptionDetector
+from wsmon.model.detectors.peer import CertificateDetector, PeerDetector
+from wsmon.model.detectors.reconnects import AuthDetector, RetriesDetector
+from wsmon.model.detectors.silence import SubscriptionDetector
 from wsmon.model.events import Event, EventName
 
 

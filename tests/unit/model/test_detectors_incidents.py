@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from tests.builders import SECOND_NS, at_ns, event, source
 from tests.detecting import NAME, Watching, mono_ns, told
-from wsmon.model.detectors.base import MOST_EVIDENCE, Incidents
-from wsmon.model.detectors.catalogue import all_detectors
-from wsmon.model.detectors.refusals import RetriesDetector
-from wsmon.model.detectors.watched import INCIDENT_KINDS, Expectation
+from wsmon.model.detectors import all_detectors
+from wsmon.model.detectors.base import INCIDENT_KINDS, MOST_EVIDENCE, Expectation, Incidents
+from wsmon.model.detectors.reconnects import RetriesDetector
 from wsmon.model.events import Event
 
 

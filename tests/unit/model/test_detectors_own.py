@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tests.builders import SECOND_NS, at_ns, event
 from tests.detecting import NAME, Watching, fact, mono_ns
-from wsmon.model.detectors.clock import ClockDetector
-from wsmon.model.detectors.recorder import BackpressureDetector, ShedDetector
+from wsmon.model.detectors.recorder import BackpressureDetector, ClockDetector, ShedDetector
 from wsmon.model.events import RECORDER, Event
 
 

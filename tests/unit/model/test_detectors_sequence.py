@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 
 from tests.detecting import NAME, Watching, fact
-from wsmon.model.detectors.numbering import Numbering
-from wsmon.model.detectors.sequence import MOST_KEYS, SequenceDetector
-from wsmon.model.detectors.watched import Expectation
+from wsmon.model.detectors.base import Expectation
+from wsmon.model.detectors.sequence import MOST_KEYS, Numbering, SequenceDetector
 
 
 def test_numbers_that_rise_by_one_are_nothing() -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from tests.builders import loss
 from tests.detecting import NAME, Watching, fact, milliseconds
-from wsmon.model.detectors.level import HALVED_AT, Level
-from wsmon.model.detectors.slow import SlowDetector
+from wsmon.model.detectors.traffic import HALVED_AT, Level, SlowDetector
 from wsmon.model.histogram import index
 
 

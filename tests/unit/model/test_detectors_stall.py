@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from tests.builders import MONO_0_NS, SECOND_NS, at_ns, event, loss, source, usable
+from wsmon.model.detectors.base import Expectation, Traffic
 from wsmon.model.detectors.silence import StallDetector
-from wsmon.model.detectors.watched import Expectation, Traffic
 from wsmon.model.events import Event, EventName, Meta
 
 NAME = "feed"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.builders import dialled, loss, usable
 from tests.detecting import NAME, Watching, fact, told
+from wsmon.model.detectors.base import Expectation
 from wsmon.model.detectors.reconnects import StormDetector
-from wsmon.model.detectors.watched import Expectation
 
 LAST = "the last: “rate limit: 5 connections”, 1008 by peer"
 # what ended each dial

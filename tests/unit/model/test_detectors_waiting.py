@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.model.detectors.numbering import MOST_RANGES
-from wsmon.model.detectors.waiting import Missing, Waiting
+from wsmon.model.detectors.sequence import MOST_RANGES, Missing, Waiting
 
 
 def missing(first: int, last: int, since_ns: int = 0, key: str = "") -> Missing:

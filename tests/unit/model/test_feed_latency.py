@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.feed_latency import WINDOW_S, FastestMessage
+from wsmon.model.measures import WINDOW_S, FastestMessage
 
 
 @pytest.mark.parametrize("offset_ns", [0, -3_600_000_000_000, 250_000_000])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.http_status import status_phrase
+from wsmon.model.http import status_phrase
 
 
 @pytest.mark.parametrize(("status", "phrase"), [(101, "Switching Protocols"), (429, "Too Many Requests"), (520, "")])

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from wsmon.model.kpis import KPI_NAMES, KPI_SHARES, kpis
-from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, Summary
+from wsmon.model.statistics import KPI_NAMES, KPI_SHARES, ConnectionStatistics, Flow, Heartbeats, Kpi, Summary, kpis
 
 NOTHING = ConnectionStatistics(
     name="orders", group="", url="wss://orders", status="websocket_connected", stalled=False, profile="standard",

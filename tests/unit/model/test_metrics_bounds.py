@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.histogram import index
-from wsmon.model.metrics.bounds import BOUNDS_NS, bound_within, cut
+from wsmon.model.metrics import BOUNDS_NS, bound_within, cut
 
 MS_NS = 1_000_000
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.metrics_samples import FACTS, FEED, IDLE
-from wsmon.model.metrics.family import Family, Point, Spread
-from wsmon.model.metrics.of_connections import connection_families
-from wsmon.model.metrics.of_recorder import recorder_families
+from wsmon.model.metrics import Family, Point, Spread, connection_families, recorder_families
 
 
 def family(name: str, *families: Family) -> Family:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import event
 from wsmon.model.events import Json
-from wsmon.model.response_headers import response_header
+from wsmon.model.http import response_header
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from tests.builders import MONO_0_NS, SESSION, at_ns, dialled, event, source
-from wsmon.model.events import Event
-from wsmon.model.ids import SpanId
-from wsmon.model.span_events import SpanFold, derived_id
-from wsmon.model.spans import Span, is_span_id
+from wsmon.model.events import Event, SpanId
+from wsmon.model.spans import Span, SpanFold, derived_id, is_span_id
 
 S, MS = 10**9, 10**6
 NAME = "binance-spot"

@@ -8,7 +8,7 @@ from itertools import count
 import msgspec
 import pytest
 
-from wsmon.model.ids import SpanId
+from wsmon.model.events import SpanId
 from wsmon.model.spans import Instant, Outcome, Span, SpanCounts, SpanTracker, is_span_id
 
 MS = 1_000_000

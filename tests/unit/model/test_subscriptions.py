@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.subscriptions import HISTORY, Change, Ledger, Subscription, Subscriptions
-from wsmon.protocols.reading import Note
+from wsmon.protocols.base import Note
 
 SECOND = 1_000_000_000
 A, B = "trades.BTC", "trades.ETH"

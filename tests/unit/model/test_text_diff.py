@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.model.text_diff import LONG, Run, pieces, rows, runs
+from wsmon.model.diff import LONG, Run, pieces, rows, runs
 
 
 def test_lines_of_a_text_are_compared() -> None:

@@ -4,13 +4,15 @@ import pytest
 
 from tests.builders import SECOND_NS, T0_NS, at_ns, lane
 from wsmon.model.statuses import STATUSES, Status
-from wsmon.model.timeline import Lane, Problem, merged
-from wsmon.model.timeline_cells import (
+from wsmon.model.timeline import (
     CellKind,
+    Lane,
     Period,
+    Problem,
     Reading,
     first_problem,
     lane_cells,
+    merged,
     read_cell,
     read_cells,
     spread,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from wsmon.model.ids import SpanId
-from wsmon.model.spans import Span
-from wsmon.model.waterfall import Bar, waterfall
+from wsmon.model.events import SpanId
+from wsmon.model.spans import Bar, Span, waterfall
 
 MS = 1_000_000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.events import Direction
+from wsmon.protocols.base import Note, Reading
 from wsmon.protocols.configured import AuthTexts, Configured, HeartbeatTexts
-from wsmon.protocols.reading import Note, Reading
 
 S = 10**9
 BEAT = HeartbeatTexts(send=b"beat", every_s=10.0, expect=b"alive")

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Meta
+from wsmon.model.units import SECOND_NS
 from wsmon.protocols import deribit
-from wsmon.protocols.base import MAX_TOPICS
+from wsmon.protocols.base import MAX_TOPICS, UNREAD, Note, Reading
 from wsmon.protocols.deribit import State, classify
-from wsmon.protocols.reading import UNREAD, Note, Reading
 
 CANARY = "CANARY-7f3a"
 MS = 1_000_000

@@ -8,11 +8,8 @@ import pytest
 
 from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import WAIT_S
-from wsmon.protocols.graphql import ACCEPTED_NS, CLOSE_CODES, MAX_ACTIVE, State, classify
-from wsmon.protocols.graphql_messages import answer, opening
-from wsmon.protocols.reading import UNREAD, Note, Reading
-from wsmon.protocols.wanted import Wanted
+from wsmon.protocols.base import UNREAD, WAIT_S, Note, Reading, Wanted
+from wsmon.protocols.graphql import ACCEPTED_NS, CLOSE_CODES, MAX_ACTIVE, State, answer, classify, opening
 
 SECOND_NS = 1_000_000_000
 WAIT_NS = int(WAIT_S) * SECOND_NS

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, EventName, Meta
-from wsmon.protocols import rpc
-from wsmon.protocols.base import MAX_TOPICS
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols import jsonrpc
+from wsmon.protocols.base import MAX_TOPICS, UNREAD, Note, Reading
 from wsmon.protocols.json import State, answer, classify
-from wsmon.protocols.reading import UNREAD, Note, Reading
 
 CANARY = "CANARY-7f3a"
 
@@ -85,7 +84,7 @@ def test_type_topic_and_ref_stand_where_most_protocols_put_them(content: Any, re
         (b"[1,", "json"),
         (b'{"x":' + b"[" * 100_000, "json"),
         (b'{"type":"\xff"}', "json"),
-        (b" " * (rpc.MAX_BYTES + 1), "too_large"),
+        (b" " * (jsonrpc.MAX_BYTES + 1), "too_large"),
         (b"[" + b"{}," * 2_000 + b"{}]", "too_large"),
     ],
 )

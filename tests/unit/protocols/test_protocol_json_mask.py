@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.protocols.json_mask import mask_sent
+from wsmon.protocols.json_messages import mask_sent
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Meta
-from wsmon.protocols import rpc
-from wsmon.protocols.base import MAX_IN_FLIGHT
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols import jsonrpc
+from wsmon.protocols.base import MAX_IN_FLIGHT, UNREAD, Note, Reading
 from wsmon.protocols.jsonrpc import State, classify
-from wsmon.protocols.reading import UNREAD, Note, Reading
 
 MS = 1_000_000
 
@@ -249,10 +248,10 @@ def test_what_is_broken_in_a_batch_leaves_the_rest_readable() -> None:
 
 def test_batches_are_read_up_to_a_limit() -> None:
     session = Session()
-    batch = b"[" + b",".join(message(id=n, method="a") for n in range(rpc.MAX_BATCH + 1)) + b"]"
+    batch = b"[" + b",".join(message(id=n, method="a") for n in range(jsonrpc.MAX_BATCH + 1)) + b"]"
     reading = session.read("out", batch)
     assert (reading.error_type, reading.error) == ("too_large", "a batch of 1001; the first 1000 are read")
-    assert len(reading.notes) == rpc.MAX_BATCH
+    assert len(reading.notes) == jsonrpc.MAX_BATCH
 
 
 def test_a_subscription_is_confirmed_by_its_id_and_unsubscribed_by_its_name() -> None:
@@ -324,7 +323,7 @@ def test_an_unsubscribe_that_did_nothing_failed() -> None:
         (b'{"method":5}', "jsonrpc"),
         (b'{"x":' + b"[" * 100_000, "json"),
         (b'{"method":"\xff"}', "json"),
-        (b" " * (rpc.MAX_BYTES + 1), "too_large"),
+        (b" " * (jsonrpc.MAX_BYTES + 1), "too_large"),
     ],
 )
 def test_what_is_no_json_rpc_says_so(payload: bytes, error_type: str) -> None:

@@ -7,13 +7,11 @@ from collections.abc import Iterable
 import pytest
 
 from tests.mqtt_packets import USER_AND_PASSWORD, connect, granted, packet, publish, subscribe, text, unsubscribe
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Direction, Json
-from wsmon.protocols.base import MAX_TOPICS, WAIT_S
-from wsmon.protocols.mqtt import classify
-from wsmon.protocols.mqtt_state import MAX_ALIASES, PING_WAIT_S, State
-from wsmon.protocols.mqtt_stream import MAX_KEPT_BYTES, MAX_PACKETS
-from wsmon.protocols.reading import UNREAD, Note, Reading
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import MAX_TOPICS, UNREAD, WAIT_S, Note, Reading
+from wsmon.protocols.mqtt import MAX_ALIASES, PING_WAIT_S, State, classify
+from wsmon.protocols.mqtt_packets import MAX_KEPT_BYTES, MAX_PACKETS
 
 LOGIN = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))
 PINGREQ, PINGRESP = b"\xc0\x00", b"\xd0\x00"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.mqtt_packets import USER_AND_PASSWORD, connect, packet, text
-from wsmon.protocols.mqtt_mask import Masker, new_mask
+from wsmon.protocols.mqtt_packets import Masker, new_mask
 
 MASK = b"[FILTERED]"
 AUTHENTICATION = b"\x15" + text(b"SCRAM") + b"\x16" + text(b"s3cret")

@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.mqtt_packets import connect, granted, publish, subscribe, text
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import MAX_TOPICS
-from wsmon.protocols.mqtt import classify
-from wsmon.protocols.mqtt_speaking import KEEP_ALIVE_S, answer, due, opening
-from wsmon.protocols.mqtt_state import State
-from wsmon.protocols.wanted import Wanted
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import MAX_TOPICS, Wanted
+from wsmon.protocols.mqtt import KEEP_ALIVE_S, State, answer, classify, due, opening
 
 NOTHING = Wanted(answers=True)
 LOGIN = Wanted(

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from wsmon.model.durations import SECOND_NS
-from wsmon.protocols import rpc
-from wsmon.protocols.nexus import MAX_ATTRIBUTES, State, classify
-from wsmon.protocols.nexus_state import MAX_ID, WINDOW
-from wsmon.protocols.nexus_times import at_ns, duration_ns
-from wsmon.protocols.reading import UNREAD, Note, Reading
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols import jsonrpc
+from wsmon.protocols.base import UNREAD, Note, Reading
+from wsmon.protocols.nexus import MAX_ATTRIBUTES, MAX_ID, WINDOW, State, at_ns, classify, duration_ns
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 ROOT = "00f067aa0ba902b7"
@@ -240,7 +238,7 @@ def test_memory_stays_bounded_and_old_ids_are_duplicates() -> None:
         (b'{"id":"1","traceId":"t","kind":"log"}', "nexus"),
         (b'{"id":9223372036854775808,"traceId":"t","kind":"log"}', "nexus"),
         (b'{"id":1,"traceId":"t","kind":"log","meta":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "json"),
-        (b"{" + b" " * rpc.MAX_BYTES, "too_large"),
+        (b"{" + b" " * jsonrpc.MAX_BYTES, "too_large"),
     ],
 )
 def test_what_is_no_event_says_so(payload: bytes, error_type: str) -> None:

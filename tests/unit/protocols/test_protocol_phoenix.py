@@ -8,14 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Meta
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.phoenix import MAX_BYTES, State, classify, handshake_notes
-from wsmon.protocols.phoenix_speaking import opening
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, Note, Reading, Wanted
+from wsmon.protocols.phoenix import MAX_BYTES, State, classify, handshake_notes, opening
 from wsmon.protocols.phoenix_state import MAX_LATE, MAX_PUSHES, MAX_TOPICS, PUSH_WAIT_NS
-from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Note, Reading
-from wsmon.protocols.wanted import Wanted
 
 LOBBY = "room:lobby"
 CANARY = "canary-4711-secret"

@@ -7,9 +7,8 @@ import json
 import pytest
 
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.phoenix import State, classify
-from wsmon.protocols.phoenix_speaking import due, is_silent, opening
-from wsmon.protocols.wanted import Wanted
+from wsmon.protocols.base import Wanted
+from wsmon.protocols.phoenix import State, classify, due, is_silent, opening
 
 S = 10**9
 WANTED = Wanted((Sensitive("room:a"),), answers=True)

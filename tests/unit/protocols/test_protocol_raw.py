@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wsmon.protocols.raw import State, classify
-from wsmon.protocols.reading import UNREAD
+from wsmon.protocols.base import UNREAD
+from wsmon.protocols.configured import State, classify
 
 
 def test_every_message_is_unread_and_nothing_is_ever_due() -> None:

@@ -9,9 +9,8 @@ import pytest
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.reading import Note, Reading
+from wsmon.protocols.base import Note, Reading, Wanted
 from wsmon.protocols.registry import ADAPTERS
-from wsmon.protocols.wanted import Wanted
 
 WANTED = Wanted(
     (Sensitive("trades.BTC"),), {"client_id": Sensitive("me"), "client_secret": Sensitive("hush", "***")}, answers=True

@@ -6,11 +6,8 @@ import pytest
 
 from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import WAIT_S
-from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Note, Reading
-from wsmon.protocols.socketio import MAX_NAMESPACES, State, classify
-from wsmon.protocols.socketio_packets import answer
-from wsmon.protocols.wanted import Wanted
+from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, WAIT_S, Note, Reading, Wanted
+from wsmon.protocols.socketio import MAX_NAMESPACES, State, answer, classify
 
 SECOND_NS = 1_000_000_000
 WAIT_NS = int(WAIT_S) * SECOND_NS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.protocols.reading import MAX_NAME_CHARS, UNREAD, Reading
+from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, Reading
 from wsmon.protocols.stomp import State, classify, mask
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.query.glob import fits
+from wsmon.query.predicate import fits
 
 
 @pytest.mark.parametrize(

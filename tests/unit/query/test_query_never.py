@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.query.never import why_never
-from wsmon.query.parser import parse
-from wsmon.query.values import Now
+from wsmon.query.parser import Now, parse
+from wsmon.query.predicate import why_never
 
 OPEN_IS_FOLLOWED = "what follows open is disconnected, error or closed"
 

@@ -23,8 +23,7 @@ from wsmon.query.ast import (
     Word,
 )
 from wsmon.query.fields import FIELDS, OPERATORS, TAKES, Field
-from wsmon.query.parser import MAX_DEPTH, MAX_ITEMS, MAX_TERMS
-from wsmon.query.values import MAX_GLOB_CHARS, MAX_INT
+from wsmon.query.parser import MAX_DEPTH, MAX_GLOB_CHARS, MAX_INT, MAX_ITEMS, MAX_TERMS
 
 MINUTE_NS = 60 * 10**9
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.queries import query
-from wsmon.query.fields import FIELDS
-from wsmon.query.reference import GRAMMAR, completion, field_rows
+from wsmon.query.fields import FIELDS, GRAMMAR, completion, field_rows
 
 
 def test_every_field_is_in_the_help() -> None:

@@ -8,9 +8,8 @@ import pytest
 import regex
 
 from wsmon.query.ast import Regex
-from wsmon.query.byte_sets import HIGH
-from wsmon.query.fold import fold, utf8
-from wsmon.query.required import required_stretches, required_texts
+from wsmon.query.predicate import fold, utf8
+from wsmon.query.regex_literals import HIGH, required_stretches, required_texts
 
 TOKENS = (
     *(

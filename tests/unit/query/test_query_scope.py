@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import at_ns
 from tests.queries import query as parse
-from wsmon.query.scope import allows, is_about_connections, split_period
+from wsmon.query.predicate import allows, is_about_connections, split_period
 
 
 @pytest.mark.parametrize(

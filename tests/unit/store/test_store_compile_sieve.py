@@ -8,10 +8,22 @@ import pytest
 
 from tests.queries import query
 from wsmon.query.ast import FieldName, Item
-from wsmon.query.required import Stretch
+from wsmon.query.regex_literals import Stretch
 from wsmon.store.codec import NAME_CODES
-from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks
-from wsmon.store.search.block_filter import EVERYWHERE, NOWHERE, Between, Holding, Sieve, all_of, any_of, marked
+from wsmon.store.search.block_filter import (
+    BACKSLASH_MARK,
+    EVERYWHERE,
+    NOWHERE,
+    Between,
+    Holding,
+    Sieve,
+    all_of,
+    any_of,
+    marked,
+    name_marks,
+    needle_sieve,
+    source_marks,
+)
 from wsmon.store.search.plan import compile_sieve
 
 REJECTED, MARGIN = needle_sieve(b"rejected"), needle_sieve(b"margin")

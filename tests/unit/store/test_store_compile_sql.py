@@ -13,8 +13,8 @@ from tests.recordings import recorded
 from wsmon.errors import QueryError
 from wsmon.model.events import Source
 from wsmon.query.ast import EVERYTHING, Ids, Query
-from wsmon.query.values import MAX_INT
-from wsmon.store.compile_sql import Condition, compile_query
+from wsmon.query.parser import MAX_INT
+from wsmon.store.search.sql import Condition, compile_query
 
 CONNECTIONS = {1: Source("orders", "live"), 2: Source("Orders-2"), 3: Source("trades")}
 

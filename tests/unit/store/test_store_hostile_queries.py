@@ -16,7 +16,7 @@ from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import QueryError
 from wsmon.query.predicate import matches
-from wsmon.store.progress import NEXT_NS
+from wsmon.store.pages import NEXT_NS
 from wsmon.store.reader import Reader
 from wsmon.store.search import functions
 

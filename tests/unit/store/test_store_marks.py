@@ -6,17 +6,19 @@ import random
 
 import pytest
 
-from wsmon.store.marks import (
+from wsmon.store.search.block_filter import (
     BACKSLASH_MARK,
+    EVERYWHERE,
     SLOTS,
+    Holding,
     backslash_marks,
+    blocks,
     name_marks,
     needle_sieve,
     source_marks,
     text_marks,
     tokens_of,
 )
-from wsmon.store.search.block_filter import EVERYWHERE, Holding, blocks
 
 TEXT = b'{"type":"Trade","symbol":"BTC-USD","seq":1048576,"id":"9f0c2d1e8b7a6543","who":"J\xc3\xb6rg"}'
 

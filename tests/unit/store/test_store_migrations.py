@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.builders import T0_NS, loss, message, pong, usable
 from tests.recordings import FixedClock, Recording
 from wsmon.model.statistics import Statistics
-from wsmon.store.packed import unpack
+from wsmon.store.codec import unpack
 from wsmon.store.reader import Reader
 from wsmon.store.schema import TABLES
 

@@ -7,8 +7,8 @@ import pytest
 from tests.queries import query
 from wsmon.model.events import EVENT_NAMES
 from wsmon.query.ast import And
-from wsmon.query.values import MAX_INT
-from wsmon.store.narrowing import ALL_NAMES, id_bounds, is_settled, names_of, told_names
+from wsmon.query.parser import MAX_INT
+from wsmon.store.search.sql import ALL_NAMES, id_bounds, is_settled, names_of, told_names
 
 ERRORS = {name for name in EVENT_NAMES if name.startswith("error.")}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 
 from tests.tui.fakes import FakeClock
-from wsmon.model.searched import Searched
-from wsmon.store.progress import FIRST_NS, NEXT_NS, Progress
+from wsmon.model.snapshot import Searched
+from wsmon.store.pages import FIRST_NS, NEXT_NS, Progress
 
 
 def time_of(event_id: int) -> int:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.tui.fakes import FakeClock
-from wsmon.store.pruning import GAP_S, TOLD_GAP_S, Pruning
-from wsmon.store.retention import NOTHING, Pruned, Retention
+from wsmon.store.retention import GAP_S, NOTHING, TOLD_GAP_S, Pruned, Pruning, Retention
 
 
 class Slices(Retention):

@@ -18,10 +18,8 @@ from tests.queries import query as parse
 from tests.recordings import FixedClock, Recording, recorded
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
-from wsmon.model.searched import Searched
-from wsmon.model.session_life import SessionLife
-from wsmon.model.snapshot import StoreBounds
-from wsmon.store.progress import FIRST_NS
+from wsmon.model.snapshot import Searched, SessionLife, StoreBounds
+from wsmon.store.pages import FIRST_NS
 from wsmon.store.reader import Reader
 
 MANY = 70_000

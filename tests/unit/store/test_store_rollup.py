@@ -10,10 +10,8 @@ import pytest
 from tests.builders import T0_NS, event, loss, message, ping, pong, usable
 from tests.stores import Recording, recording
 from wsmon.model.histogram import index
-from wsmon.store.bucket import MOST_TYPES, Bucket
-from wsmon.store.codec import Value
-from wsmon.store.packed import unpack
-from wsmon.store.rollup import Rollups
+from wsmon.store.codec import Value, unpack
+from wsmon.store.rollup import MOST_TYPES, Bucket, Rollups
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS
 
 T0_S = T0_NS // 1_000_000_000

@@ -17,17 +17,15 @@ from tests.stores import Recording, recording, stored
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
-from wsmon.query.required import Stretch
-from wsmon.store import candidates, pages
+from wsmon.query.regex_literals import Stretch
+from wsmon.store import pages
 from wsmon.store import retention as pruning
-from wsmon.store.candidates import Candidates
 from wsmon.store.database import open_for_writing
-from wsmon.store.marks import needle_sieve
 from wsmon.store.reader import Reader
 from wsmon.store.retention import NOTHING, Retention
 from wsmon.store.search import skip_index
-from wsmon.store.search.block_filter import Holding
-from wsmon.store.search.skip_index import SearchIndexer
+from wsmon.store.search.block_filter import Holding, needle_sieve
+from wsmon.store.search.skip_index import Candidates, SearchIndexer
 
 BLOCK, BLOCKS = 4, 3
 SEGMENT = BLOCK * BLOCKS
@@ -213,14 +211,14 @@ def test_texts_of_rows_do_not_run_into_each_other(run: Recording) -> None:
 
 
 def test_what_most_blocks_have_is_not_asked_of_all(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "TRIED_BLOCKS", 2)
+    monkeypatch.setattr(skip_index, "TRIED_BLOCKS", 2)
     run.commit(*map(message, ["1234"] * BLOCK * 2 + ["none"] * BLOCK))
     index(run, SEGMENT)
     assert holding(run) == [(1, SEGMENT)]
 
 
 def test_a_block_with_too_long_texts_is_let_through(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "MOST_TEXT_BYTES", 1_000)
+    monkeypatch.setattr(skip_index, "MOST_TEXT_BYTES", 1_000)
     run.commit(*map(message, ["none"] * BLOCK + ["n" * 400] * BLOCK + ["none"] * BLOCK))
     index(run, SEGMENT)
     assert holding(run) == [(BLOCK + 1, 2 * BLOCK)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.query.required import Stretch
+from wsmon.query.regex_literals import Stretch
 from wsmon.store.search.block_filter import (
     ALL_BLOCKS,
     EVERYWHERE,

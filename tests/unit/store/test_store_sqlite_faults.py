@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.store.sqlite_faults import KNOWN_FAULTS, Version, faults_of
+from wsmon.store.integrity import KNOWN_FAULTS, Version, faults_of
 
 
 @pytest.mark.parametrize(

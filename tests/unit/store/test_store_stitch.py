@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.thoroughness import times
 from wsmon.store.schema import LEVELS, Level
-from wsmon.store.stitch import Coverage, Part, Stitching, stitch
+from wsmon.store.statistics import Coverage, Part, Stitching, stitch
 
 HOUR = 3600
 ROLLED = 10 * HOUR + 754

@@ -9,11 +9,9 @@ import pytest
 
 from tests.builders import dialled, event, loss, message, pong, refused, usable
 from tests.stores import Recording, spec
-from wsmon.model.metrics.bounds import cut
-from wsmon.model.metrics.totals import ConnectionTotals
-from wsmon.store.bucket import Bucket
+from wsmon.model.metrics import ConnectionTotals, cut
+from wsmon.store.rollup import KEY_CHARS, MOST_KEYS, Bucket, Totals
 from wsmon.store.schema import LEVELS, OTHER
-from wsmon.store.totals import KEY_CHARS, MOST_KEYS, Totals
 
 FEED = "binance-spot"
 

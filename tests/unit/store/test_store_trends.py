@@ -12,7 +12,7 @@ from tests.builders import T0_NS, at_ns, message, pong
 from tests.recordings import FixedClock, Recording
 from tests.thoroughness import times
 from wsmon.model.events import Event
-from wsmon.model.trend import Trend
+from wsmon.model.statistics import Trend
 from wsmon.store.reader import Reader
 
 NAME = "binance-spot"

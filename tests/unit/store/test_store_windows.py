@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from tests.tui.fakes import FakeClock
-from wsmon.store.windows import FIRST_WINDOW, chunks, windows
+from wsmon.store.pages import FIRST_WINDOW, chunks, windows
 
 
 @pytest.mark.parametrize("newest_first", [True, False])

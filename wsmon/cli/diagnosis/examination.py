@@ -27,7 +27,7 @@ from wsmon.config.locate import cache_dir, default_store, find_config, state_dir
 from wsmon.config.specs import RetentionSpec
 from wsmon.control.lock import holder
 from wsmon.errors import ConfigError, StoreOlderError, UsageError, WsmonError
-from wsmon.model.durations import DAY_NS
+from wsmon.model.units import DAY_NS
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.store.integrity import SQLITE_VERSION, examine

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
 from wsmon.model import units as fmt
-from wsmon.model.durations import SECOND_NS
+from wsmon.model.units import SECOND_NS
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 # the write-ahead log may need as much

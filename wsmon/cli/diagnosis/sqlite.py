@@ -7,8 +7,7 @@ from pathlib import Path
 
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
 from wsmon.model import units as fmt
-from wsmon.store.integrity import Soundness
-from wsmon.store.sqlite_faults import Version, faults_of
+from wsmon.store.integrity import Soundness, Version, faults_of
 
 LARGE_LOG_BYTES = 256 * 1024 * 1024
 # four times what the recorder cuts its log to

@@ -3,11 +3,99 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar, Literal, NamedTuple, NewType, get_args
 
-from wsmon.model.detectors.watched import IncidentKind, RuleKind, is_rule
-from wsmon.model.events import Event, Json, Meta, Source
+from wsmon.model.events import RECORDER, Event, Json, Meta, Source
+from wsmon.model.units import SECOND_NS
+
+# What detectors are told: what a configuration asks of a connection, and what a batch brought of it.
+
+IncidentKind = Literal[
+    "stall",
+    "storm",
+    "gap",
+    "duplicate",
+    "reorder",
+    "slow",
+    "errors",
+    "retries_exhausted",
+    "auth",
+    "subscription",
+    "certificate",
+    "peer_changed",
+    "types",
+    "backpressure",
+    "shed",
+]
+RuleKind = NewType("RuleKind", str)
+# of what a rule of the user's found: ``rule:NAME``
+_RULE = "rule:"
+INCIDENT_KINDS: tuple[IncidentKind, ...] = get_args(IncidentKind)
+
+_NONE: Mapping[str, int] = MappingProxyType({})
+_NO_BUCKETS: Mapping[int, int] = MappingProxyType({})
+
+
+def rule_kind(name: str) -> RuleKind:
+    """The kind of incidents that a rule with this name opens."""
+    return RuleKind(f"{_RULE}{name}")
+
+
+def is_rule(kind: str) -> bool:
+    """Whether a rule of the user's opens incidents of this kind."""
+    return kind.startswith(_RULE)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the configuration asks of one connection."""
+
+    every_s: float = 0.0
+    # data at least so often; 0 = never mind
+    stable_after_s: float = 30.0
+    # a session that was open this long is a success
+    silenced: frozenset[str] = frozenset()
+    # kinds of incidents that nobody wants to hear of
+
+
+class Numbered(NamedTuple):
+    """A message that carries a sequence number."""
+
+    id: int
+    connection_id: str
+    # its session
+    key: str
+    number: int
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What one batch brought of one connection."""
+
+    source: Source = RECORDER
+    # its newest
+    at_ns: int = 0
+    # monotonic, when it was looked at
+    newest_data_ns: int | None = None
+    # monotonic, of the newest message received; None where none was
+    newest_id: int = 0
+    # of its newest event
+    messages: int = 0
+    # both ways
+    errors: int = 0
+    error_types: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    problem_id: int = 0
+    # of the newest event that is a problem, however old; 0 = none yet
+    types: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    rtt: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
+    process: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
+    # log-bucket histograms of nanoseconds (model/histogram.py)
+    numbered: Sequence[Numbered] = ()
+    # in the order of arrival
+
 
 MOST_EVIDENCE = 20
 # event ids that an incident names: enough to begin with
@@ -93,3 +181,79 @@ class Incidents:
             for incident, reason, meta in opening
         ]
         return (*closed, *opened)
+
+
+# What all detectors have in common: one kind of incident, connections that are watched, and when they are not.
+
+UNWATCHED = Expectation()
+
+
+class IncidentDetector:
+    """A detector of one kind of incident; each says what it sees, and what it looks at when time passes."""
+
+    kind: ClassVar[IncidentKind]
+    silence: ClassVar[str] = ""
+    # which key of a connection keeps it quiet, beside ``silence``
+    reads_traffic: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.incidents = Incidents(self.kind, self.silence)
+        self._expectations: Mapping[str, Expectation] = {}
+        self._has_ended = False
+
+    def configure(self, expectations: Mapping[str, Expectation]) -> None:
+        """Know the connections and what is asked of them; replaces what was known."""
+        self._expectations = dict(expectations)
+        for connection in self.incidents.connections:
+            if not self._is_watched(connection):
+                self.incidents.close(connection, "it is no longer watched")
+
+    def observe(self, event: Event) -> None:
+        """See a lifecycle event, in the order of commit, its id included."""
+        self.incidents.observe(event)
+        if self._is_watched(event.source.connection):
+            self._see(event)
+
+    def observe_traffic(self, traffic: Traffic) -> None:
+        """See what a batch brought of a connection."""
+        if self._is_watched(traffic.source.connection):
+            self._see_traffic(traffic)
+
+    def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
+        """What began or ended by now, as events."""
+        if not self._has_ended:
+            self._look(ts_ns, mono_ns)
+        return self.incidents.take(ts_ns, mono_ns)
+
+    def end(self) -> None:
+        """The recorder ends: so does whatever it watched, and nothing begins."""
+        self._has_ended = True
+        for connection in self.incidents.connections:
+            self.incidents.close(connection, "the recorder ended")
+
+    def _expected(self, connection: str) -> Expectation:
+        return self._expectations.get(connection, UNWATCHED)
+
+    def _is_watched(self, connection: str) -> bool:
+        """Whether somebody wants to hear of it: a connection of the configuration, not silenced."""
+        expectation = self._expectations.get(connection)
+        return expectation is not None and self.kind not in expectation.silenced
+
+    def _see(self, event: Event) -> None:
+        """A lifecycle event of a watched connection."""
+
+    def _see_traffic(self, traffic: Traffic) -> None:
+        """What a batch brought of a watched connection."""
+
+    def _look(self, ts_ns: int, mono_ns: int) -> None:
+        """Time has passed."""
+
+
+def seconds(duration_ns: float) -> str:
+    """``5.2 s``, ``41 s``."""
+    return f"{round(duration_ns / SECOND_NS, 1):g} s"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 message``, ``1,204 messages``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from wsmon.model.alerts import QUIET_NS
-from wsmon.model.detectors.base import Incidents
-from wsmon.model.detectors.watched import Expectation, Traffic, is_rule, rule_kind
+from wsmon.model.detectors.base import Expectation, Incidents, Traffic, is_rule, rule_kind
 from wsmon.model.events import Event, Source
+from wsmon.model.profiles import QUIET_NS
 
 _QUIET = f"nothing matched for {QUIET_NS // 60_000_000_000} minutes"
 

@@ -6,18 +6,215 @@ number of a key begins anew, unless it goes on: what was missed while nobody lis
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from operator import itemgetter
+from typing import Final, Literal, NamedTuple, get_args
 
-from wsmon.model.detectors.base import Incidents
-from wsmon.model.detectors.detector import counted
-from wsmon.model.detectors.episode import Episode
-from wsmon.model.detectors.numbering import Numbering, Range
-from wsmon.model.detectors.waiting import Missing, Waiting
-from wsmon.model.detectors.watched import Expectation, Numbered, Traffic
-from wsmon.model.durations import SECOND_NS
-from wsmon.model.events import RECORDER, Event, Source
+from wsmon.model.detectors.base import MOST_EVIDENCE, Expectation, Incidents, Numbered, Traffic, counted
+from wsmon.model.events import RECORDER, Event, Json, Source
+from wsmon.model.units import SECOND_NS
+
+# The sequence numbers of one key: which are missing, came twice or came late, to the last one.
+
+MOST_RANGES = 200
+# of missing numbers that may still come; older ones are given up. A feed of ten thousand keys with holes everywhere
+# stays below 300 MB
+RESTART_DISTANCE = 1_000
+# a number so far below the newest is no late message: the peer counts anew
+
+Finding = Literal["next", "base", "gap", "duplicate", "late", "restart"]
+Range = tuple[int, int]
+# first and last, both missing
+
+
+class Numbering:
+    """Follows numbers that should rise by one; a new session may go on or begin anew."""
+
+    __slots__ = ("_missing", "_session", "newest")
+
+    def __init__(self, number: int, session: str) -> None:
+        self.newest = number
+        self._session = session
+        self._missing: list[Range] = []
+        # ascending
+
+    def follow(self, number: int, session: str) -> Finding:
+        """Take the next number that came; after a ``gap``, ``last_gap`` says what is missing."""
+        if number == self.newest + 1:
+            self.newest = number
+            self._session = session
+            return "next"
+        if session != self._session:
+            self._begin(number, session)
+            return "base"
+        if number > self.newest:
+            self._missing.append((self.newest + 1, number - 1))
+            del self._missing[:-MOST_RANGES]
+            self.newest = number
+            return "gap"
+        if self._fill(number):
+            return "late"
+        if self.newest - number > RESTART_DISTANCE:
+            self._begin(number, session)
+            return "restart"
+        return "duplicate"
+
+    @property
+    def last_gap(self) -> Range:
+        """The newest range that is missing."""
+        return self._missing[-1]
+
+    def _begin(self, number: int, session: str) -> None:
+        self.newest = number
+        self._session = session
+        self._missing.clear()
+
+    def _fill(self, number: int) -> bool:
+        """Whether the number was missing; it no longer is."""
+        place = bisect_right(self._missing, number, key=itemgetter(0)) - 1
+        if place < 0 or self._missing[place][1] < number:
+            return False
+        first, last = self._missing[place]
+        rest = [(first, number - 1), (number + 1, last)]
+        self._missing[place : place + 1] = [each for each in rest if each[0] <= each[1]]
+        return True
+
+
+# Missing numbers that may still come: by key, each waited for as long as the grace lasts.
+
+
+class Missing(NamedTuple):
+    """Numbers that did not come when it was their turn."""
+
+    key: str
+    range: Range
+    event_id: int
+    # of the message that came instead
+    since_ns: int
+
+
+class Waiting:
+    """What is missing, in the order in which it was missed; a key has at most ``MOST_RANGES``."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Missing]] = {}
+        # by key; rising, by number as by time
+        self._given_up: list[Missing] = []
+        # cannot come any more; told when the time of the others is over as well
+
+    def add(self, missing: Missing) -> None:
+        """Wait for numbers above all that are waited for."""
+        of = self._of.setdefault(missing.key, [])
+        of.append(missing)
+        if len(of) > MOST_RANGES:
+            self._given_up.append(of.pop(0))
+
+    def arrive(self, key: str, number: int) -> bool:
+        """Whether a number was still waited for; it no longer is."""
+        of = self._of.get(key, [])
+        place = bisect_right(of, number, key=_first) - 1
+        if place < 0 or of[place].range[1] < number:
+            return False
+        missing = of[place]
+        first, last = missing.range
+        rest = [(first, number - 1), (number + 1, last)]
+        of[place : place + 1] = [missing._replace(range=each) for each in rest if each[0] <= each[1]]
+        return True
+
+    def give_up(self, key: str) -> None:
+        """A key counts anew: what was missing of it before does not come."""
+        self._given_up += self._of.pop(key, [])
+
+    def take(self, since_ns: int | None = None) -> list[Missing]:
+        """Wait no longer for what was missed by a (monotonic) time, or for anything; in the order of the messages."""
+        over = [each for each in self._given_up if since_ns is None or each.since_ns <= since_ns]
+        self._given_up = [each for each in self._given_up if since_ns is not None and each.since_ns > since_ns]
+        for key, of in list(self._of.items()):
+            number = len(of) if since_ns is None else bisect_right(of, since_ns, key=_since)
+            over += of[:number]
+            del of[:number]
+            if not of:
+                del self._of[key]
+        return sorted(over, key=lambda each: each.event_id)
+
+
+def _first(missing: Missing) -> int:
+    return missing.range[0]
+
+
+def _since(missing: Missing) -> int:
+    return missing.since_ns
+
+
+# What one incident about sequence numbers has gathered: how many numbers, which ranges by key, what proves it.
+
+MOST_LISTED_RANGES = 1_000
+# listed in an incident; numbers beyond are counted
+SHOWN_RANGES = 3
+# in a sentence
+
+
+@dataclass(slots=True)
+class Episode:
+    """Numbers that were missing, came twice or came late, until there are no more for a while."""
+
+    newest_ns: int
+    # monotonic: when the newest was found
+    numbers: int = 0
+    ranges: dict[str, list[Range]] = field(default_factory=dict)
+    # by key; two that touch are one
+    listed: int = 0
+    unlisted: int = 0
+    # numbers past the most ranges
+    arrived: int = 0
+    # numbers told as missing that came all the same
+    restarts: int = 0
+    # times the peer began to count anew within a session
+    evidence: list[int] = field(default_factory=list)
+    # event ids, the first ones
+
+    def add(self, key: str, found: Range, event_id: int, at_ns: int) -> None:
+        """Take a range of numbers."""
+        first, last = found
+        self.newest_ns = max(self.newest_ns, at_ns)
+        self.numbers += last - first + 1
+        self.prove(event_id)
+        ranges = self.ranges.get(key, ())
+        if ranges and ranges[-1][1] + 1 == first:
+            self.ranges[key][-1] = (ranges[-1][0], last)
+        elif self.listed < MOST_LISTED_RANGES:
+            self.listed += 1
+            self.ranges.setdefault(key, []).append(found)
+        else:
+            self.unlisted += last - first + 1
+
+    def prove(self, event_id: int) -> None:
+        """Name an event, while there is room."""
+        if len(self.evidence) < MOST_EVIDENCE and event_id not in self.evidence:
+            self.evidence.append(event_id)
+
+    def facts(self, what: str) -> dict[str, Json]:
+        """For ``meta``, the numbers counted as ``what``; what does not apply is absent."""
+        listed: dict[str, Json] = {key: [[*each] for each in ranges] for key, ranges in self.ranges.items()}
+        counts = {
+            what: self.numbers,
+            "unlisted": self.unlisted,
+            "arrived": self.arrived,
+            "restarts": self.restarts,
+        }
+        return {**{name: number for name, number in counts.items() if number}, "ranges": listed}
+
+    def shown(self) -> str:
+        """The first ranges, for a sentence: ``BTC 5-7, 9``."""
+        texts: list[str] = []
+        for key, ranges in self.ranges.items():
+            numbers = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges[:SHOWN_RANGES])
+            texts.append(f"{key} {numbers}".strip())
+        rest = self.listed - sum(len(ranges[:SHOWN_RANGES]) for ranges in list(self.ranges.values())[:SHOWN_RANGES])
+        return "; ".join(texts[:SHOWN_RANGES]) + (f" and {rest:,} more" if rest > 0 else "")
+
 
 GRACE_NS = SECOND_NS
 # how late a number may be before it counts as missing

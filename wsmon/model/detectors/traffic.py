@@ -5,13 +5,268 @@ What is usual is learned for ten minutes and a thousand messages; until then not
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.detector import IncidentDetector
-from wsmon.model.detectors.watched import Traffic
-from wsmon.model.durations import SECOND_NS
-from wsmon.model.events import Event, Source
-from wsmon.model.statuses import OPEN
+from wsmon.model.detectors.base import IncidentDetector, Traffic, counted
+from wsmon.model.events import RECORDER, Event, Json, Source
+from wsmon.model.histogram import quantiles, representative
+from wsmon.model.statuses import OPEN, SESSION_ENDS
+from wsmon.model.units import MS_NS, SECOND_NS, milliseconds
+
+# Finds bursts of errors: many at once, and more than a trifle of the traffic.
+
+WINDOW_NS = 10 * SECOND_NS
+FIRST_ERRORS = 10
+LEAST_SHARE = 0.01
+# of all messages: ten refused orders among a hundred thousand ticks wake nobody
+MOST_ERROR_TYPES = 20
+# of errors, told apart
+LAST_ERRORS = 2
+CALM_NS = 30 * SECOND_NS
+# without more than the last errors in a window: bursts that come every ten seconds are one incident
+
+
+@dataclass(slots=True)
+class _Window:
+    """What a connection had in the last ten seconds."""
+
+    source: Source = RECORDER
+    problem_id: int = 0
+    seconds: deque[tuple[int, int, int]] = field(default_factory=deque)
+    # monotonic second, errors, messages
+    errors: int = 0
+    messages: int = 0
+    types: dict[str, int] = field(default_factory=dict)
+    # errors by type since there were none for a window
+    busy_ns: int = 0
+    # monotonic: when there were last more errors than ends it
+
+    def add(self, second: int, errors: int, messages: int) -> None:
+        if self.seconds and self.seconds[-1][0] == second:
+            _, errors_before, messages_before = self.seconds.pop()
+            self.seconds.append((second, errors_before + errors, messages_before + messages))
+        else:
+            self.seconds.append((second, errors, messages))
+        self.errors += errors
+        self.messages += messages
+
+    def drop_old(self, now_ns: int) -> None:
+        while self.seconds and now_ns - self.seconds[0][0] * SECOND_NS > WINDOW_NS + SECOND_NS:
+            _, errors, messages = self.seconds.popleft()
+            self.errors -= errors
+            self.messages -= messages
+
+
+class ErrorsDetector(IncidentDetector):
+    """Opens ``errors`` at ten in 10 s that are 1 % of the messages; half a minute with hardly any ends it."""
+
+    kind = "errors"
+    reads_traffic = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._windows: dict[str, _Window] = {}
+        # of connections that had errors lately
+
+    def _see_traffic(self, traffic: Traffic) -> None:
+        connection = traffic.source.connection
+        window = self._windows.get(connection)
+        if window is None:
+            if not traffic.errors:
+                return
+            window = self._windows[connection] = _Window()
+        for kind, number in traffic.error_types.items():
+            if kind in window.types or len(window.types) < MOST_ERROR_TYPES:
+                window.types[kind] = window.types.get(kind, 0) + number
+        window.source = traffic.source
+        window.problem_id = traffic.problem_id
+        window.add(traffic.at_ns // SECOND_NS, traffic.errors, traffic.messages)
+
+    def _look(self, ts_ns: int, mono_ns: int) -> None:
+        for connection, window in list(self._windows.items()):
+            window.drop_old(mono_ns)
+            if window.errors > LAST_ERRORS:
+                window.busy_ns = mono_ns
+            share = window.errors / max(1, window.errors + window.messages)
+            if connection in self.incidents:
+                if mono_ns - window.busy_ns >= CALM_NS:
+                    self.incidents.close(connection, "hardly any for half a minute")
+            elif window.errors >= FIRST_ERRORS and share >= LEAST_SHARE and self._is_watched(connection):
+                facts: dict[str, Json] = {
+                    "errors": window.errors,
+                    "messages": window.messages,
+                    "types": {**window.types},
+                }
+                self.incidents.open(window.source, _sentence(window), [window.problem_id], facts)
+            elif not window.errors:
+                del self._windows[connection]
+
+
+def _sentence(window: _Window) -> str:
+    """``12 errors in 10 s (mostly dns), among 90 messages``."""
+    said = f"{counted(window.errors, 'error')} in 10 s"
+    if window.types:
+        most = max(window.types, key=lambda kind: window.types[kind])
+        said += f" ({most})" if len(window.types) == 1 else f" (mostly {most})"
+    return f"{said}, among {counted(window.messages, 'message')}" if window.messages else f"{said}, and no message"
+
+
+# A quantity that is usual, and when it is not: the newest values against those before them.
+
+BASELINE_VALUES = 10
+# so many older values make a baseline
+HALVED_AT = 1_000
+# older values are forgotten by halves, so that a baseline follows a peer that moves
+
+
+class Level:
+    """The newest values of a quantity at one rank, and the baseline of those that were no alarm."""
+
+    def __init__(self, newest: int, least: int, rank: float) -> None:
+        """Of at most ``newest`` values, from ``least`` on, the one at ``rank`` speaks for all."""
+        self._recent: deque[int] = deque(maxlen=newest)
+        # buckets of a log histogram
+        self._least = least
+        self._rank = rank
+        self._older: dict[int, int] = {}
+        # histogram of the values before
+        self._values = 0
+        # how many these are
+
+    def add(self, counts: Mapping[int, int], *, is_usual: bool) -> None:
+        """Take measurements, as a histogram; what they push out belongs to the baseline only where it is usual."""
+        places = self._recent.maxlen or 0
+        for bucket, count in sorted(counts.items()):
+            for _ in range(min(count, places)):
+                if len(self._recent) == places and is_usual:
+                    self._keep(self._recent[0])
+                self._recent.append(bucket)
+
+    @property
+    def now(self) -> float | None:
+        """The newest values' own; ``None`` while they are too few."""
+        if len(self._recent) < self._least:
+            return None
+        ordered = sorted(self._recent)
+        return representative(ordered[min(len(ordered) - 1, int(self._rank * len(ordered)))])
+
+    @property
+    def usual(self) -> float | None:
+        """The same of the baseline; ``None`` while there is none."""
+        if self._values < BASELINE_VALUES:
+            return None
+        return quantiles(self._older, (self._rank,))[0]
+
+    def forget_recent(self) -> None:
+        """The newest values are of a session that is over."""
+        self._recent.clear()
+
+    def _keep(self, bucket: int) -> None:
+        self._older[bucket] = self._older.get(bucket, 0) + 1
+        self._values += 1
+        if self._values >= HALVED_AT:
+            self._older = {each: count // 2 for each, count in self._older.items() if count > 1}
+            self._values = sum(self._older.values())
+
+
+# Finds peers that answer far slower than they do, or slower than anybody should: pings and requests.
+
+TIMES_USUAL = 4
+END_FRACTION = 0.5
+# of the limit that was passed: below it the peer is fast again
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """When a quantity is too slow."""
+
+    what: str
+    margin_ns: int
+    # at least so much above what is usual: a peer in the same rack may take four times nothing
+    longest_ns: int
+    # where nothing usual is known, or the usual is less than half of it
+
+
+_RTT = _Limit("round trip", 100 * MS_NS, SECOND_NS)
+_PROCESS = _Limit("replies", 250 * MS_NS, 5 * SECOND_NS)
+
+
+@dataclass(slots=True)
+class _Peer:
+    """How fast the peer of a connection is."""
+
+    rtt: Level = field(default_factory=lambda: Level(newest=5, least=5, rank=0.5))
+    # pings come every 20 s: the middle of five, so that two that were lost and sent again are no alarm
+    process: Level = field(default_factory=lambda: Level(newest=100, least=20, rank=0.9))
+    # replies come as often as requests: the slowest tenth, which of twenty are two
+    limit_ns: float = 0.0
+    # that was passed
+    slow: _Limit | None = None
+
+    def level(self, limit: _Limit) -> Level:
+        return self.rtt if limit is _RTT else self.process
+
+
+class SlowDetector(IncidentDetector):
+    """Opens ``slow`` at four times the usual, or past what is bearable; half of that limit ends it."""
+
+    kind = "slow"
+    reads_traffic = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._peers: dict[str, _Peer] = {}
+
+    def _see(self, event: Event) -> None:
+        if event.to_status in SESSION_ENDS:
+            connection = event.source.connection
+            self.incidents.close(connection, "the session ended")
+            if (peer := self._peers.get(connection)) is not None:
+                peer.slow = None
+                peer.rtt.forget_recent()
+                peer.process.forget_recent()
+
+    def _see_traffic(self, traffic: Traffic) -> None:
+        if not (traffic.rtt or traffic.process):
+            return
+        peer = self._peers.setdefault(traffic.source.connection, _Peer())
+        peer.rtt.add(traffic.rtt, is_usual=peer.slow is not _RTT)
+        peer.process.add(traffic.process, is_usual=peer.slow is not _PROCESS)
+        if peer.slow is not None:
+            self._close(traffic.source.connection, peer, peer.slow)
+        for limit in (_RTT, _PROCESS):
+            if peer.slow is None:
+                self._open(traffic, peer, limit)
+
+    def _open(self, traffic: Traffic, peer: _Peer, limit: _Limit) -> None:
+        level = peer.level(limit)
+        now_ns, usual_ns = level.now, level.usual
+        limit_ns = _limit_ns(limit, usual_ns)
+        if now_ns is None or now_ns <= limit_ns:
+            return
+        peer.slow, peer.limit_ns = limit, limit_ns
+        against = "" if usual_ns is None else f", usually {milliseconds(usual_ns / MS_NS)}"
+        reason = f"{limit.what} {milliseconds(now_ns / MS_NS)}{against}"
+        facts = {"now_ms": round(now_ns / MS_NS, 3), "limit_ms": round(limit_ns / MS_NS, 3)}
+        if usual_ns is not None:
+            facts["usual_ms"] = round(usual_ns / MS_NS, 3)
+        self.incidents.open(traffic.source, reason, [traffic.newest_id], facts)
+
+    def _close(self, connection: str, peer: _Peer, limit: _Limit) -> None:
+        now_ns = peer.level(limit).now
+        if now_ns is not None and now_ns < peer.limit_ns * END_FRACTION:
+            peer.slow = None
+            self.incidents.close(connection, f"{limit.what} {milliseconds(now_ns / MS_NS)} again")
+
+
+def _limit_ns(limit: _Limit, usual_ns: float | None) -> float:
+    if usual_ns is None:
+        return limit.longest_ns
+    relative_ns = max(TIMES_USUAL * usual_ns, usual_ns + limit.margin_ns)
+    return min(relative_ns, limit.longest_ns) if usual_ns < limit.longest_ns * END_FRACTION else relative_ns
+
 
 LEARNED_MESSAGES = 1_000
 LEARNED_NS = 600 * SECOND_NS

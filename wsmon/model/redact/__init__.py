@@ -2,7 +2,7 @@
 
 from wsmon.model.redact.names import PLAIN_KEYS, is_credential_header, is_credential_key, is_credential_query
 from wsmon.model.redact.redactor import Redactor, compile_pattern
-from wsmon.model.redact.urls import mask_url
+from wsmon.model.redact.values import mask_url
 
 __all__ = [
     "PLAIN_KEYS",

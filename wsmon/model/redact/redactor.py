@@ -9,14 +9,44 @@ from collections.abc import Iterable, Iterator, Sequence
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from wsmon.errors import UsageError
-from wsmon.model.redact import tokens, urls
-from wsmon.model.redact.escapes import Undone
-from wsmon.model.redact.key_values import credential_spans
-from wsmon.model.redact.masking import MASK
-from wsmon.model.redact.names import ANYWHERE, KEY_AFTER, SIGNATURES, KeyRules, Words
-from wsmon.model.redact.spans import MASK_BYTES, Span, mask_spans
-from wsmon.model.redact.subprotocols import mask_subprotocol, mask_subprotocols
+from wsmon.model.redact import values
+from wsmon.model.redact.key_values import Undone, credential_spans
+from wsmon.model.redact.masking import MASK, MASK_BYTES, Span, mask_spans
+from wsmon.model.redact.names import ANYWHERE, KEY_AFTER, SIGNATURES, KeyRules, Words, is_credential_key
 from wsmon.model.redact.values import SecretValues
+
+# Masks credentials in subprotocols, the only header that a browser lets an application choose.
+
+_BEARER = re.compile(r"(base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+).+", re.IGNORECASE | re.DOTALL)
+_HEADER = re.compile(r"(header-)ey.+", re.IGNORECASE | re.DOTALL)
+# base64 of a JSON object with the headers in it
+_NAMED = re.compile(r"([A-Za-z0-9_-]+)([.:=|~]).+", re.DOTALL)
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}")
+_NAMES = frozenset({"bearer", "auth", "ticket", "jwt", "basic"})
+
+
+def mask_subprotocol(subprotocol: str) -> str:
+    """A subprotocol without its credential; one that has none as it was."""
+    if shaped := _BEARER.fullmatch(subprotocol) or _HEADER.fullmatch(subprotocol):
+        return shaped[1] + MASK
+    named = _NAMED.fullmatch(subprotocol)
+    if named and _names_credential(named[1]):
+        return named[1] + named[2] + MASK
+    return _JWT.sub(MASK, subprotocol)
+
+
+def mask_subprotocols(subprotocols: Sequence[str]) -> tuple[str, ...]:
+    """An offer of subprotocols without credentials: ``("access_token", "x")`` names the second by the first."""
+    before = ("", *subprotocols)
+    return tuple(
+        MASK if _names_credential(previous) else mask_subprotocol(subprotocol)
+        for previous, subprotocol in zip(before, subprotocols, strict=False)
+    )
+
+
+def _names_credential(name: str) -> bool:
+    return name.lower() in _NAMES or is_credential_key(name)
+
 
 _ESCAPED_ASCII = tuple(rb"\u00%d" % digit for digit in range(2, 8))
 _ROUNDS = 4
@@ -57,7 +87,7 @@ class Redactor:
         self._find_keys = _searcher(key_needles).find_matches_as_indexes
         escaped = {json.dumps(needle.decode())[1:-1].lower().encode() for needle in key_needles}
         self._find_any = _searcher(
-            {*key_needles, *escaped, *tokens.NEEDLES, *_ESCAPED_ASCII, *urls.NEEDLES, *self._values.needles}
+            {*key_needles, *escaped, *values.TOKEN_NEEDLES, *_ESCAPED_ASCII, *values.URL_NEEDLES, *self._values.needles}
         ).find_matches_as_indexes
 
     def payload(self, payload: bytes) -> tuple[bytes, bool]:
@@ -82,8 +112,8 @@ class Redactor:
         """A URL with userinfo, credential parameters and secrets masked."""
         as_bytes = url.encode("utf-8", "surrogatepass")
         spans = (
-            *urls.whole_url_spans(as_bytes, self._rules.is_query),
-            *tokens.token_spans(as_bytes, as_bytes.lower()),
+            *values.whole_url_spans(as_bytes, self._rules.is_query),
+            *values.token_spans(as_bytes, as_bytes.lower()),
             *self._value_spans(as_bytes),
         )
         return mask_spans(as_bytes, spans).decode("utf-8", "surrogatepass")
@@ -126,8 +156,8 @@ class Redactor:
         yield from self._value_spans(payload)
         for spans in (
             credential_spans(text, hits, self._rules.is_key, self._rules.is_signature),
-            urls.url_spans(text, self._rules.is_query),
-            tokens.token_spans(text, lowered),
+            values.url_spans(text, self._rules.is_query),
+            values.token_spans(text, lowered),
             () if undone.is_original else self._values.spans(text),
         ):
             if undone.is_original:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-from wsmon.model.redact.masking import MASK
-from wsmon.model.redact.spans import MASK_BYTES, Span
+from wsmon.model.redact.masking import MASK, MASK_BYTES, Span, mask_spans
+from wsmon.model.redact.names import is_credential_query
 
 MIN_SECRET_CHARACTERS = 8
 # shorter values occur by chance; they are masked in configuration and headers only
@@ -93,3 +94,96 @@ def _base64_forms(secret: str) -> Iterator[tuple[bytes, int]]:
         end = (offset + len(raw)) * 8 // 6
         for encode in (b64encode, urlsafe_b64encode):
             yield encode(b"\0" * offset + raw)[shared:end], 1 if offset else 0
+
+
+# Credentials that show by their own shape, whatever key they stand under: Bearer, Basic, JWT, subprotocols.
+
+TOKEN_NEEDLES = (b"bearer", b"basic ", b"eyj")
+# in lower case; a message that holds none of them holds no credential of these shapes
+
+_BEARER = re.compile(rb"(?<![a-z0-9])bearer(?:[ \t]++|%20)([A-Za-z0-9._~+/=-]++)", re.IGNORECASE)
+_BASIC = re.compile(rb"(?<![a-z0-9])basic[ \t]++([A-Za-z0-9+/_-]{4,}+={0,2})", re.IGNORECASE)
+_JWT = re.compile(rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){2,4}")
+_BEARER_PROTOCOL = re.compile(
+    rb"(?<![a-z0-9])base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+([A-Za-z0-9_=+/-][A-Za-z0-9._=+/-]*+)",
+    re.IGNORECASE,
+)
+_PROSE = re.compile(rb"[a-z]{1,15}[.]?|[.]+")
+# "bearer authentication failed" is no credential; a token has digits, capitals or length
+
+
+def token_spans(text: bytes, lowered: bytes) -> Iterator[Span]:
+    """The credentials in ``text`` that need no key; ``lowered`` is the same text in lower case."""
+    if b"bearer" in lowered:
+        yield from (Span(*match.span(1)) for match in _BEARER.finditer(text) if not _PROSE.fullmatch(match[1]))
+        yield from (Span(*match.span(1)) for match in _BEARER_PROTOCOL.finditer(text))
+    if b"basic" in lowered:
+        yield from (Span(*match.span(1)) for match in _BASIC.finditer(text) if _is_user_and_password(match[1]))
+    if b"eyJ" in text:
+        yield from (Span(*match.span()) for match in _JWT.finditer(text))
+
+
+def _is_user_and_password(encoded: bytes) -> bool:
+    standard = encoded.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+    try:
+        return b":" in b64decode(standard + b"=" * (-len(standard) % 4))
+    except binascii.Error:
+        return False
+
+
+# Finds the credentials in URLs: userinfo, and values of credential names in query and fragment.
+
+URL_NEEDLES = (b"://", b":\\/")
+# the second is how some JSON serialisers write the first
+
+_URL = re.compile(rb":(?:\\*/){2}(?=[^\s\"'<>\\])((?:[^\s\"'<>\\]|\\++/)*+)")
+_PARAMETER = re.compile(rb"(?:[?&#;]|%3[fF]|%26)([^=&#;?%/]+)(?:=|(%3[dD]))([^&#;]*)")
+_PERCENT_END = re.compile(rb"%2[36]")
+_AUTHORITY = re.compile(rb"[^/?#\\]*+")
+_SCHEME = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
+_PORT = re.compile(rb"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
+_SENTENCE_END = b").,}"
+# what follows a URL in a sentence; no "]", which may end a mask
+
+
+def url_spans(text: bytes, is_credential: Callable[[str], bool]) -> Iterator[Span]:
+    """The credentials of all URLs in ``text``."""
+    if not any(mark in text for mark in URL_NEEDLES):
+        return
+    for match in _URL.finditer(text):
+        url_end = match.start(1) + len(match[1].rstrip(_SENTENCE_END))
+        yield from _spans_after_scheme(text, match.start(1), url_end, is_credential)
+
+
+def whole_url_spans(url: bytes, is_credential: Callable[[str], bool]) -> Iterator[Span]:
+    """The credentials of a text that is one URL, absolute or not."""
+    scheme = _SCHEME.match(url)
+    return _spans_after_scheme(url, scheme.end() if scheme else 0, len(url), is_credential)
+
+
+def _spans_after_scheme(text: bytes, start: int, end: int, is_credential: Callable[[str], bool]) -> Iterator[Span]:
+    at = start + _userinfo_size(text[start:end])
+    if at > start:
+        yield Span(start, at)
+    for parameter in _PARAMETER.finditer(text, at, end):
+        if parameter[3] and is_credential(parameter[1].decode("utf-8", "replace")):
+            nested_end = _PERCENT_END.search(text, parameter.start(3), parameter.end(3)) if parameter[2] else None
+            yield Span(parameter.start(3), nested_end.start() if nested_end else parameter.end(3))
+
+
+def _userinfo_size(after_scheme: bytes) -> int:
+    """How long ``user:password`` is; 0 where there is none.
+
+    A password with a stray ``/``, ``?`` or ``#`` makes a broken URL, in which the port is no number: there
+    everything up to the last ``@`` counts.
+    """
+    authority = _AUTHORITY.match(after_scheme)
+    host = authority[0] if authority else b""
+    is_broken = b"@" not in host and not _PORT.fullmatch(host)
+    return max(0, (after_scheme if is_broken else host).rfind(b"@"))
+
+
+def mask_url(url: str, is_credential: Callable[[str], bool] = is_credential_query) -> str:
+    """``url`` with its userinfo and the values of credential parameters masked, the rest as it was."""
+    as_bytes = url.encode("utf-8", "surrogatepass")
+    return mask_spans(as_bytes, whole_url_spans(as_bytes, is_credential)).decode("utf-8", "surrogatepass")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from wsmon.model.verdict.close_codes import code_meaning
 from wsmon.model.verdict.history import Histories, History
-from wsmon.model.verdict.judge import judge
-from wsmon.model.verdict.sentences import fact, why
+from wsmon.model.verdict.judge import fact, judge, why
 
 __all__ = ["Histories", "History", "code_meaning", "fact", "judge", "why"]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from wsmon.model.verdict.advice import Advice, Clue, read_clue
+from wsmon.model import units as fmt
+from wsmon.model.events import Event
+from wsmon.model.http import RETRY_AFTER_LIMIT_S, response_header, retry_after_s
+from wsmon.model.units import MS_NS, SECOND_NS
+from wsmon.model.verdict.close_codes import Advice, Clue, read_clue
+from wsmon.model.verdict.history import History
 
 _CLOCK = "renew the certificate; if it is valid elsewhere, check the clock of this machine"
 
@@ -233,3 +239,224 @@ def advice_on_dial(error_type: str, error: str) -> Advice:
         case "handshake":
             return read_clue(_HANDSHAKE_CLUES, error) or _HANDSHAKE
     return _PLAIN.get(error_type, _UNKNOWN)
+
+
+# HTTP answers to the upgrade that are no 101: what each says about why.
+
+_CREDENTIALS = "check the credentials in headers or URL: missing, wrong or expired"
+_OVERLOAD = "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up"
+
+STATUS_ADVICE: Final[Mapping[int, Advice]] = {
+    304: Advice(
+        "a cache answered instead of the server: an upgrade is never “not modified”",
+        "test without the proxies and caches on the way",
+    ),
+    400: Advice(
+        "the server, or a proxy before it, does not accept the request as an upgrade",
+        "compare URL, Host, Origin and subprotocol with what the service documents; the body may say more",
+    ),
+    401: Advice("the server wants credentials that it did not get or does not accept", _CREDENTIALS),
+    403: Advice(
+        "the server does not allow this: rights, Origin, address or country, or a firewall in front of it",
+        "check what the credentials are allowed to do, the Origin header, and whether this address may connect",
+    ),
+    404: Advice("there is nothing at this path", "check the path of the URL, and which host serves it"),
+    405: Advice("this path is no WebSocket endpoint", "check the path of the URL"),
+    407: Advice("a proxy wants credentials", "put the credentials of the proxy into its URL"),
+    408: Advice(
+        "the server waited too long for the request",
+        "check the path between here and there for delays",
+    ),
+    410: Advice("the endpoint was removed", "look up the new address in the documentation of the service"),
+    421: Advice(
+        "this server does not serve the host that was asked for",
+        "check the host of the URL and the Host header",
+    ),
+    426: Advice(
+        "the server wants another version of the protocol, or something on the way removed the Upgrade header",
+        "check the proxies on the way, the Upgrade and Sec-WebSocket-Version headers of the answer, and the path",
+    ),
+    429: Advice(
+        "the server limits how often one may connect, and the limit was reached",
+        "dial less often: raise reconnect.initial, and open fewer connections at a time",
+    ),
+    451: Advice("the server may not serve this address for legal reasons", "ask the operator of the service"),
+    500: Advice("the server met an error of its own", "report it to the operator of the server, with the time"),
+    501: Advice("the server does not speak WebSocket at this address", "check host and path of the URL"),
+    502: Advice(
+        "a gateway before the server got no proper answer from it: it is down, or it restarts",
+        _OVERLOAD,
+    ),
+    503: Advice("the server is overloaded or under maintenance", _OVERLOAD),
+    504: Advice("a gateway before the server waited for it in vain", _OVERLOAD),
+    511: Advice(
+        "the network here wants a login before it lets anything through",
+        "open a web page in a browser on this network, and log in",
+    ),
+}
+
+_PORTAL = Advice(
+    "a web page answered instead of the service: the login page of a network, or a web server at this address",
+    "open the URL with https:// in a browser on this machine, and log in or correct the host and the path",
+)
+REDIRECT_CLUES: Final = (
+    Clue(
+        ("more than",),
+        Advice(
+            "the server sends us in circles: often to a login, and back",
+            "follow the redirects by hand (curl -v), and use the address that answers as the URL",
+        ),
+    ),
+    Clue(
+        ("leave tls",),
+        Advice(
+            "the server, or something on the way, leads out of TLS, and wsmon never follows there",
+            "find out who sends the redirect; if it is meant, use its address as the URL",
+        ),
+    ),
+    Clue(
+        ("no websocket url",),
+        Advice("the address that the server names cannot be used", "report it to the operator of the server"),
+    ),
+)
+_NO_ENDPOINT = Advice(
+    "an ordinary HTTP server answered: this is not a WebSocket endpoint",
+    "check host and path of the URL",
+)
+_REDIRECT = Advice(
+    "the service has moved, or sends those who are not logged in to another page",
+    "use that address as the URL, if it is known and trusted, or allow it with redirects",
+)
+_NOWHERE = Advice(
+    "the server redirects, and does not say where to",
+    "check host and path of the URL, and whether the service wants a login first",
+)
+_CLIENT = Advice(
+    "the server does not accept the request",
+    "compare URL and headers with what the service documents; the body may say more",
+)
+_SERVER = Advice("the server, or a gateway before it, failed", _OVERLOAD)
+
+
+def advice_on_refusal(event: Event) -> Advice:
+    """What an answer of the server, or of what stands before it, says."""
+    status = event.status if isinstance(event.status, int) else None
+    if status is None or event.error_type == "redirect_refused":
+        return read_clue(REDIRECT_CLUES, event.error) or _REDIRECT
+    known = STATUS_ADVICE.get(status) or _advice_on_class(status, event)
+    return Advice(known.cause, f"{_wait(event)}{known.next}")
+
+
+def _advice_on_class(status: int, event: Event) -> Advice:
+    """What a status says that is not known by itself."""
+    if status < 300:
+        return _page(event)
+    if status < 400:
+        return _REDIRECT if response_header(event, "Location") else _NOWHERE
+    return _CLIENT if status < 500 else _SERVER
+
+
+def _wait(event: Event) -> str:
+    """What the server asks for, and we do, as the beginning of the next step; empty where it asks for nothing."""
+    asked = response_header(event, "Retry-After")
+    wait_s = retry_after_s(asked, event.ts_ns / SECOND_NS)
+    if not wait_s:
+        return ""
+    how = "its longest, of what" if wait_s == RETRY_AFTER_LIMIT_S else "as"
+    return f"wsmon waits {fmt.duration(round(wait_s) * SECOND_NS)}, {how} the server asks (Retry-After: {asked}); "
+
+
+def _page(event: Event) -> Advice:
+    """Of a success that is no upgrade: a web page for people, or not."""
+    body = (event.meta or {}).get("body")
+    start = body[:512].lstrip().lower() if isinstance(body, str) else ""
+    is_html = "html" in response_header(event, "Content-Type").lower() or start.startswith(("<!doctype html", "<html"))
+    return _PORTAL if is_html else _NO_ENDPOINT
+
+
+# Ends of open connections that the server did not announce: silence, cuts, and faults that made us close.
+
+_CUTS: Final = {
+    "eof": Advice(
+        "the server or something on the way (a load balancer, NAT, VPN) cut the connection; a process that is killed "
+        "looks like this too",
+        "look in the log of the server at this time; if it comes after a silence, set ping.interval lower",
+    ),
+    "reset": Advice(
+        "the server crashed or was killed, or a firewall or load balancer on the way dropped the connection",
+        "look in the log of the server at this time; if it comes after a silence, set ping.interval lower",
+    ),
+    "tls": Advice(
+        "the encrypted stream broke: something on the way altered it or cut it",
+        "compare with another network, and look for devices that read TLS",
+    ),
+    "tcp_timeout": Advice(
+        "the other side stopped answering: the path or the host is dead",
+        "check the network between here and there",
+    ),
+    "tcp_unreachable": Advice(
+        "the way to the server is gone: the network here changed, sleeps or is down",
+        "check the network of this machine: Wi-Fi, VPN, routes",
+    ),
+}
+
+_FAULTS: Final = {
+    "protocol": Advice(
+        "the server, or something on the way, sent what the WebSocket protocol does not allow",
+        "report it to the operator of the server with this sentence, and test without the proxies on the way",
+    ),
+    "invalid_utf8": Advice(
+        "the server sent text that is not valid UTF-8",
+        "report it to the operator of the server: binary data belongs into binary messages",
+    ),
+    "message_too_big": Advice(
+        "the server sent a message larger than is taken here",
+        "raise max_message if messages of this size are expected",
+    ),
+    "write_overflow": Advice(
+        "the server does not read what we send, and too much of it has piled up here",
+        "report it to the operator of the server, or send less",
+    ),
+    "internal": Advice("a fault of wsmon, not of the connection", "report it, with this event"),
+}
+
+
+_ALERT = Advice(
+    "the server itself broke off TLS: it crashed, or no longer accepts keys or certificates",
+    "look in the log of the server at this time; if it wants a certificate from us, set tls.cert and tls.key",
+)
+
+
+def advice_on_loss(event: Event, history: History) -> Advice:
+    """Why an open connection ended that was not closed by the server's close frame."""
+    if event.close_by == "peer" and event.error_type == "tls":
+        return _ALERT
+    if event.close_by == "heartbeat":
+        return _advice_on_silence(event, history)
+    tables = (_FAULTS, _CUTS) if event.close_by == "us" else (_CUTS, _FAULTS)
+    for table in tables:
+        if event.error_type in table:
+            return table[event.error_type]
+    return advice_on_dial(event.error_type, event.error)
+
+
+def _advice_on_silence(event: Event, history: History) -> Advice:
+    """Whether only the answer was missing, or everything."""
+    last_in_ms = (event.meta or {}).get("last_in_ms")
+    if not isinstance(last_in_ms, (int, float)):
+        return Advice(
+            "nothing ever arrived after the handshake",
+            "check whether the server answers pings at all; ping.interval = 0 turns ours off",
+        )
+    waited_ns = history.missed.lasted_ns if history.missed is not None else 0
+    silent_ns = round(last_in_ms * MS_NS)
+    if silent_ns < waited_ns:
+        return Advice(
+            f"data still arrived {fmt.duration(silent_ns)} before the end: the server is alive, and does not answer "
+            "pings in time",
+            "raise ping.timeout; if the server never answers pings, set ping.interval = 0",
+        )
+    return Advice(
+        f"nothing at all arrived for {fmt.duration(silent_ns)}: the network went silent, or the server hangs",
+        "check the network between here and there, and whether the server still serves others",
+    )

@@ -6,7 +6,8 @@ let through, and alone decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
 from wsmon.model.events import EVENT_NAMES, EventName
@@ -29,14 +30,25 @@ from wsmon.query.ast import (
     Word,
 )
 from wsmon.query.fields import WORD_PLACES
-from wsmon.query.fold import fold, utf8
-from wsmon.query.predicate import item_fits
-from wsmon.query.required import required_stretches, required_texts
+from wsmon.query.predicate import fold, item_fits, utf8
+from wsmon.query.regex_literals import required_stretches, required_texts
 from wsmon.store.codec import NAME_CODES
-from wsmon.store.marks import BACKSLASH_MARK, name_marks, needle_sieve, source_marks, tokens_of
-from wsmon.store.narrowing import told_names
-from wsmon.store.search.block_filter import EVERYWHERE, Between, Holding, Sieve, all_of, any_of, marked
+from wsmon.store.search.block_filter import (
+    BACKSLASH_MARK,
+    EVERYWHERE,
+    Between,
+    Holding,
+    Sieve,
+    all_of,
+    any_of,
+    marked,
+    name_marks,
+    needle_sieve,
+    source_marks,
+    tokens_of,
+)
 from wsmon.store.search.skip_index import TEXT_COLUMNS
+from wsmon.store.search.sql import RECORDER_ID, Number, Sql, number_fits, text_fits, told_names
 
 MOST_SOURCES = 32
 # asked for one by one: more are most likely everywhere
@@ -154,3 +166,50 @@ def _json_value(item: Item) -> Sieve:
         return EVERYWHERE
     told = (token for token in tokens_of(wanted) if not _OF_NUMBERS.issuperset(token) and token not in _NULL)
     return all_of(map(needle_sieve, told))
+
+
+# Finds the sources (session, trace, run, connection) that a term of a query is about; few, or it says so.
+
+_TEXTS: Mapping[FieldName, str] = {"session": "nullif(connection_id, '')", "trace": "nullif(trace_id, '')"}
+_CONNECTIONS: Mapping[FieldName, str] = {
+    "connection": "SELECT id, name FROM connection",
+    "group": 'SELECT id, "group" FROM connection',
+}
+_NEWEST = "SELECT coalesce(max(id), 0) FROM source"
+_FOUND = "SELECT id FROM source WHERE {where} LIMIT ?"
+
+
+class SourceSearch:
+    """The sources of one connection to a store; the last answers are kept as long as no source is added."""
+
+    def __init__(self, connection: sqlite3.Connection, number: Number) -> None:
+        self._connection = connection
+        self._number = number
+        self._newest = 0
+        self._known: dict[tuple[FieldName, Item], tuple[int, ...] | None] = {}
+
+    def ids(self, field: FieldName, item: Item) -> tuple[int, ...] | None:
+        """The ids of the sources whose field fits an item; ``None`` where they are more than ``MOST_SOURCES``."""
+        (newest,) = self._connection.execute(_NEWEST).fetchone()
+        if newest != self._newest:
+            self._known.clear()
+            self._newest = newest
+        if (field, item) not in self._known:
+            self._known[field, item] = self._find(field, item)
+        return self._known[field, item]
+
+    def _find(self, field: FieldName, item: Item) -> tuple[int, ...] | None:
+        where = self._where(field, item)
+        rows = self._connection.execute(
+            _FOUND.format(where=where.text), (*where.parameters, MOST_SOURCES + 1)
+        ).fetchall()
+        return None if len(rows) > MOST_SOURCES else tuple(source for (source,) in rows)
+
+    def _where(self, field: FieldName, item: Item) -> Sql:
+        if field == "run":
+            return number_fits("run", item, self._number)
+        if field in _TEXTS:
+            return text_fits(_TEXTS[field], item, self._number)
+        known = [(RECORDER_ID, ""), *self._connection.execute(_CONNECTIONS[field])]
+        wanted = ", ".join(str(id_) for id_, text in known if item_fits(item, text))
+        return Sql(f"coalesce(connection, {RECORDER_ID}) IN ({wanted})")

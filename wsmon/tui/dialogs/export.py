@@ -13,10 +13,9 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from wsmon.errors import WsmonError
-from wsmon.export.formats import FORMATS, suffix
-from wsmon.export.run import ExportReport, ExportRequest, Progress
+from wsmon.export.run import FORMATS, ExportReport, ExportRequest, Progress, suffix
 from wsmon.model import units as fmt
-from wsmon.model.durations import SECOND_NS
+from wsmon.model.units import SECOND_NS
 from wsmon.tui.dialogs.chooser import LABEL, Chooser
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.options import Exporter

@@ -9,7 +9,7 @@ from typing import get_args
 from textual.binding import Binding
 from textual.widget import Widget
 
-from wsmon.query.reference import GRAMMAR, field_rows
+from wsmon.query.fields import GRAMMAR, field_rows
 from wsmon.tui.actions import ACTIONS, Action, Group
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.keymap import display

@@ -17,9 +17,8 @@ from textual.widgets import Input
 from wsmon.errors import QueryError
 from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.query.parser import parse
-from wsmon.query.reference import completion
-from wsmon.query.values import Now
+from wsmon.query.fields import completion
+from wsmon.query.parser import Now, parse
 from wsmon.tui.palette import Span
 from wsmon.tui.panes.span_text import SpanText
 from wsmon.tui.panes.spans import SpanLine

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from wsmon.model import units as fmt
-from wsmon.model.durations import MINUTE_NS, SECOND_NS
 from wsmon.model.events import Event, Json
 from wsmon.model.statuses import LABELS, OPEN, Status
+from wsmon.model.units import MINUTE_NS, SECOND_NS
 from wsmon.model.verdict import code_meaning, why
 from wsmon.tui.before import Before
 from wsmon.tui.evidence import evidence_of

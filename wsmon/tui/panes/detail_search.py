@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsmon.query.fold import fold_ascii
+from wsmon.query.predicate import fold_ascii
 from wsmon.tui.panes.detail_page import Row
 
 

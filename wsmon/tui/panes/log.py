@@ -13,7 +13,7 @@ from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import Clock, StoreView
-from wsmon.query.never import why_never
+from wsmon.query.predicate import why_never
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.line_columns import ColumnName
 from wsmon.tui.lines import TIME_MODES, TimeMode

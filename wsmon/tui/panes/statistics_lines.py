@@ -8,8 +8,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from wsmon.model.sanitize import sanitize
-from wsmon.model.statistics import ConnectionStatistics, Statistics
-from wsmon.model.trend import Trend
+from wsmon.model.statistics import ConnectionStatistics, Statistics, Trend
 from wsmon.model.verdict.close_codes import CODE_MEANINGS
 from wsmon.tui.columns import GAP, beside, fitted
 from wsmon.tui.palette import Line

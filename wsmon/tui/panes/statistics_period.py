@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wsmon.model import units as fmt
-from wsmon.model.durations import SECOND_NS
+from wsmon.model.units import SECOND_NS
 
 LENGTHS_S = (60, 300, 900, 3_600, 21_600, 86_400, 604_800, 0)
 # up to now; 0 = everything that is kept

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from rich.cells import cell_len
 
 from wsmon.model import units as fmt
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.sanitize import sanitize
-from wsmon.model.trend import Spread, Trend
+from wsmon.model.statistics import Spread, Trend
+from wsmon.model.units import SECOND_NS
 from wsmon.tui.palette import Line, Meaning
 from wsmon.tui.plots import DOTS_WIDE, bar, curve, round_up, stretched
 from wsmon.tui.wrap import left, right

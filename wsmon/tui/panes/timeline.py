@@ -12,8 +12,7 @@ from textual.strip import Strip
 
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
-from wsmon.model.timeline import Problem
-from wsmon.model.timeline_cells import Reading
+from wsmon.model.timeline import Problem, Reading
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.messages import Refuses, Says
 from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment

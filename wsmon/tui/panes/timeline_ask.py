@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wsmon.model.statistics import Density
-from wsmon.model.timeline import Lane, LaneTitle
-from wsmon.model.timeline_cells import Period
+from wsmon.model.timeline import Lane, LaneTitle, Period
 from wsmon.ports import StoreView
 from wsmon.tui.panes.timeline_rows import rows_of
 

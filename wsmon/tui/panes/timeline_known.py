@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wsmon.model.statistics import Density
-from wsmon.model.timeline import Lane, LaneTitle, merged
-from wsmon.model.timeline_cells import CellKind, Period
+from wsmon.model.timeline import CellKind, Lane, LaneTitle, Period, merged
 from wsmon.tui.panes.timeline_ask import Answer
 from wsmon.tui.panes.timeline_lines import known_cells
 from wsmon.tui.panes.timeline_rows import LaneRow

@@ -11,8 +11,7 @@ from rich.cells import cell_len
 
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statistics import Density
-from wsmon.model.timeline import Lane
-from wsmon.model.timeline_cells import CellKind, Period, lane_cells, spread
+from wsmon.model.timeline import CellKind, Lane, Period, lane_cells, spread
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.palette import Line, Meaning, Span, width_of
 from wsmon.tui.panes.timeline_rows import LaneRow

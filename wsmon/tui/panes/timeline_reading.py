@@ -7,11 +7,10 @@ from datetime import datetime, tzinfo
 from itertools import islice
 
 from wsmon.model import units as fmt
-from wsmon.model.durations import SECOND_NS
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
-from wsmon.model.timeline import Incident
-from wsmon.model.timeline_cells import CellKind, Period, Reading
+from wsmon.model.timeline import CellKind, Incident, Period, Reading
+from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict import why
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.lines import time_of_day

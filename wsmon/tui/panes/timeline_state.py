@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsmon.model.timeline import Problem
-from wsmon.model.timeline_cells import Period, Reading, first_problem, read_cells
+from wsmon.model.timeline import Period, Problem, Reading, first_problem, read_cells
 from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
 from wsmon.tui.panes.timeline_known import KnownLanes
 from wsmon.tui.panes.timeline_lines import density_rows, label_width

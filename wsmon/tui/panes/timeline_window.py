@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from wsmon.model.durations import SECOND_NS
-from wsmon.model.timeline_cells import Period
+from wsmon.model.timeline import Period
+from wsmon.model.units import SECOND_NS
 from wsmon.tui.panes.timeline_ask import Moment
 
 STEPS_S = (

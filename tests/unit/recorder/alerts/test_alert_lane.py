@@ -10,8 +10,8 @@ import pytest
 
 from tests.builders import event
 from tests.tui.fakes import FakeClock
-from wsmon.recorder.alerts.lane import AT_A_TIME, PLACES, Alert, Failure, Lane
-from wsmon.recorder.alerts.way import AlertFailedError
+from wsmon.recorder.alert_channels import AlertFailedError
+from wsmon.recorder.alerts import AT_A_TIME, PLACES, Alert, Failure, Lane
 
 SOON_S = 5.0
 ABOUT = event("incident.opened", 0, "feed", id=7, type="stall")

@@ -15,9 +15,7 @@ from wsmon.config.specs import AlertSpec
 from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.alert_rules import RuleWatch
-from wsmon.recorder.alerts.alerting import Alerting
-from wsmon.recorder.alerts.document import Origin
-from wsmon.recorder.alerts.lane import PLACES
+from wsmon.recorder.alerts import PLACES, Alerting, Origin
 from wsmon.recorder.run import own_events
 
 MISSING = AlertSpec(command=(Sensitive("/nonexistent/hunter22/alert"),))

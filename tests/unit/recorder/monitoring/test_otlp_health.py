@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.tui.fakes import FakeClock
-from wsmon.export.otlp_values import RecordKind
-from wsmon.model.metrics.of_recorder import SignalTotals, SinkState
-from wsmon.recorder.monitoring.otlp.health import LOSS_SHOWN_NS, SinkHealth
+from wsmon.export.otlp import RecordKind
+from wsmon.model.metrics import SignalTotals, SinkState
+from wsmon.recorder.otlp_delivery import LOSS_SHOWN_NS, SinkHealth
 
 ALL: tuple[RecordKind, ...] = ("spans", "logRecords", "metrics")
 

@@ -8,12 +8,10 @@ from tests.engines import raw_server
 from tests.otlp_collectors import FakeCollector, answer
 from tests.recordings import FixedClock
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
-from wsmon.model.metrics.family import Family, Point
+from wsmon.model.metrics import Family, Point
 from wsmon.model.redact.masking import Sensitive
-from wsmon.recorder.monitoring.otlp.delivery import Rhythm
-from wsmon.recorder.monitoring.otlp.health import SinkHealth
-from wsmon.recorder.monitoring.otlp.points import PLACES, Points
-from wsmon.recorder.otlp_delivery import Collector
+from wsmon.recorder.otlp_delivery import Collector, Rhythm, SinkHealth
+from wsmon.recorder.otlp_push import PLACES, Points
 
 METRICS = "/v1/metrics"
 SOON_S = 10.0

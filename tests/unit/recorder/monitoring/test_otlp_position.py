@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.recorder.monitoring.otlp.position import Position, read_position, write_position
+from wsmon.recorder.otlp_delivery import Position, read_position, write_position
 
 
 def test_it_is_what_was_written(tmp_path: Path) -> None:

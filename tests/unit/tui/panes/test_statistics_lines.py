@@ -8,9 +8,7 @@ import pytest
 
 from tests.builders import T0_NS, at_ns
 from tests.tui.stages import connection_statistics
-from wsmon.model.kpis import kpis
-from wsmon.model.statistics import ConnectionStatistics, Statistics, Summary
-from wsmon.model.trend import Spread, Trend
+from wsmon.model.statistics import ConnectionStatistics, Spread, Statistics, Summary, Trend, kpis
 from wsmon.tui.palette import Line, width_of
 from wsmon.tui.panes.statistics_kpis import kpi_lines
 from wsmon.tui.panes.statistics_lines import Answer, lines

@@ -8,8 +8,7 @@ import pytest
 
 from tests.builders import at_ns, lane, loss
 from wsmon.model.events import Event, Verdict
-from wsmon.model.timeline import Incident, Lane
-from wsmon.model.timeline_cells import Period, read_cell, read_cells
+from wsmon.model.timeline import Incident, Lane, Period, read_cell, read_cells
 from wsmon.tui.glyphs import ASCII, UNICODE
 from wsmon.tui.panes.timeline_ask import Moment
 from wsmon.tui.panes.timeline_reading import Teller

@@ -1,0 +1,432 @@
+"""The metrics about connections, with the telemetry guide's names and labels: ``client_id`` is a connection's name.
+
+Counters begin with the recorder. Beside the guide's stand the numbers that its key figures are made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from wsmon.model.histogram import index
+from wsmon.model.snapshot import Health
+from wsmon.model.statuses import OPEN, STATUSES, Status
+from wsmon.model.units import MS_NS, SECOND_NS
+
+# The bounds at which durations are cut for monitoring systems; counted exactly, also inside of a histogram's bucket.
+#
+# Those of connecting are the telemetry guide's; in the others stand the thresholds of the key figures.
+
+
+def _ms(*bounds_ms: int) -> tuple[int, ...]:
+    return tuple(bound_ms * MS_NS for bound_ms in bounds_ms)
+
+
+BOUNDS_NS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        "connect": _ms(10, 100, 500, 1_000, 5_000),
+        "reconnect": _ms(100, 500, 1_000, 2_000, 5_000, 30_000, 300_000),
+        "rtt": _ms(1, 5, 10, 50, 100, 500, 1_000, 5_000),
+        "process": _ms(1, 5, 10, 50, 100, 500, 1_000, 5_000),
+    }
+)
+# ascending; a value counts below the bound that it equals
+
+
+def bound_within(metric: str) -> dict[int, int]:
+    """The bounds of a metric by the bucket of the log-bucket histogram that they cut in two."""
+    return {index(bound): bound for bound in BOUNDS_NS.get(metric, ())}
+
+
+def cut(metric: str, counts: Mapping[int, int], above: Mapping[int, int]) -> tuple[int, ...]:
+    """How many values lie up to each bound and above the one before; the last: above all.
+
+    ``counts`` by the buckets of the histogram; ``above``: how many of a bucket lie above the bound within it.
+    """
+    bounds = BOUNDS_NS[metric]
+    places = [index(bound) for bound in bounds]
+    up_to = [
+        sum(count for bucket, count in counts.items() if bucket <= place) - above.get(place, 0) for place in places
+    ]
+    return tuple(last - first for first, last in zip([0, *up_to], [*up_to, sum(counts.values())], strict=True))
+
+
+# A metric with all its series, in no format yet.
+
+Kind = Literal["counter", "gauge", "histogram", "summary"]
+Labels: TypeAlias = "tuple[tuple[str, str], ...]"
+# in the order in which they are written
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One series of a counter or a gauge."""
+
+    labels: Labels
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One series of a histogram or a summary."""
+
+    labels: Labels
+    count: int
+    sum: float
+    # in the unit of the family
+    bounds: tuple[float, ...] = ()
+    # ascending, in the same unit
+    counts: tuple[int, ...] = ()
+    # up to each bound and above the one before, and above all; empty for a summary
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric."""
+
+    name: str
+    # dotted, without its unit
+    kind: Kind
+    help: str
+    # one sentence without its full stop
+    points: tuple[Point, ...] | tuple[Spread, ...]
+    unit: str = ""
+    # seconds, bytes, or none
+
+    @property
+    def written_name(self) -> str:
+        """The name in Prometheus's text, without what counters and histograms append: snake case, the unit behind."""
+        name = self.name.replace(".", "_")
+        return f"{name}_{self.unit}" if self.unit else name
+
+
+# What happened on each connection since the recorder began, and how the connection is now.
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Measurements: how many, their sum, and a log-bucket histogram (``wsmon.model.histogram``)."""
+
+    count: int = 0
+    sum: int = 0
+    # nanoseconds, or bytes
+    counts: Mapping[int, int] = field(default_factory=dict)
+    above: Mapping[int, int] = field(default_factory=dict)
+    # of the buckets that a bound of ``wsmon.model.metrics.bounds`` cuts: how many lie above it
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionTotals:
+    """Of one connection of the configuration; seconds that are not over are not in it yet."""
+
+    name: str
+    group: str
+    url: str
+    # secrets masked
+    profile: str
+    protocol: str
+    enabled: bool
+    status: Status
+    is_stalled: bool
+    last_message_ns: int | None = None
+    # wall
+    counters: Mapping[str, int] = field(default_factory=dict)
+    # by the names of the store's counters
+    keyed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # by dimension and key
+    distributions: Mapping[str, Distribution] = field(default_factory=dict)
+    # by metric
+    folded: Mapping[str, int] = field(default_factory=dict)
+    # counted under "other", by dimension: the keys had become too many
+
+
+CLIENT: Final = "client_id"
+OTHER: Final = "other"
+_NOTHING: Final = Distribution()
+_Totals = Sequence[ConnectionTotals]
+_LabelsOf = Callable[[ConnectionTotals], Labels]
+
+
+def _client(of: ConnectionTotals) -> Labels:
+    return ((CLIENT, of.name),)
+
+
+def _client_and_uri(of: ConnectionTotals) -> Labels:
+    return ((CLIENT, of.name), ("uri", of.url))
+
+
+def connection_families(totals: _Totals) -> tuple[Family, ...]:
+    """All of them, also those that have no series yet."""
+    return (*_now(totals), *_dialling(totals), *_traffic(totals), *_keyed(totals), *_quality(totals))
+
+
+def _now(totals: _Totals) -> Iterable[Family]:
+    """How connections are."""
+    info = tuple(
+        Point(
+            (
+                *_client_and_uri(of),
+                ("group", of.group),
+                ("profile", of.profile),
+                ("protocol", of.protocol),
+                ("enabled", "true" if of.enabled else "false"),
+            ),
+            1,
+        )
+        for of in totals
+    )
+    yield Family("wsmon.connection.info", "gauge", "What is configured; always 1", info)
+    states = tuple(
+        Point((*_client(of), ("status", status)), int(of.status == status)) for of in totals for status in STATUSES
+    )
+    yield Family("wsmon.connection.status", "gauge", "1 for the status that the connection is in", states)
+    up = tuple(Point(_client(of), int(of.status == OPEN)) for of in totals)
+    yield Family("wsmon.connection.up", "gauge", "1 while the connection is usable", up)
+    stalled = tuple(Point(_client(of), int(of.is_stalled and of.status == OPEN)) for of in totals)
+    yield Family(
+        "wsmon.connection.stalled", "gauge", "1 while it is open and nothing comes though data is due", stalled
+    )
+    newest = tuple(
+        Point(_client(of), of.last_message_ns / SECOND_NS) for of in totals if of.last_message_ns is not None
+    )
+    text = "Unix time of the newest message received"
+    yield Family("wsmon.message.received.last_timestamp", "gauge", text, newest, "seconds")
+
+
+def _dialling(totals: _Totals) -> Iterable[Family]:
+    """From the first attempt to the end."""
+    counted = (
+        ("connection.started", "attempts", "Dials"),
+        ("connection.completed", "opens", "Dials that led to a usable connection"),
+        ("connection.disconnected", "losses", "Losses of a usable connection"),
+        ("connection.failed", "failures", "Dials that failed"),
+    )
+    for name, counter, text in counted:
+        yield _counter(name, text, totals, counter, _client_and_uri)
+    text = "From the dial to the end of the upgrade"
+    yield _histogram("connection.completed.duration", text, totals, "connect", _client_and_uri)
+    text = "From the loss until the connection was usable again"
+    yield _histogram("connection.reconnect.success.duration", text, totals, "reconnect")
+    yield _told(
+        "connection.reconnect.failed", "Attempts to reconnect that failed", totals, "connection.reconnect.failed"
+    )
+    yield _by_key("connection.closed", "Ends by their close code", totals, "close_code", "code")
+
+
+def _traffic(totals: _Totals) -> Iterable[Family]:
+    """Messages, both ways."""
+    for way, messages, size_bytes, wire_bytes in (
+        ("received", "messages_in", "bytes_in", "wire_in"),
+        ("sent", "messages_out", "bytes_out", "wire_out"),
+    ):
+        yield _messages(totals, way, messages)
+        sizes = tuple(Spread(_client(of), _of(of, messages), _of(of, size_bytes)) for of in totals)
+        yield Family(f"wsmon.message.{way}.size", "summary", f"Sizes of messages {way}", sizes, "bytes")
+        yield _counter(f"wire.{way}", f"Bytes of frames {way} on the wire", totals, wire_bytes, unit="bytes")
+    text = "From a request to its reply, where the protocol pairs them"
+    yield _histogram("message.process.completed.duration", text, totals, "process")
+    text = "Messages that could not be read, and requests that failed"
+    yield _by_key("message.failed", text, totals, "failed_message", "error_type")
+
+
+def _messages(totals: _Totals, way: str, counter: str) -> Family:
+    """By type; those that the protocol gave none have an empty one."""
+    points: list[Point] = []
+    for of in totals:
+        typed = of.keyed.get(f"{way}_type", {})
+        untyped = max(0, _of(of, counter) - sum(typed.values()))
+        points += (Point((*_client(of), ("type", kind)), n) for kind, n in typed.items())
+        if untyped or not typed:
+            points.append(Point((*_client(of), ("type", "")), untyped))
+    text = f"Messages {way}, by the type that the protocol gives them"
+    return Family(f"wsmon.message.{way}", "counter", text, tuple(points))
+
+
+def _keyed(totals: _Totals) -> Iterable[Family]:
+    """Errors, incidents, subscriptions, logins."""
+    yield _by_key("error.occurred", "Errors by type", totals, "error_type", "error_type")
+    yield _told("error.handled", "Errors that a peer reported as handled", totals, "error.handled")
+    yield _by_key("incident.opened", "Incidents found, by kind", totals, "incident", "kind")
+    for name, text in (
+        ("subscription.subscribe.completed", "Subscriptions that the peer answered"),
+        ("subscription.unsubscribe.completed", "Subscriptions that ended"),
+        ("subscription.lost", "Subscriptions that a reconnect lost"),
+        ("subscription.restored", "Subscriptions restored after a reconnect"),
+    ):
+        yield _by_key(name, text, totals, name, "channel")
+    for name, text in (
+        ("auth.completed", "Logins that succeeded"),
+        ("auth.failed", "Logins that were refused"),
+        ("auth.refresh.completed", "Tokens renewed"),
+    ):
+        yield _told(name, text, totals, name)
+    folded = tuple(
+        Point((*_client(of), ("dimension", dimension)), n) for of in totals for dimension, n in of.folded.items()
+    )
+    text = 'Counted under the label value "other", because there were too many values'
+    yield Family("wsmon.labels.folded", "counter", text, folded)
+
+
+def _quality(totals: _Totals) -> Iterable[Family]:
+    """Heartbeats and latencies."""
+    yield _counter("heartbeat.sent", "Pings sent", totals, "pings")
+    yield _counter("heartbeat.responded", "Pings that were answered", totals, "pongs")
+    yield _counter("heartbeat.timeout", "Pings that were not answered in time", totals, "missed")
+    yield _histogram("heartbeat.rtt", "Round trips of pings", totals, "rtt")
+    latencies = tuple(
+        Spread(_client(of), spread.count, spread.sum / SECOND_NS)
+        for of in totals
+        if (spread := of.distributions.get("latency")) is not None
+    )
+    text = "How much longer than the fastest one messages were under way"
+    yield Family("wsmon.feed.latency", "summary", text, latencies, "seconds")
+
+
+def _of(of: ConnectionTotals, counter: str) -> int:
+    return of.counters.get(counter, 0)
+
+
+def _counter(
+    name: str, text: str, totals: _Totals, counter: str, labels: _LabelsOf = _client, unit: str = ""
+) -> Family:
+    points = tuple(Point(labels(of), _of(of, counter)) for of in totals)
+    return Family(f"wsmon.{name}", "counter", text, points, unit)
+
+
+def _told(name: str, text: str, totals: _Totals, dimension: str) -> Family:
+    """A counter without keys."""
+    points = tuple(Point(_client(of), sum(of.keyed.get(dimension, {}).values())) for of in totals)
+    return Family(f"wsmon.{name}", "counter", text, points)
+
+
+def _by_key(name: str, text: str, totals: _Totals, dimension: str, label: str) -> Family:
+    points = tuple(
+        Point((*_client(of), (label, key)), n) for of in totals for key, n in of.keyed.get(dimension, {}).items()
+    )
+    return Family(f"wsmon.{name}", "counter", text, points)
+
+
+def _histogram(name: str, text: str, totals: _Totals, metric: str, labels: _LabelsOf = _client) -> Family:
+    bounds = tuple(bound / SECOND_NS for bound in BOUNDS_NS[metric])
+    spreads: list[Spread] = []
+    for of in totals:
+        measured = of.distributions.get(metric, _NOTHING)
+        counts = cut(metric, measured.counts, measured.above)
+        spreads.append(Spread(labels(of), measured.count, measured.sum / SECOND_NS, bounds, counts))
+    return Family(f"wsmon.{name}", "histogram", text, tuple(spreads), "seconds")
+
+
+# The metrics about the recorder itself: whether what is measured can be trusted, and what it costs.
+
+_MS_PER_S: Final = 1_000
+_NO_LABELS: Final[Labels] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignalTotals:
+    """What became of one kind of telemetry that a sink sends."""
+
+    signal: str
+    # spans, logs, metrics
+    sent: int = 0
+    dropped: int = 0
+    # and never sent
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """How one way out of the recorder is."""
+
+    name: str
+    is_up: bool
+    # the newest delivery succeeded, or none was due yet
+    behind_events: int = 0
+    # events that wait to be sent
+    signals: tuple[SignalTotals, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderFacts:
+    """How the recorder is, all of it taken at one time."""
+
+    version: str
+    run: int
+    started_ns: int
+    # wall
+    health: Health
+    pruned_events: int
+    # in this run
+    last_id: int
+    viewers: int
+    store_bytes: int
+    # of the file and its write-ahead log
+    free_bytes: int
+    # of the file system
+    cpu_s: float
+    # of the process
+    resident_bytes: int
+    open_files: int
+    loop_lag_s: float
+    # how late the event loop was, newest look
+    sinks: tuple[SinkState, ...] = ()
+
+
+def recorder_families(facts: RecorderFacts) -> tuple[Family, ...]:
+    """All of them."""
+    return (*_own(facts), *_store(facts), *_process(facts), *_sinks(facts.sinks))
+
+
+def _own(facts: RecorderFacts) -> Iterable[Family]:
+    health = facts.health
+    built: Labels = (("version", facts.version), ("run", str(facts.run)))
+    yield Family("wsmon.build.info", "gauge", "The version that records; always 1", (Point(built, 1),))
+    yield _gauge("wsmon.recorder.queue.events", "Events that wait for the store", health.waiting_events)
+    yield _gauge("wsmon.recorder.queue", "Bytes that wait for the store", health.waiting_bytes, "bytes")
+    text = "From the first event of the newest batch to its commit"
+    yield _gauge("wsmon.recorder.commit_lag", text, health.commit_lag_ms / _MS_PER_S, "seconds")
+    text = "How late the event loop was, when it was looked at last"
+    yield _gauge("wsmon.recorder.loop_lag", text, facts.loop_lag_s, "seconds")
+    yield _gauge("wsmon.recorder.paused", "1 while sockets are not read because the store is slow", health.is_paused)
+    text = "1 while the recorder has something to say; its header says what"
+    yield _gauge("wsmon.recorder.warning", text, bool(health.warning))
+    yield _recorder_counter("wsmon.recorder.shed.events", "Events that were not kept", health.events_shed)
+    yield _gauge("wsmon.recorder.viewers", "Viewers that are attached", facts.viewers)
+
+
+def _store(facts: RecorderFacts) -> Iterable[Family]:
+    yield _recorder_counter("wsmon.store.events", "Events ever committed to the store", facts.last_id)
+    yield _recorder_counter("wsmon.store.pruned.events", "Events that retention removed", facts.pruned_events)
+    yield _gauge("wsmon.store.size", "The store's file and its write-ahead log", facts.store_bytes, "bytes")
+    yield _gauge("wsmon.store.free", "What its file system has left", facts.free_bytes, "bytes")
+
+
+def _process(facts: RecorderFacts) -> Iterable[Family]:
+    """With the names that all Prometheus clients give them."""
+    yield _recorder_counter("process.cpu", "User and system time of the recorder", facts.cpu_s, "seconds")
+    yield _gauge("process.resident_memory", "Memory that the recorder holds", facts.resident_bytes, "bytes")
+    yield _gauge("process.open_fds", "Files and sockets that it has open", facts.open_files)
+    yield _gauge("process.start_time", "Unix time at which it began", facts.started_ns / 1e9, "seconds")
+
+
+def _sinks(sinks: tuple[SinkState, ...]) -> Iterable[Family]:
+    up = tuple(Point((("sink", sink.name),), int(sink.is_up)) for sink in sinks)
+    yield Family("wsmon.sink.up", "gauge", "1 while what the sink was given last got through", up)
+    behind = tuple(Point((("sink", sink.name),), sink.behind_events) for sink in sinks)
+    yield Family("wsmon.sink.behind.events", "gauge", "Events that wait to be sent", behind)
+    for name, text in (("sent", "Spans, log records and points sent"), ("dropped", "Those given up and never sent")):
+        points = tuple(
+            Point((("sink", sink.name), ("signal", of.signal)), of.sent if name == "sent" else of.dropped)
+            for sink in sinks
+            for of in sink.signals
+        )
+        yield Family(f"wsmon.sink.{name}", "counter", text, points)
+
+
+def _gauge(name: str, text: str, value: float, unit: str = "") -> Family:
+    return Family(name, "gauge", text, (Point(_NO_LABELS, value),), unit)
+
+
+def _recorder_counter(name: str, text: str, value: float, unit: str = "") -> Family:
+    return Family(name, "counter", text, (Point(_NO_LABELS, value),), unit)
