@@ -18,8 +18,8 @@ from wsmon.model.timeline import Incident, Lane, Mark, Stretch
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
-T0_NS = 1_768_053_744 * SECOND_NS
 # 2026-01-10 14:02:24 UTC
+T0_NS = 1_768_053_744 * SECOND_NS
 MONO_0_NS = 5_000 * SECOND_NS
 SESSION = "00f067aa0ba902b7"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -9,14 +9,14 @@ from websockets.exceptions import ConnectionClosed
 
 from wsmon.demo.server import ScenarioServer
 
+# A deadline, not a duration
 SOON_S = 5.0
-# a deadline, not a duration
 
+# A request for an upgrade, for tests that read bytes
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-# a request for an upgrade, for tests that read bytes
 
 
 def dial(server: ScenarioServer, **options: object) -> connect:

@@ -22,8 +22,8 @@ from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 
+# A deadline, not a duration
 SOON_S = 5.0
-# a deadline, not a duration
 SOON_AGAIN = ReconnectSpec(initial_s=0.01, max_s=0.05, jitter=0.0)
 NEVER_AGAIN = ReconnectSpec(initial_s=3600.0, max_s=3600.0, jitter=0.0)
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
@@ -89,8 +89,8 @@ class Engine:
     def __init__(self, supervisor: Supervisor, sink: RecordingSink) -> None:
         self.supervisor = supervisor
         self.sink = sink
+        # Of the peer, where there is one
         self.port = 0
-        # of the peer, where there is one
 
     async def ended(self, count: int = 1) -> Event:
         """The end of the ``count``-th session or first attempt."""

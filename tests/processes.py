@@ -17,8 +17,8 @@ from wsmon.clock import SystemClock
 from wsmon.model.events import Event
 from wsmon.store.reader import Reader
 
+# The command as users have it: with `python -m`, ^C in a wrong moment ends Python with another code
 WSMON = Path(sys.executable).with_name("wsmon")
-# the command as users have it: with `python -m`, ^C in a wrong moment ends Python with another code
 DEADLINE_S = 15.0
 POLL_S = 0.02
 

@@ -8,8 +8,8 @@ from wsmon.ports import StoreView
 from wsmon.query.ast import Query
 from wsmon.query.parser import Now, parse
 
-NOW_NS = 1_768_053_744_000_000_000
 # 2026-01-10T14:02:24Z
+NOW_NS = 1_768_053_744_000_000_000
 NOW = Now(NOW_NS, UTC)
 
 

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 
 from wsmon.model.events import Event, EventName
 
+# A transaction of this many rows takes about 4 ms: long enough to amortise the sync, short enough to be seen soon
 BATCH_EVENTS = 2_000
-# a transaction of this many rows takes about 4 ms: long enough to amortise the sync, short enough to be seen soon
+# How long the first event of a batch waits for others
 BATCH_DELAY_S = 0.05
-# how long the first event of a batch waits for others
+# How often the writer is woken when nothing happens: detectors look at the clock
 TICK_S = 0.25
-# how often the writer is woken when nothing happens: detectors look at the clock
 HIGH_WATER_BYTES = 32 * 1024 * 1024
 LOW_WATER_BYTES = 8 * 1024 * 1024
+# What an event costs in memory beside its payload
 OVERHEAD_BYTES = 256
-# what an event costs in memory beside its payload
 LIFECYCLE_PLACES = 10_000
 
 

@@ -37,8 +37,8 @@ class UsageError(WsmonError):
     exit_code = EXIT_USAGE
 
 
+# Of a query on each side of an error
 SHOWN_CHARS = 70
-# of a query on each side of an error
 
 
 class QueryError(UsageError):
@@ -64,12 +64,12 @@ class Problem:
 
     file: str
     line: int
-    # 1-based; 0 where the problem belongs to no line
+    """1-based; 0 where the problem belongs to no line."""
     key: str
-    # empty where the problem is the file's as a whole
+    """Empty where the problem is the file's as a whole."""
     problem: str
     value: str = ""
-    # as written, secrets masked; empty where there is none
+    """As written, secrets masked; empty where there is none."""
     hint: str = ""
 
     def __str__(self) -> str:

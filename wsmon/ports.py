@@ -169,8 +169,8 @@ class StoreView(Protocol):
         ...
 
 
+# How many pages of a database are copied, and of how many; what it raises ends the copy
 PagesCopied = Callable[[int, int], None]
-# how many pages of a database are copied, and of how many; what it raises ends the copy
 
 
 class Excerpt(Protocol):

@@ -10,11 +10,11 @@ import tomli
 
 REPOSITORY = Path(__file__).parents[2]
 CASES = REPOSITORY / "tests" / "cases.toml"
+# The last number of each prefix
 RANGES = {"ST": 21, "CM": 12, "BO": 6, "EH": 1, "TG": 15, "SL": 22, "NX": 23, "TK": 22, "PH": 16, "DB": 16}
-# the last number of each prefix
 KINDS = frozenset({"test", "library", "not_applicable"})
+# Fewer are no reason
 LEAST_WORDS = 6
-# fewer are no reason
 
 
 def cases() -> dict[str, dict[str, object]]:

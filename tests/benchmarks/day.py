@@ -29,8 +29,8 @@ from wsmon.store.retention import Retention
 
 MINUTE_S, HOUR_S = 60, 3600
 PING_S = 20
+# How long a session lasts
 HELD_S = 1800
-# how long a session lasts
 GOAL_MS = 50
 MS_NS = 1_000_000
 COUNT = "SELECT source, name, count(*), sum(size), max(size) FROM event GROUP BY source, name"

@@ -30,9 +30,9 @@ class Cost:
     """Of one recorder."""
 
     mib: float
-    # resident, at the end
+    """Resident, at the end."""
     cpu_percent: float
-    # of a core, once all were open
+    """Of a core, once all were open."""
 
 
 async def idle(connections: int, seconds: int, folder: Path) -> Cost:

@@ -37,8 +37,8 @@ from wsmon.tui.panes.log_search import Search, run_search
 SIZE = (122, 40)
 JUMPS = 300
 TICKS = 100
+# Events between two repaints at 1,000 and at 10,000 events/s
 PER_TICK = (100, 1_000)
-# events between two repaints at 1,000 and at 10,000 events/s
 PAYLOAD = '{"e":"trade","s":"BTCUSDT","p":"97120.5","q":' + "1" * 155 + "}"
 
 

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 PAYLOAD_BYTES = 200
 CHUNK_FRAMES = 64
 GOAL = 2.0
+# The profile of the third side
 COUNTING = "standard"
-# the profile of the third side
 
 
+# What stands around the payload of a notification, by protocol
 ENVELOPES = {
     "raw": ("", ""),
     "json": ("", ""),
@@ -44,7 +45,6 @@ ENVELOPES = {
     "jsonrpc": ('{"jsonrpc":"2.0","method":"subscription","params":{"channel":"trades.BTC","data":', "}}"),
     "phoenix": ('["4",null,"trades:BTC","new_trade",', "]"),
 }
-# what stands around the payload of a notification, by protocol
 
 
 def payload(number: int, protocol: str = "raw") -> bytes:

@@ -23,8 +23,8 @@ WORDS = (
     b"password", b"passwd", b"passphrase", b"secret", b"authorization", b"cookie", b"credential", b"otp", b"ssn",
     b"cvv", b"token", b"key",
 )  # fmt: skip
-LIMIT_NS = 600
 # DESIGN.md, section 6: what a message without a suspicious key may cost
+LIMIT_NS = 600
 
 
 def nanoseconds(call: Callable[[], object], runs: int = 50_000) -> float:

@@ -41,8 +41,8 @@ ASKED = QUESTION.encode()
 GOAL_MS = 65
 DEADLINE_S = 10.0
 SETTLE_S = 2.0
+# So that what the key before painted is through, and Escape is no Alt
 BETWEEN_KEYS_S = 0.3
-# so that what the key before painted is through, and Escape is no Alt
 STEP = (
     '[[step]]\ndo = "send"\nsize = "200B"\ntext = \'{{"type":"load","seq":$seq,"pad":"$pad"}}\'\nrate = {rate}\n{end}\n'
 )

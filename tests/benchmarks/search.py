@@ -36,14 +36,15 @@ from wsmon.tui.panes.log_search import Search, run_search
 
 BATCH = 5_000
 T0_NS = 1_760_000_000 * 10**9
-STEP_NS = 100_000
 # 10,000 messages a second
+STEP_NS = 100_000
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD", "ADA-EUR", "DOGE-USDT", "LTC-BTC")
 RARE_EVERY = 1_000_000
 INTERRUPTS = 5
+# What takes longer is not asked twice: it has read its own pages from memory for most of the time
 WARM_BELOW_S = 10.0
-# what takes longer is not asked twice: it has read its own pages from memory for most of the time
 
+# What, our query, the peers' pattern
 QUERIES = (
     ("word, nowhere", "quasar", "quasar"),
     ("words, nowhere", '"margin call"', "margin call"),
@@ -65,7 +66,6 @@ QUERIES = (
     ("expression without a text, nowhere", r"/[xyz]{4}\d/", "[xyz]{4}[0-9]"),
     ("everything", "", ""),
 )
-# what, our query, the peers' pattern
 
 
 class Measured(NamedTuple):

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tests.benchmarks.screen import Screen, press_all, record, spent, summary
 
+# The terminal reads so often
 SLICE_S = 0.02
-# the terminal reads so often
 GOAL_MS = 1_000
 EVENTS = 20_000
 

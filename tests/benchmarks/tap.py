@@ -25,8 +25,8 @@ from wsmon.model.redact.masking import Sensitive
 
 ROUNDS = 5
 SIZE_BYTES = 200
+# Sent with one write, as a busy feed arrives
 CHUNK_MESSAGES = 100
-# sent with one write, as a busy feed arrives
 GOAL = 1.35
 
 

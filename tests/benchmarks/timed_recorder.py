@@ -19,8 +19,8 @@ from wsmon.store.retention import Pruned, Retention
 from wsmon.store.writer import Writer
 
 MS_NS = 1_000_000
+# Commits that are told one by one
 LATEST = 8
-# commits that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class Commits:
     """What a recorder wrote down."""
 
     late_ms: list[float]
-    # of each commit, sorted
+    """Of each commit, sorted."""
     latest: list[tuple[float, float]]
-    # the latest ones, with when (monotonic, seconds) they were
+    """The latest ones, with when (monotonic, seconds) they were."""
     pruning_ms: list[float]
-    # of each slice that removed something, sorted
+    """Of each slice that removed something, sorted."""
     pruning_cpu_ms: list[float]
-    # the same, of which it worked: the rest is the disk, and a machine that does something else
+    """The same, of which it worked: the rest is the disk, and a machine that does something else."""
     largest_slice: int
-    # events
+    """Events."""
 
     def late(self, share: float) -> float:
         """The lateness that so large a share of the commits keeps."""

@@ -42,18 +42,18 @@ SECOND_NS = 1_000_000_000
 DAY_S, FINE_S = 86_400, 7_200
 SIZE = (122, 40)
 GOAL_MS = 65
+# Connections
 GROUP_OF = 5
-# connections
+# A day, of each connection and of the one in a storm
 LOSSES, STORM_LOSSES, INCIDENTS = 20, 20_000, 40
-# a day, of each connection and of the one in a storm
 DEADLINE_S, SETTLE_S = 10.0, 1.0
 ROUNDS = {
     "a day and a half": ("less_than_sign", "greater_than_sign", "pagedown", "pageup", "minus", "plus"),
     "an hour": ("less_than_sign", "greater_than_sign", "pagedown", "pageup", "minus", "plus"),
     "by group": ("less_than_sign", "greater_than_sign", "minus", "plus"),
 }
+# What leads there
 BEFORE = {"a day and a half": ("0",), "an hour": ("plus",) * 5, "by group": ("0", "l")}
-# what leads there
 
 
 def fill(database: Database, lanes: int, messages: int, now_s: int) -> None:

@@ -16,8 +16,8 @@ from wsmon.model.events import Event, Source
 from wsmon.store.database import RunStart, open_for_writing
 from wsmon.store.writer import Writer
 
+# Between two messages
 GAP_S = 0.0005
-# between two messages
 
 
 def main(path: Path) -> None:

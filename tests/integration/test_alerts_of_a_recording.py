@@ -18,8 +18,8 @@ from wsmon.control.lock import holder
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 
+# What is critical is told within five seconds
 ANNOUNCED_NS = 5_000_000_000
-# what is critical is told within five seconds
 TICKS = """
 [[step]]
 do = "send"

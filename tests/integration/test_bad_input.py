@@ -26,8 +26,8 @@ from wsmon.control.registry import ensure_runtime_folder
 from wsmon.errors import WsmonError
 from wsmon.store.schema import SCHEMA_VERSION
 
+# Nobody listens there, and nothing is ever sent there
 NOWHERE = "ws://127.0.0.1:1"
-# nobody listens there, and nothing is ever sent there
 
 
 @pytest.mark.parametrize("command", [("record",), ("check",), ()])

@@ -23,8 +23,8 @@ from wsmon.cli.diagnosis.facts import is_clock_synchronised, is_lingering, login
 from wsmon.cli.main import run
 from wsmon.clock import SystemClock
 
+# Their grade is the machine's affair
 OF_THE_MACHINE = {"sqlite", "space", "clock", "logout"}
-# their grade is the machine's affair
 
 
 @pytest.fixture

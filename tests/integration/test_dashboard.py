@@ -19,6 +19,7 @@ from tests.prometheis import Prometheus, prometheus
 from wsmon.export.prometheus import dashboard, rules
 from wsmon.model.metrics import Family, connection_families, recorder_families
 
+# To the letter
 GUIDE = {
     "Connection Success Rate": """sum(rate(websockex_nova_connection_completed_count[5m])) /
         sum(rate(websockex_nova_connection_started_count[5m]))""",
@@ -27,7 +28,6 @@ GUIDE = {
     "Message Throughput": "sum(rate(websockex_nova_message_received_count[1m])) by (client_id, type)",
     "Error Rate": "sum(rate(websockex_nova_error_occurred_count[5m])) by (error_type)",
 }
-# to the letter
 KEY_FIGURES = {
     "Connection success rate",
     "Average connection time",

@@ -30,8 +30,8 @@ from wsmon.config.specs import PingSpec
 from wsmon.engine.supervisor import Supervisor
 from wsmon.engine.tap import CLOSING_BYTES, READ_BYTES, WRITE_LIMIT_BYTES
 
+# More than the kernel's buffers of both ends hold
 FLOOD_BYTES = 32 * 1024 * 1024
-# more than the kernel's buffers of both ends hold
 
 
 class Flood:

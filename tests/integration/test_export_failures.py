@@ -18,8 +18,8 @@ from tests.processes import DEADLINE_S, POLL_S, WSMON, Home
 from tests.recordings import Recording
 from wsmon.export.run import FORMATS, suffix
 
+# The others are small whatever the messages are
 LARGE = [name for name in FORMATS if name not in ("otlp", "perfetto", "report")]
-# the others are small whatever the messages are
 LIMIT_BYTES = 64 * 1024
 BATCHES, BATCH_MESSAGES = 20, 1_000
 

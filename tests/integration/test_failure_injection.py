@@ -26,6 +26,7 @@ from wsmon.demo.server import ScenarioServer
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 
+# As fast as the client reads
 FLOOD = """
 [[step]]
 do = "send"
@@ -33,7 +34,6 @@ size = "200B"
 text = '{"seq":$seq,"pad":"$pad"}'
 rate = 0
 """
-# as fast as the client reads
 STEADY = FLOOD.replace("rate = 0", "rate = 500")
 BIG = """
 [[step]]

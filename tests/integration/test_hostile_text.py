@@ -27,8 +27,8 @@ from wsmon.model.redact.masking import MASK
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpora" / "json_payloads.json"
 HOSTILE = ("hostile_refusal", "hostile_close", "hostile_headers", "hostile_payloads")
+# How each update of it begins, and its end; only there where a command takes a while
 PROGRESS = "\r\x1b[K"
-# how each update of it begins, and its end; only there where a command takes a while
 SECRETS_OF_THE_CORPUS = ("s3cr3t-one", "s3cr3t-two", "s3cr3t-esc", "s3cr3t-nested", "dXNlcjpzM2NyM3QtYjY0")
 
 

@@ -22,8 +22,8 @@ text = 'tick $seq'
 rate = 500
 """
 SECRET = "collector-token-of-mine"
+# What no log record is made of
 FREQUENT = ("message.", "heartbeat.")
-# what no log record is made of
 TRACES, LOGS, METRICS = "/v1/traces", "/v1/logs", "/v1/metrics"
 
 

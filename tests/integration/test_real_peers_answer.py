@@ -10,8 +10,8 @@ from tests.processes import Home, Recorder, stored
 from wsmon.model.events import Event
 
 PASSWORD = "correct horse"
+# A server that lets nobody go who was merely slow
 PATIENT_MS = "10000"
-# a server that lets nobody go who was merely slow
 PATHS = {"mqtt": "/", "graphql": "/graphql", "socketio": "/socket.io/?EIO=4&transport=websocket"}
 SUBPROTOCOLS = {"mqtt": ["mqtt"], "graphql": ["graphql-transport-ws"], "socketio": []}
 

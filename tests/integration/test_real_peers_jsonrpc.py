@@ -10,8 +10,8 @@ from tests.processes import Home, Recorder, stored
 from wsmon.model.events import Event
 
 PASSWORD = "correct horse"
+# A bound for what the network and two busy processes add to a time
 LATER_MS = 1_000.0
-# a bound for what the network and two busy processes add to a time
 
 
 def call(id_: object, method: str, *params: object, **named: object) -> dict[str, object]:

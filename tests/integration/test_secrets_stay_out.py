@@ -18,10 +18,10 @@ from wsmon.cli.watch import ensure_recorder
 from wsmon.export.run import FORMATS
 
 SECRETS = {name: f"cAnArY+{name}/x7Q9zz" for name in ("password", "query", "header", "cookie", "env", "file", "proxy")}
+# Characters of a token only, as HTTP wants it
 SUBPROTOCOL = "token.cAnArY-subprotocol-x7Q9zz"
-# characters of a token only, as HTTP wants it
+# A credential that only its key tells
 OF_A_PEER = "cAnArY-peer-x7Q9zz"
-# a credential that only its key tells
 
 COMMANDS = (
     ("search",),

@@ -23,10 +23,10 @@ from wsmon.store.schema import META_ROLLED_S
 CHILD = Path(__file__).with_name("recording_child.py")
 KILLS = 10
 DEADLINE_S = 20.0
-TYPICAL_LOSS_MS = 100.0
 # issue: at most the last 100 ms are missing
+TYPICAL_LOSS_MS = 100.0
+# On a machine that runs other things beside the tests
 LONGEST_LOSS_MS = 1_000.0
-# on a machine that runs other things beside the tests
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Death:
     acknowledged_id: int
     last_id: int
     lost_ms: float
-    # from the newest event stored to the kill
+    """From the newest event stored to the kill."""
 
 
 def record_and_kill(path: Path, after_s: float) -> Death:

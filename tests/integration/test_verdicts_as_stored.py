@@ -40,9 +40,9 @@ class Told(NamedTuple):
     by: str
     code: str
     cause: str
-    # words of it
+    """Words of it."""
     next: str
-    # how it begins
+    """How it begins."""
 
 
 def refusing(status: int, headers: str = "") -> Scenario:
@@ -106,8 +106,8 @@ CODES: Mapping[int | None, tuple[str, str]] = {
     4000: ("the code is the service's own", "look up the code"),
     4999: ("the code is the service's own", "look up the code"),
 }
+# That no close frame may carry
 FORBIDDEN_CODES = (999, 1004, 1005, 1006, 1015, 2999)
-# that no close frame may carry
 
 
 async def test_every_close_code_of_a_server(home: Home, peers: Peers) -> None:

@@ -18,8 +18,8 @@ from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading, Wanted
 from wsmon.protocols.registry import ADAPTERS
 
+# Of each of the ten protocols
 FRAMES = 10_000
-# of each of the ten protocols
 PAUSES_NS = (0, 0, 0, 10**6, 10**9, 31 * 10**9)
 DIRECTIONS: tuple[Direction, ...] = ("in", "out")
 OPCODES: tuple[Opcode, ...] = ("text", "binary")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.detecting import Watching
 from wsmon.model.detectors.sequence import SequenceDetector
 
+# Key, session, number
 Arrival = tuple[str, str, int]
-# key, session, number
 
 
 @dataclass(slots=True)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from wsmon.model.histogram import RELATIVE_ERROR, bounds, index, merge, quantiles
 
 MEASUREMENTS = st.integers(0, 2**60) | st.floats(0, 1e15, allow_subnormal=False)
+# Of the floats that bounds and quantiles are computed in
 ROUNDING = 1e-9
-# of the floats that bounds and quantiles are computed in
 
 
 @given(MEASUREMENTS.filter(bool))

@@ -20,8 +20,8 @@ from wsmon.protocols import configured, deribit, jsonrpc
 from wsmon.protocols import json as generic
 from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading
 
+# A conversation; each of the four classifiers reads all of them: 100,000 messages
 MESSAGES = 250
-# a conversation; each of the four classifiers reads all of them: 100,000 messages
 FAR_NS = 10**19
 PAUSES_NS = (0, 1, 10**6, 10**9, 10**9, 10**9, 2 * 10**9, 4 * 10**10)
 DIRECTIONS: tuple[Direction, ...] = ("in", "out")

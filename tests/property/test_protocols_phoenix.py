@@ -21,8 +21,8 @@ from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading
 from wsmon.protocols.phoenix_codec import Frame, decode_binary, decode_text, encode_push, encode_text
 
 CONVERSATIONS = 250
+# Of each protocol: 100,000 together
 MESSAGES = 200
-# of each protocol: 100,000 together
 FAR_NS = 10**19
 PAUSES_NS = (0, 1, 10**6, 10**9, 10**10, 4 * 10**10)
 DIRECTIONS: tuple[Direction, ...] = ("in", "out", "in", "out", "")

@@ -23,8 +23,8 @@ from wsmon.store.reader import Reader
 
 STORES = times(2)
 TEXTS = 300
+# Of each field with each operator
 TRIES = 12
-# of each field with each operator
 
 
 class Searched:

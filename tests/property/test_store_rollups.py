@@ -27,8 +27,8 @@ EVENTS = st.one_of(
     st.builds(lambda at, name, code: loss(at, name, code=code), AFTER_S, CONNECTIONS, st.sampled_from([1000, 1006])),
     st.builds(lambda at, name: event("error.occurred", at, name, error_type="dns"), AFTER_S, CONNECTIONS),
 )
+# Events, the time of their commit, and whether the recorder dies after it
 BATCHES = st.lists(st.tuples(st.lists(EVENTS, max_size=8), AFTER_S, st.booleans()), max_size=8)
-# events, the time of their commit, and whether the recorder dies after it
 
 
 @settings(max_examples=times(20))

@@ -12,8 +12,8 @@ from wsmon.tui.panes.timeline_ask import Answer, Moment
 from wsmon.tui.panes.timeline_state import TimelineState
 from wsmon.tui.panes.timeline_window import STEPS_NS, Window
 
+# Of all time, and the row
 Cell = tuple[int, int]
-# of all time, and the row
 MOMENT = Moment(at_ns(0), at_ns(-4_000), at_ns(-4_000))
 SECONDS = st.integers(-4_000, -1)
 

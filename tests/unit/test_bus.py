@@ -9,8 +9,8 @@ import pytest
 from tests.builders import dialled, event, message, ping
 from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, Batch, Bus, Shed
 
+# Payload bytes of a message in these tests
 SMALL = 1_000
-# payload bytes of a message in these tests
 
 
 class Drained:

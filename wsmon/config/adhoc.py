@@ -15,8 +15,8 @@ from wsmon.config.load import Reader, finish, read_document
 from wsmon.config.secrets import Sources
 from wsmon.config.specs import DEFAULT_PORTS, Configuration
 
+# Stands in problems where the name of a file would
 SOURCE = "command line"
-# stands in problems where the name of a file would
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 

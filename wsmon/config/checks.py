@@ -17,18 +17,18 @@ from wsmon.query.parser import Now, parse
 
 MAX_NAME_CHARS = 64
 MAX_TRACE_ID_CHARS = 128
+# What servers and proxies take for a request line
 MAX_URL_CHARS = 8_192
-# what servers and proxies take for a request line
 
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # RFC 9110, section 5.6.2
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _SPACE_OR_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0]")
-_HOST_LABEL = re.compile(r"[\w-]{1,63}")
 # \w takes internationalised names, which are encoded at the dial
+_HOST_LABEL = re.compile(r"[\w-]{1,63}")
 
 _RESERVED_HEADERS = {
     "connection": "wsmon sets it",

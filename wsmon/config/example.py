@@ -24,8 +24,8 @@ _DEFAULTS_HEAD = """\
 [defaults]
 # open_timeout = "5s"
 """
+# Where the comments begin, as long as what is before them is shorter
 _COMMENT_COLUMN = 36
-# where the comments begin, as long as what is before them is shorter
 _WIDTH = 120
 
 

@@ -37,7 +37,7 @@ class Finding:
     path: KeyPath
     problem: str
     value: str = ""
-    # not yet cut to the length of a message: what is secret in it may be known only at the end
+    """Not yet cut to the length of a message: what is secret in it may be known only at the end."""
     hint: str = ""
 
 
@@ -48,12 +48,12 @@ def shown(text: str, limit: int = 80) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
+# Raises FaultError where a text does not do; the fault never contains the text
 Check = Callable[[str], None]
-# raises FaultError where a text does not do; the fault never contains the text
 
 
+# Of numbers whose meaning is not ours: beyond it a float skips integers
 LARGEST = 1e15
-# of numbers whose meaning is not ours: beyond it a float skips integers
 
 
 def anything(text: str) -> None:
@@ -224,7 +224,7 @@ class ListOf:
 
     item: Kind
     is_set: bool = False
-    # whether an item may stand in it only once
+    """Whether an item may stand in it only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ class TableOf:
     item: Kind
     check_key: Check = anything
     fold_keys: bool = False
-    # keys that differ in case only are the same key
+    """Keys that differ in case only are the same key."""
 
 
 @dataclass(frozen=True, slots=True)

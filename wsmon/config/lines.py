@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-KeyPath = tuple[str | int, ...]
 # ("connection", 2, "ping", "interval"): names of keys, and indices of arrays counted from 0
+KeyPath = tuple[str | int, ...]
 
 _TOKENS = re.compile(
     r"""
@@ -37,7 +37,7 @@ class _Frame:
     kind: Literal["document", "table", "array"]
     path: KeyPath
     item: int = 0
-    # index of the element that comes next; arrays only
+    """Index of the element that comes next; arrays only."""
 
 
 class Lines:

@@ -69,9 +69,9 @@ class Values:
     """The keys of one table, by their dotted paths."""
 
     values: dict[str, object] = field(default_factory=dict)
-    # as the specs hold them
+    """As the specs hold them."""
     places: dict[str, KeyPath] = field(default_factory=dict)
-    # where each was set, also what could not be used
+    """Where each was set, also what could not be used."""
     unusable: set[str] = field(default_factory=set)
 
     def over(self, below: Values) -> Values:
@@ -104,8 +104,8 @@ _TARGETS: Final = {
     "wsmon": {key.path: key.target for key in WSMON},
     "connection": {key.path: key.target for key in CONNECTION},
 }
+# Tables whose order is kept; the others are mappings
 _PAIRS: Final = frozenset({"headers", "otlp_headers"})
-# tables whose order is kept; the others are mappings
 
 
 def connection_spec(values: Mapping[str, object]) -> ConnectionSpec:
@@ -142,10 +142,10 @@ def _fields(values: Mapping[str, object], targets: Mapping[str, str]) -> dict[st
 
 # Which name somebody meant who wrote one that does not exist.
 
+# A longer name is no slip of the finger, and comparing it costs its square
 _MAX_NAME_CHARS = 64
-# a longer name is no slip of the finger, and comparing it costs its square
+# Keys that a hint may list
 _FEW = 10
-# keys that a hint may list
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -204,12 +204,12 @@ def _folded(name: str) -> str:
 
 # A parsed TOML tree, read key by key against the schema: values, faults and warnings, each with its path.
 
+# A shorter one would be found by chance all over the payloads
 SHORT_SECRET_CHARS = 8
-# a shorter one would be found by chance all over the payloads
 
 _LONGEST_NUMBER = 10**30
+# Faults before names are no longer compared, at a millisecond each: such a file is no configuration
 _MAX_HINTED = 100
-# faults before names are no longer compared, at a millisecond each: such a file is no configuration
 _MAX_ACTION_PARTS = 8
 
 
@@ -472,8 +472,8 @@ def _check(spec: ConnectionSpec, own: Values, merged: Values, reader: Reader, he
                 reader.fault(place, FaultError(rule.problem, rule.hint, rule.value(spec)))
 
 
+# A thousand connections need a tenth of it
 MAX_FILE_BYTES = 4 * 1024 * 1024
-# a thousand connections need a tenth of it
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -485,7 +485,7 @@ class Loaded:
     configuration: Configuration
     warnings: tuple[Problem, ...] = ()
     key_lines: Mapping[str, int] = field(default_factory=dict)
-    # action id → line of the user's keymap
+    """Action id → line of the user's keymap."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:

@@ -12,8 +12,8 @@ from wsmon.config.specs import Configuration
 from wsmon.errors import UsageError
 
 FILE = "wsmon.toml"
+# The kernel's limit is 107; the rest is for those whose limit is lower
 MAX_SOCKET_PATH_BYTES = 99
-# the kernel's limit is 107; the rest is for those whose limit is lower
 
 _SOCKET_NAME_BYTES = len("/0123456789abcdef.sock")
 

@@ -20,7 +20,7 @@ class Rule:
     hint: str
     value: Callable[[ConnectionSpec], str] = lambda _spec: ""
     is_warning: bool = False
-    # it does no harm, and nothing else
+    """It does no harm, and nothing else."""
 
 
 def _unkept(spec: ConnectionSpec) -> str:
@@ -31,8 +31,8 @@ def _unkept(spec: ConnectionSpec) -> str:
     return ", ".join(found)
 
 
+# Protocols that wsmon only listens to
 MUTE = frozenset({"stomp", "nexus"})
-# protocols that wsmon only listens to
 
 RULES = (
     Rule(

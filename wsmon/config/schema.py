@@ -45,18 +45,18 @@ class Key:
     """One key of the configuration."""
 
     path: str
-    # dotted, inside its table: "ping.interval"
+    """Dotted, inside its table: "ping.interval"."""
     kind: AnyKind
     default: Default
-    # as it would be written in TOML
+    """As it would be written in TOML."""
     doc: str
-    # one line for users
+    """One line for users."""
     field: str = ""
-    # of specs.py, dotted; as the path where empty
+    """Of specs.py, dotted; as the path where empty."""
     example: str = ""
-    # a value in TOML for the example, where the default shows nothing
+    """A value in TOML for the example, where the default shows nothing."""
     needed: bool = False
-    # whether it has no default
+    """Whether it has no default."""
 
     @property
     def target(self) -> str:
@@ -242,8 +242,8 @@ KEYS = Key(
     'the key of an action instead of its own; several as "slash,ctrl+f" or in a list',
 )
 
+# The keys of one table: name → key, or → keys of the table with that name
 Names = Mapping[str, "Key | Mapping[str, Key]"]
-# the keys of one table: name → key, or → keys of the table with that name
 
 
 def _names(keys: Iterable[Key]) -> Names:

@@ -21,8 +21,8 @@ from wsmon.model.redact.masking import MASK, Sensitive
 #
 # What the last two yield is secret. ``$${`` stands for a literal ``${``.
 
+# A secret longer than this is a wrong path
 MAX_SECRET_BYTES = 64 * 1024
-# a secret longer than this is a wrong path
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
@@ -33,10 +33,10 @@ class Expanded:
 
     text: str
     masked: str
-    # the same with MASK in the place of each secret
+    """The same with MASK in the place of each secret."""
     secrets: tuple[str, ...] = ()
     faults: tuple[FaultError, ...] = ()
-    # one for each reference that yields nothing
+    """One for each reference that yields nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Sources:
 
     environ: Mapping[str, str]
     folder: Path
-    # of relative paths
+    """Of relative paths."""
 
 
 def expand(text: str, sources: Sources) -> Expanded:
@@ -147,13 +147,13 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
+# A shorter one is masked where it stands; looking for it elsewhere would hit what is no secret
 MIN_LITERAL_CHARS = 8
-# a shorter one is masked where it stands; looking for it elsewhere would hit what is no secret
 
+# Entries of ``auth`` that are no secret
 _PLAIN_AUTH = frozenset({"success", "failure", "scope", "version"})
-# entries of ``auth`` that are no secret
+# The values in `sid=…; theme=…`: each is a secret of its own
 _COOKIE = re.compile(r"[^=;\s]+=\"?([^;\"]+)")
-# the values in `sid=…; theme=…`: each is a secret of its own
 
 
 class Masks:

@@ -23,8 +23,8 @@ Characters = Literal["auto", "unicode", "ascii"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]
 
 NOTHING: Mapping[str, Sensitive | float] = MappingProxyType({})
+# Of a connection's URL that names none
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"ws": 80, "wss": 443})
-# of a connection's URL that names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class PingSpec:
     """Keepalive by ping frames."""
 
     interval_s: float = 20.0
-    # 0 = off
+    """0 = off."""
     timeout_s: float = 20.0
 
 
@@ -56,9 +56,9 @@ class ReconnectSpec:
     factor: float = 2.0
     jitter: float = 0.2
     max_attempts: int = 0
-    # 0 = never give up
+    """0 = never give up."""
     stable_after_s: float = 30.0
-    # a connection that was open this long starts counting attempts anew
+    """A connection that was open this long starts counting attempts anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class AlertSpec:
     command: tuple[Sensitive, ...] = ()
     webhook: Sensitive = EMPTY
     rules: Mapping[str, str] = field(default_factory=lambda: _NO_RULES)
-    # queries by name: what matches opens an incident
+    """Queries by name: what matches opens an incident."""
 
 
 SIGNAL_NAMES = ("spans", "metrics", "logs")
@@ -139,11 +139,11 @@ class OtlpSpec:
     """Where telemetry is sent."""
 
     url: Sensitive = EMPTY
-    # empty = nowhere; the path of each signal is appended
+    """Empty = nowhere; the path of each signal is appended."""
     headers: tuple[tuple[str, Sensitive], ...] = ()
     signals: tuple[str, ...] = SIGNAL_NAMES
     compression: bool = True
-    # gzip, which a few receivers do not read
+    """Gzip, which a few receivers do not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +165,12 @@ class ConnectionSpec:
     close_timeout_s: float = 2.0
     ping: PingSpec = PingSpec()
     expect_every_s: float = 0.0
-    # 0 = silence is no stall
+    """0 = silence is no stall."""
     silence: tuple[str, ...] = ()
-    # kinds of incidents that nobody wants to hear of
+    """Kinds of incidents that nobody wants to hear of."""
     trace_id: str = ""
     proxy: Sensitive = EMPTY
-    # a URL, "env", or empty for none
+    """A URL, "env", or empty for none."""
     tls: TlsSpec = TlsSpec()
     reconnect: ReconnectSpec = ReconnectSpec()
     send: tuple[Sensitive, ...] = ()
@@ -184,7 +184,7 @@ class ConnectionSpec:
     redact: RedactSpec = RedactSpec()
     redirects: RedirectPolicy = "same-origin"
     kpi: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    # thresholds by the names of wsmon.model.kpis
+    """Thresholds by the names of wsmon.model.kpis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +192,12 @@ class Configuration:
     """A whole configuration: what the file says, with everything it leaves out."""
 
     path: Path | None
-    # the file's real path; None where the configuration came from the command line
+    """The file's real path; None where the configuration came from the command line."""
     digest: str
-    # sha256 of the file's bytes, hex: viewer and recorder compare it
+    """sha256 of the file's bytes, hex: viewer and recorder compare it."""
     connections: tuple[ConnectionSpec, ...]
     store: Path | None = None
-    # None = the default place for this configuration
+    """None = the default place for this configuration."""
     profile: ProfileName = "detailed"
     theme: str = "wsmon-dark"
     characters: Characters = "auto"
@@ -207,7 +207,7 @@ class Configuration:
     prometheus: str = ""
     otlp: OtlpSpec = OtlpSpec()
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    # action id → keys of the user's keymap
+    """Action id → keys of the user's keymap."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    # the values of ${secret:…} and ${file:…}, and credentials written out in URLs, headers and subprotocols:
-    # masked wherever they occur
+    """The values of ${secret:…} and ${file:…}, and credentials written out in URLs, headers and subprotocols: masked
+    wherever they occur."""

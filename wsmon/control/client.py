@@ -22,10 +22,10 @@ from wsmon.control.messages import (
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Health
 
+# How often a viewer looks for a recorder that is gone
 REDIAL_S = 0.5
-# how often a viewer looks for a recorder that is gone
+# How long a command may take: a reload reads files, a stop closes sockets
 ANSWER_S = 5.0
-# how long a command may take: a reload reads files, a stop closes sockets
 
 
 class RecorderClient:
@@ -45,8 +45,8 @@ class RecorderClient:
         self.health: Health | None = None
         self.digest = ""
         # of the configuration the recorder runs
+        # Why the recorder does not answer, while it does not
         self.lost = ""
-        # why the recorder does not answer, while it does not
 
     @property
     def is_connected(self) -> bool:

@@ -12,12 +12,12 @@ import msgspec
 
 from wsmon.errors import StoreError, StoreHeldError
 
+# What a store is called that has a folder of its own
 DEFAULT_STORE = "store.db"
-# what a store is called that has a folder of its own
 _FILE_MODE = 0o600
 _TRIES = 5
+# How long a probe may hold the lock
 _PROBE_S = 0.02
-# how long a probe may hold the lock
 
 
 class LockInfo(msgspec.Struct, frozen=True):
@@ -28,11 +28,11 @@ class LockInfo(msgspec.Struct, frozen=True):
     schema: int
     protocol: int
     configuration: str
-    # real path of the file, or the URLs of the command line
+    """Real path of the file, or the URLs of the command line."""
     store: str
     socket: str
     started_ns: int
-    # wall time
+    """Wall time."""
     boot_id: str
 
 
@@ -46,8 +46,8 @@ def lock_path(store: Path) -> Path:
     return beside(store, "lock")
 
 
+# Who holds a lock and has not said its name yet
 NAMELESS = LockInfo(0, "?", 0, 0, "?", "?", "", 0, "")
-# who holds a lock and has not said its name yet
 
 
 class StoreLock:

@@ -8,10 +8,10 @@ import msgspec
 
 from wsmon.errors import WsmonError
 
+# Raised when a line changes its meaning; a viewer of another protocol only looks
 PROTOCOL = 1
-# raised when a line changes its meaning; a viewer of another protocol only looks
+# Longer lines are no messages of ours
 LINE_LIMIT_BYTES = 64 * 1024
-# longer lines are no messages of ours
 
 Action = Literal["reconnect", "disable", "enable", "reload", "stop"]
 
@@ -26,7 +26,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     pid: int
     last_id: int
     digest: str = ""
-    # of the configuration the recorder runs
+    """Of the configuration the recorder runs."""
 
 
 class Wake(msgspec.Struct, frozen=True, tag="wake"):
@@ -45,10 +45,10 @@ class Sample(msgspec.Struct, frozen=True, tag="health"):
     is_paused: bool
     warning: str
     digest: str
-    # of the configuration in force
+    """Of the configuration in force."""
     rings: bool = False
     notifies: bool = False
-    # ``alerts.bell`` and ``alerts.desktop``: viewers do that; a recorder that does not say so has neither
+    """``alerts.bell`` and ``alerts.desktop``: viewers do that; a recorder that does not say so has neither."""
 
 
 class Command(msgspec.Struct, frozen=True, tag="command"):

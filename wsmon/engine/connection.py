@@ -94,8 +94,8 @@ def _toml(value: bool | int) -> str:
     return str(value).lower()
 
 
-Wanted = Literal["up", "down", "gone"]
 # gone: the connection is no longer in the configuration, or the recorder stops
+Wanted = Literal["up", "down", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,8 @@ class Connection:
         # monotonic; None where it never was usable
         self._tries = 0
         # sessions dialled since it was usable last
+        # A session was lost, or did not open, and none has been usable since
         self._has_failed = False
-        # a session was lost, or did not open, and none has been usable since
 
     # commands
 

@@ -33,8 +33,8 @@ class TlsContexts:
 
     def __init__(self) -> None:
         self._contexts: dict[TlsSpec, ssl.SSLContext] = {}
+        # Many connections with one spec start at once: the first makes the context, the others wait for it
         self._making = asyncio.Lock()
-        # many connections with one spec start at once: the first makes the context, the others wait for it
 
     async def get(self, spec: TlsSpec) -> ssl.SSLContext:
         """The context for a spec; raises ``TlsFileError`` where one of its files cannot be used."""
@@ -96,10 +96,10 @@ def _no_password() -> str:
 
 __all__ = ["Dial", "new_event_loop", "next_hop"]
 
+# The library's own limit
 MAX_REDIRECTS = 10
-# the library's own limit
-HAPPY_EYEBALLS_S = 0.25
 # RFC 8305: a second address is tried when the first has not answered for this long
+HAPPY_EYEBALLS_S = 0.25
 USER_AGENT = f"wsmon/{wsmon.__version__}"
 CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
@@ -143,8 +143,8 @@ class Dial:
         # of the last hop
         self.redirects: list[str] = []
         # the URLs we were sent to, in order; they may hold secrets
+        # In use for the last hop; may hold secrets
         self.proxy = ""
-        # in use for the last hop; may hold secrets
 
     async def run(self) -> Tap:
         """An open connection; raises what websockets, the operating system, TLS and ``classify`` know."""

@@ -38,8 +38,8 @@ class Frames:
         self.keepalive: Keepalive | None = None
         # once the session is usable
         self.last_in_ns: int | None = None
+        # Monotonic, of the last bytes in and the last frame out; None before the first
         self.last_out_ns: int | None = None
-        # monotonic, of the last bytes in and the last frame out; None before the first
 
     def use_redactor(self, redactor: Redactor) -> None:
         """What is secret has changed."""

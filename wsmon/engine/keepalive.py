@@ -61,8 +61,8 @@ class Keepalive:
         # of the timer, while paused
         self._awaited: bytes | None = None
         self._sent_ns = 0
+        # Whether reading stood still while a pong was awaited: its round trip cannot be told
         self._was_paused = False
-        # whether reading stood still while a pong was awaited: its round trip cannot be told
 
     def start(self) -> None:
         """The session is usable: the first ping follows after one interval."""

@@ -20,8 +20,8 @@ from wsmon.ports import Clock
 # The loop's own executor has six threads here: seven names whose servers do not answer would hold up every other
 # connection, and the end of the process as well.
 
+# What getaddrinfo returns: (family, type, proto, canonical name, address); the address's shape depends on the family
 AddressInfo: TypeAlias = list[Any]
-# what getaddrinfo returns: (family, type, proto, canonical name, address); the address's shape depends on the family
 
 _Question: TypeAlias = "tuple[bytes | str | None, bytes | str | int | None, int, int, int, int]"
 
@@ -89,8 +89,8 @@ class Phases:
         self._tunnel = tunnel
         self._began_ns = 0
         self._took_ns: dict[Phase, int] = {}
+        # Under way; empty while unknown
         self.current: Phase = ""
-        # under way; empty while unknown
 
     def begin(self, phase: Phase) -> None:
         """A phase starts; addresses that are tried in turn are one phase."""
@@ -130,8 +130,8 @@ class Phases:
         return {f"{phase}_ms": round(took / MS_NS, 3) for phase, took in self._took_ns.items() if phase}
 
 
+# The stopwatch of the dial that the current task works for
 PHASES: ContextVar[Phases | None] = ContextVar("wsmon_dial_phases", default=None)
-# the stopwatch of the dial that the current task works for
 
 
 class EngineLoop(asyncio.SelectorEventLoop):

@@ -26,11 +26,12 @@ from wsmon.protocols.base import Note, Operation, Reading
 
 # What the messages of one session say happened, as events of their own, with the time that it took.
 
+# May come with every message: they travel with the messages, with a size of 0, and wait with them for a slow store
 _FREQUENT: frozenset[EventName] = frozenset(
     name for name in EVENT_NAMES if name.startswith(("message.", "heartbeat.", "trace."))
 )
-# may come with every message: they travel with the messages, with a size of 0, and wait with them for a slow store
 
+# How the end of an operation is told that the protocol did not end; traces are an application's, and end elsewhere
 _BROKEN_OFF: Mapping[str, EventName] = MappingProxyType(
     {
         "request": "message.process.completed",
@@ -41,7 +42,6 @@ _BROKEN_OFF: Mapping[str, EventName] = MappingProxyType(
         "heartbeat": "heartbeat.failure",
     }
 )
-# how the end of an operation is told that the protocol did not end; traces are an application's, and end elsewhere
 
 
 class Narrator:

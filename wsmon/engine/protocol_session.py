@@ -22,8 +22,8 @@ from wsmon.protocols.configured import AuthTexts, Configured, HeartbeatTexts, Me
 from wsmon.protocols.detect import Detector
 from wsmon.protocols.registry import ADAPTERS, Adapter, Mask
 
+# How often somebody looks for what is overdue: waits are seconds long
 TICK_S = 1.0
-# how often somebody looks for what is overdue: waits are seconds long
 
 TellOverdue = Callable[[tuple[Note, ...], Instant], None]
 
@@ -34,9 +34,9 @@ class Memory:
 
     ledger: Ledger = field(default_factory=Ledger)
     protocol: ProtocolName | Literal[""] = ""
-    # of the newest session; empty before the first
+    """Of the newest session; empty before the first."""
     state: Any = None
-    # of that protocol
+    """Of that protocol."""
 
 
 class Interpreter:

@@ -34,16 +34,16 @@ from wsmon.errors import WsmonError
 from wsmon.model.events import CloseBy
 from wsmon.model.http import retry_after_s, status_phrase
 
-Retry = Literal["yes", "slow", "no"]
 # slow: no faster than once a minute
+Retry = Literal["yes", "slow", "no"]
 
+# Of a refusal's body: enough for the sentence in it
 BODY_LIMIT_BYTES = 4096
-# of a refusal's body: enough for the sentence in it
+# Refusals that only a change of the configuration or of the server mends
 SLOW_STATUSES = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 410, 421, 426, 451})
-# refusals that only a change of the configuration or of the server mends
 
+# How OpenSSL's reasons begin where the peer said it; one of TLS 1.0's is "tlsv1 unrecognized name"
 _ALERTS = ("sslv3 alert ", "tlsv1 ", "tlsv13 alert ")
-# how OpenSSL's reasons begin where the peer said it; one of TLS 1.0's is "tlsv1 unrecognized name"
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
 
@@ -72,7 +72,7 @@ class Failure:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     retry_after: str = ""
-    # as the peer wrote it
+    """As the peer wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +263,8 @@ def _tls_reason(error: ssl.SSLError) -> str:
 
 # How long to wait before the next attempt.
 
+# Refused credentials and bad certificates are not mended in seconds, and asking again may lock an account
 SLOW_S = 60.0
-# refused credentials and bad certificates are not mended in seconds, and asking again may lock an account
 
 
 def next_delay_s(retry: ReconnectSpec, attempt: int, roll: float) -> float:

@@ -23,13 +23,13 @@ from wsmon.ports import Clock, EventSink
 
 # How an open session ended: the facts of both sides become one explanation. Pure.
 
+# Code and reason; 1005 is a close frame without a code
 CloseFrame: TypeAlias = tuple[int, str]
-# code and reason; 1005 is a close frame without a code
 
 KEEPALIVE_CODE = 1011
 KEEPALIVE_REASON = "keepalive ping timeout"
+# What phoenix.js says
 SILENCE_REASON = "heartbeat timeout"
-# what phoenix.js says
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,19 @@ class Facts:
     received: CloseFrame | None = None
     sent: CloseFrame | None = None
     received_first: bool | None = None
-    # of two close frames; None where there were not two
+    """Of two close frames; None where there were not two."""
     fault: Exception | None = None
-    # what the peer did that made us fail the connection
+    """What the peer did that made us fail the connection."""
     crash: Exception | None = None
-    # a mistake of ours
+    """A mistake of ours."""
     loss: BaseException | None = None
-    # what the operating system or TLS said
+    """What the operating system or TLS said."""
     is_ours: bool = False
-    # an operator, the configuration or the end of the recorder wanted it
+    """An operator, the configuration or the end of the recorder wanted it."""
     missed_pong_s: float | None = None
-    # our heartbeat gave up after so long
+    """Our heartbeat gave up after so long."""
     has_silent_peer: bool = False
-    # a heartbeat of the protocol was not answered
+    """A heartbeat of the protocol was not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Ending:
     """What the last event of an open session says."""
 
     close_code: int | None
-    # of the close frame received, else of ours; None where there was no close frame at all
+    """Of the close frame received, else of ours; None where there was no close frame at all."""
     close_by: CloseBy
     reason: str
     error_type: str
@@ -104,8 +104,8 @@ def close_meta(facts: Facts) -> dict[str, Json]:
 
 
 NORMAL_CLOSE = 1000
-REFUSED_LOGIN = (401, 403)
 # HTTP statuses of upgrades that are refused for want of credentials or rights
+REFUSED_LOGIN = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,9 @@ class SessionEnd:
     """What the retry loop needs to know of a session that is over."""
 
     open_ns: int | None
-    # how long it was usable; None where it never was
+    """How long it was usable; None where it never was."""
     failure: Failure | None
-    # why it did not open; None where it did, or where we gave it up ourselves
+    """Why it did not open; None where it did, or where we gave it up ourselves."""
 
 
 class Session:

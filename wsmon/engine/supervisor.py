@@ -21,10 +21,10 @@ class Changes:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
-    # these got a new session
+    """These got a new session."""
     unchanged: tuple[str, ...] = ()
     adjusted: tuple[tuple[str, str], ...] = ()
-    # these keep other rows from now on, in the same session; with what changed, in a few words
+    """These keep other rows from now on, in the same session; with what changed, in a few words."""
 
 
 class Supervisor:

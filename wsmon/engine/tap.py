@@ -85,8 +85,8 @@ class FrameListener(Protocol):
 
 # Fragments of a message, until it is whole (RFC 6455, section 5.4).
 
+# The library's own limit for recv(): empty fragments count nothing towards the size of a message
 MAX_FRAGMENTS = 4096
-# the library's own limit for recv(): empty fragments count nothing towards the size of a message
 
 
 class Joined(NamedTuple):
@@ -95,7 +95,7 @@ class Joined(NamedTuple):
     opcode: DataOpcode
     payload: bytes
     wire_size: int
-    # bytes of all its frames
+    """Bytes of all its frames."""
     fragments: int
 
 
@@ -129,11 +129,11 @@ class Fragments:
 
 # How long, and for how much, a peer is waited for that has to answer our close frame.
 
-CLOSING_BYTES = 8 * 1024 * 1024
-# of one connection, or of all together when the recorder stops: the answer of a peer that floods is behind everything
+# Of one connection, or of all together when the recorder stops: the answer of a peer that floods is behind everything
 # that the kernel has taken from it, and all of that would have to be stored first
+CLOSING_BYTES = 8 * 1024 * 1024
+# How long peers have to answer the close frames when the recorder stops
 STOP_S = 1.0
-# how long peers have to answer the close frames when the recorder stops
 
 
 class Patience(NamedTuple):
@@ -141,7 +141,7 @@ class Patience(NamedTuple):
 
     within_s: float
     within_bytes: int = CLOSING_BYTES
-    # read behind our close frame
+    """Read behind our close frame."""
 
 
 def patience_of_stop(connections: int) -> Patience:
@@ -149,22 +149,22 @@ def patience_of_stop(connections: int) -> Patience:
     return Patience(STOP_S, CLOSING_BYTES // max(1, connections))
 
 
-READ_BYTES = 64 * 1024
-# of one socket in a turn of the loop (asyncio: 256 KiB): with 50 peers that flood, a turn takes 0.1 s and not 0.4, so
+# Of one socket in a turn of the loop (asyncio: 256 KiB): with 50 peers that flood, a turn takes 0.1 s and not 0.4, so
 # that a stop is heard in time
+READ_BYTES = 64 * 1024
+# A peer that pings and never reads makes us pile up pongs: past this it is let go
 WRITE_LIMIT_BYTES = 4 * 1024 * 1024
-# a peer that pings and never reads makes us pile up pongs: past this it is let go
+# A message of which a part has arrived waits here up to this size; a longer one collects in the library
 HOLD_BYTES = 64 * 1024
-# a message of which a part has arrived waits here up to this size; a longer one collects in the library
+# The library sets them, the configuration may too: the configuration wins
 SINGLE_HEADERS = ("Host", "Origin", "Authorization")
-# the library sets them, the configuration may too: the configuration wins
 
 LOGGER = logging.getLogger("wsmon.websockets")
+# At DEBUG the library prints the Authorization header
 LOGGER.setLevel(logging.WARNING)
-# at DEBUG the library prints the Authorization header
 
+# First bytes of frames with FIN set and no reserved bit: a whole message, not compressed
 _WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
-# first bytes of frames with FIN set and no reserved bit: a whole message, not compressed
 _OPCODES = frozenset(Opcode)
 _END_OF_HEAD = b"\r\n\r\n"
 _NAMES: dict[Opcode, OpcodeName] = {

@@ -12,10 +12,10 @@ import msgspec
 from wsmon.export.jsonl import EventDocument, event_document
 from wsmon.model.events import Event, Json
 
+# The keys of JSON, in their order, all of them in every row
 COLUMNS = EventDocument.__struct_fields__
-# the keys of JSON, in their order, all of them in every row
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # OWASP, "CSV injection": what makes Excel and LibreOffice evaluate a cell
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_table(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:

@@ -24,12 +24,12 @@ from wsmon.model.redact.masking import MASK
 from wsmon.model.units import MS_NS, SECOND_NS
 
 OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
+# Of a size or a time that does not apply
 UNKNOWN = -1
-# of a size or a time that does not apply
+# That no field of HTTP may hold: whoever sends the request again must not send two
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-# that no field of HTTP may hold: whoever sends the request again must not send two
+# That stay as they are in a URL
 _URL_SIGNS = ":/?#[]@!$&'()*+,;=%~"
-# that stay as they are in a URL
 
 
 def har(selection: Selection) -> Iterator[bytes]:

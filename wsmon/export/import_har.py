@@ -17,8 +17,8 @@ from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import MASK
 from wsmon.model.units import MS_NS
 
+# A close frame is told by the entry
 _WORDS: dict[int, Opcode] = {1: "text", 2: "binary", 9: "ping", 10: "pong"}
-# a close frame is told by the entry
 _PHASES = {"dns": "dns_ms", "connect": "tcp_ms", "ssl": "tls_ms", "wait": "upgrade_ms"}
 
 

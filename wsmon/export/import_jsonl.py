@@ -21,8 +21,8 @@ from wsmon.model.units import MS_NS
 # What an import reads: events, or what is wrong with a line; and sessions of which only the messages are known.
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The monotonic time of the first event of a file that has none of its own
 MONO_START_NS = 1_000_000_000
-# the monotonic time of the first event of a file that has none of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Fault:
     """A line, or an entry of an archive, that is no event."""
 
     line: int
-    # counted from 1
+    """Counted from 1."""
     problem: str
 
 
@@ -83,16 +83,16 @@ def in_order(incoming: Iterable[Incoming]) -> Iterator[Incoming]:
         yield msgspec.structs.replace(one, id=last_id, mono_ns=mono_ns)
 
 
+# Names that telemetry of WebSockex Nova really emits, where the guide and wsmon have others
 ALIASES: dict[str, EventName] = {
     "connection.websocket_upgrade": "connection.completed",
     "connection.close": "connection.disconnected",
     "connection.reconnected": "connection.reconnect.success",
     "subscription.restoration_failed": "subscription.subscribe.completed",
 }
-# names that telemetry of WebSockex Nova really emits, where the guide and wsmon have others
 _NAMES: dict[str, EventName] = {**{name: name for name in EVENT_NAMES}, **ALIASES}
+# That a store holds
 _LARGEST = 2**63 - 1
-# that a store holds
 
 Whole = Annotated[int, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
 Natural = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
@@ -269,7 +269,7 @@ class _Frame(msgspec.Struct, frozen=True):
     type: Literal["text", "binary", "ping", "pong", "close"]
     data: str | _Close | None = ""
     binary: bool = False
-    # the data is base64
+    """The data is base64."""
 
 
 _frame_decoder = msgspec.json.Decoder(_Frame)

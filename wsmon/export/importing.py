@@ -18,10 +18,10 @@ ImportFormat = Literal["jsonl", "har", "recording"]
 IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
 
 FAULTS_NAMED = 10
+# A commit
 _BATCH_EVENTS = 2_000
-# a commit
+# Of a file, to see what it is
 _LOOK_BYTES = 64 * 1024
-# of a file, to see what it is
 
 
 class EventStore(Protocol):
@@ -39,7 +39,7 @@ class ImportReport:
     events: int = 0
     faults: int = 0
     named: list[Fault] = field(default_factory=list)
-    # the first of them
+    """The first of them."""
 
 
 def import_file(path: Path, name: ImportFormat | None, store: EventStore) -> ImportReport:

@@ -17,11 +17,11 @@ from wsmon.model.units import MS_NS
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.predicate import allows
 
+# Durations below, 52 days, are told apart as milliseconds in a float
 EXACT_NS = 2**52
-# durations below, 52 days, are told apart as milliseconds in a float
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, whose offset costs more to print than all the rest
+# What JSON does not know becomes its text; bytes become base64, NaN becomes null
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
-# what JSON does not know becomes its text; bytes become base64, NaN becomes null
 
 
 class EventDocument(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -140,8 +140,8 @@ def jsonl(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
 # Statistics as ``stats --json`` prints them (CONTRACT.md, "JSON").
 
 STATISTICS_SCHEMA = "wsmon.stats/1"
+# Of milliseconds: a microsecond
 _DECIMALS = 3
-# of milliseconds: a microsecond
 _SHARE_DECIMALS = 6
 
 

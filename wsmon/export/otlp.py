@@ -32,10 +32,11 @@ from wsmon.ports import StoreView
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _INT64 = range(-(2**63), 2**63)
 
+# Attributes by name; None = absent
 Fields = Mapping[str, Json]
-# attributes by name; None = absent
 NOTHING: Fields = MappingProxyType({})
 RecordKind = Literal["spans", "logRecords", "metrics"]
+# What stands around the records of a kind
 _FRAMES: Mapping[RecordKind, tuple[str, str]] = MappingProxyType(
     {
         "spans": ("resourceSpans", "scopeSpans"),
@@ -43,7 +44,6 @@ _FRAMES: Mapping[RecordKind, tuple[str, str]] = MappingProxyType(
         "metrics": ("resourceMetrics", "scopeMetrics"),
     }
 )
-# what stands around the records of a kind
 
 
 def any_value(value: Json) -> Json:
@@ -109,10 +109,10 @@ def _digest(size: int, text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
-INTERNAL, CLIENT = 1, 3
 # SpanKind
-STATUS_ERROR = 2
+INTERNAL, CLIENT = 1, 3
 # StatusCode; 0 = unset, which is what a span that went well has
+STATUS_ERROR = 2
 _CLIENT_OPERATIONS = ("request", "subscribe", "unsubscribe", "auth", "refresh", "heartbeat")
 _SESSION_NAME, _CONNECT_NAME = "websocket session", "websocket connect"
 
@@ -292,11 +292,11 @@ def _of_end(session: Session) -> Fields:
 
 # Events as OTLP/JSON log records: one an event, with the session's span as its context.
 
-DEBUG, INFO, WARN, SEVERITY_ERROR = 5, 9, 13, 17
 # SeverityNumber
+DEBUG, INFO, WARN, SEVERITY_ERROR = 5, 9, 13, 17
 _TEXTS = {DEBUG: "DEBUG", INFO: "INFO", WARN: "WARN", SEVERITY_ERROR: "ERROR"}
+# Categories that come as often as messages
 _FREQUENT = ("message", "heartbeat", "trace")
-# categories that come as often as messages
 
 
 def otlp_logs(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
@@ -379,10 +379,10 @@ def _fields(event: Event) -> Fields:
 #
 # Labels become attributes with the names that spans and logs have.
 
-CUMULATIVE: Final = 2
 # AggregationTemporality
+CUMULATIVE: Final = 2
+# As UCUM writes them
 _UNITS: Final[Mapping[str, str]] = MappingProxyType({"seconds": "s", "bytes": "By", "": "1"})
-# as UCUM writes them
 _ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "client_id": "websocket.connection",

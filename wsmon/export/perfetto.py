@@ -20,8 +20,8 @@ from wsmon.model.spans import PHASES, Span, SpanFold
 from wsmon.model.units import SECOND_NS, US_NS
 from wsmon.model.verdict import why
 
+# Threads of a process, as the format calls tracks
 STATUS, SESSIONS, PHASES_TRACK, INSTANTS = 1, 2, 3, 4
-# threads of a process, as the format calls tracks
 _TRACKS = {STATUS: "status", SESSIONS: "sessions", PHASES_TRACK: "phases", INSTANTS: "incidents and problems"}
 _RECORDER = "recorder"
 

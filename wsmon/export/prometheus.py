@@ -17,8 +17,8 @@ PLAIN: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+# Of a label value: a terminal that shows the page obeys nothing, and what is no text becomes UTF-8
 _UNPRINTED: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
-# of a label value: a terminal that shows the page obeys nothing, and what is no text becomes UTF-8
 
 
 def exposition(families: Iterable[Family], *, is_open_metrics: bool) -> bytes:

@@ -33,18 +33,18 @@ from wsmon.model.verdict import fact, why
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.predicate import allows
 
+# Losses, attempts and incidents in a report each; the newest
 MOST = 100
-# losses, attempts and incidents in a report each; the newest
+# Events around a loss
 BEFORE, AFTER = 6, 4
-# events around a loss
+# Bars of messages
 BUCKETS = 200
-# bars of messages
+# Characters of a message
 _CONTENT_LIMIT = 200
-# characters of a message
 _INCIDENTS: tuple[EventName, ...] = ("incident.opened", "incident.closed")
 
+# Wall times; None = open
 Period = tuple[int | None, int | None]
-# wall times; None = open
 
 
 def report(selection: Selection, period: Period, *, is_markdown: bool) -> Iterator[bytes]:

@@ -46,7 +46,7 @@ class Table:
     columns: Cells
     rows: tuple[Cells, ...]
     marked: int | None = None
-    # the row that the others are around
+    """The row that the others are around."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ Block: TypeAlias = Heading | Text | Table | Figure
 
 # A report as one HTML page: no script, nothing from elsewhere, light or dark as the reader has it, fit for print.
 
+# Characters of a foreign text
 CELL_LIMIT = 600
-# characters of a foreign text
 
+# That need smaller letters
 MANY_COLUMNS = 6
-# that need smaller letters
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -172,8 +172,8 @@ def _html_text(text: str) -> str:
 
 # A report as Markdown, for a ticket or a mail; pictures are words there.
 
+# What means something in the middle of a line, and what makes a link of a text
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>#|~&$@!]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
-# what means something in the middle of a line, and what makes a link of a text
 
 
 def markdown(blocks: Iterable[Block | None]) -> Iterator[bytes]:
@@ -215,12 +215,12 @@ def _markdown_text(text: str) -> str:
     return _SIGNS.sub(r"\\\1", sanitize(text, CELL_LIMIT).strip())
 
 
-WIDTH, NAMES, LANE, BAR, DENSITY = 1_000, 160, 30, 14, 60
 # pixels: of the lanes, of the names before them, of a lane's height, of its bar, of the messages' height
+WIDTH, NAMES, LANE, BAR, DENSITY = 1_000, 160, 30, 14, 60
 AXIS = 26
 TICKS = 6
+# Characters
 _NAME_LIMIT = 22
-# characters
 
 CLASSES: dict[Status, str] = {
     "websocket_connected": "open",
@@ -232,8 +232,8 @@ CLASSES: dict[Status, str] = {
     "closed": "off",
     "initialized": "off",
 }
+# What a pixel shows that has several: trouble
 _WORST = ("lost", "wait", "dial", "off", "open")
-# what a pixel shows that has several: trouble
 
 
 class Scale:

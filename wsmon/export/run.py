@@ -24,8 +24,8 @@ from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query, Term
 
 # The formats: their names, what their files end with, and which module writes them.
 
+# Written piece by piece
 TextFormat = Literal["jsonl", "json", "csv", "har", "otlp", "otlp-logs", "perfetto", "report"]
-# written piece by piece
 ExportFormat = Literal[TextFormat, "sqlite"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
@@ -80,11 +80,11 @@ class IncidentScope:
 
     terms: tuple[Term, ...]
     text: str
-    # for people
+    """For people."""
     since_ns: int
-    # wall time
+    """Wall time."""
     until_ns: int | None
-    # wall time, not included; None = it goes on
+    """Wall time, not included; None = it goes on."""
 
 
 def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> IncidentScope:
@@ -120,11 +120,11 @@ def _closed(view: StoreView, opened: Event) -> Event | None:
 
 # A store of its own: a copy of the whole, or a new one with the selected events.
 
+# At once, as the recorder does
 COMMIT_EVENTS = 2_000
-# at once, as the recorder does
 
+# How many events are done, and how many are written; what it raises ends the export
 Step = Callable[[int, int], None]
-# how many events are done, and how many are written; what it raises ends the export
 
 
 def whole_store(store: CopyableStore, path: Path, bounds: StoreBounds, step: Step) -> None:
@@ -158,21 +158,21 @@ class ExportRequest:
 
     format: ExportFormat
     target: Path | BinaryIO
-    # a stream is written as it is; whoever made it closes it
+    """A stream is written as it is; whoever made it closes it."""
     query: Query = EVERYTHING
     since_ns: int | None = None
-    # wall time; None = from the oldest event
+    """Wall time; None = from the oldest event."""
     until_ns: int | None = None
-    # wall time, not included; None = up to the newest event
+    """Wall time, not included; None = up to the newest event."""
     limit: int | None = None
-    # only the newest so many
+    """Only the newest so many."""
     first_id: int = 0
     last_id: int | None = None
-    # a closed range of ids; None = the newest when it begins
+    """A closed range of ids; None = the newest when it begins."""
     incident: int = 0
-    # id of the event that opened it: its connection, from its beginning to its end; 0 = none
+    """Id of the event that opened it: its connection, from its beginning to its end; 0 = none."""
     margin_s: float = 0.0
-    # before and after it
+    """Before and after it."""
     overwrite: bool = False
 
 
@@ -181,16 +181,16 @@ class ExportReport:
     """How far an export is, or what it has written."""
 
     seen: int
-    # events looked at
+    """Events looked at."""
     total: int
-    # events to look at
+    """Events to look at."""
     written: int
-    # events written
+    """Events written."""
     size_bytes: int
 
 
+# Called from the thread of the export, a few times a second or more often; False ends it
 Progress = Callable[[ExportReport], bool]
-# called from the thread of the export, a few times a second or more often; False ends it
 
 
 def go_on(_report: ExportReport) -> bool:

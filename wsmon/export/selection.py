@@ -9,10 +9,10 @@ from wsmon.model.events import Event
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query, Term
 
+# Looked at between two reports of progress; a search of these takes about 10 ms
 WINDOW_IDS = 10_000
-# looked at between two reports of progress; a search of these takes about 10 ms
+# In memory at once, with a payload of up to 64 KiB each
 PAGE_EVENTS = 200
-# in memory at once, with a payload of up to 64 KiB each
 
 
 class Selection:
@@ -30,8 +30,8 @@ class Selection:
         # ids looked at
         self.total = self.ids
         # ids to look at; a format that looks more than once adds what it will
+        # Events that matched
         self.written = 0
-        # events that matched
 
     @property
     def ids(self) -> int:

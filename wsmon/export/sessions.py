@@ -19,6 +19,7 @@ from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Query
 from wsmon.query.predicate import allows
 
+# That tell of a session's beginning, its phases and its end
 LIFECYCLE: tuple[EventName, ...] = (
     "connection.started",
     "connection.open",
@@ -27,10 +28,9 @@ LIFECYCLE: tuple[EventName, ...] = (
     "connection.reconnect.failed",
     "connection.transition",
 )
-# that tell of a session's beginning, its phases and its end
 _OF_LIFECYCLE = FieldTerm("name", tuple(Exact(name) for name in LIFECYCLE))
+# Events about the beginning of a session, and names that differ in case only
 _AT_MOST = 10
-# events about the beginning of a session, and names that differ in case only
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Session:
     source: Source
     first_id: int
     last_id: int
-    # of the selection where it has not ended
+    """Of the selection where it has not ended."""
     started: Event | None = None
     opened: Event | None = None
     completed: Event | None = None
@@ -172,9 +172,9 @@ class Endpoint(NamedTuple):
     """Where a URL leads."""
 
     host: str
-    # empty where the URL has none
+    """Empty where the URL has none."""
     port: int | None
-    # the scheme's own where the URL has none
+    """The scheme's own where the URL has none."""
 
 
 def endpoint(url: str) -> Endpoint:

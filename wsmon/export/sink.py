@@ -15,8 +15,8 @@ from wsmon.errors import StoreError, WsmonError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _KEPT_NOTHING = "nothing of it was kept: free some space, or name another place"
+# Of the files beside a database that was not closed well
 _SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
-# of the files beside a database that was not closed well
 
 
 @contextmanager

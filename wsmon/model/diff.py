@@ -18,13 +18,13 @@ from wsmon.model.json_path import JsonPath
 
 # Which items of two JSON arrays belong together: the same, those about one thing, those in one place.
 
+# Places in both arrays; None: only the other one has it
 Pair: TypeAlias = tuple[int | None, int | None]
-# places in both arrays; None: only the other one has it
 
+# Of items that are compared with each other: some 50 ms; longer arrays are paired by their places
 MOST_ITEM_PAIRS = 250_000
-# of items that are compared with each other: some 50 ms; longer arrays are paired by their places
+# Members that say what an object is about, the first that it has
 NAMING = ("id", "key", "name", "symbol", "product_id", "instrument_name", "channel", "topic", "ref", "price")
-# members that say what an object is about, the first that it has
 
 
 def aligned(
@@ -140,8 +140,8 @@ class Items:
 Edit: TypeAlias = "Added | Removed | Changed | Members | Items"
 Leaf: TypeAlias = "Added | Removed | Changed"
 
+# A price keeps its digits
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
-# a price keeps its digits
 _encoder = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
@@ -272,10 +272,10 @@ def _applied(edits: tuple[Edit | Kept, ...], before: list[Value]) -> Iterator[Va
 
 # What differs between two texts, or two runs of bytes, piece by piece: runs that are the same, removed or added.
 
+# Of pieces that are compared with each other: some 0.2 s; what is longer is all removed and all added
 MOST_TEXT_PAIRS = 1_000_000
-# of pieces that are compared with each other: some 0.2 s; what is longer is all removed and all added
+# Characters of a line that is compared word by word
 LONG = 160
-# characters of a line that is compared word by word
 ROW_BYTES = 16
 
 _WORD = re.compile(rf"[^\s,;&|]{{1,{LONG}}}[\s,;&|]{{0,{LONG}}}|[\s,;&|]{{1,{LONG}}}")
@@ -289,7 +289,7 @@ class Run(NamedTuple):
     kind: Kind
     pieces: tuple[str, ...]
     at: int
-    # of the first one: in the second text, of what was removed in the first
+    """Of the first one: in the second text, of what was removed in the first."""
 
 
 def pieces(text: str) -> tuple[str, ...]:

@@ -86,9 +86,9 @@ class Source(msgspec.Struct, frozen=True, gc=False):
     group: str = ""
     trace_id: str = ""
     connection_id: str = ""
-    # 16 hex digits; empty between sessions
+    """16 hex digits; empty between sessions."""
     run: int = 0
-    # 0 until the event is stored
+    """0 until the event is stored."""
 
 
 RECORDER = Source()
@@ -98,16 +98,16 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The explanation of one loss or failed attempt."""
 
     by: CloseBy
-    # who ended it
+    """Who ended it."""
     code: str
-    # what the close code or the HTTP status says: "1012 service restart", "no close frame", "HTTP 403 Forbidden"; empty
-    # where there is neither
+    """What the close code or the HTTP status says: "1012 service restart", "no close frame", "HTTP 403 Forbidden";
+    empty where there is neither."""
     cause: str
-    # what happened and why, likely, in a sentence
+    """What happened and why, likely, in a sentence."""
     next: str
-    # what to do, in a sentence
+    """What to do, in a sentence."""
     evidence: tuple[int, ...] = ()
-    # ids of other events that show it
+    """Ids of other events that show it."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -123,11 +123,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     direction: Direction = ""
     opcode: Opcode = ""
     size: int | None = None
-    # bytes of the whole message as received or sent, also where the payload was redacted or cut;
-    # messages and heartbeats always have one, 0 where another event has the bytes; so has everything that may come as
-    # often as messages (message.*, heartbeat.*, trace.*); other events never
+    """Bytes of the whole message as received or sent, also where the payload was redacted or cut; messages and
+    heartbeats always have one, 0 where another event has the bytes; so has everything that may come as often as
+    messages (message.*, heartbeat.*, trace.*); other events never."""
     wire_size: int | None = None
-    # bytes on the wire, frame headers included, compressed
+    """Bytes on the wire, frame headers included, compressed."""
     payload: bytes | None = None
     truncated: bool = False
     redacted: bool = False
@@ -135,9 +135,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     topic: str = ""
     ref: str = ""
     duration_ns: int | None = None
-    # always a difference of monotonic times; of a message, what it took to read it in its protocol
+    """Always a difference of monotonic times; of a message, what it took to read it in its protocol."""
     status: int | str | None = None
-    # HTTP status, or "ok" / "error"
+    """HTTP status, or "ok" / "error"."""
     from_status: Status | None = None
     to_status: Status | None = None
     close_code: int | None = None
@@ -148,7 +148,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     span_id: str = ""
     parent_id: str = ""
     verdict: Verdict | None = None
-    # given by the writer, like the id
+    """Given by the writer, like the id."""
     meta: Meta | None = None
     id: int = 0
 
@@ -183,12 +183,12 @@ PROBLEM_NAMES: frozenset[EventName] = frozenset(
 
 # Identifiers of traces, sessions and spans; the random bytes arrive as an argument.
 
+# A session: 16 hex digits, and the id of its span
 ConnectionId = NewType("ConnectionId", str)
-# a session: 16 hex digits, and the id of its span
+# All sessions of a connection in one run: 32 hex digits (W3C), or the user's own
 TraceId = NewType("TraceId", str)
-# all sessions of a connection in one run: 32 hex digits (W3C), or the user's own
-SpanId = NewType("SpanId", str)
 # 16 hex digits
+SpanId = NewType("SpanId", str)
 
 TRACE_BYTES = 16
 SPAN_BYTES = 8

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 SCALE = 5
 BUCKETS_PER_DOUBLING = 1 << SCALE
+# Of a quantile against the value it stands for: 1.083 %
 RELATIVE_ERROR = (2 ** (1 / BUCKETS_PER_DOUBLING) - 1) / (2 ** (1 / BUCKETS_PER_DOUBLING) + 1)
-# of a quantile against the value it stands for: 1.083 %
+# Where zeros are counted: below the index of the smallest double, which is -34,369
 ZERO_INDEX = -(1 << 16)
-# where zeros are counted: below the index of the smallest double, which is -34,369
 
 
 @lru_cache(maxsize=1 << 16)  # sizes repeat; a hit costs a fifth of the logarithm

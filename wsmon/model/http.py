@@ -19,8 +19,8 @@ def status_phrase(status: int) -> str:
         return ""
 
 
+# A server may ask for patience, not for a connection that is never tried again
 RETRY_AFTER_LIMIT_S = 3600.0
-# a server may ask for patience, not for a connection that is never tried again
 
 
 def retry_after_s(value: str, wall_s: float) -> float | None:

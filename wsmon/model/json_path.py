@@ -9,14 +9,14 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+# Names of members and places in arrays (negative: from the end), from the outside in; empty: the document itself
 JsonPath: TypeAlias = tuple[str | int, ...]
-# names of members and places in arrays (negative: from the end), from the outside in; empty: the document itself
 
+# Deeper than any message that a person writes a path for
 MAX_STEPS: Final = 32
-# deeper than any message that a person writes a path for
 
+# The names that need no quotes have none of the signs that end a path in a query
 _STEP = re.compile(r'\.(?:"((?:[^"\\]|\\.)*)"|([^\s.\[\]"=<>!~:,()]+))|\[(-?\d{1,9})\]', re.ASCII)
-# the names that need no quotes have none of the signs that end a path in a query
 _ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -35,11 +35,11 @@ class _Missing:
 
 MISSING: Final = _Missing()
 
+# There is nothing at a step; what msgspec raises for what is no JSON or no text, or nested beyond its limit
 _UNREADABLE = (LookupError, ValueError, RecursionError)
-# there is nothing at a step; what msgspec raises for what is no JSON or no text, or nested beyond its limit
 
+# In names of members that msgspec takes for none of a field
 _NO_FIELD = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
-# in names of members that msgspec takes for none of a field
 _places = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _whole = msgspec.json.Decoder().decode
 

@@ -99,8 +99,8 @@ def _key(value: object) -> str:
 # message; the
 # time that it took itself is unknown, and at most one round trip.
 
+# Clocks drift apart by some 20 ms in that time; a delay that lasts longer than this becomes the usual
 WINDOW_S = 300
-# clocks drift apart by some 20 ms in that time; a delay that lasts longer than this becomes the usual
 STEP_S = 10
 
 
@@ -110,8 +110,8 @@ class FastestMessage:
     __slots__ = ("_least",)
 
     def __init__(self) -> None:
+        # Step of time and least latency in it; from each on they only rise
         self._least: deque[tuple[int, int]] = deque()
-        # step of time and least latency in it; from each on they only rise
 
     def excess_ns(self, latency_ns: int, at_s: int) -> int:
         """How much longer a message took than the fastest one, from 0 on."""

@@ -24,6 +24,7 @@ def _ms(*bounds_ms: int) -> tuple[int, ...]:
     return tuple(bound_ms * MS_NS for bound_ms in bounds_ms)
 
 
+# Ascending; a value counts below the bound that it equals
 BOUNDS_NS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
     {
         "connect": _ms(10, 100, 500, 1_000, 5_000),
@@ -32,7 +33,6 @@ BOUNDS_NS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
         "process": _ms(1, 5, 10, 50, 100, 500, 1_000, 5_000),
     }
 )
-# ascending; a value counts below the bound that it equals
 
 
 def bound_within(metric: str) -> dict[int, int]:
@@ -56,8 +56,8 @@ def cut(metric: str, counts: Mapping[int, int], above: Mapping[int, int]) -> tup
 # A metric with all its series, in no format yet.
 
 Kind = Literal["counter", "gauge", "histogram", "summary"]
+# In the order in which they are written
 Labels: TypeAlias = "tuple[tuple[str, str], ...]"
-# in the order in which they are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ class Spread:
     labels: Labels
     count: int
     sum: float
-    # in the unit of the family
+    """In the unit of the family."""
     bounds: tuple[float, ...] = ()
-    # ascending, in the same unit
+    """Ascending, in the same unit."""
     counts: tuple[int, ...] = ()
-    # up to each bound and above the one before, and above all; empty for a summary
+    """Up to each bound and above the one before, and above all; empty for a summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ class Family:
     """One metric."""
 
     name: str
-    # dotted, without its unit
+    """Dotted, without its unit."""
     kind: Kind
     help: str
-    # one sentence without its full stop
+    """One sentence without its full stop."""
     points: tuple[Point, ...] | tuple[Spread, ...]
     unit: str = ""
-    # seconds, bytes, or none
+    """Seconds, bytes, or none."""
 
     @property
     def written_name(self) -> str:
@@ -111,10 +111,10 @@ class Distribution:
 
     count: int = 0
     sum: int = 0
-    # nanoseconds, or bytes
+    """Nanoseconds, or bytes."""
     counts: Mapping[int, int] = field(default_factory=dict)
     above: Mapping[int, int] = field(default_factory=dict)
-    # of the buckets that a bound of ``wsmon.model.metrics.bounds`` cuts: how many lie above it
+    """Of the buckets that a bound of ``wsmon.model.metrics.bounds`` cuts: how many lie above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +124,22 @@ class ConnectionTotals:
     name: str
     group: str
     url: str
-    # secrets masked
+    """Secrets masked."""
     profile: str
     protocol: str
     enabled: bool
     status: Status
     is_stalled: bool
     last_message_ns: int | None = None
-    # wall
+    """Wall."""
     counters: Mapping[str, int] = field(default_factory=dict)
-    # by the names of the store's counters
+    """By the names of the store's counters."""
     keyed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    # by dimension and key
+    """By dimension and key."""
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
-    # by metric
+    """By metric."""
     folded: Mapping[str, int] = field(default_factory=dict)
-    # counted under "other", by dimension: the keys had become too many
+    """Counted under "other", by dimension: the keys had become too many."""
 
 
 CLIENT: Final = "client_id"
@@ -329,10 +329,10 @@ class SignalTotals:
     """What became of one kind of telemetry that a sink sends."""
 
     signal: str
-    # spans, logs, metrics
+    """Spans, logs, metrics."""
     sent: int = 0
     dropped: int = 0
-    # and never sent
+    """And never sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +341,9 @@ class SinkState:
 
     name: str
     is_up: bool
-    # the newest delivery succeeded, or none was due yet
+    """The newest delivery succeeded, or none was due yet."""
     behind_events: int = 0
-    # events that wait to be sent
+    """Events that wait to be sent."""
     signals: tuple[SignalTotals, ...] = ()
 
 
@@ -354,22 +354,22 @@ class RecorderFacts:
     version: str
     run: int
     started_ns: int
-    # wall
+    """Wall."""
     health: Health
     pruned_events: int
-    # in this run
+    """In this run."""
     last_id: int
     viewers: int
     store_bytes: int
-    # of the file and its write-ahead log
+    """Of the file and its write-ahead log."""
     free_bytes: int
-    # of the file system
+    """Of the file system."""
     cpu_s: float
-    # of the process
+    """Of the process."""
     resident_bytes: int
     open_files: int
     loop_lag_s: float
-    # how late the event loop was, newest look
+    """How late the event loop was, newest look."""
     sinks: tuple[SinkState, ...] = ()
 
 

@@ -12,11 +12,11 @@ class Bookmark:
     """An event that somebody wants to find again."""
 
     event: Event
-    # a copy: it stays when the store prunes the event
+    """A copy: it stays when the store prunes the event."""
     made_ns: int
-    # wall
+    """Wall."""
     text: str = ""
-    # the note; empty = none
+    """The note; empty = none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class SavedView:
 
     name: str
     query: str
-    # as typed; empty = everything
+    """As typed; empty = everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class NotesPage:
     """Everything that is written down for a store."""
 
     bookmarks: tuple[Bookmark, ...] = ()
-    # by the id of the event
+    """By the id of the event."""
     views: tuple[SavedView, ...] = ()
-    # by name
+    """By name."""
     searches: tuple[str, ...] = ()
-    # newest first
+    """Newest first."""
 
 
 EMPTY_NOTES = NotesPage()

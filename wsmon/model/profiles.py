@@ -20,13 +20,15 @@ from wsmon.model.units import SECOND_NS
 ProfileName = Literal["detailed", "financial", "standard", "lightweight"]
 
 MESSAGES: Final[frozenset[EventName]] = frozenset({"message.received", "message.sent"})
+# Stands for the messages that are no rows
 BATCH: Final[EventName] = "message.batch_processed"
-# stands for the messages that are no rows
+# Misses are no part of it: they are what heartbeats are for
 HEALTHY_HEARTBEATS: Final[frozenset[EventName]] = frozenset(
     {"heartbeat.sent", "heartbeat.received", "heartbeat.responded"}
 )
-# misses are no part of it: they are what heartbeats are for
 
+# Types of errors that are rows in every profile; a failed login is one by its name, whatever its type, and faults of a
+# dial or of a link arrive with a change of status
 MAJOR_ERRORS: Final[frozenset[str]] = frozenset(
     {
         # the peer broke the rules of WebSocket, and the session ends for it
@@ -43,14 +45,13 @@ MAJOR_ERRORS: Final[frozenset[str]] = frozenset(
         "retries_exhausted",
     }
 )
-# types of errors that are rows in every profile; a failed login is one by its name, whatever its type, and faults of a
-# dial or of a link arrive with a change of status
 
+# An application's traces too: a server that reports every request is what the smaller profiles are to keep out
 _AS_OFTEN_AS_MESSAGES: Final[frozenset[EventName]] = frozenset(
     name for name in EVENT_NAMES if name.startswith(("message.", "trace.")) and name != BATCH
 )
-# an application's traces too: a server that reports every request is what the smaller profiles are to keep out
 
+# What the smallest profile keeps by its name: what somebody who is woken at night asks for
 _ALWAYS: Final[frozenset[EventName]] = frozenset(
     {
         BATCH,
@@ -63,12 +64,11 @@ _ALWAYS: Final[frozenset[EventName]] = frozenset(
         *(name for name in EVENT_NAMES if name.startswith(("incident.", "self."))),
     }
 )
-# what the smallest profile keeps by its name: what somebody who is woken at night asks for
 
+# The smallest profile keeps those that failed
 _COMPLETIONS: Final[frozenset[EventName]] = frozenset(
     {"subscription.subscribe.completed", "subscription.unsubscribe.completed"}
 )
-# the smallest profile keeps those that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,11 @@ class Profile:
 
     name: ProfileName
     dropped: frozenset[EventName] = frozenset()
-    # names that are no rows, except for transitions, and for errors as the next field says
+    """Names that are no rows, except for transitions, and for errors as the next field says."""
     major_errors_only: bool = False
-    # of what is dropped: errors of any type stay rows, or those of MAJOR_ERRORS and failed subscriptions only
+    """Of what is dropped: errors of any type stay rows, or those of MAJOR_ERRORS and failed subscriptions only."""
     filters_metadata: bool = True
-    # personal data in headers and in what protocols note is masked
+    """Personal data in headers and in what protocols note is masked."""
 
     @property
     def keeps_messages(self) -> bool:
@@ -121,8 +121,8 @@ def profile_of(name: ProfileName, *, control_frames: bool = True) -> Profile:
 
 # What somebody is told of, and when again: an incident once, a critical error once until it has stayed away.
 
+# An error that did not occur for so long is over: the longest pause between two attempts is about a minute
 QUIET_NS = 300 * SECOND_NS
-# an error that did not occur for so long is over: the longest pause between two attempts is about a minute
 
 
 def is_notable(event: Event) -> bool:
@@ -141,8 +141,8 @@ class Announced:
     def __init__(self) -> None:
         self._open: set[tuple[str, str]] = set()
         # connection and kind of incidents
+        # Connection and type of errors → monotonic time of the newest
         self._errors: dict[tuple[str, str], int] = {}
-        # connection and type of errors → monotonic time of the newest
 
     def is_news(self, event: Event) -> bool:
         """Whether a notable event is to be told; see each of them once, in the order of commit."""

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import re
 
+# More than any pane shows; the cap comes before the work, so that a message of 1 MiB costs what 64 KiB cost
 LIMIT_CHARACTERS = 64 * 1024
-# more than any pane shows; the cap comes before the work, so that a message of 1 MiB costs what 64 KiB cost
 
 CUT = "…"
 _ASCII_CUT = "..."
 _TAB = "    "
+# Marks on one letter: Vietnamese needs two, Hebrew three; longer stacks overprint the lines around them
 _COMBINING_KEPT = 4
-# marks on one letter: Vietnamese needs two, Hebrew three; longer stacks overprint the lines around them
+# Below are the scripts and signs of daily text; above, a peer could fill a table with a million entries
 _CACHED_BELOW = 0x3000
-# below are the scripts and signs of daily text; above, a peer could fill a table with a million entries
 
+# Printable by category, yet they show nothing: fillers, joiners, supplementary variation selectors
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U000e0100-\U000e01ef"
-# printable by category, yet they show nothing: fillers, joiners, supplementary variation selectors
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+# One class and nothing else: three times as fast as telling stacks of marks from single ones
 _ODD = re.compile(f"[{_BLANK}{_MARKS}]")
-# one class and nothing else: three times as fast as telling stacks of marks from single ones
 _BLANKS = re.compile(f"[{_BLANK}]")
 _STACK = re.compile(f"([{_MARKS}]{{{_COMBINING_KEPT}}})[{_MARKS}]+")
 

@@ -17,33 +17,33 @@ class ConnectionState:
     name: str
     group: str
     url: str
-    # secrets masked
+    """Secrets masked."""
     enabled: bool
     profile: str
     trace_id: str
     connection_id: str
-    # of the newest session; empty before the first
+    """Of the newest session; empty before the first."""
     status: Status
     since_ns: int
-    # wall time of the newest transition
+    """Wall time of the newest transition."""
     stalled_since_ns: int | None = None
-    # wall time the silence began; None while data comes, or none is expected
+    """Wall time the silence began; None while data comes, or none is expected."""
     expect_every_s: float = 0.0
     attempt: int = 0
-    # of the dial that is under way or waited for; 0 while open
+    """Of the dial that is under way or waited for; 0 while open."""
     next_attempt_ns: int | None = None
-    # wall time of the next dial
+    """Wall time of the next dial."""
     sessions: int = 0
-    # in this run
+    """In this run."""
     last_connected_ns: int | None = None
     last_disconnected_ns: int | None = None
     failing_since_ns: int | None = None
-    # wall time of the first loss or failure since it last was open for a while; None while nothing failed
+    """Wall time of the first loss or failure since it last was open for a while; None while nothing failed."""
     last_message_ns: int | None = None
     rtt_ns: int | None = None
-    # of the newest answered ping
+    """Of the newest answered ping."""
     last_problem_id: int = 0
-    # event that explains why it is not well, or was not; 0 = never a problem
+    """Event that explains why it is not well, or was not; 0 = never a problem."""
 
     @property
     def is_stalled(self) -> bool:
@@ -56,11 +56,11 @@ class OpenIncident:
     """What a detector found and what is not over."""
 
     event_id: int
-    # of the event that opened it
+    """Of the event that opened it."""
     kind: str
     sentence: str
     connection: str = ""
-    # empty: the recorder's own
+    """empty: the recorder's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,15 @@ class ConnectionRow:
 
     state: ConnectionState
     messages_per_s: float
-    # mean over the last whole seconds (RATE_WINDOW_S)
+    """Mean over the last whole seconds (RATE_WINDOW_S)."""
     losses_per_hour: float
-    # losses in the last hour
+    """Losses in the last hour."""
     problem: Event | None
-    # the event that explains, if there is one
+    """The event that explains, if there is one."""
     incidents: tuple[OpenIncident, ...] = ()
-    # that are not over, the newest last; stalls are in the state
+    """That are not over, the newest last; stalls are in the state."""
     began: Event | None = None
-    # the last loss since it began to fail; None where it was not lost since, or that is not kept
+    """The last loss since it began to fail; None where it was not lost since, or that is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +87,17 @@ class Health:
     waiting_events: int = 0
     waiting_bytes: int = 0
     commit_lag_ms: float = 0.0
-    # from the first event of a batch to its commit, newest batch
+    """From the first event of a batch to its commit, newest batch."""
     events_shed: int = 0
-    # in this run
+    """In this run."""
     is_paused: bool = False
-    # sessions wait for the store
+    """Sessions wait for the store."""
     warning: str = ""
-    # e.g. "disk full: 1,204 messages not kept"; empty = well
+    """e.g. "disk full: 1,204 messages not kept"; empty = well."""
     rings: bool = False
-    # viewers ring the bell when an incident opens
+    """Viewers ring the bell when an incident opens."""
     notifies: bool = False
-    # and tell the desktop
+    """And tell the desktop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,13 @@ class StoreBounds:
     """Which events a store holds."""
 
     oldest_id: int = 0
-    # the oldest id kept; 0 = none yet
+    """The oldest id kept; 0 = none yet."""
     last_id: int = 0
-    # the newest id ever given
+    """The newest id ever given."""
     run: int = 0
-    # the newest run
+    """The newest run."""
     size_bytes: int = 0
-    # of the file and its write-ahead log
+    """Of the file and its write-ahead log."""
 
     @property
     def events(self) -> int:
@@ -126,11 +126,11 @@ class Snapshot:
     at_ns: int
     bounds: StoreBounds
     connections: tuple[ConnectionRow, ...]
-    # in the order of the configuration
+    """In the order of the configuration."""
     messages_per_s: tuple[int, ...]
-    # of all connections, one number a second, oldest first, newest whole second last
+    """Of all connections, one number a second, oldest first, newest whole second last."""
     incidents: tuple[OpenIncident, ...] = ()
-    # all that are not over, stalls included, the newest last
+    """All that are not over, stalls included, the newest last."""
 
 
 EMPTY_SNAPSHOT = Snapshot(0, StoreBounds(), (), ())
@@ -144,10 +144,10 @@ class SessionLife(NamedTuple):
 
     connection_id: str
     first_id: int
-    # of its events
+    """Of its events."""
     last_id: int
     open_id: int = 0
-    # of the event that made it usable; 0 = it never was
+    """Of the event that made it usable; 0 = it never was."""
     open_mono_ns: int = 0
 
 
@@ -159,9 +159,9 @@ class Searched:
     """A stretch of a search, that joins the one before it."""
 
     ids: array[int]
-    # of the matches (``array('q')``), ascending
+    """Of the matches (``array('q')``), ascending."""
     first_id: int
     last_id: int
-    # all events of this closed range of ids were looked at
+    """All events of this closed range of ids were looked at."""
     reached_ns: int = 0
-    # wall time of the event at the end that the search goes on from; 0 = there is none
+    """Wall time of the event at the end that the search goes on from; 0 = there is none."""

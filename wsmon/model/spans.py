@@ -17,13 +17,13 @@ from wsmon.model.events import Event, EventName, Meta, SpanId, span_id
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS
 
-SpanStatus = Literal["ok", "error", "abandoned", "orphan"]
 # abandoned: nobody waits for its end any more; orphan: an end whose start was never seen
+SpanStatus = Literal["ok", "error", "abandoned", "orphan"]
 
+# Open spans of a session, some 10 MiB: several times what any protocol here keeps in flight
 MAX_OPEN = 20_000
-# open spans of a session, some 10 MiB: several times what any protocol here keeps in flight
+# Error type of what the end of its session broke off
 BROKEN_OFF: Final = "disconnected"
-# error type of what the end of its session broke off
 
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 
@@ -57,13 +57,13 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     parent_id: str
     operation: str
     key: str
-    # correlation id, within the operation and the session
+    """Correlation id, within the operation and the session."""
     name: str
     start_ns: int
-    # wall clock
+    """Wall clock."""
     start_mono_ns: int
     duration_ns: int | None = None
-    # None of an open span, and of an orphan whose start nobody knows
+    """None of an open span, and of an orphan whose start nobody knows."""
     status: SpanStatus | Literal["open"] = "open"
     error_type: str = ""
     error: str = ""
@@ -83,7 +83,7 @@ class SpanCounts(msgspec.Struct, frozen=True, gc=False):
     open: int = 0
     started: int = 0
     finished: int = 0
-    # ok or error
+    """Ok or error."""
     abandoned: int = 0
     orphans: int = 0
 
@@ -217,9 +217,10 @@ SpanOperation = Literal[
     "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat", "trace",
 ]  # fmt: skip
 
+# Of a dial, in their order
 PHASES: Final[tuple[SpanOperation, ...]] = ("dns", "tcp", "proxy", "tls", "upgrade")
-# of a dial, in their order
 
+# Events that end an operation
 _ENDS: Mapping[EventName, SpanOperation] = MappingProxyType(
     {
         "message.process.completed": "request",
@@ -236,7 +237,7 @@ _ENDS: Mapping[EventName, SpanOperation] = MappingProxyType(
         "trace.span.end": "trace",
     }
 )
-# events that end an operation
+# Events that begin one, where a recorder that is cut off leaves it open
 BEGINS: Mapping[EventName, SpanOperation] = MappingProxyType(
     {
         "subscription.subscribe.started": "subscribe",
@@ -245,17 +246,16 @@ BEGINS: Mapping[EventName, SpanOperation] = MappingProxyType(
         "auth.refresh.started": "refresh",
     }
 )
-# events that begin one, where a recorder that is cut off leaves it open
+# With which a peer ends what went well
 CLEAN_CODES = (1000, 1001)
-# with which a peer ends what went well
 
 
 class SpanFold:
     """Remembers when the sessions that are alive began."""
 
     def __init__(self) -> None:
+        # By connection_id
         self._began: dict[str, Instant] = {}
-        # by connection_id
 
     def ended_by(self, event: Event) -> Iterator[Span]:
         """The spans that end with the event."""
@@ -378,9 +378,9 @@ class Bar(NamedTuple):
 
     span: Span
     offset_ns: int
-    # from the earliest start
+    """From the earliest start."""
     depth: int
-    # 0: its parent is not among the spans
+    """0: its parent is not among the spans."""
 
 
 def waterfall(spans: Iterable[Span]) -> tuple[Bar, ...]:

@@ -46,15 +46,15 @@ class Kpi:
 
     name: str
     value: float | None
-    # a share 0…1, or milliseconds; None where nothing was measured
+    """A share 0…1, or milliseconds; None where nothing was measured."""
     threshold: float
     ok: bool | None
-    # None where nothing was measured
+    """None where nothing was measured."""
     samples: int
     budget_left: float | None
-    # part of what may go wrong, or of the time it may take, that is left; below 0: overdrawn; None: there is none
+    """Part of what may go wrong, or of the time it may take, that is left; below 0: overdrawn; None: there is none."""
     is_floor: bool = False
-    # the value must be above the threshold, not below
+    """The value must be above the threshold, not below."""
     is_share: bool = False
 
 
@@ -73,18 +73,18 @@ class ConnectionStatistics:
     profile: str
     trace_id: str
     sessions: int
-    # sockets dialled
+    """Sockets dialled."""
     connection_count: int
-    # sockets that became usable
+    """Sockets that became usable."""
     reconnection_count: int
     reconnects_per_hour: float | None
-    # None while the period is shorter than a minute
+    """None while the period is shorter than a minute."""
     total_uptime_ms: float
-    # transport: from TCP (TLS) up to the end
+    """transport: from TCP (TLS) up to the end."""
     ws_uptime_ms: float
-    # usable: from the end of the upgrade to the end
+    """usable: from the end of the upgrade to the end."""
     availability: float | None
-    # ws uptime / time the connection was wanted, 0…1; None where it was never wanted
+    """Ws uptime / time the connection was wanted, 0…1; None where it was never wanted."""
     last_connected_ns: int | None
     last_disconnected_ns: int | None
     last_message_ns: int | None
@@ -100,23 +100,23 @@ class ConnectionStatistics:
     close_codes: Mapping[str, int]
     incidents: Mapping[str, int]
     process_ms: Summary | None = None
-    # from a request to its reply
+    """From a request to its reply."""
     decode_ms: Summary | None = None
-    # what it took to read a message in its protocol
+    """What it took to read a message in its protocol."""
     encode_ms: Summary | None = None
-    # the same of messages that were sent
+    """The same of messages that were sent."""
     subscriptions: Subscriptions | None = None
-    # now; None of a period in the past
+    """Now; None of a period in the past."""
     feed_latency_ms: Summary | None = None
-    # beyond the fastest message of the last minutes
+    """Beyond the fastest message of the last minutes."""
     feed_latency_uncertainty_ms: float | None = None
-    # what the fastest message itself may have taken: the shortest round trip; None where none was measured
+    """What the fastest message itself may have taken: the shortest round trip; None where none was measured."""
     reconnect_gap_ms: float | None = None
-    # mean time between two reconnections in one run; None where there were not two
+    """Mean time between two reconnections in one run; None where there were not two."""
     message_types: Mapping[str, int] | None = None
-    # messages by type, most frequent first; None where nobody asked
+    """Messages by type, most frequent first; None where nobody asked."""
     failed_messages: int = 0
-    # that could not be read, and requests that failed
+    """That could not be read, and requests that failed."""
     kpis: tuple[Kpi, ...] = ()
 
 
@@ -156,7 +156,7 @@ class _Measured:
     """A figure and what it was made from; without samples it has no value."""
 
     total: float
-    # of the samples: how many succeeded or failed, or milliseconds
+    """Of the samples: how many succeeded or failed, or milliseconds."""
     samples: int
 
     @property
@@ -173,9 +173,9 @@ class _Rule:
     financial: float
     standard: float
     is_floor: bool = False
-    # it must be above the threshold, not below
+    """It must be above the threshold, not below."""
     is_share: bool = False
-    # 0…1; the others are milliseconds
+    """0…1; the others are milliseconds."""
 
 
 def _connected(of: ConnectionStatistics) -> _Measured:
@@ -210,8 +210,8 @@ _RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
     }
 )
 KPI_NAMES: Final = tuple(_RULES)
+# Whose thresholds are 0…1; those of the others are milliseconds
 KPI_SHARES: Final = frozenset(name for name, rule in _RULES.items() if rule.is_share)
-# whose thresholds are 0…1; those of the others are milliseconds
 
 
 def kpis(of: ConnectionStatistics, overrides: Mapping[str, float] = _NOTHING) -> tuple[Kpi, ...]:
@@ -261,11 +261,11 @@ class Trend:
     since_ns: int
     bucket_ns: int
     messages: tuple[int | None, ...]
-    # both ways
+    """Both ways."""
     rtt_ms: tuple[Spread | None, ...]
     latency_ms: tuple[Spread | None, ...]
-    # of the feed
+    """Of the feed."""
     sizes: Mapping[int, int]
-    # messages by the power of two, in bytes, that they do not exceed; 0 = empty ones; smallest first
+    """Messages by the power of two, in bytes, that they do not exceed; 0 = empty ones; smallest first."""
     types: Mapping[str, int]
-    # messages by type, most frequent first
+    """Messages by type, most frequent first."""

@@ -42,12 +42,12 @@ ALLOWED: Mapping[Status, frozenset[Status]] = MappingProxyType(
 )
 
 OPEN: Status = "websocket_connected"
+# Nothing happens until the operator connects again
 STOPPED: frozenset[Status] = frozenset({"error", "closed"})
-# nothing happens until the operator connects again
 SESSION_ENDS: frozenset[Status] = STOPPED | {"disconnected"}
 
+# What a person reads
 LABELS: Mapping[Status, str] = MappingProxyType({**{status: status for status in STATUSES}, OPEN: "open"})
-# what a person reads
 
 
 def is_allowed(before: Status, after: Status) -> bool:

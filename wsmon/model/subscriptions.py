@@ -14,12 +14,12 @@ from wsmon.model.units import SECOND_NS
 
 SubscriptionStatus = Literal["requested", "confirmed", "failed", "unsubscribed", "expired", "lost", "restored"]
 
+# How long a confirmation may take: the seeds' subscription_timeout
 EXPIRY_NS = 30 * SECOND_NS
-# how long a confirmation may take: the seeds' subscription_timeout
+# Of a connection, some 10 MiB at worst
 MAX_TOPICS = 10_000
-# of a connection, some 10 MiB at worst
+# Changes of status kept a topic
 HISTORY = 8
-# changes of status kept a topic
 
 ACTIVE: frozenset[SubscriptionStatus] = frozenset({"confirmed", "restored"})
 OVER: frozenset[SubscriptionStatus] = frozenset({"failed", "unsubscribed", "expired"})
@@ -51,13 +51,13 @@ class Subscription(msgspec.Struct, frozen=True, gc=False):
     status: SubscriptionStatus
     since_ns: int
     attempts: int = 1
-    # times it was asked for since it was last confirmed
+    """Times it was asked for since it was last confirmed."""
     reason: str = ""
-    # why it failed or was lost
+    """Why it failed or was lost."""
     is_interrupted: bool = False
-    # confirmed in an earlier session, and not yet in this one
+    """Confirmed in an earlier session, and not yet in this one."""
     history: tuple[tuple[SubscriptionStatus, int], ...] = ()
-    # the last ``HISTORY`` statuses and since when, the present one included
+    """The last ``HISTORY`` statuses and since when, the present one included."""
 
     @property
     def is_active(self) -> bool:
@@ -72,7 +72,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     topic: str
     reason: str = ""
     duration_ns: int | None = None
-    # of a restored one: how long it was away
+    """Of a restored one: how long it was away."""
 
 
 class Subscriptions(msgspec.Struct, frozen=True, gc=False):
@@ -80,7 +80,7 @@ class Subscriptions(msgspec.Struct, frozen=True, gc=False):
 
     active: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
-    # asked for, or to be restored
+    """Asked for, or to be restored."""
     lost: tuple[str, ...] = ()
 
 
@@ -101,8 +101,8 @@ class Ledger:
         # when a confirmation is too late, soonest first
         self.forgotten = 0
         # topics for which there was no room
+        # Confirmations of what nobody asked for
         self.unknown = 0
-        # confirmations of what nobody asked for
 
     def apply(self, note: SubscriptionNote, now_ns: int) -> tuple[Change, ...]:
         """Take in what a message said; notes of anything but subscriptions, or without a topic, change nothing."""

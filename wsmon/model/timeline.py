@@ -18,7 +18,7 @@ class Stretch:
     end_ns: int
     status: Status
     event_id: int
-    # the transition that began it; 0 where it began before the oldest event kept
+    """The transition that began it; 0 where it began before the oldest event kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Mark:
     at_ns: int
     event_id: int
     count: int = 1
-    # in the same cell of the resolution that was asked for, this one included
+    """In the same cell of the resolution that was asked for, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Incident:
 
     start_ns: int
     end_ns: int
-    # of one that is open: until when it is known to last
+    """Of one that is open: until when it is known to last."""
     event_id: int
     kind: str
     sentence: str = ""
     is_open: bool = False
     count: int = 1
-    # of the same kind that began in the same cell, this one included; it lasts as long as the longest of them
+    """Of the same kind that began in the same cell, this one included; it lasts as long as the longest of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Lane:
     stretches: tuple[Stretch, ...]
     losses: tuple[Mark, ...]
     incidents: tuple[Incident, ...] = ()
-    # in the order in which they began
+    """In the order in which they began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,11 @@ def merged(name: str, lanes: Sequence[Lane]) -> Lane:
 CellKind = Literal[
     "none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "opened", "loss", "loss_opened"
 ]
+# From the least to the worst; "opened" is the beginning of an incident, seen whatever the status was, also with a loss
 KINDS: tuple[CellKind, ...] = get_args(CellKind)
-# from the least to the worst; "opened" is the beginning of an incident, seen whatever the status was, also with a loss
 
+# The kind of incident that has a sign of its own while it lasts
 STALL = "stall"
-# the kind of incident that has a sign of its own while it lasts
 _INCIDENT_KINDS: frozenset[CellKind] = frozenset({"incident", "opened", "stalled"})
 _RANK: Mapping[CellKind, int] = MappingProxyType({kind: rank for rank, kind in enumerate(KINDS)})
 _KIND_OF: Mapping[Status, CellKind] = MappingProxyType(
@@ -144,15 +144,15 @@ class Reading:
     connection: str
     kind: CellKind
     at_ns: int
-    # when it began
+    """When it began."""
     event_id: int
-    # 0 where it began before the oldest event kept
+    """0 where it began before the oldest event kept."""
     losses: int = 0
-    # in the cell, failed attempts included; the reading is then about the first of them
+    """In the cell, failed attempts included; the reading is then about the first of them."""
     incidents: tuple[Incident, ...] = ()
-    # that touch the cell, in the order in which they began
+    """That touch the cell, in the order in which they began."""
     elsewhere: int = 0
-    # other connections of the group that have a problem in the same cell
+    """Other connections of the group that have a problem in the same cell."""
 
     @property
     def incident(self) -> Incident | None:

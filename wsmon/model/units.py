@@ -24,8 +24,8 @@ HOUR_NS: Final = 60 * MINUTE_NS
 DAY_NS: Final = 24 * HOUR_NS
 
 
+# Where there is nothing to say
 NONE = "–"
-# where there is nothing to say
 NOT_MEASURED = "n/a"
 
 MINUTE_S = 60
@@ -133,11 +133,11 @@ def _coarse(seconds: int) -> str:
 # Durations and sizes as people write them: ``"1h30m"``, ``"64KiB"``.
 
 SECONDS = MappingProxyType({"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0})
+# KB, MB … are powers of ten, KiB, MiB … powers of two (IEC 80000-13)
 BYTES = MappingProxyType(
     {"b": 1, "kb": 1_000, "mb": 10**6, "gb": 10**9, "tb": 10**12}
     | {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 )
-# kB, MB … are powers of ten, KiB, MiB … powers of two (IEC 80000-13)
 
 DURATION_HINT = 'write a number and a unit (us, ms, s, m, h, d), such as "20s", "1h30m", or a number of seconds'
 SIZE_HINT = 'write a number and a unit (B, kB, KiB, MB, MiB, GB, GiB, TB, TiB), such as "64KiB", or a number of bytes'

@@ -13,14 +13,14 @@ from typing import NamedTuple
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.units import HOUR_NS, MS_NS, SECOND_NS
 
+# A transport that came up and went within one tick of a coarse clock still was up
 MIN_SESSION_NS = MS_NS
-# a transport that came up and went within one tick of a coarse clock still was up
+# A frequency from less than a minute would be a guess
 MIN_OBSERVED_NS = 60 * SECOND_NS
-# a frequency from less than a minute would be a guess
 
 UP: frozenset[Status] = frozenset({"connected", OPEN})
+# Not dialled yet, or closed by us: being down is no failure then
 UNWANTED: frozenset[Status] = frozenset({"initialized", "closed"})
-# not dialled yet, or closed by us: being down is no failure then
 
 
 class Step(NamedTuple):
@@ -30,7 +30,7 @@ class Step(NamedTuple):
     mono_ns: int
     run: int
     status: Status
-    # that it led to
+    """That it led to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,19 @@ class Uptime:
     """What the transitions of one connection in one period add up to; durations in nanoseconds."""
 
     total_ns: int = 0
-    # of the transport (connected or open)
+    """Of the transport (connected or open)."""
     ws_ns: int = 0
-    # while it could be used
+    """While it could be used."""
     wanted_ns: int = 0
-    # a recorder ran and wanted it open
+    """A recorder ran and wanted it open."""
     connections: int = 0
-    # times the transport came up
+    """Times the transport came up."""
     opens: int = 0
-    # times it became usable
+    """Times it became usable."""
     reconnections: int = 0
-    # times it went to reconnecting
+    """Times it went to reconnecting."""
     reconnection_gap_ns: float | None = None
-    # mean time between two of them in one run; None where there were not two
+    """Mean time between two of them in one run; None where there were not two."""
     last_connected_ns: int | None = None
     last_disconnected_ns: int | None = None
 

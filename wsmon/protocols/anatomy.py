@@ -16,8 +16,8 @@ from wsmon.protocols.mqtt_packets import TYPES, CutError, Packet, after_properti
 from wsmon.protocols.phoenix_codec import Frame, decode_binary, decode_text
 from wsmon.protocols.socketio import ENGINE_TYPES, parse_packet
 
+# In which the headers of a STOMP frame are looked for
 HEAD_BYTES = 16 * 1024
-# in which the headers of a STOMP frame are looked for
 MAX_PARTS = 100
 
 _STOMP_END = re.compile(rb"\r?\n\r?\n")
@@ -28,10 +28,10 @@ class Anatomy(NamedTuple):
     """A message taken apart."""
 
     name: str
-    # "MQTT PUBLISH"
+    """"MQTT PUBLISH"."""
     parts: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
-    # its content; None where that is the payload as it stands
+    """Its content; None where that is the payload as it stands."""
 
 
 def anatomy(event: Event) -> Anatomy | None:

@@ -23,13 +23,13 @@ from wsmon.model.units import SECOND_NS
 # ``error_type`` set,
 # and the frame is recorded all the same. Payloads arrive before redaction; a reading repeats no credential.
 
-Phase = Literal["", "start", "end", "whole"]
 # whole: begun and ended, told by one message
-Operation = Literal["", "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat", "trace"]
+Phase = Literal["", "start", "end", "whole"]
 # trace: of the application that reports, not of the connection
+Operation = Literal["", "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat", "trace"]
 
+# Of a type, topic or ref that a peer chose: longer ones are cut before they are kept
 MAX_NAME_CHARS = 200
-# of a type, topic or ref that a peer chose: longer ones are cut before they are kept
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
@@ -43,24 +43,24 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     operation: Operation = ""
     phase: Phase = ""
     key: str = ""
-    # correlation id, with its kind where two kinds share one counter; empty where nothing is paired
+    """Correlation id, with its kind where two kinds share one counter; empty where nothing is paired."""
     type: str = ""
     topic: str = ""
     ref: str = ""
     status: int | str | None = None
-    # "ok", "error" or "abandoned" (nobody waits for it any more) of an end; a code where the protocol has one
+    """"ok", "error" or "abandoned" (nobody waits for it any more) of an end; a code where the protocol has one."""
     reason: str = ""
     error_type: str = ""
     error: str = ""
     meta: Meta | None = None
     at_ns: int | None = None
-    # wall time, where the peer says when it happened
+    """Wall time, where the peer says when it happened."""
     duration_ns: int | None = None
-    # where the peer says how long it took; else the session measures
+    """Where the peer says how long it took; else the session measures."""
     span_id: str = ""
-    # of a span that the peer named: 16 hex digits; an id is made where it did not
+    """Of a span that the peer named: 16 hex digits; an id is made where it did not."""
     parent_id: str = ""
-    # of the peer's own span above it; the session's where it named none
+    """Of the peer's own span above it; the session's where it named none."""
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -70,11 +70,11 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     topic: str = ""
     ref: str = ""
     error_type: str = ""
-    # why it could not be read, e.g. "json"; empty where it could
+    """Why it could not be read, e.g. "json"; empty where it could."""
     error: str = ""
     notes: tuple[Note, ...] = ()
     meta: Meta | None = None
-    # what else the row says
+    """What else the row says."""
 
 
 UNREAD = Reading()
@@ -92,14 +92,14 @@ class SessionState(Protocol):
         ...
 
 
+# How long an answer may take before the call counts as unanswered (seeds: request and subscription timeout)
 WAIT_S = 30.0
-# how long an answer may take before the call counts as unanswered (seeds: request and subscription timeout)
+# Calls and topics together in one session, some 2 MiB at worst
 MAX_IN_FLIGHT = 4096
-# calls and topics together in one session, some 2 MiB at worst
+# Of one message: what Deribit takes in one request; a longer list is cut, and that is told
 MAX_TOPICS = 500
-# of one message: what Deribit takes in one request; a longer list is cut, and that is told
-GIVEN_UP = "given_up"
 # error_type of a call that nobody waits for any more
+GIVEN_UP = "given_up"
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -107,15 +107,15 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
     operation: Operation
     key: str
-    # unique among those in flight on the session
+    """Unique among those in flight on the session."""
     at_ns: int
     type: str = ""
     ref: str = ""
     topics: tuple[str, ...] = ()
-    # of a subscribe or unsubscribe: each has a start and an end of its own
+    """Of a subscribe or unsubscribe: each has a start and an end of its own."""
     meta: Meta | None = None
     by_peer: bool = False
-    # the peer asked, we are to answer
+    """The peer asked, we are to answer."""
 
 
 _STARTED: Mapping[Operation, EventName] = MappingProxyType(
@@ -138,10 +138,10 @@ _COMPLETED: Mapping[Operation, EventName] = MappingProxyType(
         "heartbeat": "heartbeat.responded",
     }
 )
+# The guide has no name for a refresh that fails: it is auth.failed with meta.refresh
 _FAILED: Mapping[Operation, EventName] = MappingProxyType(
     {**_COMPLETED, "auth": "auth.failed", "refresh": "auth.failed", "heartbeat": "heartbeat.failure"}
 )
-# the guide has no name for a refresh that fails: it is auth.failed with meta.refresh
 
 
 class Calls:
@@ -323,9 +323,9 @@ class Wanted:
     topics: tuple[Sensitive, ...] = ()
     auth: Mapping[str, Sensitive | float] = field(default_factory=lambda: _NO_AUTH)
     subprotocol: str = ""
-    # as negotiated; decides the dialect where a protocol has two
+    """As negotiated; decides the dialect where a protocol has two."""
     answers: bool = False
-    # ``answer = true``: authenticate, answer heartbeats, renew what expires; else only what is asked for is sent
+    """``answer = true``: authenticate, answer heartbeats, renew what expires; else only what is asked for is sent."""
 
     def reveal_topics(self) -> tuple[str, ...]:
         """The topics as they go to the peer, each once."""
@@ -338,8 +338,8 @@ class Wanted:
 
 # How classifiers read what a peer wrote: errors as readings, names cut, JSON as far as it is needed.
 
+# All that msgspec raises over bytes: malformed JSON, another shape, bad UTF-8, nesting past the interpreter's limit
 UNDECODABLE = (ValueError, RecursionError)
-# all that msgspec raises over bytes: malformed JSON, another shape, bad UTF-8, nesting past the interpreter's limit
 
 
 def cut(name: str) -> str:

@@ -28,11 +28,11 @@ from wsmon.protocols.base import (
 )
 from wsmon.protocols.credentials import Grant
 
+# Heartbeats in a row without an answer that make a failure, as in the source systems
 MISSES = 3
-# heartbeats in a row without an answer that make a failure, as in the source systems
 
+# Keys of what is in flight, one at a time each
 _BEAT, _AUTH = "configured heartbeat", "configured auth"
-# keys of what is in flight, one at a time each
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class HeartbeatTexts:
     send: bytes = b""
     every_s: float = 30.0
     expect: bytes = b""
-    # in the peer's answer
+    """In the peer's answer."""
     reply_to: bytes = b""
-    # in the peer's own heartbeat
+    """In the peer's own heartbeat."""
     answer: bytes = b""
 
 
@@ -54,11 +54,11 @@ class AuthTexts:
 
     send: bytes = b""
     success: bytes = b""
-    # in the peer's answer, like the next
+    """In the peer's answer, like the next."""
     failure: bytes = b""
     refresh: bytes = b""
     expires_in_s: float = 0.0
-    # of a grant; 0 = for ever
+    """Of a grant; 0 = for ever."""
 
 
 class Configured:
@@ -233,8 +233,8 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
 
 Messages = tuple[str | bytes, ...]
 
+# What JSON-RPC feeds that are subscribed to by name mostly call it
 _ETHEREUM = "eth_subscribe"
-# what JSON-RPC feeds that are subscribed to by name mostly call it
 
 
 def open_raw(wanted: Wanted, state: State) -> Messages:  # noqa: ARG001 - as the others

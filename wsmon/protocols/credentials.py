@@ -11,27 +11,27 @@ from wsmon.model.redact.masking import Sensitive, mask_secrets
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import Note
 
+# What msgspec makes of JSON
 Decoded: TypeAlias = "dict[str, Decoded] | list[Decoded] | str | int | float | bool | None"
-# what msgspec makes of JSON
 
+# Of a peer's error text in a note; the whole of it is in the payload
 MAX_ERROR_CHARS = 500
-# of a peer's error text in a note; the whole of it is in the payload
+# A message without any of these holds no credential worth a closer look
 SUSPICIOUS = re.compile(rb"token|secret|pass|sign|key|auth|jwt|otp|cookie", re.IGNORECASE)
-# a message without any of these holds no credential worth a closer look
 
 _MAX_KEPT = 64
 _MAX_SECRET_CHARS = 8192
+# Shorter ones would mask what is no secret
 _MIN_SECRET_CHARS = 4
-# shorter ones would mask what is no secret
+# Of a peer's error text: enough for all that is kept of it once it is masked
 _MAX_READ_CHARS = 4096
-# of a peer's error text: enough for all that is kept of it once it is masked
+# Keys that are credentials wherever a protocol authenticates
 _BESIDE = frozenset({"signature", "sign", "sig", "nonce", "hmac"})
-# keys that are credentials wherever a protocol authenticates
 _BUILT_IN = Redactor()
-_WARN_BEFORE_NS = 60 * SECOND_NS
 # seeds: a token is due for renewal in the last minute of its life
+_WARN_BEFORE_NS = 60 * SECOND_NS
+# Of a token's life, as NautilusTrader does
 _REFRESH_AT = 0.8
-# of a token's life, as NautilusTrader does
 _LONGEST_S = 10 * 366 * 86_400
 
 

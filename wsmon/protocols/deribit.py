@@ -86,22 +86,22 @@ ERROR_NAMES: Mapping[int, str] = MappingProxyType(
 )
 
 
+# For public/test after a test_request: the shortest interval of heartbeats that Deribit takes
 ANSWER_S = 10.0
-# for public/test after a test_request: the shortest interval of heartbeats that Deribit takes
+# Topic of unsubscribe_all
 EVERYTHING = "*"
-# topic of unsubscribe_all
 
+# Heartbeats that may be missing before the connection counts as stale
 _SILENT_AFTER = 2
-# heartbeats that may be missing before the connection counts as stale
-_MAX_FRAME_CHARS = 30_000
 # Deribit refuses frames over 32 kB
+_MAX_FRAME_CHARS = 30_000
+# Names of a list that are looked at: far more than one request may ask for
 _MAX_LISTED = 10_000
-# names of a list that are looked at: far more than one request may ask for
 _MAX_INTERVAL_S = 86_400
+# Of microseconds: 31 years
 _MAX_DIGITS = 15
-# of microseconds: 31 years
+# A tuple: what is looked for may be of any JSON type, and a set wants it hashable
 _GRANTS = ("client_credentials", "client_signature", "refresh_token", "password")
-# a tuple: what is looked for may be of any JSON type, and a set wants it hashable
 _SUBSCRIPTIONS: Mapping[str, Operation] = {
     "public/subscribe": "subscribe",
     "private/subscribe": "subscribe",
@@ -154,8 +154,8 @@ class State(jsonrpc.State):
         self._asked = 0
         self._interval_ns = 0
         # of heartbeats; 0 where none were asked for
+        # The last sign of life; None once its absence was told
         self._heard_ns: int | None = None
-        # the last sign of life; None once its absence was told
 
     @property
     def is_authenticated(self) -> bool:

@@ -35,8 +35,8 @@ _MQTT_NAMES = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
 _MQTT_HEADERS = re.compile(rb"\x10[\x80-\xff]{0,3}+([\x00-\x7f]|\Z)")
 _SOCKETIO_OPEN = re.compile(rb"0\{(?=[^\0]{0,400}\"sid\")(?=[^\0]{0,400}\"pingInterval\")")
 _PHOENIX_EVENTS = frozenset({"phx_join", "phx_reply", "phx_leave", "phx_close", "phx_error", "heartbeat"})
+# Of a vector: join_ref, ref, topic, event, payload; decoders ignore what follows
 _PHOENIX_FIELDS = 5
-# of a vector: join_ref, ref, topic, event, payload; decoders ignore what follows
 _PHOENIX_KEYS = frozenset({"topic", "event", "payload", "ref"})
 _NEXUS_KINDS = frozenset({"request.start", "request.end", "request.op", "downstream", "log", "span.start", "span.end"})
 _GRAPHQL_TYPES = frozenset({"connection_init", "connection_ack", "connection_error"})
@@ -112,8 +112,8 @@ def _is_phoenix(ref: object, topic: object, event: object) -> bool:
     return event in _PHOENIX_EVENTS or ":" in topic
 
 
+# Data frames without a sign of a protocol until it is ``json`` or ``raw``: greetings and acknowledgements come first
 SETTLE_FRAMES = 8
-# data frames without a sign of a protocol until it is ``json`` or ``raw``: greetings and acknowledgements come first
 
 _SUBPROTOCOLS: dict[str, ProtocolName] = {
     "graphql-transport-ws": "graphql-ws",

@@ -35,14 +35,14 @@ from wsmon.protocols.credentials import Credentials, Decoded
 #
 # The words of the older protocol (``start``, ``data``, ``stop``) read as those of the newer one.
 
+# The name on the wire of subscriptions-transport-ws; the newer one is called graphql-transport-ws
 OLDER_SUBPROTOCOL = "graphql-ws"
-# the name on the wire of subscriptions-transport-ws; the newer one is called graphql-transport-ws
 
 _WORDS = {"start": "subscribe", "data": "next", "stop": "complete"}
 _NO_ERROR_TEXT = "error without a message"
 
+# Of a document, in which its name is looked for
 _HEAD_CHARS = 2_000
-# of a document, in which its name is looked for
 _DECLARATION = re.compile(r"(?m)^[ \t]*(query|mutation|subscription)\b\s*([_A-Za-z]\w*)?")
 _FIELD = re.compile(r"\{\s*([_A-Za-z]\w*)")
 
@@ -167,6 +167,7 @@ def _encode(message: dict[str, object]) -> str:
     return msgspec.json.encode(message).decode()
 
 
+# CloseCode of graphql-ws, src/common.ts
 CLOSE_CODES: Mapping[int, str] = MappingProxyType(
     {
         4004: "bad response",
@@ -182,12 +183,11 @@ CLOSE_CODES: Mapping[int, str] = MappingProxyType(
         4504: "connection acknowledgement timeout",
     }
 )
-# CloseCode of graphql-ws, src/common.ts
 
+# Servers validate a subscription before they run it, in far less; there is no other sign of success
 ACCEPTED_NS = 10_000_000_000
-# servers validate a subscription before they run it, in far less; there is no other sign of success
+# Subscriptions of a session whose names are remembered
 MAX_ACTIVE = 1_000
-# subscriptions of a session whose names are remembered
 
 _TYPES = frozenset(
     {
@@ -195,8 +195,8 @@ _TYPES = frozenset(
         *("ka", "connection_error", "connection_terminate"),
     }
 )
+# Key of the one connection_init of a session
 _INIT = "init"
-# key of the one connection_init of a session
 
 
 class State:
@@ -209,8 +209,8 @@ class State:
         # both by the id that the client gave
         self.control = Calls()
         # the init that carries credentials, and pings by their direction
+        # Id → topic of the subscriptions that were confirmed and are not over, oldest first
         self.active: dict[str, str] = {}
-        # id → topic of the subscriptions that were confirmed and are not over, oldest first
 
         self.credentials = Credentials()
 

@@ -73,11 +73,11 @@ _ENDS: Mapping[Kind, tuple[Operation, ...]] = {
     "reply": ("subscribe", "unsubscribe", "auth", "refresh", "heartbeat"),
     "": ("subscribe", "unsubscribe", "auth", "refresh", "heartbeat"),
 }
+# Words that do not say what they answer
 _BY_ID_ONLY = frozenset({"error", "reply", ""})
-# words that do not say what they answer
 
+# A code that may name a kind of error
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
-# a code that may name a kind of error
 
 
 class About(msgspec.Struct, frozen=True, gc=False):
@@ -288,14 +288,14 @@ def _pong(message: Message, about: About) -> str:
 
 __all__ = ["State", "answer", "classify"]
 
+# Sent as plain text by protocols that are JSON otherwise
 _WORDS: Mapping[bytes, About] = {
     b"ping": About("ping", "ping"),
     b"pong": About("pong", "pong"),
 }
-# sent as plain text by protocols that are JSON otherwise
 _NO_MESSAGE = Message()
+# Kinds of ordinary data, where nothing beside says how something went
 _DATA = frozenset({"", "subscription"})
-# kinds of ordinary data, where nothing beside says how something went
 
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 

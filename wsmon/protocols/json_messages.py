@@ -45,15 +45,15 @@ _WORDS: Mapping[Kind, tuple[str, ...]] = {
     "error": ("error",),
     "reply": ("reply", "response", "result", "ack"),
 }
+# Words in lower case, "." and "-" read as "_"
 KINDS: Mapping[str, Kind] = {word: kind for kind, words in _WORDS.items() for word in words}
-# words in lower case, "." and "-" read as "_"
 
 TYPE_KEYS = ("type", "method", "action", "event", "op", "ev", "e", "channel")
 TOPIC_KEYS = ("topic", "channel", "room", "stream", "symbol", "product_id", "instId", "market", "s")
 REF_KEYS = ("id", "ref", "req_id", "request_id", "subscription_id")
 
+# Codes of success, where a reply has a code
 _FINE = frozenset({"0", "200", "20000"})
-# codes of success, where a reply has a code
 
 _NO_ERROR = (b"null", b"false", b"0", b'""', b"[]", b"{}")
 
@@ -218,10 +218,10 @@ def _named(raw: msgspec.Raw) -> str:
 # In what wsmon sends to authenticate, every text in the list of arguments is masked, by bytes, keys and numbers left as
 # they are. Arguments with names are the redactor's.
 
+# In every word that begins an authentication
 _AUTH = re.compile(rb"auth|login", re.IGNORECASE)
-# in every word that begins an authentication
+# A JSON text; with a colon behind it, a key
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?')
-# a JSON text; with a colon behind it, a key
 _MASK = b'"' + MASK.encode() + b'"'
 
 

@@ -36,16 +36,17 @@ from wsmon.protocols.credentials import SUSPICIOUS, Credentials
 #
 # What a message carries is left undecoded until somebody asks for it: a feed's data never is.
 
+# A longer message is not read: decoding stays under some 10 ms
 MAX_BYTES = 2**20
-# a longer message is not read: decoding stays under some 10 ms
+# Messages of one batch that are read
 MAX_BATCH = 1_000
-# messages of one batch that are read
 
+# Integers up to here are the same number in every JSON implementation
 _EXACT = 2**53
-# integers up to here are the same number in every JSON implementation
 
 NOTHING = msgspec.Raw()
 
+# JSON-RPC 2.0, section 5.1
 ERROR_NAMES: Mapping[int, str] = MappingProxyType(
     {
         -32700: "parse_error",
@@ -55,7 +56,6 @@ ERROR_NAMES: Mapping[int, str] = MappingProxyType(
         -32603: "internal_error",
     }
 )
-# JSON-RPC 2.0, section 5.1
 
 
 class Envelope(msgspec.Struct, gc=False):
@@ -149,8 +149,8 @@ def error_type(code: object, names: Mapping[int, str] = ERROR_NAMES) -> str:
     return names.get(code) or cut(f"rpc_{code}")
 
 
+# Ids whose names are remembered; the oldest is forgotten
 _MAX_SUBSCRIPTIONS = 4096
-# ids whose names are remembered; the oldest is forgotten
 
 
 class Params(msgspec.Struct, gc=False):
@@ -178,8 +178,8 @@ class State:
         self.credentials = Credentials()
         self._subscriptions: dict[str, str] = {}
         # subscription id → what was subscribed to
+        # Ids of what wsmon itself asks start far from where clients count
         self._own_id = 1_000_000_000
-        # ids of what wsmon itself asks start far from where clients count
 
     def at(self, now_ns: int) -> None:
         """The messages that follow happen at this monotonic time."""

@@ -54,19 +54,19 @@ from wsmon.protocols.mqtt_packets import (
 
 # What is remembered of one MQTT session.
 
+# How long a PINGRESP may take: what wsmon's own pings are given by default
 PING_WAIT_S = 20.0
-# how long a PINGRESP may take: what wsmon's own pings are given by default
+# Topics that a number stands for, of each direction
 MAX_ALIASES = 1_000
-# topics that a number stands for, of each direction
+# Messages that arrived together; those past it are delivered again by the broker
 MAX_TO_ACKNOWLEDGE = 1_000
-# messages that arrived together; those past it are delivered again by the broker
 
 
 class Subscribing(Call, frozen=True, gc=False):
     """A SUBSCRIBE or UNSUBSCRIBE in flight."""
 
     filters: tuple[str, ...] = ()
-    # as they stand in the packet, of which the answer has one code each: one topic may be there twice
+    """As they stand in the packet, of which the answer has one code each: one topic may be there twice."""
 
 
 class State:
@@ -127,12 +127,12 @@ def one_topic(call: Call, topic: str) -> Call:
 # What the packets around the messages of MQTT begin and end: the session with its login, and its heartbeats.
 
 VERSIONS: Mapping[int, str] = MappingProxyType({3: "3.1", 4: "3.1.1", MQTT_5: "5"})
+# Keys of what happens once at a time
 _CONNECT, _REFRESH, _PING = "connect", "refresh", "ping"
-# keys of what happens once at a time
+# Return and reason codes of a CONNACK that are about who we are
 _REFUSALS = frozenset({4, 5, 0x86, 0x87, 0x8C})
-# return and reason codes of a CONNACK that are about who we are
+# Reason of an AUTH with which a client asks for a new grant
 _REAUTHENTICATE = 0x19
-# reason of an AUTH with which a client asks for a new grant
 
 
 def read_connect(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
@@ -225,8 +225,8 @@ def fault(code: int, said: str, state: State) -> tuple[str, str, dict[str, Json]
 
 # Messages of MQTT, and what acknowledges them.
 
+# Of the flags of a PUBLISH
 _RETAIN, _DUPLICATE = 0b0001, 0b1000
-# of the flags of a PUBLISH
 
 
 def read_publish(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
@@ -294,8 +294,8 @@ _OPERATIONS: dict[str, Operation] = {
     "UNSUBSCRIBE": "unsubscribe",
     "UNSUBACK": "unsubscribe",
 }
+# In the place of a code that the answer does not have
 _NOT_CONFIRMED = -1
-# in the place of a code that the answer does not have
 
 
 def read_subscribe(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
@@ -462,8 +462,8 @@ def _describe(stream: bytes, packet: Packet) -> Reading:
 # else
 # 3.1.1) and ``keepalive`` in seconds. Topics are asked for with quality of service 1: what comes is what was published.
 
+# How long the server may hear nothing of us, and half as much again; a ping goes out in half of it
 KEEP_ALIVE_S = 60
-# how long the server may hear nothing of us, and half as much again; a ping goes out in half of it
 _MAX_NUMBER = 0xFFFF
 _CLEAN_SESSION = 0x02
 _OLDER_SUBPROTOCOL = "mqttv3.1"

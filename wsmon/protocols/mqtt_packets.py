@@ -42,7 +42,7 @@ class Packet(NamedTuple):
     start: int
     end: int
     missing: int
-    # bytes of it that the message does not hold
+    """Bytes of it that the message does not hold."""
 
     @property
     def type(self) -> str:
@@ -97,8 +97,8 @@ def field(message: bytes, at: int, end: int) -> tuple[int, int]:
 #
 # Sources: OASIS MQTT 5.0, tables 2-4 (properties) and 2-6 (reason codes); 3.1.1, table 3.1 (return codes of a CONNACK).
 
+# Its number on the wire; earlier versions have no properties
 MQTT_5 = 5
-# its number on the wire; earlier versions have no properties
 
 SERVER_KEEP_ALIVE, AUTHENTICATION_DATA, REASON_STRING, TOPIC_ALIAS = 0x13, 0x16, 0x1F, 0x23
 _FIXED_BYTES = {
@@ -106,11 +106,11 @@ _FIXED_BYTES = {
     **dict.fromkeys((SERVER_KEEP_ALIVE, 0x21, 0x22, TOPIC_ALIAS), 2),
     **dict.fromkeys((0x02, 0x11, 0x18, 0x27), 4),
 }
+# All other properties are a text or binary data
 _SUBSCRIPTION_IDENTIFIER, _USER_PROPERTY = 0x0B, 0x26
-# all other properties are a text or binary data
 
+# Reason codes from here on are failures
 FAILED = 0x80
-# reason codes from here on are failures
 
 # fmt: off
 REASONS: Mapping[int, str] = MappingProxyType({
@@ -200,25 +200,25 @@ def reason_name(code: int) -> str:
 # follows of it is skipped.
 
 MAX_KEPT_BYTES = 64 * 1024
+# Of one message that are looked for; the next message is taken to begin where a packet begins
 MAX_PACKETS = 1_000
-# of one message that are looked for; the next message is taken to begin where a packet begins
 
 
 class Chunk(NamedTuple):
     """What one message brought; the packets are ranges of ``stream``."""
 
     stream: bytes
-    # the message, behind what was kept of a packet that it goes on with
+    """The message, behind what was kept of a packet that it goes on with."""
     packets: tuple[Packet, ...]
-    # whole ones; the last one may be the beginning of one that is too long to be kept
+    """Whole ones; the last one may be the beginning of one that is too long to be kept."""
     begun: Packet | None = None
-    # goes on with the next message
+    """Goes on with the next message."""
     skipped: str = ""
-    # type of a packet with whose end the message begins, and which was read before
+    """Type of a packet with whose end the message begins, and which was read before."""
     is_malformed: bool = False
-    # something in it is no packet
+    """Something in it is no packet."""
     has_more: bool = False
-    # there are more packets than are looked for
+    """There are more packets than are looked for."""
 
 
 class Stream:
@@ -268,8 +268,8 @@ class Stream:
 _PROTOCOL_NAMES = (b"MQTT", b"MQIsdp")
 _SECRET_TYPES = ("CONNECT", "CONNACK", "AUTH")
 
+# Of a packet in pieces; what follows in a longer one is masked whole
 _HEAD_BYTES = 16 * 1024
-# of a packet in pieces; what follows in a longer one is masked whole
 
 
 class Masker:
@@ -313,8 +313,8 @@ class Masker:
             self._head = stream[begin:]
 
 
+# The first byte of one
 _CONNECT = b"\x10"
-# the first byte of one
 
 
 def new_mask() -> Callable[[Opcode, bytes], tuple[bytes, bool]]:

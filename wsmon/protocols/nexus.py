@@ -26,12 +26,12 @@ from wsmon.protocols.credentials import Credentials
 # Which events of a nexus feed were taken, once each, over reconnects and restarts; and which are missing.
 
 MAX_ID = 2**63 - 1
+# Ids remembered: the server numbers events before it queues them, so that a few overtake each other
 WINDOW = 1024
-# ids remembered: the server numbers events before it queues them, so that a few overtake each other
+# How long an id that was overtaken may take
 _SETTLE_NS = SECOND_NS
-# how long an id that was overtaken may take
+# An old id with a time so much later than all before is a new event: the server counts from 1 again
 _RESTART_NS = SECOND_NS
-# an old id with a time so much later than all before is a new event: the server counts from 1 again
 
 
 class State:
@@ -54,8 +54,8 @@ class State:
         self._now_ns = 0
         self._gap_ns = 0
         # when the last id was skipped
+        # Of ``missing``
         self._told = 0
-        # of ``missing``
 
     def at(self, now_ns: int) -> None:
         """The messages that follow happen at this monotonic time."""
@@ -112,8 +112,8 @@ class State:
 # Times as a nexus feed writes them: RFC 3339 with up to nine decimals, and durations in milliseconds.
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+# What the store holds: the year 2262
 _LATEST_NS = 2**63 - 1
-# what the store holds: the year 2262
 
 
 def at_ns(timestamp: str) -> int | None:
@@ -139,10 +139,10 @@ def duration_ns(duration_ms: float | None) -> int | None:
 
 __all__ = ["State", "classify"]
 
+# Of an event; the whole of them is in the payload
 MAX_ATTRIBUTES = 32
-# of an event; the whole of them is in the payload
+# Nexus counts this and above as a failure
 _FAILED_STATUS = 400
-# nexus counts this and above as a failure
 _mask = Credentials().mask
 
 
@@ -151,6 +151,7 @@ class _Kind(NamedTuple):
     phase: Phase = ""
 
 
+# request.op names the operation within a request: nothing begins or ends with it
 _KINDS: Mapping[str, _Kind] = MappingProxyType(
     {
         "request.start": _Kind("trace.request.start", "start"),
@@ -162,7 +163,6 @@ _KINDS: Mapping[str, _Kind] = MappingProxyType(
         "request.op": _Kind("trace.log"),
     }
 )
-# request.op names the operation within a request: nothing begins or ends with it
 
 
 class _Report(msgspec.Struct, gc=False, rename="camel"):

@@ -45,9 +45,10 @@ from wsmon.protocols.phoenix_state import Push, State, Topic
 
 TopicOperation = Literal["subscribe", "unsubscribe"]
 
+# What a server says of a topic it does not know
 UNMATCHED_TOPIC = "unmatched topic"
-# what a server says of a topic it does not know
 
+# Reasons that Phoenix itself gives
 _ERROR_TYPES: Mapping[str, str] = MappingProxyType(
     {
         UNMATCHED_TOPIC: "unmatched_topic",
@@ -57,7 +58,6 @@ _ERROR_TYPES: Mapping[str, str] = MappingProxyType(
         "channel_crash": "channel_crash",
     }
 )
-# reasons that Phoenix itself gives
 
 
 def key_of(frame: Frame) -> str:
@@ -281,10 +281,10 @@ def _safe(reason: str, state: State) -> str:
 
 __all__ = ["State", "classify", "handshake_notes"]
 
+# A longer message is not read: decoding stays under some 10 ms
 MAX_BYTES = 2**20
-# a longer message is not read: decoding stays under some 10 ms
+# Of a join; longer ones are no credentials
 _MAX_PARAMS_BYTES = 64 * 1024
-# of a join; longer ones are no credentials
 _HEARTBEAT = ("phoenix", "heartbeat")
 _CONTROL = frozenset({"phx_join", "phx_leave", "phx_reply", "phx_error", "phx_close"})
 _PRESENCE = frozenset({"presence_state", "presence_diff"})
@@ -441,8 +441,8 @@ def _meta_of(frame: Frame, state: State) -> dict[str, str | bool] | None:
 
 # What wsmon says to a Phoenix server: joins, heartbeats, and joins again of topics that crashed or were closed.
 
+# Between two heartbeats, as phoenix.js; a server waits 60 s
 BEAT_NS = 30 * SECOND_NS
-# between two heartbeats, as phoenix.js; a server waits 60 s
 
 _NO_PARAMS = b"{}"
 

@@ -15,12 +15,13 @@ import msgspec
 from wsmon.model.events import Direction
 from wsmon.protocols.base import cut
 
+# A size is one byte in a binary frame
 MAX_FIELD_BYTES = 255
-# a size is one byte in a binary frame
 
 REPLY = "phx_reply"
 
 _PUSH = 0
+# By direction and kind: push, reply, broadcast; a push has a ref on its way to the server, and none on its way back
 _LAYOUTS: Mapping[tuple[Direction, int], tuple[str, ...]] = MappingProxyType(
     {
         ("out", _PUSH): ("join_ref", "ref", "topic", "event"),
@@ -29,7 +30,6 @@ _LAYOUTS: Mapping[tuple[Direction, int], tuple[str, ...]] = MappingProxyType(
         ("in", 2): ("topic", "event"),
     }
 )
-# by direction and kind: push, reply, broadcast; a push has a ref on its way to the server, and none on its way back
 
 
 class FrameError(ValueError):
@@ -40,15 +40,15 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     """A frame, whatever it was written in."""
 
     join_ref: str
-    # empty where there is none
+    """Empty where there is none."""
     ref: str
-    # likewise
+    """Likewise."""
     topic: str
     event: str
     payload: bytes
-    # JSON, or of a binary frame anything
+    """JSON, or of a binary frame anything."""
     status: str = ""
-    # of a binary reply; of a text reply it is in the payload
+    """Of a binary reply; of a text reply it is in the payload."""
     is_binary: bool = False
 
 
@@ -69,8 +69,8 @@ class ReplyBody(msgspec.Struct, gc=False):
         return reason_of(self.response)
 
 
+# A string by the book; some clients count in numbers, and servers echo what they get
 _Ref = str | int | None
-# a string by the book; some clients count in numbers, and servers echo what they get
 
 
 class _Array(msgspec.Struct, array_like=True, gc=False):

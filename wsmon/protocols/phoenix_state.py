@@ -10,14 +10,14 @@ from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import Calls, Note
 from wsmon.protocols.credentials import Credentials
 
-PUSH_WAIT_NS = 10 * SECOND_NS
 # phoenix.js: a push that is not answered by then never will be
+PUSH_WAIT_NS = 10 * SECOND_NS
+# How long phoenix.js waits before it joins again; the last one repeats
 REJOIN_S = (1, 2, 5, 10)
-# how long phoenix.js waits before it joins again; the last one repeats
 MAX_TOPICS = 4096
 MAX_PUSHES = 4096
+# Pushes that nobody waits for any more, and whose reply would still be recognised
 MAX_LATE = 1024
-# pushes that nobody waits for any more, and whose reply would still be recognised
 
 TopicStatus = Literal["joining", "joined", "leaving", "errored", "closed"]
 
@@ -40,8 +40,8 @@ class Topic:
         # the error_type that a successful join will have handled
         self.rejoin_ns: int | None = None
         # when a client joins again what went down by itself; None where it does not
+        # Joins in a row since it went down
         self.tries = 0
-        # joins in a row since it went down
 
     def fall(self, now_ns: int) -> None:
         """It is down, and not by our own doing."""
@@ -63,7 +63,7 @@ class Push(msgspec.Struct, frozen=True, gc=False):
     ref: str
     join_ref: str
     suspicion: str = ""
-    # why the server may have dropped it
+    """Why the server may have dropped it."""
 
     def end(self, status: str, reason: str = "", error_type: str = "", error: str = "") -> Note:
         """The end of its operation."""

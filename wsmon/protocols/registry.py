@@ -38,28 +38,29 @@ class Adapter(Generic[S]):
     """A protocol, as the engine uses it; it speaks only where topics are wanted, or answers."""
 
     new_state: Callable[[], S]
-    # for the first session of a connection
+    """For the first session of a connection."""
     classify: Callable[[Direction, Opcode, bytes, S], Reading]
     opening: Callable[[Wanted, S], Messages] = lambda _wanted, _state: ()
-    # what is sent first
+    """What is sent first."""
     answer: Callable[[Reading, Wanted, S], Messages] = lambda _reading, _wanted, _state: ()
-    # what is sent after a message was read
+    """What is sent after a message was read."""
     due: Callable[[int, Wanted, S], Messages] = lambda _now_ns, _wanted, _state: ()
-    # what is sent because it is time, on the session's monotonic clock
+    """What is sent because it is time, on the session's monotonic clock."""
     is_silent: Callable[[S], bool] = lambda _state: False
-    # whether a heartbeat of the protocol's own went unanswered, so that a client gives the connection up
+    """Whether a heartbeat of the protocol's own went unanswered, so that a client gives the connection up."""
     handshake: Callable[[bool, int | None], tuple[Note, ...]] = lambda _has_credentials, _status: ()
-    # what an upgrade with or without credentials, and its HTTP status, say happened
+    """What an upgrade with or without credentials, and its HTTP status, say happened."""
     next_state: Callable[[S], S] | None = None
-    # for the session after one with this state; None where nothing is carried over
+    """For the session after one with this state; None where nothing is carried over."""
     new_mask: Callable[[], Mask] | None = None
-    # masks credentials that only the protocol finds, before all other redaction; one a direction of a session
+    """Masks credentials that only the protocol finds, before all other redaction; one a direction of a session."""
     mask_sent: Mask | None = None
-    # the same where only what goes out may hold some, message by message
+    """The same where only what goes out may hold some, message by message."""
     close_codes: Mapping[int, str] = field(default_factory=lambda: _NO_CODES)
-    # what its own close codes mean
+    """What its own close codes mean."""
 
 
+# ``auto`` is none: a Detector picks one of these
 ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
     {
         "raw": Adapter(configured.State, configured.classify, configured.open_raw, configured.answer_raw),
@@ -121,4 +122,3 @@ ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
         ),
     }
 )
-# ``auto`` is none: a Detector picks one of these

@@ -32,8 +32,8 @@ from wsmon.protocols.credentials import Credentials, Decoded
 #
 # In its fourth revision the server pings and the client answers; in the third it was the other way round.
 
+# PingTimeout of a server that named none: the default of the reference implementation
 PONG_NS = 20 * SECOND_NS
-# pingTimeout of a server that named none: the default of the reference implementation
 
 
 class Heartbeat:
@@ -44,8 +44,8 @@ class Heartbeat:
         # the longest time between two pings of the server; 0 = it named none, or it does not ping
         self._ping_due_ns = 0
         # when the server's next ping is late; 0 = none is awaited
+        # Those that were not answered, by their direction
         self._pings = Calls(PONG_NS / SECOND_NS)
-        # those that were not answered, by their direction
 
     def open(self, interval_ns: int, timeout_ns: int, now_ns: int) -> None:
         """The server said how often it pings and how long it waits."""
@@ -91,12 +91,12 @@ class Heartbeat:
 
 ENGINE_TYPES = ("open", "close", "ping", "pong", "message", "upgrade", "noop")
 PACKET_TYPES = ("connect", "disconnect", "event", "ack", "connect_error", "event", "ack")
+# The last two of PACKET_TYPES come with attachments
 FIRST_BINARY = 5
-# the last two of PACKET_TYPES come with attachments
 
 MAIN_NAMESPACE = "/"
+# Of a ping interval that a server names; none is longer than a day
 MAX_INTERVAL_MS = 86_400_000.0
-# of a ping interval that a server names; none is longer than a day
 
 _HEAD = re.compile(rb"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*+),?)?([0-9]{1,20})?")
 
@@ -108,9 +108,9 @@ class Packet(NamedTuple):
     attachments: int
     namespace: str
     ack_id: str
-    # empty where no acknowledgement is asked for or given
+    """Empty where no acknowledgement is asked for or given."""
     body: bytes
-    # JSON, not yet looked at
+    """JSON, not yet looked at."""
 
     @property
     def type(self) -> str:
@@ -237,11 +237,11 @@ def _nanoseconds(milliseconds: float) -> int:
     return int(min(max(milliseconds, 0.0), MAX_INTERVAL_MS) * 1e6)
 
 
+# Connected ones that are remembered
 MAX_NAMESPACES = 1_000
-# connected ones that are remembered
 
+# Sent while a client upgrades from polling: no heartbeats
 _PROBES = (b"2probe", b"3probe")
-# sent while a client upgrades from polling: no heartbeats
 _PROTOCOL = "socketio"
 
 
@@ -251,7 +251,7 @@ class _Arriving(NamedTuple):
     reading: Reading
     left: int
     notes: tuple[Note, ...]
-    # told with the last attachment
+    """Told with the last attachment."""
 
 
 class State:

@@ -22,8 +22,8 @@ _COMMANDS = frozenset({
 # fmt: on
 _REFS = ("message-id", "receipt", "receipt-id", "id")
 # headers that name a message or pair two frames; the first one present counts
+# Of a frame, in which its headers are looked for
 _HEADERS_BYTES = 16 * 1024
-# of a frame, in which its headers are looked for
 
 _CONNECT = re.compile(rb"(?:\A|\0)[\r\n]*+(?:CONNECT|STOMP)\r?\n")
 _HEADERS_END = re.compile(rb"\n\r?\n|\0")

@@ -85,9 +85,9 @@ class Range:
     low: int | float | None = None
     high: int | float | None = None
     is_above: bool = False
-    # the low bound itself is outside
+    """The low bound itself is outside."""
     is_below: bool = False
-    # the high bound itself is outside
+    """The high bound itself is outside."""
 
     def holds(self, value: int | float) -> bool:
         """Whether a number is inside."""
@@ -159,7 +159,7 @@ class Query:
 
     terms: tuple[Term, ...] = ()
     text: str = ""
-    # as typed
+    """As typed."""
 
     def __bool__(self) -> bool:
         return bool(self.terms)

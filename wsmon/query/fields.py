@@ -15,14 +15,15 @@ from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdi
 from wsmon.model.statuses import STATUSES, is_allowed
 from wsmon.query.ast import FieldName
 
-Kind = Literal["text", "prose", "choice", "id", "number", "size", "duration", "time", "status", "flag"]
 # prose: a text in which one looks for a part of it; status: a number or a word; flag: one of several facts
+Kind = Literal["text", "prose", "choice", "id", "number", "size", "duration", "time", "status", "flag"]
 
 Operator = Literal[":", "=", "!=", "~", "!~", ">", ">=", "<", "<="]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
 _OF_TEXT: tuple[Operator, ...] = (":", "=", "!=", "~", "!~")
 _OF_NUMBERS: tuple[Operator, ...] = (":", "=", "!=", ">", ">=", "<", "<=")
+# The operators that fields of a kind take
 TAKES: Mapping[Kind, tuple[Operator, ...]] = MappingProxyType(
     {
         "text": _OF_TEXT,
@@ -37,14 +38,13 @@ TAKES: Mapping[Kind, tuple[Operator, ...]] = MappingProxyType(
         "flag": (":", "=", "!="),
     }
 )
-# the operators that fields of a kind take
 
-Value = str | int | float | None
 # None and the empty text: the event has no such thing
+Value = str | int | float | None
 
 CATEGORIES = tuple(dict.fromkeys(name.partition(".")[0] for name in EVENT_NAMES))
+# What the screen calls that status
 OPEN_ALIAS = {"open": "websocket_connected"}
-# what the screen calls that status
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Field:
     meaning: str
     example: str
     choices: tuple[str, ...] = ()
-    # the only values there are; empty = any
+    """The only values there are; empty = any."""
     is_of_notes: bool = False
-    # in the notes and not in the event: ``query/notes.py`` looks it up before anything is searched
+    """In the notes and not in the event: ``query/notes.py`` looks it up before anything is searched."""
 
 
 def _meta_number(key: str) -> Callable[[Event], Value]:
@@ -104,8 +104,8 @@ def _payload(event: Event) -> str:
     return "" if event.payload is None else event.payload.decode("utf-8", "surrogateescape")
 
 
+# Error types of what waited in vain
 UNANSWERED = ("timeout", "heartbeat_timeout")
-# error types of what waited in vain
 FLAGS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
     {
         "redacted": lambda event: event.redacted,
@@ -117,10 +117,10 @@ FLAGS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
         "unanswered": lambda event: event.error_type in UNANSWERED,
     }
 )
+# Flags that are incidents of a type
 INCIDENT_FLAGS = MappingProxyType(
     {"gap": "gap", "dup": "duplicate", "stall": "stall", "storm": "storm", "slow": "slow"}
 )
-# flags that are incidents of a type
 
 _ROWS = (
     Field("connection", ("conn",), "text", lambda e: e.source.connection, "name of the connection", "conn:binance-*"),
@@ -210,6 +210,7 @@ _ROWS = (
 )
 FIELDS: Mapping[FieldName, Field] = MappingProxyType({field.name: field for field in _ROWS})
 
+# Where a bare word is looked for, beside the payload
 WORD_PLACES: Mapping[str, Callable[[Event], str]] = MappingProxyType(
     {
         "connection": lambda event: event.source.connection,
@@ -221,14 +222,13 @@ WORD_PLACES: Mapping[str, Callable[[Event], str]] = MappingProxyType(
         "error": lambda event: event.error,
     }
 )
-# where a bare word is looked for, beside the payload
 
 _BY_NAME: Mapping[str, Field] = MappingProxyType(
     {name: field for field in FIELDS.values() for name in (field.name, *field.aliases)}
 )
 SINCE, UNTIL = "since", "until"
+# Everything that may stand before an operator
 KNOWN_NAMES = (*_BY_NAME, SINCE, UNTIL)
-# everything that may stand before an operator
 
 
 def find(name: str) -> Field | None:
@@ -243,6 +243,7 @@ def nearest(name: str) -> str:
 
 # The search language for people: the page of help, and what completes a word; made from the table of fields.
 
+# Example, meaning
 GRAMMAR: tuple[tuple[str, str], ...] = (
     ("rate limit", "both words: payload, reason, error, names …"),
     ('"rate limit"', "exactly this"),
@@ -257,7 +258,6 @@ GRAMMAR: tuple[tuple[str, str], ...] = (
     ("since:-15m   until:14:02", "a period; RFC 3339, today, yesterday"),
     ("state:open->disconnected", "a transition"),
 )
-# example, meaning
 
 
 def field_rows() -> tuple[tuple[str, str, str], ...]:

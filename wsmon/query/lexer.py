@@ -14,8 +14,8 @@ TokenKind = Literal["word", "string", "regex", "field", "path", "operator", "com
 QUOTE = '"'
 _BLANK = re.compile(r"\s*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_ESCAPE = re.compile(r'\\(["\\])')
 # \" and \\ only: pasted JSON keeps its own escapes
+_ESCAPE = re.compile(r'\\(["\\])')
 _NAME = re.compile(r"([A-Za-z_][A-Za-z_.]*)(?=!=|!~|[:=~<>])")
 _OPERATOR = re.compile(r"!=|!~|>=|<=|[:=~<>]")
 _REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/(i?)(?=[\s),]|$)")
@@ -30,9 +30,9 @@ class Token:
     kind: TokenKind
     text: str
     column: int
-    # counts from 0
+    """Counts from 0."""
     ignores_case: bool = False
-    # of a regex
+    """Of a regex."""
 
     def is_sign(self, sign: str) -> bool:
         """Whether it is a bare word that means something: ``AND``, ``OR``, ``NOT``."""
@@ -51,8 +51,8 @@ class _Lexer:
         self.tokens: list[Token] = []
         self._query = query
         self._at = 0
+        # Parentheses that are open
         self._depth = 0
-        # parentheses that are open
 
     def run(self) -> None:
         """Cut the whole text."""

@@ -39,8 +39,8 @@ from wsmon.query.times import HINT, UNITS_NS, parse_time, precision_ns
 
 # What the values after an operator mean: texts, patterns, numbers with their units, times, ranges of them.
 
-MAX_GLOB_CHARS = 1_000
 # SQLite refuses patterns over 50,000 bytes; a character has up to four, and may be escaped
+MAX_GLOB_CHARS = 1_000
 MAX_INT = 2**63 - 1
 
 SIZE_UNITS: Mapping[str, int] = MappingProxyType({"b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20})
@@ -64,7 +64,7 @@ class Now:
 
     ts_ns: int
     zone: tzinfo | None = None
-    # where days and times of day are; None = local
+    """Where days and times of day are; None = local."""
 
 
 class Values:
@@ -211,11 +211,11 @@ _FACTORS: Mapping[Kind, Callable[[str], int | None]] = {
 }
 
 
-MAX_TERMS = 100
 # SQLite refuses expressions deeper than 1,000
+MAX_TERMS = 100
 MAX_ITEMS = 500
+# Of parentheses
 MAX_DEPTH = 30
-# of parentheses
 
 _LITERAL_STARTS = ("{", "[")
 _ARROW = "->"
@@ -239,8 +239,8 @@ class _Parser:
         self._tokens = tokens(text)
         self._at = 0
         self._terms = 0
+        # Parentheses
         self._open: list[Token] = []
-        # parentheses
 
     def terms(self) -> tuple[Term, ...]:
         """All terms of the text; those at the top must all hold."""

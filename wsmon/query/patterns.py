@@ -12,15 +12,15 @@ from wsmon.errors import WsmonError
 _GROUP_SIGNS = regex.compile(r"\\.|[()]", regex.DOTALL)
 _REPEATING = "*+?{"
 SHORT_CHARS = 64
+# Names, types and topics are the same in most rows: what was found in them is kept at hand
 HELD_TEXTS = 500
-# names, types and topics are the same in most rows: what was found in them is kept at hand
+# For one look at one text: thousands of times what an ordinary pattern needs for 64 KiB
 LIMIT_S = 0.02
-# for one look at one text: thousands of times what an ordinary pattern needs for 64 KiB
+# Some milliseconds for a quick pattern, at most: to watch the time costs as much as an ordinary look
 QUICK_CHARS = 1_000
-# some milliseconds for a quick pattern, at most: to watch the time costs as much as an ordinary look
 MAX_PATTERN_CHARS = 1_000
+# As parentheses of queries: each level takes some frames of Python to read
 MAX_DEPTH = 30
-# as parentheses of queries: each level takes some frames of Python to read
 SLOW_HINT = "nested * and + are slow: say more exactly what is meant"
 
 

@@ -20,11 +20,11 @@ from wsmon.query.ast import Regex
 #
 # All bytes beyond ASCII stand for each other: a character there is several of them.
 
+# Any character beyond ASCII
 HIGH = ((1 << 256) - 1) ^ ((1 << 128) - 1)
-# any character beyond ASCII
 ANYTHING = (1 << 256) - 1
+# Equal, without case, to letters beyond ASCII
 RELATIVES = "kKsSiI"
-# equal, without case, to letters beyond ASCII
 
 
 def of_range(first: str, last: str) -> int:
@@ -47,6 +47,7 @@ _WITH_RELATIVES = of_bytes(RELATIVES.encode())
 _DIGITS = of_bytes(b"0123456789")
 _WORDS = _DIGITS | _LETTERS | of_bytes(b"_")
 _BLANKS = of_bytes(b"\t\n\v\f\r\x1c\x1d\x1e\x1f ")
+# What stands after a backslash
 CLASSES = {
     "d": _DIGITS | HIGH,
     "w": _WORDS | HIGH,
@@ -55,7 +56,6 @@ CLASSES = {
     "W": ANYTHING ^ _WORDS,
     "S": ANYTHING ^ _BLANKS,
 }
-# what stands after a backslash
 
 
 def without_case(bits: int) -> int:
@@ -82,27 +82,27 @@ class Atom(NamedTuple):
     """One character of a match."""
 
     char: str
-    # empty: one of several
+    """empty: one of several."""
     bits: int
-    # the bytes that it can be (``byte_sets``)
+    """The bytes that it can be (``byte_sets``)."""
 
 
+# Characters one after the other
 Run: TypeAlias = tuple[Atom, ...]
-# characters one after the other
+# One of them is in every match; none: nothing is known
 Runs: TypeAlias = tuple[Run, ...]
-# one of them is in every match; none: nothing is known
 
-MOST_RUNS = 20
 # alternatives: to look for each of more would take as long as to try the expression
+MOST_RUNS = 20
+# Of a run, or repeats of one character, that are told apart
 MOST_ATOMS = 64
-# of a run, or repeats of one character, that are told apart
 
+# Letters that stand, after a backslash, for places; other letters and digits may take more of the pattern
 _PLACES = frozenset("bBAZ")
-# letters that stand, after a backslash, for places; other letters and digits may take more of the pattern
+# Whatever else a brace begins may be a text, or a dialect's own
 _COUNT = regex.compile(r"\{(?=,?\d)(\d{0,4})(,\d{0,4})?\}")
-# whatever else a brace begins may be a text, or a dialect's own
+# Between sets, in some dialects
 _OPERATIONS = ("--", "&&", "~~", "||")
-# between sets, in some dialects
 
 
 class _DoubtError(Exception):
@@ -274,14 +274,14 @@ def _repeated(run: Run, least: int) -> Run:
 
 # What is in every match of a regular expression: what a search looks for before it tries the expression.
 
+# One of them is in every match; empty: not known
 Texts: TypeAlias = tuple[str, ...]
-# one of them is in every match; empty: not known
 
+# Of what a stretch tells: two digits in a row are everywhere
 LEAST_BITS = 8.0
-# of what a stretch tells: two digits in a row are everywhere
 _PRINTABLE = of_range(" ", "~")
+# Of a byte that is not printable, beside one that is
 _ODD_WEIGHT = 0.1
-# of a byte that is not printable, beside one that is
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +289,7 @@ class Stretch:
     """Bytes in a row, all of one set."""
 
     bits: int
-    # the set (``byte_sets``)
+    """The set (``byte_sets``)."""
     length: int
 
     def is_in(self, text: bytes) -> bool:

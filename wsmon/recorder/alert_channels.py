@@ -35,13 +35,13 @@ class Way(Protocol):
         ...
 
 
+# A program that tells somebody is done by then, or hangs
 LIMIT_S = 10.0
-# a program that tells somebody is done by then, or hangs
+# Of what it prints, for the log
 OUTPUT_BYTES = 4096
-# of what it prints, for the log
 LINE_CHARS = 500
+# What was printed is there when the program ends; whatever it left running may hold the pipe for ever
 REST_S = 0.2
-# what was printed is there when the program ends; whatever it left running may hold the pipe for ever
 _LOG = logging.getLogger("wsmon.alerts")
 
 
@@ -135,11 +135,11 @@ def _ending(code: int) -> str:
 # An alert by HTTP POST: time-boxed, tried again while that may help.
 
 TRY_S = 5.0
+# Between three tries: an alert is of use now, not in an hour
 PAUSES_S = (0.5, 2.0)
-# between three tries: an alert is of use now, not in an hour
 RETRY_AFTER_LIMIT_S = 30.0
+# And 5xx: may be well a moment later
 _PASSING = frozenset({408, 425, 429})
-# and 5xx: may be well a moment later
 
 Sleep = Callable[[float], Awaitable[None]]
 

@@ -18,16 +18,16 @@ from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Not, Query
 from wsmon.query.parser import Now, parse
 
+# An alert is to be out within 5 s; what matches again and again costs a look, not an event
 EVERY_S = 0.25
-# an alert is to be out within 5 s; what matches again and again costs a look, not an event
+# Looked at in one go: a read ends within a fraction of a second, and so does the recorder
 WINDOW_EVENTS = 5_000
-# looked at in one go: a read ends within a fraction of a second, and so does the recorder
+# An incident of a rule, or an alert that failed, would match ``is:problem`` and alarm for ever
 _NOT_OUR_OWN = (
     Not(FieldTerm("type", (Glob(rule_kind("*")),))),
     Not(FieldTerm("name", (Exact("self.alert.failed"),))),
     Not(FieldTerm("connection", (Exact(""),))),
 )
-# an incident of a rule, or an alert that failed, would match ``is:problem`` and alarm for ever
 _LOG = logging.getLogger("wsmon.alerts")
 
 
@@ -54,8 +54,8 @@ class RuleWatch:
         self._view: StoreView | None = None
         self._trouble: dict[str, str] = {}
         # why a rule is no longer looked at
+        # Why none is looked at for the time being
         self._hindrance = ""
-        # why none is looked at for the time being
 
     @property
     def warning(self) -> str:

@@ -22,12 +22,12 @@ from wsmon.recorder.alert_channels import AlertFailedError, CommandWay, Way, Web
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.run import EmitOwn
 
+# Alerts that wait; more at once are a flood that nobody reads
 PLACES = 64
-# alerts that wait; more at once are a flood that nobody reads
+# A way that hangs for one alert may work for the next, which is to be told within 5 s
 AT_A_TIME = 4
-# a way that hangs for one alert may work for the next, which is to be told within 5 s
+# How long a failure is shown where no alert comes that could succeed
 WARNED_NS = 600 * SECOND_NS
-# how long a failure is shown where no alert comes that could succeed
 
 _LOG = logging.getLogger("wsmon.alerts")
 
@@ -38,7 +38,7 @@ class Alert:
 
     event: Event
     body: bytes
-    # its JSON
+    """Its JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Failure:
     way: str
     why: str
     event: Event | None
-    # None where several were lost because too many waited
+    """None where several were lost because too many waited."""
     lost: int
 
 
@@ -132,8 +132,8 @@ class Lane:
 # An alert as one JSON object (docs/alerts.md): what commands and webhooks get.
 
 SCHEMA = "wsmon.alert/1"
+# Characters of the line for people
 TEXT_LIMIT = 500
-# characters of the line for people
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -148,12 +148,12 @@ class IncidentDocument(msgspec.Struct, frozen=True):
     """What a detector found."""
 
     id: int
-    # of the event that opened it
+    """Of the event that opened it."""
     kind: str
     evidence: Json
-    # ids of the events that prove it
+    """Ids of the events that prove it."""
     silence: Json
-    # how not to hear of such incidents
+    """How not to hear of such incidents."""
 
 
 class AlertDocument(msgspec.Struct, frozen=True):
@@ -161,14 +161,14 @@ class AlertDocument(msgspec.Struct, frozen=True):
 
     schema: str
     text: str
-    # one line for people; the key that chat services' incoming webhooks show
+    """One line for people; the key that chat services' incoming webhooks show."""
     at: str
     connection: str
     kind: str
-    # of the incident, or type of the error
+    """Of the incident, or type of the error."""
     origin: Origin
     incident: IncidentDocument | None
-    # None for a critical error that is no incident
+    """None for a critical error that is no incident."""
     event: EventDocument
 
 

@@ -13,11 +13,11 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import wsmon
 
+# Of an answer's head; more is no answer
 HEAD_BYTES = 16 * 1024
-# of an answer's head; more is no answer
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+# What a path and a query may hold as it is; everything else is percent-encoded
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
-# what a path and a query may hold as it is; everything else is percent-encoded
 
 
 class BadAnswerError(Exception):
@@ -30,9 +30,9 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    # names in lower case; the first of several
+    """Names in lower case; the first of several."""
     body: bytes = b""
-    # empty unless asked for, and where it is longer than asked for or its length is not said
+    """Empty unless asked for, and where it is longer than asked for or its length is not said."""
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str] = _NOTHING, *, answer_bytes: int = 0) -> Answer:

@@ -49,9 +49,9 @@ class ProcessFacts:
     resident_bytes: int
     open_files: int
     store_bytes: int
-    # of the file and its write-ahead log; 0 where it is gone
+    """Of the file and its write-ahead log; 0 where it is gone."""
     free_bytes: int
-    # of its file system
+    """Of its file system."""
 
 
 def process_facts(store: Path) -> ProcessFacts:
@@ -74,8 +74,8 @@ def _resident_bytes(most_kib: int) -> int:
     return int(_STATM.read_text().split()[1]) * resource.getpagesize()
 
 
+# How long a page is given again: what is counted is told once a second
 FRESH_NS: Final = 1_000_000_000
-# how long a page is given again: what is counted is told once a second
 LAG_EVERY_S: Final = 1.0
 _OPEN_METRICS: Final = "application/openmetrics-text"
 
@@ -104,8 +104,8 @@ class Metrics:
         self._loop_lag_s = 0.0
         self._pages: dict[bool, tuple[int, Page]] = {}
         # the newest by whether it is OpenMetrics, and when it was made; monotonic
+        # One page at a time: who comes meanwhile gets the same
         self._writing = asyncio.Lock()
-        # one page at a time: who comes meanwhile gets the same
 
     async def page(self, accept: str) -> Page:
         """The page in the format that a client's header Accept asks for."""
@@ -188,8 +188,8 @@ class Exposing:
         self._retry_s = retry_s
         self._address = ""
         self._changed = asyncio.Event()
+        # Why nobody can scrape; empty = all is well
         self.warning = ""
-        # why nobody can scrape; empty = all is well
 
     def configure(self, address: str) -> None:
         """Be there from now on; empty: nowhere."""

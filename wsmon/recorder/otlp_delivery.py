@@ -35,15 +35,15 @@ from wsmon.recorder.http import Answer, BadAnswerError, post, reason
 from wsmon.store.reader import Reader
 
 REQUEST_S: Final = 10.0
+# Of an answer's body, which may say how many records were rejected
 ANSWER_BYTES: Final = 64 * 1024
-# of an answer's body, which may say how many records were rejected
+# Of compression: three quarters of what is possible, in a third of the time
 _LEVEL: Final = 4
-# of compression: three quarters of what is possible, in a third of the time
 _PATHS: Final[Mapping[RecordKind, str]] = {"spans": "v1/traces", "logRecords": "v1/logs", "metrics": "v1/metrics"}
 _REJECTED: Final = ("rejectedSpans", "rejectedLogRecords", "rejectedDataPoints")
 _TOO_LARGE: Final = 413
+# Other answers from 400 on are about us or about it, not about these records: they may be taken later
 _BAD_RECORDS: Final = frozenset({400, 422})
-# other answers from 400 on are about us or about it, not about these records: they may be taken later
 _PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
 
 
@@ -52,7 +52,7 @@ class Taken:
     """The records arrived."""
 
     rejected: int = 0
-    # of them, which the collector threw away
+    """Of them, which the collector threw away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class Later:
 
     why: str
     after_s: float | None = None
-    # how long the collector wants us to wait
+    """How long the collector wants us to wait."""
     is_passing: bool = True
-    # False: somebody has to mend something first
+    """False: somebody has to mend something first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Refused:
 
     why: str
     is_too_large: bool = False
-    # fewer of them might be
+    """Fewer of them might be."""
 
 
 Outcome: TypeAlias = Taken | Later | Refused
@@ -143,10 +143,10 @@ def _rejected(body: bytes) -> int:
 
 # How sending to a collector goes: what arrived, what was lost, what is wrong now.
 
+# How long a loss stands in the header; the counters keep it
 LOSS_SHOWN_NS: Final = 600 * SECOND_NS
-# how long a loss stands in the header; the counters keep it
+# How people call what the protocol calls so; of metrics, points are counted
 SIGNALS: Final[dict[RecordKind, str]] = {"spans": "spans", "logRecords": "logs", "metrics": "metrics"}
-# how people call what the protocol calls so; of metrics, points are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class _Trouble:
 
     why: str
     since_ns: int
-    # monotonic
+    """Monotonic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class _Loss:
     kind: RecordKind
     records: int
     at_ns: int
-    # monotonic
+    """Monotonic."""
 
 
 class SinkHealth:
@@ -180,8 +180,8 @@ class SinkHealth:
         self._troubles: dict[RecordKind, _Trouble] = {}
         self._behind: dict[RecordKind, int] = {}
         self._loss: _Loss | None = None
+        # Of the collector, secrets masked
         self.name = ""
-        # of the collector, secrets masked
 
     def follow(self, name: str, kinds: tuple[RecordKind, ...]) -> None:
         """Another collector, or none, gets other kinds from now on; what was counted stays."""
@@ -242,10 +242,10 @@ class SinkHealth:
 
 # Gets records to a collector: again and again, ever more patiently, until they are taken or refused.
 
+# Where it may pass by itself
 SOON: Final = ReconnectSpec(initial_s=1.0, max_s=60.0, factor=2.0, jitter=0.5)
-# where it may pass by itself
+# Where somebody has to mend something
 SLOWLY: Final = ReconnectSpec(initial_s=30.0, max_s=300.0, factor=2.0, jitter=0.5)
-# where somebody has to mend something
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -256,7 +256,7 @@ class Rhythm:
 
     clock: Clock
     roll: Callable[[], float]
-    # in [0, 1)
+    """In [0, 1)."""
     sleep: Sleep = asyncio.sleep
     soon: ReconnectSpec = SOON
     slowly: ReconnectSpec = SLOWLY
@@ -270,8 +270,8 @@ class Delivery:
         self._collector = collector
         self._health = health
         self._rhythm = rhythm
+        # The request whose answer nobody has got yet: it outlives who waits for it, so that nothing is sent twice
         self._under_way: asyncio.Task[Taken | Refused | Later] | None = None
-        # the request whose answer nobody has got yet: it outlives who waits for it, so that nothing is sent twice
 
     async def settle(self, body: bytes) -> Taken | Refused:
         """Send a body until that is settled."""
@@ -322,10 +322,10 @@ class Delivery:
 # metrics. Requests with their replies are spans.
 
 RowKind = Literal["spans", "logRecords"]
+# Whose records are one request: about 10 ms of work
 PAGE_EVENTS: Final = 256
-# whose records are one request: about 10 ms of work
+# Looked at for one page: where nothing but messages came, the page is empty
 WINDOW_IDS: Final = 50_000
-# looked at for one page: where nothing but messages came, the page is empty
 _REPLY: Final[EventName] = "message.process.completed"
 
 
@@ -342,10 +342,10 @@ class Batch:
 
     up_to_id: int
     newest_id: int
-    # in the store
+    """In the store."""
     records: tuple[bytes, ...] = ()
     pruned: int = 0
-    # events that retention removed before they could be sent
+    """Events that retention removed before they could be sent."""
 
 
 class Backlog:
@@ -410,7 +410,7 @@ class Position(msgspec.Struct, frozen=True):
     store_id: str
     spans: int | None = None
     logs: int | None = None
-    # None: none was ever taken
+    """None: none was ever taken."""
 
     def of(self, kind: RowKind) -> int | None:
         """The one of a kind."""

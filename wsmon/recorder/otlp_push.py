@@ -41,10 +41,10 @@ from wsmon.store.reader import Reader
 # Counters are cumulative: a point that is lost costs resolution, and no count.
 
 METRICS_EVERY_S: Final = 15.0
+# Bodies that wait, compressed in memory: an hour of them; then the oldest go
 PLACES: Final = 240
-# bodies that wait, compressed in memory: an hour of them; then the oldest go
+# Of them together
 MOST_BYTES: Final = 8 * 1024 * 1024
-# of them together
 
 _LOG = logging.getLogger("wsmon.otlp")
 
@@ -144,12 +144,12 @@ class Points:
 
 # Sends spans, or log records, from the store to a collector, in order; its place survives a restart.
 
+# Between two looks for something new
 ROWS_EVERY_S: Final = 1.0
-# between two looks for something new
+# Between two pages of a backlog: most of the time belongs to the recording
 PAUSE_S: Final = 0.05
-# between two pages of a backlog: most of the time belongs to the recording
+# As they are sent; collectors take 20 MB of plain text, some less
 MOST_BODY_BYTES: Final = 1024 * 1024
-# as they are sent; collectors take 20 MB of plain text, some less
 _T = TypeVar("_T")
 
 
@@ -179,8 +179,8 @@ class Rows:
         self._backlog: Backlog | None = None
         self._batch: Batch | None = None
         # that is under way
+        # Of its records: those that are not settled
         self._chunks: deque[tuple[bytes, ...]] = deque()
-        # of its records: those that are not settled
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -259,10 +259,10 @@ class Rows:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
 
+# For what is left when the recording ends: a stop is over within two seconds
 FAREWELL_S: Final = 0.4
-# for what is left when the recording ends: a stop is over within two seconds
+# Where the store cannot be read
 RETRY_S: Final = 5.0
-# where the store cannot be read
 _ROWS: Final[tuple[RowKind, ...]] = ("spans", "logRecords")
 
 
@@ -272,9 +272,9 @@ class Told:
 
     store: Path
     first_id: int
-    # newest event before this run: without a place of its own, sending begins behind it
+    """Newest event before this run: without a place of its own, sending begins behind it."""
     begun_ns: int
-    # wall
+    """Wall."""
     families: Families
     resource: Fields
 

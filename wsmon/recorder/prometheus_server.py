@@ -16,13 +16,13 @@ from typing import Final
 
 from wsmon.errors import WsmonError
 
+# For a whole request, and for taking a whole answer
 REQUEST_S: Final = 5.0
-# for a whole request, and for taking a whole answer
+# Between two requests on one connection: longer than the usual minute between two scrapes
 IDLE_S: Final = 65.0
-# between two requests on one connection: longer than the usual minute between two scrapes
 HEAD_BYTES: Final = 16 * 1024
+# Connections at a time; one more costs the oldest its place
 PLACES: Final = 16
-# connections at a time; one more costs the oldest its place
 _LOG = logging.getLogger("wsmon.prometheus")
 
 
@@ -32,7 +32,7 @@ class Page:
 
     body: bytes
     kind: str
-    # its media type
+    """Its media type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class _Request:
     method: str
     path: str
     headers: dict[str, str]
-    # names in lower case; the first of several
+    """Names in lower case; the first of several."""
     stays: bool
-    # whether another request may follow
+    """Whether another request may follow."""
 
 
 class _BadRequestError(Exception):

@@ -42,10 +42,10 @@ from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.writer import Writer
 
+# How soon the writer gets the interpreter back from a busy loop: at the default of 5 ms a commit waits for 100 ms
 SWITCH_INTERVAL_S = 0.0005
-# how soon the writer gets the interpreter back from a busy loop: at the default of 5 ms a commit waits for 100 ms
+# How often is looked whether viewers are there, and the store still is
 POLL_S = 1.0
-# how often is looked whether viewers are there, and the store still is
 _LOG = logging.getLogger("wsmon.recorder")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

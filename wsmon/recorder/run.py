@@ -20,19 +20,19 @@ class Assignment:
     """One recording: what, where to, and for how long."""
 
     prepare: Callable[[], AbstractAsyncContextManager[Configuration]]
-    # entered on the recorder's own loop: the demonstration starts its servers here
+    """Entered on the recorder's own loop: the demonstration starts its servers here."""
     store: Path
     socket: Path
     identity: str
-    # what the lock says: the configuration's real path, or the URLs of the command line
+    """What the lock says: the configuration's real path, or the URLs of the command line."""
     reload: Callable[[], Configuration] | None = None
-    # reads the configuration again; raises ConfigError; None where there is no file to read
+    """Reads the configuration again; raises ConfigError; None where there is no file to read."""
     limit_s: float | None = None
-    # end after this long
+    """End after this long."""
     idle_limit_s: float | None = None
-    # end this long after the last viewer left
+    """End this long after the last viewer left."""
     on_event: Callable[[Event], None] | None = None
-    # sees lifecycle events as they are emitted, for talking on stderr
+    """Sees lifecycle events as they are emitted, for talking on stderr."""
 
 
 class EmitOwn(Protocol):

@@ -24,17 +24,17 @@ from wsmon.recorder.monitoring import Monitoring
 from wsmon.recorder.run import Assignment, EmitOwn
 from wsmon.store.writer import Writer
 
+# A viewer paints ten times a second: more wake-ups than this tell it nothing
 WAKE_INTERVAL_S = 0.04
-# a viewer paints ten times a second: more wake-ups than this tell it nothing
 SAMPLE_INTERVAL_S = 1.0
+# A client that takes nothing for this long is hung up on
 STUCK_S = 30.0
-# a client that takes nothing for this long is hung up on
+# How long a client may take to say what it is
 HELLO_S = 10.0
-# how long a client may take to say what it is
+# How long a client may take to read its last lines when the recorder ends
 CLOSE_S = 0.2
-# how long a client may take to read its last lines when the recorder ends
+# Pid, uid, gid
 _CREDENTIALS = struct.Struct("3i")
-# pid, uid, gid
 _LOG = logging.getLogger("wsmon.control")
 
 
@@ -58,8 +58,8 @@ class ControlServer:
         # those that have said hello, and whether there is something new for them
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
+        # Of the socket; 0 before there is one
         self._inode = 0
-        # of the socket; 0 before there is one
 
     @property
     def clients(self) -> int:
@@ -198,8 +198,8 @@ class Operator:
         self._monitoring = monitoring
         self._emit = partial(emit, "self.config.reloaded")
         self._stop = stop
+        # One reload at a time: the second sees what the first did
         self._reloading = asyncio.Lock()
-        # one reload at a time: the second sees what the first did
 
     @property
     def digest(self) -> str:

@@ -21,8 +21,8 @@ from wsmon.store.sessions import Stream
 # Their counts are in the rollups, to the last message committed; the rows that stand for them come a second later. The
 # difference is what is left to tell.
 
+# Before the newest message: a batch is told within two seconds of its own, and a slow commit delays counts as well
 RECENT_S = 10
-# before the newest message: a batch is told within two seconds of its own, and a slow commit delays counts as well
 
 _SESSIONS = """
 SELECT connection.id, connection.name, connection."group", connection.profile, session.trace_id, session.connection_id
@@ -55,7 +55,7 @@ class CutOffBatch(NamedTuple):
 
     source: Source
     second: int
-    # wall, since 1970
+    """Wall, since 1970."""
     counts: Counts
 
 
@@ -121,13 +121,13 @@ class BatchOfMessages:
 
     stream: Stream
     second: int
-    # wall, since 1970
+    """Wall, since 1970."""
     received: int = 0
     received_bytes: int = 0
     sent: int = 0
     sent_bytes: int = 0
     is_growing: bool = True
-    # messages were added since somebody looked whether its second is over
+    """Messages were added since somebody looked whether its second is over."""
 
     def event(self, ts_ns: int, mono_ns: int) -> Event:
         """Its row; ``meta`` has ``count`` and ``total_size`` (bytes, plain), and the same for each direction.
@@ -149,8 +149,8 @@ class Batches:
     """The batches that are open."""
 
     def __init__(self) -> None:
+        # By stream and second, oldest first
         self._open: dict[tuple[int, int], BatchOfMessages] = {}
-        # by stream and second, oldest first
 
     def add(self, stream: Stream, second: int, received: Sequence[int], sent: Sequence[int]) -> None:
         """Take the sizes of messages of a second."""

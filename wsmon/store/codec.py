@@ -19,8 +19,8 @@ from wsmon.model.events import CloseBy, Direction, Event, EventName, Meta, Opcod
 from wsmon.model.histogram import ZERO_INDEX
 from wsmon.model.statuses import Status, is_allowed
 
+# Names from here on are in the index event_by_name: whatever comes as often as messages lies below
 FIRST_INDEXED_NAME: Final = 20
-# names from here on are in the index event_by_name: whatever comes as often as messages lies below
 
 NAME_CODES: Final[Mapping[EventName, int]] = {
     "message.received": 1,
@@ -112,8 +112,8 @@ FLAG_IN: Final = 1
 FLAG_OUT: Final = 2
 FLAG_TRUNCATED: Final = 4
 FLAG_REDACTED: Final = 8
+# A transition that the table of statuses does not allow
 FLAG_ILLEGAL: Final = 16
-# a transition that the table of statuses does not allow
 
 DIRECTION_FLAGS: Final[Mapping[Direction, int]] = {"": 0, "in": FLAG_IN, "out": FLAG_OUT}
 
@@ -145,14 +145,14 @@ EVENT_COLUMNS: Final = (
     "meta",
     "payload",
 )
+# Rows for event_of; the condition follows
 SELECT_EVENTS: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM event"
-# rows for event_of; the condition follows
 
+# Rows for source_of; the condition follows
 SELECT_SOURCES: Final = """
 SELECT source.id, source.run, source.trace_id, source.connection_id, connection.name, connection."group"
 FROM source LEFT JOIN connection ON connection.id = source.connection
 """
-# rows for source_of; the condition follows
 
 Value = int | float | str | bytes | None
 
@@ -169,8 +169,8 @@ STATUS_OF: Final = words(STATUS_CODES)
 OPCODES: Final = words(OPCODE_CODES)
 CLOSE_BYS: Final = words(CLOSE_BY_CODES)
 _VERDICT: Final = msgspec.json.Decoder(Verdict)
+# By the two lowest bits of the flags
 _DIRECTIONS: Final[Sequence[Direction]] = ("", "in", "out")
-# by the two lowest bits of the flags
 
 
 def event_row(event_id: int, source_id: int, event: Event) -> tuple[Value, ...]:
@@ -295,8 +295,8 @@ def meta_text(meta: Meta) -> str:
 # are added as whole numbers of 64-bit lanes: one addition a histogram.
 
 _HEADER = struct.Struct("<BhI")
+# Of ``array``, by bytes a lane
 _TYPECODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
-# of ``array``, by bytes a lane
 _LANE_BYTES = 8
 _LANE_BITS = 8 * _LANE_BYTES
 
@@ -387,10 +387,10 @@ def _little_endian(lanes: array[int]) -> array[int]:
 # waits for the switch interval: 1,580 µs a row at 5 ms. A statement of 128 rows costs 0.8 µs a row on an idle machine
 # (``executemany`` 1.1) and 20 µs beside a busy loop at 0.5 ms.
 
-LARGEST_CHUNK = 128
 # rows: 64 costs 4 % more, 256 gains 2 %; at 26 columns far below SQLite's limit of 32,766 variables
+LARGEST_CHUNK = 128
+# Powers of two, so that any number of rows needs few statements and the statement cache holds them all
 CHUNKS = tuple(1 << power for power in range(LARGEST_CHUNK.bit_length()))
-# powers of two, so that any number of rows needs few statements and the statement cache holds them all
 
 
 class MultiRow:

@@ -151,8 +151,8 @@ class Connections:
 
 # The ``subscription`` rows: the topics that each connection has, waits for or lost, as its newest run says.
 
+# What became of a request in the end is an event too: this ledger follows events, not the clock
 _NEVER_NS = 2**62
-# what became of a request in the end is an event too: this ledger follows events, not the clock
 
 _SUBSCRIPTION = MultiRow("INSERT OR REPLACE", "subscription", ("connection", "topic", "status", "since_ns"))
 _DELETE = "DELETE FROM subscription WHERE connection = ? AND topic = ?"
@@ -166,8 +166,8 @@ class SubscriptionRows:
         self._connection = connection
         self._ledgers: defaultdict[int, Ledger] = defaultdict(lambda: Ledger(_NEVER_NS))
         # by connection
+        # Status and since when (wall), by connection and topic; None where the row goes
         self._changed: dict[tuple[int, str], tuple[str, int] | None] = {}
-        # status and since when (wall), by connection and topic; None where the row goes
 
     def fold(self, event: Event, connection_id: int) -> None:
         """Take what a ``subscription`` event says."""

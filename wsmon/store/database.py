@@ -28,12 +28,12 @@ from wsmon.store.sessions import close_cut_off
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 SQLITE_HEADER = b"SQLite format 3\x00"
+# Kept prepared: eight a table and shape of event (multirow.CHUNKS)
 STATEMENTS = 512
-# kept prepared: eight a table and shape of event (multirow.CHUNKS)
+# Pages in memory: room for the inner pages of every table, and for a batch before its commit
 CACHE_KIB = 8 * 1024
-# pages in memory: room for the inner pages of every table, and for a batch before its commit
+# What the write-ahead log is cut to after a reader held it back
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
-# what the write-ahead log is cut to after a reader held it back
 
 _PRAGMAS = (
     # payloads that were pruned or replaced do not linger where overwriting costs no extra page
@@ -58,13 +58,13 @@ class RunStart:
     """What is known about a run when it begins."""
 
     started_ns: int
-    # wall
+    """Wall."""
     started_mono_ns: int
     pid: int
     version: str
     boot_id: str
     configuration: str = ""
-    # real path; empty where it came from the command line
+    """Real path; empty where it came from the command line."""
     digest: str = ""
 
 
@@ -84,11 +84,11 @@ class Database:
     connection: sqlite3.Connection
     store_id: str
     run: int = 0
-    # 0 before ``begin_run``
+    """0 before ``begin_run``."""
     cut_off: tuple[CutOff, ...] = ()
-    # incidents that a recorder before this one left open; known after ``begin_run``
+    """Incidents that a recorder before this one left open; known after ``begin_run``."""
     cut_off_batches: tuple[CutOffBatch, ...] = ()
-    # messages that it counted and did not tell; known then too
+    """Messages that it counted and did not tell; known then too."""
 
     @property
     def last_id(self) -> int:
@@ -265,8 +265,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: 
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    from wsmon.store.migrations import migrate
     # late: only whoever makes or migrates a store pays for loading sqlite-utils
+    from wsmon.store.migrations import migrate
 
     migrate(connection)
 

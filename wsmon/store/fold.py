@@ -58,14 +58,14 @@ from wsmon.store.sessions import Sources, Stream
 # that
 # a row of 26 columns costs 4.4 µs where the ten of a message cost 0.9.
 
+# That every message with a payload has
 MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode", "size", "wire_size", "payload")
-# that every message with a payload has
+# That a message may have besides, where its protocol says something: one bit each of a shape, the first the lowest
 READ_COLUMNS = ("duration_ns", "type", "topic", "ref", "meta")
-# that a message may have besides, where its protocol says something: one bit each of a shape, the first the lowest
 _SHAPES = 1 << len(READ_COLUMNS)
 
+# Which of EVENT_COLUMNS have a value
 _Shape = tuple[bool, ...]
-# which of EVENT_COLUMNS have a value
 
 
 class EventRows:
@@ -115,8 +115,8 @@ _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
 _SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
 _DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
+# Of a connection: other events become rows from here on
 _ADJUSTED: EventName = "self.config.reloaded"
-# of a connection: other events become rows from here on
 
 
 class Fold:
@@ -153,8 +153,8 @@ class Fold:
         # of the batch in hand, by second and connection
         self._touched: list[Stream] = []
         # streams with events in the batch in hand
+        # Since the last commit
         self._notable: list[Event] = []
-        # since the last commit
 
     @property
     def has_changed(self) -> bool:

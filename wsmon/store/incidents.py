@@ -126,8 +126,8 @@ def _sum(mine: Mapping[_Key, int], theirs: Mapping[_Key, int]) -> Mapping[_Key, 
 
 # Verdicts at work: each end is judged as it is folded, by what the store remembers of its connection.
 
+# Transitions of an earlier run in which a connection's last losses are looked for
 READ_BACK: Final = 2_000
-# transitions of an earlier run in which a connection's last losses are looked for
 TIMEOUT: Final[EventName] = "heartbeat.timeout"
 _OPEN = STATUS_CODES[OPEN]
 _LOST = STATUS_CODES["disconnected"]
@@ -138,8 +138,8 @@ _LOGIN = "SELECT max(id) FROM event WHERE name IN (?, ?) AND id BETWEEN ? AND ? 
 _LOGINS = (NAME_CODES["auth.completed"], NAME_CODES["auth.refresh.completed"])
 _EVENT = f"{SELECT_EVENTS} WHERE id = ?"
 
+# Event, source, status before and after, name
 _Transition = tuple[int, int, int, int, int]
-# event, source, status before and after, name
 
 
 class Verdicts:

@@ -17,15 +17,15 @@ from wsmon.ports import Clock
 from wsmon.store.opening import log_of, open_to_read
 from wsmon.store.schema import META_EXCERPT, META_LAST_ID, META_OLDEST_ID
 
+# Of the library that this process uses
 SQLITE_VERSION = sqlite3.sqlite_version_info
-# of the library that this process uses
+# Named; one suffices to know
 MOST_DAMAGE = 20
-# named; one suffices to know
+# For all of it; a store of 2 GB takes a part of that
 LIMIT_S = 120.0
-# for all of it; a store of 2 GB takes a part of that
 IDS_AT_ONCE = 100_000
+# At the clock: a few milliseconds
 OPCODES_BETWEEN_LOOKS = 100_000
-# at the clock: a few milliseconds
 
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 _META = "SELECT key, value FROM meta"
@@ -39,21 +39,21 @@ class Soundness:
     """What was found."""
 
     oldest_id: int
-    # 0 = no event yet
+    """0 = no event yet."""
     last_id: int
     missing_ids: int = 0
-    # between the two
+    """Between the two."""
     first_missing_id: int | None = None
     has_strays: bool = False
-    # events outside these ids
+    """Events outside these ids."""
     is_excerpt: bool = False
-    # a part of another store, whose ids it keeps: holes are meant
+    """A part of another store, whose ids it keeps: holes are meant."""
     damage: tuple[str, ...] = ()
-    # in SQLite's words; at most ``MOST_DAMAGE``
+    """In SQLite's words; at most ``MOST_DAMAGE``."""
     log_bytes: int = 0
-    # of the write-ahead log
+    """Of the write-ahead log."""
     is_complete: bool = True
-    # False: the time was up before everything was looked at
+    """False: the time was up before everything was looked at."""
 
 
 def examine(path: Path, clock: Clock, cache_folder: Path | None = None, limit_s: float = LIMIT_S) -> Soundness:
@@ -156,14 +156,14 @@ class SqliteFault:
 
     name: str
     since: Version
-    # the first version that has it
+    """The first version that has it."""
     fixed: Version
-    # the first one of the main line that has it no more
+    """The first one of the main line that has it no more."""
     meaning: str
-    # for somebody who runs wsmon
+    """For somebody who runs wsmon."""
     source: str
     backports: frozenset[Version] = frozenset()
-    # older lines that got the repair: these versions, and later ones of the same line
+    """Older lines that got the repair: these versions, and later ones of the same line."""
 
     def is_in(self, version: Version) -> bool:
         """Whether a version has it."""

@@ -26,12 +26,13 @@ assert COUNTERS[EVENTS] == "events"
 assert COUNTERS[WIRE_OUT] == "wire_out"
 assert COUNTERS[MISSED] == "missed"
 
+# A session that was open this long is no part of the trouble before it: accepted and rejected is still down
 RECOVERED_NS: Final = 30_000_000_000
-# a session that was open this long is no part of the trouble before it: accepted and rejected is still down
+# By metric and bucket of its histogram
 _BOUNDS: Final = {
     (number, place): bound for name, number in METRICS.items() for place, bound in bound_within(name).items()
 }
-# by metric and bucket of its histogram
+# Events that are counted for monitoring systems alone
 _TOLD: Final = frozenset(
     {
         "auth.completed",
@@ -45,9 +46,8 @@ _TOLD: Final = frozenset(
         "subscription.unsubscribe.completed",
     }
 )
-# events that are counted for monitoring systems alone
+# What an open session ends for, and an event before it tells
 _ENDED_FOR: Final = frozenset({"protocol", "invalid_utf8", "message_too_big", "write_overflow", "heartbeat_timeout"})
-# what an open session ends for, and an event before it tells
 
 
 @dataclass(slots=True)
@@ -87,8 +87,8 @@ class Lifecycle:
         self._spans = SpanRows()
         self._open_incidents: dict[int, IncidentRecord] = {}
         self._changed_incidents: dict[int, IncidentRecord] = {}
+        # Ids of events that close incidents of an earlier run, and of these
         self._closed_before: list[tuple[int, int]] = []
-        # ids of events that close incidents of an earlier run, and of these
 
     def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take one event of a connection; ``event_id`` is 0 where it became no row."""

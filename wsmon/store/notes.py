@@ -20,13 +20,13 @@ from wsmon.model.events import Event, Source
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
 
 NOTES_NAME = "notes.db"
-NOTES_APPLICATION_ID = 0x77736D6F
 # "wsmo": the store's, and one
+NOTES_APPLICATION_ID = 0x77736D6F
 NOTES_VERSION = 1
+# Another viewer writes for some milliseconds
 BUSY_TIMEOUT_S = 2.0
-# another viewer writes for some milliseconds
+# What a person goes back through by hand, many times over
 KEPT_SEARCHES = 200
-# what a person goes back through by hand, many times over
 FILE_MODE = 0o600
 
 _BOOKMARKS = "SELECT event, made_ns, text FROM bookmark WHERE store = ? ORDER BY event_id LIMIT 10000"

@@ -25,10 +25,10 @@ from wsmon.store.codec import Value
 from wsmon.store.database import mark_cut_off, primary_code, transaction
 from wsmon.store.schema import APPLICATION_ID, READABLE_VERSION, SCHEMA_VERSION
 
+# A reader in WAL mode waits only while another one recovers the log
 BUSY_TIMEOUT_S = 1.0
-# a reader in WAL mode waits only while another one recovers the log
+# How SQLite says that it cannot make the shared memory of the log
 _FOLDER_IS_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_CANTINIT", "SQLITE_READONLY")
-# how SQLite says that it cannot make the shared memory of the log
 _COPY_PREFIX = "wsmon-view-"
 
 
@@ -38,9 +38,9 @@ class OpenStore:
 
     connection: sqlite3.Connection
     path: Path
-    # of the store itself, also where a copy is read
+    """Of the store itself, also where a copy is read."""
     notice: str
-    # what a viewer must know about it; empty where it is as usual
+    """What a viewer must know about it; empty where it is as usual."""
     copy_folder: Path | None = None
 
     def close(self) -> None:
@@ -178,8 +178,8 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 #
 # A copy ends where it was made: what was open then is marked as cut off, as the next recorder would.
 
-PAGES_AT_ONCE = 1_000
 # 4 MB between two reports
+PAGES_AT_ONCE = 1_000
 RUN_COLUMNS = (
     "started_ns",
     "started_mono_ns",
@@ -203,9 +203,9 @@ class Origin(NamedTuple):
     """What a store says about runs and connections that no event does."""
 
     runs: Mapping[int, tuple[Value, ...]]
-    # ``RUN_COLUMNS`` by number
+    """``RUN_COLUMNS`` by number."""
     connections: Mapping[str, tuple[Value, ...]]
-    # ``CONNECTION_COLUMNS`` by name
+    """``CONNECTION_COLUMNS`` by name."""
 
 
 UNKNOWN = Origin({}, {})

@@ -20,11 +20,11 @@ from wsmon.store.search.sql import Condition, compile_query
 
 # Cuts what is to be searched into windows, so that no statement holds a snapshot of the store for long.
 
+# Ids; some tens of milliseconds where a pattern takes as long as it may for most of them
 FIRST_WINDOW = 16
-# ids; some tens of milliseconds where a pattern takes as long as it may for most of them
 LEAST_WINDOW = 2
+# A statement that took less doubles the next window; ten times as much would hold up a checkpoint noticeably
 TARGET_NS = 50_000_000
-# a statement that took less doubles the next window; ten times as much would hold up a checkpoint noticeably
 MAX_WINDOW = 1 << 40
 
 
@@ -68,10 +68,10 @@ def chunks(first_id: int, last_id: int, size: int, *, newest_first: bool) -> Ite
 
 # What a search has found and not yet said, and when it is time to say so.
 
+# Until the first answer, where nothing is found: a search answers within 100 ms, and a glance holds up no key
 FIRST_NS = 40_000_000
-# until the first answer, where nothing is found: a search answers within 100 ms, and a glance holds up no key
+# Between two answers: with a window that is slow, still four a second
 NEXT_NS = 100_000_000
-# between two answers: with a window that is slow, still four a second
 
 
 class Progress:
@@ -125,12 +125,12 @@ class Progress:
         return self.take((self._first_id, self._last_id), time_of)
 
 
+# Parameters of one statement
 IDS_AT_ONCE = 500
-# parameters of one statement
+# Ids; two or three segments of the index, the texts of which are read in some ten milliseconds
 SIEVED_AT_ONCE = 40_000
-# ids; two or three segments of the index, the texts of which are read in some ten milliseconds
+# Sessions kept at hand, about 300 bytes each
 HELD_SOURCES = 10_000
-# sessions kept at hand, about 300 bytes each
 
 _FIRST_FROM = "SELECT id, ts_ns FROM event WHERE id >= ? ORDER BY id LIMIT 1"
 _CONNECTIONS = 'SELECT id, name, "group" FROM connection'

@@ -22,8 +22,8 @@ from wsmon.store.search.skip_index import SearchIndexer
 _SET_RUN = f"UPDATE run SET {', '.join(f'{column} = ?' for column in RUN_COLUMNS)} WHERE id = ?"
 _SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column in CONNECTION_COLUMNS)} WHERE name = ?"
 _SHOW = 'UPDATE connection SET configured = 1, position = id, "group" = ?, url = ? WHERE name = ?'
+# Of a run that ends with its last event: periods do not hold their end
 _SET_END = "UPDATE run SET ended_ns = ended_ns + 1 WHERE id = ?"
-# of a run that ends with its last event: periods do not hold their end
 _SET_EXCERPT = "INSERT INTO meta (key, value) VALUES (?, 1)"
 _SET_OLDEST = "UPDATE meta SET value = (SELECT coalesce(min(id), 0) FROM event) WHERE key = ?"
 
@@ -39,8 +39,8 @@ class Replay:
         self._last: Event | None = None
         self._unended: set[int] = set()
         # runs that did not say how they ended
+        # Group and URL of each connection, as its events tell them
         self._facts: dict[str, tuple[str, str]] = {}
-        # group and URL of each connection, as its events tell them
 
     @property
     def last_id(self) -> int:

@@ -21,20 +21,20 @@ from wsmon.store.database import transaction
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, Level
 from wsmon.store.search.skip_index import forget_segments
 
+# What a slice should take: well below the 50 ms that a commit may be held up
 SLICE_NS = 20_000_000
-# what a slice should take: well below the 50 ms that a commit may be held up
 FIRST_SLICE_EVENTS = 500
 LARGEST_SLICE_EVENTS = 20_000
+# A slice of the largest payloads, 1 MiB each, is freed in time too
 SMALLEST_SLICE_EVENTS = 16
-# a slice of the largest payloads, 1 MiB each, is freed in time too
+# Never pruned, whatever the limits say: what just happened can be seen
 NEWEST_EVENTS = 1_000
-# never pruned, whatever the limits say: what just happened can be seen
+# A store that was too large is pruned to this part of its limit, so that it does not happen at every commit
 SIZE_SLACK = 0.98
-# a store that was too large is pruned to this part of its limit, so that it does not happen at every commit
+# How long buckets are kept; hours for ever
 ROLLUP_AGE_S: dict[Level, int] = {1: 2 * 3_600, 60: 14 * 86_400, 600: 60 * 86_400}
-# how long buckets are kept; hours for ever
+# Buckets of one level pruned at once
 ROLLUP_SLICE = 60
-# buckets of one level pruned at once
 
 _ROLLUP_TABLES = ("rollup", "rollup_dim", "rollup_metric")
 
@@ -142,10 +142,10 @@ class Retention:
 #
 # A store at its limit loses events all the time: they are told together, or each would be an event of its own.
 
+# Between two slices: nine tenths of the time belong to events
 GAP_S = 0.1
-# between two slices: nine tenths of the time belong to events
+# Between two events that tell of pruning; the longest that a round goes on untold
 TOLD_GAP_S = 60.0
-# between two events that tell of pruning; the longest that a round goes on untold
 
 
 class Pruning:

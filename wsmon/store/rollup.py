@@ -21,10 +21,10 @@ from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METR
 
 # What happened on one connection in a second, a minute or an hour.
 
+# Message types told apart in a bucket: the rest is "other", so that a hostile peer cannot fill the store with names
 MOST_TYPES = 100
-# message types told apart in a bucket: the rest is "other", so that a hostile peer cannot fill the store with names
+# Keys that only monitoring systems tell apart, in a second of a connection
 MOST_TOLD = 400
-# keys that only monitoring systems tell apart, in a second of a connection
 
 TYPE = DIMENSIONS["type"]
 
@@ -51,8 +51,8 @@ class Bucket:
         # what follows is for monitoring systems, and in no row
         self.told: dict[tuple[str, str], int] = {}
         # by dimension and key
+        # By metric and bucket of the histogram: how many lie above the bound within it
         self.above: dict[tuple[int, int], int] = {}
-        # by metric and bucket of the histogram: how many lie above the bound within it
 
     def count(self, dimension: int, key: str, n: int = 1) -> None:
         """Count a key of a dimension."""
@@ -110,12 +110,12 @@ class Bucket:
 # Takes whole seconds as they go into their minutes, so that it costs nothing a message. The writer's thread adds, any
 # thread reads.
 
+# Told apart in one dimension of one connection
 MOST_KEYS = 100
-# told apart in one dimension of one connection
+# Told apart in all dimensions of all connections: each is a series that a monitoring system keeps for weeks
 MOST_SERIES = 5_000
-# told apart in all dimensions of all connections: each is a series that a monitoring system keeps for weeks
+# Of a key, which a peer may choose
 KEY_CHARS = 120
-# of a key, which a peer may choose
 
 _DIMENSION_OF = {number: name for name, number in DIMENSIONS.items()}
 _METRIC_OF = {number: name for name, number in METRICS.items()}
@@ -154,8 +154,8 @@ class Totals:
         self._states: tuple[tuple[int, ConnectionTotals], ...] = ()
         # of the configured connections, in their order, without what was counted
         self._series = 0
+        # Second of the states
         self._told_s = 0
-        # second of the states
 
     def add(self, connection_id: int, second: Bucket) -> None:
         """Add what happened on a connection in a second."""
@@ -225,11 +225,11 @@ def _with_total(state: ConnectionTotals, total: _Total) -> ConnectionTotals:
     )  # fmt: skip
 
 
+# Seconds that stay in memory after they are over: events of a batch may be this old without a look at the store
 HELD_S = 2
-# seconds that stay in memory after they are over: events of a batch may be this old without a look at the store
 
+# Level, first second, connection
 _Key = tuple[Level, int, int]
-# level, first second, connection
 
 _ROLLUP = MultiRow("INSERT OR REPLACE", "rollup", ("level", "bucket", "connection", *COUNTERS))
 _DIM = MultiRow("INSERT OR REPLACE", "rollup_dim", ("level", "bucket", "connection", "dimension", "key", "n"))

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-APPLICATION_ID = 0x77736D6E
 # "wsmn": what file(1) and SQLite see in the header
+APPLICATION_ID = 0x77736D6E
 
-SCHEMA_VERSION = 6
 # user_version of a store this wsmon writes: the number of its migrations
+SCHEMA_VERSION = 6
+# The oldest that is read as it is: what came later, readers do without
 READABLE_VERSION = 5
-# the oldest that is read as it is: what came later, readers do without
 
 Level = Literal[1, 60, 600, 3600]
+# Seconds a rollup bucket lasts
 LEVELS: tuple[Level, ...] = (1, 60, 600, 3600)
-# seconds a rollup bucket lasts
 
 Metric = Literal["connect", "reconnect", "rtt", "size", "decode", "encode", "process", "latency"]
+# rollup_metric.metric; durations are in nanoseconds, sizes in bytes
 METRICS: dict[Metric, int] = {
     "connect": 1,
     "reconnect": 2,
@@ -34,15 +35,15 @@ METRICS: dict[Metric, int] = {
     # of the feed, where messages say when they were sent
     "latency": 8,
 }
-# rollup_metric.metric; durations are in nanoseconds, sizes in bytes
 
 Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message"]
-DIMENSIONS: dict[Dimension, int] = {"error_type": 1, "close_code": 2, "incident": 3, "type": 4, "failed_message": 5}
 # rollup_dim.dimension; keys are text, also of close codes; of failed messages they are types of errors
+DIMENSIONS: dict[Dimension, int] = {"error_type": 1, "close_code": 2, "incident": 3, "type": 4, "failed_message": 5}
 
-OTHER = "other"
 # rollup_dim.key that stands for all message types past the first hundred of a bucket
+OTHER = "other"
 
+# The counters of a rollup row, in the order of its columns
 COUNTERS = (
     "events",
     # rows of the event table
@@ -71,21 +72,20 @@ COUNTERS = (
     "missed",
     # heartbeat.timeout
 )
-# the counters of a rollup row, in the order of its columns
 
+# Random hex, for ever
 META_STORE_ID = "store_id"
-# random hex, for ever
 META_CREATED_NS = "created_ns"
+# Newest id ever given
 META_LAST_ID = "last_id"
-# newest id ever given
+# Oldest id kept; 0 = no event yet
 META_OLDEST_ID = "oldest_id"
-# oldest id kept; 0 = no event yet
+# The longer buckets hold every second before this one; seconds from it on are in the buckets of 1 s only
 META_ROLLED_S = "rolled_s"
-# the longer buckets hold every second before this one; seconds from it on are in the buckets of 1 s only
+# There where a store was made of a part of the events of another: its ids may have holes
 META_EXCERPT = "excerpt"
-# there where a store was made of a part of the events of another: its ids may have holes
+# Real path of the configuration the store belongs to; empty where it came from the command line
 META_CONFIGURATION = "configuration"
-# real path of the configuration the store belongs to; empty where it came from the command line
 
 TABLES = (
     """
@@ -270,6 +270,7 @@ TABLES = (
     """,
 )
 
+# Of migration 2; the rows are of the newest run
 SUBSCRIPTIONS = """
 CREATE TABLE subscription (
     connection INTEGER NOT NULL REFERENCES connection (id),
@@ -279,8 +280,8 @@ CREATE TABLE subscription (
     PRIMARY KEY (connection, topic)
 ) WITHOUT ROWID
 """
-# of migration 2; the rows are of the newest run
 
+# Of migration 3; the spans of a trace are those of its sources
 SPANS = (
     """
     CREATE TABLE span (
@@ -303,11 +304,11 @@ SPANS = (
     """,
     "CREATE INDEX span_by_source ON span (source)",
 )
-# of migration 3; the spans of a trace are those of its sources
 
+# Of migration 4; JSON: the configuration's own thresholds by name
 KPI_THRESHOLDS = "ALTER TABLE connection ADD COLUMN kpi TEXT NOT NULL DEFAULT '{}'"
-# of migration 4; JSON: the configuration's own thresholds by name
 
+# Of migration 5, in place of rollup_sum and rollup_hist, which had a row for every index that was counted
 ROLLUP_METRIC = """
 CREATE TABLE rollup_metric (
     level INTEGER NOT NULL,
@@ -321,15 +322,15 @@ CREATE TABLE rollup_metric (
     PRIMARY KEY (level, bucket, connection, metric)
 ) WITHOUT ROWID
 """
-# of migration 5, in place of rollup_sum and rollup_hist, which had a row for every index that was counted
 
+# Of migration 5: how minutes become ten; table, what is kept apart, what is added up
 TEN_MINUTES = (
     ("rollup", "connection", ", ".join(f"sum({counter})" for counter in COUNTERS)),
     ("rollup_dim", "connection, dimension, key", "sum(n)"),
     ("rollup_metric", "connection, metric", "sum(count), sum(sum), max(max), merged(hist)"),
 )
-# of migration 5: how minutes become ten; table, what is kept apart, what is added up
 
+# Of migration 6; wsmon.store.marks says what a mark is
 SEARCH_INDEX = (
     """
     CREATE TABLE search_segment (     -- 64 blocks of adjacent events; what lies between two segments is not indexed
@@ -347,4 +348,3 @@ SEARCH_INDEX = (
     )
     """,
 )
-# of migration 6; wsmon.store.marks says what a mark is

@@ -18,8 +18,8 @@ from wsmon.store.connections import ConnectionRecord, Connections
 
 # The ``source`` and ``session`` rows: where events come from, and each socket from dial to end.
 
+# Sources kept at hand; beyond, those of ended sessions go
 HELD_STREAMS = 4_096
-# sources kept at hand; beyond, those of ended sessions go
 
 
 @dataclass(slots=True)
@@ -88,8 +88,8 @@ class Stream:
     def use_profile(self, profile: Profile) -> None:
         """What becomes a row from now on."""
         self.profile = profile
+        # Asked once a message
         self.keeps_messages = profile.keeps_messages
-        # asked once a message
 
     def note_reading(self, event: Event) -> None:
         """What the protocol read in a message, for the statistics."""
@@ -114,8 +114,8 @@ class Stream:
         # ns that reading a received message took, in its protocol
         self.encoded: list[int] = []
         # the same of sent ones
+        # Nanoseconds beyond the fastest message, where messages say when they were sent
         self.latencies: list[int] = []
-        # nanoseconds beyond the fastest message, where messages say when they were sent
 
 
 SESSION_COLUMNS = tuple(field.name for field in fields(SessionRecord))
@@ -203,8 +203,8 @@ class Sources:
         return PROFILES["detailed"] if connection is None else self._connections.profile(connection)
 
 
+# Parameters of one statement; a screen shows fewer
 SESSIONS_AT_ONCE = 500
-# parameters of one statement; a screen shows fewer
 
 _SESSIONS = """
 SELECT session.connection_id, session.first_id, session.last_id, coalesce(opened.event_id, 0),
@@ -244,12 +244,12 @@ COLUMNS: Final = (
     "error_type",
     "error",
 )
-CUT_OFF = "cut_off"
 # error_type of what a recorder left open when it was cut off
+CUT_OFF = "cut_off"
 
 _SPAN = MultiRow("INSERT", "span", COLUMNS)
+# Number of the first span that is closed for a recorder: far above those that an event ends itself
 _FIRST_OF_CUT_OFF = 1_000
-# number of the first span that is closed for a recorder: far above those that an event ends itself
 _OPEN_SESSIONS = """
 SELECT session.id, session.connection_id, connection.name, session.started_ns, session.first_id, session.last_id
 FROM session JOIN connection ON connection.id = session.connection
@@ -348,13 +348,13 @@ _OF_SESSION = f"""{_COLUMNS}
 FROM source JOIN span ON span.source = source.id
 WHERE source.connection_id = ? ORDER BY span.event_id, span.n LIMIT ?
 """
+# Of one run alone: a correlation id of one's own outlives runs, and monotonic times of two do not compare
 _OF_TRACE = f"""{_COLUMNS}
 FROM (SELECT connection, run, trace_id FROM source WHERE connection_id = ? LIMIT 1) AS own
 JOIN source ON source.connection = own.connection AND source.run = own.run AND source.trace_id = own.trace_id
 JOIN span ON span.source = source.id
 ORDER BY span.event_id DESC, span.n DESC LIMIT ?
 """
-# of one run alone: a correlation id of one's own outlives runs, and monotonic times of two do not compare
 
 
 def session_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:

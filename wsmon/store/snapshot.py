@@ -20,15 +20,15 @@ from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED
 from wsmon.store.statistics import Coverage
 from wsmon.store.timeline import Now, run_spans
 
+# Rates are means over so many whole seconds: long enough to be read, short enough to follow
 RATE_WINDOW_S = 5
-# rates are means over so many whole seconds: long enough to be read, short enough to follow
+# Seconds of traffic that the header draws
 SPARK_S = 60
-# seconds of traffic that the header draws
+# A second counts as whole when the batches of its end have surely been committed
 COMMIT_SLACK_NS = 250_000_000
-# a second counts as whole when the batches of its end have surely been committed
 HOUR_S = 3600
+# Is in the state of its connection
 STALL: IncidentKind = "stall"
-# is in the state of its connection
 
 _CONNECTIONS = """
 SELECT connection.id, connection.name, "group", url, enabled, profile, connection.trace_id,
@@ -43,12 +43,12 @@ _RATES = """
 SELECT connection, sum(messages_in + messages_out) FROM rollup
 WHERE level = 1 AND bucket >= ? AND bucket < ? GROUP BY connection
 """
+# A recorder ends those of the recorder before it
 _INCIDENTS = """
 SELECT incident.id, type, sentence, coalesce(connection.name, '') FROM incident
 LEFT JOIN connection ON connection.id = incident.connection
 WHERE incident.id >= (SELECT first_id FROM run ORDER BY id DESC LIMIT 1) AND closed_ns IS NULL ORDER BY incident.id
 """
-# a recorder ends those of the recorder before it
 _SPARK = """
 SELECT bucket, sum(messages_in + messages_out) FROM rollup
 WHERE level = 1 AND bucket >= ? AND bucket < ? GROUP BY bucket

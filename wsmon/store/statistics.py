@@ -56,7 +56,7 @@ class Coverage:
 
     rolled_s: int
     complete_from: Mapping[Level, int]
-    # of every level; 0 of the longest: it is never pruned
+    """Of every level; 0 of the longest: it is never pruned."""
 
     @classmethod
     def of(cls, rolled_s: int, oldest: Mapping[Level, int]) -> Coverage:
@@ -165,8 +165,8 @@ class _Measured:
         self.count = 0
         self.total = 0
         self.greatest = 0
+        # Packed
         self.histograms: list[bytes] = []
-        # packed
 
     def add(self, count: int, total: int, greatest: int) -> None:
         """Add what is known exactly."""
@@ -187,9 +187,9 @@ class _Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     keys: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    # by dimension
+    """By dimension."""
     measured: dict[int, _Measured] = field(default_factory=lambda: defaultdict(_Measured))
-    # by metric
+    """By metric."""
 
     def flow(self, quantity: str) -> Flow:
         """A counter both ways."""

@@ -33,12 +33,12 @@ _WITHIN = f"""
 SELECT {_COLUMNS} FROM transition INDEXED BY transition_by_connection
 WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? ORDER BY event_id
 """
+# SQLite takes the other columns from the row that has the maximum
 _THINNED = """
 SELECT max(event_id), ts_ns, mono_ns, run, to_status FROM transition INDEXED BY transition_by_connection
 WHERE connection = :connection AND ts_ns >= :since_ns AND ts_ns < :until_ns
 GROUP BY (ts_ns - :since_ns) / :cell_ns, to_status ORDER BY 1
 """
-# SQLite takes the other columns from the row that has the maximum
 
 
 class Now(NamedTuple):
@@ -98,8 +98,8 @@ def _read(rows: Iterable[tuple[int, int, int, int, int]]) -> Iterator[Transition
         yield Transition(event_id, Step(ts_ns, mono_ns, run, STATUS_OF[to_status]))
 
 
+# What is lost where a connection gives up at once
 ATTEMPTED: tuple[Status, ...] = ("connecting", "connected", OPEN)
-# what is lost where a connection gives up at once
 
 _TITLES = """
 SELECT id, name, "group" FROM connection
@@ -109,11 +109,11 @@ WHERE configured OR EXISTS (
 ORDER BY configured DESC, position, name
 """
 _ATTEMPTED = ", ".join(str(STATUS_CODES[status]) for status in ATTEMPTED)
+# A loss or a failed attempt; that no more are made is none
 _IS_LOSS = (
     f"(to_status = {STATUS_CODES['disconnected']}"
     f" OR (to_status = {STATUS_CODES['error']} AND from_status IN ({_ATTEMPTED})))"
 )
-# a loss or a failed attempt; that no more are made is none
 _LOSSES = f"""
 SELECT ts_ns, min(event_id), count(*) FROM transition INDEXED BY transition_by_connection
 WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? AND {_IS_LOSS}
@@ -148,9 +148,9 @@ class LaneScope:
     since_ns: int
     until_ns: int
     cell_ns: int
-    # what is closer together than that may be told as one
+    """What is closer together than that may be told as one."""
     oldest_id: int
-    # of the events kept
+    """Of the events kept."""
     runs: Mapping[int, RunSpan]
 
 

@@ -26,25 +26,27 @@ from wsmon.store.fold import Fold
 from wsmon.store.retention import Pruning, Retention
 from wsmon.store.search.skip_index import SearchIndexer
 
+# Between two commits: a storm of transitions is a hundred syncs a second, not a thousand
 COMMIT_GAP_S = 0.01
-# between two commits: a storm of transitions is a hundred syncs a second, not a thousand
 FIRST_RETRY_S = 0.05
+# Between two tries to commit while the disk takes nothing
 LONGEST_RETRY_S = 0.5
-# between two tries to commit while the disk takes nothing
 LAST_TRIES_S = 0.5
+# How long the end waits for such a disk, and between two tries: a stop is over within 2 s, sockets may take one
 LAST_RETRY_S = 0.1
-# how long the end waits for such a disk, and between two tries: a stop is over within 2 s, sockets may take one
+# Between two looks of the detectors: the tick of the bus is a little longer, a batch of a flood much shorter
 DETECT_GAP_S = 0.2
-# between two looks of the detectors: the tick of the bus is a little longer, a batch of a flood much shorter
+# Of indexing: what a commit may have to wait for
 INDEX_SLICE_S = 0.01
-# of indexing: what a commit may have to wait for
+# Between two slices while nothing comes: a store with millions of events to index takes a third of a core for a while
 INDEX_REST_S = 0.02
-# between two slices while nothing comes: a store with millions of events to index takes a third of a core for a while
+# A batch: from 20,000 events a second on recording has the machine to itself, and the index catches up later
 INDEX_BELOW_EVENTS = 1_000
-# a batch: from 20,000 events a second on recording has the machine to itself, and the index catches up later
 
 _LOG = logging.getLogger("wsmon.store")
 
+# Primary codes of what may pass: somebody frees space, a cable is plugged in again, a viewer goes on that was stopped
+# in the moment in which it marked what it reads (SQLITE_PROTOCOL, after ten seconds)
 _PASSING = frozenset(
     {
         sqlite3.SQLITE_FULL,
@@ -55,8 +57,6 @@ _PASSING = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
-# primary codes of what may pass: somebody frees space, a cable is plugged in again, a viewer goes on that was stopped
-# in the moment in which it marked what it reads (SQLITE_PROTOCOL, after ten seconds)
 
 
 class Writer:
@@ -105,8 +105,8 @@ class Writer:
         self._events_shed = 0
         self._committed_mono_ns = 0
         # by retention, in this run
+        # What happened on each connection, in this run
         self.totals = self._fold.totals
-        # what happened on each connection, in this run
 
     def start(self) -> None:
         """Begin to take from the bus."""

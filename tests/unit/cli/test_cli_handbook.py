@@ -22,8 +22,8 @@ OUTLINE = outline()
 SERVICE = Service(
     Path("/home/ada/my feeds/100%.toml"), Path("/home/ada/state/store.db"), "ada", shutil.which("sh") or ""
 )
+# Tenths; systemd calls up to 2.0 "OK", and an ordinary service has 9.6
 MOST_EXPOSED = "20"
-# tenths; systemd calls up to 2.0 "OK", and an ordinary service has 9.6
 
 
 def needs(tool: str) -> pytest.MarkDecorator:

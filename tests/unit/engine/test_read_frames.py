@@ -26,8 +26,8 @@ from wsmon.store.reader import Reader
 CORPUS = Path(__file__).parents[4] / "shared" / "corpora" / "json_payloads.json"
 MIB = 2**20
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+# Payloads of the corpus that hold a credential
 HELD = {"x_dup_token_keys", "x_escaped_key", "x_nested_string_json", "x_b64_token"}
-# payloads of the corpus that hold a credential
 
 
 def corpus() -> list[tuple[str, bytes]]:

@@ -16,8 +16,8 @@ from wsmon.errors import UsageError
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.store.reader import Reader
 
+# Ids of the events
 STALL, CLOSED, GOES_ON, OF_THE_RECORDER = 13, 23, 56, 57
-# ids of the events
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from tests.sessions import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.store.reader import Reader
 
+# In microseconds
 MS = 1_000.0
-# in microseconds
 
 
 @pytest.fixture

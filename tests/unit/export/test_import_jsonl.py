@@ -22,8 +22,8 @@ from wsmon.model.events import Event
 from wsmon.store.reader import Reader
 from wsmon.store.replay import replaying
 
+# What SQLite gives back
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-# what SQLite gives back
 
 
 def read(*lines: bytes | dict[str, object]) -> list[Event | Fault]:

@@ -7,8 +7,8 @@ from tests.detecting import NAME, Watching, fact, told
 from wsmon.model.detectors.base import Expectation
 from wsmon.model.detectors.reconnects import StormDetector
 
+# What ended each dial
 LAST = "the last: “rate limit: 5 connections”, 1008 by peer"
-# what ended each dial
 
 
 def refused(watching: Watching, *times_s: float) -> None:

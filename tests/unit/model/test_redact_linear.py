@@ -9,8 +9,8 @@ import pytest
 from wsmon.model.redact import Redactor
 
 MIB = 1024 * 1024
+# Linear is under 1 s, quadratic is minutes
 LIMIT_S = 10.0
-# linear is under 1 s, quadratic is minutes
 
 REDACTOR = Redactor(secrets=("canary-of-linear",))
 

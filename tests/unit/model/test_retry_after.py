@@ -6,8 +6,8 @@ import pytest
 
 from wsmon.model.http import retry_after_s
 
-NOW_S = 1_768_053_744.0
 # Sat, 10 Jan 2026 14:02:24 GMT
+NOW_S = 1_768_053_744.0
 
 
 @pytest.mark.parametrize(

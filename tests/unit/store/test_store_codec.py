@@ -27,6 +27,7 @@ from wsmon.store.codec import (
 )
 from wsmon.store.schema import TABLES
 
+# A copy: stores out there hold these numbers
 RELEASED_NAMES = {
     "message.received": 1,
     "message.sent": 2,
@@ -58,7 +59,6 @@ RELEASED_NAMES = {
     "self.shed": 91,
     "self.pruned": 92,
 }
-# a copy: stores out there hold these numbers
 
 
 def through_sqlite(original: Event) -> tuple[Event, Value]:

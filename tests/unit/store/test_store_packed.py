@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from wsmon.model.histogram import ZERO_INDEX
 from wsmon.store.codec import PackedSum, pack, unpack
 
+# Whole numbers up to 2**63 have indexes from -1 to 2,015
 COUNTS = st.dictionaries(st.one_of(st.just(ZERO_INDEX), st.integers(-1, 2_016)), st.integers(1, 2**28), max_size=12)
-# whole numbers up to 2**63 have indexes from -1 to 2,015
 
 
 @given(COUNTS)

@@ -22,8 +22,8 @@ from wsmon.model.snapshot import Searched, SessionLife, StoreBounds
 from wsmon.store.pages import FIRST_NS
 from wsmon.store.reader import Reader
 
+# More than three windows of a search
 MANY = 70_000
-# more than three windows of a search
 
 
 def ids(events: tuple[Event, ...]) -> list[int]:

@@ -15,8 +15,8 @@ from wsmon.store.rollup import MOST_TYPES, Bucket, Rollups
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS
 
 T0_S = T0_NS // 1_000_000_000
+# The buckets around the first second
 LONGER = [(level, T0_S - T0_S % level) for level in LEVELS[1:]]
-# the buckets around the first second
 VALUES = ", ".join(map(str, LONGER))
 
 

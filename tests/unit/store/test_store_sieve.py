@@ -28,8 +28,8 @@ class FakeSegment:
     first_ns, last_ns = 100, 200
 
     def __init__(self) -> None:
+        # Marks, and the blocks whose texts were to be read
         self.asked: list[int] = []
-        # marks, and the blocks whose texts were to be read
 
     def mask(self, mark: int) -> int:
         self.asked.append(mark)

@@ -10,8 +10,8 @@ from tests.thoroughness import times
 from tests.tui.emulated import Emulated
 from wsmon.tui.canvas import Canvas
 
+# Wider than all that is written in a row: Textual writes nothing past the edge
 COLUMNS, ROWS = 300, 4
-# wider than all that is written in a row: Textual writes nothing past the edge
 RED, BOLD, ON_BLUE, RESET = "\x1b[38;2;255;0;0m", "\x1b[1m", "\x1b[48;5;4m", "\x1b[0m"
 
 

@@ -13,8 +13,8 @@ from textual.color import Color
 from wsmon.tui.characters import AsciiFilter, in_ascii
 from wsmon.tui.glyphs import ASCII, UNICODE
 
+# A dot, as two others
 AMBIGUOUS = "between"
-# a dot, as two others
 
 
 def test_a_glyph_becomes_its_own_ascii_form() -> None:

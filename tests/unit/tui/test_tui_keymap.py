@@ -18,8 +18,8 @@ from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 
 TERMINAL = 80
+# Border, padding and scroll bar
 AROUND_HELP = 5
-# border, padding and scroll bar
 
 
 def test_every_action_of_the_app_has_a_command_and_every_command_an_action() -> None:

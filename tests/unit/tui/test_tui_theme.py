@@ -13,11 +13,11 @@ from wsmon.tui.palette import MEANINGS, Palette
 from wsmon.tui.theme import VARIABLES, ThemeError, parse_theme
 from wsmon.tui.theme_shelf import ThemeShelf
 
+# Contrast of text, WCAG 2.1: level AA, and level AAA; the fourth theme has the colours of the terminal
 READABLE = {"wsmon-dark": 4.5, "wsmon-light": 4.5, "wsmon-contrast": 7.0}
-# contrast of text, WCAG 2.1: level AA, and level AAA; the fourth theme has the colours of the terminal
 GROUNDS = ("background", "surface", "panel", "cursor-background", "cursor-blurred-background")
+# A rule is a line, not text
 TEXTS = ("foreground", *(key for key in VARIABLES if key not in GROUNDS and key != "rule" and "banner" not in key))
-# a rule is a line, not text
 PAIRS = (*product(TEXTS, GROUNDS), ("banner-foreground", "banner-background"))
 
 

@@ -30,8 +30,8 @@ IncidentKind = Literal[
     "backpressure",
     "shed",
 ]
+# Of what a rule of the user's found: ``rule:NAME``
 RuleKind = NewType("RuleKind", str)
-# of what a rule of the user's found: ``rule:NAME``
 _RULE = "rule:"
 INCIDENT_KINDS: tuple[IncidentKind, ...] = get_args(IncidentKind)
 
@@ -54,11 +54,11 @@ class Expectation:
     """What the configuration asks of one connection."""
 
     every_s: float = 0.0
-    # data at least so often; 0 = never mind
+    """Data at least so often; 0 = never mind."""
     stable_after_s: float = 30.0
-    # a session that was open this long is a success
+    """A session that was open this long is a success."""
     silenced: frozenset[str] = frozenset()
-    # kinds of incidents that nobody wants to hear of
+    """Kinds of incidents that nobody wants to hear of."""
 
 
 class Numbered(NamedTuple):
@@ -66,7 +66,7 @@ class Numbered(NamedTuple):
 
     id: int
     connection_id: str
-    # its session
+    """Its session."""
     key: str
     number: int
 
@@ -76,29 +76,29 @@ class Traffic:
     """What one batch brought of one connection."""
 
     source: Source = RECORDER
-    # its newest
+    """Its newest."""
     at_ns: int = 0
-    # monotonic, when it was looked at
+    """Monotonic, when it was looked at."""
     newest_data_ns: int | None = None
-    # monotonic, of the newest message received; None where none was
+    """Monotonic, of the newest message received; None where none was."""
     newest_id: int = 0
-    # of its newest event
+    """Of its newest event."""
     messages: int = 0
-    # both ways
+    """Both ways."""
     errors: int = 0
     error_types: Mapping[str, int] = field(default_factory=lambda: _NONE)
     problem_id: int = 0
-    # of the newest event that is a problem, however old; 0 = none yet
+    """Of the newest event that is a problem, however old; 0 = none yet."""
     types: Mapping[str, int] = field(default_factory=lambda: _NONE)
     rtt: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
     process: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
-    # log-bucket histograms of nanoseconds (model/histogram.py)
+    """Log-bucket histograms of nanoseconds (model/histogram.py)."""
     numbered: Sequence[Numbered] = ()
-    # in the order of arrival
+    """In the order of arrival."""
 
 
+# Event ids that an incident names: enough to begin with
 MOST_EVIDENCE = 20
-# event ids that an incident names: enough to begin with
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class _Incident:
     source: Source
     opened_mono_ns: int = 0
     id: int = 0
-    # 0 until the event that opens it is stored
+    """0 until the event that opens it is stored."""
 
 
 class Incidents:
@@ -123,8 +123,8 @@ class Incidents:
         # by connection
         self._opening: list[tuple[_Incident, str, Meta]] = []
         self._closing: list[tuple[_Incident, str, Meta]] = []
+        # Taken, without an id yet
         self._announced: deque[_Incident] = deque()
-        # taken, without an id yet
 
     def __contains__(self, connection: str) -> bool:
         return connection in self._open
@@ -193,7 +193,7 @@ class IncidentDetector:
 
     kind: ClassVar[IncidentKind]
     silence: ClassVar[str] = ""
-    # which key of a connection keeps it quiet, beside ``silence``
+    """Which key of a connection keeps it quiet, beside ``silence``."""
     reads_traffic: ClassVar[bool] = False
 
     def __init__(self) -> None:

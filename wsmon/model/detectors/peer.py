@@ -13,8 +13,8 @@ from wsmon.model.events import Event, Json, Source
 from wsmon.model.http import response_header
 from wsmon.model.units import DAY_NS, SECOND_NS
 
+# Of one trait that are known: machines behind one name may differ, each is told once
 MOST_VALUES = 16
-# of one trait that are known: machines behind one name may differ, each is told once
 
 
 @dataclass(slots=True)
@@ -22,11 +22,11 @@ class _Peer:
     """How the peer of a connection has shown itself in this run."""
 
     address: str = ""
-    # of the newest session
+    """Of the newest session."""
     traits: dict[str, list[str]] = field(default_factory=dict)
-    # the newest last
+    """The newest last."""
     event_ids: dict[str, int] = field(default_factory=dict)
-    # the newest event that showed a trait
+    """The newest event that showed a trait."""
 
 
 class PeerDetector(IncidentDetector):
@@ -83,17 +83,17 @@ def _text(value: Json) -> str:
 
 # Finds certificates of peers that are about to expire; known only of peers that are verified.
 
+# What renews by itself does so 30 days before
 FIRST_WARNING_NS = 14 * DAY_NS
-# what renews by itself does so 30 days before
 
 
 @dataclass(frozen=True, slots=True)
 class _Certificate:
     source: Source
     event_id: int
-    # that showed it
+    """That showed it."""
     expires_ns: int
-    # wall
+    """Wall."""
     expires: str
 
 
@@ -104,8 +104,8 @@ class CertificateDetector(IncidentDetector):
 
     def __init__(self) -> None:
         super().__init__()
+        # Of the newest session, by connection
         self._certificates: dict[str, _Certificate] = {}
-        # of the newest session, by connection
 
     def _see(self, event: Event) -> None:
         if event.name != "connection.open":

@@ -14,12 +14,12 @@ from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.judge import fact
 
 WINDOW_NS = 60 * SECOND_NS
+# In a window: backoff from 1 s reaches the fifth after 15 s of trouble; a loss and two attempts stay below
 FIRST_DIALS = 5
-# in a window: backoff from 1 s reaches the fifth after 15 s of trouble; a loss and two attempts stay below
+# Open for so many of its own gaps between dials: one that drops at the same pace as before goes on
 HELD_GAPS = 2
-# open for so many of its own gaps between dials: one that drops at the same pace as before goes on
+# In a window: as slow as the longest delay of the default, 30 s; far enough from the first to flap never
 LAST_DIALS = 2
-# in a window: as slow as the longest delay of the default, 30 s; far enough from the first to flap never
 
 
 @dataclass(slots=True)
@@ -28,11 +28,11 @@ class _Dials:
 
     source: Source
     started: deque[tuple[int, int, bool]] = field(default_factory=deque)
-    # monotonic time, event id, whether it became usable
+    """Monotonic time, event id, whether it became usable."""
     open_since_ns: int | None = None
     newest_end: str = ""
     newest_end_id: int = 0
-    # how the newest of them ended, and the event that tells it
+    """How the newest of them ended, and the event that tells it."""
 
     @property
     def gap_ns(self) -> int:
@@ -135,8 +135,8 @@ class AuthDetector(IncidentDetector):
 
     def __init__(self) -> None:
         super().__init__()
+        # Connections whose incident ends with an upgrade that is not refused
         self._refused_upgrades: set[str] = set()
-        # connections whose incident ends with an upgrade that is not refused
 
     def _see(self, event: Event) -> None:
         connection = event.source.connection

@@ -12,8 +12,8 @@ from wsmon.model.units import MS_NS, SECOND_NS
 
 WINDOW_NS = 60 * SECOND_NS
 FIRST_PAUSES = 3
+# Together in a window: fewer pauses that long are news as well, from the second on
 LONG_PAUSES_NS = 5 * SECOND_NS
-# together in a window: fewer pauses that long are news as well, from the second on
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class _Pauses:
     """When reading a connection stood still, in the last minute."""
 
     pauses: deque[tuple[int, int, int]] = field(default_factory=deque)
-    # monotonic end, event id, how long
+    """Monotonic end, event id, how long."""
 
 
 class BackpressureDetector(IncidentDetector):
@@ -62,8 +62,8 @@ class ShedDetector(IncidentDetector):
 
     def __init__(self) -> None:
         super().__init__()
+        # Monotonic time of the newest, how many events, by connection
         self._shed: dict[str, tuple[int, int]] = {}
-        # monotonic time of the newest, how many events, by connection
 
     def _see(self, event: Event) -> None:
         if event.name != "self.shed":
@@ -90,8 +90,8 @@ def _drop_old(pauses: deque[tuple[int, int, int]], now_ns: int) -> None:
 
 # Finds steps of the wall clock: it was set, or the machine slept.
 
+# Between two looks; a clock that is slewed moves half a millisecond a second
 STEP_NS = SECOND_NS
-# between two looks; a clock that is slewed moves half a millisecond a second
 
 
 class ClockDetector:
@@ -102,8 +102,8 @@ class ClockDetector:
     def __init__(self) -> None:
         self._offset_ns: int | None = None
         # wall minus monotonic
+        # The same, where the last look found a step: a thread may be stopped between reading one clock and the other
         self._suspect_ns: int | None = None
-        # the same, where the last look found a step: a thread may be stopped between reading one clock and the other
 
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
         """Clocks are of no connection."""

@@ -30,7 +30,7 @@ class _Rule:
 
     incidents: Incidents
     seen_ns: dict[str, int] = field(default_factory=dict)
-    # monotonic, by connection: when the newest sighting came
+    """Monotonic, by connection: when the newest sighting came."""
 
 
 class RuleDetector:

@@ -18,15 +18,15 @@ from wsmon.model.units import SECOND_NS
 
 # The sequence numbers of one key: which are missing, came twice or came late, to the last one.
 
-MOST_RANGES = 200
-# of missing numbers that may still come; older ones are given up. A feed of ten thousand keys with holes everywhere
+# Of missing numbers that may still come; older ones are given up. A feed of ten thousand keys with holes everywhere
 # stays below 300 MB
+MOST_RANGES = 200
+# A number so far below the newest is no late message: the peer counts anew
 RESTART_DISTANCE = 1_000
-# a number so far below the newest is no late message: the peer counts anew
 
 Finding = Literal["next", "base", "gap", "duplicate", "late", "restart"]
+# First and last, both missing
 Range = tuple[int, int]
-# first and last, both missing
 
 
 class Numbering:
@@ -37,8 +37,8 @@ class Numbering:
     def __init__(self, number: int, session: str) -> None:
         self.newest = number
         self._session = session
+        # Ascending
         self._missing: list[Range] = []
-        # ascending
 
     def follow(self, number: int, session: str) -> Finding:
         """Take the next number that came; after a ``gap``, ``last_gap`` says what is missing."""
@@ -91,7 +91,7 @@ class Missing(NamedTuple):
     key: str
     range: Range
     event_id: int
-    # of the message that came instead
+    """Of the message that came instead."""
     since_ns: int
 
 
@@ -101,8 +101,8 @@ class Waiting:
     def __init__(self) -> None:
         self._of: dict[str, list[Missing]] = {}
         # by key; rising, by number as by time
+        # Cannot come any more; told when the time of the others is over as well
         self._given_up: list[Missing] = []
-        # cannot come any more; told when the time of the others is over as well
 
     def add(self, missing: Missing) -> None:
         """Wait for numbers above all that are waited for."""
@@ -150,10 +150,10 @@ def _since(missing: Missing) -> int:
 
 # What one incident about sequence numbers has gathered: how many numbers, which ranges by key, what proves it.
 
+# Listed in an incident; numbers beyond are counted
 MOST_LISTED_RANGES = 1_000
-# listed in an incident; numbers beyond are counted
+# In a sentence
 SHOWN_RANGES = 3
-# in a sentence
 
 
 @dataclass(slots=True)
@@ -161,19 +161,19 @@ class Episode:
     """Numbers that were missing, came twice or came late, until there are no more for a while."""
 
     newest_ns: int
-    # monotonic: when the newest was found
+    """monotonic: when the newest was found."""
     numbers: int = 0
     ranges: dict[str, list[Range]] = field(default_factory=dict)
-    # by key; two that touch are one
+    """By key; two that touch are one."""
     listed: int = 0
     unlisted: int = 0
-    # numbers past the most ranges
+    """Numbers past the most ranges."""
     arrived: int = 0
-    # numbers told as missing that came all the same
+    """Numbers told as missing that came all the same."""
     restarts: int = 0
-    # times the peer began to count anew within a session
+    """Times the peer began to count anew within a session."""
     evidence: list[int] = field(default_factory=list)
-    # event ids, the first ones
+    """Event ids, the first ones."""
 
     def add(self, key: str, found: Range, event_id: int, at_ns: int) -> None:
         """Take a range of numbers."""
@@ -216,12 +216,12 @@ class Episode:
         return "; ".join(texts[:SHOWN_RANGES]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
+# How late a number may be before it counts as missing
 GRACE_NS = SECOND_NS
-# how late a number may be before it counts as missing
+# Without another one, an incident is over
 QUIET_NS = 60 * SECOND_NS
-# without another one, an incident is over
+# Followed on a connection: beyond, the one heard of longest ago begins anew when it comes again
 MOST_KEYS = 10_000
-# followed on a connection: beyond, the one heard of longest ago begins anew when it comes again
 
 SequenceKind = Literal["gap", "duplicate", "reorder"]
 KINDS: Final[tuple[SequenceKind, ...]] = get_args(SequenceKind)
@@ -239,11 +239,11 @@ class _Feed:
 
     source: Source = RECORDER
     numberings: dict[str, Numbering] = field(default_factory=dict)
-    # by key, the one that was heard of longest ago first
+    """By key, the one that was heard of longest ago first."""
     waiting: Waiting = field(default_factory=Waiting)
     episodes: dict[SequenceKind, Episode] = field(default_factory=dict)
     overflow: Literal["none", "found", "told"] = "none"
-    # whether keys were forgotten for others
+    """Whether keys were forgotten for others."""
 
 
 class SequenceDetector:

@@ -10,9 +10,9 @@ from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, STOPPED
 from wsmon.model.units import MS_NS, SECOND_NS
 
-STEADY_LIMIT_NS = 60 * SECOND_NS
-# data that is expected more often than that is back when it came in time once: a feed that is always a little late
+# Data that is expected more often than that is back when it came in time once: a feed that is always a little late
 # would else begin and end an incident with each message. Slower data is back when it comes
+STEADY_LIMIT_NS = 60 * SECOND_NS
 
 
 @dataclass(slots=True)
@@ -21,13 +21,13 @@ class _Watch:
 
     source: Source
     heard_id: int
-    # the newest event when data last came, or the one that made it usable: there the silence begins
+    """The newest event when data last came, or the one that made it usable: there the silence begins."""
     heard_ns: int
-    # monotonic: the newest data, or the opening
+    """monotonic: the newest data, or the opening."""
     stalled_ns: int = 0
-    # how long the silence was that data ended last
+    """How long the silence was that data ended last."""
     paused_ns: int | None = None
-    # monotonic: since then we do not read, so silence is our own doing
+    """monotonic: since then we do not read, so silence is our own doing."""
 
 
 class StallDetector(IncidentDetector):
@@ -39,8 +39,8 @@ class StallDetector(IncidentDetector):
 
     def __init__(self) -> None:
         super().__init__()
+        # By connection
         self._watched: dict[str, _Watch] = {}
-        # by connection
 
     def _see(self, event: Event) -> None:
         connection = event.source.connection
@@ -94,8 +94,8 @@ class StallDetector(IncidentDetector):
 
 # Finds subscriptions that a connection no longer has, though it is open.
 
+# Remembered as lost on a connection; of more, the incident is open until these are back
 MOST_TOPICS = 1_000
-# remembered as lost on a connection; of more, the incident is open until these are back
 SHOWN_TOPICS = 3
 
 
@@ -105,9 +105,9 @@ class _Lost:
 
     source: Source
     why: str = ""
-    # of the newest
+    """Of the newest."""
     topics: dict[str, int] = field(default_factory=dict)
-    # event ids
+    """Event ids."""
 
 
 class SubscriptionDetector(IncidentDetector):
@@ -117,8 +117,8 @@ class SubscriptionDetector(IncidentDetector):
 
     def __init__(self) -> None:
         super().__init__()
+        # By connection
         self._lost: dict[str, _Lost] = {}
-        # by connection
 
     def _see(self, event: Event) -> None:
         connection = event.source.connection

@@ -19,13 +19,13 @@ from wsmon.model.units import MS_NS, SECOND_NS, milliseconds
 
 WINDOW_NS = 10 * SECOND_NS
 FIRST_ERRORS = 10
+# Of all messages: ten refused orders among a hundred thousand ticks wake nobody
 LEAST_SHARE = 0.01
-# of all messages: ten refused orders among a hundred thousand ticks wake nobody
+# Of errors, told apart
 MOST_ERROR_TYPES = 20
-# of errors, told apart
 LAST_ERRORS = 2
+# Without more than the last errors in a window: bursts that come every ten seconds are one incident
 CALM_NS = 30 * SECOND_NS
-# without more than the last errors in a window: bursts that come every ten seconds are one incident
 
 
 @dataclass(slots=True)
@@ -35,13 +35,13 @@ class _Window:
     source: Source = RECORDER
     problem_id: int = 0
     seconds: deque[tuple[int, int, int]] = field(default_factory=deque)
-    # monotonic second, errors, messages
+    """Monotonic second, errors, messages."""
     errors: int = 0
     messages: int = 0
     types: dict[str, int] = field(default_factory=dict)
-    # errors by type since there were none for a window
+    """Errors by type since there were none for a window."""
     busy_ns: int = 0
-    # monotonic: when there were last more errors than ends it
+    """monotonic: when there were last more errors than ends it."""
 
     def add(self, second: int, errors: int, messages: int) -> None:
         if self.seconds and self.seconds[-1][0] == second:
@@ -67,8 +67,8 @@ class ErrorsDetector(IncidentDetector):
 
     def __init__(self) -> None:
         super().__init__()
+        # Of connections that had errors lately
         self._windows: dict[str, _Window] = {}
-        # of connections that had errors lately
 
     def _see_traffic(self, traffic: Traffic) -> None:
         connection = traffic.source.connection
@@ -115,10 +115,10 @@ def _sentence(window: _Window) -> str:
 
 # A quantity that is usual, and when it is not: the newest values against those before them.
 
+# So many older values make a baseline
 BASELINE_VALUES = 10
-# so many older values make a baseline
+# Older values are forgotten by halves, so that a baseline follows a peer that moves
 HALVED_AT = 1_000
-# older values are forgotten by halves, so that a baseline follows a peer that moves
 
 
 class Level:
@@ -132,8 +132,8 @@ class Level:
         self._rank = rank
         self._older: dict[int, int] = {}
         # histogram of the values before
+        # How many these are
         self._values = 0
-        # how many these are
 
     def add(self, counts: Mapping[int, int], *, is_usual: bool) -> None:
         """Take measurements, as a histogram; what they push out belongs to the baseline only where it is usual."""
@@ -174,8 +174,8 @@ class Level:
 # Finds peers that answer far slower than they do, or slower than anybody should: pings and requests.
 
 TIMES_USUAL = 4
+# Of the limit that was passed: below it the peer is fast again
 END_FRACTION = 0.5
-# of the limit that was passed: below it the peer is fast again
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +184,9 @@ class _Limit:
 
     what: str
     margin_ns: int
-    # at least so much above what is usual: a peer in the same rack may take four times nothing
+    """At least so much above what is usual: a peer in the same rack may take four times nothing."""
     longest_ns: int
-    # where nothing usual is known, or the usual is less than half of it
+    """Where nothing usual is known, or the usual is less than half of it."""
 
 
 _RTT = _Limit("round trip", 100 * MS_NS, SECOND_NS)
@@ -198,11 +198,11 @@ class _Peer:
     """How fast the peer of a connection is."""
 
     rtt: Level = field(default_factory=lambda: Level(newest=5, least=5, rank=0.5))
-    # pings come every 20 s: the middle of five, so that two that were lost and sent again are no alarm
+    """Pings come every 20 s: the middle of five, so that two that were lost and sent again are no alarm."""
     process: Level = field(default_factory=lambda: Level(newest=100, least=20, rank=0.9))
-    # replies come as often as requests: the slowest tenth, which of twenty are two
+    """Replies come as often as requests: the slowest tenth, which of twenty are two."""
     limit_ns: float = 0.0
-    # that was passed
+    """That was passed."""
     slow: _Limit | None = None
 
     def level(self, limit: _Limit) -> Level:
@@ -270,13 +270,13 @@ def _limit_ns(limit: _Limit, usual_ns: float | None) -> float:
 
 LEARNED_MESSAGES = 1_000
 LEARNED_NS = 600 * SECOND_NS
+# Followed on a connection, as many as a bucket of the statistics tells apart
 MOST_TYPES = 100
-# followed on a connection, as many as a bucket of the statistics tells apart
+# Batches that had it: a type with fewer comes when it likes
 REGULAR_SIGHTINGS = 20
-# batches that had it: a type with fewer comes when it likes
 TIMES_MEAN = 10
-TIMES_LONGEST = 3
 # gaps: bursts have a short mean, and long pauses between them
+TIMES_LONGEST = 3
 SHORTEST_SILENCE_NS = 60 * SECOND_NS
 SHOWN_TYPES = 3
 
@@ -290,7 +290,7 @@ class _Type:
     sightings: int = 1
     longest_gap_ns: int = 0
     away_ns: int = 0
-    # between sessions: nobody could see it then
+    """Between sessions: nobody could see it then."""
 
     def see(self, at_ns: int) -> None:
         if at_ns > self.newest_ns:
@@ -318,12 +318,12 @@ class _Feed:
     messages: int = 0
     types: dict[str, _Type] = field(default_factory=dict)
     fresh: list[str] = field(default_factory=list)
-    # new since the last look
+    """New since the last look."""
     missed: set[str] = field(default_factory=set)
     is_told: bool = False
-    # the open incident is about fresh ones
+    """The open incident is about fresh ones."""
     closed_ns: int | None = None
-    # between sessions, since when
+    """Between sessions, since when."""
 
     def has_learned(self, now_ns: int) -> bool:
         return self.messages >= LEARNED_MESSAGES and now_ns - self.first_ns >= LEARNED_NS

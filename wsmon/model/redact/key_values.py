@@ -14,11 +14,11 @@ from typing import NamedTuple
 from wsmon.model.redact.masking import MASK_BYTES, Span
 
 _WORD = bytes(set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") | set(range(0x80, 0x100)))
+# How far a key may reach beyond its suspicious word; longer runs are data
 _KEY_REACH = 128
-# how far a key may reach beyond its suspicious word; longer runs are data
 
+# White space between the tokens of JSON, also of JSON within JSON
 _SPACE = rb"(?:\s|\\++[nrt])*+"
-# white space between the tokens of JSON, also of JSON within JSON
 _KEY_REST = re.compile(rb"[^\"'\\\r\n]{0,64}")
 _QUOTED_END = re.compile(rb"(\\*+)([\"'])" + _SPACE + rb"(?::|=>?)" + _SPACE)
 _TEXT_END = re.compile(rb"\]?(?:%5[dD])?[ \t]*+(?:(?::(?!:|//)|=>|=(?!=))[ \t]*+|((?:%22)?%3[aAdD](?:%22)?))")
@@ -32,24 +32,24 @@ _PERCENT_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\%]|%(?!2[26]))*+")
 _JSON_BARE = re.compile(rb"[^,}\]\"'\\\r\n]*+")
 _LINE = re.compile(rb"[^\r\n]*+")
 _CLOSES = _SPACE + rb"(?:[,}\]:]|\\*+[\"']|\Z)"
+# A quote before these ends a string
 _CLOSING = re.compile(_CLOSES)
-# a quote before these ends a string
+# A header within a JSON string: quotes that belong to it follow a "=", as in Digest
 _JSON_LINE = re.compile(
     rb"(?:=\\++\"(?!" + _CLOSES + rb")(?:[^\r\n\"\\]|\\++(?!\"))*+(?:\\++\"|\Z)|[^\r\n\"\\]|\\++(?![nr\"]))*+"
 )
-# a header within a JSON string: quotes that belong to it follow a "=", as in Digest
 _WHOLE_LINE = re.compile(rb"authorization|cookie|passphrase", re.IGNORECASE)
 _BRACKETS = re.compile(rb"[\[{]++|[\]}]++|[\"']")
+# What stands beside a signature that is a credential
 _COMPANION = re.compile(
     rb"(?<![a-z0-9])(?:client_?id|api_?key|access_?key(?:_?id)?|grant_type|key|login)(?:\\*+[\"'])?\s*+[:=]",
     re.IGNORECASE,
 )
-# what stands beside a signature that is a credential
+# Too short to be looked for in every message
 _SHORT_SIGNATURE = re.compile(rb"(?i:sign?)(?=\\*[\"'])")
-# too short to be looked for in every message
 
-_JSON_START = re.compile(rb"\s*+(?:[0-9]*+(?:/[^,\"\[{]{0,64},)?[0-9]*+)?[\[{\"]")
 # JSON may stand behind the packet type, namespace and id of Engine.IO and Socket.IO
+_JSON_START = re.compile(rb"\s*+(?:[0-9]*+(?:/[^,\"\[{]{0,64},)?[0-9]*+)?[\[{\"]")
 _STRING = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"?", re.DOTALL)
 
 
@@ -59,7 +59,7 @@ class Key(NamedTuple):
     name: bytes
     value_at: int
     quote: bytes = b""
-    # the key's closing quote with its backslashes; empty where the key is not quoted
+    """The key's closing quote with its backslashes; empty where the key is not quoted."""
     is_percent_encoded: bool = False
 
 
@@ -68,8 +68,8 @@ class _Strings:
 
     def __init__(self, text: bytes) -> None:
         self._text = text
+        # Start and end of each string's content, in turn
         self._bounds: list[int] | None = None
-        # start and end of each string's content, in turn
 
     def end_around(self, at: int) -> int | None:
         """Where the string ends that holds ``at``; None outside strings and where the text is no JSON."""
@@ -257,8 +257,8 @@ def _composite_end(text: bytes, at: int, limit: int, quote: bytes) -> int:
 # are looked for in the undone text, masks are laid on the original.
 
 _ESCAPE = re.compile(rb"(?<!\\)(\\++)u([0-9a-fA-F]{4})")
+# An escape within an escaped escape (\u005cu0074) shows after the next pass; nobody writes four
 _PASSES = 3
-# an escape within an escaped escape (\u005cu0074) shows after the next pass; nobody writes four
 
 
 class Undone:

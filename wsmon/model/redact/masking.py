@@ -18,8 +18,8 @@ class Sensitive:
 
     def __init__(self, text: str, masked: str | None = None) -> None:
         self._text = text
+        # The same text with every secret part replaced by MASK
         self.masked = text if masked is None else masked
-        # the same text with every secret part replaced by MASK
 
     def reveal(self) -> str:
         """The text as it goes to the peer."""

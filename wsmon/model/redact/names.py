@@ -20,8 +20,8 @@ from typing import Final
 WORDS: Final = frozenset(
     {"email", "emails", "phone", "phones", "telephone", "username", "usernames", "salt", "crypt", "bcrypt", "scrypt"}
 )
+# The same in two words: userName, e-mail
 _PAIRS: Final = frozenset({("e", "mail"), ("user", "name")})
-# the same in two words: userName, e-mail
 
 
 def are_personal(words: tuple[str, ...]) -> bool:
@@ -35,11 +35,11 @@ _SEGMENT = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_A-Za-z0-9]+")
 
 # fmt: off
+# A name with one of these words is a credential; passcode is STOMP's password
 ANYWHERE = frozenset({
     "password", "passwords", "passwd", "pwd", "passphrase", "passcode", "secret", "secrets", "authorization",
     "cookie", "cookies", "credential", "credentials", "otp", "ssn", "cvv", "jwt",
 })
-# a name with one of these words is a credential; passcode is STOMP's password
 
 TOKEN_AFTER = frozenset({
     "access", "refresh", "id", "auth", "session", "bearer", "csrf", "xsrf", "api", "oauth", "sso", "security",
@@ -49,13 +49,13 @@ TOKEN_AFTER = frozenset({
 KEY_AFTER = frozenset({"api", "private", "secret", "access", "signing"})
 HEADER_KEY_AFTER = KEY_AFTER | {"subscription", "functions", "auth", "master"}
 SIGNATURES = frozenset({"signature", "sig", "sign"})
+# Harmless as the key of a message, a credential as the whole name of a query parameter
 QUERY_ALONE = frozenset({"key", "hash", "auth", "pass", "pw", "ticket"})
-# harmless as the key of a message, a credential as the whole name of a query parameter
+# Of a message that authenticates, where any other key may hold a credential
 PLAIN_KEYS = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
-# of a message that authenticates, where any other key may hold a credential
 
+# A peer that invents keys must not fill the memory
 _NAMES_REMEMBERED = 1024
-# a peer that invents keys must not fill the memory
 
 _COMPOUNDS = {f"{word}token": (word, "token") for word in TOKEN_AFTER if len(word) > 1} | {
     f"{word}key": (word, "key") for word in KEY_AFTER
@@ -130,8 +130,8 @@ class KeyRules:
         self._allow = frozenset(map("".join, map(split_words, allow)))
         self.is_key = lru_cache(_NAMES_REMEMBERED)(self._is_key)
         # whether the value of this key in a message is a credential; messages repeat their keys
+        # Whether metadata of this name is personal, by the built-in list
         self.is_personal = lru_cache(_NAMES_REMEMBERED)(self._is_personal)
-        # whether metadata of this name is personal, by the built-in list
 
     @property
     def words(self) -> frozenset[Words]:

@@ -18,8 +18,8 @@ from wsmon.model.redact.values import SecretValues
 # Masks credentials in subprotocols, the only header that a browser lets an application choose.
 
 _BEARER = re.compile(r"(base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+).+", re.IGNORECASE | re.DOTALL)
-_HEADER = re.compile(r"(header-)ey.+", re.IGNORECASE | re.DOTALL)
 # base64 of a JSON object with the headers in it
+_HEADER = re.compile(r"(header-)ey.+", re.IGNORECASE | re.DOTALL)
 _NAMED = re.compile(r"([A-Za-z0-9_-]+)([.:=|~]).+", re.DOTALL)
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}")
 _NAMES = frozenset({"bearer", "auth", "ticket", "jwt", "basic"})
@@ -49,8 +49,8 @@ def _names_credential(name: str) -> bool:
 
 
 _ESCAPED_ASCII = tuple(rb"\u00%d" % digit for digit in range(2, 8))
+# A mask can bring together what was apart, and make a key of it; the second round almost always finds nothing
 _ROUNDS = 4
-# a mask can bring together what was apart, and make a key of it; the second round almost always finds nothing
 _SEPARATORS = ("", "_", "-", ".", " ")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]*[ \t]+")
 

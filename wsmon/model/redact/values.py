@@ -14,11 +14,11 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 from wsmon.model.redact.masking import MASK, MASK_BYTES, Span, mask_spans
 from wsmon.model.redact.names import is_credential_query
 
+# Shorter values occur by chance; they are masked in configuration and headers only
 MIN_SECRET_CHARACTERS = 8
-# shorter values occur by chance; they are masked in configuration and headers only
 
+# Long enough to be rare, short enough that the forms of one secret share it
 _NEEDLE_BYTES = 8
-# long enough to be rare, short enough that the forms of one secret share it
 
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _UNICODE = re.compile(r"\\u[0-9a-f]{4}")
@@ -98,8 +98,8 @@ def _base64_forms(secret: str) -> Iterator[tuple[bytes, int]]:
 
 # Credentials that show by their own shape, whatever key they stand under: Bearer, Basic, JWT, subprotocols.
 
+# In lower case; a message that holds none of them holds no credential of these shapes
 TOKEN_NEEDLES = (b"bearer", b"basic ", b"eyj")
-# in lower case; a message that holds none of them holds no credential of these shapes
 
 _BEARER = re.compile(rb"(?<![a-z0-9])bearer(?:[ \t]++|%20)([A-Za-z0-9._~+/=-]++)", re.IGNORECASE)
 _BASIC = re.compile(rb"(?<![a-z0-9])basic[ \t]++([A-Za-z0-9+/_-]{4,}+={0,2})", re.IGNORECASE)
@@ -108,8 +108,8 @@ _BEARER_PROTOCOL = re.compile(
     rb"(?<![a-z0-9])base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+([A-Za-z0-9_=+/-][A-Za-z0-9._=+/-]*+)",
     re.IGNORECASE,
 )
-_PROSE = re.compile(rb"[a-z]{1,15}[.]?|[.]+")
 # "bearer authentication failed" is no credential; a token has digits, capitals or length
+_PROSE = re.compile(rb"[a-z]{1,15}[.]?|[.]+")
 
 
 def token_spans(text: bytes, lowered: bytes) -> Iterator[Span]:
@@ -133,8 +133,8 @@ def _is_user_and_password(encoded: bytes) -> bool:
 
 # Finds the credentials in URLs: userinfo, and values of credential names in query and fragment.
 
+# The second is how some JSON serialisers write the first
 URL_NEEDLES = (b"://", b":\\/")
-# the second is how some JSON serialisers write the first
 
 _URL = re.compile(rb":(?:\\*/){2}(?=[^\s\"'<>\\])((?:[^\s\"'<>\\]|\\++/)*+)")
 _PARAMETER = re.compile(rb"(?:[?&#;]|%3[fF]|%26)([^=&#;?%/]+)(?:=|(%3[dD]))([^&#;]*)")
@@ -142,8 +142,8 @@ _PERCENT_END = re.compile(rb"%2[36]")
 _AUTHORITY = re.compile(rb"[^/?#\\]*+")
 _SCHEME = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 _PORT = re.compile(rb"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
+# What follows a URL in a sentence; no "]", which may end a mask
 _SENTENCE_END = b").,}"
-# what follows a URL in a sentence; no "]", which may end a mask
 
 
 def url_spans(text: bytes, is_credential: Callable[[str], bool]) -> Iterator[Span]:

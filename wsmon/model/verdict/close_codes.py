@@ -19,7 +19,7 @@ class Clue(NamedTuple):
     """What is to be read from a text that has one of the phrases in it."""
 
     phrases: tuple[str, ...]
-    # in lower case
+    """In lower case."""
     advice: Advice
 
 
@@ -32,6 +32,7 @@ def read_clue(clues: Sequence[Clue], text: str) -> Advice | None:
     return None
 
 
+# RFC 6455, section 7.4.1, and the IANA registry of close codes
 CODE_MEANINGS: Final = {
     1000: "normal closure",
     1001: "going away",
@@ -53,7 +54,6 @@ CODE_MEANINGS: Final = {
     3003: "forbidden",
     3008: "timeout",
 }
-# RFC 6455, section 7.4.1, and the IANA registry of close codes
 
 _MISUSED = Advice(
     "the code must never be sent in a close frame: the server, or something before it, breaks the protocol",
@@ -175,6 +175,7 @@ RATE: Final = Clue(
     ),
 )
 
+# The first that fits counts: a limit names what it limits, an expired token names the login
 REASON_CLUES: Final = (
     RATE,
     Clue(
@@ -227,7 +228,6 @@ REASON_CLUES: Final = (
         ),
     ),
 )
-# the first that fits counts: a limit names what it limits, an expired token names the login
 
 
 def speaks_of_limit(text: str) -> bool:

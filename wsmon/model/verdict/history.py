@@ -18,10 +18,10 @@ from wsmon.model.statuses import OPEN
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.verdict.close_codes import Advice, speaks_of_limit
 
+# Losses, and failed attempts, from which a pattern may be read
 KEPT_ENDS: Final = 20
-# losses, and failed attempts, from which a pattern may be read
+# Losses of several connections within this have one cause
 TOGETHER_NS: Final = 2 * SECOND_NS
-# losses of several connections within this have one cause
 KEPT_LOSSES_OF_HOST: Final = 64
 
 
@@ -30,16 +30,16 @@ class End:
     """How a session ended, or an attempt failed: what patterns are read from. Spans in seconds, None: unknown."""
 
     id: int
-    # 0 where the profile keeps no row of it
+    """0 where the profile keeps no row of it."""
     ts_ns: int
     by: CloseBy
     open_s: float | None
-    # None: it never was usable
+    """None: it never was usable."""
     since_out_s: float | None
     since_in_s: float | None
     since_login_s: float | None
     says_limit: bool
-    # a limit on rate or number was named
+    """A limit on rate or number was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ class History:
     losses: deque[End] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
     failures: deque[End] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
     neighbours: deque[HostLoss] = field(default_factory=_losses_of_host)
-    # losses of all connections to the host, shared
+    """Losses of all connections to the host, shared."""
     login: Moment | None = None
-    # of this session, like what follows; lasted_ns is not known of a login
+    """Of this session, like what follows; lasted_ns is not known of a login."""
     pause: Moment | None = None
-    # the newest time that our own store kept us from reading
+    """The newest time that our own store kept us from reading."""
     missed: Moment | None = None
-    # a ping without an answer, which was waited for so long
+    """A ping without an answer, which was waited for so long."""
     stall: Moment | None = None
     fault: Moment | None = None
 
@@ -176,14 +176,14 @@ def _host(event: Event) -> str:
 FEWEST: Final = 3
 SHARE: Final = 2 / 3
 SPREAD: Final = 0.02
+# How far from the median a time may be: timers are exact, the path adds its delays
 LEAST_SPREAD_S: Final = 0.5
-# how far from the median a time may be: timers are exact, the path adds its delays
+# Shorter times are a rhythm of messages, not a timer
 SHORTEST_TIMER_S: Final = 5.0
-# shorter times are a rhythm of messages, not a timer
+# A session this short was accepted only to be rejected
 AT_ONCE_S: Final = 5.0
-# a session this short was accepted only to be rejected
+# Types of errors that may be a server which does not want us; others are faults
 HANG_UPS: Final = ("", "eof", "reset")
-# types of errors that may be a server which does not want us; others are faults
 HOUR_S: Final = 3600
 SAME_MINUTE_S: Final = 60.0
 
@@ -195,7 +195,7 @@ class Pattern:
     advice: Advice
     evidence: tuple[int, ...]
     is_mended_here: bool = True
-    # its next step helps; False: what the other side said tells better what to do
+    """Its next step helps; False: what the other side said tells better what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +204,10 @@ class _Cluster:
 
     ends: tuple[End, ...]
     of: int
-    # how many were looked at
+    """How many were looked at."""
     middle_s: float
     deviation_s: float
-    # median of the absolute deviations (MAD)
+    """Median of the absolute deviations (MAD)."""
 
     @property
     def share(self) -> str:

@@ -15,8 +15,8 @@ from wsmon.model.verdict.history import History, Pattern, find_pattern
 
 # The one sentence about an end that the screen has room for.
 
+# Characters of a reason in a sentence; the detail pane has all of it
 _REASON_LIMIT: Final = 60
-# characters of a reason in a sentence; the detail pane has all of it
 
 
 def why(event: Event) -> str:
@@ -61,16 +61,16 @@ def _short(reason: str) -> str:
     return reason if len(reason) <= _REASON_LIMIT else f"{reason[: _REASON_LIMIT - 1]}…"
 
 
+# A shorter pause of ours troubles no peer: TCP buffers it
 SUSPECT_PAUSE_NS: Final = SECOND_NS // 2
-# a shorter pause of ours troubles no peer: TCP buffers it
-USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
 # ping.timeout by default: so long after a pause of ours it is the first suspect
+USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
+# Closed for reasons of the server's own, whatever we did
 ORDERLY_CODES: Final = (1000, 1001, 1012)
-# closed for reasons of the server's own, whatever we did
+# What we send where a ping is not answered, as most do
 HEARTBEAT_CODE: Final = 1011
-# what we send where a ping is not answered, as most do
+# Said by servers that say nothing
 VAGUE_CODES: Final = (1000, 1005)
-# said by servers that say nothing
 
 
 def judge(event: Event, history: History) -> Verdict | None:

@@ -16,8 +16,8 @@ from typing import Protocol, TypeAlias, assert_never
 
 from wsmon.query.regex_literals import Stretch
 
+# Of a segment: the bits of a mask
 BLOCKS = 64
-# of a segment: the bits of a mask
 ALL_BLOCKS = (1 << BLOCKS) - 1
 
 
@@ -79,8 +79,8 @@ class Segment(Protocol):
         """Which of some blocks have such a text, and maybe some more of them."""
 
 
+# Lets everything through
 EVERYWHERE: Sieve = Marked(frozenset())
-# lets everything through
 NOWHERE: Sieve = AnyOf(())
 
 
@@ -157,18 +157,18 @@ def _reads_texts(sieve: Sieve) -> bool:
 # has its tokens inside tokens of that text: so its own marks, which it shares with others, are never missing where
 # it is.
 
+# Masks of 64 bits that fill the one page of 4 KiB that their row has
 SLOTS_A_PAGE = 504
-# masks of 64 bits that fill the one page of 4 KiB that their row has
 PAGES = 32
+# The greatest prime that fits: every byte of a piece counts
 SLOTS = 16_127
-# the greatest prime that fits: every byte of a piece counts
+# Of its own: no text has it by chance
 BACKSLASH_MARK = SLOTS
-# of its own: no text has it by chance
 RUN_BYTES = 3
+# Of what makes a mark: letters tell enough by threes, of which digits have but a thousand
 PIECE_BYTES = 4
-# of what makes a mark: letters tell enough by threes, of which digits have but a thousand
+# Held at hand: the words that every message has
 FEW_RUNS = 4_000
-# held at hand: the words that every message has
 
 _DIGITS = b"0123456789"
 _BACKSLASH = ord("\\")
@@ -179,13 +179,13 @@ def _token_byte(byte: int) -> int:
     return byte if byte > 127 else ord(char.lower()) if char.isalnum() else ord(" ")
 
 
+# Folds case as ``query/fold.py`` does, and puts blanks between tokens
 _TOKENS = bytes(_token_byte(byte) for byte in range(256))
-# folds case as ``query/fold.py`` does, and puts blanks between tokens
 _LETTERS = bytes(ord(" ") if byte in _DIGITS else byte for byte in range(256))
+# Number % SLOTS, without a frame of Python for each
 _SLOT_OF = SLOTS.__rmod__
-# number % SLOTS, without a frame of Python for each
+# Odd, with bits all over
 _SPREADS = (0x9E37_79B1, 0x85EB_CA77, 0xC2B2_AE3D)
-# odd, with bits all over
 _KIND_SOURCE, _KIND_NAME = range(2)
 
 

@@ -17,18 +17,18 @@ from wsmon.query.fields import verdict_text
 from wsmon.query.patterns import LIMIT_S, SLOW_HINT, PatternTooSlowError, finder
 from wsmon.query.predicate import item_fits, path_question, text_of
 
+# A part of a query that is asked of one value of a row; a FieldTerm is one on the verdict, as the row has it
 Leaf: TypeAlias = Glob | Regex | PathTerm | FieldTerm
-# a part of a query that is asked of one value of a row; a FieldTerm is one on the verdict, as the row has it
 
+# Takes the number of a leaf, and the values that it is asked of
 LEAF = "wsmon_leaf"
-# takes the number of a leaf, and the values that it is asked of
+# Ten queries of the greatest length
 HELD_LEAVES = 1_000
-# ten queries of the greatest length
+# Of slow patterns in one question
 MOST_OVERRUNS = 3
-# of slow patterns in one question
 
+# What Python's sqlite3 says then
 _FUNCTION_RAISED = "user-defined function raised exception"
-# what Python's sqlite3 says then
 _InRow: TypeAlias = str | bytes | None
 _verdict_of = msgspec.json.Decoder(Verdict).decode
 

@@ -50,18 +50,18 @@ from wsmon.store.search.block_filter import (
 from wsmon.store.search.skip_index import TEXT_COLUMNS
 from wsmon.store.search.sql import RECORDER_ID, Number, Sql, number_fits, text_fits, told_names
 
+# Asked for one by one: more are most likely everywhere
 MOST_SOURCES = 32
-# asked for one by one: more are most likely everywhere
 
+# The ids of the sources whose field fits an item; None where they are more than ``MOST_SOURCES``
 SourcesOf = Callable[[FieldName, Item], Iterable[int] | None]
-# the ids of the sources whose field fits an item; None where they are more than ``MOST_SOURCES``
 
 _TEXT_COLUMNS = frozenset(("payload", *TEXT_COLUMNS))
 _WORD_COLUMNS = ("payload", *(place for place in WORD_PLACES if place in TEXT_COLUMNS))
 _COLUMN_FIELDS = {"text": "payload", "span": "span_id", "parent": "parent_id"}
 _OF_SOURCES = frozenset(("connection", "group", "session", "trace", "run"))
+# Blanks are in no token: what stands beside a sign may go on in the text
 _GLOB_SIGNS = str.maketrans("*?", "  ")
-# blanks are in no token: what stands beside a sign may go on in the text
 _OF_NUMBERS = frozenset(b"0123456789e")
 _NULL = b"null"
 assert _TEXT_COLUMNS | {"connection", "name"} >= WORD_PLACES.keys()

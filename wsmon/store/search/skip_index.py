@@ -31,15 +31,15 @@ from wsmon.store.search.block_filter import (
     tokens_of,
 )
 
+# Or fewer, where they have many tokens: a block with most of the marks would be let through by every search
 BLOCK_EVENTS = 256
-# or fewer, where they have many tokens: a block with most of the marks would be let through by every search
 BLOCK_TOKENS = 800
+# Cut into tokens at a time: their number is known no more exactly
 STEP_EVENTS = 16
-# cut into tokens at a time: their number is known no more exactly
 STEP_BYTES = 16 * 1024
 
+# Of what is searched beside the payload, and not the same for a whole session
 TEXT_COLUMNS = ("type", "topic", "ref", "reason", "error_type", "error", "span_id", "parent_id")
-# of what is searched beside the payload, and not the same for a whole session
 _OTHER_TEXTS = " || ' ' || ".join(f"coalesce({column}, '')" for column in TEXT_COLUMNS)
 _ROWS = f"""
 SELECT id, ts_ns, source, name, coalesce(CAST(payload AS BLOB), x''),
@@ -62,13 +62,13 @@ class _SegmentBuilder:
     """Blocks on their way into the index."""
 
     starts: list[int] = field(default_factory=list)
-    # the first id of each block
+    """The first id of each block."""
     last_id: int = 0
     first_ns: int = 0
     last_ns: int = 0
-    # the least and the greatest wall time: clocks step back
+    """The least and the greatest wall time: clocks step back."""
     masks: list[int] = field(default_factory=lambda: [0] * (PAGES * SLOTS_A_PAGE))
-    # of each mark, which blocks have it
+    """Of each mark, which blocks have it."""
 
 
 class SearchIndexer:
@@ -176,12 +176,12 @@ def forget_segments(connection: sqlite3.Connection, oldest_id: int) -> None:
 
 # Reads the index of texts: the ranges of ids in which a search has to look.
 
+# Of a block, read together; the rows of a larger one are looked at one by one
 MOST_TEXT_BYTES = 16 * 1024 * 1024
-# of a block, read together; the rows of a larger one are looked at one by one
+# Of a segment: where most of these have what is asked for, the others are not asked
 TRIED_BLOCKS = 8
-# of a segment: where most of these have what is asked for, the others are not asked
+# Between the texts of rows: in few sets of characters; a text, since SQLite is quicker with it than with a blob
 _SEPARATOR = "\x01"
-# between the texts of rows: in few sets of characters; a text, since SQLite is quicker with it than with a blob
 
 _HAS_INDEX = "SELECT count(*) FROM sqlite_schema WHERE name = 'search_segment'"
 _SEGMENTS = """
@@ -191,8 +191,8 @@ ORDER BY first_id
 """
 _MASK = "SELECT substr(masks, ?, 8) FROM search_page WHERE id = ?"
 
+# Closed, ascending, apart from each other
 Ranges = list[tuple[int, int]]
-# closed, ascending, apart from each other
 
 
 class Candidates:

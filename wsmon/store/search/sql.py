@@ -54,11 +54,11 @@ from wsmon.store.codec import (
 )
 from wsmon.store.search.functions import LEAF, Leaf
 
+# The number of a leaf, for the function LEAF
 Number = Callable[[Leaf], int]
-# the number of a leaf, for the function LEAF
 
-_MOST_LIKE_BYTES = 20_000
 # SQLite takes patterns up to 50,000 bytes; escaping at most doubles one
+_MOST_LIKE_BYTES = 20_000
 _LIKE_SIGNS = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
 _GLOB_SIGNS = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\", "*": "%", "?": "_"})
 _ODD = "length({column}) <> length(CAST({column} AS BLOB))"
@@ -67,8 +67,8 @@ _LIKE_PAYLOAD = rf"""((payload LIKE ? ESCAPE '\' AND typeof(payload) = 'text')
     OR ((typeof(payload) = 'blob' OR {_ODD.format(column="payload")}) AND instr(lower(payload), ?)))"""
 _BYTES_IN = "instr(CAST(lower({column}) AS BLOB), ?)"
 _PAYLOAD = "payload"
+# That protocols read in most messages
 _OF_MESSAGES = ("type", "topic")
-# that protocols read in most messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +218,8 @@ def _joined(parts: list[Sql], by: str) -> Sql:
 
 # Where a row of the event table has what a field of a query is about, and what its codes stand for.
 
+# Stands for the connection of the recorder's own events, which have none
 RECORDER_ID = 0
-# stands for the connection of the recorder's own events, which have none
 
 _SOURCE = "(SELECT {column} FROM source WHERE source.id = event.source)"
 CONNECTION = f"coalesce({_SOURCE.format(column='connection')}, {RECORDER_ID})"
@@ -256,6 +256,7 @@ NUMBERS: Mapping[FieldName, str] = {
     "gap": _META_NUMBER.format(key="missing"),
 }
 _STATUSES = (("", 0), *STATUS_CODES.items())
+# The column, and what its codes stand for
 CHOICES: Mapping[FieldName, tuple[str, tuple[tuple[str, int | None], ...]]] = {
     "direction": (f"flags & {FLAG_IN | FLAG_OUT}", tuple(DIRECTION_FLAGS.items())),
     "opcode": ("coalesce(opcode, 0)", tuple(OPCODE_CODES.items())),
@@ -263,7 +264,6 @@ CHOICES: Mapping[FieldName, tuple[str, tuple[tuple[str, int | None], ...]]] = {
     "to": ("coalesce(to_status, 0)", _STATUSES),
     "by": ("coalesce(close_by, 0)", tuple(CLOSE_BY_CODES.items())),
 }
-# the column, and what its codes stand for
 _PROBLEM_CODES = ", ".join(str(NAME_CODES[name]) for name in sorted(PROBLEM_NAMES))
 FACTS: Mapping[str, str] = {
     "redacted": f"flags & {FLAG_REDACTED} <> 0",
@@ -342,8 +342,8 @@ def is_settled(term: Term) -> bool:
 # query, by the predicate's own function; texts in a row by SQLite (``sql_text``); JSON and regular expressions by the
 # predicate's functions, called from SQL (``functions``).
 
+# Word places that are no text in the row
 _RESOLVED_PLACES = ("connection", "name")
-# word places that are no text in the row
 _TEXT_COLUMNS = tuple(place for place in WORD_PLACES if place not in _RESOLVED_PLACES)
 
 
@@ -355,9 +355,9 @@ class Condition:
     parameters: tuple[Value, ...]
     first_id: int
     last_id: int
-    # no event outside this range matches; it is empty where none can
+    """No event outside this range matches; it is empty where none can."""
     is_indexed: bool
-    # the index event_by_name finds the rows
+    """The index event_by_name finds the rows."""
 
     @property
     def is_everything(self) -> bool:
