@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from tests.thoroughness import be_steady
+from tests.support.thoroughness import be_steady
 
 be_steady()
 
-pytest_plugins = ("tests.node_peers", "tests.peers", "tests.processes")
+pytest_plugins = ("tests.support.node_peers", "tests.support.peers", "tests.support.processes")
 
 
 def pytest_xdist_auto_num_workers() -> int | None:

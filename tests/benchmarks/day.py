@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from tests.builders import MONO_0_NS, SECOND_NS, T0_NS, dialled, event, loss, retry, source, usable
-from tests.recordings import FixedClock, Recording
+from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS, dialled, event, loss, retry, source, usable
+from tests.support.recordings import FixedClock, Recording
 from wsmon.clock import SystemClock
 from wsmon.config.specs import RetentionSpec
 from wsmon.model.events import Event, Source

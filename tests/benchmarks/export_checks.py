@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.node_peers import FOLDER as NODE_FOLDER
+from tests.support.node_peers import FOLDER as NODE_FOLDER
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 NODE_MEMORY = "--max-old-space-size=12000"
@@ -46,7 +46,7 @@ def differing(store: Path, other: Path) -> int:
 
 
 def _events(store: Path) -> Iterable[Any]:
-    from tests.recordings import FixedClock
+    from tests.support.recordings import FixedClock
     from wsmon.store.reader import Reader
 
     view = Reader(store, FixedClock())

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.benchmarks.exports import made
 from tests.benchmarks.timed_recorder import read
-from tests.peers import scenario
+from tests.support.peers import scenario
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 from wsmon.export.run import FORMATS

@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.builders import dialled, event, loss, message, ping, pong, refused, retry, stall
-from tests.recordings import FixedClock, Recording
-from tests.sessions import of, opening
+from tests.support.builders import dialled, event, loss, message, ping, pong, refused, retry, stall
+from tests.support.recordings import FixedClock, Recording
+from tests.support.session_events import of, opening
 from wsmon.export.run import FORMATS, ExportFormat, ExportRequest, run_export, suffix
 from wsmon.model.events import Event
 from wsmon.store.reader import Reader

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.load import cpu_s, resident_mib
-from tests.peers import script
+from tests.support.peers import script
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 

@@ -18,7 +18,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.peers import scenario
+from tests.support.peers import scenario
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 

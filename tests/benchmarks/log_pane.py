@@ -23,7 +23,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widgets import Static
 
-from tests.builders import message
+from tests.support.builders import message
 from tests.tui.pane_app import PaneApp
 from wsmon.bus import Bus
 from wsmon.clock import SystemClock

@@ -18,11 +18,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.benchmarks.timed_recorder import read
-from tests.engines import raw_server
-from tests.otlp_collectors import HANG, RESET, FakeCollector, answer
-from tests.peers import scenario
-from tests.ports import free_port
-from tests.processes import stored
+from tests.support.collectors import HANG, RESET, FakeCollector, answer
+from tests.support.engines import raw_server
+from tests.support.external_programs import free_port
+from tests.support.peers import scenario
+from tests.support.processes import stored
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 

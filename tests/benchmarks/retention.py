@@ -19,7 +19,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.benchmarks.timed_recorder import Commits, read
-from tests.peers import scenario
+from tests.support.peers import scenario
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 from wsmon.store.codec import NAME_CODES

@@ -28,7 +28,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.benchmarks.load import cpu_s
-from tests.peers import script
+from tests.support.peers import script
 from tests.tui.emulated import Emulated
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer

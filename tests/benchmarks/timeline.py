@@ -25,7 +25,7 @@ from statistics import median, quantiles
 from textual import events, on
 from textual.geometry import Region
 
-from tests.recordings import specs
+from tests.support.recordings import specs
 from tests.tui.pane_app import PaneApp
 from wsmon.clock import SystemClock
 from wsmon.ports import StoreView

@@ -16,7 +16,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.peers import scenario
+from tests.support.peers import scenario
 from wsmon.cli.greeting import greeting
 from wsmon.cli.target import socket_of
 from wsmon.clock import SystemClock

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.engines import raw_server
+from tests.support.engines import raw_server
 from tests.tui.fakes import FakeClock
 from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.alert_channels import AlertFailedError, WebhookWay

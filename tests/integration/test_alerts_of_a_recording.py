@@ -9,9 +9,9 @@ import socket
 import stat
 from pathlib import Path
 
-from tests.engines import raw_server
-from tests.peers import Peers, script
-from tests.processes import DEADLINE_S, Home, Recorder, stored
+from tests.support.engines import raw_server
+from tests.support.peers import Peers, script
+from tests.support.processes import DEADLINE_S, Home, Recorder, stored
 from wsmon.cli.greeting import greeting
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import holder

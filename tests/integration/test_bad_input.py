@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Home, stored
+from tests.support.processes import Home, stored
 from wsmon.cli.demo import fresh_store
 from wsmon.cli.stop import end_recorder
 from wsmon.cli.target import Request, resolve, socket_of

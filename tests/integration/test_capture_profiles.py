@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.peers import Peers, script
-from tests.processes import DEADLINE_S, Home, Recorder, stored
+from tests.support.peers import Peers, script
+from tests.support.processes import DEADLINE_S, Home, Recorder, stored
 from wsmon.model.events import Event
 
 TEXT = '{"hello":"websocket"}'

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import SECOND_NS, T0_NS, event, message
-from tests.peers import Peers, script
-from tests.processes import Home
-from tests.recordings import Recording, recorded
+from tests.support.builders import SECOND_NS, T0_NS, event, message
+from tests.support.peers import Peers, script
+from tests.support.processes import Home
+from tests.support.recordings import Recording, recorded
 from wsmon.cli.diagnosis.facts import is_clock_synchronised, is_lingering, logind_settings, terminal_facts
 from wsmon.cli.main import run
 from wsmon.clock import SystemClock

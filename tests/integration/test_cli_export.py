@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import SESSION, TRACE, message, stall
-from tests.recordings import Recording, recorded
+from tests.support.builders import SESSION, TRACE, message, stall
+from tests.support.recordings import Recording, recorded
 from wsmon.cli.main import run
 
 DEADLINE_S = 30.0

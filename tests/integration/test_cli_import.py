@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.recordings import recorded
-from tests.sessions import story
-from tests.stores import stored_events
+from tests.support.recordings import recorded
+from tests.support.session_events import story
+from tests.support.stores import stored_events
 from wsmon.cli.main import run
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import loss, message
-from tests.recordings import FixedClock, recorded
+from tests.support.builders import loss, message
+from tests.support.recordings import FixedClock, recorded
 from wsmon.cli.main import run
 from wsmon.config.locate import state_dir
 from wsmon.model.notes import Bookmark

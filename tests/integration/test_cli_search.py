@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import event, loss, message, ping, source
-from tests.recordings import Recording, recorded
+from tests.support.builders import event, loss, message, ping, source
+from tests.support.recordings import Recording, recorded
 from wsmon.cli.main import run
 from wsmon.model.verdict.close_codes import CODE_ADVICE
 

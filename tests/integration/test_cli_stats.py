@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import dialled, event, loss, message, ping, pong, usable
-from tests.recordings import Recording, recorded, specs
+from tests.support.builders import dialled, event, loss, message, ping, pong, usable
+from tests.support.recordings import Recording, recorded, specs
 from wsmon.cli.main import run
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.peers import Peers, script
-from tests.processes import Home
+from tests.support.peers import Peers, script
+from tests.support.processes import Home
 
 CONFIRMED = json.dumps({"jsonrpc": "2.0", "id": 1, "result": ["book", "trades"]})
 PEER = script(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.processes import Home
+from tests.support.processes import Home
 
 
 async def test_no_configuration_offers_the_demonstration(home: Home) -> None:

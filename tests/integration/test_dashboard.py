@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.debian import program
-from tests.metrics_samples import FACTS, FEED
-from tests.peers import Peers, script
-from tests.ports import free_port
-from tests.processes import Home
-from tests.prometheis import Prometheus, prometheus
+from tests.support.external_programs import free_port, program
+from tests.support.metrics_samples import FACTS, FEED
+from tests.support.peers import Peers, script
+from tests.support.processes import Home
+from tests.support.prometheus import Prometheus, prometheus
 from wsmon.export.prometheus import dashboard, rules
 from wsmon.model.metrics import Family, connection_families, recorder_families
 

@@ -14,8 +14,8 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
-from tests.clients import SOON_S, UPGRADE, dial, receive
-from tests.peers import Peers, script
+from tests.support.clients import SOON_S, UPGRADE, dial, receive
+from tests.support.peers import Peers, script
 from wsmon.demo.server import ScenarioServer
 
 

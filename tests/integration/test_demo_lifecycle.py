@@ -15,8 +15,8 @@ from websockets.exceptions import (
 from websockets.frames import Close
 from websockets.typing import Subprotocol
 
-from tests.clients import SOON_S, UPGRADE, dial, end_of
-from tests.peers import scenario, script
+from tests.support.clients import SOON_S, UPGRADE, dial, end_of
+from tests.support.peers import scenario, script
 from wsmon.clock import SystemClock
 from wsmon.demo.demo import Demo
 from wsmon.demo.parse import DEMO_SCENARIOS

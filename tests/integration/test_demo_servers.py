@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import pytest
 from websockets.frames import Close
 
-from tests.clients import SOON_S, dial, end_of, receive
-from tests.peers import Peers, scenario, script
+from tests.support.clients import SOON_S, dial, end_of, receive
+from tests.support.peers import Peers, scenario, script
 from wsmon.demo.record import CloseReceived, Received, SessionTally, Tally
 
 

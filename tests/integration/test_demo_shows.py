@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.processes import POLL_S, Home, Recorder, stored
+from tests.support.processes import POLL_S, Home, Recorder, stored
 from wsmon.model.events import Event
 
 MINUTE_S = 60.0

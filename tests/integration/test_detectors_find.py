@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from tests.peers import Peers, script
-from tests.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from tests.support.peers import Peers, script
+from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
 from wsmon.demo.template import Count, value_source
 from wsmon.model.events import Event
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.engines import (
+from tests.support.engines import (
     SOON_AGAIN,
     SOON_S,
     Handler,

@@ -8,7 +8,7 @@ import random
 import socket
 import threading
 
-from tests.engines import (
+from tests.support.engines import (
     PING,
     PONG,
     SOON_S,

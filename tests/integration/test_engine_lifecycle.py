@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.engines import (
+from tests.support.engines import (
     NEVER_AGAIN,
     SOON_AGAIN,
     TEXT,

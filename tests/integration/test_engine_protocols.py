@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.engines import (
+from tests.support.engines import (
     BINARY,
     CLOSE,
     SOON_AGAIN,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines import (
+from tests.support.engines import (
     BINARY,
     CLOSE,
     PING,

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
-from tests.engines import SOON_AGAIN, TEXT, accept, against, frame, meta_of, read_frame, read_head
+from tests.support.engines import SOON_AGAIN, TEXT, accept, against, frame, meta_of, read_frame, read_head
 from wsmon.config.specs import HeartbeatSpec, PingSpec
 from wsmon.model.redact.masking import Sensitive
 

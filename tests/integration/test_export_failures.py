@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
-from tests.peers import Peers, scenario
-from tests.processes import DEADLINE_S, POLL_S, WSMON, Home
-from tests.recordings import Recording
+from tests.support.builders import message
+from tests.support.peers import Peers, scenario
+from tests.support.processes import DEADLINE_S, POLL_S, WSMON, Home
+from tests.support.recordings import Recording
 from wsmon.export.run import FORMATS, suffix
 
 # The others are small whatever the messages are

@@ -16,8 +16,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tests.peers import Peers, script
-from tests.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
+from tests.support.peers import Peers, script
+from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
 from wsmon.cli.greeting import greeting
 from wsmon.cli.target import socket_of
 from wsmon.control.client import RecorderClient

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
-from tests.recordings import Recorder
+from tests.support.builders import message
+from tests.support.recordings import Recorder
 from wsmon.clock import SystemClock
 from wsmon.feed import Feed
 from wsmon.store.reader import Reader

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import dialled, event, loss, message, refused, usable
-from tests.node_peers import FOLDER, REQUIRED, missing
-from tests.recordings import FixedClock, recorded
+from tests.support.builders import dialled, event, loss, message, refused, usable
+from tests.support.node_peers import FOLDER, REQUIRED, missing
+from tests.support.recordings import FixedClock, recorded
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.store.reader import Reader
 

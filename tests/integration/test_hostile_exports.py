@@ -16,9 +16,9 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 
-from tests.builders import dialled, event, loss, message, refused, usable
-from tests.recordings import FixedClock, recorded
-from tests.sessions import FIRST, SECOND, of
+from tests.support.builders import dialled, event, loss, message, refused, usable
+from tests.support.recordings import FixedClock, recorded
+from tests.support.session_events import FIRST, SECOND, of
 from wsmon.export.run import FORMATS, ExportFormat, ExportRequest, run_export, suffix
 from wsmon.model.events import Event, Json
 from wsmon.store.reader import Reader

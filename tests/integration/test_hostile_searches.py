@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import loss, message
-from tests.recordings import Recording, recorded
+from tests.support.builders import loss, message
+from tests.support.recordings import Recording, recorded
 from wsmon.cli.main import run
 from wsmon.store.search.skip_index import SearchIndexer
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import SCENARIOS, Peers
-from tests.processes import DEADLINE_S, Home, stored
+from tests.support.peers import SCENARIOS, Peers
+from tests.support.processes import DEADLINE_S, Home, stored
 from wsmon.demo.frames import BINARY, TEXT
 from wsmon.demo.parse import load_scenario
 from wsmon.demo.scenario import Accept, Cycle, Fixed, Scenario, Send, Step

@@ -12,9 +12,9 @@ from typing import get_args
 import msgspec
 import pytest
 
-from tests.node_peers import FOLDER, REQUIRED, missing
-from tests.recordings import FixedClock, recorded
-from tests.sessions import story
+from tests.support.node_peers import FOLDER, REQUIRED, missing
+from tests.support.recordings import FixedClock, recorded
+from tests.support.session_events import story
 from tests.unit.export.test_export_formats import full
 from wsmon.export.jsonl import EventDocument
 from wsmon.export.run import ExportFormat, ExportRequest, run_export

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import Peers, scenario, script
-from tests.processes import Home, Recorder, stored
+from tests.support.peers import Peers, scenario, script
+from tests.support.processes import Home, Recorder, stored
 from wsmon.cli.target import Request, resolve
 from wsmon.cli.watch import ensure_recorder
 from wsmon.control.lock import holder

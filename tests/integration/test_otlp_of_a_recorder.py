@@ -8,12 +8,12 @@ import re
 import signal
 from contextlib import AsyncExitStack
 
-from tests.engines import raw_server
-from tests.otlp_collectors import HANG, FakeCollector, plain
-from tests.peers import Peers, script
-from tests.ports import free_port
-from tests.processes import DEADLINE_S, Home, stored
-from tests.prometheis import fetched
+from tests.support.collectors import HANG, FakeCollector, plain
+from tests.support.engines import raw_server
+from tests.support.external_programs import free_port
+from tests.support.peers import Peers, script
+from tests.support.processes import DEADLINE_S, Home, stored
+from tests.support.prometheus import fetched
 
 TICKS = """
 [[step]]

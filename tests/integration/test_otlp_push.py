@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.builders import T0_NS, at_ns, event, message
-from tests.engines import raw_server
-from tests.metrics_samples import FACTS, FEED
-from tests.otlp_collectors import HANG, OK, RESET, FakeCollector, answer, plain
-from tests.ports import free_port
-from tests.recordings import FixedClock, Recording
-from tests.sessions import FIRST, SECOND, of, opening, story
+from tests.support.builders import T0_NS, at_ns, event, message
+from tests.support.collectors import HANG, OK, RESET, FakeCollector, answer, plain
+from tests.support.engines import raw_server
+from tests.support.external_programs import free_port
+from tests.support.metrics_samples import FACTS, FEED
+from tests.support.recordings import FixedClock, Recording
+from tests.support.session_events import FIRST, SECOND, of, opening, story
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.model.metrics import Family, SignalTotals, connection_families, recorder_families
 from wsmon.model.redact.masking import Sensitive

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.peers import Peers, script
-from tests.processes import Home
-from tests.real_collectors import RealCollector, real_collector
+from tests.support.collectors import RealCollector, real_collector
+from tests.support.peers import Peers, script
+from tests.support.processes import Home
 
 DEADLINE_S = 20.0
 FEED = """

@@ -7,11 +7,10 @@ import re
 import signal
 import subprocess
 
-from tests.debian import program
-from tests.peers import Peers, script
-from tests.ports import free_port
-from tests.processes import DEADLINE_S, Home, Recorder, stored
-from tests.prometheis import fetched, prometheus
+from tests.support.external_programs import free_port, program
+from tests.support.peers import Peers, script
+from tests.support.processes import DEADLINE_S, Home, Recorder, stored
+from tests.support.prometheus import fetched, prometheus
 
 MESSAGES = 40
 TRADES = f"""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import Peers, script
-from tests.processes import Home
+from tests.support.peers import Peers, script
+from tests.support.processes import Home
 
 CANARY = "cAnArY-x7Q9zz-of-a-login"
 LOGINS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import signal
 
-from tests.node_peers import RealPeer, RealPeers
-from tests.processes import Home, Recorder, stored
+from tests.support.node_peers import RealPeer, RealPeers
+from tests.support.processes import Home, Recorder, stored
 from wsmon.model.events import Event
 
 PASSWORD = "correct horse"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.engines import SOON_AGAIN, Engine, running, spec
-from tests.mqtt_packets import connect, publish, subscribe, text
-from tests.node_peers import RealPeer, RealPeers
+from tests.support.engines import SOON_AGAIN, Engine, running, spec
+from tests.support.mqtt_packets import connect, publish, subscribe, text
+from tests.support.node_peers import RealPeer, RealPeers
 from wsmon.model.redact.masking import Sensitive
 
 PASSWORD = "correct horse"

@@ -6,8 +6,8 @@ import asyncio
 import json
 import signal
 
-from tests.node_peers import RealPeer, RealPeers
-from tests.processes import POLL_S, Home, Recorder, stored
+from tests.support.node_peers import RealPeer, RealPeers
+from tests.support.processes import POLL_S, Home, Recorder, stored
 from wsmon.model.events import Event
 
 PASSWORD = "correct horse"

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.peers import Peers, script
-from tests.processes import Home
+from tests.support.peers import Peers, script
+from tests.support.processes import Home
 from wsmon.cli.target import Request, resolve
 from wsmon.cli.watch import ensure_recorder
 from wsmon.export.run import FORMATS

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores import stored
+from tests.support.stores import stored
 from wsmon.store.codec import Value
 from wsmon.store.database import open_for_writing
 from wsmon.store.schema import META_ROLLED_S

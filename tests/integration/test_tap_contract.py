@@ -19,7 +19,7 @@ from websockets.http11 import Response
 from websockets.protocol import Protocol, State
 from websockets.uri import parse_uri
 
-from tests.engines import BINARY, PING, TEXT, close_frame, frame, running, spec
+from tests.support.engines import BINARY, PING, TEXT, close_frame, frame, running, spec
 from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, Connect, Tap
 from wsmon.model.redact.masking import Sensitive
 

@@ -11,7 +11,7 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.thoroughness import times
+from tests.support.thoroughness import times
 from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.load import load
 from wsmon.config.schema import CONNECTION, WSMON

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.detecting import Watching
+from tests.support.detectors import Watching
 from wsmon.model.detectors.sequence import SequenceDetector
 
 # Key, session, number

@@ -16,8 +16,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from tests.engines import BINARY, CLOSE, PING, PONG, TEXT, accepting, close_frame, frame
-from tests.thoroughness import times
+from tests.support.engines import BINARY, CLOSE, PING, PONG, TEXT, accepting, close_frame, frame
+from tests.support.thoroughness import times
 from wsmon.engine.tap import DataOpcode, Tap
 from wsmon.model.events import Opcode as OpcodeName
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import at_ns, dialled, event, loss, message, ping, pong, usable
-from tests.stores import Recording, spec
-from tests.thoroughness import times
+from tests.support.builders import at_ns, dialled, event, loss, message, ping, pong, usable
+from tests.support.stores import Recording, spec
+from tests.support.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.model.profiles import PROFILES, ProfileName
 from wsmon.store.schema import COUNTERS

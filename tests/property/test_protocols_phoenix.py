@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.thoroughness import times
+from tests.support.thoroughness import times
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import nexus, phoenix
 from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from tests.queries import query as parse
-from tests.thoroughness import times
+from tests.support.queries import query as parse
+from tests.support.thoroughness import times
 from wsmon.errors import QueryError
 
 PIECES = (

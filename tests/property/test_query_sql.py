@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.queries import found_ids
-from tests.random_queries import CONNECTIONS, EVENTS, any_event, any_term
-from tests.recordings import FixedClock, recorded
+from tests.support.queries import found_ids
+from tests.support.random_queries import CONNECTIONS, EVENTS, any_event, any_term
+from tests.support.recordings import FixedClock, recorded
 from wsmon.query.ast import Query
 from wsmon.query.predicate import matches
 from wsmon.store.reader import Reader

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.queries import found_ids
-from tests.queries import query as parse
-from tests.random_queries import CONNECTIONS, EVENTS, any_event
-from tests.random_query_texts import comparisons, field_text, marked, query_text
-from tests.recordings import FixedClock, recorded
-from tests.thoroughness import times
+from tests.support.queries import found_ids
+from tests.support.queries import query as parse
+from tests.support.random_queries import CONNECTIONS, EVENTS, any_event
+from tests.support.random_query_texts import comparisons, field_text, marked, query_text
+from tests.support.recordings import FixedClock, recorded
+from tests.support.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.query.fields import FIELDS
 from wsmon.query.notes import with_notes

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 import regex
 
-from tests.queries import found_ids
-from tests.random_queries import CONNECTIONS, any_event, any_term
-from tests.recordings import FixedClock, recorded
+from tests.support.queries import found_ids
+from tests.support.random_queries import CONNECTIONS, any_event, any_term
+from tests.support.recordings import FixedClock, recorded
 from wsmon.model.events import Event
 from wsmon.query.ast import Contains, Exact, FieldTerm, Glob, Item, PathTerm, Query, Regex, Term, Word
 from wsmon.query.predicate import matches, text_of

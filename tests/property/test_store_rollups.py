@@ -10,9 +10,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import SECOND_NS, event, loss, message, pong
-from tests.stores import Recording, stored, stored_events
-from tests.thoroughness import times
+from tests.support.builders import SECOND_NS, event, loss, message, pong
+from tests.support.stores import Recording, stored, stored_events
+from tests.support.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.model.histogram import index
 from wsmon.store.codec import unpack

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import SECOND_NS, at_ns, lane
+from tests.support.builders import SECOND_NS, at_ns, lane
 from tests.tui.fakes import FakeView
 from wsmon.model.timeline import Lane, LaneTitle
 from wsmon.tui.panes.timeline_ask import Answer, Moment

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import at_ns, dialled, event, loss, refused, retry, usable
-from tests.recordings import FixedClock, Recording
+from tests.support.builders import at_ns, dialled, event, loss, refused, retry, usable
+from tests.support.recordings import FixedClock, Recording
 from wsmon.model.events import Event
 from wsmon.model.timeline import Lane, Period, first_problem, lane_cells
 from wsmon.store.reader import Reader

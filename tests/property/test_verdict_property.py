@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import source
-from tests.judging import Court
+from tests.support.builders import source
+from tests.support.verdicts import Court
 from wsmon.model.events import EVENT_NAMES, CloseBy, Event
 from wsmon.model.statuses import Status
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tests.builders import message
+from tests.support.builders import message
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.lines import LineStyle, line
 from wsmon.tui.wrap import clip, left, wrap

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.debian import program
+from tests.support.external_programs import program
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from tests.builders import message
+from tests.support.builders import message
 from tests.tui import settings
 from tests.tui.stages import BOOK, OPTIONS, Stage, stage, until
 from wsmon.tui.dialogs.compare import CompareDialog

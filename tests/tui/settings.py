@@ -8,7 +8,7 @@ from math import sin
 
 import msgspec
 
-from tests.builders import (
+from tests.support.builders import (
     SECOND_NS,
     at_ns,
     dialled,

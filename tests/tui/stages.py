@@ -11,7 +11,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from tests.builders import TRACE, at_ns, event, lane, loss, message, numbered, pong, retry, row
+from tests.support.builders import TRACE, at_ns, event, lane, loss, message, numbered, pong, retry, row
 from tests.tui.fakes import FakeClock, FakeControl, FakeNotes, FakeView
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model.events import Event

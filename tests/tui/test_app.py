@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from textual.events import Key
 
-from tests.builders import event, message, row
-from tests.queries import query as parse
+from tests.support.builders import event, message, row
+from tests.support.queries import query as parse
 from tests.tui.stages import Stage, stage, until
 from wsmon.errors import WsmonError
 from wsmon.export.run import ExportRequest

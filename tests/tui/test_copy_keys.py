@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
+from tests.support.builders import message
 from tests.tui.stages import Stage, stage, until
 from wsmon.tui import clipboard, output
 from wsmon.tui.copying import written

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.builders import loss, message, numbered, usable
+from tests.support.builders import loss, message, numbered, usable
 from tests.tui.pane_app import PaneApp
 from tests.tui.settings import HOSTILE
 from wsmon.model.events import Event

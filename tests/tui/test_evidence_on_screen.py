@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import event, loss, message
-from tests.queries import query as parse
+from tests.support.builders import event, loss, message
+from tests.support.queries import query as parse
 from tests.tui.stages import Stage, stage, until
 from tests.tui.test_app import COMPACT, ROOMY, text
 from wsmon.tui.panes.detail import DetailPane

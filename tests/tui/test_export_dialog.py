@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from tests.builders import SESSION, TRACE
+from tests.support.builders import SESSION, TRACE
 from tests.tui.stages import stage, until, with_incidents
 from wsmon.export.run import FORMATS, suffix
 from wsmon.tui.dialogs.export import ExportDialog

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import WSMON, stored
+from tests.support.processes import WSMON, stored
 from tests.tui.terminal import DEADLINE_S, POLL_S, Terminal
 from tests.tui.tour_world import environment, no_recorder_left
 from wsmon.control.lock import beside, holder

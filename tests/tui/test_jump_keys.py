@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.builders import SESSION, at_ns, dialled, message, source, span, usable
+from tests.support.builders import SESSION, at_ns, dialled, message, source, span, usable
 from tests.tui.fakes import FakeView
 from tests.tui.stages import Stage, stage, until
 from wsmon.model.events import Event, SpanId

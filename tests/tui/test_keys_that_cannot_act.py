@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.queries import query as parse
+from tests.support.queries import query as parse
 from tests.tui.stages import Stage, stage, until
 from tests.tui.test_app import COMPACT, ROOMY, text
 from tests.tui.test_timeline_keys import timeline, with_problems

@@ -7,7 +7,7 @@ from datetime import UTC
 import pytest
 from textual.pilot import Pilot
 
-from tests.builders import event, loss, message, numbered, pong, refused, retry
+from tests.support.builders import event, loss, message, numbered, pong, refused, retry
 from tests.tui.fakes import FakeClock, FakeView
 from tests.tui.pane_app import PaneApp
 from tests.tui.settings import HOSTILE, assorted

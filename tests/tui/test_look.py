@@ -12,7 +12,7 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from tests.builders import message
+from tests.support.builders import message
 from tests.tui.stages import Stage, stage, until, with_incidents
 from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.spans import SpanLine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import T0_NS, loss, numbered
+from tests.support.builders import T0_NS, loss, numbered
 from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, stage, until
 from wsmon.errors import StoreError

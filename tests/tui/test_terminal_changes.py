@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
-from tests.processes import WSMON
-from tests.recordings import Recording
+from tests.support.builders import message
+from tests.support.processes import WSMON
+from tests.support.recordings import Recording
 from tests.tui.emulated import Emulated
 from tests.tui.pty_screen import PtyScreen
 from tests.tui.terminal import Terminal

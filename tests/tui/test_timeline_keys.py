@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.builders import SECOND_NS, at_ns, event
-from tests.queries import query as parse
+from tests.support.builders import SECOND_NS, at_ns, event
+from tests.support.queries import query as parse
 from tests.tui.stages import Stage, stage, until
 from tests.tui.test_app import COMPACT, ROOMY, text
 from wsmon.model.timeline import Incident, Mark

@@ -8,7 +8,7 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from tests.builders import SECOND_NS, at_ns, lane, loss, numbered, refused
+from tests.support.builders import SECOND_NS, at_ns, lane, loss, numbered, refused
 from tests.tui.pane_app import PaneApp
 from wsmon.errors import StoreError
 from wsmon.model.events import Event

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.processes import WSMON
+from tests.support.processes import WSMON
 from tests.tui.terminal import Terminal
 from tests.tui.tour_steps import Chapter, Step
 from tests.tui.tour_table import CHAPTERS

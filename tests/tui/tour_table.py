@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.processes import WSMON
+from tests.support.processes import WSMON
 from tests.tui.tour_steps import Chapter, press, write
 
 STORY = Chapter(

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
-from tests.peers import SCENARIOS
-from tests.processes import WSMON, stored
+from tests.support.peers import SCENARIOS
+from tests.support.processes import WSMON, stored
 from wsmon.clock import SystemClock
 from wsmon.demo.demo import Demo
 from wsmon.demo.parse import load_scenario

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.builders import dialled, event, message, ping
+from tests.support.builders import dialled, event, message, ping
 from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, Batch, Bus, Shed
 
 # Payload bytes of a message in these tests

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import at_ns, message
-from tests.recordings import Recording
+from tests.support.builders import at_ns, message
+from tests.support.recordings import Recording
 from tests.tui.fakes import FakeClock
 from wsmon.cli.progress import BAR_COLUMNS, SearchLine, bar, progress_line
 from wsmon.export.run import ExportReport, go_on

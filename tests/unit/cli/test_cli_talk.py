@@ -8,7 +8,7 @@ import os
 
 import msgspec
 
-from tests.builders import event, retry
+from tests.support.builders import event, retry
 from wsmon.cli.talk import LINES_WAITING, Talk
 
 PIPE_BYTES = 4096

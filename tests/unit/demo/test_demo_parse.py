@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import SCENARIOS
+from tests.support.peers import SCENARIOS
 from wsmon.config.specs import ConnectionSpec, PingSpec, ReconnectSpec
 from wsmon.demo.parse import DEMO_SCENARIOS, demo_scenarios, load_scenario, parse_scenario
 from wsmon.demo.scenario import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engines import RecordingSink
+from tests.support.engines import RecordingSink
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.frames import Frames

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import pytest
 
-from tests.mqtt_packets import USER_AND_PASSWORD, connect, text
-from tests.schedulers import Scheduler
+from tests.support.mqtt_packets import USER_AND_PASSWORD, connect, text
+from tests.support.schedulers import Scheduler
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
 from wsmon.engine.protocol_session import TICK_S, Interpreter, Memory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.engines import RecordingSink
+from tests.support.engines import RecordingSink
 from wsmon.engine.messages import Narrator
 from wsmon.engine.reporter import Columns
 from wsmon.model.events import Event, Source

@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 import pytest
 
-from tests.engines import RecordingSink, spec
-from tests.recordings import recorded
+from tests.support.engines import RecordingSink, spec
+from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
 from wsmon.config.specs import CaptureSpec, ProtocolName
 from wsmon.engine.messages import frames_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.engines import RecordingSink
+from tests.support.engines import RecordingSink
 from tests.tui.fakes import FakeClock
 from wsmon.engine.reporter import Reporter
 from wsmon.model.events import Event, Source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.schedulers import Scheduler
+from tests.support.schedulers import Scheduler
 from wsmon.config.specs import HeartbeatSpec
 from wsmon.engine.protocol_session import Speaker
 from wsmon.model.redact.masking import Sensitive

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from tests.builders import event, loss, message, numbered, usable
+from tests.support.builders import event, loss, message, numbered, usable
 from wsmon.export.csv import COLUMNS, csv_table, defused
 from wsmon.export.jsonl import event_json, jsonl, rfc3339, statistics_document
 from wsmon.model.events import Event, Verdict

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 import wsmon
-from tests.builders import T0_NS, dialled, message, usable
-from tests.queries import query as parse
-from tests.recordings import FixedClock, Recording, recorded
-from tests.sessions import FIRST, SECOND, THIRD, of, opening, story
+from tests.support.builders import T0_NS, dialled, message, usable
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, Recording, recorded
+from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export import selection
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.store.reader import Reader

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.builders import at_ns, event, message, stall
-from tests.queries import query as parse
-from tests.recordings import FixedClock, recorded
+from tests.support.builders import at_ns, event, message, stall
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, recorded
 from wsmon.errors import UsageError
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.store.reader import Reader

@@ -14,10 +14,10 @@ from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from tests.builders import MONO_0_NS, T0_NS, TRACE, event, pong, source, usable
-from tests.queries import query as parse
-from tests.recordings import FixedClock, recorded
-from tests.sessions import FIRST, SECOND, THIRD, of, opening, story
+from tests.support.builders import MONO_0_NS, T0_NS, TRACE, event, pong, source, usable
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, recorded
+from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export.otlp import any_value, span_id, trace_id
 from wsmon.export.run import ExportRequest, TextFormat, run_export
 from wsmon.model.events import Event, Source

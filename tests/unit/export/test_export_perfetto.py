@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import wsmon
-from tests.builders import message
-from tests.queries import query as parse
-from tests.recordings import FixedClock, recorded
-from tests.sessions import FIRST, SECOND, THIRD, of, opening, story
+from tests.support.builders import message
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, recorded
+from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.store.reader import Reader
 

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.builders import at_ns, event, loss, message, refused
-from tests.queries import query as parse
-from tests.recordings import FixedClock, recorded
-from tests.sessions import FIRST, of, opening, story
+from tests.support.builders import at_ns, event, loss, message, refused
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, recorded
+from tests.support.session_events import FIRST, of, opening, story
 from wsmon.export import report as report_module
 from wsmon.export.report_render import Block, Heading, Table, Text, html_page, markdown
 from wsmon.export.run import ExportReport, ExportRequest, run_export

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import at_ns, dialled, event, loss, message, source
-from tests.queries import query as parse
-from tests.recordings import FixedClock, Recording, recorded
+from tests.support.builders import at_ns, dialled, event, loss, message, source
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.errors import WsmonError
 from wsmon.export import selection
 from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, run_export, suffix

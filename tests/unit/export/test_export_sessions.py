@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import dialled, loss, message
-from tests.queries import query as parse
-from tests.recordings import FixedClock, Recording, recorded
-from tests.sessions import FIRST, SECOND, THIRD, of, opening, story
+from tests.support.builders import dialled, loss, message
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, Recording, recorded
+from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import Session, sessions
 from wsmon.query.ast import EVERYTHING, Query

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import at_ns, dialled, event, loss, message, source, stall, usable
-from tests.queries import query as parse
-from tests.recordings import FixedClock, Recording, recorded
-from tests.stores import stored, stored_events
+from tests.support.builders import at_ns, dialled, event, loss, message, source, stall, usable
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, Recording, recorded
+from tests.support.stores import stored, stored_events
 from wsmon.errors import WsmonError
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.export.sink import whole_path

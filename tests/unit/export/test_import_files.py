@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.builders import T0_NS
-from tests.recordings import FixedClock, recorded
-from tests.sessions import FIRST, SECOND, THIRD, story
-from tests.stores import stored_events
+from tests.support.builders import T0_NS
+from tests.support.recordings import FixedClock, recorded
+from tests.support.session_events import FIRST, SECOND, THIRD, story
+from tests.support.stores import stored_events
 from wsmon.errors import UsageError
 from wsmon.export.import_har import har_events
 from wsmon.export.import_jsonl import Fault, recording_events

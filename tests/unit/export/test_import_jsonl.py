@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import T0_NS, event, loss, message, source
-from tests.recordings import FixedClock, Recording, recorded
-from tests.sessions import story
-from tests.stores import stored_events
+from tests.support.builders import T0_NS, event, loss, message, source
+from tests.support.recordings import FixedClock, Recording, recorded
+from tests.support.session_events import story
+from tests.support.stores import stored_events
 from wsmon.export.import_jsonl import ALIASES, Fault, jsonl_events
 from wsmon.export.jsonl import event_json, jsonl
 from wsmon.export.run import ExportRequest, run_export

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import event, loss, message
+from tests.support.builders import event, loss, message
 from wsmon.model.events import Event
 from wsmon.model.profiles import Announced, is_notable, summary
 

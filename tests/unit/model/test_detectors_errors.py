@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.detecting import Watching, fact
+from tests.support.detectors import Watching, fact
 from wsmon.model.detectors.traffic import ErrorsDetector
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import dialled, event, loss, usable
-from tests.detecting import NAME, Watching, fact, told
+from tests.support.builders import dialled, event, loss, usable
+from tests.support.detectors import NAME, Watching, fact, told
 from wsmon.model.detectors.peer import CertificateDetector, PeerDetector
 from wsmon.model.detectors.reconnects import AuthDetector, RetriesDetector
 from wsmon.model.detectors.silence import SubscriptionDetector

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.builders import SECOND_NS, at_ns, event, source
-from tests.detecting import NAME, Watching, mono_ns, told
+from tests.support.builders import SECOND_NS, at_ns, event, source
+from tests.support.detectors import NAME, Watching, mono_ns, told
 from wsmon.model.detectors import all_detectors
 from wsmon.model.detectors.base import INCIDENT_KINDS, MOST_EVIDENCE, Expectation, Incidents
 from wsmon.model.detectors.reconnects import RetriesDetector

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.builders import loss, usable
-from tests.detecting import NAME, Watching, fact
+from tests.support.builders import loss, usable
+from tests.support.detectors import NAME, Watching, fact
 from wsmon.model.detectors.traffic import MOST_TYPES, TypesDetector
 
 

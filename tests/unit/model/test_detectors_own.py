@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.builders import SECOND_NS, at_ns, event
-from tests.detecting import NAME, Watching, fact, mono_ns
+from tests.support.builders import SECOND_NS, at_ns, event
+from tests.support.detectors import NAME, Watching, fact, mono_ns
 from wsmon.model.detectors.recorder import BackpressureDetector, ClockDetector, ShedDetector
 from wsmon.model.events import RECORDER, Event
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.builders import at_ns, source
-from tests.detecting import NAME, Watching, fact, mono_ns, told
+from tests.support.builders import at_ns, source
+from tests.support.detectors import NAME, Watching, fact, mono_ns, told
 from wsmon.model.detectors.rules import RuleDetector, Sighting
 from wsmon.model.events import Event
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tests.detecting import NAME, Watching, fact
+from tests.support.detectors import NAME, Watching, fact
 from wsmon.model.detectors.base import Expectation
 from wsmon.model.detectors.sequence import MOST_KEYS, Numbering, SequenceDetector
 

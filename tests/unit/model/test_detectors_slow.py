@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import loss
-from tests.detecting import NAME, Watching, fact, milliseconds
+from tests.support.builders import loss
+from tests.support.detectors import NAME, Watching, fact, milliseconds
 from wsmon.model.detectors.traffic import HALVED_AT, Level, SlowDetector
 from wsmon.model.histogram import index
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.builders import MONO_0_NS, SECOND_NS, at_ns, event, loss, source, usable
+from tests.support.builders import MONO_0_NS, SECOND_NS, at_ns, event, loss, source, usable
 from wsmon.model.detectors.base import Expectation, Traffic
 from wsmon.model.detectors.silence import StallDetector
 from wsmon.model.events import Event, EventName, Meta

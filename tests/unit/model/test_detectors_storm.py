@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.builders import dialled, loss, usable
-from tests.detecting import NAME, Watching, fact, told
+from tests.support.builders import dialled, loss, usable
+from tests.support.detectors import NAME, Watching, fact, told
 from wsmon.model.detectors.base import Expectation
 from wsmon.model.detectors.reconnects import StormDetector
 

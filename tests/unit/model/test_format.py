@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from tests.builders import SECOND_NS, T0_NS
+from tests.support.builders import SECOND_NS, T0_NS
 from wsmon.model import units as fmt
 
 MS = SECOND_NS // 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.metrics_samples import FACTS, FEED, IDLE
+from tests.support.metrics_samples import FACTS, FEED, IDLE
 from wsmon.model.metrics import Family, Point, Spread, connection_families, recorder_families
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import event, loss, message
+from tests.support.builders import event, loss, message
 from wsmon.model.events import EVENT_NAMES, EventName
 from wsmon.model.profiles import MAJOR_ERRORS, PROFILES, ProfileName, profile_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import event
+from tests.support.builders import event
 from wsmon.model.events import Json
 from wsmon.model.http import response_header
 

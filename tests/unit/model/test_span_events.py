@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.builders import MONO_0_NS, SESSION, at_ns, dialled, event, source
+from tests.support.builders import MONO_0_NS, SESSION, at_ns, dialled, event, source
 from wsmon.model.events import Event, SpanId
 from wsmon.model.spans import Span, SpanFold, derived_id, is_span_id
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import SECOND_NS, T0_NS, at_ns, lane
+from tests.support.builders import SECOND_NS, T0_NS, at_ns, lane
 from wsmon.model.statuses import STATUSES, Status
 from wsmon.model.timeline import (
     CellKind,

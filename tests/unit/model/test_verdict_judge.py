@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders import dialled, event, loss, refused, stall, usable
-from tests.judging import Court, alone
+from tests.support.builders import dialled, event, loss, refused, stall, usable
+from tests.support.verdicts import Court, alone
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.verdict import History, judge
 from wsmon.model.verdict.close_codes import CODE_ADVICE, CODE_MEANINGS, code_meaning

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders import dialled, event, loss, refused, usable
-from tests.judging import Court
+from tests.support.builders import dialled, event, loss, refused, usable
+from tests.support.verdicts import Court
 from wsmon.model.events import Event, Verdict
 
 FEED = "deribit"

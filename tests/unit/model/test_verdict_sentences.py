@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.builders import event
+from tests.support.builders import event
 from wsmon.model.events import Event, Verdict
 from wsmon.model.verdict import code_meaning, fact, why
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import event, message
+from tests.support.builders import event, message
 from wsmon.model.events import Event
 from wsmon.protocols.anatomy import Anatomy, anatomy
 from wsmon.protocols.mqtt_packets import TYPES

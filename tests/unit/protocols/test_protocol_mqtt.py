@@ -6,7 +6,16 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.mqtt_packets import USER_AND_PASSWORD, connect, granted, packet, publish, subscribe, text, unsubscribe
+from tests.support.mqtt_packets import (
+    USER_AND_PASSWORD,
+    connect,
+    granted,
+    packet,
+    publish,
+    subscribe,
+    text,
+    unsubscribe,
+)
 from wsmon.model.events import Direction, Json
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import MAX_TOPICS, UNREAD, WAIT_S, Note, Reading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mqtt_packets import USER_AND_PASSWORD, connect, packet, text
+from tests.support.mqtt_packets import USER_AND_PASSWORD, connect, packet, text
 from wsmon.protocols.mqtt_packets import Masker, new_mask
 
 MASK = b"[FILTERED]"

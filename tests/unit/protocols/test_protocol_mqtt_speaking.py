@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mqtt_packets import connect, granted, publish, subscribe, text
+from tests.support.mqtt_packets import connect, granted, publish, subscribe, text
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import MAX_TOPICS, Wanted

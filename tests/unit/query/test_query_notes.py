@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import message, numbered
-from tests.queries import NOW_NS, query
+from tests.support.builders import message, numbered
+from tests.support.queries import NOW_NS, query
 from wsmon.errors import QueryError
 from wsmon.model.notes import Bookmark
 from wsmon.query.fields import FIELDS

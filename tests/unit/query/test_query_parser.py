@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.queries import NOW_NS, query
+from tests.support.queries import NOW_NS, query
 from wsmon.errors import QueryError
 from wsmon.query.ast import (
     EVERYTHING,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.builders import event, loss, message, numbered
-from tests.queries import query as parse
+from tests.support.builders import event, loss, message, numbered
+from tests.support.queries import query as parse
 from wsmon.query.predicate import matches
 
 TRADE = message('{"e":"trade","s":"BTCUSDT"}', connection="Binance-Spot")

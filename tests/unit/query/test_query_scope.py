@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import at_ns
-from tests.queries import query as parse
+from tests.support.builders import at_ns
+from tests.support.queries import query as parse
 from wsmon.query.predicate import allows, is_about_connections, split_period
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import event, loss, message, refused, source
+from tests.support.builders import event, loss, message, refused, source
 from wsmon.model.events import EVENT_NAMES, Event
 from wsmon.model.statuses import STATUSES
 from wsmon.store.codec import (

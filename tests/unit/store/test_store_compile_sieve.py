@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.queries import query
+from tests.support.queries import query
 from wsmon.query.ast import FieldName, Item
 from wsmon.query.regex_literals import Stretch
 from wsmon.store.codec import NAME_CODES

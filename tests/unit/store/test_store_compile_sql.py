@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
-from tests.queries import query
-from tests.recordings import recorded
+from tests.support.builders import message
+from tests.support.queries import query
+from tests.support.recordings import recorded
 from wsmon.errors import QueryError
 from wsmon.model.events import Source
 from wsmon.query.ast import EVERYTHING, Ids, Query

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import at_ns, dialled, event, message, stall, usable
-from tests.stores import Recording, run_start, stored
+from tests.support.builders import at_ns, dialled, event, message, stall, usable
+from tests.support.stores import Recording, run_start, stored
 from wsmon.errors import StoreError
 from wsmon.store.database import open_for_writing, primary_code, store_error, transaction
 from wsmon.store.schema import APPLICATION_ID, SCHEMA_VERSION

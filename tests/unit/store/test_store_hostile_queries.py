@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
-from tests.queries import found_ids
-from tests.queries import query as parse
-from tests.recordings import FixedClock, Recording, recorded
+from tests.support.builders import message
+from tests.support.queries import found_ids
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.errors import QueryError
 from wsmon.query.predicate import matches
 from wsmon.store.pages import NEXT_NS

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.builders import T0_NS, loss, message, pong, usable
-from tests.recordings import FixedClock, Recording
+from tests.support.builders import T0_NS, loss, message, pong, usable
+from tests.support.recordings import FixedClock, Recording
 from wsmon.model.statistics import Statistics
 from wsmon.store.codec import unpack
 from wsmon.store.reader import Reader

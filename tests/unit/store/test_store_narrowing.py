@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.queries import query
+from tests.support.queries import query
 from wsmon.model.events import EVENT_NAMES
 from wsmon.query.ast import And
 from wsmon.query.parser import MAX_INT

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import T0_NS, loss, message
+from tests.support.builders import T0_NS, loss, message
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView

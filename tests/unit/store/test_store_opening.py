@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
-from tests.recordings import FixedClock, Recording, recorded
+from tests.support.builders import message
+from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.errors import StoreError
 from wsmon.store import opening

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import SECOND_NS, at_ns, dialled, event, loss, message, ping, pong, source, usable
-from tests.stores import Recording, recording, spec
+from tests.support.builders import SECOND_NS, at_ns, dialled, event, loss, message, ping, pong, source, usable
+from tests.support.stores import Recording, recording, spec
 from wsmon.config.specs import CaptureSpec
 from wsmon.model.events import Event
 from wsmon.model.profiles import ProfileName

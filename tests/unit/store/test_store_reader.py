@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import SESSION, T0_NS, at_ns, dialled, event, loss, message, ping, pong, stall, usable
-from tests.queries import found_ids
-from tests.queries import query as parse
-from tests.recordings import FixedClock, Recording, recorded
+from tests.support.builders import SESSION, T0_NS, at_ns, dialled, event, loss, message, ping, pong, stall, usable
+from tests.support.queries import found_ids
+from tests.support.queries import query as parse
+from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Searched, SessionLife, StoreBounds

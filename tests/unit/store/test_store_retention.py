@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import SECOND_NS, T0_NS, dialled, event, message
-from tests.stores import Recording, recording
+from tests.support.builders import SECOND_NS, T0_NS, dialled, event, message
+from tests.support.stores import Recording, recording
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import RetentionSpec
 from wsmon.store import retention as pruning

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import T0_NS, event, loss, message, ping, pong, usable
-from tests.stores import Recording, recording
+from tests.support.builders import T0_NS, event, loss, message, ping, pong, usable
+from tests.support.stores import Recording, recording
 from wsmon.model.histogram import index
 from wsmon.store.codec import Value, unpack
 from wsmon.store.rollup import MOST_TYPES, Bucket, Rollups

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import SECOND_NS, T0_NS, event, message
-from tests.queries import query
-from tests.recordings import FixedClock, recorded
-from tests.stores import Recording, recording, stored
+from tests.support.builders import SECOND_NS, T0_NS, event, message
+from tests.support.queries import query
+from tests.support.recordings import FixedClock, recorded
+from tests.support.stores import Recording, recording, stored
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError

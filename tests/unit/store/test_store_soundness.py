@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import message
-from tests.recordings import FixedClock, recorded
+from tests.support.builders import message
+from tests.support.recordings import FixedClock, recorded
 from wsmon.errors import StoreError
 from wsmon.store.integrity import Soundness, examine
 from wsmon.store.replay import replaying

@@ -10,9 +10,9 @@ import pytest
 from sqlite_utils import Database as Tables
 from sqlite_utils import Migrations
 
-from tests.builders import SESSION, dialled, event, loss, message, usable
-from tests.recordings import FixedClock, Recording
-from tests.stores import stored
+from tests.support.builders import SESSION, dialled, event, loss, message, usable
+from tests.support.recordings import FixedClock, Recording
+from tests.support.stores import stored
 from wsmon.config.specs import RetentionSpec
 from wsmon.model.events import Event
 from wsmon.store.database import open_for_writing

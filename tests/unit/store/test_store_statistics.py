@@ -10,8 +10,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import SECOND_NS, T0_NS, at_ns, dialled, event, loss, message, ping, pong, retry, stall, usable
-from tests.recordings import FixedClock, Recording, recorded
+from tests.support.builders import (
+    SECOND_NS,
+    T0_NS,
+    at_ns,
+    dialled,
+    event,
+    loss,
+    message,
+    ping,
+    pong,
+    retry,
+    stall,
+    usable,
+)
+from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.events import Event
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary

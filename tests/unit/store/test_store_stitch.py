@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.thoroughness import times
+from tests.support.thoroughness import times
 from wsmon.store.schema import LEVELS, Level
 from wsmon.store.statistics import Coverage, Part, Stitching, stitch
 

@@ -10,8 +10,8 @@ import pytest
 from sqlite_utils import Database as Tables
 from sqlite_utils import Migrations
 
-from tests.builders import dialled, event, loss, usable
-from tests.stores import Recording, recording, stored
+from tests.support.builders import dialled, event, loss, usable
+from tests.support.stores import Recording, recording, stored
 from wsmon.model.events import Event, EventName
 from wsmon.store.database import open_for_writing
 from wsmon.store.migrations import m001_create

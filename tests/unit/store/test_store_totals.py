@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import dialled, event, loss, message, pong, refused, usable
-from tests.stores import Recording, spec
+from tests.support.builders import dialled, event, loss, message, pong, refused, usable
+from tests.support.stores import Recording, spec
 from wsmon.model.metrics import ConnectionTotals, cut
 from wsmon.store.rollup import KEY_CHARS, MOST_KEYS, Bucket, Totals
 from wsmon.store.schema import LEVELS, OTHER

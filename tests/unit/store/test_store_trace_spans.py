@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.builders import dialled, event, loss, source, usable
-from tests.recordings import FixedClock, Recording
+from tests.support.builders import dialled, event, loss, source, usable
+from tests.support.recordings import FixedClock, Recording
 from wsmon.model.events import Event
 from wsmon.store.reader import Reader
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import T0_NS, at_ns, message, pong
-from tests.recordings import FixedClock, Recording
-from tests.thoroughness import times
+from tests.support.builders import T0_NS, at_ns, message, pong
+from tests.support.recordings import FixedClock, Recording
+from tests.support.thoroughness import times
 from wsmon.model.events import Event
 from wsmon.model.statistics import Trend
 from wsmon.store.reader import Reader

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.builders import dialled, event, loss, message, refused, usable
-from tests.stores import Recording, stored_events
+from tests.support.builders import dialled, event, loss, message, refused, usable
+from tests.support.stores import Recording, stored_events
 from wsmon.model.events import Event, Verdict
 
 FEED = "feed"

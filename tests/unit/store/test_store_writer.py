@@ -10,8 +10,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.builders import T0_NS, at_ns, dialled, event, loss, message, numbered, pong, refused, retry, stall, usable
-from tests.stores import Recording, run_start, spec, stored, stored_events
+from tests.support.builders import (
+    T0_NS,
+    at_ns,
+    dialled,
+    event,
+    loss,
+    message,
+    numbered,
+    pong,
+    refused,
+    retry,
+    stall,
+    usable,
+)
+from tests.support.stores import Recording, run_start, spec, stored, stored_events
 from tests.tui.fakes import FakeClock
 from wsmon.bus import Batch, Bus
 from wsmon.config.specs import RetentionSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tests.builders import event, loss, message
+from tests.support.builders import event, loss, message
 from tests.tui.fakes import FakeView
 from wsmon.model.events import Event, EventName
 from wsmon.tui.before import NOTHING, Before, asks_before, read_before

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.thoroughness import times
+from tests.support.thoroughness import times
 from tests.tui.emulated import Emulated
 from wsmon.tui.canvas import Canvas
 

@@ -7,7 +7,7 @@ from datetime import UTC
 import pytest
 from rich.cells import cell_len
 
-from tests.builders import loss, message, numbered
+from tests.support.builders import loss, message, numbered
 from wsmon.model.events import Event
 from wsmon.tui.comparison import TEXT_LIMIT, As, FieldChange, compare
 from wsmon.tui.comparison_lines import comparison_lines

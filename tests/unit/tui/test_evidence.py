@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import event, loss, message
+from tests.support.builders import event, loss, message
 from wsmon.model.events import Event, Json, Verdict
 from wsmon.tui.evidence import Step, Trail, evidence_of, next_step
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import message
-from tests.queries import query
+from tests.support.builders import message
+from tests.support.queries import query
 from wsmon.model.json_path import JsonPath, raw_at, read_path
 from wsmon.query.predicate import matches
 from wsmon.tui.json_lines import JsonKind, JsonLines

@@ -8,7 +8,7 @@ from threading import Event as Flag
 
 import pytest
 
-from tests.builders import message
+from tests.support.builders import message
 from tests.tui.fakes import FakeClock, FakeView
 from wsmon.errors import StoreError
 from wsmon.model.snapshot import Snapshot, StoreBounds

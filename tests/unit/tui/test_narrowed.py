@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.queries import query
+from tests.support.queries import query
 from wsmon.tui.watching import narrowed
 
 

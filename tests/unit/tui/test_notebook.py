@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.builders import T0_NS, loss, message, numbered
+from tests.support.builders import T0_NS, loss, message, numbered
 from tests.tui.fakes import FakeNotes
 from wsmon.errors import StoreError
 from wsmon.model.notes import Bookmark, NotesPage, SavedView

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.builders import MONO_0_NS, SECOND_NS
+from tests.support.builders import MONO_0_NS, SECOND_NS
 from wsmon.model.snapshot import OpenIncident, Snapshot, StoreBounds
 from wsmon.tui.notices import IncidentWatch, desktop, sentence
 

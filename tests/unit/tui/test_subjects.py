@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.builders import SESSION, TRACE, event, message, stall
+from tests.support.builders import SESSION, TRACE, event, message, stall
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.tui.subjects import Subject, subjects_of
 

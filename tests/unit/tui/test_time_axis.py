@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import SECOND_NS, at_ns
+from tests.support.builders import SECOND_NS, at_ns
 from wsmon.model.timeline import Period
 from wsmon.tui.panes.timeline_window import STEPS_NS
 from wsmon.tui.time_axis import axis, cell_words, span_words

@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 from rich.cells import cell_len
 
-from tests.builders import event, loss, message, pong, retry, usable
+from tests.support.builders import event, loss, message, pong, retry, usable
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import ASCII
 from wsmon.tui.line_columns import COLUMN_NAMES, ColumnName

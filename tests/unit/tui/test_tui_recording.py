@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.builders import SECOND_NS, T0_NS
+from tests.support.builders import SECOND_NS, T0_NS
 from wsmon.model.snapshot import Health, StoreBounds
 from wsmon.tui.panes.header import Recording
 from wsmon.tui.recording import GRACE_NS, RecorderWatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tests.builders import span
+from tests.support.builders import span
 from wsmon.tui.waterfall_lines import waterfall_lines
 
 SPANS = (

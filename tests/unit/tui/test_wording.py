@@ -5,7 +5,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from tests.builders import dialled, event, loss, message, ping, refused, retry, stall, usable
+from tests.support.builders import dialled, event, loss, message, ping, refused, retry, stall, usable
 from wsmon.model.events import EVENT_NAMES, CloseBy, Event, EventName
 from wsmon.tui.wording import CLOSED_BY, Wording, describe
 

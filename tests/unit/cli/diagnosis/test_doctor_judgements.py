@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import SECOND_NS, T0_NS
+from tests.support.builders import SECOND_NS, T0_NS
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
 from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.cli.diagnosis.permissions import Owned, judge_configuration_file, judge_recording, judge_runtime_folder

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from tests.builders import event
+from tests.support.builders import event
 from wsmon.recorder.alerts import Origin, alert_json
 
 ORIGIN = Origin("box", "/home/u/wsmon.toml", "/home/u/store.db")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.builders import event
+from tests.support.builders import event
 from tests.tui.fakes import FakeClock
 from wsmon.recorder.alert_channels import AlertFailedError
 from wsmon.recorder.alerts import AT_A_TIME, PLACES, Alert, Failure, Lane

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.builders import event, loss, message, numbered
+from tests.support.builders import event, loss, message, numbered
 from tests.tui.fakes import FakeClock, FakeView
 from wsmon.errors import QueryError, StoreError
 from wsmon.model.detectors.rules import RuleDetector, Sighting

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from tests.builders import event
-from tests.engines import RecordingSink
+from tests.support.builders import event
+from tests.support.engines import RecordingSink
 from tests.tui.fakes import FakeClock, FakeView
 from wsmon.config.specs import AlertSpec
 from wsmon.model.detectors.rules import RuleDetector

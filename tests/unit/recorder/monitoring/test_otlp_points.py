@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.engines import raw_server
-from tests.otlp_collectors import FakeCollector, answer
-from tests.recordings import FixedClock
+from tests.support.collectors import FakeCollector, answer
+from tests.support.engines import raw_server
+from tests.support.recordings import FixedClock
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.model.metrics import Family, Point
 from wsmon.model.redact.masking import Sensitive

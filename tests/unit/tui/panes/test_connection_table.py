@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.builders import T0_NS, at_ns, loss, refused, row
+from tests.support.builders import T0_NS, at_ns, loss, refused, row
 from wsmon.model.events import Event, Verdict
 from wsmon.model.snapshot import ConnectionRow, OpenIncident
 from wsmon.tui.palette import width_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import T0_NS, at_ns, loss, refused, row
+from tests.support.builders import T0_NS, at_ns, loss, refused, row
 from wsmon.model.snapshot import ConnectionRow
 from wsmon.tui.panes.connection_title import sentences
 

@@ -8,8 +8,8 @@ from itertools import chain
 import msgspec
 import pytest
 
-from tests.builders import event, loss, message, pong, refused, retry, usable
-from tests.queries import query
+from tests.support.builders import event, loss, message, pong, refused, retry, usable
+from tests.support.queries import query
 from wsmon.model.events import Event
 from wsmon.query.predicate import matches
 from wsmon.tui.panes.detail_fields import identity_fields, message_fields, outcome_fields

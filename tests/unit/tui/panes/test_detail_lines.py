@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 
-from tests.builders import event, loss, message, numbered, refused, usable
+from tests.support.builders import event, loss, message, numbered, refused, usable
 from wsmon.model.events import EVENT_NAMES, Event, Verdict
 from wsmon.tui.glyphs import ASCII, UNICODE
 from wsmon.tui.panes.detail_lines import detail_rows

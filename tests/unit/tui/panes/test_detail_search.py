@@ -7,7 +7,7 @@ from datetime import UTC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import loss, message
+from tests.support.builders import loss, message
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import UNICODE
 from wsmon.tui.panes.detail_lines import detail_rows

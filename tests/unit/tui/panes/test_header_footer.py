@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import SECOND_NS, T0_NS, at_ns, row
+from tests.support.builders import SECOND_NS, T0_NS, at_ns, row
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot, StoreBounds
 from wsmon.tui.actions import ACTIONS
 from wsmon.tui.palette import width_of

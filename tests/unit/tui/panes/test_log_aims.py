@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.builders import dialled, event, loss, message, numbered, source
+from tests.support.builders import dialled, event, loss, message, numbered, source
 from wsmon.model.events import Event
 from wsmon.query.predicate import matches
 from wsmon.tui.panes.log_aims import same_trace, session_starts

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.builders import loss, message, numbered, pong
+from tests.support.builders import loss, message, numbered, pong
 from tests.tui.fakes import FakeView
 from wsmon.query.ast import EVERYTHING, Query, Word
 from wsmon.tui.panes.log_filter import LogFilter, Scope

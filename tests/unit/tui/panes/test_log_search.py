@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.builders import at_ns, event, loss, message, numbered, ping, pong
+from tests.support.builders import at_ns, event, loss, message, numbered, ping, pong
 from tests.tui.fakes import FakeView
 from wsmon.query.ast import EVERYTHING, Query, Word
 from wsmon.query.predicate import matches

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.builders import T0_NS, at_ns
+from tests.support.builders import T0_NS, at_ns
 from tests.tui.stages import connection_statistics
 from wsmon.model.statistics import ConnectionStatistics, Spread, Statistics, Summary, Trend, kpis
 from wsmon.tui.palette import Line, width_of

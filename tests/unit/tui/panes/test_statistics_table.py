@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.builders import T0_NS, at_ns
+from tests.support.builders import T0_NS, at_ns
 from tests.tui.stages import connection_statistics
 from wsmon.model.statistics import ConnectionStatistics, Flow, Statistics
 from wsmon.tui.panes.statistics_table import numbers, period, states

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import T0_NS, at_ns, lane
+from tests.support.builders import T0_NS, at_ns, lane
 from wsmon.model.timeline import KINDS, Period, lane_cells
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline_lines import bars, glyph_of, known_cells, label_width, lane_line, legend, scroll_mark

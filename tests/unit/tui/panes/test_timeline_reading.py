@@ -6,7 +6,7 @@ from datetime import UTC
 import msgspec
 import pytest
 
-from tests.builders import at_ns, lane, loss
+from tests.support.builders import at_ns, lane, loss
 from wsmon.model.events import Event, Verdict
 from wsmon.model.timeline import Incident, Lane, Period, read_cell, read_cells
 from wsmon.tui.glyphs import ASCII, UNICODE

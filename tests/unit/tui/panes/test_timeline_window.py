@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.builders import SECOND_NS, T0_NS, at_ns
+from tests.support.builders import SECOND_NS, T0_NS, at_ns
 from wsmon.model.timeline import Period
 from wsmon.tui.panes.timeline_ask import Moment
 from wsmon.tui.panes.timeline_window import STEPS_NS, Window

@@ -18,7 +18,7 @@ from wsmon.demo.scenario import Scenario
 from wsmon.demo.server import ScenarioServer
 from wsmon.ports import Clock
 
-SCENARIOS = Path(__file__).parent / "scenarios"
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
 
 
 def scenario(name: str) -> Scenario:

@@ -12,9 +12,7 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from tests.debian import program
-from tests.ports import free_port
-from tests.programs import DEADLINE_S, POLL_S, running_program
+from tests.support.external_programs import DEADLINE_S, POLL_S, free_port, program, running_program
 
 _CONFIGURATION = """
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}

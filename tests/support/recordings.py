@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from tests.builders import MONO_0_NS, SECOND_NS, T0_NS, at_ns
+from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS, at_ns
 from wsmon.bus import Bus
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event

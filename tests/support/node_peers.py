@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-FOLDER = Path(__file__).parent / "real_peers"
+FOLDER = Path(__file__).parent.parent / "real_peers"
 DEADLINE_S = 20.0
 REQUIRED = "required"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.builders import T0_NS
+from tests.support.builders import T0_NS
 from wsmon.model.histogram import index
 from wsmon.model.metrics import ConnectionTotals, Distribution, RecorderFacts, SignalTotals, SinkState, bound_within
 from wsmon.model.snapshot import Health

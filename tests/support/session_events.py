@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.builders import dialled, event, loss, message, ping, pong, refused, retry, source, stall, usable
+from tests.support.builders import dialled, event, loss, message, ping, pong, refused, retry, source, stall, usable
 from wsmon.model.events import Event, Json
 
 FIRST = "00000000000000a1"

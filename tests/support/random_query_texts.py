@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from tests.queries import NOW_NS
+from tests.support.queries import NOW_NS
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark
 from wsmon.query.fields import FIELDS, OPERATORS, TAKES, Field, Operator, verdict_text

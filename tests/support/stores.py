@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.builders import MONO_0_NS, SECOND_NS, T0_NS
+from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive

@@ -7,8 +7,8 @@ from typing import get_args
 
 import msgspec
 
-from tests.builders import message, source
-from tests.queries import NOW_NS
+from tests.support.builders import message, source
+from tests.support.queries import NOW_NS
 from wsmon.model.events import EVENT_NAMES, RECORDER, CloseBy, Event, Opcode
 from wsmon.model.statuses import Status
 from wsmon.query.ast import (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from tests.builders import MONO_0_NS, SECOND_NS, at_ns, source
+from tests.support.builders import MONO_0_NS, SECOND_NS, at_ns, source
 from wsmon.model.detectors.base import Expectation, Numbered, Traffic
 from wsmon.model.events import Event, Json
 from wsmon.model.histogram import index

@@ -1,0 +1,57 @@
+"""External programs that tests run: found, started on a free port, stopped; a missing one skips or fails the test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.node_peers import REQUIRED
+
+DEADLINE_S = 30.0
+POLL_S = 0.05
+
+
+@asynccontextmanager
+async def running_program(*command: str, is_ready: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
+    """Run a command until the block ends, which begins when it is ready."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while not await is_ready():
+                assert process.returncode is None
+                await asyncio.sleep(POLL_S)  # it tells nobody when it is
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+# Programs of Debian's that tests ask for a second opinion; missing, the test is skipped, or fails where required.
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program."""
+    found = shutil.which(name)
+    if found is None:
+        reason = f"{name} is not installed: apt-get install {package}"
+        if os.environ.get("WSMON_REAL_PEERS") == REQUIRED:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+# Ports for programs that cannot be asked which one they got.
+
+
+def free_port() -> int:
+    """A port of loopback that was free a moment ago."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
