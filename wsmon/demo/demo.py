@@ -13,8 +13,8 @@ from typing import Self
 
 from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec
 from wsmon.demo.parse import demo_scenarios
-from wsmon.demo.scenario import Scenario
 from wsmon.demo.server import ScenarioServer
+from wsmon.demo.steps import Scenario
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 

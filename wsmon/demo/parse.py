@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wsmon.demo.parse_connection import read_connection
 from wsmon.demo.parse_steps import MOST, read_steps
-from wsmon.demo.scenario import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
+from wsmon.demo.steps import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
 from wsmon.demo.table import Table
 from wsmon.demo.template import BUILT_IN, Choice, Count, Turn, Uniform, Value, Walk
 from wsmon.errors import WsmonError

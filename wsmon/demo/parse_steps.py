@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from wsmon.demo.frames import BINARY, TEXT
-from wsmon.demo.scenario import (
+from wsmon.demo.steps import (
     Abort,
     Close,
     Cycle,

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from wsmon.demo.scenario import Cycle
+from wsmon.demo.steps import Cycle
 
 MOST_KEPT = 1_000
 # handshakes and messages of clients kept for a look; what is counted is counted all the same

@@ -10,7 +10,7 @@ from websockets.http11 import Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from wsmon.demo.scenario import Accept, Handshake, Refuse
+from wsmon.demo.steps import Accept, Handshake, Refuse
 from wsmon.model.http import status_phrase
 
 QUIET = logging.Logger("wsmon.demo")  # noqa: LOG001  # kept out of the tree: the terminal belongs to the screen

@@ -11,7 +11,7 @@ from typing import assert_never
 from wsmon.demo.frames import PING, encode_frame, encode_message
 from wsmon.demo.peer import CLOSE_GRACE_S, Peer
 from wsmon.demo.record import Record, SessionTally
-from wsmon.demo.scenario import (
+from wsmon.demo.steps import (
     Abort,
     Between,
     Close,

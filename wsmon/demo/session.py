@@ -12,8 +12,8 @@ from websockets.http11 import Request
 from wsmon.demo.peer import Peer
 from wsmon.demo.record import CloseReceived, HandshakeSeen, Received, Record, SessionTally
 from wsmon.demo.responses import encode_acceptance, encode_refusal, server_protocol
-from wsmon.demo.scenario import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
 from wsmon.demo.script import Script
+from wsmon.demo.steps import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
 from wsmon.ports import Clock
 
 GOING_AWAY = 1001

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from wsmon.demo.scenario import Between
+from wsmon.demo.steps import Between
 from wsmon.errors import UsageError, WsmonError
 from wsmon.model.units import DURATION_HINT, SIZE_HINT, parse_duration, parse_size
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wsmon.demo.scenario import Accept, Between, Cycle, Drop, Fixed, Numbered, Repeat, Scenario, Send
+from wsmon.demo.steps import Accept, Between, Cycle, Drop, Fixed, Numbered, Repeat, Scenario, Send
 
 SEND = Send((Numbered(),), 2, rate_per_s=1.0, duration_s=Between(1.0, 2.0), sizes_bytes=(9, 10))
 
