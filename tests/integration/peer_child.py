@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from wsmon.clock import SystemClock
-from wsmon.demo.parse import load_scenario
+from wsmon.demo.scenario import load_scenario
 from wsmon.demo.server import ScenarioServer
 
 

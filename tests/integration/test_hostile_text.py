@@ -20,7 +20,7 @@ import pytest
 from tests.support.peers import SCENARIOS, Peers
 from tests.support.processes import DEADLINE_S, Home, stored
 from wsmon.demo.frames import BINARY, TEXT
-from wsmon.demo.parse import load_scenario
+from wsmon.demo.scenario import load_scenario
 from wsmon.demo.steps import Accept, Cycle, Fixed, Scenario, Send, Step
 from wsmon.errors import StoreError
 from wsmon.model.redact.masking import MASK

@@ -20,7 +20,7 @@ from tests.support.peers import SCENARIOS
 from tests.support.processes import WSMON, stored
 from wsmon.clock import SystemClock
 from wsmon.demo.demo import Demo
-from wsmon.demo.parse import load_scenario
+from wsmon.demo.scenario import load_scenario
 
 SERVERS = ("orders", "prices", "chat", "sensors")
 CONFIGURATION = """\

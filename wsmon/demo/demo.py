@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec
-from wsmon.demo.parse import demo_scenarios
+from wsmon.demo.scenario import demo_scenarios
 from wsmon.demo.server import ScenarioServer
 from wsmon.demo.steps import Scenario
 from wsmon.model.redact.masking import Sensitive

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.peers import SCENARIOS
 from wsmon.config.specs import ConnectionSpec, PingSpec, ReconnectSpec
-from wsmon.demo.parse import DEMO_SCENARIOS, demo_scenarios, load_scenario, parse_scenario
+from wsmon.demo.scenario import DEMO_SCENARIOS, demo_scenarios, load_scenario, parse_scenario
 from wsmon.demo.steps import (
     Abort,
     Accept,
