@@ -11,17 +11,17 @@ import signal
 import struct
 import sys
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from tests.support.peers import SCENARIOS, Peers
 from tests.support.processes import DEADLINE_S, Home, stored
-from wsmon.demo.frames import BINARY, TEXT
-from wsmon.demo.scenario import load_scenario
-from wsmon.demo.steps import Accept, Cycle, Fixed, Scenario, Send, Step
+from wsmon.demo.scenario import Scenario, load_scenario
+from wsmon.demo.steps import Accept, Cycle, HexBytes, Send, Step
 from wsmon.errors import StoreError
 from wsmon.model.redact.masking import MASK
 
@@ -142,6 +142,11 @@ def corpus() -> Corpus:
     )
 
 
+def as_steps(payloads: Iterable[bytes], frame_type: Literal["text", "binary"]) -> tuple[Send, ...]:
+    """One step for each payload, which sends it once."""
+    return tuple(Send(hex=HexBytes(payload), frame_type=frame_type) for payload in payloads)
+
+
 def masked(payload: bytes) -> bytes:
     """What is kept of a payload of the collection."""
     for secret in SECRETS_OF_THE_CORPUS:
@@ -164,9 +169,9 @@ async def test_every_payload_of_the_collection_is_kept_and_exported_byte_for_byt
     every = (*payloads.utf8, *payloads.others)
     assert len(every) == 349
     sends: dict[str, tuple[Step, ...]] = {
-        "text": (Send(tuple(map(Fixed, payloads.utf8)), TEXT, count=len(payloads.utf8)),),
-        "binary": (Send(tuple(map(Fixed, every)), BINARY, count=len(every)),),
-        "broken": (Cycle(tuple(Send((Fixed(payload),), TEXT, count=1) for payload in payloads.others)),),
+        "text": as_steps(payloads.utf8, "text"),
+        "binary": as_steps(every, "binary"),
+        "broken": (Cycle(as_steps(payloads.others, "text")),),
     }
     servers = {name: await peers.start(Scenario(name, (Accept(),), steps)) for name, steps in sends.items()}
     config = home.write(

@@ -18,7 +18,7 @@ import trustme
 from tests.support.engines import raw_server
 from tests.support.peers import SCENARIOS, Peers, script
 from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
-from wsmon.demo.steps import Scenario
+from wsmon.demo.scenario import Scenario
 from wsmon.model.events import Verdict
 from wsmon.model.verdict.close_codes import code_meaning
 

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from wsmon.clock import SystemClock
-from wsmon.demo.scenario import demo_scenarios, load_scenario, parse_scenario
+from wsmon.demo.scenario import Scenario, demo_scenarios, load_scenario, parse_scenario
 from wsmon.demo.server import ScenarioServer
-from wsmon.demo.steps import Scenario
 from wsmon.ports import Clock
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"

@@ -12,9 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec
-from wsmon.demo.scenario import demo_scenarios
+from wsmon.demo.scenario import Scenario, demo_scenarios
 from wsmon.demo.server import ScenarioServer
-from wsmon.demo.steps import Scenario
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
 

@@ -33,7 +33,7 @@ def server_protocol(handshake: Handshake) -> ServerProtocol:
 
 def encode_acceptance(response: Response, handshake: Accept) -> bytes:
     """The library's 101 with the scenario's headers in it."""
-    headers = _merged(response.headers.raw_items(), handshake.headers)
+    headers = _merged(response.headers.raw_items(), handshake.headers.items())
     return _encode(response.status_code, response.reason_phrase, headers, b"")
 
 
@@ -41,11 +41,11 @@ def encode_refusal(refusal: Refuse) -> bytes:
     """The refusal; with the status' own phrase where the scenario gives none."""
     own = (
         ("Connection", "close"),
-        ("Content-Length", str(len(refusal.body))),
+        ("Content-Length", str(len(refusal.body_octets))),
         ("Content-Type", "text/plain; charset=utf-8"),
     )
     phrase = refusal.phrase or status_phrase(refusal.status) or "Unknown"
-    return _encode(refusal.status, phrase, _merged(own, refusal.headers), refusal.body)
+    return _encode(refusal.status, phrase, _merged(own, refusal.headers.items()), refusal.body_octets)
 
 
 def _merged(own: Iterable[tuple[str, str]], wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

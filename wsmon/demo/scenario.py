@@ -1,22 +1,32 @@
-"""Reads scenario files: TOML text in, a ``Scenario`` out, every mistake named with its place."""
+"""Scenarios of scripted servers: load and check a scenario file (TOML).
+
+``[[handshake]]`` and ``[[step]]`` are the structs of steps.py, ``[values]`` holds what the names in templates stand
+for (template.py), and ``[connection]`` takes any key of a ``[[connection]]`` in the configuration.
+"""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, TypeVar, get_args
 
-from wsmon.demo.parse_connection import read_connection
-from wsmon.demo.parse_steps import MOST, read_steps
-from wsmon.demo.steps import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
-from wsmon.demo.table import Table
-from wsmon.demo.template import BUILT_IN, Choice, Count, Turn, Uniform, Value, Walk
+import msgspec
+
+from wsmon.config.load import Reader, finish, read_document
+from wsmon.config.secrets import Sources
+from wsmon.config.specs import ConnectionSpec
+from wsmon.demo.steps import Accept, Cycle, Handshake, Repeat, Send, Sizes, Step
+from wsmon.demo.template import BUILT_IN, VALUE_KINDS, Value
 from wsmon.errors import WsmonError
+from wsmon.model.redact.masking import Sensitive
 
-AT_ONCE = Between(0.0, 0.0)
-
+# The order of the demonstration: what works comes first, what fails last.
 DEMO_SCENARIOS = (
     "ticker",
     "chat",
@@ -29,122 +39,182 @@ DEMO_SCENARIOS = (
     "login",
     "forbidden",
 )
-# the order of the demonstration: what works first, what fails last
+
+NO_CONNECTION = ConnectionSpec(name="", url=Sensitive(""))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One server: its name, its handshakes, its steps, and the connection that suits it."""
+
+    name: str
+    handshakes: tuple[Handshake, ...]
+    """One for each TCP connection, in order; the last one serves all further ones."""
+    steps: tuple[Step, ...] = ()
+    title: str = ""
+    values: tuple[tuple[str, Value], ...] = ()
+    """What the templates' ``$names`` stand for, beside the built-in ones."""
+    connection: ConnectionSpec = NO_CONNECTION
+    """How to connect to it; its URL is known when the server runs."""
+    digest: str = ""
+    """SHA-256 of the text it was read from, in hexadecimal."""
+
+    def with_(self, *, rate: float | None = None, count: int | None = None, size_bytes: int | None = None) -> Scenario:
+        """Return the same scenario with every ``send`` at this rate (messages a second), count and size."""
+        changes: dict[str, object] = {}
+        if rate is not None:
+            changes["rate_per_s"] = rate
+        if count is not None:
+            changes |= {"count": count, "duration_s": None}
+        if size_bytes is not None:
+            changes["sizes_bytes"] = Sizes((size_bytes,))
+        return replace(self, steps=_with_sends(self.steps, changes))
+
+
+def _with_sends(steps: tuple[Step, ...], changes: Mapping[str, object]) -> tuple[Step, ...]:
+    return tuple(_with_send(step, changes) for step in steps)
+
+
+def _with_send(step: Step, changes: Mapping[str, object]) -> Step:
+    match step:
+        case Send():
+            return msgspec.structs.replace(step, **{"count": step.limit, **changes})
+        case Repeat() | Cycle():
+            return msgspec.structs.replace(step, steps=_with_sends(step.steps, changes))
+        case _:
+            return step
+
+
+def _tag(kind: type[msgspec.Struct]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+# The structs of a scenario file by their key ``do``.
+_KINDS = {_tag(kind): kind for kind in (*get_args(Handshake), *get_args(Step))}
+
+# How msgspec ends an error inside a document.
+_PLACE = " - at `$"
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`")
+_PATH_PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+_T = TypeVar("_T")
+
+
+class _ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tables of a scenario file."""
+
+    title: str = ""
+    handshake: tuple[Handshake, ...] = ()
+    step: tuple[Step, ...] = ()
+    values: dict[str, dict[str, Any]] = {}
+    connection: dict[str, Any] = {}
 
 
 def load_scenario(path: Path) -> Scenario:
-    """The scenario in a file; its name is the file's. Raises WsmonError."""
+    """Return the scenario in a file; its name is the file's. Raises WsmonError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise WsmonError(f"cannot read scenario {path}: {error}") from error
-    return parse_scenario(path.stem, text)
+    return parse_scenario(path.stem, text, str(path))
 
 
 def demo_scenarios() -> tuple[Scenario, ...]:
-    """The scenarios that are shipped, in the order of the demonstration."""
+    """Return the scenarios of the built-in demonstration, in its order."""
     folder = files("wsmon.demo") / "scenarios"
     return tuple(parse_scenario(name, (folder / f"{name}.toml").read_text(encoding="utf-8")) for name in DEMO_SCENARIOS)
 
 
-def parse_scenario(name: str, text: str) -> Scenario:
-    """The scenario in a TOML text. Raises WsmonError for anything it does not understand."""
+def parse_scenario(name: str, text: str, file: str = "") -> Scenario:
+    """Return the scenario in a TOML text.
+
+    Raises WsmonError for anything that it does not understand: the file (``name`` where it is empty), the path inside
+    it, what is wrong there and what to write instead.
+    """
+    file = file or name
     try:
-        table = Table(name, tomllib.loads(text))
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise WsmonError(f"{name}: not TOML: {error}") from error
-    values = _read_values(table.table("values"))
-    handshakes = tuple(
-        _read_handshake(Table(f"{name}: handshake {number}", entries))
-        for number, entries in enumerate(table.tables("handshake"), 1)
-    )
-    scenario = Scenario(
+        raise WsmonError(f"{file}: not TOML: {error}") from error
+    handshakes = document.get("handshake")
+    if isinstance(handshakes, list):
+        document["handshake"] = [{"do": "accept"} | each if isinstance(each, dict) else each for each in handshakes]
+    tables = _convert(document, _ScenarioFile, file, "")
+    values = tuple((key, _value(table, file, f"values.{key}")) for key, table in tables.values.items())
+    _check_names(tables.step, {*BUILT_IN, *tables.values}, file, "step")
+    return Scenario(
         name=name,
-        title=table.text("title"),
-        handshakes=handshakes or (Accept(),),
+        title=tables.title,
+        handshakes=tables.handshake or (Accept(),),
         values=values,
-        steps=read_steps(name, table.tables("step"), frozenset((*BUILT_IN, *dict(values)))),
-        connection=read_connection(name, table.table("connection")),
+        steps=tables.step,
+        connection=_connection(name, tables.connection),
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
-    table.end()
-    return scenario
 
 
-def _read_handshake(table: Table) -> Handshake:
-    do = table.text("do", "accept")
-    if do not in _HANDSHAKES:
-        raise table.error(f"do is {do!r}", f"use one of {', '.join(_HANDSHAKES)}")
-    handshake = _HANDSHAKES[do](table)
-    table.end()
-    return handshake
+def _convert(written: Any, kind: type[_T], file: str, path: str = "") -> _T:
+    """Return the part of a document at ``path`` as ``kind``; raise WsmonError with the place of what does not fit."""
+    try:
+        return msgspec.convert(written, kind, dec_hook=_parse_field)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(_PLACE)
+        place = place.removesuffix("`")
+        where = f"{path}{place}".lstrip(".")
+        prefix = f"{file}: {where}: " if where else f"{file}: "
+        raise WsmonError(prefix + problem.removeprefix("Object "), _hint(problem, place, written, kind)) from None
 
 
-def _read_accept(table: Table) -> Accept:
-    return Accept(
-        delay_s=table.duration("delay") or AT_ONCE,
-        headers=table.pairs("headers"),
-        subprotocols=table.texts("subprotocols"),
-        compression=table.flag("compression"),
-    )
+def _parse_field(kind: Any, written: object) -> object:
+    return kind.parse(written)
 
 
-def _read_refuse(table: Table) -> Refuse:
-    return Refuse(
-        status=table.integer("status", 403, 200, 599),
-        phrase=table.text("phrase"),
-        headers=table.pairs("headers"),
-        body=table.octets("body_hex") if table.has("body_hex") else table.text("body").encode(),
-        delay_s=table.duration("delay") or AT_ONCE,
-    )
+def _hint(problem: str, place: str, written: Any, kind: type) -> str:
+    """Name what the key at ``place`` takes, where the problem alone does not say so."""
+    if place.endswith(".as"):
+        return 'use "text", "binary" or an opcode in 0 … 15'
+    if place.endswith(".do") or problem.endswith("field `do`"):
+        kinds = get_args(Handshake if place.startswith(".handshake") else Step)
+        return f"use one of {', '.join(_tag(each) for each in kinds)}"
+    if unknown := _UNKNOWN_FIELD.fullmatch(problem):
+        table = written
+        for index, key in _PATH_PART.findall(place):
+            table = table[int(index)] if index else table[key]
+        fields = _KINDS.get(table.get("do"), kind).__struct_encode_fields__
+        near = difflib.get_close_matches(unknown[1], fields, n=1)
+        return f"did you mean {near[0]!r}?" if near else f"use {', '.join(fields)}" if fields else "leave it out"
+    return ""
 
 
-def _read_redirect(table: Table) -> Refuse:
-    location = table.text("location")
-    if not location:
-        raise table.error("a redirect has no location", "add location = …")
-    return Refuse(
-        status=table.integer("status", 302, 300, 399),
-        headers=(("Location", location), *table.pairs("headers")),
-        delay_s=table.duration("delay") or AT_ONCE,
-    )
+def _value(table: dict[str, Any], file: str, path: str) -> Value:
+    """Return the value whose kind is told by its key: ``walk``, ``between``, ``choice``, ``turn`` or ``count``."""
+    for key, kind in VALUE_KINDS.items():
+        if key in table:
+            return _convert(table, kind, file, path)
+    raise WsmonError(f"{file}: {path}: no kind of value", f"use one of {', '.join(VALUE_KINDS)}")
 
 
-def _read_garble(table: Table) -> Garble:
-    response = table.octets("hex") if table.has("hex") else table.text("text").encode()
-    return Garble(response, table.duration("delay") or AT_ONCE)
+def _check_names(steps: Iterable[Step], names: Collection[str], file: str, path: str) -> None:
+    """Raise WsmonError for a template that uses a name which is not in ``names``."""
+    for number, step in enumerate(steps):
+        match step:
+            case Send():
+                for name in (name for text in step.texts for name in text.names if name not in names):
+                    hint = f"use one of {', '.join(sorted(names))}, or $$ for a dollar sign"
+                    raise WsmonError(f"{file}: {path}[{number}].text: unknown value ${name}", hint)
+            case Repeat() | Cycle():
+                _check_names(step.steps, names, file, f"{path}[{number}].steps")
+            case _:
+                pass
 
 
-_HANDSHAKES: Mapping[str, Callable[[Table], Handshake]] = {
-    "accept": _read_accept,
-    "refuse": _read_refuse,
-    "redirect": _read_redirect,
-    "garble": _read_garble,
-    "hang": lambda _table: Hang(),
-}
+def _connection(name: str, keys: Mapping[str, object]) -> ConnectionSpec:
+    """Return the connection with these keys of a ``[[connection]]``, its URL still empty.
 
-
-def _read_values(table: Table) -> tuple[tuple[str, Value], ...]:
-    return tuple((name, _read_value(table.table(name))) for name in table.names())
-
-
-def _read_value(table: Table) -> Value:
-    value = _value(table)
-    table.end()
-    return value
-
-
-def _value(table: Table) -> Value:
-    if table.has("walk"):
-        return Walk(table.number("walk", 0.0), table.number("step", 1.0), table.integer("digits", 2, 0, 12))
-    if table.has("between"):
-        return Uniform(*table.numbers("between"), table.integer("digits", 2, 0, 12))
-    if table.has("count"):
-        return Count(*(table.integer(key, 0, 0, MOST) for key in ("count", "skip_every", "repeat_every", "swap_every")))
-    for key, kind in (("choice", Choice), ("turn", Turn)):
-        if table.has(key):
-            options = table.texts(key)
-            if not options:
-                raise table.error(f"{key} is empty", "list at least one text")
-            return kind(options)
-    raise table.error("no kind of value", "use walk, between, choice, turn or count")
+    Raises ConfigError with all problems.
+    """
+    reader = Reader(Sources({}, Path()))
+    # The URL passes the rules of the configuration; the real one is known when the server listens.
+    tree = {"connection": [{**keys, "name": name, "url": "ws://localhost"}]}
+    configuration = finish(read_document(tree, reader, None, ""), reader, f"scenario {name}", None).configuration
+    return replace(configuration.connections[0], url=Sensitive(""))

@@ -11,28 +11,27 @@ from typing import assert_never
 from wsmon.demo.frames import PING, encode_frame, encode_message
 from wsmon.demo.peer import CLOSE_GRACE_S, Peer
 from wsmon.demo.record import Record, SessionTally
+from wsmon.demo.scenario import Scenario
 from wsmon.demo.steps import (
     Abort,
-    Between,
     Close,
     Cycle,
     DelayPongs,
     Drop,
+    DurationRange,
     Echo,
-    Fixed,
     Freeze,
     IgnorePings,
-    Numbered,
     Ping,
     Raw,
     Receive,
     Repeat,
-    Scenario,
     Send,
+    Silence,
     Step,
     Wait,
 )
-from wsmon.demo.template import Template, fill, value_source
+from wsmon.demo.template import fill, value_source
 from wsmon.ports import Clock
 
 TICK_S = 0.02
@@ -97,7 +96,7 @@ class Script:
                 turn = self._record.turns[step]
                 self._record.turns[step] += 1
                 await self._play_all((steps[turn % len(steps)],))
-            case Wait(duration):
+            case Wait(duration) | Silence(duration):
                 await self._pause(duration)
             case Receive(count):
                 for _ in range(count):
@@ -115,10 +114,10 @@ class Script:
 
     def _play_at_once(self, step: Raw | Ping | Echo | IgnorePings | DelayPongs) -> None:
         match step:
-            case Raw(octets):
-                self._peer.write(octets)
-            case Ping(payload):
-                self._peer.write(encode_frame(PING, payload))
+            case Raw():
+                self._peer.write(step.octets)
+            case Ping():
+                self._peer.write(encode_frame(PING, step.payload))
             case Echo():
                 self._peer.echoes = True
             case IgnorePings():
@@ -130,8 +129,8 @@ class Script:
 
     async def _play_end(self, step: Close | Drop | Abort) -> None:
         match step:
-            case Close(code, reason):
-                self._peer.send_close(code, reason)
+            case Close():
+                self._peer.send_close(step.code, step.reason_octets)
                 await self._peer.lost(CLOSE_GRACE_S)
             case Drop():
                 self._peer.drop()
@@ -148,7 +147,7 @@ class Script:
             played += 1
             await asyncio.sleep(0)
 
-    async def _pause(self, duration: Between | None) -> None:
+    async def _pause(self, duration: DurationRange | None) -> None:
         if duration is None:
             await self._peer.lost()
         else:
@@ -156,10 +155,10 @@ class Script:
 
     async def _play_send(self, step: Send) -> None:
         messages = self._encoded(step)
-        if step.rate_per_s == 0:
-            await self._send_as_read(messages, step)
+        if step.rate_per_s:
+            await self._send_at_rate(messages, step, step.rate_per_s)
         else:
-            await self._send_at_rate(messages, step)
+            await self._send_as_read(messages, step)
 
     async def _send_as_read(self, messages: Iterator[bytes], step: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -172,11 +171,11 @@ class Script:
             await self._peer.writable()
             await asyncio.sleep(0)
 
-    async def _send_at_rate(self, messages: Iterator[bytes], step: Send) -> None:
+    async def _send_at_rate(self, messages: Iterator[bytes], step: Send, rate_per_s: float) -> None:
         loop = asyncio.get_running_loop()
         end_at_s = self._end_at_s(step)
         next_at_s = loop.time()
-        gap_s = 1 / step.rate_per_s
+        gap_s = 1 / rate_per_s
         is_over = False
         while self._peer.is_open and not is_over:
             now_s = loop.time()
@@ -207,23 +206,20 @@ class Script:
 
     def _encoded(self, step: Send) -> Iterator[bytes]:
         """The step's messages as they go out, counted when they are taken."""
-        number = 0
-        while step.count is None or number < step.count:
+        number, limit, opcode = 0, step.limit, step.opcode
+        while limit is None or number < limit:
             payload = self._payload(step, number)
             number += 1
             self._tally.sent.add(payload)
-            yield encode_message(step.opcode, payload, step.fragments, self._peer.extensions)
+            yield encode_message(opcode, payload, step.fragments, self._peer.extensions)
 
     def _payload(self, step: Send, number: int) -> bytes:
-        size = step.sizes_bytes[number % len(step.sizes_bytes)]
-        match step.payloads[number % len(step.payloads)]:
-            case Template() as template:
-                return fill(template, self._sources, size)
-            case Fixed(payload):
-                return payload
-            case Numbered():
-                number = self._tally.sent.messages + 1
-                return (number.to_bytes(8, "big") + PATTERN * (size // len(PATTERN) + 1))[:size]
+        size = step.sizes_bytes[number % len(step.sizes_bytes)] if step.sizes_bytes else 0
+        if step.texts:
+            return fill(step.texts[number % len(step.texts)], self._sources, size)
+        if step.hex is not None:
+            return step.hex
+        return ((self._tally.sent.messages + 1).to_bytes(8, "big") + PATTERN * (size // len(PATTERN) + 1))[:size]
 
 
 async def _sleep_until(at_s: float) -> None:

@@ -11,8 +11,8 @@ from typing import Self
 
 from wsmon.demo.peer import Peer
 from wsmon.demo.record import HandshakeSeen, Received, Record, SessionTally, Tally
+from wsmon.demo.scenario import Scenario
 from wsmon.demo.session import Session
-from wsmon.demo.steps import Scenario
 from wsmon.ports import Clock
 
 STOP_GRACE_S = 0.3

@@ -12,8 +12,9 @@ from websockets.http11 import Request
 from wsmon.demo.peer import Peer
 from wsmon.demo.record import CloseReceived, HandshakeSeen, Received, Record, SessionTally
 from wsmon.demo.responses import encode_acceptance, encode_refusal, server_protocol
+from wsmon.demo.scenario import Scenario
 from wsmon.demo.script import Script
-from wsmon.demo.steps import Accept, Between, Garble, Handshake, Hang, Refuse, Scenario
+from wsmon.demo.steps import NO_DELAY, Accept, DurationRange, Garble, Handshake, Hang, Redirect, Refuse
 from wsmon.ports import Clock
 
 GOING_AWAY = 1001
@@ -102,13 +103,13 @@ class Session:
             case Accept() as accept:
                 await self._accept(request, accept)
             case Refuse() as refusal:
-                self._see(request, refusal.status)
-                await self._pause(refusal.delay_s)
-                self._hang_up(encode_refusal(refusal))
-            case Garble(response, delay_s):
+                await self._refuse(request, refusal)
+            case Redirect() as redirect:
+                await self._refuse(request, redirect.refusal)
+            case Garble() as garble:
                 self._see(request, 0)
-                await self._pause(delay_s)
-                self._hang_up(response)
+                await self._pause(garble.delay_s)
+                self._hang_up(garble.response)
             case Hang():
                 self._see(request, 0)
             case _:
@@ -128,12 +129,17 @@ class Session:
         tally.is_script_done = self.peer.is_open
         self._record.changed()
 
+    async def _refuse(self, request: Request, refusal: Refuse) -> None:
+        self._see(request, refusal.status)
+        await self._pause(refusal.delay_s)
+        self._hang_up(encode_refusal(refusal))
+
     def _hang_up(self, last: bytes) -> None:
         self.peer.write(last)
         self.peer.drop()
 
-    async def _pause(self, duration: Between) -> None:
-        if duration.high > 0:
+    async def _pause(self, duration: DurationRange) -> None:
+        if duration != NO_DELAY:
             await asyncio.sleep(duration.at(self._rng.random()))
 
     def _see(self, request: Request, status: int) -> None:

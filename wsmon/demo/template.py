@@ -10,59 +10,79 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import TypeAlias, assert_never
+from typing import Annotated, TypeAlias, assert_never
+
+import msgspec
+from msgspec import Meta, field
 
 BUILT_IN = ("seq", "session", "time_ms", "pad")
 
 _MARK = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[a-z_][a-z0-9_]*)|(?P<brace>\{[a-z_][a-z0-9_]*\}))")
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+Options: TypeAlias = Annotated[tuple[str, ...], Meta(min_length=1)]
+
+# Digits after the decimal point.
+Digits: TypeAlias = Annotated[int, Meta(ge=0, le=12)]
+
+# A number of messages; the bound is one that only a typing error exceeds.
+Period: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
+class Walk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A number that moves by at most ``step`` each time, between half and twice its start."""
 
-    start: float
-    step: float
-    digits: int
+    start: Annotated[float, Meta(ge=0)] = field(name="walk")
+    step: Annotated[float, Meta(ge=0)] = 1.0
+    digits: Digits = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Uniform:
-    """A number anywhere between two others."""
+class Uniform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number anywhere between two others, each as likely as the next."""
 
-    low: float
-    high: float
-    digits: int
+    bounds: tuple[float, float] = field(name="between")
+    digits: Digits = 2
+
+    def __post_init__(self) -> None:
+        low, high = self.bounds
+        if low > high:
+            raise ValueError(f"between is {[low, high]}. put the smaller number first")
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class RandomChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One of several texts, by chance."""
 
-    options: tuple[str, ...]
+    options: Options = field(name="choice")
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Several texts, one after the other, again and again."""
 
-    options: tuple[str, ...]
+    options: Options = field(name="turn")
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A number that rises by one within a session, with faults at its multiples of these; 0 = never."""
 
-    start: int
-    skip_every: int = 0
-    # the number is left out
-    repeat_every: int = 0
-    # it comes twice
-    swap_every: int = 0
-    # it comes after the next one
+    start: Period = field(name="count")
+    skip_every: Period = 0
+    """The number is left out."""
+    repeat_every: Period = 0
+    """The number comes twice."""
+    swap_every: Period = 0
+    """The number comes after the next one."""
 
 
-Value: TypeAlias = Walk | Uniform | Choice | Turn | Count
+Value: TypeAlias = Walk | Uniform | RandomChoice | Turn | Count
+
+# The kinds of values by the key that each of them requires.
+VALUE_KINDS: Mapping[str, type[Value]] = {
+    "walk": Walk,
+    "between": Uniform,
+    "choice": RandomChoice,
+    "turn": Turn,
+    "count": Count,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +124,17 @@ def parse_template(text: str) -> Template:
     return Template("".join(head), tuple(head_names), "".join(tail), tuple(tail_names), len(halves) == 2)
 
 
-Source: TypeAlias = Callable[[], object]
+ValueSource: TypeAlias = Callable[[], object]
 
 
-def value_source(value: Value, rng: Random) -> Source:
+def value_source(value: Value, rng: Random) -> ValueSource:
     """A function that gives the value's next instance each time it is called."""
     match value:
         case Walk():
             return _walk_source(value, rng)
-        case Uniform(low, high, digits):
+        case Uniform((low, high), digits):
             return lambda: f"{low + (high - low) * rng.random():.{digits}f}"
-        case Choice(options):
+        case RandomChoice(options):
             return lambda: options[int(rng.random() * len(options))]
         case Turn(options):
             return _turn_source(options)
@@ -124,7 +144,7 @@ def value_source(value: Value, rng: Random) -> Source:
             assert_never(value)
 
 
-def _walk_source(walk: Walk, rng: Random) -> Source:
+def _walk_source(walk: Walk, rng: Random) -> ValueSource:
     position = walk.start
 
     def step() -> str:
@@ -136,7 +156,7 @@ def _walk_source(walk: Walk, rng: Random) -> Source:
     return step
 
 
-def _turn_source(options: tuple[str, ...]) -> Source:
+def _turn_source(options: tuple[str, ...]) -> ValueSource:
     turn = -1
 
     def step() -> str:
@@ -167,7 +187,7 @@ def _is_multiple(number: int, of: int) -> bool:
     return of > 0 and number % of == 0
 
 
-def fill(template: Template, sources: Mapping[str, Source], size_bytes: int) -> bytes:
+def fill(template: Template, sources: Mapping[str, ValueSource], size_bytes: int) -> bytes:
     """The payload, UTF-8; longer than ``size_bytes`` where it is so without any padding."""
     head = template.head % _instances(template.head_names, sources)
     if not template.has_pad:
@@ -177,5 +197,5 @@ def fill(template: Template, sources: Mapping[str, Source], size_bytes: int) -> 
     return head_bytes + b"x" * (size_bytes - len(head_bytes) - len(tail_bytes)) + tail_bytes
 
 
-def _instances(names: Iterable[str], sources: Mapping[str, Source]) -> tuple[object, ...]:
+def _instances(names: Iterable[str], sources: Mapping[str, ValueSource]) -> tuple[object, ...]:
     return tuple([sources[name]() for name in names])

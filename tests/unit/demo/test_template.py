@@ -8,9 +8,19 @@ from random import Random
 
 import pytest
 
-from wsmon.demo.template import Choice, Count, Source, Turn, Uniform, Walk, fill, parse_template, value_source
+from wsmon.demo.template import (
+    Count,
+    RandomChoice,
+    Turn,
+    Uniform,
+    ValueSource,
+    Walk,
+    fill,
+    parse_template,
+    value_source,
+)
 
-SOURCES: Mapping[str, Source] = {"seq": lambda: 7, "who": lambda: "söhnke"}
+SOURCES: Mapping[str, ValueSource] = {"seq": lambda: 7, "who": lambda: "söhnke"}
 
 
 @pytest.mark.parametrize(
@@ -50,12 +60,12 @@ def test_turns_go_round() -> None:
 
 
 def test_choices_are_of_the_options_and_not_always_the_same() -> None:
-    source = value_source(Choice(("a", "b", "c")), Random(1))
+    source = value_source(RandomChoice(("a", "b", "c")), Random(1))
     assert {source() for _ in range(50)} == {"a", "b", "c"}
 
 
 def test_uniform_numbers_have_their_digits_and_bounds() -> None:
-    source = value_source(Uniform(-1.0, 2.0, 3), Random(1))
+    source = value_source(Uniform((-1.0, 2.0), 3), Random(1))
     texts = [str(source()) for _ in range(200)]
     assert all(-1 <= float(text) <= 2 and len(text.rpartition(".")[2]) == 3 for text in texts)
     assert len(set(texts)) > 100
