@@ -19,7 +19,7 @@ from tests.support.clients import SOON_S, UPGRADE, dial, end_of
 from tests.support.peers import scenario, script
 from wsmon.clock import SystemClock
 from wsmon.demo.demo import Demo
-from wsmon.demo.record import CloseReceived
+from wsmon.demo.peer import CloseReceived
 from wsmon.demo.scenario import DEMO_SCENARIOS
 from wsmon.demo.server import STOP_GRACE_S, ScenarioServer
 

@@ -11,7 +11,7 @@ from websockets.frames import Close
 
 from tests.support.clients import SOON_S, dial, end_of, receive
 from tests.support.peers import Peers, scenario, script
-from wsmon.demo.record import CloseReceived, Received, SessionTally, Tally
+from wsmon.demo.peer import CloseReceived, PayloadTally, Received, SessionTally
 
 
 class FixedClock:
@@ -35,8 +35,8 @@ async def test_each_message_is_counted_and_numbered_exactly(peers: Peers) -> Non
     assert [numbers(messages) for messages in got] == [list(range(1, 301))] * 2
     assert {len(message) for messages in got for message in messages} == {120}
     assert sorted(json.loads(messages[0])["session"] for messages in got) == [1, 2]
-    assert server.sent == Tally(600, 72_000)
-    assert [tally.sent for tally in server.tallies] == [Tally(300, 36_000)] * 2
+    assert server.sent == PayloadTally(600, 72_000)
+    assert [tally.sent for tally in server.tallies] == [PayloadTally(300, 36_000)] * 2
 
 
 async def test_a_rate_is_kept_and_bounded_by_its_duration(peers: Peers) -> None:
@@ -54,7 +54,7 @@ async def test_without_a_rate_a_client_gets_all_as_fast_as_it_reads(peers: Peers
     async with dial(server) as client:
         assert numbers(await receive(client, 20_000)) == list(range(1, 20_001))
         await server.until(lambda: server.tallies[0].is_script_done)
-    assert server.sent == Tally(20_000, 4_000_000)
+    assert server.sent == PayloadTally(20_000, 4_000_000)
 
 
 async def test_a_client_that_does_not_read_stops_the_flood(peers: Peers) -> None:
@@ -105,7 +105,7 @@ async def test_messages_pass_through_negotiated_compression(peers: Peers) -> Non
     async with dial(server) as client:
         assert [extension.name for extension in client.protocol.extensions] == ["permessage-deflate"]
         assert numbers(await receive(client, 3)) == [1, 2, 3]
-    assert server.sent == Tally(3, 3 * 4096)
+    assert server.sent == PayloadTally(3, 3 * 4096)
 
 
 async def test_an_echo_sends_back_text_and_binary(peers: Peers) -> None:
@@ -124,8 +124,8 @@ async def test_an_echo_sends_back_text_and_binary(peers: Peers) -> None:
     assert server.tallies == (
         SessionTally(
             1,
-            sent=Tally(3, 17),
-            received=Tally(3, 17),
+            sent=PayloadTally(3, 17),
+            received=PayloadTally(3, 17),
             close_received=CloseReceived(1000, ""),
             is_open=False,
             is_script_done=True,
@@ -230,7 +230,7 @@ async def test_a_silent_server_answers_pings(peers: Peers) -> None:
     server = await peers.start(script('[[step]]\ndo = "silence"'))
     async with dial(server) as client:
         await asyncio.wait_for(await client.ping(), SOON_S)
-    assert (server.sent, server.tallies[0].pings) == (Tally(), 1)
+    assert (server.sent, server.tallies[0].pings) == (PayloadTally(), 1)
 
 
 async def test_a_server_can_ping_its_client(peers: Peers) -> None:

@@ -1,4 +1,4 @@
-"""The demonstration: all its servers at once, and the configuration that connects to them."""
+"""The built-in demonstration: all of its servers, and the configuration that connects to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wsmon.ports import Clock
 
 
 class Demo:
-    """Servers on loopback that run while the ``async with`` lasts."""
+    """Scripted servers on loopback that run while the ``async with`` lasts."""
 
     def __init__(self, clock: Clock, scenarios: Iterable[Scenario] | None = None, *, seed: int = 1) -> None:
         chosen = demo_scenarios() if scenarios is None else tuple(scenarios)
@@ -29,7 +29,7 @@ class Demo:
 
     @property
     def configuration(self) -> Configuration:
-        """One connection a server, by the scenario's name; valid while the servers run."""
+        """One connection for each server, named like its scenario; valid while the servers run."""
         return demo_configuration(self.servers)
 
     async def __aenter__(self) -> Self:
@@ -48,19 +48,20 @@ class Demo:
 
 
 def demo_configuration(servers: Iterable[ScenarioServer]) -> Configuration:
-    """The configuration of running servers; it has no file, and its digest is that of the scenarios' texts."""
+    """Return the configuration of running servers: without a file, with a digest of the scenarios' texts."""
     running = tuple(servers)
     digest = hashlib.sha256("\n".join(server.scenario.digest for server in running).encode())
     return Configuration(
         path=None,
         digest=digest.hexdigest(),
         connections=demo_connections(running),
-        alerts=AlertSpec(bell=False),  # it is full of trouble: who looks at it need not hear it
+        # The demonstration is full of trouble on purpose: it must not ring all the time.
+        alerts=AlertSpec(bell=False),
     )
 
 
 def demo_connections(servers: Iterable[ScenarioServer]) -> tuple[ConnectionSpec, ...]:
-    """How to connect to each of the running servers."""
+    """Return a connection for each of the running servers."""
     return tuple(
         replace(server.scenario.connection, name=server.scenario.name, url=Sensitive(server.url)) for server in servers
     )

@@ -1,4 +1,4 @@
-"""Plays the steps of a scenario on one session."""
+"""The script of a session: plays the steps of a scenario to one client."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import islice
 from random import Random
 from typing import assert_never
 
-from wsmon.demo.frames import PING, encode_frame, encode_message
-from wsmon.demo.peer import CLOSE_GRACE_S, Peer
-from wsmon.demo.record import Record, SessionTally
+from websockets.frames import Opcode
+
+from wsmon.demo.peer import CLOSE_GRACE_S, Peer, Record, SessionTally, encode_frame, encode_message
 from wsmon.demo.scenario import Scenario
 from wsmon.demo.steps import (
     Abort,
@@ -34,17 +34,17 @@ from wsmon.demo.steps import (
 from wsmon.demo.template import fill, value_source
 from wsmon.ports import Clock
 
+# What is due within a tick leaves in one write: 50 writes a second and connection, however high the rate.
 TICK_S = 0.02
-# what is due within a tick leaves in one write: 50 writes a second and connection, however high the rate
 
+# Where no rate is set: messages written between two checks that the client still reads.
 BURST = 64
-# messages written between two looks at whether the client still reads, where no rate is set
 
 PATTERN = bytes(range(256))
 
 
 class Script:
-    """One session's play: its sequence numbers, its values, its switches."""
+    """The steps of a scenario as played to one client, with the session's sequence numbers and values."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class Script:
         self._tally = tally
         self._record = record
         self._rng = rng
+        # One permit for each message of the client that no ``receive`` step has taken.
         self._messages = asyncio.Semaphore(0)
-        # one permit a message of the client that no ``receive`` step has taken
         self._sources = {
             "seq": lambda: tally.sent.messages + 1,
             "session": lambda: tally.session,
@@ -74,7 +74,7 @@ class Script:
         await self._play_all(self._scenario.steps)
 
     def message_received(self, opcode: int, payload: bytes) -> None:
-        """A message of the client: echo it where the script says so, let ``receive`` go on."""
+        """Take a message of the client: echo it after an ``echo`` step, and let a ``receive`` step go on."""
         self._messages.release()
         if self._peer.echoes and self._peer.is_open:
             self._tally.sent.add(payload)
@@ -117,7 +117,7 @@ class Script:
             case Raw():
                 self._peer.write(step.octets)
             case Ping():
-                self._peer.write(encode_frame(PING, step.payload))
+                self._peer.write(encode_frame(Opcode.PING, step.payload))
             case Echo():
                 self._peer.echoes = True
             case IgnorePings():
@@ -205,7 +205,7 @@ class Script:
         return asyncio.get_running_loop().time() + step.duration_s.at(self._rng.random())
 
     def _encoded(self, step: Send) -> Iterator[bytes]:
-        """The step's messages as they go out, counted when they are taken."""
+        """Yield the encoded messages of the step; each is counted as sent when it is taken."""
         number, limit, opcode = 0, step.limit, step.opcode
         while limit is None or number < limit:
             payload = self._payload(step, number)
@@ -223,7 +223,7 @@ class Script:
 
 
 async def _sleep_until(at_s: float) -> None:
-    """Sleep until the first tick at or after ``at_s``; ticks are common to all sessions, so that they wake together."""
+    """Sleep until the first tick at or after ``at_s``. All sessions share the ticks, so that they wake together."""
     now_s = asyncio.get_running_loop().time()
     tick_at_s = -(-max(at_s, now_s) // TICK_S) * TICK_S
     await asyncio.sleep(tick_at_s - now_s if tick_at_s > now_s else TICK_S)

@@ -97,12 +97,12 @@ class Template:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names it uses, ``pad`` left out, in the order of the text."""
+        """The names in it without ``pad``, in the order of the text."""
         return self.head_names + self.tail_names
 
 
 def parse_template(text: str) -> Template:
-    """``text`` as a template; ``$$`` is a dollar sign. Raises ValueError for a second ``$pad``."""
+    """Return ``text`` as a template; ``$$`` is a dollar sign. Raises ValueError for a second ``$pad``."""
     halves: list[tuple[list[str], list[str]]] = [([], [])]
     position = 0
     for mark in _MARK.finditer(text):
@@ -128,7 +128,7 @@ ValueSource: TypeAlias = Callable[[], object]
 
 
 def value_source(value: Value, rng: Random) -> ValueSource:
-    """A function that gives the value's next instance each time it is called."""
+    """Return a function that gives the next instance of the value at each call."""
     match value:
         case Walk():
             return _walk_source(value, rng)
@@ -188,7 +188,7 @@ def _is_multiple(number: int, of: int) -> bool:
 
 
 def fill(template: Template, sources: Mapping[str, ValueSource], size_bytes: int) -> bytes:
-    """The payload, UTF-8; longer than ``size_bytes`` where it is so without any padding."""
+    """Return the payload in UTF-8, padded to ``size_bytes``; a text that is longer is not cut."""
     head = template.head % _instances(template.head_names, sources)
     if not template.has_pad:
         return head.encode()
