@@ -92,7 +92,7 @@ async def test_wakeups_are_coalesced(recorder: Recorder) -> None:
 
 async def test_commands_are_answered(recorder: Recorder) -> None:
     async with Viewer(recorder.path) as viewer:
-        await viewer.until(lambda: viewer.client.is_connected)
+        await viewer.until(lambda: viewer.client.hello is not None)
         assert await viewer.client.reload() == "reload done"
         await viewer.client.reconnect("orders")
         with pytest.raises(WsmonError, match="no connection is called 'x'"):
@@ -112,14 +112,14 @@ async def test_nobody_listens(tmp_path: Path) -> None:
 
 async def test_a_viewer_finds_a_recorder_that_comes_later_and_notices_its_end(tmp_path: Path) -> None:
     async with Viewer(tmp_path / "r.sock") as viewer:
-        await viewer.until(lambda: viewer.client.lost)
+        await viewer.until(lambda: viewer.changes > 0)
         with pytest.raises(WsmonError, match="no recorder answers"):
             await viewer.client.stop()
         late = Recorder(tmp_path / "r.sock")
         await late.server.start()
-        await viewer.until(lambda: viewer.client.is_connected)
+        await viewer.until(lambda: viewer.client.hello is not None)
         await late.server.close()
-        await viewer.until(lambda: not viewer.client.is_connected)
+        await viewer.until(lambda: viewer.client.hello is None)
         assert viewer.client.health is None
 
 
@@ -127,7 +127,7 @@ async def test_a_recorder_of_another_protocol_is_watched_but_not_commanded(tmp_p
     strange = Recorder(tmp_path / "r.sock", Hello(PROTOCOL + 1, "9.9", 1, run=1, pid=77, last_id=0))
     await strange.server.start()
     async with Viewer(strange.path) as viewer:
-        await viewer.until(lambda: viewer.client.is_connected)
+        await viewer.until(lambda: viewer.client.hello is not None)
         assert not viewer.client.can_command
         with pytest.raises(WsmonError, match=r"recorder 9\.9 \(pid 77\) speaks another protocol"):
             await viewer.client.stop()
@@ -151,7 +151,7 @@ async def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n", b"\xff\x00\n", b"{}\n", b"x" * 200_000, b""])
 async def test_garbage_ends_its_own_connection_only(recorder: Recorder, garbage: bytes) -> None:
     async with Viewer(recorder.path) as viewer:
-        await viewer.until(lambda: viewer.client.is_connected)
+        await viewer.until(lambda: viewer.client.hello is not None)
         reader, writer = await asyncio.open_unix_connection(str(recorder.path))
         writer.write(garbage)
         writer.write_eof()

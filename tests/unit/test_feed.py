@@ -1,4 +1,4 @@
-"""Each committed event exactly once: NX-01 … NX-04, NX-19, NX-20, NX-22, and what else a cursor promises."""
+"""Each committed event exactly once: NX-01 … NX-04, NX-20, NX-22, and what else a cursor promises."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.builders import T0_NS, message, numbered
 from tests.support.queries import query as parse
 from tests.tui.fakes import FakeView
 from wsmon.errors import QueryError
-from wsmon.feed import Feed, FeedPage, Gap
+from wsmon.feed import Feed, FeedPage
 from wsmon.model.events import Event
 
 
@@ -46,10 +46,10 @@ def test_events_come_once_and_in_order() -> None:
     assert ids(feed.poll(2).events) == [1, 2]
     assert ids(feed.poll(2).events) == [3, 4]
     view.add(message("new"))
-    assert (feed.cursor, feed.lag()) == (4, 2)
+    assert (feed.cursor, view.bounds().last_id) == (4, 6)
     assert ids(feed.poll(9).events) == [5, 6]
     assert feed.poll(9) == FeedPage(())
-    assert (feed.cursor, feed.lag()) == (6, 0)
+    assert feed.cursor == 6
 
 
 def test_a_reader_that_comes_back_continues_at_its_cursor() -> None:
@@ -57,32 +57,6 @@ def test_a_reader_that_comes_back_continues_at_its_cursor() -> None:
     left_at = Feed(view)
     left_at.poll(3)
     assert ids(Feed(view, left_at.cursor).poll(9).events) == [4, 5]
-
-
-def test_nx_19_what_was_passed_over_is_said_counted_and_can_be_read() -> None:
-    view = stored(10)
-    feed = Feed(view)
-    feed.poll(2)
-    gap = feed.skip_to(8)
-    assert (gap, gap.dropped, feed.dropped) == (Gap(3, 7), 5, 5)
-    assert ids(feed.poll(9).events) == [8, 9, 10]
-    first, rest = feed.reread(gap, 3)
-    assert (ids(first.events), rest) == ([3, 4, 5], Gap(6, 7))
-    assert rest is not None
-    second, rest = feed.reread(rest, 3)
-    assert (ids(second.events), rest) == ([6, 7], None)
-    assert (feed.cursor, feed.dropped) == (10, 5)
-
-
-def test_skipping_never_goes_back_nor_past_the_newest_event() -> None:
-    view = stored(5)
-    feed = Feed(view)
-    feed.poll(3)
-    assert feed.skip_to(2).dropped == 0
-    assert feed.cursor == 3
-    assert feed.skip_to(99) == Gap(4, 5)
-    view.add(message("next"))
-    assert ids(feed.poll(9).events) == [6]
 
 
 def test_nx_20_what_was_pruned_before_it_was_read_is_said() -> None:
@@ -101,17 +75,6 @@ def test_pruning_of_everything_moves_the_cursor_on() -> None:
     view.prune(11)
     assert feed.poll(5) == FeedPage((), 11)
     assert feed.poll(5) == FeedPage(())
-
-
-def test_a_gap_of_which_events_were_pruned_says_so() -> None:
-    view = stored(10)
-    feed = Feed(view)
-    gap = feed.skip_to(9)
-    view.prune(5)
-    page, rest = feed.reread(gap, 2)
-    assert (ids(page.events), page.truncated, rest) == ([5, 6], 5, Gap(7, 8))
-    view.prune(11)
-    assert feed.reread(gap, 2) == (FeedPage((), 9), None)
 
 
 @pytest.mark.parametrize(("cursor", "backlog"), [(99, []), (3, []), (-5, [1, 2, 3]), (0, [1, 2, 3])])

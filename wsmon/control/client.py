@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from wsmon.control.messages import (
@@ -45,13 +46,6 @@ class RecorderClient:
         self.health: Health | None = None
         self.digest = ""
         # of the configuration the recorder runs
-        # Why the recorder does not answer, while it does not
-        self.lost = ""
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether a recorder answers."""
-        return self.hello is not None
 
     @property
     def can_command(self) -> bool:
@@ -62,9 +56,9 @@ class RecorderClient:
         """Stay connected until cancelled; ``on_change`` after each commit, sample, gain and loss of the recorder."""
         while True:
             try:
-                await self._session(on_change)
-            except (OSError, WsmonError, ValueError) as error:
-                self.lost = str(error)
+                # No recorder, one that hangs, a line that is no message: ``hello`` becomes None, the next try follows
+                with suppress(OSError, WsmonError, ValueError):
+                    await self._session(on_change)
             finally:
                 self.hang_up()
                 on_change()
