@@ -9,11 +9,11 @@ from typing import Literal
 
 from wsmon.config.specs import ConnectionSpec, RedactSpec
 from wsmon.engine.dial import TlsContexts
-from wsmon.engine.protocol_session import Memory
+from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import Failure, internal, least_delay, next_delay_s
-from wsmon.engine.session import Session, SessionEnd
-from wsmon.engine.tap import Patience
+from wsmon.engine.session import Session, SessionResult
+from wsmon.engine.tap import CloseDeadline
 from wsmon.model.events import Json, Source, connection_id, trace_id
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
@@ -59,7 +59,7 @@ def keeps_session(before: ConnectionSpec, after: ConnectionSpec) -> bool:
     return replace(same, silence=after.silence, expect_every_s=after.expect_every_s, kpi=after.kpi) == after
 
 
-def told_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str, dict[str, Json]]:
+def describe_changes(before: ConnectionSpec, after: ConnectionSpec) -> tuple[str, dict[str, Json]]:
     """What ``keeps_session`` lets change, as a sentence (empty: nothing), and as ``meta`` of the event that tells it.
 
     ``{"profile": …, "before": …}`` where the profile changed, ``{"capture": {key: value}}`` where capture did,
@@ -95,11 +95,11 @@ def _toml(value: bool | int) -> str:
 
 
 # gone: the connection is no longer in the configuration, or the recorder stops
-Wanted = Literal["up", "down", "gone"]
+DesiredState = Literal["up", "down", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class EngineServices:
     """What all connections of a supervisor share."""
 
     sink: EventSink
@@ -116,19 +116,19 @@ class Connection:
     series, and so is the session after a command.
     """
 
-    def __init__(self, spec: ConnectionSpec, secrets: tuple[str, ...], surroundings: Surroundings) -> None:
+    def __init__(self, spec: ConnectionSpec, secrets: tuple[str, ...], surroundings: EngineServices) -> None:
         self.spec = spec
         self._surroundings = surroundings
         random = surroundings.random
         self._trace_id = spec.trace_id or trace_id(random.randbytes(16))
         self._reporter = Reporter(self._source(), self._redactor(secrets), surroundings.sink, surroundings.clock)
-        self._memory = Memory()
-        self._wanted: Wanted = "up" if spec.enabled else "down"
+        self._memory = CarriedState()
+        self._wanted: DesiredState = "up" if spec.enabled else "down"
         self._woken = asyncio.Event()
         # set by every command
         self._is_restarting = False
         # a command ended the session, or its wait; the next attempt is due at once
-        self._patience: Patience | None = None
+        self._patience: CloseDeadline | None = None
         # None = close_timeout
         self._end_reason = ""
         # of the last command
@@ -195,7 +195,7 @@ class Connection:
         if self._session is not None:
             self._session.use_redactor(self._reporter.redactor)
 
-    def end(self, reason: str, patience: Patience | None = None) -> None:
+    def end(self, reason: str, patience: CloseDeadline | None = None) -> None:
         """Close for good; ``run`` returns when that is done. ``patience`` goes before ``close_timeout``."""
         self._wanted = "gone"
         self._patience = patience
@@ -282,7 +282,7 @@ class Connection:
         self._tries = 0
         self._has_failed = False
 
-    def _follow_up(self, end: SessionEnd) -> None:
+    def _follow_up(self, end: SessionResult) -> None:
         """A session ended: decide on the next one."""
         if end.open_ns is not None:
             self._usable_until_ns = self._surroundings.clock.mono_ns()
@@ -333,7 +333,7 @@ class Connection:
     def _adopt(self, spec: ConnectionSpec) -> str:
         """Take over a configuration; where it keeps other rows, an event says so, between those before and after."""
         before, self.spec = self.spec, spec
-        said, meta = told_changes(before, spec)
+        said, meta = describe_changes(before, spec)
         if said:
             self._reporter.emit("self.config.reloaded", meta=meta, reason=said)
             if self._session is not None:
@@ -356,7 +356,7 @@ class Connection:
     def _end_session(self, reason: str) -> None:
         self._end_reason = reason
         if self._session is not None:
-            self._session.close(reason, self._patience or Patience(self.spec.close_timeout_s))
+            self._session.close(reason, self._patience or CloseDeadline(self.spec.close_timeout_s))
         self._woken.set()
 
     def _source(self, session_id: str = "") -> Source:

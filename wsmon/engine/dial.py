@@ -19,8 +19,8 @@ from websockets.uri import WebSocketURI, parse_uri
 import wsmon
 from wsmon.config.specs import ConnectionSpec, RedirectPolicy, TlsSpec
 from wsmon.engine.loop import PHASES, Phases, new_event_loop
-from wsmon.engine.retry import Dialled, RedirectRefusedError, TlsFileError
-from wsmon.engine.tap import LOGGER, Connect, FrameListener, LifeListener, Tap
+from wsmon.engine.retry import DialProgress, RedirectRefusedError, TlsFileError
+from wsmon.engine.tap import LOGGER, Connect, ConnectionListener, FrameListener, Tap
 from wsmon.model.events import Json
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
@@ -131,7 +131,7 @@ class Dial:
     """The way to one connection; ``phases``, ``redirects`` and ``proxy`` say how far it got."""
 
     def __init__(
-        self, spec: ConnectionSpec, clock: Clock, contexts: TlsContexts, life: LifeListener, frames: FrameListener
+        self, spec: ConnectionSpec, clock: Clock, contexts: TlsContexts, life: ConnectionListener, frames: FrameListener
     ) -> None:
         self._spec = spec
         self._clock = clock
@@ -164,10 +164,10 @@ class Dial:
             request = replace(request, url=url)
             self.redirects.append(url)
 
-    def dialled(self) -> Dialled:
+    def dialled(self) -> DialProgress:
         """Where it got to, for the explanation of a failure."""
         host, port = (self._uri.host, self._uri.port) if self._uri else ("", 0)
-        return Dialled(host, port, self.phases.current, self._spec.open_timeout_s, bool(self.proxy))
+        return DialProgress(host, port, self.phases.current, self._spec.open_timeout_s, bool(self.proxy))
 
     @property
     def server_name(self) -> str:
@@ -190,7 +190,7 @@ async def _connect(
     spec: ConnectionSpec,
     request: _Request,
     proxy: str,
-    life: LifeListener,
+    life: ConnectionListener,
     frames: FrameListener,
     tls: dict[str, Any],
 ) -> Tap:

@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
 from wsmon.engine.frames import Frames, cut
-from wsmon.engine.protocol_session import Interpreter, Memory, Speaker
-from wsmon.engine.reporter import Columns, Reporter
+from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
+from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import EVENT_NAMES, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import Measures
@@ -44,14 +44,19 @@ _BROKEN_OFF: Mapping[str, EventName] = MappingProxyType(
 )
 
 
-class Narrator:
+class MessageEvents:
     """Emits notes as events of one session; starts and ends are paired, and the ledger of subscriptions is kept.
 
     The beginning of a request has no event: the message that asks is there, and the end says how long it took.
     """
 
     def __init__(
-        self, source: Source, sink: EventSink, columns: Columns, ledger: Ledger, random_bytes: Callable[[int], bytes]
+        self,
+        source: Source,
+        sink: EventSink,
+        columns: TextCleaner,
+        ledger: Ledger,
+        random_bytes: Callable[[int], bytes],
     ) -> None:
         self._source = source
         self._sink = sink
@@ -211,13 +216,13 @@ class ReadFrames(Frames):
         self,
         source: Source,
         capture: CaptureSpec,
-        columns: Columns,
+        columns: TextCleaner,
         sink: EventSink,
         clock: Clock,
         on_full: Callable[[], None],
-        interpreter: Interpreter,
-        narrator: Narrator,
-        speaker: Speaker,
+        interpreter: ProtocolSession,
+        narrator: MessageEvents,
+        speaker: ProtocolSender,
         measures: Measures,
         *,
         has_credentials: bool,
@@ -374,7 +379,7 @@ def frames_of(
     sink: EventSink,
     clock: Clock,
     on_full: Callable[[], None],
-    memory: Memory,
+    memory: CarriedState,
     random_bytes: Callable[[int], bytes],
 ) -> Frames:
     """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not, unless they are measured."""
@@ -382,10 +387,10 @@ def frames_of(
     measures = Measures(spec.sequence.path, spec.sequence.key, spec.latency.path, spec.latency.unit)
     if spec.protocol == "raw" and not (measures or _says_something(spec)):
         return Frames(source, capture, redactor, sink, clock, on_full)
-    columns = Columns(redactor)
-    narrator = Narrator(source, sink, columns, memory.ledger, random_bytes)
+    columns = TextCleaner(redactor)
+    narrator = MessageEvents(source, sink, columns, memory.ledger, random_bytes)
     loop = asyncio.get_running_loop()
-    interpreter = Interpreter(spec, loop, clock, memory, narrator.tell_overdue)
+    interpreter = ProtocolSession(spec, loop, clock, memory, narrator.tell_overdue)
     return ReadFrames(
         source,
         capture,
@@ -395,7 +400,7 @@ def frames_of(
         on_full,
         interpreter,
         narrator,
-        Speaker(spec.heartbeat, interpreter, loop),
+        ProtocolSender(spec.heartbeat, interpreter, loop),
         measures,
         has_credentials=has_credentials(spec),
     )

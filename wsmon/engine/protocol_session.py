@@ -25,11 +25,11 @@ from wsmon.protocols.registry import ADAPTERS, Adapter, Mask
 # How often somebody looks for what is overdue: waits are seconds long
 TICK_S = 1.0
 
-TellOverdue = Callable[[tuple[Note, ...], Instant], None]
+OverdueCallback = Callable[[tuple[Note, ...], Instant], None]
 
 
 @dataclass(slots=True)
-class Memory:
+class CarriedState:
     """What a connection remembers from one session to the next."""
 
     ledger: Ledger = field(default_factory=Ledger)
@@ -39,7 +39,7 @@ class Memory:
     """Of that protocol."""
 
 
-class Interpreter:
+class ProtocolSession:
     """Reads the messages of one session, in their order.
 
     While ``auto`` has found nothing, messages are read as generic JSON, which most of them are; what is no JSON says
@@ -51,8 +51,8 @@ class Interpreter:
         spec: ConnectionSpec,
         scheduler: Scheduler,
         clock: Clock,
-        memory: Memory,
-        tell_overdue: TellOverdue,
+        memory: CarriedState,
+        tell_overdue: OverdueCallback,
         adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
     ) -> None:
         """``tell_overdue`` is called with every tick, whether something is overdue or not."""
@@ -280,7 +280,7 @@ def _as_sent(message: bytes) -> str | bytes:
 Send = Callable[[str | bytes], None]
 
 
-class Words(Protocol):
+class OutgoingMessages(Protocol):
     """What an interpreter knows to say."""
 
     def opening(self) -> Messages:
@@ -301,10 +301,10 @@ class Words(Protocol):
         ...
 
 
-class Speaker:
+class ProtocolSender:
     """Says what the protocol and the configuration want said; silent before ``start`` and after ``stop``."""
 
-    def __init__(self, heartbeat: HeartbeatSpec, words: Words, scheduler: Scheduler) -> None:
+    def __init__(self, heartbeat: HeartbeatSpec, words: OutgoingMessages, scheduler: Scheduler) -> None:
         self._heartbeat = heartbeat
         self._words = words
         self._scheduler = scheduler

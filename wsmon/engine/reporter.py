@@ -12,7 +12,7 @@ from wsmon.model.statuses import Status, is_allowed
 from wsmon.ports import Clock, EventSink
 
 
-class Fields(TypedDict, total=False):
+class LifecycleFields(TypedDict, total=False):
     """Fields of a lifecycle event that its emitter chooses."""
 
     direction: Direction
@@ -45,7 +45,7 @@ class Reporter:
         self._clock = clock
 
     def emit(
-        self, name: EventName, to: Status | None = None, meta: Meta | None = None, **fields: Unpack[Fields]
+        self, name: EventName, to: Status | None = None, meta: Meta | None = None, **fields: Unpack[LifecycleFields]
     ) -> Event:
         """Emit a lifecycle event, with ``to`` a transition; ``reason`` and ``error`` are redacted here."""
         before = None
@@ -79,7 +79,7 @@ class Reporter:
 # A classifier sees payloads before redaction. What the redactor masked in the message is masked in its columns too.
 
 
-class Columns:
+class TextCleaner:
     """Cleans the texts that come out of one message after the other."""
 
     def __init__(self, redactor: Redactor) -> None:

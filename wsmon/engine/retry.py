@@ -76,7 +76,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialled:
+class DialProgress:
     """Where a dial had got to when it failed."""
 
     host: str
@@ -86,7 +86,7 @@ class Dialled:
     is_proxied: bool = False
 
 
-def classify_dial(error: BaseException, dialled: Dialled) -> Failure:
+def classify_dial(error: BaseException, dialled: DialProgress) -> Failure:
     """Why there is no connection; what is unknown is ours (``internal``) and is tried again."""
     match error:
         case OpenTimeoutError():
@@ -157,7 +157,7 @@ def _too_big(fault: PayloadTooBig) -> str:
     return f"message too big: {fault.size + (fault.current_size or 0)} bytes, {limit}"
 
 
-def _open_timeout(dialled: Dialled) -> Failure:
+def _open_timeout(dialled: DialProgress) -> Failure:
     within = f"within {dialled.open_timeout_s:g} s"
     match dialled.phase:
         case "dns":
@@ -214,7 +214,7 @@ def _no_response(error: InvalidMessage) -> Failure:
     return Failure("handshake", f"the answer to the upgrade is no HTTP: {cause or error}", "refusal", "slow")
 
 
-def _network(error: OSError, dialled: Dialled) -> Failure:
+def _network(error: OSError, dialled: DialProgress) -> Failure:
     where = f"{dialled.host}:{dialled.port}"
     match error:
         case ssl.SSLCertVerificationError():

@@ -12,10 +12,10 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.dial import Dial, TlsContexts, describe_tls
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.messages import capture_of, frames_of, has_credentials
-from wsmon.engine.protocol_session import Memory
+from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import Failure, OpenTimeoutError, classify_dial, classify_fault, classify_loss, internal
-from wsmon.engine.tap import Patience, Tap
+from wsmon.engine.tap import CloseDeadline, Tap
 from wsmon.model.events import CloseBy, Json
 from wsmon.model.redact import Redactor
 from wsmon.model.units import MS_NS, SECOND_NS
@@ -33,7 +33,7 @@ SILENCE_REASON = "heartbeat timeout"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CloseFacts:
     """What is known when the TCP connection of an open session is gone."""
 
     received: CloseFrame | None = None
@@ -55,7 +55,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class CloseSummary:
     """What the last event of an open session says."""
 
     close_code: int | None
@@ -66,7 +66,7 @@ class Ending:
     error: str
 
     @classmethod
-    def of(cls, facts: Facts) -> Ending:
+    def of(cls, facts: CloseFacts) -> CloseSummary:
         """Who ended it, in the order of what is certain."""
         code, reason = facts.received or facts.sent or (None, "")
         if facts.received is not None and facts.received_first is not False and facts.fault is None:
@@ -86,11 +86,11 @@ class Ending:
         return cls._failed(code, reason, classify_loss(facts.loss))
 
     @classmethod
-    def _failed(cls, code: int | None, reason: str, failure: Failure) -> Ending:
+    def _failed(cls, code: int | None, reason: str, failure: Failure) -> CloseSummary:
         return cls(code, failure.close_by, reason, failure.error_type, failure.error)
 
 
-def close_meta(facts: Facts) -> dict[str, Json]:
+def close_meta(facts: CloseFacts) -> dict[str, Json]:
     """Both close frames apart, and which came first."""
     meta: dict[str, Json] = {}
     for key, frame in (("received", facts.received), ("sent", facts.sent)):
@@ -109,7 +109,7 @@ REFUSED_LOGIN = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
-class SessionEnd:
+class SessionResult:
     """What the retry loop needs to know of a session that is over."""
 
     open_ns: int | None
@@ -132,7 +132,7 @@ class Session:
         clock: Clock,
         contexts: TlsContexts,
         random: Random,
-        memory: Memory,
+        memory: CarriedState,
         attempt: int,
         on_usable: Callable[[], None],
     ) -> None:
@@ -160,7 +160,7 @@ class Session:
         # a heartbeat of the protocol was not answered
         self._crash: Exception | None = None
 
-    async def run(self) -> SessionEnd:
+    async def run(self) -> SessionResult:
         """Live from dial to end; the last event has been emitted when this returns, or is cancelled."""
         url = self._reporter.redactor.url(self._spec.url.masked)
         self._reporter.emit("connection.started", "connecting", {"attempt": self._attempt, "url": url})
@@ -183,9 +183,9 @@ class Session:
         finally:
             self._keepalive.stop()
             self._report_end(failure)
-        return SessionEnd(self._open_ns(), failure if self._close_reason is None else None)
+        return SessionResult(self._open_ns(), failure if self._close_reason is None else None)
 
-    def close(self, reason: str, patience: Patience) -> None:
+    def close(self, reason: str, patience: CloseDeadline) -> None:
         """End it from our side: a close frame and so much patience with the peer, or the dial at once."""
         if self._close_reason is None:
             self._close_reason = reason
@@ -371,7 +371,7 @@ class Session:
     def _report_lost(self, tap: Tap) -> None:
         """It was usable, and is over."""
         received, sent, received_first = tap.close_frames
-        facts = Facts(
+        facts = CloseFacts(
             self._redact(received),
             self._redact(sent),
             received_first,
@@ -382,7 +382,7 @@ class Session:
             missed_pong_s=self._missed_pong_s,
             has_silent_peer=self._has_silent_peer,
         )
-        ending = Ending.of(facts)
+        ending = CloseSummary.of(facts)
         open_ns = self._open_ns()
         meta: dict[str, Json] = {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()}
         if meaning := self._frames.code_meaning(ending.close_code):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from random import Random
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.connection import Connection, Redactors, Surroundings, keeps_session
+from wsmon.engine.connection import Connection, EngineServices, Redactors, keeps_session
 from wsmon.engine.dial import TlsContexts
-from wsmon.engine.tap import patience_of_stop
+from wsmon.engine.tap import stop_deadline
 from wsmon.errors import UsageError
 from wsmon.ports import Clock, EventSink
 
@@ -42,7 +42,7 @@ class Supervisor:
         random: Random,
     ) -> None:
         """``secrets`` are values that are masked wherever they occur."""
-        self._surroundings = Surroundings(sink, clock, random, TlsContexts(), Redactors())
+        self._surroundings = EngineServices(sink, clock, random, TlsContexts(), Redactors())
         self._secrets = secrets
         self._connections = {spec.name: Connection(spec, secrets, self._surroundings) for spec in connections}
         self._running: set[Connection] = set()
@@ -68,7 +68,7 @@ class Supervisor:
     async def stop(self) -> None:
         """Close all together; what a peer does not answer within a second is aborted."""
         self._stopping.set()
-        patience = patience_of_stop(len(self._running))
+        patience = stop_deadline(len(self._running))
         for connection in self._running:
             connection.end("wsmon stopped", patience)
         if self._group is not None:

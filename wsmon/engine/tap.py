@@ -39,7 +39,7 @@ class WriteOverflowError(WsmonError):
     """A peer that makes us write and does not read."""
 
 
-class LifeListener(Protocol):
+class ConnectionListener(Protocol):
     """Follows a connection from the handshake to its faults."""
 
     def on_connected(self, tap: Tap) -> None:
@@ -89,7 +89,7 @@ class FrameListener(Protocol):
 MAX_FRAGMENTS = 4096
 
 
-class Joined(NamedTuple):
+class JoinedMessage(NamedTuple):
     """A message that came in fragments."""
 
     opcode: DataOpcode
@@ -113,7 +113,7 @@ class Fragments:
         """Whether the message must be given up."""
         return len(self.parts) >= MAX_FRAGMENTS
 
-    def add(self, frame: Frame, wire_size: int) -> Joined | None:
+    def add(self, frame: Frame, wire_size: int) -> JoinedMessage | None:
         """Add a frame of so many bytes; the message, where this was its last."""
         if frame.opcode is not Opcode.CONT:
             self._opcode = "text" if frame.opcode is Opcode.TEXT else "binary"
@@ -122,7 +122,7 @@ class Fragments:
         self._wire_size += wire_size
         if not frame.fin:
             return None
-        joined = Joined(self._opcode, b"".join(self.parts), self._wire_size, len(self.parts))
+        joined = JoinedMessage(self._opcode, b"".join(self.parts), self._wire_size, len(self.parts))
         self.parts.clear()
         return joined
 
@@ -136,7 +136,7 @@ CLOSING_BYTES = 8 * 1024 * 1024
 STOP_S = 1.0
 
 
-class Patience(NamedTuple):
+class CloseDeadline(NamedTuple):
     """What ends the wait, whichever comes first."""
 
     within_s: float
@@ -144,9 +144,9 @@ class Patience(NamedTuple):
     """Read behind our close frame."""
 
 
-def patience_of_stop(connections: int) -> Patience:
+def stop_deadline(connections: int) -> CloseDeadline:
     """What each of so many gets that are closed together."""
-    return Patience(STOP_S, CLOSING_BYTES // max(1, connections))
+    return CloseDeadline(STOP_S, CLOSING_BYTES // max(1, connections))
 
 
 # Of one socket in a turn of the loop (asyncio: 256 KiB): with 50 peers that flood, a turn takes 0.1 s and not 0.4, so
@@ -182,7 +182,9 @@ _T = TypeVar("_T")
 class Tap(ClientConnection):
     """A connection whose frames go to its listeners; ``recv()`` never returns on it."""
 
-    def __init__(self, protocol: ClientProtocol, life: LifeListener, frames: FrameListener, **options: Any) -> None:
+    def __init__(
+        self, protocol: ClientProtocol, life: ConnectionListener, frames: FrameListener, **options: Any
+    ) -> None:
         super().__init__(protocol, **options)
         self._life = life
         self._frames = frames
@@ -236,7 +238,7 @@ class Tap(ClientConnection):
         self.send_data()
         return True
 
-    def start_closing(self, code: int, reason: str, patience: Patience) -> None:
+    def start_closing(self, code: int, reason: str, patience: CloseDeadline) -> None:
         """Send a close frame and wait so patiently for the peer to close the connection."""
         if self.is_open:
             self.protocol.send_close(code, reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wsmon.config.specs import CaptureSpec, ConnectionSpec
-from wsmon.engine.connection import keeps_session, told_changes
+from wsmon.engine.connection import describe_changes, keeps_session
 from wsmon.model.redact.masking import Sensitive
 
 SPEC = ConnectionSpec("feed", Sensitive("ws://a"))
@@ -20,19 +20,19 @@ def test_profile_and_capture_need_no_new_session() -> None:
 def test_what_is_looked_for_needs_no_new_session_and_is_told() -> None:
     quiet = replace(SPEC, silence=("slow", "types"), expect_every_s=60)
     assert keeps_session(SPEC, quiet)
-    assert told_changes(SPEC, quiet) == (
+    assert describe_changes(SPEC, quiet) == (
         "silence slow, types, expect_every 0 s → 60 s",
         {"silence": ["slow", "types"], "expect_every_s": 60},
     )
-    assert told_changes(quiet, replace(SPEC, expect_every_s=60)) == ("silence nothing", {"silence": []})
+    assert describe_changes(quiet, replace(SPEC, expect_every_s=60)) == ("silence nothing", {"silence": []})
 
 
 def test_nothing_changed_says_nothing() -> None:
-    assert told_changes(SPEC, replace(SPEC, group="other")) == ("", {})
+    assert describe_changes(SPEC, replace(SPEC, group="other")) == ("", {})
 
 
 def test_a_profile_is_told_with_the_one_before() -> None:
-    assert told_changes(SPEC, replace(SPEC, profile="standard")) == (
+    assert describe_changes(SPEC, replace(SPEC, profile="standard")) == (
         "profile detailed → standard",
         {"profile": "standard", "before": "detailed"},
     )
@@ -40,7 +40,7 @@ def test_a_profile_is_told_with_the_one_before() -> None:
 
 def test_capture_is_told_key_by_key() -> None:
     after = replace(SPEC, profile="financial", capture=CaptureSpec(payload_limit_bytes=0, control_frames=False))
-    assert told_changes(SPEC, after) == (
+    assert describe_changes(SPEC, after) == (
         "profile detailed → financial, capture.payload_limit 65536 → 0, capture.control_frames true → false",
         {
             "profile": "financial",
@@ -53,5 +53,5 @@ def test_capture_is_told_key_by_key() -> None:
 def test_thresholds_need_no_new_session_and_are_told() -> None:
     strict = replace(SPEC, kpi={"connection_time_ms": 300.0})
     assert keeps_session(SPEC, strict)
-    assert told_changes(SPEC, strict) == ("kpi connection_time_ms 300", {"kpi": {"connection_time_ms": 300.0}})
-    assert told_changes(strict, SPEC) == ("kpi as in the profile", {"kpi": {}})
+    assert describe_changes(SPEC, strict) == ("kpi connection_time_ms 300", {"kpi": {"connection_time_ms": 300.0}})
+    assert describe_changes(strict, SPEC) == ("kpi as in the profile", {"kpi": {}})

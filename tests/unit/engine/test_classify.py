@@ -27,7 +27,7 @@ from websockets.http11 import Response
 from wsmon.engine.loop import Phase
 from wsmon.engine.retry import (
     BODY_LIMIT_BYTES,
-    Dialled,
+    DialProgress,
     Failure,
     OpenTimeoutError,
     RedirectRefusedError,
@@ -41,8 +41,8 @@ from wsmon.engine.tap import InvalidUtf8Error, WriteOverflowError
 HOST, PORT = "host.test", 9443
 
 
-def dialled(phase: Phase = "", *, is_proxied: bool = False) -> Dialled:
-    return Dialled(HOST, PORT, phase, 10.0, is_proxied)
+def dialled(phase: Phase = "", *, is_proxied: bool = False) -> DialProgress:
+    return DialProgress(HOST, PORT, phase, 10.0, is_proxied)
 
 
 def response(status: int, body: bytes = b"", **headers: str) -> Response:

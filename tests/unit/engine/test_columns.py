@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.engine.reporter import Columns
+from wsmon.engine.reporter import TextCleaner
 from wsmon.model.events import Json
 from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import MASK
@@ -10,11 +10,11 @@ from wsmon.model.redact.masking import MASK
 SECRET = "hunter2hunter2"
 
 
-def of(payload: bytes) -> Columns:
+def of(payload: bytes) -> TextCleaner:
     """Columns of a message that was redacted."""
     redactor = Redactor(secrets=(SECRET,))
     masked, is_masked = redactor.payload(payload)
-    columns = Columns(redactor)
+    columns = TextCleaner(redactor)
     columns.of(payload, masked, is_masked=is_masked)
     return columns
 
@@ -60,6 +60,6 @@ def test_metadata_of_a_key_that_says_what_it_is_is_masked_whole() -> None:
     }
     nested: list[Json] = [{"access_token": MASK, "id": 7}]
     shown: dict[str, Json] = {"client_secret": MASK, "nested": nested, "email": {"to": "ada"}}
-    assert Columns(Redactor()).clean_meta(meta) == {"params": shown, "topic": "trades"}
-    filtered = Columns(Redactor(filters_metadata=True)).clean_meta(meta)
+    assert TextCleaner(Redactor()).clean_meta(meta) == {"params": shown, "topic": "trades"}
+    filtered = TextCleaner(Redactor(filters_metadata=True)).clean_meta(meta)
     assert filtered == {"params": shown | {"email": MASK}, "topic": "trades"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from websockets.exceptions import ProtocolError
 
-from wsmon.engine.session import Ending, Facts, close_meta
+from wsmon.engine.session import CloseFacts, CloseSummary, close_meta
 
 PEER = (4001, "bye")
 ECHO = (4001, "bye")
@@ -14,17 +14,23 @@ ECHO = (4001, "bye")
 @pytest.mark.parametrize(
     ("facts", "ending"),
     [
-        (Facts(PEER, ECHO, received_first=True), Ending(4001, "peer", "bye", "", "")),
-        (Facts(received=PEER), Ending(4001, "peer", "bye", "", "")),
-        (Facts((1005, ""), (1005, ""), received_first=True), Ending(1005, "peer", "", "", "")),
-        (Facts(PEER, ECHO, received_first=True, loss=ConnectionResetError()), Ending(4001, "peer", "bye", "", "")),
-        (Facts(PEER, ECHO, received_first=True, is_ours=True), Ending(4001, "peer", "bye", "", "")),
-        (Facts((1000, ""), (1000, "stop"), received_first=False, is_ours=True), Ending(1000, "us", "", "", "")),
-        (Facts(sent=(1000, "stop"), is_ours=True), Ending(1000, "us", "stop", "", "")),
-        (Facts(is_ours=True), Ending(None, "us", "", "", "")),
+        (CloseFacts(PEER, ECHO, received_first=True), CloseSummary(4001, "peer", "bye", "", "")),
+        (CloseFacts(received=PEER), CloseSummary(4001, "peer", "bye", "", "")),
+        (CloseFacts((1005, ""), (1005, ""), received_first=True), CloseSummary(1005, "peer", "", "", "")),
         (
-            Facts(sent=(1011, "keepalive ping timeout"), missed_pong_s=20.0),
-            Ending(
+            CloseFacts(PEER, ECHO, received_first=True, loss=ConnectionResetError()),
+            CloseSummary(4001, "peer", "bye", "", ""),
+        ),
+        (CloseFacts(PEER, ECHO, received_first=True, is_ours=True), CloseSummary(4001, "peer", "bye", "", "")),
+        (
+            CloseFacts((1000, ""), (1000, "stop"), received_first=False, is_ours=True),
+            CloseSummary(1000, "us", "", "", ""),
+        ),
+        (CloseFacts(sent=(1000, "stop"), is_ours=True), CloseSummary(1000, "us", "stop", "", "")),
+        (CloseFacts(is_ours=True), CloseSummary(None, "us", "", "", "")),
+        (
+            CloseFacts(sent=(1011, "keepalive ping timeout"), missed_pong_s=20.0),
+            CloseSummary(
                 1011,
                 "heartbeat",
                 "keepalive ping timeout",
@@ -33,29 +39,35 @@ ECHO = (4001, "bye")
             ),
         ),
         (
-            Facts(sent=(1002, "invalid opcode"), fault=ProtocolError("invalid opcode")),
-            Ending(1002, "us", "invalid opcode", "protocol", "the peer broke the protocol: invalid opcode"),
+            CloseFacts(sent=(1002, "invalid opcode"), fault=ProtocolError("invalid opcode")),
+            CloseSummary(1002, "us", "invalid opcode", "protocol", "the peer broke the protocol: invalid opcode"),
         ),
-        (Facts(), Ending(None, "network", "", "eof", "the TCP connection ended without a close frame")),
-        (Facts(loss=ConnectionResetError()), Ending(None, "network", "", "reset", "the TCP connection was reset")),
-        (Facts(crash=ValueError("oops")), Ending(None, "us", "", "internal", "internal error: ValueError: oops")),
+        (CloseFacts(), CloseSummary(None, "network", "", "eof", "the TCP connection ended without a close frame")),
+        (
+            CloseFacts(loss=ConnectionResetError()),
+            CloseSummary(None, "network", "", "reset", "the TCP connection was reset"),
+        ),
+        (
+            CloseFacts(crash=ValueError("oops")),
+            CloseSummary(None, "us", "", "internal", "internal error: ValueError: oops"),
+        ),
     ],
 )
-def test_ending(facts: Facts, ending: Ending) -> None:
-    assert Ending.of(facts) == ending
+def test_ending(facts: CloseFacts, ending: CloseSummary) -> None:
+    assert CloseSummary.of(facts) == ending
 
 
 @pytest.mark.parametrize(
     ("facts", "meta"),
     [
-        (Facts(), {}),
-        (Facts(sent=(1011, "x")), {"sent": {"code": 1011, "reason": "x"}, "first": "sent"}),
-        (Facts(received=PEER), {"received": {"code": 4001, "reason": "bye"}, "first": "received"}),
+        (CloseFacts(), {}),
+        (CloseFacts(sent=(1011, "x")), {"sent": {"code": 1011, "reason": "x"}, "first": "sent"}),
+        (CloseFacts(received=PEER), {"received": {"code": 4001, "reason": "bye"}, "first": "received"}),
         (
-            Facts((1000, ""), (1000, "stop"), received_first=False),
+            CloseFacts((1000, ""), (1000, "stop"), received_first=False),
             {"received": {"code": 1000, "reason": ""}, "sent": {"code": 1000, "reason": "stop"}, "first": "sent"},
         ),
     ],
 )
-def test_both_close_frames_are_kept_apart(facts: Facts, meta: dict[str, object]) -> None:
+def test_both_close_frames_are_kept_apart(facts: CloseFacts, meta: dict[str, object]) -> None:
     assert close_meta(facts) == meta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from websockets.frames import Frame, Opcode
 
-from wsmon.engine.tap import MAX_FRAGMENTS, Fragments, Joined
+from wsmon.engine.tap import MAX_FRAGMENTS, Fragments, JoinedMessage
 
 
 def test_a_message_is_there_with_its_last_fragment() -> None:
@@ -12,7 +12,7 @@ def test_a_message_is_there_with_its_last_fragment() -> None:
     assert fragments.add(Frame(Opcode.TEXT, b"a", fin=False), 3) is None
     assert fragments.add(Frame(Opcode.CONT, b"", fin=False), 2) is None
     assert fragments.parts == [b"a", b""]
-    assert fragments.add(Frame(Opcode.CONT, b"b", fin=True), 3) == Joined("text", b"ab", 8, 3)
+    assert fragments.add(Frame(Opcode.CONT, b"b", fin=True), 3) == JoinedMessage("text", b"ab", 8, 3)
     assert fragments.parts == []
 
 
@@ -21,11 +21,11 @@ def test_the_next_message_has_its_own_kind_and_size() -> None:
     fragments.add(Frame(Opcode.TEXT, b"a", fin=False), 3)
     fragments.add(Frame(Opcode.CONT, b"b", fin=True), 3)
     fragments.add(Frame(Opcode.BINARY, b"\xff", fin=False), 3)
-    assert fragments.add(Frame(Opcode.CONT, b"\xfe", fin=True), 3) == Joined("binary", b"\xff\xfe", 6, 2)
+    assert fragments.add(Frame(Opcode.CONT, b"\xfe", fin=True), 3) == JoinedMessage("binary", b"\xff\xfe", 6, 2)
 
 
 def test_a_message_that_is_compressed_comes_as_one() -> None:
-    assert Fragments().add(Frame(Opcode.BINARY, b"x", fin=True), 9) == Joined("binary", b"x", 9, 1)
+    assert Fragments().add(Frame(Opcode.BINARY, b"x", fin=True), 9) == JoinedMessage("binary", b"x", 9, 1)
 
 
 def test_empty_fragments_without_end_are_too_many() -> None:

@@ -12,7 +12,7 @@ from tests.support.mqtt_packets import USER_AND_PASSWORD, connect, text
 from tests.support.schedulers import Scheduler
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
-from wsmon.engine.protocol_session import TICK_S, Interpreter, Memory
+from wsmon.engine.protocol_session import TICK_S, CarriedState, ProtocolSession
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
@@ -56,17 +56,17 @@ class Rig:
         self,
         protocol: ProtocolName,
         adapter: Adapter[Any] | None = None,
-        memory: Memory | None = None,
+        memory: CarriedState | None = None,
         adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
         **fields: Any,
     ) -> None:
         self.overdue: list[tuple[Note, ...]] = []
         self.scheduler = Scheduler()
-        self.memory = memory or Memory()
+        self.memory = memory or CarriedState()
         adapters = adapters if adapter is None else dict.fromkeys(ADAPTERS, adapter)
         spec = replace(ConnectionSpec("feed", Sensitive("ws://a/")), protocol=protocol, **fields)
         self.ticks: list[int] = []
-        self.interpreter = Interpreter(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
+        self.interpreter = ProtocolSession(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
 
     def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Reading:
         return self.interpreter.read("in", opcode, payload, 5)
@@ -151,7 +151,7 @@ def test_nobody_looks_after_the_end() -> None:
 
 def test_a_session_goes_on_where_the_one_before_stopped_if_the_protocol_says_so() -> None:
     adapter = Adapter(State, count, next_state=lambda state: State(state.messages))
-    memory = Memory()
+    memory = CarriedState()
     assert [Rig("json", adapter, memory).read().ref for _ in range(2)] == ["1", "2"]
     assert Rig("nexus", adapter, memory).read().ref == "1"
 

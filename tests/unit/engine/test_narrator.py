@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.support.engines import RecordingSink
-from wsmon.engine.messages import Narrator
-from wsmon.engine.reporter import Columns
+from wsmon.engine.messages import MessageEvents
+from wsmon.engine.reporter import TextCleaner
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
@@ -23,8 +23,8 @@ class Rig:
     def __init__(self, ledger: Ledger | None = None) -> None:
         self.sink = RecordingSink()
         self.ledger = ledger or Ledger()
-        columns = Columns(Redactor(secrets=(SECRET,)))
-        self.narrator = Narrator(SOURCE, self.sink, columns, self.ledger, lambda size: b"\x01" * size)
+        columns = TextCleaner(Redactor(secrets=(SECRET,)))
+        self.narrator = MessageEvents(SOURCE, self.sink, columns, self.ledger, lambda size: b"\x01" * size)
 
     def tell(self, *notes: Note, at_s: int = 0) -> None:
         self.narrator.tell(notes, "in", at(at_s))

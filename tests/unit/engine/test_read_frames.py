@@ -16,7 +16,7 @@ from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
 from wsmon.config.specs import CaptureSpec, ProtocolName
 from wsmon.engine.messages import frames_of
-from wsmon.engine.protocol_session import Memory
+from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Event, Source
@@ -54,7 +54,7 @@ async def told(protocol: ProtocolName, payloads: list[bytes], limit_bytes: int =
     sink, clock = RecordingSink(), SystemClock()
     of = spec(1, protocol=protocol, capture=CaptureSpec(payload_limit_bytes=limit_bytes), **fields)
     reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), Redactor(), sink, clock)
-    frames = frames_of(of, reporter, sink, clock, lambda: None, Memory(), Random(7).randbytes)
+    frames = frames_of(of, reporter, sink, clock, lambda: None, CarriedState(), Random(7).randbytes)
     frames.begin("ws://127.0.0.1/", "")
     frames.start()
     for payload in payloads:

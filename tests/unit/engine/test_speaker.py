@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.schedulers import Scheduler
 from wsmon.config.specs import HeartbeatSpec
-from wsmon.engine.protocol_session import Speaker
+from wsmon.engine.protocol_session import ProtocolSender
 from wsmon.model.redact.masking import Sensitive
 from wsmon.protocols.base import Reading
 from wsmon.protocols.configured import Messages
@@ -33,7 +33,7 @@ class Rig:
         self.given_up = 0
         self.protocol = Protocol()
         self.scheduler = Scheduler()
-        self.speaker = Speaker(heartbeat or HeartbeatSpec(), self.protocol, self.scheduler)
+        self.speaker = ProtocolSender(heartbeat or HeartbeatSpec(), self.protocol, self.scheduler)
 
     def start(self) -> None:
         self.speaker.start(self.said.append, self._give_up)
