@@ -10,10 +10,10 @@ from typing import Protocol
 from wsmon.model.detectors.base import Expectation, Traffic
 from wsmon.model.events import Event
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
-from wsmon.model.snapshot import Health, Searched, SessionLife, Snapshot, StoreBounds
+from wsmon.model.snapshot import Health, SearchProgress, SessionRange, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Statistics, Trend
-from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.query.ast import EVERYTHING, Query
 
 
@@ -101,14 +101,14 @@ class StoreView(Protocol):
         """The events with these ids, in the order of the ids; those not kept are left out."""
         ...
 
-    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Searched:
+    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
         """The matches in as much of a closed range of ids as a moment suffices for, from the side to begin with.
 
         A moment is some hundredths of a second: the screen's own thread may ask. It is longer only where one event is.
         """
         ...
 
-    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[SearchProgress]:
         """The matches in a closed range of ids as they are found: adjacent stretches, from the side to begin with.
 
         There is an answer four times a second, whether something was found or not, and one at the end of the range;
@@ -130,7 +130,7 @@ class StoreView(Protocol):
         """
         ...
 
-    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[TimelineProblem, ...]:
         """Of each connection the first problem of the timeline at its time or later, or the last one before it."""
         ...
 
@@ -148,7 +148,7 @@ class StoreView(Protocol):
         """How a connection went over a period cut into at most so many equal buckets; empty for an unknown one."""
         ...
 
-    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
         """The sessions with these ids, as far as they are known, in no particular order."""
         ...
 

@@ -16,7 +16,7 @@ from tests.support.peers import Peers, script
 from tests.support.processes import Home
 from tests.support.prometheus import Prometheus, prometheus
 from wsmon.export.prometheus import dashboard, rules
-from wsmon.model.metrics import Family, connection_families, recorder_families
+from wsmon.model.metrics import MetricFamily, connection_families, recorder_families
 
 # To the letter
 GUIDE = {
@@ -64,7 +64,7 @@ def expressions() -> list[str]:
     return [text.replace("$client_id", ".*").replace("$__rate_interval", "1m") for text in asked]
 
 
-def names(family: Family) -> set[str]:
+def names(family: MetricFamily) -> set[str]:
     """What the samples of a family are called."""
     name = family.written_name
     match family.kind:

@@ -19,7 +19,7 @@ from tests.support.metrics_samples import FACTS, FEED
 from tests.support.recordings import FixedClock, Recording
 from tests.support.session_events import FIRST, SECOND, of, opening, story
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
-from wsmon.model.metrics import Family, SignalTotals, connection_families, recorder_families
+from wsmon.model.metrics import MetricFamily, SignalTotals, connection_families, recorder_families
 from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.otlp_delivery import Rhythm
 from wsmon.recorder.otlp_push import Sending, Told
@@ -30,7 +30,7 @@ TRACES, LOGS, METRICS = "/v1/traces", "/v1/logs", "/v1/metrics"
 AT_ONCE = ReconnectSpec(initial_s=1.0, max_s=4.0, factor=2.0, jitter=0.0)
 
 
-async def families() -> tuple[Family, ...]:
+async def families() -> tuple[MetricFamily, ...]:
     return (*connection_families((FEED,)), *recorder_families(FACTS))
 
 

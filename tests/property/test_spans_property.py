@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wsmon.model.events import SpanId
 from wsmon.model.spans import Instant, Span, SpanTracker, waterfall
-from wsmon.model.subscriptions import EXPIRY_NS, Ledger
+from wsmon.model.subscriptions import EXPIRY_NS, SubscriptionLedger
 from wsmon.protocols.base import Note
 
 LIMIT = 4
@@ -75,7 +75,7 @@ def test_a_waterfall_shows_every_span_once_and_starts_at_zero(made: list[tuple[i
     )
 )
 def test_a_ledger_shows_each_topic_once_and_stays_small(steps: list[tuple[Note | str, int, int]]) -> None:
-    ledger = Ledger(limit=TOPICS - 1)
+    ledger = SubscriptionLedger(limit=TOPICS - 1)
     now_ns = 0
     for step, topic, pause_ns in steps:
         now_ns += pause_ns

@@ -8,9 +8,9 @@ from wsmon.model.timeline import (
     KINDS,
     Incident,
     Lane,
-    Mark,
+    LossMark,
     Period,
-    Stretch,
+    StatusSegment,
     first_problem,
     lane_cells,
     merged,
@@ -35,9 +35,10 @@ def lanes(draw: st.DrawFn) -> Lane:
     cuts = sorted(draw(st.lists(TIMES, max_size=20)))
     statuses: list[Status] = draw(st.lists(st.sampled_from(STATUSES), min_size=len(cuts), max_size=len(cuts)))
     stretches = tuple(
-        Stretch(start, end, status, 1) for start, end, status in zip(cuts[::2], cuts[1::2], statuses, strict=False)
+        StatusSegment(start, end, status, 1)
+        for start, end, status in zip(cuts[::2], cuts[1::2], statuses, strict=False)
     )
-    losses = tuple(Mark(at, 2) for at in sorted(draw(st.lists(TIMES, max_size=8))))
+    losses = tuple(LossMark(at, 2) for at in sorted(draw(st.lists(TIMES, max_size=8))))
     incidents = tuple(
         Incident(at, at + draw(st.integers(0, 5000)), 3, draw(st.sampled_from(("gap", "stall"))))
         for at in sorted(draw(st.lists(TIMES, max_size=6)))

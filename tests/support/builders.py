@@ -14,7 +14,7 @@ from wsmon.model.events import RECORDER, Direction, Event, EventName, Json, Meta
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident
 from wsmon.model.spans import Span, SpanStatus
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Incident, Lane, Mark, Stretch
+from wsmon.model.timeline import Incident, Lane, LossMark, StatusSegment
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -185,10 +185,10 @@ def lane(
     """A lane from the seconds at which a status began; event ids count up from ``first_id``."""
     ends = [*(start for start, _ in statuses[1:]), end_s][: len(statuses)]
     stretches = tuple(
-        Stretch(at_ns(start), at_ns(end), status, first_id + number)
+        StatusSegment(at_ns(start), at_ns(end), status, first_id + number)
         for number, ((start, status), end) in enumerate(zip(statuses, ends, strict=True))
     )
-    marks = tuple(Mark(at_ns(at), first_id + 100 + number) for number, at in enumerate(losses))
+    marks = tuple(LossMark(at_ns(at), first_id + 100 + number) for number, at in enumerate(losses))
     silent = [Incident(at_ns(start), at_ns(end), first_id + 200, "stall") for start, end in stalls]
     others = [Incident(at_ns(start), at_ns(end), first_id + 300, "gap") for start, end in incidents]
     found = sorted([*silent, *others], key=lambda each: each.start_ns)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from tests.support.builders import MONO_0_NS, SECOND_NS, at_ns, source
-from wsmon.model.detectors.base import Expectation, Numbered, Traffic
+from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
 from wsmon.model.events import Event, Json
 from wsmon.model.histogram import index
 from wsmon.ports import Detector
@@ -69,10 +69,10 @@ class Watching:
 
     def numbers(self, after_s: float, *numbers: int, key: str = "", session: str = "s1") -> None:
         """A batch brings messages with sequence numbers."""
-        carried: list[Numbered] = []
+        carried: list[NumberedMessage] = []
         for number in numbers:
             self.last_id += 1
-            carried.append(Numbered(self.last_id, session, key, number))
+            carried.append(NumberedMessage(self.last_id, session, key, number))
         self.traffic(after_s, messages=len(carried), numbered=carried)
 
     def check(self, after_s: float) -> tuple[Event, ...]:

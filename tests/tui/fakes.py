@@ -12,10 +12,18 @@ from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
-from wsmon.model.snapshot import ConnectionRow, Health, OpenIncident, Searched, SessionLife, Snapshot, StoreBounds
+from wsmon.model.snapshot import (
+    ConnectionRow,
+    Health,
+    OpenIncident,
+    SearchProgress,
+    SessionRange,
+    Snapshot,
+    StoreBounds,
+)
 from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Statistics, Trend
-from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
 
@@ -118,12 +126,12 @@ class FakeView:
         newest = self.bounds().last_id
         return tuple(self._events[each - self._first_id] for each in ids if self._oldest_id <= each <= newest)
 
-    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Searched:
+    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
         self.calls.append("glance")
         if self.glance_events:
             first_id = max(first_id, last_id - self.glance_events + 1) if newest_first else first_id
             last_id = last_id if newest_first else min(last_id, first_id + self.glance_events - 1)
-        return Searched(self._ids(query, first_id, last_id), first_id, last_id)
+        return SearchProgress(self._ids(query, first_id, last_id), first_id, last_id)
 
     def _ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
         if self._interrupted_by not in (None, threading.get_ident()):
@@ -132,14 +140,14 @@ class FakeView:
         kept = self._events[max(first_id, self._oldest_id) - self._first_id : max(0, last_id + 1 - self._first_id)]
         return array("q", (each.id for each in kept if matches(query, each)))
 
-    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[SearchProgress]:
         first_id, last_id = max(first_id, self._oldest_id), min(last_id, self.bounds().last_id)
         while first_id <= last_id:
             low = max(first_id, last_id - STRETCH + 1) if newest_first else first_id
             high = last_id if newest_first else min(last_id, first_id + STRETCH - 1)
             reached_ns = self._events[(low if newest_first else high) - self._first_id].ts_ns
             self.calls.append("search")
-            yield Searched(self._ids(query, low, high), low, high, reached_ns)
+            yield SearchProgress(self._ids(query, low, high), low, high, reached_ns)
             first_id, last_id = (first_id, low - 1) if newest_first else (high + 1, last_id)
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
@@ -151,11 +159,11 @@ class FakeView:
         self.calls.append(f"lanes {since_ns} {until_ns}")
         return tuple(lane for lane in self.lanes_answer if connections is None or lane.connection in connections)
 
-    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[TimelineProblem, ...]:
         begun = {
             lane.connection: [
-                *(Problem(lane.connection, each.at_ns, each.event_id) for each in lane.losses),
-                *(Problem(lane.connection, each.start_ns, each.event_id) for each in lane.incidents),
+                *(TimelineProblem(lane.connection, each.at_ns, each.event_id) for each in lane.losses),
+                *(TimelineProblem(lane.connection, each.start_ns, each.event_id) for each in lane.incidents),
             ]
             for lane in self.lanes_answer
         }
@@ -182,14 +190,14 @@ class FakeView:
         found = Trend(connection, since_ns, max(1, (until_ns - since_ns) // buckets), empty, empty, empty, {}, {})
         return self.trend_answer(found) if self.trend_answer else found
 
-    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
         self.calls.append("sessions")
         found = []
         for wanted in dict.fromkeys(connection_ids):
             own = [each for each in self._events if each.source.connection_id == wanted]
             opened = next((each for each in own if each.name == "connection.completed"), None)
             if own:
-                life = SessionLife(wanted, own[0].id, own[-1].id)
+                life = SessionRange(wanted, own[0].id, own[-1].id)
                 found.append(life if opened is None else life._replace(open_id=opened.id, open_mono_ns=opened.mono_ns))
         return tuple(found)
 

@@ -30,7 +30,7 @@ from wsmon.errors import WsmonError
 from wsmon.model.events import Event, Verdict
 from wsmon.model.notes import NotesPage, SavedView
 from wsmon.model.snapshot import Health, OpenIncident
-from wsmon.model.statistics import Density, Spread, Trend, kpis
+from wsmon.model.statistics import Density, Percentiles, Trend, kpis
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident
 
@@ -136,7 +136,7 @@ def _fed(nothing: Trend) -> Trend:
     n = len(nothing.messages)
     late = range(n // 5, n)
     rates = {i: round((1500 + 1400 * sin(i / 7)) * nothing.bucket_ns / SECOND_NS) for i in late}
-    trips = {i: Spread(12 + 2 * sin(i / 5), 19 + 3 * sin(i / 4), 30 + 14 * sin(i / 3)) for i in late}
+    trips = {i: Percentiles(12 + 2 * sin(i / 5), 19 + 3 * sin(i / 4), 30 + 14 * sin(i / 3)) for i in late}
     return replace(
         nothing,
         messages=tuple(rates.get(i) for i in range(n)),

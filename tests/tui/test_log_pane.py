@@ -15,7 +15,7 @@ from tests.tui.stages import until
 from wsmon.errors import QueryError, StoreError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
-from wsmon.model.snapshot import Searched
+from wsmon.model.snapshot import SearchProgress
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search
@@ -459,7 +459,7 @@ async def test_a_pattern_that_takes_too_long_ends_the_highlighting_and_says_so()
 async def test_a_search_that_the_store_ends_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log(trades(5))
 
-    def end(query: Query, *_: object, **_options: object) -> Searched:
+    def end(query: Query, *_: object, **_options: object) -> SearchProgress:
         raise QueryError(query.text, 0, "a pattern took longer than 20 ms at each of 3 events")
 
     async with log.run() as pilot:

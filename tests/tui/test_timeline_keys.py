@@ -12,7 +12,7 @@ from tests.support.builders import SECOND_NS, at_ns, event
 from tests.support.queries import query as parse
 from tests.tui.stages import Stage, stage, until
 from tests.tui.test_app import COMPACT, ROOMY, text
-from wsmon.model.timeline import Incident, Mark
+from wsmon.model.timeline import Incident, LossMark
 from wsmon.tui.panes.timeline import NO_GROUPS, TimelinePane
 
 LOSSES = {"deribit": (-90.0, -10.0), "coinbase": (-50.0,)}
@@ -30,7 +30,7 @@ def with_problems(on: Stage) -> Stage:
         replace(
             lane,
             group="deri" if lane.connection == "deribit" else "",
-            losses=tuple(Mark(at_ns(at), store.id_at(at_ns(at))) for at in LOSSES.get(lane.connection, ())),
+            losses=tuple(LossMark(at_ns(at), store.id_at(at_ns(at))) for at in LOSSES.get(lane.connection, ())),
             incidents=(gap,) if lane.connection == "binance-spot" else (),
         )
         for lane in store.lanes_answer

@@ -14,7 +14,7 @@ from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.statistics import Density
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Lane, LaneTitle, Period, Problem
+from wsmon.model.timeline import Lane, LaneTitle, Period, TimelineProblem
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.panes.timeline_ask import Answer, Moment
@@ -149,7 +149,9 @@ async def test_enter_takes_the_log_to_the_first_problem_of_a_cell() -> None:
         await timeline.show(pilot)
         await pilot.press("left", "left", "left", "enter")
 
-        assert [each.problem for each in timeline.app.heard_of(TimelinePane.Chosen)] == [Problem("a", at_ns(-46), 301)]
+        assert [each.problem for each in timeline.app.heard_of(TimelinePane.Chosen)] == [
+            TimelineProblem("a", at_ns(-46), 301)
+        ]
 
 
 async def test_zoom_asks_for_another_period_and_says_how_long_a_cell_is() -> None:

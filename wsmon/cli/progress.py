@@ -10,7 +10,7 @@ import click
 from wsmon.clock import SystemClock
 from wsmon.export.run import ExportReport, Progress, go_on
 from wsmon.model import units as fmt
-from wsmon.model.snapshot import Searched
+from wsmon.model.snapshot import SearchProgress
 from wsmon.ports import Clock
 
 GAP_NS = 200_000_000
@@ -50,7 +50,7 @@ class SearchLine:
         self._is_shown = False
         self._shown_ns = self._clock.mono_ns()
 
-    def show(self, searched: Searched, found: int) -> None:
+    def show(self, searched: SearchProgress, found: int) -> None:
         """Say it, a few times a second."""
         if self._is_silent or not searched.reached_ns or self._clock.mono_ns() - self._shown_ns < GAP_NS:
             return

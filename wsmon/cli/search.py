@@ -20,7 +20,7 @@ from wsmon.cli.words import QueryCommand, query_of
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.feed import Feed
-from wsmon.model.snapshot import Searched
+from wsmon.model.snapshot import SearchProgress
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
 from wsmon.query.predicate import matches, why_never
@@ -96,7 +96,9 @@ def _refuse_contradictions(
         raise UsageError("--follow prints what comes, oldest first", "leave out --order desc and --until")
 
 
-def _print(search: Generator[Searched], view: StoreView, line: Format, limit: int | None, told: SearchLine) -> int:
+def _print(
+    search: Generator[SearchProgress], view: StoreView, line: Format, limit: int | None, told: SearchLine
+) -> int:
     """Print matches as they are found, a page at a time, in the order of the search; returns how many."""
     printed = 0
     with closing(search), told:
@@ -117,7 +119,7 @@ def _pages(ids: array[int]) -> Iterator[tuple[int, ...]]:
     return (tuple(ids[start : start + PAGE_EVENTS]) for start in range(0, len(ids), PAGE_EVENTS))
 
 
-def _count(search: Generator[Searched], limit: int | None, told: SearchLine) -> int:
+def _count(search: Generator[SearchProgress], limit: int | None, told: SearchLine) -> int:
     found = 0
     with closing(search), told:
         for searched in search:

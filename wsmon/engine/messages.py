@@ -16,11 +16,11 @@ from wsmon.engine.protocol_session import CarriedState, ProtocolSender, Protocol
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import EVENT_NAMES, Direction, Event, EventName, Json, Meta, Source
-from wsmon.model.measures import Measures
+from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant, Outcome, Span, SpanTracker
-from wsmon.model.subscriptions import Change, Ledger
+from wsmon.model.subscriptions import SubscriptionChange, SubscriptionLedger
 from wsmon.ports import Clock, EventSink
 from wsmon.protocols.base import Note, Operation, Reading
 
@@ -55,7 +55,7 @@ class MessageEvents:
         source: Source,
         sink: EventSink,
         columns: TextCleaner,
-        ledger: Ledger,
+        ledger: SubscriptionLedger,
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._source = source
@@ -179,7 +179,7 @@ class MessageEvents:
         self._emit(event)
         self._ledger.apply(event, at.mono_ns)
 
-    def _tell_change(self, change: Change, at: Instant) -> None:
+    def _tell_change(self, change: SubscriptionChange, at: Instant) -> None:
         self._emit(
             Event(
                 self._source,
@@ -223,7 +223,7 @@ class ReadFrames(Frames):
         interpreter: ProtocolSession,
         narrator: MessageEvents,
         speaker: ProtocolSender,
-        measures: Measures,
+        measures: MessageMeasures,
         *,
         has_credentials: bool,
     ) -> None:
@@ -384,7 +384,7 @@ def frames_of(
 ) -> Frames:
     """The frames of a new session, read as ``spec.protocol`` says: ``raw`` ones are not, unless they are measured."""
     source, redactor, capture = reporter.source, reporter.redactor, capture_of(spec)
-    measures = Measures(spec.sequence.path, spec.sequence.key, spec.latency.path, spec.latency.unit)
+    measures = MessageMeasures(spec.sequence.path, spec.sequence.key, spec.latency.path, spec.latency.unit)
     if spec.protocol == "raw" and not (measures or _says_something(spec)):
         return Frames(source, capture, redactor, sink, clock, on_full)
     columns = TextCleaner(redactor)

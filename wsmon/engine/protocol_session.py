@@ -15,7 +15,7 @@ from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
 from wsmon.engine.keepalive import Scheduler, Timer
 from wsmon.model.events import Direction, Json, Opcode
 from wsmon.model.spans import Instant
-from wsmon.model.subscriptions import Ledger
+from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.ports import Clock
 from wsmon.protocols.base import UNREAD, Note, Reading, Wanted
 from wsmon.protocols.configured import AuthTexts, Configured, HeartbeatTexts, Messages
@@ -32,7 +32,7 @@ OverdueCallback = Callable[[tuple[Note, ...], Instant], None]
 class CarriedState:
     """What a connection remembers from one session to the next."""
 
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: SubscriptionLedger = field(default_factory=SubscriptionLedger)
     protocol: ProtocolName | Literal[""] = ""
     """Of the newest session; empty before the first."""
     state: Any = None

@@ -19,7 +19,7 @@ import wsmon
 from wsmon.export.selection import Selection
 from wsmon.export.sessions import Session, address_and_port, endpoint, sessions
 from wsmon.model.events import Event, Json, Source, SpanId
-from wsmon.model.metrics import Family, Labels, Point, Spread
+from wsmon.model.metrics import DistributionPoint, Labels, MetricFamily, NumberPoint
 from wsmon.model.spans import CLEAN_CODES, PHASES, Span, SpanFold, derived_id, is_span_id
 from wsmon.model.units import MS_NS
 from wsmon.model.verdict import why
@@ -396,7 +396,7 @@ _ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def metric_records(families: Iterable[Family], begun_ns: int, at_ns: int) -> Iterator[bytes]:
+def metric_records(families: Iterable[MetricFamily], begun_ns: int, at_ns: int) -> Iterator[bytes]:
     """A record of each family that has series; counters began at ``begun_ns``, both are wall times."""
     times: Mapping[str, Json] = {"startTimeUnixNano": str(begun_ns), "timeUnixNano": str(at_ns)}
     for family in families:
@@ -410,14 +410,14 @@ def metric_records(families: Iterable[Family], begun_ns: int, at_ns: int) -> Ite
             yield msgspec.json.encode(told)
 
 
-def point_count(families: Iterable[Family]) -> int:
+def point_count(families: Iterable[MetricFamily]) -> int:
     """How many points the records of these families have."""
     return sum(len(family.points) for family in families)
 
 
-def _values(family: Family, times: Mapping[str, Json]) -> dict[str, Json]:
+def _values(family: MetricFamily, times: Mapping[str, Json]) -> dict[str, Json]:
     points: list[Json] = [
-        _number(point, times) if isinstance(point, Point) else _spread(point, times) for point in family.points
+        _number(point, times) if isinstance(point, NumberPoint) else _spread(point, times) for point in family.points
     ]
     match family.kind:
         case "counter":
@@ -430,14 +430,14 @@ def _values(family: Family, times: Mapping[str, Json]) -> dict[str, Json]:
             return {"summary": {"dataPoints": points}}
 
 
-def _number(point: Point, times: Mapping[str, Json]) -> dict[str, Json]:
+def _number(point: NumberPoint, times: Mapping[str, Json]) -> dict[str, Json]:
     value: dict[str, Json] = {"asDouble": point.value}
     if isinstance(point.value, int):
         value = {"asInt": str(int(point.value))}
     return {"attributes": _attributes(point.labels), **times, **value}
 
 
-def _spread(spread: Spread, times: Mapping[str, Json]) -> dict[str, Json]:
+def _spread(spread: DistributionPoint, times: Mapping[str, Json]) -> dict[str, Json]:
     told: dict[str, Json] = {
         "attributes": _attributes(spread.labels), **times, "count": str(spread.count), "sum": spread.sum,
     }  # fmt: skip

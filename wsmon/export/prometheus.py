@@ -11,7 +11,7 @@ from importlib.resources import files
 from itertools import accumulate
 from typing import Final
 
-from wsmon.model.metrics import Family, Labels, Point, Spread
+from wsmon.model.metrics import DistributionPoint, Labels, MetricFamily, NumberPoint
 
 PLAIN: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -21,7 +21,7 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _UNPRINTED: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
 
 
-def exposition(families: Iterable[Family], *, is_open_metrics: bool) -> bytes:
+def exposition(families: Iterable[MetricFamily], *, is_open_metrics: bool) -> bytes:
     """The whole page; a family without series is left out."""
     lines: list[str] = []
     for family in families:
@@ -32,7 +32,7 @@ def exposition(families: Iterable[Family], *, is_open_metrics: bool) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _family(family: Family, *, is_open_metrics: bool) -> Iterator[str]:
+def _family(family: MetricFamily, *, is_open_metrics: bool) -> Iterator[str]:
     name = family.written_name
     sample = f"{name}_total" if family.kind == "counter" else name
     header = name if is_open_metrics else sample
@@ -42,13 +42,13 @@ def _family(family: Family, *, is_open_metrics: bool) -> Iterator[str]:
     if is_open_metrics and family.unit:
         yield f"# UNIT {header} {family.unit}"
     for point in family.points:
-        if isinstance(point, Point):
+        if isinstance(point, NumberPoint):
             yield f"{sample}{_labels(point.labels)} {_number(point.value)}"
         else:
             yield from _spread(name, point)
 
 
-def _spread(name: str, spread: Spread) -> Iterator[str]:
+def _spread(name: str, spread: DistributionPoint) -> Iterator[str]:
     bounds = (*map(_number_with_point, spread.bounds), "+Inf")
     for bound, count in zip(bounds, accumulate(spread.counts), strict=False):  # a summary has none
         yield f"{name}_bucket{_labels((*spread.labels, ('le', bound)))} {count}"

@@ -22,12 +22,12 @@ from wsmon.model.json_path import JsonPath
 Pair: TypeAlias = tuple[int | None, int | None]
 
 # Of items that are compared with each other: some 50 ms; longer arrays are paired by their places
-MOST_ITEM_PAIRS = 250_000
+MAX_ITEM_PAIRS = 250_000
 # Members that say what an object is about, the first that it has
 NAMING = ("id", "key", "name", "symbol", "product_id", "instrument_name", "channel", "topic", "ref", "price")
 
 
-def aligned(
+def align_items(
     olds: Sequence[bytes], news: Sequence[bytes], before: Sequence[object], after: Sequence[object]
 ) -> Iterator[Pair]:
     """Pairs in the order of both arrays, each place once; ``olds`` and ``news`` are the items as JSON."""
@@ -49,7 +49,7 @@ def _runs(
     olds: Sequence[Hashable], news: Sequence[Hashable], old: range, new: range
 ) -> Iterator[tuple[bool, range, range]]:
     """Runs that are the same in both, and what is between them; ``olds`` and ``news`` stand in these places."""
-    if len(olds) * len(news) > MOST_ITEM_PAIRS:
+    if len(olds) * len(news) > MAX_ITEM_PAIRS:
         yield False, old, new
         return
     matcher = SequenceMatcher(None, olds, news, autojunk=False)
@@ -95,7 +95,7 @@ Value: TypeAlias = "str | int | Decimal | bool | list[Value] | dict[str, Value] 
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class UnchangedItems:
     """So many items of an array are the same."""
 
     count: int
@@ -116,7 +116,7 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ValueChange:
     """Another value in the same place."""
 
     before: Value
@@ -124,28 +124,28 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
+class ObjectEdit:
     """An object of which some members differ."""
 
     edits: tuple[tuple[str, Edit], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class ArrayEdit:
     """An array of which some items differ: an edit for each item of either array, or for a run that is the same."""
 
-    edits: tuple[Edit | Kept, ...]
+    edits: tuple[Edit | UnchangedItems, ...]
 
 
-Edit: TypeAlias = "Added | Removed | Changed | Members | Items"
-Leaf: TypeAlias = "Added | Removed | Changed"
+Edit: TypeAlias = "Added | Removed | ValueChange | ObjectEdit | ArrayEdit"
+Leaf: TypeAlias = "Added | Removed | ValueChange"
 
 # A price keeps its digits
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
-def read(document: bytes) -> Value:
+def decode_json(document: bytes) -> Value:
     """The document as values that keep the digits of numbers.
 
     Raises ``ValueError`` where it is no JSON, and ``RecursionError`` where it is nested too deep.
@@ -154,7 +154,7 @@ def read(document: bytes) -> Value:
     return found
 
 
-def written(value: Value) -> bytes:
+def canonical_json(value: Value) -> bytes:
     """The JSON of a value, which is the same for the same values."""
     return _encoder.encode(value)
 
@@ -167,10 +167,10 @@ def diff(before: Value, after: Value) -> Edit | None:
     match before, after:
         case dict(), dict():
             edits = tuple(_members(before, after))
-            return Members(edits) if edits else None
+            return ObjectEdit(edits) if edits else None
         case list(), list():
             return _items(before, after)
-    return None if written(before) == written(after) else Changed(before, after)
+    return None if canonical_json(before) == canonical_json(after) else ValueChange(before, after)
 
 
 def apply(edit: Edit | None, before: Value) -> Value:
@@ -178,9 +178,9 @@ def apply(edit: Edit | None, before: Value) -> Value:
     match edit, before:
         case None, _:
             return before
-        case ((Changed(_, after) | Added(after)), _):
+        case ((ValueChange(_, after) | Added(after)), _):
             return after
-        case Members(edits), dict():
+        case ObjectEdit(edits), dict():
             changed: dict[str, Value] = dict(before)
             for name, part in edits:
                 if isinstance(part, Removed):
@@ -188,7 +188,7 @@ def apply(edit: Edit | None, before: Value) -> Value:
                 else:
                     changed[name] = apply(part, before.get(name))
             return changed
-        case Items(edits), list():
+        case ArrayEdit(edits), list():
             return list(_applied(edits, before))
     raise ValueError("the edit is of another document")
 
@@ -196,15 +196,15 @@ def apply(edit: Edit | None, before: Value) -> Value:
 def leaves(edit: Edit | None, path: JsonPath = ()) -> Iterator[tuple[JsonPath, Leaf]]:
     """What was added, removed and changed, and where: in the first document if it was removed, else the second."""
     match edit:
-        case Added() | Removed() | Changed():
+        case Added() | Removed() | ValueChange():
             yield path, edit
-        case Members(edits):
+        case ObjectEdit(edits):
             for name, part in edits:
                 yield from leaves(part, (*path, name))
-        case Items(parts):
+        case ArrayEdit(parts):
             at_before = at_after = 0
             for each in parts:
-                if isinstance(each, Kept):
+                if isinstance(each, UnchangedItems):
                     at_before, at_after = at_before + each.count, at_after + each.count
                     continue
                 yield from leaves(each, (*path, at_before if isinstance(each, Removed) else at_after))
@@ -223,24 +223,24 @@ def _members(before: dict[str, Value], after: dict[str, Value]) -> Iterator[tupl
             yield name, Added(value)
 
 
-def _items(before: list[Value], after: list[Value]) -> Items | None:
+def _items(before: list[Value], after: list[Value]) -> ArrayEdit | None:
     """Items that are the same stay together; of the others, those are compared that are about the same thing."""
-    olds, news = [written(each) for each in before], [written(each) for each in after]
+    olds, news = [canonical_json(each) for each in before], [canonical_json(each) for each in after]
     if olds == news:
         return None
-    edits: list[Edit | Kept] = []
+    edits: list[Edit | UnchangedItems] = []
     kept = 0
-    for old, new in aligned(olds, news, before, after):
+    for old, new in align_items(olds, news, before, after):
         if old is not None and new is not None and olds[old] == news[new]:
             kept += 1
             continue
         if kept:
-            edits.append(Kept(kept))
+            edits.append(UnchangedItems(kept))
             kept = 0
         edits.append(_item(before, after, old, new))
     if kept:
-        edits.append(Kept(kept))
-    return Items(tuple(edits))
+        edits.append(UnchangedItems(kept))
+    return ArrayEdit(tuple(edits))
 
 
 def _item(before: Sequence[Value], after: Sequence[Value], old: int | None, new: int | None) -> Edit:
@@ -249,14 +249,14 @@ def _item(before: Sequence[Value], after: Sequence[Value], old: int | None, new:
         return Added(after[new])
     if new is None:
         return Removed(before[old])
-    return diff(before[old], after[new]) or Changed(before[old], after[new])
+    return diff(before[old], after[new]) or ValueChange(before[old], after[new])
 
 
-def _applied(edits: tuple[Edit | Kept, ...], before: list[Value]) -> Iterator[Value]:
+def _applied(edits: tuple[Edit | UnchangedItems, ...], before: list[Value]) -> Iterator[Value]:
     at = 0
     for edit in edits:
         match edit:
-            case Kept(count):
+            case UnchangedItems(count):
                 yield from before[at : at + count]
                 at += count
             case Added(after):
@@ -273,7 +273,7 @@ def _applied(edits: tuple[Edit | Kept, ...], before: list[Value]) -> Iterator[Va
 # What differs between two texts, or two runs of bytes, piece by piece: runs that are the same, removed or added.
 
 # Of pieces that are compared with each other: some 0.2 s; what is longer is all removed and all added
-MOST_TEXT_PAIRS = 1_000_000
+MAX_TEXT_PAIRS = 1_000_000
 # Characters of a line that is compared word by word
 LONG = 160
 ROW_BYTES = 16
@@ -283,7 +283,7 @@ _WORD = re.compile(rf"[^\s,;&|]{{1,{LONG}}}[\s,;&|]{{0,{LONG}}}|[\s,;&|]{{1,{LON
 Kind = Literal["same", "removed", "added"]
 
 
-class Run(NamedTuple):
+class DiffRun(NamedTuple):
     """Pieces that follow each other and have the same fate."""
 
     kind: Kind
@@ -292,7 +292,7 @@ class Run(NamedTuple):
     """Of the first one: in the second text, of what was removed in the first."""
 
 
-def pieces(text: str) -> tuple[str, ...]:
+def text_pieces(text: str) -> tuple[str, ...]:
     """The lines of a text; the words of lines that are long. Joined with nothing they are the text."""
     found: list[str] = []
     for line in text.splitlines(keepends=True):
@@ -300,12 +300,12 @@ def pieces(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def rows(payload: bytes) -> tuple[str, ...]:
+def hex_rows(payload: bytes) -> tuple[str, ...]:
     """Bytes as hexadecimal digits, ``ROW_BYTES`` in a piece."""
     return tuple(payload[at : at + ROW_BYTES].hex(" ") for at in range(0, len(payload), ROW_BYTES))
 
 
-def runs(before: Sequence[str], after: Sequence[str]) -> Iterator[Run]:
+def diff_runs(before: Sequence[str], after: Sequence[str]) -> Iterator[DiffRun]:
     """What becomes of the pieces; without those that were added it is ``before``, without those removed ``after``."""
     head = 0
     while head < min(len(before), len(after)) and before[head] == after[head]:
@@ -315,14 +315,14 @@ def runs(before: Sequence[str], after: Sequence[str]) -> Iterator[Run]:
         tail += 1
     old, new = tuple(before[head : len(before) - tail]), tuple(after[head : len(after) - tail])
     codes = [("replace", 0, len(old), 0, len(new))]
-    if len(old) * len(new) <= MOST_TEXT_PAIRS:
+    if len(old) * len(new) <= MAX_TEXT_PAIRS:
         codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()  # type: ignore[assignment]  # its Literal
-    found = [Run("same", tuple(before[:head]), 0)]
+    found = [DiffRun("same", tuple(before[:head]), 0)]
     for tag, old_from, old_to, new_from, new_to in codes:
         if tag == "equal":
-            found.append(Run("same", new[new_from:new_to], head + new_from))
+            found.append(DiffRun("same", new[new_from:new_to], head + new_from))
         else:
-            found.append(Run("removed", old[old_from:old_to], head + old_from))
-            found.append(Run("added", new[new_from:new_to], head + new_from))
-    found.append(Run("same", tuple(after[len(after) - tail :]), len(after) - tail))
+            found.append(DiffRun("removed", old[old_from:old_to], head + old_from))
+            found.append(DiffRun("added", new[new_from:new_to], head + new_from))
+    found.append(DiffRun("same", tuple(after[len(after) - tail :]), len(after) - tail))
     return (run for run in found if run.pieces)

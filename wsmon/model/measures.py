@@ -16,7 +16,7 @@ MOST_KEY_CHARS: Final = 128
 UNIT_MS: Final[Mapping[str, float]] = {"s": 1_000.0, "ms": 1.0, "us": 0.001, "ns": 0.000_001}
 
 
-class Measures:
+class MessageMeasures:
     """Reads ``seq``, ``key`` and ``latency_ms`` for the ``meta`` of a message; never raises on any message."""
 
     def __init__(self, sequence: str = "", key: str = "", latency: str = "", unit: str = "ms") -> None:
@@ -104,7 +104,7 @@ WINDOW_S = 300
 STEP_S = 10
 
 
-class FastestMessage:
+class LatencyBaseline:
     """The least latency of the last minutes, on one session."""
 
     __slots__ = ("_least",)

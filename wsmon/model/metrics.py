@@ -61,7 +61,7 @@ Labels: TypeAlias = "tuple[tuple[str, str], ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class NumberPoint:
     """One series of a counter or a gauge."""
 
     labels: Labels
@@ -69,7 +69,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class DistributionPoint:
     """One series of a histogram or a summary."""
 
     labels: Labels
@@ -83,7 +83,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class MetricFamily:
     """One metric."""
 
     name: str
@@ -91,7 +91,7 @@ class Family:
     kind: Kind
     help: str
     """One sentence without its full stop."""
-    points: tuple[Point, ...] | tuple[Spread, ...]
+    points: tuple[NumberPoint, ...] | tuple[DistributionPoint, ...]
     unit: str = ""
     """Seconds, bytes, or none."""
 
@@ -157,15 +157,15 @@ def _client_and_uri(of: ConnectionTotals) -> Labels:
     return ((CLIENT, of.name), ("uri", of.url))
 
 
-def connection_families(totals: _Totals) -> tuple[Family, ...]:
+def connection_families(totals: _Totals) -> tuple[MetricFamily, ...]:
     """All of them, also those that have no series yet."""
     return (*_now(totals), *_dialling(totals), *_traffic(totals), *_keyed(totals), *_quality(totals))
 
 
-def _now(totals: _Totals) -> Iterable[Family]:
+def _now(totals: _Totals) -> Iterable[MetricFamily]:
     """How connections are."""
     info = tuple(
-        Point(
+        NumberPoint(
             (
                 *_client_and_uri(of),
                 ("group", of.group),
@@ -177,25 +177,27 @@ def _now(totals: _Totals) -> Iterable[Family]:
         )
         for of in totals
     )
-    yield Family("wsmon.connection.info", "gauge", "What is configured; always 1", info)
+    yield MetricFamily("wsmon.connection.info", "gauge", "What is configured; always 1", info)
     states = tuple(
-        Point((*_client(of), ("status", status)), int(of.status == status)) for of in totals for status in STATUSES
+        NumberPoint((*_client(of), ("status", status)), int(of.status == status))
+        for of in totals
+        for status in STATUSES
     )
-    yield Family("wsmon.connection.status", "gauge", "1 for the status that the connection is in", states)
-    up = tuple(Point(_client(of), int(of.status == OPEN)) for of in totals)
-    yield Family("wsmon.connection.up", "gauge", "1 while the connection is usable", up)
-    stalled = tuple(Point(_client(of), int(of.is_stalled and of.status == OPEN)) for of in totals)
-    yield Family(
+    yield MetricFamily("wsmon.connection.status", "gauge", "1 for the status that the connection is in", states)
+    up = tuple(NumberPoint(_client(of), int(of.status == OPEN)) for of in totals)
+    yield MetricFamily("wsmon.connection.up", "gauge", "1 while the connection is usable", up)
+    stalled = tuple(NumberPoint(_client(of), int(of.is_stalled and of.status == OPEN)) for of in totals)
+    yield MetricFamily(
         "wsmon.connection.stalled", "gauge", "1 while it is open and nothing comes though data is due", stalled
     )
     newest = tuple(
-        Point(_client(of), of.last_message_ns / SECOND_NS) for of in totals if of.last_message_ns is not None
+        NumberPoint(_client(of), of.last_message_ns / SECOND_NS) for of in totals if of.last_message_ns is not None
     )
     text = "Unix time of the newest message received"
-    yield Family("wsmon.message.received.last_timestamp", "gauge", text, newest, "seconds")
+    yield MetricFamily("wsmon.message.received.last_timestamp", "gauge", text, newest, "seconds")
 
 
-def _dialling(totals: _Totals) -> Iterable[Family]:
+def _dialling(totals: _Totals) -> Iterable[MetricFamily]:
     """From the first attempt to the end."""
     counted = (
         ("connection.started", "attempts", "Dials"),
@@ -215,15 +217,15 @@ def _dialling(totals: _Totals) -> Iterable[Family]:
     yield _by_key("connection.closed", "Ends by their close code", totals, "close_code", "code")
 
 
-def _traffic(totals: _Totals) -> Iterable[Family]:
+def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
     """Messages, both ways."""
     for way, messages, size_bytes, wire_bytes in (
         ("received", "messages_in", "bytes_in", "wire_in"),
         ("sent", "messages_out", "bytes_out", "wire_out"),
     ):
         yield _messages(totals, way, messages)
-        sizes = tuple(Spread(_client(of), _of(of, messages), _of(of, size_bytes)) for of in totals)
-        yield Family(f"wsmon.message.{way}.size", "summary", f"Sizes of messages {way}", sizes, "bytes")
+        sizes = tuple(DistributionPoint(_client(of), _of(of, messages), _of(of, size_bytes)) for of in totals)
+        yield MetricFamily(f"wsmon.message.{way}.size", "summary", f"Sizes of messages {way}", sizes, "bytes")
         yield _counter(f"wire.{way}", f"Bytes of frames {way} on the wire", totals, wire_bytes, unit="bytes")
     text = "From a request to its reply, where the protocol pairs them"
     yield _histogram("message.process.completed.duration", text, totals, "process")
@@ -231,20 +233,20 @@ def _traffic(totals: _Totals) -> Iterable[Family]:
     yield _by_key("message.failed", text, totals, "failed_message", "error_type")
 
 
-def _messages(totals: _Totals, way: str, counter: str) -> Family:
+def _messages(totals: _Totals, way: str, counter: str) -> MetricFamily:
     """By type; those that the protocol gave none have an empty one."""
-    points: list[Point] = []
+    points: list[NumberPoint] = []
     for of in totals:
         typed = of.keyed.get(f"{way}_type", {})
         untyped = max(0, _of(of, counter) - sum(typed.values()))
-        points += (Point((*_client(of), ("type", kind)), n) for kind, n in typed.items())
+        points += (NumberPoint((*_client(of), ("type", kind)), n) for kind, n in typed.items())
         if untyped or not typed:
-            points.append(Point((*_client(of), ("type", "")), untyped))
+            points.append(NumberPoint((*_client(of), ("type", "")), untyped))
     text = f"Messages {way}, by the type that the protocol gives them"
-    return Family(f"wsmon.message.{way}", "counter", text, tuple(points))
+    return MetricFamily(f"wsmon.message.{way}", "counter", text, tuple(points))
 
 
-def _keyed(totals: _Totals) -> Iterable[Family]:
+def _keyed(totals: _Totals) -> Iterable[MetricFamily]:
     """Errors, incidents, subscriptions, logins."""
     yield _by_key("error.occurred", "Errors by type", totals, "error_type", "error_type")
     yield _told("error.handled", "Errors that a peer reported as handled", totals, "error.handled")
@@ -263,25 +265,25 @@ def _keyed(totals: _Totals) -> Iterable[Family]:
     ):
         yield _told(name, text, totals, name)
     folded = tuple(
-        Point((*_client(of), ("dimension", dimension)), n) for of in totals for dimension, n in of.folded.items()
+        NumberPoint((*_client(of), ("dimension", dimension)), n) for of in totals for dimension, n in of.folded.items()
     )
     text = 'Counted under the label value "other", because there were too many values'
-    yield Family("wsmon.labels.folded", "counter", text, folded)
+    yield MetricFamily("wsmon.labels.folded", "counter", text, folded)
 
 
-def _quality(totals: _Totals) -> Iterable[Family]:
+def _quality(totals: _Totals) -> Iterable[MetricFamily]:
     """Heartbeats and latencies."""
     yield _counter("heartbeat.sent", "Pings sent", totals, "pings")
     yield _counter("heartbeat.responded", "Pings that were answered", totals, "pongs")
     yield _counter("heartbeat.timeout", "Pings that were not answered in time", totals, "missed")
     yield _histogram("heartbeat.rtt", "Round trips of pings", totals, "rtt")
     latencies = tuple(
-        Spread(_client(of), spread.count, spread.sum / SECOND_NS)
+        DistributionPoint(_client(of), spread.count, spread.sum / SECOND_NS)
         for of in totals
         if (spread := of.distributions.get("latency")) is not None
     )
     text = "How much longer than the fastest one messages were under way"
-    yield Family("wsmon.feed.latency", "summary", text, latencies, "seconds")
+    yield MetricFamily("wsmon.feed.latency", "summary", text, latencies, "seconds")
 
 
 def _of(of: ConnectionTotals, counter: str) -> int:
@@ -290,32 +292,32 @@ def _of(of: ConnectionTotals, counter: str) -> int:
 
 def _counter(
     name: str, text: str, totals: _Totals, counter: str, labels: _LabelsOf = _client, unit: str = ""
-) -> Family:
-    points = tuple(Point(labels(of), _of(of, counter)) for of in totals)
-    return Family(f"wsmon.{name}", "counter", text, points, unit)
+) -> MetricFamily:
+    points = tuple(NumberPoint(labels(of), _of(of, counter)) for of in totals)
+    return MetricFamily(f"wsmon.{name}", "counter", text, points, unit)
 
 
-def _told(name: str, text: str, totals: _Totals, dimension: str) -> Family:
+def _told(name: str, text: str, totals: _Totals, dimension: str) -> MetricFamily:
     """A counter without keys."""
-    points = tuple(Point(_client(of), sum(of.keyed.get(dimension, {}).values())) for of in totals)
-    return Family(f"wsmon.{name}", "counter", text, points)
+    points = tuple(NumberPoint(_client(of), sum(of.keyed.get(dimension, {}).values())) for of in totals)
+    return MetricFamily(f"wsmon.{name}", "counter", text, points)
 
 
-def _by_key(name: str, text: str, totals: _Totals, dimension: str, label: str) -> Family:
+def _by_key(name: str, text: str, totals: _Totals, dimension: str, label: str) -> MetricFamily:
     points = tuple(
-        Point((*_client(of), (label, key)), n) for of in totals for key, n in of.keyed.get(dimension, {}).items()
+        NumberPoint((*_client(of), (label, key)), n) for of in totals for key, n in of.keyed.get(dimension, {}).items()
     )
-    return Family(f"wsmon.{name}", "counter", text, points)
+    return MetricFamily(f"wsmon.{name}", "counter", text, points)
 
 
-def _histogram(name: str, text: str, totals: _Totals, metric: str, labels: _LabelsOf = _client) -> Family:
+def _histogram(name: str, text: str, totals: _Totals, metric: str, labels: _LabelsOf = _client) -> MetricFamily:
     bounds = tuple(bound / SECOND_NS for bound in BOUNDS_NS[metric])
-    spreads: list[Spread] = []
+    spreads: list[DistributionPoint] = []
     for of in totals:
         measured = of.distributions.get(metric, _NOTHING)
         counts = cut(metric, measured.counts, measured.above)
-        spreads.append(Spread(labels(of), measured.count, measured.sum / SECOND_NS, bounds, counts))
-    return Family(f"wsmon.{name}", "histogram", text, tuple(spreads), "seconds")
+        spreads.append(DistributionPoint(labels(of), measured.count, measured.sum / SECOND_NS, bounds, counts))
+    return MetricFamily(f"wsmon.{name}", "histogram", text, tuple(spreads), "seconds")
 
 
 # The metrics about the recorder itself: whether what is measured can be trusted, and what it costs.
@@ -373,15 +375,15 @@ class RecorderFacts:
     sinks: tuple[SinkState, ...] = ()
 
 
-def recorder_families(facts: RecorderFacts) -> tuple[Family, ...]:
+def recorder_families(facts: RecorderFacts) -> tuple[MetricFamily, ...]:
     """All of them."""
     return (*_own(facts), *_store(facts), *_process(facts), *_sinks(facts.sinks))
 
 
-def _own(facts: RecorderFacts) -> Iterable[Family]:
+def _own(facts: RecorderFacts) -> Iterable[MetricFamily]:
     health = facts.health
     built: Labels = (("version", facts.version), ("run", str(facts.run)))
-    yield Family("wsmon.build.info", "gauge", "The version that records; always 1", (Point(built, 1),))
+    yield MetricFamily("wsmon.build.info", "gauge", "The version that records; always 1", (NumberPoint(built, 1),))
     yield _gauge("wsmon.recorder.queue.events", "Events that wait for the store", health.waiting_events)
     yield _gauge("wsmon.recorder.queue", "Bytes that wait for the store", health.waiting_bytes, "bytes")
     text = "From the first event of the newest batch to its commit"
@@ -395,14 +397,14 @@ def _own(facts: RecorderFacts) -> Iterable[Family]:
     yield _gauge("wsmon.recorder.viewers", "Viewers that are attached", facts.viewers)
 
 
-def _store(facts: RecorderFacts) -> Iterable[Family]:
+def _store(facts: RecorderFacts) -> Iterable[MetricFamily]:
     yield _recorder_counter("wsmon.store.events", "Events ever committed to the store", facts.last_id)
     yield _recorder_counter("wsmon.store.pruned.events", "Events that retention removed", facts.pruned_events)
     yield _gauge("wsmon.store.size", "The store's file and its write-ahead log", facts.store_bytes, "bytes")
     yield _gauge("wsmon.store.free", "What its file system has left", facts.free_bytes, "bytes")
 
 
-def _process(facts: RecorderFacts) -> Iterable[Family]:
+def _process(facts: RecorderFacts) -> Iterable[MetricFamily]:
     """With the names that all Prometheus clients give them."""
     yield _recorder_counter("process.cpu", "User and system time of the recorder", facts.cpu_s, "seconds")
     yield _gauge("process.resident_memory", "Memory that the recorder holds", facts.resident_bytes, "bytes")
@@ -410,23 +412,23 @@ def _process(facts: RecorderFacts) -> Iterable[Family]:
     yield _gauge("process.start_time", "Unix time at which it began", facts.started_ns / 1e9, "seconds")
 
 
-def _sinks(sinks: tuple[SinkState, ...]) -> Iterable[Family]:
-    up = tuple(Point((("sink", sink.name),), int(sink.is_up)) for sink in sinks)
-    yield Family("wsmon.sink.up", "gauge", "1 while what the sink was given last got through", up)
-    behind = tuple(Point((("sink", sink.name),), sink.behind_events) for sink in sinks)
-    yield Family("wsmon.sink.behind.events", "gauge", "Events that wait to be sent", behind)
+def _sinks(sinks: tuple[SinkState, ...]) -> Iterable[MetricFamily]:
+    up = tuple(NumberPoint((("sink", sink.name),), int(sink.is_up)) for sink in sinks)
+    yield MetricFamily("wsmon.sink.up", "gauge", "1 while what the sink was given last got through", up)
+    behind = tuple(NumberPoint((("sink", sink.name),), sink.behind_events) for sink in sinks)
+    yield MetricFamily("wsmon.sink.behind.events", "gauge", "Events that wait to be sent", behind)
     for name, text in (("sent", "Spans, log records and points sent"), ("dropped", "Those given up and never sent")):
         points = tuple(
-            Point((("sink", sink.name), ("signal", of.signal)), of.sent if name == "sent" else of.dropped)
+            NumberPoint((("sink", sink.name), ("signal", of.signal)), of.sent if name == "sent" else of.dropped)
             for sink in sinks
             for of in sink.signals
         )
-        yield Family(f"wsmon.sink.{name}", "counter", text, points)
+        yield MetricFamily(f"wsmon.sink.{name}", "counter", text, points)
 
 
-def _gauge(name: str, text: str, value: float, unit: str = "") -> Family:
-    return Family(name, "gauge", text, (Point(_NO_LABELS, value),), unit)
+def _gauge(name: str, text: str, value: float, unit: str = "") -> MetricFamily:
+    return MetricFamily(name, "gauge", text, (NumberPoint(_NO_LABELS, value),), unit)
 
 
-def _recorder_counter(name: str, text: str, value: float, unit: str = "") -> Family:
-    return Family(name, "counter", text, (Point(_NO_LABELS, value),), unit)
+def _recorder_counter(name: str, text: str, value: float, unit: str = "") -> MetricFamily:
+    return MetricFamily(name, "counter", text, (NumberPoint(_NO_LABELS, value),), unit)

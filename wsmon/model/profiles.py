@@ -125,7 +125,7 @@ def profile_of(name: ProfileName, *, control_frames: bool = True) -> Profile:
 QUIET_NS = 300 * SECOND_NS
 
 
-def is_notable(event: Event) -> bool:
+def is_alertable(event: Event) -> bool:
     """Whether alerts are about it: incidents, their ends, and critical errors that are no incident by themselves.
 
     Refused logins and connections that gave up are incidents, so they are silenced as such.
@@ -135,7 +135,7 @@ def is_notable(event: Event) -> bool:
     return event.name in ("incident.opened", "incident.closed")
 
 
-class Announced:
+class AlertDeduplicator:
     """Remembers what was told, so that it is told once."""
 
     def __init__(self) -> None:
@@ -161,7 +161,7 @@ class Announced:
                 return before_ns is None or event.mono_ns - before_ns >= QUIET_NS
 
 
-def summary(event: Event) -> str:
+def alert_summary(event: Event) -> str:
     """What is told, in a line: connection, kind, sentence."""
     parts = (event.source.connection, event.type or event.error_type, event.reason or event.error)
     return ": ".join(part for part in parts if part)

@@ -139,7 +139,7 @@ EMPTY_SNAPSHOT = Snapshot(0, StoreBounds(), (), ())
 # Where the events of a session lie, and when it became usable.
 
 
-class SessionLife(NamedTuple):
+class SessionRange(NamedTuple):
     """One socket, from dial to end."""
 
     connection_id: str
@@ -155,7 +155,7 @@ class SessionLife(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchProgress:
     """A stretch of a search, that joins the one before it."""
 
     ids: array[int]

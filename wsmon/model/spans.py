@@ -373,7 +373,7 @@ def _outcome(event: Event) -> tuple[SpanStatus, str, str]:
 # The waterfall of a trace: its spans in time, and how deep each lies.
 
 
-class Bar(NamedTuple):
+class WaterfallRow(NamedTuple):
     """A span as a waterfall shows it."""
 
     span: Span
@@ -383,7 +383,7 @@ class Bar(NamedTuple):
     """0: its parent is not among the spans."""
 
 
-def waterfall(spans: Iterable[Span]) -> tuple[Bar, ...]:
+def waterfall(spans: Iterable[Span]) -> tuple[WaterfallRow, ...]:
     """The spans of a trace by their start, parents before children that began with them.
 
     Parents that form a circle raise nothing: one of them counts as the outermost.
@@ -393,7 +393,7 @@ def waterfall(spans: Iterable[Span]) -> tuple[Bar, ...]:
         return ()
     origin_ns = min(span.start_mono_ns for span in by_id.values())
     depths = _depths({span_id: span.parent_id for span_id, span in by_id.items()})
-    bars = (Bar(span, span.start_mono_ns - origin_ns, depths[span.span_id]) for span in by_id.values())
+    bars = (WaterfallRow(span, span.start_mono_ns - origin_ns, depths[span.span_id]) for span in by_id.values())
     return tuple(sorted(bars, key=lambda bar: (bar.offset_ns, bar.depth, bar.span.span_id)))
 
 

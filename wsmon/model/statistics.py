@@ -245,7 +245,7 @@ def _budget_left(rule: _Rule, value: float, threshold: float) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Percentiles:
     """Percentiles of what was measured in a bucket, in milliseconds."""
 
     p50: float
@@ -262,8 +262,8 @@ class Trend:
     bucket_ns: int
     messages: tuple[int | None, ...]
     """Both ways."""
-    rtt_ms: tuple[Spread | None, ...]
-    latency_ms: tuple[Spread | None, ...]
+    rtt_ms: tuple[Percentiles | None, ...]
+    latency_ms: tuple[Percentiles | None, ...]
     """Of the feed."""
     sizes: Mapping[int, int]
     """Messages by the power of two, in bytes, that they do not exceed; 0 = empty ones; smallest first."""

@@ -65,7 +65,7 @@ class Subscription(msgspec.Struct, frozen=True, gc=False):
         return self.status in ACTIVE and not self.is_interrupted
 
 
-class Change(msgspec.Struct, frozen=True, gc=False):
+class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
     """Something that nobody said, and that follows: becomes an event."""
 
     name: Literal["subscription.lost", "subscription.restored"]
@@ -84,7 +84,7 @@ class Subscriptions(msgspec.Struct, frozen=True, gc=False):
     lost: tuple[str, ...] = ()
 
 
-class Ledger:
+class SubscriptionLedger:
     """The subscriptions of one connection, from what its protocol says and when its sessions begin and end.
 
     Times are monotonic and do not decrease.
@@ -104,7 +104,7 @@ class Ledger:
         # Confirmations of what nobody asked for
         self.unknown = 0
 
-    def apply(self, note: SubscriptionNote, now_ns: int) -> tuple[Change, ...]:
+    def apply(self, note: SubscriptionNote, now_ns: int) -> tuple[SubscriptionChange, ...]:
         """Take in what a message said; notes of anything but subscriptions, or without a topic, change nothing."""
         if not note.topic:
             return ()
@@ -139,9 +139,9 @@ class Ledger:
             elif known.is_active:
                 self._live[known.topic] = msgspec.structs.replace(known, is_interrupted=True, since_ns=now_ns)
 
-    def expire(self, now_ns: int) -> tuple[Change, ...]:
+    def expire(self, now_ns: int) -> tuple[SubscriptionChange, ...]:
         """What was not confirmed in time: a request expired; what should have been restored is lost."""
-        changes: list[Change] = []
+        changes: list[SubscriptionChange] = []
         while self._due:
             topic, due_ns = next(iter(self._due.items()))
             if now_ns < due_ns:
@@ -175,7 +175,7 @@ class Ledger:
         elif not known.is_active:
             self._live[topic] = msgspec.structs.replace(known, attempts=known.attempts + 1)
 
-    def _confirm(self, topic: str, now_ns: int) -> tuple[Change, ...]:
+    def _confirm(self, topic: str, now_ns: int) -> tuple[SubscriptionChange, ...]:
         known = self.subscription(topic)
         if known is None:
             self.unknown += 1
@@ -184,9 +184,9 @@ class Ledger:
             return ()
         was_away = known.is_interrupted or known.status == "lost"
         self._set(known, "restored" if was_away else "confirmed", now_ns, attempts=0)
-        return (Change("subscription.restored", topic, "", now_ns - known.since_ns),) if was_away else ()
+        return (SubscriptionChange("subscription.restored", topic, "", now_ns - known.since_ns),) if was_away else ()
 
-    def _fail(self, topic: str, reason: str, error_type: str, now_ns: int) -> tuple[Change, ...]:
+    def _fail(self, topic: str, reason: str, error_type: str, now_ns: int) -> tuple[SubscriptionChange, ...]:
         """A refusal; asking again for what is active, and being refused, takes nothing away."""
         known = self.subscription(topic)
         if known is not None and known.is_interrupted:
@@ -200,12 +200,12 @@ class Ledger:
         if known is not None:
             self._set(known, "unsubscribed", now_ns)
 
-    def _lose(self, topic: str, reason: str, now_ns: int) -> tuple[Change, ...]:
+    def _lose(self, topic: str, reason: str, now_ns: int) -> tuple[SubscriptionChange, ...]:
         known = self._live.get(topic)
         if known is None or known.status not in ACTIVE:
             return ()
         self._set(known, "lost", now_ns, reason=reason)
-        return (Change("subscription.lost", topic, reason),)
+        return (SubscriptionChange("subscription.lost", topic, reason),)
 
     def _await(self, topic: str, now_ns: int) -> None:
         self._due.pop(topic, None)  # the last one asked for is the last one due

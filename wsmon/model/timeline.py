@@ -11,7 +11,7 @@ from wsmon.model.statuses import Status
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class StatusSegment:
     """A time in which the status did not change; half open, wall time. It may begin before the period asked for."""
 
     start_ns: int
@@ -22,7 +22,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LossMark:
     """An instant worth seeing: a loss or a failed attempt, and how many more there were just after it."""
 
     at_ns: int
@@ -60,14 +60,14 @@ class Lane:
 
     connection: str
     group: str
-    stretches: tuple[Stretch, ...]
-    losses: tuple[Mark, ...]
+    stretches: tuple[StatusSegment, ...]
+    losses: tuple[LossMark, ...]
     incidents: tuple[Incident, ...] = ()
     """In the order in which they began."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class TimelineProblem:
     """A place in the timeline that somebody may want to go to next: a loss, a failed attempt, an incident."""
 
     connection: str
@@ -138,7 +138,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CellReading:
     """What a cell of a lane stands for."""
 
     connection: str
@@ -187,7 +187,7 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
     return tuple(KINDS[rank] for rank in ranks)
 
 
-def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
+def read_cell(lane: Lane, start_ns: int, end_ns: int) -> CellReading | None:
     """What happened in a half-open time: its first loss, else an incident that began, else the worst that lasted."""
     incidents = tuple(each for each in lane.incidents if _touches(each.start_ns, each.end_ns, start_ns, end_ns))
     opened = [each for each in incidents if each.kind != STALL and start_ns <= each.start_ns]
@@ -195,9 +195,9 @@ def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
     if losses:
         kind: CellKind = "loss_opened" if opened else "loss"
         first, count = losses[0], sum(loss.count for loss in losses)
-        return Reading(lane.connection, kind, first.at_ns, first.event_id, count, incidents)
+        return CellReading(lane.connection, kind, first.at_ns, first.event_id, count, incidents)
     if opened:
-        return Reading(lane.connection, "opened", opened[0].start_ns, opened[0].event_id, 0, incidents)
+        return CellReading(lane.connection, "opened", opened[0].start_ns, opened[0].event_id, 0, incidents)
     worst = max(
         (each for each in lane.stretches if _touches(each.start_ns, each.end_ns, start_ns, end_ns)),
         key=_rank,
@@ -207,13 +207,13 @@ def read_cell(lane: Lane, start_ns: int, end_ns: int) -> Reading | None:
     for incident in sorted(incidents, key=lambda each: each.kind != STALL):
         of_incident: CellKind = "stalled" if incident.kind == STALL else "incident"
         if rank < _RANK[of_incident]:
-            return Reading(lane.connection, of_incident, incident.start_ns, incident.event_id, 0, incidents)
+            return CellReading(lane.connection, of_incident, incident.start_ns, incident.event_id, 0, incidents)
     if worst is None:
         return None
-    return Reading(lane.connection, _KIND_OF[worst.status], worst.start_ns, worst.event_id, 0, incidents)
+    return CellReading(lane.connection, _KIND_OF[worst.status], worst.start_ns, worst.event_id, 0, incidents)
 
 
-def read_cells(lanes: Sequence[Lane], start_ns: int, end_ns: int) -> Reading | None:
+def read_cells(lanes: Sequence[Lane], start_ns: int, end_ns: int) -> CellReading | None:
     """The same for several connections: the reading of the worst of them, of equals that of the first."""
     readings = [reading for lane in lanes if (reading := read_cell(lane, start_ns, end_ns)) is not None]
     if not readings:
@@ -224,12 +224,12 @@ def read_cells(lanes: Sequence[Lane], start_ns: int, end_ns: int) -> Reading | N
     return replace(worst, elsewhere=troubled - (is_troubled is not None))
 
 
-def first_problem(lane: Lane, start_ns: int, end_ns: int) -> Problem | None:
+def first_problem(lane: Lane, start_ns: int, end_ns: int) -> TimelineProblem | None:
     """The first loss, failed attempt or beginning of an incident in a half-open time."""
     begun = [(each.at_ns, each.event_id) for each in lane.losses]
     begun += [(each.start_ns, each.event_id) for each in lane.incidents]
     within = [each for each in begun if start_ns <= each[0] < end_ns]
-    return Problem(lane.connection, *min(within)) if within else None
+    return TimelineProblem(lane.connection, *min(within)) if within else None
 
 
 def spread(counts: Sequence[int], since_ns: int, bucket_ns: int, period: Period) -> tuple[float, ...]:
@@ -261,5 +261,5 @@ def _touches(start_ns: int, end_ns: int, since_ns: int, until_ns: int) -> bool:
     return start_ns < until_ns and max(end_ns, start_ns + 1) > since_ns
 
 
-def _rank(stretch: Stretch) -> int:
+def _rank(stretch: StatusSegment) -> int:
     return _RANK[_KIND_OF[stretch.status]]

@@ -23,7 +23,7 @@ UP: frozenset[Status] = frozenset({"connected", OPEN})
 UNWANTED: frozenset[Status] = frozenset({"initialized", "closed"})
 
 
-class Step(NamedTuple):
+class StatusChange(NamedTuple):
     """A transition, as far as uptime goes."""
 
     ts_ns: int
@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class RunSpan:
+class RunPeriod:
     """When a recorder ran, by both clocks; the end is now, or its last sign of life."""
 
     start_ns: int
@@ -70,13 +70,13 @@ class Uptime:
         return min(1.0, self.ws_ns / self.wanted_ns) if self.wanted_ns else None
 
 
-def uptime(steps: Iterable[Step], runs: Mapping[int, RunSpan], since_ns: int, until_ns: int) -> Uptime:
+def uptime(steps: Iterable[StatusChange], runs: Mapping[int, RunPeriod], since_ns: int, until_ns: int) -> Uptime:
     """Add up the steps of one connection, in their order, over the wall times ``since_ns`` ≤ t < ``until_ns``.
 
     Steps before the period say with which status it began; at the end of its run a status ends.
     """
     tally = _Tally(since_ns, until_ns)
-    before: Step | None = None
+    before: StatusChange | None = None
     for step in steps:
         if before is not None:
             ended = before.run != step.run
@@ -88,7 +88,7 @@ def uptime(steps: Iterable[Step], runs: Mapping[int, RunSpan], since_ns: int, un
     return tally.total()
 
 
-def observed_ns(runs: Iterable[RunSpan], since_ns: int, until_ns: int) -> int:
+def observed_ns(runs: Iterable[RunPeriod], since_ns: int, until_ns: int) -> int:
     """How long a recorder ran within a period."""
     return sum(
         clipped_ns((run.start_ns, run.start_mono_ns), (run.end_ns, run.end_mono_ns), since_ns, until_ns) for run in runs
@@ -108,8 +108,8 @@ def clipped_ns(start: tuple[int, int], end: tuple[int, int], since_ns: int, unti
     return max(0, end[1] - start[1] - outside_ns)
 
 
-def _end_of(run: RunSpan) -> Step:
-    return Step(run.end_ns, run.end_mono_ns, 0, "closed")
+def _end_of(run: RunPeriod) -> StatusChange:
+    return StatusChange(run.end_ns, run.end_mono_ns, 0, "closed")
 
 
 class _Tally:
@@ -121,11 +121,11 @@ class _Tally:
         self._total_ns = self._ws_ns = self._wanted_ns = self._session_ns = 0
         self._connections = self._opens = self._reconnections = 0
         self._gaps_ns: list[int] = []
-        self._last_reconnection: Step | None = None
+        self._last_reconnection: StatusChange | None = None
         self._last_connected_ns: int | None = None
         self._last_disconnected_ns: int | None = None
 
-    def add(self, start: Step, end: Step, *, is_cut: bool) -> None:
+    def add(self, start: StatusChange, end: StatusChange, *, is_cut: bool) -> None:
         """The time in one status; ``is_cut``: it did not end by itself."""
         if self._since_ns < start.ts_ns < self._until_ns > end.ts_ns:  # nearly all, and there are thousands
             duration_ns = max(0, end.mono_ns - start.mono_ns)
@@ -143,7 +143,7 @@ class _Tally:
             self._total_ns += max(self._session_ns, MIN_SESSION_NS) if ended_inside else self._session_ns
             self._session_ns = 0
 
-    def count(self, before: Step | None, step: Step) -> None:
+    def count(self, before: StatusChange | None, step: StatusChange) -> None:
         """The instant at which a status began."""
         if not self._since_ns <= step.ts_ns < self._until_ns:
             return
@@ -173,11 +173,11 @@ class _Tally:
             self._last_disconnected_ns,
         )
 
-    def _count_reconnection(self, step: Step) -> None:
+    def _count_reconnection(self, step: StatusChange) -> None:
         self._reconnections += 1
         last, self._last_reconnection = self._last_reconnection, step
         if last is not None and last.run == step.run:
             self._gaps_ns.append(step.mono_ns - last.mono_ns)
 
-    def _is_inside(self, step: Step) -> bool:
+    def _is_inside(self, step: StatusChange) -> bool:
         return self._since_ns <= step.ts_ns < self._until_ns

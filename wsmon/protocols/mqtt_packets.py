@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from wsmon.model.events import Opcode
-from wsmon.model.redact.masking import Span, mask_spans
+from wsmon.model.redact.masking import ByteRange, mask_ranges
 
 # fmt: off
 TYPES = (
@@ -286,15 +286,15 @@ class Masker:
         """The payload with credentials masked, and whether there were any."""
         rest = min(self._rest_bytes, len(payload))
         self._rest_bytes -= rest
-        spans = [Span(0, rest)] if rest and self._is_rest_secret else []
+        spans = [ByteRange(0, rest)] if rest and self._is_rest_secret else []
         stream = self._head + payload[rest:]
         known = len(self._head) - rest
         # an offset in the stream less this is one in the payload
         for start, end in self._secrets(stream):
             start, end = max(start - known, 0), end - known
             if end > start:
-                spans.append(Span(start, end))
-        return (mask_spans(payload, spans), True) if spans else (payload, False)
+                spans.append(ByteRange(start, end))
+        return (mask_ranges(payload, spans), True) if spans else (payload, False)
 
     def _secrets(self, stream: bytes) -> Iterator[tuple[int, int]]:
         """What authenticates in the packets of ``stream``, which begins where a packet begins."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from wsmon.model.events import Direction, Opcode
-from wsmon.model.redact.masking import Span, mask_spans
+from wsmon.model.redact.masking import ByteRange, mask_ranges
 from wsmon.protocols.base import UNREAD, Note, Reading, cut
 
 SUBPROTOCOLS = ("v10.stomp", "v11.stomp", "v12.stomp")
@@ -65,13 +65,13 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
 
 def mask(payload: bytes) -> tuple[bytes, bool]:
     """The payload with the passwords of its CONNECT frames masked, and whether there was one."""
-    spans: list[Span] = []
+    spans: list[ByteRange] = []
     for connect in _CONNECT.finditer(payload):
         headers_end = _HEADERS_END.search(payload, connect.end() - 1)
         end = headers_end.start() if headers_end else len(payload)
         passwords = _PASSWORD.finditer(payload, connect.end() - 1, end)
-        spans += [Span(*match.span(1)) for match in passwords if match[1]]
-    return (mask_spans(payload, spans), True) if spans else (payload, False)
+        spans += [ByteRange(*match.span(1)) for match in passwords if match[1]]
+    return (mask_ranges(payload, spans), True) if spans else (payload, False)
 
 
 def _plain(value: str) -> str:

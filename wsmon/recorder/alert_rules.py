@@ -13,7 +13,7 @@ from functools import partial
 
 from wsmon.errors import QueryError, WsmonError
 from wsmon.model.detectors.base import rule_kind
-from wsmon.model.detectors.rules import RuleDetector, Sighting
+from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Not, Query
 from wsmon.query.parser import Now, parse
@@ -98,7 +98,7 @@ class RuleWatch:
             thread.submit(self._close)
             thread.shutdown(wait=False)
 
-    def _take(self, sightings: list[Sighting], ended: dict[str, str]) -> None:
+    def _take(self, sightings: list[RuleMatch], ended: dict[str, str]) -> None:
         for sighting in sightings:
             if self._texts.get(sighting.rule) == sighting.query:
                 self._detector.sight(sighting)
@@ -107,9 +107,9 @@ class RuleWatch:
                 self._trouble[name] = f"rule {name} is not looked for: {why}"
                 self._report(self._trouble[name])
 
-    def _look(self, rules: Mapping[str, Query], first_id: int, last_id: int) -> tuple[list[Sighting], dict[str, str]]:
+    def _look(self, rules: Mapping[str, Query], first_id: int, last_id: int) -> tuple[list[RuleMatch], dict[str, str]]:
         """What rules match in a range of ids, each connection once, and why rules end; in the thread."""
-        sightings: list[Sighting] = []
+        sightings: list[RuleMatch] = []
         ended: dict[str, str] = {}
         for name, query in rules.items():
             try:
@@ -124,14 +124,14 @@ class RuleWatch:
             self._view.close()
 
 
-def _sightings(view: StoreView, name: str, query: Query, first_id: int, last_id: int) -> Iterator[Sighting]:
+def _sightings(view: StoreView, name: str, query: Query, first_id: int, last_id: int) -> Iterator[RuleMatch]:
     """The first match of each connection: one pass over the range, however many there are."""
     while first_id <= last_id:
         found = view.events_after(first_id - 1, 1, query.within(first_id, last_id))
         if not found:
             return
         (event,) = found
-        yield Sighting(name, query.text, event.source, event.id)
+        yield RuleMatch(name, query.text, event.source, event.id)
         others = Not(FieldTerm("connection", (Exact(event.source.connection),)))
         query = Query((*query.terms, others), query.text)
         first_id = event.id + 1

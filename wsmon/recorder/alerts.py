@@ -13,7 +13,7 @@ import msgspec
 from wsmon.config.specs import AlertSpec
 from wsmon.export.jsonl import EventDocument, event_document, rfc3339
 from wsmon.model.events import Event, Json, Meta
-from wsmon.model.profiles import Announced, summary
+from wsmon.model.profiles import AlertDeduplicator, alert_summary
 from wsmon.model.redact.masking import mask_secrets
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
@@ -183,7 +183,7 @@ def alert_json(event: Event, origin: Origin) -> bytes:
     return msgspec.json.encode(
         AlertDocument(
             SCHEMA,
-            sanitize(summary(event), TEXT_LIMIT),
+            sanitize(alert_summary(event), TEXT_LIMIT),
             rfc3339(event.ts_ns),
             event.source.connection,
             event.type or event.error_type,
@@ -209,7 +209,7 @@ class Alerting:
         self._origin = origin
         self._emit = emit
         self._clock = clock
-        self._announced = Announced()
+        self._announced = AlertDeduplicator()
         self._command = Lane("command", clock, self._report)
         self._webhook = Lane("webhook", clock, self._report)
         self._rules = watch(self._report_rule)
@@ -263,7 +263,7 @@ class Alerting:
     def _report(self, failure: Failure) -> None:
         error = mask_secrets(failure.why, self._secrets)
         about = failure.event
-        what = summary(about) if about else f"{failure.lost:,} alerts"
+        what = alert_summary(about) if about else f"{failure.lost:,} alerts"
         meta: Meta = {"way": failure.way, "lost": failure.lost, "evidence": [about.id] if about else []}
         self._emit(
             "self.alert.failed",

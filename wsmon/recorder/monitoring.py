@@ -22,7 +22,7 @@ from wsmon.errors import WsmonError
 from wsmon.export.prometheus import OPEN_METRICS, PLAIN, exposition
 from wsmon.model.metrics import (
     ConnectionTotals,
-    Family,
+    MetricFamily,
     RecorderFacts,
     SinkState,
     connection_families,
@@ -117,7 +117,7 @@ class Metrics:
                 self._pages[is_open_metrics] = self._clock.mono_ns(), page
             return page
 
-    async def families(self) -> tuple[Family, ...]:
+    async def families(self) -> tuple[MetricFamily, ...]:
         """All metrics, now."""
         return await asyncio.to_thread(self._families)
 
@@ -132,7 +132,7 @@ class Metrics:
         write = partial(exposition, is_open_metrics=is_open_metrics)
         return Page(write(self._families()), OPEN_METRICS if is_open_metrics else PLAIN)
 
-    def _families(self) -> tuple[Family, ...]:
+    def _families(self) -> tuple[MetricFamily, ...]:
         measured, process = self._measured, process_facts(self._measured.store)
         facts = RecorderFacts(
             version=wsmon.__version__,

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from wsmon.config.specs import OtlpSpec
 from wsmon.errors import StoreError
 from wsmon.export.otlp import Fields, metric_records, point_count
-from wsmon.model.metrics import Family, SinkState
+from wsmon.model.metrics import MetricFamily, SinkState
 from wsmon.ports import Clock
 from wsmon.recorder.otlp_delivery import (
     SIGNALS,
@@ -48,7 +48,7 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 
 _LOG = logging.getLogger("wsmon.otlp")
 
-Families = Callable[[], Awaitable[Sequence[Family]]]
+Families = Callable[[], Awaitable[Sequence[MetricFamily]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Points:
     def _bytes(self) -> int:
         return sum(len(each.body) for each in self._waiting)
 
-    def _body(self, families: Sequence[Family]) -> bytes:
+    def _body(self, families: Sequence[MetricFamily]) -> bytes:
         at_ns = self._rhythm.clock.wall_ns()
         return self._collector.body("metrics", tuple(metric_records(families, self._begun_ns, at_ns)))
 

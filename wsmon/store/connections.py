@@ -14,7 +14,7 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event, Meta
 from wsmon.model.profiles import PROFILES, Profile, ProfileName, profile_of
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.subscriptions import Ledger, Subscription, Subscriptions
+from wsmon.model.subscriptions import Subscription, SubscriptionLedger, Subscriptions
 from wsmon.store.codec import STATUS_CODES, MultiRow, Value, storable
 
 
@@ -164,7 +164,7 @@ class SubscriptionRows:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._ledgers: defaultdict[int, Ledger] = defaultdict(lambda: Ledger(_NEVER_NS))
+        self._ledgers: defaultdict[int, SubscriptionLedger] = defaultdict(lambda: SubscriptionLedger(_NEVER_NS))
         # by connection
         # Status and since when (wall), by connection and topic; None where the row goes
         self._changed: dict[tuple[int, str], tuple[str, int] | None] = {}

@@ -17,7 +17,7 @@ import msgspec
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import index
-from wsmon.model.profiles import is_notable
+from wsmon.model.profiles import is_alertable
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Detector
@@ -353,7 +353,7 @@ class Fold:
                 self._sources.use_profiles(connection)
         if event.size is None:
             self._detection.observe(event, row_id)
-            if is_notable(event):
+            if is_alertable(event):
                 self._notable.append(msgspec.structs.replace(event, id=row_id))
         return row_id or last_id
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.model.detectors.base import Expectation, Numbered, Traffic
+from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
 from wsmon.model.events import Event, EventName, Meta, Source
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import Histories, judge
@@ -78,12 +78,12 @@ class Detection:
             detector.end()
 
 
-def numbered(event_id: int, event: Event, meta: Meta) -> Numbered | None:
+def numbered(event_id: int, event: Event, meta: Meta) -> NumberedMessage | None:
     """The sequence number that the engine read out of a message; ``None`` where it has none."""
     number, key = meta.get("seq"), meta.get("key", "")
     if not isinstance(number, int):
         return None
-    return Numbered(event_id, event.source.connection_id, key if isinstance(key, str) else "", number)
+    return NumberedMessage(event_id, event.source.connection_id, key if isinstance(key, str) else "", number)
 
 
 def _add_stream(traffic: Traffic, stream: Stream) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from wsmon.model.events import Event, Source
-from wsmon.model.snapshot import Searched
+from wsmon.model.snapshot import SearchProgress
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
 from wsmon.store.codec import EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
@@ -104,7 +104,7 @@ class Progress:
         """Whether it was said of everything that it was looked at."""
         return self._first_id > self._last_id
 
-    def take(self, window: tuple[int, int], time_of: Callable[[int], int]) -> Searched:
+    def take(self, window: tuple[int, int], time_of: Callable[[int], int]) -> SearchProgress:
         """What was found since the last answer, and that everything up to this window was looked at."""
         if self.newest_first:
             stretch = (window[0], self._last_id)
@@ -118,9 +118,9 @@ class Progress:
         self._says_first = self._says_first and not ids
         self._found.clear()
         self._due_ns = self._clock.mono_ns() + NEXT_NS
-        return Searched(ids, *stretch, time_of(stretch[0 if self.newest_first else 1]))
+        return SearchProgress(ids, *stretch, time_of(stretch[0 if self.newest_first else 1]))
 
-    def rest(self, time_of: Callable[[int], int]) -> Searched:
+    def rest(self, time_of: Callable[[int], int]) -> SearchProgress:
         """The last answer: everything was looked at."""
         return self.take((self._first_id, self._last_id), time_of)
 
@@ -164,7 +164,7 @@ class Pages:
                 break
         return self._events(rows)
 
-    def search(self, query: Query, first_id: int, last_id: int, progress: Progress) -> Generator[Searched]:
+    def search(self, query: Query, first_id: int, last_id: int, progress: Progress) -> Generator[SearchProgress]:
         """The matches in a closed range of ids, all of which are kept, as they are found; see ``StoreView.search``."""
         condition = self._condition(query)
         first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
-from wsmon.model.snapshot import Searched, SessionLife, Snapshot, StoreBounds
+from wsmon.model.snapshot import SearchProgress, SessionRange, Snapshot, StoreBounds
 from wsmon.model.spans import Span
 from wsmon.model.statistics import Density, Statistics, Trend
-from wsmon.model.timeline import Lane, LaneTitle, Problem
+from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
@@ -137,13 +137,13 @@ class Reader:
         with self._question():
             return self._pages.by_id(ids)
 
-    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Searched:
+    def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
         """The matches in as much of a closed range of ids as a moment suffices for; what is not kept counts as seen."""
         found = self._search(query, first_id, last_id, newest_first=newest_first, is_glance=True)
         with closing(found):
-            return next(found, Searched(array("q"), first_id, last_id))
+            return next(found, SearchProgress(array("q"), first_id, last_id))
 
-    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[Searched]:
+    def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[SearchProgress]:
         """The matches in a closed range of ids as they are found, four times a second at least.
 
         What is no longer kept counts as looked at. Whoever does not want the rest closes the generator.
@@ -167,7 +167,7 @@ class Reader:
             scope = LaneScope(since_ns, until_ns, cell_ns, self._extent.bounds().oldest_id, runs)
             return lanes(self._connection, scope, connections)
 
-    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[Problem, ...]:
+    def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[TimelineProblem, ...]:
         """Of each connection the first problem of the timeline at its time or later, or the last one before it."""
         with self._question():
             return problems_near(self._connection, places, newer=newer)
@@ -202,7 +202,7 @@ class Reader:
         with self._question(is_consistent=True):
             return trend(self._connection, connection, since_ns, until_ns, buckets, self._extent.coverage())
 
-    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+    def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
         """The sessions with these ids, as far as they are known, in no particular order."""
         with self._question():
             return session_lives(self._connection, connection_ids)
@@ -243,7 +243,7 @@ class Reader:
 
     def _search(
         self, query: Query, first_id: int, last_id: int, *, newest_first: bool, is_glance: bool = False
-    ) -> Generator[Searched]:
+    ) -> Generator[SearchProgress]:
         if first_id > last_id:
             return
         with self._question(query):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
-from wsmon.model.detectors.base import Numbered
+from wsmon.model.detectors.base import NumberedMessage
 from wsmon.model.events import Event, Source, SpanId
-from wsmon.model.measures import FastestMessage
+from wsmon.model.measures import LatencyBaseline
 from wsmon.model.profiles import PROFILES, Profile
-from wsmon.model.snapshot import SessionLife
+from wsmon.model.snapshot import SessionRange
 from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRow, Value, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
@@ -80,9 +80,9 @@ class Stream:
         self.last_id = 0
         self.newest_received: Event | None = None
         # message of the batch in hand
-        self.numbered: list[Numbered] = []
+        self.numbered: list[NumberedMessage] = []
         # of the batch in hand, where messages carry sequence numbers
-        self.fastest = FastestMessage()
+        self.fastest = LatencyBaseline()
         self.clear()
 
     def use_profile(self, profile: Profile) -> None:
@@ -216,13 +216,13 @@ WHERE source.connection_id IN ({places})
 """
 
 
-def session_lives(connection: sqlite3.Connection, connection_ids: tuple[str, ...]) -> tuple[SessionLife, ...]:
+def session_lives(connection: sqlite3.Connection, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
     """The sessions with these ids, as far as they are known, in no particular order."""
-    found: dict[str, SessionLife] = {}
+    found: dict[str, SessionRange] = {}
     for first in range(0, len(connection_ids), SESSIONS_AT_ONCE):
         some = connection_ids[first : first + SESSIONS_AT_ONCE]
         rows = connection.execute(_SESSIONS.format(places=", ".join("?" * len(some))), some)
-        found.update((row[0], SessionLife(*row)) for row in rows)
+        found.update((row[0], SessionRange(*row)) for row in rows)
     return tuple(found.values())
 
 

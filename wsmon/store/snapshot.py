@@ -12,7 +12,7 @@ from wsmon.model.detectors.base import IncidentKind
 from wsmon.model.events import Event
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident, Snapshot, StoreBounds
 from wsmon.model.units import SECOND_NS
-from wsmon.model.uptime import RunSpan
+from wsmon.model.uptime import RunPeriod
 from wsmon.ports import Clock
 from wsmon.store.codec import STATUS_OF
 from wsmon.store.opening import log_of
@@ -157,7 +157,7 @@ class Extent:
                 oldest[level] = bucket
         return Coverage.of(self.rolled_s(), oldest)
 
-    def runs(self) -> dict[int, RunSpan]:
+    def runs(self) -> dict[int, RunPeriod]:
         """When recorders ran, by the number of the run; one that runs has come to now."""
         return dict(run_spans(self._connection, self.bounds().last_id, self._now()))
 

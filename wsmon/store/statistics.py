@@ -21,7 +21,7 @@ from wsmon.model.statistics import (
     Density,
     Flow,
     Heartbeats,
-    Spread,
+    Percentiles,
     Statistics,
     Summary,
     Trend,
@@ -30,7 +30,7 @@ from wsmon.model.statistics import (
 from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
 from wsmon.model.units import MS_NS, SECOND_NS
-from wsmon.model.uptime import RunSpan, Uptime, observed_ns, reconnects_per_hour, uptime
+from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF, PackedSum
 from wsmon.store.connections import subscriptions
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, Dimension, Level, Metric
@@ -217,7 +217,7 @@ class _Tally:
 def statistics(
     connection: sqlite3.Connection,
     stitching: Stitching,
-    runs: Mapping[int, RunSpan],
+    runs: Mapping[int, RunPeriod],
     name: str,
     *,
     is_open_end: bool,
@@ -374,11 +374,11 @@ def _bucket(second: int, part: Part, since_ns: int, bucket_ns: int, buckets: int
     return min(max((middle_ns - since_ns) // bucket_ns, 0), buckets - 1)
 
 
-def _spreads(measured: Mapping[int, PackedSum], buckets: int) -> tuple[Spread | None, ...]:
-    found: list[Spread | None] = [None] * buckets
+def _spreads(measured: Mapping[int, PackedSum], buckets: int) -> tuple[Percentiles | None, ...]:
+    found: list[Percentiles | None] = [None] * buckets
     for at, total in measured.items():
         p50, p95, p99 = (value / MS_NS for value in quantiles(total.counts(), RANKS))
-        found[at] = Spread(p50, p95, p99)
+        found[at] = Percentiles(p50, p95, p99)
     return tuple(found)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Incident, Lane, LaneTitle, Mark, Problem, Stretch
-from wsmon.model.uptime import RunSpan, Step
+from wsmon.model.timeline import Incident, Lane, LaneTitle, LossMark, StatusSegment, TimelineProblem
+from wsmon.model.uptime import RunPeriod, StatusChange
 from wsmon.store.codec import STATUS_CODES, STATUS_OF
 
 # Reads runs and transitions as the timeline and uptime need them.
@@ -52,15 +52,15 @@ class Transition(NamedTuple):
     """A step, with the event that made it."""
 
     event_id: int
-    step: Step
+    step: StatusChange
 
 
-def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> Mapping[int, RunSpan]:
+def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> Mapping[int, RunPeriod]:
     """When each recorder ran.
 
     A run that has no end ends ``now`` where its recorder lives (``None``: none does), else with its newest event.
     """
-    spans: dict[int, RunSpan] = {}
+    spans: dict[int, RunPeriod] = {}
     rows = connection.execute(_RUNS, {"last_id": last_id}).fetchall()
     for run, started_ns, started_mono_ns, ended_ns, newest_ns, newest_mono_ns in rows:
         known_ns, known_mono_ns = (started_ns, started_mono_ns) if newest_ns is None else (newest_ns, newest_mono_ns)
@@ -70,15 +70,15 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> 
             end_ns, end_mono_ns = now.wall_ns, max(known_mono_ns, now.mono_ns)
         else:
             end_ns, end_mono_ns = known_ns, known_mono_ns
-        spans[run] = RunSpan(started_ns, started_mono_ns, end_ns, end_mono_ns)
+        spans[run] = RunPeriod(started_ns, started_mono_ns, end_ns, end_mono_ns)
     return spans
 
 
-def steps(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> list[Step]:
+def steps(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> list[StatusChange]:
     """The steps of a connection in a period, in the order of commit, after the one that it began with."""
     rows = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
     rows += connection.execute(_WITHIN, (connection_id, since_ns, until_ns)).fetchall()
-    return [Step(ts_ns, mono_ns, run, STATUS_OF[to_status]) for _, ts_ns, mono_ns, run, to_status in rows]
+    return [StatusChange(ts_ns, mono_ns, run, STATUS_OF[to_status]) for _, ts_ns, mono_ns, run, to_status in rows]
 
 
 def thinned_transitions(
@@ -95,7 +95,7 @@ def thinned_transitions(
 
 def _read(rows: Iterable[tuple[int, int, int, int, int]]) -> Iterator[Transition]:
     for event_id, ts_ns, mono_ns, run, to_status in rows:
-        yield Transition(event_id, Step(ts_ns, mono_ns, run, STATUS_OF[to_status]))
+        yield Transition(event_id, StatusChange(ts_ns, mono_ns, run, STATUS_OF[to_status]))
 
 
 # What is lost where a connection gives up at once
@@ -151,7 +151,7 @@ class LaneScope:
     """What is closer together than that may be told as one."""
     oldest_id: int
     """Of the events kept."""
-    runs: Mapping[int, RunSpan]
+    runs: Mapping[int, RunPeriod]
 
 
 def lane_titles(connection: sqlite3.Connection, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
@@ -168,22 +168,22 @@ def lanes(connection: sqlite3.Connection, scope: LaneScope, names: Sequence[str]
 
 def problems_near(
     connection: sqlite3.Connection, places: Sequence[tuple[str, int]], *, newer: bool
-) -> tuple[Problem, ...]:
+) -> tuple[TimelineProblem, ...]:
     """Of each connection the first problem at its time or after it, or the last one before it, if there is one."""
     ids = dict(connection.execute(_IDS).fetchall())
     pick = min if newer else max
-    found: list[Problem] = []
+    found: list[TimelineProblem] = []
     for name, at_ns in places:
         if name in ids:
             sources = (_LOSS_AFTER, _INCIDENT_AFTER) if newer else (_LOSS_BEFORE, _INCIDENT_BEFORE)
             near = [row for sql in sources for row in connection.execute(sql, (ids[name], at_ns)).fetchall()]
-            found += [Problem(name, *pick(near))] if near else []
+            found += [TimelineProblem(name, *pick(near))] if near else []
     return tuple(found)
 
 
-def stretches(steps: Iterable[Transition], scope: LaneScope) -> tuple[Stretch, ...]:
+def stretches(steps: Iterable[Transition], scope: LaneScope) -> tuple[StatusSegment, ...]:
     """Make stretches of transitions; a status ends at the latest with the run that knew it, or with the period."""
-    found: list[Stretch] = []
+    found: list[StatusSegment] = []
     before: Transition | None = None
     for transition in (*steps, None):
         if before is not None:
@@ -193,7 +193,7 @@ def stretches(steps: Iterable[Transition], scope: LaneScope) -> tuple[Stretch, .
             end_ns = min(end_ns, scope.until_ns)
             if max(before.step.ts_ns, scope.since_ns) < end_ns:
                 event_id = before.event_id if before.event_id >= scope.oldest_id else 0
-                found.append(Stretch(before.step.ts_ns, end_ns, before.step.status, event_id))
+                found.append(StatusSegment(before.step.ts_ns, end_ns, before.step.status, event_id))
         before = transition
     return tuple(found)
 
@@ -203,7 +203,7 @@ def _lane(connection: sqlite3.Connection, row: tuple[int, str, str], scope: Lane
     since_ns, until_ns, cell_ns = scope.since_ns, scope.until_ns, scope.cell_ns
     statuses = stretches(thinned_transitions(connection, connection_id, since_ns, until_ns, cell_ns), scope)
     marks = connection.execute(_LOSSES, (connection_id, since_ns, until_ns, since_ns, cell_ns))
-    losses = tuple(Mark(*mark) for mark in marks)
+    losses = tuple(LossMark(*mark) for mark in marks)
     rows = connection.execute(_INCIDENTS, (connection_id, until_ns, since_ns, since_ns, since_ns, cell_ns))
     return Lane(name, group, statuses, losses, tuple(_incident(incident, scope) for incident in rows))
 
@@ -214,6 +214,6 @@ def _incident(row: tuple[int, int, int, int, str, str, int], scope: LaneScope) -
     return Incident(opened_ns, end_ns, event_id, kind, sentence, bool(is_open), count)
 
 
-def _run_end(runs: Mapping[int, RunSpan], at_ns: int) -> int:
+def _run_end(runs: Mapping[int, RunPeriod], at_ns: int) -> int:
     """When the run ended that was under way at a time."""
     return max((run.end_ns for run in runs.values() if run.start_ns <= at_ns), default=at_ns)

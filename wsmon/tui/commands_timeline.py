@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
-from wsmon.model.timeline import Problem
+from wsmon.model.timeline import TimelineProblem
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.watching import MonitorScreen
 
@@ -18,7 +18,7 @@ def problem(screen: MonitorScreen, *, newer: bool) -> None:
     newer = newer and not pane.is_at_present
     places = pane.places_beyond(newer=newer)
 
-    def land(found: tuple[Problem, ...]) -> None:
+    def land(found: tuple[TimelineProblem, ...]) -> None:
         nearest = pane.land(found, newer=newer)
         if nearest is None:
             screen.say(f"no {'later' if newer else 'earlier'} loss, failed attempt or incident", "caution")

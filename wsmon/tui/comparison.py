@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Literal
 
 from wsmon.model import units as fmt
-from wsmon.model.diff import Leaf, Run, diff, leaves, pieces, read, rows, runs
+from wsmon.model.diff import DiffRun, Leaf, decode_json, diff, diff_runs, hex_rows, leaves, text_pieces
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath
 from wsmon.tui.wording import error_words
@@ -49,7 +49,7 @@ class Comparison:
     # of JSON, ``MOST_LEAVES`` at most
     differences: int = 0
     # leaves there are, or runs
-    runs: tuple[Run, ...] = ()
+    runs: tuple[DiffRun, ...] = ()
     # of text and bytes
     compared_bytes: int | None = None
     # of each payload, where not the whole was compared
@@ -63,7 +63,7 @@ def compare(before: Event, after: Event, wanted: As = "JSON") -> Comparison:
     is_small = max(len(first), len(second)) <= JSON_LIMIT
     if is_small and first and second:
         try:
-            found = list(leaves(diff(read(first), read(second))))
+            found = list(leaves(diff(decode_json(first), decode_json(second))))
         except (ValueError, RecursionError):  # no JSON, or nested too deep: then it is text
             found = None
     ways = tuple(
@@ -78,10 +78,10 @@ def compare(before: Event, after: Event, wanted: As = "JSON") -> Comparison:
     return Comparison(before, after, way, ways, fields, (), number, different, TEXT_LIMIT if is_cut else None)
 
 
-def _runs(first: bytes, second: bytes, way: As) -> Iterator[Run]:
+def _runs(first: bytes, second: bytes, way: As) -> Iterator[DiffRun]:
     if way == "bytes":
-        return runs(rows(first), rows(second))
-    return runs(pieces(first.decode("utf-8", "replace")), pieces(second.decode("utf-8", "replace")))
+        return diff_runs(hex_rows(first), hex_rows(second))
+    return diff_runs(text_pieces(first.decode("utf-8", "replace")), text_pieces(second.decode("utf-8", "replace")))
 
 
 def _is_text(*payloads: bytes) -> bool:

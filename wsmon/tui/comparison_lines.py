@@ -9,7 +9,7 @@ from itertools import chain
 from rich.cells import cell_len
 
 from wsmon.model import units as fmt
-from wsmon.model.diff import ROW_BYTES, Added, Changed, Leaf, Removed, Run, Value, written
+from wsmon.model.diff import ROW_BYTES, Added, DiffRun, Leaf, Removed, Value, ValueChange, canonical_json
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text
 from wsmon.model.sanitize import sanitize
@@ -105,7 +105,7 @@ def _leaf(path: JsonPath, leaf: Leaf, width: int, glyphs: Glyphs) -> Iterator[Li
             yield from _one("+", "added", where, after, width, glyphs)
         case Removed(before):
             yield from _one("-", "removed", where, before, width, glyphs)
-        case Changed(before, after):
+        case ValueChange(before, after):
             yield from _change(f"{where}  ", _text(before), _text(after), width, glyphs)
 
 
@@ -128,7 +128,7 @@ def _change(where: str, before: str, after: str, width: int, glyphs: Glyphs) -> 
             yield ((f"    {' ' if number else sign} {line}", MEANINGS[kind]),)
 
 
-def _run(run: Run, found: Comparison, width: int, glyphs: Glyphs) -> Iterator[Line]:
+def _run(run: DiffRun, found: Comparison, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """The pieces of a run; of one that is the same, those beside a difference."""
     shown = list(enumerate(run.pieces))
     left_out = 0
@@ -153,7 +153,7 @@ def _omitted(number: int, what: str) -> Line:
 
 
 def _text(value: Value) -> str:
-    return written(value)[: 4 * VALUE_LIMIT].decode("utf-8", "replace")
+    return canonical_json(value)[: 4 * VALUE_LIMIT].decode("utf-8", "replace")
 
 
 def _clean(text: str, glyphs: Glyphs) -> str:

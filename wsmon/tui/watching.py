@@ -13,7 +13,7 @@ from wsmon.export.run import ExportRequest
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
-from wsmon.model.timeline import Problem
+from wsmon.model.timeline import TimelineProblem
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.query.parser import Now, parse
 from wsmon.tui import notices, output
@@ -134,7 +134,7 @@ class MonitorScreen(Board):
         self._trail = Trail(event.id, (before.message.id,))
         self.log_pane.reveal(before.message)
 
-    def show_problem(self, problem: Problem) -> None:
+    def show_problem(self, problem: TimelineProblem) -> None:
         """The log goes to a problem of the timeline, also where a filter hides it."""
         event_id = problem.event_id
         self.backing.answers.ask("evidence", lambda view: view.events_by_id((event_id,)), self._show_evidence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
-from wsmon.model.spans import Bar, Span, waterfall
+from wsmon.model.spans import Span, WaterfallRow, waterfall
 from wsmon.model.units import MS_NS
 from wsmon.tui.palette import Meaning
 from wsmon.tui.palette import Span as Text
@@ -35,7 +35,7 @@ def waterfall_lines(spans: tuple[Span, ...], width: int, *, ascii_only: bool = F
     return tuple(lines)
 
 
-def _line(bar: Bar, whole_ns: int, name_width: int, width: int, *, ascii_only: bool) -> tuple[Text, ...]:
+def _line(bar: WaterfallRow, whole_ns: int, name_width: int, width: int, *, ascii_only: bool) -> tuple[Text, ...]:
     span = bar.span
     indent = "  " * min(bar.depth, MAX_INDENT)
     label = span.operation if span.name in ("", span.operation) else f"{span.operation} {span.name}"

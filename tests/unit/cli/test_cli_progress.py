@@ -18,7 +18,7 @@ from tests.support.recordings import Recording
 from tests.tui.fakes import FakeClock
 from wsmon.cli.progress import BAR_COLUMNS, SearchLine, bar, progress_line
 from wsmon.export.run import ExportReport, go_on
-from wsmon.model.snapshot import Searched
+from wsmon.model.snapshot import SearchProgress
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_search_that_takes_a_while_says_how_far_it_has_come(monkeypatch: pytes
     monkeypatch.setattr(sys, "stderr", stderr)
     clock = FakeClock(at_ns(600))
     line = SearchLine(UTC, newest_first=True, clock=clock)
-    reached = Searched(array("q"), 1, 9, at_ns(60))
+    reached = SearchProgress(array("q"), 1, 9, at_ns(60))
     said = []
     for found, passed_s in ((0, 0.1), (0, 0.2), (41, 0.2)):
         clock.advance(passed_s)
@@ -69,7 +69,7 @@ def test_a_search_says_nothing_of_its_way_where_nobody_looks(monkeypatch: pytest
     clock = FakeClock()
     line = SearchLine(UTC, newest_first=False, clock=clock)
     clock.advance(1)
-    line.show(Searched(array("q"), 1, 9, 1), 0)
+    line.show(SearchProgress(array("q"), 1, 9, 1), 0)
     line.clear()
     assert stderr.getvalue() == ""
 

@@ -8,7 +8,7 @@ from wsmon.engine.reporter import TextCleaner
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
-from wsmon.model.subscriptions import Ledger
+from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.protocols.base import Note
 
 SOURCE = Source("feed", connection_id="00f067aa0ba902b7")
@@ -20,9 +20,9 @@ SPAN = "0101010101010101"
 class Rig:
     """A narrator whose ids and times are known."""
 
-    def __init__(self, ledger: Ledger | None = None) -> None:
+    def __init__(self, ledger: SubscriptionLedger | None = None) -> None:
         self.sink = RecordingSink()
-        self.ledger = ledger or Ledger()
+        self.ledger = ledger or SubscriptionLedger()
         columns = TextCleaner(Redactor(secrets=(SECRET,)))
         self.narrator = MessageEvents(SOURCE, self.sink, columns, self.ledger, lambda size: b"\x01" * size)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from wsmon.export.prometheus import exposition
-from wsmon.model.metrics import Family, Labels, Point, Spread
+from wsmon.model.metrics import DistributionPoint, Labels, MetricFamily, NumberPoint
 
 CLIENT: Labels = (("client_id", "a"),)
 FAMILIES = (
-    Family("x.up", "gauge", "Whether", (Point(CLIENT, 1), Point((), 0.25))),
-    Family("x.wire", "counter", 'Says "so"', (Point(CLIENT, 7.0),), "bytes"),
-    Family("x.took", "histogram", "How long", (Spread(CLIENT, 3, 1.5, (0.01, 1.0), (1, 1, 1)),), "seconds"),
-    Family("x.size", "summary", "How much", (Spread(CLIENT, 2, 9),), "bytes"),
-    Family("x.nothing", "counter", "No series yet", ()),
+    MetricFamily("x.up", "gauge", "Whether", (NumberPoint(CLIENT, 1), NumberPoint((), 0.25))),
+    MetricFamily("x.wire", "counter", 'Says "so"', (NumberPoint(CLIENT, 7.0),), "bytes"),
+    MetricFamily(
+        "x.took", "histogram", "How long", (DistributionPoint(CLIENT, 3, 1.5, (0.01, 1.0), (1, 1, 1)),), "seconds"
+    ),
+    MetricFamily("x.size", "summary", "How much", (DistributionPoint(CLIENT, 2, 9),), "bytes"),
+    MetricFamily("x.nothing", "counter", "No series yet", ()),
 )
 SPREAD = """\
 x_took_seconds_bucket{client_id="a",le="0.01"} 1
@@ -61,7 +63,7 @@ x_wire_bytes_total{{client_id="a"}} 7
 
 def test_tk_22_quotes_backslashes_and_line_breaks_are_escaped() -> None:
     hostile = 'a"b\\c\nd\x1b[31m\ud800é\r'
-    family = Family("x.up", "gauge", "a\\b\nc", (Point((("type", hostile),), 1),))
+    family = MetricFamily("x.up", "gauge", "a\\b\nc", (NumberPoint((("type", hostile),), 1),))
     text = exposition((family,), is_open_metrics=False)
     assert text.splitlines()[0] == b"# HELP x_up a\\\\b\\nc"
     assert text.splitlines()[2].decode() == 'x_up{type="a\\"b\\\\c\\nd�[31m�é�"} 1'

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from tests.support.builders import at_ns, source
 from tests.support.detectors import NAME, Watching, fact, mono_ns, told
-from wsmon.model.detectors.rules import RuleDetector, Sighting
+from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.model.events import Event
 
 BIG = "type:order $.qty>100"
 
 
-def sighting(event_id: int, connection: str = NAME, rule: str = "big") -> Sighting:
-    return Sighting(rule, BIG, source(connection), event_id)
+def sighting(event_id: int, connection: str = NAME, rule: str = "big") -> RuleMatch:
+    return RuleMatch(rule, BIG, source(connection), event_id)
 
 
 def watching() -> tuple[RuleDetector, Watching]:

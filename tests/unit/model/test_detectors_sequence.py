@@ -6,7 +6,7 @@ import random
 
 from tests.support.detectors import NAME, Watching, fact
 from wsmon.model.detectors.base import Expectation
-from wsmon.model.detectors.sequence import MOST_KEYS, Numbering, SequenceDetector
+from wsmon.model.detectors.sequence import MOST_KEYS, KeySequence, SequenceDetector
 
 
 def test_numbers_that_rise_by_one_are_nothing() -> None:
@@ -181,7 +181,7 @@ def test_ranges_past_the_most_are_counted() -> None:
 
 
 def test_a_numbering_fills_the_middle_of_a_range() -> None:
-    numbering = Numbering(0, "s1")
+    numbering = KeySequence(0, "s1")
     assert [numbering.follow(number, "s1") for number in (9, 5, 5, 1, 8, 10)] == [
         "gap",
         "late",

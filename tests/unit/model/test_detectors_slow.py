@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.builders import loss
 from tests.support.detectors import NAME, Watching, fact, milliseconds
-from wsmon.model.detectors.traffic import HALVED_AT, Level, SlowDetector
+from wsmon.model.detectors.traffic import HALVED_AT, Baseline, SlowDetector
 from wsmon.model.histogram import index
 
 
@@ -85,7 +85,7 @@ def test_replies_are_slow_when_a_tenth_of_them_is() -> None:
 
 
 def test_a_baseline_forgets_by_halves() -> None:
-    level = Level(newest=5, least=5, rank=0.5)
+    level = Baseline(newest=5, least=5, rank=0.5)
     for value in (100, 400):
         for _ in range(2 * HALVED_AT):
             level.add({index(value): 1}, is_usual=True)

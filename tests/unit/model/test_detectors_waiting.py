@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from wsmon.model.detectors.sequence import MOST_RANGES, Missing, Waiting
+from wsmon.model.detectors.sequence import MOST_RANGES, MissingRange, PendingRanges
 
 
-def missing(first: int, last: int, since_ns: int = 0, key: str = "") -> Missing:
-    return Missing(key, (first, last), since_ns + 1, since_ns)
+def missing(first: int, last: int, since_ns: int = 0, key: str = "") -> MissingRange:
+    return MissingRange(key, (first, last), since_ns + 1, since_ns)
 
 
 def test_what_arrives_in_the_middle_leaves_both_sides() -> None:
-    waiting = Waiting()
+    waiting = PendingRanges()
     waiting.add(missing(5, 9))
     assert waiting.arrive("", 7)
     assert [waiting.arrive("", 7), waiting.arrive("", 4), waiting.arrive("", 10), waiting.arrive("b", 5)] == [False] * 4
@@ -19,7 +19,7 @@ def test_what_arrives_in_the_middle_leaves_both_sides() -> None:
 
 
 def test_only_what_was_missed_long_enough_ago_is_taken() -> None:
-    waiting = Waiting()
+    waiting = PendingRanges()
     for each in (missing(1, 2, 10), missing(4, 4, 20), missing(6, 6, 15, "b"), missing(8, 8, 30)):
         waiting.add(each)
     assert waiting.take(20) == [missing(1, 2, 10), missing(6, 6, 15, "b"), missing(4, 4, 20)]
@@ -27,7 +27,7 @@ def test_only_what_was_missed_long_enough_ago_is_taken() -> None:
 
 
 def test_what_is_given_up_does_not_arrive_and_is_told_in_its_time() -> None:
-    waiting = Waiting()
+    waiting = PendingRanges()
     waiting.add(missing(5, 9, 10))
     waiting.give_up("")
     waiting.add(missing(2, 3, 20))
@@ -36,7 +36,7 @@ def test_what_is_given_up_does_not_arrive_and_is_told_in_its_time() -> None:
 
 
 def test_a_key_waits_for_so_many_ranges_and_no_number_of_others_is_lost() -> None:
-    waiting = Waiting()
+    waiting = PendingRanges()
     for number in range(MOST_RANGES + 5):
         waiting.add(missing(2 * number, 2 * number, number))
     assert not waiting.arrive("", 8)

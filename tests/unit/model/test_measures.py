@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.events import Json
-from wsmon.model.measures import MOST_KEY_CHARS, Measures
+from wsmon.model.measures import MOST_KEY_CHARS, MessageMeasures
 
 AT_NS = 1_768_053_744_250_000_000
 
@@ -29,15 +29,15 @@ AT_NS = 1_768_053_744_250_000_000
     ],
 )
 def test_sequence_numbers_are_whole_and_keys_are_text(document: bytes, found: dict[str, Json]) -> None:
-    assert Measures("$.data.seq", "$.data.s").read(document, AT_NS) == found
+    assert MessageMeasures("$.data.seq", "$.data.s").read(document, AT_NS) == found
 
 
 def test_without_a_path_to_a_key_there_is_one_sequence() -> None:
-    assert Measures("$.seq").read(b'{"seq":7,"key":"BTC"}', AT_NS) == {"seq": 7}
+    assert MessageMeasures("$.seq").read(b'{"seq":7,"key":"BTC"}', AT_NS) == {"seq": 7}
 
 
 def test_keys_are_cut() -> None:
-    found = Measures("$[0]", "$[1]").read(b'[1,"%s"]' % (b"k" * 1_000), AT_NS)
+    found = MessageMeasures("$[0]", "$[1]").read(b'[1,"%s"]' % (b"k" * 1_000), AT_NS)
     assert found == {"seq": 1, "key": "k" * MOST_KEY_CHARS}
 
 
@@ -46,17 +46,21 @@ def test_keys_are_cut() -> None:
     [("s", "1768053744.2"), ("ms", "1768053744200"), ("us", "1768053744200000"), ("ms", '"1768053744200"')],
 )
 def test_latency_is_counted_from_the_senders_time(unit: str, sent: str) -> None:
-    found = Measures(latency="$.T", unit=unit).read(b'{"T":%s}' % sent.encode(), AT_NS)
+    found = MessageMeasures(latency="$.T", unit=unit).read(b'{"T":%s}' % sent.encode(), AT_NS)
     assert found == {"latency_ms": pytest.approx(50, abs=0.01)}
 
 
 @pytest.mark.parametrize("sent", [b"null", b'"now"', b"true", b'"nan"', b'"inf"', b"1e999", b"[]"])
 def test_what_is_no_time_has_no_latency(sent: bytes) -> None:
-    assert Measures(latency="$.T").read(b'{"T":%s}' % sent, AT_NS) == {}
+    assert MessageMeasures(latency="$.T").read(b'{"T":%s}' % sent, AT_NS) == {}
 
 
 def test_it_says_whether_anything_is_asked_for() -> None:
-    assert [bool(Measures()), bool(Measures("$.seq")), bool(Measures(latency="$.T"))] == [False, True, True]
+    assert [bool(MessageMeasures()), bool(MessageMeasures("$.seq")), bool(MessageMeasures(latency="$.T"))] == [
+        False,
+        True,
+        True,
+    ]
 
 
 @given(
@@ -64,4 +68,4 @@ def test_it_says_whether_anything_is_asked_for() -> None:
     | st.recursive(st.none() | st.floats() | st.integers() | st.text(), st.lists).map(repr).map(str.encode)
 )
 def test_no_message_makes_it_raise(document: bytes) -> None:
-    Measures("$", "$[0]", "$", "ns").read(document, AT_NS)
+    MessageMeasures("$", "$[0]", "$", "ns").read(document, AT_NS)

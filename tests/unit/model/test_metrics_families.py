@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from tests.support.metrics_samples import FACTS, FEED, IDLE
-from wsmon.model.metrics import Family, Point, Spread, connection_families, recorder_families
+from wsmon.model.metrics import DistributionPoint, MetricFamily, NumberPoint, connection_families, recorder_families
 
 
-def family(name: str, *families: Family) -> Family:
+def family(name: str, *families: MetricFamily) -> MetricFamily:
     found = [one for one in families or connection_families((FEED, IDLE)) if one.name == name]
     assert len(found) == 1
     return found[0]
@@ -17,7 +17,7 @@ def family(name: str, *families: Family) -> Family:
 def values(name: str) -> dict[str, float]:
     """The points of a family by their labels' values."""
     return {
-        "/".join(text for _, text in point.labels): point.value if isinstance(point, Point) else point.count
+        "/".join(text for _, text in point.labels): point.value if isinstance(point, NumberPoint) else point.count
         for point in family(name).points
     }
 
@@ -48,12 +48,12 @@ def test_messages_without_a_type_have_an_empty_one() -> None:
 
 
 def test_sizes_are_a_summary_of_what_was_counted() -> None:
-    assert family("wsmon.message.received.size").points[0] == Spread((("client_id", "feed"),), 10, 2_000)
+    assert family("wsmon.message.received.size").points[0] == DistributionPoint((("client_id", "feed"),), 10, 2_000)
 
 
 def test_tg_13_connection_times_of_5_10_11_and_6000_ms() -> None:
     spread = family("wsmon.connection.completed.duration").points[0]
-    assert spread == Spread(
+    assert spread == DistributionPoint(
         (("client_id", "feed"), ("uri", "wss://feed/ws")),
         4,
         6.026,
@@ -83,7 +83,7 @@ def test_the_recorder_says_how_it_is() -> None:
     said = {
         one.written_name: one.points[0].value
         for one in recorder_families(FACTS)
-        if isinstance(one.points[0], Point) and not one.points[0].labels
+        if isinstance(one.points[0], NumberPoint) and not one.points[0].labels
     }
     assert said == {
         "wsmon_recorder_queue_events": 3,
@@ -107,7 +107,7 @@ def test_the_recorder_says_how_it_is() -> None:
 
 def test_a_sink_says_what_it_sent_and_what_it_lost() -> None:
     families = recorder_families(FACTS)
-    assert family("wsmon.sink.up", *families).points == (Point((("sink", "otlp"),), 0),)
-    assert family("wsmon.sink.behind.events", *families).points == (Point((("sink", "otlp"),), 17),)
-    assert family("wsmon.sink.sent", *families).points == (Point((("sink", "otlp"), ("signal", "spans")), 9),)
-    assert family("wsmon.sink.dropped", *families).points == (Point((("sink", "otlp"), ("signal", "spans")), 1),)
+    assert family("wsmon.sink.up", *families).points == (NumberPoint((("sink", "otlp"),), 0),)
+    assert family("wsmon.sink.behind.events", *families).points == (NumberPoint((("sink", "otlp"),), 17),)
+    assert family("wsmon.sink.sent", *families).points == (NumberPoint((("sink", "otlp"), ("signal", "spans")), 9),)
+    assert family("wsmon.sink.dropped", *families).points == (NumberPoint((("sink", "otlp"), ("signal", "spans")), 1),)

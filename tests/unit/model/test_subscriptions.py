@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.subscriptions import HISTORY, Change, Ledger, Subscription, Subscriptions
+from wsmon.model.subscriptions import HISTORY, Subscription, SubscriptionChange, SubscriptionLedger, Subscriptions
 from wsmon.protocols.base import Note
 
 SECOND = 1_000_000_000
@@ -34,9 +34,9 @@ class Book:
     """A ledger, in seconds."""
 
     def __init__(self, *, limit: int = 100) -> None:
-        self.ledger = Ledger(limit=limit)
+        self.ledger = SubscriptionLedger(limit=limit)
 
-    def tell(self, at_s: float, *notes: Note) -> tuple[Change, ...]:
+    def tell(self, at_s: float, *notes: Note) -> tuple[SubscriptionChange, ...]:
         return tuple(change for note in notes for change in self.ledger.apply(note, round(at_s * SECOND)))
 
     def began(self, at_s: float) -> None:
@@ -45,7 +45,7 @@ class Book:
     def ended(self, at_s: float) -> None:
         self.ledger.session_ended(round(at_s * SECOND))
 
-    def expire(self, at_s: float) -> tuple[Change, ...]:
+    def expire(self, at_s: float) -> tuple[SubscriptionChange, ...]:
         return self.ledger.expire(round(at_s * SECOND))
 
     def shows(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -154,7 +154,7 @@ def test_what_is_confirmed_again_after_a_reconnect_is_restored(book: Book) -> No
     book.ended(5)
     book.began(8)
     book.tell(8, asked())
-    assert book.tell(9, confirmed()) == (Change("subscription.restored", A, "", 4 * SECOND),)
+    assert book.tell(9, confirmed()) == (SubscriptionChange("subscription.restored", A, "", 4 * SECOND),)
     assert (book.shows(), book.status(), book.expire(100)) == (((A,), NONE, NONE), "restored", ())
 
 
@@ -164,7 +164,7 @@ def test_what_is_not_confirmed_again_within_the_expiry_is_lost(book: Book) -> No
     book.began(8)
     book.tell(9, asked(A), confirmed(A))
     assert book.expire(37.9) == ()
-    assert book.expire(38) == (Change("subscription.lost", B, "not confirmed again after a reconnect"),)
+    assert book.expire(38) == (SubscriptionChange("subscription.lost", B, "not confirmed again after a reconnect"),)
     assert book.shows() == ((A,), NONE, (B,))
     assert book.expire(100) == ()
 
@@ -184,7 +184,9 @@ def test_what_is_refused_after_a_reconnect_is_lost(book: Book) -> None:
     book.tell(0, asked(), confirmed())
     book.ended(5)
     book.began(8)
-    assert book.tell(9, asked(), refused(reason="unauthorized")) == (Change("subscription.lost", A, "unauthorized"),)
+    assert book.tell(9, asked(), refused(reason="unauthorized")) == (
+        SubscriptionChange("subscription.lost", A, "unauthorized"),
+    )
     assert book.shows() == (NONE, NONE, (A,))
 
 
@@ -208,7 +210,7 @@ def test_what_the_protocol_calls_lost_is_lost_and_told_by_its_own_note_alone(boo
     assert book.tell(5, Note("subscription.lost", topic=A, reason="channel_crash")) == ()
     assert book.shows() == (NONE, NONE, (A,))
     assert book.tell(6, asked()) == ()
-    assert book.tell(7, confirmed()) == (Change("subscription.restored", A, "", 2 * SECOND),)
+    assert book.tell(7, confirmed()) == (SubscriptionChange("subscription.restored", A, "", 2 * SECOND),)
 
 
 def test_what_was_lost_stays_lost_over_sessions_until_it_is_left(book: Book) -> None:

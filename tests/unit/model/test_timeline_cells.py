@@ -6,10 +6,10 @@ from tests.support.builders import SECOND_NS, T0_NS, at_ns, lane
 from wsmon.model.statuses import STATUSES, Status
 from wsmon.model.timeline import (
     CellKind,
+    CellReading,
     Lane,
     Period,
-    Problem,
-    Reading,
+    TimelineProblem,
     first_problem,
     lane_cells,
     merged,
@@ -81,7 +81,7 @@ def test_a_period_shorter_than_its_cells_is_refused() -> None:
 def test_a_reading_is_the_first_loss_of_the_cell_before_anything_else() -> None:
     shown = lane("a", [(0, "websocket_connected")], 10, losses=[3.1, 3.8], stalls=[(3, 4)])
 
-    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("a", "loss", at_ns(3.1), 101, 2, shown.incidents)
+    assert read_cell(shown, at_ns(3), at_ns(4)) == CellReading("a", "loss", at_ns(3.1), 101, 2, shown.incidents)
 
 
 def test_a_reading_without_a_loss_is_the_stall_then_the_worst_status() -> None:
@@ -89,9 +89,9 @@ def test_a_reading_without_a_loss_is_the_stall_then_the_worst_status() -> None:
         "a", [(0, "websocket_connected"), (5, "reconnecting"), (5.5, "websocket_connected")], 10, stalls=[(1, 2)]
     )
 
-    assert read_cell(shown, at_ns(1), at_ns(2)) == Reading("a", "stalled", at_ns(1), 201, 0, shown.incidents)
-    assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("a", "connecting", at_ns(5), 2)
-    assert read_cell(shown, at_ns(8), at_ns(9)) == Reading("a", "open", at_ns(5.5), 3)
+    assert read_cell(shown, at_ns(1), at_ns(2)) == CellReading("a", "stalled", at_ns(1), 201, 0, shown.incidents)
+    assert read_cell(shown, at_ns(5), at_ns(6)) == CellReading("a", "connecting", at_ns(5), 2)
+    assert read_cell(shown, at_ns(8), at_ns(9)) == CellReading("a", "open", at_ns(5.5), 3)
     assert read_cell(shown, at_ns(10), at_ns(11)) is None
 
 
@@ -104,18 +104,18 @@ def test_an_incident_is_seen_where_the_connection_is_open_and_nothing_is_worse()
         *("incident", "loss", "connecting", "incident", "open"),
     )
     gap, silence = shown.incidents
-    assert read_cell(shown, at_ns(2), at_ns(3)) == Reading("a", "opened", at_ns(2), 301, 0, (gap,))
-    assert read_cell(shown, at_ns(3), at_ns(4)) == Reading("a", "stalled", at_ns(3), 201, 0, (gap, silence))
-    assert read_cell(shown, at_ns(4), at_ns(5)) == Reading("a", "incident", at_ns(2), 301, 0, (gap,))
-    assert read_cell(shown, at_ns(6), at_ns(7)) == Reading("a", "loss", at_ns(6), 101, 1, (gap,))
-    assert read_cell(shown, at_ns(7), at_ns(8)) == Reading("a", "connecting", at_ns(6), 2, 0, (gap,))
+    assert read_cell(shown, at_ns(2), at_ns(3)) == CellReading("a", "opened", at_ns(2), 301, 0, (gap,))
+    assert read_cell(shown, at_ns(3), at_ns(4)) == CellReading("a", "stalled", at_ns(3), 201, 0, (gap, silence))
+    assert read_cell(shown, at_ns(4), at_ns(5)) == CellReading("a", "incident", at_ns(2), 301, 0, (gap,))
+    assert read_cell(shown, at_ns(6), at_ns(7)) == CellReading("a", "loss", at_ns(6), 101, 1, (gap,))
+    assert read_cell(shown, at_ns(7), at_ns(8)) == CellReading("a", "connecting", at_ns(6), 2, 0, (gap,))
 
 
 def test_the_beginning_of_an_incident_is_seen_whatever_the_status_and_never_hides_a_loss() -> None:
     statuses: list[tuple[float, Status]] = [(0, "reconnecting"), (4, "error"), (8, "closed")]
     shown = lane("a", statuses, 10, losses=[2], incidents=[(1, 3), (2, 3), (5, 9), (8, 9)])
     assert drawn(shown) == "-#%-x#xx#."
-    assert read_cell(shown, at_ns(5), at_ns(6)) == Reading("a", "opened", at_ns(5), 301, 0, shown.incidents[2:3])
+    assert read_cell(shown, at_ns(5), at_ns(6)) == CellReading("a", "opened", at_ns(5), 301, 0, shown.incidents[2:3])
 
 
 def test_a_group_reads_out_its_worst_member_and_how_many_more_are_in_trouble() -> None:
@@ -124,8 +124,8 @@ def test_a_group_reads_out_its_worst_member_and_how_many_more_are_in_trouble() -
     silent = lane("silent", [(0, "websocket_connected")], 10, stalls=[(3, 6)])
 
     assert drawn(merged("feeds", [well, silent, lost])) == "===X~~===="
-    assert read_cells([well, silent, lost], at_ns(3), at_ns(4)) == Reading("lost", "loss", at_ns(3), 101, 1, (), 1)
-    assert read_cells([well, lost], at_ns(5), at_ns(6)) == Reading("well", "open", at_ns(0), 1)
+    assert read_cells([well, silent, lost], at_ns(3), at_ns(4)) == CellReading("lost", "loss", at_ns(3), 101, 1, (), 1)
+    assert read_cells([well, lost], at_ns(5), at_ns(6)) == CellReading("well", "open", at_ns(0), 1)
     assert read_cells([], at_ns(5), at_ns(6)) is None
 
 
@@ -133,9 +133,9 @@ def test_the_first_problem_of_a_cell_is_a_loss_or_the_beginning_of_an_incident()
     shown = lane("a", [(0, "websocket_connected")], 10, losses=[3.5], stalls=[(3.1, 6)], incidents=[(7, 9)])
 
     assert [first_problem(shown, at_ns(at), at_ns(at + 1)) for at in (3, 4, 7)] == [
-        Problem("a", at_ns(3.1), 201),
+        TimelineProblem("a", at_ns(3.1), 201),
         None,
-        Problem("a", at_ns(7), 301),
+        TimelineProblem("a", at_ns(7), 301),
     ]
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.statuses import Status
-from wsmon.model.uptime import RunSpan, Step, Uptime, observed_ns, reconnects_per_hour, uptime
+from wsmon.model.uptime import RunPeriod, StatusChange, Uptime, observed_ns, reconnects_per_hour, uptime
 
 MS = 1_000_000
 FOREVER_MS = 10_000_000
 MINUTE_MS = 60_000
 
 
-def run_span(start_ms: int, end_ms: int) -> RunSpan:
-    return RunSpan(start_ms * MS, start_ms * MS, end_ms * MS, end_ms * MS)
+def run_span(start_ms: int, end_ms: int) -> RunPeriod:
+    return RunPeriod(start_ms * MS, start_ms * MS, end_ms * MS, end_ms * MS)
 
 
 def added_up(
@@ -26,7 +26,7 @@ def added_up(
     until_ms: int = FOREVER_MS,
 ) -> Uptime:
     """Steps of one run whose clocks agree."""
-    made = [Step(at * MS, at * MS, 1, status) for at, status in steps]
+    made = [StatusChange(at * MS, at * MS, 1, status) for at, status in steps]
     return uptime(made, {1: run_span(0, asked_ms)}, since_ms * MS, until_ms * MS)
 
 
@@ -98,10 +98,10 @@ def test_st_16_a_session_that_begins_as_the_last_one_ends_is_alive() -> None:
 
 
 def test_st_17_a_wall_clock_that_steps_back_changes_no_duration() -> None:
-    steps = [Step(1000 * MS, 1000 * MS, 1, "connected"), Step(400 * MS, 1500 * MS, 1, "disconnected")]
+    steps = [StatusChange(1000 * MS, 1000 * MS, 1, "connected"), StatusChange(400 * MS, 1500 * MS, 1, "disconnected")]
     found = uptime(steps, {1: run_span(0, 5000)}, 0, FOREVER_MS * MS)
     assert found.total_ns == 500 * MS
-    alive = uptime(steps[:1], {1: RunSpan(0, 0, 300 * MS, 1700 * MS)}, 0, FOREVER_MS * MS)
+    alive = uptime(steps[:1], {1: RunPeriod(0, 0, 300 * MS, 1700 * MS)}, 0, FOREVER_MS * MS)
     assert alive.total_ns == 700 * MS
 
 
@@ -115,9 +115,9 @@ def test_the_gap_between_reconnections_is_measured_within_a_run() -> None:
     again: list[tuple[int, Status]] = [(1000, "reconnecting"), (4000, "reconnecting"), (5000, "reconnecting")]
     assert added_up(*again).reconnection_gap_ns == 2000 * MS
     assert added_up(*again[:1]).reconnection_gap_ns is None
-    later = [Step(9000 * MS, 1 * MS, 2, "reconnecting"), Step(9100 * MS, 101 * MS, 2, "reconnecting")]
-    first = [Step(ts * MS, ts * MS, 1, status) for ts, status in again]
-    runs = {1: run_span(0, 6000), 2: RunSpan(8999 * MS, 0, 9200 * MS, 201 * MS)}
+    later = [StatusChange(9000 * MS, 1 * MS, 2, "reconnecting"), StatusChange(9100 * MS, 101 * MS, 2, "reconnecting")]
+    first = [StatusChange(ts * MS, ts * MS, 1, status) for ts, status in again]
+    runs = {1: run_span(0, 6000), 2: RunPeriod(8999 * MS, 0, 9200 * MS, 201 * MS)}
     assert uptime([*first, *later], runs, 0, FOREVER_MS * MS).reconnection_gap_ns == pytest.approx(4100 * MS / 3)
 
 
@@ -149,8 +149,11 @@ def test_gave_up_is_wanted_and_down() -> None:
 
 
 def test_between_two_runs_nobody_looked() -> None:
-    runs = {1: run_span(0, 2000), 2: RunSpan(9000 * MS, 100 * MS, 10_000 * MS, 1100 * MS)}
-    steps = [Step(1000 * MS, 1000 * MS, 1, "websocket_connected"), Step(9500 * MS, 600 * MS, 2, "websocket_connected")]
+    runs = {1: run_span(0, 2000), 2: RunPeriod(9000 * MS, 100 * MS, 10_000 * MS, 1100 * MS)}
+    steps = [
+        StatusChange(1000 * MS, 1000 * MS, 1, "websocket_connected"),
+        StatusChange(9500 * MS, 600 * MS, 2, "websocket_connected"),
+    ]
     found = uptime(steps, runs, 0, FOREVER_MS * MS)
     assert found == Uptime(
         total_ns=1500 * MS, ws_ns=1500 * MS, wanted_ns=1500 * MS, opens=2, last_connected_ns=9500 * MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from wsmon.model.events import SpanId
-from wsmon.model.spans import Bar, Span, waterfall
+from wsmon.model.spans import Span, WaterfallRow, waterfall
 
 MS = 1_000_000
 
@@ -21,7 +21,7 @@ def drawn(*spans: Span) -> list[tuple[str, int, int]]:
 def test_nx14_a_child_lies_under_its_root_at_its_offset() -> None:
     root = msgspec.structs.replace(span("root", 100), duration_ns=10 * MS, status="ok", attributes={"status": 200})
     child = msgspec.structs.replace(span("child", 102, "root"), duration_ns=3 * MS, attributes={"rows": 12})
-    assert waterfall([child, root]) == (Bar(root, 0, 0), Bar(child, 2 * MS, 1))
+    assert waterfall([child, root]) == (WaterfallRow(root, 0, 0), WaterfallRow(child, 2 * MS, 1))
 
 
 def test_nx14_nothing_is_an_empty_waterfall() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from tests.tui.fakes import FakeClock
-from wsmon.model.snapshot import Searched
+from wsmon.model.snapshot import SearchProgress
 from wsmon.store.pages import FIRST_NS, NEXT_NS, Progress
 
 
@@ -24,15 +24,15 @@ def test_the_first_matches_are_said_at_once_and_later_ones_in_time() -> None:
     is_due = [progress.is_due]
     progress.add(ids(80, 81))
     is_due.append(progress.is_due)
-    assert progress.take((80, 89), time_of) == Searched(ids(80, 81), 80, 100, 800)
+    assert progress.take((80, 89), time_of) == SearchProgress(ids(80, 81), 80, 100, 800)
     progress.add(ids(71))
     is_due.append(progress.is_due)
     progress.add(ids(65, 66))
     clock.advance(NEXT_NS / 1e9)
     is_due.append(progress.is_due)
     assert is_due == [False, True, False, True]
-    assert progress.take((60, 69), time_of) == Searched(ids(65, 66, 71), 60, 79, 600)
-    assert progress.rest(time_of) == Searched(ids(), 1, 59, 10)
+    assert progress.take((60, 69), time_of) == SearchProgress(ids(65, 66, 71), 60, 79, 600)
+    assert progress.rest(time_of) == SearchProgress(ids(), 1, 59, 10)
     assert progress.is_over
 
 
@@ -51,9 +51,9 @@ def test_a_search_that_finds_nothing_says_so_soon() -> None:
     progress = Progress(clock, 1, 100, newest_first=False)
     clock.advance(FIRST_NS / 1e9)
     is_due = [progress.is_due]
-    assert progress.take((1, 20), time_of) == Searched(ids(), 1, 20, 200)
+    assert progress.take((1, 20), time_of) == SearchProgress(ids(), 1, 20, 200)
     is_due.append(progress.is_due)
     assert is_due == [True, False]
     progress.add(ids(30))
     progress.add(ids(50))
-    assert progress.rest(time_of) == Searched(ids(30, 50), 21, 100, 1000)
+    assert progress.rest(time_of) == SearchProgress(ids(30, 50), 21, 100, 1000)

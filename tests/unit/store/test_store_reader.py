@@ -18,7 +18,7 @@ from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
-from wsmon.model.snapshot import Searched, SessionLife, StoreBounds
+from wsmon.model.snapshot import SearchProgress, SessionRange, StoreBounds
 from wsmon.store.pages import FIRST_NS
 from wsmon.store.reader import Reader
 
@@ -231,7 +231,7 @@ def test_a_session_knows_its_events_and_when_it_became_usable(tmp_path: Path) ->
     nothing = reader.sessions(())
     reader.close()
 
-    assert lives == (SessionLife(SESSION, 1, 4, 2, written[1].mono_ns),)
+    assert lives == (SessionRange(SESSION, 1, 4, 2, written[1].mono_ns),)
     assert nothing == ()
 
 
@@ -241,7 +241,7 @@ def test_a_session_that_never_was_usable_says_so(tmp_path: Path) -> None:
     lives = reader.sessions((SESSION,))
     reader.close()
 
-    assert lives == (SessionLife(SESSION, 1, 2),)
+    assert lives == (SessionRange(SESSION, 1, 2),)
 
 
 def test_a_session_has_the_spans_that_ended_in_it(tmp_path: Path) -> None:
@@ -296,7 +296,10 @@ def test_what_is_pruned_counts_as_searched(tmp_path: Path) -> None:
         reader = Reader(tmp_path / "store.db", FixedClock())
         answers = list(reader.search(parse(""), 1, 7, newest_first=True))
         reader.close()
-    assert answers == [Searched(array("q", [5, 6, 7]), 5, 7, at_ns(4)), Searched(array("q"), 1, 4, at_ns(4))]
+    assert answers == [
+        SearchProgress(array("q", [5, 6, 7]), 5, 7, at_ns(4)),
+        SearchProgress(array("q"), 1, 4, at_ns(4)),
+    ]
 
 
 class PassingClock(FixedClock):

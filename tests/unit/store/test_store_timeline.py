@@ -26,7 +26,7 @@ from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.control.lock import NAMELESS, StoreLock
 from wsmon.model.events import Event
 from wsmon.model.snapshot import OpenIncident, Snapshot
-from wsmon.model.timeline import Incident, Lane, Mark, Stretch
+from wsmon.model.timeline import Incident, Lane, LossMark, StatusSegment
 from wsmon.store.reader import Reader
 from wsmon.store.snapshot import SPARK_S
 
@@ -51,13 +51,13 @@ def test_a_lane_has_a_stretch_a_status_and_a_mark_a_loss(tmp_path: Path) -> None
             NAME,
             "",
             (
-                Stretch(at_ns(0), at_ns(1), "connecting", 1),
-                Stretch(at_ns(1), at_ns(20), "websocket_connected", 2),
-                Stretch(at_ns(20), at_ns(25), "reconnecting", 4),
-                Stretch(at_ns(25), at_ns(26), "connecting", 5),
-                Stretch(at_ns(26), at_ns(40), "disconnected", 6),
+                StatusSegment(at_ns(0), at_ns(1), "connecting", 1),
+                StatusSegment(at_ns(1), at_ns(20), "websocket_connected", 2),
+                StatusSegment(at_ns(20), at_ns(25), "reconnecting", 4),
+                StatusSegment(at_ns(25), at_ns(26), "connecting", 5),
+                StatusSegment(at_ns(26), at_ns(40), "disconnected", 6),
             ),
-            (Mark(at_ns(20), 3), Mark(at_ns(26), 6)),
+            (LossMark(at_ns(20), 3), LossMark(at_ns(26), 6)),
         ),
     )
 
@@ -65,7 +65,7 @@ def test_a_lane_has_a_stretch_a_status_and_a_mark_a_loss(tmp_path: Path) -> None
 def test_a_period_cuts_stretches_at_its_end_and_says_when_they_began(tmp_path: Path) -> None:
     path = recorded(tmp_path / "store.db", life(), NAME, end_s=40)
     (lane,) = lanes_of(path, 5, 10)
-    assert lane.stretches == (Stretch(at_ns(1), at_ns(10), "websocket_connected", 2),)
+    assert lane.stretches == (StatusSegment(at_ns(1), at_ns(10), "websocket_connected", 2),)
     assert lane.losses == ()
 
 
@@ -86,9 +86,9 @@ def test_between_runs_there_is_no_data(tmp_path: Path) -> None:
     second.end(110)
     (lane,) = lanes_of(path, 0, 200)
     assert lane.stretches == (
-        Stretch(at_ns(0), at_ns(1), "connecting", 1),
-        Stretch(at_ns(1), at_ns(20), "websocket_connected", 2),
-        Stretch(at_ns(101), at_ns(110), "connecting", 5),
+        StatusSegment(at_ns(0), at_ns(1), "connecting", 1),
+        StatusSegment(at_ns(1), at_ns(20), "websocket_connected", 2),
+        StatusSegment(at_ns(101), at_ns(110), "connecting", 5),
     )
     assert lane.incidents == (Incident(at_ns(5), at_ns(20), 3, "stall", "no data for 41 s"),)
 
@@ -99,7 +99,7 @@ def test_what_lasts_reaches_to_now_while_a_recorder_runs(tmp_path: Path) -> None
         recording.write([dialled(0, NAME), usable(1, NAME), stall(5, NAME)])
         with StoreLock(path, NAMELESS):
             (lane,) = lanes_of(path, 2, 200, now_s=50)
-    assert lane.stretches == (Stretch(at_ns(1), at_ns(50), "websocket_connected", 2),)
+    assert lane.stretches == (StatusSegment(at_ns(1), at_ns(50), "websocket_connected", 2),)
     assert lane.incidents == (Incident(at_ns(5), at_ns(50), 3, "stall", "no data for 41 s", is_open=True),)
 
 

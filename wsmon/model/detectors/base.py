@@ -61,7 +61,7 @@ class Expectation:
     """Kinds of incidents that nobody wants to hear of."""
 
 
-class Numbered(NamedTuple):
+class NumberedMessage(NamedTuple):
     """A message that carries a sequence number."""
 
     id: int
@@ -93,7 +93,7 @@ class Traffic:
     rtt: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
     process: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
     """Log-bucket histograms of nanoseconds (model/histogram.py)."""
-    numbered: Sequence[Numbered] = ()
+    numbered: Sequence[NumberedMessage] = ()
     """In the order of arrival."""
 
 

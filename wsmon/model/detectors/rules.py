@@ -15,7 +15,7 @@ _QUIET = f"nothing matched for {QUIET_NS // 60_000_000_000} minutes"
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class RuleMatch:
     """An event of a connection that a rule matched, the first of those that were looked at together."""
 
     rule: str
@@ -39,14 +39,14 @@ class RuleDetector:
     reads_traffic: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        self._reported: deque[Sighting | frozenset[str]] = deque()
+        self._reported: deque[RuleMatch | frozenset[str]] = deque()
         # sightings, and the names of all rules where these changed; filled by any thread
         self._rules: dict[str, _Rule] = {}
         # those with an incident, open or about to end
         self._expectations: Mapping[str, Expectation] = {}
         self._has_ended = False
 
-    def sight(self, sighting: Sighting) -> None:
+    def sight(self, sighting: RuleMatch) -> None:
         """Take notice of what a rule matched; from any thread."""
         self._reported.append(sighting)
 
@@ -73,7 +73,7 @@ class RuleDetector:
         """What began or ended by now, as events."""
         while self._reported:
             reported = self._reported.popleft()
-            if isinstance(reported, Sighting):
+            if isinstance(reported, RuleMatch):
                 self._open(reported, mono_ns)
             else:
                 self._end_all_but(reported)
@@ -88,7 +88,7 @@ class RuleDetector:
         for rule in self._rules.values():
             _close(rule, rule.incidents.connections, "the recorder ended")
 
-    def _open(self, sighting: Sighting, mono_ns: int) -> None:
+    def _open(self, sighting: RuleMatch, mono_ns: int) -> None:
         connection = sighting.source.connection
         if self._has_ended or connection not in self._expectations:
             return

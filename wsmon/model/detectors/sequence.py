@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, Literal, NamedTuple, get_args
 
-from wsmon.model.detectors.base import MOST_EVIDENCE, Expectation, Incidents, Numbered, Traffic, counted
+from wsmon.model.detectors.base import MOST_EVIDENCE, Expectation, Incidents, NumberedMessage, Traffic, counted
 from wsmon.model.events import RECORDER, Event, Json, Source
 from wsmon.model.units import SECOND_NS
 
@@ -24,12 +24,12 @@ MOST_RANGES = 200
 # A number so far below the newest is no late message: the peer counts anew
 RESTART_DISTANCE = 1_000
 
-Finding = Literal["next", "base", "gap", "duplicate", "late", "restart"]
+SequenceResult = Literal["next", "base", "gap", "duplicate", "late", "restart"]
 # First and last, both missing
 Range = tuple[int, int]
 
 
-class Numbering:
+class KeySequence:
     """Follows numbers that should rise by one; a new session may go on or begin anew."""
 
     __slots__ = ("_missing", "_session", "newest")
@@ -40,7 +40,7 @@ class Numbering:
         # Ascending
         self._missing: list[Range] = []
 
-    def follow(self, number: int, session: str) -> Finding:
+    def follow(self, number: int, session: str) -> SequenceResult:
         """Take the next number that came; after a ``gap``, ``last_gap`` says what is missing."""
         if number == self.newest + 1:
             self.newest = number
@@ -85,7 +85,7 @@ class Numbering:
 # Missing numbers that may still come: by key, each waited for as long as the grace lasts.
 
 
-class Missing(NamedTuple):
+class MissingRange(NamedTuple):
     """Numbers that did not come when it was their turn."""
 
     key: str
@@ -95,16 +95,16 @@ class Missing(NamedTuple):
     since_ns: int
 
 
-class Waiting:
+class PendingRanges:
     """What is missing, in the order in which it was missed; a key has at most ``MOST_RANGES``."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[Missing]] = {}
+        self._of: dict[str, list[MissingRange]] = {}
         # by key; rising, by number as by time
         # Cannot come any more; told when the time of the others is over as well
-        self._given_up: list[Missing] = []
+        self._given_up: list[MissingRange] = []
 
-    def add(self, missing: Missing) -> None:
+    def add(self, missing: MissingRange) -> None:
         """Wait for numbers above all that are waited for."""
         of = self._of.setdefault(missing.key, [])
         of.append(missing)
@@ -127,7 +127,7 @@ class Waiting:
         """A key counts anew: what was missing of it before does not come."""
         self._given_up += self._of.pop(key, [])
 
-    def take(self, since_ns: int | None = None) -> list[Missing]:
+    def take(self, since_ns: int | None = None) -> list[MissingRange]:
         """Wait no longer for what was missed by a (monotonic) time, or for anything; in the order of the messages."""
         over = [each for each in self._given_up if since_ns is None or each.since_ns <= since_ns]
         self._given_up = [each for each in self._given_up if since_ns is not None and each.since_ns > since_ns]
@@ -140,11 +140,11 @@ class Waiting:
         return sorted(over, key=lambda each: each.event_id)
 
 
-def _first(missing: Missing) -> int:
+def _first(missing: MissingRange) -> int:
     return missing.range[0]
 
 
-def _since(missing: Missing) -> int:
+def _since(missing: MissingRange) -> int:
     return missing.since_ns
 
 
@@ -238,9 +238,9 @@ class _Feed:
     """The sequence numbers of one connection."""
 
     source: Source = RECORDER
-    numberings: dict[str, Numbering] = field(default_factory=dict)
+    numberings: dict[str, KeySequence] = field(default_factory=dict)
     """By key, the one that was heard of longest ago first."""
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: PendingRanges = field(default_factory=PendingRanges)
     episodes: dict[SequenceKind, Episode] = field(default_factory=dict)
     overflow: Literal["none", "found", "told"] = "none"
     """Whether keys were forgotten for others."""
@@ -300,7 +300,7 @@ class SequenceDetector:
                     self._tell(connection, feed, kind, feed.episodes[kind].newest_ns)
                 self._close(connection, kind, "the recorder ended")
 
-    def _follow(self, feed: _Feed, message: Numbered, at_ns: int) -> None:
+    def _follow(self, feed: _Feed, message: NumberedMessage, at_ns: int) -> None:
         key, number = message.key, message.number
         numbering = feed.numberings.pop(key, None)
         if numbering is None:
@@ -308,13 +308,13 @@ class SequenceDetector:
                 del feed.numberings[next(iter(feed.numberings))]
                 if feed.overflow == "none":
                     feed.overflow = "found"
-            feed.numberings[key] = Numbering(number, message.connection_id)
+            feed.numberings[key] = KeySequence(number, message.connection_id)
             feed.waiting.give_up(key)  # where it was forgotten for others
             return
         feed.numberings[key] = numbering
         match numbering.follow(number, message.connection_id):
             case "gap":
-                feed.waiting.add(Missing(key, numbering.last_gap, message.id, at_ns))
+                feed.waiting.add(MissingRange(key, numbering.last_gap, message.id, at_ns))
             case "base":
                 feed.waiting.give_up(key)
             case "late":

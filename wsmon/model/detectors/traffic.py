@@ -121,7 +121,7 @@ BASELINE_VALUES = 10
 HALVED_AT = 1_000
 
 
-class Level:
+class Baseline:
     """The newest values of a quantity at one rank, and the baseline of those that were no alarm."""
 
     def __init__(self, newest: int, least: int, rank: float) -> None:
@@ -197,15 +197,15 @@ _PROCESS = _Limit("replies", 250 * MS_NS, 5 * SECOND_NS)
 class _Peer:
     """How fast the peer of a connection is."""
 
-    rtt: Level = field(default_factory=lambda: Level(newest=5, least=5, rank=0.5))
+    rtt: Baseline = field(default_factory=lambda: Baseline(newest=5, least=5, rank=0.5))
     """Pings come every 20 s: the middle of five, so that two that were lost and sent again are no alarm."""
-    process: Level = field(default_factory=lambda: Level(newest=100, least=20, rank=0.9))
+    process: Baseline = field(default_factory=lambda: Baseline(newest=100, least=20, rank=0.9))
     """Replies come as often as requests: the slowest tenth, which of twenty are two."""
     limit_ns: float = 0.0
     """That was passed."""
     slow: _Limit | None = None
 
-    def level(self, limit: _Limit) -> Level:
+    def level(self, limit: _Limit) -> Baseline:
         return self.rtt if limit is _RTT else self.process
 
 

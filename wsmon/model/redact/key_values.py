@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from wsmon.model.redact.masking import MASK_BYTES, Span
+from wsmon.model.redact.masking import MASK_BYTES, ByteRange
 
 _WORD = bytes(set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") | set(range(0x80, 0x100)))
 # How far a key may reach beyond its suspicious word; longer runs are data
@@ -53,7 +53,7 @@ _JSON_START = re.compile(rb"\s*+(?:[0-9]*+(?:/[^,\"\[{]{0,64},)?[0-9]*+)?[\[{\"]
 _STRING = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"?", re.DOTALL)
 
 
-class Key(NamedTuple):
+class SuspiciousKey(NamedTuple):
     """A suspicious key and how its value is written."""
 
     name: bytes
@@ -83,15 +83,15 @@ class _Strings:
             yield from (match.start(), match.end(1))
 
 
-def credential_spans(
+def credential_ranges(
     text: bytes,
     hits: Iterable[tuple[int, int]],
     is_credential: Callable[[str], bool],
     is_signature: Callable[[str], bool],
-) -> Iterator[Span]:
+) -> Iterator[ByteRange]:
     """The values of the credential keys among ``hits`` (start and end of suspicious words, ascending)."""
     strings = _Strings(text)
-    signatures: list[Span] = []
+    signatures: list[ByteRange] = []
     done = covered = 0
     for start, end in hits:
         key = _key_around(text, start, end, done) if start >= done else None
@@ -113,7 +113,7 @@ def credential_spans(
         yield from (_value_span(text, key, strings) for key in short if key and is_signature(_decoded(key.name)))
 
 
-def _key_around(text: bytes, start: int, end: int, low: int) -> Key | None:
+def _key_around(text: bytes, start: int, end: int, low: int) -> SuspiciousKey | None:
     """The key that holds ``text[start:end]``, if a value follows; nothing before ``low`` belongs to it."""
     head = text[max(low, start - _KEY_REACH) : start]
     start -= len(head) - len(head.rstrip(_WORD))
@@ -121,14 +121,14 @@ def _key_around(text: bytes, start: int, end: int, low: int) -> Key | None:
     end += len(tail) - len(tail.lstrip(_WORD))
     if match := _TEXT_END.match(text, end):
         start += _escape_before(text, start)
-        return Key(text[start:end], match.end(), is_percent_encoded=match[1] is not None)
+        return SuspiciousKey(text[start:end], match.end(), is_percent_encoded=match[1] is not None)
     rest = _KEY_REST.match(text, end)
     match = _QUOTED_END.match(text, rest.end() if rest else end)
     if not match:
         return None
     opening = text.rfind(match[2], max(low, start - _KEY_REACH), start)
     quote = b"\\" * (_period(match[1]) - 1) + match[2]
-    return Key(text[opening + 1 if opening >= 0 else start : match.start()], match.end(), quote)
+    return SuspiciousKey(text[opening + 1 if opening >= 0 else start : match.start()], match.end(), quote)
 
 
 def _escape_before(text: bytes, start: int) -> int:
@@ -143,7 +143,7 @@ def _decoded(key: bytes) -> str:
     return key.decode("utf-8", "replace")
 
 
-def _value_span(text: bytes, key: Key, strings: _Strings) -> Span:
+def _value_span(text: bytes, key: SuspiciousKey, strings: _Strings) -> ByteRange:
     """Where the value of ``key`` stands, and what takes its place."""
     around = None if key.quote == b'"' else strings.end_around(key.value_at)
     limit = len(text) if around is None else around
@@ -152,27 +152,27 @@ def _value_span(text: bytes, key: Key, strings: _Strings) -> Span:
     return _text_value(text, key, limit, in_string=around is not None)
 
 
-def _quoted_key_value(text: bytes, key: Key, limit: int) -> Span:
+def _quoted_key_value(text: bytes, key: SuspiciousKey, limit: int) -> ByteRange:
     at = key.value_at
     opening = _QUOTE.match(text, at, limit)
     if opening and _ends_string_around(text, key, opening, limit):
-        return Span(at, at, b"")
+        return ByteRange(at, at, b"")
     if opening:
-        return Span(opening.end(), _string_end(text, opening, limit))
+        return ByteRange(opening.end(), _string_end(text, opening, limit))
     if text[at : at + 1] in (b"[", b"{") and at < limit:
         end = _composite_end(text, at, limit, key.quote)
     else:
         end = at + len(text[at : _end_of(_JSON_BARE, text, at, limit)].rstrip())
-    return Span(at, end, key.quote + MASK_BYTES + key.quote if end > at else b"")
+    return ByteRange(at, end, key.quote + MASK_BYTES + key.quote if end > at else b"")
 
 
-def _ends_string_around(text: bytes, key: Key, quote: re.Match[bytes], limit: int) -> bool:
+def _ends_string_around(text: bytes, key: SuspiciousKey, quote: re.Match[bytes], limit: int) -> bool:
     """Whether a quote where a value should begin ends the string in which the key stands: ``"enter 'token':"``."""
     is_of_other_kind = quote[2] != key.quote[-1:]
     return _period(quote[1]) < len(key.quote) or (is_of_other_kind and bool(_CLOSING.match(text, quote.end(), limit)))
 
 
-def _text_value(text: bytes, key: Key, limit: int, *, in_string: bool) -> Span:
+def _text_value(text: bytes, key: SuspiciousKey, limit: int, *, in_string: bool) -> ByteRange:
     """The value of a key without quotes: in a form, a header, a sentence; within a JSON string up to its end."""
     at = key.value_at
     if scheme := _SCHEME.match(text, at, limit):
@@ -188,7 +188,7 @@ def _text_value(text: bytes, key: Key, limit: int, *, in_string: bool) -> Span:
         end = _bare_end(text, _composite_end(text, at, limit, b'\\"' if in_string else b'"'), limit)
     else:
         end = _bare_end(text, at, limit)
-    return Span(at, end) if end > at else Span(at, at, b"")
+    return ByteRange(at, end) if end > at else ByteRange(at, at, b"")
 
 
 def _end_of(pattern: re.Pattern[bytes], text: bytes, at: int, limit: int) -> int:
@@ -261,7 +261,7 @@ _ESCAPE = re.compile(rb"(?<!\\)(\\++)u([0-9a-fA-F]{4})")
 _PASSES = 3
 
 
-class Undone:
+class UnescapedText:
     """``text`` without its Unicode escapes; ``original(i)`` is the offset in the message of ``text[i]``."""
 
     __slots__ = ("_maps", "text")

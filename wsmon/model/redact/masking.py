@@ -61,7 +61,7 @@ def mask_secrets(text: str, secrets: Iterable[str]) -> str:
 MASK_BYTES = MASK.encode()
 
 
-class Span(NamedTuple):
+class ByteRange(NamedTuple):
     """``text[start:end]`` is to be replaced by ``mask``."""
 
     start: int
@@ -69,27 +69,27 @@ class Span(NamedTuple):
     mask: bytes = MASK_BYTES
 
 
-def merge(spans: Iterable[Span]) -> list[Span]:
+def merge_ranges(spans: Iterable[ByteRange]) -> list[ByteRange]:
     """Spans in order, those that overlap or touch joined.
 
     The one that begins first gives its mask; of two, the longer; of two on the same bytes, the longer mask, because
     that is the one with quotes.
     """
-    merged: list[Span] = []
+    merged: list[ByteRange] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end, -len(span.mask))):
         if merged and span.start <= merged[-1].end:
             last = merged[-1]
-            merged[-1] = Span(last.start, max(last.end, span.end), last.mask)
+            merged[-1] = ByteRange(last.start, max(last.end, span.end), last.mask)
         else:
             merged.append(span)
     return merged
 
 
-def mask_spans(text: bytes, spans: Iterable[Span]) -> bytes:
+def mask_ranges(text: bytes, spans: Iterable[ByteRange]) -> bytes:
     """``text`` with every span replaced by its mask; all other bytes as they were."""
     pieces: list[bytes] = []
     done = 0
-    for start, end, mask in merge(spans):
+    for start, end, mask in merge_ranges(spans):
         pieces += text[done:start], mask
         done = end
     pieces.append(text[done:])

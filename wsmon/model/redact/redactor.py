@@ -10,8 +10,8 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from wsmon.errors import UsageError
 from wsmon.model.redact import values
-from wsmon.model.redact.key_values import Undone, credential_spans
-from wsmon.model.redact.masking import MASK, MASK_BYTES, Span, mask_spans
+from wsmon.model.redact.key_values import UnescapedText, credential_ranges
+from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, mask_ranges
 from wsmon.model.redact.names import ANYWHERE, KEY_AFTER, SIGNATURES, KeyRules, Words, is_credential_key
 from wsmon.model.redact.values import SecretValues
 
@@ -99,7 +99,7 @@ class Redactor:
             return payload, False
         masked = payload
         for _ in range(_ROUNDS):
-            before, masked = masked, mask_spans(masked, self._spans(masked))
+            before, masked = masked, mask_ranges(masked, self._spans(masked))
             if masked == before:
                 break
         return masked, masked != payload
@@ -112,11 +112,11 @@ class Redactor:
         """A URL with userinfo, credential parameters and secrets masked."""
         as_bytes = url.encode("utf-8", "surrogatepass")
         spans = (
-            *values.whole_url_spans(as_bytes, self._rules.is_query),
-            *values.token_spans(as_bytes, as_bytes.lower()),
+            *values.whole_url_ranges(as_bytes, self._rules.is_query),
+            *values.token_ranges(as_bytes, as_bytes.lower()),
             *self._value_spans(as_bytes),
         )
-        return mask_spans(as_bytes, spans).decode("utf-8", "surrogatepass")
+        return mask_ranges(as_bytes, spans).decode("utf-8", "surrogatepass")
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Names and values of headers, the values of credential headers masked; a scheme such as Bearer stays."""
@@ -148,24 +148,24 @@ class Redactor:
         """Short secrets too: a header is our own text or the peer's answer to it."""
         return MASK.join(self._any_secret.sub(MASK, piece) for piece in text.split(MASK))
 
-    def _spans(self, payload: bytes) -> Iterator[Span]:
-        undone = Undone(payload)
+    def _spans(self, payload: bytes) -> Iterator[ByteRange]:
+        undone = UnescapedText(payload)
         text = undone.text
         lowered = text.lower()
         hits = [(start, end) for _, start, end in self._find_keys(lowered)]
         yield from self._value_spans(payload)
         for spans in (
-            credential_spans(text, hits, self._rules.is_key, self._rules.is_signature),
-            values.url_spans(text, self._rules.is_query),
-            values.token_spans(text, lowered),
+            credential_ranges(text, hits, self._rules.is_key, self._rules.is_signature),
+            values.url_ranges(text, self._rules.is_query),
+            values.token_ranges(text, lowered),
             () if undone.is_original else self._values.spans(text),
         ):
             if undone.is_original:
                 yield from spans
             else:
-                yield from (Span(undone.original(start), undone.original(end), mask) for start, end, mask in spans)
+                yield from (ByteRange(undone.original(start), undone.original(end), mask) for start, end, mask in spans)
 
-    def _value_spans(self, text: bytes) -> Iterator[Span]:
+    def _value_spans(self, text: bytes) -> Iterator[ByteRange]:
         """What secrets and patterns match; patterns see the text between masks only, which keeps them idempotent."""
         yield from self._values.spans(text)
         if not self._patterns:
@@ -175,7 +175,7 @@ class Redactor:
             end = start + len(piece)
             for pattern in self._patterns:
                 matches = pattern.finditer(text, start, end)
-                yield from (Span(*match.span()) for match in matches if match.end() > match.start())
+                yield from (ByteRange(*match.span()) for match in matches if match.end() > match.start())
             start = end + len(MASK_BYTES)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-from wsmon.model.redact.masking import MASK, MASK_BYTES, Span, mask_spans
+from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, mask_ranges
 from wsmon.model.redact.names import is_credential_query
 
 # Shorter values occur by chance; they are masked in configuration and headers only
@@ -46,21 +46,21 @@ class SecretValues:
         """What a message that holds a secret holds, in lower case: the beginnings of its forms, many of them alike."""
         return tuple({form[:_NEEDLE_BYTES].lower() for form in self._forms})
 
-    def spans(self, text: bytes) -> Iterator[Span]:
+    def spans(self, text: bytes) -> Iterator[ByteRange]:
         """Every occurrence of a secret in ``text``."""
         hits = self._search.find_matches_as_indexes(text) if self._forms else []
         for form, start, end in hits:
             cut = self._cuts.get(form)
             if cut is None:
-                yield Span(start, end)
+                yield ByteRange(start, end)
             else:
                 tail = _BASE64_TAIL.match(text, end)
-                yield Span(start - cut if start >= cut else 0, tail.end() if tail else end)
+                yield ByteRange(start - cut if start >= cut else 0, tail.end() if tail else end)
         if hits and self._has_numbers:
-            yield from _whole_numbers(text, [Span(start, end) for _, start, end in hits])
+            yield from _whole_numbers(text, [ByteRange(start, end) for _, start, end in hits])
 
 
-def _whole_numbers(text: bytes, hits: list[Span]) -> Iterator[Span]:
+def _whole_numbers(text: bytes, hits: list[ByteRange]) -> Iterator[ByteRange]:
     """The JSON numbers that hold a hit, with the quotes that keep the document valid."""
     if text.lstrip()[:1] not in (b"{", b"["):
         return
@@ -72,7 +72,7 @@ def _whole_numbers(text: bytes, hits: list[Span]) -> Iterator[Span]:
         if hit is None:
             return
         if token[1] and hit.start < token.end():
-            yield Span(token.start(), token.end(), b'"' + MASK_BYTES + b'"')
+            yield ByteRange(token.start(), token.end(), b'"' + MASK_BYTES + b'"')
 
 
 def _plain_forms(secret: str) -> set[bytes]:
@@ -112,15 +112,15 @@ _BEARER_PROTOCOL = re.compile(
 _PROSE = re.compile(rb"[a-z]{1,15}[.]?|[.]+")
 
 
-def token_spans(text: bytes, lowered: bytes) -> Iterator[Span]:
+def token_ranges(text: bytes, lowered: bytes) -> Iterator[ByteRange]:
     """The credentials in ``text`` that need no key; ``lowered`` is the same text in lower case."""
     if b"bearer" in lowered:
-        yield from (Span(*match.span(1)) for match in _BEARER.finditer(text) if not _PROSE.fullmatch(match[1]))
-        yield from (Span(*match.span(1)) for match in _BEARER_PROTOCOL.finditer(text))
+        yield from (ByteRange(*match.span(1)) for match in _BEARER.finditer(text) if not _PROSE.fullmatch(match[1]))
+        yield from (ByteRange(*match.span(1)) for match in _BEARER_PROTOCOL.finditer(text))
     if b"basic" in lowered:
-        yield from (Span(*match.span(1)) for match in _BASIC.finditer(text) if _is_user_and_password(match[1]))
+        yield from (ByteRange(*match.span(1)) for match in _BASIC.finditer(text) if _is_user_and_password(match[1]))
     if b"eyJ" in text:
-        yield from (Span(*match.span()) for match in _JWT.finditer(text))
+        yield from (ByteRange(*match.span()) for match in _JWT.finditer(text))
 
 
 def _is_user_and_password(encoded: bytes) -> bool:
@@ -146,7 +146,7 @@ _PORT = re.compile(rb"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
 _SENTENCE_END = b").,}"
 
 
-def url_spans(text: bytes, is_credential: Callable[[str], bool]) -> Iterator[Span]:
+def url_ranges(text: bytes, is_credential: Callable[[str], bool]) -> Iterator[ByteRange]:
     """The credentials of all URLs in ``text``."""
     if not any(mark in text for mark in URL_NEEDLES):
         return
@@ -155,20 +155,20 @@ def url_spans(text: bytes, is_credential: Callable[[str], bool]) -> Iterator[Spa
         yield from _spans_after_scheme(text, match.start(1), url_end, is_credential)
 
 
-def whole_url_spans(url: bytes, is_credential: Callable[[str], bool]) -> Iterator[Span]:
+def whole_url_ranges(url: bytes, is_credential: Callable[[str], bool]) -> Iterator[ByteRange]:
     """The credentials of a text that is one URL, absolute or not."""
     scheme = _SCHEME.match(url)
     return _spans_after_scheme(url, scheme.end() if scheme else 0, len(url), is_credential)
 
 
-def _spans_after_scheme(text: bytes, start: int, end: int, is_credential: Callable[[str], bool]) -> Iterator[Span]:
+def _spans_after_scheme(text: bytes, start: int, end: int, is_credential: Callable[[str], bool]) -> Iterator[ByteRange]:
     at = start + _userinfo_size(text[start:end])
     if at > start:
-        yield Span(start, at)
+        yield ByteRange(start, at)
     for parameter in _PARAMETER.finditer(text, at, end):
         if parameter[3] and is_credential(parameter[1].decode("utf-8", "replace")):
             nested_end = _PERCENT_END.search(text, parameter.start(3), parameter.end(3)) if parameter[2] else None
-            yield Span(parameter.start(3), nested_end.start() if nested_end else parameter.end(3))
+            yield ByteRange(parameter.start(3), nested_end.start() if nested_end else parameter.end(3))
 
 
 def _userinfo_size(after_scheme: bytes) -> int:
@@ -186,4 +186,4 @@ def _userinfo_size(after_scheme: bytes) -> int:
 def mask_url(url: str, is_credential: Callable[[str], bool] = is_credential_query) -> str:
     """``url`` with its userinfo and the values of credential parameters masked, the rest as it was."""
     as_bytes = url.encode("utf-8", "surrogatepass")
-    return mask_spans(as_bytes, whole_url_spans(as_bytes, is_credential)).decode("utf-8", "surrogatepass")
+    return mask_ranges(as_bytes, whole_url_ranges(as_bytes, is_credential)).decode("utf-8", "surrogatepass")

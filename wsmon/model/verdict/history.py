@@ -26,7 +26,7 @@ KEPT_LOSSES_OF_HOST: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class ConnectionEnd:
     """How a session ended, or an attempt failed: what patterns are read from. Spans in seconds, None: unknown."""
 
     id: int
@@ -43,7 +43,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Precursor:
     """An event that may explain an end soon after it."""
 
     id: int
@@ -69,24 +69,24 @@ def _losses_of_host() -> deque[HostLoss]:
 class History:
     """Of one connection."""
 
-    losses: deque[End] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
-    failures: deque[End] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
+    losses: deque[ConnectionEnd] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
+    failures: deque[ConnectionEnd] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
     neighbours: deque[HostLoss] = field(default_factory=_losses_of_host)
     """Losses of all connections to the host, shared."""
-    login: Moment | None = None
+    login: Precursor | None = None
     """Of this session, like what follows; lasted_ns is not known of a login."""
-    pause: Moment | None = None
+    pause: Precursor | None = None
     """The newest time that our own store kept us from reading."""
-    missed: Moment | None = None
+    missed: Precursor | None = None
     """A ping without an answer, which was waited for so long."""
-    stall: Moment | None = None
-    fault: Moment | None = None
+    stall: Precursor | None = None
+    fault: Precursor | None = None
 
-    def end_of(self, event: Event) -> End:
+    def end_of(self, event: Event) -> ConnectionEnd:
         """An end of this connection, as far as patterns need it."""
         meta = event.meta or {}
         is_limit = event.status == 429 or speaks_of_limit(event.reason)
-        return End(
+        return ConnectionEnd(
             event.id,
             event.ts_ns,
             event.close_by,
@@ -147,8 +147,8 @@ class Histories:
             history.neighbours.append(HostLoss(source.connection, event.id, source.run, event.mono_ns))
 
 
-def _moment(event: Event, lasted_ns: int | None = None) -> Moment:
-    return Moment(event.id, event.mono_ns, lasted_ns or 0)
+def _moment(event: Event, lasted_ns: int | None = None) -> Precursor:
+    return Precursor(event.id, event.mono_ns, lasted_ns or 0)
 
 
 def _pause_ns(event: Event) -> int | None:
@@ -202,7 +202,7 @@ class Pattern:
 class _Cluster:
     """Times that are alike."""
 
-    ends: tuple[End, ...]
+    ends: tuple[ConnectionEnd, ...]
     of: int
     """How many were looked at."""
     middle_s: float
@@ -259,7 +259,7 @@ def _together(event: Event, history: History) -> Pattern | None:
     )
 
 
-def _limit(now: End, earlier: Sequence[End]) -> Pattern | None:
+def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
     if not now.says_limit:
         return None
     ends = [*earlier, now]
@@ -276,7 +276,7 @@ def _limit(now: End, earlier: Sequence[End]) -> Pattern | None:
     )
 
 
-def _rejections(now: End, earlier: Sequence[End]) -> Pattern | None:
+def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
     ends = [*earlier, now]
     short = [end for end in ends if end.by != "heartbeat" and end.open_s is not None and end.open_s < AT_ONCE_S]
     if now not in short or not _is_enough(len(short), len(ends)):
@@ -292,7 +292,7 @@ def _rejections(now: End, earlier: Sequence[End]) -> Pattern | None:
     )
 
 
-def _timer(now: End, earlier: Sequence[End]) -> Pattern | None:
+def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
     """A time that always passes before it breaks: since the last frame, the login, or the opening."""
     ends = [*earlier, now]
     quiet_out = _cluster(now, ends, _silence_out)
@@ -344,7 +344,7 @@ def _lifetime(cluster: _Cluster) -> Pattern:
     )
 
 
-def _minute(now: End, earlier: Sequence[End]) -> Pattern | None:
+def _minute(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
     """Losses of different hours at the same minute: a job runs then."""
     ends = [*earlier, now]
     alike = [end for end in ends if abs(_hour_distance_s(end, now)) <= SAME_MINUTE_S]
@@ -362,23 +362,25 @@ def _minute(now: End, earlier: Sequence[End]) -> Pattern | None:
     )
 
 
-def _hour_distance_s(end: End, other: End) -> float:
+def _hour_distance_s(end: ConnectionEnd, other: ConnectionEnd) -> float:
     """How far apart two ends are on the face of a clock."""
     apart_s = (end.ts_ns - other.ts_ns) / SECOND_NS % HOUR_S
     return min(apart_s, HOUR_S - apart_s)
 
 
-def _silence_out(end: End) -> float | None:
+def _silence_out(end: ConnectionEnd) -> float | None:
     """Where nothing was ever sent, the request to upgrade was the last that went out."""
     return end.open_s if end.since_out_s is None else end.since_out_s
 
 
-def _silence_in(end: End) -> float | None:
+def _silence_in(end: ConnectionEnd) -> float | None:
     """A close frame is the last thing that came, whatever it was about."""
     return end.since_in_s if end.by == "network" else None
 
 
-def _cluster(now: End, ends: Sequence[End], time: Callable[[End], float | None]) -> _Cluster | None:
+def _cluster(
+    now: ConnectionEnd, ends: Sequence[ConnectionEnd], time: Callable[[ConnectionEnd], float | None]
+) -> _Cluster | None:
     """The ends whose time is about the same, the one to be judged among them.
 
     Our heartbeat ends a session a fixed time after its ping: that is our timer.
@@ -404,7 +406,7 @@ def _share(number: int, total: int, kind: str = "losses") -> str:
     return f"the last {total} {kind} all" if number == total else f"{number} of the last {total} {kind}"
 
 
-def _ids(ends: Iterable[End]) -> tuple[int, ...]:
+def _ids(ends: Iterable[ConnectionEnd]) -> tuple[int, ...]:
     return tuple(end.id for end in ends if end.id)
 
 

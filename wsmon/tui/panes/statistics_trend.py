@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
-from wsmon.model.statistics import Spread, Trend
+from wsmon.model.statistics import Percentiles, Trend
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.palette import Line, Meaning
 from wsmon.tui.plots import DOTS_WIDE, bar, curve, round_up, stretched
@@ -23,7 +23,11 @@ SMALLEST_BAR = 8
 # cells
 COUNT, SHARE = 11, 9
 # cells of a bar's number and share
-RANKS: tuple[Callable[[Spread], float], ...] = (lambda each: each.p50, lambda each: each.p95, lambda each: each.p99)
+RANKS: tuple[Callable[[Percentiles], float], ...] = (
+    lambda each: each.p50,
+    lambda each: each.p95,
+    lambda each: each.p99,
+)
 
 
 def buckets(width: int) -> int:
@@ -40,7 +44,7 @@ def rate_plot(trend: Trend, width: int) -> Iterator[Line]:
     yield from _plot("messages/s", now, (per_s,), max(known, default=0), fmt.rate, width, "direction-in")
 
 
-def spread_plot(label: str, spreads: Sequence[Spread | None], width: int) -> Iterator[Line]:
+def spread_plot(label: str, spreads: Sequence[Percentiles | None], width: int) -> Iterator[Line]:
     """Percentiles of a duration: the area is the median, the dots above are p95 and p99."""
     series = [[None if each is None else rank(each) for each in spreads] for rank in RANKS]
     highest = [value for value in series[-1] if value is not None]

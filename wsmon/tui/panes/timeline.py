@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
-from wsmon.model.timeline import Problem, Reading
+from wsmon.model.timeline import CellReading, TimelineProblem
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.messages import Refuses, Says
 from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
@@ -30,7 +30,7 @@ class TimelinePane(TimelineCursor):
     class Chosen(Message):
         """The user wants the log to go where the cursor is: to a problem, or to the time of the cell."""
 
-        def __init__(self, problem: Problem | None, at_ns: int, connection: str) -> None:
+        def __init__(self, problem: TimelineProblem | None, at_ns: int, connection: str) -> None:
             """``connection`` is empty on the row of a group."""
             super().__init__()
             self.problem = problem
@@ -69,12 +69,12 @@ class TimelinePane(TimelineCursor):
         return self._state.is_waiting
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> CellReading | None:
         """What is under the cursor."""
         return self._state.reading
 
     @property
-    def problem(self) -> Problem | None:
+    def problem(self) -> TimelineProblem | None:
         """The first problem in the cell under the cursor."""
         return self._state.problem
 
@@ -114,7 +114,7 @@ class TimelinePane(TimelineCursor):
         """From where on to look for each connection's next problem in another cell, or for the one before."""
         return self._state.places_beyond(newer=newer)
 
-    def land(self, problems: Sequence[Problem], *, newer: bool) -> Problem | None:
+    def land(self, problems: Sequence[TimelineProblem], *, newer: bool) -> TimelineProblem | None:
         """Put the cursor on the nearest of these problems; ``None`` where there is none."""
         found = self._state.nearest(problems, newer=newer)
         if found is not None:

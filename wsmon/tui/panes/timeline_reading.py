@@ -9,7 +9,7 @@ from itertools import islice
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
-from wsmon.model.timeline import CellKind, Incident, Period, Reading
+from wsmon.model.timeline import CellKind, CellReading, Incident, Period
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict import why
 from wsmon.tui.glyphs import Glyphs
@@ -39,7 +39,7 @@ class Teller:
     zone: tzinfo | None
     glyphs: Glyphs
 
-    def tell(self, row: LaneRow, reading: Reading, event: Event | None, now_ns: int) -> str:
+    def tell(self, row: LaneRow, reading: CellReading, event: Event | None, now_ns: int) -> str:
         """What a cell stands for; ``event`` is the one that the reading names, if it is kept."""
         name = row.name if not row.is_group else f"{row.name}: {reading.connection}"
         parts = [sanitize(name, NAME_LIMIT, ascii_only=self.glyphs.is_ascii)]
@@ -70,7 +70,7 @@ class Teller:
             found[-2:] = [clip(" ".join(found[-2:]), width, self.glyphs.cut)]
         return found[:count]
 
-    def _loss(self, reading: Reading, event: Event | None, now_ns: int) -> list[str]:
+    def _loss(self, reading: CellReading, event: Event | None, now_ns: int) -> list[str]:
         at = self._when(reading.at_ns, now_ns)
         many = f"the first of {_many(reading.losses, 'loss')} here" if reading.losses > 1 else ""
         if event is None:
@@ -93,7 +93,7 @@ class Teller:
         many = f"{incident.count} of them begin here" if incident.count > 1 else ""
         return [f"{since}, {fmt.duration(lasted)}, {state}", self._foreign(incident.sentence), many, "w: evidence"]
 
-    def _status(self, reading: Reading, event: Event | None, now_ns: int) -> list[str]:
+    def _status(self, reading: CellReading, event: Event | None, now_ns: int) -> list[str]:
         said = describe(event, ascii_only=self.glyphs.is_ascii) if event is not None else None
         since = f"since {self._when(reading.at_ns, now_ns)}"
         before = " or before" if not reading.event_id else ""

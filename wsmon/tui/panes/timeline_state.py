@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsmon.model.timeline import Period, Problem, Reading, first_problem, read_cells
+from wsmon.model.timeline import CellReading, Period, TimelineProblem, first_problem, read_cells
 from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
 from wsmon.tui.panes.timeline_known import KnownLanes
 from wsmon.tui.panes.timeline_lines import density_rows, label_width
@@ -102,12 +102,12 @@ class TimelineState:
         return self.grid.at - self.grid.top + 1
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> CellReading | None:
         """What is under the cursor."""
         return read_cells(self.known.lanes(self.grid.current), *self._cell_times())
 
     @property
-    def problem(self) -> Problem | None:
+    def problem(self) -> TimelineProblem | None:
         """The first problem in the cell under the cursor."""
         times, lanes = self._cell_times(), self.known.lanes(self.grid.current)
         found = [problem for lane in lanes if (problem := first_problem(lane, *times)) is not None]
@@ -127,7 +127,7 @@ class TimelineState:
         self._cursor_ns = self.period.start_of(0 if cell < 0 else self.cells - 1)
         self.pan(-max(1, self.cells // 4) if cell < 0 else max(1, self.cells // 4))
 
-    def to_problem(self, problem: Problem) -> None:
+    def to_problem(self, problem: TimelineProblem) -> None:
         """Move the cursor to a problem, and the period where it is out of sight."""
         self.window = self.window.showing(self.cells, self.moment, problem.at_ns)
         self._cursor_ns = self.period.start_of(max(0, self.period.cell_of(problem.at_ns)))
@@ -143,7 +143,7 @@ class TimelineState:
             for name, number in self.grid.row_numbers.items()
         )
 
-    def nearest(self, problems: Sequence[Problem], *, newer: bool) -> Problem | None:
+    def nearest(self, problems: Sequence[TimelineProblem], *, newer: bool) -> TimelineProblem | None:
         """The one whose cell comes first, from left to right and from top to bottom, or the other way round."""
         period, rows = self.period, self.grid.row_numbers
         pick = min if newer else max

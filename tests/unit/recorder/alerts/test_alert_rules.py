@@ -11,7 +11,7 @@ import pytest
 from tests.support.builders import event, loss, message, numbered
 from tests.tui.fakes import FakeClock, FakeView
 from wsmon.errors import QueryError, StoreError
-from wsmon.model.detectors.rules import RuleDetector, Sighting
+from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.model.events import Event
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.recorder import alert_rules
@@ -37,7 +37,7 @@ class Watched:
 
     store: Refusing
     watch: RuleWatch
-    sighted: list[Sighting]
+    sighted: list[RuleMatch]
     reported: list[str] = field(default_factory=list)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
@@ -58,7 +58,7 @@ async def on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     store = Refusing(numbered([message("big"), message("big")]))
     store.failures = []
     detector = RuleDetector()
-    sighted: list[Sighting] = []
+    sighted: list[RuleMatch] = []
     monkeypatch.setattr(detector, "sight", sighted.append)
     reported: list[str] = []
     watch = RuleWatch(lambda: store, lambda: store.bounds().last_id, detector, FakeClock(), reported.append)

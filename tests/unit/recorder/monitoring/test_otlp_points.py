@@ -8,7 +8,7 @@ from tests.support.collectors import FakeCollector, answer
 from tests.support.engines import raw_server
 from tests.support.recordings import FixedClock
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
-from wsmon.model.metrics import Family, Point
+from wsmon.model.metrics import MetricFamily, NumberPoint
 from wsmon.model.redact.masking import Sensitive
 from wsmon.recorder.otlp_delivery import Collector, Rhythm, SinkHealth
 from wsmon.recorder.otlp_push import PLACES, Points
@@ -30,12 +30,16 @@ class Taking:
         self._most = most
         self.is_over = asyncio.Event()
 
-    async def families(self) -> tuple[Family, ...]:
+    async def families(self) -> tuple[MetricFamily, ...]:
         if self.taken == self._most:
             self.is_over.set()
             await asyncio.Event().wait()
         self.taken += 1
-        return (Family("x.number", "gauge", "How many times", (Point((), self.taken), Point((("a", "b"),), 0))),)
+        return (
+            MetricFamily(
+                "x.number", "gauge", "How many times", (NumberPoint((), self.taken), NumberPoint((("a", "b"),), 0))
+            ),
+        )
 
 
 async def test_the_oldest_are_lost_and_counted_and_the_rest_arrives_in_order() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.builders import T0_NS, at_ns
 from tests.tui.stages import connection_statistics
-from wsmon.model.statistics import ConnectionStatistics, Spread, Statistics, Summary, Trend, kpis
+from wsmon.model.statistics import ConnectionStatistics, Percentiles, Statistics, Summary, Trend, kpis
 from wsmon.tui.palette import Line, width_of
 from wsmon.tui.panes.statistics_kpis import kpi_lines
 from wsmon.tui.panes.statistics_lines import Answer, lines
@@ -121,7 +121,7 @@ def test_a_plot_says_its_scale_and_what_was_last() -> None:
 
 
 def test_percentiles_are_one_plot() -> None:
-    found = texts(tuple(spread_plot("ping RTT", (Spread(10, 20, 40), None), 60)))
+    found = texts(tuple(spread_plot("ping RTT", (Percentiles(10, 20, 40), None), 60)))
     assert found[0].startswith("ping RTT")
     assert found[0].endswith("max p99 40 ms")
     assert len(found) == 4
