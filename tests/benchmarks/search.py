@@ -27,7 +27,7 @@ from typing import NamedTuple
 from wsmon.clock import SystemClock
 from wsmon.model.events import Event, Source
 from wsmon.query.ast import Query
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 from wsmon.store.database import RunStart, open_for_writing, transaction
 from wsmon.store.fold import Fold
 from wsmon.store.reader import Reader
@@ -100,7 +100,7 @@ def measure(folder: Path, events: int) -> None:
     )
     with closing(Reader(path, SystemClock())) as reader:
         for what, text, pattern in QUERIES:
-            query = parse(text, Now(T0_NS))
+            query = parse(text, ReferenceTime(T0_NS))
             ours = search(reader, query, events)
             if ours.whole_s < WARM_BELOW_S:
                 ours = search(reader, query, events)

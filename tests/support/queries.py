@@ -6,11 +6,11 @@ from datetime import UTC
 
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 
 # 2026-01-10T14:02:24Z
 NOW_NS = 1_768_053_744_000_000_000
-NOW = Now(NOW_NS, UTC)
+NOW = ReferenceTime(NOW_NS, UTC)
 
 
 def query(text: str) -> Query:

@@ -23,7 +23,7 @@ from wsmon.feed import Feed
 from wsmon.model.snapshot import SearchProgress
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.predicate import matches, why_never
+from wsmon.query.predicate import matches, unsatisfiable
 from wsmon.store.reader import Reader
 
 TERMINAL_LIMIT = 100
@@ -153,7 +153,7 @@ def _say_what_is_missing(query: Query, printed: int, limit: int | None, looked_a
     if not sys.stdout.isatty() or not sys.stderr.isatty():
         return
     if not printed:
-        never = why_never(query)
+        never = unsatisfiable(query)
         click.echo(f"no match among {looked_at:,} events{never and f': {never}'}", err=True)
     elif limit is not None and printed == limit:
         click.echo(f"the first {limit:,}; --limit shows more", err=True)

@@ -20,7 +20,7 @@ from wsmon.export.jsonl import statistics_document
 from wsmon.model.statistics import Statistics
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query
-from wsmon.query.predicate import allows, is_about_connections, split_period
+from wsmon.query.predicate import allows_connection, is_about_connections, split_period
 
 
 @click.command(cls=QueryCommand)
@@ -93,4 +93,6 @@ def _statistics(
         near = difflib.get_close_matches(connection, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names) or 'none'}"
         raise UsageError(f"the store has no connection {connection!r}", hint)
-    return dataclasses.replace(found, connections=tuple(each for each in found.connections if allows(query, each.name)))
+    return dataclasses.replace(
+        found, connections=tuple(each for each in found.connections if allows_connection(query, each.name))
+    )

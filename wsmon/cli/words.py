@@ -11,7 +11,7 @@ import click
 from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
 from wsmon.query.ast import Query
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 
 
 class QueryCommand(click.Command):
@@ -53,7 +53,7 @@ class QueryCommand(click.Command):
 
 def query_of(words: tuple[str, ...], *, is_utc: bool = False) -> Query:
     """The query that the words of a command line make, now; ``is_utc``: days and times of day are UTC's."""
-    return parse(" ".join(words), Now(SystemClock().wall_ns(), UTC if is_utc else None))
+    return parse(" ".join(words), ReferenceTime(SystemClock().wall_ns(), UTC if is_utc else None))
 
 
 def _value_of(option: str, waiting: Iterator[str], ctx: click.Context) -> str:

@@ -13,7 +13,7 @@ from wsmon.errors import QueryError, UsageError
 from wsmon.model.redact import compile_pattern
 from wsmon.model.statistics import KPI_NAMES
 from wsmon.query.notes import asks_notes
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 
 MAX_NAME_CHARS = 64
 MAX_TRACE_ID_CHARS = 128
@@ -56,7 +56,7 @@ def connection_name(text: str) -> None:
 def rule(text: str) -> None:
     """A query in the language of the search; notes are a viewer's, and no recorder knows them."""
     try:
-        query = parse(text, Now(0))
+        query = parse(text, ReferenceTime(0))
     except QueryError as error:
         raise FaultError(f"is no query: {error.what} (column {error.column + 1})", error.hint) from None
     if not query:

@@ -15,7 +15,7 @@ from wsmon.model.events import Event, Json, Meta, Verdict
 from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Statistics, Summary
 from wsmon.model.units import MS_NS
 from wsmon.query.ast import Exact, FieldTerm, Query
-from wsmon.query.predicate import allows
+from wsmon.query.predicate import allows_connection
 
 # Durations below, 52 days, are told apart as milliseconds in a float
 EXACT_NS = 2**52
@@ -272,7 +272,7 @@ def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
 
 def allowed(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics, ...]:
     """The connections that the terms of a query on names allow."""
-    return tuple(connection for connection in statistics.connections if allows(query, connection.name))
+    return tuple(connection for connection in statistics.connections if allows_connection(query, connection.name))
 
 
 def _head(connection: ConnectionStatistics) -> dict[str, Json]:

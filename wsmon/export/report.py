@@ -31,7 +31,7 @@ from wsmon.model.statistics import ConnectionStatistics, Kpi, Statistics, Summar
 from wsmon.model.statuses import LABELS, OPEN
 from wsmon.model.verdict import fact, why
 from wsmon.query.ast import Exact, FieldTerm, Query
-from wsmon.query.predicate import allows
+from wsmon.query.predicate import allows_connection
 
 # Losses, attempts and incidents in a report each; the newest
 MOST = 100
@@ -81,12 +81,12 @@ class _Troubles:
 
 def _blocks(selection: Selection, period: Period) -> Iterator[Block | None]:
     statistics = selection.view.statistics(*period)
-    connections = tuple(one for one in statistics.connections if allows(selection.query, one.name))
+    connections = tuple(one for one in statistics.connections if allows_connection(selection.query, one.name))
     troubles = _Troubles()
     names = FieldTerm("name", tuple(Exact(name) for name in (*LIFECYCLE, *_INCIDENTS)))
     for page in selection.context(Query((names,))):
         for event in page:
-            if allows(selection.query, event.source.connection):
+            if allows_connection(selection.query, event.source.connection):
                 troubles.take(event)
         selection.written += len(page)
         yield None  # time passes

@@ -17,7 +17,7 @@ from wsmon.model.redact.masking import MASK
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Query
-from wsmon.query.predicate import allows
+from wsmon.query.predicate import allows_connection
 
 # That tell of a session's beginning, its phases and its end
 LIFECYCLE: tuple[EventName, ...] = (
@@ -92,7 +92,7 @@ def sessions(selection: Selection) -> Iterator[Session | None]:
     for page in selection.context(Query((_OF_LIFECYCLE,))):
         for event in page:
             name = event.source.connection
-            if event.source.connection_id and allows(selection.query, name):
+            if event.source.connection_id and allows_connection(selection.query, name):
                 told.add(name)
                 yield from follow(alive, event, selection.first_id, selection.last_id)
         yield None
@@ -129,7 +129,7 @@ def alive_before(selection: Selection) -> Iterator[Session]:
 
 def _names(selection: Selection) -> list[str]:
     connections = selection.view.statistics(None, None).connections
-    return [one.name for one in connections if allows(selection.query, one.name)]
+    return [one.name for one in connections if allows_connection(selection.query, one.name)]
 
 
 def _alive_before(selection: Selection, name: str) -> Iterator[Session]:

@@ -1,1 +1,1 @@
-"""The search language: text in, terms out."""
+"""The search language: a text is parsed into terms, which the predicate and SQL evaluate."""

@@ -1,4 +1,4 @@
-"""What a query means: a tree of terms, in values that know nothing of how they were typed."""
+"""Query terms: the abstract syntax tree of a search, independent of how it was typed."""
 
 from __future__ import annotations
 
@@ -51,28 +51,28 @@ FieldName = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """The value is this text; ASCII case does not count."""
+    """The value equals this text; ASCII case does not count."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """The value fits a pattern: ``*`` stands for any characters, ``?`` for one; ``*`` alone for any value at all."""
+    """The value fits a glob: ``*`` matches any characters, ``?`` one; ``*`` alone any value but the empty text."""
 
     pattern: str
 
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """The text stands somewhere in the value; ASCII case does not count."""
+    """The value contains the text; ASCII case does not count."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A regular expression finds something in the value; as a term, where a ``Word`` is looked for."""
+    """A regular expression matches somewhere in the value; as a term, in the places where a ``Word`` is searched."""
 
     pattern: str
     ignores_case: bool = False
@@ -80,17 +80,19 @@ class Regex:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number between two bounds, in the unit of its field; ``None`` is no bound."""
+    """The value is a number between two bounds, in the unit of its field."""
 
     low: int | float | None = None
+    """None = no bound."""
     high: int | float | None = None
+    """None = no bound."""
     is_above: bool = False
-    """The low bound itself is outside."""
+    """Whether the low bound itself is outside."""
     is_below: bool = False
-    """The high bound itself is outside."""
+    """Whether the high bound itself is outside."""
 
     def holds(self, value: int | float) -> bool:
-        """Whether a number is inside."""
+        """Return whether a number is inside."""
         if self.low is not None and (value <= self.low if self.is_above else value < self.low):
             return False
         return self.high is None or (value < self.high if self.is_below else value <= self.high)
@@ -101,14 +103,14 @@ Item: TypeAlias = Exact | Glob | Contains | Regex | Range
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text somewhere in an event (``fields.WORD_PLACES``); ASCII case does not count."""
+    """The payload or a field of ``fields.WORD_PLACES`` contains the text; ASCII case does not count."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class FieldTerm:
-    """A field has one of these values."""
+    """The value of a field fits one of the items."""
 
     field: FieldName
     items: tuple[Item, ...]
@@ -116,14 +118,14 @@ class FieldTerm:
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """The event is one of these: what ``query/notes.py`` makes of terms on notes."""
+    """The event's id is one of these; ``query/notes.py`` replaces terms on notes with it."""
 
     ids: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class PathTerm:
-    """What a JSON payload has at a path is one of these values."""
+    """The value at a path of the JSON payload fits one of the items."""
 
     path: JsonPath
     items: tuple[Item, ...]
@@ -131,21 +133,21 @@ class PathTerm:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite of a term."""
+    """The term does not hold."""
 
     term: Term
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of the terms hold."""
+    """All terms hold."""
 
     terms: tuple[Term, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """One of the terms holds."""
+    """At least one of the terms holds."""
 
     terms: tuple[Term, ...]
 
@@ -159,17 +161,17 @@ class Query:
 
     terms: tuple[Term, ...] = ()
     text: str = ""
-    """As typed."""
+    """The query as typed, for showing."""
 
     def __bool__(self) -> bool:
         return bool(self.terms)
 
     def also(self, other: Query) -> Query:
-        """The events that match both; the text stays this one's."""
+        """Return the query for events that match both; its text is this query's."""
         return Query((*self.terms, *other.terms), self.text)
 
     def within(self, first_id: int, last_id: int) -> Query:
-        """The same query, of the events in a closed range of ids only."""
+        """Return the query limited to a closed range of event ids."""
         return self.also(Query((FieldTerm("id", (Range(first_id, last_id),)),)))
 
 

@@ -15,7 +15,7 @@ from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdi
 from wsmon.model.statuses import STATUSES, is_allowed
 from wsmon.query.ast import FieldName
 
-# prose: a text in which one looks for a part of it; status: a number or a word; flag: one of several facts
+# prose: ":" looks for a part of the text; status: a number or a word; flag: one of several facts
 Kind = Literal["text", "prose", "choice", "id", "number", "size", "duration", "time", "status", "flag"]
 
 Operator = Literal[":", "=", "!=", "~", "!~", ">", ">=", "<", "<="]
@@ -23,7 +23,7 @@ OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
 _OF_TEXT: tuple[Operator, ...] = (":", "=", "!=", "~", "!~")
 _OF_NUMBERS: tuple[Operator, ...] = (":", "=", "!=", ">", ">=", "<", "<=")
-# The operators that fields of a kind take
+# The operators that fields of each kind accept
 TAKES: Mapping[Kind, tuple[Operator, ...]] = MappingProxyType(
     {
         "text": _OF_TEXT,
@@ -39,17 +39,17 @@ TAKES: Mapping[Kind, tuple[Operator, ...]] = MappingProxyType(
     }
 )
 
-# None and the empty text: the event has no such thing
+# None and the empty text: the event has no value for the field
 Value = str | int | float | None
 
 CATEGORIES = tuple(dict.fromkeys(name.partition(".")[0] for name in EVENT_NAMES))
-# What the screen calls that status
+# The screen calls the status websocket_connected "open"
 OPEN_ALIAS = {"open": "websocket_connected"}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field that a query may name."""
+    """A field of the search language: names, kind, how it is read from an event, and its line in the help."""
 
     name: FieldName
     aliases: tuple[str, ...]
@@ -58,9 +58,9 @@ class Field:
     meaning: str
     example: str
     choices: tuple[str, ...] = ()
-    """The only values there are; empty = any."""
+    """All values there are; empty = any text."""
     is_of_notes: bool = False
-    """In the notes and not in the event: ``query/notes.py`` looks it up before anything is searched."""
+    """Whether it is in the notes and not in the event: ``query/notes.py`` resolves it before the search."""
 
 
 def _meta_number(key: str) -> Callable[[Event], Value]:
@@ -68,7 +68,8 @@ def _meta_number(key: str) -> Callable[[Event], Value]:
         value = event.meta.get(key) if event.meta else None
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return value if abs(value) < 2**63 else float(value)  # what SQLite makes of it
+        # SQLite reads greater integers of JSON as REAL
+        return value if abs(value) < 2**63 else float(value)
 
     return read
 
@@ -83,12 +84,12 @@ def _url(event: Event) -> str:
 
 
 def verdict_text(verdict: Verdict | None) -> str:
-    """Who ended it, what the code says, why, and what to do, as one text; empty where there is no verdict."""
+    """Return the parts of a verdict as one text to search in; empty where there is no verdict."""
     return "" if verdict is None else f"{verdict.by} {verdict.code} {verdict.cause} {verdict.next}"
 
 
 def notes_missing(name: FieldName) -> QueryError:
-    """Why a term on notes cannot be answered where there are none."""
+    """Return the error for a term on notes where no notes are available."""
     what = f"{name}: asks the notes of a store, which are not at hand here"
     return QueryError(f"{name}:", 0, what, "the log, search and export know them")
 
@@ -104,7 +105,7 @@ def _payload(event: Event) -> str:
     return "" if event.payload is None else event.payload.decode("utf-8", "surrogateescape")
 
 
-# Error types of what waited in vain
+# Error types of operations that got no answer
 UNANSWERED = ("timeout", "heartbeat_timeout")
 FLAGS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
     {
@@ -117,7 +118,7 @@ FLAGS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
         "unanswered": lambda event: event.error_type in UNANSWERED,
     }
 )
-# Flags that are incidents of a type
+# Flag -> type of the incident that it stands for
 INCIDENT_FLAGS = MappingProxyType(
     {"gap": "gap", "dup": "duplicate", "stall": "stall", "storm": "storm", "slow": "slow"}
 )
@@ -210,7 +211,7 @@ _ROWS = (
 )
 FIELDS: Mapping[FieldName, Field] = MappingProxyType({field.name: field for field in _ROWS})
 
-# Where a bare word is looked for, beside the payload
+# The fields, beside the payload, that a bare word is searched in
 WORD_PLACES: Mapping[str, Callable[[Event], str]] = MappingProxyType(
     {
         "connection": lambda event: event.source.connection,
@@ -227,23 +228,21 @@ _BY_NAME: Mapping[str, Field] = MappingProxyType(
     {name: field for field in FIELDS.values() for name in (field.name, *field.aliases)}
 )
 SINCE, UNTIL = "since", "until"
-# Everything that may stand before an operator
+# Every name that may stand before an operator
 KNOWN_NAMES = (*_BY_NAME, SINCE, UNTIL)
 
 
 def find(name: str) -> Field | None:
-    """The field of this name or short name; ``None`` where there is none."""
+    """Return the field with this name or alias, case ignored; ``None`` where there is none."""
     return _BY_NAME.get(name.lower())
 
 
 def nearest(name: str) -> str:
-    """The name that was probably meant; empty where none is near."""
+    """Return the known name that is most like an unknown one; empty where none is similar."""
     return next(iter(difflib.get_close_matches(name.lower(), KNOWN_NAMES, n=1)), "")
 
 
-# The search language for people: the page of help, and what completes a word; made from the table of fields.
-
-# Example, meaning
+# The forms of the search language for the help page: (example, meaning)
 GRAMMAR: tuple[tuple[str, str], ...] = (
     ("rate limit", "both words: payload, reason, error, names …"),
     ('"rate limit"', "exactly this"),
@@ -261,12 +260,12 @@ GRAMMAR: tuple[tuple[str, str], ...] = (
 
 
 def field_rows() -> tuple[tuple[str, str, str], ...]:
-    """Of every field: its names, what it is, an example."""
+    """Return a row of the help for every field: its names, its meaning, an example."""
     return tuple((" ".join((field.name, *field.aliases)), field.meaning, field.example) for field in FIELDS.values())
 
 
 def completion(text: str) -> str:
-    """The query with its last word completed: the name of a field, or one of its values; empty where nothing fits."""
+    """Return the query with its last word completed to a field name or a value; empty where nothing fits."""
     start = max(text.rfind(sign) for sign in " (-!,") + 1
     word = text[start:]
     name, colon, part = word.partition(":")

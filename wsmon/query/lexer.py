@@ -1,4 +1,4 @@
-"""Cuts the text of a query into tokens, each with its column."""
+"""Query lexer: cuts the text of a search into tokens, each with its column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TokenKind = Literal["word", "string", "regex", "field", "path", "operator", "com
 QUOTE = '"'
 _BLANK = re.compile(r"\s*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-# \" and \\ only: pasted JSON keeps its own escapes
+# Only \" and \\ are escapes: pasted JSON keeps its own
 _ESCAPE = re.compile(r'\\(["\\])')
 _NAME = re.compile(r"([A-Za-z_][A-Za-z_.]*)(?=!=|!~|[:=~<>])")
 _OPERATOR = re.compile(r"!=|!~|>=|<=|[:=~<>]")
@@ -25,22 +25,22 @@ _PATH = re.compile(r"\$(?=[.\[:=~<>!])")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a query; a ``field`` or ``path`` is followed by its operator and its values with commas between."""
+    """A token of a query; after a ``field`` or ``path`` come its operator and its values with commas between."""
 
     kind: TokenKind
     text: str
     column: int
     """Counts from 0."""
     ignores_case: bool = False
-    """Of a regex."""
+    """Whether the flag i follows; regexes only."""
 
     def is_sign(self, sign: str) -> bool:
-        """Whether it is a bare word that means something: ``AND``, ``OR``, ``NOT``."""
+        """Return whether it is the bare word ``sign``, one of ``AND``, ``OR`` and ``NOT``."""
         return self.kind == "word" and self.text == sign
 
 
 def tokens(query: str) -> list[Token]:
-    """The tokens of a query; raises ``QueryError`` where a quote is not closed or a value is missing."""
+    """Return the tokens of a query; raises ``QueryError`` where a quote is not closed or a value is missing."""
     lexer = _Lexer(query)
     lexer.run()
     return lexer.tokens
@@ -51,11 +51,11 @@ class _Lexer:
         self.tokens: list[Token] = []
         self._query = query
         self._at = 0
-        # Parentheses that are open
+        # Number of open parentheses
         self._depth = 0
 
     def run(self) -> None:
-        """Cut the whole text."""
+        """Cut the whole text into ``tokens``."""
         while not self._is_at_end():
             query, at = self._query, self._at
             if _NEGATION.match(query, at):
@@ -76,7 +76,7 @@ class _Lexer:
                 self._text()
 
     def _is_at_end(self) -> bool:
-        """Skip blanks; whether nothing follows them."""
+        """Skip blanks, and return whether nothing follows them."""
         blank = _BLANK.match(self._query, self._at)
         self._at = blank.end() if blank else self._at
         return self._at >= len(self._query)
@@ -94,7 +94,7 @@ class _Lexer:
         self._take("path", end - self._at)
 
     def _comparison(self) -> None:
-        """An operator, and the values after it."""
+        """Take an operator, and the values after it."""
         query = self._query
         operator = _OPERATOR.match(query, self._at)
         if operator is None:
@@ -124,9 +124,9 @@ class _Lexer:
             raise QueryError(query, at, "a value is missing here", hint)
 
     def _text(self) -> None:
-        """A quoted string, a regular expression, or a run of characters without blanks.
+        """Take a quoted string, a regular expression, or a run of characters without blanks.
 
-        ``"seq":7``, as pasted from a message, is a run: a string ends where a blank follows.
+        ``"seq":7``, as pasted from a message, is a run: only where a blank follows the quote is it a string.
         """
         query, at = self._query, self._at
         if query.startswith(QUOTE, at):
@@ -142,7 +142,7 @@ class _Lexer:
             self._take("word", self._run_length())
 
     def _run_length(self, stop: str = "", start: int | None = None) -> int:
-        """How many characters follow without a blank; a parenthesis that closes one of the query's ends them too."""
+        """The number of characters before a blank, ``stop``, or the parenthesis that closes a group of the query."""
         begin = self._at if start is None else start
         opened = 0
         for at in range(begin, len(self._query)):

@@ -1,7 +1,7 @@
-"""Terms on what somebody has written down, ``mark:`` ``note:`` ``tag:``: looked up, and replaced by the events marked.
+"""Query terms on bookmarks and notes (``mark:``, ``note:``, ``tag:``), replaced by the ids of the events they match.
 
-Notes are in a file of their own, which neither SQL over events nor the predicate of one event can see. So a query is
-given them before it is asked; then both evaluators see ids, and agree.
+Notes are in a file of their own, which neither SQL over events nor the predicate of one event can read. So these terms
+are replaced before the search; then both evaluators see ids, and agree.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _TAG = re.compile(r"(?<!\w)#(\w[\w.-]*)")
 
 
 def asks_notes(query: Query) -> bool:
-    """Whether a term of the query is about notes."""
+    """Return whether a term of the query is about notes."""
     return any(_asks(term) for term in query.terms)
 
 
 def with_notes(query: Query, bookmarks: Iterable[Bookmark]) -> Query:
-    """The same query, its terms on notes answered from these; raises ``patterns.PatternTooSlowError``."""
+    """Return the query with its terms on notes replaced by event ids; raises ``patterns.PatternTooSlowError``."""
     if not asks_notes(query):
         return query
     known = tuple(bookmarks)
@@ -31,7 +31,7 @@ def with_notes(query: Query, bookmarks: Iterable[Bookmark]) -> Query:
 
 
 def tags(note: str) -> tuple[str, ...]:
-    """The words of a note that begin with ``#``, without it."""
+    """Return the words of a note that begin with ``#``, without the sign."""
     return tuple(_TAG.findall(note))
 
 

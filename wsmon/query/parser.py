@@ -1,7 +1,8 @@
-"""Reads a query: tokens in, terms out. The grammar is DESIGN.md, section 8.
+"""Query parser: the text of a search becomes terms (``ast.py``).
 
-``OR`` binds weaker than what stands side by side; operators are upper case; what a text cannot mean is an error with
-its column, never a search for something else.
+The grammar, by falling precedence: ``-``, ``!`` and ``NOT`` before a term or a group; terms side by side, or with
+``AND`` between them, all of which must hold; ``OR``. Operators are upper case. A text that has no meaning is an error
+with its column, never a search for something else. ``fields.GRAMMAR`` lists the forms for users.
 """
 
 from __future__ import annotations
@@ -37,9 +38,17 @@ from wsmon.query.lexer import Token, tokens
 from wsmon.query.predicate import ANY, is_glob
 from wsmon.query.times import HINT, UNITS_NS, parse_time, precision_ns
 
-# What the values after an operator mean: texts, patterns, numbers with their units, times, ranges of them.
+# SQLite refuses expressions that are deeper than 1,000
+MAX_TERMS = 100
+MAX_ITEMS = 500
+# Each level of parentheses takes some frames of the recursive descent
+MAX_DEPTH = 30
 
-# SQLite refuses patterns over 50,000 bytes; a character has up to four, and may be escaped
+_LITERAL_STARTS = ("{", "[")
+_ARROW = "->"
+_NEGATED = frozenset({"!=", "!~"})
+
+# SQLite refuses LIKE patterns over 50,000 bytes; a character has up to four, and may be escaped
 MAX_GLOB_CHARS = 1_000
 MAX_INT = 2**63 - 1
 
@@ -59,171 +68,16 @@ _EXAMPLES: Mapping[Kind, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
-    """What times in a query are relative to."""
+class ReferenceTime:
+    """The wall time that relative times in a query count from."""
 
     ts_ns: int
     zone: tzinfo | None = None
-    """Where days and times of day are; None = local."""
+    """Time zone of days and times of day; None = local."""
 
 
-class Values:
-    """Reads the values of one query; raises ``QueryError`` that points at the value."""
-
-    def __init__(self, text: str, now: Now) -> None:
-        self._text = text
-        self._now = now
-
-    def of_field(self, field: Field, operator: Token, value: Token) -> Item:
-        """The item that an operator and one value mean; a negation is not part of it."""
-        sign = operator.text
-        if sign not in TAKES[field.kind]:
-            allowed = " ".join(TAKES[field.kind])
-            what = f"{field.name} does not take {sign}"
-            raise QueryError(self._text, operator.column, what, f"it takes {allowed}, as in {field.example}")
-        if sign in ORDERED:
-            return self._bound(field.kind, sign, value)
-        if sign in ("~", "!~"):
-            return self._part(value)
-        if value.kind == "regex":
-            what = f"{field.name}{sign} takes no regular expression"
-            raise QueryError(self._text, value.column, what, f"{field.name}~/…/ does; as text it goes in quotes")
-        if value.kind == "word" and value.text == ANY:
-            return Glob(ANY)
-        if field.kind in ("id", "number", "size", "duration", "time"):
-            return self._range(field.kind, value)
-        if field.kind == "status" and value.kind == "word" and value.text[:1].isdigit() and ".." in value.text:
-            return self._range("status", value)
-        return self._text_item(field, sign, value)
-
-    def of_path(self, operator: Token, value: Token) -> Item:
-        """The item of a path into JSON: numbers compare as numbers, all else as text."""
-        sign = operator.text
-        if sign in ORDERED:
-            return self._bound("number", sign, value)
-        if sign in ("~", "!~"):
-            return self._part(value)
-        if value.kind == "regex":
-            hint = "$.path~/…/ does; as text it goes in quotes"
-            raise QueryError(self._text, value.column, f"{sign} takes no regular expression", hint)
-        if value.kind == "word" and sign == ":":
-            low, dots, high = value.text.partition("..")
-            if dots and (low or high) and all(_NUMBER.fullmatch(end) for end in (low, high) if end):
-                return self._range("number", value)
-            if is_glob(value.text):
-                return self._glob(value)
-        return Exact(value.text)
-
-    def regex(self, token: Token) -> Regex:
-        """A regular expression, checked."""
-        try:
-            patterns.check(token.text)
-        except ValueError as error:
-            raise QueryError(self._text, token.column, str(error), "as text it goes in quotes") from None
-        return Regex(token.text, token.ignores_case)
-
-    def time(self, value: Token) -> int:
-        """A wall time in nanoseconds."""
-        try:
-            return parse_time(value.text, self._now.ts_ns, self._now.zone)
-        except UsageError as error:
-            raise QueryError(self._text, value.column, error.what, error.hint) from None
-
-    def _text_item(self, field: Field, sign: str, value: Token) -> Item:
-        if value.kind == "word" and sign != "=" and is_glob(value.text):
-            return self._glob(value)
-        text = value.text
-        if field.choices:
-            text = OPEN_ALIAS.get(text.lower(), text) if field.name in ("from", "to") else text
-            if text.lower() not in field.choices:
-                self._refuse_choice(field, value)
-        return Contains(text) if field.kind == "prose" and sign == ":" and text else Exact(text)
-
-    def _refuse_choice(self, field: Field, value: Token) -> NoReturn:
-        *most, last = field.choices
-        choices = f"{', '.join(most)} or {last}"
-        what = f"{field.name} is {choices}, not {value.text!r}"
-        if len(choices) > 200:
-            what = f"there is no {field.name} {value.text!r}"
-        raise QueryError(self._text, value.column, what, f"as in {field.example}")
-
-    def _glob(self, value: Token) -> Glob:
-        if len(value.text) > MAX_GLOB_CHARS:
-            raise QueryError(self._text, value.column, f"a pattern has at most {MAX_GLOB_CHARS:,} characters")
-        return Glob(value.text)
-
-    def _part(self, value: Token) -> Item:
-        if value.kind == "regex":
-            return self.regex(value)
-        if not value.text:
-            raise QueryError(self._text, value.column, "there is no text between these quotes")
-        return Contains(value.text)
-
-    def _bound(self, kind: Kind, sign: str, value: Token) -> Range:
-        at, _ = self._scalar(kind, value.text, value)
-        if sign in (">", ">="):
-            return Range(low=at, is_above=sign == ">")
-        return Range(high=at, is_below=sign == "<")
-
-    def _range(self, kind: Kind, value: Token) -> Range:
-        low, dots, high = value.text.partition("..")
-        if not dots:
-            at, lasts = self._scalar(kind, low, value)
-            return Range(at, at) if not lasts else Range(at, at + lasts, is_below=True)
-        if not (low or high):
-            self._refuse(kind, value)
-        first = self._scalar(kind, low, value)[0] if low else None
-        last = self._scalar(kind, high, value)[0] if high else None
-        if first is not None and last is not None and first > last:
-            what = f"the range {value.text} is empty"
-            raise QueryError(self._text, value.column, what, "the smaller one comes first")
-        return Range(first, last)
-
-    def _scalar(self, kind: Kind, text: str, value: Token) -> tuple[int | float, int]:
-        """A number in the field's unit, and how long it lasts where it is a time."""
-        if kind == "time":
-            at_ns = self.time(Token("word", text, value.column))
-            return at_ns, precision_ns(text)
-        number = _NUMBER.fullmatch(text)
-        unit = "" if number is None else number[2].lower()
-        factor = _FACTORS[kind](unit)
-        if number is None or factor is None:
-            self._refuse(kind, value)
-        digits = number[1]
-        scaled = float(digits) * factor if "." in digits else int(digits) * factor
-        if abs(scaled) > MAX_INT:
-            raise QueryError(self._text, value.column, f"no number is greater than {MAX_INT}")
-        return (int(scaled) if scaled == int(scaled) else scaled), 0
-
-    def _refuse(self, kind: Kind, value: Token) -> NoReturn:
-        noun = "number" if kind == "status" else kind
-        article = "an" if kind == "id" else "a"
-        what = f"{value.text!r} is neither {article} {noun} nor a range of {noun}s"
-        raise QueryError(self._text, value.column, what, _EXAMPLES[kind])
-
-
-_FACTORS: Mapping[Kind, Callable[[str], int | None]] = {
-    "id": lambda unit: None if unit else 1,
-    "number": lambda unit: None if unit else 1,
-    "status": lambda unit: None if unit else 1,
-    "size": lambda unit: SIZE_UNITS.get(unit or "b"),
-    "duration": lambda unit: UNITS_NS.get(unit or "ms"),
-}
-
-
-# SQLite refuses expressions deeper than 1,000
-MAX_TERMS = 100
-MAX_ITEMS = 500
-# Of parentheses
-MAX_DEPTH = 30
-
-_LITERAL_STARTS = ("{", "[")
-_ARROW = "->"
-_NEGATED = frozenset({"!=", "!~"})
-
-
-def parse(text: str, now: Now) -> Query:
-    """The query that a text means; pasted JSON (it starts with ``{`` or ``[``) is one literal.
+def parse(text: str, now: ReferenceTime) -> Query:
+    """Return the query that a text means; pasted JSON (a text that starts with ``{`` or ``[``) is one literal.
 
     Raises ``QueryError`` with the column, and with the nearest name for an unknown field.
     """
@@ -233,24 +87,24 @@ def parse(text: str, now: Now) -> Query:
 
 
 class _Parser:
-    def __init__(self, text: str, now: Now) -> None:
+    def __init__(self, text: str, now: ReferenceTime) -> None:
         self._text = text
-        self._values = Values(text, now)
+        self._values = ValueParser(text, now)
         self._tokens = tokens(text)
         self._at = 0
         self._terms = 0
-        # Parentheses
+        # Opening parentheses whose group is being parsed
         self._open: list[Token] = []
 
     def terms(self) -> tuple[Term, ...]:
-        """All terms of the text; those at the top must all hold."""
+        """Parse the whole text into its top-level terms, all of which must hold."""
         if not self._tokens:
             return ()
         whole = self._or()
         return whole.terms if isinstance(whole, And) else (whole,)
 
     def _or(self) -> Term:
-        """Terms with ``OR`` between them, up to a closing parenthesis or the end."""
+        """Parse terms with ``OR`` between them, up to a closing parenthesis or the end."""
         parts = [self._and()]
         while (token := self._peek()) is not None and token.is_sign("OR"):
             self._at += 1
@@ -258,7 +112,7 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
     def _and(self) -> Term:
-        """Terms side by side."""
+        """Parse terms that stand side by side."""
         parts: list[Term] = []
         while (token := self._peek()) is not None and token.kind != "close" and not token.is_sign("OR"):
             if token.is_sign("AND"):
@@ -288,7 +142,7 @@ class _Parser:
         return self._error(token, "a term is missing here")
 
     def _unary(self) -> Term:
-        """A term and what negates it."""
+        """Parse a term or a group, and the negations before it."""
         negated = False
         first = self._tokens[self._at]
         while (token := self._peek()) is not None and (token.kind == "negation" or token.is_sign("NOT")):
@@ -350,7 +204,7 @@ class _Parser:
         return _signed(operator, FieldTerm(field.name, items))
 
     def _period(self, name: str, operator: Token, values: list[Token]) -> FieldTerm:
-        """``since`` and ``until``: half-open, as on the command line."""
+        """The term of ``since`` or ``until``: half-open, as the options of the command line are."""
         if operator.text not in (":", "="):
             raise self._error(operator, f"{name} does not take {operator.text}", f"as in {name}:-15m or {name}:14:02")
         if len(values) > 1:
@@ -359,7 +213,7 @@ class _Parser:
         return FieldTerm("ts", (Range(low=at_ns) if name == fields.SINCE else Range(high=at_ns, is_below=True),))
 
     def _transition(self, field: fields.Field, operator: Token, value: Token) -> Term:
-        """``open->disconnected``; a plain status is the one after."""
+        """The term of ``open->disconnected``; a status without an arrow is the one after the transition."""
         before, arrow, after = value.text.partition(_ARROW)
         sides = [(fields.FIELDS["from"], before, 0), (field, after, len(before) + len(arrow))]
         if not arrow:
@@ -374,7 +228,7 @@ class _Parser:
         return And(tuple(terms)) if len(terms) > 1 else terms[0]
 
     def _comparison(self) -> tuple[Token, list[Token]]:
-        """The operator and the values that follow a field or a path; the lexer saw to it that they are there."""
+        """Take the operator and the values after a field or a path; the lexer guarantees that they are there."""
         operator = self._tokens[self._at]
         values = [self._tokens[self._at + 1]]
         self._at += 2
@@ -401,7 +255,7 @@ def _any(terms: tuple[Term, ...]) -> Term:
 
 
 def _facts(items: tuple[Item, ...]) -> Term:
-    """``is:`` of incidents is a matter of name and type; of other facts, a field of its own."""
+    """The term of ``is:``: flags of incidents become terms on name and type, all others stay flags."""
     terms: list[Term] = []
     for item in items:
         incident = fields.INCIDENT_FLAGS.get(item.text.lower()) if isinstance(item, Exact) else None
@@ -411,3 +265,150 @@ def _facts(items: tuple[Item, ...]) -> Term:
             named = FieldTerm("name", (Glob("incident.*"),))
             terms.append(And((named, FieldTerm("type", (Exact(incident),)))))
     return _any(tuple(terms))
+
+
+class ValueParser:
+    """Parses the values after operators: texts, globs, regular expressions, numbers with units, times, ranges.
+
+    Every method raises ``QueryError`` with the column of the value.
+    """
+
+    def __init__(self, text: str, now: ReferenceTime) -> None:
+        self._text = text
+        self._now = now
+
+    def of_field(self, field: Field, operator: Token, value: Token) -> Item:
+        """Return the item that an operator and one value mean; a negation in the operator is the caller's."""
+        sign = operator.text
+        if sign not in TAKES[field.kind]:
+            allowed = " ".join(TAKES[field.kind])
+            what = f"{field.name} does not take {sign}"
+            raise QueryError(self._text, operator.column, what, f"it takes {allowed}, as in {field.example}")
+        if sign in ORDERED:
+            return self._bound(field.kind, sign, value)
+        if sign in ("~", "!~"):
+            return self._part(value)
+        if value.kind == "regex":
+            what = f"{field.name}{sign} takes no regular expression"
+            raise QueryError(self._text, value.column, what, f"{field.name}~/…/ does; as text it goes in quotes")
+        if value.kind == "word" and value.text == ANY:
+            return Glob(ANY)
+        if field.kind in ("id", "number", "size", "duration", "time"):
+            return self._range(field.kind, value)
+        if field.kind == "status" and value.kind == "word" and value.text[:1].isdigit() and ".." in value.text:
+            return self._range("status", value)
+        return self._text_item(field, sign, value)
+
+    def of_path(self, operator: Token, value: Token) -> Item:
+        """Return the item for a path into JSON: numbers compare as numbers, all else as text."""
+        sign = operator.text
+        if sign in ORDERED:
+            return self._bound("number", sign, value)
+        if sign in ("~", "!~"):
+            return self._part(value)
+        if value.kind == "regex":
+            hint = "$.path~/…/ does; as text it goes in quotes"
+            raise QueryError(self._text, value.column, f"{sign} takes no regular expression", hint)
+        if value.kind == "word" and sign == ":":
+            low, dots, high = value.text.partition("..")
+            if dots and (low or high) and all(_NUMBER.fullmatch(end) for end in (low, high) if end):
+                return self._range("number", value)
+            if is_glob(value.text):
+                return self._glob(value)
+        return Exact(value.text)
+
+    def regex(self, token: Token) -> Regex:
+        """Return a regular expression after checking that it compiles."""
+        try:
+            patterns.check(token.text)
+        except ValueError as error:
+            raise QueryError(self._text, token.column, str(error), "as text it goes in quotes") from None
+        return Regex(token.text, token.ignores_case)
+
+    def time(self, value: Token) -> int:
+        """Return the wall time that a value means, in nanoseconds."""
+        try:
+            return parse_time(value.text, self._now.ts_ns, self._now.zone)
+        except UsageError as error:
+            raise QueryError(self._text, value.column, error.what, error.hint) from None
+
+    def _text_item(self, field: Field, sign: str, value: Token) -> Item:
+        if value.kind == "word" and sign != "=" and is_glob(value.text):
+            return self._glob(value)
+        text = value.text
+        if field.choices:
+            text = OPEN_ALIAS.get(text.lower(), text) if field.name in ("from", "to") else text
+            if text.lower() not in field.choices:
+                self._refuse_choice(field, value)
+        return Contains(text) if field.kind == "prose" and sign == ":" and text else Exact(text)
+
+    def _refuse_choice(self, field: Field, value: Token) -> NoReturn:
+        *most, last = field.choices
+        choices = f"{', '.join(most)} or {last}"
+        what = f"{field.name} is {choices}, not {value.text!r}"
+        if len(choices) > 200:
+            what = f"there is no {field.name} {value.text!r}"
+        raise QueryError(self._text, value.column, what, f"as in {field.example}")
+
+    def _glob(self, value: Token) -> Glob:
+        if len(value.text) > MAX_GLOB_CHARS:
+            raise QueryError(self._text, value.column, f"a pattern has at most {MAX_GLOB_CHARS:,} characters")
+        return Glob(value.text)
+
+    def _part(self, value: Token) -> Item:
+        if value.kind == "regex":
+            return self.regex(value)
+        if not value.text:
+            raise QueryError(self._text, value.column, "there is no text between these quotes")
+        return Contains(value.text)
+
+    def _bound(self, kind: Kind, sign: str, value: Token) -> Range:
+        at, _ = self._scalar(kind, value.text, value)
+        if sign in (">", ">="):
+            return Range(low=at, is_above=sign == ">")
+        return Range(high=at, is_below=sign == "<")
+
+    def _range(self, kind: Kind, value: Token) -> Range:
+        low, dots, high = value.text.partition("..")
+        if not dots:
+            at, lasts = self._scalar(kind, low, value)
+            return Range(at, at) if not lasts else Range(at, at + lasts, is_below=True)
+        if not (low or high):
+            self._refuse(kind, value)
+        first = self._scalar(kind, low, value)[0] if low else None
+        last = self._scalar(kind, high, value)[0] if high else None
+        if first is not None and last is not None and first > last:
+            what = f"the range {value.text} is empty"
+            raise QueryError(self._text, value.column, what, "the smaller one comes first")
+        return Range(first, last)
+
+    def _scalar(self, kind: Kind, text: str, value: Token) -> tuple[int | float, int]:
+        """A number in the field's unit; for times also their precision in nanoseconds, else 0."""
+        if kind == "time":
+            at_ns = self.time(Token("word", text, value.column))
+            return at_ns, precision_ns(text)
+        number = _NUMBER.fullmatch(text)
+        unit = "" if number is None else number[2].lower()
+        factor = _FACTORS[kind](unit)
+        if number is None or factor is None:
+            self._refuse(kind, value)
+        digits = number[1]
+        scaled = float(digits) * factor if "." in digits else int(digits) * factor
+        if abs(scaled) > MAX_INT:
+            raise QueryError(self._text, value.column, f"no number is greater than {MAX_INT}")
+        return (int(scaled) if scaled == int(scaled) else scaled), 0
+
+    def _refuse(self, kind: Kind, value: Token) -> NoReturn:
+        noun = "number" if kind == "status" else kind
+        article = "an" if kind == "id" else "a"
+        what = f"{value.text!r} is neither {article} {noun} nor a range of {noun}s"
+        raise QueryError(self._text, value.column, what, _EXAMPLES[kind])
+
+
+_FACTORS: Mapping[Kind, Callable[[str], int | None]] = {
+    "id": lambda unit: None if unit else 1,
+    "number": lambda unit: None if unit else 1,
+    "status": lambda unit: None if unit else 1,
+    "size": lambda unit: SIZE_UNITS.get(unit or "b"),
+    "duration": lambda unit: UNITS_NS.get(unit or "ms"),
+}

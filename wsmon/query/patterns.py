@@ -1,4 +1,4 @@
-"""Regular expressions that users type: each look at a text has a time limit, since some patterns never end."""
+"""Regular expressions of queries: checked, compiled, and matched within a time limit, since some never end."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from wsmon.errors import WsmonError
 _GROUP_SIGNS = regex.compile(r"\\.|[()]", regex.DOTALL)
 _REPEATING = "*+?{"
 SHORT_CHARS = 64
-# Names, types and topics are the same in most rows: what was found in them is kept at hand
-HELD_TEXTS = 500
-# For one look at one text: thousands of times what an ordinary pattern needs for 64 KiB
+# Names, types and topics are the same in most rows: results for short texts are cached
+CACHED_TEXTS = 500
+# For one text: thousands of times what an ordinary pattern needs for 64 KiB
 LIMIT_S = 0.02
-# Some milliseconds for a quick pattern, at most: to watch the time costs as much as an ordinary look
+# A quick pattern takes a few milliseconds at most for so many; the time limit itself costs as much as a match
 QUICK_CHARS = 1_000
 MAX_PATTERN_CHARS = 1_000
-# As parentheses of queries: each level takes some frames of Python to read
+# As of parentheses in queries: each level takes some frames of Python to parse
 MAX_DEPTH = 30
 SLOW_HINT = "nested * and + are slow: say more exactly what is meant"
 
 
 class PatternTooSlowError(WsmonError):
-    """A pattern was at one text for longer than ``LIMIT_S``."""
+    """Matching a pattern against one text took longer than ``LIMIT_S``."""
 
     def __init__(self, pattern: str) -> None:
         super().__init__(f"/{pattern}/ takes longer than {LIMIT_S * 1000:g} ms for one event", SLOW_HINT)
 
 
 def check(pattern: str) -> None:
-    """Raises ``ValueError`` with a sentence where it is no pattern."""
+    """Raise ``ValueError`` with a sentence for users where the pattern cannot be used."""
     if len(pattern) > MAX_PATTERN_CHARS:
         raise ValueError(f"a pattern has at most {MAX_PATTERN_CHARS:,} characters")
     if _depth(pattern) > MAX_DEPTH:
@@ -45,11 +45,11 @@ def check(pattern: str) -> None:
 
 @lru_cache(maxsize=200)
 def finder(pattern: str, *, ignores_case: bool) -> Callable[[str], bool]:
-    """Asks whether the pattern finds something in a text; that raises ``PatternTooSlowError``."""
+    """Return a function of a text: whether the pattern matches somewhere in it; it raises ``PatternTooSlowError``."""
     search = _compiled(pattern, ignores_case=ignores_case).search
     quick_chars = QUICK_CHARS if _is_quick(pattern) else 0
 
-    def look(text: str) -> bool:
+    def find(text: str) -> bool:
         if len(text) <= quick_chars:
             return search(text) is not None
         try:
@@ -57,17 +57,17 @@ def finder(pattern: str, *, ignores_case: bool) -> Callable[[str], bool]:
         except TimeoutError:
             raise PatternTooSlowError(pattern) from None
 
-    look_again = lru_cache(maxsize=HELD_TEXTS)(look)
-    return lambda text: look_again(text) if len(text) <= SHORT_CHARS else look(text)
+    find_cached = lru_cache(maxsize=CACHED_TEXTS)(find)
+    return lambda text: find_cached(text) if len(text) <= SHORT_CHARS else find(text)
 
 
 def _is_quick(pattern: str) -> bool:
-    """Whether the time for a text grows with its square at most: one thing at most repeats, and it is no group."""
+    """Whether time grows with the square of the text at most: no group, and at most one repetition."""
     return "(" not in pattern and sum(map(pattern.count, _REPEATING)) <= 1
 
 
 def _depth(pattern: str) -> int:
-    """How deep groups nest, at most."""
+    """The greatest depth of nested groups."""
     depth = deepest = 0
     for sign in _GROUP_SIGNS.findall(pattern):
         depth += 1 if sign == "(" else -1 if sign == ")" else 0

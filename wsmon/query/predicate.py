@@ -1,6 +1,8 @@
-"""Whether an event is what a query means, in Python; ``store/compile_sql.py`` says the same in SQL.
+"""Query predicate: whether an event matches a query, evaluated in Python; ``store/search/sql.py`` does the same in SQL.
 
-What a value must be like is said once, here, for both: SQL calls these functions for all that it cannot do alone.
+How one value is compared (``item_fits``, ``glob_match``, ``path_predicate``) is defined here for both evaluators: SQL
+calls these functions for everything that it cannot express itself. Here, too, is what can be known of a query without
+reading events: which connections it allows, which period it covers, whether it can match at all.
 """
 
 from __future__ import annotations
@@ -35,49 +37,86 @@ from wsmon.query.ast import (
 from wsmon.query.fields import FIELDS, FLAGS, WORD_PLACES, Value
 from wsmon.query.patterns import finder
 
-# How text is compared: as UTF-8 bytes, ASCII letters without their case.
-#
-# Only ASCII is folded, since SQLite's LIKE folds no more: the predicate and SQL must agree on every text.
-
-
-def utf8(text: str) -> bytes:
-    """The bytes of a text; what the command line could not decode comes back as it was typed."""
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half of a surrogate pair that stands for no byte
-        return text.encode("utf-8", "surrogatepass")
-
-
-def fold(text: str) -> bytes:
-    """The bytes that two texts have in common when only ASCII case tells them apart."""
-    return utf8(text).lower()
-
-
-def fold_ascii(text: str) -> str:
-    """The same as a text, for patterns that count characters."""
-    return text.translate(_ASCII_LOWER)
-
-
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-# Patterns with ``*`` and ``?``, in linear time: no pattern that a user types can hang a search.
-
+# The glob that any value matches except nothing and the empty text
 ANY = "*"
 ONE = "?"
 
+_NUMERIC = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def matches(query: Query, event: Event) -> bool:
+    """Return whether all terms of the query hold for the event; raises ``patterns.PatternTooSlowError``."""
+    return all(_holds(term, event) for term in query.terms)
+
+
+def _holds(term: Term, event: Event) -> bool:
+    match term:
+        case Word(text):
+            return _contains(event, casefold_utf8(text))
+        case Regex():
+            return any(item_fits(term, text) for text in _texts(event))
+        case FieldTerm("is", items):
+            return any(item_fits(item, flag) for flag, is_so in FLAGS.items() if is_so(event) for item in items)
+        case FieldTerm(field, items):
+            value = FIELDS[field].read(event)
+            return any(item_fits(item, value) for item in items)
+        case Ids(ids):
+            return event.id in ids
+        case PathTerm():
+            return path_predicate(term)(event.payload)
+        case Not(inner):
+            return not _holds(inner, event)
+        case And(terms):
+            return all(_holds(each, event) for each in terms)
+        case Or(terms):
+            return any(_holds(each, event) for each in terms)
+        case _:
+            assert_never(term)
+
+
+def _contains(event: Event, needle: bytes) -> bool:
+    if event.payload is not None and needle in event.payload.lower():
+        return True
+    return any(needle in casefold_utf8(read(event)) for read in WORD_PLACES.values())
+
+
+def _texts(event: Event) -> Iterable[str]:
+    """The texts of an event that a regular expression is tried on; empty ones are left out."""
+    if event.payload is not None:
+        yield text_of(event.payload)
+    yield from filter(None, (read(event) for read in WORD_PLACES.values()))
+
+
+def item_fits(item: Item, value: Value) -> bool:
+    """Return whether a value fits one item of a term; raises ``patterns.PatternTooSlowError``."""
+    if isinstance(item, Range):
+        return isinstance(value, int | float) and item.holds(value)
+    text = "" if value is None else str(value)
+    match item:
+        case Exact(wanted):
+            return casefold_utf8(text) == casefold_utf8(wanted)
+        case Glob(pattern):
+            return bool(text) if pattern == ANY else glob_match(pattern, text)
+        case Contains(part):
+            return casefold_utf8(part) in casefold_utf8(text)
+        case Regex(pattern, ignores_case):
+            return finder(pattern, ignores_case=ignores_case)(text)
+        case _:
+            assert_never(item)
+
 
 def is_glob(text: str) -> bool:
-    """Whether a text has a character that stands for others."""
+    """Return whether a text contains a wildcard."""
     return ANY in text or ONE in text
 
 
-def fits(pattern: str, text: str) -> bool:
-    """Whether the whole text fits the pattern; ASCII case does not count."""
-    return _fits(fold_ascii(pattern), fold_ascii(text))
+def glob_match(pattern: str, text: str) -> bool:
+    """Return whether the whole text matches a glob of ``*`` and ``?``; ASCII case does not count."""
+    return _glob_match(casefold_ascii(pattern), casefold_ascii(text))
 
 
-def _fits(pattern: str, text: str) -> bool:
+def _glob_match(pattern: str, text: str) -> bool:
     """Walk both once; where they part, let the last ``*`` take one character more.
 
     The pattern is read left to right, and only its last star is ever taken up again: an earlier one could not help.
@@ -101,46 +140,15 @@ def _fits(pattern: str, text: str) -> bool:
     return not pattern[at_pattern:].strip(ANY)
 
 
-_NUMERIC = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
-
-
-def matches(query: Query, event: Event) -> bool:
-    """Whether all terms of the query hold for the event; raises ``patterns.PatternTooSlowError``."""
-    return all(_holds(term, event) for term in query.terms)
-
-
-def item_fits(item: Item, value: Value) -> bool:
-    """Whether a value is what one item of a term asks for; ``*`` alone asks for any but nothing and the empty text."""
-    if isinstance(item, Range):
-        return isinstance(value, int | float) and item.holds(value)
-    text = "" if value is None else str(value)
-    match item:
-        case Exact(wanted):
-            return fold(text) == fold(wanted)
-        case Glob(pattern):
-            return bool(text) if pattern == ANY else fits(pattern, text)
-        case Contains(part):
-            return fold(part) in fold(text)
-        case Regex(pattern, ignores_case):
-            return finder(pattern, ignores_case=ignores_case)(text)
-        case _:
-            assert_never(item)
-
-
-def text_of(value: bytes | str) -> str:
-    """A value of a row as text; bytes that are not UTF-8 keep their difference."""
-    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
-
-
 @lru_cache(maxsize=256)
-def path_question(term: PathTerm) -> Callable[[bytes | str | None], bool]:
-    """Asks whether what a payload has at a path is one of the wanted values; of an array, whether one of its items is.
+def path_predicate(term: PathTerm) -> Callable[[bytes | str | None], bool]:
+    """Return a function of a payload: whether the value at the term's path, or an item of an array there, is wanted.
 
-    It is asked of every row of a search: what the term decides is decided here.
+    A search calls it for every row, so whatever depends on the term alone is decided once, here.
     """
     read = path_reader(term.path)
-    questions = tuple(_json_question(item) for item in term.items)
-    is_wanted = questions[0] if len(questions) == 1 else lambda value: any(asks(value) for asks in questions)
+    predicates = tuple(_json_predicate(item) for item in term.items)
+    is_wanted = predicates[0] if len(predicates) == 1 else lambda value: any(fits(value) for fits in predicates)
 
     def holds(document: bytes | str | None) -> bool:
         if document is None or (found := read(document)) is MISSING:
@@ -150,8 +158,8 @@ def path_question(term: PathTerm) -> Callable[[bytes | str | None], bool]:
     return holds
 
 
-def _json_question(item: Item) -> Callable[[object], bool]:
-    """Asks whether a value of JSON is what an item asks for; a number may be written as text, as prices often are."""
+def _json_predicate(item: Item) -> Callable[[object], bool]:
+    """Return a function of a JSON value: whether it fits an item. Numbers may be texts, as prices often are."""
     match item:
         case Range():
             return partial(_is_inside, item)
@@ -176,94 +184,72 @@ def _reads_as(item: Item, value: object) -> bool:
     return item_fits(item, value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 
-def _holds(term: Term, event: Event) -> bool:
+# SQLite's LIKE folds the case of ASCII letters alone. The two evaluators must agree on every text, so here, too,
+# nothing but ASCII is folded.
+
+
+def casefold_ascii(text: str) -> str:
+    """Return the text with its ASCII letters in lower case; it keeps its number of characters."""
+    return text.translate(_ASCII_LOWER)
+
+
+def casefold_utf8(text: str) -> bytes:
+    """Return the UTF-8 bytes of a text with its ASCII letters in lower case."""
+    return utf8(text).lower()
+
+
+def utf8(text: str) -> bytes:
+    """Return the UTF-8 bytes of a text; bytes of the command line that were not UTF-8 come back as typed."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # Half of a surrogate pair that does not stand for a byte
+        return text.encode("utf-8", "surrogatepass")
+
+
+def text_of(value: bytes | str) -> str:
+    """Return a value of a row as text; bytes that are not UTF-8 become lone surrogates, so they stay distinct."""
+    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+
+
+def allows_connection(query: Query, connection: str) -> bool:
+    """Return whether events of a connection with this name can match, by the terms on connections alone.
+
+    For results that are kept by connection and not by event; all other terms count as undecided.
+    """
+    return all(_decide(term, connection) is not False for term in query.terms)
+
+
+def _decide(term: Term, connection: str) -> bool | None:
+    """The value of a term for all events of a connection; ``None`` where it depends on the event."""
     match term:
-        case Word(text):
-            return _contains(event, fold(text))
-        case Regex():
-            return any(item_fits(term, text) for text in _texts(event))
-        case FieldTerm("is", items):
-            return any(item_fits(item, flag) for flag, is_so in FLAGS.items() if is_so(event) for item in items)
-        case FieldTerm(field, items):
-            value = FIELDS[field].read(event)
-            return any(item_fits(item, value) for item in items)
-        case Ids(ids):
-            return event.id in ids
-        case PathTerm():
-            return path_question(term)(event.payload)
+        case FieldTerm("connection", items):
+            return any(item_fits(item, connection) for item in items)
         case Not(inner):
-            return not _holds(inner, event)
+            return _not(_decide(inner, connection))
         case And(terms):
-            return all(_holds(each, event) for each in terms)
+            return _and(_decide(each, connection) for each in terms)
         case Or(terms):
-            return any(_holds(each, event) for each in terms)
+            return _not(_and(_not(_decide(each, connection)) for each in terms))
         case _:
-            assert_never(term)
+            return None
 
 
-def _contains(event: Event, needle: bytes) -> bool:
-    if event.payload is not None and needle in event.payload.lower():
-        return True
-    return any(needle in fold(read(event)) for read in WORD_PLACES.values())
+def _and(answers: Iterable[bool | None]) -> bool | None:
+    """Conjunction in three-valued logic."""
+    known = list(answers)
+    if False in known:
+        return False
+    return None if None in known else True
 
 
-def _texts(event: Event) -> Iterable[str]:
-    """Where a regular expression is looked for: what is empty has nothing to find."""
-    if event.payload is not None:
-        yield text_of(event.payload)
-    yield from filter(None, (read(event) for read in WORD_PLACES.values()))
-
-
-# Queries that no event can match, and why: said where a search has found nothing.
-
-
-def why_never(query: Query) -> str:
-    """A sentence about a transition that connections do not make; empty for every other query."""
-    before, after = _status(query, "from"), _status(query, "to")
-    if before is None or after is None or after in ALLOWED[before]:
-        return ""
-    follow = [LABELS[status] for status in STATUSES if status in ALLOWED[before]]
-    return f"what follows {LABELS[before]} is {', '.join(follow[:-1])} or {follow[-1]}"
-
-
-def _status(query: Query, field: str) -> Status | None:
-    """The one status that the whole query asks of a field."""
-    for term in query.terms:
-        if isinstance(term, FieldTerm) and term.field == field and len(term.items) == 1:
-            (item,) = term.items
-            if isinstance(item, Exact) and item.text in STATUSES:
-                return item.text
-    return None
-
-
-# What a query says about connections alone, for answers that are kept by connection and not by event.
-
-
-def allows(query: Query, connection: str) -> bool:
-    """Whether the terms on connections let one with this name through; other terms say nothing about it."""
-    return all(_allows(term, connection) is not False for term in query.terms)
+def _not(answer: bool | None) -> bool | None:
+    return None if answer is None else not answer
 
 
 def is_about_connections(query: Query) -> bool:
-    """Whether the query says nothing about anything else."""
+    """Return whether every term of the query is about the connection's name."""
     return all(map(_is_about_connections, query.terms))
-
-
-def split_period(query: Query) -> tuple[Query, int | None, int | None]:
-    """What a query asks for beside its ``since:`` and ``until:``, and these: wall times, the second not included.
-
-    ``None`` where it has no such bound; times within other terms stay there.
-    """
-    terms: list[Term] = []
-    since, until = [], []
-    for term in query.terms:
-        match term:
-            case FieldTerm("ts", (Range(low, high, is_above, is_below),)):
-                since += [] if low is None else [int(low) + is_above]
-                until += [] if high is None else [int(high) + (not is_below)]
-            case _:
-                terms.append(term)
-    return Query(tuple(terms), query.text), max(since, default=None), min(until, default=None)
 
 
 def _is_about_connections(term: Term) -> bool:
@@ -278,30 +264,40 @@ def _is_about_connections(term: Term) -> bool:
             return False
 
 
-def _allows(term: Term, connection: str) -> bool | None:
-    """``None``: the term does not decide it."""
-    match term:
-        case FieldTerm("connection", items):
-            return any(item_fits(item, connection) for item in items)
-        case Not(inner):
-            inside = _allows(inner, connection)
-            return None if inside is None else not inside
-        case And(terms):
-            return _all(_allows(each, connection) for each in terms)
-        case Or(terms):
-            some = _all(_opposite(_allows(each, connection)) for each in terms)
-            return _opposite(some)
-        case _:
-            return None
+def split_period(query: Query) -> tuple[Query, int | None, int | None]:
+    """Split a query into its other terms and the half-open period of its ``since:`` and ``until:``, as wall times.
+
+    ``None`` stands for a bound that the query does not have. Times inside of other terms stay there.
+    """
+    terms: list[Term] = []
+    since, until = [], []
+    for term in query.terms:
+        match term:
+            case FieldTerm("ts", (Range(low, high, is_above, is_below),)):
+                since += [] if low is None else [int(low) + is_above]
+                until += [] if high is None else [int(high) + (not is_below)]
+            case _:
+                terms.append(term)
+    return Query(tuple(terms), query.text), max(since, default=None), min(until, default=None)
 
 
-def _all(answers: Iterable[bool | None]) -> bool | None:
-    """One ``False`` decides; without it, one ``None`` leaves it open."""
-    known = list(answers)
-    if False in known:
-        return False
-    return None if None in known else True
+def unsatisfiable(query: Query) -> str:
+    """Return why no event can match, as a sentence; empty where events may match.
+
+    The one reason recognised is a transition that connections do not make.
+    """
+    before, after = _status(query, "from"), _status(query, "to")
+    if before is None or after is None or after in ALLOWED[before]:
+        return ""
+    follow = [LABELS[status] for status in STATUSES if status in ALLOWED[before]]
+    return f"what follows {LABELS[before]} is {', '.join(follow[:-1])} or {follow[-1]}"
 
 
-def _opposite(answer: bool | None) -> bool | None:
-    return None if answer is None else not answer
+def _status(query: Query, field: str) -> Status | None:
+    """The one status that every match must have in a field."""
+    for term in query.terms:
+        if isinstance(term, FieldTerm) and term.field == field and len(term.items) == 1:
+            (item,) = term.items
+            if isinstance(item, Exact) and item.text in STATUSES:
+                return item.text
+    return None

@@ -109,7 +109,7 @@ class _DoubtError(Exception):
     """Something that is not plain to see."""
 
 
-class Reading:
+class PatternReader:
     """Walks a pattern, once."""
 
     def __init__(
@@ -306,12 +306,12 @@ def required_texts(regex: Regex) -> Texts:
     def parts(run: Run) -> Iterator[Run]:
         return (tuple(atoms) for is_text, atoms in groupby(run, is_plain) if is_text)
 
-    return tuple("".join(atom.char for atom in run) for run in Reading(regex, parts, _shortest).needed())
+    return tuple("".join(atom.char for atom in run) for run in PatternReader(regex, parts, _shortest).needed())
 
 
 def required_stretches(regex: Regex) -> tuple[Stretch, ...]:
     """Stretches of which every match has one, each as telling as can be; empty: not known, or not telling."""
-    runs = Reading(regex, _most_telling, _least_telling).needed()
+    runs = PatternReader(regex, _most_telling, _least_telling).needed()
     return tuple(Stretch(_union(run), len(run)) for run in runs)
 
 

@@ -1,4 +1,4 @@
-"""What the texts for times and durations mean: ``-15m``, ``14:02``, ``yesterday``, RFC 3339; ``250ms``, ``5m``."""
+"""Times that users type, parsed: ``-15m``, ``14:02``, ``today``, ``yesterday``, RFC 3339; and their precision."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _DAYS_BACK = {"today": 0, "yesterday": 1}
 
 
 def parse_time(text: str, now_ns: int, zone: tzinfo | None = None) -> int:
-    """The wall time that a text means at ``now_ns``, in nanoseconds; raises ``UsageError`` where it means none.
+    """Return the wall time that a text means at ``now_ns``, in nanoseconds; raises ``UsageError`` where it means none.
 
-    ``zone`` is where days and times of day are (``None`` = local). A time of day is its latest occurrence before now.
+    ``zone`` is the time zone of days and times of day (``None`` = local). A time of day is its latest one before now.
     """
     if ago := _AGO.fullmatch(text):
         return now_ns - round(float(ago[1]) * UNITS_NS[ago[2]])
@@ -41,7 +41,7 @@ def parse_time(text: str, now_ns: int, zone: tzinfo | None = None) -> int:
 
 
 def precision_ns(text: str) -> int:
-    """How long the time that a text means lasts: ``today`` a day, ``14:02`` a minute, ``14:02:24`` a second."""
+    """Return the length of the period that a text stands for: ``today`` a day, ``14:02`` a minute, ``14:02:24`` 1 s."""
     if text.lower() in _DAYS_BACK or _DAY.fullmatch(text):
         return UNITS_NS["d"]
     if _AGO.fullmatch(text) or _FRACTION.search(text):
@@ -54,5 +54,5 @@ def _midnight(at: datetime) -> datetime:
 
 
 def _ns(at: datetime) -> int:
-    """Exact; a time without a zone is local."""
+    """Wall time in nanoseconds, exact to the microsecond; a time without a zone is local."""
     return (at.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000

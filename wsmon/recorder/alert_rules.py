@@ -16,7 +16,7 @@ from wsmon.model.detectors.base import rule_kind
 from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Not, Query
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 
 # An alert is to be out within 5 s; what matches again and again costs a look, not an event
 EVERY_S = 0.25
@@ -67,7 +67,7 @@ class RuleWatch:
         if rules == self._texts:
             return
         same = {name for name, text in rules.items() if self._texts.get(name) == text}
-        now = Now(self._clock.wall_ns())
+        now = ReferenceTime(self._clock.wall_ns())
         self._rules = {name: parse(text, now) for name, text in rules.items()}
         self._rules = {name: Query((*query.terms, *_NOT_OUR_OWN), query.text) for name, query in self._rules.items()}
         if not self._texts:

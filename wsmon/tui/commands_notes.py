@@ -6,7 +6,7 @@ from wsmon.errors import QueryError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.watching import MonitorScreen
 
 NOTE_LIMIT = 2_000
@@ -80,7 +80,7 @@ def views(screen: MonitorScreen) -> None:
 
 def _show(screen: MonitorScreen, text: str) -> None:
     try:
-        query = parse(text, Now(screen.now_ns()))
+        query = parse(text, ReferenceTime(screen.now_ns()))
     except QueryError as error:  # saved by a wsmon with other words
         screen.say(str(error), "problem")
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wsmon.errors import QueryError
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.board import Board
 from wsmon.tui.panes.log_filter import Scope
 from wsmon.tui.remembered import Choice, Place, Remembered
@@ -39,7 +39,7 @@ def recall(screen: Board, remembered: Remembered) -> None:
     log.set_columns(remembered.columns)
     scope = Scope(hides_heartbeats=remembered.hides_heartbeats)
     try:
-        query = parse(remembered.query, Now(screen.now_ns()))
+        query = parse(remembered.query, ReferenceTime(screen.now_ns()))
         scope = replace(scope, query=query, is_in_context=remembered.is_in_context and bool(query))
     except QueryError as error:  # kept by a wsmon with other words
         screen.footer.say(f"the search {remembered.query} is no longer understood: {error.what}", "problem")

@@ -15,7 +15,7 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import Snapshot
 from wsmon.model.timeline import TimelineProblem
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui import notices, output
 from wsmon.tui.backing import Backing
 from wsmon.tui.before import Before, asks_before, read_before
@@ -180,7 +180,7 @@ class MonitorScreen(Board):
             return
         text = narrowed(self.log_pane.search.text, message.term, is_excluded=message.is_excluded)
         try:
-            query = parse(text, Now(self.now_ns()))
+            query = parse(text, ReferenceTime(self.now_ns()))
         except QueryError as error:
             self.say(str(error), "problem")
             return

@@ -132,7 +132,7 @@ def test_what_a_function_raises_that_sqlite_called_comes_out_as_it_is(
     def fail(_value: object) -> bool:
         raise raised
 
-    monkeypatch.setattr(functions, "path_question", lambda _leaf: fail)
+    monkeypatch.setattr(functions, "path_predicate", lambda _leaf: fail)
     with pytest.raises(type(raised)) as caught:
         reader.events_after(0, 1, parse('$."a":1 OR $:*'))
     assert caught.value is raised

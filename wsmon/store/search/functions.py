@@ -15,7 +15,7 @@ from wsmon.model.events import Verdict
 from wsmon.query.ast import FieldTerm, Glob, PathTerm, Regex
 from wsmon.query.fields import verdict_text
 from wsmon.query.patterns import LIMIT_S, SLOW_HINT, PatternTooSlowError, finder
-from wsmon.query.predicate import item_fits, path_question, text_of
+from wsmon.query.predicate import item_fits, path_predicate, text_of
 
 # A part of a query that is asked of one value of a row; a FieldTerm is one on the verdict, as the row has it
 Leaf: TypeAlias = Glob | Regex | PathTerm | FieldTerm
@@ -91,7 +91,7 @@ def _question(leaf: Leaf) -> Callable[..., bool]:
     """What is asked of the values of each row that SQL hands over: one, or of a regular expression all it looks at."""
     match leaf:
         case PathTerm():
-            return path_question(leaf)
+            return path_predicate(leaf)
         case Regex(pattern, ignores_case):
             return partial(_finds, finder(pattern, ignores_case=ignores_case))
         case FieldTerm(_, items):

@@ -30,7 +30,7 @@ from wsmon.query.ast import (
     Word,
 )
 from wsmon.query.fields import WORD_PLACES
-from wsmon.query.predicate import fold, item_fits, utf8
+from wsmon.query.predicate import casefold_utf8, item_fits, utf8
 from wsmon.query.regex_literals import required_stretches, required_texts
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.search.block_filter import (
@@ -80,7 +80,7 @@ class _Compiler:
         match term:
             case Word(text):
                 part = Contains(text)
-                return any_of((needle_sieve(fold(text)), self._names(part), self._sources("connection", part)))
+                return any_of((needle_sieve(casefold_utf8(text)), self._names(part), self._sources("connection", part)))
             case FieldTerm(field, items):
                 return any_of(self._item(field, item) for item in items)
             case PathTerm():
@@ -123,9 +123,9 @@ def _text(item: Item, columns: tuple[str, ...]) -> Sieve:
     """Where a text can be that an item asks for; a row without one fits what fits the empty text."""
     match item:
         case Exact(text) | Contains(text):
-            return needle_sieve(fold(text))
+            return needle_sieve(casefold_utf8(text))
         case Glob(pattern):
-            return needle_sieve(fold(pattern.translate(_GLOB_SIGNS)))
+            return needle_sieve(casefold_utf8(pattern.translate(_GLOB_SIGNS)))
         case Regex():
             return _expression(item, columns)
         case Range():
@@ -137,7 +137,7 @@ def _text(item: Item, columns: tuple[str, ...]) -> Sieve:
 def _expression(item: Regex, columns: tuple[str, ...]) -> Sieve:
     """Texts are found by their marks, or else quickly row by row; only where there are none, whole blocks are read."""
     texts = required_texts(item)
-    told = any_of(needle_sieve(fold(text)) for text in texts) if texts else EVERYWHERE
+    told = any_of(needle_sieve(casefold_utf8(text)) for text in texts) if texts else EVERYWHERE
     if told != EVERYWHERE:
         return told
     stretches = required_stretches(item)
@@ -155,9 +155,9 @@ def _json_value(item: Item) -> Sieve:
     """Texts stand in the payload too; numbers and ``null`` may be written in other ways than they are asked for."""
     match item:
         case Exact(text) | Contains(text):
-            wanted = fold(text)
+            wanted = casefold_utf8(text)
         case Glob(pattern):
-            wanted = fold(pattern.translate(_GLOB_SIGNS))
+            wanted = casefold_utf8(pattern.translate(_GLOB_SIGNS))
         case Regex() | Range():
             return EVERYWHERE
         case _:

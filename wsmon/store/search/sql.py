@@ -36,7 +36,7 @@ from wsmon.query.ast import (
 )
 from wsmon.query.fields import FLAGS, UNANSWERED, WORD_PLACES, notes_missing
 from wsmon.query.parser import MAX_INT
-from wsmon.query.predicate import ANY, fold, item_fits
+from wsmon.query.predicate import ANY, casefold_utf8, item_fits
 from wsmon.query.regex_literals import required_texts
 from wsmon.store.codec import (
     CLOSE_BY_CODES,
@@ -110,13 +110,13 @@ def text_fits(column: str, item: Item, number: Number) -> Sql:
     """Whether a text of the row, NULL where it is empty, is what an item of a term asks for."""
     match item:
         case Exact(text):
-            return Sql(f"CAST(lower(coalesce({column}, '')) AS BLOB) = ?", (fold(text),))
+            return Sql(f"CAST(lower(coalesce({column}, '')) AS BLOB) = ?", (casefold_utf8(text),))
         case Glob(pattern):
             return _glob(column, pattern, number)
         case Contains(text):
             if not text:
                 return ALWAYS
-            part = _contains(column, fold(text))
+            part = _contains(column, casefold_utf8(text))
             return Sql(f"({part.text} IS TRUE)", part.parameters)
         case Regex():
             return _empty_too(item, _finds(item, column, number(item)), column)
@@ -139,7 +139,7 @@ def number_fits(column: str, item: Item, number: Number) -> Sql:
 
 def word(found: Word, columns: tuple[str, ...]) -> Sql:
     """Whether a text stands in the payload or in one of the columns."""
-    needle = fold(found.text)
+    needle = casefold_utf8(found.text)
     of_messages = [_contains(column, needle) for column in columns if column in _OF_MESSAGES]
     rare = [column for column in columns if column not in _OF_MESSAGES]
     # asked once whether there is any, since messages mostly have none
@@ -187,7 +187,7 @@ def _finds(pattern: Regex, column: str, leaf: int) -> Sql:
     call = Sql(f"({column} IS NOT NULL AND {LEAF}({leaf}, {column}))")
     if not (required := required_texts(pattern)):
         return call
-    there = any_of(_contains(column, fold(text)) for text in required)
+    there = any_of(_contains(column, casefold_utf8(text)) for text in required)
     return Sql(f"({there.text} IS TRUE AND {call.text})", there.parameters)
 
 

@@ -18,7 +18,7 @@ from wsmon.errors import QueryError
 from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.fields import completion
-from wsmon.query.parser import Now, parse
+from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.palette import Span
 from wsmon.tui.panes.span_text import SpanText
 from wsmon.tui.panes.spans import SpanLine
@@ -150,7 +150,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
     def _understand(self, text: str) -> bool:
         """Whether it is a query; says what is wrong where it is none, and keeps the last one that was."""
         try:
-            self._valid = parse(text, Now(self._now_ns()))
+            self._valid = parse(text, ReferenceTime(self._now_ns()))
         except QueryError as error:
             hint = f" · {error.hint}" if error.hint else ""
             self._note.draw(((f" column {error.column + 1}: {sanitize(error.what + hint)}", "problem"),))

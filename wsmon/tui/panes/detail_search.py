@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsmon.query.predicate import fold_ascii
+from wsmon.query.predicate import casefold_ascii
 from wsmon.tui.panes.detail_page import Row
 
 
 def places(rows: Sequence[Row], needle: str) -> tuple[int, ...]:
     """The numbers of the lines in which the needle begins; ASCII case does not count."""
-    wanted = fold_ascii(needle)
+    wanted = casefold_ascii(needle)
     if not wanted:
         return ()
-    texts = [fold_ascii("".join(part for part, _ in row.line)) for row in rows]
+    texts = [casefold_ascii("".join(part for part, _ in row.line)) for row in rows]
     return tuple(number for number in range(len(texts)) if _begins(rows, texts, number, wanted))
 
 

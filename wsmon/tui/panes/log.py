@@ -13,7 +13,7 @@ from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import StoreBounds
 from wsmon.ports import Clock, StoreView
-from wsmon.query.predicate import why_never
+from wsmon.query.predicate import unsatisfiable
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.line_columns import ColumnName
 from wsmon.tui.lines import TIME_MODES, TimeMode
@@ -161,7 +161,7 @@ class LogPane(FindingLog):
             tally=self._filter.tally(focused_id),
             searched_back_to=fmt.moment(reached_ns, self._clock.wall_ns(), self._zone) if reached_ns else "",
             in_sight=self.in_sight,
-            why_never=why_never(self.search),
+            why_never=unsatisfiable(self.search),
             trouble=self._note,
         )
         texts = sentences(status, self._glyphs)

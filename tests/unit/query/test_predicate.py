@@ -1,13 +1,24 @@
-"""Which events a query matches."""
+"""The query predicate: events, values, globs, connections, periods, and queries that cannot match."""
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.support.builders import event, loss, message, numbered
+from tests.support.builders import at_ns, event, loss, message, numbered
 from tests.support.queries import query as parse
-from wsmon.query.predicate import matches
+from wsmon.query.predicate import (
+    allows_connection,
+    glob_match,
+    is_about_connections,
+    matches,
+    split_period,
+    unsatisfiable,
+)
 
 TRADE = message('{"e":"trade","s":"BTCUSDT"}', connection="Binance-Spot")
 LOSS = loss(connection="deribit", reason="Rate limit")
@@ -110,3 +121,88 @@ def test_the_type_and_the_topic_are_searched() -> None:
 def test_tg_12_slower_than_100_ms_begins_above_100_ms(duration_ns: int, expected: bool) -> None:
     reply = event("message.process.completed", size=0, duration_ns=duration_ns)
     assert matches(parse("lat>100ms"), reply) is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("", "", True),
+        ("*", "", True),
+        ("?", "", False),
+        ("a*c", "ABBC", True),
+        ("a*c", "abcd", False),
+        ("*b?", "abab1", True),
+        ("a[b]", "a[b]", True),
+        ("a[b]", "ab", False),
+        ("[!a]*", "[!a]b", True),
+        ("[!a]*", "b", False),
+        ("k", "\u212a", False),
+        ("?", "\n", True),
+        ("a.c", "abc", False),
+        ("**a**", "a", True),
+    ],
+)
+def test_a_text_fits_its_pattern(pattern: str, text: str, expected: bool) -> None:
+    assert glob_match(pattern, text) is expected
+
+
+@given(st.text("ab[]*?", max_size=8), st.text("abA[]", max_size=12))
+def test_patterns_mean_what_a_regular_expression_says(pattern: str, text: str) -> None:
+    meant = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    assert glob_match(pattern, text) is bool(re.fullmatch(meant, text, re.IGNORECASE | re.DOTALL))
+
+
+def test_a_pattern_of_many_stars_takes_linear_time() -> None:
+    assert not glob_match("*a" * 400, "a" * 399 + "b" * 5_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("", ["orders", "trades", ""]),
+        ("conn:ORDERS", ["orders"]),
+        ("conn:*", ["orders", "trades"]),
+        ("-conn:orders", ["trades", ""]),
+        ("conn:*r* -conn:tr*", ["orders"]),
+        ("conn:orders OR conn:trades -conn:t*", ["orders"]),
+        ("conn:orders OR word", ["orders", "trades", ""]),
+        ("-(conn:orders OR conn:trades)", [""]),
+        ("anything dir:in -name:x* id:7", ["orders", "trades", ""]),
+    ],
+)
+def test_terms_on_connections_choose_among_them(text: str, allowed: list[str]) -> None:
+    assert [name for name in ("orders", "trades", "") if allows_connection(parse(text), name)] == allowed
+
+
+def test_other_terms_are_found() -> None:
+    assert is_about_connections(parse("conn:a -conn:b"))
+    assert not is_about_connections(parse("conn:a word dir:in"))
+
+
+def test_a_period_is_what_all_bounds_have_in_common_and_other_terms_keep_their_times() -> None:
+    asked = parse("since:2026-01-10T14:00:00Z until:2026-01-10T15:00:00Z conn:a ts>=2026-01-10T14:30:00Z -since:today")
+    rest, since_ns, until_ns = split_period(asked)
+    assert (since_ns, until_ns) == (at_ns(1656), at_ns(3456))
+    assert (len(rest.terms), rest.text) == (2, asked.text)
+    assert split_period(parse("conn:a"))[1:] == (None, None)
+
+
+OPEN_IS_FOLLOWED = "what follows open is disconnected, error or closed"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("state:open->reconnecting", OPEN_IS_FOLLOWED),
+        ("conn:a from:open to:reconnecting size>1", OPEN_IS_FOLLOWED),
+        ("state:closed->disconnected", "what follows closed is connecting or error"),
+        ("state:open->disconnected", ""),
+        ("state:open->*", ""),
+        ("state:reconnecting", ""),
+        ("-state:open->reconnecting", ""),
+        ("state:open->reconnecting OR is:problem", ""),
+        ("", ""),
+    ],
+)
+def test_a_transition_that_connections_do_not_make_is_explained(text: str, why: str) -> None:
+    assert unsatisfiable(parse(text)) == why
