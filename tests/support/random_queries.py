@@ -119,7 +119,11 @@ def any_item(rolls: random.Random) -> Item:
                 )
             )
         case 1:
-            return Glob(rolls.choice(("*", "a*", "*b*", "??", "m*", "*" + foreign(rolls), "tr?de", "4*", "*\x00*")))
+            return Glob(
+                rolls.choice(
+                    ("*", "a*", "*b*", "??", "m*", "*" + foreign(rolls), "tr?de", "4*", "*\x00*", "*[*", "?[*", "*[a]*")
+                )
+            )
         case 2:
             return Contains(rolls.choice((foreign(rolls), "a", "ra", "o", LONG)))
         case 3:
