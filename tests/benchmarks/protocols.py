@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from wsmon.protocols import configured, deribit, json, jsonrpc
-from wsmon.protocols.base import Reading
+from wsmon.config.specs import ProtocolName
+from wsmon.protocols.registry import ADAPTERS, Adapter
 
 NOTIFICATION = (
     b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"ticker.BTC-PERPETUAL.raw","data":{"timestamp":'
@@ -28,16 +28,17 @@ TRADE = (
 HEARTBEAT = b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"heartbeat"}}'
 RUNS = 20_000
 MIB = 2**20
-Classify = Callable[..., Reading]
+WITH_CALLS: tuple[ProtocolName, ...] = ("jsonrpc", "deribit")
+WITH_LARGE: tuple[ProtocolName, ...] = ("json", "deribit")
 
-MESSAGES: Mapping[str, tuple[Any, bytes]] = MappingProxyType(
+MESSAGES: Mapping[str, tuple[ProtocolName, bytes]] = MappingProxyType(
     {
-        "raw, notification": (configured, NOTIFICATION),
-        "json, trade": (json, TRADE),
-        "json, notification": (json, NOTIFICATION),
-        "jsonrpc, notification": (jsonrpc, NOTIFICATION),
-        "deribit, notification": (deribit, NOTIFICATION),
-        "deribit, heartbeat": (deribit, HEARTBEAT),
+        "raw, notification": ("raw", NOTIFICATION),
+        "json, trade": ("json", TRADE),
+        "json, notification": ("json", NOTIFICATION),
+        "jsonrpc, notification": ("jsonrpc", NOTIFICATION),
+        "deribit, notification": ("deribit", NOTIFICATION),
+        "deribit, heartbeat": ("deribit", HEARTBEAT),
     }
 )
 LARGE: Mapping[str, bytes] = MappingProxyType(
@@ -57,31 +58,31 @@ def nanoseconds(call: Callable[[], object], runs: int = RUNS) -> float:
     return min(timeit.repeat(call, number=runs, repeat=7)) / runs * 1e9
 
 
-def cost(module: Any, payload: bytes) -> float:
+def cost(protocol: Adapter[Any], payload: bytes) -> float:
     """Of one incoming message."""
-    state = module.State()
-    return nanoseconds(lambda: module.classify("in", "text", payload, state))
+    state = protocol.new_state()
+    return nanoseconds(lambda: protocol.decode("in", "text", payload, state))
 
 
-def call_cost(module: Any) -> float:
+def call_cost(protocol: Adapter[Any]) -> float:
     """Of a request and its answer together."""
-    state = module.State()
+    state = protocol.new_state()
     request = b'{"jsonrpc":"2.0","id":42,"method":"public/get_time","params":{"currency":"BTC"}}'
     answer = b'{"jsonrpc":"2.0","id":42,"result":1700000000000,"usIn":1,"usOut":2,"usDiff":1,"testnet":true}'
 
     def both() -> None:
-        module.classify("out", "text", request, state)
-        module.classify("in", "text", answer, state)
+        protocol.decode("out", "text", request, state)
+        protocol.decode("in", "text", answer, state)
 
     return nanoseconds(both)
 
 
-def milliseconds(module: Any, payload: bytes) -> float:
+def milliseconds(protocol: Adapter[Any], payload: bytes) -> float:
     """Of one large message, an answer to a call that waits for it."""
-    state = module.State()
-    module.classify("out", "text", b'{"id":1,"method":"public/subscribe","params":{"channels":["b"]}}', state)
+    state = protocol.new_state()
+    protocol.decode("out", "text", b'{"id":1,"method":"public/subscribe","params":{"channels":["b"]}}', state)
     began = time.perf_counter()
-    module.classify("in", "text", payload, state)
+    protocol.decode("in", "text", payload, state)
     return (time.perf_counter() - began) * 1e3
 
 
@@ -89,16 +90,14 @@ def main() -> int:
     """Print the tables."""
     whole = nanoseconds(lambda: msgspec.json.decode(NOTIFICATION))
     print(f"{whole:9.0f} ns  msgspec.json.decode of {len(NOTIFICATION)} bytes")
-    for name, (module, payload) in MESSAGES.items():
-        cost_ns = cost(module, payload)
-        print(f"{cost_ns:9.0f} ns  {name} ({cost_ns / whole:.2f} x decode)")
-    for module in (jsonrpc, deribit):
-        print(f"{call_cost(module):9.0f} ns  {module.__name__.rpartition('.')[2]}, request and answer together")
-    for name, payload in LARGE.items():
-        figures = (
-            f"{module.__name__.rpartition('.')[2]} {milliseconds(module, payload):.1f}" for module in (json, deribit)
-        )
-        print(f"{', '.join(figures)} ms  1 MiB: {name}")
+    for label, (name, payload) in MESSAGES.items():
+        cost_ns = cost(ADAPTERS[name], payload)
+        print(f"{cost_ns:9.0f} ns  {label} ({cost_ns / whole:.2f} x decode)")
+    for name in WITH_CALLS:
+        print(f"{call_cost(ADAPTERS[name]):9.0f} ns  {name}, request and answer together")
+    for label, payload in LARGE.items():
+        figures = (f"{name} {milliseconds(ADAPTERS[name], payload):.1f}" for name in WITH_LARGE)
+        print(f"{', '.join(figures)} ms  1 MiB: {label}")
     return 0
 
 

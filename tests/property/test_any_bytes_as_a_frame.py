@@ -15,7 +15,7 @@ import pytest
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading, Wanted
+from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening
 from wsmon.protocols.registry import ADAPTERS
 
 # Of each of the ten protocols
@@ -23,7 +23,9 @@ FRAMES = 10_000
 PAUSES_NS = (0, 0, 0, 10**6, 10**9, 31 * 10**9)
 DIRECTIONS: tuple[Direction, ...] = ("in", "out")
 OPCODES: tuple[Opcode, ...] = ("text", "binary")
-WANTED = Wanted((Sensitive("/a"), Sensitive("b")), {"params": Sensitive("{}"), "send": Sensitive("x")}, answers=True)
+OPTIONS = ClientOptions(
+    (Sensitive("/a"), Sensitive("b")), {"params": Sensitive("{}"), "send": Sensitive("x")}, answers=True
+)
 
 
 def rpc(**members: object) -> bytes:
@@ -106,9 +108,9 @@ def whole(_rolls: Random, frame: bytes) -> bytes:
 MUTATIONS: tuple[Callable[[Random, bytes], bytes], ...] = (whole, whole, whole, flip, truncate, splice, insert, noise)
 
 
-def check(reading: Reading) -> None:
+def check(decoded: Decoded) -> None:
     """It can be stored, and says what is wrong where something is."""
-    parts: tuple[Reading | Note, ...] = (reading, *reading.notes)
+    parts: tuple[Decoded | Happening, ...] = (decoded, *decoded.happenings)
     for part in parts:
         for name in (part.type, part.topic, part.ref):
             assert len(name) <= MAX_NAME_CHARS
@@ -124,18 +126,18 @@ def test_no_frame_raises_out_of_a_classifier(name: ProtocolName) -> None:
     for number in range(FRAMES):
         if number % 1_000 == 0:
             state = adapter.new_state()
-            adapter.opening(WANTED, state)
+            adapter.opening(OPTIONS, state)
         now_ns += rolls.choice(PAUSES_NS)
         state.at(now_ns)
         frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))
         direction = rolls.choice(DIRECTIONS)
-        reading = adapter.classify(direction, rolls.choice(OPCODES), frame, state)
-        check(reading)
+        decoded = adapter.decode(direction, rolls.choice(OPCODES), frame, state)
+        check(decoded)
         if direction == "in":
-            adapter.answer(reading, WANTED, state)
+            adapter.answer(decoded, OPTIONS, state)
         if number % 50 == 0:
-            check(Reading(notes=state.overdue(now_ns)))
-            adapter.due(now_ns, WANTED, state)
+            check(Decoded(happenings=state.overdue(now_ns)))
+            adapter.due(now_ns, OPTIONS, state)
 
 
 @pytest.mark.parametrize("name", [name for name, of in ADAPTERS.items() if of.new_mask or of.mask_sent])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,9 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import configured, deribit, jsonrpc
-from wsmon.protocols import json as generic
-from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading
+from wsmon.protocols.base import MAX_NAME_CHARS, Happening
+from wsmon.protocols.registry import ADAPTERS, Adapter
 
 # A conversation; each of the four classifiers reads all of them: 100,000 messages
 MESSAGES = 250
@@ -72,23 +71,7 @@ SENSIBLE: tuple[dict[str, object], ...] = (
 )
 
 
-class State(Protocol):
-    """What all four have."""
-
-    def at(self, now_ns: int) -> None: ...
-
-    def overdue(self, now_ns: int) -> tuple[Note, ...]: ...
-
-
-class Classifier(Protocol):
-    """A module of wsmon.protocols."""
-
-    State: Any
-
-    def classify(self, direction: Direction, opcode: Opcode, payload: bytes, state: Any) -> Reading: ...
-
-
-CLASSIFIERS: tuple[Classifier, ...] = (configured, generic, jsonrpc, deribit)
+JSON_FAMILY = [ADAPTERS[name] for name in ("raw", "json", "jsonrpc", "deribit")]
 
 
 class Ledger:
@@ -97,31 +80,31 @@ class Ledger:
     def __init__(self) -> None:
         self.open: set[tuple[str, str]] = set()
 
-    def enter(self, notes: tuple[Note, ...]) -> None:
-        for note in notes:
-            assert max(len(note.type), len(note.topic), len(note.ref)) <= MAX_NAME_CHARS
-            assert max(len(note.key), len(note.error), len(note.error_type)) <= 3 * MAX_NAME_CHARS
-            msgspec.json.encode(note)
-            pair = (note.operation, note.key)
-            if note.phase == "start":
+    def enter(self, happenings: tuple[Happening, ...]) -> None:
+        for happening in happenings:
+            assert max(len(happening.type), len(happening.topic), len(happening.ref)) <= MAX_NAME_CHARS
+            assert max(len(happening.key), len(happening.error), len(happening.error_type)) <= 3 * MAX_NAME_CHARS
+            msgspec.json.encode(happening)
+            pair = (happening.operation, happening.key)
+            if happening.phase == "start":
                 assert pair not in self.open
                 self.open.add(pair)
-            elif note.phase == "end" and note.error_type != "unmatched":
+            elif happening.phase == "end" and happening.error_type != "unmatched":
                 self.open.remove(pair)
 
 
-def converse(classifier: Classifier, conversation: list[tuple[Direction, Opcode, bytes, int]]) -> None:
+def converse(adapter: Adapter[Any], conversation: list[tuple[Direction, Opcode, bytes, int]]) -> None:
     """Read all messages, then wait for all that is due: nothing may stay open."""
-    state: State = classifier.State()
+    state = adapter.new_state()
     ledger = Ledger()
     now_ns = 0
     for direction, opcode, payload, pause_ns in conversation:
         now_ns += pause_ns
         ledger.enter(state.overdue(now_ns))
         state.at(now_ns)
-        reading = classifier.classify(direction, opcode, payload, state)
-        assert max(len(reading.type), len(reading.topic), len(reading.ref)) <= MAX_NAME_CHARS
-        ledger.enter(reading.notes)
+        decoded = adapter.decode(direction, opcode, payload, state)
+        assert max(len(decoded.type), len(decoded.topic), len(decoded.ref)) <= MAX_NAME_CHARS
+        ledger.enter(decoded.happenings)
     ledger.enter(state.overdue(FAR_NS))
     assert ledger.open == set()
     assert state.overdue(2 * FAR_NS) == ()
@@ -175,8 +158,8 @@ def test_conversations_never_raise_and_every_start_ends_once(seed: int) -> None:
         (random.choice(DIRECTIONS), random.choice(OPCODES), payload(random), random.choice(PAUSES_NS))
         for _ in range(MESSAGES)
     ]
-    for classifier in CLASSIFIERS:
-        converse(classifier, conversation)
+    for adapter in JSON_FAMILY:
+        converse(adapter, conversation)
 
 
 documents = st.recursive(
@@ -190,20 +173,20 @@ messages = st.tuples(st.sampled_from(DIRECTIONS), st.sampled_from(OPCODES), payl
 
 @given(st.lists(messages, max_size=8))
 def test_short_conversations_too(conversation: list[tuple[Direction, Opcode, bytes, int]]) -> None:
-    for classifier in CLASSIFIERS:
-        converse(classifier, conversation)
+    for adapter in JSON_FAMILY:
+        converse(adapter, conversation)
 
 
-@pytest.mark.parametrize("classifier", CLASSIFIERS)
-def test_what_a_session_remembers_is_bounded(classifier: Classifier) -> None:
+@pytest.mark.parametrize("adapter", JSON_FAMILY)
+def test_what_a_session_remembers_is_bounded(adapter: Adapter[Any]) -> None:
     """Ten times as many calls as may be in flight, each with a long id and credentials of its own."""
-    state: State = classifier.State()
+    state = adapter.new_state()
     ledger = Ledger()
     for number in range(40_000):
         call = (
             f'{{"id":"{number:0>300}","method":"public/auth","op":"subscribe","params":{{"token":"tok{number:0>9}"}}}}'
         )
-        ledger.enter(classifier.classify("out", "text", call.encode(), state).notes)
+        ledger.enter(adapter.decode("out", "text", call.encode(), state).happenings)
         assert len(ledger.open) <= 4_096
     ledger.enter(state.overdue(FAR_NS))
     assert ledger.open == set()

@@ -15,8 +15,8 @@ from tests.support.thoroughness import times
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import mqtt, mqtt_packets, stomp
-from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading, Wanted
-from wsmon.protocols.detect import SETTLE_FRAMES, Detector
+from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening
+from wsmon.protocols.detect import SETTLE_FRAMES, ProtocolDetector
 from wsmon.protocols.registry import ADAPTERS
 
 many = settings(max_examples=times(400))
@@ -73,9 +73,9 @@ directions: st.SearchStrategy[Direction] = st.sampled_from(["in", "out"])
 frames = st.lists(st.tuples(directions, opcodes, payloads, st.integers(0, 2**40)), max_size=20)
 
 
-def check(reading: Reading) -> None:
+def check(decoded: Decoded) -> None:
     """It can be stored: names are short, UTF-8, and an error has a type."""
-    parts: tuple[Reading | Note, ...] = (reading, *reading.notes)
+    parts: tuple[Decoded | Happening, ...] = (decoded, *decoded.happenings)
     for part in parts:
         for name in (part.type, part.topic, part.ref):
             assert len(name) <= MAX_NAME_CHARS
@@ -83,9 +83,9 @@ def check(reading: Reading) -> None:
         assert not part.error or part.error_type
 
 
-def check_notes(notes: tuple[Note, ...]) -> None:
+def check_notes(happenings: tuple[Happening, ...]) -> None:
     """Each note can be stored."""
-    check(Reading(notes=notes))
+    check(Decoded(happenings=happenings))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -96,18 +96,18 @@ def test_no_classifier_raises_in_any_state(
 ) -> None:
     adapter = ADAPTERS[name]
     state: Any = adapter.new_state()
-    wanted = Wanted()
+    options = ClientOptions()
     now_ns = 0
     for direction, opcode, payload, step_ns in session:
         now_ns += step_ns
         state.at(now_ns)
-        reading = adapter.classify(direction, opcode, payload, state)
-        check(reading)
+        decoded = adapter.decode(direction, opcode, payload, state)
+        check(decoded)
         check_notes(state.overdue(now_ns))
-        for message in adapter.answer(reading, wanted, state):
+        for message in adapter.answer(decoded, options, state):
             is_text = isinstance(message, str)
             said = message.encode() if isinstance(message, str) else message
-            assert not adapter.classify("out", "text" if is_text else "binary", said, adapter.new_state()).error_type
+            assert not adapter.decode("out", "text" if is_text else "binary", said, adapter.new_state()).error_type
     check_notes(state.overdue(2**62))
     check_notes(state.overdue(2**62))
 
@@ -123,8 +123,8 @@ def test_credentials_of_a_connect_are_repeated_by_no_reading(payload: object) ->
     for name, adapter in ADAPTERS.items():
         if name in texts:
             state = adapter.new_state()
-            reading = adapter.classify("out", "text", texts[name].encode(), state)
-            assert CANARY not in repr((reading, state.overdue(2**62)))
+            decoded = adapter.decode("out", "text", texts[name].encode(), state)
+            assert CANARY not in repr((decoded, state.overdue(2**62)))
 
 
 @many
@@ -132,7 +132,7 @@ def test_credentials_of_a_connect_are_repeated_by_no_reading(payload: object) ->
 def test_auto_settles_within_its_frames_and_never_raises(
     session: list[tuple[Direction, Opcode, bytes, int]],
 ) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     data = 0
     for direction, opcode, payload, _ in session:
         held = detector.held
@@ -145,7 +145,7 @@ def test_auto_settles_within_its_frames_and_never_raises(
 @many
 @given(url=st.text(max_size=40) | st.sampled_from(["ws://[", "ws://h:x/", "ws://h/?" + "&" * 2000]), sub=st.text())
 def test_auto_reads_any_url_and_subprotocol(url: str, sub: str) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     assert bool(detector.of_handshake(url, sub)) == bool(detector.why)
 
 
@@ -189,10 +189,10 @@ mqtt_stream = st.lists(
 @many
 @given(stream=mqtt_stream, cuts=st.lists(st.integers(0, 160), max_size=6), direction=directions)
 def test_packets_say_the_same_wherever_messages_end(stream: bytes, cuts: list[int], direction: Direction) -> None:
-    whole, pieces = mqtt.State(), mqtt.State()
+    whole, pieces = mqtt.MqttState(), mqtt.MqttState()
     ends = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     messages = [stream[start:end] for start, end in pairwise(ends) if end > start]
-    told = [mqtt.classify(direction, "binary", message, pieces) for message in messages]
-    expected = mqtt.classify(direction, "binary", stream, whole) if stream else Reading()
-    assert tuple(note for reading in told for note in reading.notes) == expected.notes
-    assert next((reading.error for reading in told if reading.error), "") == expected.error
+    told = [mqtt.decode(direction, "binary", message, pieces) for message in messages]
+    expected = mqtt.decode(direction, "binary", stream, whole) if stream else Decoded()
+    assert tuple(happening for decoded in told for happening in decoded.happenings) == expected.happenings
+    assert next((decoded.error for decoded in told if decoded.error), "") == expected.error

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from tests.support.thoroughness import times
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import nexus, phoenix
-from wsmon.protocols.base import MAX_NAME_CHARS, Note, Reading
+from wsmon.protocols.base import MAX_NAME_CHARS, Decoded, Happening
 from wsmon.protocols.phoenix_codec import Frame, decode_binary, decode_text, encode_push, encode_text
+from wsmon.protocols.phoenix_state import PhoenixState
 
 CONVERSATIONS = 250
 # Of each protocol: 100,000 together
@@ -111,27 +112,27 @@ class Books:
     def __init__(self) -> None:
         self.open: set[tuple[str, str]] = set()
 
-    def enter(self, notes: tuple[Note, ...]) -> None:
+    def enter(self, happenings: tuple[Happening, ...]) -> None:
         """Nothing begins twice, and every end ends what began, unless the note says that it does not."""
-        for note in notes:
-            place = (note.operation, note.key)
-            if note.phase == "start":
-                assert place not in self.open, note
+        for happening in happenings:
+            place = (happening.operation, happening.key)
+            if happening.phase == "start":
+                assert place not in self.open, happening
                 self.open.add(place)
-            elif note.phase == "end" and note.error_type != "unmatched_reply":
-                assert place in self.open, note
+            elif happening.phase == "end" and happening.error_type != "unmatched_reply":
+                assert place in self.open, happening
                 self.open.remove(place)
 
 
-def check(reading: Reading) -> None:
+def check(decoded: Decoded) -> None:
     """What holds of every reading."""
-    assert max(len(reading.type), len(reading.topic), len(reading.ref)) <= MAX_NAME_CHARS
-    for note in reading.notes:
-        assert max(len(note.type), len(note.topic), len(note.ref)) <= MAX_NAME_CHARS
-        assert len(msgspec.json.encode(note)) < 40_000
-        assert bool(note.phase) <= bool(note.operation and note.key), note
-    assert CANARY not in repr(reading)
-    assert bool(reading.error_type) <= (not reading.notes)
+    assert max(len(decoded.type), len(decoded.topic), len(decoded.ref)) <= MAX_NAME_CHARS
+    for happening in decoded.happenings:
+        assert max(len(happening.type), len(happening.topic), len(happening.ref)) <= MAX_NAME_CHARS
+        assert len(msgspec.json.encode(happening)) < 40_000
+        assert bool(happening.phase) <= bool(happening.operation and happening.key), happening
+    assert CANARY not in repr(decoded)
+    assert bool(decoded.error_type) <= (not decoded.happenings)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -139,17 +140,17 @@ def test_phoenix_conversations_keep_their_books(seed: int) -> None:
     rolls = Random(seed)
     unreadable = ended = 0
     for _ in range(CONVERSATIONS // 5):
-        state, books, now_ns = phoenix.State(), Books(), 0
+        state, books, now_ns = PhoenixState(), Books(), 0
         for _ in range(MESSAGES):
             now_ns += rolls.choice(PAUSES_NS)
             state.at(now_ns)
-            reading = phoenix.classify(
+            decoded = phoenix.decode(
                 rolls.choice(DIRECTIONS), rolls.choice(OPCODES), damaged(rolls, phoenix_frame(rolls)), state
             )
-            check(reading)
-            books.enter(reading.notes)
-            unreadable += bool(reading.error_type)
-            ended += any(note.phase == "end" for note in reading.notes)
+            check(decoded)
+            books.enter(decoded.happenings)
+            unreadable += bool(decoded.error_type)
+            ended += any(happening.phase == "end" for happening in decoded.happenings)
             if rolls.random() < 0.05:
                 books.enter(state.overdue(now_ns))
         books.enter(state.overdue(FAR_NS))
@@ -162,19 +163,19 @@ def test_nexus_takes_every_id_at_most_once(seed: int) -> None:
     rolls = Random(seed)
     taken = duplicates = 0
     for _ in range(CONVERSATIONS // 5):
-        state = nexus.State(rolls.choice([0, 0, 30]), rolls.choice([0, 10**18]))
+        state = nexus.NexusState(rolls.choice([0, 0, 30]), rolls.choice([0, 10**18]))
         ids: set[object] = set()
         for _ in range(MESSAGES):
-            reading = nexus.classify(
+            decoded = nexus.decode(
                 rolls.choice(DIRECTIONS), rolls.choice(OPCODES), damaged(rolls, nexus_report(rolls)), state
             )
-            check(reading)
-            duplicates += bool(reading.meta and "duplicate" in reading.meta)
-            if any(note.error_type == "feed_restarted" for note in reading.notes):
+            check(decoded)
+            duplicates += bool(decoded.meta and "duplicate" in decoded.meta)
+            if any(happening.error_type == "feed_restarted" for happening in decoded.happenings):
                 ids.clear()
-            if reading.meta and "duplicate" not in reading.meta:
-                assert reading.meta["id"] not in ids
-                ids.add(reading.meta["id"])
+            if decoded.meta and "duplicate" not in decoded.meta:
+                assert decoded.meta["id"] not in ids
+                ids.add(decoded.meta["id"])
                 taken += 1
             state.overdue(rolls.choice(PAUSES_NS))
         assert state.missing >= 0
@@ -184,10 +185,10 @@ def test_nexus_takes_every_id_at_most_once(seed: int) -> None:
 @settings(max_examples=times(300))
 @given(st.lists(st.tuples(st.sampled_from(DIRECTIONS), st.sampled_from(OPCODES), st.binary(max_size=60)), max_size=8))
 def test_no_bytes_raise(messages: list[tuple[Direction, Opcode, bytes]]) -> None:
-    phoenix_state, nexus_state = phoenix.State(), nexus.State()
+    phoenix_state, nexus_state = PhoenixState(), nexus.NexusState()
     for direction, opcode, payload in messages:
-        check(phoenix.classify(direction, opcode, payload, phoenix_state))
-        check(nexus.classify(direction, opcode, payload, nexus_state))
+        check(phoenix.decode(direction, opcode, payload, phoenix_state))
+        check(nexus.decode(direction, opcode, payload, nexus_state))
     phoenix_state.overdue(FAR_NS)
     nexus_state.overdue(FAR_NS)
 

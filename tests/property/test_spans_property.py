@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from wsmon.model.events import SpanId
 from wsmon.model.spans import Instant, Span, SpanTracker, waterfall
 from wsmon.model.subscriptions import EXPIRY_NS, SubscriptionLedger
-from wsmon.protocols.base import Note
+from wsmon.protocols.base import Happening
 
 LIMIT = 4
 TOPICS = 5
 KEYS = st.sampled_from("abcdef")
 ACTS = st.lists(st.tuples(st.sampled_from(["start", "end", "whole", "close"]), KEYS), max_size=60)
 NOTES = (
-    Note("subscription.subscribe.started"),
-    Note("subscription.subscribe.completed", status="ok"),
-    Note("subscription.subscribe.completed", status="error", error_type="timeout"),
-    Note("subscription.subscribe.completed", status="error", reason="no"),
-    Note("subscription.unsubscribe.completed", status="ok"),
-    Note("subscription.lost"),
-    Note("subscription.restored"),
+    Happening("subscription.subscribe.started"),
+    Happening("subscription.subscribe.completed", status="ok"),
+    Happening("subscription.subscribe.completed", status="error", error_type="timeout"),
+    Happening("subscription.subscribe.completed", status="error", reason="no"),
+    Happening("subscription.unsubscribe.completed", status="ok"),
+    Happening("subscription.lost"),
+    Happening("subscription.restored"),
 )
 
 
@@ -74,16 +74,16 @@ def test_a_waterfall_shows_every_span_once_and_starts_at_zero(made: list[tuple[i
         max_size=60,
     )
 )
-def test_a_ledger_shows_each_topic_once_and_stays_small(steps: list[tuple[Note | str, int, int]]) -> None:
+def test_a_ledger_shows_each_topic_once_and_stays_small(steps: list[tuple[Happening | str, int, int]]) -> None:
     ledger = SubscriptionLedger(limit=TOPICS - 1)
     now_ns = 0
     for step, topic, pause_ns in steps:
         now_ns += pause_ns
         changes = ledger.expire(now_ns)
         match step:
-            case Note():
-                note = Note(step.name, topic=str(topic), status=step.status, reason=step.reason)
-                changes += ledger.apply(note, now_ns)
+            case Happening():
+                happening = Happening(step.name, topic=str(topic), status=step.status, reason=step.reason)
+                changes += ledger.apply(happening, now_ns)
             case "began":
                 ledger.session_began(now_ns)
             case "ended":

@@ -22,7 +22,7 @@ from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant, Outcome, Span, SpanTracker
 from wsmon.model.subscriptions import SubscriptionChange, SubscriptionLedger
 from wsmon.ports import Clock, EventSink
-from wsmon.protocols.base import Note, Operation, Reading
+from wsmon.protocols.base import Decoded, Happening, Operation
 
 # What the messages of one session say happened, as events of their own, with the time that it took.
 
@@ -68,15 +68,15 @@ class MessageEvents:
         """There is a socket again."""
         self._ledger.session_began(at.mono_ns)
 
-    def tell(self, notes: Iterable[Note], direction: Direction, at: Instant) -> None:
+    def tell(self, happenings: Iterable[Happening], direction: Direction, at: Instant) -> None:
         """Emit what a message of that direction says."""
-        for note in notes:
-            self._tell(note, direction, at)
+        for happening in happenings:
+            self._tell(happening, direction, at)
 
-    def tell_overdue(self, notes: Iterable[Note], at: Instant) -> None:
+    def tell_overdue(self, happenings: Iterable[Happening], at: Instant) -> None:
         """Emit what did not happen in time, and what became of subscriptions that were not confirmed."""
         self._columns.of_nothing()
-        self.tell(notes, "", at)
+        self.tell(happenings, "", at)
         for change in self._ledger.expire(at.mono_ns):
             self._tell_change(change, at)
 
@@ -87,73 +87,77 @@ class MessageEvents:
             self._tell_broken_off(span, at)
         self._ledger.session_ended(at.mono_ns)
 
-    def _tell(self, note: Note, direction: Direction, at: Instant) -> None:
-        span, abandoned = self._span(note, at)
+    def _tell(self, happening: Happening, direction: Direction, at: Instant) -> None:
+        span, abandoned = self._span(happening, at)
         for broken in abandoned:
             self._tell_broken_off(broken, at)
-        if note.name == "message.process.started":
+        if happening.name == "message.process.started":
             return
-        event = self._event(note, span, direction, at)
+        event = self._event(happening, span, direction, at)
         self._emit(event)
         for change in self._ledger.apply(event, at.mono_ns):
             self._tell_change(change, at)
 
-    def _event(self, note: Note, span: Span | None, direction: Direction, at: Instant) -> Event:
+    def _event(self, happening: Happening, span: Span | None, direction: Direction, at: Instant) -> Event:
         clean = self._columns.clean
-        meta: dict[str, Json] = self._columns.clean_meta(note.meta) if note.meta else {}
-        if note.at_ns is not None:
-            meta["at_ns"] = note.at_ns
-        duration_ns = note.duration_ns if span is None or span.duration_ns is None else span.duration_ns
+        meta: dict[str, Json] = self._columns.clean_meta(happening.meta) if happening.meta else {}
+        if happening.at_ns is not None:
+            meta["at_ns"] = happening.at_ns
+        duration_ns = happening.duration_ns if span is None or span.duration_ns is None else span.duration_ns
         return Event(
             self._source,
-            note.name,
+            happening.name,
             at.ts_ns,
             at.mono_ns,
             direction,
-            size=0 if note.name in _FREQUENT else None,
-            type=clean(note.type),
-            topic=clean(note.topic),
-            ref=clean(note.ref),
+            size=0 if happening.name in _FREQUENT else None,
+            type=clean(happening.type),
+            topic=clean(happening.topic),
+            ref=clean(happening.ref),
             duration_ns=duration_ns,
-            status=self._status(note, span),
-            reason=clean(note.reason),
-            error_type=clean(note.error_type),
-            error=clean(note.error),
+            status=self._status(happening, span),
+            reason=clean(happening.reason),
+            error_type=clean(happening.error_type),
+            error=clean(happening.error),
             span_id="" if span is None else span.span_id,
             parent_id="" if span is None else span.parent_id,
             meta=meta or None,
         )
 
-    def _status(self, note: Note, span: Span | None) -> int | str | None:
+    def _status(self, happening: Happening, span: Span | None) -> int | str | None:
         """What the note says; of an end that nobody waited for, that it is one."""
         if span is not None and span.status in ("orphan", "abandoned"):
             return span.status
-        return note.status if isinstance(note.status, int) else self._columns.clean(note.status or "") or None
+        return (
+            happening.status
+            if isinstance(happening.status, int)
+            else self._columns.clean(happening.status or "") or None
+        )
 
-    def _span(self, note: Note, at: Instant) -> tuple[Span | None, tuple[Span, ...]]:
+    def _span(self, happening: Happening, at: Instant) -> tuple[Span | None, tuple[Span, ...]]:
         """The span that the note begins or ends, and those that are abandoned for it."""
-        name = note.type or note.name
-        moment = at if note.at_ns is None else at.seen_by_peer(note.at_ns)
-        match note.phase:
+        name = happening.type or happening.name
+        moment = at if happening.at_ns is None else at.seen_by_peer(happening.at_ns)
+        match happening.phase:
             case "start":
-                about = {"type": note.type, "topic": note.topic, "ref": note.ref}
+                about = {"type": happening.type, "topic": happening.topic, "ref": happening.ref}
                 cleaned = self._columns.clean_meta(about)  # now, while its message is at hand
                 return self._spans.start(
-                    note.operation, note.key, name, moment, attributes=cleaned,
-                    known_id=note.span_id, parent_id=note.parent_id,
+                    happening.operation, happening.key, name, moment, attributes=cleaned,
+                    known_id=happening.span_id, parent_id=happening.parent_id,
                 )  # fmt: skip
             case "end":
-                outcome = _outcome(note)
+                outcome = _outcome(happening)
                 span = self._spans.end(
-                    note.operation, note.key, moment, outcome, name=name, duration_ns=note.duration_ns,
-                    known_id=note.span_id, parent_id=note.parent_id,
+                    happening.operation, happening.key, moment, outcome, name=name, duration_ns=happening.duration_ns,
+                    known_id=happening.span_id, parent_id=happening.parent_id,
                 )  # fmt: skip
                 return span, ()
             case "whole":
-                took_ns = note.duration_ns or 0
+                took_ns = happening.duration_ns or 0
                 whole = self._spans.whole(
-                    note.operation, note.key, name, moment, took_ns, _outcome(note),
-                    known_id=note.span_id, parent_id=note.parent_id,
+                    happening.operation, happening.key, name, moment, took_ns, _outcome(happening),
+                    known_id=happening.span_id, parent_id=happening.parent_id,
                 )  # fmt: skip
                 return whole, ()
         return None, ()
@@ -164,7 +168,7 @@ class MessageEvents:
             return
         about = {key: str(value) for key, value in (span.attributes or {}).items()}
         operation: Operation = "refresh" if span.operation == "refresh" else ""
-        note = Note(
+        happening = Happening(
             name,
             operation,
             type=about.get("type", ""),
@@ -175,7 +179,7 @@ class MessageEvents:
             error=span.error,
             meta={"refresh": True} if operation else None,
         )
-        event = self._event(note, span, "", at)
+        event = self._event(happening, span, "", at)
         self._emit(event)
         self._ledger.apply(event, at.mono_ns)
 
@@ -199,11 +203,11 @@ class MessageEvents:
             self._sink.emit_message(event)
 
 
-def _outcome(note: Note) -> Outcome:
-    if note.status == "abandoned":
-        return Outcome("abandoned", note.error_type, note.error)
-    is_failure = bool(note.error_type) or note.status == "error"
-    return Outcome("error" if is_failure else "ok", note.error_type, note.error)
+def _outcome(happening: Happening) -> Outcome:
+    if happening.status == "abandoned":
+        return Outcome("abandoned", happening.error_type, happening.error)
+    is_failure = bool(happening.error_type) or happening.status == "error"
+    return Outcome("error" if is_failure else "ok", happening.error_type, happening.error)
 
 
 SWITCHING_PROTOCOLS = 101
@@ -302,14 +306,14 @@ class ReadFrames(Frames):
         self, name: EventName, direction: Direction, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int
     ) -> None:
         began_ns = self._clock.mono_ns()
-        reading = self._interpreter.read(direction, opcode, payload, self._mono_ns)
+        decoded = self._interpreter.read(direction, opcode, payload, self._mono_ns)
         took_ns = self._clock.mono_ns() - began_ns
         masked, has_secrets = self._interpreter.mask(direction, opcode, payload)
         is_measured = direction == "in" and bool(self._measures)
         limit_bytes = self._limit_bytes
         columns = self._columns
         is_redacted = False
-        if limit_bytes >= 0 or is_measured or _is_told(reading):
+        if limit_bytes >= 0 or is_measured or _is_told(decoded):
             masked, is_redacted = self._redact(masked)
             is_redacted = is_redacted or has_secrets
             columns.of(payload, masked, is_masked=is_redacted)
@@ -333,28 +337,28 @@ class ReadFrames(Frames):
                 kept,
                 is_cut,
                 is_redacted,
-                clean(reading.type) if reading.type else "",
-                clean(reading.topic) if reading.topic else "",
-                clean(reading.ref) if reading.ref else "",
+                clean(decoded.type) if decoded.type else "",
+                clean(decoded.topic) if decoded.topic else "",
+                clean(decoded.ref) if decoded.ref else "",
                 took_ns,
-                error_type=reading.error_type,
-                error=clean(reading.error) if reading.error else "",
-                meta=self._meta(reading, payload, fragments, is_measured=is_measured)
-                if fragments > 1 or reading.meta or is_measured
+                error_type=decoded.error_type,
+                error=clean(decoded.error) if decoded.error else "",
+                meta=self._meta(decoded, payload, fragments, is_measured=is_measured)
+                if fragments > 1 or decoded.meta or is_measured
                 else None,
             )
         )
-        if reading.notes:
-            self._narrator.tell(reading.notes, direction, Instant(self._ts_ns, self._mono_ns))
+        if decoded.happenings:
+            self._narrator.tell(decoded.happenings, direction, Instant(self._ts_ns, self._mono_ns))
         if direction == "in":
-            self._speaker.react(reading, payload)
+            self._speaker.react(decoded, payload)
 
     def _now(self) -> Instant:
         self.read_clock()
         return Instant(self._ts_ns, self._mono_ns)
 
-    def _meta(self, reading: Reading, payload: bytes, fragments: int, *, is_measured: bool) -> Meta | None:
-        meta: dict[str, Json] = self._columns.clean_meta(reading.meta) if reading.meta else {}
+    def _meta(self, decoded: Decoded, payload: bytes, fragments: int, *, is_measured: bool) -> Meta | None:
+        meta: dict[str, Json] = self._columns.clean_meta(decoded.meta) if decoded.meta else {}
         if is_measured:
             meta |= self._columns.clean_meta(self._measures.read(payload, self._ts_ns))
         if fragments > 1:
@@ -362,9 +366,9 @@ class ReadFrames(Frames):
         return meta or None
 
 
-def _is_told(reading: Reading) -> bool:
+def _is_told(decoded: Decoded) -> bool:
     """Whether texts out of the message are told: they are cleaned by what was masked around them."""
-    return bool(reading.type or reading.topic or reading.ref or reading.error or reading.meta or reading.notes)
+    return bool(decoded.type or decoded.topic or decoded.ref or decoded.error or decoded.meta or decoded.happenings)
 
 
 def capture_of(spec: ConnectionSpec) -> CaptureSpec:

@@ -17,15 +17,15 @@ from wsmon.model.events import Direction, Json, Opcode
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.ports import Clock
-from wsmon.protocols.base import UNREAD, Note, Reading, Wanted
-from wsmon.protocols.configured import AuthTexts, Configured, HeartbeatTexts, Messages
-from wsmon.protocols.detect import Detector
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
+from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts, Outbox
+from wsmon.protocols.detect import ProtocolDetector
 from wsmon.protocols.registry import ADAPTERS, Adapter, Mask
 
 # How often somebody looks for what is overdue: waits are seconds long
 TICK_S = 1.0
 
-OverdueCallback = Callable[[tuple[Note, ...], Instant], None]
+OverdueCallback = Callable[[tuple[Happening, ...], Instant], None]
 
 
 @dataclass(slots=True)
@@ -62,11 +62,11 @@ class ProtocolSession:
         self._memory = memory
         self._tell_overdue = tell_overdue
         self._on_tick: Callable[[int], None] = _nothing
-        self._detector = Detector() if spec.protocol == "auto" else None
+        self._detector = ProtocolDetector() if spec.protocol == "auto" else None
         # while it looks
         self._configured = configured_of(spec)
         # heartbeats and authentication that it spells out; None where it does not
-        self._wanted = Wanted(spec.subscribe, spec.auth if spec.answer else {}, answers=spec.answer)
+        self._options = ClientOptions(spec.subscribe, spec.auth if spec.answer else {}, answers=spec.answer)
         self._speaks = spec.answer or bool(spec.subscribe)
         self._timer: Timer | None = None
         self._is_paused = False
@@ -76,7 +76,7 @@ class ProtocolSession:
 
     def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
         """The connection is usable: what its handshake tells of the protocol, for the event that says so."""
-        self._wanted = replace(self._wanted, subprotocol=subprotocol)
+        self._options = replace(self._options, subprotocol=subprotocol)
         about: dict[str, Json] = {}
         if self._detector is None:
             about = {"protocol": self._name}
@@ -105,63 +105,63 @@ class ProtocolSession:
             self._timer.cancel()
         self._timer = None
 
-    def read(self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Reading:
+    def read(self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Decoded:
         """What a whole message means, as it came."""
-        settled: tuple[Note, ...] = ()
+        settled: tuple[Happening, ...] = ()
         if self._detector is not None:
             settled = self._detect(self._detector, direction, opcode, payload)
         try:
             self._state.at(mono_ns)
-            reading = self._classify(direction, opcode, payload, self._state)
+            decoded = self._decode(direction, opcode, payload, self._state)
         except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event, the frame stays
-            reading = self._failed(error)
-        if self._detector is not None and reading.error_type:
-            reading = msgspec.structs.replace(reading, error_type="", error="")
-        further = () if self._configured is None else self._configured.read(direction, payload, reading, mono_ns)
+            decoded = self._failed(error)
+        if self._detector is not None and decoded.error_type:
+            decoded = msgspec.structs.replace(decoded, error_type="", error="")
+        further = () if self._configured is None else self._configured.read(direction, payload, decoded, mono_ns)
         if not (settled or further):
-            return reading
-        return msgspec.structs.replace(reading, notes=(*settled, *reading.notes, *further))
+            return decoded
+        return msgspec.structs.replace(decoded, happenings=(*settled, *decoded.happenings, *further))
 
     # what is to be said
 
-    def handshake(self, has_credentials: bool, status: int | None) -> tuple[Note, ...]:
+    def handshake(self, has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
         """What the upgrade itself says happened, where a protocol has no message for it."""
         return self._adapter.handshake(has_credentials, status)
 
-    def opening(self) -> Messages:
+    def opening(self) -> Outbox:
         """What is sent first."""
         self._state.at(self._clock.mono_ns())
-        return self._said(lambda: self._adapter.opening(self._wanted, self._state)) if self._speaks else ()
+        return self._said(lambda: self._adapter.opening(self._options, self._state)) if self._speaks else ()
 
-    def replies(self, reading: Reading, payload: bytes) -> Messages:
+    def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
         """What is sent after an incoming message was read; a heartbeat is answered once."""
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.replies(payload)))
         if configured or not self._speaks:
             return configured
-        return self._said(lambda: self._adapter.answer(reading, self._wanted, self._state))
+        return self._said(lambda: self._adapter.answer(decoded, self._options, self._state))
 
-    def due(self, now_ns: int) -> Messages:
+    def due(self, now_ns: int) -> Outbox:
         """What is sent because it is time."""
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.due(now_ns)))
         if not self._speaks:
             return configured
-        return configured + self._said(lambda: self._adapter.due(now_ns, self._wanted, self._state))
+        return configured + self._said(lambda: self._adapter.due(now_ns, self._options, self._state))
 
     @property
     def is_silent(self) -> bool:
         """Whether the peer left a heartbeat of the protocol's own unanswered."""
-        return self._wanted.answers and self._adapter.is_silent(self._state)
+        return self._options.answers and self._adapter.is_silent(self._state)
 
     def code_meaning(self, code: int | None) -> str:
         """What a close code means in this protocol; empty where it says nothing of it."""
         return "" if code is None else self._adapter.close_codes.get(code, "")
 
-    def _said(self, say: Callable[[], Messages]) -> Messages:
+    def _said(self, say: Callable[[], Outbox]) -> Outbox:
         try:
             return say()
         except Exception as error:  # noqa: BLE001 - the border: what a protocol cannot say is an event, and not sent
             at = Instant(self._clock.wall_ns(), self._clock.mono_ns())
-            self._tell_overdue(self._failed(error).notes, at)
+            self._tell_overdue(self._failed(error).happenings, at)
             return ()
 
     @property
@@ -174,7 +174,9 @@ class ProtocolSession:
         mask = self._masks.get(direction)
         return mask(opcode, payload) if mask is not None else (payload, False)
 
-    def _detect(self, detector: Detector, direction: Direction, opcode: Opcode, payload: bytes) -> tuple[Note, ...]:
+    def _detect(
+        self, detector: ProtocolDetector, direction: Direction, opcode: Opcode, payload: bytes
+    ) -> tuple[Happening, ...]:
         name = detector.of_frame(direction, opcode, payload)
         if not name:
             return ()
@@ -182,19 +184,19 @@ class ProtocolSession:
         if name != "json":  # which it has been until now
             self._use(name)
         return (
-            Note("connection.protocol", type=name, reason=f"{name}: {detector.why}"),
+            Happening("connection.protocol", type=name, reason=f"{name}: {detector.why}"),
             *self._catch_up(detector.held),
         )
 
-    def _catch_up(self, held: bytes) -> tuple[Note, ...]:
+    def _catch_up(self, held: bytes) -> tuple[Happening, ...]:
         """Read what went out before it was known to be the beginning of a packet; it was recorded already."""
         if not held:
             return ()
         self.mask("out", "binary", held)
         try:
-            return tuple(self._classify("out", "binary", held, self._state).notes)
+            return tuple(self._decode("out", "binary", held, self._state).happenings)
         except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event, the frame stays
-            return self._failed(error).notes
+            return self._failed(error).happenings
 
     def _use(self, name: ProtocolName) -> None:
         adapter = self._adapter = self._adapters[name]
@@ -205,7 +207,7 @@ class ProtocolSession:
         else:
             self._state = adapter.new_state()
         memory.protocol, memory.state = name, self._state
-        self._classify = adapter.classify
+        self._decode = adapter.decode
         self._masks = {}
         if adapter.new_mask is not None:
             self._masks = {"in": adapter.new_mask(), "out": adapter.new_mask()}
@@ -218,31 +220,31 @@ class ProtocolSession:
             return
         at = Instant(self._clock.wall_ns(), self._clock.mono_ns())
         try:
-            notes = self._state.overdue(at.mono_ns)
+            happenings = self._state.overdue(at.mono_ns)
             if self._configured is not None:
-                notes += self._configured.overdue(at.mono_ns)
+                happenings += self._configured.overdue(at.mono_ns)
         except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event
-            notes = self._failed(error).notes
-        self._tell_overdue(notes, at)
+            happenings = self._failed(error).happenings
+        self._tell_overdue(happenings, at)
         self._on_tick(at.mono_ns)
 
-    def _failed(self, error: Exception) -> Reading:
+    def _failed(self, error: Exception) -> Decoded:
         if self._has_failed:
             return UNREAD
         self._has_failed = True
         sentence = f"{self._name}: {type(error).__name__}: {error}"
-        return Reading(notes=(Note("error.occurred", error_type="classifier", error=sentence),))
+        return Decoded(happenings=(Happening("error.occurred", error_type="classifier", error=sentence),))
 
 
-def configured_of(spec: ConnectionSpec) -> Configured | None:
+def configured_of(spec: ConnectionSpec) -> ConfiguredTexts | None:
     """The heartbeats and, with ``answer = true``, the authentication that a configuration spells out."""
     heartbeat = spec.heartbeat
-    auth = Wanted(auth=spec.auth).reveal_auth() if spec.answer else {}
+    auth = ClientOptions(auth=spec.auth).reveal_auth() if spec.answer else {}
     has_auth = bool(auth.get("send") or auth.get("refresh"))
     if not (heartbeat.send or heartbeat.reply_to or has_auth):
         return None
     expires_in = auth.get("expires_in", 0.0)
-    return Configured(
+    return ConfiguredTexts(
         HeartbeatTexts(
             heartbeat.send.reveal().encode(),
             heartbeat.every_s,
@@ -283,15 +285,15 @@ Send = Callable[[str | bytes], None]
 class OutgoingMessages(Protocol):
     """What an interpreter knows to say."""
 
-    def opening(self) -> Messages:
+    def opening(self) -> Outbox:
         """What is sent first."""
         ...
 
-    def replies(self, reading: Reading, payload: bytes) -> Messages:
+    def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
         """What is sent after an incoming message was read."""
         ...
 
-    def due(self, now_ns: int) -> Messages:
+    def due(self, now_ns: int) -> Outbox:
         """What is sent because it is time."""
         ...
 
@@ -336,10 +338,10 @@ class ProtocolSender:
         """Reading goes on."""
         self._is_paused = False
 
-    def react(self, reading: Reading, payload: bytes) -> None:
+    def react(self, decoded: Decoded, payload: bytes) -> None:
         """Reply to an incoming message that was read and told."""
         if self._send is not None:
-            self._say(self._words.replies(reading, payload))
+            self._say(self._words.replies(decoded, payload))
 
     def tick(self, now_ns: int) -> None:
         """Say what is due by the monotonic time ``now_ns``."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from wsmon.model.events import Event
 from wsmon.protocols.base import UNDECODABLE
-from wsmon.protocols.mqtt_packets import TYPES, CutError, Packet, after_properties, field, number, packets
+from wsmon.protocols.mqtt_packets import TYPES, CutError, MqttPacket, after_properties, field, number, packets
 from wsmon.protocols.phoenix_codec import Frame, decode_binary, decode_text
 from wsmon.protocols.socketio import ENGINE_TYPES, parse_packet
 
@@ -114,7 +114,7 @@ def _mqtt(event: Event, payload: bytes) -> Anatomy | None:
     return Anatomy(name, (("Flags", f"{packet.flags:04b}"),), payload[packet.start : packet.end])
 
 
-def _publish(name: str, payload: bytes, packet: Packet) -> Anatomy:
+def _publish(name: str, payload: bytes, packet: MqttPacket) -> Anatomy:
     start, at = field(payload, packet.start, packet.end)
     topic = payload[start:at].decode("utf-8", "replace")
     quality = packet.flags >> 1 & 0b11

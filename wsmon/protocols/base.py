@@ -32,7 +32,7 @@ Operation = Literal["", "subscribe", "unsubscribe", "auth", "refresh", "request"
 MAX_NAME_CHARS = 200
 
 
-class Note(msgspec.Struct, frozen=True, gc=False):
+class Happening(msgspec.Struct, frozen=True, gc=False):
     """Something that a message says happened, or that did not happen in time: becomes an event of its own.
 
     Where ``phase`` is set, the note begins or ends an operation; start and end are paired by operation and ``key``
@@ -63,7 +63,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     """Of the peer's own span above it; the session's where it named none."""
 
 
-class Reading(msgspec.Struct, frozen=True, gc=False):
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """What a message is: the columns of its row, and what it says happened."""
 
     type: str = ""
@@ -72,18 +72,18 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     error_type: str = ""
     """Why it could not be read, e.g. "json"; empty where it could."""
     error: str = ""
-    notes: tuple[Note, ...] = ()
+    happenings: tuple[Happening, ...] = ()
     meta: Meta | None = None
     """What else the row says."""
 
 
-UNREAD = Reading()
+UNREAD = Decoded()
 
 
-class SessionState(Protocol):
+class ProtocolState(Protocol):
     """What a classifier remembers of one session; bounded, whatever the peer sends."""
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """What was due by the monotonic time ``now_ns`` and did not come, each told once."""
         ...
 
@@ -164,24 +164,24 @@ class Calls:
     def __iter__(self) -> Iterator[Call]:
         return iter(self._calls.values())
 
-    def begin(self, call: Call) -> tuple[Note, ...]:
+    def begin(self, call: Call) -> tuple[Happening, ...]:
         """The notes of its start, after those of the oldest calls that are given up for it.
 
         The key must not be in flight.
         """
-        notes: tuple[Note, ...] = ()
+        happenings: tuple[Happening, ...] = ()
         self._weight += _weight(call)
         while self._calls and self._weight > self._limit:
             oldest = self._take(next(iter(self._calls)))
-            notes += failed(oldest, GIVEN_UP, f"more than {self._limit} in flight: no longer waited for")
+            happenings += failed(oldest, GIVEN_UP, f"more than {self._limit} in flight: no longer waited for")
         self._calls[call.key] = call
-        return notes + begun(call)
+        return happenings + begun(call)
 
-    def begin_anew(self, call: Call) -> tuple[Note, ...]:
+    def begin_anew(self, call: Call) -> tuple[Happening, ...]:
         """The notes of its start, after the end of one under the same key, which it replaces."""
         replaced = self.end(call.key)
-        notes = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
-        return notes + self.begin(call)
+        happenings = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
+        return happenings + self.begin(call)
 
     def end(self, key: str) -> Call | None:
         """The call under ``key``, no longer in flight; None where there is none."""
@@ -191,9 +191,9 @@ class Calls:
         """The call under ``key``; it stays in flight."""
         return self._calls.get(key)
 
-    def find(self, wanted: Callable[[Call], bool]) -> Call | None:
+    def find(self, matches: Callable[[Call], bool]) -> Call | None:
         """The oldest call that is wanted; it stays in flight."""
-        return next(filter(wanted, self._calls.values()), None)
+        return next(filter(matches, self._calls.values()), None)
 
     def keep_topics(self, call: Call, topics: tuple[str, ...]) -> None:
         """Of a call in flight, only ``topics`` still wait; without any, it is over."""
@@ -203,15 +203,15 @@ class Calls:
         self._weight -= len(call.topics) - len(topics)
         self._calls[call.key] = msgspec.structs.replace(call, topics=topics)
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Ends of the calls that were not answered in time; they are no longer in flight."""
-        notes: list[Note] = []
+        happenings: list[Happening] = []
         while self._calls:
             oldest = next(iter(self._calls.values()))
             if now_ns - oldest.at_ns < self._wait_ns:
                 break
-            notes += failed(self._take(oldest.key), "timeout", f"no answer within {self._wait_ns / SECOND_NS:g} s")
-        return tuple(notes)
+            happenings += failed(self._take(oldest.key), "timeout", f"no answer within {self._wait_ns / SECOND_NS:g} s")
+        return tuple(happenings)
 
     def _take(self, key: str) -> Call:
         call = self._calls.pop(key)
@@ -223,19 +223,21 @@ def _weight(call: Call) -> int:
     return 1 + len(call.topics)
 
 
-def begun(call: Call) -> tuple[Note, ...]:
+def begun(call: Call) -> tuple[Happening, ...]:
     """The notes of its start, one a topic."""
     name = "heartbeat.received" if call.operation == "heartbeat" and call.by_peer else _STARTED[call.operation]
-    return tuple(_note(call, name, "start", topic, call.meta) for topic in call.topics or ("",))
+    return tuple(_happening(call, name, "start", topic, call.meta) for topic in call.topics or ("",))
 
 
-def completed(call: Call, meta: Meta | None = None) -> tuple[Note, ...]:
+def completed(call: Call, meta: Meta | None = None) -> tuple[Happening, ...]:
     """The notes of its success, one a topic."""
     name = _COMPLETED[call.operation]
-    return tuple(_note(call, name, "end", topic, meta, status="ok") for topic in call.topics or ("",))
+    return tuple(_happening(call, name, "end", topic, meta, status="ok") for topic in call.topics or ("",))
 
 
-def failed(call: Call, error_type: str, error: str, meta: Meta | None = None, reason: str = "") -> tuple[Note, ...]:
+def failed(
+    call: Call, error_type: str, error: str, meta: Meta | None = None, reason: str = ""
+) -> tuple[Happening, ...]:
     """The notes of its failure, one a topic.
 
     The end of a request is no event of its own: its failure is told by ``error.occurred`` beside it.
@@ -246,67 +248,67 @@ def failed(call: Call, error_type: str, error: str, meta: Meta | None = None, re
         name = "heartbeat.timeout"
     if call.operation == "refresh":
         meta = {**(meta or {}), "refresh": True}
-    notes = tuple(
-        _note(call, name, "end", topic, meta, status=status, reason=reason, error_type=error_type, error=error)
+    happenings = tuple(
+        _happening(call, name, "end", topic, meta, status=status, reason=reason, error_type=error_type, error=error)
         for topic in call.topics or ("",)
     )
     if call.operation != "request":
-        return notes
-    told = Note(
+        return happenings
+    told = Happening(
         "error.occurred", "request", type=call.type, ref=call.ref,
         reason=reason, error_type=error_type, error=error, meta=meta,
     )  # fmt: skip
-    return (*notes, told)
+    return (*happenings, told)
 
 
-def settled(call: Call, confirmed: Collection[str], meta: Meta | None = None) -> tuple[Note, ...]:
+def settled(call: Call, confirmed: Collection[str], meta: Meta | None = None) -> tuple[Happening, ...]:
     """The notes of an answer that lists what was done: the topics that are not in it failed."""
     if not call.topics:
         return completed(call, meta)
     done = tuple(topic for topic in call.topics if topic in confirmed)
     missing = tuple(topic for topic in call.topics if topic not in confirmed)
-    notes: tuple[Note, ...] = ()
+    happenings: tuple[Happening, ...] = ()
     if done:
-        notes += completed(msgspec.structs.replace(call, topics=done), meta)
+        happenings += completed(msgspec.structs.replace(call, topics=done), meta)
     if missing:
         left_out = msgspec.structs.replace(call, topics=missing)
-        notes += failed(left_out, "not_confirmed", "asked for, and not in the answer", meta)
-    return notes
+        happenings += failed(left_out, "not_confirmed", "asked for, and not in the answer", meta)
+    return happenings
 
 
-def unmatched(operation: Operation, key: str, type_: str = "", topic: str = "", ref: str = "") -> Note:
+def unmatched(operation: Operation, key: str, type_: str = "", topic: str = "", ref: str = "") -> Happening:
     """The end of nothing that is in flight: late, doubled, or never asked for."""
-    return Note(
-        _COMPLETED[operation], operation, "end", note_key(key, topic), type_, topic, ref,
+    return Happening(
+        _COMPLETED[operation], operation, "end", happening_key(key, topic), type_, topic, ref,
         error_type="unmatched", error="answers nothing that is in flight",
     )  # fmt: skip
 
 
-def duplicate(operation: Operation, type_: str, ref: str) -> Note:
+def duplicate(operation: Operation, type_: str, ref: str) -> Happening:
     """A second message under an id in flight: the first keeps it, answers to the second are told as unmatched."""
     error = f"id {ref or 'null'} is in flight already"
-    return Note("error.occurred", operation, type=type_, ref=ref, error_type="duplicate_id", error=error)
+    return Happening("error.occurred", operation, type=type_, ref=ref, error_type="duplicate_id", error=error)
 
 
-def note_key(key: str, topic: str) -> str:
+def happening_key(key: str, topic: str) -> str:
     """What pairs start and end of one topic of a call."""
     return f"{key} {topic}" if topic else key
 
 
-def too_many_topics(count: int) -> Note:
+def too_many_topics(count: int) -> Happening:
     """Only the first ``MAX_TOPICS`` of a message are followed."""
-    return Note(
+    return Happening(
         "error.occurred", "subscribe", error_type="too_many_topics",
         error=f"{count} topics in one message, the first {MAX_TOPICS} are followed",
     )  # fmt: skip
 
 
-def _note(
+def _happening(
     call: Call, name: EventName, phase: Phase, topic: str, meta: Meta | None, *,
     status: str | None = None, reason: str = "", error_type: str = "", error: str = "",
-) -> Note:  # fmt: skip
-    return Note(
-        name, call.operation, phase, note_key(call.key, topic), call.type, topic, call.ref,
+) -> Happening:  # fmt: skip
+    return Happening(
+        name, call.operation, phase, happening_key(call.key, topic), call.type, topic, call.ref,
         status, reason, error_type, error, meta,
     )  # fmt: skip
 
@@ -317,7 +319,7 @@ _NO_AUTH: Mapping[str, Sensitive | float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ClientOptions:
     """Topics and credentials; what they mean is the protocol's."""
 
     topics: tuple[Sensitive, ...] = ()
@@ -347,14 +349,14 @@ def cut(name: str) -> str:
     return name if len(name) <= MAX_NAME_CHARS else name[: MAX_NAME_CHARS - 1] + "…"
 
 
-def unreadable(error: Exception, protocol: str) -> Reading:
+def unreadable(error: Exception, protocol: str) -> Decoded:
     """The reading of a message over which decoding raised one of ``UNDECODABLE``.
 
     Its ``error_type`` is ``protocol`` where the JSON is sound and its shape is not, else ``json``.
     """
     match error:
         case RecursionError():
-            return Reading(error_type="json", error="nested too deep")
+            return Decoded(error_type="json", error="nested too deep")
         case msgspec.ValidationError():
-            return Reading(error_type=protocol, error=str(error))
-    return Reading(error_type="json", error=str(error))
+            return Decoded(error_type=protocol, error=str(error))
+    return Decoded(error_type="json", error=str(error))

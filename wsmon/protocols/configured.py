@@ -19,10 +19,10 @@ from wsmon.protocols.base import (
     WAIT_S,
     Call,
     Calls,
-    Note,
+    ClientOptions,
+    Decoded,
+    Happening,
     Operation,
-    Reading,
-    Wanted,
     completed,
     failed,
 )
@@ -61,7 +61,7 @@ class AuthTexts:
     """Of a grant; 0 = for ever."""
 
 
-class Configured:
+class ConfiguredTexts:
     """What is in flight of it on one session."""
 
     def __init__(self, heartbeat: HeartbeatTexts, auth: AuthTexts) -> None:
@@ -79,14 +79,14 @@ class Configured:
         self._grant = Grant()
         self._is_refreshing = False
 
-    def read(self, direction: Direction, payload: bytes, reading: Reading, now_ns: int) -> tuple[Note, ...]:
+    def read(self, direction: Direction, payload: bytes, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
         """What a message says beside what its protocol has read."""
         if direction == "out":
-            return self._read_sent(payload, reading, now_ns)
+            return self._read_sent(payload, decoded, now_ns)
         return (
-            self._read_answers(payload, reading)
-            + self._read_beat_of_peer(payload, reading, now_ns)
-            + self._read_auth(payload, reading, now_ns)
+            self._read_answers(payload, decoded)
+            + self._read_beat_of_peer(payload, decoded, now_ns)
+            + self._read_auth(payload, decoded, now_ns)
         )
 
     def replies(self, payload: bytes) -> tuple[bytes, ...]:
@@ -101,45 +101,49 @@ class Configured:
         self._is_refreshing = True
         return (self._auth.refresh,)
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Heartbeats and authentications that were not answered in time."""
         late = self._beats.overdue(now_ns)
         return late + self._count_missed(late) + self._auths.overdue(now_ns) + self._beats_of_peer.overdue(now_ns)
 
     # heartbeats
 
-    def _read_sent(self, payload: bytes, reading: Reading, now_ns: int) -> tuple[Note, ...]:
+    def _read_sent(self, payload: bytes, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
         if self._heartbeat.send and payload == self._heartbeat.send:
-            return self._beat(reading, now_ns)
+            return self._beat(decoded, now_ns)
         if self._auth.send and payload == self._auth.send:
-            return self._begin_auth("auth", reading, now_ns)
+            return self._begin_auth("auth", decoded, now_ns)
         if self._auth.refresh and payload == self._auth.refresh:
-            return self._begin_auth("refresh", reading, now_ns)
+            return self._begin_auth("refresh", decoded, now_ns)
         if self._heartbeat.answer and payload == self._heartbeat.answer:
             answered = self._beats_of_peer.find(lambda _: True)
-            if answered is None or _has(reading, "heartbeat"):
+            if answered is None or _has(decoded, "heartbeat"):
                 return ()
             self._beats_of_peer.end(answered.key)
             return completed(answered)
         return ()
 
-    def _beat(self, reading: Reading, now_ns: int) -> tuple[Note, ...]:
-        if _has(reading, "heartbeat"):
+    def _beat(self, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
+        if _has(decoded, "heartbeat"):
             return ()
-        requests = [note.key for note in reading.notes if note.operation == "request" and note.phase == "start"]
+        requests = [
+            happening.key
+            for happening in decoded.happenings
+            if happening.operation == "request" and happening.phase == "start"
+        ]
         self._request = requests[0] if requests else ""
         if not (self._heartbeat.expect or self._request):
-            return (Note("heartbeat.sent", "heartbeat", type=reading.type, ref=reading.ref),)
+            return (Happening("heartbeat.sent", "heartbeat", type=decoded.type, ref=decoded.ref),)
         before = self._beats.end(_BEAT)
         late = failed(before, "timeout", "unanswered when the next was sent") if before else ()
-        call = Call("heartbeat", _BEAT, now_ns, reading.type, reading.ref)
+        call = Call("heartbeat", _BEAT, now_ns, decoded.type, decoded.ref)
         return late + self._count_missed(late) + self._beats.begin(call)
 
-    def _read_answers(self, payload: bytes, reading: Reading) -> tuple[Note, ...]:
+    def _read_answers(self, payload: bytes, decoded: Decoded) -> tuple[Happening, ...]:
         if _BEAT not in self._beats:
             return ()
         is_reply = bool(self._request) and any(
-            note.key == self._request and note.phase == "end" for note in reading.notes
+            happening.key == self._request and happening.phase == "end" for happening in decoded.happenings
         )
         if not (is_reply or (self._heartbeat.expect and self._heartbeat.expect in payload)):
             return ()
@@ -147,43 +151,43 @@ class Configured:
         self._missed = 0
         return completed(answered) if answered else ()
 
-    def _read_beat_of_peer(self, payload: bytes, reading: Reading, now_ns: int) -> tuple[Note, ...]:
-        wanted = self._heartbeat.reply_to
-        if not wanted or wanted not in payload or _has(reading, "heartbeat"):
+    def _read_beat_of_peer(self, payload: bytes, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
+        text = self._heartbeat.reply_to
+        if not text or text not in payload or _has(decoded, "heartbeat"):
             return ()
         if not self._heartbeat.answer:
-            return (Note("heartbeat.received", "heartbeat", type=reading.type, ref=reading.ref),)
+            return (Happening("heartbeat.received", "heartbeat", type=decoded.type, ref=decoded.ref),)
         self._heard += 1
-        call = Call("heartbeat", f"{_BEAT} of the peer {self._heard}", now_ns, reading.type, reading.ref, by_peer=True)
+        call = Call("heartbeat", f"{_BEAT} of the peer {self._heard}", now_ns, decoded.type, decoded.ref, by_peer=True)
         return self._beats_of_peer.begin(call)
 
-    def _count_missed(self, late: tuple[Note, ...]) -> tuple[Note, ...]:
+    def _count_missed(self, late: tuple[Happening, ...]) -> tuple[Happening, ...]:
         """A failure after so many in a row; the next one counts anew."""
         self._missed += len(late)
         if self._missed < MISSES:
             return ()
         missed, self._missed = self._missed, 0
         error = f"{missed} heartbeats in a row were not answered"
-        return (Note("heartbeat.failure", "heartbeat", error_type="heartbeat_missed", error=error),)
+        return (Happening("heartbeat.failure", "heartbeat", error_type="heartbeat_missed", error=error),)
 
     # authentication
 
-    def _begin_auth(self, operation: Operation, reading: Reading, now_ns: int) -> tuple[Note, ...]:
-        if _has(reading, operation):
+    def _begin_auth(self, operation: Operation, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
+        if _has(decoded, operation):
             return ()
-        call = Call(operation, _AUTH, now_ns, reading.type, reading.ref)
-        notes = self._auths.begin_anew(call)
+        call = Call(operation, _AUTH, now_ns, decoded.type, decoded.ref)
+        happenings = self._auths.begin_anew(call)
         if self._auth.success:
-            return notes
+            return happenings
         self._auths.end(_AUTH)  # nothing would ever end it
-        return tuple(msgspec.structs.replace(note, phase="", key="") for note in notes)
+        return tuple(msgspec.structs.replace(happening, phase="", key="") for happening in happenings)
 
-    def _read_auth(self, payload: bytes, reading: Reading, now_ns: int) -> tuple[Note, ...]:
-        if any(note.name in ("auth.completed", "auth.refresh.completed") for note in reading.notes):
+    def _read_auth(self, payload: bytes, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
+        if any(happening.name in ("auth.completed", "auth.refresh.completed") for happening in decoded.happenings):
             self._granted(now_ns)
             self._auths.end(_AUTH)
             return ()
-        if _AUTH not in self._auths or _has(reading, "auth") or _has(reading, "refresh"):
+        if _AUTH not in self._auths or _has(decoded, "auth") or _has(decoded, "refresh"):
             return ()
         if self._auth.success in payload:
             call = self._auths.end(_AUTH)
@@ -200,14 +204,14 @@ class Configured:
             self._grant.begin(now_ns, self._auth.expires_in_s)
 
 
-def _has(reading: Reading, operation: Operation) -> bool:
-    return any(note.operation == operation for note in reading.notes)
+def _has(decoded: Decoded, operation: Operation) -> bool:
+    return any(happening.operation == operation for happening in decoded.happenings)
 
 
 # No protocol: a frame is a frame, and says nothing about itself.
 
 
-class State:
+class RawState:
     """Nothing to remember, and nothing to wait for."""
 
     __slots__ = ()
@@ -215,12 +219,12 @@ class State:
     def at(self, now_ns: int) -> None:
         """Time changes nothing here."""
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Nothing ever is."""
         return ()
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:  # noqa: ARG001 - the signature of every classifier
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: RawState) -> Decoded:  # noqa: ARG001 - the signature of every classifier
     """The empty reading, whatever the message."""
     return UNREAD
 
@@ -231,37 +235,37 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
 # topics
 # wait for its end where that can be told.
 
-Messages = tuple[str | bytes, ...]
+Outbox = tuple[str | bytes, ...]
 
 # What JSON-RPC feeds that are subscribed to by name mostly call it
 _ETHEREUM = "eth_subscribe"
 
 
-def open_raw(wanted: Wanted, state: State) -> Messages:  # noqa: ARG001 - as the others
+def open_raw(options: ClientOptions, state: RawState) -> Outbox:  # noqa: ARG001 - as the others
     """Authentication and topics as they are."""
-    return _auth(wanted) + (() if _waits(wanted) else wanted.reveal_topics())
+    return _auth(options) + (() if _waits(options) else options.reveal_topics())
 
 
-def answer_raw(reading: Reading, wanted: Wanted, state: State) -> Messages:  # noqa: ARG001 - as the others
+def answer_raw(decoded: Decoded, options: ClientOptions, state: RawState) -> Outbox:  # noqa: ARG001 - as the others
     """The topics, once an authentication that is recognised is over."""
-    return wanted.reveal_topics() if _waits(wanted) and _is_auth_over(reading) else ()
+    return options.reveal_topics() if _waits(options) and _is_auth_over(decoded) else ()
 
 
-def open_json(wanted: Wanted, state: json.State) -> Messages:  # noqa: ARG001 - as the others
+def open_json(options: ClientOptions, state: json.JsonState) -> Outbox:  # noqa: ARG001 - as the others
     """The authentication that the configuration spells out, and the subscriptions."""
-    return _auth(wanted) + (() if _waits(wanted) else _json_subscriptions(wanted.reveal_topics()))
+    return _auth(options) + (() if _waits(options) else _json_subscriptions(options.reveal_topics()))
 
 
-def answer_json(reading: Reading, wanted: Wanted, state: json.State) -> Messages:
+def answer_json(decoded: Decoded, options: ClientOptions, state: json.JsonState) -> Outbox:
     """Pongs; the subscriptions, once an authentication that is recognised is over."""
-    pongs = json.answer(reading, state) if wanted.answers else ()
-    waited = _waits(wanted) and _is_auth_over(reading)
-    return pongs + (_json_subscriptions(wanted.reveal_topics()) if waited else ())
+    pongs = json.answer(decoded, state) if options.answers else ()
+    waited = _waits(options) and _is_auth_over(decoded)
+    return pongs + (_json_subscriptions(options.reveal_topics()) if waited else ())
 
 
-def due_json(now_ns: int, wanted: Wanted, state: json.State) -> Messages:
+def due_json(now_ns: int, options: ClientOptions, state: json.JsonState) -> Outbox:
     """The refresh at 80 % of a life that the peer told."""
-    auth = wanted.reveal_auth()
+    auth = options.reveal_auth()
     refresh = auth.get("refresh")
     if not isinstance(refresh, str) or "expires_in" in auth or not state.grant.refresh_is_due(now_ns):
         return ()
@@ -269,51 +273,51 @@ def due_json(now_ns: int, wanted: Wanted, state: json.State) -> Messages:
     return (refresh,)
 
 
-def open_jsonrpc(wanted: Wanted, state: jsonrpc.State) -> Messages:
+def open_jsonrpc(options: ClientOptions, state: jsonrpc.JsonRpcState) -> Outbox:
     """The authentication that the configuration spells out, and the subscriptions."""
-    return _auth(wanted) + (() if _waits(wanted) else _rpc_subscriptions(wanted.reveal_topics(), state))
+    return _auth(options) + (() if _waits(options) else _rpc_subscriptions(options.reveal_topics(), state))
 
 
-def answer_jsonrpc(reading: Reading, wanted: Wanted, state: jsonrpc.State) -> Messages:
+def answer_jsonrpc(decoded: Decoded, options: ClientOptions, state: jsonrpc.JsonRpcState) -> Outbox:
     """The subscriptions, once an authentication that is recognised is over."""
-    waited = _waits(wanted) and _is_auth_over(reading)
-    return _rpc_subscriptions(wanted.reveal_topics(), state) if waited else ()
+    waited = _waits(options) and _is_auth_over(decoded)
+    return _rpc_subscriptions(options.reveal_topics(), state) if waited else ()
 
 
-def open_deribit(wanted: Wanted, state: deribit.State) -> Messages:
+def open_deribit(options: ClientOptions, state: deribit.DeribitState) -> Outbox:
     """The authentication; without one, the subscriptions at once."""
-    auth = deribit.auth_messages(wanted.reveal_auth(), state) if wanted.answers else ()
-    return auth or _deribit_subscriptions(wanted, state)
+    auth = deribit.auth_messages(options.reveal_auth(), state) if options.answers else ()
+    return auth or _deribit_subscriptions(options, state)
 
 
-def answer_deribit(reading: Reading, wanted: Wanted, state: deribit.State) -> Messages:
+def answer_deribit(decoded: Decoded, options: ClientOptions, state: deribit.DeribitState) -> Outbox:
     """Answers to test requests; the subscriptions once the authentication is over, public ones also if it failed."""
-    if not wanted.answers:
+    if not options.answers:
         return ()
-    return deribit.answer(reading, state) + (_deribit_subscriptions(wanted, state) if _is_auth_over(reading) else ())
+    return deribit.answer(decoded, state) + (_deribit_subscriptions(options, state) if _is_auth_over(decoded) else ())
 
 
-def due_deribit(now_ns: int, wanted: Wanted, state: deribit.State) -> Messages:
+def due_deribit(now_ns: int, options: ClientOptions, state: deribit.DeribitState) -> Outbox:
     """The refresh at 80 % of the token's life."""
-    return deribit.refresh_messages(now_ns, state) if wanted.answers else ()
+    return deribit.refresh_messages(now_ns, state) if options.answers else ()
 
 
-def _is_auth_over(reading: Reading) -> bool:
-    return any(note.operation == "auth" and note.phase == "end" for note in reading.notes)
+def _is_auth_over(decoded: Decoded) -> bool:
+    return any(happening.operation == "auth" and happening.phase == "end" for happening in decoded.happenings)
 
 
-def _auth(wanted: Wanted) -> Messages:
+def _auth(options: ClientOptions) -> Outbox:
     """What ``auth.send`` says: no other way is common to all."""
-    message = wanted.reveal_auth().get("send")
+    message = options.reveal_auth().get("send")
     return (message,) if isinstance(message, str) and message else ()
 
 
-def _waits(wanted: Wanted) -> bool:
+def _waits(options: ClientOptions) -> bool:
     """Whether the end of the authentication can be told."""
-    return bool(_auth(wanted)) and "success" in wanted.auth
+    return bool(_auth(options)) and "success" in options.auth
 
 
-def _json_subscriptions(topics: Iterable[str]) -> Messages:
+def _json_subscriptions(topics: Iterable[str]) -> Outbox:
     """Objects and lists are sent as they are; other topics as WebSockex Nova's default adapter asks for them."""
     return tuple(
         topic if topic.lstrip()[:1] in ("{", "[") else _encode({"type": "subscribe", "channel": topic})
@@ -321,7 +325,7 @@ def _json_subscriptions(topics: Iterable[str]) -> Messages:
     )
 
 
-def _rpc_subscriptions(topics: Iterable[str], state: jsonrpc.State) -> Messages:
+def _rpc_subscriptions(topics: Iterable[str], state: jsonrpc.JsonRpcState) -> Outbox:
     """Objects are sent as they are; a list is the params of ``eth_subscribe``, other topics are its first one."""
     messages: list[str] = []
     for topic in topics:
@@ -339,8 +343,8 @@ def _rpc_subscriptions(topics: Iterable[str], state: jsonrpc.State) -> Messages:
     return tuple(messages)
 
 
-def _deribit_subscriptions(wanted: Wanted, state: deribit.State) -> Messages:
-    return deribit.subscribe_messages(wanted.reveal_topics(), state)
+def _deribit_subscriptions(options: ClientOptions, state: deribit.DeribitState) -> Outbox:
+    return deribit.subscribe_messages(options.reveal_topics(), state)
 
 
 def _encode(message: dict[str, object]) -> str:

@@ -9,10 +9,10 @@ from typing import TypeAlias
 from wsmon.model.redact import PLAIN_KEYS, Redactor, is_credential_key
 from wsmon.model.redact.masking import Sensitive, mask_secrets
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import Note
+from wsmon.protocols.base import Happening
 
 # What msgspec makes of JSON
-Decoded: TypeAlias = "dict[str, Decoded] | list[Decoded] | str | int | float | bool | None"
+JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 
 # Of a peer's error text in a note; the whole of it is in the payload
 MAX_ERROR_CHARS = 500
@@ -43,7 +43,7 @@ class Credentials:
     def __init__(self) -> None:
         self._kept: dict[str, None] = {}
 
-    def remember(self, message: Decoded, *, is_auth: bool = False) -> None:
+    def remember(self, message: JsonValue, *, is_auth: bool = False) -> None:
         """Keep what stands under credential keys; of an authentication, every text that may be one."""
         for text in _credentials(message, is_auth=is_auth):
             if _MIN_SECRET_CHARS <= len(text) <= _MAX_SECRET_CHARS:
@@ -58,8 +58,8 @@ class Credentials:
         return masked if len(masked) <= MAX_ERROR_CHARS else masked[: MAX_ERROR_CHARS - 1] + "…"
 
 
-def _credentials(message: Decoded, *, is_auth: bool) -> Iterator[str]:
-    todo: list[tuple[Decoded, bool]] = [(message, is_auth)]
+def _credentials(message: JsonValue, *, is_auth: bool) -> Iterator[str]:
+    todo: list[tuple[JsonValue, bool]] = [(message, is_auth)]
     while todo:
         value, secret = todo.pop()
         match value:
@@ -112,7 +112,7 @@ class Grant:
         """Whether 80 % of the token's life is over."""
         return self._expires_ns is not None and now_ns >= self._expires_ns - round(self._lasts_ns * (1 - _REFRESH_AT))
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """A warning, once, in the last minute of a token that nobody renewed; of a shorter life, in its last fifth."""
         if self._warned or self._expires_ns is None:
             return ()
@@ -122,4 +122,4 @@ class Grant:
         self._warned = True
         left_s = max(0, self._expires_ns - now_ns) / SECOND_NS
         error = f"the token expires in {left_s:.0f} s and was not renewed"
-        return (Note("error.occurred", "auth", error_type="token_expires", error=error),)
+        return (Happening("error.occurred", "auth", error_type="token_expires", error=error),)

@@ -20,9 +20,9 @@ from wsmon.protocols.base import (
     WAIT_S,
     Call,
     Calls,
-    Note,
+    Decoded,
+    Happening,
     Operation,
-    Reading,
     completed,
     cut,
     settled,
@@ -137,7 +137,7 @@ _decode_any = msgspec.json.Decoder().decode
 _NO_PARAMS = _Params()
 
 
-class State(jsonrpc.State):
+class DeribitState(jsonrpc.JsonRpcState):
     """What one session with Deribit has agreed on."""
 
     error_names: ClassVar[Mapping[int, str]] = ERROR_NAMES
@@ -171,7 +171,7 @@ class State(jsonrpc.State):
         """The peer sent something: the connection is not stale."""
         self._heard_ns = self.now_ns
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Requests and test_requests without an answer, silence where heartbeats were agreed on, a token's end."""
         return (
             *super().overdue(now_ns),
@@ -180,7 +180,7 @@ class State(jsonrpc.State):
             *self.grant.overdue(now_ns),
         )
 
-    def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Note, ...]]:
+    def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Happening, ...]]:
         """What an outgoing request begins; a logout has no answer."""
         if method == "private/logout":
             return None, ()
@@ -190,13 +190,13 @@ class State(jsonrpc.State):
             operation: Operation = "refresh" if grant == "refresh_token" else "auth"
             return Call(operation, key, self.now_ns, method, ref, meta={"method": grant}), ()
         if method in _SUBSCRIPTIONS:
-            topics, notes = _topics(method, members)
-            return Call(_SUBSCRIPTIONS[method], key, self.now_ns, method, ref, topics), notes
+            topics, happenings = _topics(method, members)
+            return Call(_SUBSCRIPTIONS[method], key, self.now_ns, method, ref, topics), happenings
         if method == "public/set_heartbeat" and _is_interval(members.interval):
             return Call("request", key, self.now_ns, method, ref, meta={"heartbeat_s": members.interval}), ()
         return Call("request", key, self.now_ns, method, ref), ()
 
-    def tell(self, method: str, params: msgspec.Raw) -> tuple[Note, ...]:
+    def tell(self, method: str, params: msgspec.Raw) -> tuple[Happening, ...]:
         """public/test answers the oldest test_request; a logout announces the end."""
         match method:
             case "public/test" if question := self._questions.find(lambda _: True):
@@ -206,10 +206,10 @@ class State(jsonrpc.State):
                 self.expected_end = "logout"
                 self.grant.end()
                 about = {"expected_disconnect": self.expected_end}
-                return (Note("message.process.completed", "request", type=method, meta=about),)
+                return (Happening("message.process.completed", "request", type=method, meta=about),)
         return ()
 
-    def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Note, ...]:
+    def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Happening, ...]:
         """The notes of a result; channels that it does not list failed."""
         match call.operation:
             case "auth" | "refresh":
@@ -218,7 +218,7 @@ class State(jsonrpc.State):
                 return settled(call, _confirmed(result), meta)
         return completed(call, self._agreed(call, meta))
 
-    def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Note, ...]]:
+    def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Happening, ...]]:
         """Type, topic and notes of a notification: data of a channel, or a heartbeat."""
         members = _params(params)
         channel = cut(members.channel) if isinstance(members.channel, str) else ""
@@ -228,7 +228,7 @@ class State(jsonrpc.State):
             self._asked += 1
             question = Call("heartbeat", f"test_request {self._asked}", self.now_ns, "test_request", by_peer=True)
             return "test_request", "", self._questions.begin(question)
-        return method, "", (Note("heartbeat.received", "heartbeat", type=method),)
+        return method, "", (Happening("heartbeat.received", "heartbeat", type=method),)
 
     def measure(self, call: Call, envelope: jsonrpc.Envelope) -> Meta | None:
         """The round trip in microseconds, divided into the server's part and the network's."""
@@ -273,7 +273,7 @@ class State(jsonrpc.State):
                 return {**(meta or {}), "cancel_on_disconnect": self.cancels_on_disconnect}
         return {**(meta or {}), **call.meta} if call.meta else meta
 
-    def _silence(self, now_ns: int) -> tuple[Note, ...]:
+    def _silence(self, now_ns: int) -> tuple[Happening, ...]:
         """Told once, until the peer is heard again."""
         if not self._interval_ns or self._heard_ns is None:
             return ()
@@ -284,27 +284,31 @@ class State(jsonrpc.State):
         missed = silent_ns // self._interval_ns
         error = f"nothing was heard for {silent_ns / SECOND_NS:g} s, {missed} heartbeats are missing"
         return (
-            Note("heartbeat.timeout", "heartbeat", error_type="heartbeat_missed", error=error, meta={"missed": missed}),
+            Happening(
+                "heartbeat.timeout", "heartbeat", error_type="heartbeat_missed", error=error, meta={"missed": missed}
+            ),
         )
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: DeribitState) -> Decoded:
     """Read one message."""
     if direction == "in":
         state.hear()
-    return jsonrpc.classify(direction, opcode, payload, state)
+    return jsonrpc.decode(direction, opcode, payload, state)
 
 
 # what to send where wsmon is to answer
 
 
-def answer(reading: Reading, state: State) -> tuple[str, ...]:
+def answer(decoded: Decoded, state: DeribitState) -> tuple[str, ...]:
     """public/test for each test_request: without it the server closes."""
-    asked = sum(note.name == "heartbeat.received" and note.phase == "start" for note in reading.notes)
+    asked = sum(
+        happening.name == "heartbeat.received" and happening.phase == "start" for happening in decoded.happenings
+    )
     return tuple(_request("public/test", {}, state) for _ in range(asked))
 
 
-def auth_messages(auth: Mapping[str, str | float], state: State) -> tuple[str, ...]:
+def auth_messages(auth: Mapping[str, str | float], state: DeribitState) -> tuple[str, ...]:
     """public/auth by ``client_id`` and ``client_secret``; nothing where ``auth`` lacks one of them."""
     if not {"client_id", "client_secret"} <= auth.keys():
         return ()
@@ -313,7 +317,7 @@ def auth_messages(auth: Mapping[str, str | float], state: State) -> tuple[str, .
     return (_request("public/auth", params, state),)
 
 
-def refresh_messages(now_ns: int, state: State) -> tuple[str, ...]:
+def refresh_messages(now_ns: int, state: DeribitState) -> tuple[str, ...]:
     """public/auth by refresh token, from 80 % of the token's life on and while no refresh is in flight."""
     token = state.grant.refresh_token
     if (
@@ -325,13 +329,13 @@ def refresh_messages(now_ns: int, state: State) -> tuple[str, ...]:
     return (_request("public/auth", {"grant_type": "refresh_token", "refresh_token": token.reveal()}, state),)
 
 
-def subscribe_messages(topics: Sequence[str], state: State) -> tuple[str, ...]:
+def subscribe_messages(topics: Sequence[str], state: DeribitState) -> tuple[str, ...]:
     """private/subscribe where a token is in force, as raw and user channels need, else public/subscribe."""
     method = "private/subscribe" if state.is_authenticated else "public/subscribe"
     return tuple(_request(method, {"channels": part}, state) for part in _portions(topics))
 
 
-def _request(method: str, params: Mapping[str, Json], state: State) -> str:
+def _request(method: str, params: Mapping[str, Json], state: DeribitState) -> str:
     message = {"jsonrpc": "2.0", "id": state.own_id(), "method": method, "params": params}
     return str(msgspec.json.encode(message), "utf-8")
 
@@ -354,7 +358,7 @@ def _params(params: msgspec.Raw) -> _Params:
     return _decode_params(params) if bytes(params)[:1] == b"{" else _NO_PARAMS
 
 
-def _topics(method: str, members: _Params) -> tuple[tuple[str, ...], tuple[Note, ...]]:
+def _topics(method: str, members: _Params) -> tuple[tuple[str, ...], tuple[Happening, ...]]:
     """The channels of a request, each once, and what is to be said of them."""
     if method.endswith("_all"):
         return (EVERYTHING,), ()

@@ -18,7 +18,7 @@ from wsmon.protocols.base import UNDECODABLE
 # What one message shows of the protocol it belongs to, without anything that came before it.
 
 
-class Found(NamedTuple):
+class ProtocolGuess(NamedTuple):
     """What a message is of; without a name, whether it is at least JSON."""
 
     name: ProtocolName | Literal[""] = ""
@@ -26,8 +26,8 @@ class Found(NamedTuple):
     is_json: bool = False
 
 
-NOTHING = Found()
-_JSON = Found(is_json=True)
+NOTHING = ProtocolGuess()
+_JSON = ProtocolGuess(is_json=True)
 
 _STOMP = re.compile(rb"[\r\n]*+(?:CONNECT|STOMP|CONNECTED)\r?\n[^:\r\n\0]++:")
 _MQTT_CONNECT = re.compile(rb"\x10[\x80-\xff]{0,3}+[\x00-\x7f]\x00(?:\x04MQTT|\x06MQIsdp)[\x03-\x05]", re.DOTALL)
@@ -44,14 +44,14 @@ _DERIBIT_KEYS = frozenset({"usIn", "usOut", "usDiff"})
 _DERIBIT_METHODS = ("public/auth", "public/hello", "public/set_heartbeat")
 
 
-def recognise(direction: Direction, opcode: Opcode, payload: bytes) -> Found:
+def recognise(direction: Direction, opcode: Opcode, payload: bytes) -> ProtocolGuess:
     """What a text or binary message is of. Never raises."""
     if _STOMP.match(payload):
-        return Found("stomp", "a message is a STOMP connect")
+        return ProtocolGuess("stomp", "a message is a STOMP connect")
     if opcode == "binary" and _is_mqtt(direction, payload):
-        return Found("mqtt", "a message is the connect of MQTT or its answer")
+        return ProtocolGuess("mqtt", "a message is the connect of MQTT or its answer")
     if opcode == "text" and _SOCKETIO_OPEN.match(payload):
-        return Found("socketio", "a message is an Engine.IO open packet")
+        return ProtocolGuess("socketio", "a message is an Engine.IO open packet")
     if payload.lstrip()[:1] not in (b"{", b"["):
         return NOTHING
     try:
@@ -78,30 +78,30 @@ def _is_connack(payload: bytes) -> bool:
     return len(payload) in range(4, 130) and payload[0] == 0x20 and payload[1] == len(payload) - 2 and payload[2] < 2
 
 
-def _recognise_object(message: dict[str, object]) -> Found:
+def _recognise_object(message: dict[str, object]) -> ProtocolGuess:
     if message.get("jsonrpc") == "2.0":
         if message.keys() >= _DERIBIT_KEYS or message.get("method") in _DERIBIT_METHODS:
-            return Found("deribit", "a message is JSON-RPC with a method or the times of Deribit")
-        return Found("jsonrpc", 'a message says "jsonrpc": "2.0"')
+            return ProtocolGuess("deribit", "a message is JSON-RPC with a method or the times of Deribit")
+        return ProtocolGuess("jsonrpc", 'a message says "jsonrpc": "2.0"')
     kind = message.get("type")
     if isinstance(kind, str) and kind in _GRAPHQL_TYPES:
-        return Found("graphql-ws", f'a message says "type": "{kind}"')
+        return ProtocolGuess("graphql-ws", f'a message says "type": "{kind}"')
     if message.keys() >= _PHOENIX_KEYS and _is_phoenix(message["ref"], message["topic"], message["event"]):
-        return Found("phoenix", "a message is an object with topic, event, payload and ref")
+        return ProtocolGuess("phoenix", "a message is an object with topic, event, payload and ref")
     kind = message.get("kind")
     if "traceId" in message and isinstance(message.get("id"), int) and isinstance(kind, str) and kind in _NEXUS_KINDS:
-        return Found("nexus", f'a message has a traceId and says "kind": "{kind}"')
+        return ProtocolGuess("nexus", f'a message has a traceId and says "kind": "{kind}"')
     return _JSON
 
 
-def _recognise_list(message: list[object]) -> Found:
+def _recognise_list(message: list[object]) -> ProtocolGuess:
     """A Phoenix vector; a batch of JSON-RPC."""
     if len(message) >= _PHOENIX_FIELDS and _is_phoenix(message[1], message[2], message[3]):
         join_ref, payload = message[0], message[4]
         if isinstance(join_ref, str | None) and isinstance(payload, dict):
-            return Found("phoenix", "a message is a list of join_ref, ref, topic, event and payload")
+            return ProtocolGuess("phoenix", "a message is a list of join_ref, ref, topic, event and payload")
     if message and isinstance(message[0], dict) and message[0].get("jsonrpc") == "2.0":
-        return Found("jsonrpc", 'a message is a list of objects that say "jsonrpc": "2.0"')
+        return ProtocolGuess("jsonrpc", 'a message is a list of objects that say "jsonrpc": "2.0"')
     return _JSON
 
 
@@ -132,7 +132,7 @@ _SOCKETIO_PATH = "/socket.io"
 _PHOENIX_PATH = "/websocket"
 
 
-class Detector:
+class ProtocolDetector:
     """What one session speaks, and why wsmon thinks so. Once it has settled, it does not change its mind."""
 
     def __init__(self) -> None:
@@ -173,7 +173,7 @@ class Detector:
             self._settle()
         return self.name
 
-    def _recognise_first(self, opcode: Opcode, payload: bytes) -> Found:
+    def _recognise_first(self, opcode: Opcode, payload: bytes) -> ProtocolGuess:
         """What an outgoing message is of, with the pieces before it where those may belong to one packet."""
         joined = self.held + payload
         if self._may_begin and opcode == "binary" and begins_mqtt(joined):

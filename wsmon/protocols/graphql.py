@@ -21,15 +21,15 @@ from wsmon.protocols.base import (
     UNREAD,
     Call,
     Calls,
-    Note,
-    Reading,
-    Wanted,
+    ClientOptions,
+    Decoded,
+    Happening,
     completed,
     cut,
     failed,
     unreadable,
 )
-from wsmon.protocols.credentials import Credentials, Decoded
+from wsmon.protocols.credentials import Credentials, JsonValue
 
 # The messages of GraphQL over WebSocket: those that come, decoded as far as needed, and those that wsmon sends.
 #
@@ -65,7 +65,7 @@ _RESULT = msgspec.json.Decoder(_Result)
 _ERRORS = msgspec.json.Decoder(list[_Error] | _Error | None)
 
 
-class Message(msgspec.Struct, gc=False):
+class GraphqlMessage(msgspec.Struct, gc=False):
     """One message; what is in its payload is decoded when asked for, and may raise ``UNDECODABLE`` then."""
 
     type: str
@@ -88,9 +88,9 @@ class Message(msgspec.Struct, gc=False):
         return bytes(self.payload).strip() not in (b"", b"null", b"{}")
 
     @property
-    def content(self) -> Decoded:
+    def content(self) -> JsonValue:
         """Its payload as it is."""
-        content: Decoded = msgspec.json.decode(bytes(self.payload) or b"null")
+        content: JsonValue = msgspec.json.decode(bytes(self.payload) or b"null")
         return content
 
     @property
@@ -121,30 +121,34 @@ class Message(msgspec.Struct, gc=False):
         return "" if errors in (b"", b"null", b"[]") else _first_message(errors)
 
 
-_MESSAGE = msgspec.json.Decoder(Message)
+_MESSAGE = msgspec.json.Decoder(GraphqlMessage)
 
 
-def decode_message(payload: bytes) -> Message:
+def decode_message(payload: bytes) -> GraphqlMessage:
     """One message; raises one of ``UNDECODABLE`` where it is none."""
     return _MESSAGE.decode(payload)
 
 
-def opening(wanted: Wanted) -> tuple[str | bytes, ...]:
+def opening(options: ClientOptions) -> tuple[str | bytes, ...]:
     """What wsmon sends first: nothing is served before it."""
-    auth = wanted.reveal_auth()
+    auth = options.reveal_auth()
     return (_encode({"type": "connection_init", "payload": auth} if auth else {"type": "connection_init"}),)
 
 
-def answer(reading: Reading, wanted: Wanted) -> tuple[str | bytes, ...]:
+def answer(decoded: Decoded, options: ClientOptions) -> tuple[str | bytes, ...]:
     """What wsmon sends after a message: pongs, and the wanted subscriptions once the server is ready."""
-    if wanted.answers and reading.type == "ping" and any(note.name == "heartbeat.received" for note in reading.notes):
+    if (
+        options.answers
+        and decoded.type == "ping"
+        and any(happening.name == "heartbeat.received" for happening in decoded.happenings)
+    ):
         return (_encode({"type": "pong"}),)
-    if reading.type != "connection_ack":
+    if decoded.type != "connection_ack":
         return ()
-    word = "start" if wanted.subprotocol == OLDER_SUBPROTOCOL else "subscribe"
+    word = "start" if options.subprotocol == OLDER_SUBPROTOCOL else "subscribe"
     return tuple(
         _encode({"id": f"wsmon-{number}", "type": word, "payload": _request(topic)})
-        for number, topic in enumerate(wanted.reveal_topics(), 1)
+        for number, topic in enumerate(options.reveal_topics(), 1)
     )
 
 
@@ -199,7 +203,7 @@ _TYPES = frozenset(
 _INIT = "init"
 
 
-class State:
+class GraphqlState:
     """What is open on one session."""
 
     def __init__(self) -> None:
@@ -218,22 +222,22 @@ class State:
         """The messages that follow happen at this monotonic time."""
         self.now_ns = now_ns
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Subscriptions that nobody objected to, and answers that did not come."""
         accepted = tuple(takewhile(lambda call: now_ns - call.at_ns >= ACCEPTED_NS, self.subscribing))
-        notes: tuple[Note, ...] = ()
+        happenings: tuple[Happening, ...] = ()
         for call in accepted:
             self.subscribing.end(call.key)
-            notes += self.confirm(call, f"no error within {ACCEPTED_NS // SECOND_NS} s")
-        return notes + self.requests.overdue(now_ns) + self.control.overdue(now_ns)
+            happenings += self.confirm(call, f"no error within {ACCEPTED_NS // SECOND_NS} s")
+        return happenings + self.requests.overdue(now_ns) + self.control.overdue(now_ns)
 
-    def confirm(self, call: Call, reason: str = "") -> tuple[Note, ...]:
+    def confirm(self, call: Call, reason: str = "") -> tuple[Happening, ...]:
         """A subscription runs."""
         self.active.pop(call.ref, None)
         if len(self.active) >= MAX_ACTIVE:
             del self.active[next(iter(self.active))]
         self.active[call.ref] = _topic(call)
-        return tuple(msgspec.structs.replace(note, reason=reason) for note in completed(call))
+        return tuple(msgspec.structs.replace(happening, reason=reason) for happening in completed(call))
 
     def topic(self, ref: str) -> str:
         """The name of the operation with this id; empty where it is unknown."""
@@ -243,7 +247,7 @@ class State:
         return _topic(call) if call else ""
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: GraphqlState) -> Decoded:
     """Read one whole message."""
     if opcode not in ("text", "binary"):
         return UNREAD
@@ -253,19 +257,19 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
         return unreadable(error, "graphql-ws")
     word, ref = message.word, message.ref
     if word not in _TYPES:
-        return Reading(cut(word), "", ref, "graphql-ws", "unknown message type")
+        return Decoded(cut(word), "", ref, "graphql-ws", "unknown message type")
     if word == "subscribe" and not ref:
-        return Reading(word, error_type="graphql-ws", error="subscribe without an id")
+        return Decoded(word, error_type="graphql-ws", error="subscribe without an id")
     topic = state.topic(ref)
     try:
-        notes = _sent(word, message, state) if direction == "out" else _received(word, message, state)
+        happenings = _sent(word, message, state) if direction == "out" else _received(word, message, state)
     except UNDECODABLE as error:
         fault = unreadable(error, "graphql-ws")
-        return Reading(word, topic, ref, fault.error_type, fault.error)
-    return Reading(word, topic or state.topic(ref), ref, notes=notes)
+        return Decoded(word, topic, ref, fault.error_type, fault.error)
+    return Decoded(word, topic or state.topic(ref), ref, happenings=happenings)
 
 
-def _sent(word: str, message: Message, state: State) -> tuple[Note, ...]:
+def _sent(word: str, message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...]:
     match word:
         case "connection_init" if message.has_content:
             state.credentials.remember(message.content, is_auth=True)
@@ -281,7 +285,7 @@ def _sent(word: str, message: Message, state: State) -> tuple[Note, ...]:
     return ()
 
 
-def _received(word: str, message: Message, state: State) -> tuple[Note, ...]:
+def _received(word: str, message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...]:
     match word:
         case "connection_ack":
             init = state.control.end(_INIT)
@@ -297,7 +301,7 @@ def _received(word: str, message: Message, state: State) -> tuple[Note, ...]:
         case "complete":
             return _complete(message.ref, state, "completed by the peer")
         case "ka":
-            return (Note("heartbeat.received", "heartbeat"),)
+            return (Happening("heartbeat.received", "heartbeat"),)
         case "ping":
             return _ping("in", state)
         case "pong":
@@ -305,7 +309,7 @@ def _received(word: str, message: Message, state: State) -> tuple[Note, ...]:
     return ()
 
 
-def _subscribe(message: Message, state: State) -> tuple[Note, ...]:
+def _subscribe(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...]:
     kind, topic = message.operation
     ref = message.ref
     topics = (topic,) if topic else ()
@@ -314,18 +318,18 @@ def _subscribe(message: Message, state: State) -> tuple[Note, ...]:
     return state.requests.begin_anew(Call("request", ref, state.now_ns, kind, ref, topics))
 
 
-def _next(message: Message, state: State) -> tuple[Note, ...]:
+def _next(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...]:
     """The first result ends a request and confirms a subscription; it may carry errors beside its data."""
     error = state.credentials.mask(message.result_error)
     ref = message.ref
     if request := state.requests.end(ref):
         return failed(request, "graphql", error) if error else completed(request)
     subscribing = state.subscribing.end(ref)
-    notes = state.confirm(subscribing) if subscribing else ()
-    return (*notes, _occurred(ref, state.topic(ref), error)) if error else notes
+    happenings = state.confirm(subscribing) if subscribing else ()
+    return (*happenings, _occurred(ref, state.topic(ref), error)) if error else happenings
 
 
-def _error(message: Message, state: State) -> tuple[Note, ...]:
+def _error(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...]:
     """An error ends its operation."""
     error = state.credentials.mask(message.error)
     ref = message.ref
@@ -336,41 +340,41 @@ def _error(message: Message, state: State) -> tuple[Note, ...]:
     return (occurred,) if topic is None else (occurred, _unsubscribed(ref, topic, "ended by an error"))
 
 
-def _complete(ref: str, state: State, reason: str) -> tuple[Note, ...]:
+def _complete(ref: str, state: GraphqlState, reason: str) -> tuple[Happening, ...]:
     """Nothing follows a complete, whoever sent it."""
     if request := state.requests.end(ref):
         return failed(request, "cancelled", f"{reason} without a result")
-    notes: tuple[Note, ...] = ()
+    happenings: tuple[Happening, ...] = ()
     if subscribing := state.subscribing.end(ref):
-        notes = state.confirm(subscribing, reason)
+        happenings = state.confirm(subscribing, reason)
     topic = state.active.pop(ref, None)
-    return notes if topic is None else (*notes, _unsubscribed(ref, topic, reason))
+    return happenings if topic is None else (*happenings, _unsubscribed(ref, topic, reason))
 
 
-def _ping(direction: Direction, state: State) -> tuple[Note, ...]:
+def _ping(direction: Direction, state: GraphqlState) -> tuple[Happening, ...]:
     """One ping at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
     by_peer = direction == "in"
     if direction in state.control:
-        return (Note("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
+        return (Happening("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
     return state.control.begin(Call("heartbeat", direction, state.now_ns, by_peer=by_peer))
 
 
-def _pong(direction: Direction, state: State) -> tuple[Note, ...]:
+def _pong(direction: Direction, state: GraphqlState) -> tuple[Happening, ...]:
     """The answer to a ping of the other side; without one, a heartbeat of its own."""
     ping = state.control.end("out" if direction == "in" else "in")
     if ping:
         return completed(ping)
-    return (Note("heartbeat.received" if direction == "in" else "heartbeat.sent", "heartbeat"),)
+    return (Happening("heartbeat.received" if direction == "in" else "heartbeat.sent", "heartbeat"),)
 
 
 def _topic(call: Call) -> str:
     return call.topics[0] if call.topics else ""
 
 
-def _occurred(ref: str, topic: str, error: str) -> Note:
-    return Note("error.occurred", topic=topic, ref=ref, error_type="graphql", error=error)
+def _occurred(ref: str, topic: str, error: str) -> Happening:
+    return Happening("error.occurred", topic=topic, ref=ref, error_type="graphql", error=error)
 
 
-def _unsubscribed(ref: str, topic: str, reason: str) -> Note:
+def _unsubscribed(ref: str, topic: str, reason: str) -> Happening:
     name: EventName = "subscription.unsubscribe.completed"
-    return Note(name, "unsubscribe", topic=topic, ref=ref, status="ok", reason=reason)
+    return Happening(name, "unsubscribe", topic=topic, ref=ref, status="ok", reason=reason)

@@ -21,9 +21,9 @@ from wsmon.protocols.base import (
     WAIT_S,
     Call,
     Calls,
-    Note,
+    Decoded,
+    Happening,
     Operation,
-    Reading,
     completed,
     duplicate,
     failed,
@@ -32,12 +32,12 @@ from wsmon.protocols.base import (
     unmatched,
     unreadable,
 )
-from wsmon.protocols.credentials import SUSPICIOUS, Credentials, Decoded, Grant, lifetime_s
+from wsmon.protocols.credentials import SUSPICIOUS, Credentials, Grant, JsonValue, lifetime_s
 from wsmon.protocols.json_messages import (
     REF_KEYS,
     TYPE_KEYS,
+    JsonMessage,
     Kind,
-    Message,
     decode_message,
     explanation,
     is_failure,
@@ -90,7 +90,7 @@ class About(msgspec.Struct, frozen=True, gc=False):
     ref: str = ""
 
 
-class State:
+class JsonState:
     """What is in flight on one session, and how to answer its last ping."""
 
     def __init__(self, *, timeout_s: float = WAIT_S) -> None:
@@ -106,7 +106,7 @@ class State:
         """The messages that follow happen at this monotonic time."""
         self.now_ns = now_ns
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """What was due and did not come, each told once."""
         return (*self.calls.overdue(now_ns), *self.grant.overdue(now_ns))
 
@@ -118,11 +118,11 @@ class State:
     def remember(self, payload: bytes, *, is_auth: bool = False) -> None:
         """Keep the credentials of a message, to mask them in what the peer says later."""
         if is_auth or SUSPICIOUS.search(payload):
-            message: Decoded = msgspec.json.decode(payload)
+            message: JsonValue = msgspec.json.decode(payload)
             self.credentials.remember(message, is_auth=is_auth)
 
 
-def read_sent(message: Message, about: About, state: State) -> tuple[Note, ...]:
+def read_sent(message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:
     """What an outgoing message begins."""
     operation = _BEGINS.get(about.kind)
     if operation is None:
@@ -138,7 +138,7 @@ def read_sent(message: Message, about: About, state: State) -> tuple[Note, ...]:
     return (*told, *state.calls.begin(call))
 
 
-def read_received(message: Message, about: About, payload: bytes, state: State) -> tuple[Note, ...]:
+def read_received(message: JsonMessage, about: About, payload: bytes, state: JsonState) -> tuple[Happening, ...]:
     """What an incoming message ends."""
     if about.kind in ("authed", "refreshed"):
         state.remember(payload)
@@ -153,7 +153,7 @@ def read_received(message: Message, about: About, payload: bytes, state: State) 
     return failed(_part(call, about.topic, state), error_type, error, meta)
 
 
-def _answered(message: Message, about: About, listed: tuple[str, ...], state: State) -> Call | None:
+def _answered(message: JsonMessage, about: About, listed: tuple[str, ...], state: JsonState) -> Call | None:
     """The call in flight that a message answers: by id, else by topic, else the oldest of its kind."""
     operations = _ENDS[about.kind]
     if about.id:
@@ -167,7 +167,9 @@ def _answered(message: Message, about: About, listed: tuple[str, ...], state: St
     return None if about.id else state.calls.find(lambda call: call.operation in operations)
 
 
-def _succeed(call: Call, message: Message, about: About, listed: tuple[str, ...], state: State) -> tuple[Note, ...]:
+def _succeed(
+    call: Call, message: JsonMessage, about: About, listed: tuple[str, ...], state: JsonState
+) -> tuple[Happening, ...]:
     meta: dict[str, Json] | None = None
     if call.operation in ("auth", "refresh"):
         meta = _authenticated(message, state)
@@ -177,7 +179,7 @@ def _succeed(call: Call, message: Message, about: About, listed: tuple[str, ...]
     return completed(_part(call, about.topic, state), meta)
 
 
-def _part(call: Call, topic: str, state: State) -> Call:
+def _part(call: Call, topic: str, state: JsonState) -> Call:
     """What an answer is about: one topic where it names one, the others still wait; else the whole call."""
     if topic not in call.topics:
         state.calls.end(call.key)
@@ -186,7 +188,7 @@ def _part(call: Call, topic: str, state: State) -> Call:
     return msgspec.structs.replace(call, topics=(topic,))
 
 
-def _read_unasked(message: Message, about: About, state: State, *, is_bad: bool) -> tuple[Note, ...]:
+def _read_unasked(message: JsonMessage, about: About, state: JsonState, *, is_bad: bool) -> tuple[Happening, ...]:
     """What nobody waits for: errors are told, and so is what the peer did by itself."""
     type_, topic, ref = about.type, about.topic, about.ref
     if is_bad:
@@ -195,14 +197,14 @@ def _read_unasked(message: Message, about: About, state: State, *, is_bad: bool)
             return ()
         name: EventName = "auth.failed" if about.kind in ("auth", "auth_failed", "refresh") else "error.occurred"
         error_type, error, meta = _fault(message, about, state)
-        return (Note(name, type=type_, topic=topic, ref=ref, error_type=error_type, error=error, meta=meta),)
+        return (Happening(name, type=type_, topic=topic, ref=ref, error_type=error_type, error=error, meta=meta),)
     match about.kind:
         case "authed":
-            return (Note("auth.completed", type=type_, ref=ref, status="ok", meta=_authenticated(message, state)),)
+            return (Happening("auth.completed", type=type_, ref=ref, status="ok", meta=_authenticated(message, state)),)
         case "subscribed" if topic and not ref:
-            return (Note("subscription.subscribe.completed", type=type_, topic=topic, status="ok"),)
+            return (Happening("subscription.subscribe.completed", type=type_, topic=topic, status="ok"),)
         case "unsubscribed" if topic and not ref:
-            return (Note("subscription.unsubscribe.completed", type=type_, topic=topic, status="ok"),)
+            return (Happening("subscription.unsubscribe.completed", type=type_, topic=topic, status="ok"),)
         case "subscribed" | "unsubscribed" | "refreshed":
             operation = _ENDS[about.kind][0]
             key = jsonrpc.id_key(about.id) if about.id else operation
@@ -210,7 +212,7 @@ def _read_unasked(message: Message, about: About, state: State, *, is_bad: bool)
     return ()
 
 
-def _authenticated(message: Message, state: State) -> dict[str, Json]:
+def _authenticated(message: JsonMessage, state: JsonState) -> dict[str, Json]:
     """Begins the life of a token where the peer says how long it is; what may be told of it."""
     life_s = lifetime_s(message.expires_in)
     if life_s is not None:
@@ -220,7 +222,7 @@ def _authenticated(message: Message, state: State) -> dict[str, Json]:
     return {} if expires_at is None else {"expires_at": expires_at}
 
 
-def _fault(message: Message, about: About, state: State) -> tuple[str, str, Meta | None]:
+def _fault(message: JsonMessage, about: About, state: JsonState) -> tuple[str, str, Meta | None]:
     """Error type, text and meta of a failure: the type is the peer's code where that is a name or a number."""
     code, text = explanation(message)
     kept = jsonrpc.scalar(code)
@@ -237,7 +239,7 @@ def _fault(message: Message, about: About, state: State) -> tuple[str, str, Meta
 # heartbeats
 
 
-def beat(direction: Direction, message: Message, about: About, state: State) -> tuple[Note, ...]:
+def beat(direction: Direction, message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:
     """What a ping, a pong or a heartbeat begins or ends."""
     is_ours = direction == "out"
     match about.kind:
@@ -255,15 +257,15 @@ def beat(direction: Direction, message: Message, about: About, state: State) -> 
             state.calls.end(ping.key)
             return completed(ping)
     name: EventName = "heartbeat.sent" if is_ours else "heartbeat.received"
-    return (Note(name, "heartbeat", type=about.type, ref=about.ref),)
+    return (Happening(name, "heartbeat", type=about.type, ref=about.ref),)
 
 
-def _ping_key(about: About, state: State, *, by_peer: bool) -> str:
+def _ping_key(about: About, state: JsonState, *, by_peer: bool) -> str:
     key = f"peer {jsonrpc.id_key(about.id)}" if by_peer else jsonrpc.id_key(about.id)
     return key if about.id and key not in state.calls else state.new_key("peer ping" if by_peer else "ping")
 
 
-def _pinged(about: About, state: State, *, by_peer: bool) -> Call | None:
+def _pinged(about: About, state: JsonState, *, by_peer: bool) -> Call | None:
     """The ping that a pong answers; one with an id is answered only by a pong with the same id, or with none."""
     if about.id:
         key = jsonrpc.id_key(about.id)
@@ -275,7 +277,7 @@ def _pinged(about: About, state: State, *, by_peer: bool) -> Call | None:
     )
 
 
-def _pong(message: Message, about: About) -> str:
+def _pong(message: JsonMessage, about: About) -> str:
     """The same shape with pong in the place of ping, and its id; a plain word where the ping was one."""
     key = key_of(message, TYPE_KEYS, about.type)
     if not key:
@@ -286,28 +288,26 @@ def _pong(message: Message, about: About) -> str:
     return str(msgspec.json.encode(frame), "utf-8")
 
 
-__all__ = ["State", "answer", "classify"]
-
 # Sent as plain text by protocols that are JSON otherwise
 _WORDS: Mapping[bytes, About] = {
     b"ping": About("ping", "ping"),
     b"pong": About("pong", "pong"),
 }
-_NO_MESSAGE = Message()
+_NO_MESSAGE = JsonMessage()
 # Kinds of ordinary data, where nothing beside says how something went
 _DATA = frozenset({"", "subscription"})
 
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonState) -> Decoded:
     """Read one message; of an array, the objects in it, and the type of the first."""
     if not jsonrpc.is_text(payload, opcode):
         return UNREAD
     if len(payload) > jsonrpc.MAX_BYTES:
         return jsonrpc.too_large(len(payload))
     if word := _WORDS.get(payload):
-        return Reading(word.type, notes=beat(direction, _NO_MESSAGE, word, state))
+        return Decoded(word.type, happenings=beat(direction, _NO_MESSAGE, word, state))
     try:
         start = payload[:64].lstrip()[:1]
         if start == b"{":
@@ -320,27 +320,29 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
     return UNREAD
 
 
-def answer(reading: Reading, state: State) -> tuple[str, ...]:
+def answer(decoded: Decoded, state: JsonState) -> tuple[str, ...]:
     """A pong of the same shape to a ping."""
-    asked = any(note.name == "heartbeat.received" and note.phase == "start" for note in reading.notes)
+    asked = any(
+        happening.name == "heartbeat.received" and happening.phase == "start" for happening in decoded.happenings
+    )
     return (state.pong,) if asked else ()
 
 
-def _read_array(direction: Direction, payload: bytes, state: State) -> Reading:
+def _read_array(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
     items = jsonrpc.decode_batch(payload)
     objects = [bytes(item) for item in items[: jsonrpc.MAX_BATCH] if bytes(item)[:1] == b"{"]
-    readings = [_read_item(direction, item, state) for item in objects]
-    first = readings[0] if readings else UNREAD
-    broken = next((reading for reading in readings if reading.error_type), UNREAD)
+    members = [_read_item(direction, item, state) for item in objects]
+    first = members[0] if members else UNREAD
+    broken = next((decoded for decoded in members if decoded.error_type), UNREAD)
     if len(items) > jsonrpc.MAX_BATCH and objects:
-        broken = Reading(
+        broken = Decoded(
             error_type="too_large", error=f"an array of {len(items)}; the first {jsonrpc.MAX_BATCH} are read"
         )
-    notes = tuple(note for reading in readings for note in reading.notes)
-    return Reading(first.type or "array", first.topic, first.ref, broken.error_type, broken.error, notes)
+    happenings = tuple(happening for decoded in members for happening in decoded.happenings)
+    return Decoded(first.type or "array", first.topic, first.ref, broken.error_type, broken.error, happenings)
 
 
-def _read_item(direction: Direction, item: bytes, state: State) -> Reading:
+def _read_item(direction: Direction, item: bytes, state: JsonState) -> Decoded:
     """An item that cannot be read leaves the others readable."""
     try:
         return _read(direction, item, state)
@@ -348,7 +350,7 @@ def _read_item(direction: Direction, item: bytes, state: State) -> Reading:
         return unreadable(error, "json")
 
 
-def _read(direction: Direction, payload: bytes, state: State) -> Reading:
+def _read(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
     message = decode_message(payload)
     type_, topic, raw = type_of(message), topic_of(message), ref_of(message)
     kind = kind_of(type_)
@@ -356,12 +358,12 @@ def _read(direction: Direction, payload: bytes, state: State) -> Reading:
     if direction == "out":
         state.remember(payload, is_auth=kind in ("auth", "refresh"))
     if kind in _DATA and not is_reply(message):  # most of the traffic ends here
-        return Reading(type_, topic, ref)
+        return Decoded(type_, topic, ref)
     about = About(type_, kind, topic, raw, ref)
     if kind in ("ping", "pong", "heartbeat"):
-        notes = beat(direction, message, about, state)
+        happenings = beat(direction, message, about, state)
     elif direction == "out":
-        notes = read_sent(message, about, state)
+        happenings = read_sent(message, about, state)
     else:
-        notes = read_received(message, about, payload, state)
-    return Reading(type_, topic, ref, notes=notes)
+        happenings = read_received(message, about, payload, state)
+    return Decoded(type_, topic, ref, happenings=happenings)

@@ -58,7 +58,7 @@ _FINE = frozenset({"0", "200", "20000"})
 _NO_ERROR = (b"null", b"false", b"0", b'""', b"[]", b"{}")
 
 
-class Message(msgspec.Struct, gc=False):
+class JsonMessage(msgspec.Struct, gc=False):
     """The members that say what a message is; the rest is not decoded."""
 
     type: Any = None
@@ -114,12 +114,12 @@ class _Arg(msgspec.Struct, gc=False):
     instId: Any = None  # noqa: N815
 
 
-decode_message = msgspec.json.Decoder(Message).decode
+decode_message = msgspec.json.Decoder(JsonMessage).decode
 _decode_arg = msgspec.json.Decoder(_Arg).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def type_of(message: Message) -> str:
+def type_of(message: JsonMessage) -> str:
     """The type; empty where there is none."""
     m = message
     first = m.type or m.method or m.action or m.event or m.op or m.ev or m.e or m.channel
@@ -131,7 +131,7 @@ def kind_of(type_: str) -> Kind:
     return KINDS.get(type_) or KINDS.get(type_.lower().replace(".", "_").replace("-", "_"), "")
 
 
-def topic_of(message: Message) -> str:
+def topic_of(message: JsonMessage) -> str:
     """The topic that a message names by itself."""
     m = message
     first = m.topic or m.channel or m.room or m.stream or m.symbol or m.product_id or m.instId or m.market or m.s
@@ -140,7 +140,7 @@ def topic_of(message: Message) -> str:
     return _text(message, TOPIC_KEYS) or (_named(message.arg) if message.arg else "")
 
 
-def ref_of(message: Message) -> msgspec.Raw:
+def ref_of(message: JsonMessage) -> msgspec.Raw:
     """The id, undecoded; empty where there is none."""
     m = message
     first = m.id or m.ref or m.req_id or m.request_id or m.subscription_id
@@ -149,12 +149,12 @@ def ref_of(message: Message) -> msgspec.Raw:
     return next((raw for key in REF_KEYS if _is_scalar(raw := getattr(message, key))), jsonrpc.NOTHING)
 
 
-def key_of(message: Message, keys: tuple[str, ...], value: object) -> str:
+def key_of(message: JsonMessage, keys: tuple[str, ...], value: object) -> str:
     """Which of ``keys`` holds what ``type_of`` or ``ref_of`` found; empty for none."""
     return next((key for key in keys if getattr(message, key) == value), "")
 
 
-def _text(message: Message, keys: tuple[str, ...]) -> str:
+def _text(message: JsonMessage, keys: tuple[str, ...]) -> str:
     """The first text under ``keys``: what is under the others is something else."""
     return next((cut(value) for key in keys if isinstance(value := getattr(message, key), str) and value), "")
 
@@ -163,7 +163,7 @@ def _is_scalar(raw: msgspec.Raw) -> bool:
     return bool(raw) and bytes(raw)[:1] not in (b"n", b"{", b"[")
 
 
-def topics_of(message: Message) -> tuple[str, ...] | None:
+def topics_of(message: JsonMessage) -> tuple[str, ...] | None:
     """The topics that a message lists, each once; None where it has no list of them."""
     for raw in (
         message.channels, message.topics, message.streams, message.symbols, message.product_ids,
@@ -177,7 +177,7 @@ def topics_of(message: Message) -> tuple[str, ...] | None:
     return None
 
 
-def is_failure(message: Message) -> bool:
+def is_failure(message: JsonMessage) -> bool:
     """Whether a reply says that what was asked for was not done."""
     if message.success is False or (message.error and bytes(message.error) not in _NO_ERROR):
         return True
@@ -186,12 +186,12 @@ def is_failure(message: Message) -> bool:
     return isinstance(message.code, int | str) and message.code != "" and str(message.code) not in _FINE
 
 
-def is_reply(message: Message) -> bool:
+def is_reply(message: JsonMessage) -> bool:
     """Whether it says how something went, without a word for it."""
     return bool(message.result or message.error) or message.success is not None or message.code is not None
 
 
-def explanation(message: Message) -> tuple[object, str]:
+def explanation(message: JsonMessage) -> tuple[object, str]:
     """Code and text of a failure; the text as the peer wrote it."""
     fault = jsonrpc.error_object(message.error)
     code = message.code if fault.code is None else fault.code

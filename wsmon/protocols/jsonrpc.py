@@ -1,7 +1,7 @@
 """JSON-RPC 2.0: requests and their answers, notifications, batches, and the subscriptions of ``*_subscribe``.
 
 Both sides may ask: ids of the peer's requests are kept apart from ours. Ids may be any JSON value. A protocol on top
-of JSON-RPC subclasses ``State`` and says what its methods mean.
+of JSON-RPC subclasses ``JsonRpcState`` and says what its methods mean.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from wsmon.protocols.base import (
     WAIT_S,
     Call,
     Calls,
-    Note,
-    Reading,
+    Decoded,
+    Happening,
     completed,
     cut,
     duplicate,
@@ -92,9 +92,9 @@ def is_text(payload: bytes, opcode: str) -> bool:
     return opcode == "text" or (opcode == "binary" and payload[:64].lstrip()[:1] in (b"{", b"["))
 
 
-def too_large(size_bytes: int) -> Reading:
+def too_large(size_bytes: int) -> Decoded:
     """The reading of a message that is not decoded for its size."""
-    return Reading(error_type="too_large", error=f"{size_bytes} bytes; up to {MAX_BYTES} are read")
+    return Decoded(error_type="too_large", error=f"{size_bytes} bytes; up to {MAX_BYTES} are read")
 
 
 def id_key(raw: msgspec.Raw) -> str:
@@ -167,7 +167,7 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
-class State:
+class JsonRpcState:
     """What is in flight on one session, and what its subscription ids stand for."""
 
     error_names: ClassVar[Mapping[int, str]] = ERROR_NAMES
@@ -185,7 +185,7 @@ class State:
         """The messages that follow happen at this monotonic time."""
         self.now_ns = now_ns
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """What was due and did not come, each told once."""
         return self.calls.overdue(now_ns)
 
@@ -198,7 +198,7 @@ class State:
 
     # what a protocol on top may mean otherwise
 
-    def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Note, ...]]:
+    def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Happening, ...]]:
         """What an outgoing request begins, None where no answer comes; and what else it says."""
         name = method.lower()
         if name.endswith("unsubscribe"):
@@ -208,11 +208,11 @@ class State:
             return Call("subscribe", key, self.now_ns, method, ref, (_first(params) or cut(method),)), ()
         return Call("request", key, self.now_ns, method, ref), ()
 
-    def tell(self, method: str, params: msgspec.Raw) -> tuple[Note, ...]:
+    def tell(self, method: str, params: msgspec.Raw) -> tuple[Happening, ...]:
         """What an outgoing request or notification says besides its own life."""
         return ()
 
-    def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Note, ...]:
+    def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Happening, ...]:
         """The notes of an answer without an error."""
         match call.operation:
             case "subscribe" if subscription := id_ref(result):
@@ -222,13 +222,13 @@ class State:
                 return failed(call, "not_confirmed", "the peer knows no such subscription", meta)
         return completed(call, meta)
 
-    def fail(self, call: Call, fault: ErrorObject, meta: Meta | None) -> tuple[Note, ...]:
+    def fail(self, call: Call, fault: ErrorObject, meta: Meta | None) -> tuple[Happening, ...]:
         """The notes of an answer with an error."""
         code = scalar(fault.code)
         about = {**(meta or {}), "code": self.credentials.mask(code) if isinstance(code, str) else code}
         return failed(call, self.error_type(fault), self.error_text(fault), about)
 
-    def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Note, ...]]:
+    def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Happening, ...]]:
         """Type, topic and notes of an incoming notification."""
         return method, _topic(params), ()
 
@@ -259,7 +259,7 @@ class State:
         self._subscriptions[subscription] = name
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonRpcState) -> Decoded:
     """Read one message; a batch is one reading with the notes of all its messages."""
     if not is_text(payload, opcode):
         return UNREAD
@@ -275,66 +275,66 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
         return unreadable(error, "jsonrpc")
 
 
-def _read_batch(direction: Direction, items: list[msgspec.Raw], state: State) -> Reading:
-    notes: list[Note] = []
+def _read_batch(direction: Direction, items: list[msgspec.Raw], state: JsonRpcState) -> Decoded:
+    happenings: list[Happening] = []
     broken = UNREAD
     if not items:
-        broken = Reading(error_type="jsonrpc", error="an empty batch")
+        broken = Decoded(error_type="jsonrpc", error="an empty batch")
     for item in items[:MAX_BATCH]:
         try:
-            reading = _read(direction, decode_envelope(item), state)
+            decoded = _read(direction, decode_envelope(item), state)
         except UNDECODABLE as error:
-            reading = unreadable(error, "jsonrpc")
-        if reading.error_type and not broken.error_type:
-            broken = reading
-        notes += reading.notes
+            decoded = unreadable(error, "jsonrpc")
+        if decoded.error_type and not broken.error_type:
+            broken = decoded
+        happenings += decoded.happenings
     if len(items) > MAX_BATCH:
-        broken = Reading(error_type="too_large", error=f"a batch of {len(items)}; the first {MAX_BATCH} are read")
-    return Reading("batch", error_type=broken.error_type, error=broken.error, notes=tuple(notes))
+        broken = Decoded(error_type="too_large", error=f"a batch of {len(items)}; the first {MAX_BATCH} are read")
+    return Decoded("batch", error_type=broken.error_type, error=broken.error, happenings=tuple(happenings))
 
 
-def _read(direction: Direction, envelope: Envelope, state: State) -> Reading:
+def _read(direction: Direction, envelope: Envelope, state: JsonRpcState) -> Decoded:
     method = envelope.method
     if method is None:
         if envelope.result or envelope.error:
             return _read_response(direction, envelope, state)
-        return Reading(error_type="jsonrpc", error="neither a request nor a response")
+        return Decoded(error_type="jsonrpc", error="neither a request nor a response")
     if direction == "out":
         _remember(method, envelope.params, state)
         if not envelope.id:
-            return Reading(cut(method), _topic(envelope.params), notes=state.tell(method, envelope.params))
+            return Decoded(cut(method), _topic(envelope.params), happenings=state.tell(method, envelope.params))
         return _read_request(cut(method), envelope, state)
     if not envelope.id:
-        type_, topic, notes = state.notice(method, envelope.params)
-        return Reading(cut(type_), topic, notes=notes)
+        type_, topic, happenings = state.notice(method, envelope.params)
+        return Decoded(cut(type_), topic, happenings=happenings)
     return _read_request_of_peer(cut(method), envelope, state)
 
 
-def _read_request(method: str, envelope: Envelope, state: State) -> Reading:
+def _read_request(method: str, envelope: Envelope, state: JsonRpcState) -> Decoded:
     key, ref = id_key(envelope.id), id_ref(envelope.id)
     # what may not be readable is read first: nothing is begun or ended by a message that turns out to be broken
     topic = _topic(envelope.params)
-    call, notes = state.call(method, key, ref, envelope.params)
+    call, happenings = state.call(method, key, ref, envelope.params)
     told = state.tell(method, envelope.params)
     if key in state.calls:
-        return Reading(method, topic, ref, notes=(*told, duplicate("request", method, ref)))
+        return Decoded(method, topic, ref, happenings=(*told, duplicate("request", method, ref)))
     if call is None:
-        return Reading(method, "", ref, notes=(*told, *notes))
+        return Decoded(method, "", ref, happenings=(*told, *happenings))
     topic = call.topics[0] if len(call.topics) == 1 else ""
-    return Reading(method, topic, ref, notes=(*told, *notes, *state.calls.begin(call)))
+    return Decoded(method, topic, ref, happenings=(*told, *happenings, *state.calls.begin(call)))
 
 
-def _read_request_of_peer(method: str, envelope: Envelope, state: State) -> Reading:
+def _read_request_of_peer(method: str, envelope: Envelope, state: JsonRpcState) -> Decoded:
     key, ref = f"peer {id_key(envelope.id)}", id_ref(envelope.id)
     topic = _topic(envelope.params)
     if key in state.calls:
-        notes: tuple[Note, ...] = (duplicate("request", method, ref),)
+        happenings: tuple[Happening, ...] = (duplicate("request", method, ref),)
     else:
-        notes = state.calls.begin(Call("request", key, state.now_ns, method, ref, by_peer=True))
-    return Reading(method, topic, ref, notes=notes)
+        happenings = state.calls.begin(Call("request", key, state.now_ns, method, ref, by_peer=True))
+    return Decoded(method, topic, ref, happenings=happenings)
 
 
-def _read_response(direction: Direction, envelope: Envelope, state: State) -> Reading:
+def _read_response(direction: Direction, envelope: Envelope, state: JsonRpcState) -> Decoded:
     key, ref = id_key(envelope.id), id_ref(envelope.id)
     call = state.calls.end(key if direction == "in" else f"peer {key}")
     if call is None:
@@ -344,26 +344,28 @@ def _read_response(direction: Direction, envelope: Envelope, state: State) -> Re
         fault = error_object(envelope.error) if envelope.has_error else None
         meta = state.measure(call, envelope)
         if fault is not None:
-            return Reading(call.type, state.topic_of(call, NOTHING), ref, notes=state.fail(call, fault, meta))
-        notes = state.succeed(call, envelope.result, meta)
-        return Reading(call.type, state.topic_of(call, envelope.result), ref, notes=notes)
+            return Decoded(call.type, state.topic_of(call, NOTHING), ref, happenings=state.fail(call, fault, meta))
+        happenings = state.succeed(call, envelope.result, meta)
+        return Decoded(call.type, state.topic_of(call, envelope.result), ref, happenings=happenings)
     except UNDECODABLE as error:
         shape = unreadable(error, "jsonrpc")
-        notes = failed(call, "unexpected_result", shape.error)
-        return Reading(call.type, "", ref, shape.error_type, shape.error, notes)
+        happenings = failed(call, "unexpected_result", shape.error)
+        return Decoded(call.type, "", ref, shape.error_type, shape.error, happenings)
 
 
-def _read_unmatched(key: str, ref: str, fault: ErrorObject | None, state: State) -> Reading:
+def _read_unmatched(key: str, ref: str, fault: ErrorObject | None, state: JsonRpcState) -> Decoded:
     """Late, doubled, or to a request that could not be read: an error is told even so."""
     type_ = "response" if fault is None else "error"
-    notes: tuple[Note, ...] = (unmatched("request", key, type_, ref=ref),)
+    happenings: tuple[Happening, ...] = (unmatched("request", key, type_, ref=ref),)
     if fault is not None:
         error = state.error_text(fault)
-        notes += (Note("error.occurred", type=type_, ref=ref, error_type=state.error_type(fault), error=error),)
-    return Reading(type_, "", ref, notes=notes)
+        happenings += (
+            Happening("error.occurred", type=type_, ref=ref, error_type=state.error_type(fault), error=error),
+        )
+    return Decoded(type_, "", ref, happenings=happenings)
 
 
-def _remember(method: str, params: msgspec.Raw, state: State) -> None:
+def _remember(method: str, params: msgspec.Raw, state: JsonRpcState) -> None:
     is_auth = "auth" in method or "login" in method
     if params and (is_auth or SUSPICIOUS.search(params)):
         state.credentials.remember(_decode_any(params), is_auth=is_auth)

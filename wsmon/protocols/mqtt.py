@@ -19,10 +19,10 @@ from wsmon.protocols.base import (
     UNREAD,
     Call,
     Calls,
-    Note,
+    ClientOptions,
+    Decoded,
+    Happening,
     Operation,
-    Reading,
-    Wanted,
     completed,
     cut,
     duplicate,
@@ -41,8 +41,8 @@ from wsmon.protocols.mqtt_packets import (
     USER_NAME,
     Chunk,
     CutError,
-    Packet,
-    Stream,
+    MqttPacket,
+    PacketStream,
     after_properties,
     connect_secrets,
     field,
@@ -69,7 +69,7 @@ class Subscribing(Call, frozen=True, gc=False):
     """As they stand in the packet, of which the answer has one code each: one topic may be there twice."""
 
 
-class State:
+class MqttState:
     """What is in flight on one session, and what is to be answered where wsmon may speak."""
 
     def __init__(self) -> None:
@@ -87,20 +87,20 @@ class State:
         self.credentials = Credentials()
         self.to_acknowledge: list[str] = []
         # identifiers of the PUBLISH packets of quality of service 1 in the last message
-        self._streams: dict[Direction, Stream] = {}
+        self._streams: dict[Direction, PacketStream] = {}
         self._aliases: dict[Direction, dict[int, str]] = {}
 
     def at(self, now_ns: int) -> None:
         """The messages that follow happen at this monotonic time."""
         self.now_ns = now_ns
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """What was due and did not come, each told once."""
         return self.calls.overdue(now_ns) + self.pings.overdue(now_ns)
 
-    def stream(self, direction: Direction) -> Stream:
+    def stream(self, direction: Direction) -> PacketStream:
         """The packets of a direction."""
-        return self._streams.setdefault(direction, Stream())
+        return self._streams.setdefault(direction, PacketStream())
 
     def topic_of_alias(self, direction: Direction, alias: int, topic: str) -> str:
         """What a topic alias stands for: ``topic`` from now on, where it has one."""
@@ -135,7 +135,7 @@ _REFUSALS = frozenset({4, 5, 0x86, 0x87, 0x8C})
 _REAUTHENTICATE = 0x19
 
 
-def read_connect(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+def read_connect(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
     """A session is asked for; with a user name, a password or an authentication of version 5, it is a login."""
     end = packet.end
     _, at = field(stream, packet.start, end)
@@ -148,13 +148,15 @@ def read_connect(direction: Direction, stream: bytes, packet: Packet, state: Sta
     state.credentials.remember([*secrets], is_auth=True)
     meta: dict[str, Json] = {"version": VERSIONS.get(version, str(version)), "keep_alive_s": keep_alive_s}
     if not (secrets or flags & (USER_NAME | PASSWORD)):
-        return Reading("CONNECT", meta=meta)
+        return Decoded("CONNECT", meta=meta)
     replaced = state.calls.end(_CONNECT)
-    notes = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
-    return Reading("CONNECT", notes=notes + state.calls.begin(Call("auth", _CONNECT, state.now_ns)), meta=meta)
+    happenings = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
+    return Decoded(
+        "CONNECT", happenings=happenings + state.calls.begin(Call("auth", _CONNECT, state.now_ns)), meta=meta
+    )
 
 
-def read_connack(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+def read_connack(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
     """The answer to a CONNECT."""
     start, end = packet.start, packet.end
     if start + 2 > end:
@@ -162,62 +164,62 @@ def read_connack(direction: Direction, stream: bytes, packet: Packet, state: Sta
     code, has_properties = stream[start + 1], state.version >= MQTT_5
     if code:
         said = reason_string(stream, start + 2, end) if has_properties else ""
-        return Reading("CONNACK", notes=_refused(code, said, state))
+        return Decoded("CONNACK", happenings=_refused(code, said, state))
     if has_properties:
         decided = number_property(stream, start + 2, end, SERVER_KEEP_ALIVE)
         state.keep_alive_s = state.keep_alive_s if decided is None else decided
     state.is_accepted, state.pinged_ns = True, state.now_ns
     meta: dict[str, Json] = {"session_present": True} if stream[start] & 1 else {}
     login = state.calls.end(_CONNECT)
-    return Reading("CONNACK", notes=completed(login) if login else (), meta=meta or None)
+    return Decoded("CONNACK", happenings=completed(login) if login else (), meta=meta or None)
 
 
-def _refused(code: int, said: str, state: State) -> tuple[Note, ...]:
+def _refused(code: int, said: str, state: MqttState) -> tuple[Happening, ...]:
     error_type, error, meta = fault(code, said, state)
     if login := state.calls.end(_CONNECT):
         return failed(login, error_type, error, meta)
     name: EventName = "auth.failed" if code in _REFUSALS else "error.occurred"
-    return (Note(name, type="CONNACK", status="error", error_type=error_type, error=error, meta=meta),)
+    return (Happening(name, type="CONNACK", status="error", error_type=error_type, error=error, meta=meta),)
 
 
-def read_pingreq(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+def read_pingreq(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
     """One at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
     call = Call("heartbeat", _PING, state.now_ns)
     if _PING in state.pings:
-        return Reading("PINGREQ", notes=(Note("heartbeat.sent", "heartbeat"),))
-    return Reading("PINGREQ", notes=state.pings.begin(call))
+        return Decoded("PINGREQ", happenings=(Happening("heartbeat.sent", "heartbeat"),))
+    return Decoded("PINGREQ", happenings=state.pings.begin(call))
 
 
-def read_pingresp(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+def read_pingresp(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
     """The answer to the oldest PINGREQ."""
     ping = state.pings.end(_PING)
-    return Reading("PINGRESP", notes=completed(ping) if ping else (unmatched("heartbeat", _PING),))
+    return Decoded("PINGRESP", happenings=completed(ping) if ping else (unmatched("heartbeat", _PING),))
 
 
-def read_disconnect(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+def read_disconnect(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
     """The end of the session; in version 5, why."""
     start, end = packet.start, packet.end
     code = stream[start] if start < end else 0
     if code < FAILED:
-        return Reading("DISCONNECT")
+        return Decoded("DISCONNECT")
     error_type, error, meta = fault(code, reason_string(stream, start + 1, end), state)
     if direction == "out":
-        return Reading("DISCONNECT", meta={**meta, "reason": error_type})
-    note = Note("error.occurred", type="DISCONNECT", error_type=error_type, error=error, meta=meta)
-    return Reading("DISCONNECT", notes=(note,), meta=meta)
+        return Decoded("DISCONNECT", meta={**meta, "reason": error_type})
+    happening = Happening("error.occurred", type="DISCONNECT", error_type=error_type, error=error, meta=meta)
+    return Decoded("DISCONNECT", happenings=(happening,), meta=meta)
 
 
-def read_authentication(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+def read_authentication(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
     """A step of version 5's own authentication: of a login, or of its renewal."""
     code = stream[packet.start] if packet.start < packet.end else 0
     if direction == "out" and code == _REAUTHENTICATE and _REFRESH not in state.calls:
-        return Reading("AUTH", notes=state.calls.begin(Call("refresh", _REFRESH, state.now_ns)))
+        return Decoded("AUTH", happenings=state.calls.begin(Call("refresh", _REFRESH, state.now_ns)))
     if direction == "in" and not code and (refresh := state.calls.end(_REFRESH)):
-        return Reading("AUTH", notes=completed(refresh))
-    return Reading("AUTH")
+        return Decoded("AUTH", happenings=completed(refresh))
+    return Decoded("AUTH")
 
 
-def fault(code: int, said: str, state: State) -> tuple[str, str, dict[str, Json]]:
+def fault(code: int, said: str, state: MqttState) -> tuple[str, str, dict[str, Json]]:
     """Error type, text and meta of a reason code that is a failure; ``said`` is the peer's own sentence."""
     name = reason_name(code)
     return name, state.credentials.mask(said) or name.replace("_", " "), {"code": code}
@@ -229,7 +231,7 @@ def fault(code: int, said: str, state: State) -> tuple[str, str, dict[str, Json]
 _RETAIN, _DUPLICATE = 0b0001, 0b1000
 
 
-def read_publish(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+def read_publish(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
     """A message; of quality of service 1 and 2, one that waits for an answer."""
     start, at = field(stream, packet.start, packet.end)
     topic = cut(stream[start:at].decode("utf-8", "replace"))
@@ -243,19 +245,19 @@ def read_publish(direction: Direction, stream: bytes, packet: Packet, state: Sta
         topic = topic if alias is None else state.topic_of_alias(direction, alias, topic)
     meta = _meta(packet.flags, qos)
     if not qos:
-        return Reading("PUBLISH", topic, meta=meta)
+        return Decoded("PUBLISH", topic, meta=meta)
     if qos == 1 and direction == "in":
         state.acknowledge(ref)
     key = f"{direction} {ref}"
     if key in state.calls:
-        notes = () if packet.flags & _DUPLICATE else (duplicate("request", "PUBLISH", ref),)
-        return Reading("PUBLISH", topic, ref, notes=notes, meta=meta)
+        happenings = () if packet.flags & _DUPLICATE else (duplicate("request", "PUBLISH", ref),)
+        return Decoded("PUBLISH", topic, ref, happenings=happenings, meta=meta)
     topics = (topic,) if topic else ()
     call = Call("request", key, state.now_ns, "PUBLISH", ref, topics, by_peer=direction == "in")
-    return Reading("PUBLISH", topic, ref, notes=state.calls.begin(call), meta=meta)
+    return Decoded("PUBLISH", topic, ref, happenings=state.calls.begin(call), meta=meta)
 
 
-def read_acknowledgement(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+def read_acknowledgement(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
     """The end of a message of the other side; a PUBREC is one where it refuses."""
     identifier, at = number(stream, packet.start, packet.end)
     ref = str(identifier)
@@ -266,12 +268,12 @@ def read_acknowledgement(direction: Direction, stream: bytes, packet: Packet, st
     if code >= FAILED:
         error_type, error, meta = fault(code, reason_string(stream, at + 1, packet.end), state)
         if call := state.calls.end(key):
-            return Reading(packet.type, topic, ref, notes=failed(call, error_type, error, meta))
+            return Decoded(packet.type, topic, ref, happenings=failed(call, error_type, error, meta))
     elif packet.type == "PUBREC":
-        return Reading(packet.type, topic, ref)
+        return Decoded(packet.type, topic, ref)
     elif call := state.calls.end(key):
-        return Reading(packet.type, topic, ref, notes=completed(call, {"code": code} if code else None))
-    return Reading(packet.type, ref=ref, notes=(unmatched("request", key, packet.type, ref=ref),))
+        return Decoded(packet.type, topic, ref, happenings=completed(call, {"code": code} if code else None))
+    return Decoded(packet.type, ref=ref, happenings=(unmatched("request", key, packet.type, ref=ref),))
 
 
 def _meta(flags: int, qos: int) -> dict[str, Json] | None:
@@ -298,7 +300,7 @@ _OPERATIONS: dict[str, Operation] = {
 _NOT_CONFIRMED = -1
 
 
-def read_subscribe(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+def read_subscribe(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
     """Topics are asked for, or given up."""
     identifier, at = number(stream, packet.start, packet.end)
     if state.version >= MQTT_5:
@@ -319,13 +321,13 @@ def read_subscribe(direction: Direction, stream: bytes, packet: Packet, state: S
     topic = filters[0] if count == 1 else ""
     key = f"{operation} {ref}"
     if key in state.calls:
-        return Reading(packet.type, topic, ref, notes=(duplicate(operation, packet.type, ref),))
+        return Decoded(packet.type, topic, ref, happenings=(duplicate(operation, packet.type, ref),))
     call = Subscribing(operation, key, state.now_ns, packet.type, ref, tuple(names), filters=tuple(filters))
     told = (too_many_topics(count),) if count > MAX_TOPICS else ()
-    return Reading(packet.type, topic, ref, notes=(*told, *state.calls.begin(call)))
+    return Decoded(packet.type, topic, ref, happenings=(*told, *state.calls.begin(call)))
 
 
-def read_suback(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:  # noqa: ARG001 - as the others
+def read_suback(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
     """What was granted, and what was not."""
     identifier, at = number(stream, packet.start, packet.end)
     operation, ref = _OPERATIONS[packet.type], str(identifier)
@@ -334,19 +336,19 @@ def read_suback(direction: Direction, stream: bytes, packet: Packet, state: Stat
         at = after_properties(stream, at, packet.end)
     call = state.calls.end(key)
     if not isinstance(call, Subscribing):
-        return Reading(packet.type, ref=ref, notes=(unmatched(operation, key, packet.type, ref=ref),))
+        return Decoded(packet.type, ref=ref, happenings=(unmatched(operation, key, packet.type, ref=ref),))
     topic = call.topics[0] if len(call.topics) == 1 else ""
     if operation == "unsubscribe" and state.version < MQTT_5:  # all of them, without codes
-        return Reading(packet.type, topic, ref, notes=completed(call))
+        return Decoded(packet.type, topic, ref, happenings=completed(call))
     codes = dict.fromkeys(call.filters, _NOT_CONFIRMED)
     codes.update(zip(call.filters, stream[at : packet.end], strict=False))
-    notes: list[Note] = []
+    happenings: list[Happening] = []
     for topic_, code in codes.items():
-        notes += _settled(one_topic(call, topic_), code, state)
-    return Reading(packet.type, topic, ref, notes=tuple(notes))
+        happenings += _settled(one_topic(call, topic_), code, state)
+    return Decoded(packet.type, topic, ref, happenings=tuple(happenings))
 
 
-def _settled(call: Call, code: int, state: State) -> tuple[Note, ...]:
+def _settled(call: Call, code: int, state: MqttState) -> tuple[Happening, ...]:
     """The end of one topic."""
     if code == _NOT_CONFIRMED:
         return failed(call, "not_confirmed", "asked for, and not in the answer")
@@ -358,11 +360,9 @@ def _settled(call: Call, code: int, state: State) -> tuple[Note, ...]:
     return completed(call, {"code": code} if code else None)
 
 
-__all__ = ["SUBPROTOCOLS", "State", "classify"]
-
 SUBPROTOCOLS = ("mqtt", "mqttv3.1")
 
-_Read = Callable[[Direction, bytes, Packet, State], Reading]
+_Read = Callable[[Direction, bytes, MqttPacket, MqttState], Decoded]
 
 # fmt: off
 _NUMBERED = frozenset({
@@ -390,61 +390,61 @@ _READERS: Mapping[tuple[Direction, str], _Read] = MappingProxyType(
 )
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: MqttState) -> Decoded:
     """Read one whole message."""
     if opcode == "text":
-        return Reading(error_type="mqtt", error="MQTT in a text frame")
+        return Decoded(error_type="mqtt", error="MQTT in a text frame")
     if opcode != "binary":
         return UNREAD
     state.to_acknowledge.clear()
     chunk = state.stream(direction).feed(payload)
-    readings = [_read(direction, chunk.stream, packet, state) for packet in chunk.packets]
+    packets_read = [_read(direction, chunk.stream, packet, state) for packet in chunk.packets]
     if chunk.begun is not None:
-        readings.append(_describe(chunk.stream, chunk.begun))
+        packets_read.append(_describe(chunk.stream, chunk.begun))
     if chunk.skipped:
-        readings.insert(0, Reading(chunk.skipped))
-    if len(readings) == 1 and not chunk.is_malformed:
-        return readings[0]
-    return _joined(readings, chunk)
+        packets_read.insert(0, Decoded(chunk.skipped))
+    if len(packets_read) == 1 and not chunk.is_malformed:
+        return packets_read[0]
+    return _joined(packets_read, chunk)
 
 
-def _joined(readings: list[Reading], chunk: Chunk) -> Reading:
+def _joined(packets_read: list[Decoded], chunk: Chunk) -> Decoded:
     """Several packets as one reading: the type of the first, the notes of all, and the first thing that is wrong."""
-    first = readings[0] if readings else UNREAD
-    broken = next((reading for reading in readings if reading.error_type), UNREAD)
+    first = packets_read[0] if packets_read else UNREAD
+    broken = next((decoded for decoded in packets_read if decoded.error_type), UNREAD)
     if chunk.has_more:
-        broken = Reading(
+        broken = Decoded(
             error_type="too_large", error=f"more than {MAX_PACKETS} packets in a message; they are not read"
         )
-    elif not broken.error_type and (chunk.is_malformed or not readings):
-        broken = Reading(error_type="mqtt", error="no MQTT packet")
-    notes: list[Note] = []
-    for reading in readings:
-        notes += reading.notes
+    elif not broken.error_type and (chunk.is_malformed or not packets_read):
+        broken = Decoded(error_type="mqtt", error="no MQTT packet")
+    happenings: list[Happening] = []
+    for decoded in packets_read:
+        happenings += decoded.happenings
     meta: dict[str, Json] = {**(first.meta or {})}
-    if len(readings) > 1:
-        meta["packets"] = len(readings)
-    return Reading(first.type, first.topic, first.ref, broken.error_type, broken.error, tuple(notes), meta or None)
+    if len(packets_read) > 1:
+        meta["packets"] = len(packets_read)
+    return Decoded(first.type, first.topic, first.ref, broken.error_type, broken.error, tuple(happenings), meta or None)
 
 
-def _read(direction: Direction, stream: bytes, packet: Packet, state: State) -> Reading:
+def _read(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
     if not packet.type:
-        return Reading(error_type="mqtt", error="no MQTT packet: type 0 is reserved")
+        return Decoded(error_type="mqtt", error="no MQTT packet: type 0 is reserved")
     read = _READERS.get((direction, packet.type))
     if packet.missing and packet.type != "PUBLISH":
         error = f"{packet.end - packet.start + packet.missing} bytes in pieces: only its beginning is known"
-        return Reading(packet.type, error_type="too_large", error=error)
+        return Decoded(packet.type, error_type="too_large", error=error)
     try:
         if read is not None:
             return read(direction, stream, packet, state)
         if packet.type in _NUMBERED:
-            return Reading(packet.type, ref=str(number(stream, packet.start, packet.end)[0]))
+            return Decoded(packet.type, ref=str(number(stream, packet.start, packet.end)[0]))
     except CutError:
-        return Reading(packet.type, error_type="mqtt", error="the packet is too short for its type")
-    return Reading(packet.type)
+        return Decoded(packet.type, error_type="mqtt", error="the packet is too short for its type")
+    return Decoded(packet.type)
 
 
-def _describe(stream: bytes, packet: Packet) -> Reading:
+def _describe(stream: bytes, packet: MqttPacket) -> Decoded:
     """What is known of a packet that goes on; it is read once it is whole."""
     topic = ""
     if packet.type == "PUBLISH":
@@ -453,7 +453,7 @@ def _describe(stream: bytes, packet: Packet) -> Reading:
             topic = cut(stream[start:end].decode("utf-8", "replace"))
         except CutError:
             pass
-    return Reading(packet.type, topic)
+    return Decoded(packet.type, topic)
 
 
 # What wsmon says as an MQTT client, where it may: a session, its subscriptions, heartbeats and acknowledgements.
@@ -471,11 +471,11 @@ _PINGREQ = b"\xc0\x00"
 _MAX_FIELD_BYTES = 0xFFFF
 
 
-def opening(wanted: Wanted, state: State) -> tuple[bytes, ...]:  # noqa: ARG001 - as the others
+def opening(options: ClientOptions, state: MqttState) -> tuple[bytes, ...]:  # noqa: ARG001 - as the others
     """The CONNECT."""
-    auth = wanted.reveal_auth()
-    version = _version(auth.get("version"), wanted.subprotocol)
-    keep_alive_s = _keep_alive_s(auth.get("keepalive")) if wanted.answers else 0
+    auth = options.reveal_auth()
+    version = _version(auth.get("version"), options.subprotocol)
+    keep_alive_s = _keep_alive_s(auth.get("keepalive")) if options.answers else 0
     name = b"MQIsdp" if version == 3 else b"MQTT"
     flags, fields = _CLEAN_SESSION, _field(str(auth.get("client_id", "")))
     for key, flag in (("username", USER_NAME), ("password", PASSWORD)):
@@ -486,21 +486,21 @@ def opening(wanted: Wanted, state: State) -> tuple[bytes, ...]:  # noqa: ARG001 
     return (_packet(0x10, head + _no_properties(version) + fields),)
 
 
-def answer(reading: Reading, wanted: Wanted, state: State) -> tuple[bytes, ...]:
+def answer(decoded: Decoded, options: ClientOptions, state: MqttState) -> tuple[bytes, ...]:
     """Acknowledgements; the subscriptions once the session is accepted."""
     messages: tuple[bytes, ...] = ()
-    if wanted.answers:
+    if options.answers:
         messages = tuple(b"\x40\x02" + int(identifier).to_bytes(2, "big") for identifier in state.to_acknowledge)
     state.to_acknowledge.clear()
-    if reading.type == "CONNACK" and state.is_accepted:
-        quality = b"\x01" if wanted.answers else b"\x00"  # what we do not acknowledge is sent once
-        messages += tuple(_subscribes(wanted.reveal_topics(), state.version, quality))
+    if decoded.type == "CONNACK" and state.is_accepted:
+        quality = b"\x01" if options.answers else b"\x00"  # what we do not acknowledge is sent once
+        messages += tuple(_subscribes(options.reveal_topics(), state.version, quality))
     return messages
 
 
-def due(now_ns: int, wanted: Wanted, state: State) -> tuple[bytes, ...]:
+def due(now_ns: int, options: ClientOptions, state: MqttState) -> tuple[bytes, ...]:
     """A PINGREQ in half the time after which the server would give us up."""
-    if not (wanted.answers and state.is_accepted and state.keep_alive_s):
+    if not (options.answers and state.is_accepted and state.keep_alive_s):
         return ()
     if now_ns - state.pinged_ns < state.keep_alive_s * SECOND_NS // 2:
         return ()
@@ -514,14 +514,14 @@ def _subscribes(topics: tuple[str, ...], version: int, quality: bytes) -> Iterat
         yield _packet(0x82, identifier.to_bytes(2, "big") + _no_properties(version) + filters)
 
 
-def _version(wanted: object, subprotocol: str) -> int:
+def _version(value: object, subprotocol: str) -> int:
     if subprotocol == _OLDER_SUBPROTOCOL:
         return 3
-    return MQTT_5 if wanted in (MQTT_5, "5", "5.0") else 4
+    return MQTT_5 if value in (MQTT_5, "5", "5.0") else 4
 
 
-def _keep_alive_s(wanted: object) -> int:
-    return min(max(round(wanted), 0), _MAX_NUMBER) if isinstance(wanted, int | float) else KEEP_ALIVE_S
+def _keep_alive_s(value: object) -> int:
+    return min(max(round(value), 0), _MAX_NUMBER) if isinstance(value, int | float) else KEEP_ALIVE_S
 
 
 def _no_properties(version: int) -> bytes:

@@ -34,7 +34,7 @@ class CutError(Exception):
         self.at = at
 
 
-class Packet(NamedTuple):
+class MqttPacket(NamedTuple):
     """One control packet: ``message[start:end]`` is what follows its fixed header."""
 
     number: int
@@ -50,7 +50,7 @@ class Packet(NamedTuple):
         return TYPES[self.number]
 
 
-def packets(message: bytes, at: int = 0) -> Iterator[Packet]:
+def packets(message: bytes, at: int = 0) -> Iterator[MqttPacket]:
     """The control packets from ``at`` on, up to one that is cut or has no legal length."""
     size = len(message)
     while at + 1 < size:
@@ -62,7 +62,7 @@ def packets(message: bytes, at: int = 0) -> Iterator[Packet]:
                 return
         at = start + length
         end = min(at, size)
-        yield Packet(first >> 4, first & 0x0F, start, end, at - end)
+        yield MqttPacket(first >> 4, first & 0x0F, start, end, at - end)
 
 
 def varint(message: bytes, at: int, end: int) -> tuple[int, int]:
@@ -209,9 +209,9 @@ class Chunk(NamedTuple):
 
     stream: bytes
     """The message, behind what was kept of a packet that it goes on with."""
-    packets: tuple[Packet, ...]
+    packets: tuple[MqttPacket, ...]
     """Whole ones; the last one may be the beginning of one that is too long to be kept."""
-    begun: Packet | None = None
+    begun: MqttPacket | None = None
     """Goes on with the next message."""
     skipped: str = ""
     """Type of a packet with whose end the message begins, and which was read before."""
@@ -221,7 +221,7 @@ class Chunk(NamedTuple):
     """There are more packets than are looked for."""
 
 
-class Stream:
+class PacketStream:
     """Remembers what the last message did not end."""
 
     def __init__(self) -> None:
@@ -240,16 +240,16 @@ class Stream:
         end = found[-1].end if found else 0
         if len(found) == MAX_PACKETS and end < len(stream):
             return Chunk(stream, tuple(found), skipped=skipped, has_more=True)
-        begun: Packet | None = None
+        begun: MqttPacket | None = None
         if found and found[-1].missing:
             begun = self._keep(stream, found)
         elif 0 < len(stream) - end < MAX_FIXED_HEADER_BYTES:
             self._head = stream[end:]
-            begun = Packet(stream[end] >> 4, stream[end] & 0x0F, len(stream), len(stream), 1)
+            begun = MqttPacket(stream[end] >> 4, stream[end] & 0x0F, len(stream), len(stream), 1)
         is_malformed = begun is None and len(stream) > end
         return Chunk(stream, tuple(found), begun, skipped, is_malformed)
 
-    def _keep(self, stream: bytes, found: list[Packet]) -> Packet | None:
+    def _keep(self, stream: bytes, found: list[MqttPacket]) -> MqttPacket | None:
         """Keep a packet that goes on; one that is too long stays among those that are read."""
         last = found[-1]
         begins = found[-2].end if len(found) > 1 else 0
@@ -329,7 +329,7 @@ def new_mask() -> Callable[[Opcode, bytes], tuple[bytes, bool]]:
     return mask
 
 
-def _secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
+def _secrets(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, int]]:
     """What authenticates in a packet; everything from where it is cut or makes no sense."""
     read = connect_secrets if packet.type == "CONNECT" else _authentication
     try:
@@ -338,7 +338,7 @@ def _secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
         yield cut.at, packet.end
 
 
-def connect_secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
+def connect_secrets(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, int]]:
     """Where a CONNECT has what authenticates; raises ``CutError`` where it is cut."""
     end = packet.end
     start, at = field(message, packet.start, end)
@@ -364,7 +364,7 @@ def connect_secrets(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]
         yield field(message, at, end)
 
 
-def _authentication(message: bytes, packet: Packet) -> Iterator[tuple[int, int]]:
+def _authentication(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, int]]:
     """The data in a CONNACK, behind flags and a reason; in an AUTH, behind a reason."""
     at = packet.start + (2 if packet.type == "CONNACK" else 1)
     if at < packet.end:

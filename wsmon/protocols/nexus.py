@@ -20,7 +20,7 @@ from wsmon.model.redact.masking import MASK
 from wsmon.model.spans import is_span_id
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.protocols import jsonrpc
-from wsmon.protocols.base import UNDECODABLE, UNREAD, Note, Phase, Reading, cut, unreadable
+from wsmon.protocols.base import UNDECODABLE, UNREAD, Decoded, Happening, Phase, cut, unreadable
 from wsmon.protocols.credentials import Credentials
 
 # Which events of a nexus feed were taken, once each, over reconnects and restarts; and which are missing.
@@ -34,7 +34,7 @@ _SETTLE_NS = SECOND_NS
 _RESTART_NS = SECOND_NS
 
 
-class State:
+class NexusState:
     """One session; ``last_id`` and ``last_at_ns`` are those of the session before."""
 
     def __init__(self, last_id: int = 0, last_at_ns: int = 0) -> None:
@@ -61,14 +61,14 @@ class State:
         """The messages that follow happen at this monotonic time."""
         self._now_ns = now_ns
 
-    def take(self, id_: int, at_ns: int | None) -> tuple[bool, tuple[Note, ...]]:
+    def take(self, id_: int, at_ns: int | None) -> tuple[bool, tuple[Happening, ...]]:
         """Whether the event is new, and what else its id says."""
-        notes: tuple[Note, ...] = ()
+        happenings: tuple[Happening, ...] = ()
         if id_ <= self._floor or id_ in self._seen:
             if id_ in self._seen or not self._is_restart(at_ns):
                 self.duplicates += 1
                 return False, ()
-            notes = self._restart()
+            happenings = self._restart()
         self._count(id_)
         self._seen[id_] = None
         if len(self._seen) > WINDOW:
@@ -77,25 +77,25 @@ class State:
             self._floor = max(self._floor, oldest)
         self.last_id = max(self.last_id, id_)
         self.last_at_ns = max(self.last_at_ns, at_ns or 0)
-        return True, notes
+        return True, happenings
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """That ids are missing, once they can no longer have been overtaken."""
         if self.missing <= self._told or now_ns - self._gap_ns < _SETTLE_NS:
             return ()
         missing, self._told = self.missing - self._told, self.missing
         error = f"{missing} events of the feed did not come: dropped for a slow reader, or no longer kept by the server"
-        return (Note("error.occurred", error_type="feed_gap", error=error, meta={"missing": missing}),)
+        return (Happening("error.occurred", error_type="feed_gap", error=error, meta={"missing": missing}),)
 
     def _is_restart(self, at_ns: int | None) -> bool:
         return at_ns is not None and 0 < self.last_at_ns < at_ns - _RESTART_NS
 
-    def _restart(self) -> tuple[Note, ...]:
+    def _restart(self) -> tuple[Happening, ...]:
         self.restarts += 1
         before, self.last_id, self._floor = self.last_id, 0, 0
         self._seen.clear()
         error = f"ids begin again after {before}: the server restarted; what it reported meanwhile is not known"
-        return (Note("error.occurred", error_type="feed_restarted", error=error, meta={"lastId": before}),)
+        return (Happening("error.occurred", error_type="feed_restarted", error=error, meta={"lastId": before}),)
 
     def _count(self, id_: int) -> None:
         """Keep count of what is missing; before the first event that was taken, nothing is."""
@@ -136,8 +136,6 @@ def duration_ns(duration_ms: float | None) -> int | None:
         return None
     return round(duration_ms * MS_NS)
 
-
-__all__ = ["State", "classify"]
 
 # Of an event; the whole of them is in the payload
 MAX_ATTRIBUTES = 32
@@ -196,7 +194,7 @@ class _Report(msgspec.Struct, gc=False, rename="camel"):
 _decode = msgspec.json.Decoder(_Report).decode
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: NexusState) -> Decoded:
     """Read one message; what wsmon itself sends means nothing to the feed."""
     if direction != "in" or not jsonrpc.is_text(payload, opcode):
         return UNREAD
@@ -208,16 +206,16 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
         return unreadable(error, "nexus")
     happened_ns = at_ns(report.timestamp)
     is_new, told = state.take(report.id, happened_ns)
-    notes = (*told, *_notes(report, happened_ns)) if is_new else ()
+    happenings = (*told, *_happenings(report, happened_ns)) if is_new else ()
     meta: dict[str, Json] = {"id": report.id}
     if not is_new:
         meta["duplicate"] = True
-    return Reading(
-        cut(report.kind), cut(report.endpoint or report.service), cut(report.trace_id), notes=notes, meta=meta
+    return Decoded(
+        cut(report.kind), cut(report.endpoint or report.service), cut(report.trace_id), happenings=happenings, meta=meta
     )
 
 
-def _notes(report: _Report, happened_ns: int | None) -> tuple[Note, ...]:
+def _happenings(report: _Report, happened_ns: int | None) -> tuple[Happening, ...]:
     kind = _KINDS.get(report.kind)
     if kind is None:
         return ()
@@ -227,7 +225,7 @@ def _notes(report: _Report, happened_ns: int | None) -> tuple[Note, ...]:
         took_ns = 0  # under a millisecond, and left out
     if report.kind == "downstream" and took_ns is not None:  # v2 has it as a marker without a duration
         phase = "whole"
-    note = Note(
+    happening = Happening(
         kind.name,
         "trace" if phase else "",
         phase,
@@ -244,7 +242,7 @@ def _notes(report: _Report, happened_ns: int | None) -> tuple[Note, ...]:
         span_id=report.span_id if is_span_id(report.span_id) else "",
         parent_id=report.parent_id if is_span_id(report.parent_id) else "",
     )
-    return (note,)
+    return (happening,)
 
 
 def _span_name(report: _Report) -> str:

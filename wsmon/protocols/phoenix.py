@@ -18,14 +18,14 @@ from wsmon.protocols.base import (
     UNDECODABLE,
     UNREAD,
     Call,
-    Note,
-    Reading,
-    Wanted,
+    ClientOptions,
+    Decoded,
+    Happening,
     begun,
     completed,
     cut,
     failed,
-    note_key,
+    happening_key,
     unreadable,
 )
 from wsmon.protocols.phoenix_codec import (
@@ -39,7 +39,7 @@ from wsmon.protocols.phoenix_codec import (
     encode_text,
     reason_of,
 )
-from wsmon.protocols.phoenix_state import Push, State, Topic
+from wsmon.protocols.phoenix_state import PhoenixState, Push, Topic
 
 # What a Phoenix server says of topics, joins and pushes, and what follows from it.
 
@@ -65,7 +65,7 @@ def key_of(frame: Frame) -> str:
     return f"{frame.ref} {frame.topic}"
 
 
-def read(frame: Frame, state: State) -> tuple[Note, ...]:
+def read(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     """What an incoming message says happened."""
     match frame.event:
         case "phx_reply":
@@ -77,7 +77,7 @@ def read(frame: Frame, state: State) -> tuple[Note, ...]:
     return ()
 
 
-def _reply(frame: Frame, state: State) -> tuple[Note, ...]:
+def _reply(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     body = _body(frame)
     key = key_of(frame)
     call = state.calls.end(key)
@@ -101,22 +101,22 @@ def _body(frame: Frame) -> ReplyBody:
         return ReplyBody()
 
 
-def _beat_answered(call: Call, body: ReplyBody) -> tuple[Note, ...]:
+def _beat_answered(call: Call, body: ReplyBody) -> tuple[Happening, ...]:
     if body.status_text == "ok":
         return completed(call)
     return failed(call, "heartbeat_refused", "answered, and not with ok")
 
 
-def _joined(call: Call, frame: Frame, body: ReplyBody, state: State) -> tuple[Note, ...]:
+def _joined(call: Call, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple[Happening, ...]:
     topic = _topic_of_join(frame, state)
     if body.status_text == "ok":
         return completed(call) + _up(frame.topic, topic)
     error_type, reason = _refusal(body, "join_refused", state)
-    end = Note(
-        "subscription.subscribe.completed", "subscribe", "end", note_key(call.key, frame.topic), call.type,
+    end = Happening(
+        "subscription.subscribe.completed", "subscribe", "end", happening_key(call.key, frame.topic), call.type,
         frame.topic, call.ref, "error", reason,
     )  # fmt: skip
-    told = Note(
+    told = Happening(
         "error.occurred", "subscribe", type=call.type, topic=frame.topic, ref=call.ref,
         reason=reason, error_type=error_type, error="the server refused to join",
     )  # fmt: skip
@@ -128,22 +128,22 @@ def _joined(call: Call, frame: Frame, body: ReplyBody, state: State) -> tuple[No
     return (end, told, *lost)
 
 
-def _topic_of_join(frame: Frame, state: State) -> Topic | None:
+def _topic_of_join(frame: Frame, state: PhoenixState) -> Topic | None:
     """The topic whose present join this answers."""
     topic = state.topics.get(frame.topic)
     return topic if topic is not None and topic.join_ref == frame.ref else None
 
 
-def _up(name: str, topic: Topic | None) -> tuple[Note, ...]:
+def _up(name: str, topic: Topic | None) -> tuple[Happening, ...]:
     """A topic is joined; what failed on it before is handled."""
     if topic is None or topic.status != "joining":
         return ()
     topic.status, topic.is_renewing, topic.tries = "joined", False, 0
     failure, topic.failure = topic.failure, ""
-    return (Note("error.handled", "subscribe", topic=name, error_type=failure),) if failure else ()
+    return (Happening("error.handled", "subscribe", topic=name, error_type=failure),) if failure else ()
 
 
-def _left(call: Call, frame: Frame, body: ReplyBody, state: State) -> tuple[Note, ...]:
+def _left(call: Call, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple[Happening, ...]:
     """A topic is left; where the server says it knows no such topic, it was lost before."""
     topic = state.topics.get(frame.topic)
     was_leaving = topic is not None and topic.status == "leaving" and topic.leave_key == call.key
@@ -156,27 +156,27 @@ def _left(call: Call, frame: Frame, body: ReplyBody, state: State) -> tuple[Note
     return failed(call, error_type, "the server refused to leave", reason=reason) + lost
 
 
-def _push_answered(push: Push, body: ReplyBody, state: State) -> tuple[Note, ...]:
+def _push_answered(push: Push, body: ReplyBody, state: PhoenixState) -> tuple[Happening, ...]:
     if body.status_text == "ok":
         return (push.end("ok"),)
     error_type, reason = _refusal(body, "reply_error", state)
-    told = Note(
+    told = Happening(
         "error.occurred", "request", type=push.event, topic=push.topic, ref=push.ref,
         reason=reason, error_type=error_type, error="the server answered with an error",
     )  # fmt: skip
-    notes = (push.end("error", reason, error_type), told)
+    happenings = (push.end("error", reason, error_type), told)
     topic = state.topics.get(push.topic)
     if error_type != "unmatched_topic" or topic is None or not topic.is_up:
-        return notes
-    return notes + _down(push.topic, topic, "closed", "topic_lost", state)
+        return happenings
+    return happenings + _down(push.topic, topic, "closed", "topic_lost", state)
 
 
-def _late(key: str, frame: Frame, body: ReplyBody, state: State) -> tuple[Note, ...]:
+def _late(key: str, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple[Happening, ...]:
     """A reply for which nobody waits (any more)."""
     if push := state.pushes.answer_late(key):
         waited_ns = state.now_ns - push.at_ns
         return (
-            Note(
+            Happening(
                 "message.process.completed", type=push.event, topic=push.topic, ref=push.ref,
                 status=body.status_text or None, reason="late", duration_ns=waited_ns,
             ),
@@ -187,14 +187,14 @@ def _late(key: str, frame: Frame, body: ReplyBody, state: State) -> tuple[Note, 
     if topic is not None and topic.join_ref == frame.ref and topic.status == "joining" and body.status_text == "ok":
         return (_late_end(frame, "subscription.subscribe.completed"), *_up(frame.topic, topic))
     return (
-        Note(
+        Happening(
             "error.occurred", "request", "end", key, REPLY, frame.topic, frame.ref,
             error_type="unmatched_reply", error="answers nothing that is in flight",
         ),
     )  # fmt: skip
 
 
-def _left_late(frame: Frame, topic: Topic) -> tuple[Note, ...]:
+def _left_late(frame: Frame, topic: Topic) -> tuple[Happening, ...]:
     """The reply to a leave that ``phx_close`` has completed, or that took too long."""
     topic.leave_key = ""
     if topic.status != "leaving":
@@ -203,14 +203,14 @@ def _left_late(frame: Frame, topic: Topic) -> tuple[Note, ...]:
     return (_late_end(frame, "subscription.unsubscribe.completed"),)
 
 
-def _late_end(frame: Frame, name: EventName) -> Note:
-    return Note(name, topic=frame.topic, ref=frame.ref, status="ok", reason="late")
+def _late_end(frame: Frame, name: EventName) -> Happening:
+    return Happening(name, topic=frame.topic, ref=frame.ref, status="ok", reason="late")
 
 
-def _crash(frame: Frame, state: State) -> tuple[Note, ...]:
+def _crash(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     """``phx_error``: the channel's process died; a client joins again."""
     topic = state.topics.get(frame.topic)
-    told = Note(
+    told = Happening(
         "error.occurred", type=frame.event, topic=frame.topic, ref=frame.ref,
         reason=_crash_reason(frame, state), error_type="channel_crash", error="the channel crashed",
     )  # fmt: skip
@@ -221,7 +221,7 @@ def _crash(frame: Frame, state: State) -> tuple[Note, ...]:
     return (told, *_down(frame.topic, topic, "errored", "channel_crash", state))
 
 
-def _close(frame: Frame, state: State) -> tuple[Note, ...]:
+def _close(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     """``phx_close``: expected after a leave and for a join that another one replaced, else the server's own doing."""
     topic = state.topics.get(frame.topic)
     if topic is None or topic.status in ("errored", "closed"):
@@ -234,7 +234,7 @@ def _close(frame: Frame, state: State) -> tuple[Note, ...]:
         leave = state.calls.end(topic.leave_key)
         topic.status, topic.is_renewing = "closed", False
         return completed(leave) if leave is not None else ()
-    told = Note(
+    told = Happening(
         "error.occurred", type=frame.event, topic=frame.topic, ref=frame.ref,
         error_type="topic_closed", error="the server closed the topic",
     )  # fmt: skip
@@ -242,8 +242,8 @@ def _close(frame: Frame, state: State) -> tuple[Note, ...]:
 
 
 def _down(
-    name: str, topic: Topic, status: Literal["errored", "closed"], failure: str, state: State
-) -> tuple[Note, ...]:
+    name: str, topic: Topic, status: Literal["errored", "closed"], failure: str, state: PhoenixState
+) -> tuple[Happening, ...]:
     """A topic that was joined is gone, and with it the pushes that waited."""
     was_up = topic.is_up or topic.status == "leaving"
     if topic.status != "leaving":
@@ -252,8 +252,8 @@ def _down(
     return (_lost(name, failure) if was_up else ()) + state.pushes.fail(name, topic.join_ref, failure)
 
 
-def _lost(name: str, reason: str) -> tuple[Note, ...]:
-    return (Note("subscription.lost", topic=name, reason=reason),)
+def _lost(name: str, reason: str) -> tuple[Happening, ...]:
+    return (Happening("subscription.lost", topic=name, reason=reason),)
 
 
 def _join_ref(frame: Frame) -> str:
@@ -261,12 +261,12 @@ def _join_ref(frame: Frame) -> str:
     return frame.join_ref or frame.ref
 
 
-def _refusal(body: ReplyBody, otherwise: str, state: State) -> tuple[str, str]:
+def _refusal(body: ReplyBody, otherwise: str, state: PhoenixState) -> tuple[str, str]:
     """Error type and reason of a reply that is not ok."""
     return _ERROR_TYPES.get(body.reason, otherwise), _safe(body.reason, state)
 
 
-def _crash_reason(frame: Frame, state: State) -> str:
+def _crash_reason(frame: Frame, state: PhoenixState) -> str:
     """Why a channel crashed; released versions of Phoenix do not say."""
     try:
         return _safe(reason_of(msgspec.json.decode(frame.payload)), state)
@@ -274,12 +274,10 @@ def _crash_reason(frame: Frame, state: State) -> str:
         return ""
 
 
-def _safe(reason: str, state: State) -> str:
+def _safe(reason: str, state: PhoenixState) -> str:
     """A reason without the credentials that it may repeat; Phoenix's own repeat none."""
     return reason if reason in _ERROR_TYPES else state.credentials.mask(reason)
 
-
-__all__ = ["State", "classify", "handshake_notes"]
 
 # A longer message is not read: decoding stays under some 10 ms
 MAX_BYTES = 2**20
@@ -292,34 +290,36 @@ _REFUSED = frozenset({401, 403})
 _SWITCHING_PROTOCOLS = 101
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: PhoenixState) -> Decoded:
     """Read one message."""
     if opcode not in ("text", "binary") or not direction:
         return UNREAD
     if len(payload) > MAX_BYTES:
-        return Reading(error_type="too_large", error=f"{len(payload)} bytes; up to {MAX_BYTES} are read")
+        return Decoded(error_type="too_large", error=f"{len(payload)} bytes; up to {MAX_BYTES} are read")
     try:
         frame = decode_text(payload) if opcode == "text" else decode_binary(direction, payload)
     except FrameError as error:
-        return Reading(error_type="phoenix", error=str(error))
+        return Decoded(error_type="phoenix", error=str(error))
     except UNDECODABLE as error:
         return unreadable(error, "phoenix")
     frame = _with_short_names(frame)
-    notes = _read_sent(frame, state) if direction == "out" else read(frame, state)
-    return Reading(_type_of(direction, frame), frame.topic, frame.ref, notes=notes, meta=_meta_of(frame, state))
+    happenings = _read_sent(frame, state) if direction == "out" else read(frame, state)
+    return Decoded(
+        _type_of(direction, frame), frame.topic, frame.ref, happenings=happenings, meta=_meta_of(frame, state)
+    )
 
 
-def handshake_notes(url_has_credentials: bool, status: int | None) -> tuple[Note, ...]:
+def handshake_happenings(url_has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
     """Authentication, which has no message of its own: it began with the upgrade and ended with the answer's status.
 
     ``status`` is None where no answer came. Refusals may have other reasons (origin, version), and the note says so.
     """
     if not url_has_credentials or status not in {*_REFUSED, _SWITCHING_PROTOCOLS}:
         return ()
-    started = Note("auth.started", "auth", "start", "handshake")
+    started = Happening("auth.started", "auth", "start", "handshake")
     if status == _SWITCHING_PROTOCOLS:
-        return (started, Note("auth.completed", "auth", "end", "handshake", status="ok"))
-    refused = Note(
+        return (started, Happening("auth.completed", "auth", "end", "handshake", status="ok"))
+    refused = Happening(
         "auth.failed", "auth", "end", "handshake", status="error", error_type="upgrade_failure",
         reason=f"HTTP {status}", error="the upgrade was refused: credentials, origin or version",
     )  # fmt: skip
@@ -334,7 +334,7 @@ def _with_short_names(frame: Frame) -> Frame:
     )
 
 
-def _read_sent(frame: Frame, state: State) -> tuple[Note, ...]:
+def _read_sent(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     if (frame.topic, frame.event) == _HEARTBEAT:
         return _beat(frame, state)
     match frame.event:
@@ -347,15 +347,15 @@ def _read_sent(frame: Frame, state: State) -> tuple[Note, ...]:
     return _push(frame, state)
 
 
-def _beat(frame: Frame, state: State) -> tuple[Note, ...]:
+def _beat(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     """A heartbeat; one that is unanswered when the next is sent, is late."""
     before = state.calls.end(state.heartbeat_key)
-    notes = failed(before, "timeout", "unanswered when the next was sent") if before else ()
+    happenings = failed(before, "timeout", "unanswered when the next was sent") if before else ()
     state.heartbeat_key = key_of(frame)
-    return notes + _begin(Call("heartbeat", state.heartbeat_key, state.now_ns, frame.event, frame.ref), state)
+    return happenings + _begin(Call("heartbeat", state.heartbeat_key, state.now_ns, frame.event, frame.ref), state)
 
 
-def _join(frame: Frame, state: State) -> tuple[Note, ...]:
+def _join(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     _remember_params(frame, state)
     topic = Topic(frame.join_ref or frame.ref)
     known = state.topics.get(frame.topic)
@@ -368,7 +368,7 @@ def _join(frame: Frame, state: State) -> tuple[Note, ...]:
     return _begin(_call(frame, "subscribe", state), state)
 
 
-def _leave(frame: Frame, state: State) -> tuple[Note, ...]:
+def _leave(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     topic = state.topics.get(frame.topic)
     if topic is not None and topic.status in ("joining", "joined"):
         topic.status = "leaving"
@@ -376,7 +376,7 @@ def _leave(frame: Frame, state: State) -> tuple[Note, ...]:
     return _begin(_call(frame, "unsubscribe", state), state)
 
 
-def _push(frame: Frame, state: State) -> tuple[Note, ...]:
+def _push(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     if not frame.ref:
         return ()
     push = Push(
@@ -395,20 +395,20 @@ def _suspicion(frame: Frame, topic: Topic | None) -> str:
     return "" if frame.join_ref == topic.join_ref else "join_ref of an earlier join"
 
 
-def _call(frame: Frame, operation: TopicOperation, state: State) -> Call:
+def _call(frame: Frame, operation: TopicOperation, state: PhoenixState) -> Call:
     return Call(operation, key_of(frame), state.now_ns, frame.event, frame.ref, (frame.topic,))
 
 
-def _begin(call: Call, state: State) -> tuple[Note, ...]:
+def _begin(call: Call, state: PhoenixState) -> tuple[Happening, ...]:
     """Its start; without a ref nothing can answer it, and nothing waits."""
     if not call.ref:
-        return tuple(msgspec.structs.replace(note, phase="", key="") for note in begun(call))
+        return tuple(msgspec.structs.replace(happening, phase="", key="") for happening in begun(call))
     before = state.calls.end(call.key)
-    notes = failed(before, "restarted", "its ref was used again before it was answered") if before else ()
-    return notes + state.calls.begin(call)
+    happenings = failed(before, "restarted", "its ref was used again before it was answered") if before else ()
+    return happenings + state.calls.begin(call)
 
 
-def _remember_params(frame: Frame, state: State) -> None:
+def _remember_params(frame: Frame, state: PhoenixState) -> None:
     if frame.is_binary or len(frame.payload) > _MAX_PARAMS_BYTES:
         return
     try:
@@ -427,7 +427,7 @@ def _type_of(direction: Direction, frame: Frame) -> str:
     return "broadcast" if direction == "in" and not frame.join_ref else "push"
 
 
-def _meta_of(frame: Frame, state: State) -> dict[str, str | bool] | None:
+def _meta_of(frame: Frame, state: PhoenixState) -> dict[str, str | bool] | None:
     meta: dict[str, str | bool] = {}
     if frame.event not in _CONTROL:
         meta["event"] = frame.event
@@ -447,31 +447,31 @@ BEAT_NS = 30 * SECOND_NS
 _NO_PARAMS = b"{}"
 
 
-def opening(wanted: Wanted, state: State) -> tuple[str, ...]:
+def opening(options: ClientOptions, state: PhoenixState) -> tuple[str, ...]:
     """Joins of the topics, in version 2; their refs are unlike those that people write."""
     state.beat_ns = state.now_ns
-    return _joins(wanted.reveal_topics(), wanted, state)
+    return _joins(options.reveal_topics(), options, state)
 
 
-def due(now_ns: int, wanted: Wanted, state: State) -> tuple[str, ...]:
+def due(now_ns: int, options: ClientOptions, state: PhoenixState) -> tuple[str, ...]:
     """A heartbeat every 30 s, and the joins whose time has come."""
-    if not wanted.answers:
+    if not options.answers:
         return ()
     beat: tuple[str, ...] = ()
     if now_ns - state.beat_ns >= BEAT_NS and not is_silent(state):
         state.beat_ns = now_ns
         beat = (encode_text(Frame("", state.own_ref(), "phoenix", "heartbeat", _NO_PARAMS)).decode(),)
     down = [name for name, topic in state.topics.items() if topic.rejoin_ns is not None and now_ns >= topic.rejoin_ns]
-    return beat + _joins(down, wanted, state)
+    return beat + _joins(down, options, state)
 
 
-def is_silent(state: State) -> bool:
+def is_silent(state: PhoenixState) -> bool:
     """Whether the last heartbeat was not answered until the next was due: the server counts as gone then."""
     return state.is_beat_missed
 
 
-def _joins(topics: Iterable[str], wanted: Wanted, state: State) -> tuple[str, ...]:
-    params = _params(wanted)
+def _joins(topics: Iterable[str], options: ClientOptions, state: PhoenixState) -> tuple[str, ...]:
+    params = _params(options)
     joins: list[str] = []
     for topic in topics:
         ref = state.own_ref()
@@ -479,9 +479,9 @@ def _joins(topics: Iterable[str], wanted: Wanted, state: State) -> tuple[str, ..
     return tuple(joins)
 
 
-def _params(wanted: Wanted) -> bytes:
+def _params(options: ClientOptions) -> bytes:
     """``auth.params``, JSON; no params where it is none."""
-    params = wanted.reveal_auth().get("params")
+    params = options.reveal_auth().get("params")
     if not isinstance(params, str):
         return _NO_PARAMS
     try:

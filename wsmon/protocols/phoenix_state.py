@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import Calls, Note
+from wsmon.protocols.base import Calls, Happening
 from wsmon.protocols.credentials import Credentials
 
 # phoenix.js: a push that is not answered by then never will be
@@ -65,16 +65,16 @@ class Push(msgspec.Struct, frozen=True, gc=False):
     suspicion: str = ""
     """Why the server may have dropped it."""
 
-    def end(self, status: str, reason: str = "", error_type: str = "", error: str = "") -> Note:
+    def end(self, status: str, reason: str = "", error_type: str = "", error: str = "") -> Happening:
         """The end of its operation."""
-        return Note(
+        return Happening(
             "message.process.completed", "request", "end", self.key, self.event, self.topic, self.ref,
             status, reason, error_type, error,
         )  # fmt: skip
 
-    def warning(self) -> Note:
+    def warning(self) -> Happening:
         """That the server is likely to have dropped it."""
-        return Note(
+        return Happening(
             "error.occurred", "request", type=self.event, topic=self.topic, ref=self.ref,
             error_type="push_unanswered", error=f"push may have been dropped ({self.suspicion})",
         )  # fmt: skip
@@ -87,20 +87,20 @@ class Pushes:
         self._waiting: dict[str, Push] = {}
         self._late: dict[str, Push] = {}
 
-    def begin(self, push: Push) -> tuple[Note, ...]:
+    def begin(self, push: Push) -> tuple[Happening, ...]:
         """The note of its start, after those of the pushes given up for it."""
-        notes: list[Note] = []
+        happenings: list[Happening] = []
         if before := self._waiting.pop(push.key, None):  # the ref is used again: a reply could be to either
-            notes.append(before.end("abandoned", "ref_reused"))
+            happenings.append(before.end("abandoned", "ref_reused"))
         self._late.pop(push.key, None)
         while len(self._waiting) >= MAX_PUSHES:
             oldest = self._waiting.pop(next(iter(self._waiting)))
-            notes.append(oldest.end("abandoned", "given_up"))
+            happenings.append(oldest.end("abandoned", "given_up"))
         self._waiting[push.key] = push
-        started = Note(
+        started = Happening(
             "message.process.started", "request", "start", push.key, push.event, push.topic, push.ref,
         )  # fmt: skip
-        return (*notes, started)
+        return (*happenings, started)
 
     def answer(self, key: str) -> Push | None:
         """The push that waits for this reply, no longer waiting."""
@@ -110,28 +110,28 @@ class Pushes:
         """The push that no longer waited for this reply."""
         return self._late.pop(key, None)
 
-    def fail(self, topic: str, join_ref: str, error_type: str) -> tuple[Note, ...]:
+    def fail(self, topic: str, join_ref: str, error_type: str) -> tuple[Happening, ...]:
         """Ends of the pushes that died with their channel."""
         dead = [push for push in self._waiting.values() if (push.topic, push.join_ref) == (topic, join_ref)]
         return tuple(self._waiting.pop(push.key).end("error", error_type=error_type) for push in dead)
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Ends of the pushes that nobody answers, and a warning where the server is likely to have dropped one."""
-        notes: list[Note] = []
+        happenings: list[Happening] = []
         while self._waiting:
             push = next(iter(self._waiting.values()))
             if now_ns - push.at_ns < PUSH_WAIT_NS:
                 break
             self._late[push.key] = self._waiting.pop(push.key)
-            notes.append(push.end("abandoned", "no_reply"))
+            happenings.append(push.end("abandoned", "no_reply"))
             if push.suspicion:
-                notes.append(push.warning())
+                happenings.append(push.warning())
         while len(self._late) > MAX_LATE:
             del self._late[next(iter(self._late))]
-        return tuple(notes)
+        return tuple(happenings)
 
 
-class State:
+class PhoenixState:
     """One session."""
 
     def __init__(self) -> None:
@@ -153,10 +153,10 @@ class State:
         """The messages that follow happen at this monotonic time."""
         self.now_ns = now_ns
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """What was not answered in time, each told once."""
         late = self.calls.overdue(now_ns)
-        self.is_beat_missed |= any(note.name == "heartbeat.timeout" for note in late)
+        self.is_beat_missed |= any(happening.name == "heartbeat.timeout" for happening in late)
         return late + self.pushes.overdue(now_ns)
 
     def own_ref(self) -> str:

@@ -22,11 +22,12 @@ from wsmon.protocols import (
     socketio,
     stomp,
 )
-from wsmon.protocols.base import Note, Reading, SessionState, Wanted
-from wsmon.protocols.configured import Messages
+from wsmon.protocols.base import ClientOptions, Decoded, Happening, ProtocolState
+from wsmon.protocols.configured import Outbox
 from wsmon.protocols.json_messages import mask_sent
+from wsmon.protocols.phoenix_state import PhoenixState
 
-S = TypeVar("S", bound=SessionState)
+S = TypeVar("S", bound=ProtocolState)
 
 Mask = Callable[[Opcode, bytes], tuple[bytes, bool]]
 
@@ -39,16 +40,16 @@ class Adapter(Generic[S]):
 
     new_state: Callable[[], S]
     """For the first session of a connection."""
-    classify: Callable[[Direction, Opcode, bytes, S], Reading]
-    opening: Callable[[Wanted, S], Messages] = lambda _wanted, _state: ()
+    decode: Callable[[Direction, Opcode, bytes, S], Decoded]
+    opening: Callable[[ClientOptions, S], Outbox] = lambda _options, _state: ()
     """What is sent first."""
-    answer: Callable[[Reading, Wanted, S], Messages] = lambda _reading, _wanted, _state: ()
+    answer: Callable[[Decoded, ClientOptions, S], Outbox] = lambda _reading, _options, _state: ()
     """What is sent after a message was read."""
-    due: Callable[[int, Wanted, S], Messages] = lambda _now_ns, _wanted, _state: ()
+    due: Callable[[int, ClientOptions, S], Outbox] = lambda _now_ns, _options, _state: ()
     """What is sent because it is time, on the session's monotonic clock."""
     is_silent: Callable[[S], bool] = lambda _state: False
     """Whether a heartbeat of the protocol's own went unanswered, so that a client gives the connection up."""
-    handshake: Callable[[bool, int | None], tuple[Note, ...]] = lambda _has_credentials, _status: ()
+    handshake: Callable[[bool, int | None], tuple[Happening, ...]] = lambda _has_credentials, _status: ()
     """What an upgrade with or without credentials, and its HTTP status, say happened."""
     next_state: Callable[[S], S] | None = None
     """For the session after one with this state; None where nothing is carried over."""
@@ -63,62 +64,62 @@ class Adapter(Generic[S]):
 # ``auto`` is none: a Detector picks one of these
 ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
     {
-        "raw": Adapter(configured.State, configured.classify, configured.open_raw, configured.answer_raw),
+        "raw": Adapter(configured.RawState, configured.decode, configured.open_raw, configured.answer_raw),
         "json": Adapter(
-            json.State,
-            json.classify,
+            json.JsonState,
+            json.decode,
             configured.open_json,
             configured.answer_json,
             configured.due_json,
             mask_sent=mask_sent,
         ),
         "jsonrpc": Adapter(
-            jsonrpc.State,
-            jsonrpc.classify,
+            jsonrpc.JsonRpcState,
+            jsonrpc.decode,
             configured.open_jsonrpc,
             configured.answer_jsonrpc,
             mask_sent=mask_sent,
         ),
         "deribit": Adapter(
-            deribit.State,
-            deribit.classify,
+            deribit.DeribitState,
+            deribit.decode,
             configured.open_deribit,
             configured.answer_deribit,
             configured.due_deribit,
         ),
         "phoenix": Adapter(
-            phoenix.State,
-            phoenix.classify,
+            PhoenixState,
+            phoenix.decode,
             phoenix.opening,
             due=phoenix.due,
             is_silent=phoenix.is_silent,
-            handshake=phoenix.handshake_notes,
+            handshake=phoenix.handshake_happenings,
         ),
         "graphql-ws": Adapter(
-            graphql.State,
-            graphql.classify,
-            lambda wanted, _: graphql.opening(wanted),
-            lambda reading, wanted, _: graphql.answer(reading, wanted),
+            graphql.GraphqlState,
+            graphql.decode,
+            lambda options, _: graphql.opening(options),
+            lambda decoded, options, _: graphql.answer(decoded, options),
             close_codes=graphql.CLOSE_CODES,
         ),
         "socketio": Adapter(
-            socketio.State,
-            socketio.classify,
-            answer=lambda reading, wanted, _: socketio.answer(reading, wanted),
+            socketio.SocketIoState,
+            socketio.decode,
+            answer=lambda decoded, options, _: socketio.answer(decoded, options),
         ),
-        "stomp": Adapter(stomp.State, stomp.classify, new_mask=lambda: lambda _opcode, payload: stomp.mask(payload)),
+        "stomp": Adapter(stomp.StompState, stomp.decode, new_mask=lambda: lambda _opcode, payload: stomp.mask(payload)),
         "mqtt": Adapter(
-            mqtt.State,
-            mqtt.classify,
+            mqtt.MqttState,
+            mqtt.decode,
             mqtt.opening,
             mqtt.answer,
             mqtt.due,
             new_mask=mqtt_packets.new_mask,
         ),
         "nexus": Adapter(
-            nexus.State,
-            nexus.classify,
-            next_state=lambda state: nexus.State(state.last_id, state.last_at_ns),
+            nexus.NexusState,
+            nexus.decode,
+            next_state=lambda state: nexus.NexusState(state.last_id, state.last_at_ns),
         ),
     }
 )

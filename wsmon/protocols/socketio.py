@@ -17,16 +17,16 @@ from wsmon.protocols.base import (
     UNREAD,
     Call,
     Calls,
-    Note,
-    Reading,
-    Wanted,
+    ClientOptions,
+    Decoded,
+    Happening,
     completed,
     cut,
     failed,
     unmatched,
     unreadable,
 )
-from wsmon.protocols.credentials import Credentials, Decoded
+from wsmon.protocols.credentials import Credentials, JsonValue
 
 # Heartbeats of Engine.IO: what is due, and what did not come.
 #
@@ -54,30 +54,30 @@ class Heartbeat:
         self._silence_ns = interval_ns + wait_ns if interval_ns else 0
         self._expect_ping(now_ns)
 
-    def ping(self, direction: Direction, now_ns: int) -> tuple[Note, ...]:
+    def ping(self, direction: Direction, now_ns: int) -> tuple[Happening, ...]:
         """A ping; one at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
         by_peer = direction == "in"
         if not by_peer:  # the third revision: its servers send none
             self._silence_ns = 0
         self._expect_ping(now_ns)
         if direction in self._pings:
-            return (Note("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
+            return (Happening("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
         return self._pings.begin(Call("heartbeat", direction, now_ns, by_peer=by_peer))
 
-    def pong(self, direction: Direction) -> tuple[Note, ...]:
+    def pong(self, direction: Direction) -> tuple[Happening, ...]:
         """An answer to a ping of the other side."""
         key = "out" if direction == "in" else "in"
         ping = self._pings.end(key)
         return completed(ping) if ping else (unmatched("heartbeat", key),)
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """What did not come, told once."""
-        notes = self._pings.overdue(now_ns)
+        happenings = self._pings.overdue(now_ns)
         if 0 < self._ping_due_ns <= now_ns:
             self._ping_due_ns = 0
             error = f"no ping of the server within {self._silence_ns / SECOND_NS:g} s"
-            notes += (Note("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
-        return notes
+            happenings += (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
+        return happenings
 
     def _expect_ping(self, now_ns: int) -> None:
         self._ping_due_ns = now_ns + self._silence_ns if self._silence_ns else 0
@@ -101,7 +101,7 @@ MAX_INTERVAL_MS = 86_400_000.0
 _HEAD = re.compile(rb"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*+),?)?([0-9]{1,20})?")
 
 
-class Packet(NamedTuple):
+class SocketIoPacket(NamedTuple):
     """One Socket.IO packet."""
 
     number: int
@@ -123,9 +123,9 @@ class Packet(NamedTuple):
         return self.body.strip() not in (b"", b"null", b"{}")
 
     @property
-    def content(self) -> Decoded:
+    def content(self) -> JsonValue:
         """Its JSON as it is; raises one of ``UNDECODABLE``."""
-        content: Decoded = msgspec.json.decode(self.body)
+        content: JsonValue = msgspec.json.decode(self.body)
         return content
 
     @property
@@ -170,7 +170,7 @@ _ERROR = msgspec.json.Decoder(str | _Refusal)
 _OPEN = msgspec.json.Decoder(Open)
 
 
-def parse_packet(data: bytes) -> Packet | None:
+def parse_packet(data: bytes) -> SocketIoPacket | None:
     """The Socket.IO packet in an Engine.IO message; None where there is none."""
     head = _HEAD.match(data)
     if head is None:
@@ -179,7 +179,7 @@ def parse_packet(data: bytes) -> Packet | None:
     if (attachments is not None) != (int(number) >= FIRST_BINARY):
         return None
     path = (namespace or b"/").partition(b"?")[0]  # older clients put credentials into a query behind the namespace
-    return Packet(
+    return SocketIoPacket(
         int(number),
         int(attachments or 0),
         cut(path.decode("utf-8", "replace")),
@@ -193,33 +193,35 @@ def parse_open(data: bytes) -> Open:
     return _OPEN.decode(data)
 
 
-def answer(reading: Reading, wanted: Wanted) -> tuple[str | bytes, ...]:
+def answer(decoded: Decoded, options: ClientOptions) -> tuple[str | bytes, ...]:
     """What wsmon sends after a packet: pongs, connects to the wanted namespaces, and then the wanted events.
 
     A topic ``/admin`` is a namespace; a JSON list such as ``["join", "room"]`` is an event for the main namespace.
     The main namespace is connected to where no other is wanted, or an event is.
     """
-    topics = wanted.reveal_topics()
+    topics = options.reveal_topics()
     events = tuple(topic for topic in topics if not topic.startswith("/"))
-    match reading.type:
-        case "ping" if wanted.answers and any(note.name == "heartbeat.received" for note in reading.notes):
+    match decoded.type:
+        case "ping" if options.answers and any(
+            happening.name == "heartbeat.received" for happening in decoded.happenings
+        ):
             return ("3",)
         case "open":
             namespaces = tuple(topic for topic in topics if topic.startswith("/"))
             if events or not namespaces:
                 namespaces = (MAIN_NAMESPACE, *(name for name in namespaces if name != MAIN_NAMESPACE))
-            return tuple(_connect(namespace, wanted) for namespace in namespaces)
-        case "connect" if reading.topic == MAIN_NAMESPACE and _is_granted(reading):
+            return tuple(_connect(namespace, options) for namespace in namespaces)
+        case "connect" if decoded.topic == MAIN_NAMESPACE and _is_granted(decoded):
             return tuple(f"42{_event(topic)}" for topic in events)
     return ()
 
 
-def _is_granted(reading: Reading) -> bool:
-    return any(note.name == "subscription.subscribe.completed" for note in reading.notes)
+def _is_granted(decoded: Decoded) -> bool:
+    return any(happening.name == "subscription.subscribe.completed" for happening in decoded.happenings)
 
 
-def _connect(namespace: str, wanted: Wanted) -> str:
-    auth = wanted.reveal_auth()
+def _connect(namespace: str, options: ClientOptions) -> str:
+    auth = options.reveal_auth()
     path = "" if namespace == MAIN_NAMESPACE else f"{namespace},"
     return f"40{path}{msgspec.json.encode(auth).decode() if auth else ''}"
 
@@ -248,13 +250,13 @@ _PROTOCOL = "socketio"
 class _Arriving(NamedTuple):
     """A packet whose attachments are on their way."""
 
-    reading: Reading
+    decoded: Decoded
     left: int
-    notes: tuple[Note, ...]
+    happenings: tuple[Happening, ...]
     """Told with the last attachment."""
 
 
-class State:
+class SocketIoState:
     """What is open on one session."""
 
     def __init__(self) -> None:
@@ -274,12 +276,12 @@ class State:
         """The messages that follow happen at this monotonic time."""
         self.now_ns = now_ns
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Heartbeats, acknowledgements and answers to CONNECT that did not come."""
-        notes = self.heartbeat.overdue(now_ns)
+        happenings = self.heartbeat.overdue(now_ns)
         for calls in (self.requests, self.authenticating, self.connecting):
-            notes += calls.overdue(now_ns)
-        return notes
+            happenings += calls.overdue(now_ns)
+        return happenings
 
     def connect(self, namespace: str) -> None:
         """A namespace is usable."""
@@ -289,7 +291,7 @@ class State:
         self.connected[namespace] = None
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: SocketIoState) -> Decoded:
     """Read one whole message."""
     if opcode == "binary":
         return _attachment(direction, state)
@@ -297,7 +299,7 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
         return UNREAD
     number = payload[:1]
     if not (number.isdigit() and int(number) < len(ENGINE_TYPES)):
-        return Reading(error_type=_PROTOCOL, error="no Engine.IO packet")
+        return Decoded(error_type=_PROTOCOL, error="no Engine.IO packet")
     kind = ENGINE_TYPES[int(number)]
     try:
         return (
@@ -305,105 +307,109 @@ def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State)
         )
     except UNDECODABLE as error:
         fault = unreadable(error, _PROTOCOL)
-        return Reading(kind, error_type=fault.error_type, error=fault.error)
+        return Decoded(kind, error_type=fault.error_type, error=fault.error)
 
 
-def _engine(direction: Direction, kind: str, payload: bytes, state: State) -> Reading:
+def _engine(direction: Direction, kind: str, payload: bytes, state: SocketIoState) -> Decoded:
     match kind:
         case "open":
             opened = parse_open(payload[1:])
             state.heartbeat.open(opened.interval_ns, opened.timeout_ns, state.now_ns)
         case "ping" | "pong" if payload in _PROBES:
-            return Reading("probe")
+            return Decoded("probe")
         case "ping":
-            return Reading(kind, notes=state.heartbeat.ping(direction, state.now_ns))
+            return Decoded(kind, happenings=state.heartbeat.ping(direction, state.now_ns))
         case "pong":
-            return Reading(kind, notes=state.heartbeat.pong(direction))
-    return Reading(kind)
+            return Decoded(kind, happenings=state.heartbeat.pong(direction))
+    return Decoded(kind)
 
 
-def _message(direction: Direction, data: bytes, state: State) -> Reading:
+def _message(direction: Direction, data: bytes, state: SocketIoState) -> Decoded:
     packet = parse_packet(data)
     if packet is None:
-        return Reading("message", error_type=_PROTOCOL, error="no Socket.IO packet")
-    reading = _packet(direction, packet, state)
+        return Decoded("message", error_type=_PROTOCOL, error="no Socket.IO packet")
+    decoded = _packet(direction, packet, state)
     broken = state.arriving.pop(direction, None)
     if packet.attachments:
-        reading, held = _announced(reading)
-        state.arriving[direction] = _Arriving(reading, packet.attachments, held)
+        decoded, held = _announced(decoded)
+        state.arriving[direction] = _Arriving(decoded, packet.attachments, held)
     if broken is None:
-        return reading
-    missing = f"{broken.left} attachments of {broken.reading.type} did not come"
-    return Reading(reading.type, reading.topic, reading.ref, _PROTOCOL, missing, (*broken.notes, *reading.notes))
+        return decoded
+    missing = f"{broken.left} attachments of {broken.decoded.type} did not come"
+    return Decoded(
+        decoded.type, decoded.topic, decoded.ref, _PROTOCOL, missing, (*broken.happenings, *decoded.happenings)
+    )
 
 
-def _announced(reading: Reading) -> tuple[Reading, tuple[Note, ...]]:
+def _announced(decoded: Decoded) -> tuple[Decoded, tuple[Happening, ...]]:
     """What a packet with attachments says at once, and what it says with the last of them: a request is over then."""
-    if reading.type != "ack":
-        return reading, ()
-    return Reading(reading.type, reading.topic, reading.ref), reading.notes
+    if decoded.type != "ack":
+        return decoded, ()
+    return Decoded(decoded.type, decoded.topic, decoded.ref), decoded.happenings
 
 
-def _packet(direction: Direction, packet: Packet, state: State) -> Reading:
+def _packet(direction: Direction, packet: SocketIoPacket, state: SocketIoState) -> Decoded:
     namespace, ack_id = packet.namespace, packet.ack_id
     match packet.type:
         case "connect":
-            notes = _connect_packet(direction, packet, state)
+            happenings = _connect_packet(direction, packet, state)
         case "disconnect":
-            notes = _disconnect(direction, namespace, state)
+            happenings = _disconnect(direction, namespace, state)
         case "connect_error":
-            notes = _connect_error(packet, state)
+            happenings = _connect_error(packet, state)
         case "ack":
-            notes = _ack(direction, packet, state)
+            happenings = _ack(direction, packet, state)
         case _:
             name = packet.event_name
-            notes = _event_arguments(direction, name, packet, state) if ack_id else ()
-            return Reading(name, namespace, ack_id, notes=notes)
-    return Reading(packet.type, namespace, ack_id, notes=notes)
+            happenings = _event_arguments(direction, name, packet, state) if ack_id else ()
+            return Decoded(name, namespace, ack_id, happenings=happenings)
+    return Decoded(packet.type, namespace, ack_id, happenings=happenings)
 
 
-def _connect_packet(direction: Direction, packet: Packet, state: State) -> tuple[Note, ...]:
+def _connect_packet(direction: Direction, packet: SocketIoPacket, state: SocketIoState) -> tuple[Happening, ...]:
     """A client asks for a namespace, with or without credentials; the server grants it."""
     namespace = packet.namespace
     topics = (namespace,)
     if direction == "out":
-        notes: tuple[Note, ...] = ()
+        happenings: tuple[Happening, ...] = ()
         if packet.has_credentials:
             state.credentials.remember(packet.content, is_auth=True)
-            notes = state.authenticating.begin_anew(Call("auth", namespace, state.now_ns, topics=topics))
-        return notes + state.connecting.begin_anew(Call("subscribe", namespace, state.now_ns, topics=topics))
+            happenings = state.authenticating.begin_anew(Call("auth", namespace, state.now_ns, topics=topics))
+        return happenings + state.connecting.begin_anew(Call("subscribe", namespace, state.now_ns, topics=topics))
     auth, subscribe = state.authenticating.end(namespace), state.connecting.end(namespace)
     state.connect(namespace)
     if subscribe is None:  # servers before Engine.IO 4 connect the main namespace by themselves
-        return (Note("subscription.subscribe.completed", "subscribe", topic=namespace, status="ok"),)
+        return (Happening("subscription.subscribe.completed", "subscribe", topic=namespace, status="ok"),)
     return (completed(auth) if auth else ()) + completed(subscribe)
 
 
-def _connect_error(packet: Packet, state: State) -> tuple[Note, ...]:
+def _connect_error(packet: SocketIoPacket, state: SocketIoState) -> tuple[Happening, ...]:
     namespace, error = packet.namespace, state.credentials.mask(packet.error)
     auth, subscribe = state.authenticating.end(namespace), state.connecting.end(namespace)
     if subscribe is None:
-        return (Note("error.occurred", topic=namespace, error_type="refused", error=error),)
+        return (Happening("error.occurred", topic=namespace, error_type="refused", error=error),)
     return (failed(auth, "refused", error) if auth else ()) + failed(subscribe, "refused", error)
 
 
-def _disconnect(direction: Direction, namespace: str, state: State) -> tuple[Note, ...]:
+def _disconnect(direction: Direction, namespace: str, state: SocketIoState) -> tuple[Happening, ...]:
     if namespace not in state.connected:
         return ()
     del state.connected[namespace]
     reason = "disconnected by us" if direction == "out" else "disconnected by the peer"
     name: EventName = "subscription.unsubscribe.completed"
-    return (Note(name, "unsubscribe", topic=namespace, status="ok", reason=reason),)
+    return (Happening(name, "unsubscribe", topic=namespace, status="ok", reason=reason),)
 
 
-def _event_arguments(direction: Direction, name: str, packet: Packet, state: State) -> tuple[Note, ...]:
+def _event_arguments(
+    direction: Direction, name: str, packet: SocketIoPacket, state: SocketIoState
+) -> tuple[Happening, ...]:
     key = _key(direction, packet)
     topics = (packet.namespace,)
     by_peer = direction == "in"
     return state.requests.begin_anew(Call("request", key, state.now_ns, name, packet.ack_id, topics, by_peer=by_peer))
 
 
-def _ack(direction: Direction, packet: Packet, state: State) -> tuple[Note, ...]:
+def _ack(direction: Direction, packet: SocketIoPacket, state: SocketIoState) -> tuple[Happening, ...]:
     """The end of a request of the other side."""
     key = _key("out" if direction == "in" else "in", packet)
     if request := state.requests.end(key):
@@ -411,19 +417,19 @@ def _ack(direction: Direction, packet: Packet, state: State) -> tuple[Note, ...]
     return (unmatched("request", key, "ack", packet.namespace, packet.ack_id),)
 
 
-def _attachment(direction: Direction, state: State) -> Reading:
+def _attachment(direction: Direction, state: SocketIoState) -> Decoded:
     """A binary frame belongs to the packet that announced it, and reads like it."""
     arriving = state.arriving.pop(direction, None)
     if arriving is None:
         if state.connected:
-            return Reading("binary", error_type=_PROTOCOL, error="an attachment that no packet announced")
-        return Reading("binary")  # another encoding than JSON, or Engine.IO alone
-    notes = arriving.notes
+            return Decoded("binary", error_type=_PROTOCOL, error="an attachment that no packet announced")
+        return Decoded("binary")  # another encoding than JSON, or Engine.IO alone
+    happenings = arriving.happenings
     if arriving.left > 1:
         state.arriving[direction] = arriving._replace(left=arriving.left - 1)
-        notes = ()
-    return Reading(arriving.reading.type, arriving.reading.topic, arriving.reading.ref, notes=notes)
+        happenings = ()
+    return Decoded(arriving.decoded.type, arriving.decoded.topic, arriving.decoded.ref, happenings=happenings)
 
 
-def _key(asker: Direction, packet: Packet) -> str:
+def _key(asker: Direction, packet: SocketIoPacket) -> str:
     return f"{asker}:{packet.namespace}:{packet.ack_id}"

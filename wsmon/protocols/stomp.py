@@ -10,7 +10,7 @@ import re
 
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import ByteRange, mask_ranges
-from wsmon.protocols.base import UNREAD, Note, Reading, cut
+from wsmon.protocols.base import UNREAD, Decoded, Happening, cut
 
 SUBPROTOCOLS = ("v10.stomp", "v11.stomp", "v12.stomp")
 
@@ -32,35 +32,35 @@ _ESCAPE = re.compile(r"\\([rnc\\])")
 _UNESCAPED = {"r": "\r", "n": "\n", "c": ":", "\\": "\\"}
 
 
-class State:
+class StompState:
     """Nothing is remembered of a session."""
 
     def at(self, now_ns: int) -> None:
         """The messages that follow happen at this monotonic time."""
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Nothing is awaited."""
         return ()
 
 
-def classify(direction: Direction, opcode: Opcode, payload: bytes, state: State) -> Reading:  # noqa: ARG001
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: StompState) -> Decoded:  # noqa: ARG001
     """Read one whole message; of several frames in it, the first."""
     if opcode not in ("text", "binary"):
         return UNREAD
     frame = payload[:_HEADERS_BYTES].lstrip(b"\r\n")
     if not frame:
-        return Reading("heartbeat") if payload else Reading(error_type="stomp", error="empty message")
+        return Decoded("heartbeat") if payload else Decoded(error_type="stomp", error="empty message")
     head = _HEADERS_END.split(frame, maxsplit=1)[0].decode("utf-8", "replace")
     command, *lines = head.split("\n")
     command = command.rstrip("\r")
     if command not in _COMMANDS:
-        return Reading(error_type="stomp", error="no STOMP frame")
+        return Decoded(error_type="stomp", error="no STOMP frame")
     headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.rstrip("\r").partition(":")
         headers.setdefault(name, value)  # of repeated headers the first counts
     ref = next((headers[name] for name in _REFS if name in headers), "")
-    return Reading(command, _plain(headers.get("destination", "")), _plain(ref))
+    return Decoded(command, _plain(headers.get("destination", "")), _plain(ref))
 
 
 def mask(payload: bytes) -> tuple[bytes, bool]:

@@ -16,12 +16,12 @@ from wsmon.engine.protocol_session import TICK_S, CarriedState, ProtocolSession
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
-from wsmon.protocols.base import UNREAD, Note, Reading, Wanted
-from wsmon.protocols.configured import Messages
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
+from wsmon.protocols.configured import Outbox
 from wsmon.protocols.registry import ADAPTERS, Adapter
 
 RPC = b'{"jsonrpc":"2.0","id":1,"method":"m"}'
-LATE = Note("error.occurred", error_type="timeout")
+LATE = Happening("error.occurred", error_type="timeout")
 
 
 class State:
@@ -34,17 +34,17 @@ class State:
     def at(self, now_ns: int) -> None:
         self.times.append(now_ns)
 
-    def overdue(self, now_ns: int) -> tuple[Note, ...]:
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         return (LATE,)
 
 
-def count(_direction: Direction, _opcode: Opcode, _payload: bytes, state: State) -> Reading:
+def count(_direction: Direction, _opcode: Opcode, _payload: bytes, state: State) -> Decoded:
     """A classifier that counts."""
     state.messages += 1
-    return Reading("counted", ref=str(state.messages))
+    return Decoded("counted", ref=str(state.messages))
 
 
-def break_down(_direction: Direction, _opcode: Opcode, _payload: bytes, _state: State) -> Reading:
+def break_down(_direction: Direction, _opcode: Opcode, _payload: bytes, _state: State) -> Decoded:
     """A classifier that must not be."""
     raise ZeroDivisionError("oh no")
 
@@ -60,7 +60,7 @@ class Rig:
         adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
         **fields: Any,
     ) -> None:
-        self.overdue: list[tuple[Note, ...]] = []
+        self.overdue: list[tuple[Happening, ...]] = []
         self.scheduler = Scheduler()
         self.memory = memory or CarriedState()
         adapters = adapters if adapter is None else dict.fromkeys(ADAPTERS, adapter)
@@ -68,17 +68,17 @@ class Rig:
         self.ticks: list[int] = []
         self.interpreter = ProtocolSession(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
 
-    def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Reading:
+    def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Decoded:
         return self.interpreter.read("in", opcode, payload, 5)
 
-    def _tell_overdue(self, notes: tuple[Note, ...], at: Instant) -> None:
-        self.overdue.append(notes)
+    def _tell_overdue(self, happenings: tuple[Happening, ...], at: Instant) -> None:
+        self.overdue.append(happenings)
 
 
 def test_a_configured_protocol_reads_from_the_first_message() -> None:
     rig = Rig("json", Adapter(State, count))
     assert rig.interpreter.begin("ws://h/socket/websocket?vsn=2.0.0", "mqtt") == {"protocol": "json"}
-    assert [rig.read(RPC), rig.read()] == [Reading("counted", ref="1"), Reading("counted", ref="2")]
+    assert [rig.read(RPC), rig.read()] == [Decoded("counted", ref="1"), Decoded("counted", ref="2")]
     assert rig.memory.state.times == [5, 5]
 
 
@@ -89,16 +89,16 @@ def test_a_handshake_can_tell_the_protocol() -> None:
         "protocol": "phoenix",
         "protocol_why": "the path ends in /websocket and the query says vsn=2.0.0",
     }
-    assert rig.read(RPC) == Reading("counted", ref="1")
+    assert rig.read(RPC) == Decoded("counted", ref="1")
 
 
 def test_messages_can_tell_the_protocol_once() -> None:
     rig = Rig("auto", Adapter(State, count))
     assert rig.interpreter.begin("ws://h/", "") == {}
-    chosen = Note("connection.protocol", type="jsonrpc", reason='jsonrpc: a message says "jsonrpc": "2.0"')
+    chosen = Happening("connection.protocol", type="jsonrpc", reason='jsonrpc: a message says "jsonrpc": "2.0"')
     assert [rig.read(RPC), rig.read(RPC)] == [
-        Reading("counted", ref="1", notes=(chosen,)),
-        Reading("counted", ref="2"),
+        Decoded("counted", ref="1", happenings=(chosen,)),
+        Decoded("counted", ref="2"),
     ]
 
 
@@ -111,14 +111,14 @@ def test_while_nothing_is_found_json_is_read_and_other_text_is_no_fault() -> Non
 def test_without_a_sign_it_is_json_or_raw_in_the_end() -> None:
     for payload, name in ((b'{"type":"trade"}', "json"), (b"hello", "raw")):
         rig = Rig("auto")
-        notes = [note for _ in range(20) for note in rig.read(payload).notes]
-        assert [(note.name, note.type) for note in notes] == [("connection.protocol", name)]
+        happenings = [happening for _ in range(20) for happening in rig.read(payload).happenings]
+        assert [(happening.name, happening.type) for happening in happenings] == [("connection.protocol", name)]
 
 
 def test_a_classifier_that_raises_is_told_once_a_session() -> None:
     rig = Rig("json", Adapter(State, break_down))
-    fault = Note("error.occurred", error_type="classifier", error="json: ZeroDivisionError: oh no")
-    assert [rig.read(), rig.read()] == [Reading(notes=(fault,)), UNREAD]
+    fault = Happening("error.occurred", error_type="classifier", error="json: ZeroDivisionError: oh no")
+    assert [rig.read(), rig.read()] == [Decoded(happenings=(fault,)), UNREAD]
 
 
 def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -> None:
@@ -187,7 +187,7 @@ def test_a_connect_in_pieces_is_masked_and_read_before_its_protocol_is_known(siz
     recorded, names = b"", list[str]()
     for at in range(0, len(message), size):
         piece = message[at : at + size]
-        names += [note.name for note in rig.interpreter.read("out", "binary", piece, 5).notes]
+        names += [happening.name for happening in rig.interpreter.read("out", "binary", piece, 5).happenings]
         recorded += rig.interpreter.mask("out", "binary", piece)[0]
     assert names == ["connection.protocol", "auth.started"]
     assert recorded.startswith(message[:8])
@@ -198,25 +198,28 @@ def test_a_classifier_that_raises_over_what_was_held_is_told() -> None:
     rig = Rig("auto", adapters={**ADAPTERS, "mqtt": Adapter(State, break_down)})
     message = connect(0x02)
     rig.interpreter.read("out", "binary", message[:5], 5)
-    assert [note.error_type or note.name for note in rig.interpreter.read("out", "binary", message[5:], 5).notes] == [
+    assert [
+        happening.error_type or happening.name
+        for happening in rig.interpreter.read("out", "binary", message[5:], 5).happenings
+    ] == [
         "connection.protocol",
         "classifier",
     ]
 
 
-def speak(_wanted: Wanted, _state: State) -> Messages:
+def speak(_options: ClientOptions, _state: State) -> Outbox:
     return ("hello",)
 
 
-def answer(reading: Reading, wanted: Wanted, _state: State) -> Messages:
-    return (f"{reading.type} {wanted.subprotocol} {wanted.answers}",)
+def answer(decoded: Decoded, options: ClientOptions, _state: State) -> Outbox:
+    return (f"{decoded.type} {options.subprotocol} {options.answers}",)
 
 
-def stay_silent(*_arguments: Any) -> Messages:
+def stay_silent(*_arguments: Any) -> Outbox:
     raise ZeroDivisionError("lost for words")
 
 
-TALKATIVE = Adapter(State, count, speak, answer, lambda now_ns, _wanted, _state: (str(now_ns),))
+TALKATIVE = Adapter(State, count, speak, answer, lambda now_ns, _options, _state: (str(now_ns),))
 
 
 def test_a_protocol_speaks_only_where_it_may() -> None:
@@ -234,10 +237,10 @@ def test_a_protocol_speaks_only_where_it_may() -> None:
 
 
 def test_credentials_are_for_protocols_that_may_answer() -> None:
-    seen: list[Wanted] = []
+    seen: list[ClientOptions] = []
 
-    def keep(wanted: Wanted, _state: State) -> Messages:
-        seen.append(wanted)
+    def keep(options: ClientOptions, _state: State) -> Outbox:
+        seen.append(options)
         return ()
 
     auth = {"send": Sensitive("let me in")}
@@ -245,13 +248,13 @@ def test_credentials_are_for_protocols_that_may_answer() -> None:
         Rig(
             "json", Adapter(State, count, keep), auth=auth, subscribe=(Sensitive("a"),), answer=answers
         ).interpreter.opening()
-    assert [dict(wanted.auth) for wanted in seen] == [{}, auth]
+    assert [dict(options.auth) for options in seen] == [{}, auth]
 
 
 def test_a_protocol_that_cannot_speak_is_told_once() -> None:
     rig = Rig("json", Adapter(State, count, stay_silent, stay_silent, stay_silent), answer=True)
     assert (rig.interpreter.opening(), rig.interpreter.replies(UNREAD, b""), rig.interpreter.due(0)) == ((), (), ())
-    told = [note.error for notes in rig.overdue for note in notes]
+    told = [happening.error for happenings in rig.overdue for happening in happenings]
     assert told == ["json: ZeroDivisionError: lost for words"]
 
 
@@ -260,7 +263,7 @@ def test_a_heartbeat_is_answered_once() -> None:
     rig = Rig("json", TALKATIVE, answer=True, heartbeat=heartbeat)
     assert rig.interpreter.replies(rig.read(b"ping 7"), b"ping 7") == ("PONG",)
     assert rig.interpreter.replies(rig.read(b"data"), b"data") == ("counted  True",)
-    assert [note.name for note in rig.read(b"ping 8").notes] == ["heartbeat.received"]
+    assert [happening.name for happening in rig.read(b"ping 8").happenings] == ["heartbeat.received"]
 
 
 def test_what_a_tick_is_for_follows_what_is_overdue() -> None:

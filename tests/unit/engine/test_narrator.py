@@ -9,7 +9,7 @@ from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
-from wsmon.protocols.base import Note
+from wsmon.protocols.base import Happening
 
 SOURCE = Source("feed", connection_id="00f067aa0ba902b7")
 SECRET = "hunter2hunter2"
@@ -26,8 +26,8 @@ class Rig:
         columns = TextCleaner(Redactor(secrets=(SECRET,)))
         self.narrator = MessageEvents(SOURCE, self.sink, columns, self.ledger, lambda size: b"\x01" * size)
 
-    def tell(self, *notes: Note, at_s: int = 0) -> None:
-        self.narrator.tell(notes, "in", at(at_s))
+    def tell(self, *happenings: Happening, at_s: int = 0) -> None:
+        self.narrator.tell(happenings, "in", at(at_s))
 
     def said(self) -> list[tuple[str, str, int | str | None, int | None, str]]:
         """Name, topic, status, duration in seconds and error type of each event."""
@@ -48,23 +48,23 @@ def at(after_s: int) -> Instant:
     return Instant(1_000 * SECOND_NS + after_s * SECOND_NS, after_s * SECOND_NS)
 
 
-def asked(topic: str, key: str = "1") -> Note:
+def asked(topic: str, key: str = "1") -> Happening:
     """A subscription is asked for."""
-    return Note("subscription.subscribe.started", "subscribe", "start", key, topic=topic)
+    return Happening("subscription.subscribe.started", "subscribe", "start", key, topic=topic)
 
 
-def answered(topic: str, key: str = "1", error_type: str = "") -> Note:
+def answered(topic: str, key: str = "1", error_type: str = "") -> Happening:
     """It is answered."""
     status = "error" if error_type else "ok"
-    return Note(
+    return Happening(
         "subscription.subscribe.completed", "subscribe", "end", key, topic=topic, status=status, error_type=error_type
     )
 
 
 def test_the_end_of_a_request_says_how_long_it_took() -> None:
     rig = Rig()
-    rig.tell(Note("message.process.started", "request", "start", "7", "sum", ref="7"))
-    rig.tell(Note("message.process.completed", "request", "end", "7", "sum", ref="7", status="ok"), at_s=3)
+    rig.tell(Happening("message.process.started", "request", "start", "7", "sum", ref="7"))
+    rig.tell(Happening("message.process.completed", "request", "end", "7", "sum", ref="7", status="ok"), at_s=3)
     assert rig.sink.events == [
         Event(
             SOURCE,
@@ -86,9 +86,9 @@ def test_what_never_ended_ends_with_the_session() -> None:
     rig = Rig()
     rig.tell(
         asked("trades"),
-        Note("message.process.started", "request", "start", "7", "sum"),
-        Note("auth.refresh.started", "refresh", "start", "8"),
-        Note("trace.request.start", "trace", "start", "9"),
+        Happening("message.process.started", "request", "start", "7", "sum"),
+        Happening("auth.refresh.started", "refresh", "start", "8"),
+        Happening("trace.request.start", "trace", "start", "9"),
     )
     before = len(rig.sink.events)
     rig.narrator.end(at(4))
@@ -103,7 +103,7 @@ def test_what_never_ended_ends_with_the_session() -> None:
 def test_db_13_three_requests_in_flight_fail_with_the_session_and_none_is_left() -> None:
     rig = Rig()
     for key in "123":
-        rig.tell(Note("message.process.started", "request", "start", key, "public/get_time", ref=key))
+        rig.tell(Happening("message.process.started", "request", "start", key, "public/get_time", ref=key))
     rig.narrator.end(at(2))
     assert rig.said() == [("message.process.completed", "", "error", 2, "disconnected")] * 3
     rig.narrator.end(at(3))
@@ -123,13 +123,17 @@ def test_a_second_start_under_one_key_abandons_the_first() -> None:
 
 def test_an_end_without_a_start_has_no_duration() -> None:
     rig = Rig()
-    rig.tell(Note("message.process.completed", "request", "end", "9", error_type="unmatched", error="nobody asked"))
+    rig.tell(
+        Happening("message.process.completed", "request", "end", "9", error_type="unmatched", error="nobody asked")
+    )
     assert rig.said() == [("message.process.completed", "", "orphan", None, "unmatched")]
 
 
 def test_what_the_peer_measured_counts() -> None:
     rig = Rig()
-    rig.tell(Note("trace.request.end", "trace", "whole", "t", duration_ns=5 * SECOND_NS, at_ns=900 * SECOND_NS), at_s=1)
+    rig.tell(
+        Happening("trace.request.end", "trace", "whole", "t", duration_ns=5 * SECOND_NS, at_ns=900 * SECOND_NS), at_s=1
+    )
     (event,) = rig.sink.events
     assert (event.duration_ns, event.ts_ns, event.meta) == (5 * SECOND_NS, at(1).ts_ns, {"at_ns": 900 * SECOND_NS})
 
@@ -162,14 +166,14 @@ def test_a_subscription_that_does_not_come_back_is_lost_once() -> None:
 
 def test_what_is_overdue_is_told() -> None:
     rig = Rig()
-    rig.narrator.tell_overdue((Note("heartbeat.timeout", error_type="timeout", error="no answer"),), at(3))
+    rig.narrator.tell_overdue((Happening("heartbeat.timeout", error_type="timeout", error="no answer"),), at(3))
     assert rig.said() == [("heartbeat.timeout", "", None, None, "timeout")]
 
 
 def test_no_text_of_a_note_holds_a_secret() -> None:
     rig = Rig()
     rig.tell(
-        Note(
+        Happening(
             "error.occurred",
             type=SECRET,
             topic=SECRET,

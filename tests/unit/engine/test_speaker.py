@@ -6,8 +6,8 @@ from tests.support.schedulers import Scheduler
 from wsmon.config.specs import HeartbeatSpec
 from wsmon.engine.protocol_session import ProtocolSender
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import Reading
-from wsmon.protocols.configured import Messages
+from wsmon.protocols.base import Decoded
+from wsmon.protocols.configured import Outbox
 
 
 class Protocol:
@@ -15,13 +15,13 @@ class Protocol:
 
     is_silent = False
 
-    def opening(self) -> Messages:
+    def opening(self) -> Outbox:
         return ("open",)
 
-    def replies(self, reading: Reading, payload: bytes) -> Messages:
-        return (f"reply to {reading.type}", payload)
+    def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
+        return (f"reply to {decoded.type}", payload)
 
-    def due(self, now_ns: int) -> Messages:
+    def due(self, now_ns: int) -> Outbox:
         return (f"due at {now_ns}",)
 
 
@@ -48,7 +48,7 @@ BEATING = HeartbeatSpec(send=Sensitive("beat"), every_s=0.5)
 def test_it_opens_replies_and_says_what_is_due() -> None:
     rig = Rig()
     rig.start()
-    rig.speaker.react(Reading("ping"), b"x")
+    rig.speaker.react(Decoded("ping"), b"x")
     rig.speaker.tick(7)
     assert rig.said == ["open", "reply to ping", b"x", "due at 7"]
     assert rig.scheduler.calls == []
@@ -56,12 +56,12 @@ def test_it_opens_replies_and_says_what_is_due() -> None:
 
 def test_it_is_silent_before_the_start_and_after_the_end() -> None:
     rig = Rig(BEATING)
-    rig.speaker.react(Reading("ping"), b"x")
+    rig.speaker.react(Decoded("ping"), b"x")
     rig.speaker.tick(7)
     assert rig.said == []
     rig.start()
     rig.speaker.stop()
-    rig.speaker.react(Reading("ping"), b"x")
+    rig.speaker.react(Decoded("ping"), b"x")
     rig.speaker.tick(7)
     assert rig.said == ["open"]
     assert rig.scheduler.calls[-1][1].is_cancelled

@@ -5,29 +5,29 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.subscriptions import HISTORY, Subscription, SubscriptionChange, SubscriptionLedger, Subscriptions
-from wsmon.protocols.base import Note
+from wsmon.protocols.base import Happening
 
 SECOND = 1_000_000_000
 A, B = "trades.BTC", "trades.ETH"
 
 
-def asked(topic: str = A) -> Note:
-    return Note("subscription.subscribe.started", "subscribe", "start", topic, topic=topic)
+def asked(topic: str = A) -> Happening:
+    return Happening("subscription.subscribe.started", "subscribe", "start", topic, topic=topic)
 
 
-def confirmed(topic: str = A) -> Note:
-    return Note("subscription.subscribe.completed", "subscribe", "end", topic, topic=topic, status="ok")
+def confirmed(topic: str = A) -> Happening:
+    return Happening("subscription.subscribe.completed", "subscribe", "end", topic, topic=topic, status="ok")
 
 
-def refused(topic: str = A, error_type: str = "not_confirmed", reason: str = "") -> Note:
-    return Note(
+def refused(topic: str = A, error_type: str = "not_confirmed", reason: str = "") -> Happening:
+    return Happening(
         "subscription.subscribe.completed", "subscribe", "end", topic, topic=topic,
         status="error", error_type=error_type, reason=reason,
     )  # fmt: skip
 
 
-def left(topic: str = A, status: str = "ok") -> Note:
-    return Note("subscription.unsubscribe.completed", "unsubscribe", "end", topic, topic=topic, status=status)
+def left(topic: str = A, status: str = "ok") -> Happening:
+    return Happening("subscription.unsubscribe.completed", "unsubscribe", "end", topic, topic=topic, status=status)
 
 
 class Book:
@@ -36,8 +36,10 @@ class Book:
     def __init__(self, *, limit: int = 100) -> None:
         self.ledger = SubscriptionLedger(limit=limit)
 
-    def tell(self, at_s: float, *notes: Note) -> tuple[SubscriptionChange, ...]:
-        return tuple(change for note in notes for change in self.ledger.apply(note, round(at_s * SECOND)))
+    def tell(self, at_s: float, *happenings: Happening) -> tuple[SubscriptionChange, ...]:
+        return tuple(
+            change for happening in happenings for change in self.ledger.apply(happening, round(at_s * SECOND))
+        )
 
     def began(self, at_s: float) -> None:
         self.ledger.session_began(round(at_s * SECOND))
@@ -66,7 +68,7 @@ NONE: tuple[str, ...] = ()
 
 
 @pytest.mark.parametrize(
-    ("notes", "status", "shown"),
+    ("happenings", "status", "shown"),
     [
         ([asked()], "requested", (NONE, (A,), NONE)),
         ([asked(), confirmed()], "confirmed", ((A,), NONE, NONE)),
@@ -84,27 +86,27 @@ NONE: tuple[str, ...] = ()
     ],
 )
 def test_a_topic_follows_what_the_protocol_says(
-    book: Book, notes: list[Note], status: str, shown: tuple[tuple[str, ...], ...]
+    book: Book, happenings: list[Happening], status: str, shown: tuple[tuple[str, ...], ...]
 ) -> None:
-    assert book.tell(0, *notes) == ()
+    assert book.tell(0, *happenings) == ()
     assert (book.status(), book.shows()) == (status, shown)
 
 
 @pytest.mark.parametrize(
-    "note",
+    "happening",
     [
         confirmed(),
         refused(),
         left(),
-        Note("subscription.lost", topic=A),
-        Note("subscription.restored", topic=A),
-        Note("message.received", topic=A),
+        Happening("subscription.lost", topic=A),
+        Happening("subscription.restored", topic=A),
+        Happening("message.received", topic=A),
         asked(""),
-        Note("subscription.subscribe.completed", "subscribe", "end", "1", topic=A, error_type="unmatched"),
+        Happening("subscription.subscribe.completed", "subscribe", "end", "1", topic=A, error_type="unmatched"),
     ],
 )
-def test_what_concerns_no_topic_that_was_asked_for_changes_nothing(book: Book, note: Note) -> None:
-    assert book.tell(0, note) == ()
+def test_what_concerns_no_topic_that_was_asked_for_changes_nothing(book: Book, happening: Happening) -> None:
+    assert book.tell(0, happening) == ()
     assert book.ledger.snapshot() == Subscriptions()
     assert book.status() == ""
 
@@ -115,7 +117,7 @@ def test_confirmations_of_what_nobody_asked_for_are_counted(book: Book) -> None:
 
 
 def test_an_end_that_belongs_to_nothing_fails_no_topic(book: Book) -> None:
-    unmatched = Note("subscription.subscribe.completed", "subscribe", "end", "1", topic=A, error_type="unmatched")
+    unmatched = Happening("subscription.subscribe.completed", "subscribe", "end", "1", topic=A, error_type="unmatched")
     book.tell(0, asked(), unmatched)
     assert book.status() == "requested"
 
@@ -207,14 +209,14 @@ def test_a_session_that_dies_before_the_expiry_gives_the_next_one_its_time(book:
 
 def test_what_the_protocol_calls_lost_is_lost_and_told_by_its_own_note_alone(book: Book) -> None:
     book.tell(0, asked(), confirmed())
-    assert book.tell(5, Note("subscription.lost", topic=A, reason="channel_crash")) == ()
+    assert book.tell(5, Happening("subscription.lost", topic=A, reason="channel_crash")) == ()
     assert book.shows() == (NONE, NONE, (A,))
     assert book.tell(6, asked()) == ()
     assert book.tell(7, confirmed()) == (SubscriptionChange("subscription.restored", A, "", 2 * SECOND),)
 
 
 def test_what_was_lost_stays_lost_over_sessions_until_it_is_left(book: Book) -> None:
-    book.tell(0, asked(), confirmed(), Note("subscription.lost", topic=A))
+    book.tell(0, asked(), confirmed(), Happening("subscription.lost", topic=A))
     book.ended(5)
     book.began(8)
     assert book.shows() == (NONE, NONE, (A,))

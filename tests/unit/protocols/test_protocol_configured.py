@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.events import Direction
-from wsmon.protocols.base import Note, Reading
-from wsmon.protocols.configured import AuthTexts, Configured, HeartbeatTexts
+from wsmon.protocols.base import Decoded, Happening
+from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts
 
 S = 10**9
 BEAT = HeartbeatTexts(send=b"beat", every_s=10.0, expect=b"alive")
 LOGIN = AuthTexts(send=b"let me in", success=b"welcome", failure=b"go away", refresh=b"again", expires_in_s=100.0)
-NOTHING = Reading()
+NOTHING = Decoded()
 SILENT, ANONYMOUS = HeartbeatTexts(), AuthTexts()
 
 
@@ -19,16 +19,16 @@ class Session:
     """A session whose time the test sets."""
 
     def __init__(self, heartbeat: HeartbeatTexts = SILENT, auth: AuthTexts = ANONYMOUS) -> None:
-        self.configured = Configured(heartbeat, auth)
+        self.configured = ConfiguredTexts(heartbeat, auth)
         self.now_ns = 0
 
-    def told(self, direction: Direction, payload: bytes, reading: Reading = NOTHING) -> list[tuple[str, str]]:
-        notes = self.configured.read(direction, payload, reading, self.now_ns)
-        return [(note.name, note.error_type) for note in notes]
+    def told(self, direction: Direction, payload: bytes, decoded: Decoded = NOTHING) -> list[tuple[str, str]]:
+        happenings = self.configured.read(direction, payload, decoded, self.now_ns)
+        return [(happening.name, happening.error_type) for happening in happenings]
 
     def overdue(self, at_s: float) -> list[tuple[str, str]]:
         self.now_ns = round(at_s * S)
-        return [(note.name, note.error_type) for note in self.configured.overdue(self.now_ns)]
+        return [(happening.name, happening.error_type) for happening in self.configured.overdue(self.now_ns)]
 
 
 def test_a_heartbeat_is_answered_by_what_is_expected() -> None:
@@ -78,8 +78,10 @@ def test_an_answer_ends_the_row_of_misses() -> None:
 
 def test_the_reply_to_a_request_answers_the_heartbeat_that_it_was() -> None:
     session = Session(HeartbeatTexts(send=b"test", every_s=10.0))
-    request = Reading("public/test", ref="1", notes=(Note("message.process.started", "request", "start", "1"),))
-    reply = Reading("public/test", ref="1", notes=(Note("message.process.completed", "request", "end", "1"),))
+    request = Decoded(
+        "public/test", ref="1", happenings=(Happening("message.process.started", "request", "start", "1"),)
+    )
+    reply = Decoded("public/test", ref="1", happenings=(Happening("message.process.completed", "request", "end", "1"),))
     assert session.told("out", b"test", request) == [("heartbeat.sent", "")]
     assert session.told("in", b"result", reply) == [("heartbeat.responded", "")]
 
@@ -93,7 +95,7 @@ def test_a_heartbeat_whose_answer_cannot_be_known_is_counted_and_not_missed() ->
 @pytest.mark.parametrize(("direction", "payload"), [("out", b"beat"), ("in", b"you?")])
 def test_what_the_protocol_has_read_is_not_told_twice(direction: Direction, payload: bytes) -> None:
     session = Session(HeartbeatTexts(send=b"beat", reply_to=b"you?", answer=b"me"))
-    read = Reading("ping", notes=(Note("heartbeat.sent", "heartbeat"),))
+    read = Decoded("ping", happenings=(Happening("heartbeat.sent", "heartbeat"),))
     assert session.told(direction, payload, read) == []
 
 
@@ -139,8 +141,8 @@ def test_a_grant_is_renewed_once_at_80_percent_of_its_life() -> None:
 
 def test_a_grant_that_the_protocol_has_read_counts_too() -> None:
     session = Session(auth=LOGIN)
-    begun = Reading("auth", notes=(Note("auth.started", "auth", "start", "1"),))
-    granted = Reading("auth", notes=(Note("auth.completed", "auth", "end", "1", status="ok"),))
+    begun = Decoded("auth", happenings=(Happening("auth.started", "auth", "start", "1"),))
+    granted = Decoded("auth", happenings=(Happening("auth.completed", "auth", "end", "1", status="ok"),))
     assert session.told("out", b"let me in", begun) == []
     assert session.told("in", b"welcome", granted) == []
     assert session.configured.due(80 * S) == (b"again",)

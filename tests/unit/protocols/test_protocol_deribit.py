@@ -10,8 +10,8 @@ import pytest
 from wsmon.model.events import Direction, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import deribit
-from wsmon.protocols.base import MAX_TOPICS, UNREAD, Note, Reading
-from wsmon.protocols.deribit import State, classify
+from wsmon.protocols.base import MAX_TOPICS, UNREAD, Decoded, Happening
+from wsmon.protocols.deribit import DeribitState, decode
 
 CANARY = "CANARY-7f3a"
 MS = 1_000_000
@@ -31,32 +31,32 @@ class Session:
     """A state whose clock moves as told."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.state = DeribitState()
 
-    def read(self, direction: Direction, payload: bytes, at_s: float = 0.0) -> Reading:
+    def read(self, direction: Direction, payload: bytes, at_s: float = 0.0) -> Decoded:
         self.state.at(round(at_s * SECOND_NS))
-        return classify(direction, "text", payload, self.state)
+        return decode(direction, "text", payload, self.state)
 
-    def ask(self, id_: Any, method: str, params: Any = None, at_s: float = 0.0) -> tuple[Note, ...]:
-        return self.read("out", message(id=id_, method=method, params=params or {}), at_s).notes
+    def ask(self, id_: Any, method: str, params: Any = None, at_s: float = 0.0) -> tuple[Happening, ...]:
+        return self.read("out", message(id=id_, method=method, params=params or {}), at_s).happenings
 
-    def reply(self, id_: Any, result: Any, at_s: float = 0.0, **members: Any) -> tuple[Note, ...]:
-        return self.read("in", message(id=id_, result=result, **members), at_s).notes
+    def reply(self, id_: Any, result: Any, at_s: float = 0.0, **members: Any) -> tuple[Happening, ...]:
+        return self.read("in", message(id=id_, result=result, **members), at_s).happenings
 
-    def refuse(self, id_: Any, code: int, text: str, at_s: float = 0.0) -> tuple[Note, ...]:
-        return self.read("in", message(id=id_, error={"code": code, "message": text}), at_s).notes
+    def refuse(self, id_: Any, code: int, text: str, at_s: float = 0.0) -> tuple[Happening, ...]:
+        return self.read("in", message(id=id_, error={"code": code, "message": text}), at_s).happenings
 
-    def authenticate(self, at_s: float = 0.0, **changes: Any) -> tuple[Note, ...]:
+    def authenticate(self, at_s: float = 0.0, **changes: Any) -> tuple[Happening, ...]:
         self.ask("auth", "public/auth", {"grant_type": "client_credentials", "client_secret": CANARY}, at_s)
         return self.reply("auth", {**TOKENS, **changes}, at_s)
 
-    def overdue(self, at_s: float) -> tuple[Note, ...]:
+    def overdue(self, at_s: float) -> tuple[Happening, ...]:
         return self.state.overdue(round(at_s * SECOND_NS))
 
 
-def outline(notes: tuple[Note, ...]) -> list[tuple[str, ...]]:
+def outline(happenings: tuple[Happening, ...]) -> list[tuple[str, ...]]:
     """Name, phase, topic and error type of each."""
-    return [(note.name, note.phase, note.topic, note.error_type) for note in notes]
+    return [(happening.name, happening.phase, happening.topic, happening.error_type) for happening in happenings]
 
 
 # authentication
@@ -66,11 +66,13 @@ def test_authentication_is_started_and_completed() -> None:
     session = Session()
     started = session.ask(9929, "public/auth", {"grant_type": "client_credentials", "client_secret": CANARY})
     assert started == (
-        Note("auth.started", "auth", "start", "9929", "public/auth", ref="9929", meta={"method": "client_credentials"}),
+        Happening(
+            "auth.started", "auth", "start", "9929", "public/auth", ref="9929", meta={"method": "client_credentials"}
+        ),
     )
     about: Meta = {"method": "client_credentials", "scope": "connection", "expires_in_s": 900}
     assert session.reply(9929, TOKENS) == (
-        Note("auth.completed", "auth", "end", "9929", "public/auth", ref="9929", status="ok", meta=about),
+        Happening("auth.completed", "auth", "end", "9929", "public/auth", ref="9929", status="ok", meta=about),
     )
     assert session.state.is_authenticated
 
@@ -129,7 +131,7 @@ def test_a_token_that_nobody_renews_is_told_a_minute_before_its_end() -> None:
     session.authenticate()
     assert session.overdue(839) == ()
     error = "the token expires in 60 s and was not renewed"
-    assert session.overdue(840) == (Note("error.occurred", "auth", error_type="token_expires", error=error),)
+    assert session.overdue(840) == (Happening("error.occurred", "auth", error_type="token_expires", error=error),)
     assert session.overdue(841) == ()
     session.state.at(901 * SECOND_NS)
     assert not session.state.is_authenticated
@@ -143,29 +145,29 @@ def test_a_renewed_token_is_not_warned_of() -> None:
 
 
 def test_a_session_scope_is_told() -> None:
-    notes = Session().authenticate(scope="session:bot trade:read")
-    assert notes[0].meta == {"method": "client_credentials", "scope": "session", "expires_in_s": 900}
+    happenings = Session().authenticate(scope="session:bot trade:read")
+    assert happenings[0].meta == {"method": "client_credentials", "scope": "session", "expires_in_s": 900}
 
 
 # heartbeats
 
 
 def test_a_heartbeat_is_received() -> None:
-    assert Session().read("in", HEARTBEAT) == Reading(
-        "heartbeat", notes=(Note("heartbeat.received", "heartbeat", type="heartbeat"),)
+    assert Session().read("in", HEARTBEAT) == Decoded(
+        "heartbeat", happenings=(Happening("heartbeat.received", "heartbeat", type="heartbeat"),)
     )
 
 
 def test_a_test_request_is_answered_by_public_test() -> None:
     session = Session()
-    reading = session.read("in", TEST_REQUEST)
+    decoded = session.read("in", TEST_REQUEST)
     key = "test_request 1"
-    start = Note("heartbeat.received", "heartbeat", "start", key, "test_request")
-    assert reading == Reading("test_request", notes=(start,))
-    notes = session.ask(3, "public/test")
-    assert notes == (
-        Note("heartbeat.responded", "heartbeat", "end", key, "test_request", status="ok"),
-        Note("message.process.started", "request", "start", "3", "public/test", ref="3"),
+    start = Happening("heartbeat.received", "heartbeat", "start", key, "test_request")
+    assert decoded == Decoded("test_request", happenings=(start,))
+    happenings = session.ask(3, "public/test")
+    assert happenings == (
+        Happening("heartbeat.responded", "heartbeat", "end", key, "test_request", status="ok"),
+        Happening("message.process.started", "request", "start", "3", "public/test", ref="3"),
     )
     assert session.state.questions == 0
 
@@ -173,8 +175,8 @@ def test_a_test_request_is_answered_by_public_test() -> None:
 def test_public_test_without_an_id_answers_too() -> None:
     session = Session()
     session.read("in", TEST_REQUEST)
-    reading = session.read("out", b'{"jsonrpc":"2.0","method":"public/test","params":{}}')
-    assert outline(reading.notes) == [("heartbeat.responded", "end", "", "")]
+    decoded = session.read("out", b'{"jsonrpc":"2.0","method":"public/test","params":{}}')
+    assert outline(decoded.happenings) == [("heartbeat.responded", "end", "", "")]
 
 
 def test_public_test_that_nobody_asked_for_is_a_request() -> None:
@@ -186,7 +188,7 @@ def test_a_test_request_without_an_answer_is_a_timeout() -> None:
     session.read("in", TEST_REQUEST)
     assert session.overdue(9.9) == ()
     assert session.overdue(10) == (
-        Note(
+        Happening(
             "heartbeat.timeout", "heartbeat", "end", "test_request 1", "test_request", status="error",
             error_type="timeout", error="no answer within 10 s",
         ),
@@ -201,7 +203,7 @@ def test_agreed_heartbeats_are_told_and_their_absence_once() -> None:
     session.read("in", HEARTBEAT, 10)
     assert session.overdue(29) == ()
     error = "nothing was heard for 20 s, 2 heartbeats are missing"
-    missed = Note("heartbeat.timeout", "heartbeat", error_type="heartbeat_missed", error=error, meta={"missed": 2})
+    missed = Happening("heartbeat.timeout", "heartbeat", error_type="heartbeat_missed", error=error, meta={"missed": 2})
     assert session.overdue(30) == (missed,)
     assert session.overdue(60) == ()
     session.read("in", HEARTBEAT, 61)
@@ -231,12 +233,12 @@ def test_an_odd_interval_arms_nothing(interval: Any) -> None:
 def test_channels_that_the_result_lists_are_confirmed_and_the_others_failed() -> None:
     session = Session()
     assert session.ask(1, "public/subscribe", {"channels": ["a", "b", "a"]}) == (
-        Note("subscription.subscribe.started", "subscribe", "start", "1 a", "public/subscribe", "a", "1"),
-        Note("subscription.subscribe.started", "subscribe", "start", "1 b", "public/subscribe", "b", "1"),
+        Happening("subscription.subscribe.started", "subscribe", "start", "1 a", "public/subscribe", "a", "1"),
+        Happening("subscription.subscribe.started", "subscribe", "start", "1 b", "public/subscribe", "b", "1"),
     )
     assert session.reply(1, ["a"]) == (
-        Note("subscription.subscribe.completed", "subscribe", "end", "1 a", "public/subscribe", "a", "1", "ok"),
-        Note(
+        Happening("subscription.subscribe.completed", "subscribe", "end", "1 a", "public/subscribe", "a", "1", "ok"),
+        Happening(
             "subscription.subscribe.completed", "subscribe", "end", "1 b", "public/subscribe", "b", "1", "error",
             error_type="not_confirmed", error="asked for, and not in the answer",
         ),
@@ -282,13 +284,13 @@ def test_unsubscribing_pairs_like_subscribing() -> None:
 
 
 def test_more_channels_than_the_limit_are_told() -> None:
-    notes = Session().ask(1, "public/subscribe", {"channels": [f"c{n}" for n in range(MAX_TOPICS + 1)]})
-    assert (len(notes), notes[0].error_type) == (MAX_TOPICS + 1, "too_many_topics")
+    happenings = Session().ask(1, "public/subscribe", {"channels": [f"c{n}" for n in range(MAX_TOPICS + 1)]})
+    assert (len(happenings), happenings[0].error_type) == (MAX_TOPICS + 1, "too_many_topics")
 
 
 def test_data_of_a_channel_has_its_topic() -> None:
     payload = message(method="subscription", params={"channel": "trades.BTC", "data": [{"price": 1}]})
-    assert Session().read("in", payload) == Reading("subscription", "trades.BTC")
+    assert Session().read("in", payload) == Decoded("subscription", "trades.BTC")
 
 
 # requests
@@ -299,7 +301,7 @@ def test_five_requests_at_once_each_get_their_own_answer() -> None:
     for id_ in (1, 2, 3, 4, "test-id-123"):
         session.ask(id_, "public/get_time")
     for id_ in ("test-id-123", 3, 1, 4, 2):
-        assert [(note.ref, note.status) for note in session.reply(id_, 0)] == [(str(id_), "ok")]
+        assert [(happening.ref, happening.status) for happening in session.reply(id_, 0)] == [(str(id_), "ok")]
 
 
 @pytest.mark.parametrize(
@@ -349,7 +351,9 @@ def test_a_logout_waits_for_nothing_and_announces_the_end() -> None:
     session = Session()
     session.authenticate()
     assert session.ask(5, "private/logout") == (
-        Note("message.process.completed", "request", type="private/logout", meta={"expected_disconnect": "logout"}),
+        Happening(
+            "message.process.completed", "request", type="private/logout", meta={"expected_disconnect": "logout"}
+        ),
     )
     assert (session.state.expected_end, session.state.is_authenticated) == ("logout", False)
     assert session.overdue(100) == ()
@@ -367,9 +371,9 @@ def test_cancel_on_disconnect_is_a_fact_of_the_session_once_confirmed() -> None:
 
 
 def test_binary_passes_through_and_broken_json_is_said() -> None:
-    state = State()
-    assert classify("in", "binary", b"\x01\x02", state) == UNREAD
-    assert classify("in", "text", b'{"method":', state).error_type == "json"
+    state = DeribitState()
+    assert decode("in", "binary", b"\x01\x02", state) == UNREAD
+    assert decode("in", "text", b'{"method":', state).error_type == "json"
 
 
 # answering
@@ -384,7 +388,7 @@ def test_a_test_request_is_answered_with_public_test(payload: bytes) -> None:
         {"jsonrpc": "2.0", "id": 0, "method": "public/test", "params": {}}
     ]
     assert isinstance(sent[0]["id"], int)
-    assert session.read("out", frames[0].encode()).notes[0].name == "heartbeat.responded"
+    assert session.read("out", frames[0].encode()).happenings[0].name == "heartbeat.responded"
 
 
 def test_nothing_else_is_answered() -> None:
@@ -402,7 +406,7 @@ def test_ids_of_our_own_are_never_in_flight() -> None:
 
 
 def test_authentication_is_by_client_credentials() -> None:
-    state = State()
+    state = DeribitState()
     (frame,) = deribit.auth_messages({"client_id": "me", "client_secret": CANARY, "refresh": 0.8}, state)
     params = {"grant_type": "client_credentials", "client_id": "me", "client_secret": CANARY}
     assert {**json.loads(frame), "id": 0} == {"jsonrpc": "2.0", "id": 0, "method": "public/auth", "params": params}
@@ -422,7 +426,7 @@ def test_subscribing_is_private_where_a_token_is_in_force() -> None:
 
 def test_many_channels_are_divided_into_frames_that_deribit_takes() -> None:
     channels = [f"book.OPTION-{n:0>80}.raw" for n in range(1200)]
-    frames = deribit.subscribe_messages(channels, State())
+    frames = deribit.subscribe_messages(channels, DeribitState())
     assert max(map(len, frames)) < 32_000
     assert [name for frame in frames for name in json.loads(frame)["params"]["channels"]] == channels
 
@@ -442,7 +446,7 @@ def test_a_refresh_is_sent_once_at_80_percent_of_the_tokens_life() -> None:
 def test_no_credential_is_repeated() -> None:
     session = Session()
     error = {"code": 13004, "message": f"bad {CANARY}-x", "data": {"client_secret": CANARY + "-x"}}
-    notes: list[object] = []
+    happenings: list[object] = []
     for id_, params in enumerate(
         (
             {"grant_type": "client_credentials", "client_id": CANARY, "client_secret": CANARY + "-x"},
@@ -451,11 +455,11 @@ def test_no_credential_is_repeated() -> None:
             {"grant_type": CANARY, "state": CANARY + "-x"},
         )
     ):
-        notes += session.ask(id_, "public/auth", params)
-        notes += session.read("in", message(id=id_, error=error)).notes
-    notes += session.authenticate()
-    notes += session.ask(20, "private/get_positions", {"access_token": TOKENS["access_token"], "currency": "BTC"})
-    notes += session.refuse(20, 13009, f"unauthorized: {TOKENS['access_token']} {TOKENS['refresh_token']}")
-    notes += session.overdue(2000)
-    assert len(notes) > 12
-    assert CANARY not in repr(notes) + repr(vars(session.state))
+        happenings += session.ask(id_, "public/auth", params)
+        happenings += session.read("in", message(id=id_, error=error)).happenings
+    happenings += session.authenticate()
+    happenings += session.ask(20, "private/get_positions", {"access_token": TOKENS["access_token"], "currency": "BTC"})
+    happenings += session.refuse(20, 13009, f"unauthorized: {TOKENS['access_token']} {TOKENS['refresh_token']}")
+    happenings += session.overdue(2000)
+    assert len(happenings) > 12
+    assert CANARY not in repr(happenings) + repr(vars(session.state))

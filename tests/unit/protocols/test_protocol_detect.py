@@ -6,10 +6,10 @@ import pytest
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols.detect import SETTLE_FRAMES, Detector
+from wsmon.protocols.detect import SETTLE_FRAMES, ProtocolDetector
 
 
-def told(detector: Detector) -> tuple[str, str]:
+def told(detector: ProtocolDetector) -> tuple[str, str]:
     """What was picked, and why."""
     return detector.name, detector.why
 
@@ -39,7 +39,7 @@ def told(detector: Detector) -> tuple[str, str]:
     ],
 )
 def test_a_handshake_may_say_it(url: str, subprotocol: str, name: ProtocolName, why: str) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     assert detector.of_handshake(url, subprotocol) == name
     assert told(detector) == (name, why)
 
@@ -60,7 +60,7 @@ def test_a_handshake_may_say_it(url: str, subprotocol: str, name: ProtocolName, 
     ],
 )
 def test_a_handshake_that_says_nothing_leaves_it_open(url: str, subprotocol: str) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     assert detector.of_handshake(url, subprotocol) == ""
     assert told(detector) == ("", "")
 
@@ -137,7 +137,7 @@ def test_a_handshake_that_says_nothing_leaves_it_open(url: str, subprotocol: str
 def test_a_first_message_may_say_it(
     direction: Direction, opcode: Opcode, payload: bytes, name: ProtocolName, why: str
 ) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     assert detector.of_frame(direction, opcode, payload) == name
     assert told(detector) == (name, why)
 
@@ -160,7 +160,7 @@ def test_a_first_message_may_say_it(
     ],
 )
 def test_json_that_only_looks_alike_is_of_no_protocol(payload: bytes) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     answers = [detector.of_frame("in", "text", payload) for _ in range(SETTLE_FRAMES)]
     assert answers == [*[""] * (SETTLE_FRAMES - 1), "json"]
     assert detector.why == "8 of the first 8 messages are JSON of no protocol known"
@@ -171,27 +171,27 @@ def test_json_that_only_looks_alike_is_of_no_protocol(payload: bytes) -> None:
 )
 @pytest.mark.parametrize("opcode", ["text", "binary"])
 def test_what_is_no_json_either_is_raw(opcode: Opcode, payload: bytes) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     answers = [detector.of_frame("in", opcode, payload) for _ in range(SETTLE_FRAMES)]
     assert answers == [*[""] * (SETTLE_FRAMES - 1), "raw"]
     assert detector.why == "none of the first 8 messages is of a protocol known"
 
 
 def test_a_greeting_before_the_first_sign_does_no_harm() -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     assert detector.of_frame("in", "text", b"welcome") == ""
     assert detector.of_frame("in", "text", b'{"status":"ready"}') == ""
     assert detector.of_frame("in", "text", b'{"jsonrpc":"2.0","method":"tick"}') == "jsonrpc"
 
 
 def test_control_frames_count_for_nothing() -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     opcodes: tuple[Opcode, ...] = ("ping", "pong", "close")
     assert [detector.of_frame("in", opcode, b"{}") for opcode in opcodes * SETTLE_FRAMES] == [""] * 3 * SETTLE_FRAMES
 
 
 def test_what_is_settled_stays() -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     detector.of_handshake("wss://h/", "mqtt")
     assert detector.of_frame("in", "text", b'{"jsonrpc":"2.0"}') == "mqtt"
     assert detector.of_handshake("wss://h/", "graphql-ws") == "mqtt"
@@ -203,7 +203,7 @@ CONNECT = b"\x10\x0e\x00\x04MQTT\x04\x02\x00<\x00\x02id"
 
 @pytest.mark.parametrize("size", range(1, 10))
 def test_a_connect_of_mqtt_may_come_in_pieces(size: int) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     pieces = [CONNECT[at : at + size] for at in range(0, len(CONNECT), size)]
     names = [detector.of_frame("out", "binary", piece) for piece in pieces]
     assert told(detector) == ("mqtt", "a message is the connect of MQTT or its answer")
@@ -211,7 +211,7 @@ def test_a_connect_of_mqtt_may_come_in_pieces(size: int) -> None:
 
 
 def test_the_answer_to_a_connect_in_pieces_is_enough() -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     assert detector.of_frame("out", "binary", CONNECT[:5]) == ""
     assert detector.of_frame("in", "binary", b"\x20\x02\x00\x00") == "mqtt"
     assert detector.held == CONNECT[:5]
@@ -226,13 +226,13 @@ def test_the_answer_to_a_connect_in_pieces_is_enough() -> None:
     ],
 )
 def test_what_only_begins_like_a_connect_is_forgotten(payloads: tuple[bytes, ...]) -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     assert [detector.of_frame("out", "binary", payload) for payload in payloads][-1] == "jsonrpc"
     assert detector.held == b""
 
 
 def test_a_beginning_that_never_goes_on_settles_with_what_comes() -> None:
-    detector = Detector()
+    detector = ProtocolDetector()
     detector.of_frame("out", "binary", CONNECT[:5])
     assert [detector.of_frame("in", "binary", b"\xff") for _ in range(SETTLE_FRAMES)][-1] == "raw"
     assert detector.held == b""

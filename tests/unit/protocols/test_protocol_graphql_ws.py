@@ -8,120 +8,126 @@ import pytest
 
 from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import UNREAD, WAIT_S, Note, Reading, Wanted
-from wsmon.protocols.graphql import ACCEPTED_NS, CLOSE_CODES, MAX_ACTIVE, State, answer, classify, opening
+from wsmon.protocols.base import UNREAD, WAIT_S, ClientOptions, Decoded, Happening
+from wsmon.protocols.graphql import ACCEPTED_NS, CLOSE_CODES, MAX_ACTIVE, GraphqlState, answer, decode, opening
 
 SECOND_NS = 1_000_000_000
 WAIT_NS = int(WAIT_S) * SECOND_NS
 TICKS = {"query": "subscription Ticks($s: String) { ticks(symbol: $s) { price } }"}
 
 
-def read(state: State, direction: Direction, type_: str, id_: object = None, payload: object = None) -> Reading:
+def read(state: GraphqlState, direction: Direction, type_: str, id_: object = None, payload: object = None) -> Decoded:
     """The reading of one message; parts that are None are left out."""
     parts = {"type": type_, "id": id_, "payload": payload}
     message = {name: part for name, part in parts.items() if part is not None}
-    return classify(direction, "text", json.dumps(message).encode(), state)
+    return decode(direction, "text", json.dumps(message).encode(), state)
 
 
-def subscribed(state: State, id_: str = "1") -> State:
+def subscribed(state: GraphqlState, id_: str = "1") -> GraphqlState:
     """A state whose subscription was confirmed."""
     read(state, "out", "subscribe", id_, TICKS)
     read(state, "in", "next", id_, {"data": {}})
     return state
 
 
-STARTED = Note("subscription.subscribe.started", "subscribe", "start", "1 Ticks", topic="Ticks", ref="1")
-CONFIRMED = Note("subscription.subscribe.completed", "subscribe", "end", "1 Ticks", topic="Ticks", ref="1", status="ok")
+STARTED = Happening("subscription.subscribe.started", "subscribe", "start", "1 Ticks", topic="Ticks", ref="1")
+CONFIRMED = Happening(
+    "subscription.subscribe.completed", "subscribe", "end", "1 Ticks", topic="Ticks", ref="1", status="ok"
+)
 
 
-def unsubscribed(reason: str) -> Note:
+def unsubscribed(reason: str) -> Happening:
     """The end of the subscription ``1``."""
-    return Note("subscription.unsubscribe.completed", "unsubscribe", topic="Ticks", ref="1", status="ok", reason=reason)
+    return Happening(
+        "subscription.unsubscribe.completed", "unsubscribe", topic="Ticks", ref="1", status="ok", reason=reason
+    )
 
 
 @pytest.mark.parametrize(
     ("begin", "result", "end"), [("subscribe", "next", "complete"), ("start", "data", "stop")], ids=["newer", "older"]
 )
 def test_the_first_result_confirms_a_subscription_and_a_complete_ends_it(begin: str, result: str, end: str) -> None:
-    state = State()
-    assert read(state, "out", begin, "1", TICKS) == Reading("subscribe", "Ticks", "1", notes=(STARTED,))
-    assert read(state, "in", result, "1", {"data": {}}) == Reading("next", "Ticks", "1", notes=(CONFIRMED,))
-    assert read(state, "in", result, "1", {"data": {}}) == Reading("next", "Ticks", "1")
-    assert read(state, "out", end, "1") == Reading("complete", "Ticks", "1", notes=(unsubscribed("completed by us"),))
-    assert read(state, "in", result, "1", {"data": {}}) == Reading("next", "", "1")
+    state = GraphqlState()
+    assert read(state, "out", begin, "1", TICKS) == Decoded("subscribe", "Ticks", "1", happenings=(STARTED,))
+    assert read(state, "in", result, "1", {"data": {}}) == Decoded("next", "Ticks", "1", happenings=(CONFIRMED,))
+    assert read(state, "in", result, "1", {"data": {}}) == Decoded("next", "Ticks", "1")
+    assert read(state, "out", end, "1") == Decoded(
+        "complete", "Ticks", "1", happenings=(unsubscribed("completed by us"),)
+    )
+    assert read(state, "in", result, "1", {"data": {}}) == Decoded("next", "", "1")
 
 
 def test_a_complete_of_the_peer_ends_a_subscription_too() -> None:
-    reading = read(subscribed(State()), "in", "complete", "1")
-    assert reading == Reading("complete", "Ticks", "1", notes=(unsubscribed("completed by the peer"),))
+    decoded = read(subscribed(GraphqlState()), "in", "complete", "1")
+    assert decoded == Decoded("complete", "Ticks", "1", happenings=(unsubscribed("completed by the peer"),))
 
 
 def test_a_subscription_that_ends_without_a_result_was_one() -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "out", "subscribe", "1", TICKS)
-    confirmed = Note(
+    confirmed = Happening(
         CONFIRMED.name, "subscribe", "end", "1 Ticks", topic="Ticks", ref="1", status="ok", reason="completed by us"
     )
-    assert read(state, "out", "complete", "1").notes == (confirmed, unsubscribed("completed by us"))
+    assert read(state, "out", "complete", "1").happenings == (confirmed, unsubscribed("completed by us"))
 
 
 def test_a_subscription_without_an_error_counts_as_accepted_after_a_while() -> None:
-    state = State()
+    state = GraphqlState()
     state.at(5)
     read(state, "out", "subscribe", "1", TICKS)
     assert state.overdue(4 + ACCEPTED_NS) == ()
     assert state.overdue(5 + ACCEPTED_NS) == (
-        Note(
+        Happening(
             "subscription.subscribe.completed", "subscribe", "end", "1 Ticks", "", "Ticks", "1", "ok",
             "no error within 10 s",
         ),
     )  # fmt: skip
     assert state.overdue(10 * ACCEPTED_NS) == ()
-    assert read(state, "in", "next", "1", {"data": {}}) == Reading("next", "Ticks", "1")
+    assert read(state, "in", "next", "1", {"data": {}}) == Decoded("next", "Ticks", "1")
 
 
 @pytest.mark.parametrize("payload", [[{"message": "no such field"}, {"message": "x"}], {"message": "no such field"}])
 def test_an_error_refuses_a_subscription(payload: object) -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "out", "subscribe", "1", TICKS)
-    refused = Note(
+    refused = Happening(
         "subscription.subscribe.completed", "subscribe", "end", "1 Ticks", topic="Ticks", ref="1", status="error",
         error_type="graphql", error="no such field",
     )  # fmt: skip
-    assert read(state, "in", "error", "1", payload) == Reading("error", "Ticks", "1", notes=(refused,))
+    assert read(state, "in", "error", "1", payload) == Decoded("error", "Ticks", "1", happenings=(refused,))
     assert state.overdue(10 * ACCEPTED_NS) == ()
 
 
 def test_an_error_ends_a_running_subscription() -> None:
-    occurred = Note("error.occurred", topic="Ticks", ref="1", error_type="graphql", error="gone")
-    reading = read(subscribed(State()), "in", "error", "1", [{"message": "gone"}])
-    assert reading == Reading("error", "Ticks", "1", notes=(occurred, unsubscribed("ended by an error")))
+    occurred = Happening("error.occurred", topic="Ticks", ref="1", error_type="graphql", error="gone")
+    decoded = read(subscribed(GraphqlState()), "in", "error", "1", [{"message": "gone"}])
+    assert decoded == Decoded("error", "Ticks", "1", happenings=(occurred, unsubscribed("ended by an error")))
 
 
 def test_an_error_about_nothing_known_is_an_error_all_the_same() -> None:
-    occurred = Note("error.occurred", ref="9", error_type="graphql", error="error without a message")
-    assert read(State(), "in", "error", "9") == Reading("error", "", "9", notes=(occurred,))
-    assert read(State(), "in", "error", "9", []) == Reading("error", "", "9", notes=(occurred,))
+    occurred = Happening("error.occurred", ref="9", error_type="graphql", error="error without a message")
+    assert read(GraphqlState(), "in", "error", "9") == Decoded("error", "", "9", happenings=(occurred,))
+    assert read(GraphqlState(), "in", "error", "9", []) == Decoded("error", "", "9", happenings=(occurred,))
 
 
 def test_errors_beside_the_data_of_a_result_are_told() -> None:
-    occurred = Note("error.occurred", topic="Ticks", ref="1", error_type="graphql", error="partly")
-    reading = read(subscribed(State()), "in", "next", "1", {"data": {}, "errors": [{"message": "partly"}]})
-    assert reading == Reading("next", "Ticks", "1", notes=(occurred,))
+    occurred = Happening("error.occurred", topic="Ticks", ref="1", error_type="graphql", error="partly")
+    decoded = read(subscribed(GraphqlState()), "in", "next", "1", {"data": {}, "errors": [{"message": "partly"}]})
+    assert decoded == Decoded("next", "Ticks", "1", happenings=(occurred,))
 
 
 @pytest.mark.parametrize("result", [{"errors": []}, {"errors": None}, {"data": {"errors": [1]}}, {"data": '"errors"'}])
 def test_a_result_without_errors_says_nothing_more(result: object) -> None:
-    assert read(subscribed(State()), "in", "next", "1", result) == Reading("next", "Ticks", "1")
+    assert read(subscribed(GraphqlState()), "in", "next", "1", result) == Decoded("next", "Ticks", "1")
 
 
 def test_a_query_is_a_request_that_its_first_result_answers() -> None:
-    state = State()
-    begun = Note("message.process.started", "request", "start", "7 Me", "query", "Me", "7")
-    ended = Note("message.process.completed", "request", "end", "7 Me", "query", "Me", "7", "ok")
-    assert read(state, "out", "subscribe", 7, {"query": "query Me { me }"}).notes == (begun,)
-    assert read(state, "in", "next", "7", {"data": {}}) == Reading("next", "Me", "7", notes=(ended,))
-    assert read(state, "in", "complete", "7") == Reading("complete", "", "7")
+    state = GraphqlState()
+    begun = Happening("message.process.started", "request", "start", "7 Me", "query", "Me", "7")
+    ended = Happening("message.process.completed", "request", "end", "7 Me", "query", "Me", "7", "ok")
+    assert read(state, "out", "subscribe", 7, {"query": "query Me { me }"}).happenings == (begun,)
+    assert read(state, "in", "next", "7", {"data": {}}) == Decoded("next", "Me", "7", happenings=(ended,))
+    assert read(state, "in", "complete", "7") == Decoded("complete", "", "7")
 
 
 @pytest.mark.parametrize(
@@ -135,33 +141,33 @@ def test_a_query_is_a_request_that_its_first_result_answers() -> None:
 def test_a_request_fails_by_an_error_and_by_its_end(
     direction: Direction, type_: str, payload: object, error_type: str, error: str
 ) -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "out", "subscribe", "7", {"query": "mutation Buy { buy }"})
-    failed = Note(
+    failed = Happening(
         "message.process.completed", "request", "end", "7 Buy", "mutation", "Buy", "7", "error",
         error_type=error_type, error=error,
     )  # fmt: skip
-    assert read(state, direction, type_, "7", payload).notes[0] == failed
+    assert read(state, direction, type_, "7", payload).happenings[0] == failed
 
 
 def test_a_request_without_a_result_is_overdue() -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "out", "subscribe", "7", {"query": "{ me }"})
-    notes = state.overdue(WAIT_NS)
-    assert [(note.name, note.key, note.error_type) for note in notes] == [
+    happenings = state.overdue(WAIT_NS)
+    assert [(happening.name, happening.key, happening.error_type) for happening in happenings] == [
         ("message.process.completed", "7 me", "timeout"),
         ("error.occurred", "", "timeout"),
     ]
 
 
 def test_an_id_that_is_used_again_ends_what_it_stood_for() -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "out", "subscribe", "1", TICKS)
-    replaced = Note(
+    replaced = Happening(
         "subscription.subscribe.completed", "subscribe", "end", "1 Ticks", topic="Ticks", ref="1", status="error",
         error_type="replaced", error="begun again before it ended",
     )  # fmt: skip
-    assert read(state, "out", "subscribe", "1", TICKS).notes == (replaced, STARTED)
+    assert read(state, "out", "subscribe", "1", TICKS).happenings == (replaced, STARTED)
 
 
 @pytest.mark.parametrize(
@@ -175,46 +181,46 @@ def test_an_id_that_is_used_again_ends_what_it_stood_for() -> None:
     ],
 )
 def test_the_topic_is_the_name_of_the_operation_or_its_first_field(payload: object, topic: str) -> None:
-    reading = read(State(), "out", "subscribe", "1", payload)
-    assert (reading.topic, reading.notes[0].name) == (topic, "subscription.subscribe.started")
+    decoded = read(GraphqlState(), "out", "subscribe", "1", payload)
+    assert (decoded.topic, decoded.happenings[0].name) == (topic, "subscription.subscribe.started")
 
 
 def test_credentials_in_an_init_are_authentication_and_are_not_repeated() -> None:
-    state = State()
+    state = GraphqlState()
     init = read(state, "out", "connection_init", payload={"Authorization": "Bearer hush"})
-    assert init == Reading("connection_init", notes=(Note("auth.started", "auth", "start", "init"),))
-    acked = Note("auth.completed", "auth", "end", "init", status="ok")
-    assert read(state, "in", "connection_ack", payload={"x": 1}) == Reading("connection_ack", notes=(acked,))
-    assert read(state, "in", "connection_ack") == Reading("connection_ack")
+    assert init == Decoded("connection_init", happenings=(Happening("auth.started", "auth", "start", "init"),))
+    acked = Happening("auth.completed", "auth", "end", "init", status="ok")
+    assert read(state, "in", "connection_ack", payload={"x": 1}) == Decoded("connection_ack", happenings=(acked,))
+    assert read(state, "in", "connection_ack") == Decoded("connection_ack")
 
 
 @pytest.mark.parametrize("payload", [None, {}])
 def test_an_init_without_content_authenticates_nobody(payload: object) -> None:
-    state = State()
-    assert read(state, "out", "connection_init", payload=payload) == Reading("connection_init")
-    assert read(state, "in", "connection_ack") == Reading("connection_ack")
+    state = GraphqlState()
+    assert read(state, "out", "connection_init", payload=payload) == Decoded("connection_init")
+    assert read(state, "in", "connection_ack") == Decoded("connection_ack")
 
 
 def test_a_connection_error_is_a_failed_authentication_where_there_was_one() -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "out", "connection_init", payload={"token": "hush"})
-    failed = Note("auth.failed", "auth", "end", "init", status="error", error_type="graphql", error="who are you")
-    occurred = Note("error.occurred", error_type="graphql", error="who are you")
-    assert read(state, "in", "connection_error", payload={"message": "who are you"}).notes == (failed,)
-    assert read(state, "in", "connection_error", payload={"message": "who are you"}).notes == (occurred,)
+    failed = Happening("auth.failed", "auth", "end", "init", status="error", error_type="graphql", error="who are you")
+    occurred = Happening("error.occurred", error_type="graphql", error="who are you")
+    assert read(state, "in", "connection_error", payload={"message": "who are you"}).happenings == (failed,)
+    assert read(state, "in", "connection_error", payload={"message": "who are you"}).happenings == (occurred,)
 
 
 def test_an_error_that_repeats_a_credential_is_told_without_it() -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "out", "connection_init", payload={"who": "hush-4711"})
-    reading = read(state, "in", "connection_error", payload={"message": "hush-4711 is unknown"})
-    assert [note.error for note in reading.notes] == ["[FILTERED] is unknown"]
+    decoded = read(state, "in", "connection_error", payload={"message": "hush-4711 is unknown"})
+    assert [happening.error for happening in decoded.happenings] == ["[FILTERED] is unknown"]
 
 
 def test_an_init_that_is_never_acknowledged_fails() -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "out", "connection_init", payload={"token": "hush"})
-    failed = Note(
+    failed = Happening(
         "auth.failed", "auth", "end", "init", status="error", error_type="timeout", error="no answer within 30 s"
     )
     assert state.overdue(WAIT_NS) == (failed,)
@@ -222,26 +228,30 @@ def test_an_init_that_is_never_acknowledged_fails() -> None:
 
 
 def test_pings_of_both_sides_are_answered_by_pongs() -> None:
-    state = State()
-    assert read(state, "in", "ping").notes == (Note("heartbeat.received", "heartbeat", "start", "in"),)
-    assert read(state, "out", "ping").notes == (Note("heartbeat.sent", "heartbeat", "start", "out"),)
-    assert read(state, "out", "pong").notes == (Note("heartbeat.responded", "heartbeat", "end", "in", status="ok"),)
-    assert read(state, "in", "pong").notes == (Note("heartbeat.responded", "heartbeat", "end", "out", status="ok"),)
+    state = GraphqlState()
+    assert read(state, "in", "ping").happenings == (Happening("heartbeat.received", "heartbeat", "start", "in"),)
+    assert read(state, "out", "ping").happenings == (Happening("heartbeat.sent", "heartbeat", "start", "out"),)
+    assert read(state, "out", "pong").happenings == (
+        Happening("heartbeat.responded", "heartbeat", "end", "in", status="ok"),
+    )
+    assert read(state, "in", "pong").happenings == (
+        Happening("heartbeat.responded", "heartbeat", "end", "out", status="ok"),
+    )
 
 
 def test_pongs_that_nobody_asked_for_are_heartbeats() -> None:
-    state = State()
-    assert read(state, "in", "pong").notes == (Note("heartbeat.received", "heartbeat"),)
-    assert read(state, "out", "pong").notes == (Note("heartbeat.sent", "heartbeat"),)
-    assert read(state, "in", "ka") == Reading("ka", notes=(Note("heartbeat.received", "heartbeat"),))
+    state = GraphqlState()
+    assert read(state, "in", "pong").happenings == (Happening("heartbeat.received", "heartbeat"),)
+    assert read(state, "out", "pong").happenings == (Happening("heartbeat.sent", "heartbeat"),)
+    assert read(state, "in", "ka") == Decoded("ka", happenings=(Happening("heartbeat.received", "heartbeat"),))
 
 
 def test_of_pings_without_a_pong_the_oldest_is_missed_once() -> None:
-    state = State()
+    state = GraphqlState()
     read(state, "in", "ping")
     state.at(WAIT_NS // 2)
-    assert read(state, "in", "ping").notes == (Note("heartbeat.received", "heartbeat"),)
-    missed = Note(
+    assert read(state, "in", "ping").happenings == (Happening("heartbeat.received", "heartbeat"),)
+    missed = Happening(
         "heartbeat.timeout", "heartbeat", "end", "in", status="error", error_type="timeout",
         error="no answer within 30 s",
     )  # fmt: skip
@@ -250,42 +260,42 @@ def test_of_pings_without_a_pong_the_oldest_is_missed_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "reading"),
+    ("payload", "decoded"),
     [
-        (b"", Reading(error_type="json", error="Input data was truncated")),
-        (b'{"type":"next"', Reading(error_type="json", error="Input data was truncated")),
-        (b"[" * 100_000, Reading(error_type="graphql-ws", error="Expected `object`, got `array`")),
-        (b'{"payload":' * 100_000, Reading(error_type="json", error="nested too deep")),
-        (b"{}", Reading(error_type="graphql-ws", error="Object missing required field `type`")),
-        (b'{"type":"dance","id":"1"}', Reading("dance", "", "1", "graphql-ws", "unknown message type")),
-        (b'{"type":"subscribe","payload":{}}', Reading("subscribe", "", "", "graphql-ws", "subscribe without an id")),
+        (b"", Decoded(error_type="json", error="Input data was truncated")),
+        (b'{"type":"next"', Decoded(error_type="json", error="Input data was truncated")),
+        (b"[" * 100_000, Decoded(error_type="graphql-ws", error="Expected `object`, got `array`")),
+        (b'{"payload":' * 100_000, Decoded(error_type="json", error="nested too deep")),
+        (b"{}", Decoded(error_type="graphql-ws", error="Object missing required field `type`")),
+        (b'{"type":"dance","id":"1"}', Decoded("dance", "", "1", "graphql-ws", "unknown message type")),
+        (b'{"type":"subscribe","payload":{}}', Decoded("subscribe", "", "", "graphql-ws", "subscribe without an id")),
         (
             b'{"type":"subscribe","id":"1"}',
-            Reading("subscribe", "", "1", "graphql-ws", "Expected `object`, got `null`"),
+            Decoded("subscribe", "", "1", "graphql-ws", "Expected `object`, got `null`"),
         ),
         (
             b'{"type":"subscribe","id":"1","payload":{"query":7}}',
-            Reading("subscribe", "", "1", "graphql-ws", "Expected `str`, got `int` - at `$.query`"),
+            Decoded("subscribe", "", "1", "graphql-ws", "Expected `str`, got `int` - at `$.query`"),
         ),
     ],
 )
-def test_what_cannot_be_read_says_why(payload: bytes, reading: Reading) -> None:
-    assert classify("out", "text", payload, State()) == reading
+def test_what_cannot_be_read_says_why(payload: bytes, decoded: Decoded) -> None:
+    assert decode("out", "text", payload, GraphqlState()) == decoded
 
 
 def test_messages_of_the_wrong_side_say_nothing() -> None:
-    state = State()
-    assert read(state, "in", "subscribe", "1", TICKS) == Reading("subscribe", "", "1")
-    assert read(state, "out", "next", "1", {"data": {}}) == Reading("next", "", "1")
-    assert classify("in", "close", b"\x11\x33", state) is UNREAD
+    state = GraphqlState()
+    assert read(state, "in", "subscribe", "1", TICKS) == Decoded("subscribe", "", "1")
+    assert read(state, "out", "next", "1", {"data": {}}) == Decoded("next", "", "1")
+    assert decode("in", "close", b"\x11\x33", state) is UNREAD
 
 
 def test_names_are_forgotten_before_memory_grows() -> None:
-    state = State()
+    state = GraphqlState()
     for number in range(MAX_ACTIVE + 1):
         subscribed(state, str(number))
     assert len(state.active) == MAX_ACTIVE
-    assert read(state, "in", "next", "0", {"data": {}}) == Reading("next", "", "0")
+    assert read(state, "in", "next", "0", {"data": {}}) == Decoded("next", "", "0")
 
 
 def test_close_codes_of_the_protocol_have_meanings() -> None:
@@ -294,25 +304,25 @@ def test_close_codes_of_the_protocol_have_meanings() -> None:
 
 
 def test_wsmon_opens_with_an_init_and_the_credentials() -> None:
-    assert opening(Wanted()) == ('{"type":"connection_init"}',)
-    wanted = Wanted(auth={"token": Sensitive("hush", "[FILTERED]"), "version": 2.0})
-    assert opening(wanted) == ('{"type":"connection_init","payload":{"token":"hush","version":2.0}}',)
-    assert "hush" not in repr(wanted)
+    assert opening(ClientOptions()) == ('{"type":"connection_init"}',)
+    options = ClientOptions(auth={"token": Sensitive("hush", "[FILTERED]"), "version": 2.0})
+    assert opening(options) == ('{"type":"connection_init","payload":{"token":"hush","version":2.0}}',)
+    assert "hush" not in repr(options)
 
 
 @pytest.mark.parametrize(("subprotocol", "word"), [("graphql-transport-ws", "subscribe"), ("graphql-ws", "start")])
 def test_wsmon_subscribes_once_the_server_is_ready(subprotocol: str, word: str) -> None:
     topics = ("{ ticks }", '{"query":"subscription S { s }","variables":{"a":1}}')
-    wanted = Wanted(tuple(map(Sensitive, topics)), subprotocol=subprotocol)
-    assert answer(Reading("connection_ack"), wanted) == (
+    options = ClientOptions(tuple(map(Sensitive, topics)), subprotocol=subprotocol)
+    assert answer(Decoded("connection_ack"), options) == (
         f'{{"id":"wsmon-1","type":"{word}","payload":{{"query":"{{ ticks }}"}}}}',
         f'{{"id":"wsmon-2","type":"{word}","payload":{topics[1]}}}',
     )
 
 
 def test_wsmon_answers_pings_of_the_peer_and_nothing_of_its_own() -> None:
-    state = State()
-    assert answer(read(state, "in", "ping"), Wanted(answers=True)) == ('{"type":"pong"}',)
-    assert answer(read(state, "in", "ping"), Wanted(answers=True)) == ('{"type":"pong"}',)
-    assert answer(read(state, "out", "ping"), Wanted(answers=True)) == ()
-    assert answer(Reading("next"), Wanted((Sensitive("{ a }"),))) == ()
+    state = GraphqlState()
+    assert answer(read(state, "in", "ping"), ClientOptions(answers=True)) == ('{"type":"pong"}',)
+    assert answer(read(state, "in", "ping"), ClientOptions(answers=True)) == ('{"type":"pong"}',)
+    assert answer(read(state, "out", "ping"), ClientOptions(answers=True)) == ()
+    assert answer(Decoded("next"), ClientOptions((Sensitive("{ a }"),))) == ()

@@ -10,8 +10,8 @@ import pytest
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc
-from wsmon.protocols.base import MAX_TOPICS, UNREAD, Note, Reading
-from wsmon.protocols.json import State, answer, classify
+from wsmon.protocols.base import MAX_TOPICS, UNREAD, Decoded, Happening
+from wsmon.protocols.json import JsonState, answer, decode
 
 CANARY = "CANARY-7f3a"
 
@@ -20,23 +20,23 @@ class Session:
     """A state whose clock moves as told."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.state = JsonState()
 
-    def read(self, direction: Direction, content: Any, at_s: float = 0.0) -> Reading:
+    def read(self, direction: Direction, content: Any, at_s: float = 0.0) -> Decoded:
         self.state.at(round(at_s * SECOND_NS))
         payload = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return classify(direction, "text", payload, self.state)
+        return decode(direction, "text", payload, self.state)
 
-    def send(self, content: Any, at_s: float = 0.0) -> tuple[Note, ...]:
-        return self.read("out", content, at_s).notes
+    def send(self, content: Any, at_s: float = 0.0) -> tuple[Happening, ...]:
+        return self.read("out", content, at_s).happenings
 
-    def receive(self, content: Any, at_s: float = 0.0) -> tuple[Note, ...]:
-        return self.read("in", content, at_s).notes
+    def receive(self, content: Any, at_s: float = 0.0) -> tuple[Happening, ...]:
+        return self.read("in", content, at_s).happenings
 
 
-def outline(notes: tuple[Note, ...]) -> list[tuple[str, ...]]:
+def outline(happenings: tuple[Happening, ...]) -> list[tuple[str, ...]]:
     """Name, phase, topic and error type of each."""
-    return [(note.name, note.phase, note.topic, note.error_type) for note in notes]
+    return [(happening.name, happening.phase, happening.topic, happening.error_type) for happening in happenings]
 
 
 SUBSCRIBED: EventName = "subscription.subscribe.completed"
@@ -47,32 +47,32 @@ UNSUBSCRIBED: EventName = "subscription.unsubscribe.completed"
 
 
 @pytest.mark.parametrize(
-    ("content", "reading"),
+    ("content", "decoded"),
     [
-        ({"type": "trade", "symbol": "BTC", "id": 7}, Reading("trade", "BTC", "7")),
-        ({"method": "do", "topic": "t", "ref": "r"}, Reading("do", "t", "r")),
-        ({"action": "move", "room": "lobby", "req_id": "q"}, Reading("move", "lobby", "q")),
-        ({"event": "e", "stream": "s", "request_id": 1.5}, Reading("e", "s", "1.5")),
-        ({"op": "x", "product_id": "p"}, Reading("x", "p")),
-        ({"channel": "c", "data": [1]}, Reading("c", "c")),
-        ({"e": "trade", "s": "BTCUSDT", "t": 12345}, Reading("trade", "BTCUSDT")),
-        ({"stream": "btcusdt@trade", "data": {"e": "trade"}}, Reading("", "btcusdt@trade")),
-        ({"arg": {"channel": "tickers", "instId": "BTC-USDT"}, "data": []}, Reading("", "tickers")),
-        ({"type": 5, "method": None, "action": "", "event": "e"}, Reading("e")),
-        ({"type": "a", "id": None, "ref": [1], "req_id": "kept"}, Reading("a", "", "kept")),
-        ({"type": "x" * 300}, Reading("x" * 199 + "…")),
-        ({"code": 5, "result": "error", "type": "data"}, Reading("data")),
-        ({}, Reading()),
-        ([], Reading("array")),
-        ([1, "a"], Reading("array")),
-        ([{"ev": "T", "symbol": "AAPL"}, {"ev": "Q"}], Reading("T", "AAPL")),
+        ({"type": "trade", "symbol": "BTC", "id": 7}, Decoded("trade", "BTC", "7")),
+        ({"method": "do", "topic": "t", "ref": "r"}, Decoded("do", "t", "r")),
+        ({"action": "move", "room": "lobby", "req_id": "q"}, Decoded("move", "lobby", "q")),
+        ({"event": "e", "stream": "s", "request_id": 1.5}, Decoded("e", "s", "1.5")),
+        ({"op": "x", "product_id": "p"}, Decoded("x", "p")),
+        ({"channel": "c", "data": [1]}, Decoded("c", "c")),
+        ({"e": "trade", "s": "BTCUSDT", "t": 12345}, Decoded("trade", "BTCUSDT")),
+        ({"stream": "btcusdt@trade", "data": {"e": "trade"}}, Decoded("", "btcusdt@trade")),
+        ({"arg": {"channel": "tickers", "instId": "BTC-USDT"}, "data": []}, Decoded("", "tickers")),
+        ({"type": 5, "method": None, "action": "", "event": "e"}, Decoded("e")),
+        ({"type": "a", "id": None, "ref": [1], "req_id": "kept"}, Decoded("a", "", "kept")),
+        ({"type": "x" * 300}, Decoded("x" * 199 + "…")),
+        ({"code": 5, "result": "error", "type": "data"}, Decoded("data")),
+        ({}, Decoded()),
+        ([], Decoded("array")),
+        ([1, "a"], Decoded("array")),
+        ([{"ev": "T", "symbol": "AAPL"}, {"ev": "Q"}], Decoded("T", "AAPL")),
         ("hello", UNREAD),
         (5, UNREAD),
     ],
 )
-def test_type_topic_and_ref_stand_where_most_protocols_put_them(content: Any, reading: Reading) -> None:
-    assert Session().read("in", content) == reading
-    assert Session().read("out", content) == reading
+def test_type_topic_and_ref_stand_where_most_protocols_put_them(content: Any, decoded: Decoded) -> None:
+    assert Session().read("in", content) == decoded
+    assert Session().read("out", content) == decoded
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_type_topic_and_ref_stand_where_most_protocols_put_them(content: Any, re
     ],
 )
 def test_what_cannot_be_read_says_why(payload: bytes, error_type: str) -> None:
-    reading = Session().read("in", payload)
-    assert (reading.error_type, bool(reading.error)) == (error_type, True)
+    decoded = Session().read("in", payload)
+    assert (decoded.error_type, bool(decoded.error)) == (error_type, True)
 
 
 def test_binary_is_read_where_it_is_json() -> None:
-    assert classify("in", "binary", b'{"type":"a"}', State()) == Reading("a")
-    assert classify("in", "binary", b"ping", State()) == UNREAD
-    assert classify("in", "close", b"{}", State()) == UNREAD
+    assert decode("in", "binary", b'{"type":"a"}', JsonState()) == Decoded("a")
+    assert decode("in", "binary", b"ping", JsonState()) == UNREAD
+    assert decode("in", "close", b"{}", JsonState()) == UNREAD
 
 
 # subscriptions
@@ -105,10 +105,10 @@ def test_binary_is_read_where_it_is_json() -> None:
 def test_a_subscription_is_confirmed_by_its_id() -> None:
     session = Session()
     assert session.send({"type": "subscribe", "channel": "a", "id": 1}) == (
-        Note("subscription.subscribe.started", "subscribe", "start", "1 a", "subscribe", "a", "1"),
+        Happening("subscription.subscribe.started", "subscribe", "start", "1 a", "subscribe", "a", "1"),
     )
     assert session.receive({"type": "subscribed", "id": 1}) == (
-        Note(SUBSCRIBED, "subscribe", "end", "1 a", "subscribe", "a", "1", "ok"),
+        Happening(SUBSCRIBED, "subscribe", "end", "1 a", "subscribe", "a", "1", "ok"),
     )
 
 
@@ -129,9 +129,9 @@ def test_a_subscription_is_confirmed_by_its_id() -> None:
 def test_confirmations_of_every_shape(reply: Any, error_type: str, error: str) -> None:
     session = Session()
     session.send({"type": "subscribe", "topic": "a", "id": "s1"})
-    notes = session.receive(reply)
-    assert outline(notes) == [(SUBSCRIBED, "end", "a", error_type)]
-    assert (notes[0].status, notes[0].error) == ("error" if error_type else "ok", error)
+    happenings = session.receive(reply)
+    assert outline(happenings) == [(SUBSCRIBED, "end", "a", error_type)]
+    assert (happenings[0].status, happenings[0].error) == ("error" if error_type else "ok", error)
 
 
 def test_an_empty_result_with_the_id_of_a_subscription_confirms_it() -> None:
@@ -187,7 +187,7 @@ def test_data_with_the_id_of_a_subscription_is_data() -> None:
 def test_what_the_peer_confirms_by_itself_is_told_without_a_span() -> None:
     session = Session()
     assert session.receive({"type": "subscribed", "channel": "news"}) == (
-        Note(SUBSCRIBED, type="subscribed", topic="news", status="ok"),
+        Happening(SUBSCRIBED, type="subscribed", topic="news", status="ok"),
     )
     assert outline(session.receive({"type": "unsubscribed", "channel": "news"})) == [(UNSUBSCRIBED, "", "news", "")]
 
@@ -211,8 +211,8 @@ def test_a_second_operation_under_an_id_in_flight_is_flagged() -> None:
 
 
 def test_more_topics_than_the_limit_are_told() -> None:
-    notes = Session().send({"type": "subscribe", "topics": [f"t{n}" for n in range(MAX_TOPICS + 1)]})
-    assert (len(notes), notes[0].error_type) == (MAX_TOPICS + 1, "too_many_topics")
+    happenings = Session().send({"type": "subscribe", "topics": [f"t{n}" for n in range(MAX_TOPICS + 1)]})
+    assert (len(happenings), happenings[0].error_type) == (MAX_TOPICS + 1, "too_many_topics")
 
 
 # authentication
@@ -231,7 +231,9 @@ def test_more_topics_than_the_limit_are_told() -> None:
 def test_authentication_is_completed(reply: Any, meta: Meta) -> None:
     session = Session()
     assert outline(session.send({"op": "auth", "args": ["me", 1, CANARY]})) == [("auth.started", "start", "", "")]
-    assert session.receive(reply) == (Note("auth.completed", "auth", "end", "auth 1", "auth", status="ok", meta=meta),)
+    assert session.receive(reply) == (
+        Happening("auth.completed", "auth", "end", "auth 1", "auth", status="ok", meta=meta),
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,9 +250,9 @@ def test_authentication_is_refused(reply: Any, error_type: str, error: str) -> N
         session = Session()
         if begun:
             session.send({"type": "login", "password": CANARY})
-        notes = session.receive(reply)
-        assert outline(notes) == [("auth.failed", "end" if begun else "", "", error_type)]
-        assert notes[0].error == error
+        happenings = session.receive(reply)
+        assert outline(happenings) == [("auth.failed", "end" if begun else "", "", error_type)]
+        assert happenings[0].error == error
 
 
 def test_a_refresh_is_a_refresh() -> None:
@@ -260,13 +262,13 @@ def test_a_refresh_is_a_refresh() -> None:
     ]
     assert outline(session.receive({"type": "auth_success"})) == [("auth.refresh.completed", "end", "", "")]
     session.send({"type": "refresh"})
-    notes = session.receive({"type": "auth_error"})
-    assert (outline(notes), notes[0].meta) == ([("auth.failed", "end", "", "auth_failed")], {"refresh": True})
+    happenings = session.receive({"type": "auth_error"})
+    assert (outline(happenings), happenings[0].meta) == ([("auth.failed", "end", "", "auth_failed")], {"refresh": True})
 
 
 def test_an_authentication_by_headers_is_completed_without_a_span() -> None:
-    notes = Session().receive({"type": "authenticated"})
-    assert notes == (Note("auth.completed", type="authenticated", status="ok", meta={}),)
+    happenings = Session().receive({"type": "authenticated"})
+    assert happenings == (Happening("auth.completed", type="authenticated", status="ok", meta={}),)
 
 
 def test_a_token_that_nobody_renews_is_told_before_its_end_where_that_is_known() -> None:
@@ -316,9 +318,9 @@ def test_a_pong_with_another_id_answers_nothing() -> None:
 )
 def test_the_peers_ping_is_answered_in_its_own_shape(ping: bytes, pong: str) -> None:
     session = Session()
-    reading = session.read("in", ping)
-    assert outline(reading.notes) == [("heartbeat.received", "start", "", "")]
-    assert answer(reading, session.state) == (pong,)
+    decoded = session.read("in", ping)
+    assert outline(decoded.happenings) == [("heartbeat.received", "start", "", "")]
+    assert answer(decoded, session.state) == (pong,)
     assert outline(session.send(pong.encode())) == [("heartbeat.responded", "end", "", "")]
 
 
@@ -330,9 +332,9 @@ def test_the_peers_ping_without_a_pong_is_a_timeout() -> None:
 
 def test_a_heartbeat_asks_for_nothing() -> None:
     session = Session()
-    reading = session.read("in", {"type": "heartbeat"})
-    assert reading.notes == (Note("heartbeat.received", "heartbeat", type="heartbeat"),)
-    assert answer(reading, session.state) == ()
+    decoded = session.read("in", {"type": "heartbeat"})
+    assert decoded.happenings == (Happening("heartbeat.received", "heartbeat", type="heartbeat"),)
+    assert answer(decoded, session.state) == ()
     assert outline(session.send({"type": "heartbeat"})) == [("heartbeat.sent", "", "", "")]
     assert len(session.state.calls) == 0
 
@@ -351,8 +353,10 @@ def test_a_heartbeat_asks_for_nothing() -> None:
     ],
 )
 def test_errors_that_answer_nothing_are_told(content: Any, error_type: str, error: str) -> None:
-    notes = Session().receive(content)
-    assert [(note.name, note.error_type, note.error) for note in notes] == [("error.occurred", error_type, error)]
+    happenings = Session().receive(content)
+    assert [(happening.name, happening.error_type, happening.error) for happening in happenings] == [
+        ("error.occurred", error_type, error)
+    ]
 
 
 @pytest.mark.parametrize("error", [None, False, 0, "", [], {}])
@@ -365,7 +369,7 @@ def test_an_empty_error_is_none(error: Any) -> None:
 
 def test_no_credential_is_repeated() -> None:
     session = Session()
-    readings = [
+    messages = [
         session.read("out", {"op": "auth", "args": ["key-" + CANARY, 1, CANARY]}),
         session.read("in", {"op": "auth", "success": False, "ret_msg": f"bad signature {CANARY}"}),
         session.read("out", {"type": "login", "user": "me", "password": CANARY, "otp": CANARY}),
@@ -375,5 +379,5 @@ def test_no_credential_is_repeated() -> None:
         session.read("in", {"type": "error", "message": f"https://x/?token={CANARY}-unseen&a=1"}),
         session.read("out", {"type": "subscribe", "channel": "a", "token": CANARY, "headers": {"cookie": CANARY}}),
     ]
-    assert CANARY not in repr(readings) + repr(vars(session.state))
-    assert sum("[FILTERED]" in note.error for reading in readings for note in reading.notes) == 3
+    assert CANARY not in repr(messages) + repr(vars(session.state))
+    assert sum("[FILTERED]" in happening.error for decoded in messages for happening in decoded.happenings) == 3

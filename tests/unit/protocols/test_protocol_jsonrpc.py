@@ -11,8 +11,8 @@ import pytest
 from wsmon.model.events import Direction, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc
-from wsmon.protocols.base import MAX_IN_FLIGHT, UNREAD, Note, Reading
-from wsmon.protocols.jsonrpc import State, classify
+from wsmon.protocols.base import MAX_IN_FLIGHT, UNREAD, Decoded, Happening
+from wsmon.protocols.jsonrpc import JsonRpcState, decode
 
 MS = 1_000_000
 
@@ -25,44 +25,44 @@ class Session:
     """A state whose clock moves as told."""
 
     def __init__(self, timeout_s: float = 30.0) -> None:
-        self.state = State(timeout_s=timeout_s)
+        self.state = JsonRpcState(timeout_s=timeout_s)
 
-    def read(self, direction: Direction, payload: bytes, at_ms: int = 0) -> Reading:
+    def read(self, direction: Direction, payload: bytes, at_ms: int = 0) -> Decoded:
         self.state.at(at_ms * MS)
-        return classify(direction, "text", payload, self.state)
+        return decode(direction, "text", payload, self.state)
 
-    def ask(self, id_: Any, method: str = "get_time", at_ms: int = 0, **members: Any) -> Reading:
+    def ask(self, id_: Any, method: str = "get_time", at_ms: int = 0, **members: Any) -> Decoded:
         return self.read("out", message(id=id_, method=method, **members), at_ms)
 
-    def reply(self, id_: Any, at_ms: int = 0, **members: Any) -> Reading:
+    def reply(self, id_: Any, at_ms: int = 0, **members: Any) -> Decoded:
         return self.read("in", message(id=id_, **(members or {"result": 1})), at_ms)
 
 
-def began(key: str, method: str = "get_time", ref: str = "") -> Note:
-    return Note("message.process.started", "request", "start", key, method, ref=ref or key.strip('"'))
+def began(key: str, method: str = "get_time", ref: str = "") -> Happening:
+    return Happening("message.process.started", "request", "start", key, method, ref=ref or key.strip('"'))
 
 
-def ended(key: str, method: str = "get_time", ref: str = "", meta: Meta | None = None) -> Note:
-    return Note(
+def ended(key: str, method: str = "get_time", ref: str = "", meta: Meta | None = None) -> Happening:
+    return Happening(
         "message.process.completed", "request", "end", key, method, ref=ref or key.strip('"'), status="ok", meta=meta
     )
 
 
 def failure(
     key: str, error_type: str, error: str, meta: Meta | None = None, method: str = "get_time"
-) -> tuple[Note, ...]:
+) -> tuple[Happening, ...]:
     ref = key.strip('"')
     return (
-        Note(
+        Happening(
             "message.process.completed", "request", "end", key, method, ref=ref, status="error",
             error_type=error_type, error=error, meta=meta,
         ),
-        Note("error.occurred", "request", type=method, ref=ref, error_type=error_type, error=error, meta=meta),
+        Happening("error.occurred", "request", type=method, ref=ref, error_type=error_type, error=error, meta=meta),
     )  # fmt: skip
 
 
-def orphan(key: str, type_: str = "response", ref: str = "") -> Note:
-    return Note(
+def orphan(key: str, type_: str = "response", ref: str = "") -> Happening:
+    return Happening(
         "message.process.completed", "request", "end", key, type_, ref=ref or key.strip('"'),
         error_type="unmatched", error="answers nothing that is in flight",
     )  # fmt: skip
@@ -70,19 +70,19 @@ def orphan(key: str, type_: str = "response", ref: str = "") -> Note:
 
 def test_a_request_and_its_answer_are_start_and_end() -> None:
     session = Session()
-    assert session.ask(1) == Reading("get_time", "", "1", notes=(began("1"),))
-    assert session.reply(1) == Reading("get_time", "", "1", notes=(ended("1"),))
+    assert session.ask(1) == Decoded("get_time", "", "1", happenings=(began("1"),))
+    assert session.reply(1) == Decoded("get_time", "", "1", happenings=(ended("1"),))
 
 
 def test_ids_of_any_type_are_told_apart() -> None:
     session = Session()
     ids = (1, "1", "test-id-123", 1.5, -7, True, [1], {"a": 1}, "", "é\n", 10**30)
     for number, id_ in enumerate(ids):
-        reading = session.ask(id_, f"method_{number}")
-        assert [note.name for note in reading.notes] == ["message.process.started"]
+        decoded = session.ask(id_, f"method_{number}")
+        assert [happening.name for happening in decoded.happenings] == ["message.process.started"]
     for number, id_ in reversed(list(enumerate(ids))):
-        reading = session.reply(id_)
-        assert (reading.type, reading.notes[0].status) == (f"method_{number}", "ok")
+        decoded = session.reply(id_)
+        assert (decoded.type, decoded.happenings[0].status) == (f"method_{number}", "ok")
     assert len(session.state.calls) == 0
 
 
@@ -96,15 +96,17 @@ def test_a_long_id_is_cut_and_still_its_own() -> None:
     session = Session()
     first, second = "x" * 5000 + "1", "x" * 5000 + "2"
     session.ask(first, "one")
-    reading = session.ask(second, "two")
-    assert max(len(reading.notes[0].key), len(reading.ref)) <= 200
+    decoded = session.ask(second, "two")
+    assert max(len(decoded.happenings[0].key), len(decoded.ref)) <= 200
     assert (session.reply(second).type, session.reply(first).type) == ("two", "one")
 
 
 def test_a_null_id_is_an_id_of_its_own() -> None:
     session = Session()
-    assert session.ask(None).notes == (Note("message.process.started", "request", "start", "null", "get_time"),)
-    assert session.reply(None).notes[0].status == "ok"
+    assert session.ask(None).happenings == (
+        Happening("message.process.started", "request", "start", "null", "get_time"),
+    )
+    assert session.reply(None).happenings[0].status == "ok"
 
 
 def test_many_in_flight_each_answer_goes_to_its_own_request() -> None:
@@ -116,8 +118,8 @@ def test_many_in_flight_each_answer_goes_to_its_own_request() -> None:
 
 def test_a_message_without_id_is_correlated_with_nothing() -> None:
     session = Session()
-    reading = session.read("out", message(method="log", params={"topic": "audit"}))
-    assert reading == Reading("log", "audit")
+    decoded = session.read("out", message(method="log", params={"topic": "audit"}))
+    assert decoded == Decoded("log", "audit")
     assert session.state.overdue(3600 * SECOND_NS) == ()
 
 
@@ -134,14 +136,14 @@ def test_a_message_without_id_is_correlated_with_nothing() -> None:
     ],
 )
 def test_a_notification_is_about_its_subscription_or_channel(params: Any, topic: str) -> None:
-    assert Session().read("in", message(method="eth_subscription", params=params)) == Reading("eth_subscription", topic)
+    assert Session().read("in", message(method="eth_subscription", params=params)) == Decoded("eth_subscription", topic)
 
 
 def test_an_error_is_named_and_its_code_kept() -> None:
     session = Session()
     session.ask(1)
-    reading = session.reply(1, error={"code": -32601, "message": "Method not found"})
-    assert reading.notes == failure("1", "method_not_found", "Method not found", {"code": -32601})
+    decoded = session.reply(1, error={"code": -32601, "message": "Method not found"})
+    assert decoded.happenings == failure("1", "method_not_found", "Method not found", {"code": -32601})
 
 
 @pytest.mark.parametrize(
@@ -159,20 +161,20 @@ def test_an_error_is_named_and_its_code_kept() -> None:
 def test_errors_of_any_shape_fail_the_request(error: Any, error_type: str, text: str, code: Any) -> None:
     session = Session()
     session.ask(1)
-    assert session.reply(1, error=error).notes == failure("1", error_type, text, {"code": code})
+    assert session.reply(1, error=error).happenings == failure("1", error_type, text, {"code": code})
 
 
 def test_a_null_error_beside_a_result_is_success() -> None:
     session = Session()
     session.ask(1)
-    assert session.reply(1, error=None, result=5).notes == (ended("1"),)
+    assert session.reply(1, error=None, result=5).happenings == (ended("1"),)
 
 
 def test_an_error_without_id_is_told() -> None:
-    reading = Session().reply(None, error={"code": -32700, "message": "Parse error"})
-    assert reading.notes == (
+    decoded = Session().reply(None, error={"code": -32700, "message": "Parse error"})
+    assert decoded.happenings == (
         msgspec.structs.replace(orphan("null", "error"), ref=""),
-        Note("error.occurred", type="error", error_type="parse_error", error="Parse error"),
+        Happening("error.occurred", type="error", error_type="parse_error", error="Parse error"),
     )
 
 
@@ -182,7 +184,7 @@ def test_a_request_without_an_answer_times_out_once_and_the_late_answer_is_unmat
     assert session.state.overdue(49 * MS) == ()
     assert session.state.overdue(50 * MS) == failure("1", "timeout", "no answer within 0.05 s")
     assert session.state.overdue(51 * MS) == ()
-    assert session.reply(1, 60).notes == (orphan("1"),)
+    assert session.reply(1, 60).happenings == (orphan("1"),)
 
 
 def test_an_id_may_be_used_again_and_its_old_deadline_is_gone() -> None:
@@ -191,13 +193,13 @@ def test_an_id_may_be_used_again_and_its_old_deadline_is_gone() -> None:
     session.reply(1, at_ms=10)
     session.ask(1, at_ms=900)
     assert session.state.overdue(1_000 * MS) == ()
-    assert session.reply(1, at_ms=1_100).notes == (ended("1"),)
+    assert session.reply(1, at_ms=1_100).happenings == (ended("1"),)
 
 
 def test_a_second_request_under_an_id_in_flight_is_flagged_and_the_first_still_resolves() -> None:
     session = Session()
     session.ask(1, "first")
-    duplicate = Note(
+    duplicate = Happening(
         "error.occurred",
         "request",
         type="second",
@@ -205,74 +207,76 @@ def test_a_second_request_under_an_id_in_flight_is_flagged_and_the_first_still_r
         error_type="duplicate_id",
         error="id 1 is in flight already",
     )
-    assert session.ask(1, "second").notes == (duplicate,)
-    assert session.reply(1).notes == (ended("1", "first"),)
-    assert session.reply(1).notes == (orphan("1"),)
+    assert session.ask(1, "second").happenings == (duplicate,)
+    assert session.reply(1).happenings == (ended("1", "first"),)
+    assert session.reply(1).happenings == (orphan("1"),)
 
 
 def test_requests_of_the_peer_have_ids_of_their_own() -> None:
     session = Session()
     session.ask(1, "ours")
-    assert session.read("in", message(id=1, method="theirs")).notes == (
-        Note("message.process.started", "request", "start", "peer 1", "theirs", ref="1"),
+    assert session.read("in", message(id=1, method="theirs")).happenings == (
+        Happening("message.process.started", "request", "start", "peer 1", "theirs", ref="1"),
     )
-    assert session.read("out", message(id=1, result="x")).notes == (ended("peer 1", "theirs", "1"),)
-    assert session.reply(1).notes == (ended("1", "ours"),)
+    assert session.read("out", message(id=1, result="x")).happenings == (ended("peer 1", "theirs", "1"),)
+    assert session.reply(1).happenings == (ended("1", "ours"),)
 
 
 def test_past_the_limit_the_oldest_request_is_given_up_and_told() -> None:
     session = Session()
     for id_ in range(MAX_IN_FLIGHT):
-        assert len(session.ask(id_).notes) == 1
+        assert len(session.ask(id_).happenings) == 1
     error = f"more than {MAX_IN_FLIGHT} in flight: no longer waited for"
     key = str(MAX_IN_FLIGHT)
     end, told = failure("0", "given_up", error)
     abandoned = msgspec.structs.replace(end, status="abandoned")
-    assert session.ask(MAX_IN_FLIGHT).notes == (abandoned, told, began(key))
-    assert session.reply(0).notes == (orphan("0"),)
+    assert session.ask(MAX_IN_FLIGHT).happenings == (abandoned, told, began(key))
+    assert session.reply(0).happenings == (orphan("0"),)
 
 
 def test_a_batch_is_one_reading_with_all_notes() -> None:
     session = Session()
     batch = b" [" + message(id=1, method="a") + b"," + message(method="b") + b"," + message(id=2, method="c") + b"]"
-    assert session.read("out", batch) == Reading("batch", notes=(began("1", "a"), began("2", "c")))
+    assert session.read("out", batch) == Decoded("batch", happenings=(began("1", "a"), began("2", "c")))
     answers = b"[" + message(id=2, result=1) + b"," + message(id=1, result=1) + b"]"
-    assert session.read("in", answers).notes == (ended("2", "c"), ended("1", "a"))
+    assert session.read("in", answers).happenings == (ended("2", "c"), ended("1", "a"))
 
 
 def test_what_is_broken_in_a_batch_leaves_the_rest_readable() -> None:
     session = Session()
-    reading = session.read("out", b'[5,{"foo":1},' + message(id=1, method="a") + b"]")
-    assert (reading.error_type, reading.notes) == ("jsonrpc", (began("1", "a"),))
+    decoded = session.read("out", b'[5,{"foo":1},' + message(id=1, method="a") + b"]")
+    assert (decoded.error_type, decoded.happenings) == ("jsonrpc", (began("1", "a"),))
 
 
 def test_batches_are_read_up_to_a_limit() -> None:
     session = Session()
     batch = b"[" + b",".join(message(id=n, method="a") for n in range(jsonrpc.MAX_BATCH + 1)) + b"]"
-    reading = session.read("out", batch)
-    assert (reading.error_type, reading.error) == ("too_large", "a batch of 1001; the first 1000 are read")
-    assert len(reading.notes) == jsonrpc.MAX_BATCH
+    decoded = session.read("out", batch)
+    assert (decoded.error_type, decoded.error) == ("too_large", "a batch of 1001; the first 1000 are read")
+    assert len(decoded.happenings) == jsonrpc.MAX_BATCH
 
 
 def test_a_subscription_is_confirmed_by_its_id_and_unsubscribed_by_its_name() -> None:
     session = Session()
-    start = Note("subscription.subscribe.started", "subscribe", "start", "1 newHeads", "eth_subscribe", "newHeads", "1")
-    assert session.ask(1, "eth_subscribe", params=["newHeads"]) == Reading(
-        "eth_subscribe", "newHeads", "1", notes=(start,)
+    start = Happening(
+        "subscription.subscribe.started", "subscribe", "start", "1 newHeads", "eth_subscribe", "newHeads", "1"
     )
-    end = Note(
+    assert session.ask(1, "eth_subscribe", params=["newHeads"]) == Decoded(
+        "eth_subscribe", "newHeads", "1", happenings=(start,)
+    )
+    end = Happening(
         "subscription.subscribe.completed", "subscribe", "end", "1 newHeads", "eth_subscribe", "newHeads", "1", "ok",
         meta={"subscription": "0x9c"},
     )  # fmt: skip
-    assert session.reply(1, result="0x9c") == Reading("eth_subscribe", "0x9c", "1", notes=(end,))
+    assert session.reply(1, result="0x9c") == Decoded("eth_subscribe", "0x9c", "1", happenings=(end,))
     asked = session.ask(2, "eth_unsubscribe", params=["0x9c"])
-    assert asked.notes == (
-        Note(
+    assert asked.happenings == (
+        Happening(
             "subscription.unsubscribe.started", "unsubscribe", "start", "2 newHeads", "eth_unsubscribe", "newHeads", "2"
         ),
     )
-    done = session.reply(2, result=True).notes
-    assert [(note.name, note.topic, note.status) for note in done] == [
+    done = session.reply(2, result=True).happenings
+    assert [(happening.name, happening.topic, happening.status) for happening in done] == [
         ("subscription.unsubscribe.completed", "newHeads", "ok")
     ]
 
@@ -290,14 +294,14 @@ def test_a_subscription_is_confirmed_by_its_id_and_unsubscribed_by_its_name() ->
 )
 def test_what_is_subscribed_to_is_named_by_the_first_parameter(method: str, params: Any, topic: str) -> None:
     members = {} if params is None else {"params": params}
-    assert [note.topic for note in Session().ask(1, method, **members).notes] == [topic]
+    assert [happening.topic for happening in Session().ask(1, method, **members).happenings] == [topic]
 
 
 def test_a_refused_subscription_fails_without_an_error_beside_it() -> None:
     session = Session()
     session.ask(1, "eth_subscribe", params=["x"])
-    notes = session.reply(1, error={"code": -32602, "message": "no x"}).notes
-    assert [(note.name, note.status, note.error_type, note.error) for note in notes] == [
+    happenings = session.reply(1, error={"code": -32602, "message": "no x"}).happenings
+    assert [(happening.name, happening.status, happening.error_type, happening.error) for happening in happenings] == [
         ("subscription.subscribe.completed", "error", "invalid_params", "no x")
     ]
 
@@ -305,7 +309,7 @@ def test_a_refused_subscription_fails_without_an_error_beside_it() -> None:
 def test_an_unsubscribe_that_did_nothing_failed() -> None:
     session = Session()
     session.ask(1, "eth_unsubscribe", params=["0x1"])
-    assert [(note.status, note.error_type) for note in session.reply(1, result=False).notes] == [
+    assert [(happening.status, happening.error_type) for happening in session.reply(1, result=False).happenings] == [
         ("error", "not_confirmed")
     ]
 
@@ -327,15 +331,15 @@ def test_an_unsubscribe_that_did_nothing_failed() -> None:
     ],
 )
 def test_what_is_no_json_rpc_says_so(payload: bytes, error_type: str) -> None:
-    reading = Session().read("in", payload)
-    assert (reading.error_type, bool(reading.error), reading.notes) == (error_type, True, ())
+    decoded = Session().read("in", payload)
+    assert (decoded.error_type, bool(decoded.error), decoded.happenings) == (error_type, True, ())
 
 
 def test_binary_is_read_where_it_is_json_and_passed_through_where_it_is_not() -> None:
-    state = State()
-    assert classify("in", "binary", b"\x00\x01", state) == UNREAD
-    assert classify("in", "binary", message(method="a"), state) == Reading("a")
-    assert classify("in", "ping", b"{}", state) == UNREAD
+    state = JsonRpcState()
+    assert decode("in", "binary", b"\x00\x01", state) == UNREAD
+    assert decode("in", "binary", message(method="a"), state) == Decoded("a")
+    assert decode("in", "ping", b"{}", state) == UNREAD
 
 
 def test_no_credential_is_repeated() -> None:
@@ -345,7 +349,12 @@ def test_no_credential_is_repeated() -> None:
     session.ask(2, "order", params={"access_token": canary})
     session.ask(3, "authenticate", params=["me", canary])
     error = {"code": -1, "message": f"bad {canary}, token={canary}", "data": {"token": canary}}
-    readings = [session.reply(id_, error=error) for id_ in (1, 2, 3, 99)]
-    assert all(reading.notes for reading in readings)
-    assert canary not in repr(readings) + repr(session.state.__dict__)
-    assert all("[FILTERED]" in note.error for reading in readings for note in reading.notes if "bad" in note.error)
+    messages = [session.reply(id_, error=error) for id_ in (1, 2, 3, 99)]
+    assert all(decoded.happenings for decoded in messages)
+    assert canary not in repr(messages) + repr(session.state.__dict__)
+    assert all(
+        "[FILTERED]" in happening.error
+        for decoded in messages
+        for happening in decoded.happenings
+        if "bad" in happening.error
+    )

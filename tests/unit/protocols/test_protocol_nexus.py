@@ -9,8 +9,8 @@ import pytest
 
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc
-from wsmon.protocols.base import UNREAD, Note, Reading
-from wsmon.protocols.nexus import MAX_ATTRIBUTES, MAX_ID, WINDOW, State, at_ns, classify, duration_ns
+from wsmon.protocols.base import UNREAD, Decoded, Happening
+from wsmon.protocols.nexus import MAX_ATTRIBUTES, MAX_ID, WINDOW, NexusState, at_ns, decode, duration_ns
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 ROOT = "00f067aa0ba902b7"
@@ -20,34 +20,34 @@ T0_NS = 1_776_852_000 * SECOND_NS
 CANARY = "canary-4711-secret"
 
 
-def read(state: State, id_: int = 1, kind: str = "log", **fields: Any) -> Reading:
+def read(state: NexusState, id_: int = 1, kind: str = "log", **fields: Any) -> Decoded:
     """One event of the feed, as Go writes it."""
     report = {"id": id_, "traceId": TRACE, "kind": kind, "timestamp": T0, **fields}
-    return classify("in", "text", json.dumps(report).encode(), state)
+    return decode("in", "text", json.dumps(report).encode(), state)
 
 
-def taken(state: State, *ids: int, **fields: Any) -> list[int]:
+def taken(state: NexusState, *ids: int, **fields: Any) -> list[int]:
     """Those of the ids that were new."""
-    return [id_ for id_ in ids if read(state, id_, **fields).notes]
+    return [id_ for id_ in ids if read(state, id_, **fields).happenings]
 
 
 def test_a_request_begins_and_ends_with_what_the_application_says() -> None:
-    state = State()
+    state = NexusState()
     about = {"service": "users", "endpoint": "GET /users", "transport": "rest", "method": "GET", "path": "/users"}
     meta = {"traceId": TRACE, "spanId": ROOT, **about}
-    started = Note(
+    started = Happening(
         "trace.request.start", "trace", "start", ROOT, "GET /users", "GET /users", TRACE,
         meta={"kind": "request.start", **meta}, at_ns=T0_NS, span_id=ROOT,
     )  # fmt: skip
-    assert read(state, 1, "request.start", spanId=ROOT, name="GET /users", **about) == Reading(
-        "request.start", "GET /users", TRACE, notes=(started,), meta={"id": 1}
+    assert read(state, 1, "request.start", spanId=ROOT, name="GET /users", **about) == Decoded(
+        "request.start", "GET /users", TRACE, happenings=(started,), meta={"id": 1}
     )
-    ended = Note(
+    ended = Happening(
         "trace.request.end", "trace", "end", ROOT, "GET /users", "GET /users", TRACE, 200,
         meta={"kind": "request.end", **meta, "durationMs": 12}, at_ns=T0_NS, duration_ns=12_000_000, span_id=ROOT,
     )  # fmt: skip
-    reading = read(state, 2, "request.end", spanId=ROOT, name="GET /users", status=200, durationMs=12, **about)
-    assert reading.notes == (ended,)
+    decoded = read(state, 2, "request.end", spanId=ROOT, name="GET /users", status=200, durationMs=12, **about)
+    assert decoded.happenings == (ended,)
 
 
 @pytest.mark.parametrize(
@@ -62,60 +62,60 @@ def test_a_request_begins_and_ends_with_what_the_application_says() -> None:
     ],
 )
 def test_what_failed_says_so(kind: str, fields: dict[str, Any], status: int | str, error_type: str) -> None:
-    (note,) = read(State(), 1, kind, **fields).notes
-    assert (note.status, note.error_type, note.error) == (status, error_type, fields.get("error", ""))
+    (happening,) = read(NexusState(), 1, kind, **fields).happenings
+    assert (happening.status, happening.error_type, happening.error) == (status, error_type, fields.get("error", ""))
 
 
 def test_nx09_a_recorded_call_is_a_leaf_of_its_request() -> None:
-    state = State()
-    notes = [
-        read(state, 1, "request.start", spanId=ROOT).notes[0],
-        read(state, 2, "span.start", spanId=LEAF, parentId=ROOT, name="db.users.get").notes[0],
-        read(state, 3, "span.end", spanId=LEAF, parentId=ROOT, name="db.users.get", durationMs=5, error="nope").notes[
-            0
-        ],
-        read(state, 4, "request.end", spanId=ROOT).notes[0],
+    state = NexusState()
+    happenings = [
+        read(state, 1, "request.start", spanId=ROOT).happenings[0],
+        read(state, 2, "span.start", spanId=LEAF, parentId=ROOT, name="db.users.get").happenings[0],
+        read(
+            state, 3, "span.end", spanId=LEAF, parentId=ROOT, name="db.users.get", durationMs=5, error="nope"
+        ).happenings[0],
+        read(state, 4, "request.end", spanId=ROOT).happenings[0],
     ]
-    assert [(note.name, note.phase, note.key) for note in notes] == [
+    assert [(happening.name, happening.phase, happening.key) for happening in happenings] == [
         ("trace.request.start", "start", ROOT),
         ("trace.span.start", "start", LEAF),
         ("trace.span.end", "end", LEAF),
         ("trace.request.end", "end", ROOT),
     ]
-    leaf = notes[2]
+    leaf = happenings[2]
     assert leaf.meta is not None
     assert (leaf.type, leaf.error, leaf.duration_ns, leaf.meta["parentId"]) == ("db.users.get", "nope", 5_000_000, ROOT)
 
 
 def test_nx_10_nested_spans_keep_their_order_and_parents() -> None:
-    state = State()
+    state = NexusState()
     outer: dict[str, Any] = {"spanId": LEAF, "parentId": ROOT, "name": "outer"}
     inner: dict[str, Any] = {"spanId": "b" * 16, "parentId": LEAF, "name": "inner"}
-    notes = [
-        read(state, 1, "span.start", **outer).notes[0],
-        read(state, 2, "span.start", **inner).notes[0],
-        read(state, 3, "span.end", **inner).notes[0],
-        read(state, 4, "span.end", **outer).notes[0],
+    happenings = [
+        read(state, 1, "span.start", **outer).happenings[0],
+        read(state, 2, "span.start", **inner).happenings[0],
+        read(state, 3, "span.end", **inner).happenings[0],
+        read(state, 4, "span.end", **outer).happenings[0],
     ]
-    assert [(note.type, note.phase, (note.meta or {})["parentId"]) for note in notes] == [
+    assert [(happening.type, happening.phase, (happening.meta or {})["parentId"]) for happening in happenings] == [
         ("outer", "start", ROOT),
         ("inner", "start", LEAF),
         ("inner", "end", LEAF),
         ("outer", "end", ROOT),
     ]
-    assert {note.ref for note in notes} == {TRACE}
+    assert {happening.ref for happening in happenings} == {TRACE}
 
 
 def test_nx09_a_downstream_call_of_v0_2_is_whole_and_one_of_v2_a_marker() -> None:
-    (timed,) = read(State(), 1, "downstream", message="db.users.get", durationMs=7).notes
-    (marker,) = read(State(), 1, "downstream", message="db.users.get").notes
+    (timed,) = read(NexusState(), 1, "downstream", message="db.users.get", durationMs=7).happenings
+    (marker,) = read(NexusState(), 1, "downstream", message="db.users.get").happenings
     assert (timed.phase, timed.key, timed.type, timed.duration_ns) == ("whole", TRACE, "db.users.get", 7_000_000)
     assert (marker.phase, marker.key, marker.type, marker.duration_ns) == ("", "", "db.users.get", None)
 
 
 def test_v0_2_pairs_requests_by_their_trace() -> None:
-    state = State()
-    started, ended = read(state, 1, "request.start").notes[0], read(state, 2, "request.end").notes[0]
+    state = NexusState()
+    started, ended = read(state, 1, "request.start").happenings[0], read(state, 2, "request.end").happenings[0]
     assert (started.key, ended.key, ended.duration_ns) == (TRACE, TRACE, 0)  # under a millisecond Go leaves it out
 
 
@@ -123,64 +123,64 @@ def test_v0_2_pairs_requests_by_their_trace() -> None:
     ("kind", "name"), [("log", "trace.log"), ("request.op", "trace.log"), ("downstream", "trace.downstream")]
 )
 def test_what_has_no_duration_begins_nothing(kind: str, name: str) -> None:
-    (note,) = read(State(), 1, kind, endpoint="listUsers", message="hello").notes
-    assert note.meta is not None
-    assert (note.name, note.phase, note.operation, note.meta["message"]) == (name, "", "", "hello")
+    (happening,) = read(NexusState(), 1, kind, endpoint="listUsers", message="hello").happenings
+    assert happening.meta is not None
+    assert (happening.name, happening.phase, happening.operation, happening.meta["message"]) == (name, "", "", "hello")
 
 
 def test_a_kind_that_nobody_knows_is_read_and_says_nothing() -> None:
-    assert read(State(), 3, "cache.hit") == Reading("cache.hit", "", TRACE, meta={"id": 3})
+    assert read(NexusState(), 3, "cache.hit") == Decoded("cache.hit", "", TRACE, meta={"id": 3})
 
 
 def test_attributes_come_along_without_credentials_and_nesting() -> None:
     attributes = {"rows": 12, "ok": True, "password": CANARY, "url": f"postgres://u:{CANARY}@db/x", "deep": [CANARY]}
-    (note,) = read(State(), 1, "span.end", meta=attributes, path=f"/x?token={CANARY}").notes
-    assert note.meta is not None
-    assert note.meta["attributes"] == {
+    (happening,) = read(NexusState(), 1, "span.end", meta=attributes, path=f"/x?token={CANARY}").happenings
+    assert happening.meta is not None
+    assert happening.meta["attributes"] == {
         "rows": 12,
         "ok": True,
         "password": "[FILTERED]",
         "url": "postgres://[FILTERED]@db/x",
     }
-    assert note.meta["path"] == "/x"
-    assert CANARY not in repr(note)
+    assert happening.meta["path"] == "/x"
+    assert CANARY not in repr(happening)
 
 
 def test_an_error_or_message_repeats_no_credential() -> None:
     said = f"dial postgres://u:{CANARY}@db/x: refused"
-    assert CANARY not in repr(read(State(), 1, "request.end", error=said, message=said, status=500))
+    assert CANARY not in repr(read(NexusState(), 1, "request.end", error=said, message=said, status=500))
 
 
 def test_attributes_are_bounded() -> None:
     many = {"huge": 10**100} | {f"a{number}": "x" * 500 for number in range(1_000)}
-    (note,) = read(State(), 1, "span.end", meta=many).notes
-    assert note.meta is not None
-    kept = note.meta["attributes"]
+    (happening,) = read(NexusState(), 1, "span.end", meta=many).happenings
+    assert happening.meta is not None
+    kept = happening.meta["attributes"]
     assert isinstance(kept, dict)
     assert (len(kept), "huge" in kept, {len(str(value)) for value in kept.values()}) == (MAX_ATTRIBUTES, False, {200})
 
 
 def test_after_a_reconnect_only_what_is_new_is_taken() -> None:
-    first = State()
+    first = NexusState()
     assert taken(first, 1, 2, 3) == [1, 2, 3]
-    second = State(first.last_id, first.last_at_ns)
+    second = NexusState(first.last_id, first.last_at_ns)
     assert taken(second, 1, 2, 3, 4, 5) == [4, 5]
     assert (second.last_id, second.duplicates, second.missing) == (5, 3, 0)
 
 
 def test_a_duplicate_is_read_and_says_that_it_is_one() -> None:
-    assert read(State(5), 5) == Reading("log", "", TRACE, meta={"id": 5, "duplicate": True})
+    assert read(NexusState(5), 5) == Decoded("log", "", TRACE, meta={"id": 5, "duplicate": True})
 
 
 def test_ids_that_overtook_each_other_are_all_taken_once() -> None:
-    state = State()
+    state = NexusState()
     assert taken(state, 1, 3, 2, 3, 2, 5, 4) == [1, 3, 2, 5, 4]
     assert (state.duplicates, state.missing, state.last_id) == (2, 0, 5)
     assert state.overdue(10 * SECOND_NS) == ()
 
 
 def test_what_is_missing_is_told_once_when_it_can_no_longer_come() -> None:
-    state = State()
+    state = NexusState()
     state.at(SECOND_NS)
     taken(state, 10, 14, 12)
     assert state.overdue(SECOND_NS) == ()
@@ -190,21 +190,21 @@ def test_what_is_missing_is_told_once_when_it_can_no_longer_come() -> None:
 
 
 def test_what_the_server_no_longer_kept_is_missing() -> None:
-    state = State(last_id=10)
+    state = NexusState(last_id=10)
     assert taken(state, 15) == [15]
     assert state.missing == 4
 
 
 def test_what_came_before_the_first_event_is_not_missing() -> None:
-    state = State()
+    state = NexusState()
     assert taken(state, 900, 899, 901) == [900, 899, 901]
     assert state.missing == 0
 
 
 def test_a_server_that_counts_from_one_again_is_followed() -> None:
-    state = State(last_id=500, last_at_ns=T0_NS)
-    reading = read(state, 1, timestamp="2026-04-22T10:05:00Z")
-    assert [(note.name, note.error_type) for note in reading.notes] == [
+    state = NexusState(last_id=500, last_at_ns=T0_NS)
+    decoded = read(state, 1, timestamp="2026-04-22T10:05:00Z")
+    assert [(happening.name, happening.error_type) for happening in decoded.happenings] == [
         ("error.occurred", "feed_restarted"),
         ("trace.log", ""),
     ]
@@ -213,14 +213,14 @@ def test_a_server_that_counts_from_one_again_is_followed() -> None:
 
 
 def test_an_old_event_is_no_restart() -> None:
-    state = State(last_id=500, last_at_ns=T0_NS)
+    state = NexusState(last_id=500, last_at_ns=T0_NS)
     assert taken(state, 500, 499, timestamp=T0) == []
     assert taken(state, 498, timestamp="no time") == []
     assert (state.restarts, state.duplicates) == (0, 3)
 
 
 def test_memory_stays_bounded_and_old_ids_are_duplicates() -> None:
-    state = State()
+    state = NexusState()
     many = 3 * WINDOW
     assert len(taken(state, *range(1, many + 1))) == many
     assert taken(state, 1, many - WINDOW, many) == []
@@ -242,17 +242,17 @@ def test_memory_stays_bounded_and_old_ids_are_duplicates() -> None:
     ],
 )
 def test_what_is_no_event_says_so(payload: bytes, error_type: str) -> None:
-    state = State()
-    reading = classify("in", "text", payload, state)
-    assert (reading.error_type, bool(reading.error), reading.notes, state.last_id) == (error_type, True, (), 0)
+    state = NexusState()
+    decoded = decode("in", "text", payload, state)
+    assert (decoded.error_type, bool(decoded.error), decoded.happenings, state.last_id) == (error_type, True, (), 0)
 
 
 def test_json_in_binary_frames_is_read_other_binary_and_what_we_send_is_not() -> None:
-    state = State()
+    state = NexusState()
     payload = json.dumps({"id": MAX_ID, "traceId": "t", "kind": "log"}).encode()
-    assert classify("in", "binary", payload, state).type == "log"
-    assert classify("in", "binary", b"\x00\x01", state) == UNREAD
-    assert classify("out", "text", payload, state) == UNREAD
+    assert decode("in", "binary", payload, state).type == "log"
+    assert decode("in", "binary", b"\x00\x01", state) == UNREAD
+    assert decode("out", "text", payload, state) == UNREAD
 
 
 @pytest.mark.parametrize(

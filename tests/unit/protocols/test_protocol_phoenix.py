@@ -11,9 +11,9 @@ import pytest
 from wsmon.model.events import Meta
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, Note, Reading, Wanted
-from wsmon.protocols.phoenix import MAX_BYTES, State, classify, handshake_notes, opening
-from wsmon.protocols.phoenix_state import MAX_LATE, MAX_PUSHES, MAX_TOPICS, PUSH_WAIT_NS
+from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, ClientOptions, Decoded, Happening
+from wsmon.protocols.phoenix import MAX_BYTES, decode, handshake_happenings, opening
+from wsmon.protocols.phoenix_state import MAX_LATE, MAX_PUSHES, MAX_TOPICS, PUSH_WAIT_NS, PhoenixState
 
 LOBBY = "room:lobby"
 CANARY = "canary-4711-secret"
@@ -23,25 +23,25 @@ class Session:
     """A conversation, as the classifier sees it; refs are given as clients do, by whoever writes the test."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.state = PhoenixState()
 
     def at(self, seconds: float) -> Session:
         self.state.at(round(seconds * SECOND_NS))
         return self
 
-    def sent(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: object = None) -> Reading:
+    def sent(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: object = None) -> Decoded:
         frame = json.dumps([join_ref, ref, topic, event, payload or {}]).encode()
-        return classify("out", "text", frame, self.state)
+        return decode("out", "text", frame, self.state)
 
     def received(
         self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: object = None
-    ) -> Reading:
+    ) -> Decoded:
         frame = json.dumps([join_ref, ref, topic, event, {} if payload is None else payload]).encode()
-        return classify("in", "text", frame, self.state)
+        return decode("in", "text", frame, self.state)
 
     def reply(
         self, join_ref: str | None, ref: str | None, topic: str = LOBBY, status: str = "ok", **response: object
-    ) -> Reading:
+    ) -> Decoded:
         return self.received(join_ref, ref, topic, "phx_reply", {"status": status, "response": response})
 
     def join(self, ref: str = "1", topic: str = LOBBY) -> Session:
@@ -49,7 +49,7 @@ class Session:
         self.reply(ref, ref, topic)
         return self
 
-    def overdue(self, seconds: float) -> tuple[Note, ...]:
+    def overdue(self, seconds: float) -> tuple[Happening, ...]:
         return self.state.overdue(round(seconds * SECOND_NS))
 
 
@@ -58,33 +58,35 @@ def session() -> Session:
     return Session()
 
 
-def join_end(status: str = "ok", reason: str = "", ref: str = "1", topic: str = LOBBY) -> Note:
-    return Note(
+def join_end(status: str = "ok", reason: str = "", ref: str = "1", topic: str = LOBBY) -> Happening:
+    return Happening(
         "subscription.subscribe.completed", "subscribe", "end", f"{ref} {topic} {topic}", "phx_join", topic, ref,
         status, reason,
     )  # fmt: skip
 
 
-def lost(reason: str, topic: str = LOBBY) -> Note:
-    return Note("subscription.lost", topic=topic, reason=reason)
+def lost(reason: str, topic: str = LOBBY) -> Happening:
+    return Happening("subscription.lost", topic=topic, reason=reason)
 
 
-def names(notes: tuple[Note, ...]) -> list[str]:
-    return [note.name for note in notes]
+def names(happenings: tuple[Happening, ...]) -> list[str]:
+    return [happening.name for happening in happenings]
 
 
 def test_p1_a_join_begins_a_subscription_and_repeats_no_parameter(session: Session) -> None:
-    reading = session.sent("1", "1", LOBBY, "phx_join", {"token": CANARY, "user": {"pin": CANARY}})
-    started = Note("subscription.subscribe.started", "subscribe", "start", f"1 {LOBBY} {LOBBY}", "phx_join", LOBBY, "1")
-    assert reading == Reading("phx_join", LOBBY, "1", notes=(started,), meta={"join_ref": "1"})
-    assert CANARY not in repr(reading)
+    decoded = session.sent("1", "1", LOBBY, "phx_join", {"token": CANARY, "user": {"pin": CANARY}})
+    started = Happening(
+        "subscription.subscribe.started", "subscribe", "start", f"1 {LOBBY} {LOBBY}", "phx_join", LOBBY, "1"
+    )
+    assert decoded == Decoded("phx_join", LOBBY, "1", happenings=(started,), meta={"join_ref": "1"})
+    assert CANARY not in repr(decoded)
 
 
 def test_p2_ph07_the_reply_to_a_join_ends_what_it_began(session: Session) -> None:
-    started = session.sent("1", "1", LOBBY, "phx_join").notes[0]
-    reading = session.reply("1", "1")
-    assert reading == Reading("phx_reply", LOBBY, "1", notes=(join_end(),), meta={"join_ref": "1"})
-    assert (started.operation, started.key) == (reading.notes[0].operation, reading.notes[0].key)
+    started = session.sent("1", "1", LOBBY, "phx_join").happenings[0]
+    decoded = session.reply("1", "1")
+    assert decoded == Decoded("phx_reply", LOBBY, "1", happenings=(join_end(),), meta={"join_ref": "1"})
+    assert (started.operation, started.key) == (decoded.happenings[0].operation, decoded.happenings[0].key)
 
 
 @pytest.mark.parametrize(
@@ -102,48 +104,48 @@ def test_p3_sl18_a_refused_join_ends_in_an_error(
     session: Session, join_ref: str | None, response: dict[str, Any], error_type: str, reason: str
 ) -> None:
     session.sent("1", "1", LOBBY, "phx_join")
-    told = Note(
+    told = Happening(
         "error.occurred", "subscribe", type="phx_join", topic=LOBBY, ref="1",
         reason=reason, error_type=error_type, error="the server refused to join",
     )  # fmt: skip
-    assert session.reply(join_ref, "1", status="error", **response).notes == (join_end("error", reason), told)
+    assert session.reply(join_ref, "1", status="error", **response).happenings == (join_end("error", reason), told)
 
 
 def test_a_reason_repeats_no_join_parameter(session: Session) -> None:
     session.sent("1", "1", LOBBY, "phx_join", {"user": {"pin": CANARY}})
-    notes = session.reply("1", "1", status="error", reason=f"{CANARY} is no pin").notes
-    assert [note.reason for note in notes] == ["[FILTERED] is no pin"] * 2
+    happenings = session.reply("1", "1", status="error", reason=f"{CANARY} is no pin").happenings
+    assert [happening.reason for happening in happenings] == ["[FILTERED] is no pin"] * 2
 
 
 def test_p4_a_push_and_its_reply_are_a_request(session: Session) -> None:
     session.join()
-    started = Note("message.process.started", "request", "start", f"5 {LOBBY}", "new_msg", LOBBY, "5")
-    assert session.sent("1", "5", LOBBY, "new_msg") == Reading(
-        "push", LOBBY, "5", notes=(started,), meta={"event": "new_msg", "join_ref": "1"}
+    started = Happening("message.process.started", "request", "start", f"5 {LOBBY}", "new_msg", LOBBY, "5")
+    assert session.sent("1", "5", LOBBY, "new_msg") == Decoded(
+        "push", LOBBY, "5", happenings=(started,), meta={"event": "new_msg", "join_ref": "1"}
     )
-    ended = Note("message.process.completed", "request", "end", f"5 {LOBBY}", "new_msg", LOBBY, "5", "ok")
-    assert session.reply("1", "5").notes == (ended,)
+    ended = Happening("message.process.completed", "request", "end", f"5 {LOBBY}", "new_msg", LOBBY, "5", "ok")
+    assert session.reply("1", "5").happenings == (ended,)
 
 
 def test_sl12_an_empty_ok_is_a_heartbeats_only_where_topic_and_ref_are(session: Session) -> None:
     session.join().sent(None, "7", "phoenix", "heartbeat")
     session.sent("1", "5", LOBBY, "ping")
-    assert names(session.reply("1", "5").notes) == ["message.process.completed"]
-    assert names(session.reply("1", "7").notes) == ["error.occurred"]
-    assert names(session.reply(None, "7", "phoenix").notes) == ["heartbeat.responded"]
+    assert names(session.reply("1", "5").happenings) == ["message.process.completed"]
+    assert names(session.reply("1", "7").happenings) == ["error.occurred"]
+    assert names(session.reply(None, "7", "phoenix").happenings) == ["heartbeat.responded"]
 
 
 def test_an_error_reply_to_a_push_is_told(session: Session) -> None:
     session.join().sent("1", "5", LOBBY, "new_msg")
-    ended = Note(
+    ended = Happening(
         "message.process.completed", "request", "end", f"5 {LOBBY}", "new_msg", LOBBY, "5",
         "error", "too long", "reply_error",
     )  # fmt: skip
-    told = Note(
+    told = Happening(
         "error.occurred", "request", type="new_msg", topic=LOBBY, ref="5",
         reason="too long", error_type="reply_error", error="the server answered with an error",
     )  # fmt: skip
-    assert session.reply("1", "5", status="error", reason="too long").notes == (ended, told)
+    assert session.reply("1", "5", status="error", reason="too long").happenings == (ended, told)
 
 
 @pytest.mark.parametrize(
@@ -160,32 +162,32 @@ def test_p5_p12_what_a_server_sends_unasked(
     session: Session, join_ref: str | None, event: str, type_: str, meta: Meta
 ) -> None:
     session.join()
-    assert session.received(join_ref, None, LOBBY, event) == Reading(type_, LOBBY, "", notes=(), meta=meta)
+    assert session.received(join_ref, None, LOBBY, event) == Decoded(type_, LOBBY, "", happenings=(), meta=meta)
 
 
 def test_p6_p7_ph11_a_topic_is_left_exactly_once(session: Session) -> None:
     session.join()
     key = f"6 {LOBBY} {LOBBY}"
-    started = Note("subscription.unsubscribe.started", "unsubscribe", "start", key, "phx_leave", LOBBY, "6")
-    ended = Note("subscription.unsubscribe.completed", "unsubscribe", "end", key, "phx_leave", LOBBY, "6", "ok")
-    assert session.sent("1", "6", LOBBY, "phx_leave").notes == (started,)
-    assert session.reply("1", "6").notes == (ended,)
-    assert session.received("1", "1", LOBBY, "phx_close").notes == ()
+    started = Happening("subscription.unsubscribe.started", "unsubscribe", "start", key, "phx_leave", LOBBY, "6")
+    ended = Happening("subscription.unsubscribe.completed", "unsubscribe", "end", key, "phx_leave", LOBBY, "6", "ok")
+    assert session.sent("1", "6", LOBBY, "phx_leave").happenings == (started,)
+    assert session.reply("1", "6").happenings == (ended,)
+    assert session.received("1", "1", LOBBY, "phx_close").happenings == ()
 
 
 def test_ph11_a_close_before_the_reply_completes_the_leave(session: Session) -> None:
     session.join().sent("1", "6", LOBBY, "phx_leave")
-    assert names(session.received("1", "1", LOBBY, "phx_close").notes) == ["subscription.unsubscribe.completed"]
-    assert session.reply("1", "6").notes == ()
+    assert names(session.received("1", "1", LOBBY, "phx_close").happenings) == ["subscription.unsubscribe.completed"]
+    assert session.reply("1", "6").happenings == ()
 
 
 def test_p7_sl09_a_close_without_a_leave_is_the_servers(session: Session) -> None:
-    told = Note(
+    told = Happening(
         "error.occurred", type="phx_close", topic=LOBBY, ref="1",
         error_type="topic_closed", error="the server closed the topic",
     )  # fmt: skip
-    assert session.join().received("1", "1", LOBBY, "phx_close").notes == (told, lost("topic_closed"))
-    assert session.received("1", "1", LOBBY, "phx_close").notes == ()
+    assert session.join().received("1", "1", LOBBY, "phx_close").happenings == (told, lost("topic_closed"))
+    assert session.received("1", "1", LOBBY, "phx_close").happenings == ()
 
 
 @pytest.mark.parametrize(("payload", "reason"), [({}, ""), ({"reason": "channel_crash"}, "channel_crash")])
@@ -193,51 +195,51 @@ def test_p8_ph10_sl08_a_crash_loses_the_topic_and_a_rejoin_handles_it(
     session: Session, payload: dict[str, str], reason: str
 ) -> None:
     session.join().sent("1", "5", LOBBY, "new_msg")
-    told = Note(
+    told = Happening(
         "error.occurred", type="phx_error", topic=LOBBY, ref="1",
         reason=reason, error_type="channel_crash", error="the channel crashed",
     )  # fmt: skip
-    died = Note(
+    died = Happening(
         "message.process.completed", "request", "end", f"5 {LOBBY}", "new_msg", LOBBY, "5",
         "error", error_type="channel_crash",
     )  # fmt: skip
-    assert session.received("1", "1", LOBBY, "phx_error", payload).notes == (told, lost("channel_crash"), died)
+    assert session.received("1", "1", LOBBY, "phx_error", payload).happenings == (told, lost("channel_crash"), died)
     session.sent("8", "8", LOBBY, "phx_join")
-    handled = Note("error.handled", "subscribe", topic=LOBBY, error_type="channel_crash")
-    assert session.reply("8", "8").notes == (join_end(ref="8"), handled)
+    handled = Happening("error.handled", "subscribe", topic=LOBBY, error_type="channel_crash")
+    assert session.reply("8", "8").happenings == (join_end(ref="8"), handled)
 
 
 def test_a_failure_stays_unhandled_until_a_join_succeeds(session: Session) -> None:
     session.join().received("1", "1", LOBBY, "phx_error")
     session.sent("2", "2", LOBBY, "phx_join")
-    assert "error.handled" not in names(session.reply("2", "2", status="error", reason="join crashed").notes)
+    assert "error.handled" not in names(session.reply("2", "2", status="error", reason="join crashed").happenings)
     session.sent("3", "3", LOBBY, "phx_join")
-    assert names(session.reply("3", "3").notes) == ["subscription.subscribe.completed", "error.handled"]
+    assert names(session.reply("3", "3").happenings) == ["subscription.subscribe.completed", "error.handled"]
 
 
 def test_p9_p10_a_heartbeat_and_its_answer(session: Session) -> None:
-    sent = Note("heartbeat.sent", "heartbeat", "start", "7 phoenix", "heartbeat", "", "7")
-    assert session.sent(None, "7", "phoenix", "heartbeat") == Reading(
-        "heartbeat", "phoenix", "7", notes=(sent,), meta={"event": "heartbeat"}
+    sent = Happening("heartbeat.sent", "heartbeat", "start", "7 phoenix", "heartbeat", "", "7")
+    assert session.sent(None, "7", "phoenix", "heartbeat") == Decoded(
+        "heartbeat", "phoenix", "7", happenings=(sent,), meta={"event": "heartbeat"}
     )
-    answered = Note("heartbeat.responded", "heartbeat", "end", "7 phoenix", "heartbeat", "", "7", "ok")
-    assert session.reply(None, "7", "phoenix").notes == (answered,)
+    answered = Happening("heartbeat.responded", "heartbeat", "end", "7 phoenix", "heartbeat", "", "7", "ok")
+    assert session.reply(None, "7", "phoenix").happenings == (answered,)
 
 
 def test_ph14_sl17_a_heartbeat_unanswered_by_the_next_is_late(session: Session) -> None:
     session.sent(None, "7", "phoenix", "heartbeat")
-    late = Note(
+    late = Happening(
         "heartbeat.timeout", "heartbeat", "end", "7 phoenix", "heartbeat", "", "7",
         "error", error_type="timeout", error="unanswered when the next was sent",
     )  # fmt: skip
-    notes = session.sent(None, "8", "phoenix", "heartbeat").notes
-    assert (notes[0], names(notes)) == (late, ["heartbeat.timeout", "heartbeat.sent"])
+    happenings = session.sent(None, "8", "phoenix", "heartbeat").happenings
+    assert (happenings[0], names(happenings)) == (late, ["heartbeat.timeout", "heartbeat.sent"])
 
 
 def test_ph14_a_heartbeat_with_the_same_ref_every_time_is_paired_all_the_same(session: Session) -> None:
     for _ in range(3):
-        assert names(session.sent(None, "hb", "phoenix", "heartbeat").notes) == ["heartbeat.sent"]
-        assert names(session.reply(None, "hb", "phoenix").notes) == ["heartbeat.responded"]
+        assert names(session.sent(None, "hb", "phoenix", "heartbeat").happenings) == ["heartbeat.sent"]
+        assert names(session.reply(None, "hb", "phoenix").happenings) == ["heartbeat.responded"]
 
 
 def test_ph14_a_last_heartbeat_is_late_after_thirty_seconds_once(session: Session) -> None:
@@ -249,22 +251,24 @@ def test_ph14_a_last_heartbeat_is_late_after_thirty_seconds_once(session: Sessio
 
 def test_a_heartbeat_that_is_refused_is_a_failure(session: Session) -> None:
     session.sent(None, "7", "phoenix", "heartbeat")
-    notes = session.reply(None, "7", "phoenix", status="error", reason="unmatched topic").notes
-    assert [(note.name, note.error_type) for note in notes] == [("heartbeat.failure", "heartbeat_refused")]
+    happenings = session.reply(None, "7", "phoenix", status="error", reason="unmatched topic").happenings
+    assert [(happening.name, happening.error_type) for happening in happenings] == [
+        ("heartbeat.failure", "heartbeat_refused")
+    ]
 
 
 def test_p11_a_server_that_no_longer_knows_a_joined_topic_has_lost_it(session: Session) -> None:
     session.join().sent("1", "5", LOBBY, "new_msg")
-    notes = session.reply(None, "5", status="error", reason="unmatched topic").notes
-    assert names(notes) == ["message.process.completed", "error.occurred", "subscription.lost"]
-    assert notes[1].error_type == "unmatched_topic"
-    assert notes[2] == lost("topic_lost")
+    happenings = session.reply(None, "5", status="error", reason="unmatched topic").happenings
+    assert names(happenings) == ["message.process.completed", "error.occurred", "subscription.lost"]
+    assert happenings[1].error_type == "unmatched_topic"
+    assert happenings[2] == lost("topic_lost")
 
 
 def test_ph09_a_push_to_a_topic_never_joined(session: Session) -> None:
     session.sent(None, "5", "room:other", "new_msg")
-    notes = session.reply(None, "5", "room:other", status="error", reason="unmatched topic").notes
-    assert [(note.name, note.error_type) for note in notes] == [
+    happenings = session.reply(None, "5", "room:other", status="error", reason="unmatched topic").happenings
+    assert [(happening.name, happening.error_type) for happening in happenings] == [
         ("message.process.completed", "unmatched_topic"),
         ("error.occurred", "unmatched_topic"),
     ]
@@ -274,8 +278,8 @@ def test_ph12_sl11_a_join_of_a_joined_topic_replaces_the_old_one(session: Sessio
     session.join()
     session.sent("9", "9", LOBBY, "phx_join")
     closed = session.received("1", "1", LOBBY, "phx_close")
-    assert (closed.notes, closed.meta) == ((), {"join_ref": "1", "stale": True})
-    assert session.reply("9", "9").notes == (join_end(ref="9"),)
+    assert (closed.happenings, closed.meta) == ((), {"join_ref": "1", "stale": True})
+    assert session.reply("9", "9").happenings == (join_end(ref="9"),)
     assert session.state.topics[LOBBY].status == "joined"
 
 
@@ -283,22 +287,22 @@ def test_a_second_join_that_is_refused_loses_the_first(session: Session) -> None
     session.join()
     session.sent("9", "9", LOBBY, "phx_join")
     session.received("1", "1", LOBBY, "phx_close")
-    notes = session.reply("9", "9", status="error", reason="unauthorized").notes
-    assert names(notes) == ["subscription.subscribe.completed", "error.occurred", "subscription.lost"]
+    happenings = session.reply("9", "9", status="error", reason="unauthorized").happenings
+    assert names(happenings) == ["subscription.subscribe.completed", "error.occurred", "subscription.lost"]
 
 
 def test_sl11_a_second_leave_leaves_nothing_twice(session: Session) -> None:
     session.join().sent("1", "6", LOBBY, "phx_leave")
     session.sent("1", "7", LOBBY, "phx_leave")
-    assert names(session.reply("1", "6").notes) == ["subscription.unsubscribe.completed"]
-    notes = session.reply("1", "7", status="error", reason="unmatched topic").notes
-    assert [(note.status, note.error_type) for note in notes] == [("error", "unmatched_topic")]
+    assert names(session.reply("1", "6").happenings) == ["subscription.unsubscribe.completed"]
+    happenings = session.reply("1", "7", status="error", reason="unmatched topic").happenings
+    assert [(happening.status, happening.error_type) for happening in happenings] == [("error", "unmatched_topic")]
 
 
 def test_a_leave_of_a_topic_that_the_server_does_not_know_has_lost_it(session: Session) -> None:
     session.join().sent("1", "6", LOBBY, "phx_leave")
-    notes = session.reply(None, "6", status="error", reason="unmatched topic").notes
-    assert names(notes) == ["subscription.unsubscribe.completed", "subscription.lost"]
+    happenings = session.reply(None, "6", status="error", reason="unmatched topic").happenings
+    assert names(happenings) == ["subscription.unsubscribe.completed", "subscription.lost"]
 
 
 @pytest.mark.parametrize(
@@ -309,10 +313,10 @@ def test_ph15_a_push_that_phoenix_may_have_dropped_is_warned_of(
     session: Session, join_ref: str | None, suspicion: str
 ) -> None:
     session.join().at(20).sent(join_ref, "5", LOBBY, "new_msg")
-    ended = Note(
+    ended = Happening(
         "message.process.completed", "request", "end", f"5 {LOBBY}", "new_msg", LOBBY, "5", "abandoned", "no_reply"
     )
-    warned = Note(
+    warned = Happening(
         "error.occurred", "request", type="new_msg", topic=LOBBY, ref="5",
         error_type="push_unanswered", error=f"push may have been dropped ({suspicion})",
     )  # fmt: skip
@@ -323,41 +327,41 @@ def test_ph15_a_push_that_phoenix_may_have_dropped_is_warned_of(
 
 def test_ph15_a_push_with_its_join_ref_may_stay_unanswered(session: Session) -> None:
     session.join().at(20).sent("1", "5", LOBBY, "new_msg")
-    assert [(note.status, note.reason) for note in session.overdue(30)] == [("abandoned", "no_reply")]
+    assert [(happening.status, happening.reason) for happening in session.overdue(30)] == [("abandoned", "no_reply")]
 
 
 def test_a_late_reply_is_told_with_its_time_and_is_no_error(session: Session) -> None:
     session.join().at(20).sent("1", "5", LOBBY, "new_msg")
     session.overdue(30)
-    late = Note(
+    late = Happening(
         "message.process.completed", type="new_msg", topic=LOBBY, ref="5", status="ok", reason="late",
         duration_ns=15 * SECOND_NS,
     )  # fmt: skip
-    assert session.at(35).reply("1", "5").notes == (late,)
-    assert names(session.reply("1", "5").notes) == ["error.occurred"]
+    assert session.at(35).reply("1", "5").happenings == (late,)
+    assert names(session.reply("1", "5").happenings) == ["error.occurred"]
 
 
 def test_a_join_unanswered_for_thirty_seconds_times_out_and_may_still_succeed(session: Session) -> None:
     session.at(0).sent("1", "1", LOBBY, "phx_join")
-    assert [(note.status, note.error_type) for note in session.overdue(30)] == [("error", "timeout")]
-    late = Note("subscription.subscribe.completed", topic=LOBBY, ref="1", status="ok", reason="late")
-    assert session.reply("1", "1").notes == (late,)
+    assert [(happening.status, happening.error_type) for happening in session.overdue(30)] == [("error", "timeout")]
+    late = Happening("subscription.subscribe.completed", topic=LOBBY, ref="1", status="ok", reason="late")
+    assert session.reply("1", "1").happenings == (late,)
 
 
 def test_a_leave_unanswered_for_thirty_seconds_times_out_and_may_still_succeed(session: Session) -> None:
     session.at(0).join().sent("1", "6", LOBBY, "phx_leave")
-    assert [(note.status, note.error_type) for note in session.overdue(30)] == [("error", "timeout")]
-    late = Note("subscription.unsubscribe.completed", topic=LOBBY, ref="6", status="ok", reason="late")
-    assert session.reply("1", "6").notes == (late,)
+    assert [(happening.status, happening.error_type) for happening in session.overdue(30)] == [("error", "timeout")]
+    late = Happening("subscription.unsubscribe.completed", topic=LOBBY, ref="6", status="ok", reason="late")
+    assert session.reply("1", "6").happenings == (late,)
     assert session.state.topics[LOBBY].status == "closed"
 
 
 def test_ph16_a_reply_to_nothing_is_unmatched(session: Session) -> None:
-    unmatched = Note(
+    unmatched = Happening(
         "error.occurred", "request", "end", f"99 {LOBBY}", "phx_reply", LOBBY, "99",
         error_type="unmatched_reply", error="answers nothing that is in flight",
     )  # fmt: skip
-    assert session.reply("1", "99").notes == (unmatched,)
+    assert session.reply("1", "99").happenings == (unmatched,)
 
 
 @pytest.mark.parametrize(
@@ -367,17 +371,17 @@ def test_ph16_a_reply_to_nothing_is_unmatched(session: Session) -> None:
 def test_sl21_a_reply_of_any_shape_ends_the_join_with_an_error(session: Session, body: object) -> None:
     session.sent("1", "1", LOBBY, "phx_join")
     frame = json.dumps(["1", "1", LOBBY, "phx_reply", body]).encode()
-    notes = classify("in", "text", frame, session.state).notes
-    assert [(note.name, note.error_type) for note in notes] == [
+    happenings = decode("in", "text", frame, session.state).happenings
+    assert [(happening.name, happening.error_type) for happening in happenings] == [
         ("subscription.subscribe.completed", ""),
         ("error.occurred", "join_refused"),
     ]
 
 
 def test_sl21_a_crash_of_a_topic_nobody_joined_is_told_and_of_an_old_join_ignored(session: Session) -> None:
-    assert names(session.received("4", "4", "room:other", "phx_error", "what?").notes) == ["error.occurred"]
+    assert names(session.received("4", "4", "room:other", "phx_error", "what?").happenings) == ["error.occurred"]
     session.join()
-    assert session.received("0", "0", LOBBY, "phx_error").notes == ()
+    assert session.received("0", "0", LOBBY, "phx_error").happenings == ()
 
 
 @pytest.mark.parametrize(
@@ -396,23 +400,23 @@ def test_sl21_a_crash_of_a_topic_nobody_joined_is_told_and_of_an_old_join_ignore
     ],
 )
 def test_what_is_no_frame_says_so(session: Session, frame: bytes, error_type: str) -> None:
-    reading = classify("in", "text", frame, session.state)
-    assert (reading.error_type, bool(reading.error), reading.notes) == (error_type, True, ())
+    decoded = decode("in", "text", frame, session.state)
+    assert (decoded.error_type, bool(decoded.error), decoded.happenings) == (error_type, True, ())
 
 
 def test_version_1_is_understood_too(session: Session) -> None:
-    def said(direction: str, event: str, payload: object) -> Reading:
+    def said(direction: str, event: str, payload: object) -> Decoded:
         frame = json.dumps({"topic": LOBBY, "event": event, "payload": payload, "ref": "1"}).encode()
-        return classify("out" if direction == "out" else "in", "text", frame, session.state)
+        return decode("out" if direction == "out" else "in", "text", frame, session.state)
 
-    assert names(said("out", "phx_join", {}).notes) == ["subscription.subscribe.started"]
-    assert said("in", "phx_reply", {"status": "ok", "response": {}}).notes == (join_end(),)
-    assert names(said("in", "phx_close", {}).notes) == ["error.occurred", "subscription.lost"]
+    assert names(said("out", "phx_join", {}).happenings) == ["subscription.subscribe.started"]
+    assert said("in", "phx_reply", {"status": "ok", "response": {}}).happenings == (join_end(),)
+    assert names(said("in", "phx_close", {}).happenings) == ["error.occurred", "subscription.lost"]
 
 
 def test_refs_that_are_numbers_are_read_as_text(session: Session) -> None:
-    classify("out", "text", b'[1,1,"room:lobby","phx_join",{}]', session.state)
-    assert classify("in", "text", b'[1,1,"room:lobby","phx_reply",{"status":"ok"}]', session.state).notes == (
+    decode("out", "text", b'[1,1,"room:lobby","phx_join",{}]', session.state)
+    assert decode("in", "text", b'[1,1,"room:lobby","phx_reply",{"status":"ok"}]', session.state).happenings == (
         join_end(),
     )
 
@@ -420,24 +424,27 @@ def test_refs_that_are_numbers_are_read_as_text(session: Session) -> None:
 def test_a_binary_push_and_its_binary_reply_are_a_request(session: Session) -> None:
     push = bytes.fromhex("00020305053132313233746f7069636576656e74656667")
     reply = bytes.fromhex("01020305023132313233746f7069636f6b656667")
-    sent = classify("out", "binary", push, session.state)
-    got = classify("in", "binary", reply, session.state)
+    sent = decode("out", "binary", push, session.state)
+    got = decode("in", "binary", reply, session.state)
     assert (sent.type, got.type) == ("push", "phx_reply")
-    assert (names(sent.notes), names(got.notes)) == (["message.process.started"], ["message.process.completed"])
+    assert (names(sent.happenings), names(got.happenings)) == (
+        ["message.process.started"],
+        ["message.process.completed"],
+    )
 
 
 def test_sl13_a_binary_broadcast(session: Session) -> None:
     frame = bytes.fromhex("020505746f7069636576656e74656667")
-    assert classify("in", "binary", frame, session.state) == Reading("broadcast", "topic", meta={"event": "event"})
+    assert decode("in", "binary", frame, session.state) == Decoded("broadcast", "topic", meta={"event": "event"})
 
 
 def test_ph03_broken_binary_is_an_error_of_the_reading(session: Session) -> None:
-    reading = classify("in", "binary", b"\x07", session.state)
-    assert reading == Reading(error_type="phoenix", error="no kind 7 in this direction")
+    decoded = decode("in", "binary", b"\x07", session.state)
+    assert decoded == Decoded(error_type="phoenix", error="no kind 7 in this direction")
 
 
 def test_control_frames_are_not_the_protocols(session: Session) -> None:
-    assert classify("in", "ping", b"x", session.state) == classify("out", "close", b"", session.state) == UNREAD
+    assert decode("in", "ping", b"x", session.state) == decode("out", "close", b"", session.state) == UNREAD
 
 
 @pytest.mark.parametrize(
@@ -453,16 +460,16 @@ def test_control_frames_are_not_the_protocols(session: Session) -> None:
     ],
 )
 def test_p13_the_handshake_authenticates(has_credentials: bool, status: int | None, told: list[str]) -> None:
-    notes = handshake_notes(has_credentials, status)
-    assert names(notes) == told
-    assert {note.key for note in notes} <= {"handshake"}
+    happenings = handshake_happenings(has_credentials, status)
+    assert names(happenings) == told
+    assert {happening.key for happening in happenings} <= {"handshake"}
 
 
 def test_what_is_wanted_is_joined_and_understood_as_joins(session: Session) -> None:
-    joins = opening(Wanted(topics=(Sensitive("room:a"), Sensitive('room:"b"'))), session.state)
+    joins = opening(ClientOptions(topics=(Sensitive("room:a"), Sensitive('room:"b"'))), session.state)
     assert joins[0] == '["wsmon-1","wsmon-1","room:a","phx_join",{}]'
-    readings = [classify("out", "text", join.encode(), session.state) for join in joins]
-    assert [(reading.topic, names(reading.notes)) for reading in readings] == [
+    messages = [decode("out", "text", join.encode(), session.state) for join in joins]
+    assert [(decoded.topic, names(decoded.happenings)) for decoded in messages] == [
         ("room:a", ["subscription.subscribe.started"]),
         ('room:"b"', ["subscription.subscribe.started"]),
     ]
@@ -473,39 +480,39 @@ def test_memory_stays_bounded_whatever_is_said() -> None:
     given_up = 0
     for number in range(2 * MAX_PUSHES):
         session.sent(str(number), str(number), f"t{number}", "phx_join")
-        notes = session.sent(None, str(number), f"u{number}", "x" * 1000).notes
-        given_up += any(note.reason == "given_up" for note in notes)
+        happenings = session.sent(None, str(number), f"u{number}", "x" * 1000).happenings
+        given_up += any(happening.reason == "given_up" for happening in happenings)
     assert (len(session.state.topics), given_up) == (MAX_TOPICS, MAX_PUSHES)
     ended = session.overdue(PUSH_WAIT_NS)
-    assert sum(note.status == "abandoned" for note in ended) == MAX_PUSHES
-    assert max(len(note.type) for note in ended) == MAX_NAME_CHARS
-    answered = sum(bool(session.reply(None, str(n), f"u{n}").notes[0].reason) for n in range(2 * MAX_PUSHES))
+    assert sum(happening.status == "abandoned" for happening in ended) == MAX_PUSHES
+    assert max(len(happening.type) for happening in ended) == MAX_NAME_CHARS
+    answered = sum(bool(session.reply(None, str(n), f"u{n}").happenings[0].reason) for n in range(2 * MAX_PUSHES))
     assert answered == MAX_LATE
 
 
 def test_a_ref_that_is_used_again_ends_what_it_stood_for(session: Session) -> None:
     session.sent("1", "1", LOBBY, "phx_join")
-    again = session.sent("1", "1", LOBBY, "phx_join").notes
-    assert [(note.phase, note.error_type) for note in again] == [("end", "restarted"), ("start", "")]
+    again = session.sent("1", "1", LOBBY, "phx_join").happenings
+    assert [(happening.phase, happening.error_type) for happening in again] == [("end", "restarted"), ("start", "")]
     session.sent("1", "5", LOBBY, "new_msg")
-    again = session.sent("1", "5", LOBBY, "new_msg").notes
-    assert [(note.phase, note.status, note.reason) for note in again] == [
+    again = session.sent("1", "5", LOBBY, "new_msg").happenings
+    assert [(happening.phase, happening.status, happening.reason) for happening in again] == [
         ("end", "abandoned", "ref_reused"),
         ("start", None, ""),
     ]
 
 
 def test_names_of_any_length_are_cut(session: Session) -> None:
-    reading = session.sent("9" * 1000, "1" * 1000, "t" * 1000, "e" * 1000)
-    assert {len(text) for text in (reading.type, reading.topic, reading.ref)} == {4, MAX_NAME_CHARS}
-    assert len(msgspec.json.encode(reading.notes)) < 10 * MAX_NAME_CHARS
+    decoded = session.sent("9" * 1000, "1" * 1000, "t" * 1000, "e" * 1000)
+    assert {len(text) for text in (decoded.type, decoded.topic, decoded.ref)} == {4, MAX_NAME_CHARS}
+    assert len(msgspec.json.encode(decoded.happenings)) < 10 * MAX_NAME_CHARS
 
 
 def test_sl_04_a_ping_and_its_reply_are_a_request(session: Session) -> None:
     session.join()
-    (started,) = session.sent("1", "2", LOBBY, "ping").notes
-    (ended,) = session.reply("1", "2").notes
-    assert [(note.name, note.phase, note.key, note.type) for note in (started, ended)] == [
+    (started,) = session.sent("1", "2", LOBBY, "ping").happenings
+    (ended,) = session.reply("1", "2").happenings
+    assert [(happening.name, happening.phase, happening.key, happening.type) for happening in (started, ended)] == [
         ("message.process.started", "start", f"2 {LOBBY}", "ping"),
         ("message.process.completed", "end", f"2 {LOBBY}", "ping"),
     ]
@@ -522,6 +529,6 @@ def test_sl_22_ten_thousand_joins_that_fail_leave_nothing_behind(session: Sessio
 
 
 def test_sl_11_a_push_before_the_join_is_told_as_what_it_is(session: Session) -> None:
-    reading = session.sent(None, "1", LOBBY, "new_msg")
-    assert names(reading.notes) == ["message.process.started"]
+    decoded = session.sent(None, "1", LOBBY, "new_msg")
+    assert names(decoded.happenings) == ["message.process.started"]
     assert LOBBY not in session.state.topics

@@ -7,36 +7,37 @@ import json
 import pytest
 
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import Wanted
-from wsmon.protocols.phoenix import State, classify, due, is_silent, opening
+from wsmon.protocols.base import ClientOptions
+from wsmon.protocols.phoenix import decode, due, is_silent, opening
+from wsmon.protocols.phoenix_state import PhoenixState
 
 S = 10**9
-WANTED = Wanted((Sensitive("room:a"),), answers=True)
+OPTIONS = ClientOptions((Sensitive("room:a"),), answers=True)
 OK = {"status": "ok", "response": {}}
 
 
 class Session:
     """A session that says what is due, and hears itself."""
 
-    def __init__(self, wanted: Wanted = WANTED) -> None:
-        self.state = State()
-        self.wanted = wanted
-        self.say(opening(wanted, self.state))
+    def __init__(self, options: ClientOptions = OPTIONS) -> None:
+        self.state = PhoenixState()
+        self.options = options
+        self.say(opening(options, self.state))
 
     def say(self, messages: tuple[str, ...]) -> tuple[str, ...]:
         for message in messages:
-            classify("out", "text", message.encode(), self.state)
+            decode("out", "text", message.encode(), self.state)
         return messages
 
     def hear(self, *frame: object) -> None:
-        classify("in", "text", json.dumps(frame).encode(), self.state)
+        decode("in", "text", json.dumps(frame).encode(), self.state)
 
     def at(self, seconds: float) -> list[str]:
         """What is said at a time: the events of the messages."""
         now_ns = round(seconds * S)
         self.state.at(now_ns)
         self.state.overdue(now_ns)
-        return [json.loads(message)[3] for message in self.say(due(now_ns, self.wanted, self.state))]
+        return [json.loads(message)[3] for message in self.say(due(now_ns, self.options, self.state))]
 
 
 def test_ph_14_a_heartbeat_goes_out_every_30_seconds() -> None:
@@ -93,21 +94,21 @@ def test_a_topic_that_we_left_stays_left(event: str) -> None:
 
 
 def test_sl_15_the_params_of_a_join_are_those_of_the_first() -> None:
-    wanted = Wanted(WANTED.topics, {"params": Sensitive('{"token":"t"}')}, answers=True)
-    session = Session(wanted)
+    options = ClientOptions(OPTIONS.topics, {"params": Sensitive('{"token":"t"}')}, answers=True)
+    session = Session(options)
     session.hear("wsmon-1", "wsmon-1", "room:a", "phx_reply", OK)
     session.hear("wsmon-1", "wsmon-1", "room:a", "phx_close", {})
     session.state.at(S)
-    (join,) = due(S, wanted, session.state)
+    (join,) = due(S, options, session.state)
     assert json.loads(join) == ["wsmon-2", "wsmon-2", "room:a", "phx_join", {"token": "t"}]
 
 
 @pytest.mark.parametrize("params", ["{", "[1]", "7"])
 def test_params_that_are_no_object_are_none(params: str) -> None:
-    (join,) = opening(Wanted(WANTED.topics, {"params": Sensitive(params)}, answers=True), State())
+    (join,) = opening(ClientOptions(OPTIONS.topics, {"params": Sensitive(params)}, answers=True), PhoenixState())
     assert json.loads(join)[4] == {}
 
 
 def test_without_leave_to_answer_nothing_is_due() -> None:
-    session = Session(Wanted(WANTED.topics))
+    session = Session(ClientOptions(OPTIONS.topics))
     assert session.at(31) == []

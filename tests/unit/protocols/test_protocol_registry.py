@@ -9,10 +9,10 @@ import pytest
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import Note, Reading, Wanted
+from wsmon.protocols.base import ClientOptions, Decoded, Happening
 from wsmon.protocols.registry import ADAPTERS
 
-WANTED = Wanted(
+OPTIONS = ClientOptions(
     (Sensitive("trades.BTC"),), {"client_id": Sensitive("me"), "client_secret": Sensitive("hush", "***")}, answers=True
 )
 SILENT = ("stomp", "nexus")
@@ -32,16 +32,16 @@ def test_a_new_session_has_nothing_due(name: ProtocolName) -> None:
     adapter = ADAPTERS[name]
     state = adapter.new_state()
     state.at(0)
-    assert (state.overdue(2**62), adapter.due(2**62, Wanted(), state)) == ((), ())
-    assert isinstance(adapter.classify("in", "text", b"", state), Reading)
+    assert (state.overdue(2**62), adapter.due(2**62, ClientOptions(), state)) == ((), ())
+    assert isinstance(adapter.decode("in", "text", b"", state), Decoded)
 
 
 @pytest.mark.parametrize("name", SILENT)
 def test_some_protocols_never_speak(name: ProtocolName) -> None:
     adapter = ADAPTERS[name]
     state = adapter.new_state()
-    assert adapter.opening(WANTED, state) == ()
-    assert adapter.answer(Reading("ping"), WANTED, state) == ()
+    assert adapter.opening(OPTIONS, state) == ()
+    assert adapter.answer(Decoded("ping"), OPTIONS, state) == ()
 
 
 def test_stomp_and_mqtt_mask_what_they_alone_can_find() -> None:
@@ -55,7 +55,7 @@ def test_nexus_alone_carries_over_what_it_took() -> None:
     assert {name for name, adapter in ADAPTERS.items() if adapter.next_state} == {"nexus"}
     adapter = ADAPTERS["nexus"]
     state = adapter.new_state()
-    adapter.classify("in", "text", b'{"id":7,"traceId":"a","kind":"log","message":"m"}', state)
+    adapter.decode("in", "text", b'{"id":7,"traceId":"a","kind":"log","message":"m"}', state)
     assert adapter.next_state is not None
     assert adapter.next_state(state).last_id == 7
 
@@ -63,40 +63,40 @@ def test_nexus_alone_carries_over_what_it_took() -> None:
 def test_deribit_authenticates_before_it_subscribes() -> None:
     adapter = ADAPTERS["deribit"]
     state = adapter.new_state()
-    (auth,) = adapter.opening(WANTED, state)
+    (auth,) = adapter.opening(OPTIONS, state)
     assert methods((auth,)) == ["public/auth"]
-    adapter.classify("out", "text", str(auth).encode(), state)
+    adapter.decode("out", "text", str(auth).encode(), state)
     grant = {"access_token": "a", "refresh_token": "r", "expires_in": 100, "token_type": "bearer"}
     reply = json.dumps({"jsonrpc": "2.0", "id": json.loads(auth)["id"], "result": grant}).encode()
-    assert methods(adapter.answer(adapter.classify("in", "text", reply, state), WANTED, state)) == ["private/subscribe"]
-    assert methods(adapter.due(81 * 10**9, WANTED, state)) == ["public/auth"]
+    assert methods(adapter.answer(adapter.decode("in", "text", reply, state), OPTIONS, state)) == ["private/subscribe"]
+    assert methods(adapter.due(81 * 10**9, OPTIONS, state)) == ["public/auth"]
 
 
 def test_deribit_subscribes_to_public_channels_where_it_may_not_authenticate() -> None:
     adapter = ADAPTERS["deribit"]
     state = adapter.new_state()
-    assert methods(adapter.opening(Wanted(WANTED.topics), state)) == ["public/subscribe"]
-    (auth,) = adapter.opening(WANTED, state)
-    adapter.classify("out", "text", str(auth).encode(), state)
+    assert methods(adapter.opening(ClientOptions(OPTIONS.topics), state)) == ["public/subscribe"]
+    (auth,) = adapter.opening(OPTIONS, state)
+    adapter.decode("out", "text", str(auth).encode(), state)
     refusal = {"jsonrpc": "2.0", "id": json.loads(auth)["id"], "error": {"code": 13004, "message": "no"}}
-    reading = adapter.classify("in", "text", json.dumps(refusal).encode(), state)
-    assert methods(adapter.answer(reading, WANTED, state)) == ["public/subscribe"]
+    decoded = adapter.decode("in", "text", json.dumps(refusal).encode(), state)
+    assert methods(adapter.answer(decoded, OPTIONS, state)) == ["public/subscribe"]
 
 
 def test_deribit_answers_a_test_request() -> None:
     adapter = ADAPTERS["deribit"]
     state = adapter.new_state()
     asked = b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}'
-    assert methods(adapter.answer(adapter.classify("in", "text", asked, state), WANTED, state)) == ["public/test"]
+    assert methods(adapter.answer(adapter.decode("in", "text", asked, state), OPTIONS, state)) == ["public/test"]
 
 
 def test_json_says_what_the_configuration_spells_out() -> None:
     adapter = ADAPTERS["json"]
     state = adapter.new_state()
     login = '{"op":"login"}'
-    assert adapter.opening(Wanted(auth={"send": Sensitive(login)}, answers=True), state) == (login,)
-    assert adapter.answer(adapter.classify("in", "text", b'{"type":"ping"}', state), WANTED, state) != ()
-    assert adapter.answer(adapter.classify("in", "text", b'{"type":"tick"}', state), WANTED, state) == ()
+    assert adapter.opening(ClientOptions(auth={"send": Sensitive(login)}, answers=True), state) == (login,)
+    assert adapter.answer(adapter.decode("in", "text", b'{"type":"ping"}', state), OPTIONS, state) != ()
+    assert adapter.answer(adapter.decode("in", "text", b'{"type":"tick"}', state), OPTIONS, state) == ()
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_json_says_what_the_configuration_spells_out() -> None:
 def test_a_topic_is_asked_for_as_the_protocol_does(name: ProtocolName, topic: str, message: str) -> None:
     adapter = ADAPTERS[name]
     state = adapter.new_state()
-    (said,) = adapter.opening(Wanted((Sensitive(topic),)), state)
+    (said,) = adapter.opening(ClientOptions((Sensitive(topic),)), state)
     own_id = str(json.loads(said)["id"]) if "ID" in message else ""
     assert said == message.replace("ID", own_id)
 
@@ -127,11 +127,11 @@ def test_topics_wait_for_an_authentication_whose_end_can_be_told(name: ProtocolN
     adapter = ADAPTERS[name]
     state = adapter.new_state()
     auth = {"send": Sensitive('{"op":"auth"}'), "success": Sensitive("welcome")}
-    wanted = Wanted((Sensitive('{"op":"subscribe"}'),), auth, answers=True)
-    granted = Reading(notes=(Note("auth.completed", "auth", "end", status="ok"),))
-    assert adapter.opening(wanted, state) == ('{"op":"auth"}',)
-    assert adapter.answer(Reading("other"), wanted, state) == ()
-    assert adapter.answer(granted, wanted, state) == ('{"op":"subscribe"}',)
+    options = ClientOptions((Sensitive('{"op":"subscribe"}'),), auth, answers=True)
+    granted = Decoded(happenings=(Happening("auth.completed", "auth", "end", status="ok"),))
+    assert adapter.opening(options, state) == ('{"op":"auth"}',)
+    assert adapter.answer(Decoded("other"), options, state) == ()
+    assert adapter.answer(granted, options, state) == ('{"op":"subscribe"}',)
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -139,18 +139,18 @@ def test_without_leave_to_answer_heartbeats_stay_unanswered(name: ProtocolName) 
     adapter = ADAPTERS[name]
     state = adapter.new_state()
     for ping in (b'{"type":"ping"}', b"2", b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}'):
-        reading = adapter.classify("in", "text", ping, state)
-        assert adapter.answer(reading, Wanted((Sensitive("/a"),)), state) == ()
-    assert adapter.due(2**62, Wanted((Sensitive("/a"),)), state) == ()
+        decoded = adapter.decode("in", "text", ping, state)
+        assert adapter.answer(decoded, ClientOptions((Sensitive("/a"),)), state) == ()
+    assert adapter.due(2**62, ClientOptions((Sensitive("/a"),)), state) == ()
 
 
 def test_json_renews_a_grant_at_80_percent_of_its_life() -> None:
     adapter = ADAPTERS["json"]
     state = adapter.new_state()
     auth = {"send": Sensitive('{"type":"auth"}'), "refresh": Sensitive('{"type":"refresh"}')}
-    wanted = Wanted(auth=auth, answers=True)
-    adapter.classify("out", "text", b'{"type":"auth"}', state)
-    adapter.classify("in", "text", b'{"type":"auth_success","expires_in":100}', state)
-    assert adapter.due(79 * 10**9, wanted, state) == ()
-    assert adapter.due(80 * 10**9, wanted, state) == ('{"type":"refresh"}',)
-    assert adapter.due(81 * 10**9, wanted, state) == ()
+    options = ClientOptions(auth=auth, answers=True)
+    adapter.decode("out", "text", b'{"type":"auth"}', state)
+    adapter.decode("in", "text", b'{"type":"auth_success","expires_in":100}', state)
+    assert adapter.due(79 * 10**9, options, state) == ()
+    assert adapter.due(80 * 10**9, options, state) == ('{"type":"refresh"}',)
+    assert adapter.due(81 * 10**9, options, state) == ()

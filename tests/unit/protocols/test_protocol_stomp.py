@@ -4,46 +4,46 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, Reading
-from wsmon.protocols.stomp import State, classify, mask
+from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, Decoded
+from wsmon.protocols.stomp import StompState, decode, mask
 
 
 @pytest.mark.parametrize(
-    ("frame", "reading"),
+    ("frame", "decoded"),
     [
-        (b"CONNECTED\nversion:1.2\n\n\0", Reading("CONNECTED")),
-        (b"SEND\ndestination:/queue/a\nreceipt:r-1\n\nhello\0", Reading("SEND", "/queue/a", "r-1")),
-        (b"\r\n\nSUBSCRIBE\r\nid:0\r\ndestination:/topic/b\r\n\r\n\0", Reading("SUBSCRIBE", "/topic/b", "0")),
+        (b"CONNECTED\nversion:1.2\n\n\0", Decoded("CONNECTED")),
+        (b"SEND\ndestination:/queue/a\nreceipt:r-1\n\nhello\0", Decoded("SEND", "/queue/a", "r-1")),
+        (b"\r\n\nSUBSCRIBE\r\nid:0\r\ndestination:/topic/b\r\n\r\n\0", Decoded("SUBSCRIBE", "/topic/b", "0")),
         (
             b"MESSAGE\nsubscription:0\nmessage-id:007\ndestination:/topic/b\n\ndestination:/no\0",
-            Reading("MESSAGE", "/topic/b", "007"),
+            Decoded("MESSAGE", "/topic/b", "007"),
         ),
-        (b"RECEIPT\nreceipt-id:r-1\n\n\0", Reading("RECEIPT", "", "r-1")),
-        (b"SEND\ndestination:/q/a\\cb\\\\n\ndestination:/second\n\n\0", Reading("SEND", "/q/a:b\\n")),
-        (b"ERROR\nmessage:malformed frame", Reading("ERROR")),
-        (b"\n", Reading("heartbeat")),
-        (b"\r\n\n", Reading("heartbeat")),
-        (b"", Reading(error_type="stomp", error="empty message")),
-        (b"GET / HTTP/1.1\r\n", Reading(error_type="stomp", error="no STOMP frame")),
-        (b"\xff\xfe", Reading(error_type="stomp", error="no STOMP frame")),
+        (b"RECEIPT\nreceipt-id:r-1\n\n\0", Decoded("RECEIPT", "", "r-1")),
+        (b"SEND\ndestination:/q/a\\cb\\\\n\ndestination:/second\n\n\0", Decoded("SEND", "/q/a:b\\n")),
+        (b"ERROR\nmessage:malformed frame", Decoded("ERROR")),
+        (b"\n", Decoded("heartbeat")),
+        (b"\r\n\n", Decoded("heartbeat")),
+        (b"", Decoded(error_type="stomp", error="empty message")),
+        (b"GET / HTTP/1.1\r\n", Decoded(error_type="stomp", error="no STOMP frame")),
+        (b"\xff\xfe", Decoded(error_type="stomp", error="no STOMP frame")),
     ],
 )
-def test_a_frame_is_named_by_its_command_destination_and_id(frame: bytes, reading: Reading) -> None:
-    assert classify("in", "text", frame, State()) == reading
-    assert classify("out", "binary", frame, State()) == reading
+def test_a_frame_is_named_by_its_command_destination_and_id(frame: bytes, decoded: Decoded) -> None:
+    assert decode("in", "text", frame, StompState()) == decoded
+    assert decode("out", "binary", frame, StompState()) == decoded
 
 
 def test_control_frames_of_the_websocket_are_not_read() -> None:
-    assert classify("in", "ping", b"CONNECT\n\n\0", State()) is UNREAD
+    assert decode("in", "ping", b"CONNECT\n\n\0", StompState()) is UNREAD
 
 
 def test_a_long_destination_is_cut() -> None:
-    reading = classify("in", "text", b"SEND\ndestination:" + b"x" * 999 + b"\n\n\0", State())
-    assert reading == Reading("SEND", "x" * (MAX_NAME_CHARS - 1) + "…")
+    decoded = decode("in", "text", b"SEND\ndestination:" + b"x" * 999 + b"\n\n\0", StompState())
+    assert decoded == Decoded("SEND", "x" * (MAX_NAME_CHARS - 1) + "…")
 
 
 def test_nothing_is_ever_overdue() -> None:
-    state = State()
+    state = StompState()
     state.at(1)
     assert state.overdue(10**18) == ()
 
