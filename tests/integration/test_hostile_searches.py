@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.builders import loss, message
 from tests.support.recordings import Recording, recorded
+from tests.support.stores import as_schema_6
 from wsmon.cli.main import run
 from wsmon.store.search.skip_index import SearchIndexer
 
@@ -37,6 +38,7 @@ def half_indexed(path: Path) -> Path:
 def of_version_5(path: Path) -> Path:
     made(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        as_schema_6(connection)
         connection.executescript("DROP TABLE search_segment; DROP TABLE search_page; PRAGMA user_version = 5;")
         connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
     return path

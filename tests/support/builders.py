@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from wsmon.model.events import RECORDER, Direction, Event, EventName, Json, Meta, Source, SpanId
-from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident
+from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident, StoredSpec
 from wsmon.model.spans import Span, SpanStatus
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane, LossMark, StatusSegment
@@ -207,12 +207,10 @@ def row(
     began: Event | None = None,
     **fields: object,
 ) -> ConnectionRow:
-    """A line of the connections list; ``fields`` are those of ``ConnectionState``."""
+    """A line of the connections list; ``fields`` are those of ``ConnectionState`` and its ``spec``."""
+    of_spec = {field: fields.pop(field) for field in StoredSpec.__struct_fields__ if field in fields}
     whole: dict[str, object] = {
-        "group": "",
-        "url": f"wss://{name}.example.net/ws",
-        "enabled": True,
-        "profile": "detailed",
+        "spec": msgspec.convert({"url": f"wss://{name}.example.net/ws"} | of_spec, StoredSpec),
         "trace_id": TRACE,
         "connection_id": SESSION if status == OPEN else "",
         "since_ns": at_ns(since_s),

@@ -96,3 +96,22 @@ def tallied(rows: Iterable[tuple[Value, ...]]) -> dict[tuple[Value, ...], int]:
         assert isinstance(n, int)
         counts[tuple(key)] = counts.get(tuple(key), 0) + n
     return counts
+
+
+def as_schema_6(store: sqlite3.Connection) -> None:
+    """Give a store of schema 7 the shape of schema 6: a column for each stored key of a connection."""
+    columns = {
+        "group": "TEXT NOT NULL DEFAULT ''",
+        "url": "TEXT NOT NULL DEFAULT ''",
+        "enabled": "INTEGER NOT NULL DEFAULT 1",
+        "profile": "TEXT NOT NULL DEFAULT 'detailed'",
+        "protocol": "TEXT NOT NULL DEFAULT 'auto'",
+        "expect_every_s": "REAL NOT NULL DEFAULT 0",
+        "kpi": "TEXT NOT NULL DEFAULT '{}'",
+    }
+    for column, kind in columns.items():
+        store.execute(f'ALTER TABLE connection ADD COLUMN "{column}" {kind}')
+        store.execute(f"""UPDATE connection SET "{column}" = json_extract(spec, '$.{column}')""")
+    store.execute("ALTER TABLE connection DROP COLUMN spec")
+    store.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm007'")
+    store.execute("PRAGMA user_version = 6")

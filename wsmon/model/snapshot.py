@@ -6,8 +6,31 @@ from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 from wsmon.model.events import Event
+from wsmon.model.profiles import ProfileName
 from wsmon.model.statuses import Status
+
+
+class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a connection's configuration that a store keeps, as JSON in ``connection.spec``.
+
+    A field is copied from the field of ``ConnectionSpec`` that has the same name. Each has a default, which counts for
+    stores that were written before the field existed.
+    """
+
+    group: str = ""
+    url: str = ""
+    """Secrets masked."""
+    enabled: bool = True
+    profile: ProfileName = "detailed"
+    """Capture profile in force: ``self.config.reloaded`` changes it."""
+    protocol: str = "auto"
+    expect_every_s: float = 0.0
+    """0 = silence is no stall."""
+    kpi: dict[str, float] = {}
+    """Thresholds by the names of ``wsmon.model.statistics``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +38,7 @@ class ConnectionState:
     """How one connection is now, as far as the store says."""
 
     name: str
-    group: str
-    url: str
-    """Secrets masked."""
-    enabled: bool
-    profile: str
+    spec: StoredSpec
     trace_id: str
     connection_id: str
     """Of the newest session; empty before the first."""
@@ -28,7 +47,6 @@ class ConnectionState:
     """Wall time of the newest transition."""
     stalled_since_ns: int | None = None
     """Wall time the silence began; None while data comes, or none is expected."""
-    expect_every_s: float = 0.0
     attempt: int = 0
     """Of the dial that is under way or waited for; 0 while open."""
     next_attempt_ns: int | None = None

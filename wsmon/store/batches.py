@@ -14,6 +14,7 @@ from wsmon.model.events import Event, Json, Source
 from wsmon.model.profiles import BATCH, PROFILES
 from wsmon.model.units import SECOND_NS
 from wsmon.store.codec import NAME_CODES
+from wsmon.store.connections import spec_of
 from wsmon.store.sessions import Stream
 
 # Messages without rows that a recorder had counted and not told when it died: what the next one says for it.
@@ -25,7 +26,7 @@ from wsmon.store.sessions import Stream
 RECENT_S = 10
 
 _SESSIONS = """
-SELECT connection.id, connection.name, connection."group", connection.profile, session.trace_id, session.connection_id
+SELECT connection.id, connection.name, connection.spec, session.trace_id, session.connection_id
 FROM session JOIN connection ON connection.id = session.connection
 WHERE session.end IS NULL AND session.run = ? ORDER BY session.id
 """
@@ -77,11 +78,12 @@ def cut_off_batches(connection: sqlite3.Connection, run: int) -> Iterator[CutOff
     sessions = connection.execute(_SESSIONS, (run,)).fetchall()
     counted: dict[int, dict[int, Counts]] = {}
     sources: dict[int, Source] = {}
-    for number, name, group, profile, trace_id, connection_id in sessions:
-        if not PROFILES[profile].keeps_messages:
+    for number, name, column, trace_id, connection_id in sessions:
+        spec = spec_of(column)
+        if not PROFILES[spec.profile].keeps_messages:
             recent = {"connection": number, "recent": RECENT_S}
             counted[number] = {second: Counts(*counts) for second, *counts in connection.execute(_COUNTED, recent)}
-            sources[number] = Source(name, group, trace_id, connection_id)
+            sources[number] = Source(name, spec.group, trace_id, connection_id)
     seconds = [second for of in counted.values() for second in of]
     told = _told(connection, min(seconds)) if seconds else {}
     for number, of in counted.items():

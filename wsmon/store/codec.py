@@ -148,9 +148,12 @@ EVENT_COLUMNS: Final = (
 # Rows for event_of; the condition follows
 SELECT_EVENTS: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM event"
 
+# The group of a connection; NULL where there is none
+CONNECTION_GROUP: Final = "json_extract(connection.spec, '$.group')"
+
 # Rows for source_of; the condition follows
-SELECT_SOURCES: Final = """
-SELECT source.id, source.run, source.trace_id, source.connection_id, connection.name, connection."group"
+SELECT_SOURCES: Final = f"""
+SELECT source.id, source.run, source.trace_id, source.connection_id, connection.name, {CONNECTION_GROUP}
 FROM source LEFT JOIN connection ON connection.id = source.connection
 """
 

@@ -7,15 +7,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event, Meta
-from wsmon.model.profiles import PROFILES, Profile, ProfileName, profile_of
+from wsmon.model.profiles import PROFILES, Profile, profile_of
+from wsmon.model.snapshot import StoredSpec
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.subscriptions import Subscription, SubscriptionLedger, Subscriptions
 from wsmon.store.codec import STATUS_CODES, MultiRow, Value, storable
+
+# Of a connection that events name and the configuration does not
+_UNCONFIGURED = StoredSpec()
 
 
 @dataclass(slots=True)
@@ -25,12 +30,6 @@ class ConnectionRecord:
     id: int
     name: str
     position: int = 0
-    group: str = ""
-    url: str = ""
-    enabled: bool = True
-    profile: ProfileName = "detailed"
-    protocol: str = "auto"
-    expect_every_s: float = 0.0
     configured: bool = False
     status: int = STATUS_CODES["initialized"]
     since_ns: int = 0
@@ -46,13 +45,27 @@ class ConnectionRecord:
     last_message_ns: int | None = None
     rtt_ns: int | None = None
     last_problem_id: int = 0
-    kpi: str = "{}"
+    spec: StoredSpec = _UNCONFIGURED
 
 
 COLUMNS = tuple(field.name for field in fields(ConnectionRecord))
 _CONNECTION = MultiRow("INSERT OR REPLACE", "connection", COLUMNS)
-_values = attrgetter(*COLUMNS)
-_NAMES = ", ".join(f'"{column}"' for column in COLUMNS)
+# The spec is the last column, and JSON
+_values = attrgetter(*COLUMNS[:-1])
+_SELECT_CONNECTIONS = f"SELECT {', '.join(COLUMNS)} FROM connection"
+_SPEC_FIELDS = StoredSpec.__struct_fields__
+_spec_of = msgspec.json.Decoder(StoredSpec).decode
+
+
+def spec_of(column: str) -> StoredSpec:
+    """The column ``connection.spec``; raises ``msgspec.DecodeError`` where it does not hold one."""
+    return _spec_of(column)
+
+
+def stored_spec(spec: ConnectionSpec) -> StoredSpec:
+    """The part of a connection's configuration that is stored."""
+    fields_of_spec: dict[str, Any] = {name: getattr(spec, name) for name in _SPEC_FIELDS}
+    return StoredSpec(**(fields_of_spec | {"url": spec.url.masked, "kpi": dict(spec.kpi)}))
 
 
 class Connections:
@@ -63,7 +76,7 @@ class Connections:
         self._keeps_all = keeps_all
         # whatever the profiles say
         self._by_name = {
-            row[1]: ConnectionRecord(*row) for row in connection.execute(f"SELECT {_NAMES} FROM connection")
+            row[1]: ConnectionRecord(*(*row[:-1], spec_of(row[-1]))) for row in connection.execute(_SELECT_CONNECTIONS)
         }
         self._next_id = 1 + max((record.id for record in self._by_name.values()), default=0)
         self._changed: dict[int, ConnectionRecord] = {}
@@ -106,15 +119,12 @@ class Connections:
         for position, spec in enumerate(specs):
             record = self.get(spec.name)
             record.position = position
-            record.group = spec.group
-            record.url = spec.url.masked
-            record.enabled = spec.enabled
-            if spec.name not in self._configured:
-                record.profile = spec.profile
+            stored = stored_spec(spec)
+            if spec.name in self._configured:
+                stored = msgspec.structs.replace(stored, profile=record.spec.profile)
+            else:
                 self._keep_control_frames(spec.name, is_kept=spec.capture.control_frames)
-            record.protocol = spec.protocol
-            record.expect_every_s = spec.expect_every_s
-            record.kpi = msgspec.json.encode(dict(spec.kpi)).decode()
+            record.spec = stored
             record.configured = True
             record.since_ns = record.since_ns or now_ns
             self.change(record)
@@ -123,7 +133,8 @@ class Connections:
     def adjust(self, record: ConnectionRecord, change: Meta) -> None:
         """Take over what an event says about the rows of a connection: ``meta`` of ``self.config.reloaded``."""
         capture = change.get("capture")
-        record.profile = next((name for name in PROFILES if name == change.get("profile")), record.profile)
+        profile = next((name for name in PROFILES if name == change.get("profile")), record.spec.profile)
+        record.spec = msgspec.structs.replace(record.spec, profile=profile)
         if isinstance(capture, Mapping) and "control_frames" in capture:
             self._keep_control_frames(record.name, is_kept=bool(capture["control_frames"]))
         self.change(record)
@@ -132,11 +143,15 @@ class Connections:
         """Which events of a connection become rows, now."""
         if self._keeps_all:
             return PROFILES["detailed"]
-        return profile_of(record.profile, control_frames=record.name not in self._without_control_frames)
+        return profile_of(record.spec.profile, control_frames=record.name not in self._without_control_frames)
 
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""
-        _CONNECTION.write(self._connection, [value for record in self._changed.values() for value in _values(record)])
+        values: list[Value] = []
+        for record in self._changed.values():
+            values += _values(record)
+            values.append(msgspec.json.encode(record.spec).decode())
+        _CONNECTION.write(self._connection, values)
 
     def committed(self) -> None:
         """Forget the changes."""

@@ -117,9 +117,9 @@ class _Examination:
     def _look_for_damage(self) -> None:
         for (table,) in self._connection.execute(_TABLES).fetchall():
             quoted = '"' + table.replace('"', '""') + '"'
-            dangling = self._connection.execute(f"PRAGMA foreign_key_check({quoted})").fetchmany(MOST_DAMAGE)
+            dangling = self._connection.execute(f"PRAGMA main.foreign_key_check({quoted})").fetchmany(MOST_DAMAGE)
             self._damage += [f"{table}: row {row} refers to nothing in {parent}" for _, row, parent, _ in dangling]
-            found = self._connection.execute(f"PRAGMA integrity_check({quoted})").fetchmany(MOST_DAMAGE)
+            found = self._connection.execute(f"PRAGMA main.integrity_check({quoted})").fetchmany(MOST_DAMAGE)
             self._damage += [f"{table}: {words}" for (words,) in found if words != "ok"]
 
     @contextmanager

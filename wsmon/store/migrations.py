@@ -15,6 +15,7 @@ from sqlite_utils import Migrations
 from wsmon.store.codec import PackedSum, pack
 from wsmon.store.schema import (
     APPLICATION_ID,
+    CONNECTION_SPEC,
     KPI_THRESHOLDS,
     META_CONFIGURATION,
     META_CREATED_NS,
@@ -97,6 +98,14 @@ def m006_search_index(tables: Tables) -> None:
     for statement in SEARCH_INDEX:
         tables.conn.execute(statement)
     tables.conn.execute("PRAGMA user_version = 6")
+
+
+@MIGRATIONS()
+def m007_connection_spec(tables: Tables) -> None:
+    """The configuration of a connection in one column, so that a new key changes no table."""
+    for statement in CONNECTION_SPEC:
+        tables.conn.execute(statement)
+    tables.conn.execute("PRAGMA user_version = 7")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -23,7 +23,7 @@ from wsmon.errors import StoreError, StoreOlderError
 from wsmon.ports import PagesCopied
 from wsmon.store.codec import Value
 from wsmon.store.database import mark_cut_off, primary_code, transaction
-from wsmon.store.schema import APPLICATION_ID, READABLE_VERSION, SCHEMA_VERSION
+from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
 
 # A reader in WAL mode waits only while another one recovers the log
 BUSY_TIMEOUT_S = 1.0
@@ -42,6 +42,13 @@ class OpenStore:
     notice: str
     """What a viewer must know about it; empty where it is as usual."""
     copy_folder: Path | None = None
+    has_view: bool = False
+    """``connection`` is a view (``CONNECTION_VIEW``) over the table of an older schema."""
+
+    def follow_migration(self) -> None:
+        """Read the table itself again where a recorder migrated the store meanwhile; asked before each answer."""
+        if self.has_view and _pragma(self.connection, "user_version") >= SPEC_VERSION:
+            _change_view(self.connection, "DROP VIEW IF EXISTS temp.connection")
 
     def close(self) -> None:
         """Let the file go, and remove a copy."""
@@ -60,12 +67,15 @@ def open_to_read(path: Path, cache_folder: Path | None = None) -> OpenStore:
         raise StoreError(f"there is no store at {path}", "--store names one; `wsmon ps` lists what is recorded")
     opened = _open(path, cache_folder)
     try:
-        _check(opened)
+        has_view = _check(opened) < SPEC_VERSION
+        if has_view:
+            opened.connection.execute("PRAGMA temp_store = MEMORY")
+            _change_view(opened.connection, CONNECTION_VIEW)
         notice = opened.notice or _missing_log_notice(opened)
     except BaseException:
         opened.close()
         raise
-    return OpenStore(opened.connection, opened.path, notice, opened.copy_folder)
+    return OpenStore(opened.connection, opened.path, notice, opened.copy_folder, has_view)
 
 
 def log_of(path: Path) -> Path:
@@ -130,7 +140,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def _check(store: OpenStore) -> None:
+def _check(store: OpenStore) -> int:
+    """The schema version of a store; raises ``StoreError`` where it is none that can be read."""
     application_id = _pragma(store.connection, "application_id")
     version = _pragma(store.connection, "user_version")
     if application_id != APPLICATION_ID:
@@ -145,6 +156,16 @@ def _check(store: OpenStore) -> None:
             f"the store {store.path} has schema {version}, this wsmon needs {READABLE_VERSION}",
             "`wsmon record` with its configuration brings it up to date, and keeps a copy",
         )
+    return version
+
+
+def _change_view(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute a statement about a temporary view, which lies in memory: the file itself is open to read only."""
+    connection.execute("PRAGMA query_only = OFF")
+    try:
+        connection.execute(statement)
+    finally:
+        connection.execute("PRAGMA query_only = ON")
 
 
 def _missing_log_notice(store: OpenStore) -> str:
@@ -191,9 +212,7 @@ RUN_COLUMNS = (
     "configuration",
     "digest",
 )
-CONNECTION_COLUMNS = (
-    '"group"', "position", "url", "enabled", "profile", "protocol", "expect_every_s", "configured", "kpi",
-)  # fmt: skip
+CONNECTION_COLUMNS = ("position", "configured", "spec")
 
 _RUNS = f"SELECT id, {', '.join(RUN_COLUMNS)} FROM run"
 _CONNECTIONS = f"SELECT name, {', '.join(CONNECTION_COLUMNS)} FROM connection"

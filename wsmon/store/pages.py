@@ -11,7 +11,7 @@ from wsmon.model.events import Event, Source
 from wsmon.model.snapshot import SearchProgress
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
-from wsmon.store.codec import EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
+from wsmon.store.codec import CONNECTION_GROUP, EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
 from wsmon.store.search.block_filter import EVERYWHERE, Sieve
 from wsmon.store.search.functions import Functions
 from wsmon.store.search.plan import SourceSearch, compile_sieve
@@ -133,7 +133,7 @@ SIEVED_AT_ONCE = 40_000
 HELD_SOURCES = 10_000
 
 _FIRST_FROM = "SELECT id, ts_ns FROM event WHERE id >= ? ORDER BY id LIMIT 1"
-_CONNECTIONS = 'SELECT id, name, "group" FROM connection'
+_CONNECTIONS = f"SELECT id, name, coalesce({CONNECTION_GROUP}, '') FROM connection"
 _INDEX = "INDEXED BY event_by_name"
 _SOURCE = EVENT_COLUMNS.index("source")
 

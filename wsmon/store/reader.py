@@ -11,6 +11,8 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.snapshot import SearchProgress, SessionRange, Snapshot, StoreBounds
@@ -20,7 +22,7 @@ from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.store.opening import copy_store, open_to_read, origin_of
+from wsmon.store.opening import OpenStore, copy_store, open_to_read, origin_of
 from wsmon.store.pages import Pages, Progress
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.sessions import session_lives, session_spans, trace_spans
@@ -32,12 +34,12 @@ from wsmon.store.timeline import LaneScope, lane_titles, lanes, problems_near
 
 
 class Questions:
-    """The questions that one connection is asked, one after the other; ``path`` names the store in errors."""
+    """The questions that an open store is asked, one after the other."""
 
-    def __init__(self, connection: sqlite3.Connection, pages: Pages, path: Path) -> None:
-        self._connection = connection
+    def __init__(self, store: OpenStore, pages: Pages) -> None:
+        self._store = store
+        self._connection = store.connection
         self._pages = pages
-        self._path = path
 
     @contextmanager
     def __call__(self, query: Query = EVERYTHING, *, is_consistent: bool = False) -> Iterator[None]:
@@ -49,6 +51,7 @@ class Questions:
         self._pages.begin()
         self._end_transaction()
         try:
+            self._store.follow_migration()
             if is_consistent:
                 self._connection.execute("BEGIN")
             yield
@@ -57,7 +60,9 @@ class Questions:
                 raise reason from error
             if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
                 raise InterruptedError("the search was ended") from error
-            raise StoreError(f"cannot read the store {self._path}: {error}") from error
+            raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
+        except msgspec.DecodeError as error:
+            raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
         finally:
             self._end_transaction()
 
@@ -85,7 +90,7 @@ class Reader:
         self._connection = self._store.connection
         self._clock = clock
         self._pages = Pages(self._connection, clock)
-        self._question = Questions(self._connection, self._pages, self._store.path)
+        self._question = Questions(self._store, self._pages)
         self._extent = Extent(self._connection, self._store.path, clock)
 
     @property

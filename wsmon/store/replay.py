@@ -21,7 +21,9 @@ from wsmon.store.search.skip_index import SearchIndexer
 
 _SET_RUN = f"UPDATE run SET {', '.join(f'{column} = ?' for column in RUN_COLUMNS)} WHERE id = ?"
 _SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column in CONNECTION_COLUMNS)} WHERE name = ?"
-_SHOW = 'UPDATE connection SET configured = 1, position = id, "group" = ?, url = ? WHERE name = ?'
+_SHOW = """
+UPDATE connection SET configured = 1, position = id, spec = json_set(spec, '$.group', ?, '$.url', ?) WHERE name = ?
+"""
 # Of a run that ends with its last event: periods do not hold their end
 _SET_END = "UPDATE run SET ended_ns = ended_ns + 1 WHERE id = ?"
 _SET_EXCERPT = "INSERT INTO meta (key, value) VALUES (?, 1)"

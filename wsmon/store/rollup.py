@@ -203,11 +203,11 @@ class Totals:
 def _state(record: ConnectionRecord) -> ConnectionTotals:
     return ConnectionTotals(
         record.name,
-        record.group,
-        record.url,
-        record.profile,
-        record.protocol,
-        record.enabled,
+        record.spec.group,
+        record.spec.url,
+        record.spec.profile,
+        record.spec.protocol,
+        record.spec.enabled,
         STATUS_OF[record.status],
         record.stalled_since_ns is not None,
         record.last_message_ns,

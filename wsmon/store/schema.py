@@ -12,9 +12,11 @@ from typing import Literal
 APPLICATION_ID = 0x77736D6E
 
 # user_version of a store this wsmon writes: the number of its migrations
-SCHEMA_VERSION = 6
-# The oldest that is read as it is: what came later, readers do without
+SCHEMA_VERSION = 7
+# Oldest schema that is read without a migration: readers do without later tables, and see CONNECTION_VIEW
 READABLE_VERSION = 5
+# First schema with connection.spec
+SPEC_VERSION = 7
 
 Level = Literal[1, 60, 600, 3600]
 # Seconds a rollup bucket lasts
@@ -348,3 +350,20 @@ SEARCH_INDEX = (
     )
     """,
 )
+
+# Of migration 7: what stands in the columns of a connection's configuration, as JSON
+_SPEC = """json_object(
+    'group', "group", 'url', url, 'enabled', json(iif(enabled, 'true', 'false')), 'profile', profile,
+    'protocol', protocol, 'expect_every_s', expect_every_s, 'kpi', json(kpi)
+)"""
+CONNECTION_SPEC = (
+    # wsmon.model.snapshot.StoredSpec
+    "ALTER TABLE connection ADD COLUMN spec TEXT NOT NULL DEFAULT '{}'",
+    f"UPDATE connection SET spec = {_SPEC}",
+    *(
+        f'ALTER TABLE connection DROP COLUMN "{column}"'
+        for column in ("group", "url", "enabled", "profile", "protocol", "expect_every_s", "kpi")
+    ),
+)
+# What a reader sees in place of the table, where a store has an older schema
+CONNECTION_VIEW = f"CREATE TEMP VIEW connection AS SELECT *, {_SPEC} AS spec FROM main.connection"

@@ -15,6 +15,7 @@ from wsmon.model.units import SECOND_NS
 from wsmon.model.uptime import RunPeriod
 from wsmon.ports import Clock
 from wsmon.store.codec import STATUS_OF
+from wsmon.store.connections import spec_of
 from wsmon.store.opening import log_of
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.statistics import Coverage
@@ -31,9 +32,9 @@ HOUR_S = 3600
 STALL: IncidentKind = "stall"
 
 _CONNECTIONS = """
-SELECT connection.id, connection.name, "group", url, enabled, profile, connection.trace_id,
-    coalesce(source.connection_id, ''), status, since_ns, stalled_since_ns, expect_every_s, attempt, next_attempt_ns,
-    sessions, last_connected_ns, last_disconnected_ns, failing_since_ns, last_message_ns, rtt_ns, last_problem_id,
+SELECT connection.id, connection.name, spec, connection.trace_id,
+    coalesce(source.connection_id, ''), status, since_ns, stalled_since_ns, attempt, next_attempt_ns, sessions,
+    last_connected_ns, last_disconnected_ns, failing_since_ns, last_message_ns, rtt_ns, last_problem_id,
     (SELECT event_id FROM transition WHERE transition.connection = connection.id
         AND ts_ns = last_disconnected_ns AND ts_ns >= failing_since_ns LIMIT 1)
 FROM connection LEFT JOIN source ON source.id = connection.source
@@ -106,10 +107,8 @@ def _hour_before(now_s: int, rolled_s: int) -> tuple[int, int]:
 
 
 def _state(row: tuple[Any, ...]) -> ConnectionState:
-    name, group, url, enabled, profile, trace_id, connection_id, status = row[1:9]
-    return ConnectionState(
-        name, group, url, bool(enabled), profile, trace_id, connection_id, STATUS_OF[status], *row[9:]
-    )
+    name, spec, trace_id, connection_id, status = row[1:6]
+    return ConnectionState(name, spec_of(spec), trace_id, connection_id, STATUS_OF[status], *row[6:])
 
 
 # What a store holds as a whole: its name, ids, runs, size, and since when its rollups are complete.

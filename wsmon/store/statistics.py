@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import msgspec
-
 from wsmon.model.histogram import BUCKETS_PER_DOUBLING, ZERO_INDEX, quantiles, representative
 from wsmon.model.statistics import (
     ConnectionStatistics,
@@ -32,7 +30,7 @@ from wsmon.model.subscriptions import Subscriptions
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF, PackedSum
-from wsmon.store.connections import subscriptions
+from wsmon.store.connections import spec_of, subscriptions
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, Dimension, Level, Metric
 from wsmon.store.timeline import steps
 
@@ -139,7 +137,7 @@ _NO_DIMENSION = 0
 RANKS = (0.5, 0.95, 0.99)
 
 _CONNECTIONS = """
-SELECT id, name, "group", url, status, stalled_since_ns IS NOT NULL, profile, trace_id, last_message_ns, kpi, configured
+SELECT id, name, spec, status, stalled_since_ns IS NOT NULL, trace_id, last_message_ns, configured
 FROM connection WHERE ? IN ('', name) ORDER BY configured DESC, position, name
 """
 _PLACE = "level = ? AND bucket >= ? AND bucket < ? AND connection BETWEEN ? AND ?"
@@ -237,7 +235,7 @@ def statistics(
     topics = subscriptions(connection) if is_open_end else {}
     found: list[ConnectionStatistics] = []
     for row in rows:
-        status: Status = STATUS_OF[row[4]]
+        status: Status = STATUS_OF[row[3]]
         taken = steps(connection, row[0], since_ns, until_ns)
         if not (name or row[-1] or taken or row[0] in tallies):
             continue
@@ -274,16 +272,17 @@ def _tallies(
 def _of_connection(
     row: tuple[Any, ...], status: Status, up: Uptime, tally: _Tally, watched_ns: int, period: tuple[int, int, bool]
 ) -> ConnectionStatistics:
-    _id, name, group, url, _status, is_stalled, profile, trace_id, last_message_ns, kpi, _configured = row
+    _id, name, column, _status, is_stalled, trace_id, last_message_ns, _configured = row
+    spec = spec_of(column)
     since_ns, until_ns, is_open_end = period
     is_message_inside = last_message_ns is not None and since_ns <= last_message_ns < until_ns
     of = ConnectionStatistics(
         name=name,
-        group=group,
-        url=url,
+        group=spec.group,
+        url=spec.url,
         status=status,
         stalled=bool(is_stalled) and is_open_end,
-        profile=profile,
+        profile=spec.profile,
         trace_id=trace_id,
         sessions=tally.counts["attempts"],
         connection_count=up.opens,
@@ -314,7 +313,7 @@ def _of_connection(
         incidents=tally.by_key("incident"),
         failed_messages=sum(tally.by_key("failed_message").values()),
     )
-    return dataclasses.replace(of, kpis=kpis(of, msgspec.json.decode(kpi, type=dict[str, float])))
+    return dataclasses.replace(of, kpis=kpis(of, spec.kpi))
 
 
 # The trend of a connection, from rollups: what the plots of the statistics draw.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane, LaneTitle, LossMark, StatusSegment, TimelineProblem
 from wsmon.model.uptime import RunPeriod, StatusChange
-from wsmon.store.codec import STATUS_CODES, STATUS_OF
+from wsmon.store.codec import CONNECTION_GROUP, STATUS_CODES, STATUS_OF
 
 # Reads runs and transitions as the timeline and uptime need them.
 
@@ -101,8 +101,8 @@ def _read(rows: Iterable[tuple[int, int, int, int, int]]) -> Iterator[Transition
 # What is lost where a connection gives up at once
 ATTEMPTED: tuple[Status, ...] = ("connecting", "connected", OPEN)
 
-_TITLES = """
-SELECT id, name, "group" FROM connection
+_TITLES = f"""
+SELECT id, name, coalesce({CONNECTION_GROUP}, '') FROM connection
 WHERE configured OR EXISTS (
     SELECT 1 FROM transition WHERE transition.connection = connection.id AND ts_ns >= ? AND ts_ns < ?
 )

@@ -39,7 +39,7 @@ def _value(screen: MonitorScreen) -> tuple[str, str] | None:
     """What is under the cursor, and what to call it."""
     state = screen.connections.current
     if screen.current == "connections" and state is not None:
-        return state.url, f"the URL of {state.name}"
+        return state.spec.url, f"the URL of {state.name}"
     if (value := screen.detail_value) is not None:
         return value.text, value.path
     if (event := _event(screen)) is None:

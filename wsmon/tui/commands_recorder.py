@@ -17,7 +17,7 @@ def reconnect(screen: MonitorScreen) -> None:
     if state is None or control is None:
         screen.say("no recorder answers: nothing can be reconnected", "caution")
         return
-    if not state.enabled:
+    if not state.spec.enabled:
         screen.say(f"{state.name} is off in the configuration", "caution")
         return
     act = partial(_tell, screen, lambda: control.reconnect(state.name), f"dialling {state.name}")
@@ -35,7 +35,7 @@ def disable(screen: MonitorScreen) -> None:
     if state is None or control is None:
         screen.say("no recorder answers: nothing can be disabled", "caution")
         return
-    if state.status == "closed" or not state.enabled:
+    if state.status == "closed" or not state.spec.enabled:
         _tell(screen, lambda: control.enable(state.name), f"opening {state.name}")
         return
     from wsmon.tui.dialogs.confirm import disable_dialog

@@ -181,7 +181,10 @@ def test_st_10_the_trace_of_nothing_has_no_events(tmp_path: Path) -> None:
 
 def test_a_url_that_held_credentials_still_has_a_host(tmp_path: Path) -> None:
     with Recording(tmp_path / "store.db", "a") as recording:
-        recording.execute("UPDATE connection SET url = ?", "wss://[FILTERED]@example.net:8443/?token=[FILTERED]")
+        recording.execute(
+            "UPDATE connection SET spec = json_set(spec, '$.url', ?)",
+            "wss://[FILTERED]@example.net:8443/?token=[FILTERED]",
+        )
         reader = Reader(tmp_path / "store.db", FixedClock())
         (connection,) = json.loads(exported(reader, "json")[0])["connections"]
         reader.close()

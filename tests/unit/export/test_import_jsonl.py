@@ -86,7 +86,7 @@ def test_statistics_of_an_imported_store_are_those_of_the_recorded_one(tmp_path:
         reader.close()
     assert sorted(found[0]) == sorted(found[1])
     reader = Reader(copy, FixedClock(60))
-    assert {row.state.name: row.state.url for row in reader.snapshot(0).connections} == {
+    assert {row.state.name: row.state.spec.url for row in reader.snapshot(0).connections} == {
         "nova": "wss://stream.example.net/ws?token=[FILTERED]",
         "b": "wss://stream.example.net/ws?token=[FILTERED]",
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.support.builders import T0_NS, loss, message, pong, usable
 from tests.support.recordings import FixedClock, Recording
+from tests.support.stores import as_schema_6
 from wsmon.model.statistics import Statistics
 from wsmon.store.codec import unpack
 from wsmon.store.reader import Reader
@@ -54,6 +55,7 @@ def ten_minutes(path: Path) -> list[list[tuple[object, ...]]]:
 def as_version_4(path: Path) -> None:
     """The store as the recorder of version 4 would have left it."""
     with closing(sqlite3.connect(path)) as store, store:
+        as_schema_6(store)
         for statement in TABLES:
             if "TABLE rollup_hist" in statement or "TABLE rollup_sum" in statement:
                 store.execute(statement)

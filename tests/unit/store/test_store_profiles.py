@@ -188,7 +188,7 @@ def test_a_switch_affects_exactly_what_comes_after_it(one: Recording) -> None:
     before, after = message("before", 0.1, NAME), message("after", 0.2, NAME)
     one.commit(before, switched(0.15, "detailed", "standard"), after, ping(0.2, NAME), now_s=0.2)
     assert names(one) == ["message.received", "self.config.reloaded"]
-    assert one.rows("SELECT profile FROM connection") == [("standard",)]
+    assert one.rows("SELECT spec ->> 'profile' FROM connection") == [("standard",)]
     one.commit(message("more", 0.3, NAME), switched(0.4, "standard", "detailed"), message("rows", 0.5, NAME), now_s=0.5)
     assert names(one)[2:] == [BATCH, "self.config.reloaded", "message.received"]
     assert rows(one)[2].meta == meta((2, 9), (0, 0))
@@ -218,7 +218,7 @@ def test_a_new_configuration_waits_for_the_event_that_tells_of_it(one: Recording
     configure(one, "standard", control_frames=False)
     one.commit(message("a", 0.1, NAME), ping(0.1, NAME), now_s=0.5)
     assert names(one) == ["message.received", "heartbeat.sent"]
-    assert one.rows("SELECT profile FROM connection") == [("detailed",)]
+    assert one.rows("SELECT spec ->> 'profile' FROM connection") == [("detailed",)]
 
 
 def test_a_connection_that_comes_back_to_the_configuration_begins_with_its_profile(one: Recording) -> None:
@@ -227,7 +227,7 @@ def test_a_connection_that_comes_back_to_the_configuration_begins_with_its_profi
     configure(one, "standard")
     one.commit(message("a", 0.1, NAME), now_s=0.5)
     assert names(one) == []
-    assert one.rows("SELECT profile FROM connection") == [("standard",)]
+    assert one.rows("SELECT spec ->> 'profile' FROM connection") == [("standard",)]
 
 
 def test_a_run_begins_with_the_profile_of_its_configuration(tmp_path: Path) -> None:

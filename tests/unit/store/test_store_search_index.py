@@ -13,7 +13,7 @@ import pytest
 from tests.support.builders import SECOND_NS, T0_NS, event, message
 from tests.support.queries import query
 from tests.support.recordings import FixedClock, recorded
-from tests.support.stores import Recording, recording, stored
+from tests.support.stores import Recording, as_schema_6, recording, stored
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
@@ -164,8 +164,9 @@ def version_5(path: Path) -> Path:
     """A store as the wsmon before this index left it."""
     recorded(path, [message("margin call"), *[message("fine")] * SEGMENT])
     with closing(sqlite3.connect(path)) as connection:
+        as_schema_6(connection)
         connection.executescript("DROP TABLE search_segment; DROP TABLE search_page; PRAGMA user_version = 5;")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm006_search_index'")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
         connection.commit()
     return path
 

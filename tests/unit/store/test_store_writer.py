@@ -159,7 +159,9 @@ def test_configured_connections_are_there_before_anything_happens(running: Runni
     running.writer.configure((spec("b", expect_every_s=5.0, url="wss://b/"), spec("a")))
     running.writer.start()
     running.end()
-    assert running.connection("name, position, url, expect_every_s, configured, status, since_ns") == [
+    assert running.connection(
+        "name, position, spec ->> 'url', spec ->> 'expect_every_s', configured, status, since_ns"
+    ) == [
         ("b", 0, "wss://b/", 5.0, 1, 1, T0_NS),
         ("a", 1, "wss://host/path", 0.0, 1, 1, T0_NS),
     ]

@@ -32,7 +32,7 @@ from wsmon.query.ast import (
 from wsmon.query.fields import WORD_PLACES
 from wsmon.query.predicate import casefold_utf8, item_fits, utf8
 from wsmon.query.regex_literals import required_stretches, required_texts
-from wsmon.store.codec import NAME_CODES
+from wsmon.store.codec import CONNECTION_GROUP, NAME_CODES
 from wsmon.store.search.block_filter import (
     BACKSLASH_MARK,
     EVERYWHERE,
@@ -173,7 +173,7 @@ def _json_value(item: Item) -> Sieve:
 _TEXTS: Mapping[FieldName, str] = {"session": "nullif(connection_id, '')", "trace": "nullif(trace_id, '')"}
 _CONNECTIONS: Mapping[FieldName, str] = {
     "connection": "SELECT id, name FROM connection",
-    "group": 'SELECT id, "group" FROM connection',
+    "group": f"SELECT id, coalesce({CONNECTION_GROUP}, '') FROM connection",
 }
 _NEWEST = "SELECT coalesce(max(id), 0) FROM source"
 _FOUND = "SELECT id FROM source WHERE {where} LIMIT ?"

@@ -107,7 +107,7 @@ def trouble(row: ConnectionRow) -> int:
 
 def severity(state: ConnectionState) -> int:
     """0 is the worst."""
-    if not state.enabled or state.status == "closed":
+    if not state.spec.enabled or state.status == "closed":
         return ENDED_SEVERITY
     if state.is_stalled:
         return STALLED_SEVERITY
@@ -144,7 +144,7 @@ def line(row: ConnectionRow, layout: Layout, now_ns: int, *, ascii_only: bool = 
     """A connection."""
     spans: list[Span] = [
         (f"{sign(row, ascii_only=ascii_only)} ", row_meaning(row)),
-        (left(both_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.enabled else "dim"),
+        (left(both_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.spec.enabled else "dim"),
     ]
     for column in layout.columns:
         text, kind = _cell(column, row, now_ns)
@@ -157,7 +157,7 @@ def line(row: ConnectionRow, layout: Layout, now_ns: int, *, ascii_only: bool = 
 
 def meaning_of(state: ConnectionState) -> Meaning:
     """What its colour says."""
-    if not state.enabled:
+    if not state.spec.enabled:
         return "status-off"
     if state.is_stalled:
         return "status-stalled"
@@ -182,7 +182,7 @@ def sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
     state = row.state
     if row_severity(row) == INCIDENT_SEVERITY:
         return "!" if ascii_only else "⚠"
-    if not state.enabled or state.status == "closed":
+    if not state.spec.enabled or state.status == "closed":
         return "o" if ascii_only else "○"
     if state.is_stalled:
         return "~" if ascii_only else "◐"
@@ -197,7 +197,7 @@ def sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
 
 def word(state: ConnectionState) -> str:
     """The status in a word."""
-    if not state.enabled:
+    if not state.spec.enabled:
         return "off"
     if state.is_stalled:
         return "stalled"
@@ -207,10 +207,10 @@ def word(state: ConnectionState) -> str:
 def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
     """Why it is not well, in a sentence; of one that is well, the last time it was not."""
     state = row.state
-    if not state.enabled:
+    if not state.spec.enabled:
         return "", "dim"
     if state.is_stalled:
-        return f"no data; expected every {state.expect_every_s:g} s", "status-stalled"
+        return f"no data; expected every {state.spec.expect_every_s:g} s", "status-stalled"
     if row_severity(row) == INCIDENT_SEVERITY:
         return row.incidents[-1].sentence, "caution"
     if row.problem is None:
@@ -252,7 +252,7 @@ def _cell(column: Column, row: ConnectionRow, now_ns: int) -> tuple[str, Meaning
         case "rtt":
             return (fmt.milliseconds(state.rtt_ns / 1e6), "text") if is_open and state.rtt_ns else _nothing(state)
         case _:
-            if not state.enabled:
+            if not state.spec.enabled:
                 return _nothing(state)
             losses = row.losses_per_hour
             return f"{losses:.0f}" if losses else "0", "status-loss" if losses else "dim"
@@ -265,9 +265,9 @@ def _status(row: ConnectionRow, now_ns: int) -> str:
         return f"{word(state)}: {kinds[0]}" if len(kinds) == 1 else f"{word(state)}: {len(kinds)} incidents"
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{word(state):<10} {fmt.countdown(now_ns - state.stalled_since_ns)}"
-    if state.enabled and state.status == "reconnecting" and state.next_attempt_ns is not None:
+    if state.spec.enabled and state.status == "reconnecting" and state.next_attempt_ns is not None:
         return f"{word(state)} in {fmt.countdown(state.next_attempt_ns - now_ns)}"
-    if state.enabled and state.status in ("connecting", "connected") and state.attempt > 1:
+    if state.spec.enabled and state.status in ("connecting", "connected") and state.attempt > 1:
         return f"{word(state)} #{state.attempt}"
     return word(state)
 
@@ -280,4 +280,4 @@ def _down(state: ConnectionState, now_ns: int) -> tuple[str, Meaning]:
 
 
 def _nothing(state: ConnectionState) -> tuple[str, Meaning]:
-    return (fmt.NONE if state.enabled else ""), "dim"
+    return (fmt.NONE if state.spec.enabled else ""), "dim"

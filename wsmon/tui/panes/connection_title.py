@@ -25,12 +25,12 @@ def sentences(row: ConnectionRow, now_ns: int) -> tuple[str, ...]:
 
 def _what_is_kept(state: ConnectionState) -> str:
     """Why the log has no messages of it; empty where it has."""
-    profile = next((each for each in PROFILES.values() if each.name == state.profile), PROFILES["detailed"])
+    profile = next((each for each in PROFILES.values() if each.name == state.spec.profile), PROFILES["detailed"])
     return "" if profile.keeps_messages else f"{profile.name}: messages are counted, not kept"
 
 
 def _since(state: ConnectionState, now_ns: int) -> str:
-    if not state.enabled:
+    if not state.spec.enabled:
         return word(state)
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{word(state)} {fmt.duration(now_ns - state.stalled_since_ns)}"

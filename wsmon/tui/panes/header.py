@@ -79,7 +79,7 @@ def _recording(recording: Recording, now_ns: int) -> tuple[Span, ...]:
 
 
 def _statuses(snapshot: Snapshot) -> tuple[Span, ...]:
-    states = sorted((row.state for row in snapshot.connections if row.state.enabled), key=severity)
+    states = sorted((row.state for row in snapshot.connections if row.state.spec.enabled), key=severity)
     numbers: Counter[str] = Counter(word(state) for state in states)
     meanings: dict[str, Meaning] = {word(state): meaning_of(state) for state in states}
     spans: list[Span] = []
