@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.kinds import FaultError
-from wsmon.config.load import Reader, finish, read_document
-from wsmon.config.secrets import Sources
+from wsmon.config.load import TableReader, finish, read_document
+from wsmon.config.secrets import ReferenceSources
 from wsmon.config.specs import DEFAULT_PORTS, Configuration
 
 # Stands in problems where the name of a file would
@@ -32,7 +32,7 @@ def from_urls(
     References in URLs and headers are looked up in ``environ``. The digest is the one of the content, so equal command
     lines have equal digests. Raises ``ConfigError``; its problems have no line.
     """
-    reader = Reader(Sources(environ or {}, Path.cwd()))
+    reader = TableReader(ReferenceSources(environ or {}, Path.cwd()))
     asked: dict[str, object] = {"headers": _table(headers, reader), "subscribe": list(subscribe)}
     taken: set[str] = set()
     connections = [{"name": _unique(_name(url), taken), "url": url, **asked} for url in urls]
@@ -42,7 +42,7 @@ def from_urls(
     return finish(configuration, reader, SOURCE, None).configuration
 
 
-def _table(headers: Iterable[tuple[str, str]], reader: Reader) -> dict[str, str]:
+def _table(headers: Iterable[tuple[str, str]], reader: TableReader) -> dict[str, str]:
     table: dict[str, str] = {}
     for name, value in headers:
         if name in table:

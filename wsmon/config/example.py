@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
-from wsmon.config.kinds import Choice
-from wsmon.config.schema import CONNECTION, KEYS, WSMON, Default, Key
+from wsmon.config.kinds import OneOf
+from wsmon.config.schema import CONNECTION, KEYS, WSMON, ConfigKey, Default
 
 _HEAD = """\
 # Configuration of wsmon, with every key there is. Keys stand at their defaults; what is commented out needs a value of
@@ -48,7 +48,7 @@ def example() -> str:
     )
 
 
-def _lines(keys: Iterable[Key]) -> Iterator[str]:
+def _lines(keys: Iterable[ConfigKey]) -> Iterator[str]:
     for key in keys:
         stands_open = key.needed or not key.example
         setting = f"{key.path} = {key.example or to_toml(key.default)}"
@@ -64,9 +64,9 @@ def _commented(setting: str, comment: str) -> Iterator[str]:
         before = ""
 
 
-def _comment(key: Key) -> str:
+def _comment(key: ConfigKey) -> str:
     comment = key.doc
-    if isinstance(key.kind, Choice):
+    if isinstance(key.kind, OneOf):
         comment += f": {' | '.join(key.kind.words)}"
     return comment
 

@@ -76,7 +76,7 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class FlagKind:
     """true or false."""
 
     takes_secrets = False
@@ -91,7 +91,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberKind:
     """A number with limits; ``whole`` ones are integers."""
 
     minimum: float
@@ -111,7 +111,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Duration:
+class DurationKind:
     """Seconds, with limits; an empty text means 0 where ``may_be_empty``."""
 
     minimum_s: float
@@ -129,7 +129,7 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class SizeKind:
     """Bytes, with limits."""
 
     minimum_bytes: int
@@ -146,7 +146,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OneOf:
     """One of a few words."""
 
     words: tuple[str, ...]
@@ -165,7 +165,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextKind:
     """A text that is shown or used as an identity: no secrets in it."""
 
     check: Check = anything
@@ -184,7 +184,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SecretKind:
     """A text that may contain secrets."""
 
     check: Check = anything
@@ -203,7 +203,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretOrNumber:
+class SecretOrNumberKind:
     """A text that may contain secrets, or a number: what it means is a protocol's affair."""
 
     takes_secrets = True

@@ -29,8 +29,8 @@ from wsmon.config.kinds import (
 )
 from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.rules import RULES
-from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, Key, Names
-from wsmon.config.secrets import Sources, expand, masked, read_regular, reason
+from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, ConfigKey, Names
+from wsmon.config.secrets import ReferenceSources, expand, masked, read_regular, reason
 from wsmon.config.specs import (
     AlertSpec,
     CaptureSpec,
@@ -54,18 +54,18 @@ from wsmon.model.redact.masking import Sensitive, mask_secrets
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableEntries:
     """Entries whose keys the user chose: identity of a key → (key as written, value)."""
 
     entries: Mapping[str, tuple[str, object]]
 
-    def over(self, below: Table) -> Table:
+    def over(self, below: TableEntries) -> TableEntries:
         """These entries, and those of ``below`` that are not among them."""
-        return Table({**below.entries, **self.entries})
+        return TableEntries({**below.entries, **self.entries})
 
 
 @dataclass(slots=True)
-class Values:
+class TableValues:
     """The keys of one table, by their dotted paths."""
 
     values: dict[str, object] = field(default_factory=dict)
@@ -74,15 +74,15 @@ class Values:
     """Where each was set, also what could not be used."""
     unusable: set[str] = field(default_factory=set)
 
-    def over(self, below: Values) -> Values:
+    def over(self, below: TableValues) -> TableValues:
         """These values where they are set, those of ``below`` elsewhere; tables merge entry by entry."""
         values = {**below.values, **self.values}
         for path, value in self.values.items():
             other = below.values.get(path)
-            if isinstance(value, Table) and isinstance(other, Table):
+            if isinstance(value, TableEntries) and isinstance(other, TableEntries):
                 values[path] = value.over(other)
         unusable = self.unusable | (below.unusable - self.places.keys())
-        return Values(values, {**below.places, **self.places}, unusable)
+        return TableValues(values, {**below.places, **self.places}, unusable)
 
 
 # Values read from tables, put into the frozen specs.
@@ -121,7 +121,7 @@ def global_fields(values: Mapping[str, object]) -> dict[str, Any]:
 
 def pairs(table: object) -> tuple[tuple[str, Any], ...]:
     """The entries of a table, in their order."""
-    return tuple(table.entries.values()) if isinstance(table, Table) else ()
+    return tuple(table.entries.values()) if isinstance(table, TableEntries) else ()
 
 
 def _fields(values: Mapping[str, object], targets: Mapping[str, str]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _fields(values: Mapping[str, object], targets: Mapping[str, str]) -> dict[st
     groups: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
         group, dot, name = targets[path].partition(".")
-        if isinstance(value, Table):
+        if isinstance(value, TableEntries):
             value = pairs(value) if path in _PAIRS else MappingProxyType(dict(pairs(value)))
         if dot:
             groups.setdefault(group, {})[name] = value
@@ -213,10 +213,10 @@ _MAX_HINTED = 100
 _MAX_ACTION_PARTS = 8
 
 
-class Reader:
+class TableReader:
     """Reads tables of one document, and collects what is wrong with them."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: ReferenceSources) -> None:
         self.faults: list[Finding] = []
         self.warnings: list[Finding] = []
         self.secrets: dict[str, None] = {}
@@ -228,36 +228,36 @@ class Reader:
         text = _shown(value) if fault.value is None else fault.value
         self.faults.append(Finding(at, fault.what, text, fault.hint))
 
-    def table(self, tree: object, at: KeyPath, names: Names) -> Values:
+    def table(self, tree: object, at: KeyPath, names: Names) -> TableValues:
         """The values of the table at ``at``."""
-        read = Values()
+        read = TableValues()
         if isinstance(tree, dict):
             self._names(tree, at, names, read)
         else:
             self.fault(at, _no_table(tree), tree)
         return read
 
-    def keymap(self, tree: object, at: KeyPath, key: Key) -> Values:
+    def keymap(self, tree: object, at: KeyPath, key: ConfigKey) -> TableValues:
         """The user's keymap, which is a table of its own at the top."""
-        read = Values()
+        read = TableValues()
         self._key(tree, at, key, read)
         return read
 
-    def _names(self, tree: Mapping[str, object], at: KeyPath, names: Names, read: Values) -> None:
+    def _names(self, tree: Mapping[str, object], at: KeyPath, names: Names, read: TableValues) -> None:
         for name, value in tree.items():
             path = (*at, name)
             match names.get(name):
                 case None:
                     hint = unknown_key(name, names) if len(self.faults) < _MAX_HINTED else ""
                     self.fault(path, FaultError("is no key of this table", hint))
-                case Key() as key:
+                case ConfigKey() as key:
                     self._key(value, path, key, read)
                 case inner if isinstance(value, dict):
                     self._names(value, path, inner, read)
                 case inner:
                     self.fault(path, _no_table(value, f"its keys are {', '.join(inner)}"), value)
 
-    def _key(self, value: object, at: KeyPath, key: Key, read: Values) -> None:
+    def _key(self, value: object, at: KeyPath, key: ConfigKey, read: TableValues) -> None:
         read.places[key.path] = at
         faults_before = len(self.faults)
         result = self._value(value, at, key.kind)
@@ -275,7 +275,7 @@ class Reader:
             case KeyMap():
                 entries: dict[str, tuple[str, object]] = {}
                 self._actions(value, at, kind, entries)
-                return Table(entries)
+                return TableEntries(entries)
             case _:
                 return self._scalar(value, at, kind)
 
@@ -309,7 +309,7 @@ class Reader:
             if identity in entries:
                 self.fault(path, FaultError("is there twice", f"as {entries[identity][0]} already"))
             entries[identity] = (name, self._scalar(inner, path, kind.item))
-        return Table(entries)
+        return TableEntries(entries)
 
     def _actions(self, value: object, at: KeyPath, kind: KeyMap, entries: dict[str, tuple[str, object]]) -> None:
         """Entries of a keymap: ``log.search`` without quotes is a table in a table, and means the same."""
@@ -401,7 +401,7 @@ def _shown(value: object) -> str:
 _NEEDED = tuple(key.path for key in CONNECTION if key.needed)
 
 
-def read_document(tree: Mapping[str, object], reader: Reader, path: Path | None, digest: str) -> Configuration:
+def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | None, digest: str) -> Configuration:
     """The configuration that ``tree`` means; where ``reader`` has found faults, it is not to be used."""
     for name in tree:
         if name not in TABLES:
@@ -424,13 +424,13 @@ def read_document(tree: Mapping[str, object], reader: Reader, path: Path | None,
     return configuration if reader.faults else masked(configuration)
 
 
-def _inherited(wsmon: Values) -> Values:
+def _inherited(wsmon: TableValues) -> TableValues:
     """What connections take from ``[wsmon]``."""
     profile = wsmon.values.get("profile")
-    return Values({"profile": profile}) if profile is not None else Values()
+    return TableValues({"profile": profile}) if profile is not None else TableValues()
 
 
-def _connections(tree: object, reader: Reader, defaults: Values) -> tuple[ConnectionSpec, ...]:
+def _connections(tree: object, reader: TableReader, defaults: TableValues) -> tuple[ConnectionSpec, ...]:
     at: KeyPath = ("connection",)
     if not isinstance(tree, list):
         hint = "write [[connection]]" if isinstance(tree, dict) else ""
@@ -457,7 +457,7 @@ def _connections(tree: object, reader: Reader, defaults: Values) -> tuple[Connec
     return tuple(specs)
 
 
-def _check(spec: ConnectionSpec, own: Values, merged: Values, reader: Reader, here: KeyPath) -> None:
+def _check(spec: ConnectionSpec, own: TableValues, merged: TableValues, reader: TableReader, here: KeyPath) -> None:
     """Faults of a connection as a whole: what is missing, and what does not go together."""
     for name in _NEEDED:
         if name not in merged.places:
@@ -506,12 +506,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError((Problem(name, line, "", "is not UTF-8 text", f"byte {error.start}"),)) from None
     text = text.removeprefix("\ufeff")
-    reader = Reader(Sources(environ, real.parent))
+    reader = TableReader(ReferenceSources(environ, real.parent))
     configuration = read_document(_parsed(text, name), reader, real, hashlib.sha256(content).hexdigest())
     return finish(configuration, reader, name, text)
 
 
-def finish(configuration: Configuration, reader: Reader, file: str, text: str | None) -> Loaded:
+def finish(configuration: Configuration, reader: TableReader, file: str, text: str | None) -> Loaded:
     """``configuration`` with the reader's warnings, or all of its faults as a ``ConfigError``.
 
     ``text`` is the document, ``None`` where there is none: problems then have no line.

@@ -40,7 +40,7 @@ class Expanded:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class ReferenceSources:
     """Where references are looked up."""
 
     environ: Mapping[str, str]
@@ -48,7 +48,7 @@ class Sources:
     """Of relative paths."""
 
 
-def expand(text: str, sources: Sources) -> Expanded:
+def expand(text: str, sources: ReferenceSources) -> Expanded:
     """``text`` with every reference replaced; the faults of all of them, not of the first."""
     if "${" not in text:
         return Expanded(text, text)
@@ -73,7 +73,7 @@ def expand(text: str, sources: Sources) -> Expanded:
     return Expanded("".join(plain) + rest, "".join(masked) + rest, tuple(secrets), tuple(faults))
 
 
-def _resolved(match: re.Match[str], sources: Sources) -> tuple[str, bool]:
+def _resolved(match: re.Match[str], sources: ReferenceSources) -> tuple[str, bool]:
     """The value of one reference, and whether it is secret."""
     kind, name = match[1], match[2]
     written = shown(match[0])
@@ -98,7 +98,7 @@ def _resolved(match: re.Match[str], sources: Sources) -> tuple[str, bool]:
             raise FaultError("is a reference to an unknown source", "the sources are env, secret and file", written)
 
 
-def _variable(name: str, sources: Sources, written: str) -> str:
+def _variable(name: str, sources: ReferenceSources, written: str) -> str:
     value = sources.environ.get(name)
     if value is None:
         raise FaultError(
@@ -107,7 +107,7 @@ def _variable(name: str, sources: Sources, written: str) -> str:
     return value
 
 
-def _content(name: str, sources: Sources, written: str) -> str:
+def _content(name: str, sources: ReferenceSources, written: str) -> str:
     """The text of a file without the newline at its end."""
     try:
         path = sources.folder / Path(name).expanduser()

@@ -18,8 +18,8 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from wsmon.config.load import Reader, finish, read_document
-from wsmon.config.secrets import Sources
+from wsmon.config.load import TableReader, finish, read_document
+from wsmon.config.secrets import ReferenceSources
 from wsmon.config.specs import ConnectionSpec
 from wsmon.demo.steps import Accept, Cycle, Handshake, Repeat, Send, Sizes, Step
 from wsmon.demo.template import BUILT_IN, VALUE_KINDS, Value
@@ -213,7 +213,7 @@ def _connection(name: str, keys: Mapping[str, object]) -> ConnectionSpec:
 
     Raises ConfigError with all problems.
     """
-    reader = Reader(Sources({}, Path()))
+    reader = TableReader(ReferenceSources({}, Path()))
     # The URL passes the rules of the configuration; the real one is known when the server listens.
     tree = {"connection": [{**keys, "name": name, "url": "ws://localhost"}]}
     configuration = finish(read_document(tree, reader, None, ""), reader, f"scenario {name}", None).configuration

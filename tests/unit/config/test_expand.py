@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wsmon.config.load import Loaded
-from wsmon.config.secrets import Expanded, Sources, expand
+from wsmon.config.secrets import Expanded, ReferenceSources, expand
 from wsmon.model.redact.masking import Sensitive
 
 Load = Callable[..., Loaded]
@@ -34,7 +34,7 @@ HEAD = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
 def test_references_are_replaced_once(tmp_path: Path, text: str, expanded: Expanded) -> None:
     (tmp_path / "token").write_text("from-a-file\r\n")
     environ = {"A": "alpha", "B": "bravo-secret", "EMPTY": "", "NESTED": "${env:A}"}
-    assert expand(text, Sources(environ, tmp_path)) == expanded
+    assert expand(text, ReferenceSources(environ, tmp_path)) == expanded
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 import tomli
 
 from wsmon.config.example import example
-from wsmon.config.load import Reader, connection_spec, global_fields, load
-from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, WSMON, WSMON_NAMES, Key
-from wsmon.config.secrets import Sources
+from wsmon.config.load import TableReader, connection_spec, global_fields, load
+from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, WSMON, WSMON_NAMES, ConfigKey
+from wsmon.config.secrets import ReferenceSources
 from wsmon.config.specs import Configuration, ConnectionSpec
 from wsmon.model.redact.masking import Sensitive
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 NOT_KEYS = {"path", "digest", "connections", "keys", "secrets"}
 
 
-def tree_of(keys: tuple[Key, ...]) -> dict[str, object]:
+def tree_of(keys: tuple[ConfigKey, ...]) -> dict[str, object]:
     tree: dict[str, object] = {}
     for key in keys:
         if key.needed:
@@ -49,7 +49,7 @@ def test_every_field_of_the_specs_has_its_key() -> None:
 
 
 def test_the_defaults_of_the_table_are_those_of_the_specs(tmp_path: Path) -> None:
-    reader = Reader(Sources({}, tmp_path))
+    reader = TableReader(ReferenceSources({}, tmp_path))
     url = Sensitive("ws://h")
     connection = reader.table(tree_of(CONNECTION), (), CONNECTION_NAMES).values
     wsmon = reader.table(tree_of(WSMON), (), WSMON_NAMES).values
@@ -59,7 +59,7 @@ def test_the_defaults_of_the_table_are_those_of_the_specs(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("key", [*WSMON, *CONNECTION], ids=lambda key: key.path)
-def test_every_key_is_documented_in_one_short_line(key: Key) -> None:
+def test_every_key_is_documented_in_one_short_line(key: ConfigKey) -> None:
     assert 0 < len(key.doc) <= 90
     assert key.doc.isprintable()
     assert not key.doc.endswith(".")
