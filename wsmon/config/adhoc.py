@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from wsmon.config.checks import MAX_NAME_CHARS
 from wsmon.config.kinds import FaultError
-from wsmon.config.load import TableReader, finish, read_document
+from wsmon.config.load import finish, read_document
 from wsmon.config.secrets import ReferenceSources
 from wsmon.config.specs import DEFAULT_PORTS, Configuration
+from wsmon.config.table_reader import TableReader
 
 # Stands in problems where the name of a file would
 SOURCE = "command line"

@@ -234,7 +234,9 @@ class TableOf:
     item: Kind
     check_key: Check = anything
     fold_keys: bool = False
-    """Keys that differ in case only are the same key."""
+    """Whether keys that differ in case only are the same key."""
+    is_ordered: bool = False
+    """Whether the spec holds pairs in the order of the file, and not a mapping."""
 
 
 @dataclass(frozen=True, slots=True)

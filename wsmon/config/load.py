@@ -1,4 +1,4 @@
-"""A configuration file, read: the frozen specs it means, or every problem it has, each with its line."""
+"""Load a configuration file: the frozen specs that it means, or all of its problems, each with its line."""
 
 from __future__ import annotations
 
@@ -6,403 +6,129 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import tomli
 
-from wsmon.config.kinds import (
-    AnyKind,
-    ExistingFile,
-    FaultError,
-    Finding,
-    KeyMap,
-    Kind,
-    ListOf,
-    NewFile,
-    TableOf,
-    absolute,
-    name_of_type,
-    shown,
-)
+from wsmon.config.kinds import FaultError, Finding, TableOf, name_of_type, shown
 from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.rules import RULES
-from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, ConfigKey, Names
-from wsmon.config.secrets import ReferenceSources, expand, masked, read_regular, reason
-from wsmon.config.specs import (
-    AlertSpec,
-    CaptureSpec,
-    Configuration,
-    ConnectionSpec,
-    HeartbeatSpec,
-    LatencySpec,
-    OtlpSpec,
-    PingSpec,
-    ReconnectSpec,
-    RedactSpec,
-    RetentionSpec,
-    SequenceSpec,
-    TlsSpec,
-)
+from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, KEYS, TABLES, WSMON, WSMON_NAMES, ConfigKey
+from wsmon.config.secrets import ReferenceSources, masked, read_regular, reason
+from wsmon.config.specs import Configuration, ConnectionSpec
+from wsmon.config.table_reader import SHORT_SECRET_CHARS, TableEntries, TableReader, TableValues, unknown_table
 from wsmon.errors import ConfigError, Problem
-from wsmon.model.redact import mask_url
 from wsmon.model.redact.masking import Sensitive, mask_secrets
 
-# What one table of the configuration set, and how tables lie over each other.
+# A thousand connections need a tenth of this
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+_NEEDED = tuple(key.path for key in CONNECTION if key.needed)
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class TableEntries:
-    """Entries whose keys the user chose: identity of a key → (key as written, value)."""
+class Loaded:
+    """A valid configuration, and the warnings about it."""
 
-    entries: Mapping[str, tuple[str, object]]
-
-    def over(self, below: TableEntries) -> TableEntries:
-        """These entries, and those of ``below`` that are not among them."""
-        return TableEntries({**below.entries, **self.entries})
-
-
-@dataclass(slots=True)
-class TableValues:
-    """The keys of one table, by their dotted paths."""
-
-    values: dict[str, object] = field(default_factory=dict)
-    """As the specs hold them."""
-    places: dict[str, KeyPath] = field(default_factory=dict)
-    """Where each was set, also what could not be used."""
-    unusable: set[str] = field(default_factory=set)
-
-    def over(self, below: TableValues) -> TableValues:
-        """These values where they are set, those of ``below`` elsewhere; tables merge entry by entry."""
-        values = {**below.values, **self.values}
-        for path, value in self.values.items():
-            other = below.values.get(path)
-            if isinstance(value, TableEntries) and isinstance(other, TableEntries):
-                values[path] = value.over(other)
-        unusable = self.unusable | (below.unusable - self.places.keys())
-        return TableValues(values, {**below.places, **self.places}, unusable)
+    configuration: Configuration
+    warnings: tuple[Problem, ...] = ()
+    key_lines: Mapping[str, int] = field(default_factory=dict)
+    """Action id -> line of the user's keymap."""
 
 
-# Values read from tables, put into the frozen specs.
+def load(path: Path, environ: Mapping[str, str]) -> Loaded:
+    """Load the configuration file at ``path``; references are looked up in ``environ``.
 
-_GROUPS: Final[Mapping[str, type[Any]]] = {
-    "retention": RetentionSpec,
-    "alerts": AlertSpec,
-    "otlp": OtlpSpec,
-    "ping": PingSpec,
-    "tls": TlsSpec,
-    "reconnect": ReconnectSpec,
-    "heartbeat": HeartbeatSpec,
-    "sequence": SequenceSpec,
-    "latency": LatencySpec,
-    "capture": CaptureSpec,
-    "redact": RedactSpec,
-}
-_TARGETS: Final = {
-    "wsmon": {key.path: key.target for key in WSMON},
-    "connection": {key.path: key.target for key in CONNECTION},
-}
-# Tables whose order is kept; the others are mappings
-_PAIRS: Final = frozenset({"headers", "otlp_headers"})
-
-
-def connection_spec(values: Mapping[str, object]) -> ConnectionSpec:
-    """The spec of one connection; where name or URL could not be read, an empty one stands for it."""
-    fields = _fields(values, _TARGETS["connection"])
-    return ConnectionSpec(**{"name": "", "url": Sensitive(""), **fields})
+    Raises ``ConfigError`` with all problems in the order of their lines; a syntax error comes alone, since nothing
+    after it can be trusted. No message contains the value of a secret.
+    """
+    name = shown(str(path), 4_096)
+    try:
+        content = read_regular(path, MAX_FILE_BYTES)
+        real = Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        raise _whole(name, f"cannot be read: {reason(error)}") from error
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError((Problem(name, line, "", "is not UTF-8 text", f"byte {error.start}"),)) from None
+    text = text.removeprefix("\ufeff")
+    reader = TableReader(ReferenceSources(environ, real.parent))
+    configuration = read_document(_parsed(text, name), reader, real, hashlib.sha256(content).hexdigest())
+    return finish(configuration, reader, name, text)
 
 
-def global_fields(values: Mapping[str, object]) -> dict[str, Any]:
-    """Arguments of ``Configuration`` that ``[wsmon]`` sets."""
-    return _fields(values, _TARGETS["wsmon"])
+def finish(configuration: Configuration, reader: TableReader, file: str, text: str | None) -> Loaded:
+    """Return ``configuration`` with the reader's warnings, or raise all of the reader's faults as ``ConfigError``.
+
+    ``text`` is the document; without one (``None``) problems have no line.
+    """
+    if not reader.faults and not reader.warnings and not configuration.keys:
+        return Loaded(configuration)
+    lines = Lines(text) if text is not None else None
+    if reader.faults:
+        raise ConfigError(_problems(reader.faults, lines, file, reader.secrets))
+    key_lines = {action: _line_of(action, lines) for action, _ in configuration.keys} if lines else {}
+    return Loaded(configuration, _problems(reader.warnings, lines, file, reader.secrets), key_lines)
 
 
-def pairs(table: object) -> tuple[tuple[str, Any], ...]:
-    """The entries of a table, in their order."""
-    return tuple(table.entries.values()) if isinstance(table, TableEntries) else ()
+def _line_of(action: str, lines: Lines) -> int:
+    """The line of ``"log.search"``, or of ``log.search``, which TOML reads as a table in a table."""
+    return max(lines.of(("keys", action)), lines.of(("keys", *action.split("."))))
 
 
-def _fields(values: Mapping[str, object], targets: Mapping[str, str]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    groups: dict[str, dict[str, Any]] = {}
-    for path, value in values.items():
-        group, dot, name = targets[path].partition(".")
-        if isinstance(value, TableEntries):
-            value = pairs(value) if path in _PAIRS else MappingProxyType(dict(pairs(value)))
-        if dot:
-            groups.setdefault(group, {})[name] = value
+def _problems(
+    findings: Iterable[Finding], lines: Lines | None, file: str, secrets: Iterable[str]
+) -> tuple[Problem, ...]:
+    """The findings as problems with their lines, without duplicates, in the order of the lines."""
+    long_secrets = [secret for secret in secrets if len(secret) >= SHORT_SECRET_CHARS]
+    problems = []
+    for found in dict.fromkeys(findings):
+        line = lines.of(found.path) if lines else 0
+        value = shown(mask_secrets(found.value, long_secrets))
+        problems.append(Problem(file, line, key_name(found.path), found.problem, value, found.hint))
+    return tuple(sorted(problems, key=lambda problem: problem.line))
+
+
+def key_name(path: KeyPath) -> str:
+    """Return the key at ``path`` as messages write it: ``connection[2].ping.interval``."""
+    name = ""
+    for part in path:
+        if isinstance(part, int):
+            name += f"[{part}]"
         else:
-            fields[group] = value
-    for group, arguments in groups.items():
-        fields[group] = _GROUPS[group](**arguments)
-    return fields
+            written = part if _BARE_KEY.fullmatch(part) else f'"{part}"'
+            name += f".{written}" if name else written
+    return shown(name, 200)
 
 
-# Which name somebody meant who wrote one that does not exist.
-
-# A longer name is no slip of the finger, and comparing it costs its square
-_MAX_NAME_CHARS = 64
-# Keys that a hint may list
-_FEW = 10
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """The valid name that is most like ``name``; empty where none is."""
-    from difflib import get_close_matches  # 5 ms that only a mistake should cost
-
-    if len(name) > _MAX_NAME_CHARS:
-        return ""
-    folded = {_folded(candidate): candidate for candidate in valid}
-    matches = get_close_matches(_folded(name), folded, 1, 0.6)
-    return folded[matches[0]] if matches else ""
+def _parsed(text: str, name: str) -> dict[str, object]:
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        what = f"{error.msg[:1].lower()}{error.msg[1:]}"
+        problem = Problem(name, error.lineno, "", "is not valid TOML", "", f"{shown(what, 200)}, column {error.colno}")
+        raise ConfigError((problem,)) from None
+    except RecursionError:
+        raise _whole(name, "is nested too deeply") from None
+    except ValueError:
+        raise _whole(name, "contains a number or a date that cannot be") from None
 
 
-def unknown_key(name: str, valid: Names) -> str:
-    """What to do about the unknown key ``name`` of a table whose keys are ``valid``."""
-    paths: list[str] = []
-    if valid is WSMON_NAMES:
-        paths = [key.path for key in WSMON]
-        if name in CONNECTION_NAMES:
-            return "it belongs into [[connection]] or [defaults]"
-    elif valid is CONNECTION_NAMES:
-        paths = [key.path for key in CONNECTION]
-        if name in WSMON_NAMES:
-            return "it belongs into [wsmon]"
-    if match := nearest(name, valid) or _elsewhere(name, paths):
-        return f"did you mean {match}?"
-    return f"the keys here are {', '.join(valid)}" if len(valid) <= _FEW else ""
-
-
-def unknown_table(name: str) -> str:
-    """What to do about the unknown key ``name`` at the top of the document."""
-    if name in CONNECTION_NAMES:
-        return "it belongs into [[connection]] or [defaults]"
-    if name in WSMON_NAMES:
-        return "it belongs into [wsmon]"
-    if match := nearest(name, TABLES):
-        return f"did you mean {_header(match)}?"
-    return f"the tables are {', '.join(map(_header, TABLES))}"
-
-
-def _header(table: str) -> str:
-    return f"[[{table}]]" if table == "connection" else f"[{table}]"
-
-
-def _elsewhere(name: str, paths: list[str]) -> str:
-    """The dotted key that alone ends with ``name``, or is written like it (``ping_interval``)."""
-    endings = [path for path in paths if path.endswith(f".{name}")]
-    if len(endings) == 1:
-        return endings[0]
-    return nearest(name, [path for path in paths if "." in path])
-
-
-def _folded(name: str) -> str:
-    return name.lower().replace("-", "_").replace(".", "_")
-
-
-# A parsed TOML tree, read key by key against the schema: values, faults and warnings, each with its path.
-
-# A shorter one would be found by chance all over the payloads
-SHORT_SECRET_CHARS = 8
-
-_LONGEST_NUMBER = 10**30
-# Faults before names are no longer compared, at a millisecond each: such a file is no configuration
-_MAX_HINTED = 100
-_MAX_ACTION_PARTS = 8
-
-
-class TableReader:
-    """Reads tables of one document, and collects what is wrong with them."""
-
-    def __init__(self, sources: ReferenceSources) -> None:
-        self.faults: list[Finding] = []
-        self.warnings: list[Finding] = []
-        self.secrets: dict[str, None] = {}
-        # an ordered set
-        self._sources = sources
-
-    def fault(self, at: KeyPath, fault: FaultError, value: object = None) -> None:
-        """Note a fault of the thing at ``at``; ``value`` is shown where it is a text, a number or a truth value."""
-        text = _shown(value) if fault.value is None else fault.value
-        self.faults.append(Finding(at, fault.what, text, fault.hint))
-
-    def table(self, tree: object, at: KeyPath, names: Names) -> TableValues:
-        """The values of the table at ``at``."""
-        read = TableValues()
-        if isinstance(tree, dict):
-            self._names(tree, at, names, read)
-        else:
-            self.fault(at, _no_table(tree), tree)
-        return read
-
-    def keymap(self, tree: object, at: KeyPath, key: ConfigKey) -> TableValues:
-        """The user's keymap, which is a table of its own at the top."""
-        read = TableValues()
-        self._key(tree, at, key, read)
-        return read
-
-    def _names(self, tree: Mapping[str, object], at: KeyPath, names: Names, read: TableValues) -> None:
-        for name, value in tree.items():
-            path = (*at, name)
-            match names.get(name):
-                case None:
-                    hint = unknown_key(name, names) if len(self.faults) < _MAX_HINTED else ""
-                    self.fault(path, FaultError("is no key of this table", hint))
-                case ConfigKey() as key:
-                    self._key(value, path, key, read)
-                case inner if isinstance(value, dict):
-                    self._names(value, path, inner, read)
-                case inner:
-                    self.fault(path, _no_table(value, f"its keys are {', '.join(inner)}"), value)
-
-    def _key(self, value: object, at: KeyPath, key: ConfigKey, read: TableValues) -> None:
-        read.places[key.path] = at
-        faults_before = len(self.faults)
-        result = self._value(value, at, key.kind)
-        if len(self.faults) > faults_before:
-            read.unusable.add(key.path)
-            return
-        read.values[key.path] = result
-
-    def _value(self, value: object, at: KeyPath, kind: AnyKind) -> object:
-        match kind:
-            case ListOf():
-                return self._list(value, at, kind)
-            case TableOf():
-                return self._entries(value, at, kind)
-            case KeyMap():
-                entries: dict[str, tuple[str, object]] = {}
-                self._actions(value, at, kind, entries)
-                return TableEntries(entries)
-            case _:
-                return self._scalar(value, at, kind)
-
-    def _list(self, value: object, at: KeyPath, kind: ListOf) -> object:
-        if not isinstance(value, list):
-            hint = "put it into brackets" if isinstance(value, str) else ""
-            self.fault(at, FaultError(f"is {name_of_type(value)} where a list is expected", hint))
-            return None
-        items = tuple(self._value(item, (*at, index), kind.item) for index, item in enumerate(value))
-        if kind.is_set:
-            seen: set[object] = {None}
-            for index, item in enumerate(items):
-                if item is not None and item in seen:
-                    self.fault((*at, index), FaultError("is there twice"))
-                seen.add(item)
-        return items
-
-    def _entries(self, value: object, at: KeyPath, kind: TableOf) -> object:
-        if not isinstance(value, dict):
-            self.fault(at, _no_table(value))
-            return None
-        entries: dict[str, tuple[str, object]] = {}
-        for name, inner in value.items():
-            path = (*at, name)
-            try:
-                kind.check_key(name)
-            except FaultError as fault:
-                self.fault(path, fault, "")
-                continue
-            identity = name.lower() if kind.fold_keys else name
-            if identity in entries:
-                self.fault(path, FaultError("is there twice", f"as {entries[identity][0]} already"))
-            entries[identity] = (name, self._scalar(inner, path, kind.item))
-        return TableEntries(entries)
-
-    def _actions(self, value: object, at: KeyPath, kind: KeyMap, entries: dict[str, tuple[str, object]]) -> None:
-        """Entries of a keymap: ``log.search`` without quotes is a table in a table, and means the same."""
-        if not isinstance(value, dict):
-            self.fault(at, _no_table(value))
-            return
-        if len(at) > _MAX_ACTION_PARTS:
-            self.fault(at, FaultError("is nested too deeply for the name of an action"))
-            return
-        for name, inner in value.items():
-            path = (*at, name)
-            if isinstance(inner, dict):
-                self._actions(inner, path, kind, entries)
-                continue
-            presses = (
-                self._list(inner, path, ListOf(kind.item))
-                if isinstance(inner, list)
-                else self._presses(inner, path, kind)
-            )
-            action = ".".join(map(str, path[1:]))
-            entries[action] = (action, presses)
-
-    def _presses(self, value: object, at: KeyPath, kind: KeyMap) -> object:
-        read = self._scalar(value, at, kind.item)
-        return tuple(press for press in read.split(",") if press) if isinstance(read, str) else None
-
-    def _scalar(self, value: object, at: KeyPath, kind: Kind) -> object:
-        if isinstance(value, dict | list):
-            self.fault(at, FaultError(f"is {name_of_type(value)} where {kind.expected} is expected"))
-            return None
-        if isinstance(value, str):
-            value = self._text(value, at, kind)
-            if value is None:
-                return None
-        try:
-            if isinstance(value, str) and isinstance(kind, ExistingFile | NewFile):
-                value = absolute(value, self._sources.folder)
-            return kind.read(value)
-        except FaultError as fault:
-            self.fault(at, fault, value)
-            return None
-
-    def _text(self, written: str, at: KeyPath, kind: Kind) -> str | Sensitive | None:
-        """``written`` with its references replaced; ``None`` where one of them fails or may not be there."""
-        expanded = expand(written, self._sources)
-        for fault in expanded.faults:
-            self.fault(at, fault)
-        for secret in expanded.secrets:
-            if len(secret) < SHORT_SECRET_CHARS and secret not in self.secrets:
-                hint = "it is masked in configuration and headers only"
-                problem = f"refers to a secret of fewer than {SHORT_SECRET_CHARS} characters"
-                self.warnings.append(Finding(at, problem, "", hint))
-            self.secrets[secret] = None
-        if expanded.faults:
-            return None
-        if kind.takes_secrets:
-            return Sensitive(expanded.text, expanded.masked)
-        if expanded.secrets:
-            self.fault(
-                at, FaultError("refers to a secret, but is shown to everybody", "write ${env:…} or plain text"), written
-            )
-            return None
-        return expanded.text
-
-
-def _no_table(value: object, hint: str = "") -> FaultError:
-    return FaultError(f"is {name_of_type(value)} where a table is expected", hint)
-
-
-def _shown(value: object) -> str:
-    """What a message may show of ``value``: the credentials of a URL are masked, wherever it stands."""
-    match value:
-        case Sensitive():
-            return mask_url(value.masked)
-        case bool():
-            return "true" if value else "false"
-        case int() if abs(value) > _LONGEST_NUMBER:
-            return "a huge number"  # Python refuses to write out more than 4,300 digits
-        case int() | float():
-            return str(value)
-        case str():
-            return mask_url(value) if "://" in value else value
-        case _:
-            return ""
-
-
-# A whole parsed document: its tables read, defaults applied, connections compared with each other.
-
-_NEEDED = tuple(key.path for key in CONNECTION if key.needed)
+def _whole(name: str, problem: str) -> ConfigError:
+    return ConfigError((Problem(name, 0, "", problem),))
 
 
 def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | None, digest: str) -> Configuration:
-    """The configuration that ``tree`` means; where ``reader`` has found faults, it is not to be used."""
+    """Return the configuration that a parsed TOML document means: defaults applied, rules checked, credentials masked.
+
+    Problems are collected in ``reader``; when it has faults, the result must not be used.
+    """
     for name in tree:
         if name not in TABLES:
             reader.fault((name,), FaultError("is no table of the configuration", unknown_table(name)))
@@ -425,7 +151,7 @@ def read_document(tree: Mapping[str, object], reader: TableReader, path: Path | 
 
 
 def _inherited(wsmon: TableValues) -> TableValues:
-    """What connections take from ``[wsmon]``."""
+    """The values of ``[wsmon]`` that are defaults for connections."""
     profile = wsmon.values.get("profile")
     return TableValues({"profile": profile}) if profile is not None else TableValues()
 
@@ -458,7 +184,7 @@ def _connections(tree: object, reader: TableReader, defaults: TableValues) -> tu
 
 
 def _check(spec: ConnectionSpec, own: TableValues, merged: TableValues, reader: TableReader, here: KeyPath) -> None:
-    """Faults of a connection as a whole: what is missing, and what does not go together."""
+    """Check a connection as a whole: needed keys that are missing, and the rules between keys."""
     for name in _NEEDED:
         if name not in merged.places:
             reader.fault((*here, name), FaultError("is missing"))
@@ -472,101 +198,42 @@ def _check(spec: ConnectionSpec, own: TableValues, merged: TableValues, reader: 
                 reader.fault(place, FaultError(rule.problem, rule.hint, rule.value(spec)))
 
 
-# A thousand connections need a tenth of it
-MAX_FILE_BYTES = 4 * 1024 * 1024
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A configuration that can be used, and what its author should know about it."""
-
-    configuration: Configuration
-    warnings: tuple[Problem, ...] = ()
-    key_lines: Mapping[str, int] = field(default_factory=dict)
-    """Action id → line of the user's keymap."""
+def connection_spec(values: Mapping[str, object]) -> ConnectionSpec:
+    """Return the spec of one connection; a name or a URL that could not be read is empty."""
+    return ConnectionSpec(**{"name": "", "url": Sensitive(""), **_arguments(values, _CONNECTION_KEYS)})
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """The configuration in the file at ``path``; references are looked up in ``environ``.
-
-    Raises ``ConfigError`` with all problems in the order of their lines; a syntax error comes alone, for nothing behind
-    it can be trusted. No message contains the value of a secret.
-    """
-    name = shown(str(path), 4_096)
-    try:
-        content = read_regular(path, MAX_FILE_BYTES)
-        real = Path(os.path.realpath(path))
-    except (OSError, ValueError) as error:
-        raise _whole(name, f"cannot be read: {reason(error)}") from error
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError((Problem(name, line, "", "is not UTF-8 text", f"byte {error.start}"),)) from None
-    text = text.removeprefix("\ufeff")
-    reader = TableReader(ReferenceSources(environ, real.parent))
-    configuration = read_document(_parsed(text, name), reader, real, hashlib.sha256(content).hexdigest())
-    return finish(configuration, reader, name, text)
+def global_fields(values: Mapping[str, object]) -> dict[str, Any]:
+    """Return the arguments of ``Configuration`` that ``[wsmon]`` sets."""
+    return _arguments(values, _WSMON_KEYS)
 
 
-def finish(configuration: Configuration, reader: TableReader, file: str, text: str | None) -> Loaded:
-    """``configuration`` with the reader's warnings, or all of its faults as a ``ConfigError``.
-
-    ``text`` is the document, ``None`` where there is none: problems then have no line.
-    """
-    if not reader.faults and not reader.warnings and not configuration.keys:
-        return Loaded(configuration)
-    lines = Lines(text) if text is not None else None
-    if reader.faults:
-        raise ConfigError(_problems(reader.faults, lines, file, reader.secrets))
-    key_lines = {action: _line_of(action, lines) for action, _ in configuration.keys} if lines else {}
-    return Loaded(configuration, _problems(reader.warnings, lines, file, reader.secrets), key_lines)
+_WSMON_KEYS: Final = {key.path: key for key in WSMON}
+_CONNECTION_KEYS: Final = {key.path: key for key in CONNECTION}
+# Field of a spec -> class of the spec in it, for the fields that group keys: "ping" -> PingSpec
+_GROUPS: Final[Mapping[str, type[Any]]] = {
+    each.name: type(each.default)
+    for each in (*fields(ConnectionSpec), *fields(Configuration))
+    if is_dataclass(each.default)
+}
 
 
-def _line_of(action: str, lines: Lines) -> int:
-    """The line of ``"log.search"``, or of ``log.search``, which is a table in a table; the heading is above both."""
-    return max(lines.of(("keys", action)), lines.of(("keys", *action.split("."))))
-
-
-def _problems(
-    findings: Iterable[Finding], lines: Lines | None, file: str, secrets: Iterable[str]
-) -> tuple[Problem, ...]:
-    """``findings`` with their lines, each once, in the order of the lines."""
-    long_secrets = [secret for secret in secrets if len(secret) >= SHORT_SECRET_CHARS]
-    problems = []
-    for found in dict.fromkeys(findings):
-        line = lines.of(found.path) if lines else 0
-        value = shown(mask_secrets(found.value, long_secrets))
-        problems.append(Problem(file, line, key_name(found.path), found.problem, value, found.hint))
-    return tuple(sorted(problems, key=lambda problem: problem.line))
-
-
-def key_name(path: KeyPath) -> str:
-    """How messages call the key at ``path``: ``connection[2].ping.interval``."""
-    name = ""
-    for part in path:
-        if isinstance(part, int):
-            name += f"[{part}]"
+def _arguments(values: Mapping[str, object], keys: Mapping[str, ConfigKey]) -> dict[str, Any]:
+    """The values by path as arguments of a spec, each under the field that its key names."""
+    arguments: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}
+    for path, value in values.items():
+        key = keys[path]
+        if isinstance(key.kind, TableOf):
+            value = pairs(value) if key.kind.is_ordered else MappingProxyType(dict(pairs(value)))
+        group, dot, name = key.target.partition(".")
+        if dot:
+            groups.setdefault(group, {})[name] = value
         else:
-            written = part if _BARE_KEY.fullmatch(part) else f'"{part}"'
-            name += f".{written}" if name else written
-    return shown(name, 200)
+            arguments[group] = value
+    return arguments | {group: _GROUPS[group](**inner) for group, inner in groups.items()}
 
 
-def _parsed(text: str, name: str) -> dict[str, object]:
-    try:
-        return tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
-        what = f"{error.msg[:1].lower()}{error.msg[1:]}"
-        problem = Problem(name, error.lineno, "", "is not valid TOML", "", f"{shown(what, 200)}, column {error.colno}")
-        raise ConfigError((problem,)) from None
-    except RecursionError:
-        raise _whole(name, "is nested too deeply") from None
-    except ValueError:
-        raise _whole(name, "contains a number or a date that cannot be") from None
-
-
-def _whole(name: str, problem: str) -> ConfigError:
-    return ConfigError((Problem(name, 0, "", problem),))
+def pairs(table: object) -> tuple[tuple[str, Any], ...]:
+    """Return the entries of a table, in their order."""
+    return tuple(table.entries.values()) if isinstance(table, TableEntries) else ()

@@ -119,7 +119,7 @@ WSMON = (
     ),
     ConfigKey(
         "otlp_headers",
-        TableOf(SecretKind(checks.header_value), checks.sent_header_name, fold_keys=True),
+        TableOf(SecretKind(checks.header_value), checks.sent_header_name, fold_keys=True, is_ordered=True),
         {},
         "added to what is sent there",
         "otlp.headers",
@@ -165,7 +165,7 @@ CONNECTION = (
     ),
     ConfigKey(
         "headers",
-        TableOf(SecretKind(checks.header_value), checks.header_name, fold_keys=True),
+        TableOf(SecretKind(checks.header_value), checks.header_name, fold_keys=True, is_ordered=True),
         {},
         "added to the upgrade request",
         example='{ Authorization = "Bearer ${secret:TOKEN}" }',

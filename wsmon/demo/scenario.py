@@ -18,9 +18,10 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from wsmon.config.load import TableReader, finish, read_document
+from wsmon.config.load import finish, read_document
 from wsmon.config.secrets import ReferenceSources
 from wsmon.config.specs import ConnectionSpec
+from wsmon.config.table_reader import TableReader
 from wsmon.demo.steps import Accept, Cycle, Handshake, Repeat, Send, Sizes, Step
 from wsmon.demo.template import BUILT_IN, VALUE_KINDS, Value
 from wsmon.errors import WsmonError

@@ -9,10 +9,11 @@ import pytest
 import tomli
 
 from wsmon.config.example import example
-from wsmon.config.load import TableReader, connection_spec, global_fields, load
+from wsmon.config.load import connection_spec, global_fields, load
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, WSMON, WSMON_NAMES, ConfigKey
 from wsmon.config.secrets import ReferenceSources
 from wsmon.config.specs import Configuration, ConnectionSpec
+from wsmon.config.table_reader import TableReader
 from wsmon.model.redact.masking import Sensitive
 
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,315 @@
+"""Configuration tables: a parsed TOML tree, read key by key against the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from wsmon.config.kinds import (
+    AnyKind,
+    ExistingFile,
+    FaultError,
+    Finding,
+    KeyMap,
+    Kind,
+    ListOf,
+    NewFile,
+    TableOf,
+    absolute,
+    name_of_type,
+)
+from wsmon.config.lines import KeyPath
+from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, TABLES, WSMON, WSMON_NAMES, ConfigKey, Names
+from wsmon.config.secrets import ReferenceSources, expand
+from wsmon.model.redact import mask_url
+from wsmon.model.redact.masking import Sensitive
+
+# A parsed TOML tree, read key by key against the schema: values, faults and warnings, each with its path.
+
+# A shorter one would be found by chance all over the payloads
+SHORT_SECRET_CHARS = 8
+
+_LONGEST_NUMBER = 10**30
+# Faults before names are no longer compared, at a millisecond each: such a file is no configuration
+_MAX_HINTED = 100
+_MAX_ACTION_PARTS = 8
+
+
+# Which name somebody meant who wrote one that does not exist.
+
+# A longer name is no slip of the finger, and comparing it costs its square
+_MAX_NAME_CHARS = 64
+# Keys that a hint may list
+_FEW = 10
+
+
+# What one table of the configuration set, and how tables lie over each other.
+
+
+@dataclass(frozen=True, slots=True)
+class TableEntries:
+    """Entries whose keys the user chose: identity of a key → (key as written, value)."""
+
+    entries: Mapping[str, tuple[str, object]]
+
+    def over(self, below: TableEntries) -> TableEntries:
+        """These entries, and those of ``below`` that are not among them."""
+        return TableEntries({**below.entries, **self.entries})
+
+
+@dataclass(slots=True)
+class TableValues:
+    """The keys of one table, by their dotted paths."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    """As the specs hold them."""
+    places: dict[str, KeyPath] = field(default_factory=dict)
+    """Where each was set, also what could not be used."""
+    unusable: set[str] = field(default_factory=set)
+
+    def over(self, below: TableValues) -> TableValues:
+        """These values where they are set, those of ``below`` elsewhere; tables merge entry by entry."""
+        values = {**below.values, **self.values}
+        for path, value in self.values.items():
+            other = below.values.get(path)
+            if isinstance(value, TableEntries) and isinstance(other, TableEntries):
+                values[path] = value.over(other)
+        unusable = self.unusable | (below.unusable - self.places.keys())
+        return TableValues(values, {**below.places, **self.places}, unusable)
+
+
+class TableReader:
+    """Reads tables of one document, and collects what is wrong with them."""
+
+    def __init__(self, sources: ReferenceSources) -> None:
+        self.faults: list[Finding] = []
+        self.warnings: list[Finding] = []
+        self.secrets: dict[str, None] = {}
+        # an ordered set
+        self._sources = sources
+
+    def fault(self, at: KeyPath, fault: FaultError, value: object = None) -> None:
+        """Note a fault of the thing at ``at``; ``value`` is shown where it is a text, a number or a truth value."""
+        text = _shown(value) if fault.value is None else fault.value
+        self.faults.append(Finding(at, fault.what, text, fault.hint))
+
+    def table(self, tree: object, at: KeyPath, names: Names) -> TableValues:
+        """The values of the table at ``at``."""
+        read = TableValues()
+        if isinstance(tree, dict):
+            self._names(tree, at, names, read)
+        else:
+            self.fault(at, _no_table(tree), tree)
+        return read
+
+    def keymap(self, tree: object, at: KeyPath, key: ConfigKey) -> TableValues:
+        """The user's keymap, which is a table of its own at the top."""
+        read = TableValues()
+        self._key(tree, at, key, read)
+        return read
+
+    def _names(self, tree: Mapping[str, object], at: KeyPath, names: Names, read: TableValues) -> None:
+        for name, value in tree.items():
+            path = (*at, name)
+            match names.get(name):
+                case None:
+                    hint = unknown_key(name, names) if len(self.faults) < _MAX_HINTED else ""
+                    self.fault(path, FaultError("is no key of this table", hint))
+                case ConfigKey() as key:
+                    self._key(value, path, key, read)
+                case inner if isinstance(value, dict):
+                    self._names(value, path, inner, read)
+                case inner:
+                    self.fault(path, _no_table(value, f"its keys are {', '.join(inner)}"), value)
+
+    def _key(self, value: object, at: KeyPath, key: ConfigKey, read: TableValues) -> None:
+        read.places[key.path] = at
+        faults_before = len(self.faults)
+        result = self._value(value, at, key.kind)
+        if len(self.faults) > faults_before:
+            read.unusable.add(key.path)
+            return
+        read.values[key.path] = result
+
+    def _value(self, value: object, at: KeyPath, kind: AnyKind) -> object:
+        match kind:
+            case ListOf():
+                return self._list(value, at, kind)
+            case TableOf():
+                return self._entries(value, at, kind)
+            case KeyMap():
+                entries: dict[str, tuple[str, object]] = {}
+                self._actions(value, at, kind, entries)
+                return TableEntries(entries)
+            case _:
+                return self._scalar(value, at, kind)
+
+    def _list(self, value: object, at: KeyPath, kind: ListOf) -> object:
+        if not isinstance(value, list):
+            hint = "put it into brackets" if isinstance(value, str) else ""
+            self.fault(at, FaultError(f"is {name_of_type(value)} where a list is expected", hint))
+            return None
+        items = tuple(self._value(item, (*at, index), kind.item) for index, item in enumerate(value))
+        if kind.is_set:
+            seen: set[object] = {None}
+            for index, item in enumerate(items):
+                if item is not None and item in seen:
+                    self.fault((*at, index), FaultError("is there twice"))
+                seen.add(item)
+        return items
+
+    def _entries(self, value: object, at: KeyPath, kind: TableOf) -> object:
+        if not isinstance(value, dict):
+            self.fault(at, _no_table(value))
+            return None
+        entries: dict[str, tuple[str, object]] = {}
+        for name, inner in value.items():
+            path = (*at, name)
+            try:
+                kind.check_key(name)
+            except FaultError as fault:
+                self.fault(path, fault, "")
+                continue
+            identity = name.lower() if kind.fold_keys else name
+            if identity in entries:
+                self.fault(path, FaultError("is there twice", f"as {entries[identity][0]} already"))
+            entries[identity] = (name, self._scalar(inner, path, kind.item))
+        return TableEntries(entries)
+
+    def _actions(self, value: object, at: KeyPath, kind: KeyMap, entries: dict[str, tuple[str, object]]) -> None:
+        """Entries of a keymap: ``log.search`` without quotes is a table in a table, and means the same."""
+        if not isinstance(value, dict):
+            self.fault(at, _no_table(value))
+            return
+        if len(at) > _MAX_ACTION_PARTS:
+            self.fault(at, FaultError("is nested too deeply for the name of an action"))
+            return
+        for name, inner in value.items():
+            path = (*at, name)
+            if isinstance(inner, dict):
+                self._actions(inner, path, kind, entries)
+                continue
+            presses = (
+                self._list(inner, path, ListOf(kind.item))
+                if isinstance(inner, list)
+                else self._presses(inner, path, kind)
+            )
+            action = ".".join(map(str, path[1:]))
+            entries[action] = (action, presses)
+
+    def _presses(self, value: object, at: KeyPath, kind: KeyMap) -> object:
+        read = self._scalar(value, at, kind.item)
+        return tuple(press for press in read.split(",") if press) if isinstance(read, str) else None
+
+    def _scalar(self, value: object, at: KeyPath, kind: Kind) -> object:
+        if isinstance(value, dict | list):
+            self.fault(at, FaultError(f"is {name_of_type(value)} where {kind.expected} is expected"))
+            return None
+        if isinstance(value, str):
+            value = self._text(value, at, kind)
+            if value is None:
+                return None
+        try:
+            if isinstance(value, str) and isinstance(kind, ExistingFile | NewFile):
+                value = absolute(value, self._sources.folder)
+            return kind.read(value)
+        except FaultError as fault:
+            self.fault(at, fault, value)
+            return None
+
+    def _text(self, written: str, at: KeyPath, kind: Kind) -> str | Sensitive | None:
+        """``written`` with its references replaced; ``None`` where one of them fails or may not be there."""
+        expanded = expand(written, self._sources)
+        for fault in expanded.faults:
+            self.fault(at, fault)
+        for secret in expanded.secrets:
+            if len(secret) < SHORT_SECRET_CHARS and secret not in self.secrets:
+                hint = "it is masked in configuration and headers only"
+                problem = f"refers to a secret of fewer than {SHORT_SECRET_CHARS} characters"
+                self.warnings.append(Finding(at, problem, "", hint))
+            self.secrets[secret] = None
+        if expanded.faults:
+            return None
+        if kind.takes_secrets:
+            return Sensitive(expanded.text, expanded.masked)
+        if expanded.secrets:
+            self.fault(
+                at, FaultError("refers to a secret, but is shown to everybody", "write ${env:…} or plain text"), written
+            )
+            return None
+        return expanded.text
+
+
+def _no_table(value: object, hint: str = "") -> FaultError:
+    return FaultError(f"is {name_of_type(value)} where a table is expected", hint)
+
+
+def _shown(value: object) -> str:
+    """What a message may show of ``value``: the credentials of a URL are masked, wherever it stands."""
+    match value:
+        case Sensitive():
+            return mask_url(value.masked)
+        case bool():
+            return "true" if value else "false"
+        case int() if abs(value) > _LONGEST_NUMBER:
+            return "a huge number"  # Python refuses to write out more than 4,300 digits
+        case int() | float():
+            return str(value)
+        case str():
+            return mask_url(value) if "://" in value else value
+        case _:
+            return ""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """The valid name that is most like ``name``; empty where none is."""
+    from difflib import get_close_matches  # 5 ms that only a mistake should cost
+
+    if len(name) > _MAX_NAME_CHARS:
+        return ""
+    folded = {_folded(candidate): candidate for candidate in valid}
+    matches = get_close_matches(_folded(name), folded, 1, 0.6)
+    return folded[matches[0]] if matches else ""
+
+
+def unknown_key(name: str, valid: Names) -> str:
+    """What to do about the unknown key ``name`` of a table whose keys are ``valid``."""
+    paths: list[str] = []
+    if valid is WSMON_NAMES:
+        paths = [key.path for key in WSMON]
+        if name in CONNECTION_NAMES:
+            return "it belongs into [[connection]] or [defaults]"
+    elif valid is CONNECTION_NAMES:
+        paths = [key.path for key in CONNECTION]
+        if name in WSMON_NAMES:
+            return "it belongs into [wsmon]"
+    if match := nearest(name, valid) or _elsewhere(name, paths):
+        return f"did you mean {match}?"
+    return f"the keys here are {', '.join(valid)}" if len(valid) <= _FEW else ""
+
+
+def unknown_table(name: str) -> str:
+    """What to do about the unknown key ``name`` at the top of the document."""
+    if name in CONNECTION_NAMES:
+        return "it belongs into [[connection]] or [defaults]"
+    if name in WSMON_NAMES:
+        return "it belongs into [wsmon]"
+    if match := nearest(name, TABLES):
+        return f"did you mean {_header(match)}?"
+    return f"the tables are {', '.join(map(_header, TABLES))}"
+
+
+def _header(table: str) -> str:
+    return f"[[{table}]]" if table == "connection" else f"[{table}]"
+
+
+def _elsewhere(name: str, paths: list[str]) -> str:
+    """The dotted key that alone ends with ``name``, or is written like it (``ping_interval``)."""
+    endings = [path for path in paths if path.endswith(f".{name}")]
+    if len(endings) == 1:
+        return endings[0]
+    return nearest(name, [path for path in paths if "." in path])
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")
