@@ -1,6 +1,7 @@
-"""The one table of all keys: what each is called, accepts, defaults to, means.
+"""Schema of the configuration: the one table of all keys, with what each accepts, its default and its meaning.
 
-Parsing, hints, warnings and the example configuration come from here; CONTRACT.md names the same keys.
+Parsing, hints, masking and the example configuration are made from it. A new key is a row here and a field in specs.py
+with the same default; then ``wsmon check --example > config.example.toml``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import get_args
+from typing import Literal, get_args
 
 from wsmon.config import checks
 from wsmon.config.kinds import (
@@ -38,6 +39,10 @@ CENTURY_S = 36_525 * DAY_S
 GIB = 2**30
 
 Default = str | bool | int | float | list[object] | dict[str, object]
+# Which part of a value is a credential although it is written out, see secrets.py: what a redactor finds in a text or
+# in each of several, what a URL has in its user and query, headers and subprotocols by their names, all of ``auth``.
+# Empty: nothing but references to secrets.
+Credentials = Literal["", "text", "texts", "url", "headers", "subprotocols", "auth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +50,23 @@ class ConfigKey:
     """One key of the configuration."""
 
     path: str
-    """Dotted, inside its table: "ping.interval"."""
+    """Name inside its table, dotted: "ping.interval"."""
     kind: AnyKind
     default: Default
-    """As it would be written in TOML."""
+    """The value as TOML has it."""
     doc: str
-    """One line for users."""
+    """Meaning, in one line for users; the comment in the example."""
     field: str = ""
-    """Of specs.py, dotted; as the path where empty."""
+    """Field of the spec, dotted, where it is not named as the path."""
     example: str = ""
     """A value in TOML for the example, where the default shows nothing."""
     needed: bool = False
-    """Whether it has no default."""
+    """Whether it must be set."""
+    credentials: Credentials = ""
 
     @property
     def target(self) -> str:
-        """The field of specs.py that takes the value."""
+        """The field of the spec that takes the value, dotted."""
         return self.field or self.path
 
 
@@ -99,8 +105,11 @@ WSMON = (
         ListOf(SecretKind(may_be_empty=False)),
         [],
         "program and arguments; gets each alert as JSON on stdin",
+        credentials="texts",
     ),
-    ConfigKey("alerts.webhook", SecretKind(checks.http_url), "", "URL that each alert is posted to as JSON"),
+    ConfigKey(
+        "alerts.webhook", SecretKind(checks.http_url), "", "URL that each alert is posted to as JSON", credentials="url"
+    ),
     ConfigKey(
         "alerts.rules",
         TableOf(TextKind(checks.rule, may_be_empty=False), checks.connection_name),
@@ -115,7 +124,12 @@ WSMON = (
         '"127.0.0.1:9464" to expose metrics there; no host: this machine only',
     ),
     ConfigKey(
-        "otlp", SecretKind(checks.http_url), "", '"http://127.0.0.1:4318" to send spans, metrics, logs', "otlp.url"
+        "otlp",
+        SecretKind(checks.http_url),
+        "",
+        '"http://127.0.0.1:4318" to send spans, metrics, logs',
+        "otlp.url",
+        credentials="url",
     ),
     ConfigKey(
         "otlp_headers",
@@ -124,6 +138,7 @@ WSMON = (
         "added to what is sent there",
         "otlp.headers",
         example='{ Authorization = "Bearer ${secret:COLLECTOR}" }',
+        credentials="headers",
     ),
     ConfigKey(
         "otlp_signals",
@@ -153,28 +168,26 @@ CONNECTION = (
         "ws:// or wss://",
         needed=True,
         example='"wss://example.com/feed"',
+        credentials="url",
     ),
     ConfigKey("group", TextKind(checks.printable(64)), "", "connections of one group belong together on the screen"),
     ConfigKey("enabled", FlagKind(), True, "false: shown as off, never dialled"),
     ConfigKey("profile", _PROFILES, "detailed", "overrides the one of [wsmon]"),
-    ConfigKey(
-        "protocol",
-        OneOf(get_args(ProtocolName)),
-        "auto",
-        "what the messages speak; stomp is named only",
-    ),
+    ConfigKey("protocol", OneOf(get_args(ProtocolName)), "auto", "what the messages speak; stomp is named only"),
     ConfigKey(
         "headers",
         TableOf(SecretKind(checks.header_value), checks.header_name, fold_keys=True, is_ordered=True),
         {},
         "added to the upgrade request",
         example='{ Authorization = "Bearer ${secret:TOKEN}" }',
+        credentials="headers",
     ),
     ConfigKey(
         "subprotocols",
         ListOf(SecretKind(checks.subprotocol, may_be_empty=False), is_set=True),
         [],
         "offered, in this order",
+        credentials="subprotocols",
     ),
     ConfigKey("origin", SecretKind(checks.origin), "", "the header Origin; empty: none"),
     ConfigKey("compression", FlagKind(), True, "offer permessage-deflate"),
@@ -211,7 +224,13 @@ CONNECTION = (
         "",
         "correlation id of your own; empty: one is made",
     ),
-    ConfigKey("proxy", SecretKind(checks.proxy), "", 'URL of an http or socks proxy, "env", or empty for none'),
+    ConfigKey(
+        "proxy",
+        SecretKind(checks.proxy),
+        "",
+        'URL of an http or socks proxy, "env", or empty for none',
+        credentials="url",
+    ),
     ConfigKey("tls.verify", FlagKind(), True, "false: any certificate is taken"),
     ConfigKey("tls.ca", ExistingFile(), "", "certificates to trust instead of the system's, PEM"),
     ConfigKey("tls.cert", ExistingFile(), "", "certificate to show to the peer, PEM"),
@@ -235,19 +254,31 @@ CONNECTION = (
         "open this long, attempts count anew",
         "reconnect.stable_after_s",
     ),
-    ConfigKey("send", ListOf(SecretKind()), [], "texts sent, in this order, when the connection is usable"),
+    ConfigKey(
+        "send",
+        ListOf(SecretKind()),
+        [],
+        "texts sent, in this order, when the connection is usable",
+        credentials="texts",
+    ),
     ConfigKey(
         "subscribe",
         ListOf(SecretKind(may_be_empty=False)),
         [],
         "topics, channels: what they mean is the protocol's; asked for in every session",
     ),
-    ConfigKey("auth", TableOf(SecretOrNumberKind()), {}, "with answer = true; what it means is the protocol's"),
-    ConfigKey("heartbeat.send", SecretKind(), "", "text to send; empty: none"),
+    ConfigKey(
+        "auth",
+        TableOf(SecretOrNumberKind()),
+        {},
+        "with answer = true; what it means is the protocol's",
+        credentials="auth",
+    ),
+    ConfigKey("heartbeat.send", SecretKind(), "", "text to send; empty: none", credentials="text"),
     ConfigKey("heartbeat.every", DurationKind(0.1, DAY_S), "30s", "how often", "heartbeat.every_s"),
-    ConfigKey("heartbeat.expect", SecretKind(), "", "text in the peer's answer to it"),
-    ConfigKey("heartbeat.reply_to", SecretKind(), "", "text in a heartbeat of the peer"),
-    ConfigKey("heartbeat.answer", SecretKind(), "", "text to answer that with"),
+    ConfigKey("heartbeat.expect", SecretKind(), "", "text in the peer's answer to it", credentials="text"),
+    ConfigKey("heartbeat.reply_to", SecretKind(), "", "text in a heartbeat of the peer", credentials="text"),
+    ConfigKey("heartbeat.answer", SecretKind(), "", "text to answer that with", credentials="text"),
     ConfigKey(
         "answer", FlagKind(), False, "the protocol authenticates, answers heartbeats, renews, joins again by itself"
     ),
@@ -291,7 +322,7 @@ KEYS = ConfigKey(
     'the key of an action instead of its own; several as "slash,ctrl+f" or in a list',
 )
 
-# The keys of one table: name → key, or → keys of the table with that name
+# The keys of one table: name -> key, or name -> keys of the table in it
 Names = Mapping[str, "ConfigKey | Mapping[str, ConfigKey]"]
 
 

@@ -1,4 +1,8 @@
-"""Credentials that are written into the configuration itself, masked for everybody but the socket."""
+"""Secrets of a configuration: references (``${secret:NAME}``) replaced, credentials that are written out masked.
+
+References are ``${env:NAME}``, ``${secret:NAME}`` and ``${file:PATH}``; the last two yield secrets. ``$${`` stands for
+a literal ``${``. A masked value is shown without its credentials, and sent with them.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,20 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from wsmon.config.kinds import FaultError, shown
-from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, OtlpSpec, RedactSpec
+from wsmon.config.schema import CONNECTION, WSMON, ConfigKey, Credentials
+from wsmon.config.specs import Configuration, ConnectionSpec, RedactSpec
 from wsmon.model.redact import PLAIN_KEYS, Redactor
 from wsmon.model.redact.masking import MASK, Sensitive
 
-# References inside texts of the configuration: ``${env:NAME}``, ``${secret:NAME}`` and ``${file:PATH}``.
-#
-# What the last two yield is secret. ``$${`` stands for a literal ``${``.
-
-# A secret longer than this is a wrong path
+# A longer file is no secret but a wrong path
 MAX_SECRET_BYTES = 64 * 1024
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
@@ -33,23 +35,23 @@ class Expanded:
 
     text: str
     masked: str
-    """The same with MASK in the place of each secret."""
+    """``text`` with MASK in the place of each secret."""
     secrets: tuple[str, ...] = ()
     faults: tuple[FaultError, ...] = ()
-    """One for each reference that yields nothing."""
+    """One for each reference that could not be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSources:
-    """Where references are looked up."""
+    """The environment and the folder that references are looked up in."""
 
     environ: Mapping[str, str]
     folder: Path
-    """Of relative paths."""
+    """Folder of relative paths."""
 
 
 def expand(text: str, sources: ReferenceSources) -> Expanded:
-    """``text`` with every reference replaced; the faults of all of them, not of the first."""
+    """Return ``text`` with every reference replaced, and the faults of all that could not be."""
     if "${" not in text:
         return Expanded(text, text)
     plain: list[str] = []
@@ -124,7 +126,7 @@ def _content(name: str, sources: ReferenceSources, written: str) -> str:
 
 
 def read_regular(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file of at most ``limit`` bytes; raises ``OSError`` or ``ValueError``.
+    """Return the bytes of a regular file of at most ``limit`` bytes; raises ``OSError`` or ``ValueError``.
 
     Pipes and devices are refused before they are opened: they may never end, and cannot be read a second time.
     """
@@ -141,60 +143,65 @@ def read_regular(path: Path, limit: int) -> bytes:
 
 
 def reason(error: Exception) -> str:
-    """Why a file cannot be read, in words for users: without the path, which may come from a secret."""
+    """Return why a file cannot be read, for users: without the path, which may come from a secret."""
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno).lower()
     return str(error)
 
 
-# A shorter one is masked where it stands; looking for it elsewhere would hit what is no secret
+# A shorter one is masked in its own value only: searched for elsewhere, it would hit what is not secret
 MIN_LITERAL_CHARS = 8
 
-# Entries of ``auth`` that are no secret
+# Entries of ``auth`` that are not secret
 _PLAIN_AUTH = frozenset({"success", "failure", "scope", "version"})
 # The values in `sid=…; theme=…`: each is a secret of its own
 _COOKIE = re.compile(r"[^=;\s]+=\"?([^;\"]+)")
 
+Spec = TypeVar("Spec", ConnectionSpec, Configuration)
 
-class Masks:
-    """Masks the specs of one configuration, each by its own ``redact`` table, and collects what was secret."""
+
+def masked(configuration: Configuration) -> Configuration:
+    """Return the configuration with every credential in it masked, those written out in it added to its secrets.
+
+    What is a credential in the value of a key is said by ``ConfigKey.credentials``; each connection is masked by its
+    own ``redact`` table.
+    """
+    masks = _Masks()
+    connections = tuple(masks.applied(spec, CONNECTION, spec.redact) for spec in configuration.connections)
+    whole = masks.applied(configuration, WSMON, RedactSpec())
+    return replace(whole, connections=connections, secrets=tuple(dict.fromkeys((*whole.secrets, *masks.literals))))
+
+
+class _Masks:
+    """Masks the specs of one configuration, and collects what was secret in them."""
 
     def __init__(self) -> None:
+        # An ordered set
         self.literals: dict[str, None] = {}
-        # an ordered set
         self._redactors: dict[RedactSpec, Redactor] = {}
+        self._functions: Mapping[Credentials, Callable[[Any, Redactor], object]] = {
+            "text": _text,
+            "texts": lambda texts, redactor: tuple(_text(text, redactor) for text in texts),
+            "url": self._url,
+            "headers": self._headers,
+            "subprotocols": self._subprotocols,
+            "auth": self._auth,
+        }
 
-    def connection(self, spec: ConnectionSpec) -> ConnectionSpec:
-        """``spec`` with the credentials in it masked."""
-        redactor = self._redactor(spec.redact)
-        heartbeat = spec.heartbeat
-        return replace(
-            spec,
-            url=self._url(spec.url, redactor),
-            proxy=self._url(spec.proxy, redactor),
-            headers=self._headers(spec.headers, redactor),
-            subprotocols=self._subprotocols(spec.subprotocols, redactor),
-            send=tuple(_text(text, redactor) for text in spec.send),
-            auth=self._auth(spec.auth),
-            heartbeat=replace(
-                heartbeat,
-                send=_text(heartbeat.send, redactor),
-                expect=_text(heartbeat.expect, redactor),
-                reply_to=_text(heartbeat.reply_to, redactor),
-                answer=_text(heartbeat.answer, redactor),
-            ),
-        )
-
-    def otlp(self, otlp: OtlpSpec) -> OtlpSpec:
-        """``otlp`` with the credentials in it masked."""
-        redactor = self._redactor(RedactSpec())
-        return replace(otlp, url=self._url(otlp.url, redactor), headers=self._headers(otlp.headers, redactor))
-
-    def alerts(self, alerts: AlertSpec) -> AlertSpec:
-        """``alerts`` with the credentials in it masked."""
-        redactor = self._redactor(RedactSpec())
-        command = tuple(_text(argument, redactor) for argument in alerts.command)
-        return replace(alerts, webhook=self._url(alerts.webhook, redactor), command=command)
+    def applied(self, spec: Spec, keys: Iterable[ConfigKey], redact: RedactSpec) -> Spec:
+        """Return ``spec`` with the credentials in the values of ``keys`` masked."""
+        redactor = self._redactor(redact)
+        changes: dict[str, Any] = {}
+        groups: dict[str, dict[str, Any]] = {}
+        for key in keys:
+            if key.credentials:
+                group, dot, name = key.target.partition(".")
+                value = getattr(getattr(spec, group), name) if dot else getattr(spec, group)
+                (groups.setdefault(group, {}) if dot else changes)[name or group] = self._functions[key.credentials](
+                    value, redactor
+                )
+        inner = {group: replace(getattr(spec, group), **values) for group, values in groups.items()}
+        return replace(spec, **changes, **inner)
 
     def _redactor(self, redact: RedactSpec) -> Redactor:
         if redact not in self._redactors:
@@ -229,11 +236,11 @@ class Masks:
         masked = redactor.subprotocols([subprotocol.masked for subprotocol in subprotocols])
         return tuple(self._collected(one, text) for one, text in zip(subprotocols, masked, strict=True))
 
-    def _auth(self, auth: Mapping[str, Sensitive | float]) -> Mapping[str, Sensitive | float]:
-        """Everything in ``auth`` is a credential, but for the words by which its answers are known."""
+    def _auth(self, auth: Mapping[str, Sensitive | float], _redactor: Redactor) -> Mapping[str, Sensitive | float]:
+        """Mask all texts in ``auth``; the values of ``_PLAIN_AUTH`` are no secrets elsewhere."""
         for name, value in auth.items():
             if isinstance(value, Sensitive) and name not in _PLAIN_AUTH:
-                for text in _texts(value.reveal()):
+                for text in _json_texts(value.reveal()):
                     self._collect(text)
         return MappingProxyType(
             {
@@ -243,10 +250,11 @@ class Masks:
         )
 
     def _collected(self, value: Sensitive, masked: str) -> Sensitive:
-        """``value`` shown as ``masked``; what that hides counts as secret wherever it occurs."""
+        """``value`` shown as ``masked``; what the masks hide counts as secret wherever it occurs."""
         for part in _hidden_parts(value.reveal(), masked):
             self._collect(part)
-            self._collect(unquote(part))  # a peer tells what it has understood
+            # A peer may repeat the decoded form
+            self._collect(unquote(part))
         return Sensitive(value.reveal(), masked)
 
     def _collect(self, literal: str) -> None:
@@ -254,24 +262,12 @@ class Masks:
             self.literals[literal] = None
 
 
-def masked(configuration: Configuration) -> Configuration:
-    """``configuration`` with every credential in it masked, those written out in it added to its secrets."""
-    masks = Masks()
-    return replace(
-        configuration,
-        connections=tuple(masks.connection(spec) for spec in configuration.connections),
-        alerts=masks.alerts(configuration.alerts),
-        otlp=masks.otlp(configuration.otlp),
-        secrets=tuple(dict.fromkeys((*configuration.secrets, *masks.literals))),
-    )
-
-
 def _text(text: Sensitive, redactor: Redactor) -> Sensitive:
     return Sensitive(text.reveal(), redactor.text(text.masked)) if text else text
 
 
-def _texts(text: str) -> Iterator[str]:
-    """The texts in a message that is JSON, but for those that say what it is; of any other, the whole of it."""
+def _json_texts(text: str) -> Iterator[str]:
+    """The texts in a JSON message, except those that say what it is; of any other message, the whole of it."""
     try:
         todo: list[object] = [json.loads(text)]
     except (ValueError, RecursionError):
@@ -288,7 +284,7 @@ def _texts(text: str) -> Iterator[str]:
 
 
 def _hidden_parts(text: str, masked: str) -> tuple[str, ...]:
-    """What the masks in ``masked`` hide of ``text``."""
+    """The parts of ``text`` in whose place ``masked`` has masks."""
     if text == masked:
         return ()
     pattern = "(.*?)".join(re.escape(piece) for piece in masked.split(MASK))

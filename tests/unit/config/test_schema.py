@@ -9,6 +9,7 @@ import pytest
 import tomli
 
 from wsmon.config.example import example
+from wsmon.config.kinds import KeyMap, ListOf, TableOf
 from wsmon.config.load import connection_spec, global_fields, load
 from wsmon.config.schema import CONNECTION, CONNECTION_NAMES, WSMON, WSMON_NAMES, ConfigKey
 from wsmon.config.secrets import ReferenceSources
@@ -44,6 +45,11 @@ def leaves(spec: type) -> set[str]:
     return found
 
 
+def takes_secrets(key: ConfigKey) -> bool:
+    kind = key.kind.item if isinstance(key.kind, ListOf | TableOf | KeyMap) else key.kind
+    return kind.takes_secrets
+
+
 def test_every_field_of_the_specs_has_its_key() -> None:
     assert {key.target for key in CONNECTION} == leaves(ConnectionSpec)
     assert {key.target for key in WSMON} == leaves(Configuration) - NOT_KEYS
@@ -64,6 +70,11 @@ def test_every_key_is_documented_in_one_short_line(key: ConfigKey) -> None:
     assert 0 < len(key.doc) <= 90
     assert key.doc.isprintable()
     assert not key.doc.endswith(".")
+
+
+def test_only_these_keys_take_secrets_and_are_shown_as_written() -> None:
+    shown = {key.path for key in (*WSMON, *CONNECTION) if takes_secrets(key) and not key.credentials}
+    assert shown == {"origin", "subscribe"}
 
 
 def test_the_example_in_the_repository_is_the_one_that_the_table_gives() -> None:
