@@ -422,7 +422,7 @@ async def test_a_mistake_of_ours_ends_the_session_as_internal(monkeypatch: pytes
     def fail(*_: object) -> None:
         raise LookupError("a mistake")
 
-    monkeypatch.setattr("wsmon.engine.frames.Frames.on_ping", fail)
+    monkeypatch.setattr("wsmon.engine.frames.FramePath.on_ping", fail)
     async with against(saying(frame(PING, b"x"))) as engine:
         ended = await engine.ended()
         assert end(ended) == (None, "us", "", "internal", "disconnected")

@@ -1,18 +1,43 @@
-"""Frames become events: messages and heartbeats of one session. The hot path."""
+"""FramePath: makes an event of every frame of one session. The hot path.
+
+In: the calls of ``FrameListener``, from the tap of the session (engine/tap.py). Out: events to the sink (the bus, which
+the writer of the store empties): pings, pongs, and data messages as they are, where no protocol is read (``raw``).
+Where one is read, data messages go on to ``MessagePath`` (engine/messages.py). engine/session.py makes one a session.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.keepalive import Keepalive
 from wsmon.engine.tap import DataOpcode
-from wsmon.model.events import Direction, Event, EventName, Json, Opcode, Source
+from wsmon.model.events import Direction, Event, EventName, Opcode, Source
 from wsmon.model.redact import Redactor
+from wsmon.model.spans import Instant
 from wsmon.ports import Clock, EventSink
 
 
-class Frames:
+class DataPath(Protocol):
+    """Takes the data messages of a session whose protocol is read."""
+
+    def emit(
+        self,
+        name: EventName,
+        direction: Direction,
+        opcode: DataOpcode,
+        payload: bytes,
+        wire_size: int,
+        fragments: int,
+        ts_ns: int,
+        mono_ns: int,
+    ) -> None:
+        """Emit a message that came in or went out at this wall and monotonic time."""
+        ...
+
+
+class FramePath:
     """Emits an event for every message, ping and pong; the clock is read once for all that arrive together."""
 
     def __init__(
@@ -23,8 +48,9 @@ class Frames:
         sink: EventSink,
         clock: Clock,
         on_full: Callable[[], None],
+        messages: DataPath | None = None,
     ) -> None:
-        """``on_full`` is called when the sink holds more than it should."""
+        """``on_full`` is called when the sink holds more than it should; ``messages`` is None for ``raw``."""
         self._source = source
         self._redact = redactor.payload
         self._sink = sink
@@ -33,73 +59,58 @@ class Frames:
         self._on_full = on_full
         self._ts_ns = clock.wall_ns()
         self._mono_ns = clock.mono_ns()
-        self._limit_bytes = _limit_bytes(capture)
+        self._limit_bytes = payload_limit_bytes(capture)
         self._is_in_chunk = False
+        self._incoming = messages
+        self._outgoing = messages
+        # Set once the session is usable
         self.keepalive: Keepalive | None = None
-        # once the session is usable
+        # Monotonic times of the last bytes in and the last frame out; None before the first
         self.last_in_ns: int | None = None
-        # Monotonic, of the last bytes in and the last frame out; None before the first
         self.last_out_ns: int | None = None
 
     def use_redactor(self, redactor: Redactor) -> None:
-        """What is secret has changed."""
+        """Mask other values from now on."""
         self._redact = redactor.payload
 
     def use_capture(self, capture: CaptureSpec) -> None:
-        """What is kept of a frame has changed."""
-        self._limit_bytes = _limit_bytes(capture)
+        """Keep more or less of each payload from now on."""
+        self._limit_bytes = payload_limit_bytes(capture)
 
-    def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
-        """The connection is usable: what its handshake tells of the protocol, for the event that says so."""
-        return {}
+    def now(self) -> Instant:
+        """Read the clock; return its time, which the events that follow have, too."""
+        self._read_clock()
+        return Instant(self._ts_ns, self._mono_ns)
 
-    def start(self) -> None:
-        """It was said that the connection is usable; messages follow."""
-        self.read_clock()
-
-    def pause(self) -> None:
-        """Reading stands still: our own store is slow."""
-
-    def resume(self) -> None:
-        """Reading goes on."""
-
-    def start_speaking(self, send: Callable[[str | bytes], None], give_up: Callable[[], None]) -> None:
-        """What the configuration sends was sent; a protocol that may speak begins. ``give_up`` ends the session."""
-
-    def code_meaning(self, code: int | None) -> str:
-        """What a close code means in the protocol of the session; empty where it says nothing of it."""
-        return ""
-
-    def begin_closing(self) -> None:
-        """We end the session: what still comes answers nobody."""
-
-    def end(self) -> None:
-        """The session is over; its end is told next."""
-
-    def read_clock(self) -> None:
-        """What is told from here on happens now."""
-        self._ts_ns = self._clock.wall_ns()
-        self._mono_ns = self._clock.mono_ns()
+    def stop_interpreting(self) -> None:
+        """Record incoming messages without reading them: we close the session, and a flood must not delay that."""
+        self._incoming = None
 
     def on_chunk(self) -> None:
-        """Bytes arrived: now."""
-        self.read_clock()
+        """Take the present as the time of everything until ``on_chunk_end``."""
+        self._read_clock()
         self.last_in_ns = self._mono_ns
         self._is_in_chunk = True
 
     def on_chunk_end(self) -> None:
-        """Everything that arrived was emitted."""
+        """Check whether the sink is full, now that everything that arrived was emitted."""
         self._is_in_chunk = False
         if self._sink.is_full:
             self._on_full()
 
     def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
-        """A message came in."""
+        """Emit an incoming message."""
+        if self._incoming is not None:
+            self._incoming.emit(
+                "message.received", "in", opcode, payload, wire_size, fragments, self._ts_ns, self._mono_ns
+            )
+            return
         size = len(payload)
-        if fragments == 1 and size <= self._limit_bytes:
+        limit_bytes = self._limit_bytes
+        if fragments == 1 and size <= limit_bytes:
             kept, is_redacted = self._redact(payload)
-            if len(kept) <= self._limit_bytes:
-                # positional: keyword arguments cost 0.1 µs a message
+            if len(kept) <= limit_bytes:
+                # Positional: keyword arguments cost 0.1 µs a message
                 self._emit(
                     Event(
                         self._source,
@@ -119,11 +130,11 @@ class Frames:
         self._emit_frame("message.received", "in", opcode, payload, wire_size, fragments=fragments)
 
     def on_ping(self, payload: bytes, wire_size: int) -> None:
-        """The peer's ping; the library answers it."""
+        """Emit a ping of the peer; the library answers it."""
         self._emit_frame("heartbeat.received", "in", "ping", payload, wire_size)
 
     def on_pong(self, payload: bytes, wire_size: int) -> None:
-        """A pong: the answer to our ping, or one that nobody asked for."""
+        """Emit a pong: the answer to our ping, with its round trip, or an unsolicited one."""
         name: EventName = "heartbeat.received"
         took_ns = None
         if self.keepalive is not None and self.keepalive.is_awaited(payload):
@@ -132,26 +143,28 @@ class Frames:
         self._emit_frame(name, "in", "pong", payload, wire_size, duration_ns=took_ns)
 
     def on_sent(self, opcode: Opcode, payload: bytes, wire_size: int) -> None:
-        """A frame went out; closes are told with the end of the session."""
+        """Emit an outgoing frame; close frames are part of the last event of the session."""
         if not self._is_in_chunk:
-            self.read_clock()
-        if opcode != "close":  # ours answers the peer's, or is the end itself: what counts is the last frame before
+            self._read_clock()
+        # A close frame of ours answers the peer's, or is the end itself: the last frame before it counts
+        if opcode != "close":
             self.last_out_ns = self._mono_ns
         match opcode:
             case "text" | "binary":
-                self.emit_sent(opcode, payload, wire_size)
+                if self._outgoing is None:
+                    self._emit_frame("message.sent", "out", opcode, payload, wire_size)
+                else:
+                    self._outgoing.emit(
+                        "message.sent", "out", opcode, payload, wire_size, 1, self._ts_ns, self._mono_ns
+                    )
             case "ping":
                 self._emit_frame("heartbeat.sent", "out", "ping", payload, wire_size)
             case "pong":
                 self._emit_frame("heartbeat.responded", "out", "pong", payload, wire_size)
 
-    def emit_sent(self, opcode: DataOpcode, payload: bytes, wire_size: int) -> None:
-        """A message went out, at the time that was read."""
-        self._emit_frame("message.sent", "out", opcode, payload, wire_size)
-
     def emit_timeout(self, waited_ns: int) -> None:
-        """Our ping was not answered in time."""
-        self.read_clock()
+        """Emit that our ping was not answered within ``waited_ns``."""
+        self._read_clock()
         self._emit(
             Event(
                 self._source,
@@ -165,6 +178,10 @@ class Frames:
             )
         )
 
+    def _read_clock(self) -> None:
+        self._ts_ns = self._clock.wall_ns()
+        self._mono_ns = self._clock.mono_ns()
+
     def _emit_frame(
         self,
         name: EventName,
@@ -176,7 +193,7 @@ class Frames:
         duration_ns: int | None = None,
         fragments: int = 1,
     ) -> None:
-        """Any frame, with everything that may apply."""
+        """Emit any frame; the general case of what ``on_message`` does for most of them."""
         kept, is_redacted, is_cut = None, False, False
         if self._limit_bytes >= 0:
             kept, is_redacted = self._redact(payload)
@@ -201,13 +218,13 @@ class Frames:
         )
 
 
-def _limit_bytes(capture: CaptureSpec) -> int:
-    """The longest payload that is kept whole; below 0 where none is kept."""
+def payload_limit_bytes(capture: CaptureSpec) -> int:
+    """Return the size of the longest payload that is kept whole; below 0 where payloads are not kept."""
     return capture.payload_limit_bytes if capture.payloads else -1
 
 
 def cut(payload: bytes, limit_bytes: int, opcode: Opcode) -> bytes:
-    """At most so many bytes; text is cut between two characters, so that it stays text."""
+    """Return at most ``limit_bytes`` of a payload that is longer; text is cut between two characters."""
     end = limit_bytes
     if opcode == "text":
         while end > 0 and payload[end] & 0xC0 == 0x80:

@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.dial import Dial, TlsContexts, describe_tls
+from wsmon.engine.frames import FramePath
 from wsmon.engine.keepalive import Keepalive
-from wsmon.engine.messages import capture_of, frames_of, has_credentials
+from wsmon.engine.messages import capture_of, has_credentials, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import Failure, OpenTimeoutError, classify_dial, classify_fault, classify_loss, internal
@@ -132,7 +133,7 @@ class Session:
         clock: Clock,
         contexts: TlsContexts,
         random: Random,
-        memory: CarriedState,
+        carried: CarriedState,
         attempt: int,
         on_usable: Callable[[], None],
     ) -> None:
@@ -143,7 +144,10 @@ class Session:
         self._random = random
         self._attempt = attempt
         self._on_usable = on_usable
-        self._frames = frames_of(spec, reporter, sink, clock, self._pause, memory, random.randbytes)
+        self._messages = message_path(spec, reporter, sink, clock, carried, random.randbytes)
+        self._frames = FramePath(
+            reporter.source, capture_of(spec), reporter.redactor, sink, clock, self._pause, self._messages
+        )
         self._dial = Dial(spec, clock, contexts, self, self._frames)
         self._keepalive = Keepalive(spec.ping, asyncio.get_running_loop(), clock, self._ping, self._give_up)
         self._tap: Tap | None = None
@@ -169,7 +173,8 @@ class Session:
             failure = await self._open()
             if self._tap is not None:
                 self._send_configured(self._tap)
-                self._frames.start_speaking(self._say, self._give_up_silent)
+                if self._messages is not None:
+                    self._messages.start_sending(self._send, self._give_up_silent)
                 await self._tap.wait_closed()
         except asyncio.CancelledError:
             self._close_reason = self._close_reason or "wsmon stopped"
@@ -190,7 +195,7 @@ class Session:
         if self._close_reason is None:
             self._close_reason = reason
         self._keepalive.stop()
-        self._frames.begin_closing()
+        self._stop_messages()
         if self._tap is not None:
             self._tap.start_closing(NORMAL_CLOSE, reason, patience)
         elif self._deadline is not None and not self._deadline.expired():
@@ -204,16 +209,22 @@ class Session:
         if self._tap is not None:
             self._tap.resume_reading()
         self._keepalive.resume()
-        self._frames.resume()
+        if self._messages is not None:
+            self._messages.resume()
         self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / MS_NS, 3)})
 
     def use_redactor(self, redactor: Redactor) -> None:
-        """What is secret has changed."""
+        """Mask other values from now on."""
         self._frames.use_redactor(redactor)
+        if self._messages is not None:
+            self._messages.use_redactor(redactor)
 
     def use_capture(self, spec: ConnectionSpec) -> None:
-        """What is kept of frames has changed."""
-        self._frames.use_capture(capture_of(spec))
+        """Keep of each frame what ``spec`` says from now on."""
+        capture = capture_of(spec)
+        self._frames.use_capture(capture)
+        if self._messages is not None:
+            self._messages.use_capture(capture)
 
     # what the tap tells
 
@@ -250,11 +261,14 @@ class Session:
         if self._dial.redirects:
             meta["redirects"] = [reporter.redactor.url(url) for url in self._dial.redirects]
             meta["peer"] = _address(tap.remote_address)
-        meta |= self._frames.begin(self._spec.url.reveal(), tap.subprotocol or "")
+        if self._messages is not None:
+            meta |= self._messages.begin(self._spec.url.reveal(), tap.subprotocol or "")
         reporter.emit("connection.completed", "websocket_connected", meta, duration_ns=self._age_ns(), status=101)
         self._on_usable()
         self._frames.keepalive = self._keepalive
-        self._frames.start()  # frames in the same bytes follow what was just said
+        # The same bytes may hold frames: they come after the event of the upgrade
+        if self._messages is not None:
+            self._messages.start(self._frames.now())
         self._keepalive.start()
 
     def on_fault(self, fault: Exception) -> None:
@@ -294,10 +308,17 @@ class Session:
                 self._reporter.emit("error.occurred", error_type="send_failed", error=sentence)
                 return
 
-    def _say(self, message: str | bytes) -> None:
-        """Nobody hears it where the connection is closing; its end is told anyway."""
+    def _send(self, message: str | bytes) -> None:
+        """Send what the protocol asks for; where the connection is closing, its end is reported anyway."""
         if self._tap is not None:
             self._tap.send_message(message)
+
+    def _stop_messages(self) -> None:
+        """Send nothing more, and read no more of what comes, unless that is needed to mask credentials in it."""
+        if self._messages is not None:
+            self._messages.stop_sending()
+            if not self._messages.masks_received:
+                self._frames.stop_interpreting()
 
     def _ping(self) -> bytes:
         payload = self._random.randbytes(4).hex().encode()
@@ -325,14 +346,16 @@ class Session:
             self._paused_ns = self._clock.mono_ns()
             self._tap.pause_reading()
             self._keepalive.pause()
-            self._frames.pause()
+            if self._messages is not None:
+                self._messages.pause()
 
     # its end
 
     def _report_end(self, failure: Failure | None) -> None:
         if self._paused_ns is not None:
             self.resume_reading()
-        self._frames.end()
+        if self._messages is not None:
+            self._messages.end(self._frames.now())
         if self._tap is None:
             self._report_unopened(failure)
         else:
@@ -385,7 +408,7 @@ class Session:
         ending = CloseSummary.of(facts)
         open_ns = self._open_ns()
         meta: dict[str, Json] = {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()}
-        if meaning := self._frames.code_meaning(ending.close_code):
+        if self._messages is not None and (meaning := self._messages.code_meaning(ending.close_code)):
             meta["code_meaning"] = meaning
         self._reporter.emit(
             "connection.disconnected",

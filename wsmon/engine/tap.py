@@ -1,9 +1,13 @@
-"""The tap: the library's connection, with every frame shown to the session instead of queued for ``recv()``.
+"""Tap: the WebSocket connection whose frames go to listeners; the only use of websockets internals.
+
+In: the bytes of one socket, from asyncio (``data_received``), and what the session wants to send. Out: calls of a
+``FrameListener`` for every frame (engine/frames.py makes events of them), and of a ``ConnectionListener`` for the
+upgrade and faults (engine/session.py). engine/dial.py makes the taps. ``recv()`` never returns on one.
 
 This file holds all use of what websockets does not document; ``tests/integration/test_tap_contract.py`` checks it
 against the installed library. The byte stream is cut into frames here. Whole, uncompressed text and binary messages,
-nearly all there are, go straight to the listener; all else goes frame by frame through the library, which keeps
-handshake, compression, fragments, control frames and every verdict on the peer's errors.
+nearly all there are, go straight to the listener; everything else goes frame by frame through the library, which keeps
+handshake, compression, fragments, control frames and every verdict on the errors of the peer.
 """
 
 from __future__ import annotations
@@ -23,145 +27,28 @@ from websockets.protocol import State
 from wsmon.errors import WsmonError
 from wsmon.model.events import Opcode as OpcodeName
 
-# What a tap tells about one connection, and the faults that it finds itself.
-#
-# All calls are synchronous, in the order of the bytes; sizes are in bytes, ``wire_size`` counts frame headers and
-# compression.
-
-DataOpcode = Literal["text", "binary"]
-
-
-class InvalidUtf8Error(WsmonError):
-    """A text message that is no UTF-8."""
-
-
-class WriteOverflowError(WsmonError):
-    """A peer that makes us write and does not read."""
-
-
-class ConnectionListener(Protocol):
-    """Follows a connection from the handshake to its faults."""
-
-    def on_connected(self, tap: Tap) -> None:
-        """TCP and TLS are up; the upgrade request follows."""
-        ...
-
-    def on_upgraded(self, tap: Tap) -> None:
-        """The peer switched protocols; frames may follow at once."""
-        ...
-
-    def on_fault(self, fault: Exception) -> None:
-        """The peer broke the protocol or a limit: the connection is being failed. Told once."""
-        ...
-
-
-class FrameListener(Protocol):
-    """Sees every frame."""
-
-    def on_chunk(self) -> None:
-        """Bytes arrived; the frames they complete are told before ``on_chunk_end``."""
-        ...
-
-    def on_chunk_end(self) -> None:
-        """All frames of the bytes that arrived were told."""
-        ...
-
-    def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
-        """A whole message came in; text is valid UTF-8."""
-        ...
-
-    def on_ping(self, payload: bytes, wire_size: int) -> None:
-        """A ping came in; the library answers it."""
-        ...
-
-    def on_pong(self, payload: bytes, wire_size: int) -> None:
-        """A pong came in."""
-        ...
-
-    def on_sent(self, opcode: OpcodeName, payload: bytes, wire_size: int) -> None:
-        """A frame went out, the library's own pongs and closes included; ``payload`` is plain."""
-        ...
-
-
-# Fragments of a message, until it is whole (RFC 6455, section 5.4).
-
-# The library's own limit for recv(): empty fragments count nothing towards the size of a message
+# Bytes read from one socket in a turn of the loop (asyncio: 256 KiB). With 50 flooding peers a turn takes 0.1 s instead
+# of 0.4 s, so that a request to stop is served in time.
+READ_BYTES = 64 * 1024
+# A peer that pings and never reads makes us pile up pongs: past this size the connection is aborted
+WRITE_LIMIT_BYTES = 4 * 1024 * 1024
+# An incomplete message is held here up to this size; a longer one is collected by the library
+HOLD_BYTES = 64 * 1024
+# The library's own limit for recv(): empty fragments add nothing to the size of a message
 MAX_FRAGMENTS = 4096
-
-
-class JoinedMessage(NamedTuple):
-    """A message that came in fragments."""
-
-    opcode: DataOpcode
-    payload: bytes
-    wire_size: int
-    """Bytes of all its frames."""
-    fragments: int
-
-
-class Fragments:
-    """The fragments of one message; other messages cannot come in between."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        # payloads of the frames so far
-        self._opcode: DataOpcode = "text"
-        self._wire_size = 0
-
-    @property
-    def are_too_many(self) -> bool:
-        """Whether the message must be given up."""
-        return len(self.parts) >= MAX_FRAGMENTS
-
-    def add(self, frame: Frame, wire_size: int) -> JoinedMessage | None:
-        """Add a frame of so many bytes; the message, where this was its last."""
-        if frame.opcode is not Opcode.CONT:
-            self._opcode = "text" if frame.opcode is Opcode.TEXT else "binary"
-            self._wire_size = 0
-        self.parts.append(bytes(frame.data))
-        self._wire_size += wire_size
-        if not frame.fin:
-            return None
-        joined = JoinedMessage(self._opcode, b"".join(self.parts), self._wire_size, len(self.parts))
-        self.parts.clear()
-        return joined
-
-
-# How long, and for how much, a peer is waited for that has to answer our close frame.
-
-# Of one connection, or of all together when the recorder stops: the answer of a peer that floods is behind everything
-# that the kernel has taken from it, and all of that would have to be stored first
+# Bytes that may arrive behind our close frame, on one connection, or on all together when the recorder stops. The
+# answer of a flooding peer comes after everything that the kernel has taken from it; all of that would be stored first.
 CLOSING_BYTES = 8 * 1024 * 1024
 # How long peers have to answer the close frames when the recorder stops
 STOP_S = 1.0
-
-
-class CloseDeadline(NamedTuple):
-    """What ends the wait, whichever comes first."""
-
-    within_s: float
-    within_bytes: int = CLOSING_BYTES
-    """Read behind our close frame."""
-
-
-def stop_deadline(connections: int) -> CloseDeadline:
-    """What each of so many gets that are closed together."""
-    return CloseDeadline(STOP_S, CLOSING_BYTES // max(1, connections))
-
-
-# Of one socket in a turn of the loop (asyncio: 256 KiB): with 50 peers that flood, a turn takes 0.1 s and not 0.4, so
-# that a stop is heard in time
-READ_BYTES = 64 * 1024
-# A peer that pings and never reads makes us pile up pongs: past this it is let go
-WRITE_LIMIT_BYTES = 4 * 1024 * 1024
-# A message of which a part has arrived waits here up to this size; a longer one collects in the library
-HOLD_BYTES = 64 * 1024
-# The library sets them, the configuration may too: the configuration wins
+# Headers that both the library and the configuration may set: the configuration wins
 SINGLE_HEADERS = ("Host", "Origin", "Authorization")
 
 LOGGER = logging.getLogger("wsmon.websockets")
 # At DEBUG the library prints the Authorization header
 LOGGER.setLevel(logging.WARNING)
+
+DataOpcode = Literal["text", "binary"]
 
 # First bytes of frames with FIN set and no reserved bit: a whole message, not compressed
 _WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
@@ -179,6 +66,61 @@ _Sent: TypeAlias = tuple[OpcodeName, bytes, int]
 _T = TypeVar("_T")
 
 
+class InvalidUtf8Error(WsmonError):
+    """A text message that is not valid UTF-8."""
+
+
+class WriteOverflowError(WsmonError):
+    """A peer that makes us write and does not read."""
+
+
+class ConnectionListener(Protocol):
+    """Follows a connection from the handshake to its faults. All calls are synchronous."""
+
+    def on_connected(self, tap: Tap) -> None:
+        """TCP and TLS are up; the upgrade request follows."""
+        ...
+
+    def on_upgraded(self, tap: Tap) -> None:
+        """The peer switched protocols; frames may follow at once."""
+        ...
+
+    def on_fault(self, fault: Exception) -> None:
+        """The peer broke the protocol or a limit, and the connection is being failed. Called at most once."""
+        ...
+
+
+class FrameListener(Protocol):
+    """Receives every frame, in the order of the bytes. All calls are synchronous.
+
+    Sizes are in bytes; ``wire_size`` is the size on the wire, with frame headers and after compression.
+    """
+
+    def on_chunk(self) -> None:
+        """Bytes arrived; the frames that they complete are reported before ``on_chunk_end``."""
+        ...
+
+    def on_chunk_end(self) -> None:
+        """All frames of the bytes that arrived were reported."""
+        ...
+
+    def on_message(self, opcode: DataOpcode, payload: bytes, wire_size: int, fragments: int) -> None:
+        """A whole message came in; text is valid UTF-8."""
+        ...
+
+    def on_ping(self, payload: bytes, wire_size: int) -> None:
+        """A ping came in; the library answers it."""
+        ...
+
+    def on_pong(self, payload: bytes, wire_size: int) -> None:
+        """A pong came in."""
+        ...
+
+    def on_sent(self, opcode: OpcodeName, payload: bytes, wire_size: int) -> None:
+        """A frame went out, the library's own pongs and closes included; ``payload`` is not masked nor compressed."""
+        ...
+
+
 class Tap(ClientConnection):
     """A connection whose frames go to its listeners; ``recv()`` never returns on it."""
 
@@ -189,45 +131,43 @@ class Tap(ClientConnection):
         self._life = life
         self._frames = frames
         self._limit_bytes = protocol.max_message_size or 0
+        # True from the upgrade until a close frame or a fault: afterwards the library discards what arrives
         self._is_scanning = False
-        # from the upgrade until a close frame or a fault: afterwards the library discards what comes
+        # The last bytes of the response's head so far; None when the head is over
         self._head: bytes | None = b""
-        # the last bytes of the response's head so far; None when the head is over
+        # The beginning of a frame that has not arrived as a whole
         self._tail = b""
-        # the beginning of a frame that has not arrived as a whole
+        # Bytes still to come of a frame that the library has begun
         self._owed_bytes = 0
-        # what is still to come of a frame that the library has begun
+        # Size of the frame that the library is being given
         self._wire_size = 0
-        # of the frame that the library is being given
         self._fragments = Fragments()
+        # Frames that the library sends while it is being given one: an answer is reported after the frame it answers
         self._held: list[_Sent] | None = None
-        # frames that the library sends while it is being given one: an answer is told after what it answers
         self._abort_timer: asyncio.TimerHandle | None = None
+        # Bytes that may still be read behind our close frame; None where we sent none
         self._closing_bytes: int | None = None
-        # still to be read behind our close frame; None where we sent none
+        # Why we failed the connection; None where we did not
         self.fault: Exception | None = None
-        # why we failed the connection; None where we did not
+        # A mistake of ours, raised while frames were processed
         self.crash: Exception | None = None
-        # a mistake of ours, met while frames were told
+        # The error of the operating system or TLS that ended the connection; None after a plain end of stream
         self.loss: BaseException | None = None
-        # what the operating system or TLS said when the connection was lost; None after a plain end of stream
         self._observe_sending(protocol)
+        # The code of a close frame that the library refused for it
         self._forbidden_codes: list[int] = []
-        # of a close frame that was refused for it
         _observe_forbidden_codes(protocol, self._forbidden_codes)
 
-    # what the session asks for
-
     def send_ping(self, payload: bytes) -> None:
-        """Send a ping now; nothing happens where the connection is not open."""
+        """Send a ping now; do nothing where the connection is not open."""
         if self.is_open:
             self.protocol.send_ping(payload)
             self.send_data()
 
     def send_message(self, message: str | bytes) -> bool:
-        """Send a text or binary message now; False where the connection is not open, and nothing was sent.
+        """Send a text or binary message now; return False where the connection is not open, and nothing was sent.
 
-        What does not fit into the socket waits in memory; the limit on that is watched when bytes arrive.
+        Bytes that do not fit into the socket wait in memory; their limit is checked when bytes arrive.
         """
         if not self.is_open:
             return False
@@ -238,16 +178,16 @@ class Tap(ClientConnection):
         self.send_data()
         return True
 
-    def start_closing(self, code: int, reason: str, patience: CloseDeadline) -> None:
-        """Send a close frame and wait so patiently for the peer to close the connection."""
+    def start_closing(self, code: int, reason: str, deadline: CloseDeadline) -> None:
+        """Send a close frame, and abort where the peer has not closed the connection by the deadline."""
         if self.is_open:
             self.protocol.send_close(code, reason)
             self.send_data()
-            self._closing_bytes = patience.within_bytes
-        self._end_within(patience.within_s)
+            self._closing_bytes = deadline.within_bytes
+        self._end_within(deadline.within_s)
 
     def fail(self, code: int, reason: str) -> None:
-        """Send a close frame, and look at nothing that still comes."""
+        """Send a close frame, and ignore everything that still arrives."""
         self._is_scanning = False
         if self.protocol.state is State.OPEN or self.protocol.state is State.CLOSING:
             self.protocol.fail(code, reason)
@@ -255,11 +195,11 @@ class Tap(ClientConnection):
         self._end_within(self.close_timeout or 0.0)
 
     def abort(self) -> None:
-        """End the TCP connection now."""
+        """End the TCP connection now, without a close frame."""
         self.transport.abort()
 
     def pause_reading(self) -> None:
-        """Take nothing from the socket; the peer feels it when the kernel's buffers are full."""
+        """Stop reading from the socket; the peer is slowed down once the buffers of the kernel are full."""
         self.transport.pause_reading()
 
     def resume_reading(self) -> None:
@@ -268,14 +208,14 @@ class Tap(ClientConnection):
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody has begun to close."""
+        """Whether neither side has begun to close."""
         return self.protocol.state is State.OPEN
 
     @property
     def close_frames(self) -> tuple[tuple[int, str] | None, tuple[int, str] | None, bool | None]:
         """Code and reason of the close frame received, of the one sent, and whether the received one was first.
 
-        A close frame without a code has 1005; a frame that never was is None, and so is an order that never was.
+        A close frame without a code has 1005. A frame that never was is None; the order is None unless there were both.
         """
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
         return (
@@ -289,16 +229,14 @@ class Tap(ClientConnection):
         """The extensions that were negotiated."""
         return [extension.name for extension in self.protocol.extensions]
 
-    # what asyncio and the library call
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's sockets; others do not look at it
-        self._tell(self._life.on_connected, self)
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's sockets; other transports ignore it
+        self._call(self._life.on_connected, self)
 
     def data_received(self, data: bytes) -> None:
         self._frames.on_chunk()
-        self._tell(self._receive, data)
+        self._call(self._receive, data)
         if self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
             self._report(WriteOverflowError(f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"))
             self.transport.abort()
@@ -315,7 +253,7 @@ class Tap(ClientConnection):
         self.loss = self.connection_exc
 
     def process_event(self, event: Request | Response | Frame) -> None:
-        """Take what the library parsed: the response, then every frame that was left to it."""
+        """Take what the library parsed: the response, then every frame that was handed to it."""
         if not isinstance(event, Frame):
             super().process_event(event)
             if self.is_open:
@@ -327,8 +265,6 @@ class Tap(ClientConnection):
             self._frames.on_pong(bytes(event.data), self._wire_size)
         elif event.opcode is not Opcode.CLOSE:
             self._join(event)
-
-    # the byte stream
 
     def _receive(self, data: bytes) -> None:
         if self._head is not None:
@@ -342,7 +278,7 @@ class Tap(ClientConnection):
         self._scan(data)
 
     def _receive_head(self, head: bytes, data: bytes) -> bytes:
-        """Give the library the response up to its empty line; returns what follows, which may be frames."""
+        """Give the library the response up to its empty line; return what follows, which may be frames."""
         seen = head + data
         end = seen.find(_END_OF_HEAD)
         if end < 0:
@@ -354,7 +290,7 @@ class Tap(ClientConnection):
         return data[length:]
 
     def _scan(self, data: bytes) -> None:
-        """Tell whole messages, give the library everything else, keep what is incomplete. The hot path."""
+        """Report whole messages, hand everything else to the library, keep an incomplete frame. The hot path."""
         on_message = self._frames.on_message
         limit_bytes = self._limit_bytes
         opcodes = _WHOLE_MESSAGES
@@ -367,14 +303,16 @@ class Tap(ClientConnection):
             opcode = opcodes.get(data[at])
             length = data[at + 1]
             body = at + 2
-            if length > 127:  # masked, which a server must not: the library refuses it
+            # Masked, which a server must not do: the library refuses it
+            if length > 127:
                 self._hand_over(data, at, end)
                 return
             if length >= 126:
                 body += 2 if length == 126 else 8
                 if body > end:
+                    # Not a frame at all: the library refuses it
                     if data[at] & 0x0F not in _OPCODES:
-                        self._hand_over(data, at, end)  # no frame at all: the library says so
+                        self._hand_over(data, at, end)
                         return
                     break
                 length = int.from_bytes(data[at + 2 : body], "big")
@@ -392,7 +330,7 @@ class Tap(ClientConnection):
         self._tail = data[at:] if self._is_scanning else b""
 
     def _hand_over(self, data: bytes, at: int, stop: int) -> int:
-        """Give the library one frame, or as much of it as is there; returns where the next one begins."""
+        """Give the library one frame, or as much of it as has arrived; return where the next one begins."""
         end = min(stop, len(data))
         self._wire_size = stop - at
         self._owed_bytes = stop - end
@@ -407,8 +345,9 @@ class Tap(ClientConnection):
         for opcode, payload, wire_size in held:
             self._frames.on_sent(opcode, payload, wire_size)
         protocol = self.protocol
+        # A peer that does not speak HTTP may wait for us for ever
         if protocol.handshake_exc is not None and self.response is None:
-            self.transport.abort()  # what is no HTTP server may wait for us for ever
+            self.transport.abort()
         if protocol.close_rcvd is not None or protocol.parser_exc is not None:
             self._is_scanning = False
             self._end_within(self.close_timeout or 0.0)
@@ -416,7 +355,7 @@ class Tap(ClientConnection):
                 self._report(_explained(protocol.parser_exc, self._forbidden_codes))
 
     def _join(self, frame: Frame) -> None:
-        """Collect the fragments of a message; tell it when it is whole."""
+        """Collect the fragments of a message; report it when it is whole."""
         joined = self._fragments.add(frame, self._wire_size)
         if joined is None:
             if self._fragments.are_too_many:
@@ -426,7 +365,7 @@ class Tap(ClientConnection):
             self._frames.on_message(*joined)
 
     def _is_utf8(self, payload: bytes) -> bool:
-        """Whether a text message is one; the connection is failed where it is not (RFC 6455, section 8.1)."""
+        """Whether a text message is valid UTF-8; fail the connection where it is not (RFC 6455, section 8.1)."""
         try:
             payload.decode()
         except UnicodeDecodeError as error:
@@ -435,10 +374,8 @@ class Tap(ClientConnection):
             return False
         return True
 
-    # what goes out, and how it ends
-
     def _observe_sending(self, protocol: ClientProtocol) -> None:
-        """See every frame that goes out, and the request before its headers are written."""
+        """Intercept every frame that goes out, and the request before its headers are written."""
         library_send_frame, library_send_request = protocol.send_frame, protocol.send_request
 
         def send_frame(frame: Frame) -> None:
@@ -461,10 +398,10 @@ class Tap(ClientConnection):
         protocol.send_frame = send_frame  # type: ignore[method-assign]  # connect() makes the protocol itself
         protocol.send_request = send_request  # type: ignore[method-assign]  # the same
 
-    def _tell(self, tell: Callable[[_T], None], subject: _T) -> None:
-        """Call what asyncio must not see fail: a mistake there ends this connection and is told at its end."""
+    def _call(self, function: Callable[[_T], None], argument: _T) -> None:
+        """Call a function whose exception asyncio must not see: it ends this connection, and is reported at its end."""
         try:
-            tell(subject)
+            function(argument)
         except Exception as error:  # noqa: BLE001 - the border to asyncio; the session makes an event of it
             self.crash = error
             self._is_scanning = False
@@ -477,7 +414,7 @@ class Tap(ClientConnection):
             self._life.on_fault(fault)
 
     def _end_within(self, seconds: float) -> None:
-        """Abort after a while; the library itself waits for ever for a peer that does not hang up."""
+        """Abort after ``seconds``; the library itself waits for ever for a peer that does not hang up."""
         deadline_s = self.loop.time() + seconds
         if self._abort_timer is not None:
             if self._abort_timer.when() <= deadline_s:
@@ -488,7 +425,7 @@ class Tap(ClientConnection):
 
 
 def _observe_forbidden_codes(protocol: ClientProtocol, codes: list[int]) -> None:
-    """Keep the code of a close frame that the library refuses: its complaint does not say which one it was."""
+    """Keep the code of a close frame that the library refuses: its exception does not say which one it was."""
     library_recv_frame = protocol.recv_frame
 
     def recv_frame(frame: Frame) -> None:
@@ -502,16 +439,67 @@ def _observe_forbidden_codes(protocol: ClientProtocol, codes: list[int]) -> None
     protocol.recv_frame = recv_frame  # type: ignore[method-assign]  # connect() makes the protocol itself
 
 
-def _explained(complaint: Exception, forbidden_codes: list[int]) -> Exception:
-    """What the library complains of, with the close code that it is about."""
+def _explained(error: Exception, forbidden_codes: list[int]) -> Exception:
+    """Return the exception of the library, with the close code that it is about."""
     if not forbidden_codes:
-        return complaint
+        return error
     return ProtocolError(f"it closed with {forbidden_codes[0]}, a code that no close frame may carry")
 
 
 class Connect(connect):
-    """The library's dial, which leaves redirects to us: it would follow them silently."""
+    """The library's ``connect``, without redirects: it would follow them silently, engine/dial.py records each."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """Never follow."""
+        """Return the refusal as it is, so that no redirect is followed."""
         return exc
+
+
+class CloseDeadline(NamedTuple):
+    """How long to wait for the answer to our close frame; the limit that is reached first aborts the connection."""
+
+    within_s: float
+    within_bytes: int = CLOSING_BYTES
+    """Bytes that may arrive behind our close frame."""
+
+
+def stop_deadline(connections: int) -> CloseDeadline:
+    """Return the deadline of each of so many connections that are closed together."""
+    return CloseDeadline(STOP_S, CLOSING_BYTES // max(1, connections))
+
+
+class JoinedMessage(NamedTuple):
+    """A message that came in fragments."""
+
+    opcode: DataOpcode
+    payload: bytes
+    wire_size: int
+    """Bytes of all its frames."""
+    fragments: int
+
+
+class Fragments:
+    """The fragments of one message (RFC 6455, section 5.4); other messages cannot come in between."""
+
+    def __init__(self) -> None:
+        # Payloads of the frames so far
+        self.parts: list[bytes] = []
+        self._opcode: DataOpcode = "text"
+        self._wire_size = 0
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether the message must be given up."""
+        return len(self.parts) >= MAX_FRAGMENTS
+
+    def add(self, frame: Frame, wire_size: int) -> JoinedMessage | None:
+        """Add a frame of ``wire_size`` bytes; return the message where this was its last frame."""
+        if frame.opcode is not Opcode.CONT:
+            self._opcode = "text" if frame.opcode is Opcode.TEXT else "binary"
+            self._wire_size = 0
+        self.parts.append(bytes(frame.data))
+        self._wire_size += wire_size
+        if not frame.fin:
+            return None
+        joined = JoinedMessage(self._opcode, b"".join(self.parts), self._wire_size, len(self.parts))
+        self.parts.clear()
+        return joined

@@ -7,7 +7,7 @@ import pytest
 from tests.support.engines import RecordingSink
 from tests.tui.fakes import FakeClock
 from wsmon.config.specs import CaptureSpec
-from wsmon.engine.frames import Frames
+from wsmon.engine.frames import FramePath
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
@@ -16,7 +16,7 @@ SOURCE = Source("feed", connection_id="s")
 
 
 class Rig:
-    """Frames over a sink and a clock that the test moves."""
+    """A frame path over a sink and a clock that the test moves."""
 
     def __init__(self, **capture: object) -> None:
         self.sink = RecordingSink()
@@ -24,7 +24,7 @@ class Rig:
         self.full = 0
         redactor = Redactor(secrets=("hunter2hunter2",))
         spec = CaptureSpec(**capture)  # type: ignore[arg-type]  # names are the record's
-        self.frames = Frames(SOURCE, spec, redactor, self.sink, self.clock, self._on_full)
+        self.frames = FramePath(SOURCE, spec, redactor, self.sink, self.clock, self._on_full)
 
     def _on_full(self) -> None:
         self.full += 1

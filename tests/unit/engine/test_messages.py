@@ -15,7 +15,8 @@ from tests.support.engines import RecordingSink, spec
 from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
 from wsmon.config.specs import CaptureSpec, ProtocolName
-from wsmon.engine.messages import frames_of
+from wsmon.engine.frames import FramePath
+from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import DataOpcode
@@ -54,14 +55,17 @@ async def told(protocol: ProtocolName, payloads: list[bytes], limit_bytes: int =
     sink, clock = RecordingSink(), SystemClock()
     of = spec(1, protocol=protocol, capture=CaptureSpec(payload_limit_bytes=limit_bytes), **fields)
     reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), Redactor(), sink, clock)
-    frames = frames_of(of, reporter, sink, clock, lambda: None, CarriedState(), Random(7).randbytes)
-    frames.begin("ws://127.0.0.1/", "")
-    frames.start()
+    messages = message_path(of, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    frames = FramePath(reporter.source, capture_of(of), reporter.redactor, sink, clock, lambda: None, messages)
+    if messages is not None:
+        messages.begin("ws://127.0.0.1/", "")
+        messages.start(frames.now())
     for payload in payloads:
         opcode: DataOpcode = "text" if is_utf8(payload) else "binary"
         frames.on_message(opcode, payload, len(payload) + 4, 1)
         frames.on_sent(opcode, payload, len(payload) + 4)
-    frames.end()
+    if messages is not None:
+        messages.end(frames.now())
     return [event for event in sink.events if event.name in ("message.received", "message.sent")]
 
 

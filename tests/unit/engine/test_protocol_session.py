@@ -50,7 +50,7 @@ def break_down(_direction: Direction, _opcode: Opcode, _payload: bytes, _state: 
 
 
 class Rig:
-    """An interpreter over fakes."""
+    """A session over fakes."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class Rig:
         adapters = adapters if adapter is None else dict.fromkeys(ADAPTERS, adapter)
         spec = replace(ConnectionSpec("feed", Sensitive("ws://a/")), protocol=protocol, **fields)
         self.ticks: list[int] = []
-        self.interpreter = ProtocolSession(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
+        self.session = ProtocolSession(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
 
     def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Decoded:
-        return self.interpreter.read("in", opcode, payload, 5)
+        return self.session.read("in", opcode, payload, 5)
 
     def _tell_overdue(self, happenings: tuple[Happening, ...], at: Instant) -> None:
         self.overdue.append(happenings)
@@ -77,14 +77,14 @@ class Rig:
 
 def test_a_configured_protocol_reads_from_the_first_message() -> None:
     rig = Rig("json", Adapter(State, count))
-    assert rig.interpreter.begin("ws://h/socket/websocket?vsn=2.0.0", "mqtt") == {"protocol": "json"}
+    assert rig.session.begin("ws://h/socket/websocket?vsn=2.0.0", "mqtt") == {"protocol": "json"}
     assert [rig.read(RPC), rig.read()] == [Decoded("counted", ref="1"), Decoded("counted", ref="2")]
     assert rig.memory.state.times == [5, 5]
 
 
 def test_a_handshake_can_tell_the_protocol() -> None:
     rig = Rig("auto", Adapter(State, count))
-    told = rig.interpreter.begin("ws://h/socket/websocket?vsn=2.0.0", "")
+    told = rig.session.begin("ws://h/socket/websocket?vsn=2.0.0", "")
     assert told == {
         "protocol": "phoenix",
         "protocol_why": "the path ends in /websocket and the query says vsn=2.0.0",
@@ -94,7 +94,7 @@ def test_a_handshake_can_tell_the_protocol() -> None:
 
 def test_messages_can_tell_the_protocol_once() -> None:
     rig = Rig("auto", Adapter(State, count))
-    assert rig.interpreter.begin("ws://h/", "") == {}
+    assert rig.session.begin("ws://h/", "") == {}
     chosen = Happening("connection.protocol", type="jsonrpc", reason='jsonrpc: a message says "jsonrpc": "2.0"')
     assert [rig.read(RPC), rig.read(RPC)] == [
         Decoded("counted", ref="1", happenings=(chosen,)),
@@ -123,7 +123,7 @@ def test_a_classifier_that_raises_is_told_once_a_session() -> None:
 
 def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -> None:
     rig = Rig("json", Adapter(State, count))
-    rig.interpreter.start(rig.ticks.append)
+    rig.session.start(rig.ticks.append)
     for _ in range(50):
         rig.read()
     assert [delay for delay, _ in rig.scheduler.calls] == [TICK_S]
@@ -133,19 +133,19 @@ def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -
 
 def test_while_reading_stands_still_nothing_is_overdue() -> None:
     rig = Rig("json", Adapter(State, count))
-    rig.interpreter.start(rig.ticks.append)
-    rig.interpreter.pause()
+    rig.session.start(rig.ticks.append)
+    rig.session.pause()
     rig.scheduler.calls[-1][1].callback()
     assert rig.overdue == []
-    rig.interpreter.resume()
+    rig.session.resume()
     rig.scheduler.calls[-1][1].callback()
     assert rig.overdue == [(LATE,)]
 
 
 def test_nobody_looks_after_the_end() -> None:
     rig = Rig("json", Adapter(State, count))
-    rig.interpreter.start(rig.ticks.append)
-    rig.interpreter.stop()
+    rig.session.start(rig.ticks.append)
+    rig.session.stop()
     assert [call.is_cancelled for _, call in rig.scheduler.calls] == [True]
 
 
@@ -171,7 +171,7 @@ def test_each_direction_has_a_mask_of_its_own(direction: Direction) -> None:
         return mask
 
     rig = Rig("mqtt", Adapter(State, count, new_mask=new_mask))
-    assert rig.interpreter.mask(direction, "binary", b"secret") == (b"masked", True)
+    assert rig.session.mask(direction, "binary", b"secret") == (b"masked", True)
     assert masks == ([[b"secret"], []] if direction == "in" else [[], [b"secret"]])
 
 
@@ -187,8 +187,8 @@ def test_a_connect_in_pieces_is_masked_and_read_before_its_protocol_is_known(siz
     recorded, names = b"", list[str]()
     for at in range(0, len(message), size):
         piece = message[at : at + size]
-        names += [happening.name for happening in rig.interpreter.read("out", "binary", piece, 5).happenings]
-        recorded += rig.interpreter.mask("out", "binary", piece)[0]
+        names += [happening.name for happening in rig.session.read("out", "binary", piece, 5).happenings]
+        recorded += rig.session.mask("out", "binary", piece)[0]
     assert names == ["connection.protocol", "auth.started"]
     assert recorded.startswith(message[:8])
     assert not set(password) & set(recorded)
@@ -197,10 +197,10 @@ def test_a_connect_in_pieces_is_masked_and_read_before_its_protocol_is_known(siz
 def test_a_classifier_that_raises_over_what_was_held_is_told() -> None:
     rig = Rig("auto", adapters={**ADAPTERS, "mqtt": Adapter(State, break_down)})
     message = connect(0x02)
-    rig.interpreter.read("out", "binary", message[:5], 5)
+    rig.session.read("out", "binary", message[:5], 5)
     assert [
         happening.error_type or happening.name
-        for happening in rig.interpreter.read("out", "binary", message[5:], 5).happenings
+        for happening in rig.session.read("out", "binary", message[5:], 5).happenings
     ] == [
         "connection.protocol",
         "classifier",
@@ -225,11 +225,11 @@ TALKATIVE = Adapter(State, count, speak, answer, lambda now_ns, _options, _state
 def test_a_protocol_speaks_only_where_it_may() -> None:
     for fields in ({"answer": True}, {"subscribe": (Sensitive("a"),)}):
         rig = Rig("json", TALKATIVE, **fields)
-        rig.interpreter.begin("ws://a/", "sub")
-        said = rig.interpreter.opening(), rig.interpreter.replies(rig.read(), b"x"), rig.interpreter.due(7)
+        rig.session.begin("ws://a/", "sub")
+        said = rig.session.opening(), rig.session.replies(rig.read(), b"x"), rig.session.due(7)
         assert said == (("hello",), (f"counted sub {'answer' in fields}",), ("7",))
     rig = Rig("json", TALKATIVE)
-    assert (rig.interpreter.opening(), rig.interpreter.replies(rig.read(), b"x"), rig.interpreter.due(7)) == (
+    assert (rig.session.opening(), rig.session.replies(rig.read(), b"x"), rig.session.due(7)) == (
         (),
         (),
         (),
@@ -247,13 +247,13 @@ def test_credentials_are_for_protocols_that_may_answer() -> None:
     for answers in (False, True):
         Rig(
             "json", Adapter(State, count, keep), auth=auth, subscribe=(Sensitive("a"),), answer=answers
-        ).interpreter.opening()
+        ).session.opening()
     assert [dict(options.auth) for options in seen] == [{}, auth]
 
 
 def test_a_protocol_that_cannot_speak_is_told_once() -> None:
     rig = Rig("json", Adapter(State, count, stay_silent, stay_silent, stay_silent), answer=True)
-    assert (rig.interpreter.opening(), rig.interpreter.replies(UNREAD, b""), rig.interpreter.due(0)) == ((), (), ())
+    assert (rig.session.opening(), rig.session.replies(UNREAD, b""), rig.session.due(0)) == ((), (), ())
     told = [happening.error for happenings in rig.overdue for happening in happenings]
     assert told == ["json: ZeroDivisionError: lost for words"]
 
@@ -261,13 +261,13 @@ def test_a_protocol_that_cannot_speak_is_told_once() -> None:
 def test_a_heartbeat_is_answered_once() -> None:
     heartbeat = HeartbeatSpec(reply_to=Sensitive("ping"), answer=Sensitive("PONG"))
     rig = Rig("json", TALKATIVE, answer=True, heartbeat=heartbeat)
-    assert rig.interpreter.replies(rig.read(b"ping 7"), b"ping 7") == ("PONG",)
-    assert rig.interpreter.replies(rig.read(b"data"), b"data") == ("counted  True",)
+    assert rig.session.replies(rig.read(b"ping 7"), b"ping 7") == ("PONG",)
+    assert rig.session.replies(rig.read(b"data"), b"data") == ("counted  True",)
     assert [happening.name for happening in rig.read(b"ping 8").happenings] == ["heartbeat.received"]
 
 
 def test_what_a_tick_is_for_follows_what_is_overdue() -> None:
     rig = Rig("json", TALKATIVE)
-    rig.interpreter.start(rig.ticks.append)
+    rig.session.start(rig.ticks.append)
     rig.scheduler.calls[-1][1].callback()
     assert (len(rig.overdue), rig.ticks) == (1, [FakeClock().mono_ns()])

@@ -1,10 +1,18 @@
-"""Fragments become the message that they are parts of."""
+"""Fragments of a message, and the deadline of a close; frames over a socket: tests/integration/test_engine_flow.py."""
 
 from __future__ import annotations
 
 from websockets.frames import Frame, Opcode
 
-from wsmon.engine.tap import MAX_FRAGMENTS, Fragments, JoinedMessage
+from wsmon.engine.tap import (
+    CLOSING_BYTES,
+    MAX_FRAGMENTS,
+    STOP_S,
+    CloseDeadline,
+    Fragments,
+    JoinedMessage,
+    stop_deadline,
+)
 
 
 def test_a_message_is_there_with_its_last_fragment() -> None:
@@ -36,3 +44,12 @@ def test_empty_fragments_without_end_are_too_many() -> None:
     assert not fragments.are_too_many
     fragments.add(Frame(Opcode.CONT, b"", fin=False), 2)
     assert fragments.are_too_many
+
+
+def test_all_that_are_closed_together_share_what_is_read_meanwhile() -> None:
+    assert stop_deadline(1) == CloseDeadline(STOP_S, CLOSING_BYTES)
+    assert stop_deadline(50) == CloseDeadline(STOP_S, CLOSING_BYTES // 50)
+
+
+def test_nothing_to_close_is_no_mistake() -> None:
+    assert stop_deadline(0) == CloseDeadline(STOP_S, CLOSING_BYTES)

@@ -26,17 +26,17 @@ class Protocol:
 
 
 class Rig:
-    """A speaker over fakes."""
+    """A sender over fakes."""
 
     def __init__(self, heartbeat: HeartbeatSpec | None = None) -> None:
         self.said: list[str | bytes] = []
         self.given_up = 0
         self.protocol = Protocol()
         self.scheduler = Scheduler()
-        self.speaker = ProtocolSender(heartbeat or HeartbeatSpec(), self.protocol, self.scheduler)
+        self.sender = ProtocolSender(heartbeat or HeartbeatSpec(), self.protocol, self.scheduler)
 
     def start(self) -> None:
-        self.speaker.start(self.said.append, self._give_up)
+        self.sender.start(self.said.append, self._give_up)
 
     def _give_up(self) -> None:
         self.given_up += 1
@@ -48,21 +48,21 @@ BEATING = HeartbeatSpec(send=Sensitive("beat"), every_s=0.5)
 def test_it_opens_replies_and_says_what_is_due() -> None:
     rig = Rig()
     rig.start()
-    rig.speaker.react(Decoded("ping"), b"x")
-    rig.speaker.tick(7)
+    rig.sender.react(Decoded("ping"), b"x")
+    rig.sender.tick(7)
     assert rig.said == ["open", "reply to ping", b"x", "due at 7"]
     assert rig.scheduler.calls == []
 
 
 def test_it_is_silent_before_the_start_and_after_the_end() -> None:
     rig = Rig(BEATING)
-    rig.speaker.react(Decoded("ping"), b"x")
-    rig.speaker.tick(7)
+    rig.sender.react(Decoded("ping"), b"x")
+    rig.sender.tick(7)
     assert rig.said == []
     rig.start()
-    rig.speaker.stop()
-    rig.speaker.react(Decoded("ping"), b"x")
-    rig.speaker.tick(7)
+    rig.sender.stop()
+    rig.sender.react(Decoded("ping"), b"x")
+    rig.sender.tick(7)
     assert rig.said == ["open"]
     assert rig.scheduler.calls[-1][1].is_cancelled
 
@@ -79,10 +79,10 @@ def test_a_heartbeat_follows_every_interval() -> None:
 def test_nothing_is_said_while_reading_stands_still() -> None:
     rig = Rig(BEATING)
     rig.start()
-    rig.speaker.pause()
+    rig.sender.pause()
     rig.scheduler.calls[-1][1].callback()
-    rig.speaker.tick(7)
-    rig.speaker.resume()
+    rig.sender.tick(7)
+    rig.sender.resume()
     rig.scheduler.calls[-1][1].callback()
     assert rig.said == ["open", "beat"]
 
@@ -91,5 +91,5 @@ def test_a_peer_that_leaves_heartbeats_unanswered_is_given_up() -> None:
     rig = Rig()
     rig.start()
     rig.protocol.is_silent = True
-    rig.speaker.tick(7)
+    rig.sender.tick(7)
     assert (rig.said, rig.given_up) == (["open"], 1)

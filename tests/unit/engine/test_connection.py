@@ -1,11 +1,11 @@
-"""Changes of what is kept: found, and told."""
+"""What a new configuration changes in a running session, and the redactors that connections share."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from wsmon.config.specs import CaptureSpec, ConnectionSpec
-from wsmon.engine.connection import describe_changes, keeps_session
+from wsmon.config.specs import CaptureSpec, ConnectionSpec, RedactSpec
+from wsmon.engine.connection import Redactors, describe_changes, keeps_session
 from wsmon.model.redact.masking import Sensitive
 
 SPEC = ConnectionSpec("feed", Sensitive("ws://a"))
@@ -55,3 +55,14 @@ def test_thresholds_need_no_new_session_and_are_told() -> None:
     assert keeps_session(SPEC, strict)
     assert describe_changes(SPEC, strict) == ("kpi connection_time_ms 300", {"kpi": {"connection_time_ms": 300.0}})
     assert describe_changes(strict, SPEC) == ("kpi as in the profile", {"kpi": {}})
+
+
+def test_connections_that_mask_the_same_share_a_redactor() -> None:
+    redactors = Redactors()
+    first = redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True)
+    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True) is first
+    assert redactors.get(RedactSpec(), ("b" * 10,), filters_metadata=True) is not first
+    assert redactors.get(RedactSpec(keys=("code",)), ("a" * 10,), filters_metadata=True) is not first
+    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=False) is not first
+    redactors.forget()
+    assert redactors.get(RedactSpec(), ("a" * 10,), filters_metadata=True) is not first

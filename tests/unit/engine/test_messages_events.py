@@ -18,16 +18,16 @@ SPAN = "0101010101010101"
 
 
 class Rig:
-    """A narrator whose ids and times are known."""
+    """Message events whose ids and times are known."""
 
     def __init__(self, ledger: SubscriptionLedger | None = None) -> None:
         self.sink = RecordingSink()
         self.ledger = ledger or SubscriptionLedger()
-        columns = TextCleaner(Redactor(secrets=(SECRET,)))
-        self.narrator = MessageEvents(SOURCE, self.sink, columns, self.ledger, lambda size: b"\x01" * size)
+        cleaner = TextCleaner(Redactor(secrets=(SECRET,)))
+        self.events = MessageEvents(SOURCE, self.sink, cleaner, self.ledger, lambda size: b"\x01" * size)
 
     def tell(self, *happenings: Happening, at_s: int = 0) -> None:
-        self.narrator.tell(happenings, "in", at(at_s))
+        self.events.emit(happenings, "in", at(at_s))
 
     def said(self) -> list[tuple[str, str, int | str | None, int | None, str]]:
         """Name, topic, status, duration in seconds and error type of each event."""
@@ -91,7 +91,7 @@ def test_what_never_ended_ends_with_the_session() -> None:
         Happening("trace.request.start", "trace", "start", "9"),
     )
     before = len(rig.sink.events)
-    rig.narrator.end(at(4))
+    rig.events.end(at(4))
     assert rig.said()[before:] == [
         ("subscription.subscribe.completed", "trades", "error", 4, "disconnected"),
         ("message.process.completed", "", "error", 4, "disconnected"),
@@ -104,9 +104,9 @@ def test_db_13_three_requests_in_flight_fail_with_the_session_and_none_is_left()
     rig = Rig()
     for key in "123":
         rig.tell(Happening("message.process.started", "request", "start", key, "public/get_time", ref=key))
-    rig.narrator.end(at(2))
+    rig.events.end(at(2))
     assert rig.said() == [("message.process.completed", "", "error", 2, "disconnected")] * 3
-    rig.narrator.end(at(3))
+    rig.events.end(at(3))
     assert len(rig.said()) == 3
 
 
@@ -140,11 +140,11 @@ def test_what_the_peer_measured_counts() -> None:
 
 def test_a_subscription_that_comes_back_was_away() -> None:
     rig = Rig()
-    rig.narrator.begin(at(0))
+    rig.events.begin(at(0))
     rig.tell(asked("trades"), answered("trades"))
-    rig.narrator.end(at(10))
+    rig.events.end(at(10))
     again = Rig(rig.ledger)
-    again.narrator.begin(at(12))
+    again.events.begin(at(12))
     again.tell(asked("trades"), answered("trades"), at_s=15)
     assert again.said()[1:] == [
         ("subscription.subscribe.completed", "trades", "ok", 0, ""),
@@ -154,19 +154,19 @@ def test_a_subscription_that_comes_back_was_away() -> None:
 
 def test_a_subscription_that_does_not_come_back_is_lost_once() -> None:
     rig = Rig()
-    rig.narrator.begin(at(0))
+    rig.events.begin(at(0))
     rig.tell(asked("trades"), answered("trades"))
-    rig.narrator.end(at(10))
+    rig.events.end(at(10))
     again = Rig(rig.ledger)
-    again.narrator.begin(at(12))
+    again.events.begin(at(12))
     for after_s in (41, 43, 44):
-        again.narrator.tell_overdue((), at(after_s))
+        again.events.emit_overdue((), at(after_s))
     assert again.said() == [("subscription.lost", "trades", None, None, "")]
 
 
 def test_what_is_overdue_is_told() -> None:
     rig = Rig()
-    rig.narrator.tell_overdue((Happening("heartbeat.timeout", error_type="timeout", error="no answer"),), at(3))
+    rig.events.emit_overdue((Happening("heartbeat.timeout", error_type="timeout", error="no answer"),), at(3))
     assert rig.said() == [("heartbeat.timeout", "", None, None, "timeout")]
 
 
@@ -186,6 +186,6 @@ def test_no_text_of_a_note_holds_a_secret() -> None:
         ),
         asked(SECRET),
     )
-    rig.narrator.end(at(1))
+    rig.events.end(at(1))
     assert len(rig.sink.events) == 3
     assert SECRET not in rig.sink.text()
