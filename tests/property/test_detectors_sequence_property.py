@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.detectors import Watching
+from tests.support.detectors import DetectorHarness
 from wsmon.model.detectors.sequence import SequenceDetector
 
 # Key, session, number
@@ -70,26 +70,26 @@ def _recount(draw: st.DrawFn, feed: Feed, key: str, name: str, order: Iterable[i
         feed.arrivals.append((key, f"{name}-{session}", number))
 
 
-def watch(*feeds: Feed) -> Watching:
+def watch(*feeds: Feed) -> DetectorHarness:
     """Both keys, as they come, a batch each; then a minute and more of nothing."""
-    watching = Watching(SequenceDetector())
+    harness = DetectorHarness(SequenceDetector())
     for feed in feeds:
         for key, session, number in feed.arrivals:
-            watching.numbers(0, number, key=key, session=session)
-    watching.check_until(0, 63, 1)
-    return watching
+            harness.numbers(0, number, key=key, session=session)
+    harness.check_until(0, 63, 1)
+    return harness
 
 
-def total(watching: Watching, what: str) -> int:
+def total(harness: DetectorHarness, what: str) -> int:
     """What the incidents that ended counted."""
-    counts = [(found.meta or {}).get(what, 0) for found in watching.found if found.name == "incident.closed"]
+    counts = [(found.meta or {}).get(what, 0) for found in harness.found if found.name == "incident.closed"]
     return sum(count for count in counts if isinstance(count, int))
 
 
-def missing(watching: Watching) -> Counter[tuple[str, int]]:
+def missing(harness: DetectorHarness) -> Counter[tuple[str, int]]:
     """The numbers that gaps list."""
     found: Counter[tuple[str, int]] = Counter()
-    for event in watching.found:
+    for event in harness.found:
         ranges = (event.meta or {}).get("ranges")
         if (event.name, event.type) == ("incident.closed", "gap") and isinstance(ranges, dict):
             for key, listed in ranges.items():
@@ -99,13 +99,13 @@ def missing(watching: Watching) -> Counter[tuple[str, int]]:
 
 @given(runs("a", is_clean=False), runs("b", is_clean=False))
 def test_what_was_injected_is_found_to_the_last_one(one: Feed, other: Feed) -> None:
-    watching = watch(one, other)
-    assert (missing(watching), total(watching, "duplicates"), total(watching, "reordered")) == (
+    harness = watch(one, other)
+    assert (missing(harness), total(harness, "duplicates"), total(harness, "reordered")) == (
         one.dropped + other.dropped,
         one.repeated + other.repeated,
         one.late + other.late,
     )
-    assert total(watching, "missing") == sum(missing(watching).values())
+    assert total(harness, "missing") == sum(missing(harness).values())
 
 
 @given(runs("a", is_clean=True), runs("b", is_clean=True))

@@ -1,4 +1,4 @@
-"""A detector at work on one connection, fed as the writer feeds it, at times that the test says."""
+"""A harness for detectors: one connection, fed as the writer feeds it, at times that the test chooses."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ ORDINARY = Expectation()
 
 
 def mono_ns(after_s: float) -> int:
-    """Monotonic time so many seconds after the start."""
+    """Return the monotonic time this long after the start."""
     return MONO_0_NS + round(after_s * SECOND_NS)
 
 
-def told(found: Iterable[Event]) -> list[tuple[str, str]]:
-    """What was found, in short: begun or ended, and the sentence."""
+def incident_reasons(found: Iterable[Event]) -> list[tuple[str, str]]:
+    """Return ``opened`` or ``closed`` and the reason of each incident event."""
     return [(event.name.partition(".")[2], event.reason) for event in found]
 
 
 def fact(event: Event, name: str) -> Json:
-    """One of the facts that an incident states."""
+    """Return one of the facts in an incident's ``meta``."""
     return (event.meta or {}).get(name)
 
 
 def milliseconds(*values: float) -> Mapping[int, int]:
-    """A histogram of durations."""
+    """Return a log-bucket histogram of durations."""
     counts: dict[int, int] = {}
     for value in values:
         place = index(round(value * 1_000_000))
@@ -40,35 +40,35 @@ def milliseconds(*values: float) -> Mapping[int, int]:
     return counts
 
 
-class Watching:
-    """Gives ids, and shows the detector what it found, as the fold does."""
+class DetectorHarness:
+    """Runs a detector: numbers events and feeds its own incidents back to it, as the fold does."""
 
     def __init__(self, detector: Detector, expectation: Expectation = ORDINARY) -> None:
         self.detector = detector
+        # All incident events so far
         self.found: list[Event] = []
-        # everything so far
         self.last_id = 0
         self.expect(expectation)
 
     def expect(self, expectation: Expectation | None = None) -> None:
-        """Reconfigure; without an expectation the connection is gone."""
+        """Configure the expectation; None removes the connection from the configuration."""
         self.detector.configure({} if expectation is None else {NAME: expectation})
 
     def see(self, *events: Event) -> None:
-        """Lifecycle events happen."""
+        """Let lifecycle events happen."""
         for event in events:
             self.last_id += 1
             self.detector.observe(msgspec.structs.replace(event, id=self.last_id))
 
     def traffic(self, after_s: float, *, has_data: bool = True, **fields: object) -> None:
-        """A batch brings messages of the connection."""
+        """Let a batch bring messages of the connection."""
         traffic = Traffic(source(NAME), mono_ns(after_s), mono_ns(after_s) if has_data else None)
         for name, value in fields.items():
             setattr(traffic, name, value)
         self.detector.observe_traffic(traffic)
 
     def numbers(self, after_s: float, *numbers: int, key: str = "", session: str = "s1") -> None:
-        """A batch brings messages with sequence numbers."""
+        """Let a batch bring messages with sequence numbers."""
         carried: list[NumberedMessage] = []
         for number in numbers:
             self.last_id += 1
@@ -76,23 +76,23 @@ class Watching:
         self.traffic(after_s, messages=len(carried), numbered=carried)
 
     def check(self, after_s: float) -> tuple[Event, ...]:
-        """A tick: what was found now."""
+        """Let time pass; return the incident events found."""
         found = self.detector.check(at_ns(after_s), mono_ns(after_s))
         self.see(*found)
         self.found += found
         return found
 
     def check_until(self, from_s: float, until_s: float, every_s: float = 0.25) -> list[tuple[str, str]]:
-        """Ticks of a period; what was told in it."""
+        """Check regularly over a period; return the reasons of the incidents found in it."""
         before = len(self.found)
         for tick in range(round((until_s - from_s) / every_s) + 1):
             self.check(from_s + tick * every_s)
-        return told(self.found[before:])
+        return incident_reasons(self.found[before:])
 
     def end(self, after_s: float) -> list[tuple[str, str]]:
-        """The run ends; what was told then."""
+        """End the run; return the reasons of the incidents that ended with it."""
         before = len(self.found)
         self.detector.end()
         self.check(after_s)
         self.check(after_s)
-        return told(self.found[before:])
+        return incident_reasons(self.found[before:])

@@ -29,7 +29,7 @@ from wsmon.config.kinds import (
     TextKind,
 )
 from wsmon.config.specs import SIGNAL_NAMES, Characters, LatencyUnit, ProtocolName, RedirectPolicy
-from wsmon.model.detectors.base import INCIDENT_KINDS
+from wsmon.model.detectors import INCIDENT_KINDS
 from wsmon.model.profiles import ProfileName
 
 MINUTE_S = 60.0
@@ -217,7 +217,12 @@ CONNECTION = (
         "data expected at least this often; silence past it is a stall; empty: never",
         "expect_every_s",
     ),
-    ConfigKey("silence", ListOf(OneOf(INCIDENT_KINDS), is_set=True), [], "kinds of incidents not to look for"),
+    ConfigKey(
+        "silence",
+        ListOf(OneOf(tuple(kind.name for kind in INCIDENT_KINDS)), is_set=True),
+        [],
+        "kinds of incidents not to look for",
+    ),
     ConfigKey(
         "trace_id",
         TextKind(checks.printable(checks.MAX_TRACE_ID_CHARS)),

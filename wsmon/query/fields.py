@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import msgspec
 
 from wsmon.errors import QueryError
+from wsmon.model.detectors import INCIDENT_KINDS
 from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, CloseBy, Event, Verdict
 from wsmon.model.statuses import STATUSES, is_allowed
 from wsmon.query.ast import FieldName
@@ -118,9 +119,9 @@ FLAGS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
         "unanswered": lambda event: event.error_type in UNANSWERED,
     }
 )
-# Flag -> type of the incident that it stands for
-INCIDENT_FLAGS = MappingProxyType(
-    {"gap": "gap", "dup": "duplicate", "stall": "stall", "storm": "storm", "slow": "slow"}
+# Flag -> kind of the incidents that it stands for
+INCIDENT_FLAGS: Mapping[str, str] = MappingProxyType(
+    {kind.query_flag: kind.name for kind in INCIDENT_KINDS if kind.query_flag}
 )
 
 _ROWS = (

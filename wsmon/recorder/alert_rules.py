@@ -73,7 +73,7 @@ class RuleWatch:
         if not self._texts:
             self._after_id = self._newest_id()
         self._texts, self._trouble = dict(rules), {}
-        self._detector.keep(same)
+        self._detector.keep_only(same)
 
     async def run(self) -> None:
         """Look until cancelled; a look under way is interrupted."""
@@ -98,10 +98,10 @@ class RuleWatch:
             thread.submit(self._close)
             thread.shutdown(wait=False)
 
-    def _take(self, sightings: list[RuleMatch], ended: dict[str, str]) -> None:
-        for sighting in sightings:
-            if self._texts.get(sighting.rule) == sighting.query:
-                self._detector.sight(sighting)
+    def _take(self, matches: list[RuleMatch], ended: dict[str, str]) -> None:
+        for match in matches:
+            if self._texts.get(match.rule) == match.query:
+                self._detector.report(match)
         for name, why in ended.items():
             if self._rules.pop(name, None) is not None:
                 self._trouble[name] = f"rule {name} is not looked for: {why}"
@@ -109,22 +109,22 @@ class RuleWatch:
 
     def _look(self, rules: Mapping[str, Query], first_id: int, last_id: int) -> tuple[list[RuleMatch], dict[str, str]]:
         """What rules match in a range of ids, each connection once, and why rules end; in the thread."""
-        sightings: list[RuleMatch] = []
+        matches: list[RuleMatch] = []
         ended: dict[str, str] = {}
         for name, query in rules.items():
             try:
                 self._view = self._view or self._open_view()
-                sightings += _sightings(self._view, name, query, first_id, last_id)
+                matches += _matches(self._view, name, query, first_id, last_id)
             except QueryError as error:
                 ended[name] = error.what
-        return sightings, ended
+        return matches, ended
 
     def _close(self) -> None:
         if self._view is not None:
             self._view.close()
 
 
-def _sightings(view: StoreView, name: str, query: Query, first_id: int, last_id: int) -> Iterator[RuleMatch]:
+def _matches(view: StoreView, name: str, query: Query, first_id: int, last_id: int) -> Iterator[RuleMatch]:
     """The first match of each connection: one pass over the range, however many there are."""
     while first_id <= last_id:
         found = view.events_after(first_id - 1, 1, query.within(first_id, last_id))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wsmon.control.lock import holder
-from wsmon.model.detectors.base import IncidentKind
+from wsmon.model.detectors.silence import StallDetector
 from wsmon.model.events import Event
 from wsmon.model.snapshot import ConnectionRow, ConnectionState, OpenIncident, Snapshot, StoreBounds
 from wsmon.model.units import SECOND_NS
@@ -29,7 +29,7 @@ SPARK_S = 60
 COMMIT_SLACK_NS = 250_000_000
 HOUR_S = 3600
 # Is in the state of its connection
-STALL: IncidentKind = "stall"
+STALL = StallDetector.kind.name
 
 _CONNECTIONS = """
 SELECT connection.id, connection.name, spec, connection.trace_id,

@@ -1,15 +1,19 @@
-"""Detectors: small objects that find one kind of trouble each; they implement ``ports.Detector``.
+"""The list of incident detectors, and the kinds of incidents that they open.
 
-Each looks at lifecycle events as they are committed, and at what each batch brought; what it finds has a beginning and
-an end. One sample alone is no alarm, except where it is a fact (gave up, refused), and what ends an incident lies well
-below what began it, so that nothing flaps.
+A detector implements ``ports.Detector``: it sees lifecycle events as they are committed and what each batch of messages
+brought, and opens and closes incidents. One sample alone opens no incident unless it is a fact (gave up, refused), and
+the condition that closes one lies well below the condition that opened it, so that incidents do not flap.
+
+To add a detector, write its class with its ``IncidentKind`` in a module of this package, add the class to
+``DETECTORS``, and describe the kind in docs/alerts.md. The ``silence`` key of the configuration and ``is:`` in queries
+read the kind from here; alerts, metrics and the screen read it from the events.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from wsmon.model.detectors.base import IncidentDetector
+from wsmon.model.detectors.base import IncidentDetector, IncidentKind
 from wsmon.model.detectors.peer import CertificateDetector, PeerDetector
 from wsmon.model.detectors.reconnects import AuthDetector, RetriesDetector, StormDetector
 from wsmon.model.detectors.recorder import BackpressureDetector, ClockDetector, ShedDetector
@@ -17,26 +21,32 @@ from wsmon.model.detectors.sequence import SequenceDetector
 from wsmon.model.detectors.silence import StallDetector, SubscriptionDetector
 from wsmon.model.detectors.traffic import ErrorsDetector, SlowDetector, TypesDetector
 
-# All detectors there are, in the order in which they tell what they found.
-
 AnyDetector: TypeAlias = IncidentDetector | SequenceDetector | ClockDetector
+
+# In the order in which the writer asks them, which is the order of the incidents of one commit. The detector of the
+# user's rules is not among them: the recorder makes it and feeds it what the rules found.
+DETECTORS: Final[tuple[type[AnyDetector], ...]] = (
+    ClockDetector,
+    StallDetector,
+    StormDetector,
+    RetriesDetector,
+    AuthDetector,
+    SubscriptionDetector,
+    SequenceDetector,
+    ErrorsDetector,
+    SlowDetector,
+    PeerDetector,
+    CertificateDetector,
+    TypesDetector,
+    BackpressureDetector,
+    ShedDetector,
+)
+
+INCIDENT_KINDS: Final[tuple[IncidentKind, ...]] = tuple(
+    kind for detector in DETECTORS for kind in detector.incident_kinds()
+)
 
 
 def all_detectors() -> tuple[AnyDetector, ...]:
-    """New ones, that have seen nothing."""
-    return (
-        ClockDetector(),
-        StallDetector(),
-        StormDetector(),
-        RetriesDetector(),
-        AuthDetector(),
-        SubscriptionDetector(),
-        SequenceDetector(),
-        ErrorsDetector(),
-        SlowDetector(),
-        PeerDetector(),
-        CertificateDetector(),
-        TypesDetector(),
-        BackpressureDetector(),
-        ShedDetector(),
-    )
+    """A new detector of each class, without any state."""
+    return tuple(detector() for detector in DETECTORS)

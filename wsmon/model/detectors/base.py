@@ -1,4 +1,4 @@
-"""The incidents of one kind that are open: each is opened once, closed once, and knows the event that opened it."""
+"""What all detectors share: kinds of incidents, what a detector observes, incidents that are open, the base class."""
 
 from __future__ import annotations
 
@@ -6,47 +6,44 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar, Literal, NamedTuple, NewType, get_args
+from typing import ClassVar, Final, NamedTuple, NewType
 
 from wsmon.model.events import RECORDER, Event, Json, Meta, Source
 from wsmon.model.units import SECOND_NS
 
-# What detectors are told: what a configuration asks of a connection, and what a batch brought of it.
 
-IncidentKind = Literal[
-    "stall",
-    "storm",
-    "gap",
-    "duplicate",
-    "reorder",
-    "slow",
-    "errors",
-    "retries_exhausted",
-    "auth",
-    "subscription",
-    "certificate",
-    "peer_changed",
-    "types",
-    "backpressure",
-    "shed",
-]
-# Of what a rule of the user's found: ``rule:NAME``
+@dataclass(frozen=True, slots=True)
+class IncidentKind:
+    """One kind of incident, as events, configuration, queries and documentation name it."""
+
+    name: str
+    """``type`` of its events, a value of the ``silence`` key, a label value in metrics."""
+    opens_when: str
+    """A clause for docs/alerts.md: the condition that opens such an incident."""
+    avoided_by: str = ""
+    """The setting of a connection that avoids such incidents, beside ``silence``; empty = none does."""
+    query_flag: str = ""
+    """Its name behind ``is:`` in a query; empty = only ``type:`` finds it."""
+
+    @property
+    def silence(self) -> str:
+        """What the user can configure against such incidents: ``a longer expect_every or silence = ["stall"]``."""
+        return f'{self.avoided_by}{self.avoided_by and " or "}silence = ["{self.name}"]'
+
+
+# Kind of the incidents that a rule of the user opens: ``rule:NAME``
 RuleKind = NewType("RuleKind", str)
-_RULE = "rule:"
-INCIDENT_KINDS: tuple[IncidentKind, ...] = get_args(IncidentKind)
-
-_NONE: Mapping[str, int] = MappingProxyType({})
-_NO_BUCKETS: Mapping[int, int] = MappingProxyType({})
+_RULE_PREFIX: Final = "rule:"
 
 
 def rule_kind(name: str) -> RuleKind:
-    """The kind of incidents that a rule with this name opens."""
-    return RuleKind(f"{_RULE}{name}")
+    """Return the kind of the incidents that the rule ``name`` opens."""
+    return RuleKind(f"{_RULE_PREFIX}{name}")
 
 
 def is_rule(kind: str) -> bool:
-    """Whether a rule of the user's opens incidents of this kind."""
-    return kind.startswith(_RULE)
+    """Return whether a rule of the user opens incidents of this kind."""
+    return kind.startswith(_RULE_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +51,11 @@ class Expectation:
     """What the configuration asks of one connection."""
 
     every_s: float = 0.0
-    """Data at least so often; 0 = never mind."""
+    """Longest time without data; 0 = no limit."""
     stable_after_s: float = 30.0
-    """A session that was open this long is a success."""
+    """A session that was open this long counts as a success."""
     silenced: frozenset[str] = frozenset()
-    """Kinds of incidents that nobody wants to hear of."""
+    """Names of the kinds of incidents that are not looked for."""
 
 
 class NumberedMessage(NamedTuple):
@@ -66,97 +63,108 @@ class NumberedMessage(NamedTuple):
 
     id: int
     connection_id: str
-    """Its session."""
+    """The session of the message."""
     key: str
+    """What the number counts; empty where the feed has a single sequence."""
     number: int
+
+
+_NO_COUNTS: Mapping[str, int] = MappingProxyType({})
+_NO_BUCKETS: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What one batch brought of one connection."""
+    """What one batch of messages brought on one connection."""
 
     source: Source = RECORDER
-    """Its newest."""
+    """Of the newest message."""
     at_ns: int = 0
-    """Monotonic, when it was looked at."""
+    """Monotonic time at which the batch was observed."""
     newest_data_ns: int | None = None
-    """Monotonic, of the newest message received; None where none was."""
+    """Monotonic time of the newest message received; None where none was received."""
     newest_id: int = 0
-    """Of its newest event."""
+    """Id of the newest event in the batch."""
     messages: int = 0
-    """Both ways."""
+    """Received and sent."""
     errors: int = 0
-    error_types: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    error_types: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
     problem_id: int = 0
-    """Of the newest event that is a problem, however old; 0 = none yet."""
-    types: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    """Id of the newest event that is a problem, also from an earlier batch; 0 = none yet."""
+    types: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
+    """Messages by type."""
     rtt: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
+    """Round trips of pings: a log-bucket histogram of nanoseconds (model/histogram.py)."""
     process: Mapping[int, int] = field(default_factory=lambda: _NO_BUCKETS)
-    """Log-bucket histograms of nanoseconds (model/histogram.py)."""
+    """Times from request to reply, as the same kind of histogram."""
     numbered: Sequence[NumberedMessage] = ()
     """In the order of arrival."""
 
 
-# Event ids that an incident names: enough to begin with
-MOST_EVIDENCE = 20
+# Evidence of one incident, in event ids: enough to start an investigation
+MAX_EVIDENCE: Final = 20
 
 
 @dataclass(slots=True)
-class _Incident:
+class _OpenedIncident:
     source: Source
     opened_mono_ns: int = 0
     id: int = 0
-    """0 until the event that opens it is stored."""
+    """Id of the ``incident.opened`` event; 0 until it is stored."""
 
 
 class Incidents:
-    """Makes ``incident.*`` events; ``take`` them, and show each to ``observe`` once it has its id, in that order."""
+    """The open incidents of one kind, at most one per connection.
 
-    def __init__(self, kind: IncidentKind | RuleKind, silence: str = "") -> None:
-        """``silence`` says which key keeps such incidents away, beside the one that all connections have.
+    Collects ``incident.*`` events for ``take``. Every event taken must be shown to ``observe`` with its id, in the same
+    order, because the event that closes an incident names the event that opened it.
+    """
 
-        What a rule finds is silenced by the rule alone.
-        """
+    def __init__(self, kind: str, silence: str) -> None:
+        """Collect incidents of a kind; ``silence`` is what the user can configure against them, part of the events."""
         self.kind = kind
-        self._silence = silence if is_rule(kind) else f'{silence}{silence and " or "}silence = ["{kind}"]'
-        self._open: dict[str, _Incident] = {}
-        # by connection
-        self._opening: list[tuple[_Incident, str, Meta]] = []
-        self._closing: list[tuple[_Incident, str, Meta]] = []
-        # Taken, without an id yet
-        self._announced: deque[_Incident] = deque()
+        self._silence = silence
+        # By connection
+        self._open: dict[str, _OpenedIncident] = {}
+        self._opening: list[tuple[_OpenedIncident, str, Meta]] = []
+        self._closing: list[tuple[_OpenedIncident, str, Meta]] = []
+        # Taken, waiting for the id of their event
+        self._unstored: deque[_OpenedIncident] = deque()
 
     def __contains__(self, connection: str) -> bool:
         return connection in self._open
 
     @property
     def connections(self) -> tuple[str, ...]:
-        """Those with an open incident."""
+        """The connections that have an open incident."""
         return tuple(self._open)
 
     def open(
         self, source: Source, reason: str, evidence: Iterable[int], facts: Mapping[str, Json] | None = None
     ) -> None:
-        """Begin the incident of a connection; one that is open already stays as it is."""
+        """Open an incident of a connection; one that is open already stays as it is.
+
+        ``evidence`` are event ids, of which the last ``MAX_EVIDENCE`` are kept; ``facts`` become part of ``meta``.
+        """
         if source.connection in self._open:
             return
-        incident = self._open[source.connection] = _Incident(source)
-        ids = [each for each in evidence if each][-MOST_EVIDENCE:]
+        incident = self._open[source.connection] = _OpenedIncident(source)
+        ids = [each for each in evidence if each][-MAX_EVIDENCE:]
         self._opening.append((incident, reason, {"evidence": [*ids], "silence": self._silence, **(facts or {})}))
 
     def close(self, connection: str, reason: str, facts: Mapping[str, Json] | None = None) -> None:
-        """End the incident of a connection, where one is open."""
+        """Close the incident of a connection, if one is open."""
         incident = self._open.pop(connection, None)
         if incident is not None:
             self._closing.append((incident, reason, facts or {}))
 
     def observe(self, event: Event) -> None:
-        """See the id of an incident that was taken."""
-        if event.name == "incident.opened" and event.type == self.kind and self._announced:
-            self._announced.popleft().id = event.id
+        """Read the id of an incident event that was taken before."""
+        if event.name == "incident.opened" and event.type == self.kind and self._unstored:
+            self._unstored.popleft().id = event.id
 
     def take(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
-        """What ended and began since the last time; an end waits until its beginning is stored."""
+        """Return the events since the last call; the end of an incident waits until its beginning is stored."""
         closed = [
             Event(
                 incident.source,
@@ -175,7 +183,7 @@ class Incidents:
         opening, self._opening = self._opening, []
         for incident, _, _ in opening:
             incident.opened_mono_ns = mono_ns
-            self._announced.append(incident)
+            self._unstored.append(incident)
         opened = [
             Event(incident.source, "incident.opened", ts_ns, mono_ns, type=self.kind, reason=reason, meta=meta)
             for incident, reason, meta in opening
@@ -183,77 +191,84 @@ class Incidents:
         return (*closed, *opened)
 
 
-# What all detectors have in common: one kind of incident, connections that are watched, and when they are not.
-
-UNWATCHED = Expectation()
+_NO_EXPECTATION = Expectation()
 
 
 class IncidentDetector:
-    """A detector of one kind of incident; each says what it sees, and what it looks at when time passes."""
+    """Base class of the detectors of one kind of incident.
+
+    A subclass sets ``kind``, keeps its own state, opens and closes ``incidents``, and overrides those of the three
+    ``_on_…`` methods that it needs. The first two are called for watched connections only: those of the configuration
+    that do not silence the kind.
+    """
 
     kind: ClassVar[IncidentKind]
-    silence: ClassVar[str] = ""
-    """Which key of a connection keeps it quiet, beside ``silence``."""
     reads_traffic: ClassVar[bool] = False
+    """Whether ``_on_traffic`` is to be called."""
 
     def __init__(self) -> None:
-        self.incidents = Incidents(self.kind, self.silence)
+        self.incidents = Incidents(self.kind.name, self.kind.silence)
         self._expectations: Mapping[str, Expectation] = {}
         self._has_ended = False
 
+    @classmethod
+    def incident_kinds(cls) -> tuple[IncidentKind, ...]:
+        """Return the kinds of incidents that this detector opens."""
+        return (cls.kind,)
+
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
-        """Know the connections and what is asked of them; replaces what was known."""
+        """Replace the connections and what is asked of them; incidents of connections that are not watched end."""
         self._expectations = dict(expectations)
         for connection in self.incidents.connections:
             if not self._is_watched(connection):
                 self.incidents.close(connection, "it is no longer watched")
 
     def observe(self, event: Event) -> None:
-        """See a lifecycle event, in the order of commit, its id included."""
+        """Take a lifecycle event with its id, in the order of commit."""
         self.incidents.observe(event)
         if self._is_watched(event.source.connection):
-            self._see(event)
+            self._on_event(event)
 
     def observe_traffic(self, traffic: Traffic) -> None:
-        """See what a batch brought of a connection."""
+        """Take what a batch brought on one connection."""
         if self._is_watched(traffic.source.connection):
-            self._see_traffic(traffic)
+            self._on_traffic(traffic)
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
-        """What began or ended by now, as events."""
+        """Return the incidents that began or ended by now, as events."""
         if not self._has_ended:
-            self._look(ts_ns, mono_ns)
+            self._on_tick(ts_ns, mono_ns)
         return self.incidents.take(ts_ns, mono_ns)
 
     def end(self) -> None:
-        """The recorder ends: so does whatever it watched, and nothing begins."""
+        """End all incidents, because the recorder ends; none is opened from now on."""
         self._has_ended = True
         for connection in self.incidents.connections:
             self.incidents.close(connection, "the recorder ended")
 
-    def _expected(self, connection: str) -> Expectation:
-        return self._expectations.get(connection, UNWATCHED)
+    def _expectation(self, connection: str) -> Expectation:
+        return self._expectations.get(connection, _NO_EXPECTATION)
 
     def _is_watched(self, connection: str) -> bool:
-        """Whether somebody wants to hear of it: a connection of the configuration, not silenced."""
+        """Whether the connection is in the configuration and does not silence this kind."""
         expectation = self._expectations.get(connection)
-        return expectation is not None and self.kind not in expectation.silenced
+        return expectation is not None and self.kind.name not in expectation.silenced
 
-    def _see(self, event: Event) -> None:
-        """A lifecycle event of a watched connection."""
+    def _on_event(self, event: Event) -> None:
+        """Handle a lifecycle event of a watched connection."""
 
-    def _see_traffic(self, traffic: Traffic) -> None:
-        """What a batch brought of a watched connection."""
+    def _on_traffic(self, traffic: Traffic) -> None:
+        """Handle what a batch brought on a watched connection."""
 
-    def _look(self, ts_ns: int, mono_ns: int) -> None:
-        """Time has passed."""
+    def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
+        """Handle the passing of time; called several times a second, also for connections that are not watched."""
 
 
 def seconds(duration_ns: float) -> str:
-    """``5.2 s``, ``41 s``."""
+    """Format a duration as in ``5.2 s``, ``41 s``."""
     return f"{round(duration_ns / SECOND_NS, 1):g} s"
 
 
-def counted(number: int, what: str) -> str:
-    """``1 message``, ``1,204 messages``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str) -> str:
+    """Format a number of things as in ``1 message``, ``1,204 messages``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,6 +1,6 @@
-"""Finds peers that are somebody else than before: certificate, subprotocol, Server header.
+"""Detectors of peer identity: another certificate, subprotocol or Server header; certificates about to expire.
 
-Addresses change behind every load balancer and say nothing at three in the morning; they are told with what is found.
+Peer addresses alone open no incident, because they change behind every load balancer; they are part of the facts.
 """
 
 from __future__ import annotations
@@ -8,40 +8,44 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wsmon.model.detectors.base import IncidentDetector, counted
+from wsmon.model.detectors.base import IncidentDetector, IncidentKind, counted
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.http import response_header
 from wsmon.model.units import DAY_NS, SECOND_NS
 
-# Of one trait that are known: machines behind one name may differ, each is told once
-MOST_VALUES = 16
+# Known values of one trait: machines behind one name may differ, and each is reported once
+MAX_VALUES = 16
 
 
 @dataclass(slots=True)
-class _Peer:
-    """How the peer of a connection has shown itself in this run."""
+class _PeerTraits:
+    """The identity of the peer of one connection, as observed in this run."""
 
     address: str = ""
-    """Of the newest session."""
-    traits: dict[str, list[str]] = field(default_factory=dict)
-    """The newest last."""
+    """In the newest session."""
+    values: dict[str, list[str]] = field(default_factory=dict)
+    """Values seen, by trait, the newest last."""
     event_ids: dict[str, int] = field(default_factory=dict)
-    """The newest event that showed a trait."""
+    """The newest event that showed the trait, by trait."""
 
 
 class PeerDetector(IncidentDetector):
-    """Opens ``peer_changed`` for a value never seen before in this run, and closes it: from then on it is known."""
+    """Opens ``peer_changed`` for a value not seen before in this run, and closes it at the next tick."""
 
-    kind = "peer_changed"
+    kind = IncidentKind(
+        "peer_changed", "the certificate, the subprotocol or the Server header of the peer is not one seen before"
+    )
 
     def __init__(self) -> None:
         super().__init__()
-        self._peers: dict[str, _Peer] = {}
-        self._told: list[str] = []
+        # By connection
+        self._peers: dict[str, _PeerTraits] = {}
+        # Connections whose incident is closed at the next tick
+        self._reported: list[str] = []
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         meta = event.meta or {}
-        peer = self._peers.setdefault(event.source.connection, _Peer())
+        peer = self._peers.setdefault(event.source.connection, _PeerTraits())
         if event.name == "connection.open":
             peer.address = _text(meta.get("peer"))
             tls = meta.get("tls")
@@ -51,29 +55,29 @@ class PeerDetector(IncidentDetector):
             traits = {"Server header": response_header(event, "Server"), "subprotocol": _text(meta.get("subprotocol"))}
             self._compare(event, peer, traits)
 
-    def _compare(self, event: Event, peer: _Peer, traits: dict[str, str]) -> None:
+    def _compare(self, event: Event, peer: _PeerTraits, traits: dict[str, str]) -> None:
         changes: dict[str, tuple[str, str]] = {}
         evidence = [peer.event_ids.get(trait, 0) for trait in traits]
         for trait, value in traits.items():
-            known = peer.traits.setdefault(trait, [])
-            if known and value not in known and len(known) < MOST_VALUES:
+            known = peer.values.setdefault(trait, [])
+            if known and value not in known and len(known) < MAX_VALUES:
                 changes[trait] = known[-1], value
             if value in known:
                 known.remove(value)
             known.append(value)
-            del known[:-MOST_VALUES]
+            del known[:-MAX_VALUES]
             peer.event_ids[trait] = event.id
         if changes:
-            said = ", ".join(f"{trait} {old or 'none'} → {new or 'none'}" for trait, (old, new) in changes.items())
+            reason = ", ".join(f"{trait} {old or 'none'} → {new or 'none'}" for trait, (old, new) in changes.items())
             facts: dict[str, Json] = {"changes": {trait: list(pair) for trait, pair in changes.items()}}
             if peer.address:
                 facts["peer"] = peer.address
-            self.incidents.open(event.source, said, [*dict.fromkeys(evidence), event.id], facts)
-            self._told.append(event.source.connection)
+            self.incidents.open(event.source, reason, [*dict.fromkeys(evidence), event.id], facts)
+            self._reported.append(event.source.connection)
 
-    def _look(self, ts_ns: int, mono_ns: int) -> None:
-        told, self._told = self._told, []
-        for connection in told:
+    def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
+        reported, self._reported = self._reported, []
+        for connection in reported:
             self.incidents.close(connection, "known from here on")
 
 
@@ -81,33 +85,34 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-# Finds certificates of peers that are about to expire; known only of peers that are verified.
-
-# What renews by itself does so 30 days before
+# Automatic renewal happens 30 days before a certificate expires
 FIRST_WARNING_NS = 14 * DAY_NS
 
 
 @dataclass(frozen=True, slots=True)
 class _Certificate:
+    """The verified certificate of a peer; certificates that are not verified are not reported by the TLS library."""
+
     source: Source
     event_id: int
-    """That showed it."""
+    """The ``connection.open`` event that showed it."""
     expires_ns: int
-    """Wall."""
+    """Wall time."""
     expires: str
+    """The same as RFC 3339 text."""
 
 
 class CertificateDetector(IncidentDetector):
-    """Opens ``certificate`` two weeks before one expires; a session with one that lasts longer ends it."""
+    """Opens ``certificate`` two weeks before the peer's certificate expires; a renewed certificate ends it."""
 
-    kind = "certificate"
+    kind = IncidentKind("certificate", "the certificate of the peer expires within two weeks, or has expired")
 
     def __init__(self) -> None:
         super().__init__()
-        # Of the newest session, by connection
+        # By connection, from its newest session
         self._certificates: dict[str, _Certificate] = {}
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if event.name != "connection.open":
             return
         connection = event.source.connection
@@ -122,7 +127,7 @@ class CertificateDetector(IncidentDetector):
         if expires_ns - event.ts_ns > FIRST_WARNING_NS:
             self.incidents.close(connection, f"renewed until {expires}")
 
-    def _look(self, ts_ns: int, mono_ns: int) -> None:
+    def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, each in self._certificates.items():
             left_ns = each.expires_ns - ts_ns
             if left_ns <= FIRST_WARNING_NS and connection not in self.incidents and self._is_watched(connection):
@@ -132,7 +137,7 @@ class CertificateDetector(IncidentDetector):
 
 
 def _wall_ns(moment: str) -> int | None:
-    """RFC 3339 as nanoseconds since 1970; ``None`` where it is none."""
+    """Convert RFC 3339 to nanoseconds since 1970; ``None`` where the text is no time."""
     try:
         return int(datetime.fromisoformat(moment).timestamp()) * SECOND_NS
     except ValueError:

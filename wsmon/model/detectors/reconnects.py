@@ -1,4 +1,4 @@
-"""Finds connections that dial again and again, also those that are accepted and then rejected."""
+"""Detectors of failing connection attempts: reconnect storms, exhausted retries, refused logins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from wsmon.model.detectors.base import IncidentDetector, counted, seconds
+from wsmon.model.detectors.base import IncidentDetector, IncidentKind, counted, seconds
 from wsmon.model.events import Event, Source
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, STOPPED
@@ -14,43 +14,52 @@ from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.judge import fact
 
 WINDOW_NS = 60 * SECOND_NS
-# In a window: backoff from 1 s reaches the fifth after 15 s of trouble; a loss and two attempts stay below
-FIRST_DIALS = 5
-# Open for so many of its own gaps between dials: one that drops at the same pace as before goes on
+# Dials in a window that open a storm: a backoff from 1 s reaches the fifth dial after 15 s; a loss and two attempts
+# stay below
+OPENING_DIALS = 5
+# A session ends the storm when it was open for this many mean gaps between dials; one that drops at the pace of the
+# storm does not
 HELD_GAPS = 2
-# In a window: as slow as the longest delay of the default, 30 s; far enough from the first to flap never
-LAST_DIALS = 2
+# Dials in a window that end a storm: the pace of the longest default delay, 30 s, far enough from OPENING_DIALS to
+# prevent flapping
+CLOSING_DIALS = 2
 
 
 @dataclass(slots=True)
 class _Dials:
-    """The newest sessions of a connection that is not closed by the operator."""
+    """The dials of the last minute on a connection that the user did not close."""
 
     source: Source
     started: deque[tuple[int, int, bool]] = field(default_factory=deque)
-    """Monotonic time, event id, whether it became usable."""
+    """Monotonic time of each dial, its event id, and whether it led to a usable session."""
     open_since_ns: int | None = None
+    """Monotonic time since which the session is usable; None while there is no such session."""
     newest_end: str = ""
+    """How the newest session or attempt ended, as a sentence; empty while none ended."""
     newest_end_id: int = 0
-    """How the newest of them ended, and the event that tells it."""
+    """The event of that end."""
 
     @property
     def gap_ns(self) -> int:
-        """Between two of them, on the average."""
+        """Mean time between two dials."""
         return (self.started[-1][0] - self.started[0][0]) // max(1, len(self.started) - 1)
 
 
 class StormDetector(IncidentDetector):
-    """Opens a ``storm`` at five dials in 60 s; it is over when a session holds or the dials are far between."""
+    """Opens ``storm`` at five dials in 60 s, accepted or not; a session that holds or rare dials end it."""
 
-    kind = "storm"
-    silence = "a longer reconnect.initial"
+    kind = IncidentKind(
+        "storm",
+        "the connection was dialled five times within a minute",
+        "a longer reconnect.initial",
+        query_flag="storm",
+    )
 
     def __init__(self) -> None:
         super().__init__()
         self._dials: dict[str, _Dials] = {}
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         connection = event.source.connection
         if event.name == "connection.started":
             if event.from_status in STOPPED:
@@ -59,7 +68,7 @@ class StormDetector(IncidentDetector):
             dials.source = event.source
             dials.started.append((event.mono_ns, event.id, False))
             self._drop_old(dials, event.mono_ns)
-            if len(dials.started) >= FIRST_DIALS:
+            if len(dials.started) >= OPENING_DIALS:
                 self._open(dials)
         elif event.to_status == OPEN and connection in self._dials:
             dials = self._dials[connection]
@@ -74,16 +83,16 @@ class StormDetector(IncidentDetector):
             dials.open_since_ns = None
             dials.newest_end, dials.newest_end_id = fact(event), event.id
 
-    def _look(self, ts_ns: int, mono_ns: int) -> None:
+    def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection in self.incidents.connections:
             dials = self._dials[connection]
             self._drop_old(dials, mono_ns)
             open_ns = 0 if dials.open_since_ns is None else mono_ns - dials.open_since_ns
-            stable_ns = self._expected(connection).stable_after_s * SECOND_NS
+            stable_ns = self._expectation(connection).stable_after_s * SECOND_NS
             if open_ns and open_ns >= max(stable_ns, HELD_GAPS * dials.gap_ns):
                 self.incidents.close(connection, f"open for {seconds(open_ns)}")
                 dials.started.clear()
-            elif len(dials.started) <= LAST_DIALS:
+            elif len(dials.started) <= CLOSING_DIALS:
                 self.incidents.close(connection, f"{counted(len(dials.started), 'attempt')} in the last 60 s")
 
     def _open(self, dials: _Dials) -> None:
@@ -106,18 +115,20 @@ class StormDetector(IncidentDetector):
             dials.started.popleft()
 
 
-# Finds connections that gave up, and those whose login is refused: facts, told at the first one.
-
+# HTTP statuses that refuse an upgrade for lack of credentials or rights
 REFUSED: Final = frozenset({401, 403})
 
 
 class RetriesDetector(IncidentDetector):
-    """Opens ``retries_exhausted`` where a connection is in ``error``; a new dial ends it."""
+    """Opens ``retries_exhausted`` when a connection enters ``error``; a new dial ends it."""
 
-    kind = "retries_exhausted"
-    silence = "reconnect.max_attempts = 0"
+    kind = IncidentKind(
+        "retries_exhausted",
+        "the connection is not dialled again: no attempt is left, or none can succeed",
+        "reconnect.max_attempts = 0",
+    )
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         connection = event.source.connection
         if event.to_status == "error":
             attempts = (event.meta or {}).get("attempts")
@@ -129,18 +140,19 @@ class RetriesDetector(IncidentDetector):
 
 
 class AuthDetector(IncidentDetector):
-    """Opens ``auth`` at a login that failed or an upgrade refused with 401 or 403; a login that works ends it."""
+    """Opens ``auth`` at a login that failed or an upgrade refused with 401 or 403; a login that succeeds ends it."""
 
-    kind = "auth"
+    kind = IncidentKind("auth", "a login failed, or the upgrade was refused with 401 or 403")
 
     def __init__(self) -> None:
         super().__init__()
-        # Connections whose incident ends with an upgrade that is not refused
+        # Connections whose incident an accepted upgrade ends, because a refused upgrade opened it
         self._refused_upgrades: set[str] = set()
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         connection = event.source.connection
-        if event.name == "auth.failed" and event.error_type != BROKEN_OFF:  # else nobody refused it
+        # A login that the end of the session interrupted was not refused
+        if event.name == "auth.failed" and event.error_type != BROKEN_OFF:
             self._refused_upgrades.discard(connection)
             why = event.error or event.reason
             self.incidents.open(event.source, "login failed" + (f": {why}" if why else ""), [event.id])

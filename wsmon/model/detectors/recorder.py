@@ -1,4 +1,4 @@
-"""Finds what is our own doing: a store that is slower than the peers, and events that were not kept."""
+"""Detectors of trouble in the recorder itself: backpressure, shed events, steps of the wall clock."""
 
 from __future__ import annotations
 
@@ -6,48 +6,51 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.base import Expectation, IncidentDetector, Traffic, counted, seconds
+from wsmon.model.detectors.base import Expectation, IncidentDetector, IncidentKind, Traffic, counted, seconds
 from wsmon.model.events import RECORDER, Event
 from wsmon.model.units import MS_NS, SECOND_NS
 
 WINDOW_NS = 60 * SECOND_NS
-FIRST_PAUSES = 3
-# Together in a window: fewer pauses that long are news as well, from the second on
+# Pauses in a window that open an incident
+OPENING_PAUSES = 3
+# Two pauses suffice when together they are this long
 LONG_PAUSES_NS = 5 * SECOND_NS
 
 
 @dataclass(slots=True)
 class _Pauses:
-    """When reading a connection stood still, in the last minute."""
+    """The times of the last minute in which a connection was not read."""
 
     pauses: deque[tuple[int, int, int]] = field(default_factory=deque)
-    """Monotonic end, event id, how long."""
+    """Monotonic end, event id and duration in nanoseconds of each pause."""
 
 
 class BackpressureDetector(IncidentDetector):
-    """Opens ``backpressure`` where reading was paused again and again; a minute without a pause ends it."""
+    """Opens ``backpressure`` when reading was paused repeatedly; a minute without a pause ends it."""
 
-    kind = "backpressure"
+    kind = IncidentKind("backpressure", "the store was too slow three times within a minute, so that reading paused")
 
     def __init__(self) -> None:
         super().__init__()
+        # By connection
         self._paused: dict[str, _Pauses] = {}
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if event.name != "self.backpressure":
             return
         paused_ms = (event.meta or {}).get("paused_ms")
         if not isinstance(paused_ms, (int, float)):
-            return  # it goes on: the end of the pause says how long it was
+            # The pause goes on; the event at its end has the duration
+            return
         pauses = self._paused.setdefault(event.source.connection, _Pauses()).pauses
         pauses.append((event.mono_ns, event.id, round(paused_ms * MS_NS)))
         _drop_old(pauses, event.mono_ns)
         total_ns = sum(took_ns for *_, took_ns in pauses)
-        if len(pauses) >= FIRST_PAUSES or (len(pauses) > 1 and total_ns >= LONG_PAUSES_NS):
+        if len(pauses) >= OPENING_PAUSES or (len(pauses) > 1 and total_ns >= LONG_PAUSES_NS):
             reason = f"wsmon was too slow {len(pauses)} times in a minute: reading paused for {seconds(total_ns)}"
             self.incidents.open(event.source, reason, [event_id for _, event_id, _ in pauses])
 
-    def _look(self, ts_ns: int, mono_ns: int) -> None:
+    def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, paused in list(self._paused.items()):
             _drop_old(paused.pauses, mono_ns)
             if not paused.pauses:
@@ -56,16 +59,16 @@ class BackpressureDetector(IncidentDetector):
 
 
 class ShedDetector(IncidentDetector):
-    """Opens ``shed`` at the first event that was not kept; a minute in which all are ends it."""
+    """Opens ``shed`` at the first event that was not kept; a minute without loss ends it."""
 
-    kind = "shed"
+    kind = IncidentKind("shed", "events could not be kept, and are missing from the recording")
 
     def __init__(self) -> None:
         super().__init__()
-        # Monotonic time of the newest, how many events, by connection
+        # By connection: monotonic time of the newest loss, and how many events were lost
         self._shed: dict[str, tuple[int, int]] = {}
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if event.name != "self.shed":
             return
         connection = event.source.connection
@@ -75,7 +78,7 @@ class ShedDetector(IncidentDetector):
         self._shed[connection] = event.mono_ns, before + lost
         self.incidents.open(event.source, event.reason, [event.id], {"events": lost})
 
-    def _look(self, ts_ns: int, mono_ns: int) -> None:
+    def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, (newest_ns, events) in list(self._shed.items()):
             if mono_ns - newest_ns > WINDOW_NS:
                 del self._shed[connection]
@@ -88,34 +91,38 @@ def _drop_old(pauses: deque[tuple[int, int, int]], now_ns: int) -> None:
         pauses.popleft()
 
 
-# Finds steps of the wall clock: it was set, or the machine slept.
-
-# Between two looks; a clock that is slewed moves half a millisecond a second
+# Between two checks; a clock that is slewed moves by half a millisecond a second only
 STEP_NS = SECOND_NS
 
 
 class ClockDetector:
-    """Tells ``self.clock.stepped`` once two looks agree that wall and monotonic clock no longer go together."""
+    """Reports ``self.clock.stepped`` once two checks agree that the wall clock left the monotonic clock."""
 
     reads_traffic = False
 
     def __init__(self) -> None:
+        # Wall time minus monotonic time; None before the first check
         self._offset_ns: int | None = None
-        # wall minus monotonic
-        # The same, where the last look found a step: a thread may be stopped between reading one clock and the other
+        # The same where the last check found a step, until a second check confirms it: a thread may be suspended
+        # between reading one clock and the other
         self._suspect_ns: int | None = None
 
+    @classmethod
+    def incident_kinds(cls) -> tuple[IncidentKind, ...]:
+        """Return no kind: a step is an event of its own."""
+        return ()
+
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
-        """Clocks are of no connection."""
+        """Ignore the connections: the clock belongs to none."""
 
     def observe(self, event: Event) -> None:
-        """Events say nothing about clocks."""
+        """Ignore events."""
 
     def observe_traffic(self, traffic: Traffic) -> None:
-        """Neither does traffic."""
+        """Ignore traffic."""
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
-        """The step, where there was one."""
+        """Return an event about the step of the clock, if there was one."""
         offset_ns = ts_ns - mono_ns
         suspect_ns, self._suspect_ns = self._suspect_ns, None
         if self._offset_ns is None or abs(offset_ns - self._offset_ns) <= STEP_NS:
@@ -130,4 +137,4 @@ class ClockDetector:
         return (Event(RECORDER, "self.clock.stepped", ts_ns, mono_ns, reason=reason, meta={"step_ns": step_ns}),)
 
     def end(self) -> None:
-        """A step has no end."""
+        """Do nothing: a step has no end."""

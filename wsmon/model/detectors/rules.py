@@ -1,4 +1,7 @@
-"""Opens incidents for what rules of the user's find; who evaluates the rules is somebody else."""
+"""Detector of the user's alert rules: opens an incident for the events that a rule matched.
+
+The rules themselves are evaluated by recorder/alert_rules.py, over the stored events.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _QUIET = f"nothing matched for {QUIET_NS // 60_000_000_000} minutes"
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """An event of a connection that a rule matched, the first of those that were looked at together."""
+    """An event that a rule matched; of several of one connection in one evaluation, the first."""
 
     rule: str
     query: str
@@ -25,52 +28,52 @@ class RuleMatch:
 
 
 @dataclass(slots=True)
-class _Rule:
-    """One rule, and the connections that it matched of late."""
+class _RuleState:
+    """One rule and the connections that it matched lately."""
 
     incidents: Incidents
-    seen_ns: dict[str, int] = field(default_factory=dict)
-    """Monotonic, by connection: when the newest sighting came."""
+    matched_ns: dict[str, int] = field(default_factory=dict)
+    """Monotonic time of the newest match, by connection."""
 
 
 class RuleDetector:
-    """One kind of incidents a rule: opened by the first sighting, over when there was none for five minutes."""
+    """Opens ``rule:NAME`` at the first match of a rule on a connection; five minutes without a match end it."""
 
     reads_traffic: ClassVar[bool] = False
 
     def __init__(self) -> None:
+        # Matches, and the names of all rules after a change of the configuration; appended by any thread
         self._reported: deque[RuleMatch | frozenset[str]] = deque()
-        # sightings, and the names of all rules where these changed; filled by any thread
-        self._rules: dict[str, _Rule] = {}
-        # those with an incident, open or about to end
+        # By name: the rules that matched in this run
+        self._rules: dict[str, _RuleState] = {}
         self._expectations: Mapping[str, Expectation] = {}
         self._has_ended = False
 
-    def sight(self, sighting: RuleMatch) -> None:
-        """Take notice of what a rule matched; from any thread."""
-        self._reported.append(sighting)
+    def report(self, match: RuleMatch) -> None:
+        """Take a match of a rule; from any thread."""
+        self._reported.append(match)
 
-    def keep(self, names: Collection[str]) -> None:
-        """There are these rules from now on, the incidents of others end; from any thread."""
+    def keep_only(self, names: Collection[str]) -> None:
+        """End the incidents of all rules but these; from any thread."""
         self._reported.append(frozenset(names))
 
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
-        """Know the connections; what is open of others ends."""
+        """Replace the connections; incidents of connections that are gone end."""
         self._expectations = dict(expectations)
         for rule in self._rules.values():
             _close(rule, set(rule.incidents.connections) - set(expectations), "it is no longer watched")
 
     def observe(self, event: Event) -> None:
-        """See the id of an incident that was opened."""
+        """Read the id of an incident of a rule."""
         if event.name == "incident.opened" and is_rule(event.type):
             for rule in self._rules.values():
                 rule.incidents.observe(event)
 
     def observe_traffic(self, traffic: Traffic) -> None:
-        """Nothing: rules are evaluated over what is stored."""
+        """Ignore traffic: rules are evaluated over stored events."""
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
-        """What began or ended by now, as events."""
+        """Return the incidents that began or ended by now, as events."""
         while self._reported:
             reported = self._reported.popleft()
             if isinstance(reported, RuleMatch):
@@ -78,27 +81,27 @@ class RuleDetector:
             else:
                 self._end_all_but(reported)
         for rule in self._rules.values():
-            quiet = {name for name, seen_ns in rule.seen_ns.items() if mono_ns - seen_ns >= QUIET_NS}
+            quiet = {name for name, matched_ns in rule.matched_ns.items() if mono_ns - matched_ns >= QUIET_NS}
             _close(rule, quiet, _QUIET)
         return tuple(event for rule in self._rules.values() for event in rule.incidents.take(ts_ns, mono_ns))
 
     def end(self) -> None:
-        """The recorder ends: so does whatever was found, and nothing begins."""
+        """End all incidents, because the recorder ends; none is opened from now on."""
         self._has_ended = True
         for rule in self._rules.values():
             _close(rule, rule.incidents.connections, "the recorder ended")
 
-    def _open(self, sighting: RuleMatch, mono_ns: int) -> None:
-        connection = sighting.source.connection
+    def _open(self, match: RuleMatch, mono_ns: int) -> None:
+        connection = match.source.connection
         if self._has_ended or connection not in self._expectations:
             return
-        rule = self._rules.get(sighting.rule)
+        rule = self._rules.get(match.rule)
         if rule is None:
-            silence = f"no alerts.rules.{sighting.rule}"
-            rule = self._rules[sighting.rule] = _Rule(Incidents(rule_kind(sighting.rule), silence))
-        rule.seen_ns[connection] = mono_ns
-        facts = {"rule": sighting.rule, "query": sighting.query}
-        rule.incidents.open(sighting.source, f"an event matches {sighting.query}", [sighting.event_id], facts)
+            silence = f"no alerts.rules.{match.rule}"
+            rule = self._rules[match.rule] = _RuleState(Incidents(rule_kind(match.rule), silence))
+        rule.matched_ns[connection] = mono_ns
+        facts = {"rule": match.rule, "query": match.query}
+        rule.incidents.open(match.source, f"an event matches {match.query}", [match.event_id], facts)
 
     def _end_all_but(self, names: frozenset[str]) -> None:
         for name, rule in self._rules.items():
@@ -106,7 +109,7 @@ class RuleDetector:
                 _close(rule, rule.incidents.connections, "the rule is gone or another")
 
 
-def _close(rule: _Rule, connections: Collection[str], why: str) -> None:
+def _close(rule: _RuleState, connections: Collection[str], why: str) -> None:
     for connection in connections:
-        rule.seen_ns.pop(connection, None)
+        rule.matched_ns.pop(connection, None)
         rule.incidents.close(connection, why)

@@ -1,7 +1,8 @@
-"""Finds gaps, duplicates and reorders in the sequence numbers of messages, to the last number, by key.
+"""Detector of gaps, duplicates and reordered messages in sequence numbers, exact to the last number, by key.
 
-A number that is missing for a second is a gap; one that comes before is only out of order. After a reconnect the first
-number of a key begins anew, unless it goes on: what was missed while nobody listened is no gap of the feed.
+A number that is missing for a second is a gap; one that arrives within the second was reordered only. After a reconnect
+the first number of a key starts a new sequence, unless it continues the old one: what the peer sent while there was no
+connection is no gap of the feed.
 """
 
 from __future__ import annotations
@@ -10,27 +11,200 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Final, Literal, NamedTuple, get_args
+from types import MappingProxyType
+from typing import ClassVar, Final, Literal, NamedTuple
 
-from wsmon.model.detectors.base import MOST_EVIDENCE, Expectation, Incidents, NumberedMessage, Traffic, counted
+from wsmon.model.detectors.base import (
+    MAX_EVIDENCE,
+    Expectation,
+    IncidentKind,
+    Incidents,
+    NumberedMessage,
+    Traffic,
+    counted,
+)
 from wsmon.model.events import RECORDER, Event, Json, Source
 from wsmon.model.units import SECOND_NS
 
-# The sequence numbers of one key: which are missing, came twice or came late, to the last one.
+# How late a number may be before it counts as missing
+GRACE_NS = SECOND_NS
+# An incident ends after this time without another finding
+QUIET_NS = 60 * SECOND_NS
+# Followed on a connection; beyond, the key heard of longest ago is forgotten and starts anew when it comes again
+MAX_KEYS = 10_000
 
-# Of missing numbers that may still come; older ones are given up. A feed of ten thousand keys with holes everywhere
-# stays below 300 MB
-MOST_RANGES = 200
-# A number so far below the newest is no late message: the peer counts anew
+SequenceKind = Literal["gap", "duplicate", "reorder"]
+
+_AVOIDED_BY: Final = 'sequence.path = ""'
+KINDS: Final[Mapping[SequenceKind, IncidentKind]] = MappingProxyType(
+    {
+        "gap": IncidentKind("gap", "sequence numbers are missing for a second", _AVOIDED_BY, query_flag="gap"),
+        "duplicate": IncidentKind("duplicate", "sequence numbers came more than once", _AVOIDED_BY, query_flag="dup"),
+        "reorder": IncidentKind("reorder", "sequence numbers came out of order", _AVOIDED_BY),
+    }
+)
+_PHRASES: Final[Mapping[SequenceKind, str]] = MappingProxyType(
+    {"gap": "missing", "duplicate": "more than once", "reorder": "out of order"}
+)
+# Keys of ``meta`` for the count of numbers
+_COUNT_KEYS: Final[Mapping[SequenceKind, str]] = MappingProxyType(
+    {"gap": "missing", "duplicate": "duplicates", "reorder": "reordered"}
+)
+
+
+class SequenceDetector:
+    """Opens ``gap``, ``duplicate`` and ``reorder``, one of each per connection; a minute without more ends it."""
+
+    reads_traffic: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        # By connection
+        self._feeds: dict[str, _SequencedFeed] = {}
+        self._incidents = {name: Incidents(kind.name, kind.silence) for name, kind in KINDS.items()}
+        self._expectations: Mapping[str, Expectation] = {}
+
+    @classmethod
+    def incident_kinds(cls) -> tuple[IncidentKind, ...]:
+        """Return the kinds of incidents that this detector opens."""
+        return tuple(KINDS.values())
+
+    def configure(self, expectations: Mapping[str, Expectation]) -> None:
+        """Replace the connections and what is asked of them; incidents of connections that are not watched end."""
+        self._expectations = dict(expectations)
+        for connection in list(self._feeds):
+            for kind in KINDS:
+                if not self._is_watched(connection, kind):
+                    self._close(connection, kind, "it is no longer watched")
+            if connection not in self._expectations:
+                del self._feeds[connection]
+
+    def observe(self, event: Event) -> None:
+        """Read the ids of incident events."""
+        if event.name == "incident.opened":
+            for incidents in self._incidents.values():
+                incidents.observe(event)
+
+    def observe_traffic(self, traffic: Traffic) -> None:
+        """Follow the numbers of a batch."""
+        if not traffic.numbered or traffic.source.connection not in self._expectations:
+            return
+        feed = self._feeds.setdefault(traffic.source.connection, _SequencedFeed())
+        feed.source = traffic.source
+        for each in traffic.numbered:
+            self._follow(feed, each, traffic.newest_data_ns or 0)
+
+    def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
+        """Return the incidents that began or ended by now, as events, and a warning when there are too many keys."""
+        for connection, feed in self._feeds.items():
+            self._settle(feed, mono_ns)
+            for kind in tuple(feed.episodes):
+                self._update_incident(connection, feed, kind, mono_ns)
+        found = (event for kind in KINDS for event in self._incidents[kind].take(ts_ns, mono_ns))
+        return (*self._overflow_events(ts_ns, mono_ns), *found)
+
+    def end(self) -> None:
+        """End all incidents, because the recorder ends; numbers that are still missing are gaps."""
+        for connection, feed in self._feeds.items():
+            for each in feed.pending.take():
+                self._add(feed, "gap", each.key, each.range, each.event_id, each.since_ns)
+            for kind in tuple(feed.episodes):
+                if connection not in self._incidents[kind]:
+                    self._update_incident(connection, feed, kind, feed.episodes[kind].newest_ns)
+                self._close(connection, kind, "the recorder ended")
+
+    def _follow(self, feed: _SequencedFeed, message: NumberedMessage, at_ns: int) -> None:
+        key, number = message.key, message.number
+        sequence = feed.sequences.pop(key, None)
+        if sequence is None:
+            if len(feed.sequences) >= MAX_KEYS:
+                del feed.sequences[next(iter(feed.sequences))]
+                if feed.overflow == "none":
+                    feed.overflow = "found"
+            feed.sequences[key] = KeySequence(number, message.connection_id)
+            # A key that was forgotten for others may still have pending ranges
+            feed.pending.give_up(key)
+            return
+        feed.sequences[key] = sequence
+        match sequence.follow(number, message.connection_id):
+            case "gap":
+                feed.pending.add(MissingRange(key, sequence.last_gap, message.id, at_ns))
+            case "base":
+                feed.pending.give_up(key)
+            case "late":
+                if not feed.pending.arrive(key, number) and (reported := feed.episodes.get("gap")) is not None:
+                    reported.arrived += 1
+                self._add(feed, "reorder", key, (number, number), message.id, at_ns)
+            case "duplicate":
+                self._add(feed, "duplicate", key, (number, number), message.id, at_ns)
+            case "restart":
+                feed.pending.give_up(key)
+                episode = feed.episodes.setdefault("gap", Episode(at_ns))
+                episode.restarts += 1
+                episode.newest_ns = at_ns
+                episode.add_evidence(message.id)
+
+    def _overflow_events(self, ts_ns: int, mono_ns: int) -> Iterator[Event]:
+        """Report once per connection that not all of its keys can be followed."""
+        for feed in self._feeds.values():
+            if feed.overflow == "found":
+                feed.overflow = "reported"
+                error = f"more than {MAX_KEYS:,} sequence keys: gaps of those not heard of for longest are not seen"
+                yield Event(feed.source, "error.occurred", ts_ns, mono_ns, error_type="too_many_keys", error=error)
+
+    def _settle(self, feed: _SequencedFeed, mono_ns: int) -> None:
+        """Turn what has been missing for the grace into gaps."""
+        for each in feed.pending.take(mono_ns - GRACE_NS):
+            self._add(feed, "gap", each.key, each.range, each.event_id, mono_ns)
+
+    @staticmethod
+    def _add(feed: _SequencedFeed, kind: SequenceKind, key: str, found: Range, event_id: int, at_ns: int) -> None:
+        feed.episodes.setdefault(kind, Episode(at_ns)).add(key, found, event_id, at_ns)
+
+    def _update_incident(self, connection: str, feed: _SequencedFeed, kind: SequenceKind, mono_ns: int) -> None:
+        """Open the incident of an episode, or close it when nothing was added for a while."""
+        episode = feed.episodes[kind]
+        if not self._is_watched(connection, kind):
+            del feed.episodes[kind]
+        elif mono_ns - episode.newest_ns > QUIET_NS:
+            self._close(connection, kind, "none for a minute")
+        elif connection not in self._incidents[kind]:
+            facts = episode.facts(_COUNT_KEYS[kind])
+            self._incidents[kind].open(feed.source, _sentence(kind, episode), episode.evidence, facts)
+
+    def _close(self, connection: str, kind: SequenceKind, why: str) -> None:
+        episode = self._feeds[connection].episodes.pop(kind, None)
+        if episode is not None:
+            facts = episode.facts(_COUNT_KEYS[kind])
+            self._incidents[kind].close(connection, f"{_sentence(kind, episode)}; {why}", facts)
+
+    def _is_watched(self, connection: str, kind: SequenceKind) -> bool:
+        expectation = self._expectations.get(connection)
+        return expectation is not None and kind not in expectation.silenced
+
+
+def _sentence(kind: SequenceKind, episode: Episode) -> str:
+    """Format the reason of an incident: ``3 messages missing: BTC 5-7``."""
+    parts = [f"{counted(episode.numbers, 'message')} {_PHRASES[kind]}: {episode.shown()}"] if episode.numbers else []
+    if episode.arrived:
+        parts.append(f"{episode.arrived:,} came late")
+    if episode.restarts:
+        parts.append(f"the numbers began anew {counted(episode.restarts, 'time')} within a session")
+    return "; ".join(parts)
+
+
+# Missing ranges remembered per key; older ones are given up. A feed of ten thousand keys with holes everywhere stays
+# below 300 MB
+MAX_RANGES = 200
+# A number this far below the newest is no late message: the peer counts from the start again
 RESTART_DISTANCE = 1_000
 
 SequenceResult = Literal["next", "base", "gap", "duplicate", "late", "restart"]
-# First and last, both missing
+# First and last number, inclusive
 Range = tuple[int, int]
 
 
 class KeySequence:
-    """Follows numbers that should rise by one; a new session may go on or begin anew."""
+    """The sequence numbers of one key, which rise by one; a new session may continue them or start anew."""
 
     __slots__ = ("_missing", "_session", "newest")
 
@@ -41,23 +215,23 @@ class KeySequence:
         self._missing: list[Range] = []
 
     def follow(self, number: int, session: str) -> SequenceResult:
-        """Take the next number that came; after a ``gap``, ``last_gap`` says what is missing."""
+        """Take the next number that came; after a ``gap``, ``last_gap`` is what is missing."""
         if number == self.newest + 1:
             self.newest = number
             self._session = session
             return "next"
         if session != self._session:
-            self._begin(number, session)
+            self._start(number, session)
             return "base"
         if number > self.newest:
             self._missing.append((self.newest + 1, number - 1))
-            del self._missing[:-MOST_RANGES]
+            del self._missing[:-MAX_RANGES]
             self.newest = number
             return "gap"
         if self._fill(number):
             return "late"
         if self.newest - number > RESTART_DISTANCE:
-            self._begin(number, session)
+            self._start(number, session)
             return "restart"
         return "duplicate"
 
@@ -66,13 +240,13 @@ class KeySequence:
         """The newest range that is missing."""
         return self._missing[-1]
 
-    def _begin(self, number: int, session: str) -> None:
+    def _start(self, number: int, session: str) -> None:
         self.newest = number
         self._session = session
         self._missing.clear()
 
     def _fill(self, number: int) -> bool:
-        """Whether the number was missing; it no longer is."""
+        """Remove a number from the missing ones; return whether it was one."""
         place = bisect_right(self._missing, number, key=itemgetter(0)) - 1
         if place < 0 or self._missing[place][1] < number:
             return False
@@ -82,62 +256,60 @@ class KeySequence:
         return True
 
 
-# Missing numbers that may still come: by key, each waited for as long as the grace lasts.
-
-
 class MissingRange(NamedTuple):
     """Numbers that did not come when it was their turn."""
 
     key: str
     range: Range
     event_id: int
-    """Of the message that came instead."""
+    """The message that came instead."""
     since_ns: int
+    """Monotonic time of that message."""
 
 
 class PendingRanges:
-    """What is missing, in the order in which it was missed; a key has at most ``MOST_RANGES``."""
+    """Missing numbers that may still come, until the grace is over; at most ``MAX_RANGES`` ranges per key."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[MissingRange]] = {}
-        # by key; rising, by number as by time
-        # Cannot come any more; told when the time of the others is over as well
+        # By key; ascending by number, and so by time
+        self._by_key: dict[str, list[MissingRange]] = {}
+        # Cannot come any more; returned once the grace of the ranges missed at the same time is over
         self._given_up: list[MissingRange] = []
 
     def add(self, missing: MissingRange) -> None:
-        """Wait for numbers above all that are waited for."""
-        of = self._of.setdefault(missing.key, [])
-        of.append(missing)
-        if len(of) > MOST_RANGES:
-            self._given_up.append(of.pop(0))
+        """Wait for numbers above all that are pending under their key."""
+        of_key = self._by_key.setdefault(missing.key, [])
+        of_key.append(missing)
+        if len(of_key) > MAX_RANGES:
+            self._given_up.append(of_key.pop(0))
 
     def arrive(self, key: str, number: int) -> bool:
-        """Whether a number was still waited for; it no longer is."""
-        of = self._of.get(key, [])
-        place = bisect_right(of, number, key=_first) - 1
-        if place < 0 or of[place].range[1] < number:
+        """Remove a number that came; return whether it was pending."""
+        of_key = self._by_key.get(key, [])
+        place = bisect_right(of_key, number, key=_first) - 1
+        if place < 0 or of_key[place].range[1] < number:
             return False
-        missing = of[place]
+        missing = of_key[place]
         first, last = missing.range
         rest = [(first, number - 1), (number + 1, last)]
-        of[place : place + 1] = [missing._replace(range=each) for each in rest if each[0] <= each[1]]
+        of_key[place : place + 1] = [missing._replace(range=each) for each in rest if each[0] <= each[1]]
         return True
 
     def give_up(self, key: str) -> None:
-        """A key counts anew: what was missing of it before does not come."""
-        self._given_up += self._of.pop(key, [])
+        """Stop waiting for a key that counts anew: numbers missing before that do not come."""
+        self._given_up += self._by_key.pop(key, [])
 
     def take(self, since_ns: int | None = None) -> list[MissingRange]:
-        """Wait no longer for what was missed by a (monotonic) time, or for anything; in the order of the messages."""
-        over = [each for each in self._given_up if since_ns is None or each.since_ns <= since_ns]
+        """Remove and return, by event, the ranges missing since ``since_ns`` (monotonic) or longer; None: all."""
+        taken = [each for each in self._given_up if since_ns is None or each.since_ns <= since_ns]
         self._given_up = [each for each in self._given_up if since_ns is not None and each.since_ns > since_ns]
-        for key, of in list(self._of.items()):
-            number = len(of) if since_ns is None else bisect_right(of, since_ns, key=_since)
-            over += of[:number]
-            del of[:number]
-            if not of:
-                del self._of[key]
-        return sorted(over, key=lambda each: each.event_id)
+        for key, of_key in list(self._by_key.items()):
+            number = len(of_key) if since_ns is None else bisect_right(of_key, since_ns, key=_since)
+            taken += of_key[:number]
+            del of_key[:number]
+            if not of_key:
+                del self._by_key[key]
+        return sorted(taken, key=lambda each: each.event_id)
 
 
 def _first(missing: MissingRange) -> int:
@@ -148,58 +320,57 @@ def _since(missing: MissingRange) -> int:
     return missing.since_ns
 
 
-# What one incident about sequence numbers has gathered: how many numbers, which ranges by key, what proves it.
-
-# Listed in an incident; numbers beyond are counted
-MOST_LISTED_RANGES = 1_000
-# In a sentence
+# Listed in the facts of an incident; numbers beyond are counted only
+MAX_LISTED_RANGES = 1_000
+# Ranges of a key, and keys, in the sentence of an incident
 SHOWN_RANGES = 3
 
 
 @dataclass(slots=True)
 class Episode:
-    """Numbers that were missing, came twice or came late, until there are no more for a while."""
+    """What one incident collects: numbers that were missing, came twice or came late, until none came for a while."""
 
     newest_ns: int
-    """monotonic: when the newest was found."""
+    """Monotonic time of the newest finding."""
     numbers: int = 0
     ranges: dict[str, list[Range]] = field(default_factory=dict)
-    """By key; two that touch are one."""
+    """By key; adjacent ranges are joined."""
     listed: int = 0
+    """Ranges in ``ranges``."""
     unlisted: int = 0
-    """Numbers past the most ranges."""
+    """Numbers beyond ``MAX_LISTED_RANGES``."""
     arrived: int = 0
-    """Numbers told as missing that came all the same."""
+    """Numbers reported as missing that came later."""
     restarts: int = 0
-    """Times the peer began to count anew within a session."""
+    """Times the peer started to count anew within a session."""
     evidence: list[int] = field(default_factory=list)
     """Event ids, the first ones."""
 
     def add(self, key: str, found: Range, event_id: int, at_ns: int) -> None:
-        """Take a range of numbers."""
+        """Add a range of numbers, with the event that shows it."""
         first, last = found
         self.newest_ns = max(self.newest_ns, at_ns)
         self.numbers += last - first + 1
-        self.prove(event_id)
+        self.add_evidence(event_id)
         ranges = self.ranges.get(key, ())
         if ranges and ranges[-1][1] + 1 == first:
             self.ranges[key][-1] = (ranges[-1][0], last)
-        elif self.listed < MOST_LISTED_RANGES:
+        elif self.listed < MAX_LISTED_RANGES:
             self.listed += 1
             self.ranges.setdefault(key, []).append(found)
         else:
             self.unlisted += last - first + 1
 
-    def prove(self, event_id: int) -> None:
-        """Name an event, while there is room."""
-        if len(self.evidence) < MOST_EVIDENCE and event_id not in self.evidence:
+    def add_evidence(self, event_id: int) -> None:
+        """Add an event to the evidence, up to ``MAX_EVIDENCE``."""
+        if len(self.evidence) < MAX_EVIDENCE and event_id not in self.evidence:
             self.evidence.append(event_id)
 
-    def facts(self, what: str) -> dict[str, Json]:
-        """For ``meta``, the numbers counted as ``what``; what does not apply is absent."""
+    def facts(self, count_key: str) -> dict[str, Json]:
+        """Return the facts for ``meta``, with the count of numbers under ``count_key``; counts of 0 are left out."""
         listed: dict[str, Json] = {key: [[*each] for each in ranges] for key, ranges in self.ranges.items()}
         counts = {
-            what: self.numbers,
+            count_key: self.numbers,
             "unlisted": self.unlisted,
             "arrived": self.arrived,
             "restarts": self.restarts,
@@ -207,7 +378,7 @@ class Episode:
         return {**{name: number for name, number in counts.items() if number}, "ranges": listed}
 
     def shown(self) -> str:
-        """The first ranges, for a sentence: ``BTC 5-7, 9``."""
+        """Format the first ranges for a sentence: ``BTC 5-7, 9``."""
         texts: list[str] = []
         for key, ranges in self.ranges.items():
             numbers = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges[:SHOWN_RANGES])
@@ -216,162 +387,15 @@ class Episode:
         return "; ".join(texts[:SHOWN_RANGES]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
-# How late a number may be before it counts as missing
-GRACE_NS = SECOND_NS
-# Without another one, an incident is over
-QUIET_NS = 60 * SECOND_NS
-# Followed on a connection: beyond, the one heard of longest ago begins anew when it comes again
-MOST_KEYS = 10_000
-
-SequenceKind = Literal["gap", "duplicate", "reorder"]
-KINDS: Final[tuple[SequenceKind, ...]] = get_args(SequenceKind)
-_SAID: Final[Mapping[SequenceKind, str]] = {
-    "gap": "missing",
-    "duplicate": "more than once",
-    "reorder": "out of order",
-}
-_COUNTED: Final[Mapping[SequenceKind, str]] = {"gap": "missing", "duplicate": "duplicates", "reorder": "reordered"}
-
-
 @dataclass(slots=True)
-class _Feed:
+class _SequencedFeed:
     """The sequence numbers of one connection."""
 
     source: Source = RECORDER
-    numberings: dict[str, KeySequence] = field(default_factory=dict)
-    """By key, the one that was heard of longest ago first."""
-    waiting: PendingRanges = field(default_factory=PendingRanges)
+    sequences: dict[str, KeySequence] = field(default_factory=dict)
+    """By key, the one heard of longest ago first."""
+    pending: PendingRanges = field(default_factory=PendingRanges)
     episodes: dict[SequenceKind, Episode] = field(default_factory=dict)
-    overflow: Literal["none", "found", "told"] = "none"
+    """One for each kind that has an incident, or is about to."""
+    overflow: Literal["none", "found", "reported"] = "none"
     """Whether keys were forgotten for others."""
-
-
-class SequenceDetector:
-    """Opens ``gap``, ``duplicate`` and ``reorder``, one of each a connection; each ends after a minute without more."""
-
-    reads_traffic = True
-
-    def __init__(self) -> None:
-        self._feeds: dict[str, _Feed] = {}
-        self._incidents = {kind: Incidents(kind, 'sequence.path = ""') for kind in KINDS}
-        self._expectations: Mapping[str, Expectation] = {}
-
-    def configure(self, expectations: Mapping[str, Expectation]) -> None:
-        """Know the connections that are watched; replaces what was known."""
-        self._expectations = dict(expectations)
-        for connection in list(self._feeds):
-            for kind in KINDS:
-                if not self._is_watched(connection, kind):
-                    self._close(connection, kind, "it is no longer watched")
-            if connection not in self._expectations:
-                del self._feeds[connection]
-
-    def observe(self, event: Event) -> None:
-        """See the ids of incidents."""
-        if event.name == "incident.opened":
-            for incidents in self._incidents.values():
-                incidents.observe(event)
-
-    def observe_traffic(self, traffic: Traffic) -> None:
-        """Follow the numbers of a batch."""
-        if not traffic.numbered or traffic.source.connection not in self._expectations:
-            return
-        feed = self._feeds.setdefault(traffic.source.connection, _Feed())
-        feed.source = traffic.source
-        for each in traffic.numbered:
-            self._follow(feed, each, traffic.newest_data_ns or 0)
-
-    def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
-        """What is missing by now, and what is over."""
-        for connection, feed in self._feeds.items():
-            self._settle(feed, mono_ns)
-            for kind in tuple(feed.episodes):
-                self._tell(connection, feed, kind, mono_ns)
-        found = (event for kind in KINDS for event in self._incidents[kind].take(ts_ns, mono_ns))
-        return (*self._limits(ts_ns, mono_ns), *found)
-
-    def end(self) -> None:
-        """The recorder ends: what is missing will not come."""
-        for connection, feed in self._feeds.items():
-            for each in feed.waiting.take():
-                self._add(feed, "gap", each.key, each.range, each.event_id, each.since_ns)
-            for kind in tuple(feed.episodes):
-                if connection not in self._incidents[kind]:
-                    self._tell(connection, feed, kind, feed.episodes[kind].newest_ns)
-                self._close(connection, kind, "the recorder ended")
-
-    def _follow(self, feed: _Feed, message: NumberedMessage, at_ns: int) -> None:
-        key, number = message.key, message.number
-        numbering = feed.numberings.pop(key, None)
-        if numbering is None:
-            if len(feed.numberings) >= MOST_KEYS:
-                del feed.numberings[next(iter(feed.numberings))]
-                if feed.overflow == "none":
-                    feed.overflow = "found"
-            feed.numberings[key] = KeySequence(number, message.connection_id)
-            feed.waiting.give_up(key)  # where it was forgotten for others
-            return
-        feed.numberings[key] = numbering
-        match numbering.follow(number, message.connection_id):
-            case "gap":
-                feed.waiting.add(MissingRange(key, numbering.last_gap, message.id, at_ns))
-            case "base":
-                feed.waiting.give_up(key)
-            case "late":
-                if not feed.waiting.arrive(key, number) and (told := feed.episodes.get("gap")) is not None:
-                    told.arrived += 1
-                self._add(feed, "reorder", key, (number, number), message.id, at_ns)
-            case "duplicate":
-                self._add(feed, "duplicate", key, (number, number), message.id, at_ns)
-            case "restart":
-                feed.waiting.give_up(key)
-                episode = feed.episodes.setdefault("gap", Episode(at_ns))
-                episode.restarts += 1
-                episode.newest_ns = at_ns
-                episode.prove(message.id)
-
-    def _limits(self, ts_ns: int, mono_ns: int) -> Iterator[Event]:
-        """Once a connection: that not all of its keys can be followed."""
-        for feed in self._feeds.values():
-            if feed.overflow == "found":
-                feed.overflow = "told"
-                error = f"more than {MOST_KEYS:,} sequence keys: gaps of those not heard of for longest are not seen"
-                yield Event(feed.source, "error.occurred", ts_ns, mono_ns, error_type="too_many_keys", error=error)
-
-    def _settle(self, feed: _Feed, mono_ns: int) -> None:
-        """What has been missing for long enough is a gap."""
-        for each in feed.waiting.take(mono_ns - GRACE_NS):
-            self._add(feed, "gap", each.key, each.range, each.event_id, mono_ns)
-
-    @staticmethod
-    def _add(feed: _Feed, kind: SequenceKind, key: str, found: Range, event_id: int, at_ns: int) -> None:
-        feed.episodes.setdefault(kind, Episode(at_ns)).add(key, found, event_id, at_ns)
-
-    def _tell(self, connection: str, feed: _Feed, kind: SequenceKind, mono_ns: int) -> None:
-        episode = feed.episodes[kind]
-        if not self._is_watched(connection, kind):
-            del feed.episodes[kind]
-        elif mono_ns - episode.newest_ns > QUIET_NS:
-            self._close(connection, kind, "none for a minute")
-        elif connection not in self._incidents[kind]:
-            facts = episode.facts(_COUNTED[kind])
-            self._incidents[kind].open(feed.source, _sentence(kind, episode), episode.evidence, facts)
-
-    def _close(self, connection: str, kind: SequenceKind, why: str) -> None:
-        episode = self._feeds[connection].episodes.pop(kind, None)
-        if episode is not None:
-            self._incidents[kind].close(connection, f"{_sentence(kind, episode)}; {why}", episode.facts(_COUNTED[kind]))
-
-    def _is_watched(self, connection: str, kind: SequenceKind) -> bool:
-        expectation = self._expectations.get(connection)
-        return expectation is not None and kind not in expectation.silenced
-
-
-def _sentence(kind: SequenceKind, episode: Episode) -> str:
-    """``3 messages missing: BTC 5-7``."""
-    parts = [f"{counted(episode.numbers, 'message')} {_SAID[kind]}: {episode.shown()}"] if episode.numbers else []
-    if episode.arrived:
-        parts.append(f"{episode.arrived:,} came late")
-    if episode.restarts:
-        parts.append(f"the numbers began anew {counted(episode.restarts, 'time')} within a session")
-    return "; ".join(parts)

@@ -1,133 +1,136 @@
-"""Finds connections that are open and silent for longer than their data is expected."""
+"""Detectors of missing data: stalled connections, and subscriptions that are lost while the connection is open."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.base import IncidentDetector, Traffic, counted, seconds
+from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Traffic, counted, seconds
 from wsmon.model.events import Event, Source
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, STOPPED
 from wsmon.model.units import MS_NS, SECOND_NS
 
-# Data that is expected more often than that is back when it came in time once: a feed that is always a little late
-# would else begin and end an incident with each message. Slower data is back when it comes
+# Where data is expected more often than this, a stall ends when a message came in time: a feed that is always a little
+# late would otherwise open and close an incident with each message. Slower data ends a stall when it comes
 STEADY_LIMIT_NS = 60 * SECOND_NS
 
 
 @dataclass(slots=True)
-class _Watch:
-    """An open session whose data is waited for."""
+class _OpenSession:
+    """A usable session and the time of its newest data."""
 
     source: Source
     heard_id: int
-    """The newest event when data last came, or the one that made it usable: there the silence begins."""
+    """The event with which the silence begins: the newest one when data last came, or the opening."""
     heard_ns: int
-    """monotonic: the newest data, or the opening."""
+    """Monotonic time of the newest data, or of the opening."""
     stalled_ns: int = 0
-    """How long the silence was that data ended last."""
+    """Duration of the newest silence that was too long and that data ended."""
     paused_ns: int | None = None
-    """monotonic: since then we do not read, so silence is our own doing."""
+    """Monotonic time since which the recorder does not read, so that silence proves nothing; None while it reads."""
 
 
 class StallDetector(IncidentDetector):
-    """Opens an incident ``stall`` when data stays out, closes it when data comes in time or the session ends."""
+    """Opens ``stall`` when no data comes within ``expect_every``; data in time or the end of the session ends it."""
 
-    kind = "stall"
-    silence = "a longer expect_every"
+    kind = IncidentKind(
+        "stall",
+        "the connection is open, and no data came for longer than expect_every",
+        "a longer expect_every",
+        query_flag="stall",
+    )
     reads_traffic = True
 
     def __init__(self) -> None:
         super().__init__()
         # By connection
-        self._watched: dict[str, _Watch] = {}
+        self._sessions: dict[str, _OpenSession] = {}
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         connection = event.source.connection
         if event.to_status == OPEN:
-            self._watched[connection] = _Watch(event.source, event.id, event.mono_ns)
+            self._sessions[connection] = _OpenSession(event.source, event.id, event.mono_ns)
         elif event.to_status is not None:
-            self._watched.pop(connection, None)
+            self._sessions.pop(connection, None)
             self.incidents.close(connection, "the session ended")
         elif event.name == "self.backpressure":
             self._pause(connection, event)
 
-    def _see_traffic(self, traffic: Traffic) -> None:
+    def _on_traffic(self, traffic: Traffic) -> None:
         connection = traffic.source.connection
-        watch = self._watched.get(connection)
+        session = self._sessions.get(connection)
         heard_ns = traffic.newest_data_ns
-        if watch is None or heard_ns is None or heard_ns < watch.heard_ns:
+        if session is None or heard_ns is None or heard_ns < session.heard_ns:
             return
-        self._hear(watch, heard_ns)
-        watch.heard_id = traffic.newest_id or watch.heard_id
+        self._hear(session, heard_ns)
+        session.heard_id = traffic.newest_id or session.heard_id
 
-    def _look(self, ts_ns: int, mono_ns: int) -> None:
-        for connection, watch in self._watched.items():
-            every_s = self._expected(connection).every_s
-            silent_ns = mono_ns - watch.heard_ns
-            if every_s and watch.paused_ns is None and silent_ns > every_s * SECOND_NS:
+    def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
+        for connection, session in self._sessions.items():
+            every_s = self._expectation(connection).every_s
+            silent_ns = mono_ns - session.heard_ns
+            if every_s and session.paused_ns is None and silent_ns > every_s * SECOND_NS:
                 expected = f"expected every {seconds(every_s * SECOND_NS)}"
-                self.incidents.open(watch.source, f"no data for {seconds(silent_ns)}; {expected}", [watch.heard_id])
+                self.incidents.open(session.source, f"no data for {seconds(silent_ns)}; {expected}", [session.heard_id])
 
-    def _hear(self, watch: _Watch, heard_ns: int) -> None:
-        connection = watch.source.connection
-        silent_ns, watch.heard_ns = heard_ns - watch.heard_ns, heard_ns
-        expected_ns = round(self._expected(connection).every_s * SECOND_NS)
+    def _hear(self, session: _OpenSession, heard_ns: int) -> None:
+        connection = session.source.connection
+        silent_ns, session.heard_ns = heard_ns - session.heard_ns, heard_ns
+        expected_ns = round(self._expectation(connection).every_s * SECOND_NS)
         is_late = 0 < expected_ns < silent_ns
         if is_late:
-            watch.stalled_ns = silent_ns
+            session.stalled_ns = silent_ns
         if not is_late or expected_ns > STEADY_LIMIT_NS:
-            self.incidents.close(connection, f"data again after {seconds(watch.stalled_ns)}")
+            self.incidents.close(connection, f"data again after {seconds(session.stalled_ns)}")
 
     def _pause(self, connection: str, event: Event) -> None:
-        """Our own store was slow: the time in which nothing was read is no silence."""
-        watch = self._watched.get(connection)
-        if watch is None:
+        """Do not count the time in which the recorder paused reading, because its store was slow, as silence."""
+        session = self._sessions.get(connection)
+        if session is None:
             return
         paused_ms = (event.meta or {}).get("paused_ms")
         if not isinstance(paused_ms, (int, float)):
-            watch.paused_ns = event.mono_ns
+            session.paused_ns = event.mono_ns
             return
-        watch.paused_ns = None
-        watch.heard_ns = min(event.mono_ns, watch.heard_ns + round(paused_ms * MS_NS))
+        session.paused_ns = None
+        session.heard_ns = min(event.mono_ns, session.heard_ns + round(paused_ms * MS_NS))
 
 
-# Finds subscriptions that a connection no longer has, though it is open.
-
-# Remembered as lost on a connection; of more, the incident is open until these are back
-MOST_TOPICS = 1_000
+# Lost topics remembered on a connection; where there are more, the incident ends when these are back
+MAX_TOPICS = 1_000
 SHOWN_TOPICS = 3
 
 
 @dataclass(slots=True)
-class _Lost:
-    """What a connection should have, and has not."""
+class _LostTopics:
+    """The subscriptions that a connection should have and does not have."""
 
     source: Source
     why: str = ""
-    """Of the newest."""
+    """Of the newest loss, as the peer put it; empty where it gave no reason."""
     topics: dict[str, int] = field(default_factory=dict)
-    """Event ids."""
+    """Topic to the id of the event of its loss."""
 
 
 class SubscriptionDetector(IncidentDetector):
-    """Opens ``subscription`` when topics are lost, refused or not confirmed; ends when none is out any more."""
+    """Opens ``subscription`` when topics are lost, refused or not confirmed; having all of them back ends it."""
 
-    kind = "subscription"
+    kind = IncidentKind("subscription", "a subscription was refused, was not confirmed, or is lost after a reconnect")
 
     def __init__(self) -> None:
         super().__init__()
         # By connection
-        self._lost: dict[str, _Lost] = {}
+        self._lost: dict[str, _LostTopics] = {}
 
-    def _see(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         connection = event.source.connection
         is_refused = bool(event.error_type) or event.status == "error"
         match event.name:
             case "subscription.lost":
                 self._lose(event)
             case "subscription.subscribe.completed" if is_refused:
-                if event.error_type != BROKEN_OFF:  # else it will be asked for anew, or told as lost
+                # A request that the end of the session interrupted is repeated, or followed by an event of its loss
+                if event.error_type != BROKEN_OFF:
                     self._lose(event)
             case "subscription.restored" | "subscription.subscribe.completed" | "subscription.unsubscribe.completed":
                 self._regain(connection, event.topic)
@@ -135,7 +138,7 @@ class SubscriptionDetector(IncidentDetector):
                 self._lost.pop(connection, None)
                 self.incidents.close(connection, "the connection ended")
 
-    def _look(self, ts_ns: int, mono_ns: int) -> None:
+    def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, lost in self._lost.items():
             if connection not in self.incidents and self._is_watched(connection):
                 shown = ", ".join(filter(None, list(lost.topics)[:SHOWN_TOPICS]))
@@ -147,10 +150,10 @@ class SubscriptionDetector(IncidentDetector):
                 self.incidents.open(lost.source, reason, lost.topics.values(), {"topics": list(lost.topics)})
 
     def _lose(self, event: Event) -> None:
-        lost = self._lost.setdefault(event.source.connection, _Lost(event.source))
+        lost = self._lost.setdefault(event.source.connection, _LostTopics(event.source))
         lost.source = event.source
         lost.why = event.error or event.reason
-        if len(lost.topics) < MOST_TOPICS:
+        if len(lost.topics) < MAX_TOPICS:
             lost.topics[event.topic] = event.id
 
     def _regain(self, connection: str, topic: str) -> None:

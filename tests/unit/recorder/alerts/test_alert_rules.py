@@ -37,7 +37,7 @@ class Watched:
 
     store: Refusing
     watch: RuleWatch
-    sighted: list[RuleMatch]
+    matches: list[RuleMatch]
     reported: list[str] = field(default_factory=list)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
@@ -47,7 +47,7 @@ class Watched:
 
     @property
     def found(self) -> list[tuple[str, str, int]]:
-        return [(each.rule, each.source.connection, each.event_id) for each in self.sighted]
+        return [(each.rule, each.source.connection, each.event_id) for each in self.matches]
 
 
 @pytest.fixture
@@ -58,13 +58,13 @@ async def on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     store = Refusing(numbered([message("big"), message("big")]))
     store.failures = []
     detector = RuleDetector()
-    sighted: list[RuleMatch] = []
-    monkeypatch.setattr(detector, "sight", sighted.append)
+    matches: list[RuleMatch] = []
+    monkeypatch.setattr(detector, "report", matches.append)
     reported: list[str] = []
     watch = RuleWatch(lambda: store, lambda: store.bounds().last_id, detector, FakeClock(), reported.append)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(watch.run(), name="rules")
-        yield Watched(store, watch, sighted, reported)
+        yield Watched(store, watch, matches, reported)
         task.cancel()
 
 
@@ -72,9 +72,9 @@ async def test_what_is_committed_from_now_on_is_looked_at_once_a_connection_and_
     on.watch.configure({"big": "big", "lost": "kind:connection is:problem"})
     on.store.add(*[message("big", connection="a"), message("big", connection="a"), message("big", connection="b")])
     on.store.add(loss(1, connection="c"), message("small"), message("big", connection="a"))
-    await on.until(lambda: len(on.sighted) == 4)
+    await on.until(lambda: len(on.matches) == 4)
     assert on.found == [("big", "a", 3), ("big", "b", 5), ("big", "a", 8), ("lost", "c", 6)]
-    assert on.sighted[0].query == "big"
+    assert on.matches[0].query == "big"
 
 
 async def test_what_rules_and_alerts_bring_about_is_no_reason_for_another(on: Watched) -> None:
@@ -82,7 +82,7 @@ async def test_what_rules_and_alerts_bring_about_is_no_reason_for_another(on: Wa
     own = event("incident.opened", connection="a", type="rule:all", reason="x")
     failed = event("self.alert.failed", connection="", error="no luck", error_type="alert")
     on.store.add(own, failed, event("incident.opened", connection="a", type="stall"))
-    await on.until(lambda: bool(on.sighted))
+    await on.until(lambda: bool(on.matches))
     assert on.found == [("all", "a", 5)]
 
 
@@ -90,7 +90,7 @@ async def test_a_rule_that_takes_too_long_ends_and_says_so_while_others_go_on(on
     on.store.failures = [QueryError("slow", 0, "the pattern takes too long")]
     on.watch.configure({"bad": "slow", "good": "big"})
     on.store.add(message("big"))
-    await on.until(lambda: bool(on.sighted))
+    await on.until(lambda: bool(on.matches))
     why = "rule bad is not looked for: the pattern takes too long"
     assert (on.watch.warning, on.reported) == (why, [why])
     on.watch.configure({"good": "big"})
@@ -103,17 +103,17 @@ async def test_a_store_that_cannot_be_read_for_a_moment_costs_no_match(on: Watch
     on.store.add(message("big"))
     await on.until(lambda: bool(on.watch.warning))
     assert on.watch.warning == "rules are not looked for: disk I/O error"
-    await on.until(lambda: bool(on.sighted))
+    await on.until(lambda: bool(on.matches))
     assert (on.found, on.watch.warning) == ([("good", "binance-spot", 3)], "")
 
 
 async def test_a_reload_begins_with_what_comes_and_ends_what_it_no_longer_names(on: Watched) -> None:
     on.watch.configure({"one": "big"})
     on.store.add(message("big"))
-    await on.until(lambda: bool(on.sighted))
+    await on.until(lambda: bool(on.matches))
     on.watch.configure({})
     on.store.add(message("big"))
     on.watch.configure({"two": "big"})
     on.store.add(message("big"))
-    await on.until(lambda: len(on.sighted) > 1)
+    await on.until(lambda: len(on.matches) > 1)
     assert on.found == [("one", "binance-spot", 3), ("two", "binance-spot", 5)]

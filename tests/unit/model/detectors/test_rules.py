@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from tests.support.builders import at_ns, source
-from tests.support.detectors import NAME, Watching, fact, mono_ns, told
+from tests.support.detectors import NAME, DetectorHarness, fact, incident_reasons, mono_ns
 from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.model.events import Event
 
 BIG = "type:order $.qty>100"
 
 
-def sighting(event_id: int, connection: str = NAME, rule: str = "big") -> RuleMatch:
+def match_of(event_id: int, connection: str = NAME, rule: str = "big") -> RuleMatch:
     return RuleMatch(rule, BIG, source(connection), event_id)
 
 
-def watching() -> tuple[RuleDetector, Watching]:
+def harness() -> tuple[RuleDetector, DetectorHarness]:
     detector = RuleDetector()
-    return detector, Watching(detector)
+    return detector, DetectorHarness(detector)
 
 
 def test_the_first_sighting_opens_and_five_quiet_minutes_close() -> None:
-    rules, on = watching()
-    rules.sight(sighting(7))
+    rules, on = harness()
+    rules.report(match_of(7))
     on.check(0)
-    rules.sight(sighting(90))
+    rules.report(match_of(90))
     on.check(200)
     on.check(499)
-    assert told(on.found) == [("opened", f"an event matches {BIG}")]
+    assert incident_reasons(on.found) == [("opened", f"an event matches {BIG}")]
     on.check(500)
-    assert told(on.found)[1:] == [("closed", "nothing matched for 5 minutes")]
-    rules.sight(sighting(95))
+    assert incident_reasons(on.found)[1:] == [("closed", "nothing matched for 5 minutes")]
+    rules.report(match_of(95))
     on.check(501)
     assert on.found[0] == Event(
         source(NAME),
@@ -46,11 +46,11 @@ def test_the_first_sighting_opens_and_five_quiet_minutes_close() -> None:
 
 
 def test_two_rules_keep_their_incidents_apart() -> None:
-    rules, on = watching()
-    rules.sight(sighting(7, rule="one"))
-    rules.sight(sighting(8, rule="two"))
+    rules, on = harness()
+    rules.report(match_of(7, rule="one"))
+    rules.report(match_of(8, rule="two"))
     on.check(0)
-    rules.keep(["two"])
+    rules.keep_only(["two"])
     on.check(1)
     assert [(event.type, event.name, fact(event, "incident")) for event in on.found] == [
         ("rule:one", "incident.opened", None),
@@ -60,22 +60,22 @@ def test_two_rules_keep_their_incidents_apart() -> None:
 
 
 def test_connections_that_nobody_watches_and_a_recorder_that_ends_open_nothing() -> None:
-    rules, on = watching()
-    rules.sight(sighting(7, "another"))
+    rules, on = harness()
+    rules.report(match_of(7, "another"))
     on.check(0)
     assert on.found == []
-    rules.sight(sighting(8))
+    rules.report(match_of(8))
     on.check(1)
     rules.end()
-    rules.sight(sighting(9))
+    rules.report(match_of(9))
     on.check(2)
-    assert told(on.found)[1:] == [("closed", "the recorder ended")]
+    assert incident_reasons(on.found)[1:] == [("closed", "the recorder ended")]
 
 
 def test_a_connection_that_leaves_the_configuration_takes_its_incident_along() -> None:
-    rules, on = watching()
-    rules.sight(sighting(7))
+    rules, on = harness()
+    rules.report(match_of(7))
     on.check(0)
     on.expect(None)
     on.check(1)
-    assert told(on.found)[1:] == [("closed", "it is no longer watched")]
+    assert incident_reasons(on.found)[1:] == [("closed", "it is no longer watched")]

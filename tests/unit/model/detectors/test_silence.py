@@ -1,20 +1,15 @@
-"""When silence is a stall, and when it is over."""
+"""Stalls and lost subscriptions: when an incident opens, and when it ends."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from tests.support.builders import MONO_0_NS, SECOND_NS, at_ns, event, loss, source, usable
+from tests.support.builders import SECOND_NS, at_ns, event, loss, source, usable
+from tests.support.detectors import NAME, DetectorHarness, fact, incident_reasons, mono_ns
 from wsmon.model.detectors.base import Expectation, Traffic
-from wsmon.model.detectors.silence import StallDetector
+from wsmon.model.detectors.silence import StallDetector, SubscriptionDetector
 from wsmon.model.events import Event, EventName, Meta
-
-NAME = "feed"
-
-
-def mono_ns(after_s: float) -> int:
-    return MONO_0_NS + round(after_s * SECOND_NS)
 
 
 class Case:
@@ -158,3 +153,43 @@ def test_time_in_which_we_did_not_read_is_no_silence(case: Case) -> None:
 def test_other_events_of_the_connection_are_no_data(case: Case) -> None:
     case.see(event("error.occurred", 5, NAME, error_type="send_failed"))
     assert [found.name for found in case.check(5.5)] == ["incident.opened"]
+
+
+def topic(name: EventName, of: str, after_s: float = 0, **fields: object) -> Event:
+    return event(name, after_s, NAME, topic=of, **fields)
+
+
+def test_lost_subscriptions_are_one_incident_until_all_are_back() -> None:
+    harness = DetectorHarness(SubscriptionDetector())
+    harness.see(*(topic("subscription.lost", name, reason="not restored") for name in "abcde"))
+    (found,) = harness.check(1)
+    assert found.reason == "5 subscriptions lost: a, b, c and 2 more (not restored)"
+    assert (fact(found, "topics"), fact(found, "evidence")) == (["a", "b", "c", "d", "e"], [1, 2, 3, 4, 5])
+    harness.see(*(topic("subscription.restored", name) for name in "abcd"))
+    assert harness.check(2) == ()
+    harness.see(topic("subscription.unsubscribe.completed", "e"))
+    assert incident_reasons(harness.check(3)) == [("closed", "all are back")]
+
+
+def test_a_refused_subscription_is_lost_and_one_broken_off_is_not() -> None:
+    harness = DetectorHarness(SubscriptionDetector())
+    harness.see(topic("subscription.subscribe.completed", "a", error_type="disconnected"))
+    assert harness.check(1) == ()
+    harness.see(topic("subscription.subscribe.completed", "a", error_type="refused", error="no such channel"))
+    assert incident_reasons(harness.check(2)) == [("opened", "1 subscription lost: a (no such channel)")]
+    harness.see(topic("subscription.subscribe.completed", "a"))
+    assert incident_reasons(harness.check(3)) == [("closed", "all are back")]
+
+
+def test_what_is_lost_and_back_between_two_looks_is_nothing() -> None:
+    harness = DetectorHarness(SubscriptionDetector())
+    harness.see(topic("subscription.lost", "a"), topic("subscription.restored", "a"))
+    assert harness.check(1) == ()
+
+
+def test_lost_subscriptions_of_a_connection_that_is_closed_are_nobodys() -> None:
+    harness = DetectorHarness(SubscriptionDetector())
+    harness.see(topic("subscription.lost", "a"))
+    harness.check(1)
+    harness.see(loss(2, NAME, to_status="closed"))
+    assert harness.check_until(2, 9) == [("closed", "the connection ended")]

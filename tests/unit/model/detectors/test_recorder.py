@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.builders import SECOND_NS, at_ns, event
-from tests.support.detectors import NAME, Watching, fact, mono_ns
+from tests.support.detectors import NAME, DetectorHarness, fact, mono_ns
 from wsmon.model.detectors.recorder import BackpressureDetector, ClockDetector, ShedDetector
 from wsmon.model.events import RECORDER, Event
 
@@ -17,38 +17,38 @@ def shed(after_s: float, events: int) -> Event:
 
 
 def test_three_pauses_in_a_minute_are_backpressure() -> None:
-    watching = Watching(BackpressureDetector())
-    watching.see(paused(0, 100), paused(61, 100), paused(100, 100))
-    assert watching.check(100) == ()
-    watching.see(paused(110, 150))
-    assert watching.check_until(110, 170) == [
+    harness = DetectorHarness(BackpressureDetector())
+    harness.see(paused(0, 100), paused(61, 100), paused(100, 100))
+    assert harness.check(100) == ()
+    harness.see(paused(110, 150))
+    assert harness.check_until(110, 170) == [
         ("opened", "wsmon was too slow 3 times in a minute: reading paused for 0.3 s")
     ]
-    assert watching.check_until(170, 171) == [("closed", "no pause for a minute")]
+    assert harness.check_until(170, 171) == [("closed", "no pause for a minute")]
 
 
 def test_one_pause_is_none_however_long_and_two_long_ones_are() -> None:
-    watching = Watching(BackpressureDetector())
-    watching.see(paused(10, 30_000))
-    assert watching.check(10) == ()
-    watching.see(paused(20, 2_000))
-    assert len(watching.check(20)) == 1
+    harness = DetectorHarness(BackpressureDetector())
+    harness.see(paused(10, 30_000))
+    assert harness.check(10) == ()
+    harness.see(paused(20, 2_000))
+    assert len(harness.check(20)) == 1
 
 
 def test_the_beginning_of_a_pause_is_none_yet() -> None:
-    watching = Watching(BackpressureDetector())
-    watching.see(*(event("self.backpressure", after_s, NAME) for after_s in range(5)))
-    assert watching.check(5) == ()
+    harness = DetectorHarness(BackpressureDetector())
+    harness.see(*(event("self.backpressure", after_s, NAME) for after_s in range(5)))
+    assert harness.check(5) == ()
 
 
 def test_what_was_not_kept_is_told_at_once_and_counted_at_the_end() -> None:
-    watching = Watching(ShedDetector())
-    watching.see(shed(0, 10))
-    assert watching.check_until(0, 5) == [("opened", "10 not kept")]
-    watching.see(shed(30, 32))
-    assert watching.check_until(30, 90) == []
-    assert watching.check_until(90, 91) == [("closed", "42 events not kept; none lost for a minute")]
-    assert fact(watching.found[-1], "events") == 42
+    harness = DetectorHarness(ShedDetector())
+    harness.see(shed(0, 10))
+    assert harness.check_until(0, 5) == [("opened", "10 not kept")]
+    harness.see(shed(30, 32))
+    assert harness.check_until(30, 90) == []
+    assert harness.check_until(90, 91) == [("closed", "42 events not kept; none lost for a minute")]
+    assert fact(harness.found[-1], "events") == 42
 
 
 def look(detector: ClockDetector, after_s: float, step_s: float) -> tuple[Event, ...]:
