@@ -133,8 +133,6 @@ def test_with_the_index_sql_finds_what_the_predicate_finds(
     monkeypatch.setattr(skip_index, "BLOCKS", rolls.randint(1, 6))
     monkeypatch.setattr(skip_index, "BLOCK_EVENTS", rolls.randint(1, 5))
     monkeypatch.setattr(skip_index, "BLOCK_TOKENS", rolls.choice((3, 800)))
-    monkeypatch.setattr(skip_index, "TRIED_BLOCKS", rolls.choice((1, 2, 8)))
-    monkeypatch.setattr(skip_index, "MOST_TEXT_BYTES", rolls.choice((80, 1_000_000)))
     path = recorded(tmp_path / "store.db", [wordy_event(rolls) for _ in range(EVENTS)], *CONNECTIONS)
     assert index(path, rolls.randint(EVENTS // 2, EVENTS)) > 0
     if rolls.random() < 0.5:

@@ -10,7 +10,6 @@ from wsmon.store.search.block_filter import (
     BACKSLASH_MARK,
     EVERYWHERE,
     SLOTS,
-    Holding,
     backslash_marks,
     blocks,
     name_marks,
@@ -33,9 +32,6 @@ class OneBlock:
 
     def mask(self, mark: int) -> int:
         return int(mark in self._marks)
-
-    def holding(self, wanted: Holding, among: int) -> int:
-        raise AssertionError(wanted)
 
 
 def lets_through(needle: bytes, text: bytes) -> bool:

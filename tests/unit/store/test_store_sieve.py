@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.query.regex_literals import Stretch
 from wsmon.store.search.block_filter import (
     ALL_BLOCKS,
     EVERYWHERE,
     NOWHERE,
     Between,
-    Holding,
     Sieve,
     all_of,
     any_of,
@@ -19,26 +17,19 @@ from wsmon.store.search.block_filter import (
 )
 
 MASKS = {1: 0b0011, 2: 0b0110, 3: 0, 4: 0}
-DIGITS = Holding(("payload",), Stretch(0x3FF << 48, 4))
 
 
 class FakeSegment:
-    """A segment with these marks; digits are in the second and the fourth block."""
+    """A segment with these marks."""
 
     first_ns, last_ns = 100, 200
 
     def __init__(self) -> None:
-        # Marks, and the blocks whose texts were to be read
         self.asked: list[int] = []
 
     def mask(self, mark: int) -> int:
         self.asked.append(mark)
         return MASKS[mark]
-
-    def holding(self, wanted: Holding, among: int) -> int:
-        assert wanted == DIGITS
-        self.asked.append(among)
-        return among & 0b1010
 
 
 def let_through(sieve: Sieve) -> int:
@@ -60,9 +51,6 @@ def let_through(sieve: Sieve) -> int:
         (Between(None, 100), ALL_BLOCKS),
         (Between(201, None), 0),
         (Between(None, 99.5), 0),
-        (DIGITS, 0b1010),
-        (any_of((DIGITS, marked(1))), 0b1011),
-        (all_of((DIGITS, any_of((marked(1), DIGITS)))), 0b1010),
     ],
 )
 def test_blocks_let_through(sieve: Sieve, expected: int) -> None:
@@ -73,21 +61,6 @@ def test_what_says_nothing_is_left_out_of_the_tree() -> None:
     one = marked(1)
     assert (all_of((EVERYWHERE, one)), all_of(()), all_of((one, NOWHERE))) == (one, EVERYWHERE, NOWHERE)
     assert (any_of((NOWHERE, one)), any_of(()), any_of((one, EVERYWHERE))) == (one, NOWHERE, EVERYWHERE)
-
-
-@pytest.mark.parametrize(
-    ("sieve", "expected"),
-    [
-        (all_of((DIGITS, marked(2))), [2, 0b0110]),
-        (all_of((DIGITS, marked(3))), [3]),
-        (any_of((DIGITS, marked(2))), [2, ALL_BLOCKS ^ 0b0110]),
-        (all_of((any_of((DIGITS, marked(1))), marked(2))), [2, 1, 0b0100]),
-    ],
-)
-def test_only_what_is_left_is_asked_and_texts_are_read_last(sieve: Sieve, expected: list[int]) -> None:
-    segment = FakeSegment()
-    blocks(sieve, segment)
-    assert segment.asked == expected
 
 
 def test_a_mark_that_no_block_has_ends_the_look_at_the_others() -> None:

@@ -1,7 +1,6 @@
 """What a query asks of the marks of blocks: a tree whose answer for 64 blocks at once is the bits of one number.
 
-A sieve lets through every block that has a match, and some that have none: what it lets through is looked at. Where
-no mark tells, the texts of whole blocks may: reading them together takes a fraction of looking at each row.
+A sieve lets through every block that has a match, and some that have none: what it lets through is looked at.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from functools import lru_cache
 from itertools import chain
 from struct import Struct
 from typing import Protocol, TypeAlias, assert_never
-
-from wsmon.query.regex_literals import Stretch
 
 # Of a segment: the bits of a mask
 BLOCKS = 64
@@ -37,14 +34,6 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """Blocks in which a text of one of these columns has a stretch in it."""
-
-    columns: tuple[str, ...]
-    stretch: Stretch
-
-
-@dataclass(frozen=True, slots=True)
 class AllOf:
     """Blocks that all of the sieves let through."""
 
@@ -58,7 +47,7 @@ class AnyOf:
     sieves: tuple[Sieve, ...]
 
 
-Sieve: TypeAlias = "Marked | Between | Holding | AllOf | AnyOf"
+Sieve: TypeAlias = "Marked | Between | AllOf | AnyOf"
 
 
 class Segment(Protocol):
@@ -74,9 +63,6 @@ class Segment(Protocol):
 
     def mask(self, mark: int) -> int:
         """Which blocks have a mark."""
-
-    def holding(self, wanted: Holding, among: int) -> int:
-        """Which of some blocks have such a text, and maybe some more of them."""
 
 
 # Lets everything through
@@ -119,8 +105,6 @@ def blocks(sieve: Sieve, segment: Segment, among: int = ALL_BLOCKS) -> int:
             is_before = low_ns is not None and segment.last_ns < low_ns
             is_after = high_ns is not None and segment.first_ns > high_ns
             return 0 if is_before or is_after else among
-        case Holding():
-            return segment.holding(sieve, among)
         case AllOf(sieves):
             found = among
             for each in sieves:
@@ -136,16 +120,7 @@ def blocks(sieve: Sieve, segment: Segment, among: int = ALL_BLOCKS) -> int:
 
 
 def _only(sieves: list[Sieve], joined: type[AllOf | AnyOf]) -> Sieve:
-    """One for several; those that read texts come last, when others have left few blocks for them."""
-    return sieves[0] if len(sieves) == 1 else joined(tuple(sorted(sieves, key=_reads_texts)))
-
-
-def _reads_texts(sieve: Sieve) -> bool:
-    match sieve:
-        case AllOf(sieves) | AnyOf(sieves):
-            return any(map(_reads_texts, sieves))
-        case _:
-            return isinstance(sieve, Holding)
+    return sieves[0] if len(sieves) == 1 else joined(tuple(sieves))
 
 
 # What a block of events is marked with: hashes of pieces of its texts, so that a search can leave out whole blocks.

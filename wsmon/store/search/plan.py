@@ -31,13 +31,12 @@ from wsmon.query.ast import (
 )
 from wsmon.query.fields import WORD_PLACES
 from wsmon.query.predicate import casefold_utf8, item_fits, utf8
-from wsmon.query.regex_literals import required_stretches, required_texts
+from wsmon.query.regex_literals import required_texts
 from wsmon.store.codec import CONNECTION_GROUP, NAME_CODES
 from wsmon.store.search.block_filter import (
     BACKSLASH_MARK,
     EVERYWHERE,
     Between,
-    Holding,
     Sieve,
     all_of,
     any_of,
@@ -57,7 +56,6 @@ MOST_SOURCES = 32
 SourcesOf = Callable[[FieldName, Item], Iterable[int] | None]
 
 _TEXT_COLUMNS = frozenset(("payload", *TEXT_COLUMNS))
-_WORD_COLUMNS = ("payload", *(place for place in WORD_PLACES if place in TEXT_COLUMNS))
 _COLUMN_FIELDS = {"text": "payload", "span": "span_id", "parent": "parent_id"}
 _OF_SOURCES = frozenset(("connection", "group", "session", "trace", "run"))
 # Blanks are in no token: what stands beside a sign may go on in the text
@@ -90,7 +88,7 @@ class _Compiler:
             case Or(terms):
                 return any_of(self.term(each) for each in terms)
             case Regex():
-                return any_of((_text(term, _WORD_COLUMNS), self._names(term), self._sources("connection", term)))
+                return any_of((_text(term), self._names(term), self._sources("connection", term)))
             case Not() | Ids():
                 return EVERYWHERE
             case _:
@@ -99,8 +97,8 @@ class _Compiler:
     def _item(self, field: FieldName, item: Item) -> Sieve:
         if field in _OF_SOURCES:
             return self._sources(field, item)
-        if (column := _COLUMN_FIELDS.get(field, field)) in _TEXT_COLUMNS:
-            return _text(item, (column,))
+        if _COLUMN_FIELDS.get(field, field) in _TEXT_COLUMNS:
+            return _text(item)
         if (names := told_names(FieldTerm(field, (item,)))) is not None:
             return _named(names)
         if field == "ts" and isinstance(item, Range):
@@ -119,7 +117,7 @@ def _named(names: Iterable[EventName]) -> Sieve:
     return any_of(marked(*name_marks(NAME_CODES[name])) for name in names)
 
 
-def _text(item: Item, columns: tuple[str, ...]) -> Sieve:
+def _text(item: Item) -> Sieve:
     """Where a text can be that an item asks for; a row without one fits what fits the empty text."""
     match item:
         case Exact(text) | Contains(text):
@@ -127,21 +125,12 @@ def _text(item: Item, columns: tuple[str, ...]) -> Sieve:
         case Glob(pattern):
             return needle_sieve(casefold_utf8(pattern.translate(_GLOB_SIGNS)))
         case Regex():
-            return _expression(item, columns)
+            texts = required_texts(item)
+            return any_of(needle_sieve(casefold_utf8(text)) for text in texts) if texts else EVERYWHERE
         case Range():
             return EVERYWHERE
         case _:
             assert_never(item)
-
-
-def _expression(item: Regex, columns: tuple[str, ...]) -> Sieve:
-    """Texts are found by their marks, or else quickly row by row; only where there are none, whole blocks are read."""
-    texts = required_texts(item)
-    told = any_of(needle_sieve(casefold_utf8(text)) for text in texts) if texts else EVERYWHERE
-    if told != EVERYWHERE:
-        return told
-    stretches = required_stretches(item)
-    return any_of(Holding(columns, stretch) for stretch in stretches) if stretches else EVERYWHERE
 
 
 def _path(term: PathTerm) -> Sieve:

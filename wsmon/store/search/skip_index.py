@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +20,6 @@ from wsmon.store.search.block_filter import (
     BLOCKS,
     PAGES,
     SLOTS_A_PAGE,
-    Holding,
     Sieve,
     backslash_marks,
     blocks,
@@ -176,13 +174,6 @@ def forget_segments(connection: sqlite3.Connection, oldest_id: int) -> None:
 
 # Reads the index of texts: the ranges of ids in which a search has to look.
 
-# Of a block, read together; the rows of a larger one are looked at one by one
-MOST_TEXT_BYTES = 16 * 1024 * 1024
-# Of a segment: where most of these have what is asked for, the others are not asked
-TRIED_BLOCKS = 8
-# Between the texts of rows: in few sets of characters; a text, since SQLite is quicker with it than with a blob
-_SEPARATOR = "\x01"
-
 _HAS_INDEX = "SELECT count(*) FROM sqlite_schema WHERE name = 'search_segment'"
 _SEGMENTS = """
 SELECT first_id, last_id, first_ns, last_ns, starts FROM search_segment
@@ -244,44 +235,10 @@ class _StoredSegment:
         row = self.connection.execute(_MASK, (8 * slot + 1, self.first_id * PAGES + page)).fetchone()
         return int.from_bytes(row[0], "little") if row is not None else 0
 
-    def holding(self, wanted: Holding, among: int) -> int:
-        """Which of some blocks have such a text, and all of them where most of the first ones have."""
-        texts = ", ".join(f"CAST(group_concat({column}, '{_SEPARATOR}') AS BLOB)" for column in wanted.columns)
-        sql = f"SELECT {texts} FROM event WHERE id BETWEEN ? AND ?"
-        found = tried = 0
-        for number, block in enumerate(self._blocks()):
-            bit = 1 << number
-            if not among & bit:
-                continue
-            if tried == TRIED_BLOCKS and found.bit_count() > TRIED_BLOCKS // 2:
-                return found | among & -bit
-            tried += 1
-            if self._has_stretch(sql, block, wanted):
-                found |= bit
-        return found
-
-    def _has_stretch(self, sql: str, block: tuple[int, int], wanted: Holding) -> bool:
-        try:
-            with _length_limit(self.connection, MOST_TEXT_BYTES):
-                (texts,) = self.connection.execute(sql, block).fetchall()
-        except sqlite3.DataError:  # too long: the rows are looked at
-            return True
-        return any(wanted.stretch.is_in(text) for text in texts if text)
-
     def _blocks(self) -> Iterator[tuple[int, int]]:
         starts = unpack(f"<{len(self.starts) // 4}I", self.starts)
         places = (*(self.first_id + start for start in starts), self.last_id + 1)
         return ((low, after - 1) for low, after in pairwise(places))
-
-
-@contextmanager
-def _length_limit(connection: sqlite3.Connection, size_bytes: int) -> Iterator[None]:
-    """In the block, SQLite makes no longer text."""
-    before = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size_bytes)
-    try:
-        yield
-    finally:
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
 
 def _add(ranges: Ranges, low: int, high: int) -> None:
