@@ -24,7 +24,7 @@ from tests.benchmarks.timed_recorder import read
 from tests.support.peers import scenario
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
-from wsmon.export.run import FORMATS
+from wsmon.export.formats import FORMATS
 from wsmon.store.codec import NAME_CODES
 
 CONNECTIONS = 10
@@ -56,7 +56,7 @@ async def recorded(folder: Path, store: Path, rate: int, *, rounds: int) -> str:
         begun_s = time.monotonic()
         began: list[tuple[float, str]] = []
         if rounds:
-            began = [(await exported(folder, store, name, environ), name) for name in FORMATS * rounds]
+            began = [(await exported(folder, store, name, environ), name) for name in tuple(FORMATS) * rounds]
         else:
             await asyncio.sleep(QUIET_S)
         took_s = time.monotonic() - begun_s

@@ -18,7 +18,8 @@ from pathlib import Path
 from tests.support.builders import dialled, event, loss, message, ping, pong, refused, retry, stall
 from tests.support.recordings import FixedClock, Recording
 from tests.support.session_events import of, opening
-from wsmon.export.run import FORMATS, ExportFormat, ExportRequest, run_export, suffix
+from wsmon.export.formats import FORMATS
+from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event
 from wsmon.store.reader import Reader
 
@@ -69,7 +70,7 @@ def session(number: int, messages: int, after_s: float) -> list[Event]:
     return of_session
 
 
-def measured(store: Path, name: ExportFormat) -> None:
+def measured(store: Path, name: str) -> None:
     """One export, in this process."""
     view = Reader(store, FixedClock())
     before_s = time.perf_counter()
@@ -80,12 +81,12 @@ def measured(store: Path, name: ExportFormat) -> None:
     print(f"{name:10} {report.size_bytes / 1e6:8.1f} MB {took_s:7.1f} s  peak {peak_mib:4.0f} MiB", flush=True)
 
 
-def target_of(store: Path, name: ExportFormat) -> Path:
+def target_of(store: Path, name: str) -> Path:
     """Where the export of a store goes."""
-    return store.with_name(f"out{suffix(name)}")
+    return store.with_name(f"out{FORMATS[name].suffix}")
 
 
-def checked(store: Path, name: ExportFormat) -> None:
+def checked(store: Path, name: str) -> None:
     """One export, looked at by somebody else."""
     from tests.benchmarks.export_checks import CHECKS
 
@@ -110,9 +111,9 @@ if __name__ == "__main__":
         case ["make", path, count]:
             made(Path(path), int(count))
         case ["measure", path, name]:
-            measured(Path(path), next(each for each in FORMATS if each == name))
+            measured(Path(path), name)
         case ["check", path, name]:
-            checked(Path(path), next(each for each in FORMATS if each == name))
+            checked(Path(path), name)
         case arguments:
             os.environ["PYTHONPATH"] = os.pathsep.join(
                 filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))

@@ -16,7 +16,7 @@ from tests.support.builders import message
 from tests.support.peers import Peers, scenario
 from tests.support.processes import DEADLINE_S, POLL_S, WSMON, Home
 from tests.support.recordings import Recording
-from wsmon.export.run import FORMATS, suffix
+from wsmon.export.formats import FORMATS
 
 # The others are small whatever the messages are
 LARGE = [name for name in FORMATS if name not in ("otlp", "perfetto", "report")]
@@ -64,7 +64,7 @@ async def exporting(home: Home, target: Path, *arguments: str | Path) -> asyncio
 async def test_one_that_is_cancelled_leaves_nothing(
     home: Home, store: Path, tmp_path: Path, name: str, query: tuple[str, ...], number: signal.Signals
 ) -> None:
-    target = tmp_path / "out" / f"x{suffix('jsonl')}"
+    target = tmp_path / "out" / f"x{FORMATS['jsonl'].suffix}"
     target.parent.mkdir()
     options = ("--store", store, "--output", target)
     process = await exporting(home, target, "export", "--format", name, *options, *query)
@@ -109,7 +109,7 @@ async def test_on_a_full_disk_every_export_says_so_and_the_recording_goes_on(hom
     folder.mkdir()
     for name in LARGE:
         for query in ((), ("conn:a",)) if name == "sqlite" else ((),):
-            target = folder / f"x{suffix(name)}"
+            target = folder / f"x{FORMATS[name].suffix}"
             code, said = await full_disk(home, recorder.store, name, target, *query)
             assert (code, f"{target}" in said, "nothing of it was kept" in said) == (1, True, True), said
             assert list(folder.iterdir()) == []

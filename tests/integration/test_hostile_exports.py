@@ -19,7 +19,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from tests.support.builders import dialled, event, loss, message, refused, usable
 from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import FIRST, SECOND, of
-from wsmon.export.run import FORMATS, ExportFormat, ExportRequest, run_export, suffix
+from wsmon.export.formats import FORMATS
+from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event, Json
 from wsmon.store.reader import Reader
 
@@ -82,16 +83,11 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (folder / "out").mkdir()
     files: dict[str, Path] = {}
     for name in (*FORMATS, "markdown"):
-        files[name] = folder / "out" / f"x{'.md' if name == 'markdown' else suffix(as_format(name))}"
-        run_export(ExportRequest("report" if name == "markdown" else as_format(name), files[name]), view)
+        files[name] = folder / "out" / f"x{'.md' if name == 'markdown' else FORMATS[name].suffix}"
+        run_export(ExportRequest("report" if name == "markdown" else name, files[name]), view)
     view.close()
     assert sorted((folder / "out").iterdir()) == sorted(files.values())
     return files
-
-
-def as_format(name: str) -> ExportFormat:
-    """A name that is one."""
-    return next(each for each in FORMATS if each == name)
 
 
 def strings(value: Any) -> Iterator[str]:

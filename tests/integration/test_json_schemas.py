@@ -17,7 +17,7 @@ from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import story
 from tests.unit.export.test_export_formats import full
 from wsmon.export.jsonl import EventDocument
-from wsmon.export.run import ExportFormat, ExportRequest, run_export
+from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import CloseBy, Opcode, Verdict
 from wsmon.model.statuses import STATUSES
 from wsmon.store.reader import Reader
@@ -25,7 +25,7 @@ from wsmon.store.reader import Reader
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
-def exported(folder: Path, name: ExportFormat) -> Path:
+def exported(folder: Path, name: str) -> Path:
     """Sessions with all that they can have."""
     view = Reader(
         recorded(folder / "store.db", [*story(), msgspec.structs.replace(full(), id=0)], "nova", "b"), FixedClock()

@@ -15,7 +15,7 @@ from tests.support.peers import Peers, script
 from tests.support.processes import Home
 from wsmon.cli.target import Request, resolve
 from wsmon.cli.watch import ensure_recorder
-from wsmon.export.run import FORMATS
+from wsmon.export.formats import FORMATS
 
 SECRETS = {name: f"cAnArY+{name}/x7Q9zz" for name in ("password", "query", "header", "cookie", "env", "file", "proxy")}
 # Characters of a token only, as HTTP wants it

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from tests.support.builders import SESSION, TRACE
 from tests.tui.stages import stage, until, with_incidents
-from wsmon.export.run import FORMATS, suffix
+from wsmon.export.formats import FORMATS
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.panes.spans import SpanLine
 
@@ -30,7 +30,7 @@ async def test_every_format_is_offered_with_its_ending() -> None:
         for _ in FORMATS:
             offered.append(on.app.screen.query_one("#export-target", Input).value)
             await pilot.press("right")
-    assert offered == [f"{STEM}{suffix(name)}" for name in FORMATS]
+    assert offered == [f"{STEM}{FORMATS[name].suffix}" for name in FORMATS]
 
 
 async def test_the_same_again_has_the_ending_of_its_format() -> None:

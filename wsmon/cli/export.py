@@ -17,7 +17,8 @@ from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
 from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, UsageError
-from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, run_export
+from wsmon.export.formats import FORMATS
+from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.model import units as fmt
 
 STDOUT = "-"
@@ -25,10 +26,19 @@ MARGIN_S = 30.0
 # around an incident, unless told
 
 
-@click.command(cls=QueryCommand)
+_FORMATS_HELP = " ".join(f"{each.name}: {each.description}." for each in FORMATS.values())
+_HELP = f"""Write the events that match QUERY, oldest first; all of them without one.
+
+{_FORMATS_HELP} A file is there whole or not at all; a recording may go on meanwhile.
+
+A session is `session:ID`, a trace `trace:ID`; with --incident it is the connection of the incident while it lasted.
+"""
+
+
+@click.command(cls=QueryCommand, help=_HELP)
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
 @click.option("--utc", is_flag=True, is_eager=True, help="Times of --since and --until are UTC.")
-@click.option("--format", "format_", type=click.Choice(FORMATS), required=True, help="How it is written.")
+@click.option("--format", "format_", type=click.Choice(tuple(FORMATS)), required=True, help="How it is written.")
 @click.option("--output", default=STDOUT, metavar="FILE|-", help="Where to; stdout by default.")
 @click.option("--store", metavar="PATH", help="A store, its folder or its configuration; the newest by default.")
 @click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
@@ -40,7 +50,7 @@ MARGIN_S = 30.0
 def export(
     words: tuple[str, ...],
     utc: bool,  # noqa: ARG001 - read by the type of --since
-    format_: ExportFormat,
+    format_: str,
     output: str,
     store: str | None,
     since: int | None,
@@ -50,16 +60,7 @@ def export(
     around: float | None,
     force: bool,
 ) -> int:
-    """Write the events that match QUERY, oldest first; all of them without one.
-
-    jsonl: an event a line. json: connections with host, port, statistics and events. csv: a table. sqlite: a store
-    of its own for `wsmon open`, a copy of the whole or of a part. har: sessions and their messages, for browsers.
-    otlp, otlp-logs: OpenTelemetry traces and logs. perfetto: the timeline, for ui.perfetto.dev. report:
-    statistics, timeline and every loss explained, as HTML, or as Markdown where the file ends with .md. A file is
-    there whole or not at all; a recording may go on meanwhile.
-
-    A session is `session:ID`, a trace `trace:ID`; with --incident it is the connection of the incident while it lasted.
-    """
+    """Run ``wsmon export``; the help is made from the table of formats."""
     if around is not None and incident is None:
         raise UsageError("--around says how much around an incident", "--incident ID names it")
     request = ExportRequest(

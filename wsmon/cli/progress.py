@@ -8,7 +8,7 @@ from datetime import tzinfo
 import click
 
 from wsmon.clock import SystemClock
-from wsmon.export.run import ExportReport, Progress, go_on
+from wsmon.export.run import ExportReport, Progress, ignore_progress
 from wsmon.model import units as fmt
 from wsmon.model.snapshot import SearchProgress
 from wsmon.ports import Clock
@@ -23,7 +23,7 @@ _CLEAR = "\r\x1b[K"
 def progress_line(*, is_quiet: bool) -> Progress:
     """What an export calls; says nothing where stderr is no terminal or ``is_quiet``."""
     if is_quiet or not sys.stderr.isatty():
-        return go_on
+        return ignore_progress
     clock = SystemClock()
     shown_ns = clock.mono_ns()
     is_plain = "utf" not in (sys.stderr.encoding or "").lower()

@@ -17,7 +17,7 @@ import msgspec
 import wsmon
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import Session, address_and_port, sessions
+from wsmon.export.sessions import ExportedSession, address_and_port, sessions
 from wsmon.model.events import Event, Json
 from wsmon.model.http import status_phrase
 from wsmon.model.redact.masking import MASK
@@ -50,7 +50,7 @@ def har(selection: Selection) -> Iterator[bytes]:
     yield b"]}}\n"
 
 
-def document(session: Session, last: Event) -> dict[str, Json]:
+def document(session: ExportedSession, last: Event) -> dict[str, Json]:
     """An entry of a session without its messages; ``last`` is its end, or its newest event where that is to come."""
     first = session.first or last
     timings = _timings(session, last)
@@ -70,7 +70,7 @@ def document(session: Session, last: Event) -> dict[str, Json]:
     }
 
 
-def _entry(selection: Selection, session: Session) -> Iterator[bytes]:
+def _entry(selection: Selection, session: ExportedSession) -> Iterator[bytes]:
     """An entry without its end, in pieces; none where the selection has nothing of the session."""
     ids = (session.first.id if session.first else session.first_id, session.last_id)
     selection.total += max(0, min(ids[1], selection.last_id) - max(ids[0], selection.first_id) + 1)
@@ -104,7 +104,7 @@ def _frame(event: Event) -> bytes:
     return msgspec.json.encode(frame)
 
 
-def _request(session: Session) -> dict[str, Json]:
+def _request(session: ExportedSession) -> dict[str, Json]:
     url = _url(session)
     try:
         query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
@@ -115,19 +115,19 @@ def _request(session: Session) -> dict[str, Json]:
         "url": url,
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": [*_headers(session.told("request_headers"))],
+        "headers": [*_headers(session.meta_value("request_headers"))],
         "queryString": [{"name": name, "value": value} for name, value in query],
         "headersSize": UNKNOWN,
         "bodySize": 0,
     }
 
 
-def _response(session: Session) -> dict[str, Json]:
+def _response(session: ExportedSession) -> dict[str, Json]:
     """The answer to the upgrade; status 0 where there was none."""
     answer = session.completed or session.ended
     status = answer.status if answer is not None and isinstance(answer.status, int) else 0
-    headers = _headers(session.told("response_headers"))
-    body = session.told("body")
+    headers = _headers(session.meta_value("response_headers"))
+    body = session.meta_value("body")
     text = body if isinstance(body, str) else ""
     kind = next((one["value"] for one in headers if one["name"].lower() == "content-type"), "x-unknown")
     response: dict[str, Json] = {
@@ -146,7 +146,7 @@ def _response(session: Session) -> dict[str, Json]:
     return response
 
 
-def _timings(session: Session, last: Event) -> dict[str, float]:
+def _timings(session: ExportedSession, last: Event) -> dict[str, float]:
     """Phases in milliseconds; ``connect`` holds ``ssl``, as the standard has it, and ``receive`` is the time open."""
     phases = {name: value for name in ("dns", "tcp", "proxy", "tls", "upgrade") if (value := _ms(session, name)) >= 0}
     connect = [phases[name] for name in ("tcp", "proxy", "tls") if name in phases]
@@ -166,21 +166,21 @@ def _timings(session: Session, last: Event) -> dict[str, float]:
     }
 
 
-def _ms(session: Session, phase: str) -> float:
-    value = session.told(f"{phase}_ms")
+def _ms(session: ExportedSession, phase: str) -> float:
+    value = session.meta_value(f"{phase}_ms")
     return value if isinstance(value, int | float) else UNKNOWN
 
 
-def _server(session: Session) -> dict[str, Json]:
+def _server(session: ExportedSession) -> dict[str, Json]:
     """The address that was dialled, where it is known."""
     try:
-        address = ip_address(address_and_port(str(session.told("peer"))).host)
+        address = ip_address(address_and_port(str(session.meta_value("peer"))).host)
     except ValueError:
         return {}
     return {"serverIPAddress": str(address)}
 
 
-def _end(session: Session) -> dict[str, Json]:
+def _end(session: ExportedSession) -> dict[str, Json]:
     """How it ended, where it did."""
     ended = session.ended
     if ended is None:
@@ -203,8 +203,8 @@ def _line(text: str) -> str:
     return _CONTROLS.sub(" ", text)
 
 
-def _url(session: Session) -> str:
+def _url(session: ExportedSession) -> str:
     """The URL; masks are escaped, since brackets are those of an IPv6 address."""
-    told = session.told("url")
+    told = session.meta_value("url")
     url = told if isinstance(told, str) else "ws://unknown.invalid/"
     return quote(url.replace(MASK, quote(MASK)), safe=_URL_SIGNS)

@@ -251,9 +251,13 @@ def _rounded(value: float | None, decimals: int) -> float | None:
 TRACE_SCHEMA = "wsmon.trace/1"
 
 
-def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
-    """The document, piece by piece: the connections that the query allows, then the recorder's own events."""
-    connections = allowed(selection.query, statistics)
+def json_trace(selection: Selection) -> Iterator[bytes]:
+    """Write the trace document, piece by piece: the connections that the query allows, then the recorder's own events.
+
+    It has connections with host, port, statistics and all their events, as WebSockex Nova's ``export_trace`` has.
+    """
+    statistics = selection.view.statistics(*selection.period)
+    connections = allowed_connections(selection.query, statistics)
     selection.total = selection.ids * (len(connections) + 1)
     yield _opened(
         {"schema": TRACE_SCHEMA, "since": rfc3339(statistics.since_ns), "until": rfc3339(statistics.until_ns)}
@@ -270,7 +274,7 @@ def json_trace(selection: Selection, statistics: Statistics) -> Iterator[bytes]:
     yield b"]}\n"
 
 
-def allowed(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics, ...]:
+def allowed_connections(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics, ...]:
     """The connections that the terms of a query on names allow."""
     return tuple(connection for connection in statistics.connections if allows_connection(query, connection.name))
 

@@ -17,7 +17,7 @@ import msgspec
 
 import wsmon
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import Session, address_and_port, endpoint, sessions
+from wsmon.export.sessions import ExportedSession, address_and_port, endpoint, sessions
 from wsmon.model.events import Event, Json, Source, SpanId
 from wsmon.model.metrics import DistributionPoint, Labels, MetricFamily, NumberPoint
 from wsmon.model.spans import CLEAN_CODES, PHASES, Span, SpanFold, derived_id, is_span_id
@@ -129,7 +129,7 @@ def _spans(selection: Selection) -> Iterator[bytes]:
     for page in selection.pages():
         touched.update(event.source.connection_id for event in page)
         yield b",\n".join(record for event in page for record in operation_records(fold, event))
-    before: dict[str, Session] = {}
+    before: dict[str, ExportedSession] = {}
     for session in sessions(selection):
         if session is None:
             yield b""
@@ -146,7 +146,7 @@ def operation_records(fold: SpanFold, event: Event) -> Iterator[bytes]:
     return (_operation(event, span) for span in _operations(fold, event))
 
 
-def session_records(view: StoreView, session: Session, before: Session | None) -> Iterator[bytes]:
+def session_records(view: StoreView, session: ExportedSession, before: ExportedSession | None) -> Iterator[bytes]:
     """The span of a session, linked to the one before it; none where nothing is known of it."""
     last = session.newest(view)
     first = session.first or last
@@ -155,7 +155,7 @@ def session_records(view: StoreView, session: Session, before: Session | None) -
         yield _record(session.source, _whole(session, first, last), CLIENT, fields, before)
 
 
-def dial_records(session: Session) -> Iterator[bytes]:
+def dial_records(session: ExportedSession) -> Iterator[bytes]:
     """The spans of a session's dial: itself where it succeeded, and its phases."""
     source, whole_id = session.source, SpanId(span_id(session.source.connection_id))
     dial = _dial(session, whole_id)
@@ -183,7 +183,7 @@ def _operation(event: Event, span: Span) -> bytes:
     return _record(event.source, span, kind, fields)
 
 
-def _whole(session: Session, first: Event, last: Event) -> Span:
+def _whole(session: ExportedSession, first: Event, last: Event) -> Span:
     """The span of a session; one that goes on lasts up to its newest event."""
     name = _CONNECT_NAME if session.completed is None else _SESSION_NAME
     own_id = SpanId(span_id(session.source.connection_id))
@@ -198,7 +198,7 @@ def _whole(session: Session, first: Event, last: Event) -> Span:
     return msgspec.structs.replace(span, status="error", error_type=error_type, error=why(ended))
 
 
-def _dial(session: Session, whole_id: SpanId) -> Span | None:
+def _dial(session: ExportedSession, whole_id: SpanId) -> Span | None:
     """The span of a dial that succeeded, within its session."""
     done = session.completed
     if done is None or done.duration_ns is None:
@@ -210,14 +210,14 @@ def _dial(session: Session, whole_id: SpanId) -> Span | None:
     )  # fmt: skip
 
 
-def _phases(session: Session) -> Iterator[Span]:
+def _phases(session: ExportedSession) -> Iterator[Span]:
     fold = SpanFold()
     for event in (session.started, session.completed, session.ended):
         if event is not None:
             yield from (span for span in fold.ended_by(event) if span.operation in PHASES)
 
 
-def _record(source: Source, span: Span, kind: int, fields: Fields, before: Session | None = None) -> bytes:
+def _record(source: Source, span: Span, kind: int, fields: Fields, before: ExportedSession | None = None) -> bytes:
     """A span of the protocol; times are wall times, durations were measured."""
     record: dict[str, Json] = {
         "traceId": trace_id(source),
@@ -247,12 +247,12 @@ def _of_source(source: Source) -> Fields:
     }
 
 
-def _of_dial(session: Session) -> Fields:
+def _of_dial(session: ExportedSession) -> Fields:
     """What is known of the socket, by the conventions for HTTP, network and TLS."""
-    url = session.told("url")
+    url = session.meta_value("url")
     server = endpoint(str(url)) if url else None
-    peer, local = (address_and_port(str(session.told(end) or "")) for end in ("peer", "local"))
-    tls = session.told("tls")
+    peer, local = (address_and_port(str(session.meta_value(end) or "")) for end in ("peer", "local"))
+    tls = session.meta_value("tls")
     about_tls = tls if isinstance(tls, Mapping) else {}
     answer = session.completed or session.ended
     return {
@@ -271,13 +271,13 @@ def _of_dial(session: Session) -> Fields:
         "tls.cipher": about_tls.get("cipher"),
         "tls.server.issuer": about_tls.get("issuer"),
         "tls.server.not_after": about_tls.get("expires"),
-        "websocket.attempt": session.told("attempt"),
-        "websocket.subprotocol": session.told("subprotocol"),
-        "websocket.extensions": session.told("extensions"),
+        "websocket.attempt": session.meta_value("attempt"),
+        "websocket.subprotocol": session.meta_value("subprotocol"),
+        "websocket.extensions": session.meta_value("extensions"),
     }
 
 
-def _of_end(session: Session) -> Fields:
+def _of_end(session: ExportedSession) -> Fields:
     ended = session.ended
     if ended is None:
         return {"websocket.open": True}

@@ -14,7 +14,7 @@ import msgspec
 import wsmon
 from wsmon.export.jsonl import rfc3339
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import Session, alive_before
+from wsmon.export.sessions import ExportedSession, alive_before
 from wsmon.model.events import Event, Json
 from wsmon.model.spans import PHASES, Span, SpanFold
 from wsmon.model.units import SECOND_NS, US_NS
@@ -56,7 +56,7 @@ class _Timeline:
         """The wall time at which the file begins; empty where it has nothing."""
         return "" if self._zero_ns is None else rfc3339(self._zero_ns)
 
-    def begun_before(self, session: Session) -> None:
+    def begun_before(self, session: ExportedSession) -> None:
         """A session that is alive when the events begin; it is drawn from there on."""
         lane = self._lane(session.source.connection)
         lane.session = session.started

@@ -16,13 +16,13 @@ from wsmon.export.report_render import (
     Cells,
     Figure,
     Heading,
-    Table,
-    Text,
+    Paragraph,
+    ReportTable,
     html_page,
     markdown,
     timeline_svg,
 )
-from wsmon.export.selection import Selection
+from wsmon.export.selection import Period, Selection
 from wsmon.export.sessions import LIFECYCLE
 from wsmon.model import units as fmt
 from wsmon.model.events import Event, EventName
@@ -43,14 +43,15 @@ BUCKETS = 200
 _CONTENT_LIMIT = 200
 _INCIDENTS: tuple[EventName, ...] = ("incident.opened", "incident.closed")
 
-# Wall times; None = open
-Period = tuple[int | None, int | None]
+
+def html_report(selection: Selection) -> Iterator[bytes]:
+    """Write the report as an HTML page, piece by piece."""
+    return html_page(_title(selection), _blocks(selection))
 
 
-def report(selection: Selection, period: Period, *, is_markdown: bool) -> Iterator[bytes]:
-    """The report, piece by piece."""
-    blocks = _blocks(selection, _period(selection, period))
-    return markdown(blocks) if is_markdown else html_page(_title(selection), blocks)
+def markdown_report(selection: Selection) -> Iterator[bytes]:
+    """Write the report as Markdown, piece by piece."""
+    return markdown(_blocks(selection))
 
 
 class _Troubles:
@@ -79,8 +80,8 @@ class _Troubles:
             self.counts["losses" if was_open else "failures"] += 1
 
 
-def _blocks(selection: Selection, period: Period) -> Iterator[Block | None]:
-    statistics = selection.view.statistics(*period)
+def _blocks(selection: Selection) -> Iterator[Block | None]:
+    statistics = selection.view.statistics(*_period(selection))
     connections = tuple(one for one in statistics.connections if allows_connection(selection.query, one.name))
     troubles = _Troubles()
     names = FieldTerm("name", tuple(Exact(name) for name in (*LIFECYCLE, *_INCIDENTS)))
@@ -105,10 +106,10 @@ def _title(selection: Selection) -> str:
     return f"WebSocket report: {query}" if query else "WebSocket report"
 
 
-def _period(selection: Selection, period: Period) -> Period:
-    """The period asked for, or that of the ids where they are a part of the store."""
+def _period(selection: Selection) -> Period:
+    """The period of the selection; where it has none, that of its ids if they are a part of the store."""
     bounds = selection.view.bounds()
-    since_ns, until_ns = period
+    since_ns, until_ns = selection.period
     if since_ns is None and selection.first_id > max(1, bounds.oldest_id):
         since_ns = next((event.ts_ns for event in selection.view.events_after(selection.first_id - 1, 1)), None)
     if until_ns is None and selection.last_id < bounds.last_id:
@@ -116,7 +117,7 @@ def _period(selection: Selection, period: Period) -> Period:
     return since_ns, until_ns
 
 
-def _about(selection: Selection, statistics: Statistics, troubles: _Troubles) -> Table:
+def _about(selection: Selection, statistics: Statistics, troubles: _Troubles) -> ReportTable:
     counts = troubles.counts
     found = ", ".join(
         f"{counts[kind]:,} {one if counts[kind] == 1 else several}"
@@ -132,21 +133,21 @@ def _about(selection: Selection, statistics: Statistics, troubles: _Troubles) ->
     if selection.query.text:
         rows.append(("Query", f"{selection.query.text} (its terms on connections)"))
     rows.append(("Made by", f"wsmon {wsmon.__version__}; credentials are masked as [FILTERED]"))
-    return Table((), tuple(rows))
+    return ReportTable((), tuple(rows))
 
 
 def _numbers(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
     yield Heading(2, "Connections")
     columns = ("connection", "now", "available", "open for", "opened", "reconnects", "messages in / out",
                "bytes in / out", "ping p50 / p99", "connect p50 / p99", "last message")  # fmt: skip
-    yield Table(columns, tuple(_row(one) for one in connections))
+    yield ReportTable(columns, tuple(_row(one) for one in connections))
     rows = tuple(
         (one.name, *(_counts(counts) for counts in (one.errors, one.close_codes, one.incidents)))
         for one in connections
         if one.errors or one.close_codes or one.incidents
     )
     if rows:
-        yield Table(("connection", "errors", "close codes", "incidents"), rows)
+        yield ReportTable(("connection", "errors", "close codes", "incidents"), rows)
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -160,10 +161,10 @@ def _figures(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
         return
     breached = [(name, kpi) for name, kpi in measured if kpi.ok is False]
     yield Heading(2, "Key figures")
-    yield Text(f"{len(measured) - len(breached):,} of {len(measured):,} are as the profiles want them.")
+    yield Paragraph(f"{len(measured) - len(breached):,} of {len(measured):,} are as the profiles want them.")
     if breached:
         columns = ("connection", "figure", "value", "wanted", "samples")
-        yield Table(columns, tuple(_breach(name, kpi) for name, kpi in breached))
+        yield ReportTable(columns, tuple(_breach(name, kpi) for name, kpi in breached))
 
 
 def _breach(name: str, kpi: Kpi) -> Cells:
@@ -213,7 +214,7 @@ def _incidents(troubles: _Troubles) -> Iterator[Block]:
         (_at(one.ts_ns), one.source.connection, one.type, one.reason, _until(one, troubles.ends.get(one.id)))
         for one in troubles.incidents
     )
-    yield Table(("began", "connection", "what", "found", "lasted"), rows) if rows else Text("None.")
+    yield ReportTable(("began", "connection", "what", "found", "lasted"), rows) if rows else Paragraph("None.")
 
 
 def _until(opened: Event, closed: Event | None) -> str:
@@ -224,10 +225,10 @@ def _losses(selection: Selection, troubles: _Troubles) -> Iterator[Block]:
     yield Heading(2, "Losses")
     yield from _left_out("losses", troubles)
     if not troubles.losses:
-        yield Text("None.")
+        yield Paragraph("None.")
     for loss in troubles.losses:
         yield Heading(3, f"{_at(loss.ts_ns)} {loss.source.connection}: {fact(loss)}")
-        yield Table((), _explained(loss))
+        yield ReportTable((), _explained(loss))
         yield _around(selection, loss)
 
 
@@ -249,14 +250,14 @@ def _explained(loss: Event) -> tuple[Cells, ...]:
     return tuple(fact for fact in facts if fact[1])
 
 
-def _around(selection: Selection, loss: Event) -> Table:
+def _around(selection: Selection, loss: Event) -> ReportTable:
     """The events of the connection around its loss."""
     of_connection = Query((FieldTerm("connection", (Exact(loss.source.connection),)),))
     before = selection.view.events_before(loss.id, BEFORE, of_connection)
     after = selection.view.events_after(loss.id, AFTER, of_connection)
     events = [*reversed(before), loss, *after]
     rows = tuple((_offset(event, loss), event.name, event.direction, _content(event)) for event in events)
-    return Table(("when", "event", "way", "content"), rows, marked=len(before))
+    return ReportTable(("when", "event", "way", "content"), rows, marked=len(before))
 
 
 def _offset(event: Event, loss: Event) -> str:
@@ -278,13 +279,13 @@ def _failures(troubles: _Troubles) -> Iterator[Block]:
         (_at(one.ts_ns), one.source.connection, "" if one.status is None else str(one.status), why(one))
         for one in troubles.failures
     )
-    yield Table(("when", "connection", "HTTP", "why"), rows)
+    yield ReportTable(("when", "connection", "HTTP", "why"), rows)
 
 
 def _left_out(kind: str, troubles: _Troubles) -> Iterator[Block]:
     count = troubles.counts[kind]
     if count > MOST:
-        yield Text(f"The newest {MOST} of {count:,}; the recording has the others.")
+        yield Paragraph(f"The newest {MOST} of {count:,}; the recording has the others.")
 
 
 def _at(ts_ns: int) -> str:

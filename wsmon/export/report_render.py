@@ -33,14 +33,14 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Paragraph:
     """A paragraph."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """Rows under a line of column names; no names = facts, the first column names each."""
 
     columns: Cells
@@ -57,7 +57,7 @@ class Figure:
     words: str
 
 
-Block: TypeAlias = Heading | Text | Table | Figure
+Block: TypeAlias = Heading | Paragraph | ReportTable | Figure
 
 
 # A report as one HTML page: no script, nothing from elsewhere, light or dark as the reader has it, fit for print.
@@ -135,17 +135,17 @@ def _html_block(block: Block) -> str:
     match block:
         case Heading(level, text):
             return f"<h{level}>{_html_text(text)}</h{level}>"
-        case Text(text):
+        case Paragraph(text):
             return f"<p>{_html_text(text)}</p>"
         case Figure(svg, words):
             return f"<figure>{svg}\n{_LEGEND}<figcaption>{_html_text(words)}</figcaption></figure>"
-        case Table():
+        case ReportTable():
             return _html_table(block)
         case _:
             assert_never(block)
 
 
-def _html_table(table: Table) -> str:
+def _html_table(table: ReportTable) -> str:
     head = f"<thead><tr>{_cells('th', table.columns)}</tr></thead>" if table.columns else ""
     rows = "\n".join(
         f'<tr class="marked">{_cells("td", row)}</tr>'
@@ -157,7 +157,7 @@ def _html_table(table: Table) -> str:
     return f'<div class="wide"><table{kind}>{head}<tbody>\n{rows}\n</tbody></table></div>'
 
 
-def _html_row(table: Table, row: Cells) -> str:
+def _html_row(table: ReportTable, row: Cells) -> str:
     return _cells("td", row) if table.columns else f"<th>{_html_text(row[0])}</th>{_cells('td', row[1:])}"
 
 
@@ -186,17 +186,17 @@ def _markdown_block(block: Block) -> str:
     match block:
         case Heading(level, text):
             return f"{'#' * level} {_markdown_text(text)}"
-        case Text(text):
+        case Paragraph(text):
             return _markdown_text(text)
         case Figure(_, words):
             return _markdown_text(words)
-        case Table():
+        case ReportTable():
             return _markdown_table(block)
         case _:
             assert_never(block)
 
 
-def _markdown_table(table: Table) -> str:
+def _markdown_table(table: ReportTable) -> str:
     width = len(table.columns) or (len(table.rows[0]) if table.rows else 1)
     head = table.columns or ("",) * width
     rows = [_markdown_row(head), f"|{' --- |' * width}"]

@@ -1,19 +1,17 @@
-"""Runs an export, whoever asked for it: the command line and the screen have this one way."""
+"""Run an export: events of a store, in one of ``formats.FORMATS``, to a file or a stream.
+
+The command line and the screen both call ``run_export``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal, assert_never, get_args
+from typing import BinaryIO
 
 from wsmon.errors import UsageError
-from wsmon.export.csv import csv_table
-from wsmon.export.har import har
-from wsmon.export.jsonl import json_trace, jsonl
-from wsmon.export.otlp import otlp, otlp_logs
-from wsmon.export.perfetto import perfetto
-from wsmon.export.report import report
+from wsmon.export.formats import FORMATS, Pieces
 from wsmon.export.selection import Selection
 from wsmon.export.sink import whole_database, whole_file
 from wsmon.model.events import Event
@@ -22,163 +20,45 @@ from wsmon.model.units import SECOND_NS
 from wsmon.ports import CopyableStore, StoreView
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query, Term
 
-# The formats: their names, what their files end with, and which module writes them.
-
-# Written piece by piece
-TextFormat = Literal["jsonl", "json", "csv", "har", "otlp", "otlp-logs", "perfetto", "report"]
-ExportFormat = Literal[TextFormat, "sqlite"]
-FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-
-_SUFFIXES: dict[ExportFormat, str] = {
-    "sqlite": "db",
-    "otlp": "otlp.json",
-    "otlp-logs": "logs.json",
-    "perfetto": "perfetto.json",
-    "report": "html",
-}
-
-
-def suffix(name: ExportFormat) -> str:
-    """What a file of the format ends with, its dot included."""
-    return f".{_SUFFIXES.get(name, name)}"
-
-
-def pieces(
-    name: TextFormat, selection: Selection, period: tuple[int | None, int | None], ending: str = ""
-) -> Iterator[bytes]:
-    """The bytes of an export; the wall times of its period limit statistics, and ``.md`` makes a report Markdown."""
-    match name:
-        case "jsonl":
-            return jsonl(selection.pages())
-        case "csv":
-            return csv_table(selection.pages())
-        case "json":
-            return json_trace(selection, selection.view.statistics(*period))
-        case "har":
-            return har(selection)
-        case "otlp":
-            return otlp(selection)
-        case "otlp-logs":
-            return otlp_logs(selection.pages())
-        case "perfetto":
-            return perfetto(selection)
-        case "report":
-            return report(selection, period, is_markdown=ending == ".md")
-        case _:
-            assert_never(name)
-
-
-# What belongs to an incident: the events of its connection from its beginning to its end, and a while around.
-
+# Of the search for the end of an incident
 PAGE_EVENTS = 200
-_CLOSED = FieldTerm("name", (Exact("incident.closed"),))
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentScope:
-    """Which events these are."""
-
-    terms: tuple[Term, ...]
-    text: str
-    """For people."""
-    since_ns: int
-    """Wall time."""
-    until_ns: int | None
-    """Wall time, not included; None = it goes on."""
-
-
-def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> IncidentScope:
-    """The scope of the incident that an event opened; raises ``UsageError`` where the event is none or is not kept."""
-    opened = next(iter(view.events_by_id((opened_id,))), None)
-    if opened is None:
-        raise UsageError(f"there is no event {opened_id}", "`wsmon search name:incident.opened` lists incidents")
-    if opened.name == "incident.closed" and isinstance(of := (opened.meta or {}).get("incident"), int):
-        return scope_of_incident(view, of, margin_ns)
-    if opened.name != "incident.opened":
-        raise UsageError(
-            f"event {opened_id} is no incident: {opened.name}", "`wsmon search name:incident.opened` lists incidents"
-        )
-    name = opened.source.connection
-    terms = (FieldTerm("connection", (Exact(name),)),) if name else ()
-    text = f"incident {opened_id}: {opened.type} of {name or 'wsmon'}"
-    closed = _closed(view, opened)
-    until_ns = None if closed is None else closed.ts_ns + margin_ns + 1
-    return IncidentScope(terms, text, opened.ts_ns - margin_ns, until_ns)
-
-
-def _closed(view: StoreView, opened: Event) -> Event | None:
-    """The event that closed an incident; ``None`` while it goes on."""
-    query = Query((_CLOSED, FieldTerm("type", (Exact(opened.type),))))
-    after_id = opened.id
-    while page := view.events_after(after_id, PAGE_EVENTS, query):
-        for each in page:
-            if (each.meta or {}).get("incident") == opened.id:
-                return each
-        after_id = page[-1].id
-    return None
-
-
-# A store of its own: a copy of the whole, or a new one with the selected events.
-
-# At once, as the recorder does
+# A transaction, as large as the recorder's
 COMMIT_EVENTS = 2_000
 
-# How many events are done, and how many are written; what it raises ends the export
-Step = Callable[[int, int], None]
-
-
-def whole_store(store: CopyableStore, path: Path, bounds: StoreBounds, step: Step) -> None:
-    """Copy everything into an empty file; progress is told in events though pages are copied."""
-    events = bounds.last_id - bounds.oldest_id + 1 if bounds.last_id else 0
-
-    def copied(pages: int, total: int) -> None:
-        done = events * pages // max(1, total)
-        step(done, done)
-
-    store.copy(path, copied)
-
-
-def part_of_store(store: CopyableStore, path: Path, selection: Selection, step: Step) -> None:
-    """Make an empty file a store of the selected events, which keep their ids."""
-    with store.excerpt(path) as excerpt:
-        waiting: list[Event] = []
-        for page in selection.pages():
-            waiting += page
-            if len(waiting) >= COMMIT_EVENTS:
-                excerpt.write(waiting)
-                waiting = []
-            step(selection.seen, selection.written)
-        if waiting:
-            excerpt.write(waiting)
+_CLOSED = FieldTerm("name", (Exact("incident.closed"),))
+# Events looked at, events written; an exception that it raises ends the export
+CopyProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What to write, how, and where."""
+    """What to export, in which format, and where to."""
 
-    format: ExportFormat
+    format: str
+    """A name of ``formats.FORMATS``."""
     target: Path | BinaryIO
-    """A stream is written as it is; whoever made it closes it."""
+    """A file, or a stream, which the caller closes."""
     query: Query = EVERYTHING
     since_ns: int | None = None
-    """Wall time; None = from the oldest event."""
+    """Start of the period, wall time; None = from the oldest event."""
     until_ns: int | None = None
-    """Wall time, not included; None = up to the newest event."""
+    """End of the period, wall time, not included; None = up to the newest event."""
     limit: int | None = None
-    """Only the newest so many."""
+    """Only so many of the newest matches; None = all."""
     first_id: int = 0
     last_id: int | None = None
-    """A closed range of ids; None = the newest when it begins."""
+    """End of the closed range of ids; None = the newest event when the export begins."""
     incident: int = 0
-    """Id of the event that opened it: its connection, from its beginning to its end; 0 = none."""
+    """Id of the event that opened an incident: export its connection while it lasted; 0 = no incident."""
     margin_s: float = 0.0
-    """Before and after it."""
+    """Time before and after the incident that is exported too."""
     overwrite: bool = False
+    """Whether a file that exists is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """How far an export is, or what it has written."""
+    """The progress of an export, or its result."""
 
     seen: int
     """Events looked at."""
@@ -189,34 +69,36 @@ class ExportReport:
     size_bytes: int
 
 
-# Called from the thread of the export, a few times a second or more often; False ends it
+# Called in the thread of the export, a few times a second or more often; False ends the export
 Progress = Callable[[ExportReport], bool]
 
 
-def go_on(_report: ExportReport) -> bool:
-    """Nobody watches."""
+def ignore_progress(_report: ExportReport) -> bool:
+    """Progress that is not shown, and never ends the export."""
     return True
 
 
-def run_export(request: ExportRequest, view: CopyableStore, progress: Progress = go_on) -> ExportReport:
-    """Write an export; what is committed when it begins is what it holds.
+def run_export(request: ExportRequest, view: CopyableStore, progress: Progress = ignore_progress) -> ExportReport:
+    """Write an export of what is committed when it begins, and return how much it holds.
 
-    Raises ``FileExistsError`` (see ``whole_file``), ``InterruptedError`` when it was ended, ``UsageError`` where there
-    is no such incident: then no file is left.
+    Raises ``FileExistsError`` (see ``whole_file``), ``InterruptedError`` when ``progress`` ended it, and ``UsageError``
+    where there is no such incident; then no file is left.
     """
     if request.incident:
         request = _about_incident(request, view)
-    if request.format == "sqlite":
+    suffix = request.target.suffix.lower() if isinstance(request.target, Path) else ""
+    pieces = FORMATS[request.format].pieces_for(suffix)
+    if pieces is None:
         return _write_store(request, view, progress)
     selection = _selection(request, view)
     if isinstance(request.target, Path):
         with whole_file(request.target, overwrite=request.overwrite) as stream:
-            return _write(request, request.format, selection, stream, progress)
-    return _write(request, request.format, selection, request.target, progress)
+            return _write(pieces, selection, stream, progress)
+    return _write(pieces, selection, request.target, progress)
 
 
 def _about_incident(request: ExportRequest, view: StoreView) -> ExportRequest:
-    """The period and the connection of the incident, within what else the request asks for."""
+    """The request narrowed to the period and the connection of its incident."""
     scope = scope_of_incident(view, request.incident, round(request.margin_s * SECOND_NS))
     since_ns = max(scope.since_ns, request.since_ns or scope.since_ns)
     ends = [end for end in (scope.until_ns, request.until_ns) if end is not None]
@@ -225,11 +107,12 @@ def _about_incident(request: ExportRequest, view: StoreView) -> ExportRequest:
 
 
 def _selection(request: ExportRequest, view: StoreView) -> Selection:
-    return Selection(view, request.query, *_ids(request, view), request.limit)
+    period = (request.since_ns, request.until_ns)
+    return Selection(view, request.query, *_ids(request, view), request.limit, period)
 
 
 def _ids(request: ExportRequest, view: StoreView) -> tuple[int, int]:
-    """The closed range of ids that times and ids of a request leave."""
+    """The closed range of ids within both the period and the range of ids of a request."""
     bounds = view.bounds()
     first_id = max(1, bounds.oldest_id, request.first_id)
     last_id = bounds.last_id if request.last_id is None else min(bounds.last_id, request.last_id)
@@ -240,21 +123,18 @@ def _ids(request: ExportRequest, view: StoreView) -> tuple[int, int]:
     return first_id, last_id
 
 
-def _write(
-    request: ExportRequest, name: TextFormat, selection: Selection, stream: BinaryIO, progress: Progress
-) -> ExportReport:
+def _write(pieces: Pieces, selection: Selection, stream: BinaryIO, progress: Progress) -> ExportReport:
     size_bytes = 0
-    ending = request.target.suffix.lower() if isinstance(request.target, Path) else ""
-    for part in pieces(name, selection, (request.since_ns, request.until_ns), ending):
-        stream.write(part)
-        size_bytes += len(part)
+    for piece in pieces(selection):
+        stream.write(piece)
+        size_bytes += len(piece)
         _tell(progress, ExportReport(selection.seen, selection.total, selection.written, size_bytes))
     stream.flush()
     return ExportReport(selection.seen, selection.total, selection.written, size_bytes)
 
 
 def _write_store(request: ExportRequest, store: CopyableStore, progress: Progress) -> ExportReport:
-    """A store is written by its path: by pages where all of it is wanted, else event by event."""
+    """Write a SQLite database: a copy of its pages where all of the store is wanted, else event by event."""
     bounds = store.bounds()
     is_whole = replace(request, format="sqlite", target=Path(), overwrite=False) == ExportRequest("sqlite", Path())
     selection = _selection(request, store)
@@ -276,3 +156,72 @@ def _write_store(request: ExportRequest, store: CopyableStore, progress: Progres
 def _tell(progress: Progress, report: ExportReport) -> None:
     if not progress(report):
         raise InterruptedError("the export was ended")
+
+
+def whole_store(store: CopyableStore, path: Path, bounds: StoreBounds, step: CopyProgress) -> None:
+    """Copy the whole store into an empty file; progress is converted from pages to events."""
+    events = bounds.last_id - bounds.oldest_id + 1 if bounds.last_id else 0
+
+    def copied(pages: int, total: int) -> None:
+        done = events * pages // max(1, total)
+        step(done, done)
+
+    store.copy(path, copied)
+
+
+def part_of_store(store: CopyableStore, path: Path, selection: Selection, step: CopyProgress) -> None:
+    """Write the selected events, with their ids, into an empty file that becomes a store."""
+    with store.excerpt(path) as excerpt:
+        waiting: list[Event] = []
+        for page in selection.pages():
+            waiting += page
+            if len(waiting) >= COMMIT_EVENTS:
+                excerpt.write(waiting)
+                waiting = []
+            step(selection.seen, selection.written)
+        if waiting:
+            excerpt.write(waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSelection:
+    """The events around an incident: those of its connection, from its beginning to its end, with a margin."""
+
+    terms: tuple[Term, ...]
+    text: str
+    """Description for users."""
+    since_ns: int
+    """Wall time."""
+    until_ns: int | None
+    """Wall time, not included; None = the incident goes on."""
+
+
+def scope_of_incident(view: StoreView, opened_id: int, margin_ns: int) -> IncidentSelection:
+    """Return the events of the incident that an event opened or closed; raises ``UsageError`` where it did neither."""
+    opened = next(iter(view.events_by_id((opened_id,))), None)
+    if opened is None:
+        raise UsageError(f"there is no event {opened_id}", "`wsmon search name:incident.opened` lists incidents")
+    if opened.name == "incident.closed" and isinstance(of := (opened.meta or {}).get("incident"), int):
+        return scope_of_incident(view, of, margin_ns)
+    if opened.name != "incident.opened":
+        raise UsageError(
+            f"event {opened_id} is no incident: {opened.name}", "`wsmon search name:incident.opened` lists incidents"
+        )
+    name = opened.source.connection
+    terms = (FieldTerm("connection", (Exact(name),)),) if name else ()
+    text = f"incident {opened_id}: {opened.type} of {name or 'wsmon'}"
+    closed = _closed(view, opened)
+    until_ns = None if closed is None else closed.ts_ns + margin_ns + 1
+    return IncidentSelection(terms, text, opened.ts_ns - margin_ns, until_ns)
+
+
+def _closed(view: StoreView, opened: Event) -> Event | None:
+    """The event that closed an incident; None = it goes on."""
+    query = Query((_CLOSED, FieldTerm("type", (Exact(opened.type),))))
+    after_id = opened.id
+    while page := view.events_after(after_id, PAGE_EVENTS, query):
+        for each in page:
+            if (each.meta or {}).get("incident") == opened.id:
+                return each
+        after_id = page[-1].id
+    return None

@@ -1,4 +1,4 @@
-"""Which events an export holds, read page by page: memory stays flat however many there are."""
+"""Selection of an export: the matching events of a range of ids, read page by page, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -9,46 +9,57 @@ from wsmon.model.events import Event
 from wsmon.ports import StoreView
 from wsmon.query.ast import Query, Term
 
-# Looked at between two reports of progress; a search of these takes about 10 ms
+# Wall times, the second not included; None = open
+Period = tuple[int | None, int | None]
+
+# Between two reports of progress; a search of so many takes about 10 ms
 WINDOW_IDS = 10_000
-# In memory at once, with a payload of up to 64 KiB each
+# In memory at a time, with a payload of up to 64 KiB each
 PAGE_EVENTS = 200
 
 
 class Selection:
-    """The matching events of a closed range of ids; counts what was looked at on the way."""
+    """The matching events of a closed range of ids; counts the ids that were looked at, and the matches."""
 
-    def __init__(self, view: StoreView, query: Query, first_id: int, last_id: int, limit: int | None = None) -> None:
-        """``limit``: only the newest so many."""
+    def __init__(
+        self,
+        view: StoreView,
+        query: Query,
+        first_id: int,
+        last_id: int,
+        limit: int | None = None,
+        period: Period = (None, None),
+    ) -> None:
+        """``limit`` selects only so many of the newest matches; ``period`` limits statistics about the events."""
         self.view = view
+        self.period = period
         self.query = query
         self.first_id = first_id
         self.last_id = last_id
         if limit is not None:
             self.first_id = self._first_of_newest(limit)
+        # Ids looked at, of ``total``; a format that reads the ids more than once raises the total
         self.seen = 0
-        # ids looked at
         self.total = self.ids
-        # ids to look at; a format that looks more than once adds what it will
-        # Events that matched
+        # Matching events
         self.written = 0
 
     @property
     def ids(self) -> int:
-        """How many ids there are to look at, once."""
+        """The number of ids in the range."""
         return max(0, self.last_id - self.first_id + 1)
 
     def pages(self, more: tuple[Term, ...] = (), ids: tuple[int, int] | None = None) -> Iterator[tuple[Event, ...]]:
-        """The events, oldest first; of a narrower query or a part of the ids where those are given.
+        """Iterate over the events in pages, oldest first; narrowed by ``more`` terms, and to ``ids`` of the range.
 
-        Empty pages say that time passes.
+        Empty pages are for progress.
         """
         for page in self.context(self.query.also(Query(more)), ids):
             self.written += len(page)
             yield page
 
     def context(self, query: Query, ids: tuple[int, int] | None = None) -> Iterator[tuple[Event, ...]]:
-        """Events that another query finds among the same ids; they are not counted as written."""
+        """Iterate over events that another query finds in the range, or in ``ids`` of it; not counted as written."""
         low, high = (self.first_id, self.last_id) if ids is None else ids
         high = min(high, self.last_id)
         for first_id in range(max(low, self.first_id), high + 1, WINDOW_IDS):
@@ -64,7 +75,7 @@ class Selection:
             yield ()
 
     def _first_of_newest(self, limit: int) -> int:
-        """The id from which on ``limit`` events match."""
+        """The id of the first of the ``limit`` newest matches."""
         if not limit:
             return self.last_id + 1
         with closing(self.view.search(self.query, self.first_id, self.last_id, newest_first=True)) as search:

@@ -34,7 +34,7 @@ _AT_MOST = 10
 
 
 @dataclass(slots=True)
-class Session:
+class ExportedSession:
     """One socket from dial to end; what lies outside of the store or is still to come is ``None``."""
 
     source: Source
@@ -56,7 +56,7 @@ class Session:
         """The earliest event known of it."""
         return self.started or self.opened or self.completed or self.ended
 
-    def told(self, key: str) -> Json:
+    def meta_value(self, key: str) -> Json:
         """What the newest of its events has in ``meta`` under a key."""
         for event in (self.ended, self.completed, self.opened, self.started):
             if event is not None and event.meta and key in event.meta:
@@ -83,7 +83,7 @@ class Session:
             self.completed = event
 
 
-def sessions(selection: Selection) -> Iterator[Session | None]:
+def sessions(selection: Selection) -> Iterator[ExportedSession | None]:
     """Sessions by their end, those that have none last; ``None`` says that time passes."""
     names = _names(selection)
     alive = {session.source.connection: session for session in alive_before(selection)}
@@ -102,7 +102,7 @@ def sessions(selection: Selection) -> Iterator[Session | None]:
     yield from alive.values()
 
 
-def follow(alive: dict[str, Session], event: Event, first_id: int, last_id: int) -> Iterator[Session]:
+def follow(alive: dict[str, ExportedSession], event: Event, first_id: int, last_id: int) -> Iterator[ExportedSession]:
     """Follow the one session that a connection has at a time; those that end are no longer alive.
 
     ``alive`` is by the name of the connection; the ids are the first and last that may be looked at.
@@ -115,13 +115,13 @@ def follow(alive: dict[str, Session], event: Event, first_id: int, last_id: int)
         session = None
     if session is None:
         first_id = event.id if event.name == "connection.started" else first_id
-        session = alive[name] = Session(event.source, first_id, last_id)
+        session = alive[name] = ExportedSession(event.source, first_id, last_id)
     session.take(event)
     if event.to_status in SESSION_ENDS:
         yield alive.pop(name)
 
 
-def alive_before(selection: Selection) -> Iterator[Session]:
+def alive_before(selection: Selection) -> Iterator[ExportedSession]:
     """Sessions that began before the selection and had not ended; one a connection at most."""
     for name in _names(selection):
         yield from _alive_before(selection, name)
@@ -132,20 +132,20 @@ def _names(selection: Selection) -> list[str]:
     return [one.name for one in connections if allows_connection(selection.query, one.name)]
 
 
-def _alive_before(selection: Selection, name: str) -> Iterator[Session]:
+def _alive_before(selection: Selection, name: str) -> Iterator[ExportedSession]:
     """The session of a connection that began before the selection and had not ended."""
     view, before_id = selection.view, selection.first_id
     newest = view.events_before(before_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
     last = next((event for event in newest if event.source.connection == name), None)
     if last is None or not last.source.connection_id or last.to_status in SESSION_ENDS:
         return
-    session = Session(last.source, before_id, selection.last_id)
+    session = ExportedSession(last.source, before_id, selection.last_id)
     for event in reversed(view.events_before(before_id, _AT_MOST, Query((session.of_session, _OF_LIFECYCLE)))):
         session.take(event)
     yield session
 
 
-def _without_a_mark(selection: Selection, name: str) -> Session | None:
+def _without_a_mark(selection: Selection, name: str) -> ExportedSession | None:
     """The session that lasts longer than the selection, and whose beginning is kept no more."""
     view = selection.view
     following = view.events_after(selection.last_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
@@ -158,7 +158,7 @@ def _without_a_mark(selection: Selection, name: str) -> Session | None:
     of_session = FieldTerm("session", (Glob("*"),))
     newest = view.events_before(selection.last_id + 1, _AT_MOST, Query((_of_connection(name), of_session)))
     event = next((event for event in newest if event.source.connection == name), None)
-    return None if event is None else Session(event.source, selection.first_id, selection.last_id)
+    return None if event is None else ExportedSession(event.source, selection.first_id, selection.last_id)
 
 
 def _of_connection(name: str) -> FieldTerm:

@@ -22,7 +22,7 @@ from wsmon.control.lock import beside
 from wsmon.engine.retry import next_delay_s
 from wsmon.export.otlp import Fields, RecordKind, dial_records, document, log_record, operation_records, session_records
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import LIFECYCLE, Session, alive_before, follow
+from wsmon.export.sessions import LIFECYCLE, ExportedSession, alive_before, follow
 from wsmon.model.events import EVENT_NAMES, Event, EventName
 from wsmon.model.http import retry_after_s
 from wsmon.model.metrics import SignalTotals, SinkState
@@ -357,9 +357,9 @@ class Backlog:
         self._kind = kind
         self._after_id = after_id
         self._fold = SpanFold()
-        self._alive: dict[str, Session] = {}
+        self._alive: dict[str, ExportedSession] = {}
         # sessions by connection
-        self._before: dict[str, Session] = {}
+        self._before: dict[str, ExportedSession] = {}
         # that ended last
         if kind == "spans":
             alive = alive_before(Selection(self._view, Query(), after_id + 1, after_id))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from wsmon.export.formats import FORMATS
 from wsmon.export.jsonl import event_json
-from wsmon.export.run import ExportRequest, suffix
+from wsmon.export.run import ExportRequest
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode
@@ -88,7 +89,8 @@ def export_again(screen: MonitorScreen) -> None:
 
     last = screen.last_export
     if last is not None:
-        name = f"{_new_stem(stem(screen.backing.options.name, screen.now_ns()), last.target)}{suffix(last.format)}"
+        new_stem = _new_stem(stem(screen.backing.options.name, screen.now_ns()), last.target)
+        name = f"{new_stem}{FORMATS[last.format].suffix}"
         last = replace(last, target=screen.backing.options.export_folder / name)
     _open_export(screen, last)
 

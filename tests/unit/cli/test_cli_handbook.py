@@ -16,7 +16,7 @@ from wsmon.cli.handbook.outline import CommandOutline, outline
 from wsmon.cli.handbook.unit import Service, unit
 from wsmon.cli.handbook.zsh import zsh
 from wsmon.cli.main import COMMANDS, cli, run
-from wsmon.export.run import FORMATS
+from wsmon.export.formats import FORMATS
 
 OUTLINE = outline()
 SERVICE = Service(

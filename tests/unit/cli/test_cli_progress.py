@@ -17,7 +17,7 @@ from tests.support.builders import at_ns, message
 from tests.support.recordings import Recording
 from tests.tui.fakes import FakeClock
 from wsmon.cli.progress import BAR_COLUMNS, SearchLine, bar, progress_line
-from wsmon.export.run import ExportReport, go_on
+from wsmon.export.run import ExportReport, ignore_progress
 from wsmon.model.snapshot import SearchProgress
 
 
@@ -34,8 +34,8 @@ def test_a_bar_has_always_the_same_width(seen: int, total: int, done: int, share
 
 def test_nothing_is_said_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert progress_line(is_quiet=False) is go_on
-    assert progress_line(is_quiet=True) is go_on
+    assert progress_line(is_quiet=False) is ignore_progress
+    assert progress_line(is_quiet=True) is ignore_progress
 
 
 class Terminal(io.StringIO):

@@ -19,7 +19,7 @@ from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export.otlp import any_value, span_id, trace_id
-from wsmon.export.run import ExportRequest, TextFormat, run_export
+from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event, Source
 from wsmon.model.spans import derived_id
 from wsmon.store.reader import Reader
@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Path:
     return recorded(tmp_path / "store.db", story(), "nova", "b", end_s=20)
 
 
-def exported(store: Path, name: TextFormat, **fields: Any) -> Any:
+def exported(store: Path, name: str, **fields: Any) -> Any:
     stream = io.BytesIO()
     reader = Reader(store, FixedClock())
     run_export(ExportRequest(name, stream, **fields), reader)

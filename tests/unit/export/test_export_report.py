@@ -15,7 +15,7 @@ from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import FIRST, of, opening, story
 from wsmon.export import report as report_module
-from wsmon.export.report_render import Block, Heading, Table, Text, html_page, markdown
+from wsmon.export.report_render import Block, Heading, Paragraph, ReportTable, html_page, markdown
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.store.reader import Reader
 
@@ -201,7 +201,12 @@ def test_the_picture_stays_small_whatever_happened(tmp_path: Path) -> None:
 
 
 def test_blocks_are_the_same_in_both() -> None:
-    blocks: list[Block | None] = [Heading(2, "A & B"), Text("a|b"), Table(("x",), (("1",), ("2",)), marked=1), None]
+    blocks: list[Block | None] = [
+        Heading(2, "A & B"),
+        Paragraph("a|b"),
+        ReportTable(("x",), (("1",), ("2",)), marked=1),
+        None,
+    ]
     assert b"".join(markdown(blocks)).decode() == ("## A \\& B\n\na\\|b\n\n| x |\n| --- |\n| 1 |\n| **2** |\n\n")
     page = b"".join(html_page("t", blocks)).decode()
     assert "<h2>A &amp; B</h2>" in page

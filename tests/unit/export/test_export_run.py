@@ -18,7 +18,8 @@ from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording, recorded
 from wsmon.errors import WsmonError
 from wsmon.export import selection
-from wsmon.export.run import FORMATS, ExportFormat, ExportReport, ExportRequest, run_export, suffix
+from wsmon.export.formats import FORMATS
+from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.export.selection import PAGE_EVENTS, WINDOW_IDS
 from wsmon.export.sink import whole_file
 from wsmon.model.events import Event, EventName
@@ -46,7 +47,7 @@ def view(tmp_path: Path) -> Iterator[Reader]:
     reader.close()
 
 
-def exported(view: Reader, format_: ExportFormat = "jsonl", **fields: object) -> tuple[bytes, ExportReport]:
+def exported(view: Reader, format_: str = "jsonl", **fields: object) -> tuple[bytes, ExportReport]:
     """What a request writes; ``fields`` are those of ``ExportRequest``."""
     stream = io.BytesIO()
     request = dataclasses.replace(ExportRequest(format_, stream), **fields)  # type: ignore[arg-type]  # fields by name
@@ -272,7 +273,7 @@ def test_what_is_recorded_meanwhile_is_not_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_holds_what_was_committed_when_it_began(tmp_path: Path, name: ExportFormat) -> None:
+def test_every_format_holds_what_was_committed_when_it_began(tmp_path: Path, name: str) -> None:
     with Recording(tmp_path / "store.db", "nova") as recording:
         recording.write([*st_06(), *(message(f"m{number}", 2, "nova") for number in range(1_000))])
         reader = Reader(tmp_path / "store.db", FixedClock())
@@ -291,13 +292,13 @@ def test_every_format_holds_what_was_committed_when_it_began(tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_that_is_ended_leaves_nothing(view: Reader, tmp_path: Path, name: ExportFormat) -> None:
+def test_every_format_that_is_ended_leaves_nothing(view: Reader, tmp_path: Path, name: str) -> None:
     with pytest.raises(InterruptedError):
         run_export(ExportRequest(name, tmp_path / "out"), view, lambda _report: False)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["store"]
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_has_an_ending_of_its_own(name: ExportFormat) -> None:
-    assert suffix(name).startswith(".")
-    assert [other for other in FORMATS if suffix(other) == suffix(name)] == [name]
+def test_every_format_has_an_ending_of_its_own(name: str) -> None:
+    assert FORMATS[name].suffix.startswith(".")
+    assert [other for other in FORMATS if FORMATS[other].suffix == FORMATS[name].suffix] == [name]

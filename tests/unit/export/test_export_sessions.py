@@ -12,7 +12,7 @@ from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording, recorded
 from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
 from wsmon.export.selection import Selection
-from wsmon.export.sessions import Session, sessions
+from wsmon.export.sessions import ExportedSession, sessions
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.store.reader import Reader
 
@@ -24,7 +24,7 @@ def view(tmp_path: Path) -> Iterator[Reader]:
     reader.close()
 
 
-def told(session: Session) -> tuple[str, int, int, tuple[int, ...]]:
+def told(session: ExportedSession) -> tuple[str, int, int, tuple[int, ...]]:
     """A session as its id, its range of ids, and the ids of the events about it."""
     about = (session.started, session.opened, session.completed, session.ended)
     return session.source.connection_id, session.first_id, session.last_id, tuple(one.id for one in about if one)

@@ -13,7 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from wsmon.errors import WsmonError
-from wsmon.export.run import FORMATS, ExportReport, ExportRequest, Progress, suffix
+from wsmon.export.formats import FORMATS
+from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.dialogs.chooser import LABEL, Chooser
@@ -26,6 +27,7 @@ from wsmon.tui.subjects import Subject
 from wsmon.tui.wrap import left
 
 BAR_WIDTH = 24
+_NAMES = tuple(FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class ExportDialog(Dialog[Exported]):
         # the target that was said to be there
         self._target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
         self._what = Chooser("What", tuple(subject.label for subject in subjects), id="export-what")
-        self._format = Chooser("Format", FORMATS, id="export-format")
+        self._format = Chooser("Format", _NAMES, id="export-format")
         self._note = SpanText(id="export-note")
 
     def content(self) -> tuple[Widget, ...]:
@@ -104,7 +106,7 @@ class ExportDialog(Dialog[Exported]):
             return
         target = self._folder / Path(typed).expanduser()
         subject = self._subjects[self._what.index]
-        chosen = FORMATS[self._format.index]
+        chosen = _NAMES[self._format.index]
         overwrite = self._may_overwrite == str(target)
         self._start(
             ExportRequest(
@@ -126,11 +128,11 @@ class ExportDialog(Dialog[Exported]):
         """The suffix follows the format, unless somebody wrote another name."""
         target = self._target
         index = self._format.index
-        if target.value in {self._default(number) for number in range(len(FORMATS))}:
+        if target.value in {self._default(number) for number in range(len(_NAMES))}:
             target.value = self._default(index)
 
     def _default(self, format_index: int) -> str:
-        return f"{self._stem}{suffix(FORMATS[format_index])}"
+        return f"{self._stem}{FORMATS[_NAMES[format_index]].suffix}"
 
     def _start(self, request: ExportRequest) -> None:
         self._is_running = True
