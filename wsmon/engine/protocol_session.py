@@ -1,6 +1,10 @@
-"""The protocol of one session, as configured or found out, at work: what messages mean, what is overdue and to say.
+"""ProtocolSession: the protocol of one session, configured or detected: decodes, masks, and finds overdue answers.
 
-A classifier must not raise. One that does is told as an event, once a session, and its frame is recorded all the same.
+In: each data message, and the upgrade, from ``MessagePath`` (engine/messages.py), and a tick each second. Out: what the
+message means (``Decoded``), what is overdue, and, through ``ProtocolSender``, the messages that the protocol or the
+configuration sends by itself. The protocols themselves are in wsmon/protocols/.
+
+A decoder must not raise. An exception becomes an event, once a session, and the frame is recorded all the same.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatText
 from wsmon.protocols.detect import ProtocolDetector
 from wsmon.protocols.registry import ADAPTERS, Adapter, Mask
 
-# How often somebody looks for what is overdue: waits are seconds long
+# Interval of the search for overdue answers: they are waited for over seconds
 TICK_S = 1.0
 
 OverdueCallback = Callable[[tuple[Happening, ...], Instant], None]
@@ -30,20 +34,20 @@ OverdueCallback = Callable[[tuple[Happening, ...], Instant], None]
 
 @dataclass(slots=True)
 class CarriedState:
-    """What a connection remembers from one session to the next."""
+    """State of a connection that is carried over from one session to the next."""
 
     ledger: SubscriptionLedger = field(default_factory=SubscriptionLedger)
     protocol: ProtocolName | Literal[""] = ""
-    """Of the newest session; empty before the first."""
+    """The protocol of the newest session; empty before the first."""
     state: Any = None
-    """Of that protocol."""
+    """The state of that protocol, which decides itself what of it survives a new session."""
 
 
 class ProtocolSession:
-    """Reads the messages of one session, in their order.
+    """Decodes the messages of one session, in their order.
 
-    While ``auto`` has found nothing, messages are read as generic JSON, which most of them are; what is no JSON says
-    nothing about itself then.
+    While ``auto`` has not detected a protocol, messages are decoded as generic JSON, which most of them are; other
+    messages have no type, topic or error until then.
     """
 
     def __init__(
@@ -51,21 +55,21 @@ class ProtocolSession:
         spec: ConnectionSpec,
         scheduler: Scheduler,
         clock: Clock,
-        memory: CarriedState,
-        tell_overdue: OverdueCallback,
+        carried: CarriedState,
+        on_overdue: OverdueCallback,
         adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
     ) -> None:
-        """``tell_overdue`` is called with every tick, whether something is overdue or not."""
+        """``on_overdue`` is called with every tick, whether something is overdue or not."""
         self._adapters = adapters
         self._scheduler = scheduler
         self._clock = clock
-        self._memory = memory
-        self._tell_overdue = tell_overdue
+        self._carried = carried
+        self._on_overdue = on_overdue
         self._on_tick: Callable[[int], None] = _nothing
+        # None once the protocol is known
         self._detector = ProtocolDetector() if spec.protocol == "auto" else None
-        # while it looks
+        # Heartbeats and authentication that the configuration spells out; None where it does not
         self._configured = configured_of(spec)
-        # heartbeats and authentication that it spells out; None where it does not
         self._options = ClientOptions(spec.subscribe, spec.auth if spec.answer else {}, answers=spec.answer)
         self._speaks = spec.answer or bool(spec.subscribe)
         self._timer: Timer | None = None
@@ -75,7 +79,7 @@ class ProtocolSession:
         self._use("json" if spec.protocol == "auto" else spec.protocol)
 
     def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
-        """The connection is usable: what its handshake tells of the protocol, for the event that says so."""
+        """Take note of the upgrade; return what it says about the protocol, for its event."""
         self._options = replace(self._options, subprotocol=subprotocol)
         about: dict[str, Json] = {}
         if self._detector is None:
@@ -87,33 +91,33 @@ class ProtocolSession:
         return about
 
     def start(self, on_tick: Callable[[int], None]) -> None:
-        """Look for what is overdue from now on; ``on_tick`` gets the monotonic time after each look."""
+        """Search for overdue answers from now on; ``on_tick`` gets the monotonic time of each search."""
         self._on_tick = on_tick
         self._timer = self._scheduler.call_later(TICK_S, self._tick)
 
     def pause(self) -> None:
-        """Reading stands still: what waits in our own socket is not overdue."""
+        """Stop searching: reading from the socket was paused, so an answer may wait in our own buffer."""
         self._is_paused = True
 
     def resume(self) -> None:
-        """Reading goes on."""
+        """Search again."""
         self._is_paused = False
 
     def stop(self) -> None:
-        """The session is over."""
+        """Stop the timer: the session is over."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
 
     def read(self, direction: Direction, opcode: Opcode, payload: bytes, mono_ns: int) -> Decoded:
-        """What a whole message means, as it came."""
+        """Decode a whole message, not yet masked, that came in or went out at this monotonic time."""
         settled: tuple[Happening, ...] = ()
         if self._detector is not None:
             settled = self._detect(self._detector, direction, opcode, payload)
         try:
             self._state.at(mono_ns)
             decoded = self._decode(direction, opcode, payload, self._state)
-        except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event, the frame stays
+        except Exception as error:  # noqa: BLE001 - the border: an exception of a decoder is an event, the frame stays
             decoded = self._failed(error)
         if self._detector is not None and decoded.error_type:
             decoded = msgspec.structs.replace(decoded, error_type="", error="")
@@ -122,55 +126,53 @@ class ProtocolSession:
             return decoded
         return msgspec.structs.replace(decoded, happenings=(*settled, *decoded.happenings, *further))
 
-    # what is to be said
-
     def handshake(self, has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
-        """What the upgrade itself says happened, where a protocol has no message for it."""
+        """Return what the upgrade itself means, where the protocol has no message for it."""
         return self._adapter.handshake(has_credentials, status)
 
     def opening(self) -> Outbox:
-        """What is sent first."""
+        """Return what is sent first."""
         self._state.at(self._clock.mono_ns())
-        return self._said(lambda: self._adapter.opening(self._options, self._state)) if self._speaks else ()
+        return self._guarded(lambda: self._adapter.opening(self._options, self._state)) if self._speaks else ()
 
     def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
-        """What is sent after an incoming message was read; a heartbeat is answered once."""
+        """Return what is sent after an incoming message was decoded; a heartbeat is answered once."""
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.replies(payload)))
         if configured or not self._speaks:
             return configured
-        return self._said(lambda: self._adapter.answer(decoded, self._options, self._state))
+        return self._guarded(lambda: self._adapter.answer(decoded, self._options, self._state))
 
     def due(self, now_ns: int) -> Outbox:
-        """What is sent because it is time."""
+        """Return what is sent by the clock at this monotonic time."""
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.due(now_ns)))
         if not self._speaks:
             return configured
-        return configured + self._said(lambda: self._adapter.due(now_ns, self._options, self._state))
+        return configured + self._guarded(lambda: self._adapter.due(now_ns, self._options, self._state))
 
     @property
     def is_silent(self) -> bool:
-        """Whether the peer left a heartbeat of the protocol's own unanswered."""
+        """Whether the peer did not answer a heartbeat that the protocol defines."""
         return self._options.answers and self._adapter.is_silent(self._state)
 
     def code_meaning(self, code: int | None) -> str:
-        """What a close code means in this protocol; empty where it says nothing of it."""
+        """Return what a close code means in this protocol; empty where it defines none."""
         return "" if code is None else self._adapter.close_codes.get(code, "")
 
-    def _said(self, say: Callable[[], Outbox]) -> Outbox:
+    def _guarded(self, messages: Callable[[], Outbox]) -> Outbox:
         try:
-            return say()
-        except Exception as error:  # noqa: BLE001 - the border: what a protocol cannot say is an event, and not sent
+            return messages()
+        except Exception as error:  # noqa: BLE001 - the border: a failure of the protocol is an event, and nothing is sent
             at = Instant(self._clock.wall_ns(), self._clock.mono_ns())
-            self._tell_overdue(self._failed(error).happenings, at)
+            self._on_overdue(self._failed(error).happenings, at)
             return ()
 
     @property
     def masks_received(self) -> bool:
-        """Whether ``mask`` may change anything that comes in."""
+        """Whether ``mask`` may change incoming messages."""
         return "in" in self._masks
 
     def mask(self, direction: Direction, opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
-        """The message with credentials masked that only its protocol finds, and whether there were any."""
+        """Mask the credentials that only the protocol finds; return the message, and whether there were any."""
         mask = self._masks.get(direction)
         return mask(opcode, payload) if mask is not None else (payload, False)
 
@@ -181,7 +183,8 @@ class ProtocolSession:
         if not name:
             return ()
         self._detector = None
-        if name != "json":  # which it has been until now
+        # Messages were decoded as JSON until now
+        if name != "json":
             self._use(name)
         return (
             Happening("connection.protocol", type=name, reason=f"{name}: {detector.why}"),
@@ -189,24 +192,24 @@ class ProtocolSession:
         )
 
     def _catch_up(self, held: bytes) -> tuple[Happening, ...]:
-        """Read what went out before it was known to be the beginning of a packet; it was recorded already."""
+        """Decode what went out before it was known to be the beginning of a packet; it was recorded already."""
         if not held:
             return ()
         self.mask("out", "binary", held)
         try:
             return tuple(self._decode("out", "binary", held, self._state).happenings)
-        except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event, the frame stays
+        except Exception as error:  # noqa: BLE001 - the border: an exception of a decoder is an event, the frame stays
             return self._failed(error).happenings
 
     def _use(self, name: ProtocolName) -> None:
         adapter = self._adapter = self._adapters[name]
         self._name = name
-        memory = self._memory
-        if adapter.next_state is not None and memory.protocol == name:
-            self._state = adapter.next_state(memory.state)
+        carried = self._carried
+        if adapter.next_state is not None and carried.protocol == name:
+            self._state = adapter.next_state(carried.state)
         else:
             self._state = adapter.new_state()
-        memory.protocol, memory.state = name, self._state
+        carried.protocol, carried.state = name, self._state
         self._decode = adapter.decode
         self._masks = {}
         if adapter.new_mask is not None:
@@ -223,9 +226,9 @@ class ProtocolSession:
             happenings = self._state.overdue(at.mono_ns)
             if self._configured is not None:
                 happenings += self._configured.overdue(at.mono_ns)
-        except Exception as error:  # noqa: BLE001 - the border: a classifier's mistake is an event
+        except Exception as error:  # noqa: BLE001 - the border: an exception of a decoder is an event
             happenings = self._failed(error).happenings
-        self._tell_overdue(happenings, at)
+        self._on_overdue(happenings, at)
         self._on_tick(at.mono_ns)
 
     def _failed(self, error: Exception) -> Decoded:
@@ -237,7 +240,7 @@ class ProtocolSession:
 
 
 def configured_of(spec: ConnectionSpec) -> ConfiguredTexts | None:
-    """The heartbeats and, with ``answer = true``, the authentication that a configuration spells out."""
+    """Return the heartbeats and, with ``answer = true``, the authentication of a configuration; None without either."""
     heartbeat = spec.heartbeat
     auth = ClientOptions(auth=spec.auth).reveal_auth() if spec.answer else {}
     has_auth = bool(auth.get("send") or auth.get("refresh"))
@@ -267,90 +270,89 @@ def _text(auth: Mapping[str, str | float], name: str) -> bytes:
 
 
 def _nothing(_now_ns: int) -> None:
-    """Before the session is usable, no time passes."""
+    """Do nothing: before the session is usable there is nothing to send."""
 
 
 def _as_sent(message: bytes) -> str | bytes:
-    """What a configuration spells out is text."""
+    """Return a message of the configuration as what is sent: it is text."""
     return message.decode()
 
-
-# What a session sends by itself, when it is usable, when something arrives, and when it is time.
-#
-# What a peer wants to be said is said at once, after the message that asks for it was told.
 
 Send = Callable[[str | bytes], None]
 
 
 class OutgoingMessages(Protocol):
-    """What an interpreter knows to say."""
+    """The part of ``ProtocolSession`` that a sender needs."""
 
     def opening(self) -> Outbox:
-        """What is sent first."""
+        """Return what is sent first."""
         ...
 
     def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
-        """What is sent after an incoming message was read."""
+        """Return what is sent after an incoming message was decoded."""
         ...
 
     def due(self, now_ns: int) -> Outbox:
-        """What is sent because it is time."""
+        """Return what is sent by the clock at this monotonic time."""
         ...
 
     @property
     def is_silent(self) -> bool:
-        """Whether the peer left a heartbeat unanswered, so that a client gives up."""
+        """Whether the peer did not answer a heartbeat, so that a client gives up."""
         ...
 
 
 class ProtocolSender:
-    """Says what the protocol and the configuration want said; silent before ``start`` and after ``stop``."""
+    """Sends what the protocol and the configuration send by themselves, between ``start`` and ``stop``.
 
-    def __init__(self, heartbeat: HeartbeatSpec, words: OutgoingMessages, scheduler: Scheduler) -> None:
+    A reply is sent at once, after the event of the message that it answers was emitted.
+    """
+
+    def __init__(self, heartbeat: HeartbeatSpec, outgoing: OutgoingMessages, scheduler: Scheduler) -> None:
         self._heartbeat = heartbeat
-        self._words = words
+        self._outgoing = outgoing
         self._scheduler = scheduler
+        # Both are None where nothing may be sent
         self._send: Send | None = None
         self._give_up: Callable[[], None] | None = None
-        # both while it may speak
         self._timer: Timer | None = None
         self._is_paused = False
 
     def start(self, send: Send, give_up: Callable[[], None]) -> None:
-        """The session is usable, and what the configuration sends was sent; ``give_up`` ends it for its silence."""
+        """Send what comes first, and reply from now on; ``give_up`` ends a session whose peer does not answer."""
         self._send, self._give_up = send, give_up
-        self._say(self._words.opening())
+        self._send_all(self._outgoing.opening())
         if self._heartbeat.send:
             self._schedule()
 
     def stop(self) -> None:
-        """The session is over, or ending."""
+        """Send nothing more: the session is over, or closing."""
         self._send = self._give_up = None
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
 
     def pause(self) -> None:
-        """Reading stands still: what waits in our own socket is not missing, and heartbeats wait with it."""
+        """Send nothing by the clock: reading was paused, so an answer may wait in our own buffer."""
         self._is_paused = True
 
     def resume(self) -> None:
-        """Reading goes on."""
+        """Send by the clock again."""
         self._is_paused = False
 
     def react(self, decoded: Decoded, payload: bytes) -> None:
-        """Reply to an incoming message that was read and told."""
+        """Reply to an incoming message that was decoded and emitted."""
         if self._send is not None:
-            self._say(self._words.replies(decoded, payload))
+            self._send_all(self._outgoing.replies(decoded, payload))
 
     def tick(self, now_ns: int) -> None:
-        """Say what is due by the monotonic time ``now_ns``."""
+        """Send what is due at the monotonic time ``now_ns``."""
         if self._send is None or self._is_paused:
             return
-        if self._words.is_silent and self._give_up is not None:
+        if self._outgoing.is_silent and self._give_up is not None:
             self._give_up()
             return
-        self._say(self._words.due(now_ns))
+        self._send_all(self._outgoing.due(now_ns))
 
     def _schedule(self) -> None:
         self._timer = self._scheduler.call_later(self._heartbeat.every_s, self._beat)
@@ -358,9 +360,9 @@ class ProtocolSender:
     def _beat(self) -> None:
         self._schedule()
         if not self._is_paused:
-            self._say((self._heartbeat.send.reveal(),))
+            self._send_all((self._heartbeat.send.reveal(),))
 
-    def _say(self, messages: Iterable[str | bytes]) -> None:
+    def _send_all(self, messages: Iterable[str | bytes]) -> None:
         for message in messages:
             if self._send is not None:
                 self._send(message)

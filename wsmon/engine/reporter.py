@@ -1,4 +1,8 @@
-"""The status of one connection, and its lifecycle events: what is said about it, redacted."""
+"""Reporter: emits the lifecycle events of one connection, redacted, and tracks its status.
+
+``TextCleaner`` cleans what a protocol decodes from messages: decoders see payloads before redaction, so text that was
+masked in the message has to be masked in its columns, too.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from wsmon.ports import Clock, EventSink
 
 
 class LifecycleFields(TypedDict, total=False):
-    """Fields of a lifecycle event that its emitter chooses."""
+    """Fields of a lifecycle event that the caller of ``emit`` may set; see ``Event``."""
 
     direction: Direction
     opcode: Opcode
@@ -29,16 +33,16 @@ class LifecycleFields(TypedDict, total=False):
 class Reporter:
     """Emits the lifecycle of one connection; ``status`` follows the transitions that it emits.
 
-    A transition that the table does not allow is emitted and flagged (``meta.illegal``), never refused.
+    A transition that ``model.statuses`` does not allow is emitted and flagged (``meta.illegal``), never refused.
     """
 
     def __init__(
         self, source: Source, redactor: Redactor, sink: EventSink, clock: Clock, status: Status = "initialized"
     ) -> None:
+        # Source of events between two sessions
         self.base = source
-        # of the connection between two sessions
+        # Source of events of the current session; ``base`` where there is none
         self.source = source
-        # of the session, while there is one
         self.redactor = redactor
         self.status: Status = status
         self._sink = sink
@@ -47,7 +51,7 @@ class Reporter:
     def emit(
         self, name: EventName, to: Status | None = None, meta: Meta | None = None, **fields: Unpack[LifecycleFields]
     ) -> Event:
-        """Emit a lifecycle event, with ``to`` a transition; ``reason`` and ``error`` are redacted here."""
+        """Emit and return a lifecycle event, with ``to`` a transition; ``reason`` and ``error`` are redacted here."""
         before = None
         if to is not None:
             before, self.status = self.status, to
@@ -70,17 +74,12 @@ class Reporter:
         return event
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> list[Json]:
-        """Headers for ``meta``: ``[[name, value], …]``, credentials masked."""
+        """Return headers for ``meta``: ``[[name, value], …]``, credentials masked."""
         return [[name, value] for name, value in self.redactor.headers(headers)]
 
 
-# What a protocol read out of a message, made fit for the record: it repeats no credential.
-#
-# A classifier sees payloads before redaction. What the redactor masked in the message is masked in its columns too.
-
-
 class TextCleaner:
-    """Cleans the texts that come out of one message after the other."""
+    """Masks credentials in texts that were decoded from messages, one message after the other."""
 
     def __init__(self, redactor: Redactor) -> None:
         self.redactor = redactor
@@ -88,27 +87,28 @@ class TextCleaner:
         self._is_masked = False
 
     def of(self, payload: bytes, masked: bytes, *, is_masked: bool) -> None:
-        """The texts that follow come out of this message, which is recorded as ``masked``."""
+        """Set the message that the next texts come from; it is recorded as ``masked``."""
         self._payload, self._masked, self._is_masked = payload, masked, is_masked
 
     def of_nothing(self) -> None:
-        """The texts that follow come out of no message."""
+        """Forget the message: the next texts come from none."""
         self.of(b"", b"", is_masked=False)
 
     def clean(self, text: str) -> str:
-        """The text, its credentials masked; masked whole where it stands in the message only behind masks."""
+        """Return the text with credentials masked; masked whole where the message has it only in masked parts."""
         if not text:
             return text
         encoded = text.encode("utf-8", "surrogatepass")
         if encoded in self._payload:
+            # The redactor saw the text with everything around it, and left it
             if not self._is_masked:
-                return text  # the redactor saw it with everything around it, and left it
+                return text
             if encoded not in self._masked:
                 return MASK
         return self.redactor.text(text)
 
     def clean_meta(self, meta: Meta) -> dict[str, Json]:
-        """The same for every text in ``meta``; the value of a key that says what it is, is masked whole."""
+        """Clean every text in ``meta``; the value of a key whose name means a credential is masked whole."""
         hides = self.redactor.hides
         return {key: MASK if hides(key) else self._clean_value(value) for key, value in meta.items()}
 

@@ -1,4 +1,11 @@
-"""One session: a socket from dial to end, told as events."""
+"""Session: one WebSocket connection from dial to end, as lifecycle events.
+
+In: a ``ConnectionSpec`` and ``close``, from the ``Connection`` that makes one session after another
+(engine/connection.py); the upgrade and faults, from its tap (engine/tap.py). Out: lifecycle events from
+``connection.started`` to the end, through ``Reporter`` (engine/reporter.py), and a ``SessionResult`` for the retry.
+Frames go from the tap straight to ``FramePath`` (engine/frames.py) and ``MessagePath`` (engine/messages.py), which the
+session composes.
+"""
 
 from __future__ import annotations
 
@@ -22,107 +29,22 @@ from wsmon.model.redact import Redactor
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, EventSink
 
-# How an open session ended: the facts of both sides become one explanation. Pure.
-
-# Code and reason; 1005 is a close frame without a code
+# Code and reason of a close frame; the code is 1005 where the frame has none
 CloseFrame: TypeAlias = tuple[int, str]
 
+NORMAL_CLOSE = 1000
 KEEPALIVE_CODE = 1011
 KEEPALIVE_REASON = "keepalive ping timeout"
-# What phoenix.js says
+# As phoenix.js closes
 SILENCE_REASON = "heartbeat timeout"
-
-
-@dataclass(frozen=True, slots=True)
-class CloseFacts:
-    """What is known when the TCP connection of an open session is gone."""
-
-    received: CloseFrame | None = None
-    sent: CloseFrame | None = None
-    received_first: bool | None = None
-    """Of two close frames; None where there were not two."""
-    fault: Exception | None = None
-    """What the peer did that made us fail the connection."""
-    crash: Exception | None = None
-    """A mistake of ours."""
-    loss: BaseException | None = None
-    """What the operating system or TLS said."""
-    is_ours: bool = False
-    """An operator, the configuration or the end of the recorder wanted it."""
-    missed_pong_s: float | None = None
-    """Our heartbeat gave up after so long."""
-    has_silent_peer: bool = False
-    """A heartbeat of the protocol was not answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloseSummary:
-    """What the last event of an open session says."""
-
-    close_code: int | None
-    """Of the close frame received, else of ours; None where there was no close frame at all."""
-    close_by: CloseBy
-    reason: str
-    error_type: str
-    error: str
-
-    @classmethod
-    def of(cls, facts: CloseFacts) -> CloseSummary:
-        """Who ended it, in the order of what is certain."""
-        code, reason = facts.received or facts.sent or (None, "")
-        if facts.received is not None and facts.received_first is not False and facts.fault is None:
-            return cls(code, "peer", reason, "", "")
-        if facts.crash is not None:
-            return cls._failed(code, reason, internal(facts.crash))
-        if facts.missed_pong_s is not None:
-            sentence = f"our heartbeat gave up: no pong for {facts.missed_pong_s:g} s"
-            return cls(code, "heartbeat", reason, "heartbeat_timeout", sentence)
-        if facts.has_silent_peer:
-            sentence = "our heartbeat gave up: the peer did not answer the protocol's own"
-            return cls(code, "heartbeat", reason, "heartbeat_timeout", sentence)
-        if facts.fault is not None:
-            return cls._failed(code, reason, classify_fault(facts.fault))
-        if facts.is_ours:
-            return cls(code, "us", reason, "", "")
-        return cls._failed(code, reason, classify_loss(facts.loss))
-
-    @classmethod
-    def _failed(cls, code: int | None, reason: str, failure: Failure) -> CloseSummary:
-        return cls(code, failure.close_by, reason, failure.error_type, failure.error)
-
-
-def close_meta(facts: CloseFacts) -> dict[str, Json]:
-    """Both close frames apart, and which came first."""
-    meta: dict[str, Json] = {}
-    for key, frame in (("received", facts.received), ("sent", facts.sent)):
-        if frame is not None:
-            meta[key] = {"code": frame[0], "reason": frame[1]}
-    if facts.received_first is not None:
-        meta["first"] = "received" if facts.received_first else "sent"
-    elif meta:
-        meta["first"] = next(iter(meta))
-    return meta
-
-
-NORMAL_CLOSE = 1000
-# HTTP statuses of upgrades that are refused for want of credentials or rights
+# HTTP statuses of upgrades that are refused because of missing credentials or rights
 REFUSED_LOGIN = (401, 403)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionResult:
-    """What the retry loop needs to know of a session that is over."""
-
-    open_ns: int | None
-    """How long it was usable; None where it never was."""
-    failure: Failure | None
-    """Why it did not open; None where it did, or where we gave it up ourselves."""
-
-
 class Session:
-    """Dials, follows the connection, and emits everything from ``connection.started`` to its end.
+    """Dials, follows the connection, and emits its lifecycle from ``connection.started`` to its end.
 
-    Nothing that goes wrong leaves ``run``: what cannot be explained is an event of type ``internal``.
+    ``run`` raises nothing but cancellation: an error that has no explanation is an event of type ``internal``.
     """
 
     def __init__(
@@ -137,7 +59,7 @@ class Session:
         attempt: int,
         on_usable: Callable[[], None],
     ) -> None:
-        """``reporter.source`` is this session's already; ``attempt`` counts from 1 in its series."""
+        """``reporter.source`` is this session's already; ``attempt`` counts from 1 in its series of attempts."""
         self._spec = spec
         self._reporter = reporter
         self._clock = clock
@@ -150,22 +72,22 @@ class Session:
         )
         self._dial = Dial(spec, clock, contexts, self, self._frames)
         self._keepalive = Keepalive(spec.ping, asyncio.get_running_loop(), clock, self._ping, self._give_up)
+        # None until the upgrade
         self._tap: Tap | None = None
-        # once it is usable
+        # Of the dial; None before and after it
         self._deadline: asyncio.Timeout | None = None
-        # of the dial, while it lasts
         self._started_ns = clock.mono_ns()
         self._opened_ns: int | None = None
         self._paused_ns: int | None = None
+        # Why we closed it; None where we did not
         self._close_reason: str | None = None
-        # why we wanted it to end; None where we did not
         self._missed_pong_s: float | None = None
+        # The peer did not answer a heartbeat of the protocol
         self._has_silent_peer = False
-        # a heartbeat of the protocol was not answered
         self._crash: Exception | None = None
 
     async def run(self) -> SessionResult:
-        """Live from dial to end; the last event has been emitted when this returns, or is cancelled."""
+        """Dial, and follow the connection to its end; its last event is emitted before this returns or is cancelled."""
         url = self._reporter.redactor.url(self._spec.url.masked)
         self._reporter.emit("connection.started", "connecting", {"attempt": self._attempt, "url": url})
         failure: Failure | None = None
@@ -181,7 +103,7 @@ class Session:
             if self._tap is not None:
                 self._tap.abort()
             raise
-        except Exception as error:  # noqa: BLE001 - the border: a session's mistake is an event and ends it alone
+        except Exception as error:  # noqa: BLE001 - the border: an error in a session is an event and ends that session alone
             self._crash = error
             if self._tap is not None:
                 self._tap.abort()
@@ -190,19 +112,19 @@ class Session:
             self._report_end(failure)
         return SessionResult(self._open_ns(), failure if self._close_reason is None else None)
 
-    def close(self, reason: str, patience: CloseDeadline) -> None:
-        """End it from our side: a close frame and so much patience with the peer, or the dial at once."""
+    def close(self, reason: str, deadline: CloseDeadline) -> None:
+        """Send a close frame, whose answer is awaited until ``deadline``; or end the dial at once."""
         if self._close_reason is None:
             self._close_reason = reason
         self._keepalive.stop()
         self._stop_messages()
         if self._tap is not None:
-            self._tap.start_closing(NORMAL_CLOSE, reason, patience)
+            self._tap.start_closing(NORMAL_CLOSE, reason, deadline)
         elif self._deadline is not None and not self._deadline.expired():
             self._deadline.reschedule(0.0)
 
     def resume_reading(self) -> None:
-        """The sink has room again."""
+        """Read from the socket again: the sink has room."""
         if self._paused_ns is None:
             return
         paused_ns, self._paused_ns = self._clock.mono_ns() - self._paused_ns, None
@@ -226,10 +148,8 @@ class Session:
         if self._messages is not None:
             self._messages.use_capture(capture)
 
-    # what the tap tells
-
     def on_connected(self, tap: Tap) -> None:
-        """TCP and TLS are up; told once, for the first hop."""
+        """Emit ``connection.open``: TCP and TLS are up. Once, for the first hop."""
         self._dial.phases.connected()
         if self._reporter.status != "connecting":
             return
@@ -247,7 +167,7 @@ class Session:
         self._reporter.emit("connection.open", "connected", meta, duration_ns=self._age_ns())
 
     def on_upgraded(self, tap: Tap) -> None:
-        """The connection is usable."""
+        """Emit ``connection.completed``: the connection is usable."""
         self._dial.phases.upgraded()
         self._tap = tap
         self._opened_ns = self._clock.mono_ns()
@@ -272,27 +192,26 @@ class Session:
         self._keepalive.start()
 
     def on_fault(self, fault: Exception) -> None:
-        """The peer broke a rule; the end of the session follows."""
+        """Emit ``error.occurred``: the peer broke a rule. The end of the session follows."""
         failure = classify_fault(fault)
         self._reporter.emit("error.occurred", error_type=failure.error_type, error=failure.error)
 
-    # its life
-
     async def _open(self) -> Failure | None:
-        """Dial; None where the connection was usable, however short."""
+        """Dial; return why it failed, None where the connection became usable, however briefly."""
         error: Exception
         try:
             async with asyncio.timeout(self._spec.open_timeout_s) as self._deadline:
                 await self._dial.run()
         except TimeoutError as caught:
             error = OpenTimeoutError("not open in time") if self._deadline_expired() else caught
-        except Exception as caught:  # noqa: BLE001 - the border: classify knows them all, the unknown is "internal"
+        except Exception as caught:  # noqa: BLE001 - the border: classify_dial takes any error, an unknown one is "internal"
             error = caught
         else:
             return None
         finally:
             self._deadline = None
-        if self._tap is not None:  # the upgrade won the race against the deadline: it is an open session that ends
+        # The upgrade won the race against the deadline: this is an open session that ends
+        if self._tap is not None:
             self._tap.abort()
             return None
         return classify_dial(error, self._dial.dialled())
@@ -327,7 +246,7 @@ class Session:
         return payload
 
     def _give_up(self) -> None:
-        """Our ping was not answered in time."""
+        """Fail the connection: our ping was not answered in time."""
         if self._tap is None or not self._tap.is_open:
             return
         self._missed_pong_s = self._spec.ping.timeout_s
@@ -335,21 +254,19 @@ class Session:
         self._tap.fail(KEEPALIVE_CODE, KEEPALIVE_REASON)
 
     def _give_up_silent(self) -> None:
-        """A heartbeat of the protocol was not answered in time, and that was told."""
+        """Fail the connection: a heartbeat of the protocol was not answered in time, which was emitted."""
         if self._tap is not None and self._tap.is_open:
             self._has_silent_peer = True
             self._tap.fail(KEEPALIVE_CODE, SILENCE_REASON)
 
     def _pause(self) -> None:
-        """The sink is full: our own store is slow, the peer has to wait."""
+        """Stop reading from the socket: the sink is full because our own store is slow."""
         if self._paused_ns is None and self._tap is not None:
             self._paused_ns = self._clock.mono_ns()
             self._tap.pause_reading()
             self._keepalive.pause()
             if self._messages is not None:
                 self._messages.pause()
-
-    # its end
 
     def _report_end(self, failure: Failure | None) -> None:
         if self._paused_ns is not None:
@@ -362,7 +279,7 @@ class Session:
             self._report_lost(self._tap)
 
     def _report_unopened(self, failure: Failure | None) -> None:
-        """It never became usable."""
+        """Emit the end of a session that never became usable."""
         reporter = self._reporter
         meta: dict[str, Json] = {"attempt": self._attempt, "open": False, **self._dial.phases.milliseconds()}
         if self._dial.redirects:
@@ -392,7 +309,7 @@ class Session:
             )
 
     def _report_lost(self, tap: Tap) -> None:
-        """It was usable, and is over."""
+        """Emit the end of a session that was usable."""
         received, sent, received_first = tap.close_frames
         facts = CloseFacts(
             self._redact(received),
@@ -426,7 +343,7 @@ class Session:
         return None if frame is None else (frame[0], self._reporter.redactor.text(frame[1]))
 
     def _ages(self) -> dict[str, Json]:
-        """How long ago the last frame came and went."""
+        """Return how long ago the last frame came in and the last one went out, for ``meta``."""
         now_ns = self._clock.mono_ns()
         moments = {"last_in_ms": self._frames.last_in_ns, "last_out_ms": self._frames.last_out_ns}
         return {key: round((now_ns - at_ns) / MS_NS, 3) for key, at_ns in moments.items() if at_ns is not None}
@@ -439,8 +356,89 @@ class Session:
 
 
 def _address(address: object) -> str:
-    """``ip:port`` of a socket's address, IPv6 in brackets."""
+    """Return ``ip:port`` of the address of a socket, IPv6 in brackets; empty for other kinds of sockets."""
     match address:
         case (str() as host, int() as port, *_):
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """What the retry of a connection needs to know about a session that is over."""
+
+    open_ns: int | None
+    """How long it was usable, in nanoseconds; None where it never was."""
+    failure: Failure | None
+    """Why it did not open; None where it did, or where we ended it ourselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseFacts:
+    """What both sides know about the end of an open session, once its TCP connection is gone."""
+
+    received: CloseFrame | None = None
+    sent: CloseFrame | None = None
+    received_first: bool | None = None
+    """Whether the peer's close frame came before ours; None unless there were two."""
+    fault: Exception | None = None
+    """The violation for which we failed the connection."""
+    crash: Exception | None = None
+    """An exception in our own code."""
+    loss: BaseException | None = None
+    """The error of the operating system or of TLS."""
+    is_ours: bool = False
+    """Closed for a command of the user, a new configuration, or the end of the recorder."""
+    missed_pong_s: float | None = None
+    """How long our keepalive waited for the pong that did not come; None where it did not give up."""
+    has_silent_peer: bool = False
+    """The peer did not answer a heartbeat of the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSummary:
+    """How an open session ended, in the fields of its last event."""
+
+    close_code: int | None
+    """The code of the close frame received, else of ours; None where there was no close frame at all."""
+    close_by: CloseBy
+    reason: str
+    error_type: str
+    error: str
+
+    @classmethod
+    def of(cls, facts: CloseFacts) -> CloseSummary:
+        """Decide who ended the session; the more certain facts come first."""
+        code, reason = facts.received or facts.sent or (None, "")
+        if facts.received is not None and facts.received_first is not False and facts.fault is None:
+            return cls(code, "peer", reason, "", "")
+        if facts.crash is not None:
+            return cls._failed(code, reason, internal(facts.crash))
+        if facts.missed_pong_s is not None:
+            sentence = f"our heartbeat gave up: no pong for {facts.missed_pong_s:g} s"
+            return cls(code, "heartbeat", reason, "heartbeat_timeout", sentence)
+        if facts.has_silent_peer:
+            sentence = "our heartbeat gave up: the peer did not answer the protocol's own"
+            return cls(code, "heartbeat", reason, "heartbeat_timeout", sentence)
+        if facts.fault is not None:
+            return cls._failed(code, reason, classify_fault(facts.fault))
+        if facts.is_ours:
+            return cls(code, "us", reason, "", "")
+        return cls._failed(code, reason, classify_loss(facts.loss))
+
+    @classmethod
+    def _failed(cls, code: int | None, reason: str, failure: Failure) -> CloseSummary:
+        return cls(code, failure.close_by, reason, failure.error_type, failure.error)
+
+
+def close_meta(facts: CloseFacts) -> dict[str, Json]:
+    """Return both close frames, and which came first, as ``meta`` of the last event."""
+    meta: dict[str, Json] = {}
+    for key, frame in (("received", facts.received), ("sent", facts.sent)):
+        if frame is not None:
+            meta[key] = {"code": frame[0], "reason": frame[1]}
+    if facts.received_first is not None:
+        meta["first"] = "received" if facts.received_first else "sent"
+    elif meta:
+        meta["first"] = next(iter(meta))
+    return meta

@@ -1,4 +1,9 @@
-"""All connections of a recorder: started together, ended together, none of them another's trouble."""
+"""Supervisor: all connections of a recorder, as one task each.
+
+In: the configured connections, and commands (reconnect, disable, enable, reload, stop), from the recorder
+(recorder/recorder.py). Out: a ``Connection`` a name (engine/connection.py), whose events go to the sink that all share.
+A failure of one connection does not touch the others.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +21,21 @@ from wsmon.ports import Clock, EventSink
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a new configuration meant for the connections, by name."""
+    """What a new configuration changed, by name of the connections."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
-    """These got a new session."""
+    """Connections that got a new session."""
     unchanged: tuple[str, ...] = ()
     adjusted: tuple[tuple[str, str], ...] = ()
-    """These keep other rows from now on, in the same session; with what changed, in a few words."""
+    """Connections that keep other rows from now on, in the same session; name, and what changed in a few words."""
 
 
 class Supervisor:
-    """Runs connections on the event loop that it was made on.
+    """Runs connections on the event loop of the thread that made it.
 
-    Commands are called on that loop; ``resume_reading`` may be called from any thread.
+    Call commands on that loop; ``resume_reading`` may be called from any thread.
     """
 
     def __init__(
@@ -42,19 +47,19 @@ class Supervisor:
         random: Random,
     ) -> None:
         """``secrets`` are values that are masked wherever they occur."""
-        self._surroundings = EngineServices(sink, clock, random, TlsContexts(), Redactors())
+        self._services = EngineServices(sink, clock, random, TlsContexts(), Redactors())
         self._secrets = secrets
-        self._connections = {spec.name: Connection(spec, secrets, self._surroundings) for spec in connections}
+        self._connections = {spec.name: Connection(spec, secrets, self._services) for spec in connections}
+        # Connections that were removed and still close, too
         self._running: set[Connection] = set()
-        # those that were removed and still close as well
         self._loop = asyncio.get_running_loop()
+        # None before and after ``run``
         self._group: asyncio.TaskGroup | None = None
-        # while it runs
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
-        """Keep all connections until ``stop``; when it returns, everything about them has been emitted."""
+        """Run all connections until ``stop``; when it returns, all their events have been emitted."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -66,31 +71,31 @@ class Supervisor:
             self._ended.set()
 
     async def stop(self) -> None:
-        """Close all together; what a peer does not answer within a second is aborted."""
+        """Close all together; abort those whose peer does not answer within a second."""
         self._stopping.set()
-        patience = stop_deadline(len(self._running))
+        deadline = stop_deadline(len(self._running))
         for connection in self._running:
-            connection.end("wsmon stopped", patience)
+            connection.end("wsmon stopped", deadline)
         if self._group is not None:
             await self._ended.wait()
 
     def reconnect(self, name: str) -> None:
-        """Dial anew, now. Raises ``UsageError`` for a name that is none."""
+        """Dial anew, now. Raises ``UsageError`` for an unknown name."""
         self._connection(name).reconnect()
 
     def disable(self, name: str) -> None:
-        """Close and stay closed. Raises ``UsageError`` for a name that is none."""
+        """Close, and stay closed until ``enable``. Raises ``UsageError`` for an unknown name."""
         self._connection(name).disable()
 
     def enable(self, name: str) -> None:
-        """Open what was disabled. Raises ``UsageError`` for a name that is none."""
+        """Open a connection that was disabled. Raises ``UsageError`` for an unknown name."""
         self._connection(name).enable()
 
     def apply(self, connections: tuple[ConnectionSpec, ...], secrets: tuple[str, ...]) -> Changes:
-        """Go on with another configuration; only what changed gets a new session."""
+        """Continue with another configuration; only connections that changed get a new session."""
         self._secrets = secrets
-        self._surroundings.contexts.forget()
-        self._surroundings.redactors.forget()
+        self._services.contexts.forget()
+        self._services.redactors.forget()
         specs = {spec.name: spec for spec in connections}
         removed = tuple(name for name in self._connections if name not in specs)
         for name in removed:
@@ -100,7 +105,7 @@ class Supervisor:
             known = self._connections.get(name)
             if known is None:
                 added.append(name)
-                self._connections[name] = Connection(spec, secrets, self._surroundings)
+                self._connections[name] = Connection(spec, secrets, self._services)
                 self._start(self._connections[name])
             elif known.spec != spec and keeps_session(known.spec, spec):
                 adjusted.append((name, known.use_profile(spec, secrets)))
@@ -113,7 +118,7 @@ class Supervisor:
         return Changes(tuple(added), removed, tuple(changed), tuple(unchanged), tuple(adjusted))
 
     def resume_reading(self) -> None:
-        """The sink has room again: sessions that paused read on. Thread-safe."""
+        """Let paused sessions read again: the sink has room. Thread-safe."""
         self._loop.call_soon_threadsafe(self._resume_reading)
 
     def _resume_reading(self) -> None:
