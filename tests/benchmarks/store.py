@@ -17,7 +17,7 @@ from pathlib import Path
 from wsmon.bus import BATCH_EVENTS, Bus
 from wsmon.clock import SystemClock
 from wsmon.model.events import Event, Source
-from wsmon.store.codec import Value
+from wsmon.store.codec import SqlValue
 from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.fold import MESSAGE_COLUMNS
 from wsmon.store.writer import Writer
@@ -70,7 +70,7 @@ def best(work: Callable[[Database, list[Event]], float], events: list[Event]) ->
 
 def bare_executemany(database: Database, events: list[Event]) -> float:
     """Seconds of CPU to insert rows that are ready, in batches of the same length."""
-    rows: list[tuple[Value, ...]] = [
+    rows: list[tuple[SqlValue, ...]] = [
         (n, event.ts_ns, event.mono_ns, 1, 1, 1, 1, event.size, event.wire_size, PAYLOAD.decode())
         for n, event in enumerate(events, 1)
     ]

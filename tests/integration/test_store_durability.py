@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.stores import stored
-from wsmon.store.codec import Value
+from wsmon.store.codec import SqlValue
 from wsmon.store.database import open_for_writing
 from wsmon.store.schema import META_ROLLED_S
 
@@ -102,7 +102,7 @@ def check_rollups(path: Path) -> None:
     ((events,),) = stored(path, "SELECT count(*) FROM event")
     ((rolled_s,),) = stored(path, "SELECT value FROM meta WHERE key = ?", META_ROLLED_S)
 
-    def messages(where: str, *parameters: Value) -> Value:
+    def messages(where: str, *parameters: SqlValue) -> SqlValue:
         return stored(path, f"SELECT coalesce(sum(messages_in), 0) FROM rollup WHERE {where}", *parameters)[0][0]
 
     assert messages("level = 1") == events

@@ -12,7 +12,7 @@ from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event, Source
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Detector
-from wsmon.store.codec import SELECT_EVENTS, SELECT_SOURCES, Value, event_of, source_of
+from wsmon.store.codec import SELECT_EVENTS, SELECT_SOURCES, SqlValue, event_of, source_of
 from wsmon.store.database import Database, RunStart, open_for_writing, transaction
 from wsmon.store.fold import Fold
 
@@ -52,7 +52,7 @@ class Recording:
             self.fold.write()
         self.fold.committed()
 
-    def rows(self, sql: str, *parameters: Value) -> list[tuple[Value, ...]]:
+    def rows(self, sql: str, *parameters: SqlValue) -> list[tuple[SqlValue, ...]]:
         """What the store holds now."""
         return self.database.connection.execute(sql, parameters).fetchall()
 
@@ -83,15 +83,15 @@ def stored_events(path: Path) -> tuple[Event, ...]:
         return tuple(event_of(row, sources) for row in connection.execute(f"{SELECT_EVENTS} ORDER BY id"))
 
 
-def stored(path: Path, sql: str, *parameters: Value) -> list[tuple[Value, ...]]:
+def stored(path: Path, sql: str, *parameters: SqlValue) -> list[tuple[SqlValue, ...]]:
     """Rows of a store that nobody holds open."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql, parameters).fetchall()
 
 
-def tallied(rows: Iterable[tuple[Value, ...]]) -> dict[tuple[Value, ...], int]:
+def tallied(rows: Iterable[tuple[SqlValue, ...]]) -> dict[tuple[SqlValue, ...], int]:
     """Rows whose last column is a count, added up by the others."""
-    counts: dict[tuple[Value, ...], int] = {}
+    counts: dict[tuple[SqlValue, ...], int] = {}
     for *key, n in rows:
         assert isinstance(n, int)
         counts[tuple(key)] = counts.get(tuple(key), 0) + n

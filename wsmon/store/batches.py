@@ -15,7 +15,7 @@ from wsmon.model.profiles import BATCH, PROFILES
 from wsmon.model.units import SECOND_NS
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.connections import spec_of
-from wsmon.store.sessions import Stream
+from wsmon.store.sessions import SourceStream
 
 # Messages without rows that a recorder had counted and not told when it died: what the next one says for it.
 #
@@ -51,7 +51,7 @@ class Counts(NamedTuple):
     sent_bytes: int = 0
 
 
-class CutOffBatch(NamedTuple):
+class LostBatch(NamedTuple):
     """What one session said in one second."""
 
     source: Source
@@ -73,7 +73,7 @@ class _Meta(msgspec.Struct):
     sent: _Sum
 
 
-def cut_off_batches(connection: sqlite3.Connection, run: int) -> Iterator[CutOffBatch]:
+def lost_batches(connection: sqlite3.Connection, run: int) -> Iterator[LostBatch]:
     """What sessions of a run that was cut off had said, and no row stands for; asked before they are marked as such."""
     sessions = connection.execute(_SESSIONS, (run,)).fetchall()
     counted: dict[int, dict[int, Counts]] = {}
@@ -90,7 +90,7 @@ def cut_off_batches(connection: sqlite3.Connection, run: int) -> Iterator[CutOff
         for second, counts in of.items():
             left = Counts(*(max(0, all_ - some) for all_, some in zip(counts, _of(told, number, second), strict=True)))
             if left.received or left.sent:
-                yield CutOffBatch(sources[number], second, left)
+                yield LostBatch(sources[number], second, left)
 
 
 def _of(told: Mapping[tuple[int, int], Counter[str]], connection: int, second: int) -> Counts:
@@ -118,10 +118,10 @@ def _told(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, in
 
 
 @dataclass(slots=True)
-class BatchOfMessages:
+class MessageBatch:
     """What one session said in one second."""
 
-    stream: Stream
+    stream: SourceStream
     second: int
     """Wall, since 1970."""
     received: int = 0
@@ -147,47 +147,47 @@ class BatchOfMessages:
         return Event(self.stream.source, BATCH, ts_ns, mono_ns, size=0, meta=meta)
 
 
-class Batches:
+class OpenBatches:
     """The batches that are open."""
 
     def __init__(self) -> None:
         # By stream and second, oldest first
-        self._open: dict[tuple[int, int], BatchOfMessages] = {}
+        self._open: dict[tuple[int, int], MessageBatch] = {}
 
-    def add(self, stream: Stream, second: int, received: Sequence[int], sent: Sequence[int]) -> None:
+    def add(self, stream: SourceStream, second: int, received: Sequence[int], sent: Sequence[int]) -> None:
         """Take the sizes of messages of a second."""
         key = (stream.id, second)
         batch = self._open.get(key)
         if batch is None:
-            batch = self._open[key] = BatchOfMessages(stream, second)
+            batch = self._open[key] = MessageBatch(stream, second)
         batch.received += len(received)
         batch.received_bytes += sum(received)
         batch.sent += len(sent)
         batch.sent_bytes += sum(sent)
         batch.is_growing = True
 
-    def restore(self, stream: Stream, second: int, counts: Counts) -> None:
+    def restore(self, stream: SourceStream, second: int, counts: Counts) -> None:
         """Take what was counted of a second that is over, and of which no more comes."""
-        self._open[stream.id, second] = BatchOfMessages(stream, second, *counts, is_growing=False)
+        self._open[stream.id, second] = MessageBatch(stream, second, *counts, is_growing=False)
 
-    def take_over(self, now_s: int) -> list[BatchOfMessages]:
+    def take_over(self, now_s: int) -> list[MessageBatch]:
         """Those whose second is over, unless more came since the last call: then more of it may be on its way."""
         growing = {key for key, batch in self._open.items() if batch.is_growing}
         for key in growing:
             self._open[key].is_growing = False
         return self._take(lambda batch: batch.second < now_s and (batch.stream.id, batch.second) not in growing)
 
-    def take_of(self, connection_id: int) -> list[BatchOfMessages]:
+    def take_of(self, connection_id: int) -> list[MessageBatch]:
         """Those of a connection: its session is over, or its messages are rows from now on."""
         return self._take(
             lambda batch: batch.stream.connection is not None and batch.stream.connection.id == connection_id
         )
 
-    def take_all(self) -> list[BatchOfMessages]:
+    def take_all(self) -> list[MessageBatch]:
         """All of them: no message comes any more."""
         return self._take(lambda _: True)
 
-    def _take(self, is_due: Callable[[BatchOfMessages], bool]) -> list[BatchOfMessages]:
+    def _take(self, is_due: Callable[[MessageBatch], bool]) -> list[MessageBatch]:
         due = [(key, batch) for key, batch in self._open.items() if is_due(batch)]
         for key, _ in due:
             del self._open[key]

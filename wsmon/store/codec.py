@@ -157,26 +157,26 @@ SELECT source.id, source.run, source.trace_id, source.connection_id, connection.
 FROM source LEFT JOIN connection ON connection.id = source.connection
 """
 
-Value = int | float | str | bytes | None
+SqlValue = int | float | str | bytes | None
 
 _Word = TypeVar("_Word", bound=str)
 
 
-def words(codes: Mapping[_Word, int | None]) -> Mapping[int | None, _Word]:
+def by_code(codes: Mapping[_Word, int | None]) -> Mapping[int | None, _Word]:
     """The words of a table of codes, by their code."""
     return {code: word for word, code in codes.items()}
 
 
-NAMES: Final = words(NAME_CODES)
-STATUS_OF: Final = words(STATUS_CODES)
-OPCODES: Final = words(OPCODE_CODES)
-CLOSE_BYS: Final = words(CLOSE_BY_CODES)
+NAMES: Final = by_code(NAME_CODES)
+STATUS_OF: Final = by_code(STATUS_CODES)
+OPCODES: Final = by_code(OPCODE_CODES)
+CLOSE_BYS: Final = by_code(CLOSE_BY_CODES)
 _VERDICT: Final = msgspec.json.Decoder(Verdict)
 # By the two lowest bits of the flags
 _DIRECTIONS: Final[Sequence[Direction]] = ("", "in", "out")
 
 
-def event_row(event_id: int, source_id: int, event: Event) -> tuple[Value, ...]:
+def event_row(event_id: int, source_id: int, event: Event) -> tuple[SqlValue, ...]:
     """An event as a row of ``EVENT_COLUMNS``; empty texts become NULL."""
     return (
         event_id,
@@ -396,7 +396,7 @@ LARGEST_CHUNK = 128
 CHUNKS = tuple(1 << power for power in range(LARGEST_CHUNK.bit_length()))
 
 
-class MultiRow:
+class MultiRowInsert:
     """Writes rows of one table and one set of columns; the values come flat, row after row."""
 
     def __init__(self, verb: str, table: str, columns: Sequence[str], conflict: str = "") -> None:
@@ -407,7 +407,7 @@ class MultiRow:
         row = f"({','.join('?' * self._width)})"
         self._statements = {rows: f"{head}{','.join([row] * rows)} {conflict}" for rows in CHUNKS}
 
-    def write(self, connection: sqlite3.Connection, values: list[Value]) -> None:
+    def write(self, connection: sqlite3.Connection, values: list[SqlValue]) -> None:
         """Execute the statements for all rows in ``values``."""
         width = self._width
         waiting = len(values) // width

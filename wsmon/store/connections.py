@@ -17,7 +17,7 @@ from wsmon.model.profiles import PROFILES, Profile, profile_of
 from wsmon.model.snapshot import StoredSpec
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.subscriptions import Subscription, SubscriptionLedger, Subscriptions
-from wsmon.store.codec import STATUS_CODES, MultiRow, Value, storable
+from wsmon.store.codec import STATUS_CODES, MultiRowInsert, SqlValue, storable
 
 # Of a connection that events name and the configuration does not
 _UNCONFIGURED = StoredSpec()
@@ -49,7 +49,7 @@ class ConnectionRecord:
 
 
 COLUMNS = tuple(field.name for field in fields(ConnectionRecord))
-_CONNECTION = MultiRow("INSERT OR REPLACE", "connection", COLUMNS)
+_CONNECTION = MultiRowInsert("INSERT OR REPLACE", "connection", COLUMNS)
 # The spec is the last column, and JSON
 _values = attrgetter(*COLUMNS[:-1])
 _SELECT_CONNECTIONS = f"SELECT {', '.join(COLUMNS)} FROM connection"
@@ -147,7 +147,7 @@ class Connections:
 
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""
-        values: list[Value] = []
+        values: list[SqlValue] = []
         for record in self._changed.values():
             values += _values(record)
             values.append(msgspec.json.encode(record.spec).decode())
@@ -169,7 +169,7 @@ class Connections:
 # What became of a request in the end is an event too: this ledger follows events, not the clock
 _NEVER_NS = 2**62
 
-_SUBSCRIPTION = MultiRow("INSERT OR REPLACE", "subscription", ("connection", "topic", "status", "since_ns"))
+_SUBSCRIPTION = MultiRowInsert("INSERT OR REPLACE", "subscription", ("connection", "topic", "status", "since_ns"))
 _DELETE = "DELETE FROM subscription WHERE connection = ? AND topic = ?"
 _SELECT = "SELECT connection, status, topic FROM subscription ORDER BY connection, topic"
 
@@ -207,7 +207,7 @@ class SubscriptionRows:
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""
         gone = [key for key, row in self._changed.items() if row is None]
-        kept: list[Value] = []
+        kept: list[SqlValue] = []
         for (connection_id, topic), row in self._changed.items():
             if row is not None:
                 kept += (connection_id, topic, *row)

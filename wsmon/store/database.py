@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsmon.errors import StoreError
-from wsmon.store.batches import CutOffBatch, cut_off_batches
+from wsmon.store.batches import LostBatch, lost_batches
 from wsmon.store.codec import STATUS_CODES
 from wsmon.store.schema import (
     APPLICATION_ID,
@@ -68,7 +68,7 @@ class RunStart:
     digest: str = ""
 
 
-class CutOff(NamedTuple):
+class InterruptedIncident(NamedTuple):
     """An incident that was open when its recorder died."""
 
     id: int
@@ -85,9 +85,9 @@ class Database:
     store_id: str
     run: int = 0
     """0 before ``begin_run``."""
-    cut_off: tuple[CutOff, ...] = ()
+    interrupted_incidents: tuple[InterruptedIncident, ...] = ()
     """Incidents that a recorder before this one left open; known after ``begin_run``."""
-    cut_off_batches: tuple[CutOffBatch, ...] = ()
+    lost_batches: tuple[LostBatch, ...] = ()
     """Messages that it counted and did not tell; known then too."""
 
     @property
@@ -103,11 +103,13 @@ class Database:
         """
         with transaction(self.connection, self.path) as connection:
             last_id = self.last_id
-            self.cut_off = tuple(CutOff(*row) for row in connection.execute(_OPEN_INCIDENTS).fetchall())
-            self.cut_off_batches = tuple(
+            self.interrupted_incidents = tuple(
+                InterruptedIncident(*row) for row in connection.execute(_OPEN_INCIDENTS).fetchall()
+            )
+            self.lost_batches = tuple(
                 batch
                 for (cut_off,) in connection.execute("SELECT id FROM run WHERE end IS NULL").fetchall()
-                for batch in cut_off_batches(connection, cut_off)
+                for batch in lost_batches(connection, cut_off)
             )
             mark_cut_off(connection)
             connection.execute(

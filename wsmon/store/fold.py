@@ -21,7 +21,7 @@ from wsmon.model.profiles import is_alertable
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Detector
-from wsmon.store.batches import Batches, BatchOfMessages, CutOffBatch
+from wsmon.store.batches import LostBatch, MessageBatch, OpenBatches
 from wsmon.store.codec import (
     EVENT_COLUMNS,
     FLAG_IN,
@@ -30,14 +30,14 @@ from wsmon.store.codec import (
     FLAG_TRUNCATED,
     NAME_CODES,
     OPCODE_CODES,
-    MultiRow,
-    Value,
+    MultiRowInsert,
+    SqlValue,
     event_row,
     meta_text,
     storable,
 )
 from wsmon.store.connections import Connections
-from wsmon.store.incidents import Detection, Verdicts, numbered
+from wsmon.store.incidents import DetectorRunner, VerdictRunner, numbered
 from wsmon.store.lifecycle import (
     BYTES_IN,
     BYTES_OUT,
@@ -50,7 +50,7 @@ from wsmon.store.lifecycle import (
 )
 from wsmon.store.rollup import Bucket, Rollups
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, METRICS
-from wsmon.store.sessions import Sources, Stream
+from wsmon.store.sessions import SourceRows, SourceStream
 
 # The events of a batch as rows, grouped by the columns they fill.
 #
@@ -72,9 +72,9 @@ class EventRows:
     """Rows on their way into the ``event`` table."""
 
     def __init__(self) -> None:
-        self.messages: tuple[list[Value], ...] = tuple([] for _ in range(_SHAPES))
+        self.messages: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SHAPES))
         # by shape: rows of MESSAGE_COLUMNS and those of READ_COLUMNS, flat; the fold extends them in place
-        self._others: dict[_Shape, list[Value]] = {}
+        self._others: dict[_Shape, list[SqlValue]] = {}
 
     def add(self, event_id: int, source_id: int, event: Event) -> None:
         """Take any event."""
@@ -97,7 +97,7 @@ class EventRows:
 
 
 _MESSAGES = tuple(
-    MultiRow(
+    MultiRowInsert(
         "INSERT",
         "event",
         (*MESSAGE_COLUMNS, *(column for bit, column in enumerate(READ_COLUMNS) if shape >> bit & 1)),
@@ -107,8 +107,8 @@ _MESSAGES = tuple(
 
 
 @lru_cache(maxsize=256)  # a few dozen shapes occur
-def _statements(shape: _Shape) -> MultiRow:
-    return MultiRow("INSERT", "event", tuple(compress(EVENT_COLUMNS, shape)))
+def _statements(shape: _Shape) -> MultiRowInsert:
+    return MultiRowInsert("INSERT", "event", tuple(compress(EVENT_COLUMNS, shape)))
 
 
 _RECEIVED = NAME_CODES["message.received"]
@@ -138,20 +138,20 @@ class Fold:
         self._committed_id = last_id
         self._is_empty = last_id == 0
         # no event was ever committed
-        self._detection = Detection(detectors)
+        self._detection = DetectorRunner(detectors)
         self._connections = Connections(connection, keeps_all=keeps_all)
-        self._sources = Sources(connection, run, self._connections)
+        self._sources = SourceRows(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
-        self._verdicts = Verdicts(connection)
+        self._verdicts = VerdictRunner(connection)
         self._rollups = Rollups(connection)
         self.totals = self._rollups.totals
         # what happened since this fold began; any thread may read it
-        self._batches = Batches()
+        self._batches = OpenBatches()
         self._rows = EventRows()
         self._messages = self._rows.messages
         self._deltas: dict[tuple[int, int], Bucket] = {}
         # of the batch in hand, by second and connection
-        self._touched: list[Stream] = []
+        self._touched: list[SourceStream] = []
         # streams with events in the batch in hand
         # Since the last commit
         self._notable: list[Event] = []
@@ -229,7 +229,7 @@ class Fold:
         self.last_id = self._make_rows(batches, self.last_id, ts_ns, mono_ns)
         self._finish_batch(mono_ns)
 
-    def restore(self, cut_off: Iterable[CutOffBatch]) -> None:
+    def restore(self, cut_off: Iterable[LostBatch]) -> None:
         """Take over messages that a recorder before this one counted and did not live to tell."""
         for each in cut_off:
             self._batches.restore(self._sources.stream(each.source), each.second, each.counts)
@@ -261,7 +261,7 @@ class Fold:
         notable, self._notable = self._notable, []
         return notable
 
-    def _fold_message(self, event_id: int, event: Event, stream: Stream, name: int, flags: int) -> None:
+    def _fold_message(self, event_id: int, event: Event, stream: SourceStream, name: int, flags: int) -> None:
         """A message's row, the short way for the bulk: nothing about it that the protocol could not read."""
         stream.last_id = event_id
         payload = event.payload
@@ -287,7 +287,7 @@ class Fold:
             text: str | bytes = payload.decode()
         except UnicodeDecodeError:
             text = payload
-        read: list[Value] = []
+        read: list[SqlValue] = []
         shape = 0
         if event.duration_ns is not None:
             read.append(event.duration_ns)
@@ -312,7 +312,7 @@ class Fold:
         messages += (OPCODE_CODES[event.opcode], event.size, event.wire_size, text)
         messages += read
 
-    def _fold_long_message(self, event_id: int, event: Event, stream: Stream) -> None:
+    def _fold_long_message(self, event_id: int, event: Event, stream: SourceStream) -> None:
         """A message of which something rare is said, or nothing kept."""
         self._rows.add(event_id, stream.id, event)
         stream.note_reading(event)
@@ -323,7 +323,7 @@ class Fold:
                 event_id, event, stream.connection, self._delta(event.ts_ns // SECOND_NS, stream.connection.id)
             )
 
-    def _fold_unkept(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
+    def _fold_unkept(self, last_id: int, event: Event, stream: SourceStream, second: int) -> int:
         """A message of which the profile keeps no row, unless it tells of an error; returns the last id given."""
         stream.note_reading(event)
         if event.meta is not None:
@@ -335,7 +335,7 @@ class Fold:
             return row_id or last_id
         return last_id
 
-    def _fold_single(self, last_id: int, event: Event, stream: Stream, second: int) -> int:
+    def _fold_single(self, last_id: int, event: Event, stream: SourceStream, second: int) -> int:
         """Any event but a message; returns the last id given."""
         connection = stream.connection
         if connection is not None and (event.to_status in SESSION_ENDS or event.name == _ADJUSTED):
@@ -357,7 +357,7 @@ class Fold:
                 self._notable.append(msgspec.structs.replace(event, id=row_id))
         return row_id or last_id
 
-    def _measure(self, event_id: int, event: Event, meta: Meta, stream: Stream) -> None:
+    def _measure(self, event_id: int, event: Event, meta: Meta, stream: SourceStream) -> None:
         """What the engine read out of a message, where the configuration asks for it; id 0: it is no row."""
         if "seq" in meta and (number := numbered(event_id, event, meta)) is not None:
             stream.numbered.append(number)
@@ -367,7 +367,7 @@ class Fold:
                 excess_ns = stream.fastest.excess_ns(round(latency_ms * MS_NS), event.mono_ns // SECOND_NS)
                 stream.latencies.append(excess_ns)
 
-    def _row(self, last_id: int, event: Event, stream: Stream, bucket: Bucket | None) -> int:
+    def _row(self, last_id: int, event: Event, stream: SourceStream, bucket: Bucket | None) -> int:
         """Make the event a row where the profile says so; returns its id, or 0 for none."""
         if not stream.profile.keeps(event):
             return 0
@@ -377,7 +377,7 @@ class Fold:
             bucket.counters[EVENTS] += 1
         return stream.last_id
 
-    def _make_rows(self, batches: Iterable[BatchOfMessages], last_id: int, ts_ns: int, mono_ns: int) -> int:
+    def _make_rows(self, batches: Iterable[MessageBatch], last_id: int, ts_ns: int, mono_ns: int) -> int:
         """Rows that stand for messages, at a time; returns the last id given."""
         for batch in batches:
             stream = self._touch(batch.stream)
@@ -386,7 +386,7 @@ class Fold:
             last_id = self._row(last_id, batch.event(ts_ns, mono_ns), stream, bucket)
         return last_id
 
-    def _touch(self, stream: Stream) -> Stream:
+    def _touch(self, stream: SourceStream) -> SourceStream:
         if not stream.is_touched:
             stream.is_touched = True
             self._touched.append(stream)

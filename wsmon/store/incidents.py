@@ -20,7 +20,7 @@ from wsmon.store.connections import ConnectionRecord
 from wsmon.store.lifecycle import ERRORS, MESSAGES_IN, MESSAGES_OUT
 from wsmon.store.rollup import Bucket
 from wsmon.store.schema import DIMENSIONS, METRICS
-from wsmon.store.sessions import Stream
+from wsmon.store.sessions import SourceStream
 
 _TYPE = DIMENSIONS["type"]
 _ERROR_TYPE = DIMENSIONS["error_type"]
@@ -29,7 +29,7 @@ _PROCESS = METRICS["process"]
 _Key = TypeVar("_Key")
 
 
-class Detection:
+class DetectorRunner:
     """Shows each detector what it asks for, once a batch where that is often enough."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
@@ -52,7 +52,9 @@ class Detection:
         for detector in self._detectors:
             detector.observe(identified)
 
-    def observe_batch(self, streams: Iterable[Stream], deltas: Mapping[tuple[int, int], Bucket], mono_ns: int) -> None:
+    def observe_batch(
+        self, streams: Iterable[SourceStream], deltas: Mapping[tuple[int, int], Bucket], mono_ns: int
+    ) -> None:
         """See what a batch brought, by stream; ``deltas`` by second and connection; it ended at ``mono_ns``."""
         if not self._readers:
             return
@@ -86,7 +88,7 @@ def numbered(event_id: int, event: Event, meta: Meta) -> NumberedMessage | None:
     return NumberedMessage(event_id, event.source.connection_id, key if isinstance(key, str) else "", number)
 
 
-def _add_stream(traffic: Traffic, stream: Stream) -> None:
+def _add_stream(traffic: Traffic, stream: SourceStream) -> None:
     if stream.last_id > traffic.newest_id:
         traffic.source = stream.source
         traffic.newest_id = stream.last_id
@@ -142,7 +144,7 @@ _EVENT = f"{SELECT_EVENTS} WHERE id = ?"
 _Transition = tuple[int, int, int, int, int]
 
 
-class Verdicts:
+class VerdictRunner:
     """Judges ends; remembers what verdicts need, across restarts."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

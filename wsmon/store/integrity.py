@@ -35,7 +35,7 @@ _STRAY = "SELECT EXISTS (SELECT 1 FROM event WHERE id < ?) OR EXISTS (SELECT 1 F
 
 
 @dataclass(frozen=True, slots=True)
-class Soundness:
+class IntegrityReport:
     """What was found."""
 
     oldest_id: int
@@ -56,18 +56,20 @@ class Soundness:
     """False: the time was up before everything was looked at."""
 
 
-def examine(path: Path, clock: Clock, cache_folder: Path | None = None, limit_s: float = LIMIT_S) -> Soundness:
+def check_integrity(
+    path: Path, clock: Clock, cache_folder: Path | None = None, limit_s: float = LIMIT_S
+) -> IntegrityReport:
     """Look a store over; raises ``StoreError`` where it cannot be opened or read at all."""
     store = open_to_read(path, cache_folder)
     try:
-        return _Examination(store.connection, clock, limit_s).run(_size(log_of(path)))
+        return _IntegrityCheck(store.connection, clock, limit_s).run(_size(log_of(path)))
     except sqlite3.DatabaseError as error:
         raise StoreError(f"the store {path} is damaged ({error})", "it was left as it is") from error
     finally:
         store.close()
 
 
-class _Examination:
+class _IntegrityCheck:
     """One look at a store, which ends when its time is up."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, limit_s: float) -> None:
@@ -80,14 +82,14 @@ class _Examination:
         self._first_missing_id: int | None = None
         self._has_strays = False
 
-    def run(self, log_bytes: int) -> Soundness:
+    def run(self, log_bytes: int) -> IntegrityReport:
         """Everything, or as much as there was time for."""
         meta = dict(self._connection.execute(_META).fetchall())
         oldest_id, last_id = int(meta[META_OLDEST_ID]), int(meta[META_LAST_ID])
         with self._limited():
             self._look_for_holes(oldest_id, last_id)
             self._look_for_damage()
-        return Soundness(
+        return IntegrityReport(
             oldest_id,
             last_id,
             self._missing_ids,

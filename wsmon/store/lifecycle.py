@@ -14,11 +14,11 @@ from wsmon.model.metrics import bound_within
 from wsmon.model.profiles import BATCH, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, SESSION_ENDS, STOPPED, Status
-from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, MultiRow, Value, storable
+from wsmon.store.codec import CLOSE_BY_CODES, NAME_CODES, STATUS_CODES, MultiRowInsert, SqlValue, storable
 from wsmon.store.connections import ConnectionRecord, Connections, SubscriptionRows
 from wsmon.store.rollup import Bucket
 from wsmon.store.schema import COUNTERS, DIMENSIONS, METRICS
-from wsmon.store.sessions import Sources, SpanRows, Stream
+from wsmon.store.sessions import SourceRows, SourceStream, SpanRows
 
 EVENTS, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT, WIRE_IN, WIRE_OUT = range(7)
 ATTEMPTS, OPENS, LOSSES, FAILURES, ERRORS, PINGS, PONGS, MISSED = range(7, 15)
@@ -65,9 +65,9 @@ class IncidentRecord:
 
 _INCIDENT_COLUMNS = tuple(field.name for field in fields(IncidentRecord))
 _incident_values = attrgetter(*_INCIDENT_COLUMNS)
-_INCIDENT = MultiRow("INSERT OR REPLACE", "incident", _INCIDENT_COLUMNS)
+_INCIDENT = MultiRowInsert("INSERT OR REPLACE", "incident", _INCIDENT_COLUMNS)
 _CLOSED_BEFORE = "UPDATE incident SET closed_id = ? WHERE id = ? AND closed_id IS NULL"
-_TRANSITION = MultiRow(
+_TRANSITION = MultiRowInsert(
     "INSERT",
     "transition",
     ("event_id", "connection", "source", "ts_ns", "mono_ns", "run", "from_status", "to_status", "name"),
@@ -77,12 +77,12 @@ _TRANSITION = MultiRow(
 class Lifecycle:
     """Folds events into connections, sessions, transitions, incidents, and the counters of their second."""
 
-    def __init__(self, connection: sqlite3.Connection, run: int, connections: Connections, sources: Sources) -> None:
+    def __init__(self, connection: sqlite3.Connection, run: int, connections: Connections, sources: SourceRows) -> None:
         self._connection = connection
         self._run = run
         self._connections = connections
         self._sources = sources
-        self._transitions: list[Value] = []
+        self._transitions: list[SqlValue] = []
         self._subscriptions = SubscriptionRows(connection)
         self._spans = SpanRows()
         self._open_incidents: dict[int, IncidentRecord] = {}
@@ -90,7 +90,7 @@ class Lifecycle:
         # Ids of events that close incidents of an earlier run, and of these
         self._closed_before: list[tuple[int, int]] = []
 
-    def fold(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
+    def fold(self, event_id: int, event: Event, stream: SourceStream, record: ConnectionRecord, bucket: Bucket) -> None:
         """Take one event of a connection; ``event_id`` is 0 where it became no row."""
         self.fold_problem(event_id, event, record, bucket)
         self._spans.fold(event_id, event, stream.id)
@@ -149,7 +149,9 @@ class Lifecycle:
         elif event.name == BATCH:
             _count_batch(event, bucket)
 
-    def _fold_name(self, event_id: int, event: Event, stream: Stream, record: ConnectionRecord, bucket: Bucket) -> None:
+    def _fold_name(
+        self, event_id: int, event: Event, stream: SourceStream, record: ConnectionRecord, bucket: Bucket
+    ) -> None:
         if event.name in _TOLD:
             bucket.tell(event.name, event.topic)
         match event.name:
@@ -181,7 +183,13 @@ class Lifecycle:
         self._connections.change(record)
 
     def _fold_transition(
-        self, event_id: int, event: Event, to_status: Status, stream: Stream, record: ConnectionRecord, bucket: Bucket
+        self,
+        event_id: int,
+        event: Event,
+        to_status: Status,
+        stream: SourceStream,
+        record: ConnectionRecord,
+        bucket: Bucket,
     ) -> None:
         before = record.status if event.from_status is None else STATUS_CODES[event.from_status]
         self._transitions += (event_id, record.id, stream.id, event.ts_ns, event.mono_ns, self._run)
@@ -211,7 +219,7 @@ class Lifecycle:
             self._subscriptions.fold_status(event, to_status, record.id)
         self._fold_session(event, to_status, stream)
 
-    def _fold_session(self, event: Event, to_status: Status, stream: Stream) -> None:
+    def _fold_session(self, event: Event, to_status: Status, stream: SourceStream) -> None:
         session = stream.session
         if session is None:
             return

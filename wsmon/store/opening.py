@@ -21,7 +21,7 @@ from urllib.parse import quote
 from wsmon.control.lock import holder
 from wsmon.errors import StoreError, StoreOlderError
 from wsmon.ports import PagesCopied
-from wsmon.store.codec import Value
+from wsmon.store.codec import SqlValue
 from wsmon.store.database import mark_cut_off, primary_code, transaction
 from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
 
@@ -218,22 +218,22 @@ _RUNS = f"SELECT id, {', '.join(RUN_COLUMNS)} FROM run"
 _CONNECTIONS = f"SELECT name, {', '.join(CONNECTION_COLUMNS)} FROM connection"
 
 
-class Origin(NamedTuple):
+class StoreOrigin(NamedTuple):
     """What a store says about runs and connections that no event does."""
 
-    runs: Mapping[int, tuple[Value, ...]]
+    runs: Mapping[int, tuple[SqlValue, ...]]
     """``RUN_COLUMNS`` by number."""
-    connections: Mapping[str, tuple[Value, ...]]
+    connections: Mapping[str, tuple[SqlValue, ...]]
     """``CONNECTION_COLUMNS`` by name."""
 
 
-UNKNOWN = Origin({}, {})
+UNKNOWN = StoreOrigin({}, {})
 
 
-def origin_of(connection: sqlite3.Connection) -> Origin:
+def store_origin(connection: sqlite3.Connection) -> StoreOrigin:
     """What the store says."""
     runs = {row[0]: row[1:] for row in connection.execute(_RUNS)}
-    return Origin(runs, {row[0]: row[1:] for row in connection.execute(_CONNECTIONS)})
+    return StoreOrigin(runs, {row[0]: row[1:] for row in connection.execute(_CONNECTIONS)})
 
 
 def copy_store(connection: sqlite3.Connection, target: Path, progress: PagesCopied) -> None:

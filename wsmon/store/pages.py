@@ -12,10 +12,10 @@ from wsmon.model.snapshot import SearchProgress
 from wsmon.ports import Clock
 from wsmon.query.ast import Query
 from wsmon.store.codec import CONNECTION_GROUP, EVENT_COLUMNS, SELECT_EVENTS, SELECT_SOURCES, event_of, source_of
-from wsmon.store.search.block_filter import EVERYWHERE, Sieve
-from wsmon.store.search.functions import Functions
-from wsmon.store.search.plan import SourceSearch, compile_sieve
-from wsmon.store.search.skip_index import Candidates
+from wsmon.store.search.block_filter import ANY_BLOCK, BlockFilter
+from wsmon.store.search.functions import QueryFunctions
+from wsmon.store.search.plan import SourceSearch, compile_block_filter
+from wsmon.store.search.skip_index import SkipIndex
 from wsmon.store.search.sql import Condition, compile_query
 
 # Cuts what is to be searched into windows, so that no statement holds a snapshot of the store for long.
@@ -74,7 +74,7 @@ FIRST_NS = 40_000_000
 NEXT_NS = 100_000_000
 
 
-class Progress:
+class SearchCollector:
     """Collects the windows of one search; adjacent stretches of it are taken one after the other."""
 
     def __init__(
@@ -128,7 +128,7 @@ class Progress:
 # Parameters of one statement
 IDS_AT_ONCE = 500
 # Ids; two or three segments of the index, the texts of which are read in some ten milliseconds
-SIEVED_AT_ONCE = 40_000
+FILTERED_AT_ONCE = 40_000
 # Sessions kept at hand, about 300 bytes each
 HELD_SOURCES = 10_000
 
@@ -146,8 +146,8 @@ class Pages:
         self._clock = clock
         self._sources: dict[int, Source] = {}
         self._is_interrupted = False
-        self._functions = Functions(connection)
-        self._candidates = Candidates(connection)
+        self._functions = QueryFunctions(connection)
+        self._skip_index = SkipIndex(connection)
         self._source_search = SourceSearch(connection, self._functions.number)
 
     def page(self, first_id: int, last_id: int, limit: int, query: Query, *, newest_first: bool) -> tuple[Event, ...]:
@@ -157,20 +157,20 @@ class Pages:
         order = "id DESC" if newest_first else "id"
         sql = f"{SELECT_EVENTS} {_where(condition)} ORDER BY {order} LIMIT ?"
         rows: list[tuple[Any, ...]] = []
-        sieve = self._sieve(query, condition)
-        for window in self._windows(first_id, last_id, sieve, newest_first=newest_first):
+        block_filter = self._block_filter(query, condition)
+        for window in self._windows(first_id, last_id, block_filter, newest_first=newest_first):
             rows += self._connection.execute(sql, (*window, *condition.parameters, limit - len(rows))).fetchall()
             if len(rows) >= limit:
                 break
         return self._events(rows)
 
-    def search(self, query: Query, first_id: int, last_id: int, progress: Progress) -> Generator[SearchProgress]:
+    def search(self, query: Query, first_id: int, last_id: int, progress: SearchCollector) -> Generator[SearchProgress]:
         """The matches in a closed range of ids, all of which are kept, as they are found; see ``StoreView.search``."""
         condition = self._condition(query)
         first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
-        sieve = self._sieve(query, condition)
+        block_filter = self._block_filter(query, condition)
         sql = f"SELECT id FROM event {_where(condition)} ORDER BY id"
-        for window in self._windows(first_id, last_id, sieve, newest_first=progress.newest_first):
+        for window in self._windows(first_id, last_id, block_filter, newest_first=progress.newest_first):
             if condition.is_everything:
                 progress.add(array("q", range(window[0], window[1] + 1)))
             else:
@@ -220,23 +220,27 @@ class Pages:
         self._is_interrupted = True
         self._connection.interrupt()
 
-    def _windows(self, first_id: int, last_id: int, sieve: Sieve, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+    def _windows(
+        self, first_id: int, last_id: int, block_filter: BlockFilter, *, newest_first: bool
+    ) -> Iterator[tuple[int, int]]:
         """The ranges of ids to look at, one after the other; those in which nothing can be are left out.
 
         Now and then comes an empty one, behind what was left out: so far the search has come.
         """
-        ranges = self._ranges(first_id, last_id, sieve, newest_first=newest_first)
+        ranges = self._ranges(first_id, last_id, block_filter, newest_first=newest_first)
         for window in windows(ranges, self._clock, newest_first=newest_first):
             self._end_if_interrupted()
             yield window
 
-    def _ranges(self, first_id: int, last_id: int, sieve: Sieve, *, newest_first: bool) -> Iterator[tuple[int, int]]:
-        if sieve == EVERYWHERE:
+    def _ranges(
+        self, first_id: int, last_id: int, block_filter: BlockFilter, *, newest_first: bool
+    ) -> Iterator[tuple[int, int]]:
+        if block_filter == ANY_BLOCK:
             yield first_id, last_id
             return
-        for chunk in chunks(first_id, last_id, SIEVED_AT_ONCE, newest_first=newest_first):
+        for chunk in chunks(first_id, last_id, FILTERED_AT_ONCE, newest_first=newest_first):
             self._end_if_interrupted()
-            found = self._candidates.ranges(sieve, *chunk)
+            found = self._skip_index.candidates(block_filter, *chunk)
             yield from reversed(found) if newest_first else found
             yield (chunk[0], chunk[0] - 1) if newest_first else (chunk[1] + 1, chunk[1])
 
@@ -244,11 +248,11 @@ class Pages:
         if self._is_interrupted:
             raise InterruptedError("the search was ended")
 
-    def _sieve(self, query: Query, condition: Condition) -> Sieve:
+    def _block_filter(self, query: Query, condition: Condition) -> BlockFilter:
         """What the index says about a query; nothing where another index finds the rows, or where there is none."""
-        if condition.is_indexed or condition.is_everything or not self._candidates.is_there:
-            return EVERYWHERE
-        return compile_sieve(query, self._source_search.ids)
+        if condition.is_indexed or condition.is_everything or not self._skip_index.exists:
+            return ANY_BLOCK
+        return compile_block_filter(query, self._source_search.ids)
 
     def _condition(self, query: Query) -> Condition:
         connections: dict[int, Source] = {}

@@ -22,18 +22,18 @@ from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock, PagesCopied
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.store.opening import OpenStore, copy_store, open_to_read, origin_of
-from wsmon.store.pages import Pages, Progress
+from wsmon.store.opening import OpenStore, copy_store, open_to_read, store_origin
+from wsmon.store.pages import Pages, SearchCollector
 from wsmon.store.replay import Replay, replaying
 from wsmon.store.sessions import session_lives, session_spans, trace_spans
-from wsmon.store.snapshot import Extent, snapshot
-from wsmon.store.statistics import density, statistics, stitch, trend
+from wsmon.store.snapshot import StoreExtent, snapshot
+from wsmon.store.statistics import covering_buckets, density, statistics, trend
 from wsmon.store.timeline import LaneScope, lane_titles, lanes, problems_near
 
 # One answer of a store: what all its statements see, and what becomes of what SQLite raises.
 
 
-class Questions:
+class ReadTransaction:
     """The questions that an open store is asked, one after the other."""
 
     def __init__(self, store: OpenStore, pages: Pages) -> None:
@@ -90,8 +90,8 @@ class Reader:
         self._connection = self._store.connection
         self._clock = clock
         self._pages = Pages(self._connection, clock)
-        self._question = Questions(self._store, self._pages)
-        self._extent = Extent(self._connection, self._store.path, clock)
+        self._question = ReadTransaction(self._store, self._pages)
+        self._extent = StoreExtent(self._connection, self._store.path, clock)
 
     @property
     def notice(self) -> str:
@@ -196,7 +196,7 @@ class Reader:
             last_ns = max((run.end_ns for run in runs.values()), default=0)
             since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
             until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
-            stitching = stitch(since_s, until_s, self._extent.coverage())
+            stitching = covering_buckets(since_s, until_s, self._extent.coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
             return statistics(
                 self._connection, stitching, runs, connection, is_open_end=is_open_end, has_types=has_types
@@ -234,7 +234,7 @@ class Reader:
     def excerpt(self, target: Path) -> Iterator[Replay]:
         """Make an empty file a store of the events that it is given; what else is known of them goes along."""
         with self._question():
-            origin = origin_of(self._connection)
+            origin = store_origin(self._connection)
         with replaying(target, origin) as replay:
             yield replay
 
@@ -254,5 +254,5 @@ class Reader:
         with self._question(query):
             oldest_id, newest_id = self._extent.kept()
             kept = max(first_id, oldest_id), min(last_id, newest_id)
-            progress = Progress(self._clock, first_id, last_id, newest_first=newest_first, is_glance=is_glance)
+            progress = SearchCollector(self._clock, first_id, last_id, newest_first=newest_first, is_glance=is_glance)
             yield from self._pages.search(query, *kept, progress)

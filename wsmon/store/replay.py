@@ -15,7 +15,7 @@ from wsmon.model.events import Event, Source
 from wsmon.model.units import SECOND_NS
 from wsmon.store.database import RunStart, mark_cut_off, open_for_writing, transaction
 from wsmon.store.fold import Fold
-from wsmon.store.opening import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, Origin
+from wsmon.store.opening import CONNECTION_COLUMNS, RUN_COLUMNS, UNKNOWN, StoreOrigin
 from wsmon.store.schema import META_EXCERPT, META_OLDEST_ID
 from wsmon.store.search.skip_index import SearchIndexer
 
@@ -33,7 +33,7 @@ _SET_OLDEST = "UPDATE meta SET value = (SELECT coalesce(min(id), 0) FROM event) 
 class Replay:
     """A store that is being filled; what it is given must have ids and runs that ascend."""
 
-    def __init__(self, path: Path, origin: Origin = UNKNOWN) -> None:
+    def __init__(self, path: Path, origin: StoreOrigin = UNKNOWN) -> None:
         """``path`` is an empty file, or none; raises ``StoreError`` where that is no place for a store."""
         self._database = open_for_writing(path)
         self._origin = origin
@@ -123,7 +123,7 @@ class Replay:
 
 
 @contextmanager
-def replaying(path: Path, origin: Origin = UNKNOWN) -> Iterator[Replay]:
+def replaying(path: Path, origin: StoreOrigin = UNKNOWN) -> Iterator[Replay]:
     """A store to fill, whole at the end of the block; nobody may use it when the block failed."""
     replay = Replay(path, origin)
     try:

@@ -148,7 +148,7 @@ GAP_S = 0.1
 TOLD_GAP_S = 60.0
 
 
-class Pruning:
+class PruneSchedule:
     """The rounds of one retention."""
 
     def __init__(self, retention: Retention, clock: Clock) -> None:

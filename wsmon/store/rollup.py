@@ -15,7 +15,7 @@ from typing import Any
 
 from wsmon.model.histogram import merge
 from wsmon.model.metrics import ConnectionTotals, Distribution
-from wsmon.store.codec import STATUS_OF, MultiRow, Value, pack, storable, unpack
+from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, storable, unpack
 from wsmon.store.connections import ConnectionRecord
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, OTHER, Level
 
@@ -231,9 +231,9 @@ HELD_S = 2
 # Level, first second, connection
 _Key = tuple[Level, int, int]
 
-_ROLLUP = MultiRow("INSERT OR REPLACE", "rollup", ("level", "bucket", "connection", *COUNTERS))
-_DIM = MultiRow("INSERT OR REPLACE", "rollup_dim", ("level", "bucket", "connection", "dimension", "key", "n"))
-_METRIC = MultiRow(
+_ROLLUP = MultiRowInsert("INSERT OR REPLACE", "rollup", ("level", "bucket", "connection", *COUNTERS))
+_DIM = MultiRowInsert("INSERT OR REPLACE", "rollup_dim", ("level", "bucket", "connection", "dimension", "key", "n"))
+_METRIC = MultiRowInsert(
     "INSERT OR REPLACE", "rollup_metric", ("level", "bucket", "connection", "metric", "count", "sum", "max", "hist")
 )
 
@@ -271,11 +271,6 @@ class Rollups:
         """Whether there is something to write."""
         return bool(self._changed)
 
-    @property
-    def held_buckets(self) -> int:
-        """How many buckets are in memory."""
-        return len(self._held)
-
     def fold(self, second: int, connection_id: int, delta: Bucket) -> None:
         """Add what happened in a second."""
         self._add(1, second, connection_id, delta)
@@ -300,9 +295,9 @@ class Rollups:
 
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""
-        rollups: list[Value] = []
-        dims: list[Value] = []
-        metrics: list[Value] = []
+        rollups: list[SqlValue] = []
+        dims: list[SqlValue] = []
+        metrics: list[SqlValue] = []
         for key in self._changed:
             bucket = self._held[key]
             rollups += (*key, *bucket.counters)

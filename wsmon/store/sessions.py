@@ -13,7 +13,7 @@ from wsmon.model.measures import LatencyBaseline
 from wsmon.model.profiles import PROFILES, Profile
 from wsmon.model.snapshot import SessionRange
 from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
-from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRow, Value, storable, text_value
+from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
 
 # The ``source`` and ``session`` rows: where events come from, and each socket from dial to end.
@@ -42,7 +42,7 @@ class SessionRecord:
     close_by: int | None = None
 
 
-class Stream:
+class SourceStream:
     """One source at work: its ids, and what the batch in hand brought from it."""
 
     __slots__ = (
@@ -120,11 +120,11 @@ class Stream:
 
 SESSION_COLUMNS = tuple(field.name for field in fields(SessionRecord))
 _session_values = attrgetter(*SESSION_COLUMNS)
-_SESSION = MultiRow("INSERT OR REPLACE", "session", SESSION_COLUMNS)
-_SOURCE = MultiRow("INSERT", "source", ("id", "run", "connection", "trace_id", "connection_id"))
+_SESSION = MultiRowInsert("INSERT OR REPLACE", "session", SESSION_COLUMNS)
+_SOURCE = MultiRowInsert("INSERT", "source", ("id", "run", "connection", "trace_id", "connection_id"))
 
 
-class Sources:
+class SourceRows:
     """Gives every distinct source of a run its row, and follows the sessions."""
 
     def __init__(self, connection: sqlite3.Connection, run: int, connections: Connections) -> None:
@@ -132,18 +132,18 @@ class Sources:
         self._run = run
         self._connections = connections
         (self._next_id,) = connection.execute("SELECT 1 + coalesce(max(id), 0) FROM source").fetchone()
-        self._streams: dict[tuple[str, str, str], Stream] = {}
+        self._streams: dict[tuple[str, str, str], SourceStream] = {}
         # by connection, trace and session
-        self._new_sources: list[Value] = []
+        self._new_sources: list[SqlValue] = []
         self._changed_sessions: dict[int, SessionRecord] = {}
 
-    def stream(self, source: Source) -> Stream:
+    def stream(self, source: Source) -> SourceStream:
         """The stream of a source, which is made where it is new."""
         key = (source.connection, source.trace_id, source.connection_id)
         stream = self._streams.get(key)
         if stream is None:
             connection = self._connections.get(source.connection) if source.connection else None
-            stream = self._streams[key] = Stream(self._next_id, source, connection, self._profile(connection))
+            stream = self._streams[key] = SourceStream(self._next_id, source, connection, self._profile(connection))
             self._next_id += 1
             self._new_sources += (
                 stream.id,
@@ -160,7 +160,7 @@ class Sources:
             if of is None or stream.connection is of:
                 stream.use_profile(self._profile(stream.connection))
 
-    def begin_session(self, stream: Stream, attempt: int, event_id: int, ts_ns: int) -> None:
+    def begin_session(self, stream: SourceStream, attempt: int, event_id: int, ts_ns: int) -> None:
         """A socket is dialled."""
         assert stream.connection is not None
         source = stream.source
@@ -247,7 +247,7 @@ COLUMNS: Final = (
 # error_type of what a recorder left open when it was cut off
 CUT_OFF = "cut_off"
 
-_SPAN = MultiRow("INSERT", "span", COLUMNS)
+_SPAN = MultiRowInsert("INSERT", "span", COLUMNS)
 # Number of the first span that is closed for a recorder: far above those that an event ends itself
 _FIRST_OF_CUT_OFF = 1_000
 _OPEN_SESSIONS = """
@@ -270,7 +270,7 @@ class SpanRows:
 
     def __init__(self) -> None:
         self._fold = SpanFold()
-        self._rows: list[Value] = []
+        self._rows: list[SqlValue] = []
 
     def fold(self, event_id: int, event: Event, source_id: int) -> None:
         """Take what ends with an event; of one that became no row (0), nothing but the memory of a session."""
@@ -287,7 +287,7 @@ class SpanRows:
         self._rows.clear()
 
 
-def span_row(event_id: int, number: int, source_id: int, span: Span) -> tuple[Value, ...]:
+def span_row(event_id: int, number: int, source_id: int, span: Span) -> tuple[SqlValue, ...]:
     """A span as a row of ``COLUMNS``; ``number`` tells those apart that one event ended."""
     return (
         event_id,
@@ -312,7 +312,7 @@ def close_cut_off(connection: sqlite3.Connection, run: int) -> None:
 
     They end with the last event that the session wrote: nobody knows when they really did.
     """
-    rows: list[Value] = []
+    rows: list[SqlValue] = []
     for source, connection_id, name, started_ns, first_id, last_id in connection.execute(_OPEN_SESSIONS, (run,)):
         last = connection.execute(_MOMENT, (last_id,)).fetchone()
         if last is None:

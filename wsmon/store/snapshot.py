@@ -19,7 +19,7 @@ from wsmon.store.connections import spec_of
 from wsmon.store.opening import log_of
 from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED_S, META_STORE_ID, Level
 from wsmon.store.statistics import Coverage
-from wsmon.store.timeline import Now, run_spans
+from wsmon.store.timeline import ClockReading, run_spans
 
 # Rates are means over so many whole seconds: long enough to be read, short enough to follow
 RATE_WINDOW_S = 5
@@ -119,7 +119,7 @@ _NEWEST_RUN = "SELECT id, end FROM run ORDER BY id DESC LIMIT 1"
 _OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
 
 
-class Extent:
+class StoreExtent:
     """The extent of the store that a connection reads, as its transaction sees it; ``path`` is the file it reads."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
@@ -172,9 +172,9 @@ class Extent:
         """Its number, 0 where there was none, and how it ended."""
         return self._connection.execute(_NEWEST_RUN).fetchone() or (0, None)
 
-    def _now(self) -> Now | None:
+    def _now(self) -> ClockReading | None:
         """The time while a recorder holds the store; both clocks are this machine's, as its lock is."""
-        return Now(self._clock.wall_ns(), self._clock.mono_ns()) if holder(self._path) is not None else None
+        return ClockReading(self._clock.wall_ns(), self._clock.mono_ns()) if holder(self._path) is not None else None
 
     def _size_bytes(self) -> int:
         try:

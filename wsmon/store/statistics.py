@@ -32,7 +32,7 @@ from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_ho
 from wsmon.store.codec import STATUS_OF, PackedSum
 from wsmon.store.connections import spec_of, subscriptions
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, Dimension, Level, Metric
-from wsmon.store.timeline import steps
+from wsmon.store.timeline import status_changes
 
 # Which rollup buckets make up a period: hours in the middle, shorter ones towards its ends.
 #
@@ -40,7 +40,7 @@ from wsmon.store.timeline import steps
 # that ``rolled_s`` lies in is used up to there; the seconds from it on are in the buckets of one second only.
 
 
-class Part(NamedTuple):
+class BucketRange(NamedTuple):
     """Buckets of one level, from a first second up to but without another."""
 
     level: Level
@@ -79,30 +79,30 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Stitching:
+class BucketCover:
     """A period rounded outward to what is kept, and the buckets that make it up."""
 
     since_s: int
     until_s: int
-    parts: tuple[Part, ...]
+    parts: tuple[BucketRange, ...]
 
 
-def stitch(since_s: int, until_s: int, coverage: Coverage, coarsest: Level = 3600) -> Stitching:
+def covering_buckets(since_s: int, until_s: int, coverage: Coverage, coarsest: Level = 3600) -> BucketCover:
     """Cover ``since_s`` ≤ t < ``until_s`` with buckets no coarser than ``coarsest``, unless only such are left."""
     since_s = _down(since_s, coverage.finest(since_s))
-    parts: list[Part] = []
+    parts: list[BucketRange] = []
     at_s = since_s
     while at_s < until_s:
         part = _next(at_s, until_s, coverage, coarsest)
         parts.append(part)
         at_s = part.to_s if part.level == 1 or part.to_s <= coverage.rolled_s else coverage.rolled_s
-    return Stitching(since_s, at_s, tuple(parts))
+    return BucketCover(since_s, at_s, tuple(parts))
 
 
-def _next(at_s: int, until_s: int, coverage: Coverage, coarsest: Level) -> Part:
+def _next(at_s: int, until_s: int, coverage: Coverage, coarsest: Level) -> BucketRange:
     """The longest row of buckets of the coarsest level that fits from a time on."""
     if at_s >= coverage.rolled_s:
-        return Part(1, at_s, until_s)
+        return BucketRange(1, at_s, until_s)
     finest = coverage.finest(at_s)
     for level in reversed(LEVELS):
         if at_s % level or (level > coarsest and level != finest) or level < finest:
@@ -110,8 +110,8 @@ def _next(at_s: int, until_s: int, coverage: Coverage, coarsest: Level) -> Part:
         # a bucket may reach past the end only where rolled_s cuts it off before
         end_s = _up(coverage.rolled_s, level) if until_s >= coverage.rolled_s else _down(until_s, level)
         if end_s > at_s:
-            return Part(level, at_s, min(end_s, _until_better(at_s, level, coverage, coarsest)))
-    return Part(finest, at_s, at_s + finest)  # reaches past the end: nothing finer is left
+            return BucketRange(level, at_s, min(end_s, _until_better(at_s, level, coverage, coarsest)))
+    return BucketRange(finest, at_s, at_s + finest)  # reaches past the end: nothing finer is left
 
 
 def _until_better(at_s: int, level: Level, coverage: Coverage, coarsest: Level) -> int:
@@ -154,7 +154,7 @@ SELECT connection, metric, sum(count), sum(sum), max(max) FROM rollup_metric WHE
 _HISTOGRAMS = f"SELECT connection, metric, hist FROM rollup_metric WHERE {_PLACE}"
 
 
-class _Measured:
+class _MetricTotal:
     """A distribution, added up."""
 
     __slots__ = ("count", "greatest", "histograms", "total")
@@ -180,13 +180,13 @@ class _Measured:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _ConnectionCounts:
     """What the rollups hold about one connection."""
 
     counts: Counter[str] = field(default_factory=Counter)
     keys: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By dimension."""
-    measured: dict[int, _Measured] = field(default_factory=lambda: defaultdict(_Measured))
+    measured: dict[int, _MetricTotal] = field(default_factory=lambda: defaultdict(_MetricTotal))
     """By metric."""
 
     def flow(self, quantity: str) -> Flow:
@@ -214,7 +214,7 @@ class _Tally:
 
 def statistics(
     connection: sqlite3.Connection,
-    stitching: Stitching,
+    stitching: BucketCover,
     runs: Mapping[int, RunPeriod],
     name: str,
     *,
@@ -236,26 +236,26 @@ def statistics(
     found: list[ConnectionStatistics] = []
     for row in rows:
         status: Status = STATUS_OF[row[3]]
-        taken = steps(connection, row[0], since_ns, until_ns)
+        taken = status_changes(connection, row[0], since_ns, until_ns)
         if not (name or row[-1] or taken or row[0] in tallies):
             continue
         if not is_open_end:
             status = taken[-1].status if taken else "initialized"
         up = uptime(taken, runs, since_ns, until_ns)
         of = _of_connection(
-            row, status, up, tallies.get(row[0], _Tally()), watched_ns, (since_ns, until_ns, is_open_end)
+            row, status, up, tallies.get(row[0], _ConnectionCounts()), watched_ns, (since_ns, until_ns, is_open_end)
         )
         if has_types:
-            of = dataclasses.replace(of, message_types=tallies.get(row[0], _Tally()).by_key("type"))
+            of = dataclasses.replace(of, message_types=tallies.get(row[0], _ConnectionCounts()).by_key("type"))
         found.append(dataclasses.replace(of, subscriptions=topics.get(row[0], Subscriptions())) if is_open_end else of)
     return Statistics(since_ns, until_ns, tuple(found))
 
 
 def _tallies(
-    connection: sqlite3.Connection, stitching: Stitching, connection_ids: tuple[int, int], left_out: int
-) -> Mapping[int, _Tally]:
+    connection: sqlite3.Connection, stitching: BucketCover, connection_ids: tuple[int, int], left_out: int
+) -> Mapping[int, _ConnectionCounts]:
     """What the rollups hold about the connections in a closed range of ids, but for one dimension."""
-    tallies: dict[int, _Tally] = defaultdict(_Tally)
+    tallies: dict[int, _ConnectionCounts] = defaultdict(_ConnectionCounts)
     for part in stitching.parts:
         place = (*part, *connection_ids)
         for id_, *counts in connection.execute(_COUNTS, place):
@@ -270,7 +270,12 @@ def _tallies(
 
 
 def _of_connection(
-    row: tuple[Any, ...], status: Status, up: Uptime, tally: _Tally, watched_ns: int, period: tuple[int, int, bool]
+    row: tuple[Any, ...],
+    status: Status,
+    up: Uptime,
+    tally: _ConnectionCounts,
+    watched_ns: int,
+    period: tuple[int, int, bool],
 ) -> ConnectionStatistics:
     _id, name, column, _status, is_stalled, trace_id, last_message_ns, _configured = row
     spec = spec_of(column)
@@ -340,7 +345,7 @@ def trend(
     bucket_ns = max(1, -(-(until_ns - since_ns) // (buckets * step_ns))) * step_ns
     buckets = max(1, -(-(until_ns - since_ns) // bucket_ns))
     row = connection.execute(_ID, (name,)).fetchone()
-    parts = stitch(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest).parts if row else ()
+    parts = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest).parts if row else ()
     messages: list[int | None] = [None] * buckets
     measured: defaultdict[int, defaultdict[int, PackedSum]] = defaultdict(lambda: defaultdict(PackedSum))
     # by metric and bucket
@@ -367,7 +372,7 @@ def trend(
     )
 
 
-def _bucket(second: int, part: Part, since_ns: int, bucket_ns: int, buckets: int) -> int:
+def _bucket(second: int, part: BucketRange, since_ns: int, bucket_ns: int, buckets: int) -> int:
     """Which bucket a rollup belongs to, by its middle."""
     middle_ns = second * SECOND_NS + part.level * SECOND_NS // 2
     return min(max((middle_ns - since_ns) // bucket_ns, 0), buckets - 1)
@@ -401,7 +406,7 @@ def density(connection: sqlite3.Connection, since_ns: int, until_ns: int, bucket
     bucket_ns = max(1, -(-(until_ns - since_ns) // buckets))
     messages, errors = [0] * buckets, [0] * buckets
     coarsest: Level = max((level for level in LEVELS if level * SECOND_NS <= bucket_ns), default=1)
-    stitching = stitch(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest)
+    stitching = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest)
     for level, from_s, to_s in stitching.parts:
         for bucket, n_messages, n_errors in connection.execute(_BUCKETS, (level, from_s, to_s)):
             start_ns = bucket * SECOND_NS - since_ns

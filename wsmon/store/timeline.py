@@ -41,7 +41,7 @@ GROUP BY (ts_ns - :since_ns) / :cell_ns, to_status ORDER BY 1
 """
 
 
-class Now(NamedTuple):
+class ClockReading(NamedTuple):
     """Both clocks, while a recorder runs."""
 
     wall_ns: int
@@ -55,7 +55,7 @@ class Transition(NamedTuple):
     step: StatusChange
 
 
-def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> Mapping[int, RunPeriod]:
+def run_spans(connection: sqlite3.Connection, last_id: int, now: ClockReading | None) -> Mapping[int, RunPeriod]:
     """When each recorder ran.
 
     A run that has no end ends ``now`` where its recorder lives (``None``: none does), else with its newest event.
@@ -74,7 +74,9 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: Now | None) -> 
     return spans
 
 
-def steps(connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int) -> list[StatusChange]:
+def status_changes(
+    connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int
+) -> list[StatusChange]:
     """The steps of a connection in a period, in the order of commit, after the one that it began with."""
     rows = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
     rows += connection.execute(_WITHIN, (connection_id, since_ns, until_ns)).fetchall()
@@ -181,7 +183,7 @@ def problems_near(
     return tuple(found)
 
 
-def stretches(steps: Iterable[Transition], scope: LaneScope) -> tuple[StatusSegment, ...]:
+def status_segments(steps: Iterable[Transition], scope: LaneScope) -> tuple[StatusSegment, ...]:
     """Make stretches of transitions; a status ends at the latest with the run that knew it, or with the period."""
     found: list[StatusSegment] = []
     before: Transition | None = None
@@ -201,7 +203,7 @@ def stretches(steps: Iterable[Transition], scope: LaneScope) -> tuple[StatusSegm
 def _lane(connection: sqlite3.Connection, row: tuple[int, str, str], scope: LaneScope) -> Lane:
     connection_id, name, group = row
     since_ns, until_ns, cell_ns = scope.since_ns, scope.until_ns, scope.cell_ns
-    statuses = stretches(thinned_transitions(connection, connection_id, since_ns, until_ns, cell_ns), scope)
+    statuses = status_segments(thinned_transitions(connection, connection_id, since_ns, until_ns, cell_ns), scope)
     marks = connection.execute(_LOSSES, (connection_id, since_ns, until_ns, since_ns, cell_ns))
     losses = tuple(LossMark(*mark) for mark in marks)
     rows = connection.execute(_INCIDENTS, (connection_id, until_ns, since_ns, since_ns, since_ns, cell_ns))

@@ -23,7 +23,7 @@ from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.ports import Clock, Detector
 from wsmon.store.database import Database, primary_code, store_error
 from wsmon.store.fold import Fold
-from wsmon.store.retention import Pruning, Retention
+from wsmon.store.retention import PruneSchedule, Retention
 from wsmon.store.search.skip_index import SearchIndexer
 
 # Between two commits: a storm of transitions is a hundred syncs a second, not a thousand
@@ -94,7 +94,7 @@ class Writer:
         self._detected_mono_ns = 0
         self._has_ended = False
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
-        self._pruning = Pruning(self._retention, clock)
+        self._pruning = PruneSchedule(self._retention, clock)
         self._indexer = SearchIndexer(database.connection, database.path)
         self._configurations: deque[tuple[ConnectionSpec, ...]] = deque()
         # to take over, oldest first: as many as somebody reloaded since the last batch; filled by any thread
@@ -139,7 +139,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            self._fold.restore(self._database.cut_off_batches)
+            self._fold.restore(self._database.lost_batches)
             self._record(Batch(self._cut_off_events()))
             while not self._bus.is_closed:
                 batch = self._bus.take()
@@ -301,7 +301,7 @@ class Writer:
                 reason="the recorder ended",
                 meta={"incident": each.id, "evidence": [each.id]},
             )
-            for each in self._database.cut_off
+            for each in self._database.interrupted_incidents
         ]
 
     def _shed_events(self, shed: tuple[Shed, ...], ts_ns: int, mono_ns: int) -> list[Event]:

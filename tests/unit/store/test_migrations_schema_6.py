@@ -25,7 +25,7 @@ from wsmon.clock import SystemClock
 from wsmon.model.snapshot import StoredSpec
 from wsmon.store.connections import COLUMNS, spec_of
 from wsmon.store.database import open_for_writing
-from wsmon.store.integrity import examine
+from wsmon.store.integrity import check_integrity
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 
@@ -115,7 +115,7 @@ def test_reading_it_changes_nothing_in_the_file(store: Path) -> None:
     before = store.read_bytes()
     with closing(Reader(store, FixedClock())) as reader:
         reader.snapshot(at_ns(0))
-    found = examine(store, SystemClock())
+    found = check_integrity(store, SystemClock())
     assert (found.damage, found.missing_ids, store.read_bytes()) == ((), 0, before)
 
 

@@ -20,7 +20,7 @@ from wsmon.store.codec import (
     NAME_CODES,
     SELECT_EVENTS,
     STATUS_CODES,
-    Value,
+    SqlValue,
     event_of,
     event_row,
     flags_of,
@@ -61,7 +61,7 @@ RELEASED_NAMES = {
 }
 
 
-def through_sqlite(original: Event) -> tuple[Event, Value]:
+def through_sqlite(original: Event) -> tuple[Event, SqlValue]:
     """The event as it comes back, and the SQLite type of its payload."""
     with closing(sqlite3.connect(":memory:")) as connection:
         for statement in TABLES:

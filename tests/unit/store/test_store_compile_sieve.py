@@ -10,68 +10,68 @@ from tests.support.queries import query
 from wsmon.query.ast import FieldName, Item
 from wsmon.store.codec import NAME_CODES
 from wsmon.store.search.block_filter import (
+    ANY_BLOCK,
     BACKSLASH_MARK,
-    EVERYWHERE,
-    NOWHERE,
-    Between,
-    Sieve,
+    NO_BLOCK,
+    BlockFilter,
+    InPeriod,
     all_of,
     any_of,
-    marked,
+    has_marks,
     name_marks,
-    needle_sieve,
+    needle_filter,
     source_marks,
 )
-from wsmon.store.search.plan import compile_sieve
+from wsmon.store.search.plan import compile_block_filter
 
-REJECTED, MARGIN = needle_sieve(b"rejected"), needle_sieve(b"margin")
-ESCAPED = marked(BACKSLASH_MARK)
+REJECTED, MARGIN = needle_filter(b"rejected"), needle_filter(b"margin")
+ESCAPED = has_marks(BACKSLASH_MARK)
 
 
 def nobody(_field: FieldName, _item: Item) -> Iterable[int] | None:
     return ()
 
 
-def sieve(text: str) -> Sieve:
-    return compile_sieve(query(text), nobody)
+def sieve(text: str) -> BlockFilter:
+    return compile_block_filter(query(text), nobody)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", EVERYWHERE),
+        ("", ANY_BLOCK),
         ("rejected", REJECTED),
         ("REJECTED", REJECTED),
         ("rejected margin", all_of((REJECTED, MARGIN))),
         ("rejected OR margin", any_of((REJECTED, MARGIN))),
-        ("rejected OR zq", EVERYWHERE),
+        ("rejected OR zq", ANY_BLOCK),
         ("rejected -margin", REJECTED),
-        ("-rejected", EVERYWHERE),
+        ("-rejected", ANY_BLOCK),
         ("reason:rejected", REJECTED),
         ("type:rejected", REJECTED),
         ("topic:*rejected*margin?", all_of((REJECTED, MARGIN))),
-        ("error:*", EVERYWHERE),
-        ("text!=rejected", EVERYWHERE),
+        ("error:*", ANY_BLOCK),
+        ("text!=rejected", ANY_BLOCK),
         ("text~/rejected/", REJECTED),
         (r"/^rejected\s\d+/", REJECTED),
-        ("/rejected|margin/", any_of((REJECTED, needle_sieve(b"margin")))),
-        (r"/rejected|\d+/", EVERYWHERE),
-        ("/[0-9a-f]{8}/", EVERYWHERE),
-        ("topic~/[0-9a-f]{8}/", EVERYWHERE),
-        ("-/[0-9a-f]{8}/", EVERYWHERE),
-        ("/[0-9a-f]{2}/", EVERYWHERE),
-        ("text~/x*/", EVERYWHERE),
-        ("size>10kb", EVERYWHERE),
-        ("name:message.sent", marked(*name_marks(NAME_CODES["message.sent"]))),
-        ("$.status:rejected", any_of((ESCAPED, all_of((needle_sieve(b"status"), REJECTED))))),
-        ("$.status>5", any_of((ESCAPED, needle_sieve(b"status")))),
-        ("$.status:1234567", any_of((ESCAPED, needle_sieve(b"status")))),
-        ("$.status:null", any_of((ESCAPED, needle_sieve(b"status")))),
-        ("$.status:*", any_of((ESCAPED, needle_sieve(b"status")))),
-        ("conn:nobody", NOWHERE),
+        ("/rejected|margin/", any_of((REJECTED, needle_filter(b"margin")))),
+        (r"/rejected|\d+/", ANY_BLOCK),
+        ("/[0-9a-f]{8}/", ANY_BLOCK),
+        ("topic~/[0-9a-f]{8}/", ANY_BLOCK),
+        ("-/[0-9a-f]{8}/", ANY_BLOCK),
+        ("/[0-9a-f]{2}/", ANY_BLOCK),
+        ("text~/x*/", ANY_BLOCK),
+        ("size>10kb", ANY_BLOCK),
+        ("name:message.sent", has_marks(*name_marks(NAME_CODES["message.sent"]))),
+        ("$.status:rejected", any_of((ESCAPED, all_of((needle_filter(b"status"), REJECTED))))),
+        ("$.status>5", any_of((ESCAPED, needle_filter(b"status")))),
+        ("$.status:1234567", any_of((ESCAPED, needle_filter(b"status")))),
+        ("$.status:null", any_of((ESCAPED, needle_filter(b"status")))),
+        ("$.status:*", any_of((ESCAPED, needle_filter(b"status")))),
+        ("conn:nobody", NO_BLOCK),
     ],
 )
-def test_sieves(text: str, expected: Sieve) -> None:
+def test_sieves(text: str, expected: BlockFilter) -> None:
     assert sieve(text) == expected
 
 
@@ -79,24 +79,24 @@ def test_a_word_of_event_names_is_where_they_are() -> None:
     names = [name for name in NAME_CODES if "subscri" in name]
     assert names
     assert sieve("subscri") == any_of(
-        (needle_sieve(b"subscri"), any_of(marked(*name_marks(NAME_CODES[name])) for name in names))
+        (needle_filter(b"subscri"), any_of(has_marks(*name_marks(NAME_CODES[name])) for name in names))
     )
 
 
 def test_a_period_is_asked_of_the_times_of_segments() -> None:
     found = sieve("since:2026-01-01T00:00:00Z")
-    assert isinstance(found, Between)
+    assert isinstance(found, InPeriod)
     assert (found.low_ns, found.high_ns) == (1_767_225_600 * 10**9, None)
 
 
 def test_few_sources_are_asked_for_and_many_are_not() -> None:
-    few = compile_sieve(query("session:a*"), lambda _field, _item: (3, 4))
-    assert few == any_of((marked(*source_marks(3)), marked(*source_marks(4))))
-    assert compile_sieve(query("session:a*"), lambda _field, _item: None) == EVERYWHERE
+    few = compile_block_filter(query("session:a*"), lambda _field, _item: (3, 4))
+    assert few == any_of((has_marks(*source_marks(3)), has_marks(*source_marks(4))))
+    assert compile_block_filter(query("session:a*"), lambda _field, _item: None) == ANY_BLOCK
 
 
 def test_a_word_that_may_be_in_a_name_of_a_connection_is_where_its_events_are() -> None:
     def found(field: FieldName, _item: Item) -> Iterable[int]:
         return (5,) if field == "connection" else ()
 
-    assert compile_sieve(query("rejected"), found) == any_of((REJECTED, marked(*source_marks(5))))
+    assert compile_block_filter(query("rejected"), found) == any_of((REJECTED, has_marks(*source_marks(5))))

@@ -7,13 +7,13 @@ import random
 import pytest
 
 from wsmon.store.search.block_filter import (
+    ANY_BLOCK,
     BACKSLASH_MARK,
-    EVERYWHERE,
     SLOTS,
     backslash_marks,
-    blocks,
+    matching_blocks,
     name_marks,
-    needle_sieve,
+    needle_filter,
     source_marks,
     text_marks,
     tokens_of,
@@ -35,7 +35,7 @@ class OneBlock:
 
 
 def lets_through(needle: bytes, text: bytes) -> bool:
-    return blocks(needle_sieve(needle), OneBlock(text)) & 1 == 1
+    return matching_blocks(needle_filter(needle), OneBlock(text)) & 1 == 1
 
 
 def test_tokens_are_folded_and_end_at_every_other_ascii_sign() -> None:
@@ -65,7 +65,7 @@ def test_what_is_not_there_is_left_out(needle: bytes) -> None:
 
 @pytest.mark.parametrize("needle", [b"", b"zq", b"777", b"7777", b"{[-]}", b"z q z q"])
 def test_short_pieces_tell_nothing(needle: bytes) -> None:
-    assert needle_sieve(needle) == EVERYWHERE
+    assert needle_filter(needle) == ANY_BLOCK
 
 
 def test_a_backslash_has_a_mark_that_no_text_has() -> None:

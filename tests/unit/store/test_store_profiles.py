@@ -13,7 +13,7 @@ from tests.support.stores import Recording, recording, spec
 from wsmon.config.specs import CaptureSpec
 from wsmon.model.events import Event
 from wsmon.model.profiles import ProfileName
-from wsmon.store.codec import NAMES, SELECT_EVENTS, SELECT_SOURCES, Value, event_of, source_of
+from wsmon.store.codec import NAMES, SELECT_EVENTS, SELECT_SOURCES, SqlValue, event_of, source_of
 
 NAME = "feed"
 SENT = message("four", 0.3, NAME, direction="out")
@@ -61,7 +61,7 @@ def meta(received: tuple[int, int], sent: tuple[int, int], after_s: int = 0) -> 
     }
 
 
-def counters(one: Recording, columns: str) -> tuple[Value, ...]:
+def counters(one: Recording, columns: str) -> tuple[SqlValue, ...]:
     (found,) = one.rows(f"SELECT {columns} FROM rollup WHERE level = 3600")
     return found
 
@@ -153,7 +153,7 @@ def test_the_end_of_the_run_leaves_nothing_uncounted(one: Recording) -> None:
     assert counters_of_seconds(one) == [(at_ns(0) // SECOND_NS, 1, 1)]
 
 
-def counters_of_seconds(one: Recording) -> list[tuple[Value, ...]]:
+def counters_of_seconds(one: Recording) -> list[tuple[SqlValue, ...]]:
     return one.rows("SELECT bucket, events, messages_in FROM rollup WHERE level = 1 ORDER BY bucket")
 
 
@@ -255,7 +255,7 @@ def died_and_restored(path: Path, profile: ProfileName, *events: Event, now_s: f
         died.commit(*events, now_s=now_s)
     with recording(path, after_s=60) as next_one:
         before = len(rows(next_one))
-        next_one.fold.restore(next_one.database.cut_off_batches)
+        next_one.fold.restore(next_one.database.lost_batches)
         next_one.commit(now_s=60)
         assert counters_of_seconds(next_one)[-1] == (at_ns(60) // SECOND_NS, 2, 0)  # rows, and no message twice
         return rows(next_one)[before:]
@@ -282,7 +282,7 @@ def test_what_was_told_before_it_died_is_not_told_again(tmp_path: Path) -> None:
         assert names(died)[-1] == BATCH
         died.commit(message("defg", 2.2, NAME), now_s=2.3)
     with recording(path, after_s=60) as next_one:
-        next_one.fold.restore(next_one.database.cut_off_batches)
+        next_one.fold.restore(next_one.database.lost_batches)
         next_one.commit(now_s=60)
         told = [each.meta for each in rows(next_one) if each.name == BATCH]
     assert told == [meta((1, 3), (0, 0)), meta((1, 4), (0, 0), after_s=2)]
@@ -295,7 +295,7 @@ def test_messages_that_are_rows_need_no_other_recorder(tmp_path: Path) -> None:
         configure(died, "detailed")
         died.commit(*said, now_s=0.5)
     with recording(path, after_s=60) as next_one:
-        assert next_one.database.cut_off_batches == ()
+        assert next_one.database.lost_batches == ()
 
 
 def test_messages_that_were_rows_before_a_switch_are_not_told_again(tmp_path: Path) -> None:
@@ -306,5 +306,5 @@ def test_messages_that_were_rows_before_a_switch_are_not_told_again(tmp_path: Pa
         before, after = message("abc", 0.2, NAME), message("de", 0.4, NAME)
         died.commit(dialled(0, NAME), usable(0.1, NAME), before, switch, after, now_s=0.5)
     with recording(path, after_s=60) as next_one:
-        (batch,) = next_one.database.cut_off_batches
+        (batch,) = next_one.database.lost_batches
     assert (batch.source.connection, batch.second, tuple(batch.counts)) == (NAME, at_ns(0) // SECOND_NS, (1, 2, 0, 0))

@@ -6,7 +6,7 @@ from array import array
 
 from tests.tui.fakes import FakeClock
 from wsmon.model.snapshot import SearchProgress
-from wsmon.store.pages import FIRST_NS, NEXT_NS, Progress
+from wsmon.store.pages import FIRST_NS, NEXT_NS, SearchCollector
 
 
 def time_of(event_id: int) -> int:
@@ -19,7 +19,7 @@ def ids(*numbers: int) -> array[int]:
 
 def test_the_first_matches_are_said_at_once_and_later_ones_in_time() -> None:
     clock = FakeClock()
-    progress = Progress(clock, 1, 100, newest_first=True)
+    progress = SearchCollector(clock, 1, 100, newest_first=True)
     progress.add(ids())
     is_due = [progress.is_due]
     progress.add(ids(80, 81))
@@ -38,7 +38,7 @@ def test_the_first_matches_are_said_at_once_and_later_ones_in_time() -> None:
 
 def test_a_glance_says_nothing_before_its_time() -> None:
     clock = FakeClock()
-    progress = Progress(clock, 1, 100, newest_first=True, is_glance=True)
+    progress = SearchCollector(clock, 1, 100, newest_first=True, is_glance=True)
     progress.add(ids(80))
     is_due = [progress.is_due]
     clock.advance(FIRST_NS / 1e9)
@@ -48,7 +48,7 @@ def test_a_glance_says_nothing_before_its_time() -> None:
 
 def test_a_search_that_finds_nothing_says_so_soon() -> None:
     clock = FakeClock()
-    progress = Progress(clock, 1, 100, newest_first=False)
+    progress = SearchCollector(clock, 1, 100, newest_first=False)
     clock.advance(FIRST_NS / 1e9)
     is_due = [progress.is_due]
     assert progress.take((1, 20), time_of) == SearchProgress(ids(), 1, 20, 200)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.tui.fakes import FakeClock
-from wsmon.store.retention import GAP_S, NOTHING, TOLD_GAP_S, Pruned, Pruning, Retention
+from wsmon.store.retention import GAP_S, NOTHING, TOLD_GAP_S, Pruned, PruneSchedule, Retention
 
 
 class Slices(Retention):
@@ -28,7 +28,7 @@ class Slices(Retention):
         return False
 
 
-def told(pruning: Pruning, clock: FakeClock, slices: int) -> list[tuple[float, Any]]:
+def told(pruning: PruneSchedule, clock: FakeClock, slices: int) -> list[tuple[float, Any]]:
     """When so many slices are told of, in seconds from now, and how many events they name."""
     found = []
     for number in range(slices):
@@ -40,14 +40,14 @@ def told(pruning: Pruning, clock: FakeClock, slices: int) -> list[tuple[float, A
 def test_a_round_is_told_once_at_its_end() -> None:
     clock = FakeClock()
     retention = Slices(500, 500, 3)
-    pruning = Pruning(retention, clock)
+    pruning = PruneSchedule(retention, clock)
     assert told(pruning, clock, 20) == [(0.3, 1_003)]
     assert (pruning.events, retention.rollups) == (1_003, 17)
 
 
 def test_between_two_slices_there_is_a_gap() -> None:
     clock = FakeClock()
-    pruning = Pruning(Slices(*[1] * 100), clock)
+    pruning = PruneSchedule(Slices(*[1] * 100), clock)
     clock.advance(GAP_S)
     for _ in range(10):
         pruning.slice()
@@ -56,7 +56,7 @@ def test_between_two_slices_there_is_a_gap() -> None:
 
 def test_a_round_that_does_not_end_is_told_of_once_a_minute() -> None:
     clock = FakeClock()
-    pruning = Pruning(Slices(*[10] * 2_000), clock)
+    pruning = PruneSchedule(Slices(*[10] * 2_000), clock)
     assert told(pruning, clock, 2_000) == [
         (60.0, 6_010),
         (120.1, 6_010),
@@ -66,7 +66,7 @@ def test_a_round_that_does_not_end_is_told_of_once_a_minute() -> None:
 
 def test_an_event_a_second_that_grows_too_old_is_told_of_once_a_minute() -> None:
     clock = FakeClock()
-    pruning = Pruning(Slices(*([1] + [0] * 9) * 130), clock)
+    pruning = PruneSchedule(Slices(*([1] + [0] * 9) * 130), clock)
     assert [events for _, events in told(pruning, clock, 1_300)] == [1, 60, 60]
     assert [(event.name, (event.meta or {})["events"]) for event in pruning.tell()] == [("self.pruned", 9)]
     assert pruning.tell() == ()
@@ -75,7 +75,7 @@ def test_an_event_a_second_that_grows_too_old_is_told_of_once_a_minute() -> None
 
 def test_it_says_up_to_where() -> None:
     clock = FakeClock()
-    pruning = Pruning(Slices(1_200, 34), clock)
+    pruning = PruneSchedule(Slices(1_200, 34), clock)
     for _ in range(3):
         clock.advance(GAP_S)
         events = pruning.slice()
@@ -88,4 +88,4 @@ def test_it_says_up_to_where() -> None:
 @pytest.mark.parametrize("slices", [(), (0, 0)])
 def test_nothing_that_went_is_nothing_to_tell(slices: tuple[int, ...]) -> None:
     clock = FakeClock()
-    assert told(Pruning(Slices(*slices), clock), clock, 10) == []
+    assert told(PruneSchedule(Slices(*slices), clock), clock, 10) == []

@@ -23,8 +23,8 @@ from wsmon.store.database import open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.retention import NOTHING, Retention
 from wsmon.store.search import skip_index
-from wsmon.store.search.block_filter import needle_sieve
-from wsmon.store.search.skip_index import Candidates, SearchIndexer
+from wsmon.store.search.block_filter import needle_filter
+from wsmon.store.search.skip_index import SearchIndexer, SkipIndex
 
 BLOCK, BLOCKS = 4, 3
 SEGMENT = BLOCK * BLOCKS
@@ -53,7 +53,7 @@ def segments(run: Recording) -> list[tuple[object, ...]]:
 
 
 def where(run: Recording, needle: str, first_id: int = 1, last_id: int = 1_000) -> list[tuple[int, int]]:
-    return Candidates(run.database.connection).ranges(needle_sieve(needle.encode()), first_id, last_id)
+    return SkipIndex(run.database.connection).candidates(needle_filter(needle.encode()), first_id, last_id)
 
 
 def test_whole_segments_are_indexed_and_the_tail_is_let_through(run: Recording) -> None:
@@ -154,9 +154,9 @@ def test_secrets_that_were_masked_are_in_no_mark(tmp_path: Path) -> None:
     path = recorded(tmp_path / "store.db", [message('{"token":"[redacted]"}', redacted=True)] * SEGMENT)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         SearchIndexer(connection, path).index(SEGMENT, lambda: False)
-        marks = Candidates(connection)
-        assert marks.ranges(needle_sieve(b"redacted"), 1, SEGMENT) == [(1, SEGMENT)]
-        assert marks.ranges(needle_sieve(b"hunter2secret"), 1, SEGMENT) == []
+        marks = SkipIndex(connection)
+        assert marks.candidates(needle_filter(b"redacted"), 1, SEGMENT) == [(1, SEGMENT)]
+        assert marks.candidates(needle_filter(b"hunter2secret"), 1, SEGMENT) == []
 
 
 def version_5(path: Path) -> Path:
@@ -203,7 +203,7 @@ class HastyClock(FixedClock):
 def test_a_search_says_how_far_it_came_where_the_index_leaves_everything_out(
     newest_first: bool, reached: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "SIEVED_AT_ONCE", SEGMENT)
+    monkeypatch.setattr(pages, "FILTERED_AT_ONCE", SEGMENT)
     path = recorded(tmp_path / "store.db", [message("fine")] * (3 * SEGMENT))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         SearchIndexer(connection, path).index(3 * SEGMENT, lambda: False)

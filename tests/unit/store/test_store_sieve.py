@@ -6,14 +6,14 @@ import pytest
 
 from wsmon.store.search.block_filter import (
     ALL_BLOCKS,
-    EVERYWHERE,
-    NOWHERE,
-    Between,
-    Sieve,
+    ANY_BLOCK,
+    NO_BLOCK,
+    BlockFilter,
+    InPeriod,
     all_of,
     any_of,
-    blocks,
-    marked,
+    has_marks,
+    matching_blocks,
 )
 
 MASKS = {1: 0b0011, 2: 0b0110, 3: 0, 4: 0}
@@ -32,37 +32,37 @@ class FakeSegment:
         return MASKS[mark]
 
 
-def let_through(sieve: Sieve) -> int:
-    return blocks(sieve, FakeSegment())
+def let_through(sieve: BlockFilter) -> int:
+    return matching_blocks(sieve, FakeSegment())
 
 
 @pytest.mark.parametrize(
     ("sieve", "expected"),
     [
-        (EVERYWHERE, ALL_BLOCKS),
-        (NOWHERE, 0),
-        (marked(1), 0b0011),
-        (marked(1, 2), 0b0010),
-        (all_of((marked(1), marked(2))), 0b0010),
-        (any_of((marked(1), marked(2))), 0b0111),
-        (any_of((marked(3), all_of((marked(2), Between(None, None))))), 0b0110),
-        (Between(150, 160), ALL_BLOCKS),
-        (Between(200, None), ALL_BLOCKS),
-        (Between(None, 100), ALL_BLOCKS),
-        (Between(201, None), 0),
-        (Between(None, 99.5), 0),
+        (ANY_BLOCK, ALL_BLOCKS),
+        (NO_BLOCK, 0),
+        (has_marks(1), 0b0011),
+        (has_marks(1, 2), 0b0010),
+        (all_of((has_marks(1), has_marks(2))), 0b0010),
+        (any_of((has_marks(1), has_marks(2))), 0b0111),
+        (any_of((has_marks(3), all_of((has_marks(2), InPeriod(None, None))))), 0b0110),
+        (InPeriod(150, 160), ALL_BLOCKS),
+        (InPeriod(200, None), ALL_BLOCKS),
+        (InPeriod(None, 100), ALL_BLOCKS),
+        (InPeriod(201, None), 0),
+        (InPeriod(None, 99.5), 0),
     ],
 )
-def test_blocks_let_through(sieve: Sieve, expected: int) -> None:
+def test_blocks_let_through(sieve: BlockFilter, expected: int) -> None:
     assert let_through(sieve) == expected
 
 
 def test_what_says_nothing_is_left_out_of_the_tree() -> None:
-    one = marked(1)
-    assert (all_of((EVERYWHERE, one)), all_of(()), all_of((one, NOWHERE))) == (one, EVERYWHERE, NOWHERE)
-    assert (any_of((NOWHERE, one)), any_of(()), any_of((one, EVERYWHERE))) == (one, NOWHERE, EVERYWHERE)
+    one = has_marks(1)
+    assert (all_of((ANY_BLOCK, one)), all_of(()), all_of((one, NO_BLOCK))) == (one, ANY_BLOCK, NO_BLOCK)
+    assert (any_of((NO_BLOCK, one)), any_of(()), any_of((one, ANY_BLOCK))) == (one, NO_BLOCK, ANY_BLOCK)
 
 
 def test_a_mark_that_no_block_has_ends_the_look_at_the_others() -> None:
     segment = FakeSegment()
-    assert (blocks(marked(3, 4), segment), len(segment.asked)) == (0, 1)
+    assert (matching_blocks(has_marks(3, 4), segment), len(segment.asked)) == (0, 1)

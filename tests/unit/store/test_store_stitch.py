@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.thoroughness import times
 from wsmon.store.schema import LEVELS, Level
-from wsmon.store.statistics import Coverage, Part, Stitching, stitch
+from wsmon.store.statistics import BucketCover, BucketRange, Coverage, covering_buckets
 
 HOUR = 3600
 ROLLED = 10 * HOUR + 754
@@ -24,24 +24,27 @@ PRUNED = coverage(ROLLED, 8 * HOUR + 120, 3 * HOUR + 600, HOUR)
 
 
 def test_hours_in_the_middle_shorter_buckets_towards_the_ends() -> None:
-    assert stitch(HOUR - 690, 3 * HOUR + 1_261, ALL) == Stitching(
+    assert covering_buckets(HOUR - 690, 3 * HOUR + 1_261, ALL) == BucketCover(
         HOUR - 690,
         3 * HOUR + 1_261,
         (
-            Part(1, HOUR - 690, HOUR - 660),
-            Part(60, HOUR - 660, HOUR - 600),
-            Part(600, HOUR - 600, HOUR),
-            Part(3600, HOUR, 3 * HOUR),
-            Part(600, 3 * HOUR, 3 * HOUR + 1_200),
-            Part(60, 3 * HOUR + 1_200, 3 * HOUR + 1_260),
-            Part(1, 3 * HOUR + 1_260, 3 * HOUR + 1_261),
+            BucketRange(1, HOUR - 690, HOUR - 660),
+            BucketRange(60, HOUR - 660, HOUR - 600),
+            BucketRange(600, HOUR - 600, HOUR),
+            BucketRange(3600, HOUR, 3 * HOUR),
+            BucketRange(600, 3 * HOUR, 3 * HOUR + 1_200),
+            BucketRange(60, 3 * HOUR + 1_200, 3 * HOUR + 1_260),
+            BucketRange(1, 3 * HOUR + 1_260, 3 * HOUR + 1_261),
         ),
     )
 
 
 def test_the_open_hour_is_used_up_to_the_mark_and_seconds_from_there() -> None:
     now = 10 * HOUR + 756
-    assert stitch(10 * HOUR, now, ALL).parts == (Part(3600, 10 * HOUR, 11 * HOUR), Part(1, 10 * HOUR + 754, now))
+    assert covering_buckets(10 * HOUR, now, ALL).parts == (
+        BucketRange(3600, 10 * HOUR, 11 * HOUR),
+        BucketRange(1, 10 * HOUR + 754, now),
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,12 +57,12 @@ def test_the_open_hour_is_used_up_to_the_mark_and_seconds_from_there() -> None:
     ],
 )
 def test_the_ends_are_rounded_outward_to_what_is_left(since: int, until: int, answered: tuple[int, int]) -> None:
-    stitching = stitch(since, until, PRUNED)
+    stitching = covering_buckets(since, until, PRUNED)
     assert (stitching.since_s, stitching.until_s) == answered
 
 
 def test_an_empty_period_has_no_parts() -> None:
-    assert stitch(100, 100, ALL) == Stitching(100, 100, ())
+    assert covering_buckets(100, 100, ALL) == BucketCover(100, 100, ())
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,7 @@ def test_every_second_is_in_exactly_one_bucket(
 ) -> None:
     first = dict(zip(LEVELS, (*sorted(oldest, reverse=True), 0), strict=True))
     known = Coverage.of(rolled, first)
-    stitching = stitch(since, since + length, known, coarsest)
+    stitching = covering_buckets(since, since + length, known, coarsest)
     assert stitching.since_s <= since
     assert stitching.until_s >= since + length
     at = stitching.since_s

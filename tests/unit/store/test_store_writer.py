@@ -31,7 +31,7 @@ from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
 from wsmon.store import writer as writing
-from wsmon.store.codec import Value
+from wsmon.store.codec import SqlValue
 from wsmon.store.database import Database, open_for_writing
 from wsmon.store.schema import METRICS
 from wsmon.store.search import skip_index
@@ -96,7 +96,7 @@ class Running:
         self.bus.close()
         self.writer.join(DEADLINE_S)
 
-    def connection(self, columns: str) -> list[tuple[Value, ...]]:
+    def connection(self, columns: str) -> list[tuple[SqlValue, ...]]:
         return stored(self.path, f"SELECT {columns} FROM connection ORDER BY position")
 
     def _on_commit(self, last_id: int) -> None:

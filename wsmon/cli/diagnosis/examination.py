@@ -30,7 +30,7 @@ from wsmon.errors import ConfigError, StoreOlderError, UsageError, WsmonError
 from wsmon.model.units import DAY_NS
 from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
-from wsmon.store.integrity import SQLITE_VERSION, examine
+from wsmon.store.integrity import SQLITE_VERSION, check_integrity
 from wsmon.store.reader import Reader
 
 MOST_TOLD = 100
@@ -97,7 +97,7 @@ def _store(argument: str | None, loaded: Loaded | None, environ: Mapping[str, st
 
 def _about_store(store: Path, environ: Mapping[str, str], clock: Clock) -> Iterator[Diagnosis]:
     try:
-        found = examine(store, clock, cache_dir(environ))
+        found = check_integrity(store, clock, cache_dir(environ))
     except StoreOlderError as error:
         yield warn("store", error.what, error.hint)
     except WsmonError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
 from wsmon.model import units as fmt
-from wsmon.store.integrity import Soundness, Version, faults_of
+from wsmon.store.integrity import IntegrityReport, Version, faults_of
 
 LARGE_LOG_BYTES = 256 * 1024 * 1024
 # four times what the recorder cuts its log to
@@ -28,7 +28,7 @@ def judge_sqlite(version: Version) -> Iterator[Diagnosis]:
         )
 
 
-def judge_store(path: Path, found: Soundness, size_bytes: int) -> Iterator[Diagnosis]:
+def judge_store(path: Path, found: IntegrityReport, size_bytes: int) -> Iterator[Diagnosis]:
     """Its pages, its ids, its log."""
     kept = found.last_id - found.oldest_id + 1 - found.missing_ids if found.oldest_id else 0
     yield ok("store", f"{path}: {fmt.count(kept)} events, {fmt.size(size_bytes)}")
@@ -44,7 +44,7 @@ def judge_store(path: Path, found: Soundness, size_bytes: int) -> Iterator[Diagn
         yield ok("log", f"write-ahead log of {fmt.size(found.log_bytes)}")
 
 
-def _damage(path: Path, found: Soundness) -> Diagnosis:
+def _damage(path: Path, found: IntegrityReport) -> Diagnosis:
     if found.damage:
         more = f" (and {len(found.damage) - 1} more)" if len(found.damage) > 1 else ""
         return fail(
@@ -58,7 +58,7 @@ def _damage(path: Path, found: Soundness) -> Diagnosis:
     return ok("integrity", "pages, indexes and references are whole")
 
 
-def _ids(found: Soundness) -> Diagnosis:
+def _ids(found: IntegrityReport) -> Diagnosis:
     if found.has_strays:
         return fail(
             "ids",

@@ -1,6 +1,6 @@
 """What a query asks of the marks of blocks: a tree whose answer for 64 blocks at once is the bits of one number.
 
-A sieve lets through every block that has a match, and some that have none: what it lets through is looked at.
+A block_filter lets through every block that has a match, and some that have none: what it lets through is looked at.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ ALL_BLOCKS = (1 << BLOCKS) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class HasMarks:
     """Blocks that have all of these marks."""
 
     marks: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
+class InPeriod:
     """Blocks of segments with an event between two wall times (closed; ``None`` is no bound)."""
 
     low_ns: float | None
@@ -35,22 +35,22 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Blocks that all of the sieves let through."""
+    """Blocks that all of the filters let through."""
 
-    sieves: tuple[Sieve, ...]
+    filters: tuple[BlockFilter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Blocks that one of the sieves lets through."""
+    """Blocks that one of the filters lets through."""
 
-    sieves: tuple[Sieve, ...]
-
-
-Sieve: TypeAlias = "Marked | Between | AllOf | AnyOf"
+    filters: tuple[BlockFilter, ...]
 
 
-class Segment(Protocol):
+BlockFilter: TypeAlias = "HasMarks | InPeriod | AllOf | AnyOf"
+
+
+class SegmentMarks(Protocol):
     """What is known of 64 blocks."""
 
     @property
@@ -66,61 +66,61 @@ class Segment(Protocol):
 
 
 # Lets everything through
-EVERYWHERE: Sieve = Marked(frozenset())
-NOWHERE: Sieve = AnyOf(())
+ANY_BLOCK: BlockFilter = HasMarks(frozenset())
+NO_BLOCK: BlockFilter = AnyOf(())
 
 
-def marked(*marks: int) -> Sieve:
+def has_marks(*marks: int) -> BlockFilter:
     """Blocks that have all of these marks."""
-    return Marked(frozenset(marks))
+    return HasMarks(frozenset(marks))
 
 
-def all_of(sieves: Iterable[Sieve]) -> Sieve:
-    """What all of the sieves let through."""
-    needed = [sieve for sieve in sieves if sieve != EVERYWHERE]
-    if NOWHERE in needed:
-        return NOWHERE
-    return _only(needed, AllOf) if needed else EVERYWHERE
+def all_of(filters: Iterable[BlockFilter]) -> BlockFilter:
+    """What all of the filters let through."""
+    needed = [block_filter for block_filter in filters if block_filter != ANY_BLOCK]
+    if NO_BLOCK in needed:
+        return NO_BLOCK
+    return _only(needed, AllOf) if needed else ANY_BLOCK
 
 
-def any_of(sieves: Iterable[Sieve]) -> Sieve:
-    """What one of the sieves lets through."""
-    possible = [sieve for sieve in sieves if sieve != NOWHERE]
-    if EVERYWHERE in possible:
-        return EVERYWHERE
-    return _only(possible, AnyOf) if possible else NOWHERE
+def any_of(filters: Iterable[BlockFilter]) -> BlockFilter:
+    """What one of the filters lets through."""
+    possible = [block_filter for block_filter in filters if block_filter != NO_BLOCK]
+    if ANY_BLOCK in possible:
+        return ANY_BLOCK
+    return _only(possible, AnyOf) if possible else NO_BLOCK
 
 
-def blocks(sieve: Sieve, segment: Segment, among: int = ALL_BLOCKS) -> int:
-    """Those of some blocks that a sieve lets through, as bits."""
-    match sieve:
-        case Marked(marks):
+def matching_blocks(block_filter: BlockFilter, segment: SegmentMarks, among: int = ALL_BLOCKS) -> int:
+    """Those of some blocks that a block_filter lets through, as bits."""
+    match block_filter:
+        case HasMarks(marks):
             found = among
             for mark in marks:
                 found &= segment.mask(mark)
                 if not found:
                     break
             return found
-        case Between(low_ns, high_ns):
+        case InPeriod(low_ns, high_ns):
             is_before = low_ns is not None and segment.last_ns < low_ns
             is_after = high_ns is not None and segment.first_ns > high_ns
             return 0 if is_before or is_after else among
-        case AllOf(sieves):
+        case AllOf(filters):
             found = among
-            for each in sieves:
-                found = blocks(each, segment, found) if found else 0
+            for each in filters:
+                found = matching_blocks(each, segment, found) if found else 0
             return found
-        case AnyOf(sieves):
+        case AnyOf(filters):
             found = 0
-            for each in sieves:
-                found |= blocks(each, segment, among & ~found)
+            for each in filters:
+                found |= matching_blocks(each, segment, among & ~found)
             return found
         case _:
-            assert_never(sieve)
+            assert_never(block_filter)
 
 
-def _only(sieves: list[Sieve], joined: type[AllOf | AnyOf]) -> Sieve:
-    return sieves[0] if len(sieves) == 1 else joined(tuple(sieves))
+def _only(filters: list[BlockFilter], joined: type[AllOf | AnyOf]) -> BlockFilter:
+    return filters[0] if len(filters) == 1 else joined(tuple(filters))
 
 
 # What a block of events is marked with: hashes of pieces of its texts, so that a search can leave out whole blocks.
@@ -178,9 +178,9 @@ def text_marks(tokens: Set[bytes]) -> set[int]:
     return marks
 
 
-def needle_sieve(needle: bytes) -> Sieve:
+def needle_filter(needle: bytes) -> BlockFilter:
     """Where a text can be that has these bytes in it, ASCII case aside."""
-    return all_of(_token_sieve(token) for token in tokens_of(needle))
+    return all_of(_token_filter(token) for token in tokens_of(needle))
 
 
 def source_marks(source: int) -> frozenset[int]:
@@ -198,11 +198,11 @@ def backslash_marks(texts: Iterable[bytes]) -> set[int]:
     return {BACKSLASH_MARK} if any(_BACKSLASH in text for text in texts) else set()
 
 
-def _token_sieve(token: bytes) -> Sieve:
-    runs = all_of(marked(*_run_marks(run)) for run in token.translate(_LETTERS).split())
+def _token_filter(token: bytes) -> BlockFilter:
+    runs = all_of(has_marks(*_run_marks(run)) for run in token.translate(_LETTERS).split())
     if not any(digit in token for digit in _DIGITS):
         return runs
-    at_even, at_odd = (marked(*map(_SLOT_OF, _pieces((token,), (first, first + 2)))) for first in (0, 1))
+    at_even, at_odd = (has_marks(*map(_SLOT_OF, _pieces((token,), (first, first + 2)))) for first in (0, 1))
     # where the token begins in the text is not known: at an even place of a token there, or at an odd one
     return all_of((runs, any_of((at_even, at_odd))))
 

@@ -33,7 +33,7 @@ _InRow: TypeAlias = str | bytes | None
 _verdict_of = msgspec.json.Decoder(Verdict).decode
 
 
-class Functions:
+class QueryFunctions:
     """The leaves of the queries of one connection to a store, by number."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

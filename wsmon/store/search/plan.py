@@ -1,4 +1,4 @@
-"""A query as a sieve over the marks of blocks: what lets through every block with a match, and few others.
+"""A query as a block filter over the marks of blocks: what lets through every block with a match, and few others.
 
 Whatever a term says that no mark tells, it says nothing here: the condition of ``compile_sql`` is asked of every event
 let through, and alone decides.
@@ -34,15 +34,15 @@ from wsmon.query.predicate import casefold_utf8, item_fits, utf8
 from wsmon.query.regex_literals import required_texts
 from wsmon.store.codec import CONNECTION_GROUP, NAME_CODES
 from wsmon.store.search.block_filter import (
+    ANY_BLOCK,
     BACKSLASH_MARK,
-    EVERYWHERE,
-    Between,
-    Sieve,
+    BlockFilter,
+    InPeriod,
     all_of,
     any_of,
-    marked,
+    has_marks,
     name_marks,
-    needle_sieve,
+    needle_filter,
     source_marks,
     tokens_of,
 )
@@ -65,20 +65,22 @@ _NULL = b"null"
 assert _TEXT_COLUMNS | {"connection", "name"} >= WORD_PLACES.keys()
 
 
-def compile_sieve(query: Query, sources_of: SourcesOf) -> Sieve:
-    """The sieve of a query; ``EVERYWHERE`` where the marks do not help."""
-    return _Compiler(sources_of).term(And(query.terms))
+def compile_block_filter(query: Query, sources_of: SourcesOf) -> BlockFilter:
+    """The block filter of a query; ``ANY_BLOCK`` where the marks do not help."""
+    return _BlockFilterCompiler(sources_of).term(And(query.terms))
 
 
-class _Compiler:
+class _BlockFilterCompiler:
     def __init__(self, sources_of: SourcesOf) -> None:
         self._sources_of = sources_of
 
-    def term(self, term: Term) -> Sieve:
+    def term(self, term: Term) -> BlockFilter:
         match term:
             case Word(text):
                 part = Contains(text)
-                return any_of((needle_sieve(casefold_utf8(text)), self._names(part), self._sources("connection", part)))
+                return any_of(
+                    (needle_filter(casefold_utf8(text)), self._names(part), self._sources("connection", part))
+                )
             case FieldTerm(field, items):
                 return any_of(self._item(field, item) for item in items)
             case PathTerm():
@@ -90,11 +92,11 @@ class _Compiler:
             case Regex():
                 return any_of((_text(term), self._names(term), self._sources("connection", term)))
             case Not() | Ids():
-                return EVERYWHERE
+                return ANY_BLOCK
             case _:
                 assert_never(term)
 
-    def _item(self, field: FieldName, item: Item) -> Sieve:
+    def _item(self, field: FieldName, item: Item) -> BlockFilter:
         if field in _OF_SOURCES:
             return self._sources(field, item)
         if _COLUMN_FIELDS.get(field, field) in _TEXT_COLUMNS:
@@ -102,45 +104,45 @@ class _Compiler:
         if (names := told_names(FieldTerm(field, (item,)))) is not None:
             return _named(names)
         if field == "ts" and isinstance(item, Range):
-            return Between(item.low, item.high)
-        return EVERYWHERE
+            return InPeriod(item.low, item.high)
+        return ANY_BLOCK
 
-    def _names(self, item: Item) -> Sieve:
+    def _names(self, item: Item) -> BlockFilter:
         return _named(name for name in EVENT_NAMES if item_fits(item, name))
 
-    def _sources(self, field: FieldName, item: Item) -> Sieve:
+    def _sources(self, field: FieldName, item: Item) -> BlockFilter:
         sources = self._sources_of(field, item)
-        return EVERYWHERE if sources is None else any_of(marked(*source_marks(source)) for source in sources)
+        return ANY_BLOCK if sources is None else any_of(has_marks(*source_marks(source)) for source in sources)
 
 
-def _named(names: Iterable[EventName]) -> Sieve:
-    return any_of(marked(*name_marks(NAME_CODES[name])) for name in names)
+def _named(names: Iterable[EventName]) -> BlockFilter:
+    return any_of(has_marks(*name_marks(NAME_CODES[name])) for name in names)
 
 
-def _text(item: Item) -> Sieve:
+def _text(item: Item) -> BlockFilter:
     """Where a text can be that an item asks for; a row without one fits what fits the empty text."""
     match item:
         case Exact(text) | Contains(text):
-            return needle_sieve(casefold_utf8(text))
+            return needle_filter(casefold_utf8(text))
         case Glob(pattern):
-            return needle_sieve(casefold_utf8(pattern.translate(_GLOB_SIGNS)))
+            return needle_filter(casefold_utf8(pattern.translate(_GLOB_SIGNS)))
         case Regex():
             texts = required_texts(item)
-            return any_of(needle_sieve(casefold_utf8(text)) for text in texts) if texts else EVERYWHERE
+            return any_of(needle_filter(casefold_utf8(text)) for text in texts) if texts else ANY_BLOCK
         case Range():
-            return EVERYWHERE
+            return ANY_BLOCK
         case _:
             assert_never(item)
 
 
-def _path(term: PathTerm) -> Sieve:
+def _path(term: PathTerm) -> BlockFilter:
     """Names of members stand in the payload as they are written, unless with an escape."""
-    names = all_of(needle_sieve(utf8(step)) for step in term.path if isinstance(step, str))
+    names = all_of(needle_filter(utf8(step)) for step in term.path if isinstance(step, str))
     values = any_of(_json_value(item) for item in term.items)
-    return any_of((marked(BACKSLASH_MARK), all_of((names, values))))
+    return any_of((has_marks(BACKSLASH_MARK), all_of((names, values))))
 
 
-def _json_value(item: Item) -> Sieve:
+def _json_value(item: Item) -> BlockFilter:
     """Texts stand in the payload too; numbers and ``null`` may be written in other ways than they are asked for."""
     match item:
         case Exact(text) | Contains(text):
@@ -148,13 +150,13 @@ def _json_value(item: Item) -> Sieve:
         case Glob(pattern):
             wanted = casefold_utf8(pattern.translate(_GLOB_SIGNS))
         case Regex() | Range():
-            return EVERYWHERE
+            return ANY_BLOCK
         case _:
             assert_never(item)
     if b"\\" in wanted:
-        return EVERYWHERE
+        return ANY_BLOCK
     told = (token for token in tokens_of(wanted) if not _OF_NUMBERS.issuperset(token) and token not in _NULL)
-    return all_of(map(needle_sieve, told))
+    return all_of(map(needle_filter, told))
 
 
 # Finds the sources (session, trace, run, connection) that a term of a query is about; few, or it says so.

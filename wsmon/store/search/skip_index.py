@@ -20,9 +20,9 @@ from wsmon.store.search.block_filter import (
     BLOCKS,
     PAGES,
     SLOTS_A_PAGE,
-    Sieve,
+    BlockFilter,
     backslash_marks,
-    blocks,
+    matching_blocks,
     name_marks,
     source_marks,
     text_marks,
@@ -186,15 +186,15 @@ _MASK = "SELECT substr(masks, ?, 8) FROM search_page WHERE id = ?"
 Ranges = list[tuple[int, int]]
 
 
-class Candidates:
+class SkipIndex:
     """The index of one connection to a store; a store of an older wsmon has none."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         (tables,) = connection.execute(_HAS_INDEX).fetchone()
-        self.is_there = bool(tables)
+        self.exists = bool(tables)
 
-    def ranges(self, sieve: Sieve, first_id: int, last_id: int) -> Ranges:
+    def candidates(self, block_filter: BlockFilter, first_id: int, last_id: int) -> Ranges:
         """Where in a closed range of ids a match can be; what is not indexed is all let through."""
         found: Ranges = []
         next_id = first_id
@@ -204,7 +204,7 @@ class Candidates:
             if segment_first > next_id:
                 _add(found, next_id, min(segment_first - 1, last_id))
             segment = _StoredSegment(self._connection, segment_first, segment_last, *known)
-            for low, high in segment.let_through(sieve):
+            for low, high in segment.let_through(block_filter):
                 if high >= first_id and low <= last_id:
                     _add(found, max(low, first_id), min(high, last_id))
             next_id = segment_last + 1
@@ -215,7 +215,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class _StoredSegment:
-    """A segment of the index, as a sieve asks it."""
+    """A segment of the index, as a block_filter asks it."""
 
     connection: sqlite3.Connection
     first_id: int
@@ -224,9 +224,9 @@ class _StoredSegment:
     last_ns: int
     starts: bytes
 
-    def let_through(self, sieve: Sieve) -> Iterator[tuple[int, int]]:
-        """The ranges of ids of the blocks that a sieve lets through."""
-        if mask := blocks(sieve, self):
+    def let_through(self, block_filter: BlockFilter) -> Iterator[tuple[int, int]]:
+        """The ranges of ids of the blocks that a block_filter lets through."""
+        if mask := matching_blocks(block_filter, self):
             yield from (each for number, each in enumerate(self._blocks()) if mask >> number & 1)
 
     def mask(self, mark: int) -> int:

@@ -50,7 +50,7 @@ from wsmon.store.codec import (
     NAME_CODES,
     OPCODE_CODES,
     STATUS_CODES,
-    Value,
+    SqlValue,
 )
 from wsmon.store.search.functions import LEAF, Leaf
 
@@ -76,7 +76,7 @@ class Sql:
     """A condition and its parameters."""
 
     text: str
-    parameters: tuple[Value, ...] = ()
+    parameters: tuple[SqlValue, ...] = ()
 
 
 NEVER = Sql("0")
@@ -99,7 +99,7 @@ def all_of(parts: Iterable[Sql]) -> Sql:
     return _joined(needed, " AND ") if needed else ALWAYS
 
 
-def opposite(sql: Sql) -> Sql:
+def negation(sql: Sql) -> Sql:
     """The condition does not hold."""
     if sql in (NEVER, ALWAYS):
         return ALWAYS if sql == NEVER else NEVER
@@ -352,7 +352,7 @@ class Condition:
     """What follows WHERE, with its parameters; never NULL, so that it can be negated."""
 
     where: str
-    parameters: tuple[Value, ...]
+    parameters: tuple[SqlValue, ...]
     first_id: int
     last_id: int
     """No event outside this range matches; it is empty where none can."""
@@ -376,7 +376,7 @@ def compile_query(query: Query, connections: Mapping[int, Source], number: Numbe
     whole = And(query.terms)
     names = names_of(whole)
     first_id, last_id = id_bounds(whole)
-    compiler = _Compiler(connections, number)
+    compiler = _ConditionCompiler(connections, number)
     parts = [compiler.term(term) for term in query.terms if not is_settled(term)]
     if not names or NEVER in parts or first_id > last_id:
         return _NOTHING
@@ -391,7 +391,7 @@ def compile_query(query: Query, connections: Mapping[int, Source], number: Numbe
     return Condition(" AND ".join(part.text for part in needed), parameters, first_id, last_id, is_indexed)
 
 
-class _Compiler:
+class _ConditionCompiler:
     def __init__(self, connections: Mapping[int, Source], number: Number) -> None:
         self._connections = {RECORDER_ID: Source(), **connections}
         self._number = number
@@ -409,7 +409,7 @@ class _Compiler:
             case PathTerm():
                 return path(term, self._number)
             case Not(inner):
-                return opposite(self.term(inner))
+                return negation(self.term(inner))
             case And(terms):
                 return all_of(self.term(each) for each in terms)
             case Or(terms):

@@ -11,7 +11,7 @@ from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
 from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.cli.diagnosis.permissions import Owned, judge_configuration_file, judge_recording, judge_runtime_folder
 from wsmon.cli.diagnosis.sqlite import judge_sqlite, judge_store
-from wsmon.store.integrity import Soundness
+from wsmon.store.integrity import IntegrityReport
 
 STORE = Path("/s/store.db")
 GIB = 1024**3
@@ -35,7 +35,7 @@ def test_a_library_without_faults_is_ok_and_each_fault_is_a_line() -> None:
 
 
 def test_a_sound_store_is_four_lines_of_ok() -> None:
-    found = list(judge_store(STORE, Soundness(1, 50), 4 * MIB))
+    found = list(judge_store(STORE, IntegrityReport(1, 50), 4 * MIB))
     assert [(each.check, each.grade) for each in found] == [
         ("store", "ok"),
         ("integrity", "ok"),
@@ -49,21 +49,21 @@ def test_a_sound_store_is_four_lines_of_ok() -> None:
 @pytest.mark.parametrize(
     ("soundness", "check", "grade", "said"),
     [
-        (Soundness(0, 0), "ids", "ok", "no event yet"),
-        (Soundness(1, 9, 2, 4), "ids", "fail", "2 ids of 1..9 are missing, the first is 4"),
-        (Soundness(1, 9, 2, 4, is_excerpt=True), "ids", "ok", "part of another one"),
-        (Soundness(1, 9, has_strays=True), "ids", "fail", "events outside of 1..9"),
+        (IntegrityReport(0, 0), "ids", "ok", "no event yet"),
+        (IntegrityReport(1, 9, 2, 4), "ids", "fail", "2 ids of 1..9 are missing, the first is 4"),
+        (IntegrityReport(1, 9, 2, 4, is_excerpt=True), "ids", "ok", "part of another one"),
+        (IntegrityReport(1, 9, has_strays=True), "ids", "fail", "events outside of 1..9"),
         (
-            Soundness(1, 9, damage=("event: row 4 is missing", "b")),
+            IntegrityReport(1, 9, damage=("event: row 4 is missing", "b")),
             "integrity",
             "fail",
             "row 4 is missing (and 1 more)",
         ),
-        (Soundness(1, 9, is_complete=False), "integrity", "warn", "not everything was looked at"),
-        (Soundness(1, 9, log_bytes=GIB), "log", "warn", "1.0 GiB"),
+        (IntegrityReport(1, 9, is_complete=False), "integrity", "warn", "not everything was looked at"),
+        (IntegrityReport(1, 9, log_bytes=GIB), "log", "warn", "1.0 GiB"),
     ],
 )
-def test_what_is_wrong_with_a_store(soundness: Soundness, check: str, grade: Grade, said: str) -> None:
+def test_what_is_wrong_with_a_store(soundness: IntegrityReport, check: str, grade: Grade, said: str) -> None:
     (found,) = (each for each in judge_store(STORE, soundness, 0) if each.check == check)
     graded(found, grade, said)
 
