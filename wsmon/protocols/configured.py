@@ -13,19 +13,8 @@ import msgspec
 
 from wsmon.model.events import Direction, Opcode
 from wsmon.protocols import deribit, json, jsonrpc
-from wsmon.protocols.base import (
-    UNDECODABLE,
-    UNREAD,
-    WAIT_S,
-    Call,
-    Calls,
-    ClientOptions,
-    Decoded,
-    Happening,
-    Operation,
-    completed,
-    failed,
-)
+from wsmon.protocols.base import UNDECODABLE, UNREAD, ClientOptions, Decoded, Happening, Operation
+from wsmon.protocols.calls import WAIT_S, Call, Calls, completed, failed
 from wsmon.protocols.credentials import Grant
 
 # Heartbeats in a row without an answer that make a failure, as in the source systems

@@ -14,22 +14,11 @@ import msgspec
 
 from wsmon.model.events import Direction, Json, Meta, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols import jsonrpc
-from wsmon.protocols.base import (
-    MAX_TOPICS,
-    WAIT_S,
-    Call,
-    Calls,
-    Decoded,
-    Happening,
-    Operation,
-    completed,
-    cut,
-    settled,
-    too_many_topics,
-)
+from wsmon.protocols import jsonrpc, jsonrpc_messages
+from wsmon.protocols.base import Decoded, Happening, Operation, cut
+from wsmon.protocols.calls import MAX_TOPICS, WAIT_S, Call, Calls, completed, settled, too_many_topics
 from wsmon.protocols.credentials import Grant, lifetime_s
-from wsmon.protocols.jsonrpc import ERROR_NAMES as STANDARD
+from wsmon.protocols.jsonrpc_messages import ERROR_NAMES as STANDARD
 
 # Deribit's error codes by name: those about access, limits, requests and the state of the exchange.
 #
@@ -117,7 +106,7 @@ class _Params(msgspec.Struct, gc=False):
 
     type: Any = None
     channel: Any = None
-    channels: msgspec.Raw = jsonrpc.NOTHING
+    channels: msgspec.Raw = jsonrpc_messages.NOTHING
     grant_type: Any = None
     interval: Any = None
 
@@ -230,7 +219,7 @@ class DeribitState(jsonrpc.JsonRpcState):
             return "test_request", "", self._questions.begin(question)
         return method, "", (Happening("heartbeat.received", "heartbeat", type=method),)
 
-    def measure(self, call: Call, envelope: jsonrpc.Envelope) -> Meta | None:
+    def measure(self, call: Call, envelope: jsonrpc_messages.Envelope) -> Meta | None:
         """The round trip in microseconds, divided into the server's part and the network's."""
         total_us = (self.now_ns - call.at_ns) // 1_000
         digits = bytes(envelope.usDiff)

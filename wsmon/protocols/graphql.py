@@ -16,19 +16,8 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import (
-    UNDECODABLE,
-    UNREAD,
-    Call,
-    Calls,
-    ClientOptions,
-    Decoded,
-    Happening,
-    completed,
-    cut,
-    failed,
-    unreadable,
-)
+from wsmon.protocols.base import UNDECODABLE, UNREAD, ClientOptions, Decoded, Happening, cut, unreadable
+from wsmon.protocols.calls import Call, Calls, completed, failed
 from wsmon.protocols.credentials import Credentials, JsonValue
 
 # The messages of GraphQL over WebSocket: those that come, decoded as far as needed, and those that wsmon sends.

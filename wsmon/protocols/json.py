@@ -12,25 +12,19 @@ from collections.abc import Mapping
 import msgspec
 
 from wsmon.model.events import Direction, EventName, Json, Meta, Opcode
-from wsmon.protocols import jsonrpc
-from wsmon.protocols.base import (
-    MAX_NAME_CHARS,
+from wsmon.protocols import jsonrpc_messages
+from wsmon.protocols.base import MAX_NAME_CHARS, UNDECODABLE, UNREAD, Decoded, Happening, Operation, unreadable
+from wsmon.protocols.calls import (
     MAX_TOPICS,
-    UNDECODABLE,
-    UNREAD,
     WAIT_S,
     Call,
     Calls,
-    Decoded,
-    Happening,
-    Operation,
     completed,
     duplicate,
     failed,
     settled,
     too_many_topics,
     unmatched,
-    unreadable,
 )
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials, Grant, JsonValue, lifetime_s
 from wsmon.protocols.json_messages import (
@@ -86,7 +80,7 @@ class About(msgspec.Struct, frozen=True, gc=False):
     type: str
     kind: Kind
     topic: str = ""
-    id: msgspec.Raw = jsonrpc.NOTHING
+    id: msgspec.Raw = jsonrpc_messages.NOTHING
     ref: str = ""
 
 
@@ -127,7 +121,7 @@ def read_sent(message: JsonMessage, about: About, state: JsonState) -> tuple[Hap
     operation = _BEGINS.get(about.kind)
     if operation is None:
         return ()
-    key = jsonrpc.id_key(about.id) if about.id else state.new_key(operation)
+    key = jsonrpc_messages.id_key(about.id) if about.id else state.new_key(operation)
     if key in state.calls:
         return (duplicate(operation, about.type, about.ref),)
     topics: tuple[str, ...] = ()
@@ -157,7 +151,7 @@ def _answered(message: JsonMessage, about: About, listed: tuple[str, ...], state
     """The call in flight that a message answers: by id, else by topic, else the oldest of its kind."""
     operations = _ENDS[about.kind]
     if about.id:
-        call = state.calls.get(jsonrpc.id_key(about.id))
+        call = state.calls.get(jsonrpc_messages.id_key(about.id))
         if call is not None and call.operation in operations and (about.kind or is_reply(message)):
             return call
     if about.kind in _BY_ID_ONLY:
@@ -207,7 +201,7 @@ def _read_unasked(message: JsonMessage, about: About, state: JsonState, *, is_ba
             return (Happening("subscription.unsubscribe.completed", type=type_, topic=topic, status="ok"),)
         case "subscribed" | "unsubscribed" | "refreshed":
             operation = _ENDS[about.kind][0]
-            key = jsonrpc.id_key(about.id) if about.id else operation
+            key = jsonrpc_messages.id_key(about.id) if about.id else operation
             return (unmatched(operation, key, type_, topic, ref),)
     return ()
 
@@ -218,14 +212,14 @@ def _authenticated(message: JsonMessage, state: JsonState) -> dict[str, Json]:
     if life_s is not None:
         state.grant.begin(state.now_ns, life_s)
         return {"expires_in_s": life_s}
-    expires_at = jsonrpc.scalar(message.expires_at)
+    expires_at = jsonrpc_messages.scalar(message.expires_at)
     return {} if expires_at is None else {"expires_at": expires_at}
 
 
 def _fault(message: JsonMessage, about: About, state: JsonState) -> tuple[str, str, Meta | None]:
     """Error type, text and meta of a failure: the type is the peer's code where that is a name or a number."""
     code, text = explanation(message)
-    kept = jsonrpc.scalar(code)
+    kept = jsonrpc_messages.scalar(code)
     if isinstance(kept, str):
         kept = state.credentials.mask(kept)
     error_type = "auth_failed" if about.kind == "auth_failed" else "peer_error"
@@ -252,7 +246,7 @@ def beat(direction: Direction, message: JsonMessage, about: About, state: JsonSt
         case "pong":
             ping = _pinged(about, state, by_peer=is_ours)
             if ping is None:
-                key = jsonrpc.id_key(about.id) if about.id else "pong"
+                key = jsonrpc_messages.id_key(about.id) if about.id else "pong"
                 return (unmatched("heartbeat", key, about.type, ref=about.ref),)
             state.calls.end(ping.key)
             return completed(ping)
@@ -261,14 +255,14 @@ def beat(direction: Direction, message: JsonMessage, about: About, state: JsonSt
 
 
 def _ping_key(about: About, state: JsonState, *, by_peer: bool) -> str:
-    key = f"peer {jsonrpc.id_key(about.id)}" if by_peer else jsonrpc.id_key(about.id)
+    key = f"peer {jsonrpc_messages.id_key(about.id)}" if by_peer else jsonrpc_messages.id_key(about.id)
     return key if about.id and key not in state.calls else state.new_key("peer ping" if by_peer else "ping")
 
 
 def _pinged(about: About, state: JsonState, *, by_peer: bool) -> Call | None:
     """The ping that a pong answers; one with an id is answered only by a pong with the same id, or with none."""
     if about.id:
-        key = jsonrpc.id_key(about.id)
+        key = jsonrpc_messages.id_key(about.id)
         call = state.calls.get(f"peer {key}" if by_peer else key)
         if call is not None and call.operation == "heartbeat":
             return call
@@ -302,10 +296,10 @@ _check = msgspec.json.Decoder(msgspec.Raw).decode
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonState) -> Decoded:
     """Read one message; of an array, the objects in it, and the type of the first."""
-    if not jsonrpc.is_text(payload, opcode):
+    if not jsonrpc_messages.is_text(payload, opcode):
         return UNREAD
-    if len(payload) > jsonrpc.MAX_BYTES:
-        return jsonrpc.too_large(len(payload))
+    if len(payload) > jsonrpc_messages.MAX_BYTES:
+        return jsonrpc_messages.too_large(len(payload))
     if word := _WORDS.get(payload):
         return Decoded(word.type, happenings=beat(direction, _NO_MESSAGE, word, state))
     try:
@@ -329,14 +323,14 @@ def answer(decoded: Decoded, state: JsonState) -> tuple[str, ...]:
 
 
 def _read_array(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
-    items = jsonrpc.decode_batch(payload)
-    objects = [bytes(item) for item in items[: jsonrpc.MAX_BATCH] if bytes(item)[:1] == b"{"]
+    items = jsonrpc_messages.decode_batch(payload)
+    objects = [bytes(item) for item in items[: jsonrpc_messages.MAX_BATCH] if bytes(item)[:1] == b"{"]
     members = [_read_item(direction, item, state) for item in objects]
     first = members[0] if members else UNREAD
     broken = next((decoded for decoded in members if decoded.error_type), UNREAD)
-    if len(items) > jsonrpc.MAX_BATCH and objects:
+    if len(items) > jsonrpc_messages.MAX_BATCH and objects:
         broken = Decoded(
-            error_type="too_large", error=f"an array of {len(items)}; the first {jsonrpc.MAX_BATCH} are read"
+            error_type="too_large", error=f"an array of {len(items)}; the first {jsonrpc_messages.MAX_BATCH} are read"
         )
     happenings = tuple(happening for decoded in members for happening in decoded.happenings)
     return Decoded(first.type or "array", first.topic, first.ref, broken.error_type, broken.error, happenings)
@@ -354,7 +348,7 @@ def _read(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
     message = decode_message(payload)
     type_, topic, raw = type_of(message), topic_of(message), ref_of(message)
     kind = kind_of(type_)
-    ref = jsonrpc.id_ref(raw) if raw else ""
+    ref = jsonrpc_messages.id_ref(raw) if raw else ""
     if direction == "out":
         state.remember(payload, is_auth=kind in ("auth", "refresh"))
     if kind in _DATA and not is_reply(message):  # most of the traffic ends here

@@ -20,7 +20,7 @@ import msgspec
 
 from wsmon.model.events import Opcode
 from wsmon.model.redact.masking import MASK
-from wsmon.protocols import jsonrpc
+from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import UNDECODABLE, cut
 
 Kind = Literal[
@@ -77,21 +77,21 @@ class JsonMessage(msgspec.Struct, gc=False):
     instId: Any = None  # noqa: N815 - the peer's spelling, as below
     market: Any = None
     s: Any = None
-    id: msgspec.Raw = jsonrpc.NOTHING
-    ref: msgspec.Raw = jsonrpc.NOTHING
-    req_id: msgspec.Raw = jsonrpc.NOTHING
-    request_id: msgspec.Raw = jsonrpc.NOTHING
-    subscription_id: msgspec.Raw = jsonrpc.NOTHING
-    arg: msgspec.Raw = jsonrpc.NOTHING
-    args: msgspec.Raw = jsonrpc.NOTHING
-    params: msgspec.Raw = jsonrpc.NOTHING
-    channels: msgspec.Raw = jsonrpc.NOTHING
-    topics: msgspec.Raw = jsonrpc.NOTHING
-    streams: msgspec.Raw = jsonrpc.NOTHING
-    symbols: msgspec.Raw = jsonrpc.NOTHING
-    product_ids: msgspec.Raw = jsonrpc.NOTHING
-    result: msgspec.Raw = jsonrpc.NOTHING
-    error: msgspec.Raw = jsonrpc.NOTHING
+    id: msgspec.Raw = jsonrpc_messages.NOTHING
+    ref: msgspec.Raw = jsonrpc_messages.NOTHING
+    req_id: msgspec.Raw = jsonrpc_messages.NOTHING
+    request_id: msgspec.Raw = jsonrpc_messages.NOTHING
+    subscription_id: msgspec.Raw = jsonrpc_messages.NOTHING
+    arg: msgspec.Raw = jsonrpc_messages.NOTHING
+    args: msgspec.Raw = jsonrpc_messages.NOTHING
+    params: msgspec.Raw = jsonrpc_messages.NOTHING
+    channels: msgspec.Raw = jsonrpc_messages.NOTHING
+    topics: msgspec.Raw = jsonrpc_messages.NOTHING
+    streams: msgspec.Raw = jsonrpc_messages.NOTHING
+    symbols: msgspec.Raw = jsonrpc_messages.NOTHING
+    product_ids: msgspec.Raw = jsonrpc_messages.NOTHING
+    result: msgspec.Raw = jsonrpc_messages.NOTHING
+    error: msgspec.Raw = jsonrpc_messages.NOTHING
     success: Any = None
     code: Any = None
     reason: Any = None
@@ -146,7 +146,7 @@ def ref_of(message: JsonMessage) -> msgspec.Raw:
     first = m.id or m.ref or m.req_id or m.request_id or m.subscription_id
     if not first or _is_scalar(first):
         return first
-    return next((raw for key in REF_KEYS if _is_scalar(raw := getattr(message, key))), jsonrpc.NOTHING)
+    return next((raw for key in REF_KEYS if _is_scalar(raw := getattr(message, key))), jsonrpc_messages.NOTHING)
 
 
 def key_of(message: JsonMessage, keys: tuple[str, ...], value: object) -> str:
@@ -193,7 +193,7 @@ def is_reply(message: JsonMessage) -> bool:
 
 def explanation(message: JsonMessage) -> tuple[object, str]:
     """Code and text of a failure; the text as the peer wrote it."""
-    fault = jsonrpc.error_object(message.error)
+    fault = jsonrpc_messages.error_object(message.error)
     code = message.code if fault.code is None else fault.code
     texts = (fault.message, message.reason, message.message, message.msg, message.ret_msg)
     return code, next((text for text in texts if isinstance(text, str) and text), "")
@@ -203,7 +203,7 @@ def _named(raw: msgspec.Raw) -> str:
     """The topic that an item of a list, or an object, names."""
     start = bytes(raw)[:1]
     if start == b'"':
-        return jsonrpc.id_ref(raw)
+        return jsonrpc_messages.id_ref(raw)
     if start != b"{":
         return ""
     arg = _decode_arg(raw)

@@ -14,22 +14,8 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Json, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import (
-    MAX_TOPICS,
-    UNREAD,
-    Call,
-    Calls,
-    ClientOptions,
-    Decoded,
-    Happening,
-    Operation,
-    completed,
-    cut,
-    duplicate,
-    failed,
-    too_many_topics,
-    unmatched,
-)
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, Operation, cut
+from wsmon.protocols.calls import MAX_TOPICS, Call, Calls, completed, duplicate, failed, too_many_topics, unmatched
 from wsmon.protocols.credentials import Credentials
 from wsmon.protocols.mqtt_packets import (
     FAILED,

@@ -19,7 +19,7 @@ from wsmon.model.redact import is_credential_key
 from wsmon.model.redact.masking import MASK
 from wsmon.model.spans import is_span_id
 from wsmon.model.units import MS_NS, SECOND_NS
-from wsmon.protocols import jsonrpc
+from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import UNDECODABLE, UNREAD, Decoded, Happening, Phase, cut, unreadable
 from wsmon.protocols.credentials import Credentials
 
@@ -196,10 +196,10 @@ _decode = msgspec.json.Decoder(_Report).decode
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: NexusState) -> Decoded:
     """Read one message; what wsmon itself sends means nothing to the feed."""
-    if direction != "in" or not jsonrpc.is_text(payload, opcode):
+    if direction != "in" or not jsonrpc_messages.is_text(payload, opcode):
         return UNREAD
-    if len(payload) > jsonrpc.MAX_BYTES:
-        return jsonrpc.too_large(len(payload))
+    if len(payload) > jsonrpc_messages.MAX_BYTES:
+        return jsonrpc_messages.too_large(len(payload))
     try:
         report = _decode(payload)
     except UNDECODABLE as error:

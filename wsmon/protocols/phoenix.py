@@ -13,21 +13,8 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import (
-    MAX_NAME_CHARS,
-    UNDECODABLE,
-    UNREAD,
-    Call,
-    ClientOptions,
-    Decoded,
-    Happening,
-    begun,
-    completed,
-    cut,
-    failed,
-    happening_key,
-    unreadable,
-)
+from wsmon.protocols.base import MAX_NAME_CHARS, UNDECODABLE, UNREAD, ClientOptions, Decoded, Happening, cut, unreadable
+from wsmon.protocols.calls import Call, begun, completed, failed, happening_key
 from wsmon.protocols.phoenix_codec import (
     REPLY,
     Frame,

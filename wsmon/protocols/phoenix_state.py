@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import Calls, Happening
+from wsmon.protocols.base import Happening
+from wsmon.protocols.calls import Calls
 from wsmon.protocols.credentials import Credentials
 
 # phoenix.js: a push that is not answered by then never will be

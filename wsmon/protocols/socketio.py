@@ -12,20 +12,8 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import (
-    UNDECODABLE,
-    UNREAD,
-    Call,
-    Calls,
-    ClientOptions,
-    Decoded,
-    Happening,
-    completed,
-    cut,
-    failed,
-    unmatched,
-    unreadable,
-)
+from wsmon.protocols.base import UNDECODABLE, UNREAD, ClientOptions, Decoded, Happening, cut, unreadable
+from wsmon.protocols.calls import Call, Calls, completed, failed, unmatched
 from wsmon.protocols.credentials import Credentials, JsonValue
 
 # Heartbeats of Engine.IO: what is due, and what did not come.

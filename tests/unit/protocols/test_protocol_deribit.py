@@ -10,7 +10,8 @@ import pytest
 from wsmon.model.events import Direction, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import deribit
-from wsmon.protocols.base import MAX_TOPICS, UNREAD, Decoded, Happening
+from wsmon.protocols.base import UNREAD, Decoded, Happening
+from wsmon.protocols.calls import MAX_TOPICS
 from wsmon.protocols.deribit import DeribitState, decode
 
 CANARY = "CANARY-7f3a"

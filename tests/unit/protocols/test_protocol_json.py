@@ -9,8 +9,9 @@ import pytest
 
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols import jsonrpc
-from wsmon.protocols.base import MAX_TOPICS, UNREAD, Decoded, Happening
+from wsmon.protocols import jsonrpc_messages
+from wsmon.protocols.base import UNREAD, Decoded, Happening
+from wsmon.protocols.calls import MAX_TOPICS
 from wsmon.protocols.json import JsonState, answer, decode
 
 CANARY = "CANARY-7f3a"
@@ -84,7 +85,7 @@ def test_type_topic_and_ref_stand_where_most_protocols_put_them(content: Any, de
         (b"[1,", "json"),
         (b'{"x":' + b"[" * 100_000, "json"),
         (b'{"type":"\xff"}', "json"),
-        (b" " * (jsonrpc.MAX_BYTES + 1), "too_large"),
+        (b" " * (jsonrpc_messages.MAX_BYTES + 1), "too_large"),
         (b"[" + b"{}," * 2_000 + b"{}]", "too_large"),
     ],
 )

@@ -10,8 +10,9 @@ import pytest
 
 from wsmon.model.events import Direction, Meta
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols import jsonrpc
-from wsmon.protocols.base import MAX_IN_FLIGHT, UNREAD, Decoded, Happening
+from wsmon.protocols import jsonrpc_messages
+from wsmon.protocols.base import UNREAD, Decoded, Happening
+from wsmon.protocols.calls import MAX_IN_FLIGHT
 from wsmon.protocols.jsonrpc import JsonRpcState, decode
 
 MS = 1_000_000
@@ -250,10 +251,10 @@ def test_what_is_broken_in_a_batch_leaves_the_rest_readable() -> None:
 
 def test_batches_are_read_up_to_a_limit() -> None:
     session = Session()
-    batch = b"[" + b",".join(message(id=n, method="a") for n in range(jsonrpc.MAX_BATCH + 1)) + b"]"
+    batch = b"[" + b",".join(message(id=n, method="a") for n in range(jsonrpc_messages.MAX_BATCH + 1)) + b"]"
     decoded = session.read("out", batch)
     assert (decoded.error_type, decoded.error) == ("too_large", "a batch of 1001; the first 1000 are read")
-    assert len(decoded.happenings) == jsonrpc.MAX_BATCH
+    assert len(decoded.happenings) == jsonrpc_messages.MAX_BATCH
 
 
 def test_a_subscription_is_confirmed_by_its_id_and_unsubscribed_by_its_name() -> None:
@@ -327,7 +328,7 @@ def test_an_unsubscribe_that_did_nothing_failed() -> None:
         (b'{"method":5}', "jsonrpc"),
         (b'{"x":' + b"[" * 100_000, "json"),
         (b'{"method":"\xff"}', "json"),
-        (b" " * (jsonrpc.MAX_BYTES + 1), "too_large"),
+        (b" " * (jsonrpc_messages.MAX_BYTES + 1), "too_large"),
     ],
 )
 def test_what_is_no_json_rpc_says_so(payload: bytes, error_type: str) -> None:

@@ -18,7 +18,8 @@ from tests.support.mqtt_packets import (
 )
 from wsmon.model.events import Direction, Json
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import MAX_TOPICS, UNREAD, WAIT_S, Decoded, Happening
+from wsmon.protocols.base import UNREAD, Decoded, Happening
+from wsmon.protocols.calls import MAX_TOPICS, WAIT_S
 from wsmon.protocols.mqtt import MAX_ALIASES, PING_WAIT_S, MqttState, decode
 from wsmon.protocols.mqtt_packets import MAX_KEPT_BYTES, MAX_PACKETS
 

@@ -7,7 +7,8 @@ import pytest
 from tests.support.mqtt_packets import connect, granted, publish, subscribe, text
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import MAX_TOPICS, ClientOptions
+from wsmon.protocols.base import ClientOptions
+from wsmon.protocols.calls import MAX_TOPICS
 from wsmon.protocols.mqtt import KEEP_ALIVE_S, MqttState, answer, decode, due, opening
 
 NOTHING = ClientOptions(answers=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols import jsonrpc
+from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import UNREAD, Decoded, Happening
 from wsmon.protocols.nexus import MAX_ATTRIBUTES, MAX_ID, WINDOW, NexusState, at_ns, decode, duration_ns
 
@@ -238,7 +238,7 @@ def test_memory_stays_bounded_and_old_ids_are_duplicates() -> None:
         (b'{"id":"1","traceId":"t","kind":"log"}', "nexus"),
         (b'{"id":9223372036854775808,"traceId":"t","kind":"log"}', "nexus"),
         (b'{"id":1,"traceId":"t","kind":"log","meta":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "json"),
-        (b"{" + b" " * jsonrpc.MAX_BYTES, "too_large"),
+        (b"{" + b" " * jsonrpc_messages.MAX_BYTES, "too_large"),
     ],
 )
 def test_what_is_no_event_says_so(payload: bytes, error_type: str) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, WAIT_S, ClientOptions, Decoded, Happening
+from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, ClientOptions, Decoded, Happening
+from wsmon.protocols.calls import WAIT_S
 from wsmon.protocols.socketio import MAX_NAMESPACES, SocketIoState, answer, decode
 
 SECOND_NS = 1_000_000_000

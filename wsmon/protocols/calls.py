@@ -1,0 +1,235 @@
+"""Calls in flight on one session: operations that wait for an answer, and the happenings that begin and end them.
+
+Every call that began ends exactly once: answered, overdue, or given up because too many are in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from wsmon.model.events import EventName, Meta
+from wsmon.model.units import SECOND_NS
+from wsmon.protocols.base import Happening, Operation, Phase
+
+# How long an answer may take before the call counts as unanswered (seeds: request and subscription timeout)
+WAIT_S = 30.0
+# Calls and topics together in one session, some 2 MiB at worst
+MAX_IN_FLIGHT = 4096
+# Of one message: what Deribit takes in one request; a longer list is cut, and that is told
+MAX_TOPICS = 500
+# error_type of a call that nobody waits for any more
+GIVEN_UP = "given_up"
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A message that asks for an answer."""
+
+    operation: Operation
+    key: str
+    """Unique among those in flight on the session."""
+    at_ns: int
+    type: str = ""
+    ref: str = ""
+    topics: tuple[str, ...] = ()
+    """Of a subscribe or unsubscribe: each has a start and an end of its own."""
+    meta: Meta | None = None
+    by_peer: bool = False
+    """The peer asked, we are to answer."""
+
+
+_STARTED: Mapping[Operation, EventName] = MappingProxyType(
+    {
+        "request": "message.process.started",
+        "subscribe": "subscription.subscribe.started",
+        "unsubscribe": "subscription.unsubscribe.started",
+        "auth": "auth.started",
+        "refresh": "auth.refresh.started",
+        "heartbeat": "heartbeat.sent",
+    }
+)
+_COMPLETED: Mapping[Operation, EventName] = MappingProxyType(
+    {
+        "request": "message.process.completed",
+        "subscribe": "subscription.subscribe.completed",
+        "unsubscribe": "subscription.unsubscribe.completed",
+        "auth": "auth.completed",
+        "refresh": "auth.refresh.completed",
+        "heartbeat": "heartbeat.responded",
+    }
+)
+# The guide has no name for a refresh that fails: it is auth.failed with meta.refresh
+_FAILED: Mapping[Operation, EventName] = MappingProxyType(
+    {**_COMPLETED, "auth": "auth.failed", "refresh": "auth.failed", "heartbeat": "heartbeat.failure"}
+)
+
+
+class Calls:
+    """The calls in flight on one session, oldest first."""
+
+    __slots__ = ("_calls", "_limit", "_wait_ns", "_weight")
+
+    def __init__(self, wait_s: float = WAIT_S, limit: int = MAX_IN_FLIGHT) -> None:
+        self._wait_ns = round(wait_s * SECOND_NS)
+        self._limit = limit
+        self._weight = 0
+        self._calls: dict[str, Call] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._calls
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls.values())
+
+    def begin(self, call: Call) -> tuple[Happening, ...]:
+        """The notes of its start, after those of the oldest calls that are given up for it.
+
+        The key must not be in flight.
+        """
+        happenings: tuple[Happening, ...] = ()
+        self._weight += _weight(call)
+        while self._calls and self._weight > self._limit:
+            oldest = self._take(next(iter(self._calls)))
+            happenings += failed(oldest, GIVEN_UP, f"more than {self._limit} in flight: no longer waited for")
+        self._calls[call.key] = call
+        return happenings + begun(call)
+
+    def begin_anew(self, call: Call) -> tuple[Happening, ...]:
+        """The notes of its start, after the end of one under the same key, which it replaces."""
+        replaced = self.end(call.key)
+        happenings = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
+        return happenings + self.begin(call)
+
+    def end(self, key: str) -> Call | None:
+        """The call under ``key``, no longer in flight; None where there is none."""
+        return self._take(key) if key in self._calls else None
+
+    def get(self, key: str) -> Call | None:
+        """The call under ``key``; it stays in flight."""
+        return self._calls.get(key)
+
+    def find(self, matches: Callable[[Call], bool]) -> Call | None:
+        """The oldest call that is wanted; it stays in flight."""
+        return next(filter(matches, self._calls.values()), None)
+
+    def keep_topics(self, call: Call, topics: tuple[str, ...]) -> None:
+        """Of a call in flight, only ``topics`` still wait; without any, it is over."""
+        if not topics:
+            self.end(call.key)
+            return
+        self._weight -= len(call.topics) - len(topics)
+        self._calls[call.key] = msgspec.structs.replace(call, topics=topics)
+
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
+        """Ends of the calls that were not answered in time; they are no longer in flight."""
+        happenings: list[Happening] = []
+        while self._calls:
+            oldest = next(iter(self._calls.values()))
+            if now_ns - oldest.at_ns < self._wait_ns:
+                break
+            happenings += failed(self._take(oldest.key), "timeout", f"no answer within {self._wait_ns / SECOND_NS:g} s")
+        return tuple(happenings)
+
+    def _take(self, key: str) -> Call:
+        call = self._calls.pop(key)
+        self._weight -= _weight(call)
+        return call
+
+
+def _weight(call: Call) -> int:
+    return 1 + len(call.topics)
+
+
+def begun(call: Call) -> tuple[Happening, ...]:
+    """The notes of its start, one a topic."""
+    name = "heartbeat.received" if call.operation == "heartbeat" and call.by_peer else _STARTED[call.operation]
+    return tuple(_happening(call, name, "start", topic, call.meta) for topic in call.topics or ("",))
+
+
+def completed(call: Call, meta: Meta | None = None) -> tuple[Happening, ...]:
+    """The notes of its success, one a topic."""
+    name = _COMPLETED[call.operation]
+    return tuple(_happening(call, name, "end", topic, meta, status="ok") for topic in call.topics or ("",))
+
+
+def failed(
+    call: Call, error_type: str, error: str, meta: Meta | None = None, reason: str = ""
+) -> tuple[Happening, ...]:
+    """The notes of its failure, one a topic.
+
+    The end of a request is no event of its own: its failure is told by ``error.occurred`` beside it.
+    """
+    name: EventName = _FAILED[call.operation]
+    status = "abandoned" if error_type == GIVEN_UP else "error"
+    if call.operation == "heartbeat" and error_type == "timeout":
+        name = "heartbeat.timeout"
+    if call.operation == "refresh":
+        meta = {**(meta or {}), "refresh": True}
+    happenings = tuple(
+        _happening(call, name, "end", topic, meta, status=status, reason=reason, error_type=error_type, error=error)
+        for topic in call.topics or ("",)
+    )
+    if call.operation != "request":
+        return happenings
+    told = Happening(
+        "error.occurred", "request", type=call.type, ref=call.ref,
+        reason=reason, error_type=error_type, error=error, meta=meta,
+    )  # fmt: skip
+    return (*happenings, told)
+
+
+def settled(call: Call, confirmed: Collection[str], meta: Meta | None = None) -> tuple[Happening, ...]:
+    """The notes of an answer that lists what was done: the topics that are not in it failed."""
+    if not call.topics:
+        return completed(call, meta)
+    done = tuple(topic for topic in call.topics if topic in confirmed)
+    missing = tuple(topic for topic in call.topics if topic not in confirmed)
+    happenings: tuple[Happening, ...] = ()
+    if done:
+        happenings += completed(msgspec.structs.replace(call, topics=done), meta)
+    if missing:
+        left_out = msgspec.structs.replace(call, topics=missing)
+        happenings += failed(left_out, "not_confirmed", "asked for, and not in the answer", meta)
+    return happenings
+
+
+def unmatched(operation: Operation, key: str, type_: str = "", topic: str = "", ref: str = "") -> Happening:
+    """The end of nothing that is in flight: late, doubled, or never asked for."""
+    return Happening(
+        _COMPLETED[operation], operation, "end", happening_key(key, topic), type_, topic, ref,
+        error_type="unmatched", error="answers nothing that is in flight",
+    )  # fmt: skip
+
+
+def duplicate(operation: Operation, type_: str, ref: str) -> Happening:
+    """A second message under an id in flight: the first keeps it, answers to the second are told as unmatched."""
+    error = f"id {ref or 'null'} is in flight already"
+    return Happening("error.occurred", operation, type=type_, ref=ref, error_type="duplicate_id", error=error)
+
+
+def happening_key(key: str, topic: str) -> str:
+    """What pairs start and end of one topic of a call."""
+    return f"{key} {topic}" if topic else key
+
+
+def too_many_topics(count: int) -> Happening:
+    """Only the first ``MAX_TOPICS`` of a message are followed."""
+    return Happening(
+        "error.occurred", "subscribe", error_type="too_many_topics",
+        error=f"{count} topics in one message, the first {MAX_TOPICS} are followed",
+    )  # fmt: skip
+
+
+def _happening(
+    call: Call, name: EventName, phase: Phase, topic: str, meta: Meta | None, *,
+    status: str | None = None, reason: str = "", error_type: str = "", error: str = "",
+) -> Happening:  # fmt: skip
+    return Happening(
+        name, call.operation, phase, happening_key(call.key, topic), call.type, topic, call.ref,
+        status, reason, error_type, error, meta,
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""JSON-RPC 2.0 messages: the envelope, ids, error objects and error codes, decoded as far as they are needed.
+
+What a message carries is left undecoded until a decoder asks for it: the data of a feed never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from wsmon.protocols.base import MAX_NAME_CHARS, Decoded, cut
+
+# A longer message is not read: decoding stays under some 10 ms
+MAX_BYTES = 2**20
+# Messages of one batch that are read
+MAX_BATCH = 1_000
+
+# Integers up to here are the same number in every JSON implementation
+_EXACT = 2**53
+
+NOTHING = msgspec.Raw()
+
+# JSON-RPC 2.0, section 5.1
+ERROR_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        -32700: "parse_error",
+        -32600: "invalid_request",
+        -32601: "method_not_found",
+        -32602: "invalid_params",
+        -32603: "internal_error",
+    }
+)
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """A request, notification or response; empty where a member is absent."""
+
+    method: str | None = None
+    id: msgspec.Raw = NOTHING
+    params: msgspec.Raw = NOTHING
+    result: msgspec.Raw = NOTHING
+    error: msgspec.Raw = NOTHING
+    usDiff: msgspec.Raw = NOTHING  # noqa: N815 - the peer's spelling
+
+    @property
+    def has_error(self) -> bool:
+        """Whether it is a response that failed; ``"error": null`` beside a result is none."""
+        return bool(self.error) and bytes(self.error) != b"null"
+
+
+class ErrorObject(msgspec.Struct, gc=False):
+    """What a peer says went wrong."""
+
+    code: Any = None
+    message: Any = None
+
+
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_error = msgspec.json.Decoder(ErrorObject).decode
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+def is_text(payload: bytes, opcode: str) -> bool:
+    """Whether it may be JSON: every text, and binary that starts like an object or array."""
+    return opcode == "text" or (opcode == "binary" and payload[:64].lstrip()[:1] in (b"{", b"["))
+
+
+def too_large(size_bytes: int) -> Decoded:
+    """The reading of a message that is not decoded for its size."""
+    return Decoded(error_type="too_large", error=f"{size_bytes} bytes; up to {MAX_BYTES} are read")
+
+
+def id_key(raw: msgspec.Raw) -> str:
+    """What tells ids apart: ``1`` and ``"1"`` are two; an absent one is ``null``."""
+    text = str(bytes(raw), "utf-8") if raw else "null"
+    if text[0] == '"' and "\\" in text:  # the same string may be escaped in one way and come back in another
+        text = str(msgspec.json.encode(_decode_text(raw)), "utf-8")
+    if len(text) <= MAX_NAME_CHARS:
+        return text
+    digest = sha256(text.encode()).hexdigest()[:32]
+    return f"{text[:100]}…{digest}"
+
+
+def id_ref(raw: msgspec.Raw) -> str:
+    """An id as people write it: without quotes, and nothing for null."""
+    if not raw:
+        return ""
+    text = str(bytes(raw), "utf-8")
+    if text == "null":
+        return ""
+    return cut(_decode_text(raw) if text[0] == '"' else text)
+
+
+def error_object(raw: msgspec.Raw) -> ErrorObject:
+    """The error of a response, whatever its shape."""
+    match bytes(raw)[:1]:
+        case b"{":
+            return _decode_error(raw)
+        case b'"':
+            return ErrorObject(message=_decode_text(raw))
+    return ErrorObject()
+
+
+def scalar(value: object) -> int | float | str | None:
+    """A peer's code or time as it can be kept: integers past 53 bits as text; None for what is neither."""
+    match value:
+        case bool():
+            return None
+        case str():
+            return cut(value)
+        case int() if abs(value) > _EXACT:
+            return cut(str(value))
+        case int() | float():
+            return value
+    return None
+
+
+def error_type(code: object, names: Mapping[int, str] = ERROR_NAMES) -> str:
+    """The name of a known code, else ``rpc_<code>``; ``rpc_error`` where there is no code."""
+    if not isinstance(code, int) or isinstance(code, bool):
+        return "rpc_error"
+    return names.get(code) or cut(f"rpc_{code}")
