@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from wsmon.config.specs import ProtocolName
-from wsmon.protocols.registry import ADAPTERS, Adapter
+from wsmon.protocols.base import Protocol
+from wsmon.protocols.registry import PROTOCOLS
 
 NOTIFICATION = (
     b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"ticker.BTC-PERPETUAL.raw","data":{"timestamp":'
@@ -58,13 +59,13 @@ def nanoseconds(call: Callable[[], object], runs: int = RUNS) -> float:
     return min(timeit.repeat(call, number=runs, repeat=7)) / runs * 1e9
 
 
-def cost(protocol: Adapter[Any], payload: bytes) -> float:
+def cost(protocol: Protocol[Any], payload: bytes) -> float:
     """Of one incoming message."""
     state = protocol.new_state()
     return nanoseconds(lambda: protocol.decode("in", "text", payload, state))
 
 
-def call_cost(protocol: Adapter[Any]) -> float:
+def call_cost(protocol: Protocol[Any]) -> float:
     """Of a request and its answer together."""
     state = protocol.new_state()
     request = b'{"jsonrpc":"2.0","id":42,"method":"public/get_time","params":{"currency":"BTC"}}'
@@ -77,7 +78,7 @@ def call_cost(protocol: Adapter[Any]) -> float:
     return nanoseconds(both)
 
 
-def milliseconds(protocol: Adapter[Any], payload: bytes) -> float:
+def milliseconds(protocol: Protocol[Any], payload: bytes) -> float:
     """Of one large message, an answer to a call that waits for it."""
     state = protocol.new_state()
     protocol.decode("out", "text", b'{"id":1,"method":"public/subscribe","params":{"channels":["b"]}}', state)
@@ -91,12 +92,12 @@ def main() -> int:
     whole = nanoseconds(lambda: msgspec.json.decode(NOTIFICATION))
     print(f"{whole:9.0f} ns  msgspec.json.decode of {len(NOTIFICATION)} bytes")
     for label, (name, payload) in MESSAGES.items():
-        cost_ns = cost(ADAPTERS[name], payload)
+        cost_ns = cost(PROTOCOLS[name], payload)
         print(f"{cost_ns:9.0f} ns  {label} ({cost_ns / whole:.2f} x decode)")
     for name in WITH_CALLS:
-        print(f"{call_cost(ADAPTERS[name]):9.0f} ns  {name}, request and answer together")
+        print(f"{call_cost(PROTOCOLS[name]):9.0f} ns  {name}, request and answer together")
     for label, payload in LARGE.items():
-        figures = (f"{name} {milliseconds(ADAPTERS[name], payload):.1f}" for name in WITH_LARGE)
+        figures = (f"{name} {milliseconds(PROTOCOLS[name], payload):.1f}" for name in WITH_LARGE)
         print(f"{', '.join(figures)} ms  1 MiB: {label}")
     return 0
 

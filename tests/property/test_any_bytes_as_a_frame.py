@@ -15,8 +15,8 @@ import pytest
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening
-from wsmon.protocols.registry import ADAPTERS
+from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening, ProtocolClient
+from wsmon.protocols.registry import PROTOCOLS
 
 # Of each of the ten protocols
 FRAMES = 10_000
@@ -117,34 +117,33 @@ def check(decoded: Decoded) -> None:
         assert not part.error or part.error_type
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", PROTOCOLS)
 def test_no_frame_raises_out_of_a_classifier(name: ProtocolName) -> None:
-    adapter = ADAPTERS[name]
+    protocol = PROTOCOLS[name]
+    client = protocol.client or ProtocolClient()
     rolls = Random(name)
     now_ns = 0
-    state = adapter.new_state()
+    state = protocol.new_state()
     for number in range(FRAMES):
         if number % 1_000 == 0:
-            state = adapter.new_state()
-            adapter.opening(OPTIONS, state)
+            state = protocol.new_state()
+            client.opening(OPTIONS, state)
         now_ns += rolls.choice(PAUSES_NS)
         state.at(now_ns)
         frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))
         direction = rolls.choice(DIRECTIONS)
-        decoded = adapter.decode(direction, rolls.choice(OPCODES), frame, state)
+        decoded = protocol.decode(direction, rolls.choice(OPCODES), frame, state)
         check(decoded)
         if direction == "in":
-            adapter.answer(decoded, OPTIONS, state)
+            client.answer(decoded, OPTIONS, state)
         if number % 50 == 0:
             check(Decoded(happenings=state.overdue(now_ns)))
-            adapter.due(now_ns, OPTIONS, state)
+            client.due(now_ns, OPTIONS, state)
 
 
-@pytest.mark.parametrize("name", [name for name, of in ADAPTERS.items() if of.new_mask or of.mask_sent])
+@pytest.mark.parametrize("name", [name for name, of in PROTOCOLS.items() if of.new_masks()])
 def test_no_frame_raises_out_of_a_mask(name: ProtocolName) -> None:
-    adapter = ADAPTERS[name]
-    mask = adapter.new_mask() if adapter.new_mask else adapter.mask_sent
-    assert mask is not None
+    mask = PROTOCOLS[name].new_masks()["out"]
     rolls = Random(name)
     for _ in range(FRAMES):
         frame = rolls.choice(MUTATIONS)(rolls, rolls.choice(SAID))

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols.base import MAX_NAME_CHARS, Happening
-from wsmon.protocols.registry import ADAPTERS, Adapter
+from wsmon.protocols.base import MAX_NAME_CHARS, Happening, Protocol
+from wsmon.protocols.registry import PROTOCOLS
 
 # A conversation; each of the four classifiers reads all of them: 100,000 messages
 MESSAGES = 250
@@ -71,7 +71,7 @@ SENSIBLE: tuple[dict[str, object], ...] = (
 )
 
 
-JSON_FAMILY = [ADAPTERS[name] for name in ("raw", "json", "jsonrpc", "deribit")]
+JSON_FAMILY = [PROTOCOLS[name] for name in ("raw", "json", "jsonrpc", "deribit")]
 
 
 class Ledger:
@@ -93,16 +93,16 @@ class Ledger:
                 self.open.remove(pair)
 
 
-def converse(adapter: Adapter[Any], conversation: list[tuple[Direction, Opcode, bytes, int]]) -> None:
+def converse(protocol: Protocol[Any], conversation: list[tuple[Direction, Opcode, bytes, int]]) -> None:
     """Read all messages, then wait for all that is due: nothing may stay open."""
-    state = adapter.new_state()
+    state = protocol.new_state()
     ledger = Ledger()
     now_ns = 0
     for direction, opcode, payload, pause_ns in conversation:
         now_ns += pause_ns
         ledger.enter(state.overdue(now_ns))
         state.at(now_ns)
-        decoded = adapter.decode(direction, opcode, payload, state)
+        decoded = protocol.decode(direction, opcode, payload, state)
         assert max(len(decoded.type), len(decoded.topic), len(decoded.ref)) <= MAX_NAME_CHARS
         ledger.enter(decoded.happenings)
     ledger.enter(state.overdue(FAR_NS))
@@ -158,8 +158,8 @@ def test_conversations_never_raise_and_every_start_ends_once(seed: int) -> None:
         (random.choice(DIRECTIONS), random.choice(OPCODES), payload(random), random.choice(PAUSES_NS))
         for _ in range(MESSAGES)
     ]
-    for adapter in JSON_FAMILY:
-        converse(adapter, conversation)
+    for protocol in JSON_FAMILY:
+        converse(protocol, conversation)
 
 
 documents = st.recursive(
@@ -173,20 +173,20 @@ messages = st.tuples(st.sampled_from(DIRECTIONS), st.sampled_from(OPCODES), payl
 
 @given(st.lists(messages, max_size=8))
 def test_short_conversations_too(conversation: list[tuple[Direction, Opcode, bytes, int]]) -> None:
-    for adapter in JSON_FAMILY:
-        converse(adapter, conversation)
+    for protocol in JSON_FAMILY:
+        converse(protocol, conversation)
 
 
-@pytest.mark.parametrize("adapter", JSON_FAMILY)
-def test_what_a_session_remembers_is_bounded(adapter: Adapter[Any]) -> None:
+@pytest.mark.parametrize("protocol", JSON_FAMILY)
+def test_what_a_session_remembers_is_bounded(protocol: Protocol[Any]) -> None:
     """Ten times as many calls as may be in flight, each with a long id and credentials of its own."""
-    state = adapter.new_state()
+    state = protocol.new_state()
     ledger = Ledger()
     for number in range(40_000):
         call = (
             f'{{"id":"{number:0>300}","method":"public/auth","op":"subscribe","params":{{"token":"tok{number:0>9}"}}}}'
         )
-        ledger.enter(adapter.decode("out", "text", call.encode(), state).happenings)
+        ledger.enter(protocol.decode("out", "text", call.encode(), state).happenings)
         assert len(ledger.open) <= 4_096
     ledger.enter(state.overdue(FAR_NS))
     assert ledger.open == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wsmon.config.specs import ConnectionSpec
+from wsmon.config.specs import LISTEN_ONLY, ConnectionSpec
 from wsmon.model.statistics import KPI_SHARES
 from wsmon.model.units import format_duration
 
@@ -30,9 +30,6 @@ def _unkept(spec: ConnectionSpec) -> str:
     )
     return ", ".join(found)
 
-
-# Protocols that wsmon only listens to
-MUTE = frozenset({"stomp", "nexus"})
 
 RULES = (
     Rule(
@@ -62,7 +59,7 @@ RULES = (
     ),
     Rule(
         ("subscribe", "protocol"),
-        lambda spec: bool(spec.subscribe) and spec.protocol in MUTE,
+        lambda spec: bool(spec.subscribe) and spec.protocol in LISTEN_ONLY,
         "has no effect with this protocol",
         "`send` sends texts as they are",
         lambda spec: spec.protocol,
@@ -70,7 +67,7 @@ RULES = (
     ),
     Rule(
         ("answer", "protocol"),
-        lambda spec: spec.answer and spec.protocol in MUTE,
+        lambda spec: spec.answer and spec.protocol in LISTEN_ONLY,
         "has no effect with this protocol",
         "",
         lambda spec: spec.protocol,

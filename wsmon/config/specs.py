@@ -18,6 +18,9 @@ from wsmon.model.redact.masking import EMPTY, Sensitive
 ProtocolName = Literal[
     "auto", "raw", "json", "jsonrpc", "deribit", "phoenix", "graphql-ws", "socketio", "stomp", "mqtt", "nexus"
 ]
+# Those that wsmon only listens to. The registry of ``wsmon.protocols``, which imports this package, has no client for
+# them; tests/architecture/test_protocols.py compares both
+LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"stomp", "nexus"})
 RedirectPolicy = Literal["none", "same-origin", "any"]
 Characters = Literal["auto", "unicode", "ascii"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]

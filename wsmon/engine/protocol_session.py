@@ -9,9 +9,10 @@ A decoder must not raise. An exception becomes an event, once a session, and the
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,10 +22,10 @@ from wsmon.model.events import Direction, Json, Opcode
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.ports import Clock
-from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
-from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts, Outbox
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, Mask, Outbox, Protocol
+from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts
 from wsmon.protocols.detect import ProtocolDetector
-from wsmon.protocols.registry import ADAPTERS, Adapter, Mask
+from wsmon.protocols.registry import PROTOCOLS
 
 # Interval of the search for overdue answers: they are waited for over seconds
 TICK_S = 1.0
@@ -57,17 +58,17 @@ class ProtocolSession:
         clock: Clock,
         carried: CarriedState,
         on_overdue: OverdueCallback,
-        adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
+        protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS,
     ) -> None:
         """``on_overdue`` is called with every tick, whether something is overdue or not."""
-        self._adapters = adapters
+        self._protocols = protocols
         self._scheduler = scheduler
         self._clock = clock
         self._carried = carried
         self._on_overdue = on_overdue
         self._on_tick: Callable[[int], None] = _nothing
         # None once the protocol is known
-        self._detector = ProtocolDetector() if spec.protocol == "auto" else None
+        self._detector = ProtocolDetector(protocols.values()) if spec.protocol == "auto" else None
         # Heartbeats and authentication that the configuration spells out; None where it does not
         self._configured = configured_of(spec)
         self._options = ClientOptions(spec.subscribe, spec.auth if spec.answer else {}, answers=spec.answer)
@@ -75,7 +76,7 @@ class ProtocolSession:
         self._timer: Timer | None = None
         self._is_paused = False
         self._has_failed = False
-        self._masks: dict[Direction, Mask] = {}
+        self._masks: Mapping[Direction, Mask] = {}
         self._use("json" if spec.protocol == "auto" else spec.protocol)
 
     def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
@@ -128,35 +129,38 @@ class ProtocolSession:
 
     def handshake(self, has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
         """Return what the upgrade itself means, where the protocol has no message for it."""
-        return self._adapter.handshake(has_credentials, status)
+        return self._protocol.handshake(has_credentials, status)
 
     def opening(self) -> Outbox:
         """Return what is sent first."""
         self._state.at(self._clock.mono_ns())
-        return self._guarded(lambda: self._adapter.opening(self._options, self._state)) if self._speaks else ()
+        client = self._client
+        return () if client is None else self._guarded(lambda: client.opening(self._options, self._state))
 
     def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
         """Return what is sent after an incoming message was decoded; a heartbeat is answered once."""
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.replies(payload)))
-        if configured or not self._speaks:
+        client = self._client
+        if configured or client is None:
             return configured
-        return self._guarded(lambda: self._adapter.answer(decoded, self._options, self._state))
+        return self._guarded(lambda: client.answer(decoded, self._options, self._state))
 
     def due(self, now_ns: int) -> Outbox:
         """Return what is sent by the clock at this monotonic time."""
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.due(now_ns)))
-        if not self._speaks:
+        client = self._client
+        if client is None:
             return configured
-        return configured + self._guarded(lambda: self._adapter.due(now_ns, self._options, self._state))
+        return configured + self._guarded(lambda: client.due(now_ns, self._options, self._state))
 
     @property
     def is_silent(self) -> bool:
         """Whether the peer did not answer a heartbeat that the protocol defines."""
-        return self._options.answers and self._adapter.is_silent(self._state)
+        return self._options.answers and self._client is not None and self._client.is_silent(self._state)
 
     def code_meaning(self, code: int | None) -> str:
         """Return what a close code means in this protocol; empty where it defines none."""
-        return "" if code is None else self._adapter.close_codes.get(code, "")
+        return "" if code is None else self._protocol.close_codes.get(code, "")
 
     def _guarded(self, messages: Callable[[], Outbox]) -> Outbox:
         try:
@@ -202,20 +206,17 @@ class ProtocolSession:
             return self._failed(error).happenings
 
     def _use(self, name: ProtocolName) -> None:
-        adapter = self._adapter = self._adapters[name]
+        protocol = self._protocol = self._protocols[name]
         self._name = name
         carried = self._carried
-        if adapter.next_state is not None and carried.protocol == name:
-            self._state = adapter.next_state(carried.state)
+        if protocol.next_state is not None and carried.protocol == name:
+            self._state = protocol.next_state(carried.state)
         else:
-            self._state = adapter.new_state()
+            self._state = protocol.new_state()
         carried.protocol, carried.state = name, self._state
-        self._decode = adapter.decode
-        self._masks = {}
-        if adapter.new_mask is not None:
-            self._masks = {"in": adapter.new_mask(), "out": adapter.new_mask()}
-        elif adapter.mask_sent is not None:
-            self._masks = {"out": adapter.mask_sent}
+        self._decode = protocol.decode
+        self._masks = protocol.new_masks()
+        self._client = protocol.client if self._speaks else None
 
     def _tick(self) -> None:
         self._timer = self._scheduler.call_later(TICK_S, self._tick)
@@ -281,7 +282,7 @@ def _as_sent(message: bytes) -> str | bytes:
 Send = Callable[[str | bytes], None]
 
 
-class OutgoingMessages(Protocol):
+class OutgoingMessages(typing.Protocol):
     """The part of ``ProtocolSession`` that a sender needs."""
 
     def opening(self) -> Outbox:

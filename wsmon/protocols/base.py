@@ -1,41 +1,41 @@
-"""Operations that wait for an answer, and the notes that begin and end them.
+"""A protocol as one value: how its messages are recognised, decoded, masked, dissected and, as a client, answered.
 
-Every call that began ends exactly once: answered, overdue, or given up because too many are in flight.
+``Protocol`` is what each module of this package defines once and ``registry`` lists. A decoder returns ``Decoded``: the
+columns of the message's row, and the ``Happening`` values that become events of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from wsmon.model.events import EventName, Meta
+from wsmon.config.specs import ProtocolName
+from wsmon.model.events import Direction, Event, EventName, Meta, Opcode
 from wsmon.model.redact.masking import Sensitive
 
-# What a protocol understands of a message: what it is, and what it says happened.
-#
-# A classifier is a module with two names: ``State``, what it remembers of one session, and
-# ``classify(direction, opcode, payload, state) -> Reading``. It never raises: what it cannot read has
-# ``error_type`` set,
-# and the frame is recorded all the same. Payloads arrive before redaction; a reading repeats no credential.
-
-# whole: begun and ended, told by one message
+# "whole": one message begins and ends the operation
 Phase = Literal["", "start", "end", "whole"]
-# trace: of the application that reports, not of the connection
+# "trace": an operation of the application that reports, not of the connection
 Operation = Literal["", "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat", "trace"]
 
-# Of a type, topic or ref that a peer chose: longer ones are cut before they are kept
+# A type, topic or id that a peer chose is cut to this length before it is stored
 MAX_NAME_CHARS = 200
+
+# All that msgspec raises over bytes: malformed JSON, another shape, bad UTF-8, nesting past the interpreter's limit
+UNDECODABLE = (ValueError, RecursionError)
 
 
 class Happening(msgspec.Struct, frozen=True, gc=False):
-    """Something that a message says happened, or that did not happen in time: becomes an event of its own.
+    """Something that a message says happened, or that did not happen in time; it becomes an event of its own.
 
-    Where ``phase`` is set, the note begins or ends an operation; start and end are paired by operation and ``key``
-    within the session.
+    With a ``phase`` it begins or ends an operation: start and end are paired by operation and ``key`` within the
+    session.
     """
 
     name: EventName
@@ -47,88 +47,198 @@ class Happening(msgspec.Struct, frozen=True, gc=False):
     topic: str = ""
     ref: str = ""
     status: int | str | None = None
-    """"ok", "error" or "abandoned" (nobody waits for it any more) of an end; a code where the protocol has one."""
+    """Of an end: "ok", "error", "abandoned" (no answer is awaited any more), or the protocol's own code."""
     reason: str = ""
     error_type: str = ""
     error: str = ""
     meta: Meta | None = None
     at_ns: int | None = None
-    """Wall time, where the peer says when it happened."""
+    """Wall time that the peer gives; None where it gives none."""
     duration_ns: int | None = None
-    """Where the peer says how long it took; else the session measures."""
+    """Duration that the peer gives; None where the session measures it."""
     span_id: str = ""
-    """Of a span that the peer named: 16 hex digits; an id is made where it did not."""
+    """Span that the peer named, 16 hex digits; empty where wsmon makes an id."""
     parent_id: str = ""
-    """Of the peer's own span above it; the session's where it named none."""
+    """The peer's own parent span; empty where the span belongs to the session's."""
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """What a message is: the columns of its row, and what it says happened."""
+    """A decoded message: the columns of its row, and what it says happened."""
 
     type: str = ""
     topic: str = ""
     ref: str = ""
     error_type: str = ""
-    """Why it could not be read, e.g. "json"; empty where it could."""
+    """Why the message could not be decoded, e.g. "json"; empty where it could."""
     error: str = ""
     happenings: tuple[Happening, ...] = ()
     meta: Meta | None = None
-    """What else the row says."""
+    """Further facts for the row."""
 
 
+# A message that says nothing about itself
 UNREAD = Decoded()
 
 
-class ProtocolState(Protocol):
-    """What a classifier remembers of one session; bounded, whatever the peer sends."""
-
-    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """What was due by the monotonic time ``now_ns`` and did not come, each told once."""
-        ...
+class ProtocolState(typing.Protocol):
+    """What a protocol remembers of one session; bounded, whatever the peer sends."""
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
+        ...
+
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
+        """Return what was due by the monotonic time ``now_ns`` and did not come, each once."""
         ...
 
 
-# What the configuration asks of a protocol that may speak.
+StateT = TypeVar("StateT", bound=ProtocolState)
+
+# Messages for the peer, in the order in which they are sent
+Outbox: TypeAlias = tuple[str | bytes, ...]
 
 _NO_AUTH: Mapping[str, Sensitive | float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """Topics and credentials; what they mean is the protocol's."""
+    """What the configuration asks of wsmon as a client; the protocol decides what topics and credentials mean."""
 
     topics: tuple[Sensitive, ...] = ()
     auth: Mapping[str, Sensitive | float] = field(default_factory=lambda: _NO_AUTH)
     subprotocol: str = ""
-    """As negotiated; decides the dialect where a protocol has two."""
+    """As negotiated; it decides the dialect where a protocol has two."""
     answers: bool = False
-    """``answer = true``: authenticate, answer heartbeats, renew what expires; else only what is asked for is sent."""
+    """``answer = true``: authenticate, answer heartbeats, renew what expires. Else only the topics are asked for."""
 
     def reveal_topics(self) -> tuple[str, ...]:
-        """The topics as they go to the peer, each once."""
+        """Return the topics as they go to the peer, each once."""
         return tuple(dict.fromkeys(topic.reveal() for topic in self.topics))
 
     def reveal_auth(self) -> dict[str, str | float]:
-        """The credentials as they go to the peer."""
+        """Return the credentials as they go to the peer."""
         return {name: value.reveal() if isinstance(value, Sensitive) else value for name, value in self.auth.items()}
 
 
-# How classifiers read what a peer wrote: errors as readings, names cut, JSON as far as it is needed.
+def _send_nothing(*_arguments: object) -> Outbox:
+    return ()
 
-# All that msgspec raises over bytes: malformed JSON, another shape, bad UTF-8, nesting past the interpreter's limit
-UNDECODABLE = (ValueError, RecursionError)
+
+@dataclass(frozen=True, slots=True)
+class ProtocolClient(Generic[StateT]):
+    """What wsmon sends as a client of a protocol, where the configuration names topics or says ``answer = true``."""
+
+    opening: Callable[[ClientOptions, StateT], Outbox] = _send_nothing
+    """Messages that are sent first."""
+    answer: Callable[[Decoded, ClientOptions, StateT], Outbox] = _send_nothing
+    """Messages that are sent after an incoming one was decoded."""
+    due: Callable[[int, ClientOptions, StateT], Outbox] = _send_nothing
+    """Messages that are sent because it is time, on the session's monotonic clock."""
+    is_silent: Callable[[StateT], bool] = lambda _state: False
+    """Whether the peer left a heartbeat of the protocol unanswered, so that a client gives the connection up."""
+
+
+class HandshakeUrl(NamedTuple):
+    """The URL of a connection, taken apart for recognition."""
+
+    host: str
+    """In lower case."""
+    path: str
+    """Without a slash at its end."""
+    query: Mapping[str, list[str]]
+
+    def parameter(self, name: str) -> str:
+        """Return the first value of a query parameter; empty where there is none."""
+        return self.query.get(name, [""])[0]
+
+
+class MessageSample:
+    """A whole text or binary message of a session whose protocol is not known yet."""
+
+    def __init__(self, direction: Direction, opcode: Opcode, payload: bytes) -> None:
+        self.direction = direction
+        self.opcode = opcode
+        self.payload = payload
+
+    @cached_property
+    def json(self) -> dict[str, Any] | list[Any] | None:
+        """The payload where it is a JSON object or array; it is decoded once for all protocols."""
+        if self.payload.lstrip()[:1] not in (b"{", b"["):
+            return None
+        try:
+            content: dict[str, Any] | list[Any] = msgspec.json.decode(self.payload)
+        except UNDECODABLE:
+            return None
+        return content
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of a JSON object; empty for anything else."""
+        return self.json if isinstance(self.json, dict) else {}
+
+    @property
+    def items(self) -> list[Any]:
+        """The items of a JSON array; empty for anything else."""
+        return self.json if isinstance(self.json, list) else []
+
+
+class Anatomy(NamedTuple):
+    """A stored message taken apart for display."""
+
+    name: str
+    """E.g. "MQTT PUBLISH"."""
+    parts: tuple[tuple[str, str], ...] = ()
+    """Labels and texts."""
+    body: bytes | None = None
+    """Its content; None where that is the payload as it stands."""
+
+
+# Returns the payload with credentials masked, and whether there were any
+Mask: TypeAlias = Callable[[Opcode, bytes], tuple[bytes, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol(Generic[StateT]):
+    """Everything wsmon knows of one protocol. None of the functions may raise over what a peer sent, but ``dissect``.
+
+    Payloads arrive before redaction: no string that a function returns may repeat a credential.
+    """
+
+    name: ProtocolName
+    """In the configuration."""
+    new_state: Callable[[], StateT]
+    """Makes the state of a connection's first session."""
+    decode: Callable[[Direction, Opcode, bytes, StateT], Decoded]
+    """Decodes one whole message; what it cannot decode has an ``error_type``, and is recorded all the same."""
+    next_state: Callable[[StateT], StateT] | None = None
+    """Makes the state of a session from that of the one before; None where nothing is carried over."""
+    subprotocols: tuple[str, ...] = ()
+    """WebSocket subprotocols that name it, in lower case."""
+    recognise_url: Callable[[HandshakeUrl], str] = lambda _url: ""
+    """Says why a URL is of this protocol, in a phrase that repeats only the words it looked for; empty if it is not."""
+    recognise: Callable[[MessageSample], str] = lambda _sample: ""
+    """The same of a message, without anything that came before it."""
+    may_begin: Callable[[bytes], bool] | None = None
+    """Whether bytes may be the beginning of the client's first packet; None where packets are whole messages."""
+    handshake: Callable[[bool, int | None], tuple[Happening, ...]] = lambda _has_credentials, _status: ()
+    """What an upgrade with or without credentials in its URL, and its HTTP status, say happened."""
+    dissect: Callable[[Event, bytes], Anatomy | None] | None = None
+    """Takes a stored message and its payload apart; None where it is of another protocol. May raise ``UNDECODABLE``."""
+    new_masks: Callable[[], Mapping[Direction, Mask]] = dict
+    """Makes, for a session, the masks of credentials that only the protocol finds; they run before all redaction."""
+    client: ProtocolClient[StateT] | None = None
+    """None where wsmon only listens."""
+    close_codes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Meanings of the protocol's own close codes."""
 
 
 def cut(name: str) -> str:
-    """A name that a peer chose, at most ``MAX_NAME_CHARS`` long."""
+    """Return a name that a peer chose, at most ``MAX_NAME_CHARS`` long."""
     return name if len(name) <= MAX_NAME_CHARS else name[: MAX_NAME_CHARS - 1] + "…"
 
 
 def unreadable(error: Exception, protocol: str) -> Decoded:
-    """The reading of a message over which decoding raised one of ``UNDECODABLE``.
+    """Return what is known of a message over which decoding raised one of ``UNDECODABLE``.
 
     Its ``error_type`` is ``protocol`` where the JSON is sound and its shape is not, else ``json``.
     """

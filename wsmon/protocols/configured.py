@@ -6,14 +6,12 @@ classifier of the protocol has recognised already is not told twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import deribit, json, jsonrpc
-from wsmon.protocols.base import UNDECODABLE, UNREAD, ClientOptions, Decoded, Happening, Operation
+from wsmon.model.events import Direction
+from wsmon.protocols.base import ClientOptions, Decoded, Happening, Operation, Outbox
 from wsmon.protocols.calls import WAIT_S, Call, Calls, completed, failed
 from wsmon.protocols.credentials import Grant
 
@@ -197,144 +195,17 @@ def _has(decoded: Decoded, operation: Operation) -> bool:
     return any(happening.operation == operation for happening in decoded.happenings)
 
 
-# No protocol: a frame is a frame, and says nothing about itself.
-
-
-class RawState:
-    """Nothing to remember, and nothing to wait for."""
-
-    __slots__ = ()
-
-    def at(self, now_ns: int) -> None:
-        """Time changes nothing here."""
-
-    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Nothing ever is."""
-        return ()
-
-
-def decode(direction: Direction, opcode: Opcode, payload: bytes, state: RawState) -> Decoded:  # noqa: ARG001 - the signature of every classifier
-    """The empty reading, whatever the message."""
-    return UNREAD
-
-
-# When wsmon speaks a protocol whose messages the configuration spells out, or whose answers make a grant.
-#
-# Without ``answer = true`` only what ``subscribe`` asks for is sent; with it, authentication comes first, and the
-# topics
-# wait for its end where that can be told.
-
-Outbox = tuple[str | bytes, ...]
-
-# What JSON-RPC feeds that are subscribed to by name mostly call it
-_ETHEREUM = "eth_subscribe"
-
-
-def open_raw(options: ClientOptions, state: RawState) -> Outbox:  # noqa: ARG001 - as the others
-    """Authentication and topics as they are."""
-    return _auth(options) + (() if _waits(options) else options.reveal_topics())
-
-
-def answer_raw(decoded: Decoded, options: ClientOptions, state: RawState) -> Outbox:  # noqa: ARG001 - as the others
-    """The topics, once an authentication that is recognised is over."""
-    return options.reveal_topics() if _waits(options) and _is_auth_over(decoded) else ()
-
-
-def open_json(options: ClientOptions, state: json.JsonState) -> Outbox:  # noqa: ARG001 - as the others
-    """The authentication that the configuration spells out, and the subscriptions."""
-    return _auth(options) + (() if _waits(options) else _json_subscriptions(options.reveal_topics()))
-
-
-def answer_json(decoded: Decoded, options: ClientOptions, state: json.JsonState) -> Outbox:
-    """Pongs; the subscriptions, once an authentication that is recognised is over."""
-    pongs = json.answer(decoded, state) if options.answers else ()
-    waited = _waits(options) and _is_auth_over(decoded)
-    return pongs + (_json_subscriptions(options.reveal_topics()) if waited else ())
-
-
-def due_json(now_ns: int, options: ClientOptions, state: json.JsonState) -> Outbox:
-    """The refresh at 80 % of a life that the peer told."""
-    auth = options.reveal_auth()
-    refresh = auth.get("refresh")
-    if not isinstance(refresh, str) or "expires_in" in auth or not state.grant.refresh_is_due(now_ns):
-        return ()
-    state.grant.end()
-    return (refresh,)
-
-
-def open_jsonrpc(options: ClientOptions, state: jsonrpc.JsonRpcState) -> Outbox:
-    """The authentication that the configuration spells out, and the subscriptions."""
-    return _auth(options) + (() if _waits(options) else _rpc_subscriptions(options.reveal_topics(), state))
-
-
-def answer_jsonrpc(decoded: Decoded, options: ClientOptions, state: jsonrpc.JsonRpcState) -> Outbox:
-    """The subscriptions, once an authentication that is recognised is over."""
-    waited = _waits(options) and _is_auth_over(decoded)
-    return _rpc_subscriptions(options.reveal_topics(), state) if waited else ()
-
-
-def open_deribit(options: ClientOptions, state: deribit.DeribitState) -> Outbox:
-    """The authentication; without one, the subscriptions at once."""
-    auth = deribit.auth_messages(options.reveal_auth(), state) if options.answers else ()
-    return auth or _deribit_subscriptions(options, state)
-
-
-def answer_deribit(decoded: Decoded, options: ClientOptions, state: deribit.DeribitState) -> Outbox:
-    """Answers to test requests; the subscriptions once the authentication is over, public ones also if it failed."""
-    if not options.answers:
-        return ()
-    return deribit.answer(decoded, state) + (_deribit_subscriptions(options, state) if _is_auth_over(decoded) else ())
-
-
-def due_deribit(now_ns: int, options: ClientOptions, state: deribit.DeribitState) -> Outbox:
-    """The refresh at 80 % of the token's life."""
-    return deribit.refresh_messages(now_ns, state) if options.answers else ()
-
-
-def _is_auth_over(decoded: Decoded) -> bool:
-    return any(happening.operation == "auth" and happening.phase == "end" for happening in decoded.happenings)
-
-
-def _auth(options: ClientOptions) -> Outbox:
-    """What ``auth.send`` says: no other way is common to all."""
+def auth_message(options: ClientOptions) -> Outbox:
+    """Return what ``auth.send`` says: protocols without a login of their own have no other."""
     message = options.reveal_auth().get("send")
     return (message,) if isinstance(message, str) and message else ()
 
 
-def _waits(options: ClientOptions) -> bool:
-    """Whether the end of the authentication can be told."""
-    return bool(_auth(options)) and "success" in options.auth
+def waits_for_auth(options: ClientOptions) -> bool:
+    """Whether topics wait for the end of the authentication, which ``auth.success`` lets wsmon recognise."""
+    return bool(auth_message(options)) and "success" in options.auth
 
 
-def _json_subscriptions(topics: Iterable[str]) -> Outbox:
-    """Objects and lists are sent as they are; other topics as WebSockex Nova's default adapter asks for them."""
-    return tuple(
-        topic if topic.lstrip()[:1] in ("{", "[") else _encode({"type": "subscribe", "channel": topic})
-        for topic in topics
-    )
-
-
-def _rpc_subscriptions(topics: Iterable[str], state: jsonrpc.JsonRpcState) -> Outbox:
-    """Objects are sent as they are; a list is the params of ``eth_subscribe``, other topics are its first one."""
-    messages: list[str] = []
-    for topic in topics:
-        start = topic.lstrip()[:1]
-        if start == "{":
-            messages.append(topic)
-            continue
-        params: object = [topic]
-        if start == "[":
-            try:
-                params = msgspec.json.decode(topic)
-            except UNDECODABLE:  # a name that begins like a list
-                params = [topic]
-        messages.append(_encode({"jsonrpc": "2.0", "id": state.own_id(), "method": _ETHEREUM, "params": params}))
-    return tuple(messages)
-
-
-def _deribit_subscriptions(options: ClientOptions, state: deribit.DeribitState) -> Outbox:
-    return deribit.subscribe_messages(options.reveal_topics(), state)
-
-
-def _encode(message: dict[str, object]) -> str:
-    return msgspec.json.encode(message).decode()
+def is_auth_over(decoded: Decoded) -> bool:
+    """Whether a message ends an authentication, well or not."""
+    return any(happening.operation == "auth" and happening.phase == "end" for happening in decoded.happenings)

@@ -15,8 +15,20 @@ import msgspec
 from wsmon.model.events import Direction, Json, Meta, Opcode
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc, jsonrpc_messages
-from wsmon.protocols.base import Decoded, Happening, Operation, cut
+from wsmon.protocols.base import (
+    ClientOptions,
+    Decoded,
+    HandshakeUrl,
+    Happening,
+    MessageSample,
+    Operation,
+    Outbox,
+    Protocol,
+    ProtocolClient,
+    cut,
+)
 from wsmon.protocols.calls import MAX_TOPICS, WAIT_S, Call, Calls, completed, settled, too_many_topics
+from wsmon.protocols.configured import is_auth_over
 from wsmon.protocols.credentials import Grant, lifetime_s
 from wsmon.protocols.jsonrpc_messages import ERROR_NAMES as STANDARD
 
@@ -286,15 +298,27 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: DeribitS
     return jsonrpc.decode(direction, opcode, payload, state)
 
 
-# what to send where wsmon is to answer
+def opening(options: ClientOptions, state: DeribitState) -> Outbox:
+    """Return the authentication; without one, the subscriptions at once."""
+    auth = auth_messages(options.reveal_auth(), state) if options.answers else ()
+    return auth or subscribe_messages(options.reveal_topics(), state)
 
 
-def answer(decoded: Decoded, state: DeribitState) -> tuple[str, ...]:
-    """public/test for each test_request: without it the server closes."""
-    asked = sum(
-        happening.name == "heartbeat.received" and happening.phase == "start" for happening in decoded.happenings
-    )
-    return tuple(_request("public/test", {}, state) for _ in range(asked))
+def answer(decoded: Decoded, options: ClientOptions, state: DeribitState) -> Outbox:
+    """Return answers to test requests, and the subscriptions once the authentication is over: public ones if it failed.
+
+    Without an answer to each test request the server closes.
+    """
+    if not options.answers:
+        return ()
+    asked = sum(each.name == "heartbeat.received" and each.phase == "start" for each in decoded.happenings)
+    answers = tuple(_request("public/test", {}, state) for _ in range(asked))
+    return answers + (subscribe_messages(options.reveal_topics(), state) if is_auth_over(decoded) else ())
+
+
+def due(now_ns: int, options: ClientOptions, state: DeribitState) -> Outbox:
+    """Return the refresh at 80 % of the token's life."""
+    return refresh_messages(now_ns, state) if options.answers else ()
 
 
 def auth_messages(auth: Mapping[str, str | float], state: DeribitState) -> tuple[str, ...]:
@@ -364,3 +388,31 @@ def _confirmed(channels: msgspec.Raw) -> dict[str, None]:
 
 def _is_interval(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MAX_INTERVAL_S
+
+
+_HOSTS = frozenset({"www.deribit.com", "test.deribit.com"})
+_PATH = "/ws/api/v2"
+_TIMES = frozenset({"usIn", "usOut", "usDiff"})
+_FIRST_METHODS = ("public/auth", "public/hello", "public/set_heartbeat")
+
+
+def _recognise_url(url: HandshakeUrl) -> str:
+    return f"the host is {url.host} and the path {_PATH}" if url.host in _HOSTS and url.path == _PATH else ""
+
+
+def _recognise(sample: MessageSample) -> str:
+    message = sample.members
+    if message.get("jsonrpc") != "2.0":
+        return ""
+    is_it = message.keys() >= _TIMES or message.get("method") in _FIRST_METHODS
+    return "a message is JSON-RPC with a method or the times of Deribit" if is_it else ""
+
+
+PROTOCOL = Protocol(
+    "deribit",
+    DeribitState,
+    decode,
+    recognise_url=_recognise_url,
+    recognise=_recognise,
+    client=ProtocolClient(opening, answer, due),
+)

@@ -16,7 +16,19 @@ import msgspec
 
 from wsmon.model.events import Direction, EventName, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import UNDECODABLE, UNREAD, ClientOptions, Decoded, Happening, cut, unreadable
+from wsmon.protocols.base import (
+    UNDECODABLE,
+    UNREAD,
+    ClientOptions,
+    Decoded,
+    Happening,
+    MessageSample,
+    Outbox,
+    Protocol,
+    ProtocolClient,
+    cut,
+    unreadable,
+)
 from wsmon.protocols.calls import Call, Calls, completed, failed
 from wsmon.protocols.credentials import Credentials, JsonValue
 
@@ -118,13 +130,13 @@ def decode_message(payload: bytes) -> GraphqlMessage:
     return _MESSAGE.decode(payload)
 
 
-def opening(options: ClientOptions) -> tuple[str | bytes, ...]:
+def opening(options: ClientOptions, _state: GraphqlState) -> Outbox:
     """What wsmon sends first: nothing is served before it."""
     auth = options.reveal_auth()
     return (_encode({"type": "connection_init", "payload": auth} if auth else {"type": "connection_init"}),)
 
 
-def answer(decoded: Decoded, options: ClientOptions) -> tuple[str | bytes, ...]:
+def answer(decoded: Decoded, options: ClientOptions, _state: GraphqlState) -> Outbox:
     """What wsmon sends after a message: pongs, and the wanted subscriptions once the server is ready."""
     if (
         options.answers
@@ -367,3 +379,22 @@ def _occurred(ref: str, topic: str, error: str) -> Happening:
 def _unsubscribed(ref: str, topic: str, reason: str) -> Happening:
     name: EventName = "subscription.unsubscribe.completed"
     return Happening(name, "unsubscribe", topic=topic, ref=ref, status="ok", reason=reason)
+
+
+_FIRST_TYPES = ("connection_init", "connection_ack", "connection_error")
+
+
+def _recognise(sample: MessageSample) -> str:
+    kind = sample.members.get("type")
+    return f'a message says "type": "{kind}"' if kind in _FIRST_TYPES else ""
+
+
+PROTOCOL = Protocol(
+    "graphql-ws",
+    GraphqlState,
+    decode,
+    subprotocols=("graphql-transport-ws", OLDER_SUBPROTOCOL),
+    recognise=_recognise,
+    client=ProtocolClient(opening, answer),
+    close_codes=CLOSE_CODES,
+)

@@ -7,13 +7,25 @@ in ends them, by id where it has one, else by topic, else the oldest of its kind
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from wsmon.model.events import Direction, EventName, Json, Meta, Opcode
 from wsmon.protocols import jsonrpc_messages
-from wsmon.protocols.base import MAX_NAME_CHARS, UNDECODABLE, UNREAD, Decoded, Happening, Operation, unreadable
+from wsmon.protocols.base import (
+    MAX_NAME_CHARS,
+    UNDECODABLE,
+    UNREAD,
+    ClientOptions,
+    Decoded,
+    Happening,
+    Operation,
+    Outbox,
+    Protocol,
+    ProtocolClient,
+    unreadable,
+)
 from wsmon.protocols.calls import (
     MAX_TOPICS,
     WAIT_S,
@@ -26,6 +38,7 @@ from wsmon.protocols.calls import (
     too_many_topics,
     unmatched,
 )
+from wsmon.protocols.configured import auth_message, is_auth_over, waits_for_auth
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials, Grant, JsonValue, lifetime_s
 from wsmon.protocols.json_messages import (
     REF_KEYS,
@@ -38,6 +51,7 @@ from wsmon.protocols.json_messages import (
     is_reply,
     key_of,
     kind_of,
+    mask_sent,
     ref_of,
     topic_of,
     topics_of,
@@ -314,12 +328,42 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonStat
     return UNREAD
 
 
-def answer(decoded: Decoded, state: JsonState) -> tuple[str, ...]:
-    """A pong of the same shape to a ping."""
-    asked = any(
-        happening.name == "heartbeat.received" and happening.phase == "start" for happening in decoded.happenings
-    )
+def opening(options: ClientOptions, _state: JsonState) -> Outbox:
+    """Return the authentication that the configuration spells out, and the subscriptions."""
+    return auth_message(options) + (() if waits_for_auth(options) else _subscriptions(options.reveal_topics()))
+
+
+def answer(decoded: Decoded, options: ClientOptions, state: JsonState) -> Outbox:
+    """Return pongs; the subscriptions, once an authentication that is recognised is over."""
+    pongs = _pongs(decoded, state) if options.answers else ()
+    waited = waits_for_auth(options) and is_auth_over(decoded)
+    return pongs + (_subscriptions(options.reveal_topics()) if waited else ())
+
+
+def due(now_ns: int, options: ClientOptions, state: JsonState) -> Outbox:
+    """Return the refresh, at 80 % of the life that the peer gave a grant."""
+    auth = options.reveal_auth()
+    refresh = auth.get("refresh")
+    if not isinstance(refresh, str) or "expires_in" in auth or not state.grant.refresh_is_due(now_ns):
+        return ()
+    state.grant.end()
+    return (refresh,)
+
+
+def _pongs(decoded: Decoded, state: JsonState) -> Outbox:
+    """Return a pong of the same shape as the ping."""
+    asked = any(each.name == "heartbeat.received" and each.phase == "start" for each in decoded.happenings)
     return (state.pong,) if asked else ()
+
+
+def _subscriptions(topics: Iterable[str]) -> Outbox:
+    """Objects and lists are sent as they are; other topics as WebSockex Nova's default adapter asks for them."""
+    return tuple(
+        topic
+        if topic.lstrip()[:1] in ("{", "[")
+        else msgspec.json.encode({"type": "subscribe", "channel": topic}).decode()
+        for topic in topics
+    )
 
 
 def _read_array(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
@@ -361,3 +405,12 @@ def _read(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
     else:
         happenings = read_received(message, about, payload, state)
     return Decoded(type_, topic, ref, happenings=happenings)
+
+
+PROTOCOL = Protocol(
+    "json",
+    JsonState,
+    decode,
+    new_masks=lambda: {"out": mask_sent},
+    client=ProtocolClient(opening, answer, due),
+)

@@ -6,15 +6,29 @@ of JSON-RPC subclasses ``JsonRpcState`` and says what its methods mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
 from wsmon.model.events import Direction, Meta, Opcode
-from wsmon.protocols.base import UNDECODABLE, UNREAD, Decoded, Happening, cut, unreadable
+from wsmon.protocols.base import (
+    UNDECODABLE,
+    UNREAD,
+    ClientOptions,
+    Decoded,
+    Happening,
+    MessageSample,
+    Outbox,
+    Protocol,
+    ProtocolClient,
+    cut,
+    unreadable,
+)
 from wsmon.protocols.calls import WAIT_S, Call, Calls, completed, duplicate, failed, unmatched
+from wsmon.protocols.configured import auth_message, is_auth_over, waits_for_auth
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials
+from wsmon.protocols.json_messages import mask_sent
 from wsmon.protocols.jsonrpc_messages import (
     ERROR_NAMES,
     MAX_BATCH,
@@ -279,3 +293,55 @@ def _first(params: msgspec.Raw) -> str:
             if items and bytes(items[0])[:1] not in (b"[", b"{", b"n"):
                 return id_ref(items[0])
     return ""
+
+
+# What JSON-RPC feeds with subscriptions by name mostly call it
+_SUBSCRIBE = "eth_subscribe"
+
+
+def opening(options: ClientOptions, state: JsonRpcState) -> Outbox:
+    """Return the authentication that the configuration spells out, and the subscriptions."""
+    return auth_message(options) + (() if waits_for_auth(options) else _subscriptions(options.reveal_topics(), state))
+
+
+def answer(decoded: Decoded, options: ClientOptions, state: JsonRpcState) -> Outbox:
+    """Return the subscriptions, once an authentication that is recognised is over."""
+    waited = waits_for_auth(options) and is_auth_over(decoded)
+    return _subscriptions(options.reveal_topics(), state) if waited else ()
+
+
+def _subscriptions(topics: Iterable[str], state: JsonRpcState) -> Outbox:
+    """Objects are sent as they are; a list is the params of ``eth_subscribe``, other topics are its first one."""
+    messages: list[str] = []
+    for topic in topics:
+        start = topic.lstrip()[:1]
+        if start == "{":
+            messages.append(topic)
+            continue
+        params: object = [topic]
+        if start == "[":
+            try:
+                params = msgspec.json.decode(topic)
+            except UNDECODABLE:  # a name that begins like a list
+                params = [topic]
+        message = {"jsonrpc": "2.0", "id": state.own_id(), "method": _SUBSCRIBE, "params": params}
+        messages.append(msgspec.json.encode(message).decode())
+    return tuple(messages)
+
+
+def _recognise(sample: MessageSample) -> str:
+    if sample.members.get("jsonrpc") == "2.0":
+        return 'a message says "jsonrpc": "2.0"'
+    if sample.items and isinstance(sample.items[0], dict) and sample.items[0].get("jsonrpc") == "2.0":
+        return 'a message is a list of objects that say "jsonrpc": "2.0"'
+    return ""
+
+
+PROTOCOL = Protocol(
+    "jsonrpc",
+    JsonRpcState,
+    decode,
+    recognise=_recognise,
+    new_masks=lambda: {"out": mask_sent},
+    client=ProtocolClient(opening, answer),
+)

@@ -7,14 +7,26 @@ the type of the first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 import msgspec
 
-from wsmon.model.events import Direction, EventName, Json, Opcode
+from wsmon.model.events import Direction, Event, EventName, Json, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, Operation, cut
+from wsmon.protocols.base import (
+    UNREAD,
+    Anatomy,
+    ClientOptions,
+    Decoded,
+    Happening,
+    MessageSample,
+    Operation,
+    Protocol,
+    ProtocolClient,
+    cut,
+)
 from wsmon.protocols.calls import MAX_TOPICS, Call, Calls, completed, duplicate, failed, too_many_topics, unmatched
 from wsmon.protocols.credentials import Credentials
 from wsmon.protocols.mqtt_packets import (
@@ -24,6 +36,7 @@ from wsmon.protocols.mqtt_packets import (
     PASSWORD,
     SERVER_KEEP_ALIVE,
     TOPIC_ALIAS,
+    TYPES,
     USER_NAME,
     Chunk,
     CutError,
@@ -32,8 +45,10 @@ from wsmon.protocols.mqtt_packets import (
     after_properties,
     connect_secrets,
     field,
+    new_mask,
     number,
     number_property,
+    packets,
     reason_name,
     reason_string,
 )
@@ -346,8 +361,6 @@ def _settled(call: Call, code: int, state: MqttState) -> tuple[Happening, ...]:
     return completed(call, {"code": code} if code else None)
 
 
-SUBPROTOCOLS = ("mqtt", "mqttv3.1")
-
 _Read = Callable[[Direction, bytes, MqttPacket, MqttState], Decoded]
 
 # fmt: off
@@ -529,3 +542,83 @@ def _packet(first: int, body: bytes) -> bytes:
         groups.append(group | (0x80 if length else 0))
         if not length:
             return bytes([first]) + bytes(groups) + body
+
+
+_CONNECT_PACKET = re.compile(rb"\x10[\x80-\xff]{0,3}+[\x00-\x7f]\x00(?:\x04MQTT|\x06MQIsdp)[\x03-\x05]", re.DOTALL)
+_CONNECT_NAMES = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
+_CONNECT_HEADER = re.compile(rb"\x10[\x80-\xff]{0,3}+([\x00-\x7f]|\Z)")
+
+
+def _recognise(sample: MessageSample) -> str:
+    if sample.opcode != "binary":
+        return ""
+    payload = sample.payload
+    is_it = _CONNECT_PACKET.match(payload) if sample.direction == "out" else _is_connack(payload)
+    return "a message is the connect of MQTT or its answer" if is_it else ""
+
+
+def _is_connack(payload: bytes) -> bool:
+    """Type, a length that is right, flags of which only the lowest bit is in use."""
+    return len(payload) in range(4, 130) and payload[0] == 0x20 and payload[1] == len(payload) - 2 and payload[2] < 2
+
+
+def _may_begin(payload: bytes) -> bool:
+    """Whether bytes may be the beginning of a CONNECT that is cut before its version."""
+    head = _CONNECT_HEADER.match(payload)
+    return not payload or (head is not None and any(name.startswith(payload[head.end() :]) for name in _CONNECT_NAMES))
+
+
+def _dissect(event: Event, payload: bytes) -> Anatomy | None:
+    if event.opcode != "binary" or event.type not in TYPES[1:]:
+        return None
+    packet = next((each for each in packets(payload) if each.type == event.type), None)
+    if packet is None:
+        return None
+    if packet.type == "PUBLISH":
+        try:
+            return _dissect_publish(payload, packet)
+        except CutError:
+            return None
+    return Anatomy(f"MQTT {packet.type}", (("Flags", f"{packet.flags:04b}"),), payload[packet.start : packet.end])
+
+
+def _dissect_publish(payload: bytes, packet: MqttPacket) -> Anatomy:
+    start, at = field(payload, packet.start, packet.end)
+    topic = payload[start:at].decode("utf-8", "replace")
+    quality = packet.flags >> 1 & 0b11
+    identifier = ""
+    if quality:
+        found, at = number(payload, at, packet.end)
+        identifier = str(found)
+    parts = (
+        ("Topic", topic),
+        ("Quality", str(quality)),
+        ("Packet id", identifier),
+        ("Retained", "yes" if packet.flags & 0b0001 else ""),
+        ("Again", "yes" if packet.flags & 0b1000 else ""),
+        ("Missing", f"{packet.missing} B" if packet.missing else ""),
+    )
+    return Anatomy("MQTT PUBLISH", parts, payload[_content_at(payload, at, packet.end) : packet.end])
+
+
+def _content_at(payload: bytes, at: int, end: int) -> int:
+    """Where the content begins: behind the properties of MQTT 5, which begin with a length no text begins with."""
+    if at >= end or payload[at] >= 0x20:
+        return at
+    try:
+        return after_properties(payload, at, end)
+    except CutError:
+        return at
+
+
+PROTOCOL = Protocol(
+    "mqtt",
+    MqttState,
+    decode,
+    subprotocols=("mqtt", "mqttv3.1"),
+    recognise=_recognise,
+    may_begin=_may_begin,
+    dissect=_dissect,
+    new_masks=lambda: {"in": new_mask(), "out": new_mask()},
+    client=ProtocolClient(opening, answer, due),
+)

@@ -20,7 +20,18 @@ from wsmon.model.redact.masking import MASK
 from wsmon.model.spans import is_span_id
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.protocols import jsonrpc_messages
-from wsmon.protocols.base import UNDECODABLE, UNREAD, Decoded, Happening, Phase, cut, unreadable
+from wsmon.protocols.base import (
+    UNDECODABLE,
+    UNREAD,
+    Decoded,
+    HandshakeUrl,
+    Happening,
+    MessageSample,
+    Phase,
+    Protocol,
+    cut,
+    unreadable,
+)
 from wsmon.protocols.credentials import Credentials
 
 # Which events of a nexus feed were taken, once each, over reconnects and restarts; and which are missing.
@@ -296,3 +307,27 @@ def _attributes(meta: object) -> dict[str, Json]:
         elif isinstance(value, int | float) and abs(value) <= MAX_ID:
             kept[cut(key)] = value
     return kept
+
+
+_PATH = "/__nexus/events"
+
+
+def _recognise_url(url: HandshakeUrl) -> str:
+    return f"the path ends in {_PATH}" if url.path.endswith(_PATH) else ""
+
+
+def _recognise(sample: MessageSample) -> str:
+    message = sample.members
+    kind = message.get("kind")
+    is_it = "traceId" in message and isinstance(message.get("id"), int) and isinstance(kind, str) and kind in _KINDS
+    return f'a message has a traceId and says "kind": "{kind}"' if is_it else ""
+
+
+PROTOCOL = Protocol(
+    "nexus",
+    NexusState,
+    decode,
+    next_state=lambda state: NexusState(state.last_id, state.last_at_ns),
+    recognise_url=_recognise_url,
+    recognise=_recognise,
+)

@@ -11,9 +11,23 @@ from typing import Literal
 
 import msgspec
 
-from wsmon.model.events import Direction, EventName, Opcode
+from wsmon.model.events import Direction, Event, EventName, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import MAX_NAME_CHARS, UNDECODABLE, UNREAD, ClientOptions, Decoded, Happening, cut, unreadable
+from wsmon.protocols.base import (
+    MAX_NAME_CHARS,
+    UNDECODABLE,
+    UNREAD,
+    Anatomy,
+    ClientOptions,
+    Decoded,
+    HandshakeUrl,
+    Happening,
+    MessageSample,
+    Protocol,
+    ProtocolClient,
+    cut,
+    unreadable,
+)
 from wsmon.protocols.calls import Call, begun, completed, failed, happening_key
 from wsmon.protocols.phoenix_codec import (
     REPLY,
@@ -476,3 +490,63 @@ def _params(options: ClientOptions) -> bytes:
     except UNDECODABLE:
         return _NO_PARAMS
     return params.encode() if isinstance(decoded, dict) else _NO_PARAMS
+
+
+_PATH = "/websocket"
+_EVENTS = frozenset({"phx_join", "phx_reply", "phx_leave", "phx_close", "phx_error", "heartbeat"})
+# Of version 2: join_ref, ref, topic, event, payload; decoders ignore what follows
+_FIELDS = 5
+_KEYS = frozenset({"topic", "event", "payload", "ref"})
+
+
+def _recognise_url(url: HandshakeUrl) -> str:
+    version = url.parameter("vsn")
+    is_it = url.path.endswith(_PATH) and version in ("1.0.0", "2.0.0")
+    return f"the path ends in {_PATH} and the query says vsn={version}" if is_it else ""
+
+
+def _recognise(sample: MessageSample) -> str:
+    message, fields = sample.members, sample.items
+    if message.keys() >= _KEYS and _is_named(message["ref"], message["topic"], message["event"]):
+        return "a message is an object with topic, event, payload and ref"
+    if len(fields) < _FIELDS or not _is_named(*fields[1:4]):
+        return ""
+    is_it = isinstance(fields[0], str | None) and isinstance(fields[4], dict)
+    return "a message is a list of join_ref, ref, topic, event and payload" if is_it else ""
+
+
+def _is_named(ref: object, topic: object, event: object) -> bool:
+    """Whether topic and event are texts, and either the event is one of Phoenix's own or the topic has its colon."""
+    if not (isinstance(ref, str | None) and isinstance(topic, str) and isinstance(event, str)):
+        return False
+    return event in _EVENTS or ":" in topic
+
+
+def _dissect(event: Event, payload: bytes) -> Anatomy | None:
+    is_text = event.opcode == "text" and payload[:1] == b"["
+    if not event.topic or not (is_text or event.opcode == "binary"):
+        return None
+    frame: Frame = decode_text(payload) if is_text else decode_binary(event.direction, payload)
+    if frame.topic != event.topic:
+        return None
+    parts = (
+        ("Topic", frame.topic),
+        ("Event", frame.event),
+        ("Ref", frame.ref),
+        ("Join ref", frame.join_ref),
+        ("Status", frame.status),
+    )
+    return Anatomy(f"Phoenix {frame.event}", parts, None if is_text else frame.payload)
+
+
+PROTOCOL = Protocol(
+    "phoenix",
+    PhoenixState,
+    decode,
+    subprotocols=("phoenix",),
+    recognise_url=_recognise_url,
+    recognise=_recognise,
+    handshake=handshake_happenings,
+    dissect=_dissect,
+    client=ProtocolClient(opening, due=due, is_silent=is_silent),
+)

@@ -1,125 +1,59 @@
-"""The protocols by name: what each remembers, reads, masks and, where it may, says."""
+"""The list of protocols, by their names in the configuration.
+
+A new protocol is a module of this package that defines ``PROTOCOL``, a row here, and its name in ``config.specs``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from wsmon.config.specs import ProtocolName
-from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import (
-    configured,
-    deribit,
-    graphql,
-    json,
-    jsonrpc,
-    mqtt,
-    mqtt_packets,
-    nexus,
-    phoenix,
-    socketio,
-    stomp,
-)
-from wsmon.protocols.base import ClientOptions, Decoded, Happening, ProtocolState
-from wsmon.protocols.configured import Outbox
-from wsmon.protocols.json_messages import mask_sent
-from wsmon.protocols.phoenix_state import PhoenixState
+from wsmon.model.events import Event
+from wsmon.protocols import deribit, graphql, json, jsonrpc, mqtt, nexus, phoenix, raw, socketio, stomp
+from wsmon.protocols.base import UNDECODABLE, Anatomy, Protocol
 
-S = TypeVar("S", bound=ProtocolState)
+# Of one message; a STOMP frame may have any number of headers
+MAX_PARTS = 100
 
-Mask = Callable[[Opcode, bytes], tuple[bytes, bool]]
-
-_NO_CODES: Mapping[int, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter(Generic[S]):
-    """A protocol, as the engine uses it; it speaks only where topics are wanted, or answers."""
-
-    new_state: Callable[[], S]
-    """For the first session of a connection."""
-    decode: Callable[[Direction, Opcode, bytes, S], Decoded]
-    opening: Callable[[ClientOptions, S], Outbox] = lambda _options, _state: ()
-    """What is sent first."""
-    answer: Callable[[Decoded, ClientOptions, S], Outbox] = lambda _reading, _options, _state: ()
-    """What is sent after a message was read."""
-    due: Callable[[int, ClientOptions, S], Outbox] = lambda _now_ns, _options, _state: ()
-    """What is sent because it is time, on the session's monotonic clock."""
-    is_silent: Callable[[S], bool] = lambda _state: False
-    """Whether a heartbeat of the protocol's own went unanswered, so that a client gives the connection up."""
-    handshake: Callable[[bool, int | None], tuple[Happening, ...]] = lambda _has_credentials, _status: ()
-    """What an upgrade with or without credentials, and its HTTP status, say happened."""
-    next_state: Callable[[S], S] | None = None
-    """For the session after one with this state; None where nothing is carried over."""
-    new_mask: Callable[[], Mask] | None = None
-    """Masks credentials that only the protocol finds, before all other redaction; one a direction of a session."""
-    mask_sent: Mask | None = None
-    """The same where only what goes out may hold some, message by message."""
-    close_codes: Mapping[int, str] = field(default_factory=lambda: _NO_CODES)
-    """What its own close codes mean."""
-
-
-# ``auto`` is none: a Detector picks one of these
-ADAPTERS: Mapping[ProtocolName, Adapter[Any]] = MappingProxyType(
+# Recognition and dissection try them in this order: Deribit comes before JSON-RPC, which its messages are too. ``auto``
+# is no protocol: ``detect`` picks one of these, and falls back to json or raw, which recognise nothing
+PROTOCOLS: Mapping[ProtocolName, Protocol[Any]] = MappingProxyType(
     {
-        "raw": Adapter(configured.RawState, configured.decode, configured.open_raw, configured.answer_raw),
-        "json": Adapter(
-            json.JsonState,
-            json.decode,
-            configured.open_json,
-            configured.answer_json,
-            configured.due_json,
-            mask_sent=mask_sent,
-        ),
-        "jsonrpc": Adapter(
-            jsonrpc.JsonRpcState,
-            jsonrpc.decode,
-            configured.open_jsonrpc,
-            configured.answer_jsonrpc,
-            mask_sent=mask_sent,
-        ),
-        "deribit": Adapter(
-            deribit.DeribitState,
-            deribit.decode,
-            configured.open_deribit,
-            configured.answer_deribit,
-            configured.due_deribit,
-        ),
-        "phoenix": Adapter(
-            PhoenixState,
-            phoenix.decode,
-            phoenix.opening,
-            due=phoenix.due,
-            is_silent=phoenix.is_silent,
-            handshake=phoenix.handshake_happenings,
-        ),
-        "graphql-ws": Adapter(
-            graphql.GraphqlState,
-            graphql.decode,
-            lambda options, _: graphql.opening(options),
-            lambda decoded, options, _: graphql.answer(decoded, options),
-            close_codes=graphql.CLOSE_CODES,
-        ),
-        "socketio": Adapter(
-            socketio.SocketIoState,
-            socketio.decode,
-            answer=lambda decoded, options, _: socketio.answer(decoded, options),
-        ),
-        "stomp": Adapter(stomp.StompState, stomp.decode, new_mask=lambda: lambda _opcode, payload: stomp.mask(payload)),
-        "mqtt": Adapter(
-            mqtt.MqttState,
-            mqtt.decode,
-            mqtt.opening,
-            mqtt.answer,
-            mqtt.due,
-            new_mask=mqtt_packets.new_mask,
-        ),
-        "nexus": Adapter(
-            nexus.NexusState,
-            nexus.decode,
-            next_state=lambda state: nexus.NexusState(state.last_id, state.last_at_ns),
-        ),
+        protocol.name: protocol
+        for protocol in (
+            mqtt.PROTOCOL,
+            stomp.PROTOCOL,
+            deribit.PROTOCOL,
+            jsonrpc.PROTOCOL,
+            graphql.PROTOCOL,
+            nexus.PROTOCOL,
+            socketio.PROTOCOL,
+            phoenix.PROTOCOL,
+            json.PROTOCOL,
+            raw.PROTOCOL,
+        )
     }
 )
+
+
+def dissect(event: Event, protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS) -> Anatomy | None:
+    """Take a stored message apart as its protocol sees it; None where no protocol can.
+
+    The type and topic that were stored with the message have to fit: a message that no protocol decoded is not guessed.
+    """
+    payload = event.payload
+    if not payload or not event.type:
+        return None
+    for protocol in protocols.values():
+        if protocol.dissect is None:
+            continue
+        try:
+            found = protocol.dissect(event, payload)
+        except UNDECODABLE:
+            found = None
+        if found is not None:
+            parts = tuple((label, text) for label, text in found.parts if text)
+            return found._replace(parts=parts[:MAX_PARTS])
+    return None

@@ -10,9 +10,23 @@ from typing import NamedTuple
 
 import msgspec
 
-from wsmon.model.events import Direction, EventName, Opcode
+from wsmon.model.events import Direction, Event, EventName, Opcode
 from wsmon.model.units import SECOND_NS
-from wsmon.protocols.base import UNDECODABLE, UNREAD, ClientOptions, Decoded, Happening, cut, unreadable
+from wsmon.protocols.base import (
+    UNDECODABLE,
+    UNREAD,
+    Anatomy,
+    ClientOptions,
+    Decoded,
+    HandshakeUrl,
+    Happening,
+    MessageSample,
+    Outbox,
+    Protocol,
+    ProtocolClient,
+    cut,
+    unreadable,
+)
 from wsmon.protocols.calls import Call, Calls, completed, failed, unmatched
 from wsmon.protocols.credentials import Credentials, JsonValue
 
@@ -181,7 +195,7 @@ def parse_open(data: bytes) -> Open:
     return _OPEN.decode(data)
 
 
-def answer(decoded: Decoded, options: ClientOptions) -> tuple[str | bytes, ...]:
+def answer(decoded: Decoded, options: ClientOptions, _state: SocketIoState) -> Outbox:
     """What wsmon sends after a packet: pongs, connects to the wanted namespaces, and then the wanted events.
 
     A topic ``/admin`` is a namespace; a JSON list such as ``["join", "room"]`` is an event for the main namespace.
@@ -421,3 +435,49 @@ def _attachment(direction: Direction, state: SocketIoState) -> Decoded:
 
 def _key(asker: Direction, packet: SocketIoPacket) -> str:
     return f"{asker}:{packet.namespace}:{packet.ack_id}"
+
+
+_OPEN_PACKET = re.compile(rb"0\{(?=[^\0]{0,400}\"sid\")(?=[^\0]{0,400}\"pingInterval\")")
+
+
+def _recognise_url(url: HandshakeUrl) -> str:
+    revision = url.parameter("EIO")
+    is_it = url.path.endswith("/socket.io") or url.query.get("transport") == ["websocket"]
+    return f"the query says EIO={revision}" if is_it and revision in ("3", "4") else ""
+
+
+def _recognise(sample: MessageSample) -> str:
+    is_it = sample.opcode == "text" and _OPEN_PACKET.match(sample.payload)
+    return "a message is an Engine.IO open packet" if is_it else ""
+
+
+def _dissect(event: Event, payload: bytes) -> Anatomy | None:
+    kind = payload[:1]
+    if event.opcode != "text" or not (kind.isdigit() and int(kind) < len(ENGINE_TYPES)):
+        return None
+    engine = ENGINE_TYPES[int(kind)]
+    rest = payload[1:]
+    if engine != "message":
+        is_it = event.type == engine and (not rest or rest[:1] == b"{")
+        return Anatomy(f"Engine.IO {engine}", (), rest) if is_it else None
+    packet = parse_packet(rest)
+    if packet is None or (packet.body and packet.body[:1] not in b'[{"'):
+        return None
+    parts = (
+        ("Packet", packet.type),
+        ("Namespace", packet.namespace),
+        ("Ack id", packet.ack_id),
+        ("Attachments", str(packet.attachments or "")),
+    )
+    return Anatomy(f"Socket.IO {packet.type}", parts, packet.body)
+
+
+PROTOCOL = Protocol(
+    "socketio",
+    SocketIoState,
+    decode,
+    recognise_url=_recognise_url,
+    recognise=_recognise,
+    dissect=_dissect,
+    client=ProtocolClient(answer=answer),
+)

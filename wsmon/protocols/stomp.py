@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 
-from wsmon.model.events import Direction, Opcode
+from wsmon.model.events import Direction, Event, Opcode
 from wsmon.model.redact.masking import ByteRange, mask_ranges
-from wsmon.protocols.base import UNREAD, Decoded, Happening, cut
-
-SUBPROTOCOLS = ("v10.stomp", "v11.stomp", "v12.stomp")
+from wsmon.protocols.base import UNREAD, Anatomy, Decoded, Happening, MessageSample, Protocol, cut
 
 # fmt: off
 _COMMANDS = frozenset({
@@ -63,7 +61,7 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: StompSta
     return Decoded(command, _plain(headers.get("destination", "")), _plain(ref))
 
 
-def mask(payload: bytes) -> tuple[bytes, bool]:
+def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     """The payload with the passwords of its CONNECT frames masked, and whether there was one."""
     spans: list[ByteRange] = []
     for connect in _CONNECT.finditer(payload):
@@ -77,3 +75,36 @@ def mask(payload: bytes) -> tuple[bytes, bool]:
 def _plain(value: str) -> str:
     """A header's value with its escapes undone."""
     return cut(_ESCAPE.sub(lambda match: _UNESCAPED[match[1]], value))
+
+
+_FIRST_FRAME = re.compile(rb"[\r\n]*+(?:CONNECT|STOMP|CONNECTED)\r?\n[^:\r\n\0]++:")
+_DISSECTED_END = re.compile(rb"\r?\n\r?\n")
+
+
+def _recognise(sample: MessageSample) -> str:
+    return "a message is a STOMP connect" if _FIRST_FRAME.match(sample.payload) else ""
+
+
+def _dissect(event: Event, payload: bytes) -> Anatomy | None:
+    frame = payload.lstrip(b"\r\n")
+    if not event.type.isupper() or not frame.startswith(event.type.encode()):
+        return None
+    end = _DISSECTED_END.search(frame, 0, _HEADERS_BYTES)
+    if end is None:
+        return None
+    command, *lines = frame[: end.start()].decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    if command != event.type:
+        return None
+    headers = tuple((name, value) for name, _, value in (line.partition(":") for line in lines))
+    return Anatomy(f"STOMP {command}", headers, frame[end.end() :].removesuffix(b"\n").removesuffix(b"\0"))
+
+
+PROTOCOL = Protocol(
+    "stomp",
+    StompState,
+    decode,
+    subprotocols=("v10.stomp", "v11.stomp", "v12.stomp"),
+    recognise=_recognise,
+    dissect=_dissect,
+    new_masks=lambda: {"in": mask, "out": mask},
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -16,9 +16,8 @@ from wsmon.engine.protocol_session import TICK_S, CarriedState, ProtocolSession
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
-from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
-from wsmon.protocols.configured import Outbox
-from wsmon.protocols.registry import ADAPTERS, Adapter
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, Outbox, Protocol, ProtocolClient
+from wsmon.protocols.registry import PROTOCOLS
 
 RPC = b'{"jsonrpc":"2.0","id":1,"method":"m"}'
 LATE = Happening("error.occurred", error_type="timeout")
@@ -49,24 +48,32 @@ def break_down(_direction: Direction, _opcode: Opcode, _payload: bytes, _state: 
     raise ZeroDivisionError("oh no")
 
 
+Decode = Callable[[Direction, Opcode, bytes, State], Decoded]
+
+
+def every(decode: Decode, **fields: Any) -> dict[ProtocolName, Protocol[Any]]:
+    """Protocols that are recognised as ever, and decode in this way."""
+    bare: dict[str, Any] = {"next_state": None, "new_masks": dict, "client": None}
+    fields = {**bare, "new_state": State, "decode": decode, **fields}
+    return {name: replace(protocol, **fields) for name, protocol in PROTOCOLS.items()}
+
+
 class Rig:
     """A session over fakes."""
 
     def __init__(
         self,
         protocol: ProtocolName,
-        adapter: Adapter[Any] | None = None,
+        protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS,
         memory: CarriedState | None = None,
-        adapters: Mapping[ProtocolName, Adapter[Any]] = ADAPTERS,
         **fields: Any,
     ) -> None:
         self.overdue: list[tuple[Happening, ...]] = []
         self.scheduler = Scheduler()
         self.memory = memory or CarriedState()
-        adapters = adapters if adapter is None else dict.fromkeys(ADAPTERS, adapter)
         spec = replace(ConnectionSpec("feed", Sensitive("ws://a/")), protocol=protocol, **fields)
         self.ticks: list[int] = []
-        self.session = ProtocolSession(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, adapters)
+        self.session = ProtocolSession(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, protocols)
 
     def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Decoded:
         return self.session.read("in", opcode, payload, 5)
@@ -76,14 +83,14 @@ class Rig:
 
 
 def test_a_configured_protocol_reads_from_the_first_message() -> None:
-    rig = Rig("json", Adapter(State, count))
+    rig = Rig("json", every(count))
     assert rig.session.begin("ws://h/socket/websocket?vsn=2.0.0", "mqtt") == {"protocol": "json"}
     assert [rig.read(RPC), rig.read()] == [Decoded("counted", ref="1"), Decoded("counted", ref="2")]
     assert rig.memory.state.times == [5, 5]
 
 
 def test_a_handshake_can_tell_the_protocol() -> None:
-    rig = Rig("auto", Adapter(State, count))
+    rig = Rig("auto", every(count))
     told = rig.session.begin("ws://h/socket/websocket?vsn=2.0.0", "")
     assert told == {
         "protocol": "phoenix",
@@ -93,7 +100,7 @@ def test_a_handshake_can_tell_the_protocol() -> None:
 
 
 def test_messages_can_tell_the_protocol_once() -> None:
-    rig = Rig("auto", Adapter(State, count))
+    rig = Rig("auto", every(count))
     assert rig.session.begin("ws://h/", "") == {}
     chosen = Happening("connection.protocol", type="jsonrpc", reason='jsonrpc: a message says "jsonrpc": "2.0"')
     assert [rig.read(RPC), rig.read(RPC)] == [
@@ -116,13 +123,13 @@ def test_without_a_sign_it_is_json_or_raw_in_the_end() -> None:
 
 
 def test_a_classifier_that_raises_is_told_once_a_session() -> None:
-    rig = Rig("json", Adapter(State, break_down))
+    rig = Rig("json", every(break_down))
     fault = Happening("error.occurred", error_type="classifier", error="json: ZeroDivisionError: oh no")
     assert [rig.read(), rig.read()] == [Decoded(happenings=(fault,)), UNREAD]
 
 
 def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -> None:
-    rig = Rig("json", Adapter(State, count))
+    rig = Rig("json", every(count))
     rig.session.start(rig.ticks.append)
     for _ in range(50):
         rig.read()
@@ -132,7 +139,7 @@ def test_what_is_overdue_is_looked_for_every_second_and_never_with_a_message() -
 
 
 def test_while_reading_stands_still_nothing_is_overdue() -> None:
-    rig = Rig("json", Adapter(State, count))
+    rig = Rig("json", every(count))
     rig.session.start(rig.ticks.append)
     rig.session.pause()
     rig.scheduler.calls[-1][1].callback()
@@ -143,17 +150,17 @@ def test_while_reading_stands_still_nothing_is_overdue() -> None:
 
 
 def test_nobody_looks_after_the_end() -> None:
-    rig = Rig("json", Adapter(State, count))
+    rig = Rig("json", every(count))
     rig.session.start(rig.ticks.append)
     rig.session.stop()
     assert [call.is_cancelled for _, call in rig.scheduler.calls] == [True]
 
 
 def test_a_session_goes_on_where_the_one_before_stopped_if_the_protocol_says_so() -> None:
-    adapter = Adapter(State, count, next_state=lambda state: State(state.messages))
+    protocols = every(count, next_state=lambda state: State(state.messages))
     memory = CarriedState()
-    assert [Rig("json", adapter, memory).read().ref for _ in range(2)] == ["1", "2"]
-    assert Rig("nexus", adapter, memory).read().ref == "1"
+    assert [Rig("json", protocols, memory).read().ref for _ in range(2)] == ["1", "2"]
+    assert Rig("nexus", protocols, memory).read().ref == "1"
 
 
 @pytest.mark.parametrize("direction", ["in", "out"])
@@ -170,13 +177,9 @@ def test_each_direction_has_a_mask_of_its_own(direction: Direction) -> None:
 
         return mask
 
-    rig = Rig("mqtt", Adapter(State, count, new_mask=new_mask))
+    rig = Rig("mqtt", every(count, new_masks=lambda: {"in": new_mask(), "out": new_mask()}))
     assert rig.session.mask(direction, "binary", b"secret") == (b"masked", True)
     assert masks == ([[b"secret"], []] if direction == "in" else [[], [b"secret"]])
-
-
-def test_every_protocol_but_auto_has_an_adapter() -> None:
-    assert {*ADAPTERS, "auto"} == set(get_args(ProtocolName))
 
 
 @pytest.mark.parametrize("size", range(1, 20))
@@ -195,7 +198,7 @@ def test_a_connect_in_pieces_is_masked_and_read_before_its_protocol_is_known(siz
 
 
 def test_a_classifier_that_raises_over_what_was_held_is_told() -> None:
-    rig = Rig("auto", adapters={**ADAPTERS, "mqtt": Adapter(State, break_down)})
+    rig = Rig("auto", {**PROTOCOLS, "mqtt": every(break_down)["mqtt"]})
     message = connect(0x02)
     rig.session.read("out", "binary", message[:5], 5)
     assert [
@@ -219,7 +222,7 @@ def stay_silent(*_arguments: Any) -> Outbox:
     raise ZeroDivisionError("lost for words")
 
 
-TALKATIVE = Adapter(State, count, speak, answer, lambda now_ns, _options, _state: (str(now_ns),))
+TALKATIVE = every(count, client=ProtocolClient(speak, answer, lambda now_ns, _options, _state: (str(now_ns),)))
 
 
 def test_a_protocol_speaks_only_where_it_may() -> None:
@@ -246,13 +249,13 @@ def test_credentials_are_for_protocols_that_may_answer() -> None:
     auth = {"send": Sensitive("let me in")}
     for answers in (False, True):
         Rig(
-            "json", Adapter(State, count, keep), auth=auth, subscribe=(Sensitive("a"),), answer=answers
+            "json", every(count, client=ProtocolClient(keep)), auth=auth, subscribe=(Sensitive("a"),), answer=answers
         ).session.opening()
     assert [dict(options.auth) for options in seen] == [{}, auth]
 
 
 def test_a_protocol_that_cannot_speak_is_told_once() -> None:
-    rig = Rig("json", Adapter(State, count, stay_silent, stay_silent, stay_silent), answer=True)
+    rig = Rig("json", every(count, client=ProtocolClient(stay_silent, stay_silent, stay_silent)), answer=True)
     assert (rig.session.opening(), rig.session.replies(UNREAD, b""), rig.session.due(0)) == ((), (), ())
     told = [happening.error for happenings in rig.overdue for happening in happenings]
     assert told == ["json: ZeroDivisionError: lost for words"]

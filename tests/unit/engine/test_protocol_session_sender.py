@@ -6,8 +6,7 @@ from tests.support.schedulers import Scheduler
 from wsmon.config.specs import HeartbeatSpec
 from wsmon.engine.protocol_session import ProtocolSender
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import Decoded
-from wsmon.protocols.configured import Outbox
+from wsmon.protocols.base import Decoded, Outbox
 
 
 class Protocol:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support.builders import event, message
 from wsmon.model.events import Event
-from wsmon.protocols.anatomy import Anatomy, anatomy
+from wsmon.protocols.base import Anatomy
 from wsmon.protocols.mqtt_packets import TYPES
+from wsmon.protocols.registry import dissect
 
 
 def publish(content: bytes, *, flags: int = 0, properties: bytes = b"") -> bytes:
@@ -57,7 +58,7 @@ def publish(content: bytes, *, flags: int = 0, properties: bytes = b"") -> bytes
     ids=["mqtt", "mqtt 5", "connack", "phoenix", "socket.io", "engine.io", "stomp"],
 )
 def test_a_message_is_its_parts_and_its_content(each: Event, expected: Anatomy) -> None:
-    assert anatomy(each) == expected
+    assert dissect(each) == expected
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_a_message_is_its_parts_and_its_content(each: Event, expected: Anatomy) 
     ],
 )
 def test_what_no_protocol_read_is_not_taken_apart(each: Event) -> None:
-    assert anatomy(each) is None
+    assert dissect(each) is None
 
 
 @given(
@@ -83,5 +84,5 @@ def test_what_no_protocol_read_is_not_taken_apart(each: Event) -> None:
     st.sampled_from(["text", "binary"]),
 )
 def test_any_bytes_are_taken_apart_or_not(payload: bytes, type_: str, topic: str, opcode: str) -> None:
-    found = anatomy(message(payload, type=type_, topic=topic, opcode=opcode))
+    found = dissect(message(payload, type=type_, topic=topic, opcode=opcode))
     assert found is None or found.body is None or found.body in payload

@@ -10,7 +10,7 @@ import pytest
 from wsmon.model.events import Direction, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import deribit
-from wsmon.protocols.base import UNREAD, Decoded, Happening
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
 from wsmon.protocols.calls import MAX_TOPICS
 from wsmon.protocols.deribit import DeribitState, decode
 
@@ -383,20 +383,20 @@ def test_binary_passes_through_and_broken_json_is_said() -> None:
 @pytest.mark.parametrize("payload", [TEST_REQUEST, message(method="heartbeat", params={"type": "test_request"})])
 def test_a_test_request_is_answered_with_public_test(payload: bytes) -> None:
     session = Session()
-    frames = deribit.answer(session.read("in", payload), session.state)
+    frames = deribit.answer(session.read("in", payload), ClientOptions(answers=True), session.state)
     sent = [json.loads(frame) for frame in frames]
     assert [{**frame, "id": 0} for frame in sent] == [
         {"jsonrpc": "2.0", "id": 0, "method": "public/test", "params": {}}
     ]
     assert isinstance(sent[0]["id"], int)
-    assert session.read("out", frames[0].encode()).happenings[0].name == "heartbeat.responded"
+    assert session.read("out", str(frames[0]).encode()).happenings[0].name == "heartbeat.responded"
 
 
 def test_nothing_else_is_answered() -> None:
     session = Session()
     session.ask(1, "public/get_time")
     for payload in (HEARTBEAT, message(id=1, result=5), message(method="subscription", params={})):
-        assert deribit.answer(session.read("in", payload), session.state) == ()
+        assert deribit.answer(session.read("in", payload), ClientOptions(answers=True), session.state) == ()
 
 
 def test_ids_of_our_own_are_never_in_flight() -> None:

@@ -305,9 +305,9 @@ def test_close_codes_of_the_protocol_have_meanings() -> None:
 
 
 def test_wsmon_opens_with_an_init_and_the_credentials() -> None:
-    assert opening(ClientOptions()) == ('{"type":"connection_init"}',)
+    assert opening(ClientOptions(), GraphqlState()) == ('{"type":"connection_init"}',)
     options = ClientOptions(auth={"token": Sensitive("hush", "[FILTERED]"), "version": 2.0})
-    assert opening(options) == ('{"type":"connection_init","payload":{"token":"hush","version":2.0}}',)
+    assert opening(options, GraphqlState()) == ('{"type":"connection_init","payload":{"token":"hush","version":2.0}}',)
     assert "hush" not in repr(options)
 
 
@@ -315,7 +315,7 @@ def test_wsmon_opens_with_an_init_and_the_credentials() -> None:
 def test_wsmon_subscribes_once_the_server_is_ready(subprotocol: str, word: str) -> None:
     topics = ("{ ticks }", '{"query":"subscription S { s }","variables":{"a":1}}')
     options = ClientOptions(tuple(map(Sensitive, topics)), subprotocol=subprotocol)
-    assert answer(Decoded("connection_ack"), options) == (
+    assert answer(Decoded("connection_ack"), options, GraphqlState()) == (
         f'{{"id":"wsmon-1","type":"{word}","payload":{{"query":"{{ ticks }}"}}}}',
         f'{{"id":"wsmon-2","type":"{word}","payload":{topics[1]}}}',
     )
@@ -323,7 +323,7 @@ def test_wsmon_subscribes_once_the_server_is_ready(subprotocol: str, word: str) 
 
 def test_wsmon_answers_pings_of_the_peer_and_nothing_of_its_own() -> None:
     state = GraphqlState()
-    assert answer(read(state, "in", "ping"), ClientOptions(answers=True)) == ('{"type":"pong"}',)
-    assert answer(read(state, "in", "ping"), ClientOptions(answers=True)) == ('{"type":"pong"}',)
-    assert answer(read(state, "out", "ping"), ClientOptions(answers=True)) == ()
-    assert answer(Decoded("next"), ClientOptions((Sensitive("{ a }"),))) == ()
+    assert answer(read(state, "in", "ping"), ClientOptions(answers=True), state) == ('{"type":"pong"}',)
+    assert answer(read(state, "in", "ping"), ClientOptions(answers=True), state) == ('{"type":"pong"}',)
+    assert answer(read(state, "out", "ping"), ClientOptions(answers=True), state) == ()
+    assert answer(Decoded("next"), ClientOptions((Sensitive("{ a }"),)), state) == ()

@@ -10,7 +10,7 @@ import pytest
 from wsmon.model.events import Direction, EventName, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc_messages
-from wsmon.protocols.base import UNREAD, Decoded, Happening
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
 from wsmon.protocols.calls import MAX_TOPICS
 from wsmon.protocols.json import JsonState, answer, decode
 
@@ -321,7 +321,7 @@ def test_the_peers_ping_is_answered_in_its_own_shape(ping: bytes, pong: str) -> 
     session = Session()
     decoded = session.read("in", ping)
     assert outline(decoded.happenings) == [("heartbeat.received", "start", "", "")]
-    assert answer(decoded, session.state) == (pong,)
+    assert answer(decoded, ClientOptions(answers=True), session.state) == (pong,)
     assert outline(session.send(pong.encode())) == [("heartbeat.responded", "end", "", "")]
 
 
@@ -335,7 +335,7 @@ def test_a_heartbeat_asks_for_nothing() -> None:
     session = Session()
     decoded = session.read("in", {"type": "heartbeat"})
     assert decoded.happenings == (Happening("heartbeat.received", "heartbeat", type="heartbeat"),)
-    assert answer(decoded, session.state) == ()
+    assert answer(decoded, ClientOptions(answers=True), session.state) == ()
     assert outline(session.send({"type": "heartbeat"})) == [("heartbeat.sent", "", "", "")]
     assert len(session.state.calls) == 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsmon.protocols.base import UNREAD
-from wsmon.protocols.configured import RawState, decode
+from wsmon.protocols.raw import RawState, decode
 
 
 def test_every_message_is_unread_and_nothing_is_ever_due() -> None:

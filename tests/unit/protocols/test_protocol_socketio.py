@@ -314,10 +314,10 @@ def test_namespaces_are_forgotten_before_memory_grows() -> None:
 
 def test_wsmon_answers_pings_of_the_server_alone() -> None:
     state = SocketIoState()
-    assert answer(read(state, "in", b"2"), ClientOptions(answers=True)) == ("3",)
-    assert answer(read(state, "in", b"2"), ClientOptions(answers=True)) == ("3",)
-    assert answer(read(state, "out", b"2"), ClientOptions(answers=True)) == ()
-    assert answer(read(state, "in", b"2probe"), ClientOptions(answers=True)) == ()
+    assert answer(read(state, "in", b"2"), ClientOptions(answers=True), state) == ("3",)
+    assert answer(read(state, "in", b"2"), ClientOptions(answers=True), state) == ("3",)
+    assert answer(read(state, "out", b"2"), ClientOptions(answers=True), state) == ()
+    assert answer(read(state, "in", b"2probe"), ClientOptions(answers=True), state) == ()
 
 
 @pytest.mark.parametrize(
@@ -332,17 +332,17 @@ def test_wsmon_answers_pings_of_the_server_alone() -> None:
 def test_wsmon_connects_to_the_wanted_namespaces_when_the_server_opens(
     topics: tuple[str, ...], connects: tuple[str, ...]
 ) -> None:
-    assert answer(Decoded("open"), ClientOptions(tuple(map(Sensitive, topics)))) == connects
+    assert answer(Decoded("open"), ClientOptions(tuple(map(Sensitive, topics))), SocketIoState()) == connects
 
 
 def test_wsmon_connects_with_the_credentials() -> None:
     options = ClientOptions((Sensitive("/admin"),), {"token": Sensitive("hush", "[FILTERED]")})
-    assert answer(Decoded("open"), options) == ('40/admin,{"token":"hush"}',)
+    assert answer(Decoded("open"), options, SocketIoState()) == ('40/admin,{"token":"hush"}',)
 
 
 def test_wsmon_emits_the_wanted_events_once_the_main_namespace_is_usable() -> None:
     options = ClientOptions(tuple(map(Sensitive, ("/admin", '["join","room"]', "hello"))))
     state = SocketIoState()
-    assert answer(read(state, "out", b"40"), options) == ()
-    assert answer(read(state, "in", b"40/admin,"), options) == ()
-    assert answer(read(state, "in", b'40{"sid":"x"}'), options) == ('42["join","room"]', '42["hello"]')
+    assert answer(read(state, "out", b"40"), options, state) == ()
+    assert answer(read(state, "in", b"40/admin,"), options, state) == ()
+    assert answer(read(state, "in", b'40{"sid":"x"}'), options, state) == ('42["join","room"]', '42["hello"]')

@@ -53,7 +53,7 @@ def test_nothing_is_ever_overdue() -> None:
 def test_the_password_of_a_connect_is_masked_and_nothing_else(command: bytes, end: bytes) -> None:
     lines = [command, b"login:guest", b"passcode:hunter2: \\c5", b"host:/", b"", b"\0"]
     masked = [b"passcode:[FILTERED]" if line.startswith(b"passcode") else line for line in lines]
-    assert mask(end.join(lines)) == (end.join(masked), True)
+    assert mask("text", end.join(lines)) == (end.join(masked), True)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_password_of_a_connect_is_masked_and_nothing_else(command: bytes, en
     ],
 )
 def test_repeated_cut_and_odd_passwords_are_masked(payload: bytes, masked: bytes) -> None:
-    assert mask(payload) == (masked, True)
+    assert mask("text", payload) == (masked, True)
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_repeated_cut_and_odd_passwords_are_masked(payload: bytes, masked: bytes
     ],
 )
 def test_what_is_no_password_of_a_connect_stays(payload: bytes) -> None:
-    assert mask(payload) == (payload, False)
+    assert mask("text", payload) == (payload, False)

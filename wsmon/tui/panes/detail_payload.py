@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from wsmon.model.events import Event
 from wsmon.model.profiles import MESSAGES
 from wsmon.model.sanitize import sanitize
-from wsmon.protocols.anatomy import Anatomy, anatomy
+from wsmon.protocols.base import Anatomy
+from wsmon.protocols.registry import dissect
 from wsmon.tui.hexdump import hexdump
 from wsmon.tui.json_lines import JsonKind, json_fault
 from wsmon.tui.json_tree import tree_lines
@@ -53,7 +54,7 @@ class Content(NamedTuple):
 
 def content_of(event: Event) -> Content:
     """The payload as its protocol sees it; cheap whatever it is: a mebibyte at most is looked at."""
-    found = anatomy(event)
+    found = dissect(event)
     body = event.payload or b"" if found is None or found.body is None else found.body
     is_text = event.opcode in ("text", "") or (found is not None and found.body is not None and _is_text(body))
     text = _decoded(body) if is_text else ""
