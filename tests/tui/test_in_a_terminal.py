@@ -98,6 +98,16 @@ def test_a_viewer_told_to_end_gives_the_terminal_back(tmp_path: Path) -> None:
         terminal.until(r"\nthe shell is back")
 
 
+def test_keys_of_one_write_wait_for_the_dialogs_that_they_open_and_close(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as (terminal, _store):
+        terminal.type("/\r\r")
+        terminal.until(r"5 Detail")
+        terminal.type("4:help\rG")
+        terminal.until(r"△ over 64 KiB")
+        terminal.type("qqd")
+        terminal.until("the recorder goes on")
+
+
 def shown_events(terminal: Terminal) -> int:
     """How many events the log says there are."""
     found = re.search(r"following · ([\d,]+) events", terminal.until(r"following · [\d,]+ events"))

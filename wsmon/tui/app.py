@@ -6,11 +6,13 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
 from rich.console import RenderableType
-from textual.events import Key
+from textual import on
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from wsmon.errors import WsmonError
@@ -19,32 +21,30 @@ from wsmon.tui.answers import Answers
 from wsmon.tui.backing import Backing
 from wsmon.tui.dialogs import preload
 from wsmon.tui.keeping import Keeper
+from wsmon.tui.key_queue import KeyQueue
 from wsmon.tui.keymap import lay_over
 from wsmon.tui.memory import Memory
 from wsmon.tui.monitor import Monitor
 from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
 from wsmon.tui.paced_app import PacedApp
+from wsmon.tui.panes.statistics import StatisticsPane
+from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recall import remember
 from wsmon.tui.remembered import Remembered
 from wsmon.tui.theme_shelf import ThemeShelf
 from wsmon.tui.watching import MonitorScreen
 
 TICK_S = 1.0
+# A store that gives no snapshot for so long, and does not say why, holds back no key.
+FIRST_SNAPSHOT_S = 2.0
+# A pane that the store does not answer for so long takes keys as it is, empty.
+FIRST_ANSWER_S = 1.0
 CHANGES_S = 2.0
 # how often the configuration on disk is compared with the recorder's
 STYLES = Path(__file__).parent / "styles"
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 # unhandled they leave the terminal in the alternate screen; both are a detach
-
-
-@runtime_checkable
-class TakesKeys(Protocol):
-    """A dialog that one types into."""
-
-    async def take_key(self, event: Key) -> None:
-        """Use a key, and stop it where it was used."""
-        ...
 
 
 class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
@@ -104,10 +104,16 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
                 forgotten=forgotten,
             )
         )
+        self._keys = KeyQueue(self, super().on_event, self._stage, self.laid_out)
 
     def get_default_screen(self) -> Screen[None]:
         """The monitor."""
         return self._watching
+
+    @property
+    def keys_are_done(self) -> bool:
+        """Whether no key waits, nor has an effect to come."""
+        return self._keys.is_done
 
     def wake(self) -> None:
         """Something was committed; from any thread."""
@@ -119,6 +125,7 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
             thread.start()
         self._notebook.begin(lambda error: self.call_later(self._answer_failed, error))
         self.set_interval(TICK_S, self._tick)
+        self.set_timer(FIRST_SNAPSHOT_S, self._keys.open)
         self.app_resume_signal.subscribe(self, self.resumed)
         self.run_worker(self._preload(), name="dialogs", group="dialogs")
         if self._listen is not None:
@@ -132,12 +139,12 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
             for number in SIGNALS:
                 loop.add_signal_handler(number, self.exit, "detached")
 
-    async def on_key(self, event: Key) -> None:
-        """A key that was on its way to a pane when a dialog opened belongs to the dialog."""
-        if isinstance(self.screen, TakesKeys):
-            await self.screen.take_key(event)
-            if event.is_printable or event.key == "enter":
-                event.prevent_default()
+    async def on_event(self, event: Event) -> None:
+        """Keys wait for each other; all other events are Textual's."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._keys.put(event)
+        else:
+            await super().on_event(event)
 
     async def on_unmount(self) -> None:
         """End the threads; they hold views of the store."""
@@ -149,6 +156,19 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
             thread.stop()
         self._notebook.close()
         await self._keeper.keep(self._left)
+
+    def _stage(self) -> object:
+        """What keys act on: another one has to be laid out before the next key."""
+        return self.screen, self.screen.focused, self._watching.arrangement
+
+    async def laid_out(self) -> None:
+        """Wait until what keys act on has a size, and the first answer of the store in it."""
+        await super().laid_out()
+        pane = self.focused
+        if isinstance(pane, StatisticsPane | TimelinePane):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_ANSWER_S):
+                    await pane.has_answer.wait()
 
     def _tick(self) -> None:
         """Ages and rates are read by nobody more often than a slow line can paint them."""
@@ -181,6 +201,13 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
         self._watching.recorder.trouble = self._monitor.trouble
         if snapshot is not None:
             self._watching.show(snapshot)
+        if self._monitor.trouble:
+            self._keys.open()
+
+    @on(MonitorScreen.Recalled)
+    def _recalled(self) -> None:
+        """Keys act from now on; what is recalled would undo what one did before."""
+        self._keys.open()
 
     def _answer_failed(self, error: Exception) -> None:
         if not isinstance(error, WsmonError):

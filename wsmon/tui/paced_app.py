@@ -38,6 +38,8 @@ class PacedApp(ThemedApp[Result], inherit_bindings=False):
         # while paints are held back
         self._is_laid_out = False
         # meanwhile
+        self._line_is_free = asyncio.Event()
+        self._line_is_free.set()
         self._is_leaving = False
         self._next_look: asyncio.TimerHandle | None = None
 
@@ -90,6 +92,11 @@ class PacedApp(ThemedApp[Result], inherit_bindings=False):
         """Back to the shell, as above."""
         self._once_quiet(super().action_suspend_process, self.now_s() + FAREWELL_S)
 
+    async def laid_out(self) -> None:
+        """Wait until what keys act on has a size: while paints are held Textual lays out no new pane."""
+        if self.focused is not None and not self.focused.size:
+            await self._line_is_free.wait()
+
     def _once_quiet(self, act: Callable[[], None], until_s: float) -> None:
         if self._link.is_waiting and self.now_s() < until_s:
             asyncio.get_running_loop().call_later(LOOK_S, self._once_quiet, act, until_s)
@@ -116,6 +123,7 @@ class PacedApp(ThemedApp[Result], inherit_bindings=False):
         if self._held is not None:
             return
         self._held, self._is_laid_out = ExitStack(), False
+        self._line_is_free.clear()
         self._held.enter_context(self.batch_update())
         screen = self.screen
         screen.screen_layout_refresh_signal.subscribe(self, self._laid_out, immediate=True)
@@ -134,4 +142,5 @@ class PacedApp(ThemedApp[Result], inherit_bindings=False):
         if self._held is not None:
             held, self._held = self._held, None
             held.close()
+            self._line_is_free.set()
             self.screen.check_idle()  # it paints what became dirty

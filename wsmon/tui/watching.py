@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from textual import on
+from textual.message import Message
 
 from wsmon.errors import QueryError
 from wsmon.export.run import ExportRequest
@@ -46,6 +47,9 @@ def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
 class MonitorScreen(Board):
     """What the app shows."""
 
+    class Recalled(Message):
+        """Everything is where it was left."""
+
     def __init__(self, backing: Backing) -> None:
         super().__init__(backing)
         self.last_export: ExportRequest | None = None
@@ -60,6 +64,7 @@ class MonitorScreen(Board):
         if not self.is_recalled and self.is_ready and not self.is_covered:
             self.is_recalled = True
             recall(self, self.backing.remembered)
+            self.post_message(self.Recalled())
         self._incidents.see(snapshot)
         self._tell()
 

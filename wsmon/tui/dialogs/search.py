@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.events import Key
 from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.timer import Timer
@@ -93,20 +92,6 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
     def on_mount(self) -> None:
         """Typing replaces the query there was; an arrow key begins to change it."""
         self._line.select_all()
-
-    async def on_key(self, event: Key) -> None:
-        """What the line did not take, for it had no focus yet."""
-        await self.take_key(event)
-
-    async def take_key(self, event: Key) -> None:
-        """What was typed before the line had the focus belongs into it: over a slow link that is a whole word."""
-        line = self._line
-        if event.key == "enter":
-            event.stop()
-            await line.action_submit()
-        elif event.is_printable and event.character:
-            event.stop()
-            line.replace(event.character, *sorted(line.selection))
 
     @on(Input.Changed, "#search-input")
     def _typed(self, event: Input.Changed) -> None:

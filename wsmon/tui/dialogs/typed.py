@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textual import on
 from textual.binding import Binding
-from textual.events import Key
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -23,15 +22,6 @@ class TypedDialog(Dialog[Answer]):
         super().__init__()
         self._line = Input(text, placeholder, compact=True, id="typed-line", select_on_focus=False)
         self._line.cursor_blink = False
-
-    async def take_key(self, event: Key) -> None:
-        """What was typed before the line was there belongs into it."""
-        if event.key == "enter":
-            event.stop()
-            await self._line.action_submit()
-        elif event.is_printable and event.character:
-            event.stop()
-            self._line.insert_text_at_cursor(event.character)
 
 
 class FinderDialog(TypedDialog[Answer]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Event
 from collections.abc import Sequence
 
 from textual.message import Message
@@ -26,6 +27,8 @@ class StatisticsPane(ScrollPane):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
+        self.has_answer = Event()
+        """Set once it shows something."""
         self.choice = Choice()
         self.answer: Answer | None = None
         # what it shows
@@ -39,6 +42,7 @@ class StatisticsPane(ScrollPane):
     def show(self, answer: Answer, current: str, now_ns: int, messages_per_s: Sequence[int]) -> None:
         """Draw the statistics of ``current`` and of the one beside it."""
         self.answer, self._current = answer, current
+        self.has_answer.set()
         found = lines(answer, now_ns, messages_per_s, self.width - MARGIN)
         self.draw(tuple(((" " * MARGIN, "text"), *line) for line in found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
@@ -50,6 +51,8 @@ class TimelinePane(TimelineCursor):
     ) -> None:
         """``event_of`` finds the event under the cursor by its id; ``zone`` is the local one by default."""
         super().__init__(TimelineState(), id=id)
+        self.has_answer = asyncio.Event()
+        """Set once it shows something."""
         self._view = TimelineView(zone, glyphs)
         self._event_of = event_of
         self.status: tuple[str, ...] = ()
@@ -95,6 +98,7 @@ class TimelinePane(TimelineCursor):
         """Draw the answer to ``ask(moment)``."""
         asked = self._state.ask(moment)
         self._state.give(answer, moment)
+        self.has_answer.set()
         self.redraw()
         if self._state.ask(moment) != asked:
             self.announce()  # only now it is known how much room names and rows take
