@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from wsmon.clock import SystemClock
 from wsmon.config.specs import ConnectionSpec
-from wsmon.engine.dial import new_event_loop
+from wsmon.engine.loop import new_event_loop
 from wsmon.engine.supervisor import Supervisor
 from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive

@@ -30,7 +30,7 @@ from tests.support.engines import (
     spec,
 )
 from wsmon.config.specs import TlsSpec
-from wsmon.engine.dial import new_event_loop
+from wsmon.engine.loop import new_event_loop
 from wsmon.model.events import Event
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.verdict import why

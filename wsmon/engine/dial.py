@@ -1,4 +1,7 @@
-"""One dial: from a URL to an open connection, over proxies and redirects."""
+"""Dial: from a URL to an open connection (``Tap``), through proxies, redirects and TLS.
+
+A session (engine/session.py) makes one ``Dial``; what its exceptions mean is decided in engine/retry.py.
+"""
 
 from __future__ import annotations
 
@@ -18,83 +21,12 @@ from websockets.uri import WebSocketURI, parse_uri
 
 import wsmon
 from wsmon.config.specs import ConnectionSpec, RedirectPolicy, TlsSpec
-from wsmon.engine.loop import PHASES, Phases, new_event_loop
+from wsmon.engine.loop import PHASES, Phases
 from wsmon.engine.retry import DialProgress, RedirectRefusedError, TlsFileError
 from wsmon.engine.tap import LOGGER, Connect, ConnectionListener, FrameListener, Tap
 from wsmon.model.events import Json
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
-
-# TLS contexts, made once for each ``tls`` of the configuration, and what a certificate says.
-
-
-class TlsContexts:
-    """The contexts of one supervisor; reading a trust store takes 20 ms and happens in a thread."""
-
-    def __init__(self) -> None:
-        self._contexts: dict[TlsSpec, ssl.SSLContext] = {}
-        # Many connections with one spec start at once: the first makes the context, the others wait for it
-        self._making = asyncio.Lock()
-
-    async def get(self, spec: TlsSpec) -> ssl.SSLContext:
-        """The context for a spec; raises ``TlsFileError`` where one of its files cannot be used."""
-        async with self._making:
-            context = self._contexts.get(spec)
-            if context is None:
-                context = self._contexts[spec] = await asyncio.to_thread(make_context, spec)
-            return context
-
-    def forget(self) -> None:
-        """Read the files again for the next sessions."""
-        self._contexts.clear()
-
-
-def make_context(spec: TlsSpec) -> ssl.SSLContext:
-    """A client's context; blocks on files. Raises ``TlsFileError``."""
-    try:
-        context = ssl.create_default_context(cafile=spec.ca)
-    except (OSError, ssl.SSLError) as error:
-        raise TlsFileError(f"tls.ca cannot be used ({spec.ca}): {error.strerror or error}") from error
-    if not spec.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if spec.cert is not None:
-        try:
-            context.load_cert_chain(spec.cert, spec.key, password=_no_password)
-        except (OSError, ssl.SSLError, ValueError) as error:
-            raise TlsFileError(f"tls.cert or tls.key cannot be used ({spec.cert}): {error}") from error
-    return context
-
-
-def describe_tls(connection: ssl.SSLObject, server_name: str, *, is_verified: bool) -> dict[str, Json]:
-    """What was agreed, and the peer's certificate; OpenSSL decodes only those that were verified."""
-    cipher = connection.cipher()
-    described: dict[str, Json] = {
-        "version": connection.version() or "",
-        "cipher": cipher[0] if cipher else "",
-        "server_name": server_name,
-        "verified": is_verified,
-    }
-    certificate: Any = connection.getpeercert() or {}
-    for key in ("subject", "issuer"):
-        if key in certificate:
-            described[key] = _distinguished_name(certificate[key])
-    if "notAfter" in certificate:
-        expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
-        described["expires"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return described
-
-
-def _distinguished_name(name: Iterable[Iterable[tuple[str, str]]]) -> str:
-    return ", ".join(f"{key}={value}" for part in name for key, value in part)
-
-
-def _no_password() -> str:
-    """An encrypted key would otherwise ask on the terminal."""
-    raise ValueError("the key is encrypted")
-
-
-__all__ = ["Dial", "new_event_loop", "next_hop"]
 
 # The library's own limit
 MAX_REDIRECTS = 10
@@ -106,29 +38,8 @@ REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 _WS_SCHEMES = (("https://", "wss://"), ("http://", "ws://"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What one hop asks for."""
-
-    url: str
-    headers: tuple[tuple[str, Sensitive], ...]
-    subprotocols: tuple[Sensitive, ...]
-
-    def without_credentials(self) -> _Request:
-        """The same for a stranger: nothing that holds a secret."""
-        return replace(
-            self,
-            headers=tuple(
-                (name, value)
-                for name, value in self.headers
-                if not value.is_secret and name.lower() not in CREDENTIAL_HEADERS
-            ),
-            subprotocols=tuple(subprotocol for subprotocol in self.subprotocols if not subprotocol.is_secret),
-        )
-
-
 class Dial:
-    """The way to one connection; ``phases``, ``redirects`` and ``proxy`` say how far it got."""
+    """One dial; ``phases``, ``redirects`` and ``proxy`` show how far it got."""
 
     def __init__(
         self, spec: ConnectionSpec, clock: Clock, contexts: TlsContexts, life: ConnectionListener, frames: FrameListener
@@ -139,15 +50,15 @@ class Dial:
         self._life = life
         self._frames = frames
         self._uri: WebSocketURI | None = None
+        # Of the last hop
         self.phases = Phases(clock, secure=False, tunnel=False)
-        # of the last hop
+        # URLs of the redirects that were followed, in order; they may hold secrets
         self.redirects: list[str] = []
-        # the URLs we were sent to, in order; they may hold secrets
-        # In use for the last hop; may hold secrets
+        # URL of the proxy of the last hop, empty for none; may hold secrets
         self.proxy = ""
 
     async def run(self) -> Tap:
-        """An open connection; raises what websockets, the operating system, TLS and ``classify`` know."""
+        """Return an open connection; raises the errors that ``retry.classify_dial`` explains."""
         spec = self._spec
         request = _Request(spec.url.reveal(), spec.headers, spec.subprotocols)
         while True:
@@ -164,14 +75,14 @@ class Dial:
             request = replace(request, url=url)
             self.redirects.append(url)
 
-    def dialled(self) -> DialProgress:
-        """Where it got to, for the explanation of a failure."""
+    def progress(self) -> DialProgress:
+        """Return how far the dial got, for the explanation of a failure."""
         host, port = (self._uri.host, self._uri.port) if self._uri else ("", 0)
         return DialProgress(host, port, self.phases.current, self._spec.open_timeout_s, bool(self.proxy))
 
     @property
     def server_name(self) -> str:
-        """The name that the peer's certificate is checked for."""
+        """The name that the certificate of the peer is checked for."""
         return self._spec.tls.server_name or (self._uri.host if self._uri else "")
 
     async def _hop(self, request: _Request) -> Tap:
@@ -194,7 +105,7 @@ async def _connect(
     frames: FrameListener,
     tls: dict[str, Any],
 ) -> Tap:
-    """The library's dial with everything that is ours left out: retries, timeouts, keepalive, redirects."""
+    """Dial with the library, without what wsmon does itself: retries, timeouts, keepalive, redirects."""
     taps: list[Tap] = []
 
     def create_connection(protocol: ClientProtocol, **options: Any) -> Tap:
@@ -222,10 +133,10 @@ async def _connect(
 
 
 def next_hop(url: str, refusal: InvalidStatus, policy: RedirectPolicy) -> str | None:
-    """Where a refused upgrade sends us; None where it is no redirect.
+    """Return the URL that a refused upgrade redirects to; None where it is no redirect.
 
-    ``http`` and ``https`` in a ``Location`` mean ``ws`` and ``wss``. Raises ``RedirectRefusedError`` where the policy,
-    or that TLS would end, forbids to follow.
+    ``http`` and ``https`` in a ``Location`` mean ``ws`` and ``wss``. Raises ``RedirectRefusedError`` where the policy
+    forbids to follow, or where the redirect leaves TLS.
     """
     locations = refusal.response.headers.get_all("Location")
     if refusal.response.status_code not in REDIRECTS or not locations:
@@ -253,3 +164,93 @@ def _is_same_origin(one: WebSocketURI, other: WebSocketURI) -> bool:
 
 def _reveal(texts: Iterable[Sensitive]) -> list[str]:
     return [text.reveal() for text in texts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What one hop requests."""
+
+    url: str
+    headers: tuple[tuple[str, Sensitive], ...]
+    subprotocols: tuple[Sensitive, ...]
+
+    def without_credentials(self) -> _Request:
+        """Return the request for another origin: without headers and subprotocols that hold a secret."""
+        return replace(
+            self,
+            headers=tuple(
+                (name, value)
+                for name, value in self.headers
+                if not value.is_secret and name.lower() not in CREDENTIAL_HEADERS
+            ),
+            subprotocols=tuple(subprotocol for subprotocol in self.subprotocols if not subprotocol.is_secret),
+        )
+
+
+class TlsContexts:
+    """TLS contexts of one supervisor, one for each ``tls`` of the configuration.
+
+    Reading a trust store takes 20 ms and happens in a thread.
+    """
+
+    def __init__(self) -> None:
+        self._contexts: dict[TlsSpec, ssl.SSLContext] = {}
+        # Many connections with one spec start at once: the first makes the context, the others wait for it
+        self._making = asyncio.Lock()
+
+    async def get(self, spec: TlsSpec) -> ssl.SSLContext:
+        """Return the context for a spec; raises ``TlsFileError`` where one of its files cannot be used."""
+        async with self._making:
+            context = self._contexts.get(spec)
+            if context is None:
+                context = self._contexts[spec] = await asyncio.to_thread(make_context, spec)
+            return context
+
+    def forget(self) -> None:
+        """Drop all contexts, so that the next sessions read the files again."""
+        self._contexts.clear()
+
+
+def make_context(spec: TlsSpec) -> ssl.SSLContext:
+    """Return a context for a client; blocks on files. Raises ``TlsFileError``."""
+    try:
+        context = ssl.create_default_context(cafile=spec.ca)
+    except (OSError, ssl.SSLError) as error:
+        raise TlsFileError(f"tls.ca cannot be used ({spec.ca}): {error.strerror or error}") from error
+    if not spec.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if spec.cert is not None:
+        try:
+            context.load_cert_chain(spec.cert, spec.key, password=_no_password)
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise TlsFileError(f"tls.cert or tls.key cannot be used ({spec.cert}): {error}") from error
+    return context
+
+
+def describe_tls(connection: ssl.SSLObject, server_name: str, *, is_verified: bool) -> dict[str, Json]:
+    """Return version, cipher and certificate for ``meta``; OpenSSL decodes only certificates that were verified."""
+    cipher = connection.cipher()
+    described: dict[str, Json] = {
+        "version": connection.version() or "",
+        "cipher": cipher[0] if cipher else "",
+        "server_name": server_name,
+        "verified": is_verified,
+    }
+    certificate: Any = connection.getpeercert() or {}
+    for key in ("subject", "issuer"):
+        if key in certificate:
+            described[key] = _distinguished_name(certificate[key])
+    if "notAfter" in certificate:
+        expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+        described["expires"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return described
+
+
+def _distinguished_name(name: Iterable[Iterable[tuple[str, str]]]) -> str:
+    return ", ".join(f"{key}={value}" for part in name for key, value in part)
+
+
+def _no_password() -> str:
+    """Refuse an encrypted key, which would otherwise prompt on the terminal."""
+    raise ValueError("the key is encrypted")

@@ -1,4 +1,8 @@
-"""Keepalive of one session: pings of ours, their pongs, and the moment to give up."""
+"""Keepalive: sends WebSocket pings in one session, matches the pongs, and gives up after ``ping_timeout``.
+
+A session (engine/session.py) starts and stops it; ``FramePath`` (engine/frames.py) reports pongs. The heartbeats that a
+protocol defines are in engine/protocol_session.py.
+"""
 
 from __future__ import annotations
 
@@ -13,30 +17,30 @@ class Timer(Protocol):
     """A call that was scheduled."""
 
     def cancel(self) -> None:
-        """Forget it."""
+        """Cancel the call."""
         ...
 
     def when(self) -> float:
-        """When it is due, in the scheduler's seconds."""
+        """Return when the call is due, in the seconds of the scheduler."""
         ...
 
 
 class Scheduler(Protocol):
-    """The part of an event loop that keepalive needs."""
+    """The part of an event loop that timers of a session need."""
 
     def time(self) -> float:
-        """Now, in seconds of its own."""
+        """Return the present, in seconds of the loop's own clock."""
         ...
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> Timer:
-        """Call back later."""
+        """Call ``callback`` in ``delay`` seconds."""
         ...
 
 
 class Keepalive:
-    """Sends a ping every ``interval_s``; one at a time is waited for, at most ``timeout_s``.
+    """Sends a ping every ``interval_s``, and waits for one pong at a time, at most ``timeout_s``.
 
-    While reading is paused its clocks stand still: a pong that waits in our own socket is not missing.
+    While reading is paused its timers stand still: a pong may wait in our own socket.
     """
 
     def __init__(
@@ -47,37 +51,38 @@ class Keepalive:
         send_ping: Callable[[], bytes],
         on_timeout: Callable[[], None],
     ) -> None:
-        """``send_ping`` sends a ping with a payload of its own and returns that; ``on_timeout`` is called once."""
+        """``send_ping`` sends a ping with a unique payload and returns it; ``on_timeout`` is called at most once."""
         self._spec = spec
         self._scheduler = scheduler
         self._clock = clock
         self._send_ping = send_ping
         self._on_timeout = on_timeout
         self._timer: Timer | None = None
+        # What the timer calls
         self._due: Callable[[], None] = self._ping
-        # what the timer calls
         self._is_paused = self._is_over = False
+        # Of the timer, while paused; None while it runs or where there is none
         self._remaining_s: float | None = None
-        # of the timer, while paused
+        # Payload of the ping whose pong is awaited; None where none is
         self._awaited: bytes | None = None
         self._sent_ns = 0
-        # Whether reading stood still while a pong was awaited: its round trip cannot be told
+        # Whether reading was paused while a pong was awaited: its round trip is unknown
         self._was_paused = False
 
     def start(self) -> None:
-        """The session is usable: the first ping follows after one interval."""
+        """Send the first ping after one interval: the session is usable."""
         if self._spec.interval_s > 0:
             self._schedule(self._spec.interval_s, self._ping)
 
     def stop(self) -> None:
-        """The session is ending: no more pings. A pong that is under way still answers."""
+        """Send no more pings: the session is closing. A pong that is under way is still matched."""
         self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._remaining_s = None
 
     def pause(self) -> None:
-        """Reading stands still."""
+        """Stop the timers: reading from the socket was paused."""
         self._is_paused = self._was_paused = True
         if self._timer is not None:
             self._remaining_s = max(0.0, self._timer.when() - self._scheduler.time())
@@ -85,7 +90,7 @@ class Keepalive:
             self._timer = None
 
     def resume(self) -> None:
-        """Reading goes on."""
+        """Let the timers run again."""
         self._is_paused = False
         self._was_paused = self._awaited is not None
         if self._remaining_s is not None:
@@ -93,11 +98,11 @@ class Keepalive:
             self._schedule(remaining_s, self._due)
 
     def is_awaited(self, payload: bytes) -> bool:
-        """Whether a pong with this payload answers our ping; no other pong proves anything."""
+        """Whether a pong with this payload answers our ping; any other pong proves nothing."""
         return payload == self._awaited
 
     def answer(self, arrived_ns: int) -> int | None:
-        """The awaited pong came: its round trip in nanoseconds, None where our own pause is in it."""
+        """Take the awaited pong; return its round trip in nanoseconds, None where a pause of ours is in it."""
         took_ns = arrived_ns - self._sent_ns
         self._awaited = None
         self._schedule(max(0.0, self._spec.interval_s - took_ns / 1e9), self._ping)

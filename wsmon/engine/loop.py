@@ -1,4 +1,7 @@
-"""The recorder's event loop: asyncio's own, with a stopwatch for DNS, TCP and TLS, and a resolver of its own."""
+"""Event loop of the recorder: asyncio's own, with timing of DNS, TCP and TLS, and a resolver that blocks no other name.
+
+``new_event_loop`` makes it (the recorder runs on it); a dial sets ``PHASES`` to the ``Phases`` that the loop times.
+"""
 
 from __future__ import annotations
 
@@ -15,127 +18,25 @@ from websockets.asyncio.client import HTTPProxyConnection
 from wsmon.model.units import MS_NS
 from wsmon.ports import Clock
 
-# Name look-ups that delay nobody: one daemon thread per host, shared by all who ask for it.
-#
-# The loop's own executor has six threads here: seven names whose servers do not answer would hold up every other
-# connection, and the end of the process as well.
-
 # What getaddrinfo returns: (family, type, proto, canonical name, address); the address's shape depends on the family
 AddressInfo: TypeAlias = list[Any]
 
 _Question: TypeAlias = "tuple[bytes | str | None, bytes | str | int | None, int, int, int, int]"
 
-
-class Resolver:
-    """Look-ups under way on one event loop; their number is bounded by the number of different hosts."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._pending: dict[_Question, asyncio.Future[AddressInfo]] = {}
-
-    async def look_up(self, question: _Question) -> AddressInfo:
-        """The addresses of a name (host, port, family, type, proto, flags); raises ``socket.gaierror``."""
-        answer = self._pending.get(question)
-        if answer is None:
-            answer = self._pending[question] = self._loop.create_future()
-            answer.add_done_callback(_retrieve)
-            threading.Thread(target=self._ask, args=(question,), name=f"dns {question[0]!r}", daemon=True).start()
-        return await asyncio.shield(answer)
-
-    def _ask(self, question: _Question) -> None:
-        found: AddressInfo | OSError
-        try:
-            found = socket.getaddrinfo(*question)
-        except OSError as error:
-            found = error
-        except UnicodeError as error:  # a label that IDNA refuses
-            found = socket.gaierror(socket.EAI_NONAME, f"no legal host name: {error}")
-        try:
-            self._loop.call_soon_threadsafe(self._answer, question, found)
-        except RuntimeError:
-            return  # the loop was closed meanwhile: nobody waits any more
-
-    def _answer(self, question: _Question, found: AddressInfo | OSError) -> None:
-        answer = self._pending.pop(question)
-        if answer.done():
-            return
-        if isinstance(found, OSError):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)
-
-
-def _retrieve(answer: asyncio.Future[AddressInfo]) -> None:
-    """Everybody who asked may have given up: their failure is no unhandled error."""
-    if not answer.cancelled():
-        answer.exception()
-
-
-# What a dial is doing, and how long each phase of it took.
-
+# What a dial is doing; empty while unknown
 Phase = Literal["", "dns", "tcp", "proxy", "tls", "upgrade"]
 
-
-class Phases:
-    """The stopwatch of one hop of a dial.
-
-    wsmon's own event loop tells it of DNS and TCP; on another loop the phases before the upgrade stay unknown.
-    """
-
-    def __init__(self, clock: Clock, *, secure: bool, tunnel: bool) -> None:
-        """``secure``: TLS follows; ``tunnel``: a proxy is asked before that."""
-        self._clock = clock
-        self._secure = secure
-        self._tunnel = tunnel
-        self._began_ns = 0
-        self._took_ns: dict[Phase, int] = {}
-        # Under way; empty while unknown
-        self.current: Phase = ""
-
-    def begin(self, phase: Phase) -> None:
-        """A phase starts; addresses that are tried in turn are one phase."""
-        if phase != self.current:
-            self.current = phase
-            self._began_ns = self._clock.mono_ns()
-
-    def end(self, phase: Phase) -> None:
-        """A phase is over; nothing happens where another one is under way."""
-        if phase == self.current:
-            self._took_ns[phase] = self._clock.mono_ns() - self._began_ns
-            self.current = ""
-
-    def tcp_opened(self) -> None:
-        """A TCP connection, to the peer or its proxy, is up."""
-        if self.current == "tcp":
-            self.end("tcp")
-            self.begin("proxy" if self._tunnel else "tls" if self._secure else "")
-
-    def tunnel_opened(self) -> None:
-        """The proxy has connected us."""
-        if self.current == "proxy":
-            self.end("proxy")
-            self.begin("tls" if self._secure else "")
-
-    def connected(self) -> None:
-        """TCP and TLS are up: the upgrade begins."""
-        self.end(self.current)
-        self.begin("upgrade")
-
-    def upgraded(self) -> None:
-        """The WebSocket connection is usable."""
-        self.end("upgrade")
-
-    def milliseconds(self) -> dict[str, float]:
-        """``{"dns_ms": 1.2, …}`` of the phases that ended, in their order."""
-        return {f"{phase}_ms": round(took / MS_NS, 3) for phase, took in self._took_ns.items() if phase}
-
-
-# The stopwatch of the dial that the current task works for
+# The phases of the dial that the current task works for
 PHASES: ContextVar[Phases | None] = ContextVar("wsmon_dial_phases", default=None)
 
 
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Make the event loop that the recorder runs on (``asyncio.Runner(loop_factory=new_event_loop)``)."""
+    return EngineLoop()
+
+
 class EngineLoop(asyncio.SelectorEventLoop):
-    """Measures the phases of whatever dial is current (``PHASES``); otherwise a plain loop."""
+    """Times the phases of the current dial (``PHASES``); otherwise a plain selector loop."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +52,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
         proto: int = 0,
         flags: int = 0,
     ) -> AddressInfo:
-        """As asyncio's, without the executor; times the phase ``dns``."""
+        """Resolve as asyncio does, without its executor; time the phase ``dns``."""
         phases = PHASES.get()
         if phases is not None:
             phases.begin("dns")
@@ -161,7 +62,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
         return found
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        """As asyncio's; times the phase ``tcp``, over all addresses that are tried."""
+        """Connect as asyncio does; time the phase ``tcp``, over all addresses that are tried."""
         phases = PHASES.get()
         if phases is not None:
             phases.begin("tcp")
@@ -172,14 +73,14 @@ class EngineLoop(asyncio.SelectorEventLoop):
     async def create_connection(
         self, protocol_factory: Callable[[], asyncio.BaseProtocol], *args: Any, **options: Any
     ) -> Any:
-        """As asyncio's; one that starts on an open socket runs through a SOCKS proxy's tunnel."""
+        """Connect as asyncio does; a connection on an open socket runs through the tunnel of a SOCKS proxy."""
         phases = PHASES.get()
         if phases is not None and options.get("sock") is not None:
             phases.tunnel_opened()
         return await super().create_connection(lambda: _ending_once(protocol_factory()), *args, **options)
 
     async def start_tls(self, *args: Any, **options: Any) -> asyncio.Transport | None:
-        """As asyncio's; TLS that starts on an open transport runs through an HTTP proxy's tunnel."""
+        """Start TLS as asyncio does; TLS on an open transport runs through the tunnel of an HTTP proxy."""
         phases = PHASES.get()
         if phases is not None:
             phases.tunnel_opened()
@@ -187,7 +88,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
 
 
 def _ending_once(protocol: asyncio.BaseProtocol) -> asyncio.BaseProtocol:
-    """Of the library's talk with an HTTP proxy: its end after the end of the stream, which was told, is no mistake."""
+    """Ignore the EOFError with which the library's HTTP proxy protocol reports the end of its stream a second time."""
     if isinstance(protocol, HTTPProxyConnection):
         library_connection_lost = protocol.connection_lost
 
@@ -199,6 +100,106 @@ def _ending_once(protocol: asyncio.BaseProtocol) -> asyncio.BaseProtocol:
     return protocol
 
 
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that the recorder runs on (``asyncio.Runner(loop_factory=new_event_loop)``)."""
-    return EngineLoop()
+class Phases:
+    """The phases of one hop of a dial, and how long each took.
+
+    ``EngineLoop`` reports DNS and TCP; on another event loop the phases before the upgrade stay unknown.
+    """
+
+    def __init__(self, clock: Clock, *, secure: bool, tunnel: bool) -> None:
+        """``secure``: TLS follows TCP; ``tunnel``: a proxy opens a tunnel before that."""
+        self._clock = clock
+        self._secure = secure
+        self._tunnel = tunnel
+        self._began_ns = 0
+        self._took_ns: dict[Phase, int] = {}
+        # The phase under way; empty while unknown
+        self.current: Phase = ""
+
+    def begin(self, phase: Phase) -> None:
+        """Start a phase; addresses that are tried in turn are one phase."""
+        if phase != self.current:
+            self.current = phase
+            self._began_ns = self._clock.mono_ns()
+
+    def end(self, phase: Phase) -> None:
+        """End a phase; do nothing where another one is under way."""
+        if phase == self.current:
+            self._took_ns[phase] = self._clock.mono_ns() - self._began_ns
+            self.current = ""
+
+    def tcp_opened(self) -> None:
+        """Go on to the next phase: the TCP connection, to the peer or its proxy, is up."""
+        if self.current == "tcp":
+            self.end("tcp")
+            self.begin("proxy" if self._tunnel else "tls" if self._secure else "")
+
+    def tunnel_opened(self) -> None:
+        """Go on to the next phase: the proxy has opened its tunnel."""
+        if self.current == "proxy":
+            self.end("proxy")
+            self.begin("tls" if self._secure else "")
+
+    def connected(self) -> None:
+        """Go on to the upgrade: TCP and TLS are up."""
+        self.end(self.current)
+        self.begin("upgrade")
+
+    def upgraded(self) -> None:
+        """End the upgrade: the WebSocket connection is usable."""
+        self.end("upgrade")
+
+    def milliseconds(self) -> dict[str, float]:
+        """Return ``{"dns_ms": 1.2, …}`` of the phases that ended, in their order."""
+        return {f"{phase}_ms": round(took / MS_NS, 3) for phase, took in self._took_ns.items() if phase}
+
+
+class Resolver:
+    """Name look-ups of one event loop: a daemon thread per host, shared by all dials that ask for it.
+
+    The executor of the loop has six threads here: seven names whose servers do not answer would hold up every other
+    connection, and the end of the process as well. The number of threads is bounded by the number of different hosts.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pending: dict[_Question, asyncio.Future[AddressInfo]] = {}
+
+    async def look_up(self, question: _Question) -> AddressInfo:
+        """Return the addresses of a name (host, port, family, type, proto, flags); raises ``socket.gaierror``."""
+        answer = self._pending.get(question)
+        if answer is None:
+            answer = self._pending[question] = self._loop.create_future()
+            answer.add_done_callback(_retrieve)
+            threading.Thread(target=self._ask, args=(question,), name=f"dns {question[0]!r}", daemon=True).start()
+        return await asyncio.shield(answer)
+
+    def _ask(self, question: _Question) -> None:
+        found: AddressInfo | OSError
+        try:
+            found = socket.getaddrinfo(*question)
+        except OSError as error:
+            found = error
+        except UnicodeError as error:
+            # A label that IDNA refuses
+            found = socket.gaierror(socket.EAI_NONAME, f"no legal host name: {error}")
+        try:
+            self._loop.call_soon_threadsafe(self._answer, question, found)
+        except RuntimeError:
+            # The loop was closed in the meantime: no dial waits for the answer any more
+            return
+
+    def _answer(self, question: _Question, found: AddressInfo | OSError) -> None:
+        answer = self._pending.pop(question)
+        if answer.done():
+            return
+        if isinstance(found, OSError):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+
+def _retrieve(answer: asyncio.Future[AddressInfo]) -> None:
+    """Mark the exception as handled: all dials that asked may have given up by now."""
+    if not answer.cancelled():
+        answer.exception()

@@ -1,7 +1,7 @@
-"""What a failure means: its type, its sentence, who ended it, and whether to try again.
+"""Retry policy: what a failure means (type, sentence, who ended it), whether to retry, and after which delay.
 
-Pure: exceptions and facts in, ``Failure`` out. Sentences may quote the peer and the configuration; whoever emits
-them redacts them.
+Pure: exceptions and facts in, ``Failure`` and seconds out. Sentences may quote the peer and the configuration;
+``Reporter`` redacts them when it emits them.
 """
 
 from __future__ import annotations
@@ -34,15 +34,17 @@ from wsmon.errors import WsmonError
 from wsmon.model.events import CloseBy
 from wsmon.model.http import retry_after_s, status_phrase
 
-# slow: no faster than once a minute
+# slow: not before ``SLOW_S``
 Retry = Literal["yes", "slow", "no"]
 
-# Of a refusal's body: enough for the sentence in it
+# Refused credentials and bad certificates are not resolved in seconds, and asking again may lock an account
+SLOW_S = 60.0
+# Bytes kept of the body of a refusal: enough for the sentence in it
 BODY_LIMIT_BYTES = 4096
-# Refusals that only a change of the configuration or of the server mends
+# Refusals that only a change of the configuration or of the server resolves
 SLOW_STATUSES = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 410, 421, 426, 451})
 
-# How OpenSSL's reasons begin where the peer said it; one of TLS 1.0's is "tlsv1 unrecognized name"
+# Beginnings of OpenSSL reasons that quote an alert of the peer; one of TLS 1.0 is "tlsv1 unrecognized name"
 _ALERTS = ("sslv3 alert ", "tlsv1 ", "tlsv13 alert ")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
@@ -72,12 +74,12 @@ class Failure:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     retry_after: str = ""
-    """As the peer wrote it."""
+    """``Retry-After`` as the peer wrote it; empty where there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class DialProgress:
-    """Where a dial had got to when it failed."""
+    """How far a dial had got when it failed."""
 
     host: str
     port: int
@@ -86,11 +88,11 @@ class DialProgress:
     is_proxied: bool = False
 
 
-def classify_dial(error: BaseException, dialled: DialProgress) -> Failure:
-    """Why there is no connection; what is unknown is ours (``internal``) and is tried again."""
+def classify_dial(error: BaseException, progress: DialProgress) -> Failure:
+    """Return why a dial failed; an unknown error is ours (``internal``) and is retried."""
     match error:
         case OpenTimeoutError():
-            return _open_timeout(dialled)
+            return _open_timeout(progress)
         case RedirectRefusedError():
             return Failure("redirect_refused", str(error), "refusal", "slow")
         case TlsFileError():
@@ -106,12 +108,12 @@ def classify_dial(error: BaseException, dialled: DialProgress) -> Failure:
         case InvalidHandshake():
             return Failure("handshake", f"bad answer to the upgrade: {error}", "refusal", "slow")
         case OSError():
-            return _network(error, dialled)
+            return _network(error, progress)
     return internal(error)
 
 
 def classify_loss(error: BaseException | None) -> Failure:
-    """Why an open connection was lost without a close frame; ``None`` is a plain end of the TCP stream."""
+    """Return why an open connection was lost without a close frame; ``None`` is a plain end of the TCP stream."""
     match error:
         case None:
             return Failure("eof", "the TCP connection ended without a close frame", "network")
@@ -126,7 +128,7 @@ def classify_loss(error: BaseException | None) -> Failure:
 
 
 def classify_fault(fault: Exception) -> Failure:
-    """What the peer did that made us fail the connection."""
+    """Return what the peer did that made us fail the connection."""
     match fault:
         case InvalidUtf8Error():
             return Failure("invalid_utf8", str(fault), "us")
@@ -144,7 +146,7 @@ def classify_fault(fault: Exception) -> Failure:
 
 
 def internal(error: BaseException) -> Failure:
-    """A mistake of ours: its type, text and place, and no values of variables."""
+    """Return an error of ours: its type, text and place, without values of variables."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
     return Failure("internal", f"internal error: {type(error).__name__}: {error}{place}", "us")
@@ -152,20 +154,21 @@ def internal(error: BaseException) -> Failure:
 
 def _too_big(fault: PayloadTooBig) -> str:
     limit = f"the limit is {fault.max_size}"
-    if fault.size is None:  # it was found while decompressing
+    # The size is unknown where the limit was reached while decompressing
+    if fault.size is None:
         return f"message too big: {limit} bytes"
     return f"message too big: {fault.size + (fault.current_size or 0)} bytes, {limit}"
 
 
-def _open_timeout(dialled: DialProgress) -> Failure:
-    within = f"within {dialled.open_timeout_s:g} s"
-    match dialled.phase:
+def _open_timeout(progress: DialProgress) -> Failure:
+    within = f"within {progress.open_timeout_s:g} s"
+    match progress.phase:
         case "dns":
-            return Failure("dns", f"no answer from DNS for {dialled.host} {within}", "network")
-        case "tcp" if dialled.is_proxied:
+            return Failure("dns", f"no answer from DNS for {progress.host} {within}", "network")
+        case "tcp" if progress.is_proxied:
             return Failure("proxy", f"no TCP connection to the proxy {within}", "proxy")
         case "tcp":
-            return Failure("tcp_timeout", f"no TCP connection to {dialled.host}:{dialled.port} {within}", "network")
+            return Failure("tcp_timeout", f"no TCP connection to {progress.host}:{progress.port} {within}", "network")
         case "proxy":
             return Failure("proxy", f"no answer from the proxy {within}", "proxy")
         case "tls":
@@ -214,17 +217,17 @@ def _no_response(error: InvalidMessage) -> Failure:
     return Failure("handshake", f"the answer to the upgrade is no HTTP: {cause or error}", "refusal", "slow")
 
 
-def _network(error: OSError, dialled: DialProgress) -> Failure:
-    where = f"{dialled.host}:{dialled.port}"
+def _network(error: OSError, progress: DialProgress) -> Failure:
+    where = f"{progress.host}:{progress.port}"
     match error:
         case ssl.SSLCertVerificationError():
             return Failure("tls_certificate", f"certificate refused: {error.verify_message.rstrip('.')}", "us", "slow")
         case ssl.SSLError():
             return _tls_failure(error)
-    is_about_proxy = dialled.is_proxied and dialled.phase not in ("tls", "upgrade")
+    is_about_proxy = progress.is_proxied and progress.phase not in ("tls", "upgrade")
     if isinstance(error, socket.gaierror):
         kind, sentence = "dns", f"cannot find host: {error.strerror}"
-    elif dialled.phase == "tls":
+    elif progress.phase == "tls":
         kind, sentence = "tls", "the connection ended during the TLS handshake"
     else:
         kind, sentence = _os_error(error)
@@ -234,7 +237,7 @@ def _network(error: OSError, dialled: DialProgress) -> Failure:
 
 
 def _os_error(error: OSError) -> tuple[str, str]:
-    """Type and sentence; asyncio joins the errors of several addresses into a text without a number."""
+    """Return type and sentence; asyncio joins the errors of several addresses into a text without a number."""
     number = error.errno
     if number is None:
         numbers = _ERRNO.findall(str(error))
@@ -251,24 +254,19 @@ def _os_error(error: OSError) -> tuple[str, str]:
 
 
 def _tls_failure(error: ssl.SSLError) -> Failure:
-    """An alert is the peer's word; anything else may be anybody's."""
+    """Return a failure of TLS: by the peer where it sent an alert, else by the network."""
     reason = _tls_reason(error)
     return Failure("tls", f"TLS failed: {reason}", "peer" if reason.startswith(_ALERTS) else "network")
 
 
 def _tls_reason(error: ssl.SSLError) -> str:
-    reason = getattr(error, "reason", None)  # absent on errors that Python itself raises
+    # Absent on errors that Python itself raises
+    reason = getattr(error, "reason", None)
     return str(reason or error.strerror or error).replace("_", " ").lower()
 
 
-# How long to wait before the next attempt.
-
-# Refused credentials and bad certificates are not mended in seconds, and asking again may lock an account
-SLOW_S = 60.0
-
-
 def next_delay_s(retry: ReconnectSpec, attempt: int, roll: float) -> float:
-    """Seconds before the ``attempt``-th retry in a row (1 = the first); ``roll`` is a random number in [0, 1).
+    """Return the seconds before the ``attempt``-th retry in a row (1 = the first); ``roll`` is random in [0, 1).
 
     min(max, initial × factor^(attempt − 1)) × (1 − jitter × roll)
     """
@@ -280,7 +278,7 @@ def next_delay_s(retry: ReconnectSpec, attempt: int, roll: float) -> float:
 
 
 def least_delay(failure: Failure, wall_s: float) -> tuple[float, str]:
-    """Seconds to wait at least after a failure, and why, in words; ``wall_s`` is the wall clock, seconds since 1970."""
+    """Return the seconds to wait at least after a failure, and why, in words; ``wall_s`` is in seconds since 1970."""
     slow_s = SLOW_S if failure.retry == "slow" else 0.0
     asked_s = retry_after_s(failure.retry_after, wall_s) or 0.0
     if asked_s > slow_s:

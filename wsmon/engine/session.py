@@ -214,7 +214,7 @@ class Session:
         if self._tap is not None:
             self._tap.abort()
             return None
-        return classify_dial(error, self._dial.dialled())
+        return classify_dial(error, self._dial.progress())
 
     def _deadline_expired(self) -> bool:
         return self._deadline is not None and self._deadline.expired()
