@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.thoroughness import times
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols import mqtt, mqtt_packets, stomp
+from wsmon.protocols import mqtt, mqtt_packets, mqtt_session, stomp
 from wsmon.protocols.base import MAX_NAME_CHARS, ClientOptions, Decoded, Happening, Mask, ProtocolClient
 from wsmon.protocols.detect import SETTLE_FRAMES, ProtocolDetector
 from wsmon.protocols.registry import PROTOCOLS
@@ -194,7 +194,7 @@ mqtt_stream = st.lists(
 @many
 @given(stream=mqtt_stream, cuts=st.lists(st.integers(0, 160), max_size=6), direction=directions)
 def test_packets_say_the_same_wherever_messages_end(stream: bytes, cuts: list[int], direction: Direction) -> None:
-    whole, pieces = mqtt.MqttState(), mqtt.MqttState()
+    whole, pieces = mqtt_session.MqttState(), mqtt_session.MqttState()
     ends = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     messages = [stream[start:end] for start, end in pairwise(ends) if end > start]
     told = [mqtt.decode(direction, "binary", message, pieces) for message in messages]

@@ -98,6 +98,18 @@ class About(msgspec.Struct, frozen=True, gc=False):
     ref: str = ""
 
 
+# Sent as plain text by protocols that are JSON otherwise
+_WORDS: Mapping[bytes, About] = {
+    b"ping": About("ping", "ping"),
+    b"pong": About("pong", "pong"),
+}
+_NO_MESSAGE = JsonMessage()
+# Kinds of ordinary data, where nothing beside says how something went
+_DATA = frozenset({"", "subscription"})
+
+_check = msgspec.json.Decoder(msgspec.Raw).decode
+
+
 class JsonState:
     """What is in flight on one session, and how to answer its last ping."""
 
@@ -130,7 +142,68 @@ class JsonState:
             self.credentials.remember(message, is_auth=is_auth)
 
 
-def read_sent(message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonState) -> Decoded:
+    """Read one message; of an array, the objects in it, and the type of the first."""
+    if not jsonrpc_messages.is_text(payload, opcode):
+        return UNREAD
+    if len(payload) > jsonrpc_messages.MAX_BYTES:
+        return jsonrpc_messages.too_large(len(payload))
+    if word := _WORDS.get(payload):
+        return Decoded(word.type, happenings=_beat(direction, _NO_MESSAGE, word, state))
+    try:
+        start = payload[:64].lstrip()[:1]
+        if start == b"{":
+            return _read(direction, payload, state)
+        if start == b"[":
+            return _read_array(direction, payload, state)
+        _check(payload)
+    except UNDECODABLE as error:
+        return unreadable(error, "json")
+    return UNREAD
+
+
+def _read_array(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
+    items = jsonrpc_messages.decode_batch(payload)
+    objects = [bytes(item) for item in items[: jsonrpc_messages.MAX_BATCH] if bytes(item)[:1] == b"{"]
+    members = [_read_item(direction, item, state) for item in objects]
+    first = members[0] if members else UNREAD
+    broken = next((decoded for decoded in members if decoded.error_type), UNREAD)
+    if len(items) > jsonrpc_messages.MAX_BATCH and objects:
+        broken = Decoded(
+            error_type="too_large", error=f"an array of {len(items)}; the first {jsonrpc_messages.MAX_BATCH} are read"
+        )
+    happenings = tuple(happening for decoded in members for happening in decoded.happenings)
+    return Decoded(first.type or "array", first.topic, first.ref, broken.error_type, broken.error, happenings)
+
+
+def _read_item(direction: Direction, item: bytes, state: JsonState) -> Decoded:
+    """An item that cannot be read leaves the others readable."""
+    try:
+        return _read(direction, item, state)
+    except UNDECODABLE as error:
+        return unreadable(error, "json")
+
+
+def _read(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
+    message = decode_message(payload)
+    type_, topic, raw = type_of(message), topic_of(message), ref_of(message)
+    kind = kind_of(type_)
+    ref = jsonrpc_messages.id_ref(raw) if raw else ""
+    if direction == "out":
+        state.remember(payload, is_auth=kind in ("auth", "refresh"))
+    if kind in _DATA and not is_reply(message):  # most of the traffic ends here
+        return Decoded(type_, topic, ref)
+    about = About(type_, kind, topic, raw, ref)
+    if kind in ("ping", "pong", "heartbeat"):
+        happenings = _beat(direction, message, about, state)
+    elif direction == "out":
+        happenings = _read_sent(message, about, state)
+    else:
+        happenings = _read_received(message, about, payload, state)
+    return Decoded(type_, topic, ref, happenings=happenings)
+
+
+def _read_sent(message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:
     """What an outgoing message begins."""
     operation = _BEGINS.get(about.kind)
     if operation is None:
@@ -146,7 +219,7 @@ def read_sent(message: JsonMessage, about: About, state: JsonState) -> tuple[Hap
     return (*told, *state.calls.begin(call))
 
 
-def read_received(message: JsonMessage, about: About, payload: bytes, state: JsonState) -> tuple[Happening, ...]:
+def _read_received(message: JsonMessage, about: About, payload: bytes, state: JsonState) -> tuple[Happening, ...]:
     """What an incoming message ends."""
     if about.kind in ("authed", "refreshed"):
         state.remember(payload)
@@ -247,7 +320,7 @@ def _fault(message: JsonMessage, about: About, state: JsonState) -> tuple[str, s
 # heartbeats
 
 
-def beat(direction: Direction, message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:
+def _beat(direction: Direction, message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:
     """What a ping, a pong or a heartbeat begins or ends."""
     is_ours = direction == "out"
     match about.kind:
@@ -296,38 +369,6 @@ def _pong(message: JsonMessage, about: About) -> str:
     return str(msgspec.json.encode(frame), "utf-8")
 
 
-# Sent as plain text by protocols that are JSON otherwise
-_WORDS: Mapping[bytes, About] = {
-    b"ping": About("ping", "ping"),
-    b"pong": About("pong", "pong"),
-}
-_NO_MESSAGE = JsonMessage()
-# Kinds of ordinary data, where nothing beside says how something went
-_DATA = frozenset({"", "subscription"})
-
-_check = msgspec.json.Decoder(msgspec.Raw).decode
-
-
-def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonState) -> Decoded:
-    """Read one message; of an array, the objects in it, and the type of the first."""
-    if not jsonrpc_messages.is_text(payload, opcode):
-        return UNREAD
-    if len(payload) > jsonrpc_messages.MAX_BYTES:
-        return jsonrpc_messages.too_large(len(payload))
-    if word := _WORDS.get(payload):
-        return Decoded(word.type, happenings=beat(direction, _NO_MESSAGE, word, state))
-    try:
-        start = payload[:64].lstrip()[:1]
-        if start == b"{":
-            return _read(direction, payload, state)
-        if start == b"[":
-            return _read_array(direction, payload, state)
-        _check(payload)
-    except UNDECODABLE as error:
-        return unreadable(error, "json")
-    return UNREAD
-
-
 def opening(options: ClientOptions, _state: JsonState) -> Outbox:
     """Return the authentication that the configuration spells out, and the subscriptions."""
     return auth_message(options) + (() if waits_for_auth(options) else _subscriptions(options.reveal_topics()))
@@ -364,47 +405,6 @@ def _subscriptions(topics: Iterable[str]) -> Outbox:
         else msgspec.json.encode({"type": "subscribe", "channel": topic}).decode()
         for topic in topics
     )
-
-
-def _read_array(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
-    items = jsonrpc_messages.decode_batch(payload)
-    objects = [bytes(item) for item in items[: jsonrpc_messages.MAX_BATCH] if bytes(item)[:1] == b"{"]
-    members = [_read_item(direction, item, state) for item in objects]
-    first = members[0] if members else UNREAD
-    broken = next((decoded for decoded in members if decoded.error_type), UNREAD)
-    if len(items) > jsonrpc_messages.MAX_BATCH and objects:
-        broken = Decoded(
-            error_type="too_large", error=f"an array of {len(items)}; the first {jsonrpc_messages.MAX_BATCH} are read"
-        )
-    happenings = tuple(happening for decoded in members for happening in decoded.happenings)
-    return Decoded(first.type or "array", first.topic, first.ref, broken.error_type, broken.error, happenings)
-
-
-def _read_item(direction: Direction, item: bytes, state: JsonState) -> Decoded:
-    """An item that cannot be read leaves the others readable."""
-    try:
-        return _read(direction, item, state)
-    except UNDECODABLE as error:
-        return unreadable(error, "json")
-
-
-def _read(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
-    message = decode_message(payload)
-    type_, topic, raw = type_of(message), topic_of(message), ref_of(message)
-    kind = kind_of(type_)
-    ref = jsonrpc_messages.id_ref(raw) if raw else ""
-    if direction == "out":
-        state.remember(payload, is_auth=kind in ("auth", "refresh"))
-    if kind in _DATA and not is_reply(message):  # most of the traffic ends here
-        return Decoded(type_, topic, ref)
-    about = About(type_, kind, topic, raw, ref)
-    if kind in ("ping", "pong", "heartbeat"):
-        happenings = beat(direction, message, about, state)
-    elif direction == "out":
-        happenings = read_sent(message, about, state)
-    else:
-        happenings = read_received(message, about, payload, state)
-    return Decoded(type_, topic, ref, happenings=happenings)
 
 
 PROTOCOL = Protocol(

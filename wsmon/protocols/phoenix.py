@@ -44,15 +44,156 @@ from wsmon.protocols.phoenix_state import PhoenixState, Push, Topic
 
 # What a Phoenix server says of topics, joins and pushes, and what follows from it.
 
-TopicOperation = Literal["subscribe", "unsubscribe"]
+_TopicOperation = Literal["subscribe", "unsubscribe"]
+
+# A longer message is not read: decoding stays under some 10 ms
+MAX_BYTES = 2**20
+# Of a join; longer ones are no credentials
+_MAX_PARAMS_BYTES = 64 * 1024
+_HEARTBEAT = ("phoenix", "heartbeat")
+_CONTROL = frozenset({"phx_join", "phx_leave", "phx_reply", "phx_error", "phx_close"})
+_PRESENCE = frozenset({"presence_state", "presence_diff"})
+
+
+def decode(direction: Direction, opcode: Opcode, payload: bytes, state: PhoenixState) -> Decoded:
+    """Read one message."""
+    if opcode not in ("text", "binary") or not direction:
+        return UNREAD
+    if len(payload) > MAX_BYTES:
+        return Decoded(error_type="too_large", error=f"{len(payload)} bytes; up to {MAX_BYTES} are read")
+    try:
+        frame = decode_text(payload) if opcode == "text" else decode_binary(direction, payload)
+    except FrameError as error:
+        return Decoded(error_type="phoenix", error=str(error))
+    except UNDECODABLE as error:
+        return unreadable(error, "phoenix")
+    frame = _with_short_names(frame)
+    happenings = _read_sent(frame, state) if direction == "out" else _read_received(frame, state)
+    return Decoded(
+        _type_of(direction, frame), frame.topic, frame.ref, happenings=happenings, meta=_meta_of(frame, state)
+    )
+
+
+def _with_short_names(frame: Frame) -> Frame:
+    if max(len(frame.topic), len(frame.event), len(frame.ref), len(frame.join_ref)) <= MAX_NAME_CHARS:
+        return frame
+    return msgspec.structs.replace(
+        frame, join_ref=cut(frame.join_ref), ref=cut(frame.ref), topic=cut(frame.topic), event=cut(frame.event)
+    )
+
+
+def _type_of(direction: Direction, frame: Frame) -> str:
+    """Control messages by their event; those of the application by their kind."""
+    if frame.event in _CONTROL or (frame.topic, frame.event) == _HEARTBEAT:
+        return frame.event
+    if frame.event in _PRESENCE:
+        return "presence"
+    return "broadcast" if direction == "in" and not frame.join_ref else "push"
+
+
+def _meta_of(frame: Frame, state: PhoenixState) -> dict[str, str | bool] | None:
+    meta: dict[str, str | bool] = {}
+    if frame.event not in _CONTROL:
+        meta["event"] = frame.event
+    if frame.join_ref:
+        meta["join_ref"] = frame.join_ref
+        topic = state.topics.get(frame.topic)
+        if topic is not None and frame.join_ref != topic.join_ref:
+            meta["stale"] = True
+    return meta or None
+
+
+def _read_sent(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
+    if (frame.topic, frame.event) == _HEARTBEAT:
+        return _beat(frame, state)
+    match frame.event:
+        case "phx_join":
+            return _join(frame, state)
+        case "phx_leave":
+            return _leave(frame, state)
+        case "phx_reply" | "phx_error" | "phx_close":  # a server's words: from a client they mean nothing
+            return ()
+    return _push(frame, state)
+
+
+def _beat(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
+    """A heartbeat; one that is unanswered when the next is sent, is late."""
+    before = state.calls.end(state.heartbeat_key)
+    happenings = failed(before, "timeout", "unanswered when the next was sent") if before else ()
+    state.heartbeat_key = _key_of(frame)
+    return happenings + _begin(Call("heartbeat", state.heartbeat_key, state.now_ns, frame.event, frame.ref), state)
+
+
+def _join(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
+    _remember_params(frame, state)
+    topic = Topic(frame.join_ref or frame.ref)
+    known = state.topics.get(frame.topic)
+    if known is not None:
+        topic.failure = known.failure
+        topic.tries = 0 if known.rejoin_ns is None else known.tries + 1
+        if known.is_up:
+            topic.superseded, topic.is_renewing = known.join_ref, True
+    state.keep(frame.topic, topic)
+    return _begin(_call(frame, "subscribe", state), state)
+
+
+def _leave(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
+    topic = state.topics.get(frame.topic)
+    if topic is not None and topic.status in ("joining", "joined"):
+        topic.status = "leaving"
+        topic.leave_key = _key_of(frame)
+    return _begin(_call(frame, "unsubscribe", state), state)
+
+
+def _push(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
+    if not frame.ref:
+        return ()
+    push = Push(
+        _key_of(frame), state.now_ns, frame.event, frame.topic, frame.ref, frame.join_ref,
+        _suspicion(frame, state.topics.get(frame.topic)),
+    )  # fmt: skip
+    return state.pushes.begin(push)
+
+
+def _suspicion(frame: Frame, topic: Topic | None) -> str:
+    """Why Phoenix may drop a push without a word: 1.8.3 … 1.8.11 want a join_ref, and all want the present one."""
+    if topic is None or not topic.is_up:
+        return ""
+    if not frame.join_ref:
+        return "join_ref null"
+    return "" if frame.join_ref == topic.join_ref else "join_ref of an earlier join"
+
+
+def _call(frame: Frame, operation: _TopicOperation, state: PhoenixState) -> Call:
+    return Call(operation, _key_of(frame), state.now_ns, frame.event, frame.ref, (frame.topic,))
+
+
+def _begin(call: Call, state: PhoenixState) -> tuple[Happening, ...]:
+    """Its start; without a ref nothing can answer it, and nothing waits."""
+    if not call.ref:
+        return tuple(msgspec.structs.replace(happening, phase="", key="") for happening in begun(call))
+    before = state.calls.end(call.key)
+    happenings = failed(before, "restarted", "its ref was used again before it was answered") if before else ()
+    return happenings + state.calls.begin(call)
+
+
+def _remember_params(frame: Frame, state: PhoenixState) -> None:
+    if frame.is_binary or len(frame.payload) > _MAX_PARAMS_BYTES:
+        return
+    try:
+        params = msgspec.json.decode(frame.payload)
+    except UNDECODABLE:  # a number past all ranges, nesting past the limit: what cannot be read here, no server repeats
+        return
+    state.credentials.remember(params, is_auth=True)
+
 
 # What a server says of a topic it does not know
-UNMATCHED_TOPIC = "unmatched topic"
+_UNMATCHED_TOPIC = "unmatched topic"
 
 # Reasons that Phoenix itself gives
 _ERROR_TYPES: Mapping[str, str] = MappingProxyType(
     {
-        UNMATCHED_TOPIC: "unmatched_topic",
+        _UNMATCHED_TOPIC: "unmatched_topic",
         "join crashed": "join_crashed",
         "too many channels joined": "too_many_channels",
         "unauthorized": "unauthorized",
@@ -61,12 +202,7 @@ _ERROR_TYPES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def key_of(frame: Frame) -> str:
-    """What pairs a message and its reply: refs are unique only by the client's good will."""
-    return f"{frame.ref} {frame.topic}"
-
-
-def read(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
+def _read_received(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     """What an incoming message says happened."""
     match frame.event:
         case "phx_reply":
@@ -80,7 +216,7 @@ def read(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
 
 def _reply(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
     body = _body(frame)
-    key = key_of(frame)
+    key = _key_of(frame)
     call = state.calls.end(key)
     if call is not None:
         match call.operation:
@@ -280,34 +416,13 @@ def _safe(reason: str, state: PhoenixState) -> str:
     return reason if reason in _ERROR_TYPES else state.credentials.mask(reason)
 
 
-# A longer message is not read: decoding stays under some 10 ms
-MAX_BYTES = 2**20
-# Of a join; longer ones are no credentials
-_MAX_PARAMS_BYTES = 64 * 1024
-_HEARTBEAT = ("phoenix", "heartbeat")
-_CONTROL = frozenset({"phx_join", "phx_leave", "phx_reply", "phx_error", "phx_close"})
-_PRESENCE = frozenset({"presence_state", "presence_diff"})
+def _key_of(frame: Frame) -> str:
+    """What pairs a message and its reply: refs are unique only by the client's good will."""
+    return f"{frame.ref} {frame.topic}"
+
+
 _REFUSED = frozenset({401, 403})
 _SWITCHING_PROTOCOLS = 101
-
-
-def decode(direction: Direction, opcode: Opcode, payload: bytes, state: PhoenixState) -> Decoded:
-    """Read one message."""
-    if opcode not in ("text", "binary") or not direction:
-        return UNREAD
-    if len(payload) > MAX_BYTES:
-        return Decoded(error_type="too_large", error=f"{len(payload)} bytes; up to {MAX_BYTES} are read")
-    try:
-        frame = decode_text(payload) if opcode == "text" else decode_binary(direction, payload)
-    except FrameError as error:
-        return Decoded(error_type="phoenix", error=str(error))
-    except UNDECODABLE as error:
-        return unreadable(error, "phoenix")
-    frame = _with_short_names(frame)
-    happenings = _read_sent(frame, state) if direction == "out" else read(frame, state)
-    return Decoded(
-        _type_of(direction, frame), frame.topic, frame.ref, happenings=happenings, meta=_meta_of(frame, state)
-    )
 
 
 def handshake_happenings(url_has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
@@ -325,119 +440,6 @@ def handshake_happenings(url_has_credentials: bool, status: int | None) -> tuple
         reason=f"HTTP {status}", error="the upgrade was refused: credentials, origin or version",
     )  # fmt: skip
     return (started, refused)
-
-
-def _with_short_names(frame: Frame) -> Frame:
-    if max(len(frame.topic), len(frame.event), len(frame.ref), len(frame.join_ref)) <= MAX_NAME_CHARS:
-        return frame
-    return msgspec.structs.replace(
-        frame, join_ref=cut(frame.join_ref), ref=cut(frame.ref), topic=cut(frame.topic), event=cut(frame.event)
-    )
-
-
-def _read_sent(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    if (frame.topic, frame.event) == _HEARTBEAT:
-        return _beat(frame, state)
-    match frame.event:
-        case "phx_join":
-            return _join(frame, state)
-        case "phx_leave":
-            return _leave(frame, state)
-        case "phx_reply" | "phx_error" | "phx_close":  # a server's words: from a client they mean nothing
-            return ()
-    return _push(frame, state)
-
-
-def _beat(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    """A heartbeat; one that is unanswered when the next is sent, is late."""
-    before = state.calls.end(state.heartbeat_key)
-    happenings = failed(before, "timeout", "unanswered when the next was sent") if before else ()
-    state.heartbeat_key = key_of(frame)
-    return happenings + _begin(Call("heartbeat", state.heartbeat_key, state.now_ns, frame.event, frame.ref), state)
-
-
-def _join(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    _remember_params(frame, state)
-    topic = Topic(frame.join_ref or frame.ref)
-    known = state.topics.get(frame.topic)
-    if known is not None:
-        topic.failure = known.failure
-        topic.tries = 0 if known.rejoin_ns is None else known.tries + 1
-        if known.is_up:
-            topic.superseded, topic.is_renewing = known.join_ref, True
-    state.keep(frame.topic, topic)
-    return _begin(_call(frame, "subscribe", state), state)
-
-
-def _leave(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    topic = state.topics.get(frame.topic)
-    if topic is not None and topic.status in ("joining", "joined"):
-        topic.status = "leaving"
-        topic.leave_key = key_of(frame)
-    return _begin(_call(frame, "unsubscribe", state), state)
-
-
-def _push(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    if not frame.ref:
-        return ()
-    push = Push(
-        key_of(frame), state.now_ns, frame.event, frame.topic, frame.ref, frame.join_ref,
-        _suspicion(frame, state.topics.get(frame.topic)),
-    )  # fmt: skip
-    return state.pushes.begin(push)
-
-
-def _suspicion(frame: Frame, topic: Topic | None) -> str:
-    """Why Phoenix may drop a push without a word: 1.8.3 … 1.8.11 want a join_ref, and all want the present one."""
-    if topic is None or not topic.is_up:
-        return ""
-    if not frame.join_ref:
-        return "join_ref null"
-    return "" if frame.join_ref == topic.join_ref else "join_ref of an earlier join"
-
-
-def _call(frame: Frame, operation: TopicOperation, state: PhoenixState) -> Call:
-    return Call(operation, key_of(frame), state.now_ns, frame.event, frame.ref, (frame.topic,))
-
-
-def _begin(call: Call, state: PhoenixState) -> tuple[Happening, ...]:
-    """Its start; without a ref nothing can answer it, and nothing waits."""
-    if not call.ref:
-        return tuple(msgspec.structs.replace(happening, phase="", key="") for happening in begun(call))
-    before = state.calls.end(call.key)
-    happenings = failed(before, "restarted", "its ref was used again before it was answered") if before else ()
-    return happenings + state.calls.begin(call)
-
-
-def _remember_params(frame: Frame, state: PhoenixState) -> None:
-    if frame.is_binary or len(frame.payload) > _MAX_PARAMS_BYTES:
-        return
-    try:
-        params = msgspec.json.decode(frame.payload)
-    except UNDECODABLE:  # a number past all ranges, nesting past the limit: what cannot be read here, no server repeats
-        return
-    state.credentials.remember(params, is_auth=True)
-
-
-def _type_of(direction: Direction, frame: Frame) -> str:
-    """Control messages by their event; those of the application by their kind."""
-    if frame.event in _CONTROL or (frame.topic, frame.event) == _HEARTBEAT:
-        return frame.event
-    if frame.event in _PRESENCE:
-        return "presence"
-    return "broadcast" if direction == "in" and not frame.join_ref else "push"
-
-
-def _meta_of(frame: Frame, state: PhoenixState) -> dict[str, str | bool] | None:
-    meta: dict[str, str | bool] = {}
-    if frame.event not in _CONTROL:
-        meta["event"] = frame.event
-    if frame.join_ref:
-        meta["join_ref"] = frame.join_ref
-        topic = state.topics.get(frame.topic)
-        if topic is not None and frame.join_ref != topic.join_ref:
-            meta["stale"] = True
-    return meta or None
 
 
 # What wsmon says to a Phoenix server: joins, heartbeats, and joins again of topics that crashed or were closed.

@@ -37,210 +37,6 @@ from wsmon.protocols.credentials import Credentials, JsonValue
 # PingTimeout of a server that named none: the default of the reference implementation
 PONG_NS = 20 * SECOND_NS
 
-
-class Heartbeat:
-    """The heartbeats of one session."""
-
-    def __init__(self) -> None:
-        self._silence_ns = 0
-        # the longest time between two pings of the server; 0 = it named none, or it does not ping
-        self._ping_due_ns = 0
-        # when the server's next ping is late; 0 = none is awaited
-        # Those that were not answered, by their direction
-        self._pings = Calls(PONG_NS / SECOND_NS)
-
-    def open(self, interval_ns: int, timeout_ns: int, now_ns: int) -> None:
-        """The server said how often it pings and how long it waits."""
-        wait_ns = timeout_ns or PONG_NS
-        self._pings = Calls(wait_ns / SECOND_NS)
-        self._silence_ns = interval_ns + wait_ns if interval_ns else 0
-        self._expect_ping(now_ns)
-
-    def ping(self, direction: Direction, now_ns: int) -> tuple[Happening, ...]:
-        """A ping; one at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
-        by_peer = direction == "in"
-        if not by_peer:  # the third revision: its servers send none
-            self._silence_ns = 0
-        self._expect_ping(now_ns)
-        if direction in self._pings:
-            return (Happening("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
-        return self._pings.begin(Call("heartbeat", direction, now_ns, by_peer=by_peer))
-
-    def pong(self, direction: Direction) -> tuple[Happening, ...]:
-        """An answer to a ping of the other side."""
-        key = "out" if direction == "in" else "in"
-        ping = self._pings.end(key)
-        return completed(ping) if ping else (unmatched("heartbeat", key),)
-
-    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """What did not come, told once."""
-        happenings = self._pings.overdue(now_ns)
-        if 0 < self._ping_due_ns <= now_ns:
-            self._ping_due_ns = 0
-            error = f"no ping of the server within {self._silence_ns / SECOND_NS:g} s"
-            happenings += (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
-        return happenings
-
-    def _expect_ping(self, now_ns: int) -> None:
-        self._ping_due_ns = now_ns + self._silence_ns if self._silence_ns else 0
-
-
-# Packets of Engine.IO 4 and Socket.IO 5 on a WebSocket: those that come, taken apart, and those that wsmon sends.
-#
-# A text frame is one Engine.IO packet, a digit and its data; a ``4`` holds a Socket.IO packet
-# ``<type>[<attachments>-][<namespace>,][<ack id>][JSON]``, a binary frame one attachment of it.
-# Sources: engine.io-protocol revision 4, socket.io-protocol revision 5.
-
-ENGINE_TYPES = ("open", "close", "ping", "pong", "message", "upgrade", "noop")
-PACKET_TYPES = ("connect", "disconnect", "event", "ack", "connect_error", "event", "ack")
-# The last two of PACKET_TYPES come with attachments
-FIRST_BINARY = 5
-
-MAIN_NAMESPACE = "/"
-# Of a ping interval that a server names; none is longer than a day
-MAX_INTERVAL_MS = 86_400_000.0
-
-_HEAD = re.compile(rb"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*+),?)?([0-9]{1,20})?")
-
-
-class SocketIoPacket(NamedTuple):
-    """One Socket.IO packet."""
-
-    number: int
-    attachments: int
-    namespace: str
-    ack_id: str
-    """Empty where no acknowledgement is asked for or given."""
-    body: bytes
-    """JSON, not yet looked at."""
-
-    @property
-    def type(self) -> str:
-        """Its word in ``PACKET_TYPES``."""
-        return PACKET_TYPES[self.number]
-
-    @property
-    def has_credentials(self) -> bool:
-        """Whether a CONNECT carries anything."""
-        return self.body.strip() not in (b"", b"null", b"{}")
-
-    @property
-    def content(self) -> JsonValue:
-        """Its JSON as it is; raises one of ``UNDECODABLE``."""
-        content: JsonValue = msgspec.json.decode(self.body)
-        return content
-
-    @property
-    def event_name(self) -> str:
-        """The first argument of an event; raises one of ``UNDECODABLE`` where there is none."""
-        arguments = _EVENT.decode(self.body)
-        if not arguments:
-            raise msgspec.ValidationError("an event without a name")
-        return cut(str(_NAME.decode(arguments[0])))
-
-    @property
-    def error(self) -> str:
-        """What a CONNECT_ERROR says: an object with a message, a text in older servers; may raise ``UNDECODABLE``."""
-        decoded = _ERROR.decode(self.body or b'""')
-        return (decoded if isinstance(decoded, str) else decoded.message) or "refused without a message"
-
-
-class Open(msgspec.Struct, gc=False, rename="camel"):
-    """The server's first packet; its session id is a credential, and is not read."""
-
-    ping_interval: float = 0.0
-    ping_timeout: float = 0.0
-
-    @property
-    def interval_ns(self) -> int:
-        """Time between two pings of the server; 0 where it does not say."""
-        return _nanoseconds(self.ping_interval)
-
-    @property
-    def timeout_ns(self) -> int:
-        """How long the server waits for a pong; 0 where it does not say."""
-        return _nanoseconds(self.ping_timeout)
-
-
-class _Refusal(msgspec.Struct, gc=False):
-    message: str = ""
-
-
-_EVENT = msgspec.json.Decoder(list[msgspec.Raw])
-_NAME = msgspec.json.Decoder(str | int)
-_ERROR = msgspec.json.Decoder(str | _Refusal)
-_OPEN = msgspec.json.Decoder(Open)
-
-
-def parse_packet(data: bytes) -> SocketIoPacket | None:
-    """The Socket.IO packet in an Engine.IO message; None where there is none."""
-    head = _HEAD.match(data)
-    if head is None:
-        return None
-    number, attachments, namespace, ack_id = head.groups()
-    if (attachments is not None) != (int(number) >= FIRST_BINARY):
-        return None
-    path = (namespace or b"/").partition(b"?")[0]  # older clients put credentials into a query behind the namespace
-    return SocketIoPacket(
-        int(number),
-        int(attachments or 0),
-        cut(path.decode("utf-8", "replace")),
-        (ack_id or b"").decode(),
-        data[head.end() :],
-    )
-
-
-def parse_open(data: bytes) -> Open:
-    """The content of an ``open`` packet; raises one of ``UNDECODABLE``."""
-    return _OPEN.decode(data)
-
-
-def answer(decoded: Decoded, options: ClientOptions, _state: SocketIoState) -> Outbox:
-    """What wsmon sends after a packet: pongs, connects to the wanted namespaces, and then the wanted events.
-
-    A topic ``/admin`` is a namespace; a JSON list such as ``["join", "room"]`` is an event for the main namespace.
-    The main namespace is connected to where no other is wanted, or an event is.
-    """
-    topics = options.reveal_topics()
-    events = tuple(topic for topic in topics if not topic.startswith("/"))
-    match decoded.type:
-        case "ping" if options.answers and any(
-            happening.name == "heartbeat.received" for happening in decoded.happenings
-        ):
-            return ("3",)
-        case "open":
-            namespaces = tuple(topic for topic in topics if topic.startswith("/"))
-            if events or not namespaces:
-                namespaces = (MAIN_NAMESPACE, *(name for name in namespaces if name != MAIN_NAMESPACE))
-            return tuple(_connect(namespace, options) for namespace in namespaces)
-        case "connect" if decoded.topic == MAIN_NAMESPACE and _is_granted(decoded):
-            return tuple(f"42{_event(topic)}" for topic in events)
-    return ()
-
-
-def _is_granted(decoded: Decoded) -> bool:
-    return any(happening.name == "subscription.subscribe.completed" for happening in decoded.happenings)
-
-
-def _connect(namespace: str, options: ClientOptions) -> str:
-    auth = options.reveal_auth()
-    path = "" if namespace == MAIN_NAMESPACE else f"{namespace},"
-    return f"40{path}{msgspec.json.encode(auth).decode() if auth else ''}"
-
-
-def _event(topic: str) -> str:
-    """The arguments of an event; a topic that is no list of them is the name of an event without any."""
-    try:
-        _EVENT.decode(topic)
-    except UNDECODABLE:
-        return msgspec.json.encode([topic]).decode()
-    return topic
-
-
-def _nanoseconds(milliseconds: float) -> int:
-    return int(min(max(milliseconds, 0.0), MAX_INTERVAL_MS) * 1e6)
-
-
 # Connected ones that are remembered
 MAX_NAMESPACES = 1_000
 
@@ -435,6 +231,209 @@ def _attachment(direction: Direction, state: SocketIoState) -> Decoded:
 
 def _key(asker: Direction, packet: SocketIoPacket) -> str:
     return f"{asker}:{packet.namespace}:{packet.ack_id}"
+
+
+class Heartbeat:
+    """The heartbeats of one session."""
+
+    def __init__(self) -> None:
+        self._silence_ns = 0
+        # the longest time between two pings of the server; 0 = it named none, or it does not ping
+        self._ping_due_ns = 0
+        # when the server's next ping is late; 0 = none is awaited
+        # Those that were not answered, by their direction
+        self._pings = Calls(PONG_NS / SECOND_NS)
+
+    def open(self, interval_ns: int, timeout_ns: int, now_ns: int) -> None:
+        """The server said how often it pings and how long it waits."""
+        wait_ns = timeout_ns or PONG_NS
+        self._pings = Calls(wait_ns / SECOND_NS)
+        self._silence_ns = interval_ns + wait_ns if interval_ns else 0
+        self._expect_ping(now_ns)
+
+    def ping(self, direction: Direction, now_ns: int) -> tuple[Happening, ...]:
+        """A ping; one at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
+        by_peer = direction == "in"
+        if not by_peer:  # the third revision: its servers send none
+            self._silence_ns = 0
+        self._expect_ping(now_ns)
+        if direction in self._pings:
+            return (Happening("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
+        return self._pings.begin(Call("heartbeat", direction, now_ns, by_peer=by_peer))
+
+    def pong(self, direction: Direction) -> tuple[Happening, ...]:
+        """An answer to a ping of the other side."""
+        key = "out" if direction == "in" else "in"
+        ping = self._pings.end(key)
+        return completed(ping) if ping else (unmatched("heartbeat", key),)
+
+    def overdue(self, now_ns: int) -> tuple[Happening, ...]:
+        """What did not come, told once."""
+        happenings = self._pings.overdue(now_ns)
+        if 0 < self._ping_due_ns <= now_ns:
+            self._ping_due_ns = 0
+            error = f"no ping of the server within {self._silence_ns / SECOND_NS:g} s"
+            happenings += (Happening("heartbeat.timeout", "heartbeat", error_type="timeout", error=error),)
+        return happenings
+
+    def _expect_ping(self, now_ns: int) -> None:
+        self._ping_due_ns = now_ns + self._silence_ns if self._silence_ns else 0
+
+
+# Packets of Engine.IO 4 and Socket.IO 5 on a WebSocket: those that come, taken apart, and those that wsmon sends.
+#
+# A text frame is one Engine.IO packet, a digit and its data; a ``4`` holds a Socket.IO packet
+# ``<type>[<attachments>-][<namespace>,][<ack id>][JSON]``, a binary frame one attachment of it.
+# Sources: engine.io-protocol revision 4, socket.io-protocol revision 5.
+
+ENGINE_TYPES = ("open", "close", "ping", "pong", "message", "upgrade", "noop")
+PACKET_TYPES = ("connect", "disconnect", "event", "ack", "connect_error", "event", "ack")
+# The last two of PACKET_TYPES come with attachments
+FIRST_BINARY = 5
+
+MAIN_NAMESPACE = "/"
+# Of a ping interval that a server names; none is longer than a day
+MAX_INTERVAL_MS = 86_400_000.0
+
+_HEAD = re.compile(rb"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*+),?)?([0-9]{1,20})?")
+
+
+class SocketIoPacket(NamedTuple):
+    """One Socket.IO packet."""
+
+    number: int
+    attachments: int
+    namespace: str
+    ack_id: str
+    """Empty where no acknowledgement is asked for or given."""
+    body: bytes
+    """JSON, not yet looked at."""
+
+    @property
+    def type(self) -> str:
+        """Its word in ``PACKET_TYPES``."""
+        return PACKET_TYPES[self.number]
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether a CONNECT carries anything."""
+        return self.body.strip() not in (b"", b"null", b"{}")
+
+    @property
+    def content(self) -> JsonValue:
+        """Its JSON as it is; raises one of ``UNDECODABLE``."""
+        content: JsonValue = msgspec.json.decode(self.body)
+        return content
+
+    @property
+    def event_name(self) -> str:
+        """The first argument of an event; raises one of ``UNDECODABLE`` where there is none."""
+        arguments = _EVENT.decode(self.body)
+        if not arguments:
+            raise msgspec.ValidationError("an event without a name")
+        return cut(str(_NAME.decode(arguments[0])))
+
+    @property
+    def error(self) -> str:
+        """What a CONNECT_ERROR says: an object with a message, a text in older servers; may raise ``UNDECODABLE``."""
+        decoded = _ERROR.decode(self.body or b'""')
+        return (decoded if isinstance(decoded, str) else decoded.message) or "refused without a message"
+
+
+class Open(msgspec.Struct, gc=False, rename="camel"):
+    """The server's first packet; its session id is a credential, and is not read."""
+
+    ping_interval: float = 0.0
+    ping_timeout: float = 0.0
+
+    @property
+    def interval_ns(self) -> int:
+        """Time between two pings of the server; 0 where it does not say."""
+        return _nanoseconds(self.ping_interval)
+
+    @property
+    def timeout_ns(self) -> int:
+        """How long the server waits for a pong; 0 where it does not say."""
+        return _nanoseconds(self.ping_timeout)
+
+
+class _Refusal(msgspec.Struct, gc=False):
+    message: str = ""
+
+
+_EVENT = msgspec.json.Decoder(list[msgspec.Raw])
+_NAME = msgspec.json.Decoder(str | int)
+_ERROR = msgspec.json.Decoder(str | _Refusal)
+_OPEN = msgspec.json.Decoder(Open)
+
+
+def parse_packet(data: bytes) -> SocketIoPacket | None:
+    """The Socket.IO packet in an Engine.IO message; None where there is none."""
+    head = _HEAD.match(data)
+    if head is None:
+        return None
+    number, attachments, namespace, ack_id = head.groups()
+    if (attachments is not None) != (int(number) >= FIRST_BINARY):
+        return None
+    path = (namespace or b"/").partition(b"?")[0]  # older clients put credentials into a query behind the namespace
+    return SocketIoPacket(
+        int(number),
+        int(attachments or 0),
+        cut(path.decode("utf-8", "replace")),
+        (ack_id or b"").decode(),
+        data[head.end() :],
+    )
+
+
+def parse_open(data: bytes) -> Open:
+    """The content of an ``open`` packet; raises one of ``UNDECODABLE``."""
+    return _OPEN.decode(data)
+
+
+def _nanoseconds(milliseconds: float) -> int:
+    return int(min(max(milliseconds, 0.0), MAX_INTERVAL_MS) * 1e6)
+
+
+def answer(decoded: Decoded, options: ClientOptions, _state: SocketIoState) -> Outbox:
+    """What wsmon sends after a packet: pongs, connects to the wanted namespaces, and then the wanted events.
+
+    A topic ``/admin`` is a namespace; a JSON list such as ``["join", "room"]`` is an event for the main namespace.
+    The main namespace is connected to where no other is wanted, or an event is.
+    """
+    topics = options.reveal_topics()
+    events = tuple(topic for topic in topics if not topic.startswith("/"))
+    match decoded.type:
+        case "ping" if options.answers and any(
+            happening.name == "heartbeat.received" for happening in decoded.happenings
+        ):
+            return ("3",)
+        case "open":
+            namespaces = tuple(topic for topic in topics if topic.startswith("/"))
+            if events or not namespaces:
+                namespaces = (MAIN_NAMESPACE, *(name for name in namespaces if name != MAIN_NAMESPACE))
+            return tuple(_connect(namespace, options) for namespace in namespaces)
+        case "connect" if decoded.topic == MAIN_NAMESPACE and _is_granted(decoded):
+            return tuple(f"42{_event(topic)}" for topic in events)
+    return ()
+
+
+def _is_granted(decoded: Decoded) -> bool:
+    return any(happening.name == "subscription.subscribe.completed" for happening in decoded.happenings)
+
+
+def _connect(namespace: str, options: ClientOptions) -> str:
+    auth = options.reveal_auth()
+    path = "" if namespace == MAIN_NAMESPACE else f"{namespace},"
+    return f"40{path}{msgspec.json.encode(auth).decode() if auth else ''}"
+
+
+def _event(topic: str) -> str:
+    """The arguments of an event; a topic that is no list of them is the name of an event without any."""
+    try:
+        _EVENT.decode(topic)
+    except UNDECODABLE:
+        return msgspec.json.encode([topic]).decode()
+    return topic
 
 
 _OPEN_PACKET = re.compile(rb"0\{(?=[^\0]{0,400}\"sid\")(?=[^\0]{0,400}\"pingInterval\")")

@@ -20,8 +20,9 @@ from wsmon.model.events import Direction, Json
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import UNREAD, Decoded, Happening
 from wsmon.protocols.calls import MAX_TOPICS, WAIT_S
-from wsmon.protocols.mqtt import MAX_ALIASES, PING_WAIT_S, MqttState, decode
+from wsmon.protocols.mqtt import decode
 from wsmon.protocols.mqtt_packets import MAX_KEPT_BYTES, MAX_PACKETS
+from wsmon.protocols.mqtt_session import MAX_ALIASES, PING_WAIT_S, MqttState
 
 LOGIN = connect(USER_AND_PASSWORD, text(b"user"), text(b"hunter2"))
 PINGREQ, PINGRESP = b"\xc0\x00", b"\xd0\x00"

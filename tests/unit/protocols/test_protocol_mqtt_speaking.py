@@ -9,7 +9,8 @@ from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import ClientOptions
 from wsmon.protocols.calls import MAX_TOPICS
-from wsmon.protocols.mqtt import KEEP_ALIVE_S, MqttState, answer, decode, due, opening
+from wsmon.protocols.mqtt import KEEP_ALIVE_S, answer, decode, due, opening
+from wsmon.protocols.mqtt_session import MqttState
 
 NOTHING = ClientOptions(answers=True)
 LOGIN = ClientOptions(
