@@ -12,10 +12,10 @@ from typing import get_args
 import msgspec
 import pytest
 
+from tests.support.exports import full_event
 from tests.support.node_peers import FOLDER, REQUIRED, missing
 from tests.support.recordings import FixedClock, recorded
 from tests.support.session_events import story
-from tests.unit.export.test_export_formats import full
 from wsmon.export.jsonl import EventDocument
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import CloseBy, Opcode, Verdict
@@ -28,7 +28,8 @@ SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 def exported(folder: Path, name: str) -> Path:
     """Sessions with all that they can have."""
     view = Reader(
-        recorded(folder / "store.db", [*story(), msgspec.structs.replace(full(), id=0)], "nova", "b"), FixedClock()
+        recorded(folder / "store.db", [*story(), msgspec.structs.replace(full_event(), id=0)], "nova", "b"),
+        FixedClock(),
     )
     run_export(ExportRequest(name, folder / f"x.{name}"), view)
     view.close()

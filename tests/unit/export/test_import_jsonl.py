@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -12,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import T0_NS, event, loss, message, source
+from tests.support.exports import RECORDING
 from tests.support.recordings import FixedClock, Recording, recorded
 from tests.support.session_events import story
 from tests.support.stores import stored_events
-from wsmon.export.import_jsonl import ALIASES, Fault, jsonl_events
+from wsmon.export.import_jsonl import ALIASES, Fault, jsonl_events, recording_events
 from wsmon.export.jsonl import event_json, jsonl
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.model.events import Event
@@ -44,6 +46,13 @@ def imported(lines: bytes, path: Path) -> Path:
             assert isinstance(one, Event), one
             replay.write((one,))
     return path
+
+
+LINE = {"name": "message.received", "ts_ns": T0_NS, "mono_ns": 5}
+
+
+def told(event: Event) -> tuple[str, float, str, int | None, bytes | None]:
+    return event.name, (event.ts_ns - T0_NS) / 1e9, event.direction, event.size, event.payload
 
 
 def test_export_import_export_gives_the_same_events(tmp_path: Path) -> None:
@@ -116,9 +125,6 @@ def test_any_event_comes_back(made: Event) -> None:
     assert read(event_json(made)) == [made]
 
 
-LINE = {"name": "message.received", "ts_ns": T0_NS, "mono_ns": 5}
-
-
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -178,3 +184,32 @@ def test_ids_that_do_not_ascend_are_no_store(tmp_path: Path) -> None:
     twice = [msgspec.structs.replace(message("x"), id=5)] * 2
     with pytest.raises(AssertionError, match="ids must ascend"), replaying(tmp_path / "copy.db") as replay:
         replay.write(twice)
+
+
+def test_a_recording_is_sessions_with_their_frames() -> None:
+    found = list(recording_events(RECORDING, "feed"))
+    assert [told(one) for one in found if isinstance(one, Event)] == [
+        ("connection.started", 0.0, "", None, None),
+        ("connection.completed", 0.0, "", None, None),
+        ("message.sent", 0.0, "out", 18, b'{"op":"subscribe"}'),
+        ("message.received", 1.0, "in", 1, b"\xff"),
+        ("heartbeat.received", 1.5, "in", 2, b"hi"),
+        ("heartbeat.responded", 1.6, "out", 2, b"hi"),
+        ("connection.disconnected", 3.0, "", None, None),
+        ("connection.started", 4.0, "", None, None),
+        ("connection.completed", 4.0, "", None, None),
+        ("message.sent", 4.0, "out", 29, b'{"token":"[FILTERED]"}'),
+        ("connection.disconnected", 5.0, "", None, None),
+    ]
+    assert [one.line for one in found if isinstance(one, Fault)] == [3, 7]
+    events = [one for one in found if isinstance(one, Event)]
+    ends = [(one.close_code, one.close_by, one.reason, one.duration_ns) for one in events if one.close_by]
+    assert ends == [(1001, "peer", "bye", 3 * 10**9), (1000, "us", "", 10**9)]
+    assert {(one.source.connection, one.source.run) for one in events} == {("feed", 1)}
+    assert len({one.source.connection_id for one in events}) == 2
+    assert [one.id for one in events] == list(range(1, 12))
+    assert all(before.mono_ns <= after.mono_ns for before, after in pairwise(events))
+
+
+def test_a_recording_read_again_has_the_same_ids() -> None:
+    assert list(recording_events(RECORDING, "feed")) == list(recording_events(RECORDING, "feed"))

@@ -15,15 +15,10 @@ import wsmon
 from tests.support.builders import T0_NS, dialled, message, usable
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, Recording, recorded
-from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
+from tests.support.session_events import FIRST, SECOND, THIRD, of, opening
 from wsmon.export import selection
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.store.reader import Reader
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return recorded(tmp_path / "store.db", story(), "nova", "b", end_s=20)
 
 
 def archive(store: Path, **fields: Any) -> tuple[dict[str, Any], ExportReport]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
 from tests.support.builders import at_ns, event, loss, message, refused
+from tests.support.exports import report_text
 from tests.support.queries import query as parse
-from tests.support.recordings import FixedClock, recorded
-from tests.support.session_events import FIRST, of, opening, story
+from tests.support.recordings import recorded
+from tests.support.session_events import FIRST, of, opening
 from wsmon.export import report as report_module
-from wsmon.export.report_render import Block, Heading, Paragraph, ReportTable, html_page, markdown
-from wsmon.export.run import ExportReport, ExportRequest, run_export
-from wsmon.store.reader import Reader
 
 VOID = {"meta", "br"}
+
+
 HOSTILE = '</td><script src="http://evil.example/x.js">alert(1)</script><img src=x onerror=alert(1)>\x1b[31m|`*_[a](b)'
 
 
@@ -53,21 +51,8 @@ class Page(HTMLParser):
             self.text.append(data.strip())
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return recorded(tmp_path / "store.db", story(), "nova", "b", end_s=20)
-
-
-def exported(store: Path, name: str = "report.html", **fields: Any) -> tuple[str, ExportReport]:
-    reader = Reader(store, FixedClock(60))
-    target = store.with_name(name)
-    told = run_export(ExportRequest("report", target, overwrite=True, **fields), reader)
-    reader.close()
-    return target.read_text(), told
-
-
 def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
-    page = Page(exported(store)[0])
+    page = Page(report_text(store)[0])
     assert page.stack == []
     text = page.text
     for words in (
@@ -92,7 +77,7 @@ def test_a_page_tells_statistics_incidents_and_losses(store: Path) -> None:
 
 
 def test_the_page_needs_nothing_and_runs_nothing(store: Path) -> None:
-    page = exported(store)[0]
+    page = report_text(store)[0]
     found = Page(page)
     assert not found.tags & {"script", "img", "link", "iframe", "object", "a", "form", "base"}
     assert not {name for name in found.attributes if name.startswith("on") or name in ("src", "href", "style")}
@@ -112,7 +97,7 @@ def test_what_is_foreign_is_text(tmp_path: Path, name: str) -> None:
         refused(4, "nova", error=HOSTILE),
         event("incident.opened", 5, "nova", type="gap", reason=HOSTILE),
     ]
-    found = exported(recorded(tmp_path / "store.db", hostile, "nova"), name, query=parse('"<b>" OR conn:*'))[0]
+    found = report_text(recorded(tmp_path / "store.db", hostile, "nova"), name, query=parse('"<b>" OR conn:*'))[0]
     assert "\x1b" not in found
     if name.endswith("html"):
         page = Page(found)
@@ -129,13 +114,13 @@ def test_what_is_foreign_is_text(tmp_path: Path, name: str) -> None:
 
 def test_a_connection_is_as_foreign_as_the_rest(tmp_path: Path) -> None:
     name = "<x>&\"'"
-    page = Page(exported(recorded(tmp_path / "store.db", [loss(3, name)], name))[0])
+    page = Page(report_text(recorded(tmp_path / "store.db", [loss(3, name)], name))[0])
     assert "x" not in page.tags
     assert name in page.text
 
 
 def test_markdown_has_tables_that_hold(store: Path) -> None:
-    text = exported(store, "report.md")[0]
+    text = report_text(store, "report.md")[0]
     assert text.startswith("# WebSocket report\n\n")
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) >= 6
@@ -146,15 +131,15 @@ def test_markdown_has_tables_that_hold(store: Path) -> None:
 
 
 def test_only_the_connections_that_the_query_names(store: Path) -> None:
-    text = " ".join(Page(exported(store, query=parse("conn:b"))[0]).text)
+    text = " ".join(Page(report_text(store, query=parse("conn:b"))[0]).text)
     assert "0 losses, 0 failed attempts, 0 incidents" in text
     assert "nova" not in text
     assert "None." in text
 
 
 def test_a_period_is_that_of_what_was_asked_for(store: Path) -> None:
-    by_time = exported(store, since_ns=at_ns(3), until_ns=at_ns(6))[0]
-    by_ids = exported(store, first_id=9, last_id=12)[0]
+    by_time = report_text(store, since_ns=at_ns(3), until_ns=at_ns(6))[0]
+    by_ids = report_text(store, first_id=9, last_id=12)[0]
     assert "2026-01-10 14:02:27.000 to 2026-01-10 14:02:30.000 (UTC), 3.0 s" in by_time
     assert "2026-01-10 14:02:27.000 to 2026-01-10 14:02:29.000 (UTC), 2.0 s" in by_ids
 
@@ -162,7 +147,7 @@ def test_a_period_is_that_of_what_was_asked_for(store: Path) -> None:
 def test_long_lists_keep_the_newest_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_module, "MOST", 3)
     losses = [loss(1 + number, "nova", reason=f"number {number}") for number in range(9)]
-    text = Page(exported(recorded(tmp_path / "store.db", losses, "nova"))[0]).text
+    text = Page(report_text(recorded(tmp_path / "store.db", losses, "nova"))[0]).text
     assert "The newest 3 of 9; the recording has the others." in text
     assert [one[24:] for one in text if " nova: " in one] == [
         f"nova: “number {number}”, 1008 by peer" for number in (6, 7, 8)
@@ -170,51 +155,13 @@ def test_long_lists_keep_the_newest_and_say_so(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_report_of_nothing_is_a_report(tmp_path: Path) -> None:
-    page, told = exported(recorded(tmp_path / "store.db", [], "nova", end_s=0))
+    page, told = report_text(recorded(tmp_path / "store.db", [], "nova", end_s=0))
     assert Page(page).stack == []
     assert told.written == 0
 
 
-def pictures(page: str) -> list[ElementTree.Element]:
-    # wsmon's own
-    return [ElementTree.fromstring(svg) for svg in re.findall(r'<svg viewBox="0 0 1160.*?</svg>', page, re.DOTALL)]  # noqa: S314
-
-
-def test_the_timeline_draws_every_status_where_it_was(store: Path) -> None:
-    (svg,) = pictures(exported(store)[0])
-    space = "{http://www.w3.org/2000/svg}"
-    rects = [(one.get("y"), one.get("class"), one.get("x"), one.get("width")) for one in svg.iter(f"{space}rect")]
-    nova = [(kind, int(x or 0) - 160, int(width or 0)) for y, kind, x, width in rects if y == "6"]
-    # 20 s are 1,000 columns; what lasted no time has none
-    assert nova == [("dial", 50, 10), ("open", 60, 190), ("wait", 250, 50), ("dial", 300, 5), ("lost", 305, 695)]
-    assert [one.get("class") for one in svg.iter(f"{space}path")] == ["lost", "lost"]
-    assert sum(kind == "incident" for _, kind, _, _ in rects) == 1
-    assert {one.text for one in svg.iter(f"{space}text")} >= {"nova", "b", "14:02:24", "14:02:44"}
-
-
-def test_the_picture_stays_small_whatever_happened(tmp_path: Path) -> None:
-    storm = [each for number in range(3_000) for each in (refused(1 + number / 100, "nova", from_status="connecting"),)]
-    page = exported(recorded(tmp_path / "store.db", storm, "nova", end_s=40))[0]
-    (svg,) = pictures(page)
-    assert len(list(svg.iter())) < 1_500
-    assert len(page) < 200_000
-
-
-def test_blocks_are_the_same_in_both() -> None:
-    blocks: list[Block | None] = [
-        Heading(2, "A & B"),
-        Paragraph("a|b"),
-        ReportTable(("x",), (("1",), ("2",)), marked=1),
-        None,
-    ]
-    assert b"".join(markdown(blocks)).decode() == ("## A \\& B\n\na\\|b\n\n| x |\n| --- |\n| 1 |\n| **2** |\n\n")
-    page = b"".join(html_page("t", blocks)).decode()
-    assert "<h2>A &amp; B</h2>" in page
-    assert '<tr class="marked"><td>2</td></tr>' in page
-
-
 def test_key_figures_that_are_not_as_wanted_are_named(store: Path) -> None:
-    text = Page(exported(store)[0]).text
+    text = Page(report_text(store)[0]).text
     figures = text[text.index("Key figures") : text.index("Timeline")]
     assert figures[1].endswith("are as the profiles want them.")
     assert figures[2:7] == ["connection", "figure", "value", "wanted", "samples"]
@@ -222,7 +169,7 @@ def test_key_figures_that_are_not_as_wanted_are_named(store: Path) -> None:
 
 
 def test_what_went_wrong_is_counted_by_connection(store: Path) -> None:
-    text = Page(exported(store)[0]).text
+    text = Page(report_text(store)[0]).text
     at = text.index("close codes")
     assert text[at - 2 : at + 6] == [
         "connection", "errors", "close codes", "incidents", "nova", "http_status × 1", "1008 × 1", "stall × 1",

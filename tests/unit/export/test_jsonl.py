@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
-from tests.support.builders import event, loss, message, numbered, usable
-from wsmon.export.csv import COLUMNS, csv_table, defused
+from tests.support.builders import event, message, numbered, usable
+from tests.support.exports import full_event
 from wsmon.export.jsonl import event_json, jsonl, rfc3339, statistics_document
-from wsmon.model.events import Event, Verdict
+from wsmon.model.events import Event
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Kpi, Statistics, Summary
 
 CONTRACT_KEYS = (
@@ -23,37 +21,12 @@ CONTRACT_KEYS = (
 )
 
 
-def full() -> Event:
-    made = loss(1.5)
-    return msgspec.structs.replace(
-        made,
-        source=msgspec.structs.replace(made.source, group="feeds"),
-        direction="in",
-        opcode="text",
-        type="trade",
-        topic="room:1",
-        ref="7",
-        size=2,
-        wire_size=6,
-        status=403,
-        error_type="http_status",
-        error="refused",
-        verdict=Verdict("peer", "1008 policy violation", "it broke", "mend it", (3, 4)),
-        span_id="a" * 16,
-        parent_id="b" * 16,
-        payload=b"hi",
-        truncated=True,
-        redacted=True,
-        id=9,
-    )
-
-
 def lines(events: tuple[Event, ...]) -> list[dict[str, object]]:
     return [json.loads(line) for line in b"".join(jsonl([events])).splitlines()]
 
 
 def test_keys_are_those_of_the_contract_in_its_order() -> None:
-    (found,) = lines((full(),))
+    (found,) = lines((full_event(),))
     assert " ".join(found) == CONTRACT_KEYS
     assert found["verdict"] == {
         "by": "peer",
@@ -125,29 +98,6 @@ def test_st_19_metadata_that_json_does_not_know_becomes_text() -> None:
 )
 def test_times_are_utc_with_microseconds(ts_ns: int, text: str) -> None:
     assert rfc3339(ts_ns) == text
-
-
-def table(events: tuple[Event, ...]) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(b"".join(csv_table([events])).decode(), newline="")))
-
-
-def test_a_table_has_all_keys_in_every_row() -> None:
-    first, second = table((full(), message(b"\xff")))
-    assert tuple(first) == tuple(second) == COLUMNS
-    assert (first["id"], first["truncated"], first["payload"], first["duration_ms"]) == ("9", "true", "hi", "400.0")
-    assert json.loads(first["meta"])["received"] == {"code": 1008, "reason": "rate limit: 5 connections"}
-    assert (second["payload"], second["payload_base64"], second["truncated"]) == ("", "/w==", "")
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_begins_a_formula(start: str) -> None:
-    assert defused(f"{start}1+1") == f"'{start}1+1"
-    assert table((message(f"{start}cmd|' /C calc'!A0"),))[0]["payload"].startswith(f"'{start}")
-
-
-def test_blanks_quotes_and_lines_stay_in_their_cell() -> None:
-    text = 'a,"b"\r\nc;\x00d'
-    assert table((message(text), message("next")))[0]["payload"] == text
 
 
 STATISTICS = Statistics(

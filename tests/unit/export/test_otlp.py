@@ -30,11 +30,6 @@ VERDICT = (
 IDS = ("traceId", "spanId", "parentSpanId")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return recorded(tmp_path / "store.db", story(), "nova", "b", end_s=20)
-
-
 def exported(store: Path, name: str, **fields: Any) -> Any:
     stream = io.BytesIO()
     reader = Reader(store, FixedClock())

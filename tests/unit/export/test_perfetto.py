@@ -7,23 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import wsmon
 from tests.support.builders import message
 from tests.support.queries import query as parse
 from tests.support.recordings import FixedClock, recorded
-from tests.support.session_events import FIRST, SECOND, THIRD, of, opening, story
+from tests.support.session_events import FIRST, SECOND, THIRD, of, opening
 from wsmon.export.run import ExportRequest, run_export
 from wsmon.store.reader import Reader
 
 # In microseconds
 MS = 1_000.0
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return recorded(tmp_path / "store.db", story(), "nova", "b", end_s=20)
 
 
 def document(store: Path, **fields: Any) -> dict[str, Any]:
