@@ -1,0 +1,61 @@
+"""Rules between the keys of a connection: what does not go together, or has no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from wsmon.config.load import Loaded
+from wsmon.config.specs import ProtocolName
+
+Load = Callable[..., Loaded]
+
+
+ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (
+            "subscribe = ['x']\nprotocol = 'stomp'",
+            ":4: connection[0].subscribe: has no effect with this protocol (stomp)",
+        ),
+        ("answer = true\nprotocol = 'nexus'", ":4: connection[0].answer: has no effect with this protocol (nexus)"),
+        ("auth = { send = 'x' }", ":4: connection[0].auth: has no effect without answer = true"),
+        ("heartbeat.expect = 'x'", ":4: connection[0].heartbeat.expect: has no effect without heartbeat.send"),
+        ("heartbeat.answer = 'x'", ":4: connection[0].heartbeat.answer: has no effect without heartbeat.reply_to"),
+    ],
+)
+def test_keys_that_do_nothing_together_are_warned_about(loaded: Load, tmp_path: Path, text: str, warned: str) -> None:
+    (warning,) = loaded(ONE + text).warnings
+    assert str(warning).startswith(f"{tmp_path}/wsmon.toml{warned}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "profile = 'financial'",
+        "profile = 'lightweight'",
+        "protocol = 'raw'",
+        "subscribe = []",
+        "auth = {}",
+        "heartbeat.every = '0.5m'",
+        "kpi = {}",
+    ],
+)
+def test_a_key_at_its_default_needs_no_warning(loaded: Load, text: str) -> None:
+    assert loaded(ONE + text).warnings == ()
+
+
+@pytest.mark.parametrize("protocol", get_args(ProtocolName))
+def test_every_protocol_has_an_effect(loaded: Load, protocol: str) -> None:
+    assert loaded(f"{ONE}protocol = '{protocol}'").warnings == ()
+
+
+def test_what_does_nothing_together_among_the_defaults_is_warned_about_for_each_connection(loaded: Load) -> None:
+    text = "[defaults]\nheartbeat.expect = 'x'\n" + ONE + ONE.replace('"a"', '"b"')
+    assert {(warning.line, warning.key) for warning in loaded(text).warnings} == {(2, "defaults.heartbeat.expect")}
