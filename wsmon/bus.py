@@ -1,8 +1,8 @@
-"""Bounded hand-off from the event loop to the writer thread.
+"""Bus: the bounded queue of events between the event loop (engine) and the writer thread (store).
 
-The loop emits, the writer takes; neither waits for the other. Messages are bounded in bytes: past the high-water
-mark sessions pause their own sockets, so nothing is lost. Only while the store cannot take anything (disk full) are
-messages shed, and lifecycle events beyond their own places; what is shed is counted by connection and kind.
+The loop emits, the writer takes batches; neither waits for the other. Messages are bounded in bytes: past the
+high-water mark sessions pause their sockets, so nothing is lost. Only while the store takes nothing (disk full) are
+messages shed, and lifecycle events beyond their own places; shed events are counted by connection and event name.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from wsmon.model.events import Event, EventName
 BATCH_EVENTS = 2_000
 # How long the first event of a batch waits for others
 BATCH_DELAY_S = 0.05
-# How often the writer is woken when nothing happens: detectors look at the clock
+# Interval at which an idle writer is woken: detectors look at the clock
 TICK_S = 0.25
 HIGH_WATER_BYTES = 32 * 1024 * 1024
 LOW_WATER_BYTES = 8 * 1024 * 1024
-# What an event costs in memory beside its payload
+# Memory of an event beside its payload
 OVERHEAD_BYTES = 256
 LIFECYCLE_PLACES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Shed:
-    """What had to be thrown away, of one connection and one kind."""
+    """Events that were discarded, of one connection and one event name."""
 
     connection: str
     name: EventName
@@ -39,7 +39,7 @@ class Shed:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What the writer takes at once; empty on a tick."""
+    """Events that the writer takes at once; empty on a tick."""
 
     events: list[Event]
     shed: tuple[Shed, ...] = ()
@@ -48,7 +48,7 @@ class Batch:
 class Bus:
     """One producer (the event loop's thread), one consumer (the writer's).
 
-    Messages and heartbeats carry a ``size``, lifecycle events none: that is how the two are told apart.
+    Messages and heartbeats carry a ``size``, lifecycle events none: ``take`` distinguishes the two by it.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Bus:
         low_water_bytes: int = LOW_WATER_BYTES,
         lifecycle_places: int = LIFECYCLE_PLACES,
     ) -> None:
-        """``on_drained`` is called from the writer's thread when a full bus has become empty enough."""
+        """``on_drained`` is called on the writer thread when a full bus has fallen to the low-water mark."""
         self._on_drained = on_drained
         self._high_water_bytes = high_water_bytes
         self._low_water_bytes = low_water_bytes
@@ -68,18 +68,18 @@ class Bus:
         self._urgent = False
         self._closed = False
         self._was_full = False
-        # each counter below has one writing thread; the other only reads it
+        # Each counter below has one writing thread; the other only reads it
         self._emitted_bytes = 0
         self._taken_bytes = 0
         self._emitted_lifecycle = 0
         self._taken_lifecycle = 0
         self._is_shedding = False
+        # Guards the two counters of shed events
         self._shed_lock = threading.Lock()
-        # guards the two counters of what was shed
         self._shed_events: Counter[tuple[str, EventName]] = Counter()
         self._shed_bytes: Counter[tuple[str, EventName]] = Counter()
 
-    # the loop's side
+    # Called on the event loop
 
     def emit_message(self, event: Event) -> None:
         """Take a message or heartbeat; it is committed with its batch."""
@@ -106,48 +106,49 @@ class Bus:
 
     @property
     def is_full(self) -> bool:
-        """Whether more bytes wait than should: who reads a socket pauses it until ``on_drained``."""
+        """Whether the high-water mark is reached: sessions pause their sockets until ``on_drained``."""
+        # While messages are shed sockets are read on, so that peers stay connected and pings are answered
         if self.waiting_bytes < self._high_water_bytes or self._is_shedding:
-            return False  # while messages are shed nothing waits: sockets are read, so that peers and pings live on
+            return False
         self._was_full = True
         return True
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody found the bus full and waits for ``on_drained``."""
+        """Whether a session found the bus full and waits for ``on_drained``."""
         return self._was_full
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes emitted and not yet taken."""
+        """Bytes that were emitted and not yet taken."""
         return self._emitted_bytes - self._taken_bytes
 
     @property
     def waiting_events(self) -> int:
-        """Events emitted and not yet taken."""
+        """Events that were emitted and not yet taken."""
         return len(self._events)
 
     @property
     def shed_events(self) -> int:
-        """Events shed, and not yet taken as such."""
+        """Events that were shed, and whose count was not yet taken."""
         with self._shed_lock:
             return sum(self._shed_events.values())
 
     def close(self) -> None:
-        """No more events come: the writer takes what is left and ends."""
+        """End the stream of events: the writer takes what is left and ends."""
         self._closed = True
         self._wake.set()
 
-    # the writer's side
+    # Called on the writer thread
 
     @property
     def is_closing(self) -> bool:
-        """Whether the producer has ended; there may be something left to take."""
+        """Whether ``close`` was called; events may be left to take."""
         return self._closed
 
     @property
     def is_closed(self) -> bool:
-        """Whether the producer has ended and everything was taken."""
+        """Whether ``close`` was called and everything was taken."""
         return self._closed and not self._events and not self._shed_events
 
     def take(self, tick_s: float = TICK_S) -> Batch:
@@ -160,24 +161,25 @@ class Bus:
         return self._drain()
 
     def stays_quiet(self, for_s: float) -> bool:
-        """Whether nothing comes for so long; what comes ends the wait, and is there to take."""
+        """Wait for an event, at most ``for_s``; return whether none came."""
         return not self._wake.wait(for_s)
 
     def start_shedding(self) -> None:
-        """The store takes nothing: messages are counted instead of kept, and nobody waits for room."""
+        """Count messages instead of keeping them, while the store takes nothing; paused sessions read on."""
         self._is_shedding = True
         if self._was_full:
             self._was_full = False
             self._on_drained()
 
     def stop_shedding(self) -> None:
-        """The store takes events again."""
+        """Keep messages again: the store takes them."""
         self._is_shedding = False
 
     def _drain(self) -> Batch:
         popleft = self._events.popleft
         events = [popleft() for _ in range(min(len(self._events), BATCH_EVENTS))]
-        if self._events:  # a whole batch that waits is due at once, less than that after its delay
+        # A whole batch that waits is due at once, a smaller one after its delay
+        if self._events:
             if len(self._events) >= BATCH_EVENTS:
                 self._urgent = True
             self._wake.set()

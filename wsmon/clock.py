@@ -1,4 +1,7 @@
-"""The machine's clocks behind the ``Clock`` port."""
+"""SystemClock: the clocks of this machine behind the ``Clock`` port.
+
+The only module that reads a clock for measuring; everything else receives a ``Clock``, and tests pass a fake one.
+"""
 
 from __future__ import annotations
 

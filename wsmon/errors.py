@@ -1,6 +1,6 @@
-"""What goes wrong, as values: an error holds facts, and ``str()`` makes the sentence.
+"""Exceptions of wsmon and its exit codes: an error holds facts, and ``str()`` makes the sentence.
 
-A class of its own exists only where some caller catches it differently.
+There is a class of its own only where some caller catches it differently.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ EXIT_INTERRUPTED = 130
 
 
 class WsmonError(Exception):
-    """Root of everything that wsmon raises on purpose.
+    """Root of all exceptions that wsmon raises on purpose.
 
-    ``what`` says what failed, with the value; ``hint`` what to do next.
+    ``what`` says what failed, with the value; ``hint`` what to do next. ``exit_code`` is that of a command that fails.
     """
 
     exit_code = EXIT_FAILED
@@ -32,12 +32,12 @@ class WsmonError(Exception):
 
 
 class UsageError(WsmonError):
-    """The command line asks for what cannot be: exit code 2."""
+    """A command line that cannot be carried out as it is: exit code 2."""
 
     exit_code = EXIT_USAGE
 
 
-# Of a query on each side of an error
+# Characters of a query that are shown on each side of an error
 SHOWN_CHARS = 70
 
 
@@ -50,7 +50,7 @@ class QueryError(UsageError):
         self.column = column
 
     def __str__(self) -> str:
-        """The sentence, and below it the place in the query: as much around it as is read at a glance."""
+        """Return the sentence, and below it the place in the query, with ``SHOWN_CHARS`` around it."""
         first = max(0, self.column - SHOWN_CHARS)
         shown = self.query[first : self.column + SHOWN_CHARS]
         before, after = "…" if first else "", "…" if len(self.query) > self.column + SHOWN_CHARS else ""
@@ -60,16 +60,16 @@ class QueryError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong (or without effect) in a configuration."""
+    """One error, or one key without effect, in a configuration."""
 
     file: str
     line: int
     """1-based; 0 where the problem belongs to no line."""
     key: str
-    """Empty where the problem is the file's as a whole."""
+    """Empty where the problem concerns the file as a whole."""
     problem: str
     value: str = ""
-    """As written, secrets masked; empty where there is none."""
+    """The value as written, secrets masked; empty where there is none."""
     hint: str = ""
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ class Problem:
 
 
 class ConfigError(WsmonError):
-    """A configuration that cannot be used; holds all its problems, in the order of their lines."""
+    """A configuration with errors; holds all its problems, in the order of their lines."""
 
     exit_code = EXIT_USAGE
 
@@ -91,11 +91,11 @@ class ConfigError(WsmonError):
 
 
 class StoreError(WsmonError):
-    """A store that cannot be opened, read or written; it is left as it is."""
+    """A store that cannot be opened, read or written; it is left unchanged."""
 
 
 class StoreOlderError(StoreError):
-    """A store of an earlier schema: whoever may take its lock brings it up to date."""
+    """A store of an earlier schema; a process that can take its lock migrates it."""
 
 
 class StoreHeldError(StoreError):

@@ -1,4 +1,8 @@
-"""What the layers ask of each other: protocols only."""
+"""Ports: the interfaces between layers, as protocols: clock, event sink, detector, store view, notes, recorder control.
+
+A layer that needs something from above declares it here and receives the implementation: ``SystemClock`` (clock.py),
+``Bus`` (bus.py), model/detectors/, store/reader.py, store/notes.py, control/client.py.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +22,19 @@ from wsmon.query.ast import EVERYTHING, Query
 
 
 class Clock(Protocol):
-    """Time: wall for showing, monotonic for measuring."""
+    """Wall time for display, monotonic time for measuring; never subtract wall times."""
 
     def wall_ns(self) -> int:
-        """Nanoseconds since 1970, UTC; may step."""
+        """Return nanoseconds since 1970, UTC; may step back."""
         ...
 
     def mono_ns(self) -> int:
-        """Nanoseconds of a clock that never steps back."""
+        """Return nanoseconds of a clock that never steps back."""
         ...
 
 
 class EventSink(Protocol):
-    """Where the engine emits to; never blocks, never raises."""
+    """Takes the events that the engine emits; never blocks, never raises."""
 
     def emit(self, event: Event) -> None:
         """Take a lifecycle event; it is committed at once."""
@@ -42,198 +46,198 @@ class EventSink(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether more bytes wait than should: who reads a socket pauses it until ``on_drained`` is called."""
+        """Whether more bytes wait than should: sessions pause their sockets until they are resumed."""
         ...
 
 
 class Detector(Protocol):
-    """Finds one kind of trouble in what happens; run by the writer, in the transaction of what it saw."""
+    """Finds one kind of incident in the events; run by the writer, in the transaction of the events it observes."""
 
     @property
     def reads_traffic(self) -> bool:
-        """Whether it wants to see what batches bring."""
+        """Whether ``observe_traffic`` is to be called."""
         ...
 
     def configure(self, expectations: Mapping[str, Expectation]) -> None:
-        """Know what is asked of each connection; replaces what was known, and those not named are not watched."""
+        """Replace the expectations of all connections; connections that are not named are not watched."""
         ...
 
     def observe(self, event: Event) -> None:
-        """See a lifecycle event, in the order of commit, its id included; 0 where its profile keeps no row of it."""
+        """Observe a lifecycle event, in the order of commit; its id is 0 where its profile keeps no row of it."""
         ...
 
     def observe_traffic(self, traffic: Traffic) -> None:
-        """See what a batch brought of one connection; after the lifecycle events in it."""
+        """Observe the messages of one connection in a batch, after the lifecycle events of the batch."""
         ...
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
-        """What began or ended by now, as events; they come back through ``observe``, in this order."""
+        """Return incidents that began or ended by now, as events; they come back through ``observe``, in this order."""
         ...
 
     def end(self) -> None:
-        """The run is over: whatever is open ends with the next two checks."""
+        """End the run: open incidents end with the next two checks."""
         ...
 
 
 class StoreView(Protocol):
-    """What a viewer asks of a store; every answer holds committed events only.
+    """Read access to a store; every result holds committed events only.
 
-    A view belongs to the thread that made it; ``interrupt`` alone may be called from another.
+    A view belongs to the thread that made it; only ``interrupt`` may be called from another one.
     """
 
     def bounds(self) -> StoreBounds:
-        """Which events there are."""
+        """Return which events there are."""
         ...
 
     def snapshot(self, at_ns: int) -> Snapshot:
-        """How all connections are now, for the wall time ``at_ns``."""
+        """Return the state of all connections, with ages relative to the wall time ``at_ns``."""
         ...
 
     def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
-        """At most ``limit`` events with ``id > after_id`` that match, oldest first."""
+        """Return at most ``limit`` events with ``id > after_id`` that match, oldest first."""
         ...
 
     def events_before(self, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
-        """At most ``limit`` events with ``id < before_id`` that match, newest first."""
+        """Return at most ``limit`` events with ``id < before_id`` that match, newest first."""
         ...
 
     def events_by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
-        """The events with these ids, in the order of the ids; those not kept are left out."""
+        """Return the events with these ids, in the order of ``ids``; pruned ones are left out."""
         ...
 
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
-        """The matches in as much of a closed range of ids as a moment suffices for, from the side to begin with.
+        """Return the matches in as much of a closed range of ids as is searched in some hundredths of a second.
 
-        A moment is some hundredths of a second: the screen's own thread may ask. It is longer only where one event is.
+        The search begins at the newest or oldest id, as asked. It may be called on the UI thread; it takes longer only
+        where a single event does.
         """
         ...
 
     def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[SearchProgress]:
-        """The matches in a closed range of ids as they are found: adjacent stretches, from the side to begin with.
+        """Yield the matches in a closed range of ids as they are found: adjacent parts, from the newest or oldest id.
 
-        There is an answer four times a second, whether something was found or not, and one at the end of the range;
-        none of an empty one.
-        Whoever does not want the rest closes the generator.
+        Yields four times a second, whether matches were found or not, and at the end of the range; not at all for an
+        empty range. Close the generator to end the search early.
         """
         ...
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
-        """The connections with a lane in a period, in the order of the configuration."""
+        """Return the connections with a lane in a period, in the order of the configuration."""
         ...
 
     def lanes(
         self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
     ) -> tuple[Lane, ...]:
-        """The timeline of a period, of these connections or all, in the order of ``lane_titles``.
+        """Return the timeline of a period, of these connections or all, in the order of ``lane_titles``.
 
-        Thinned to cells of ``cell_ns`` from ``since_ns`` on: nothing that is the worst of a cell is left out.
+        It is thinned to cells of ``cell_ns`` from ``since_ns`` on; the worst of each cell is kept.
         """
         ...
 
     def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[TimelineProblem, ...]:
-        """Of each connection the first problem of the timeline at its time or later, or the last one before it."""
+        """Return for each (connection, time) the first problem at or after the time, or the last one before it."""
         ...
 
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
-        """Messages and errors of a period, cut into equal buckets."""
+        """Return messages and errors of a period, in equal buckets."""
         ...
 
     def statistics(
         self, since_ns: int | None, until_ns: int | None, connection: str = "", *, has_types: bool = False
     ) -> Statistics:
-        """Statistics of a period (``None`` = open end), of one connection or all; on demand messages by type."""
+        """Return statistics of a period (``None`` = open end), of one connection or all; ``has_types``: by type, too."""
         ...
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
-        """How a connection went over a period cut into at most so many equal buckets; empty for an unknown one."""
+        """Return the figures of a connection in at most ``buckets`` equal parts of a period."""
         ...
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
-        """The sessions with these ids, as far as they are known, in no particular order."""
+        """Return the sessions with these ids, as far as they are known, in no particular order."""
         ...
 
     def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
-        """At most ``limit`` spans of a session, in the order in which they ended; ``of_trace``: its trace's newest."""
+        """Return at most ``limit`` spans of a session in the order of their ends; ``of_trace``: the newest of its trace."""
         ...
 
     def id_at(self, ts_ns: int) -> int:
-        """The id of the first event at or after a wall time; ``last_id + 1`` where there is none."""
+        """Return the id of the first event at or after a wall time; ``last_id + 1`` where there is none."""
         ...
 
     def interrupt(self) -> None:
-        """End the query under way in the view's own thread: it raises ``InterruptedError``."""
+        """End the query under way on the thread of the view: it raises ``InterruptedError``."""
         ...
 
     def close(self) -> None:
-        """Let the store go."""
+        """Close the store."""
         ...
 
 
-# How many pages of a database are copied, and of how many; what it raises ends the copy
+# Called with the pages of a database copied so far, and their total; an exception ends the copy
 PagesCopied = Callable[[int, int], None]
 
 
 class Excerpt(Protocol):
-    """A store in the making, of events that another one has."""
+    """A new store that is made of events of another one."""
 
     def write(self, events: Sequence[Event]) -> None:
-        """Add events; they keep their ids, which ascend."""
+        """Add events, in ascending order of their ids, which they keep."""
         ...
 
 
 class CopyableStore(StoreView, Protocol):
-    """A view whose store can be handed over."""
+    """A view whose store can be copied."""
 
     def copy(self, target: Path, progress: PagesCopied) -> None:
-        """Copy the whole store into an empty file, as it is now, also while it is recorded into."""
+        """Copy the whole store, as it is now, into an empty file; a recorder may write to it meanwhile."""
         ...
 
     def excerpt(self, target: Path) -> AbstractContextManager[Excerpt]:
-        """Make an empty file a store of the events that it is given."""
+        """Return a new store in the empty file ``target``."""
         ...
 
 
 class Notes(Protocol):
-    """What viewers write down about a store, kept in a file; any thread may call, and every call may wait for it.
+    """Bookmarks, saved views and searches of a store, kept in a file. Any thread may call; every call may block on it.
 
     Raises ``StoreError`` where the file cannot be used.
     """
 
     def read(self) -> NotesPage:
-        """Everything that is written down."""
+        """Return all bookmarks, views and searches."""
         ...
 
     def keep_bookmark(self, bookmark: Bookmark) -> None:
-        """Write a bookmark down, or its new text."""
+        """Save a bookmark, or its new text."""
         ...
 
     def drop_bookmark(self, event_id: int) -> None:
-        """Forget a bookmark."""
+        """Delete a bookmark."""
         ...
 
     def keep_view(self, view: SavedView) -> None:
-        """Write a view down; one of the same name is replaced."""
+        """Save a view; one of the same name is replaced."""
         ...
 
     def drop_view(self, name: str) -> None:
-        """Forget a view."""
+        """Delete a view."""
         ...
 
     def keep_search(self, query: str) -> None:
-        """Write a search down as the newest."""
+        """Save a search as the newest."""
         ...
 
 
 class RecorderControl(Protocol):
-    """What a viewer asks of the recorder that holds its store."""
+    """Commands to the recorder that holds the store of a viewer."""
 
     @property
     def health(self) -> Health | None:
-        """The newest sample; ``None`` while no recorder answers."""
+        """The newest health sample; ``None`` while no recorder answers."""
         ...
 
     async def reconnect(self, connection: str) -> None:
-        """Dial anew, now; raises ``WsmonError`` with the recorder's answer where it will not."""
+        """Dial anew, now; raises ``WsmonError`` with the reply where the recorder refuses, as all commands do."""
         ...
 
     async def disable(self, connection: str) -> None:
@@ -245,7 +249,7 @@ class RecorderControl(Protocol):
         ...
 
     async def reload(self) -> str:
-        """Read the configuration again; returns what changed, in a sentence."""
+        """Read the configuration again; return what changed, in a sentence."""
         ...
 
     async def stop(self) -> None:

@@ -1,1 +1,1 @@
-"""What recorder and viewer say to each other, and where they find each other."""
+"""The control socket between recorder and viewer: messages, client, lock of a store, registry of recorders."""

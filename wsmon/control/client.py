@@ -1,4 +1,7 @@
-"""The viewer's end of the control socket: keeps itself connected, and says when it is not."""
+"""Control client: the viewer's end of the control socket, with commands and health samples, redialled when it ends.
+
+The recorder's end is recorder/server.py; the messages are in control/messages.py.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +26,20 @@ from wsmon.control.messages import (
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Health
 
-# How often a viewer looks for a recorder that is gone
+# Delay before the next dial while no recorder answers
 REDIAL_S = 0.5
-# How long a command may take: a reload reads files, a stop closes sockets
+# Deadline of a command: a reload reads files, a stop closes sockets
 ANSWER_S = 5.0
 
 
 class RecorderClient:
     """A connection to a recorder that is dialled again whenever it ends.
 
-    ``hello`` and ``health`` are ``None`` while there is none. All of it belongs to one event loop.
+    ``hello`` and ``health`` are ``None`` while no recorder answers. Use it on one event loop.
     """
 
     def __init__(self, socket: Path, greeting: Hello) -> None:
-        """``greeting`` is what this side says first."""
+        """``greeting`` is the first message, sent by both sides."""
         self._socket = socket
         self._greeting = greeting
         self._writer: asyncio.StreamWriter | None = None
@@ -44,16 +47,16 @@ class RecorderClient:
         self._refs = 0
         self.hello: Hello | None = None
         self.health: Health | None = None
+        # Digest of the configuration that the recorder runs
         self.digest = ""
-        # of the configuration the recorder runs
 
     @property
     def can_command(self) -> bool:
-        """Whether it also speaks our protocol."""
+        """Whether a recorder answers, and understands our commands."""
         return self.hello is not None and self.hello.protocol == PROTOCOL
 
     async def run(self, on_change: Callable[[], None]) -> None:
-        """Stay connected until cancelled; ``on_change`` after each commit, sample, gain and loss of the recorder."""
+        """Stay connected until cancelled; call ``on_change`` after each commit, sample, connect and disconnect."""
         while True:
             try:
                 # No recorder, one that hangs, a line that is no message: ``hello`` becomes None, the next try follows
@@ -65,9 +68,9 @@ class RecorderClient:
             await asyncio.sleep(REDIAL_S)
 
     async def connect_once(self) -> None:
-        """Dial and shake hands; for commands that need no stream of wake-ups.
+        """Dial and exchange greetings once, for commands that need no stream of wake-ups.
 
-        ``OSError`` where nobody listens, ``WsmonError`` where a recorder that hangs, or something else, does.
+        Raises ``OSError`` where no process listens, ``WsmonError`` where the one that does hangs or is no recorder.
         """
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -95,7 +98,7 @@ class RecorderClient:
         await self.command("enable", connection)
 
     async def reload(self) -> str:
-        """Read the configuration again; what changed, in a sentence."""
+        """Read the configuration again; return what changed, in a sentence."""
         return await self.command("reload")
 
     async def stop(self) -> None:
@@ -103,7 +106,7 @@ class RecorderClient:
         await self.command("stop")
 
     async def command(self, action: Action, connection: str = "") -> str:
-        """Send a command and return the answer's sentence; ``WsmonError`` with it where the recorder refuses."""
+        """Send a command; return the sentence of its reply, or raise it as a ``WsmonError``."""
         if self._writer is None or self.hello is None:
             raise WsmonError("no recorder answers", "start one with `wsmon` or `wsmon record`")
         if not self.can_command:
@@ -128,7 +131,7 @@ class RecorderClient:
         return reply.text
 
     async def listen(self, on_change: Callable[[], None]) -> None:
-        """Take what the recorder sends until it hangs up."""
+        """Handle messages of the recorder until it closes the connection."""
         while (message := await self.receive()) is not None:
             match message:
                 case Sample():
@@ -150,12 +153,12 @@ class RecorderClient:
         await self.listen(on_change)
 
     async def receive(self) -> Message | None:
-        """The next thing that the recorder says; ``None`` where it hung up."""
+        """Return the next message of the recorder; ``None`` where it closed the connection."""
         line = await self._reader.readline()
         return decode(line) if line else None
 
     def hang_up(self) -> None:
-        """Let the recorder go; commands under way fail."""
+        """Close the connection; commands under way fail."""
         if self._writer is not None:
             self._writer.close()
         self._writer = self.hello = self.health = None
@@ -165,7 +168,7 @@ class RecorderClient:
 
 
 async def command_once(socket: Path, greeting: Hello, action: Action, connection: str = "") -> str:
-    """Dial, send one command, hang up; the answer's sentence. ``OSError`` where nobody listens."""
+    """Dial, send one command, hang up; return its reply. Raises ``OSError`` where no process listens."""
     client = RecorderClient(socket, greeting)
     try:
         await client.connect_once()
@@ -180,7 +183,10 @@ async def command_once(socket: Path, greeting: Hello, action: Action, connection
 
 
 async def health_once(socket: Path, greeting: Hello) -> Health:
-    """Dial, wait for a sample, hang up. ``OSError`` where nobody listens, ``WsmonError`` where none comes."""
+    """Dial, wait for a sample, hang up.
+
+    Raises ``OSError`` where no process listens, ``WsmonError`` where no sample arrives in time.
+    """
     client = RecorderClient(socket, greeting)
     try:
         async with asyncio.timeout(ANSWER_S):

@@ -1,4 +1,4 @@
-"""One recorder a store: a lock file that says who, and that the kernel frees when its holder dies."""
+"""Lock of a store: one recorder at a time, named in the lock file; the kernel releases it with the process."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ import msgspec
 
 from wsmon.errors import StoreError, StoreHeldError
 
-# What a store is called that has a folder of its own
+# Name of a store that has a folder of its own
 DEFAULT_STORE = "store.db"
 _FILE_MODE = 0o600
 _TRIES = 5
-# How long a probe may hold the lock
+# How long a probe may hold the shared lock
 _PROBE_S = 0.02
 
 
 class LockInfo(msgspec.Struct, frozen=True):
-    """Who holds a store."""
+    """The recorder that holds a store, as JSON in its lock file."""
 
     pid: int
     version: str
     schema: int
     protocol: int
     configuration: str
-    """Real path of the file, or the URLs of the command line."""
+    """Real path of the configuration file, or the URLs of the command line."""
     store: str
     socket: str
     started_ns: int
-    """Wall time."""
+    """Wall time, nanoseconds since 1970."""
     boot_id: str
 
 
 def beside(store: Path, kind: str) -> Path:
-    """A file of the recorder of a store: ``recorder.KIND``, or named after a store that shares its folder."""
+    """Return the path of a file of a store's recorder: ``recorder.KIND``, or ``STORE.KIND`` in a shared folder."""
     return store.with_name(f"recorder.{kind}" if store.name == DEFAULT_STORE else f"{store.name}.{kind}")
 
 
 def lock_path(store: Path) -> Path:
-    """The lock file of a store."""
+    """Return the path of the lock file of a store."""
     return beside(store, "lock")
 
 
-# Who holds a lock and has not said its name yet
+# The holder of a lock that has not written its name yet
 NAMELESS = LockInfo(0, "?", 0, 0, "?", "?", "", 0, "")
 
 
@@ -54,7 +54,7 @@ class StoreLock:
     """The lock of one store; held from construction to ``release``."""
 
     def __init__(self, store: Path, info: LockInfo) -> None:
-        """Raises ``StoreHeldError`` naming the holder where there is one already."""
+        """Take the lock; raises ``StoreHeldError`` naming the holder where there is one already."""
         self.path = lock_path(store)
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
@@ -68,12 +68,12 @@ class StoreLock:
         self.write(info)
 
     def write(self, info: LockInfo) -> None:
-        """Say who holds the store."""
+        """Write into the lock file which recorder holds the store."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, msgspec.json.encode(info), 0)
 
     def release(self) -> None:
-        """Let the store go; the file stays, as a record of who was last."""
+        """Release the lock; the file stays, as a record of the last holder."""
         os.close(self._fd)
 
     def __enter__(self) -> StoreLock:
@@ -86,7 +86,7 @@ class StoreLock:
 
 
 def holder(store: Path) -> LockInfo | None:
-    """Who holds a store now; ``None`` when nobody does.
+    """Return the recorder that holds a store now; ``None`` where none does.
 
     The probe takes the lock for an instant, shared: a recorder that starts just then tries again.
     """
@@ -106,7 +106,7 @@ def holder(store: Path) -> LockInfo | None:
 
 
 def read_lock(store: Path) -> LockInfo | None:
-    """What the lock file says; ``None`` where it says nothing, as in the instant between lock and word."""
+    """Return what the lock file says; ``None`` where it is empty, as between ``flock`` and ``write`` of its holder."""
     try:
         return msgspec.json.decode(lock_path(store).read_bytes(), type=LockInfo)
     except (OSError, msgspec.DecodeError):
@@ -114,7 +114,7 @@ def read_lock(store: Path) -> LockInfo | None:
 
 
 def _try_lock(fd: int) -> bool:
-    """Take the lock; a reader that probes it at this instant lets go at once, so one refusal is none."""
+    """Take the lock; a probe of a reader releases it at once, so a single refusal does not count."""
     for _ in range(_TRIES):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The lines that recorder and viewer exchange: JSON, one value a line, tagged by ``type``."""
+"""Messages of the control socket between recorder and viewer: JSON, one value a line, tagged by ``type``."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import msgspec
 
 from wsmon.errors import WsmonError
 
-# Raised when a line changes its meaning; a viewer of another protocol only looks
+# Version of the protocol, raised when a message changes its meaning; a viewer of another version sends no commands
 PROTOCOL = 1
-# Longer lines are no messages of ours
+# Longer lines are refused
 LINE_LIMIT_BYTES = 64 * 1024
 
 Action = Literal["reconnect", "disable", "enable", "reload", "stop"]
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """The first line, both ways."""
+    """The first line of both sides."""
 
     protocol: int
     version: str
@@ -26,17 +26,17 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     pid: int
     last_id: int
     digest: str = ""
-    """Of the configuration the recorder runs."""
+    """Digest of the configuration that the recorder runs."""
 
 
 class Wake(msgspec.Struct, frozen=True, tag="wake"):
-    """There are events up to ``last_id``; several commits may stand behind one wake-up."""
+    """Events up to ``last_id`` are committed; one wake-up may stand for several commits."""
 
     last_id: int
 
 
 class Sample(msgspec.Struct, frozen=True, tag="health"):
-    """How the recorder is; the fields of ``model.snapshot.Health``."""
+    """A sample of the recorder's health; the fields of ``model.snapshot.Health``."""
 
     waiting_events: int
     waiting_bytes: int
@@ -45,14 +45,15 @@ class Sample(msgspec.Struct, frozen=True, tag="health"):
     is_paused: bool
     warning: str
     digest: str
-    """Of the configuration in force."""
+    """Digest of the configuration in force."""
     rings: bool = False
+    """``alerts.bell``: viewers ring the terminal bell. Absent in samples of older recorders, as is ``notifies``."""
     notifies: bool = False
-    """``alerts.bell`` and ``alerts.desktop``: viewers do that; a recorder that does not say so has neither."""
+    """``alerts.desktop``: viewers show notifications of the desktop."""
 
 
 class Command(msgspec.Struct, frozen=True, tag="command"):
-    """What the operator wants; answered by a ``Reply`` with the same ``ref``."""
+    """A command of the user; answered by a ``Reply`` with the same ``ref``."""
 
     ref: int
     action: Action
@@ -60,7 +61,7 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
 
 
 class Reply(msgspec.Struct, frozen=True, tag="reply"):
-    """What became of a command, in a sentence."""
+    """The outcome of a command, in a sentence."""
 
     ref: int
     ok: bool
@@ -74,12 +75,12 @@ _DECODER = msgspec.json.Decoder(Message)
 
 
 def encode(message: Message) -> bytes:
-    """One line, its newline included."""
+    """Return a message as one line, its newline included."""
     return _ENCODER.encode(message) + b"\n"
 
 
 def decode(line: bytes) -> Message:
-    """The message of one line; ``WsmonError`` where it is none."""
+    """Return the message of one line; raises ``WsmonError`` where it is none."""
     try:
         message: Message = _DECODER.decode(line)
     except msgspec.DecodeError as error:

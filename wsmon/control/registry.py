@@ -1,4 +1,4 @@
-"""Where recorders can be found: a folder of the user's own with a socket and an entry for each.
+"""Registry of running recorders: a folder of the user with a control socket and a JSON entry for each.
 
 Sockets live apart from stores because a socket's path may have 107 bytes and a store's any number.
 """
@@ -19,7 +19,7 @@ _FOLDER_MODE = 0o700
 
 
 def ensure_runtime_folder(folder: Path) -> Path:
-    """The folder, made if need be; ``WsmonError`` where it is not ours alone."""
+    """Return the folder, made if need be; raises ``WsmonError`` where other users could write to it."""
     try:
         folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         found = folder.lstat()
@@ -34,7 +34,7 @@ def ensure_runtime_folder(folder: Path) -> Path:
 
 
 def register(info: LockInfo) -> None:
-    """Leave an entry beside the socket, so that ``ps`` finds the store; ``WsmonError`` where that cannot be written."""
+    """Write an entry beside the socket, so that ``ps`` finds the store; raises ``WsmonError`` where that fails."""
     entry = _entry(Path(info.socket))
     temporary = entry.with_suffix(f".{info.pid}")
     try:
@@ -46,18 +46,19 @@ def register(info: LockInfo) -> None:
 
 
 def unregister(info: LockInfo) -> None:
-    """Remove our entry and socket; another recorder's, of a new store at the same path, stay."""
+    """Remove our entry and socket, but not those of another recorder with a new store at the same path."""
     socket = Path(info.socket)
     entry = _entry(socket)
     if _read(entry) != info:
         return
     for path in (entry, socket):
-        with suppress(OSError):  # whoever looks next removes what is stale
+        # The next call of ``running`` removes stale files
+        with suppress(OSError):
             path.unlink()
 
 
 def running(folder: Path) -> tuple[LockInfo, ...]:
-    """The recorders that run now, oldest first; what dead ones left behind is removed."""
+    """Return the recorders that run now, oldest first; remove the files of dead ones."""
     found = []
     for entry in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         info = _read(entry)
@@ -71,7 +72,7 @@ def running(folder: Path) -> tuple[LockInfo, ...]:
 
 
 def known_stores(folder: Path) -> tuple[Path, ...]:
-    """Stores that have an entry, whether their recorder runs or not."""
+    """Return the stores that have an entry, whether their recorder runs or not."""
     infos = (_read(entry) for entry in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
     return tuple(Path(info.store) for info in infos if info is not None)
 
