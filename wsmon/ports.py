@@ -145,7 +145,7 @@ class StoreView(Protocol):
     def statistics(
         self, since_ns: int | None, until_ns: int | None, connection: str = "", *, has_types: bool = False
     ) -> Statistics:
-        """Return statistics of a period (``None`` = open end), of one connection or all; ``has_types``: by type, too."""
+        """Return statistics of a period (``None`` = open end), of one connection or all, on demand by type."""
         ...
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
@@ -157,7 +157,7 @@ class StoreView(Protocol):
         ...
 
     def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
-        """Return at most ``limit`` spans of a session in the order of their ends; ``of_trace``: the newest of its trace."""
+        """Return at most ``limit`` spans of a session, in the order of their ends; ``of_trace``: of its trace."""
         ...
 
     def id_at(self, ts_ns: int) -> int:
