@@ -19,90 +19,21 @@ from tests.support.builders import (
     message,
     numbered,
     pong,
-    refused,
     retry,
     stall,
     usable,
 )
-from tests.support.stores import Recording, run_start, spec, stored, stored_events
-from tests.tui.fakes import FakeClock
-from wsmon.bus import Batch, Bus
+from tests.support.stores import Recording, spec, stored, stored_events
+from tests.support.writers import DEADLINE_S, Running
+from wsmon.bus import Batch
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.events import Event, Source
 from wsmon.store import writer as writing
-from wsmon.store.codec import SqlValue
-from wsmon.store.database import Database, open_for_writing
 from wsmon.store.schema import METRICS
 from wsmon.store.search import skip_index
 from wsmon.store.search.block_filter import BLOCKS
 from wsmon.store.search.skip_index import SearchIndexer
-from wsmon.store.writer import Writer
-
-DEADLINE_S = 20.0
-LOOK_S = 0.05
-
-
-class Running:
-    """A writer at work on a store of its own, and what it said."""
-
-    def __init__(
-        self,
-        path: Path,
-        high_water_bytes: int = 1 << 20,
-        on_notable: Callable[[Sequence[Event]], None] | None = None,
-    ) -> None:
-        self.path = path
-        self.clock = FakeClock()
-        self.failures: list[BaseException] = []
-        self.drained = threading.Event()
-        self._committed = threading.Condition()
-        self._last_id = 0
-        self.bus = Bus(self.drained.set, high_water_bytes=high_water_bytes)
-        self.database: Database = open_for_writing(path)
-        self.database.begin_run(run_start())
-        self.writer = Writer(
-            self.database, self.bus, self.clock, self._on_commit, self.failures.append, on_notable=on_notable
-        )
-
-    def emit(self, *events: Event) -> None:
-        for each in events:
-            (self.bus.emit if each.size is None else self.bus.emit_message)(each)
-
-    def wait_for(self, last_id: int) -> None:
-        """Until this id is committed."""
-        with self._committed:
-            assert self._committed.wait_for(lambda: self._last_id >= last_id, DEADLINE_S), self.failures
-
-    def let_time_pass(self, last_id: int) -> None:
-        """Until this id is committed; a second of the clock for each look."""
-        with self._committed:
-            for _ in range(round(DEADLINE_S / LOOK_S)):
-                self.clock.advance(1)
-                if self._committed.wait_for(lambda: self._last_id >= last_id, LOOK_S):
-                    return
-        raise AssertionError(self.failures)
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Until something is so; a second of the clock for each look."""
-        with self._committed:
-            for _ in range(round(DEADLINE_S / LOOK_S)):
-                self.clock.advance(1)
-                if self._committed.wait_for(condition, LOOK_S):
-                    return
-        raise AssertionError(self.failures)
-
-    def end(self) -> None:
-        self.bus.close()
-        self.writer.join(DEADLINE_S)
-
-    def connection(self, columns: str) -> list[tuple[SqlValue, ...]]:
-        return stored(self.path, f"SELECT {columns} FROM connection ORDER BY position")
-
-    def _on_commit(self, last_id: int) -> None:
-        with self._committed:
-            self._last_id = last_id
-            self._committed.notify_all()
 
 
 @pytest.fixture
@@ -175,70 +106,6 @@ def test_a_connection_that_left_the_configuration_stays_known(running: Running) 
     running.writer.configure((spec("b"),))
     running.end()
     assert sorted(running.connection("name, configured")) == [("a", 0), ("b", 1)]
-
-
-def test_an_open_connection_says_since_when_and_how_it_is(running: Running) -> None:
-    running.writer.start()
-    running.emit(dialled(1, attempt=3), usable(2), message(after_s=5), message(after_s=7, direction="out"), pong(6))
-    running.end()
-    assert running.connection(
-        "status, since_ns, attempt, sessions, source, last_connected_ns, last_message_ns, rtt_ns, last_problem_id"
-    ) == [(4, at_ns(2), 0, 1, 1, at_ns(2), at_ns(5), 18_000_000, 0)]
-
-
-def test_a_lost_connection_says_why_and_when_it_is_dialled_again(running: Running) -> None:
-    running.writer.start()
-    running.emit(dialled(1, "a"), usable(2, "a"), loss(9, "a"), retry(9, "a", attempt=2, delay_s=7))
-    running.end()
-    assert running.connection(
-        "status, since_ns, attempt, next_attempt_ns, last_connected_ns, last_disconnected_ns, last_problem_id"
-    ) == [(6, at_ns(9), 2, at_ns(16), at_ns(2), at_ns(9), 3)]
-
-
-@pytest.mark.parametrize(
-    ("second_open_s", "failing_since_ns"), [(0.4, at_ns(100)), (29.9, at_ns(100)), (30.0, at_ns(200))]
-)
-def test_accepted_and_rejected_is_still_down(running: Running, second_open_s: float, failing_since_ns: int) -> None:
-    running.writer.start()
-    running.emit(
-        *(dialled(1, "a"), usable(2, "a"), loss(100, "a", open_s=98)),
-        *(
-            dialled(110, "a"),
-            refused(111, "a"),
-            dialled(120, "a"),
-            usable(130, "a"),
-            loss(200, "a", open_s=second_open_s),
-        ),
-    )
-    running.end()
-    assert running.connection("status, failing_since_ns") == [(5, failing_since_ns)]
-
-
-def test_an_end_of_our_own_making_is_no_problem(running: Running) -> None:
-    running.writer.start()
-    running.emit(dialled(1), usable(2), loss(9, "binance-spot", code=1000, by="us", to_status="closed"))
-    running.end()
-    assert running.connection("status, last_problem_id") == [(8, 0)]
-
-
-def test_sessions_tell_their_life(running: Running) -> None:
-    running.writer.start()
-    running.emit(dialled(1), usable(2), message(after_s=3), loss(9, "binance-spot", code=1006, by="network"))
-    running.end()
-    columns = "id, attempt, started_ns, open_ns, ended_ns, end, close_code, close_by, first_id, last_id"
-    assert stored(running.path, f"SELECT {columns} FROM session") == [
-        (1, 1, at_ns(1), at_ns(2), at_ns(9), "clean", 1006, 4, 1, 4)
-    ]
-
-
-def test_transitions_are_rows_of_their_own(running: Running) -> None:
-    running.writer.start()
-    running.emit(dialled(1), message(after_s=2), loss(9, "binance-spot"))
-    running.end()
-    assert stored(running.path, "SELECT event_id, ts_ns, run, from_status, to_status, name FROM transition") == [
-        (1, at_ns(1), 1, 1, 2, 30),
-        (3, at_ns(9), 1, 4, 5, 33),
-    ]
 
 
 def test_silence_becomes_an_incident_and_the_state_stalled(running: Running) -> None:
