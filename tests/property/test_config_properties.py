@@ -16,7 +16,7 @@ from wsmon.config.lines import KeyPath, Lines
 from wsmon.config.load import load
 from wsmon.config.schema import CONNECTION, WSMON
 from wsmon.errors import ConfigError, Problem, UsageError
-from wsmon.model.units import BYTES, SECONDS, format_duration, format_size, parse_duration, parse_size
+from wsmon.model.units import CONFIGURED_UNIT_S, UNIT_BYTES, format_duration, format_size, parse_duration, parse_size
 
 one_folder = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=times(150)
@@ -135,14 +135,14 @@ def test_valid_values_come_out_as_they_went_in(
     assert [text.reveal() for text in spec.send] == sent
 
 
-@given(st.integers(0, 10**6), st.sampled_from(sorted(SECONDS)))
+@given(st.integers(0, 10**6), st.sampled_from(sorted(CONFIGURED_UNIT_S)))
 def test_every_unit_of_time_is_read(count: int, unit: str) -> None:
-    assert math.isclose(parse_duration(f"{count}{unit}"), count * SECONDS[unit])
+    assert math.isclose(parse_duration(f"{count}{unit}"), count * CONFIGURED_UNIT_S[unit])
 
 
-@given(st.lists(st.tuples(st.integers(0, 1_000), st.sampled_from(sorted(SECONDS))), min_size=1, max_size=4))
+@given(st.lists(st.tuples(st.integers(0, 1_000), st.sampled_from(sorted(CONFIGURED_UNIT_S))), min_size=1, max_size=4))
 def test_parts_of_a_duration_add_up(parts: list[tuple[int, str]]) -> None:
-    total = sum(count * SECONDS[unit] for count, unit in parts)
+    total = sum(count * CONFIGURED_UNIT_S[unit] for count, unit in parts)
     assert math.isclose(parse_duration("".join(f"{count}{unit}" for count, unit in parts)), total, abs_tol=1e-12)
 
 
@@ -156,9 +156,9 @@ def test_a_size_survives_being_written(size_bytes: int) -> None:
     assert parse_size(format_size(size_bytes)) == size_bytes
 
 
-@given(st.integers(0, 10**6), st.sampled_from(sorted(BYTES)), st.booleans())
+@given(st.integers(0, 10**6), st.sampled_from(sorted(UNIT_BYTES)), st.booleans())
 def test_every_unit_of_size_is_read_in_either_case(count: int, unit: str, upper: bool) -> None:
-    assert parse_size(f"{count}{unit.upper() if upper else unit}") == count * BYTES[unit]
+    assert parse_size(f"{count}{unit.upper() if upper else unit}") == count * UNIT_BYTES[unit]
 
 
 @given(st.text())

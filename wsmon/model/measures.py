@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 from typing import Final
 
 from wsmon.model.events import Json
 from wsmon.model.json_path import JsonPath, compile_path, read_path
-from wsmon.model.units import MS_NS
+from wsmon.model.units import MS_NS, UNIT_NS
 
 LARGEST_NUMBER: Final = 2**63 - 1
 MOST_KEY_CHARS: Final = 128
-UNIT_MS: Final[Mapping[str, float]] = {"s": 1_000.0, "ms": 1.0, "us": 0.001, "ns": 0.000_001}
 
 
 class MessageMeasures:
@@ -24,7 +22,7 @@ class MessageMeasures:
         self._sequence = _path(sequence)
         self._key = _path(key) if sequence else None
         self._latency = _path(latency)
-        self._unit_ms = UNIT_MS[unit]
+        self._unit_ms = UNIT_NS[unit] / MS_NS
 
     def __bool__(self) -> bool:
         """Whether anything is asked for."""

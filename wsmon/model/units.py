@@ -1,20 +1,20 @@
-"""Numbers as a person reads them: each with its unit, each as short as it stays honest.
+"""Units of time and size: nanosecond constants; durations, sizes and numbers parsed and formatted.
 
-No function here rounds up to a value that was not reached: 99.999 % is not 100 %.
+The functions with short names (``count``, ``rate``, ``size``, ``duration`` …) format for the screen, each value with
+its unit and as short as it stays true: nothing is rounded up to a value that was not reached, 99.999 % is not 100 %.
+``parse_duration``, ``format_duration``, ``parse_size`` and ``format_size`` are the syntax of the configuration.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from math import floor, log
 from types import MappingProxyType
 from typing import Final
 
 from wsmon.errors import UsageError
-
-# Units of time in nanoseconds, which every time and duration is counted in.
 
 US_NS: Final = 1_000
 MS_NS: Final = 1_000_000
@@ -23,9 +23,19 @@ MINUTE_NS: Final = 60 * SECOND_NS
 HOUR_NS: Final = 60 * MINUTE_NS
 DAY_NS: Final = 24 * HOUR_NS
 
+# The units of time that configuration, queries and messages write
+UNIT_NS: Final[Mapping[str, int]] = MappingProxyType(
+    {"ns": 1, "us": US_NS, "ms": MS_NS, "s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
+)
+# kB, MB … are powers of ten, KiB, MiB … powers of two (IEC 80000-13); units are read in any case
+UNIT_BYTES: Final[Mapping[str, int]] = MappingProxyType(
+    {"b": 1, "kb": 1_000, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+    | {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+)
 
-# Where there is nothing to say
+# Shown where a value does not exist
 NONE = "–"
+# Shown where a value was not measured
 NOT_MEASURED = "n/a"
 
 MINUTE_S = 60
@@ -37,12 +47,12 @@ SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def count(number: int) -> str:
-    """``1,204,311``."""
+    """Format a count: ``1,204,311``."""
     return f"{number:,}"
 
 
 def rate(per_s: float) -> str:
-    """A number of things a second, without the unit: ``0``, ``0.3``, ``12``, ``4,812``, ``123k``."""
+    """Format a number per second, without the unit: ``0``, ``0.3``, ``12``, ``4,812``, ``123k``."""
     if per_s <= 0:
         return "0"
     if per_s < 9.95:
@@ -51,7 +61,7 @@ def rate(per_s: float) -> str:
 
 
 def size(size_bytes: float) -> str:
-    """``211 B``, ``3.2 KiB``, ``64 KiB``, ``1.2 GiB``."""
+    """Format a size: ``211 B``, ``3.2 KiB``, ``64 KiB``, ``1.2 GiB``."""
     if size_bytes < KIB:
         return f"{size_bytes:.0f} B"
     power = min(len(SIZE_UNITS), int(log(size_bytes, KIB)))
@@ -61,7 +71,7 @@ def size(size_bytes: float) -> str:
 
 
 def duration(nanoseconds: int) -> str:
-    """How long: ``0.4 s``, ``41 s``, ``31m``, ``2h14m``, ``3d04h``; whole units are cut, not rounded."""
+    """Format a duration: ``0.4 s``, ``41 s``, ``31m``, ``2h14m``, ``3d04h``; truncated, not rounded."""
     seconds = max(0, nanoseconds) / SECOND_NS
     if seconds < 10:
         return f"{floor(seconds * 10) / 10:.1f} s"
@@ -69,49 +79,49 @@ def duration(nanoseconds: int) -> str:
 
 
 def age(nanoseconds: int) -> str:
-    """How long ago, with tenths up to a minute: ``0.0 s``, ``12.4 s``, ``5m``."""
+    """Format the time since an event, with tenths up to a minute: ``0.0 s``, ``12.4 s``, ``5m``."""
     seconds = max(0, nanoseconds) / SECOND_NS
     return f"{floor(seconds * 10) / 10:.1f} s" if seconds < MINUTE_S else _coarse(int(seconds))
 
 
 def countdown(nanoseconds: int) -> str:
-    """How long until: ``7 s``; whole seconds, rounded up, so that it ends at 0."""
+    """Format the time until an event: ``7 s``; whole seconds, rounded up, so that the countdown ends at 0."""
     seconds = -(-max(0, nanoseconds) // SECOND_NS)
     return _coarse(seconds)
 
 
 def milliseconds(value_ms: float) -> str:
-    """``0.4 ms``, ``18 ms``, ``1.2 s``."""
+    """Format milliseconds: ``0.4 ms``, ``18 ms``, ``1.2 s``."""
     if value_ms < 9.95:
         return f"{value_ms:.1f} ms"
     return f"{value_ms:,.0f} ms" if value_ms < 999.5 else f"{value_ms / 1000:,.1f} s"
 
 
 def figure(value: float, *, is_share: bool) -> str:
-    """A key figure: a share, or milliseconds."""
+    """Format a key figure: a share (0…1) as per cent, anything else as milliseconds."""
     return percent(value) if is_share else milliseconds(value)
 
 
 def percent(fraction: float) -> str:
-    """``99.97 %``; only what is whole reads ``100 %``."""
+    """Format a fraction: ``99.97 %``; only 1 and above is ``100 %``."""
     if fraction >= 1:
         return "100 %"
     return f"{floor(max(0.0, fraction) * 10_000) / 100:.2f} %"
 
 
 def clock(ts_ns: int, zone: tzinfo | None = None) -> str:
-    """The time of day, ``14:02:24``; ``zone`` is the local one by default."""
+    """Format the time of day: ``14:02:24``; ``zone`` is the local one by default."""
     return datetime.fromtimestamp(ts_ns // SECOND_NS, zone).strftime("%H:%M:%S")
 
 
 def moment(ts_ns: int, now_ns: int, zone: tzinfo | None = None) -> str:
-    """The time of day, with the date where it is not today's."""
+    """Format a time: as the time of day if it is on the day of ``now_ns``, otherwise with the date."""
     at, now = (datetime.fromtimestamp(each // SECOND_NS, zone) for each in (ts_ns, now_ns))
     return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M")
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """The newest ``width`` values as blocks, scaled to the greatest of them; 0 is a blank."""
+    """Draw the last ``width`` values as block characters, scaled to the greatest of them; 0 is a blank."""
     shown = values[-width:] if width > 0 else ()
     top = max(shown, default=0)
     if top <= 0:
@@ -130,13 +140,9 @@ def _coarse(seconds: int) -> str:
     return f"{seconds // DAY_S}d{seconds % DAY_S // HOUR_S:02}h"
 
 
-# Durations and sizes as people write them: ``"1h30m"``, ``"64KiB"``.
-
-SECONDS = MappingProxyType({"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0})
-# KB, MB … are powers of ten, KiB, MiB … powers of two (IEC 80000-13)
-BYTES = MappingProxyType(
-    {"b": 1, "kb": 1_000, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-    | {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+# Units of the configuration, in seconds: not ns, which no setting needs, and µs as well
+CONFIGURED_UNIT_S: Final[Mapping[str, float]] = MappingProxyType(
+    {unit: unit_ns / SECOND_NS for unit, unit_ns in UNIT_NS.items() if unit != "ns"} | {"µs": US_NS / SECOND_NS}
 )
 
 DURATION_HINT = 'write a number and a unit (us, ms, s, m, h, d), such as "20s", "1h30m", or a number of seconds'
@@ -148,7 +154,10 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
 
 def parse_duration(text: str) -> float:
-    """Seconds meant by ``"500ms"``, ``"20s"``, ``"1h30m"`` or ``"0"``; raises ``UsageError``."""
+    """Return the seconds of a text such as ``"500ms"``, ``"20s"``, ``"1h30m"`` or ``"0"``.
+
+    Raises ``UsageError`` with a hint where the text is no duration.
+    """
     rest = text.strip()
     if rest == "0":
         return 0.0
@@ -158,7 +167,7 @@ def parse_duration(text: str) -> float:
         raise UsageError("is a duration without a unit", DURATION_HINT)
     seconds, end = 0.0, 0
     while part := _PART.match(rest, end):
-        unit = SECONDS.get(part[2])
+        unit = CONFIGURED_UNIT_S.get(part[2])
         if unit is None:
             raise UsageError(f"has a unit that is none of time, '{part[2][:16]}'", DURATION_HINT)
         seconds += float(part[1]) * unit
@@ -169,7 +178,10 @@ def parse_duration(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Bytes meant by ``"64KiB"``, ``"1.5MB"`` or ``"0"``, rounded down; raises ``UsageError``."""
+    """Return the bytes of a text such as ``"64KiB"``, ``"1.5MB"`` or ``"0"``, rounded down.
+
+    Raises ``UsageError`` with a hint where the text is no size.
+    """
     rest = text.strip()
     if rest == "0":
         return 0
@@ -180,7 +192,7 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(rest.lower())
     if match is None:
         raise UsageError("is no size", SIZE_HINT)
-    unit = BYTES.get(match[2])
+    unit = UNIT_BYTES.get(match[2])
     if unit is None:
         raise UsageError(f"has a unit that is none of size, '{match[2][:16]}'", SIZE_HINT)
     number = match[1]
@@ -188,9 +200,9 @@ def parse_size(text: str) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """A text that ``parse_duration`` reads as ``seconds``: the largest unit that leaves no fraction."""
+    """Format a duration for ``parse_duration``, in the largest unit that leaves no fraction."""
     for unit in ("d", "h", "m", "s"):
-        count = seconds / SECONDS[unit]
+        count = seconds / CONFIGURED_UNIT_S[unit]
         if seconds and count == int(count):
             return f"{int(count)}{unit}"
     if not seconds:
@@ -200,9 +212,9 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(size_bytes: int) -> str:
-    """A text that ``parse_size`` reads as ``size_bytes``: the largest unit that leaves no fraction."""
+    """Format a size for ``parse_size``, in the largest unit that leaves no fraction."""
     for name in ("TiB", "TB", "GiB", "GB", "MiB", "MB", "KiB", "kB"):
-        unit = BYTES[name.lower()]
+        unit = UNIT_BYTES[name.lower()]
         if size_bytes and size_bytes % unit == 0:
             return f"{size_bytes // unit}{name}"
     return f"{size_bytes}B"

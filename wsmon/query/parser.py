@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from wsmon.errors import QueryError, UsageError
 from wsmon.model.json_path import compile_path
+from wsmon.model.units import UNIT_BYTES, UNIT_NS
 from wsmon.query import fields, patterns
 from wsmon.query.ast import (
     And,
@@ -36,7 +37,7 @@ from wsmon.query.ast import (
 from wsmon.query.fields import OPEN_ALIAS, TAKES, Field, Kind
 from wsmon.query.lexer import Token, tokens
 from wsmon.query.predicate import ANY, is_glob
-from wsmon.query.times import HINT, UNITS_NS, parse_time, precision_ns
+from wsmon.query.times import HINT, parse_time, precision_ns
 
 # SQLite refuses expressions that are deeper than 1,000
 MAX_TERMS = 100
@@ -52,7 +53,8 @@ _NEGATED = frozenset({"!=", "!~"})
 MAX_GLOB_CHARS = 1_000
 MAX_INT = 2**63 - 1
 
-SIZE_UNITS: Mapping[str, int] = MappingProxyType({"b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20})
+# No message is as large as a gigabyte
+SIZE_UNITS = MappingProxyType({unit: UNIT_BYTES[unit] for unit in ("b", "kb", "mb", "kib", "mib")})
 ORDERED = frozenset({">", ">=", "<", "<="})
 _NUMBER = re.compile(r"(-?\d{1,19}(?:\.\d{1,12})?)([A-Za-z]*)", re.ASCII)
 _EXAMPLES: Mapping[Kind, str] = MappingProxyType(
@@ -410,5 +412,5 @@ _FACTORS: Mapping[Kind, Callable[[str], int | None]] = {
     "number": lambda unit: None if unit else 1,
     "status": lambda unit: None if unit else 1,
     "size": lambda unit: SIZE_UNITS.get(unit or "b"),
-    "duration": lambda unit: UNITS_NS.get(unit or "ms"),
+    "duration": lambda unit: UNIT_NS.get(unit or "ms"),
 }

@@ -6,9 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from wsmon.errors import UsageError
-from wsmon.model.units import DAY_NS, HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS, US_NS
+from wsmon.model.units import DAY_NS, MINUTE_NS, MS_NS, SECOND_NS, UNIT_NS
 
-UNITS_NS = {"ns": 1, "us": US_NS, "ms": MS_NS, "s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 HINT = "as in 2026-01-10T14:02:24Z, 14:02, 14:02:24, -15m, today or yesterday"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,7 +25,7 @@ def parse_time(text: str, now_ns: int, zone: tzinfo | None = None) -> int:
     ``zone`` is the time zone of days and times of day (``None`` = local). A time of day is its latest one before now.
     """
     if ago := _AGO.fullmatch(text):
-        return now_ns - round(float(ago[1]) * UNITS_NS[ago[2]])
+        return now_ns - round(float(ago[1]) * UNIT_NS[ago[2]])
     now = datetime.fromtimestamp(now_ns // SECOND_NS, zone)
     try:
         if (days := _DAYS_BACK.get(text.lower())) is not None:
@@ -43,10 +42,10 @@ def parse_time(text: str, now_ns: int, zone: tzinfo | None = None) -> int:
 def precision_ns(text: str) -> int:
     """Return the length of the period that a text stands for: ``today`` a day, ``14:02`` a minute, ``14:02:24`` 1 s."""
     if text.lower() in _DAYS_BACK or _DAY.fullmatch(text):
-        return UNITS_NS["d"]
+        return DAY_NS
     if _AGO.fullmatch(text) or _FRACTION.search(text):
-        return UNITS_NS["ms"]
-    return UNITS_NS["m"] if _MINUTE.fullmatch(text) else SECOND_NS
+        return MS_NS
+    return MINUTE_NS if _MINUTE.fullmatch(text) else SECOND_NS
 
 
 def _midnight(at: datetime) -> datetime:
