@@ -34,7 +34,7 @@ def lanes(draw: st.DrawFn) -> Lane:
     """Stretches in order with gaps, losses, stalls and incidents anywhere."""
     cuts = sorted(draw(st.lists(TIMES, max_size=20)))
     statuses: list[Status] = draw(st.lists(st.sampled_from(STATUSES), min_size=len(cuts), max_size=len(cuts)))
-    stretches = tuple(
+    segments = tuple(
         StatusSegment(start, end, status, 1)
         for start, end, status in zip(cuts[::2], cuts[1::2], statuses, strict=False)
     )
@@ -43,7 +43,7 @@ def lanes(draw: st.DrawFn) -> Lane:
         Incident(at, at + draw(st.integers(0, 5000)), 3, draw(st.sampled_from(("gap", "stall"))))
         for at in sorted(draw(st.lists(TIMES, max_size=6)))
     )
-    return Lane(draw(st.sampled_from(("a", "b"))), "", stretches, losses, incidents)
+    return Lane(draw(st.sampled_from(("a", "b"))), "", segments, losses, incidents)
 
 
 @given(lanes(), periods())

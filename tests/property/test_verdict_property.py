@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import source
-from tests.support.verdicts import Court
+from tests.support.verdicts import VerdictHarness
 from wsmon.model.events import EVENT_NAMES, CloseBy, Event
 from wsmon.model.statuses import Status
 
@@ -48,9 +48,9 @@ EVENTS = st.builds(
 
 @given(st.lists(EVENTS, max_size=30))
 def test_any_events_can_be_judged(events: list[Event]) -> None:
-    court = Court()
+    harness = VerdictHarness()
     for number, event in enumerate(events, 1):
-        verdict = court.judge(event)
+        verdict = harness.judge(event)
         if verdict is None:
             continue
         assert verdict.by
@@ -62,5 +62,5 @@ def test_any_events_can_be_judged(events: list[Event]) -> None:
 
 @given(st.lists(EVENTS, max_size=30))
 def test_verdicts_depend_on_the_events_alone(events: list[Event]) -> None:
-    first, second = Court(), Court()
+    first, second = VerdictHarness(), VerdictHarness()
     assert [first.judge(each) for each in events] == [second.judge(msgspec.structs.replace(each)) for each in events]

@@ -184,7 +184,7 @@ def lane(
 ) -> Lane:
     """A lane from the seconds at which a status began; event ids count up from ``first_id``."""
     ends = [*(start for start, _ in statuses[1:]), end_s][: len(statuses)]
-    stretches = tuple(
+    segments = tuple(
         StatusSegment(at_ns(start), at_ns(end), status, first_id + number)
         for number, ((start, status), end) in enumerate(zip(statuses, ends, strict=True))
     )
@@ -192,7 +192,7 @@ def lane(
     silent = [Incident(at_ns(start), at_ns(end), first_id + 200, "stall") for start, end in stalls]
     others = [Incident(at_ns(start), at_ns(end), first_id + 300, "gap") for start, end in incidents]
     found = sorted([*silent, *others], key=lambda each: each.start_ns)
-    return Lane(connection, group, stretches, marks, tuple(found))
+    return Lane(connection, group, segments, marks, tuple(found))
 
 
 def row(

@@ -291,10 +291,10 @@ def _lane(lane: Lane, top: int, scale: Scale) -> Iterator[str]:
 def _columns(lane: Lane, scale: Scale) -> list[str]:
     """The class of every column; empty where nothing was recorded."""
     columns = [""] * WIDTH
-    for stretch in lane.stretches:
-        kind = CLASSES[stretch.status]
-        start = scale.pixel(stretch.start_ns)
-        for column in range(start, max(start + 1, scale.after(stretch.end_ns))):
+    for segment in lane.segments:
+        kind = CLASSES[segment.status]
+        start = scale.pixel(segment.start_ns)
+        for column in range(start, max(start + 1, scale.after(segment.end_ns))):
             columns[column] = min(kind, columns[column] or kind, key=_WORST.index)
     return columns
 

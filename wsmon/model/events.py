@@ -1,6 +1,6 @@
-"""What happened, at an instant: the one record that travels from the socket to the screen.
+"""The event record that travels from the socket to the screen, its names, its verdict, and the ids of traces.
 
-The engine makes events without an id; the writer gives the id at commit; readers return events with it.
+The engine emits events without an id; the writer assigns the id at commit; readers return events with it.
 """
 
 from __future__ import annotations
@@ -77,18 +77,18 @@ Meta: TypeAlias = Mapping[str, Json]
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
-    """Where events come from: a connection and, while there is a socket, the session.
+    """Origin of events: a connection and, while there is a socket, its session.
 
-    One value is shared by all events of a session. The recorder's own events have an empty ``connection``.
+    All events of a session share one value. The recorder's own events have an empty ``connection``.
     """
 
     connection: str = ""
     group: str = ""
     trace_id: str = ""
     connection_id: str = ""
-    """16 hex digits; empty between sessions."""
+    """The session, 16 hex digits; empty between sessions."""
     run: int = 0
-    """0 until the event is stored."""
+    """The run of the recorder; 0 until the event is stored."""
 
 
 RECORDER = Source()
@@ -98,22 +98,22 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The explanation of one loss or failed attempt."""
 
     by: CloseBy
-    """Who ended it."""
+    """The side that ended it."""
     code: str
-    """What the close code or the HTTP status says: "1012 service restart", "no close frame", "HTTP 403 Forbidden";
-    empty where there is neither."""
+    """The close code or the HTTP status with its meaning: "1012 service restart", "no close frame",
+    "HTTP 403 Forbidden"; empty where there is neither."""
     cause: str
-    """What happened and why, likely, in a sentence."""
+    """What happened and its likely cause, in a sentence."""
     next: str
-    """What to do, in a sentence."""
+    """The next step of the user, in a sentence."""
     evidence: tuple[int, ...] = ()
-    """Ids of other events that show it."""
+    """Ids of other events that show the cause."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """A thing that happened; fields that do not apply keep their empty value.
+    """One event on a connection or in the recorder; fields that do not apply keep their empty value.
 
-    ``ts_ns`` is the wall clock (UTC, since 1970), for showing; ``mono_ns`` the monotonic clock, for measuring.
+    ``ts_ns`` is the wall clock (UTC, since 1970), for display; ``mono_ns`` the monotonic clock, for measuring.
     """
 
     source: Source
@@ -123,9 +123,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     direction: Direction = ""
     opcode: Opcode = ""
     size: int | None = None
-    """Bytes of the whole message as received or sent, also where the payload was redacted or cut; messages and
-    heartbeats always have one, 0 where another event has the bytes; so has everything that may come as often as
-    messages (message.*, heartbeat.*, trace.*); other events never."""
+    """Bytes of the whole message as received or sent, also where the payload was redacted or cut.
+
+    All events that may be as frequent as messages (message.*, heartbeat.*, trace.*) have a size, 0 where another
+    event counts the bytes; other events have None.
+    """
     wire_size: int | None = None
     """Bytes on the wire, frame headers included, compressed."""
     payload: bytes | None = None
@@ -135,7 +137,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     topic: str = ""
     ref: str = ""
     duration_ns: int | None = None
-    """Always a difference of monotonic times; of a message, what it took to read it in its protocol."""
+    """A difference of monotonic times; for a message, the time to read it in its protocol."""
     status: int | str | None = None
     """HTTP status, or "ok" / "error"."""
     from_status: Status | None = None
@@ -148,9 +150,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     span_id: str = ""
     parent_id: str = ""
     verdict: Verdict | None = None
-    """Given by the writer, like the id."""
+    """Added by the writer, like the id."""
     meta: Meta | None = None
     id: int = 0
+    """0 until the event is stored."""
 
     @property
     def category(self) -> str:
@@ -159,7 +162,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_problem(self) -> bool:
-        """Whether somebody who looks for trouble wants to see it."""
+        """Whether the event shows trouble: it has an error, or its name is in ``PROBLEM_NAMES``."""
         return bool(self.error_type) or self.name in PROBLEM_NAMES
 
 
@@ -181,11 +184,9 @@ PROBLEM_NAMES: frozenset[EventName] = frozenset(
 )
 
 
-# Identifiers of traces, sessions and spans; the random bytes arrive as an argument.
-
-# A session: 16 hex digits, and the id of its span
+# 16 hex digits: the id of a session, and of its span
 ConnectionId = NewType("ConnectionId", str)
-# All sessions of a connection in one run: 32 hex digits (W3C), or the user's own
+# All sessions of a connection in one run: 32 hex digits (W3C), or a text that the user chose
 TraceId = NewType("TraceId", str)
 # 16 hex digits
 SpanId = NewType("SpanId", str)
@@ -195,22 +196,22 @@ SPAN_BYTES = 8
 
 
 def trace_id(random_bytes: bytes) -> TraceId:
-    """A W3C trace id from 16 random bytes."""
+    """Make a W3C trace id of 16 random bytes."""
     return TraceId(_hex(random_bytes, TRACE_BYTES))
 
 
 def connection_id(random_bytes: bytes) -> ConnectionId:
-    """A session's id from 8 random bytes."""
+    """Make the id of a session of 8 random bytes."""
     return ConnectionId(_hex(random_bytes, SPAN_BYTES))
 
 
 def span_id(random_bytes: bytes) -> SpanId:
-    """A span's id from 8 random bytes."""
+    """Make the id of a span of 8 random bytes."""
     return SpanId(_hex(random_bytes, SPAN_BYTES))
 
 
 def _hex(random_bytes: bytes, length: int) -> str:
-    """Lowercase hex; W3C forbids the id that is all zeros, so its last bit is set."""
+    """Return lowercase hex; W3C forbids an id of zeros only, so its last bit is set."""
     if len(random_bytes) != length:
         raise ValueError(f"an id needs {length} random bytes, not {len(random_bytes)}")
     return random_bytes.hex() if any(random_bytes) else f"{1:0{2 * length}x}"

@@ -1,8 +1,8 @@
-"""Log-bucket histograms: counts by the index of an exponential bucket.
+"""Log-bucket histograms: counts by the index of an exponential bucket, their merging and quantiles.
 
 The buckets are those of OpenTelemetry's exponential histogram (data model, "ExponentialHistogram") at scale 5: bucket
-``i`` holds ``base**i < value <= base**(i + 1)`` with ``base = 2**(2**-5)``, 32 buckets a doubling. So histograms merge
-by adding, in SQL as well, and go to OTLP as they are.
+``i`` holds ``base**i < value <= base**(i + 1)`` with ``base = 2**(2**-5)``, 32 buckets per doubling. So histograms
+merge by adding, in SQL as well, and are exported to OTLP unchanged.
 """
 
 from __future__ import annotations
@@ -13,34 +13,36 @@ from functools import lru_cache
 
 SCALE = 5
 BUCKETS_PER_DOUBLING = 1 << SCALE
-# Of a quantile against the value it stands for: 1.083 %
+# Of a quantile against the value that it represents: 1.083 %
 RELATIVE_ERROR = (2 ** (1 / BUCKETS_PER_DOUBLING) - 1) / (2 ** (1 / BUCKETS_PER_DOUBLING) + 1)
-# Where zeros are counted: below the index of the smallest double, which is -34,369
+# The bucket of zeros: below the index of the smallest double, which is -34,369
 ZERO_INDEX = -(1 << 16)
 
 
-@lru_cache(maxsize=1 << 16)  # sizes repeat; a hit costs a fifth of the logarithm
+# Sizes repeat, and a hit costs a fifth of the logarithm
+@lru_cache(maxsize=1 << 16)
 def index(value: float) -> int:
-    """The bucket of a value, which is not negative; powers of two are exact."""
+    """Return the bucket of a value from 0 on; powers of two are exact. Raises ``ValueError`` for any other value."""
     if value == 0:
         return ZERO_INDEX
     if value < 0 or not math.isfinite(value):
         raise ValueError(f"a histogram holds finite values from 0 on, not {value}")
-    mantissa, exponent = math.frexp(value)  # value = mantissa * 2**exponent, mantissa in [0.5, 1)
+    # value = mantissa * 2**exponent, mantissa in [0.5, 1)
+    mantissa, exponent = math.frexp(value)
     first = (exponent - 1) * BUCKETS_PER_DOUBLING
     within = math.ceil(math.log2(mantissa * 2) * BUCKETS_PER_DOUBLING) - 1
     return first + min(within, BUCKETS_PER_DOUBLING - 1)
 
 
 def bounds(bucket: int) -> tuple[float, float]:
-    """The values a bucket holds: above the first, up to and including the second."""
+    """Return the bounds of a bucket: it holds values above the first, up to and including the second."""
     if bucket == ZERO_INDEX:
         return 0.0, 0.0
     return _power(bucket), _power(bucket + 1)
 
 
 def representative(bucket: int) -> float:
-    """The value that is within ``RELATIVE_ERROR`` of every value of a bucket."""
+    """Return the value that is within ``RELATIVE_ERROR`` of every value of a bucket."""
     return bounds(bucket)[0] * (1 + RELATIVE_ERROR)
 
 
@@ -51,9 +53,9 @@ def merge(into: MutableMapping[int, int], counts: Mapping[int, int]) -> None:
 
 
 def quantiles(counts: Mapping[int, int], at: Sequence[float]) -> tuple[float, ...]:
-    """The values at the given ranks (0…1, ascending), by nearest rank, each within ``RELATIVE_ERROR``.
+    """Return the values at the given ranks (0…1, ascending), by nearest rank, each within ``RELATIVE_ERROR``.
 
-    Raises ``ValueError`` where nothing was counted: no data has no quantile.
+    Raises ``ValueError`` where nothing was counted.
     """
     total = sum(counts.values())
     if not total:
@@ -71,6 +73,6 @@ def quantiles(counts: Mapping[int, int], at: Sequence[float]) -> tuple[float, ..
 
 
 def _power(bucket: int) -> float:
-    """``base**bucket``; exact where the bucket begins at a power of two."""
+    """Return ``base**bucket``; exact where the bucket starts at a power of two."""
     doublings, within = divmod(bucket, BUCKETS_PER_DOUBLING)
     return math.ldexp(2 ** (within / BUCKETS_PER_DOUBLING), doublings)

@@ -1,4 +1,4 @@
-"""The ``Retry-After`` of an HTTP answer: how long a server asks us to wait."""
+"""HTTP responses to a dial: status phrases, ``Retry-After``, and headers as events carry them."""
 
 from __future__ import annotations
 
@@ -8,42 +8,37 @@ from http import HTTPStatus
 
 from wsmon.model.events import Event
 
-# HTTP statuses by their words.
-
 
 def status_phrase(status: int) -> str:
-    """The standard words for an HTTP status; empty for one without."""
+    """Return the reason phrase of an HTTP status; empty for a status without one."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
 
 
-# A server may ask for patience, not for a connection that is never tried again
+# A server may delay the next attempt, not prevent it for good
 RETRY_AFTER_LIMIT_S = 3600.0
 
 
 def retry_after_s(value: str, wall_s: float) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for, as seconds or as an HTTP date; None where it says neither.
+    """Return the seconds that a ``Retry-After`` header asks for; None where it is neither a number nor an HTTP date.
 
-    ``wall_s`` is the wall clock, seconds since 1970. The answer is between 0 and one hour.
+    ``wall_s`` is the wall clock, seconds since 1970. The result is between 0 and one hour.
     """
     value = value.strip()
     if value.isascii() and value.isdigit():
         return min(float(value), RETRY_AFTER_LIMIT_S)
     try:
         date = parsedate_to_datetime(value)
-        moment_s = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        at_s = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
-    return min(max(0.0, moment_s - wall_s), RETRY_AFTER_LIMIT_S)
-
-
-# The headers of an answer to an upgrade, as the events about it carry them.
+    return min(max(0.0, at_s - wall_s), RETRY_AFTER_LIMIT_S)
 
 
 def response_header(event: Event, name: str) -> str:
-    """The first value of a header, whatever its case; empty where there is none."""
+    """Return the first value of a response header in the ``meta`` of an event, in any case; empty where it has none."""
     headers = (event.meta or {}).get("response_headers")
     for pair in headers if isinstance(headers, (list, tuple)) else ():
         match pair:

@@ -1,4 +1,4 @@
-"""Paths into JSON documents, ``$.data[0].qty``: compiled once, read without building what is not asked for."""
+"""JSON paths such as ``$.data[0].qty``: parsed, and read without decoding the rest of the document."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-# Names of members and places in arrays (negative: from the end), from the outside in; empty: the document itself
+# Names of members and indexes of arrays (negative: from the end), from the outside in; empty: the document itself
 JsonPath: TypeAlias = tuple[str | int, ...]
 
-# Deeper than any message that a person writes a path for
+# Deeper than any path that a user writes
 MAX_STEPS: Final = 32
 
-# The names that need no quotes have none of the signs that end a path in a query
+# Names without quotes have none of the characters that end a path in a query
 _STEP = re.compile(r'\.(?:"((?:[^"\\]|\\.)*)"|([^\s.\[\]"=<>!~:,()]+))|\[(-?\d{1,9})\]', re.ASCII)
 _ESCAPE = re.compile(r'\\(["\\])')
 
@@ -24,7 +24,7 @@ Document: TypeAlias = bytes | str | msgspec.Raw
 
 
 class _Missing:
-    """Says that a document has nothing at a path; JSON's ``null`` is something."""
+    """The type of ``MISSING``: a document has nothing at a path, not even ``null``."""
 
     def __bool__(self) -> bool:
         return False
@@ -35,17 +35,17 @@ class _Missing:
 
 MISSING: Final = _Missing()
 
-# There is nothing at a step; what msgspec raises for what is no JSON or no text, or nested beyond its limit
+# Nothing at a step; no JSON or no UTF-8; nested beyond the limit of msgspec
 _UNREADABLE = (LookupError, ValueError, RecursionError)
 
-# In names of members that msgspec takes for none of a field
+# Characters of member names that msgspec cannot use as the name of a field
 _NO_FIELD = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 _places = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _whole = msgspec.json.Decoder().decode
 
 
 def match_path(text: str, start: int = 0) -> tuple[JsonPath, int]:
-    """The path that begins at ``start`` with ``$``, and where it ends; it is as long as it can be.
+    """Return the longest path that begins at ``start`` with ``$``, and where it ends.
 
     Raises ``ValueError`` with a sentence where no path begins there, or one of more than ``MAX_STEPS``.
     """
@@ -63,7 +63,7 @@ def match_path(text: str, start: int = 0) -> tuple[JsonPath, int]:
 
 
 def compile_path(text: str) -> JsonPath:
-    """The path that a whole text means; raises ``ValueError`` with a sentence where it means none."""
+    """Return the path that a text is; raises ``ValueError`` with a sentence where it is none."""
     path, end = match_path(text)
     if end != len(text):
         raise ValueError(f'{text[end:]!r} is no step of a path, as in $.data[0].seq or $."a b"')
@@ -71,21 +71,21 @@ def compile_path(text: str) -> JsonPath:
 
 
 def path_text(path: JsonPath) -> str:
-    """The path as it is written; ``compile_path`` gives the same path again."""
+    """Format a path so that ``compile_path`` returns the same path again."""
     return "$" + "".join(_step_text(step) for step in path)
 
 
 def read_path(path: JsonPath, document: bytes | str) -> object:
-    """The value at a path: what JSON has, as Python has it; ``MISSING`` where there is none, or no JSON.
+    """Return the value at a path, decoded; ``MISSING`` where there is none, or where the document is no JSON.
 
-    Only what the path leads through is decoded: members beside it are skipped, and may hold anything.
+    Members beside the path are skipped without being decoded.
     """
     return path_reader(path)(document)
 
 
 @lru_cache(maxsize=256)
 def path_reader(path: JsonPath) -> Callable[[bytes | str], object]:
-    """What ``read_path`` does, for whoever reads the same path again and again."""
+    """Return a function that does what ``read_path`` does, for a path that is read often."""
     *down, last = path or ("",)
     if len(path) == 1 and isinstance(last, str):
         return _member(last, object)
@@ -105,7 +105,7 @@ def path_reader(path: JsonPath) -> Callable[[bytes | str], object]:
 
 
 def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
-    """What stands at a path, byte by byte; ``None`` where there is nothing, or no JSON."""
+    """Return the JSON text at a path, unchanged; ``None`` where there is none, or where the document is no JSON."""
     rest: Document = document
     try:
         for step in path:
@@ -116,7 +116,7 @@ def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
 
 
 def _step_down(rest: Document, step: str | int) -> msgspec.Raw:
-    """What is at a step, as it is written; raises ``LookupError`` where there is nothing."""
+    """Return the undecoded JSON at a step; raises ``LookupError`` where there is none."""
     if isinstance(step, int):
         return _places(rest)[step]
     found: msgspec.Raw | _Missing = _member(step, msgspec.Raw)(rest)
@@ -127,12 +127,12 @@ def _step_down(rest: Document, step: str | int) -> msgspec.Raw:
 
 @lru_cache(maxsize=256)
 def _member(name: str, kind: type) -> Callable[[Document], Any]:
-    """Reads one member of an object, a value or what is written; ``MISSING`` where there is none, or no object.
+    """Return a reader of one member of an object, decoded or raw; it returns ``MISSING`` where there is none.
 
-    It makes nothing of the members beside it, and is three times as quick as what keeps them all.
+    It builds nothing for the other members, and is three times as fast as decoding into a dict.
     """
     if _NO_FIELD.search(name):
-        of_kind = msgspec.json.Decoder(dict[str, kind]).decode  # type: ignore[valid-type]  # of two kinds
+        of_kind = msgspec.json.Decoder(dict[str, kind]).decode  # type: ignore[valid-type]  # a type only known here
 
         def read(document: Document) -> Any:
             try:
@@ -146,7 +146,7 @@ def _member(name: str, kind: type) -> Callable[[Document], Any]:
 
     def read_field(document: Document) -> Any:
         try:
-            return of_member(document).value  # type: ignore[attr-defined]  # a class made here
+            return of_member(document).value  # type: ignore[attr-defined]  # of the class made above
         except _UNREADABLE:
             return MISSING
 

@@ -1,4 +1,4 @@
-"""What is read out of every message where the configuration asks: its number, what that counts, when it was sent."""
+"""Values read out of every message as configured: sequence number, its key, time of sending; and feed latency."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from wsmon.model.events import Json
 from wsmon.model.json_path import JsonPath, compile_path, read_path
 from wsmon.model.units import MS_NS, UNIT_NS
 
-LARGEST_NUMBER: Final = 2**63 - 1
-MOST_KEY_CHARS: Final = 128
+MAX_NUMBER: Final = 2**63 - 1
+MAX_KEY_CHARS: Final = 128
 
 
 class MessageMeasures:
-    """Reads ``seq``, ``key`` and ``latency_ms`` for the ``meta`` of a message; never raises on any message."""
+    """Reads ``seq``, ``key`` and ``latency_ms`` for the ``meta`` of a message; no message makes it raise."""
 
     def __init__(self, sequence: str = "", key: str = "", latency: str = "", unit: str = "ms") -> None:
-        """Paths as they are written; empty: not asked for. Raises ``ValueError`` with a sentence where one is none."""
+        """Compile the JSON paths; an empty one is not read. ``unit`` is that of the time of sending.
+
+        Raises ``ValueError`` with a sentence where a text is no path.
+        """
         self._sequence = _path(sequence)
         self._key = _path(key) if sequence else None
         self._latency = _path(latency)
         self._unit_ms = UNIT_NS[unit] / MS_NS
 
     def __bool__(self) -> bool:
-        """Whether anything is asked for."""
+        """Whether any value is to be read."""
         return self._sequence is not None or self._latency is not None
 
     def read(self, document: bytes, at_ns: int) -> dict[str, Json]:
-        """What a message says that arrived at the wall time ``at_ns``; what it does not say is absent."""
+        """Return the values of a message that arrived at the wall time ``at_ns``; those that it lacks are absent."""
         found: dict[str, Json] = {}
         if self._sequence is not None:
             number = _whole(read_path(self._sequence, document))
@@ -49,7 +52,7 @@ def _path(text: str) -> JsonPath | None:
 
 
 def _whole(value: object) -> int | None:
-    """A whole number, also one that is written as text; ``None`` for anything else."""
+    """Return a whole number, also one that is written as text; ``None`` for anything else."""
     match value:
         case bool():
             return None
@@ -61,7 +64,7 @@ def _whole(value: object) -> int | None:
             number = int(value)
         case _:
             return None
-    return number if abs(number) <= LARGEST_NUMBER else None
+    return number if abs(number) <= MAX_NUMBER else None
 
 
 def _number(value: object) -> float | None:
@@ -69,7 +72,7 @@ def _number(value: object) -> float | None:
         case bool():
             return None
         case int() | float():
-            number = float(value) if abs(value) <= LARGEST_NUMBER else math.inf
+            number = float(value) if abs(value) <= MAX_NUMBER else math.inf
         case str() if len(value) < 40:
             try:
                 number = float(value)
@@ -81,38 +84,35 @@ def _number(value: object) -> float | None:
 
 
 def _key(value: object) -> str:
-    """What a number counts, as text; empty where the message does not say."""
+    """Return the key of a sequence as text; empty where the message has none."""
     match value:
         case str():
-            return value[:MOST_KEY_CHARS]
+            return value[:MAX_KEY_CHARS]
         case bool() | int() | float():
-            return str(value)[:MOST_KEY_CHARS]
+            return str(value)[:MAX_KEY_CHARS]
     return ""
 
 
-# How long messages were under way, where only the sender's clock says when they left.
-#
-# Two clocks differ by an unknown offset. The fastest message of the last minutes had the least on its way; what
-# another one took more than it was delay, whatever the offset. So every latency is counted from that fastest
-# message; the
-# time that it took itself is unknown, and at most one round trip.
-
-# Clocks drift apart by some 20 ms in that time; a delay that lasts longer than this becomes the usual
+# Clocks drift apart by some 20 ms in this time; a delay that lasts longer becomes the baseline
 WINDOW_S = 300
 STEP_S = 10
 
 
 class LatencyBaseline:
-    """The least latency of the last minutes, on one session."""
+    """The least latency of the last minutes on one session, from which the delay of other messages is counted.
+
+    The clocks of sender and recorder differ by an unknown offset, but the difference between two messages does not
+    depend on it. The delay of the fastest message itself is unknown, and at most one round trip.
+    """
 
     __slots__ = ("_least",)
 
     def __init__(self) -> None:
-        # Step of time and least latency in it; from each on they only rise
+        # Step of time and least latency in it; both ascending
         self._least: deque[tuple[int, int]] = deque()
 
     def excess_ns(self, latency_ns: int, at_s: int) -> int:
-        """How much longer a message took than the fastest one, from 0 on."""
+        """Return how much longer than the fastest message this one took, 0 or more."""
         step = at_s // STEP_S
         least = self._least
         while least and least[-1][1] >= latency_ns:

@@ -1,6 +1,7 @@
-"""The metrics about connections, with the telemetry guide's names and labels: ``client_id`` is a connection's name.
+"""Metric families of connections and of the recorder, in no format yet: for Prometheus and OTLP.
 
-Counters begin with the recorder. Beside the guide's stand the numbers that its key figures are made from.
+Names and labels are those of the telemetry guide (``client_id`` is the name of a connection), and of the numbers that
+its key figures are made from. Counters start with the recorder.
 """
 
 from __future__ import annotations
@@ -15,16 +16,13 @@ from wsmon.model.snapshot import Health
 from wsmon.model.statuses import OPEN, STATUSES, Status
 from wsmon.model.units import MS_NS, SECOND_NS
 
-# The bounds at which durations are cut for monitoring systems; counted exactly, also inside of a histogram's bucket.
-#
-# Those of connecting are the telemetry guide's; in the others stand the thresholds of the key figures.
-
 
 def _ms(*bounds_ms: int) -> tuple[int, ...]:
     return tuple(bound_ms * MS_NS for bound_ms in bounds_ms)
 
 
-# Ascending; a value counts below the bound that it equals
+# Ascending bounds of exported histograms; a value counts below the bound that it equals. Those of ``connect`` are the
+# telemetry guide's; the others include the thresholds of the key figures
 BOUNDS_NS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
     {
         "connect": _ms(10, 100, 500, 1_000, 5_000),
@@ -36,14 +34,14 @@ BOUNDS_NS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
 
 
 def bound_within(metric: str) -> dict[int, int]:
-    """The bounds of a metric by the bucket of the log-bucket histogram that they cut in two."""
+    """Return the bounds of a metric by the bucket of the log-bucket histogram that they cut in two."""
     return {index(bound): bound for bound in BOUNDS_NS.get(metric, ())}
 
 
 def cut(metric: str, counts: Mapping[int, int], above: Mapping[int, int]) -> tuple[int, ...]:
-    """How many values lie up to each bound and above the one before; the last: above all.
+    """Return how many values lie up to each bound and above the one before; last, those above all bounds.
 
-    ``counts`` by the buckets of the histogram; ``above``: how many of a bucket lie above the bound within it.
+    ``counts`` are by the buckets of the histogram; ``above``: how many values of a bucket lie above the bound in it.
     """
     bounds = BOUNDS_NS[metric]
     places = [index(bound) for bound in bounds]
@@ -53,10 +51,8 @@ def cut(metric: str, counts: Mapping[int, int], above: Mapping[int, int]) -> tup
     return tuple(last - first for first, last in zip([0, *up_to], [*up_to, sum(counts.values())], strict=True))
 
 
-# A metric with all its series, in no format yet.
-
 Kind = Literal["counter", "gauge", "histogram", "summary"]
-# In the order in which they are written
+# Names and values, in the order in which they are written
 Labels: TypeAlias = "tuple[tuple[str, str], ...]"
 
 
@@ -70,7 +66,7 @@ class NumberPoint:
 
 @dataclass(frozen=True, slots=True)
 class DistributionPoint:
-    """One series of a histogram or a summary."""
+    """One series of a histogram or a summary; a summary has no bounds."""
 
     labels: Labels
     count: int
@@ -79,12 +75,12 @@ class DistributionPoint:
     bounds: tuple[float, ...] = ()
     """Ascending, in the same unit."""
     counts: tuple[int, ...] = ()
-    """Up to each bound and above the one before, and above all; empty for a summary."""
+    """Values up to each bound and above the one before, and above all; empty for a summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """One metric."""
+    """One metric with all its series."""
 
     name: str
     """Dotted, without its unit."""
@@ -93,33 +89,30 @@ class MetricFamily:
     """One sentence without its full stop."""
     points: tuple[NumberPoint, ...] | tuple[DistributionPoint, ...]
     unit: str = ""
-    """Seconds, bytes, or none."""
+    """``seconds``, ``bytes``, or empty."""
 
     @property
     def written_name(self) -> str:
-        """The name in Prometheus's text, without what counters and histograms append: snake case, the unit behind."""
+        """The name in the Prometheus format, in snake case with the unit, without the suffix of its kind."""
         name = self.name.replace(".", "_")
         return f"{name}_{self.unit}" if self.unit else name
 
 
-# What happened on each connection since the recorder began, and how the connection is now.
-
-
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Measurements: how many, their sum, and a log-bucket histogram (``wsmon.model.histogram``)."""
+    """Measurements: their number, their sum, and a log-bucket histogram (``wsmon.model.histogram``)."""
 
     count: int = 0
     sum: int = 0
     """Nanoseconds, or bytes."""
     counts: Mapping[int, int] = field(default_factory=dict)
     above: Mapping[int, int] = field(default_factory=dict)
-    """Of the buckets that a bound of ``wsmon.model.metrics.bounds`` cuts: how many lie above it."""
+    """By bucket that a bound of ``BOUNDS_NS`` cuts: how many values lie above the bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTotals:
-    """Of one connection of the configuration; seconds that are not over are not in it yet."""
+    """What happened on one connection since the recorder started, up to the last whole second, and its state now."""
 
     name: str
     group: str
@@ -131,15 +124,15 @@ class ConnectionTotals:
     status: Status
     is_stalled: bool
     last_message_ns: int | None = None
-    """Wall."""
+    """Wall time; None where no message came."""
     counters: Mapping[str, int] = field(default_factory=dict)
-    """By the names of the store's counters."""
+    """By the name of the store's counter."""
     keyed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By dimension and key."""
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     """By metric."""
     folded: Mapping[str, int] = field(default_factory=dict)
-    """Counted under "other", by dimension: the keys had become too many."""
+    """Counted under ``other`` because there were too many keys, by dimension."""
 
 
 CLIENT: Final = "client_id"
@@ -158,12 +151,12 @@ def _client_and_uri(of: ConnectionTotals) -> Labels:
 
 
 def connection_families(totals: _Totals) -> tuple[MetricFamily, ...]:
-    """All of them, also those that have no series yet."""
+    """Return all families about connections, also those that have no series yet."""
     return (*_now(totals), *_dialling(totals), *_traffic(totals), *_keyed(totals), *_quality(totals))
 
 
 def _now(totals: _Totals) -> Iterable[MetricFamily]:
-    """How connections are."""
+    """Yield the state of connections."""
     info = tuple(
         NumberPoint(
             (
@@ -198,7 +191,7 @@ def _now(totals: _Totals) -> Iterable[MetricFamily]:
 
 
 def _dialling(totals: _Totals) -> Iterable[MetricFamily]:
-    """From the first attempt to the end."""
+    """Yield attempts, opens, losses and reconnects."""
     counted = (
         ("connection.started", "attempts", "Dials"),
         ("connection.completed", "opens", "Dials that led to a usable connection"),
@@ -211,14 +204,14 @@ def _dialling(totals: _Totals) -> Iterable[MetricFamily]:
     yield _histogram("connection.completed.duration", text, totals, "connect", _client_and_uri)
     text = "From the loss until the connection was usable again"
     yield _histogram("connection.reconnect.success.duration", text, totals, "reconnect")
-    yield _told(
+    yield _event_counter(
         "connection.reconnect.failed", "Attempts to reconnect that failed", totals, "connection.reconnect.failed"
     )
     yield _by_key("connection.closed", "Ends by their close code", totals, "close_code", "code")
 
 
 def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
-    """Messages, both ways."""
+    """Yield messages received and sent."""
     for way, messages, size_bytes, wire_bytes in (
         ("received", "messages_in", "bytes_in", "wire_in"),
         ("sent", "messages_out", "bytes_out", "wire_out"),
@@ -234,7 +227,7 @@ def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
 
 
 def _messages(totals: _Totals, way: str, counter: str) -> MetricFamily:
-    """By type; those that the protocol gave none have an empty one."""
+    """Return messages by type; those without one have an empty label."""
     points: list[NumberPoint] = []
     for of in totals:
         typed = of.keyed.get(f"{way}_type", {})
@@ -247,9 +240,9 @@ def _messages(totals: _Totals, way: str, counter: str) -> MetricFamily:
 
 
 def _keyed(totals: _Totals) -> Iterable[MetricFamily]:
-    """Errors, incidents, subscriptions, logins."""
+    """Yield errors, incidents, subscriptions and logins."""
     yield _by_key("error.occurred", "Errors by type", totals, "error_type", "error_type")
-    yield _told("error.handled", "Errors that a peer reported as handled", totals, "error.handled")
+    yield _event_counter("error.handled", "Errors that a peer reported as handled", totals, "error.handled")
     yield _by_key("incident.opened", "Incidents found, by kind", totals, "incident", "kind")
     for name, text in (
         ("subscription.subscribe.completed", "Subscriptions that the peer answered"),
@@ -263,7 +256,7 @@ def _keyed(totals: _Totals) -> Iterable[MetricFamily]:
         ("auth.failed", "Logins that were refused"),
         ("auth.refresh.completed", "Tokens renewed"),
     ):
-        yield _told(name, text, totals, name)
+        yield _event_counter(name, text, totals, name)
     folded = tuple(
         NumberPoint((*_client(of), ("dimension", dimension)), n) for of in totals for dimension, n in of.folded.items()
     )
@@ -272,7 +265,7 @@ def _keyed(totals: _Totals) -> Iterable[MetricFamily]:
 
 
 def _quality(totals: _Totals) -> Iterable[MetricFamily]:
-    """Heartbeats and latencies."""
+    """Yield heartbeats and latencies."""
     yield _counter("heartbeat.sent", "Pings sent", totals, "pings")
     yield _counter("heartbeat.responded", "Pings that were answered", totals, "pongs")
     yield _counter("heartbeat.timeout", "Pings that were not answered in time", totals, "missed")
@@ -297,8 +290,8 @@ def _counter(
     return MetricFamily(f"wsmon.{name}", "counter", text, points, unit)
 
 
-def _told(name: str, text: str, totals: _Totals, dimension: str) -> MetricFamily:
-    """A counter without keys."""
+def _event_counter(name: str, text: str, totals: _Totals, dimension: str) -> MetricFamily:
+    """Return a counter of events, without labels of its own."""
     points = tuple(NumberPoint(_client(of), sum(of.keyed.get(dimension, {}).values())) for of in totals)
     return MetricFamily(f"wsmon.{name}", "counter", text, points)
 
@@ -320,63 +313,61 @@ def _histogram(name: str, text: str, totals: _Totals, metric: str, labels: _Labe
     return MetricFamily(f"wsmon.{name}", "histogram", text, tuple(spreads), "seconds")
 
 
-# The metrics about the recorder itself: whether what is measured can be trusted, and what it costs.
-
 _MS_PER_S: Final = 1_000
 _NO_LABELS: Final[Labels] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SignalTotals:
-    """What became of one kind of telemetry that a sink sends."""
+    """How much of one signal a sink has sent and dropped."""
 
     signal: str
-    """Spans, logs, metrics."""
+    """``spans``, ``logs`` or ``metrics``."""
     sent: int = 0
     dropped: int = 0
-    """And never sent."""
+    """Given up and never sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class SinkState:
-    """How one way out of the recorder is."""
+    """The state of one exporter of the recorder."""
 
     name: str
     is_up: bool
     """The newest delivery succeeded, or none was due yet."""
     behind_events: int = 0
-    """Events that wait to be sent."""
+    """Events waiting to be sent."""
     signals: tuple[SignalTotals, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RecorderFacts:
-    """How the recorder is, all of it taken at one time."""
+    """The state of the recorder and what it costs, all taken at one time."""
 
     version: str
     run: int
     started_ns: int
-    """Wall."""
+    """Wall time."""
     health: Health
     pruned_events: int
     """In this run."""
     last_id: int
     viewers: int
     store_bytes: int
-    """Of the file and its write-ahead log."""
+    """Size of the file and its write-ahead log."""
     free_bytes: int
-    """Of the file system."""
+    """Free space of the file system."""
     cpu_s: float
-    """Of the process."""
+    """User and system time of the process."""
     resident_bytes: int
     open_files: int
     loop_lag_s: float
-    """How late the event loop was, newest look."""
+    """How late the event loop was at the last measurement."""
     sinks: tuple[SinkState, ...] = ()
 
 
 def recorder_families(facts: RecorderFacts) -> tuple[MetricFamily, ...]:
-    """All of them."""
+    """Return all families about the recorder."""
     return (*_own(facts), *_store(facts), *_process(facts), *_sinks(facts.sinks))
 
 
@@ -405,7 +396,7 @@ def _store(facts: RecorderFacts) -> Iterable[MetricFamily]:
 
 
 def _process(facts: RecorderFacts) -> Iterable[MetricFamily]:
-    """With the names that all Prometheus clients give them."""
+    """Yield the process metrics, with the names that all Prometheus client libraries use."""
     yield _recorder_counter("process.cpu", "User and system time of the recorder", facts.cpu_s, "seconds")
     yield _gauge("process.resident_memory", "Memory that the recorder holds", facts.resident_bytes, "bytes")
     yield _gauge("process.open_fds", "Files and sockets that it has open", facts.open_files)

@@ -1,4 +1,4 @@
-"""What a person writes down about a recording: bookmarks, views of the log, searches."""
+"""The user's notes about a recording: bookmarks, saved views of the log, search history."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from wsmon.model.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """An event that somebody wants to find again."""
+    """A bookmarked event."""
 
     event: Event
-    """A copy: it stays when the store prunes the event."""
+    """A copy, which stays when retention removes the event."""
     made_ns: int
-    """Wall."""
+    """Wall time."""
     text: str = ""
-    """The note; empty = none."""
+    """The note of the user; empty = none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class SavedView:
 
     name: str
     query: str
-    """As typed; empty = everything."""
+    """As typed; empty = all events."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotesPage:
-    """Everything that is written down for a store."""
+    """All notes of a store."""
 
     bookmarks: tuple[Bookmark, ...] = ()
     """By the id of the event."""

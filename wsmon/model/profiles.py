@@ -1,9 +1,9 @@
-"""Capture profiles: which events become rows of a recording, and which are counted only.
+"""Capture profiles: which events become rows of a recording; alerts: which events the user is notified of.
 
-Counters are exact in every profile: what becomes no row is folded into the statistics all the same. The seeds' guide
-leaves open what "major" means, and says nothing of subscriptions, logins and applications' traces; the tables below
-are the answer. Three rules hold in all profiles: a change of status is a row (uptime and timeline are made of them),
-an incident is, and so is what the recorder says about itself.
+Counters are exact in every profile: events that become no row are counted in the statistics all the same. The telemetry
+guide does not define "major" errors, nor subscriptions, logins and traces of applications; the tables below do. Three
+rules hold in all profiles: a change of status is a row (uptime and timeline are made of them), an incident is a row,
+and so are the recorder's events about itself.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ from wsmon.model.units import SECOND_NS
 ProfileName = Literal["detailed", "financial", "standard", "lightweight"]
 
 MESSAGES: Final[frozenset[EventName]] = frozenset({"message.received", "message.sent"})
-# Stands for the messages that are no rows
+# Represents the messages that are no rows
 BATCH: Final[EventName] = "message.batch_processed"
-# Misses are no part of it: they are what heartbeats are for
+# Without missed ones, which are the purpose of heartbeats
 HEALTHY_HEARTBEATS: Final[frozenset[EventName]] = frozenset(
     {"heartbeat.sent", "heartbeat.received", "heartbeat.responded"}
 )
 
-# Types of errors that are rows in every profile; a failed login is one by its name, whatever its type, and faults of a
-# dial or of a link arrive with a change of status
+# Types of errors that are rows in every profile. A failed login is a row by its name, and faults of a dial or of a link
+# come with a change of status
 MAJOR_ERRORS: Final[frozenset[str]] = frozenset(
     {
-        # the peer broke the rules of WebSocket, and the session ends for it
+        # The peer violated the WebSocket protocol, which ends the session
         "protocol",
         "invalid_utf8",
         "message_too_big",
         "write_overflow",
-        # what the configuration wants said was not said
+        # A message of the configuration was not sent
         "send_failed",
-        # wsmon's own mistakes: whoever reads the recording must know that it may lack something
+        # Faults of wsmon itself, after which the recording may be incomplete
         "internal",
         "classifier",
-        # nobody dials any more
+        # The connection is not dialled any more
         "retries_exhausted",
     }
 )
 
-# An application's traces too: a server that reports every request is what the smaller profiles are to keep out
+# Traces of applications too: a server may report every request
 _AS_OFTEN_AS_MESSAGES: Final[frozenset[EventName]] = frozenset(
     name for name in EVENT_NAMES if name.startswith(("message.", "trace.")) and name != BATCH
 )
 
-# What the smallest profile keeps by its name: what somebody who is woken at night asks for
+# Names that the smallest profile keeps: those needed for a first diagnosis
 _ALWAYS: Final[frozenset[EventName]] = frozenset(
     {
         BATCH,
@@ -65,7 +65,7 @@ _ALWAYS: Final[frozenset[EventName]] = frozenset(
     }
 )
 
-# The smallest profile keeps those that failed
+# The smallest profile keeps these where they failed
 _COMPLETIONS: Final[frozenset[EventName]] = frozenset(
     {"subscription.subscribe.completed", "subscription.unsubscribe.completed"}
 )
@@ -73,23 +73,23 @@ _COMPLETIONS: Final[frozenset[EventName]] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Which events become rows. Credentials are masked in every profile, ``filters_metadata`` or not."""
+    """Decides which events become rows. Credentials are masked in every profile, ``filters_metadata`` or not."""
 
     name: ProfileName
     dropped: frozenset[EventName] = frozenset()
-    """Names that are no rows, except for transitions, and for errors as the next field says."""
+    """Names that are no rows, except for transitions, and for errors according to ``major_errors_only``."""
     major_errors_only: bool = False
-    """Of what is dropped: errors of any type stay rows, or those of MAJOR_ERRORS and failed subscriptions only."""
+    """Of dropped names, events with an error stay rows: False: all; True: MAJOR_ERRORS and failed subscriptions."""
     filters_metadata: bool = True
-    """Personal data in headers and in what protocols note is masked."""
+    """Whether personal data in headers and in the notes of protocols is masked."""
 
     @property
     def keeps_messages(self) -> bool:
-        """Whether every message is a row, with its payload; otherwise there are rows of ``BATCH``."""
+        """Whether every message is a row with its payload; otherwise there are rows of ``BATCH``."""
         return MESSAGES.isdisjoint(self.dropped)
 
     def keeps(self, event: Event) -> bool:
-        """Whether the event becomes a row."""
+        """Return whether the event becomes a row."""
         if event.name not in self.dropped or event.to_status is not None:
             return True
         if not self.major_errors_only:
@@ -102,11 +102,11 @@ class Profile:
 PROFILES: Final[Mapping[ProfileName, Profile]] = MappingProxyType(
     {
         "detailed": Profile("detailed"),
-        # the guide's: everything, and metadata unfiltered: who said what is part of a financial record
+        # As the guide demands: everything, and metadata unfiltered, because identities are part of a financial record
         "financial": Profile("financial", filters_metadata=False),
-        # what happened, without what was said
+        # Events without messages
         "standard": Profile("standard", _AS_OFTEN_AS_MESSAGES | HEALTHY_HEARTBEATS),
-        # what went wrong
+        # Failures
         "lightweight": Profile("lightweight", frozenset(EVENT_NAMES) - _ALWAYS, major_errors_only=True),
     }
 )
@@ -114,21 +114,19 @@ PROFILES: Final[Mapping[ProfileName, Profile]] = MappingProxyType(
 
 @lru_cache
 def profile_of(name: ProfileName, *, control_frames: bool = True) -> Profile:
-    """A profile as a connection is configured: without ``control_frames``, healthy heartbeats are no rows."""
+    """Return the profile of a connection; without ``control_frames``, healthy heartbeats are no rows."""
     profile = PROFILES[name]
     return profile if control_frames else replace(profile, dropped=profile.dropped | HEALTHY_HEARTBEATS)
 
 
-# What somebody is told of, and when again: an incident once, a critical error once until it has stayed away.
-
-# An error that did not occur for so long is over: the longest pause between two attempts is about a minute
+# An error that did not occur for this long is over: the longest pause between two attempts is about a minute
 QUIET_NS = 300 * SECOND_NS
 
 
 def is_alertable(event: Event) -> bool:
-    """Whether alerts are about it: incidents, their ends, and critical errors that are no incident by themselves.
+    """Return whether alerts are about the event: incidents, their ends, and critical errors that are no incident.
 
-    Refused logins and connections that gave up are incidents, so they are silenced as such.
+    Refused logins and exhausted retries are incidents, so that the user can silence them as such.
     """
     if event.name == "error.occurred":
         return event.error_type in MAJOR_ERRORS
@@ -136,22 +134,22 @@ def is_alertable(event: Event) -> bool:
 
 
 class AlertDeduplicator:
-    """Remembers what was told, so that it is told once."""
+    """Lets an incident through once while it is open, and an error once until it has stayed away for ``QUIET_NS``."""
 
     def __init__(self) -> None:
+        # Connection and kind of open incidents
         self._open: set[tuple[str, str]] = set()
-        # connection and kind of incidents
-        # Connection and type of errors → monotonic time of the newest
+        # Connection and type of errors to the monotonic time of the newest
         self._errors: dict[tuple[str, str], int] = {}
 
-    def is_news(self, event: Event) -> bool:
-        """Whether a notable event is to be told; see each of them once, in the order of commit."""
+    def is_new(self, event: Event) -> bool:
+        """Return whether to alert about an event; takes each alertable event once, in the order of commit."""
         key = (event.source.connection, event.type or event.error_type)
         match event.name:
             case "incident.opened":
-                is_new = key not in self._open
+                is_first = key not in self._open
                 self._open.add(key)
-                return is_new
+                return is_first
             case "incident.closed":
                 self._open.discard(key)
                 return False
@@ -162,6 +160,6 @@ class AlertDeduplicator:
 
 
 def alert_summary(event: Event) -> str:
-    """What is told, in a line: connection, kind, sentence."""
+    """Format an alert as one line: connection, kind, sentence."""
     parts = (event.source.connection, event.type or event.error_type, event.reason or event.error)
     return ": ".join(part for part in parts if part)

@@ -1,38 +1,38 @@
-"""Makes foreign text safe for a terminal: what would move, hide or reorder text becomes visible signs.
+"""Text from outside made safe for a terminal: control, invisible and reordering characters become visible ones.
 
-Every text that a peer can influence passes here once, on its way to the screen.
+Every text that a peer can influence passes through here once on its way to the screen.
 """
 
 from __future__ import annotations
 
 import re
 
-# More than any pane shows; the cap comes before the work, so that a message of 1 MiB costs what 64 KiB cost
+# More than any pane shows; applied first, so that a message of 1 MiB costs as much as one of 64 KiB
 LIMIT_CHARACTERS = 64 * 1024
 
 CUT = "…"
 _ASCII_CUT = "..."
 _TAB = "    "
-# Marks on one letter: Vietnamese needs two, Hebrew three; longer stacks overprint the lines around them
+# Combining marks kept on one letter: Vietnamese needs two, Hebrew three; longer stacks overprint the lines around them
 _COMBINING_KEPT = 4
-# Below are the scripts and signs of daily text; above, a peer could fill a table with a million entries
+# Below are the scripts and symbols of most texts; above, a peer could fill a table with a million entries
 _CACHED_BELOW = 0x3000
 
-# Printable by category, yet they show nothing: fillers, joiners, supplementary variation selectors
+# Printable by category, yet invisible: fillers, joiners, supplementary variation selectors
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U000e0100-\U000e01ef"
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
-# One class and nothing else: three times as fast as telling stacks of marks from single ones
+# One character class only: three times as fast as distinguishing stacks of marks from single ones
 _ODD = re.compile(f"[{_BLANK}{_MARKS}]")
 _BLANKS = re.compile(f"[{_BLANK}]")
 _STACK = re.compile(f"([{_MARKS}]{{{_COMBINING_KEPT}}})[{_MARKS}]+")
 
 
 def sanitize(text: str, limit: int = LIMIT_CHARACTERS, *, multiline: bool = False, ascii_only: bool = False) -> str:
-    """``text`` with everything that a terminal might obey replaced by something that it shows.
+    """Replace everything in ``text`` that a terminal might interpret by something visible.
 
-    At most ``limit`` characters of the text are taken, the last of them giving way to ``…`` where it is longer. On a
-    single line a newline is ``⏎``; ``multiline`` keeps newlines (CR LF is one) and widens tabs. ``ascii_only`` writes
-    every other character as an escape. Text that is clean comes back as it is.
+    The result is made of at most ``limit`` characters of the text; the last is ``…`` where the text is longer. On a
+    single line a newline is ``⏎``; ``multiline`` keeps newlines (CR LF is one) and expands tabs. ``ascii_only`` escapes
+    all other characters. Text that needs no change is returned as it is.
     """
     if len(text) > limit:
         return sanitize(text[: max(0, limit - 1)], limit, multiline=multiline, ascii_only=ascii_only) + (
@@ -48,14 +48,15 @@ def sanitize(text: str, limit: int = LIMIT_CHARACTERS, *, multiline: bool = Fals
 
 
 def decode(payload: bytes, limit: int = LIMIT_CHARACTERS, *, multiline: bool = False, ascii_only: bool = False) -> str:
-    """The text of a payload, sanitised; what is not UTF-8 shows as ``�``."""
-    whole_characters = payload[: 4 * (limit + 1)]  # UTF-8 has at most 4 bytes a character; one more shows the cut
+    """Return the text of a payload, sanitised; bytes that are not UTF-8 become ``�``."""
+    # UTF-8 has at most 4 bytes a character; one more character makes the cut visible
+    whole_characters = payload[: 4 * (limit + 1)]
     text = whole_characters.decode("utf-8", "replace")
     return sanitize(text, limit, multiline=multiline, ascii_only=ascii_only)
 
 
-class _Table(dict[int, str]):
-    """What each character becomes, as str.translate asks for it; filled on demand."""
+class _TranslationTable(dict[int, str]):
+    """The replacement of each character, for ``str.translate``; filled on demand."""
 
     def __init__(self, fixed: dict[int, str], *, ascii_only: bool) -> None:
         super().__init__(fixed)
@@ -91,7 +92,7 @@ def _escape(code: int) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-_LINE = _Table({0x0A: "⏎"}, ascii_only=False)
-_MULTILINE = _Table({0x0A: "\n", 0x09: _TAB}, ascii_only=False)
-_LINE_ASCII = _Table({0x0A: "\\n"}, ascii_only=True)
-_MULTILINE_ASCII = _Table({0x0A: "\n", 0x09: _TAB}, ascii_only=True)
+_LINE = _TranslationTable({0x0A: "⏎"}, ascii_only=False)
+_MULTILINE = _TranslationTable({0x0A: "\n", 0x09: _TAB}, ascii_only=False)
+_LINE_ASCII = _TranslationTable({0x0A: "\\n"}, ascii_only=True)
+_MULTILINE_ASCII = _TranslationTable({0x0A: "\n", 0x09: _TAB}, ascii_only=True)

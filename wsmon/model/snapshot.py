@@ -1,4 +1,4 @@
-"""What a viewer paints from: immutable values, made at a bounded rate from what is committed."""
+"""Snapshots for viewers: the state of connections, recorder and store; ranges of sessions, progress of searches."""
 
 from __future__ import annotations
 
@@ -35,50 +35,50 @@ class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """How one connection is now, as far as the store says."""
+    """The present state of one connection, according to the store."""
 
     name: str
     spec: StoredSpec
     trace_id: str
     connection_id: str
-    """Of the newest session; empty before the first."""
+    """The newest session; empty before the first."""
     status: Status
     since_ns: int
     """Wall time of the newest transition."""
     stalled_since_ns: int | None = None
     """Wall time the silence began; None while data comes, or none is expected."""
     attempt: int = 0
-    """Of the dial that is under way or waited for; 0 while open."""
+    """Number of the dial that is under way or due; 0 while open."""
     next_attempt_ns: int | None = None
-    """Wall time of the next dial."""
+    """Wall time of the next dial; None where none is due."""
     sessions: int = 0
     """In this run."""
     last_connected_ns: int | None = None
     last_disconnected_ns: int | None = None
     failing_since_ns: int | None = None
-    """Wall time of the first loss or failure since it last was open for a while; None while nothing failed."""
+    """Wall time of the first loss or failure since it was last open for a while; None while nothing failed."""
     last_message_ns: int | None = None
     rtt_ns: int | None = None
-    """Of the newest answered ping."""
+    """Round trip of the newest answered ping."""
     last_problem_id: int = 0
-    """Event that explains why it is not well, or was not; 0 = never a problem."""
+    """The event that explains the newest problem; 0 = never a problem."""
 
     @property
     def is_stalled(self) -> bool:
-        """Open, and nothing came for longer than expected."""
+        """Whether it is open and no data came for longer than expected."""
         return self.status == "websocket_connected" and self.stalled_since_ns is not None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """What a detector found and what is not over."""
+    """An incident that has not ended."""
 
     event_id: int
-    """Of the event that opened it."""
+    """The event that opened it."""
     kind: str
     sentence: str
     connection: str = ""
-    """empty: the recorder's own."""
+    """Empty: an incident of the recorder itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,16 @@ class ConnectionRow:
     losses_per_hour: float
     """Losses in the last hour."""
     problem: Event | None
-    """The event that explains, if there is one."""
+    """The event of ``last_problem_id``; None where there is none, or it is not kept."""
     incidents: tuple[OpenIncident, ...] = ()
-    """That are not over, the newest last; stalls are in the state."""
+    """Open incidents, the newest last, without stalls, which are in the state."""
     began: Event | None = None
-    """The last loss since it began to fail; None where it was not lost since, or that is not kept."""
+    """The last loss since the connection began to fail; None where there was none, or it is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the recorder itself is; what the file cannot say."""
+    """The state of the recorder process, which the store does not hold."""
 
     waiting_events: int = 0
     waiting_bytes: int = 0
@@ -109,23 +109,23 @@ class Health:
     events_shed: int = 0
     """In this run."""
     is_paused: bool = False
-    """Sessions wait for the store."""
+    """Sockets are not read, because the store is too slow."""
     warning: str = ""
-    """e.g. "disk full: 1,204 messages not kept"; empty = well."""
+    """For the header, e.g. "disk full: 1,204 messages not kept"; empty = no trouble."""
     rings: bool = False
     """Viewers ring the bell when an incident opens."""
     notifies: bool = False
-    """And tell the desktop."""
+    """Viewers send a desktop notification as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreBounds:
-    """Which events a store holds."""
+    """The range of events that a store holds."""
 
     oldest_id: int = 0
     """The oldest id kept; 0 = none yet."""
     last_id: int = 0
-    """The newest id ever given."""
+    """The newest id ever assigned."""
     run: int = 0
     """The newest run."""
     size_bytes: int = 0
@@ -133,53 +133,48 @@ class StoreBounds:
 
     @property
     def events(self) -> int:
-        """How many events are kept: ids have no holes."""
+        """Number of events kept: ids have no gaps."""
         return self.last_id - self.oldest_id + 1 if self.oldest_id else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything on the screen but the log's rows and the detail."""
+    """Everything that the screen shows continuously, except the rows of the log and the detail."""
 
     at_ns: int
+    """Wall time."""
     bounds: StoreBounds
     connections: tuple[ConnectionRow, ...]
     """In the order of the configuration."""
     messages_per_s: tuple[int, ...]
-    """Of all connections, one number a second, oldest first, newest whole second last."""
+    """Messages of all connections per second, oldest first, ending with the newest whole second."""
     incidents: tuple[OpenIncident, ...] = ()
-    """All that are not over, stalls included, the newest last."""
+    """All open incidents, stalls included, the newest last."""
 
 
 EMPTY_SNAPSHOT = Snapshot(0, StoreBounds(), (), ())
 
 
-# Where the events of a session lie, and when it became usable.
-
-
 class SessionRange(NamedTuple):
-    """One socket, from dial to end."""
+    """The range of events of one session, from dial to end."""
 
     connection_id: str
     first_id: int
-    """Of its events."""
     last_id: int
     open_id: int = 0
-    """Of the event that made it usable; 0 = it never was."""
+    """The event that made it usable; 0 = it never was."""
     open_mono_ns: int = 0
-
-
-# How far a search has come: what it found in the stretch of events that it looked at since it last said so.
+    """Monotonic time of that event."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchProgress:
-    """A stretch of a search, that joins the one before it."""
+    """The matches in one range of a search; the ranges of successive values are adjacent."""
 
     ids: array[int]
-    """Of the matches (``array('q')``), ascending."""
+    """Ids of the matches (``array('q')``), ascending."""
     first_id: int
     last_id: int
-    """All events of this closed range of ids were looked at."""
+    """All events from ``first_id`` to ``last_id``, inclusive, were searched."""
     reached_ns: int = 0
-    """Wall time of the event at the end that the search goes on from; 0 = there is none."""
+    """Wall time of the event at which the search continues; 0 = there is none."""

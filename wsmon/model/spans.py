@@ -1,6 +1,7 @@
-"""Spans of one session: what has begun, what ended and how.
+"""Trace spans: tracked while they are open, folded from stored events, and nested into a waterfall.
 
-Whatever begins here ends here: by its own end, by another start under its key, by the limit, or with the session.
+Every span that starts in a ``SpanTracker`` ends there: by its own end, by another start under its key, by the limit on
+open spans, or with the session.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ from wsmon.model.events import Event, EventName, Meta, SpanId, span_id
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS
 
-# abandoned: nobody waits for its end any more; orphan: an end whose start was never seen
+# abandoned: its end is not waited for any more; orphan: an end whose start was never seen
 SpanStatus = Literal["ok", "error", "abandoned", "orphan"]
 
 # Open spans of a session, some 10 MiB: several times what any protocol here keeps in flight
 MAX_OPEN = 20_000
-# Error type of what the end of its session broke off
+# Error type of operations that the end of their session interrupted
 BROKEN_OFF: Final = "disconnected"
 
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 
 
 class Instant(NamedTuple):
-    """A moment by both clocks."""
+    """One point in time on the wall clock and on the monotonic clock, in nanoseconds."""
 
     ts_ns: int
     mono_ns: int
 
     def seen_by_peer(self, at_ns: int) -> Instant:
-        """The peer's wall time, placed on the monotonic clock by its distance from this instant."""
+        """Return a wall time of the peer as an instant, at its distance from this one on both clocks."""
         return Instant(at_ns, self.mono_ns + at_ns - self.ts_ns)
 
 
@@ -51,19 +52,20 @@ OK = Outcome()
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
-    """A thing that had a duration."""
+    """An operation with a start and a duration, as in OpenTelemetry."""
 
     span_id: SpanId
     parent_id: str
+    """Empty where it has none."""
     operation: str
     key: str
-    """Correlation id, within the operation and the session."""
+    """Correlation id, unique within operation and session."""
     name: str
     start_ns: int
     """Wall clock."""
     start_mono_ns: int
     duration_ns: int | None = None
-    """None of an open span, and of an orphan whose start nobody knows."""
+    """None for an open span, and for an orphan whose start is unknown."""
     status: SpanStatus | Literal["open"] = "open"
     error_type: str = ""
     error: str = ""
@@ -71,55 +73,38 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 
 
 class Started(NamedTuple):
-    """A span that began, and those that were abandoned for it."""
+    """A span that started, and those that were abandoned for it."""
 
     span: Span
     abandoned: tuple[Span, ...] = ()
 
 
-class SpanCounts(msgspec.Struct, frozen=True, gc=False):
-    """How many spans a session had: ``started`` = ``open`` + ``finished`` + ``abandoned``; orphans never started."""
-
-    open: int = 0
-    started: int = 0
-    finished: int = 0
-    """Ok or error."""
-    abandoned: int = 0
-    orphans: int = 0
-
-
 class SpanTracker:
     """The open spans of one session, by operation and key.
 
-    ``random_bytes`` yields the 8 bytes of an id; ``parent_id`` is that of the session's own span. Attributes are kept
-    as they are given: whoever gives them bounds them.
+    ``random_bytes`` returns the 8 bytes of a new id; ``parent_id`` is the id of the session's own span. The caller
+    bounds the attributes: they are kept as they are given.
     """
 
     def __init__(self, random_bytes: Callable[[], bytes], parent_id: str = "", limit: int = MAX_OPEN) -> None:
         self._random_bytes = random_bytes
         self._parent_id = parent_id
         self._limit = limit
+        # By operation and key, oldest first
         self._open: dict[tuple[str, str], Span] = {}
-        # oldest first
-        self._started = self._finished = self._abandoned = self._orphans = 0
 
     @property
     def open(self) -> tuple[Span, ...]:
-        """The spans that have begun and not ended, oldest first."""
+        """The spans that have started and not ended, oldest first."""
         return tuple(self._open.values())
-
-    @property
-    def counts(self) -> SpanCounts:
-        """What was counted so far."""
-        return SpanCounts(len(self._open), self._started, self._finished, self._abandoned, self._orphans)
 
     def start(
         self, operation: str, key: str, name: str, at: Instant, *,
         known_id: str = "", parent_id: str = "", attributes: Meta | None = None,
     ) -> Started:  # fmt: skip
-        """Begin a span. One under the same key is abandoned for it; so is the oldest where there are too many.
+        """Start a span. An open one under the same key is abandoned for it; so is the oldest where too many are open.
 
-        ``known_id`` is the id that a peer gave it; a random one where that is no span id.
+        ``known_id`` is the id that a peer gave it; where that is no span id, it gets a random one.
         """
         span = self._new(operation, key, name, at, known_id, parent_id, attributes)
         abandoned: list[Span] = []
@@ -130,7 +115,6 @@ class SpanTracker:
             error = f"more than {self._limit} open"
             abandoned.append(self._close(next(iter(self._open)), at, Outcome("abandoned", "given_up", error)))
         self._open[operation, key] = span
-        self._started += 1
         return Started(span, tuple(abandoned))
 
     def end(
@@ -138,13 +122,12 @@ class SpanTracker:
         name: str = "", known_id: str = "", parent_id: str = "",
         duration_ns: int | None = None, attributes: Meta | None = None,
     ) -> Span:  # fmt: skip
-        """The span that ended, its attributes joined with ``attributes``; an orphan where none is open under the key.
+        """End a span and return it, with ``attributes`` added; an orphan where none is open under the key.
 
-        ``duration_ns`` is what the peer measured. ``name`` and the ids are for orphans alone.
+        ``duration_ns`` is a duration measured by the peer. ``name`` and the ids are used for orphans only.
         """
         if (operation, key) in self._open:
             return self._close((operation, key), at, outcome, duration_ns, attributes)
-        self._orphans += 1
         began = _before(at, duration_ns)
         orphan = self._new(operation, key, name or operation, began, known_id, parent_id, attributes)
         return msgspec.structs.replace(
@@ -155,13 +138,12 @@ class SpanTracker:
         self, operation: str, key: str, name: str, at: Instant, duration_ns: int, outcome: Outcome = OK, *,
         known_id: str = "", parent_id: str = "", attributes: Meta | None = None,
     ) -> Span:  # fmt: skip
-        """A span that ends at ``at`` and of which nothing was heard before; none that is open is touched."""
+        """Return a span that starts and ends with one message, at ``at``; open spans are left alone."""
         began = self._new(operation, key, name, _before(at, duration_ns), known_id, parent_id, attributes)
-        self._started += 1
-        return self._ended(began, outcome, duration_ns)
+        return _ended(began, outcome, duration_ns)
 
     def close_all(self, at: Instant, error_type: str = BROKEN_OFF, error: str = "") -> tuple[Span, ...]:
-        """End all that is open, with an error: the session is over."""
+        """End all open spans with an error, because the session is over."""
         outcome = Outcome("error", error_type, error)
         return tuple(self._close(place, at, outcome) for place in tuple(self._open))
 
@@ -184,22 +166,19 @@ class SpanTracker:
         span = self._open.pop(place)
         if attributes:
             span = msgspec.structs.replace(span, attributes={**(span.attributes or {}), **attributes})
-        return self._ended(span, outcome, at.mono_ns - span.start_mono_ns if duration_ns is None else duration_ns)
-
-    def _ended(self, span: Span, outcome: Outcome, duration_ns: int) -> Span:
-        if outcome.status == "abandoned":
-            self._abandoned += 1
-        else:
-            self._finished += 1
-        status, error_type, error = outcome
-        return msgspec.structs.replace(
-            span, duration_ns=max(0, duration_ns), status=status, error_type=error_type, error=error
-        )
+        return _ended(span, outcome, at.mono_ns - span.start_mono_ns if duration_ns is None else duration_ns)
 
 
 def is_span_id(text: str) -> bool:
-    """Whether it is a span id as W3C Trace Context has it: 16 lowercase hex digits, not all zero."""
+    """Return whether a text is a span id of W3C Trace Context: 16 lowercase hex digits, not all zero."""
     return _SPAN_ID.fullmatch(text) is not None
+
+
+def _ended(span: Span, outcome: Outcome, duration_ns: int) -> Span:
+    status, error_type, error = outcome
+    return msgspec.structs.replace(
+        span, duration_ns=max(0, duration_ns), status=status, error_type=error_type, error=error
+    )
 
 
 def _before(at: Instant, duration_ns: int | None) -> Instant:
@@ -207,17 +186,12 @@ def _before(at: Instant, duration_ns: int | None) -> Instant:
     return Instant(at.ts_ns - back_ns, at.mono_ns - back_ns)
 
 
-# The spans that events end: a fold, so that whoever has the events of a store has its spans.
-#
-# A session and its phases, an outage, and every operation whose end an event tells. Spans that no peer and no tracker
-# named have ids made of what they belong to, the same each time.
-
 SpanOperation = Literal[
     "session", "dns", "tcp", "proxy", "tls", "upgrade", "outage",
     "subscribe", "unsubscribe", "auth", "refresh", "request", "heartbeat", "trace",
 ]  # fmt: skip
 
-# Of a dial, in their order
+# The phases of a dial, in their order
 PHASES: Final[tuple[SpanOperation, ...]] = ("dns", "tcp", "proxy", "tls", "upgrade")
 
 # Events that end an operation
@@ -237,7 +211,7 @@ _ENDS: Mapping[EventName, SpanOperation] = MappingProxyType(
         "trace.span.end": "trace",
     }
 )
-# Events that begin one, where a recorder that is cut off leaves it open
+# Events that start an operation which stays open when the recorder is killed before its end
 BEGINS: Mapping[EventName, SpanOperation] = MappingProxyType(
     {
         "subscription.subscribe.started": "subscribe",
@@ -246,19 +220,24 @@ BEGINS: Mapping[EventName, SpanOperation] = MappingProxyType(
         "auth.refresh.started": "refresh",
     }
 )
-# With which a peer ends what went well
+# Close codes of a peer that end a session without an error
 CLEAN_CODES = (1000, 1001)
 
 
 class SpanFold:
-    """Remembers when the sessions that are alive began."""
+    """Derives spans from events: of sessions, the phases of dials, outages, and operations that an event ends.
+
+    It is a fold over the events of a store in their order, so the spans of a store follow from its events. Spans that
+    neither a peer nor a ``SpanTracker`` named get ids made of what they belong to, the same each time. Its state is the
+    start of each session that has not ended.
+    """
 
     def __init__(self) -> None:
         # By connection_id
         self._began: dict[str, Instant] = {}
 
     def ended_by(self, event: Event) -> Iterator[Span]:
-        """The spans that end with the event."""
+        """Yield the spans that end with the event."""
         session = event.source.connection_id
         if event.name == "connection.started":
             self._began[session] = Instant(event.ts_ns, event.mono_ns)
@@ -275,7 +254,7 @@ class SpanFold:
 
 
 def derived_id(*parts: str | int) -> SpanId:
-    """The id of a span that nobody named; 16 hex digits, never all zero."""
+    """Return the id of a span that has none of its own, as a hash of the parts; 16 hex digits, never all zero."""
     digest = hashlib.blake2b(" ".join(map(str, parts)).encode(), digest_size=8).hexdigest()
     return SpanId(digest if digest.strip("0") else f"{1:016x}")
 
@@ -283,7 +262,7 @@ def derived_id(*parts: str | int) -> SpanId:
 def session_span(
     connection_id: str, name: str, began: Instant, duration_ns: int, status: SpanStatus, error_type: str, error: str
 ) -> Span:
-    """The span of a whole session; its id is the session's."""
+    """Build the span of a whole session; its id is the id of the session."""
     return Span(
         SpanId(connection_id), "", "session", "", name, began.ts_ns, began.mono_ns, max(0, duration_ns), status,
         error_type, error,
@@ -305,7 +284,7 @@ def _session(event: Event, began: Instant) -> Span:
 
 
 def _phases_before(event: Event) -> Iterator[Span]:
-    """The phases of a dial that succeeded: the last ended with the event, each where the next began."""
+    """Yield the phases of a dial that succeeded: the last one ended with the event, each where the next one began."""
     end_ns = event.mono_ns
     for phase, took_ns in reversed(_durations(event)):
         yield _phase(event, phase, end_ns - took_ns, took_ns)
@@ -313,7 +292,7 @@ def _phases_before(event: Event) -> Iterator[Span]:
 
 
 def _phases_after(event: Event, began: Instant) -> Iterator[Span]:
-    """The phases of a dial that failed: the first began with it. The one that failed has no duration of its own."""
+    """Yield the phases of a dial that failed: the first one began with it; the one that failed has no duration."""
     start_ns = began.mono_ns
     for phase, took_ns in _durations(event):
         yield _phase(event, phase, start_ns, took_ns)
@@ -344,9 +323,10 @@ def _derived(event: Event, operation: SpanOperation, parent_id: str, took_ns: in
 
 
 def _operation(event: Event, operation: SpanOperation) -> Iterator[Span]:
-    """The end of an operation; one that nobody began is an orphan, which may have no duration."""
+    """Yield the span of an operation; one without a start is an orphan, which may have no duration."""
     if not event.span_id:
-        if event.duration_ns is not None:  # a ping, whose pong proves that it was sent
+        # A pong proves that its ping was sent
+        if event.duration_ns is not None:
             yield _derived(event, operation, event.source.connection_id, event.duration_ns)
         return
     if operation == "auth" and (event.meta or {}).get("refresh"):
@@ -370,35 +350,32 @@ def _outcome(event: Event) -> tuple[SpanStatus, str, str]:
     return "error" if failed else "ok", event.error_type, event.error or event.reason if failed else ""
 
 
-# The waterfall of a trace: its spans in time, and how deep each lies.
-
-
 class WaterfallRow(NamedTuple):
-    """A span as a waterfall shows it."""
+    """One line of a waterfall: a span with its place in the trace."""
 
     span: Span
     offset_ns: int
-    """From the earliest start."""
+    """Start after the earliest start of the trace."""
     depth: int
-    """0: its parent is not among the spans."""
+    """Number of ancestors; 0: the parent is not among the spans."""
 
 
 def waterfall(spans: Iterable[Span]) -> tuple[WaterfallRow, ...]:
-    """The spans of a trace by their start, parents before children that began with them.
+    """Sort the spans of a trace by their start, parents before children that began at the same time.
 
-    Parents that form a circle raise nothing: one of them counts as the outermost.
+    Where parents form a circle, one of them counts as the outermost.
     """
     by_id: dict[str, Span] = {span.span_id: span for span in spans}
     if not by_id:
         return ()
     origin_ns = min(span.start_mono_ns for span in by_id.values())
     depths = _depths({span_id: span.parent_id for span_id, span in by_id.items()})
-    bars = (WaterfallRow(span, span.start_mono_ns - origin_ns, depths[span.span_id]) for span in by_id.values())
-    return tuple(sorted(bars, key=lambda bar: (bar.offset_ns, bar.depth, bar.span.span_id)))
+    rows = (WaterfallRow(span, span.start_mono_ns - origin_ns, depths[span.span_id]) for span in by_id.values())
+    return tuple(sorted(rows, key=lambda row: (row.offset_ns, row.depth, row.span.span_id)))
 
 
 def _depths(parents: Mapping[str, str]) -> dict[str, int]:
-    """How many ancestors each has, without recursion: a peer chooses how deep they nest."""
+    """Return the number of ancestors of each; without recursion, because the peer chooses how deep they nest."""
     depths: dict[str, int] = {}
     for start in parents:
         chain: dict[str, None] = {}

@@ -1,4 +1,7 @@
-"""Statistics of connections over a period, as ``stats --json`` prints them."""
+"""Statistics of connections over a period, key figures against their thresholds, and trends.
+
+``stats --json`` prints ``Statistics``; the statistics pane shows a ``Trend``, the timeline pane ``Density``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from wsmon.model.subscriptions import Subscriptions
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A distribution in six numbers, all in the unit of what was measured; percentiles within 1.1 %."""
+    """A distribution in six numbers, in the unit of what was measured; percentiles are within 1.1 %."""
 
     count: int
     mean: float
@@ -25,7 +28,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One quantity both ways."""
+    """A quantity received and sent."""
 
     received: int = 0
     sent: int = 0
@@ -33,7 +36,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeats:
-    """Pings of ours, and what became of them."""
+    """The recorder's own pings and their outcome."""
 
     sent: int = 0
     answered: int = 0
@@ -42,7 +45,7 @@ class Heartbeats:
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """One key figure against its threshold; ``wsmon.model.kpis`` says what each is made from."""
+    """One key figure against its threshold; ``_RULES`` defines what each is made from."""
 
     name: str
     value: float | None
@@ -52,17 +55,18 @@ class Kpi:
     """None where nothing was measured."""
     samples: int
     budget_left: float | None
-    """Part of what may go wrong, or of the time it may take, that is left; below 0: overdrawn; None: there is none."""
+    """Share of the error budget, or of the time allowed, that is left; below 0: overdrawn; None: there is none."""
     is_floor: bool = False
     """The value must be above the threshold, not below."""
     is_share: bool = False
+    """The value is 0…1; others are milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatistics:
-    """What rollups and transitions hold about one connection in a period.
+    """The statistics of one connection in a period, from rollups and transitions.
 
-    Summaries are ``None`` where nothing was measured: no data is never drawn as zero.
+    Summaries are ``None`` where nothing was measured, because no data must not be shown as zero.
     """
 
     name: str
@@ -80,11 +84,11 @@ class ConnectionStatistics:
     reconnects_per_hour: float | None
     """None while the period is shorter than a minute."""
     total_uptime_ms: float
-    """transport: from TCP (TLS) up to the end."""
+    """Of the transport: from TCP (TLS) to the end of the session."""
     ws_uptime_ms: float
-    """usable: from the end of the upgrade to the end."""
+    """Usable: from the end of the upgrade to the end of the session."""
     availability: float | None
-    """Ws uptime / time the connection was wanted, 0…1; None where it was never wanted."""
+    """Usable time / time the connection was to be open, 0…1; None where it never was to be open."""
     last_connected_ns: int | None
     last_disconnected_ns: int | None
     last_message_ns: int | None
@@ -100,29 +104,29 @@ class ConnectionStatistics:
     close_codes: Mapping[str, int]
     incidents: Mapping[str, int]
     process_ms: Summary | None = None
-    """From a request to its reply."""
+    """Time from a request to its reply."""
     decode_ms: Summary | None = None
-    """What it took to read a message in its protocol."""
+    """Time to read a message in its protocol."""
     encode_ms: Summary | None = None
-    """The same of messages that were sent."""
+    """The same for messages that were sent."""
     subscriptions: Subscriptions | None = None
-    """Now; None of a period in the past."""
+    """At present; None for a period in the past."""
     feed_latency_ms: Summary | None = None
-    """Beyond the fastest message of the last minutes."""
+    """Delay beyond the fastest message of the last minutes."""
     feed_latency_uncertainty_ms: float | None = None
-    """What the fastest message itself may have taken: the shortest round trip; None where none was measured."""
+    """Delay that the fastest message itself may have had: the shortest round trip; None where none was measured."""
     reconnect_gap_ms: float | None = None
     """Mean time between two reconnections in one run; None where there were not two."""
     message_types: Mapping[str, int] | None = None
-    """Messages by type, most frequent first; None where nobody asked."""
+    """Messages by type, most frequent first; None where they were not asked for."""
     failed_messages: int = 0
-    """That could not be read, and requests that failed."""
+    """Messages that could not be read, and requests that failed."""
     kpis: tuple[Kpi, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Statistics of several connections; the period is what was really answered for."""
+    """Statistics of several connections; the period is the one that the store could answer for."""
 
     since_ns: int
     until_ns: int
@@ -131,20 +135,13 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Density:
-    """Messages and errors by time, for a row under the timeline; equal buckets from ``since_ns``."""
+    """Messages and errors by time, for a row under the timeline, in equal buckets from ``since_ns``."""
 
     since_ns: int
     bucket_ns: int
     messages: tuple[int, ...]
     errors: tuple[int, ...]
 
-
-# Key figures of a connection against the thresholds of its profile: the table of the telemetry guide.
-#
-# What was never measured has no value and breaches nothing. All comparisons are strict, as the guide's are: 99.9 % is
-# not more than 99.9 %. Averages are exact, which percentiles are not. Of the guide's table, throughput has no
-# threshold,
-# and how often errors are handled is known of one protocol only: both are left out.
 
 _DIALLING: Final[frozenset[Status]] = frozenset({"connecting", "connected"})
 _GAVE_UP: Final = "retries_exhausted"
@@ -153,39 +150,39 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """A figure and what it was made from; without samples it has no value."""
+    """A total and the number of samples in it."""
 
     total: float
-    """Of the samples: how many succeeded or failed, or milliseconds."""
+    """How many samples succeeded or failed, or the sum of their milliseconds."""
     samples: int
 
     @property
     def value(self) -> float | None:
-        """The total a sample."""
+        """The mean; None without samples."""
         return self.total / self.samples if self.samples else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    """A figure, and where it must lie."""
+class _KpiRule:
+    """How a key figure is measured, and its threshold in the profile ``financial`` and in all others."""
 
     measure: Callable[[ConnectionStatistics], _Measured]
     financial: float
     standard: float
     is_floor: bool = False
-    """It must be above the threshold, not below."""
+    """The value must be above the threshold, not below."""
     is_share: bool = False
-    """0…1; the others are milliseconds."""
+    """The value is 0…1; others are milliseconds."""
 
 
 def _connected(of: ConnectionStatistics) -> _Measured:
-    """Dials that led to a usable session; one that is still under way is neither a success nor a failure."""
+    """Dials that led to a usable session; one that is under way is neither a success nor a failure."""
     dials = max(0, of.sessions - (of.status in _DIALLING))
     return _Measured(min(of.connection_count, dials), dials)
 
 
 def _reconnected(of: ConnectionStatistics) -> _Measured:
-    """Outages that ended; the others ended in giving up. One that lasts is neither."""
+    """Outages that a reconnect ended, of all that ended; the others ended because no attempt was left."""
     ended = of.reconnect_ms.count if of.reconnect_ms else 0
     return _Measured(ended, ended + of.errors.get(_GAVE_UP, 0))
 
@@ -199,31 +196,34 @@ def _average(summary: Summary | None) -> _Measured:
     return _Measured(summary.mean * summary.count, summary.count) if summary else _Measured(0.0, 0)
 
 
-_RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
+# The table of the telemetry guide. Of that table, throughput has no threshold, and the rate of handled errors is known
+# of one protocol only: both are left out.
+_RULES: Final[Mapping[str, _KpiRule]] = MappingProxyType(
     {
-        "connection_success_rate": _Rule(_connected, 0.999, 0.99, is_floor=True, is_share=True),
-        "connection_time_ms": _Rule(lambda of: _average(of.connect_ms), 500.0, 1_000.0),
-        "reconnection_success_rate": _Rule(_reconnected, 0.99, 0.99, is_floor=True, is_share=True),
-        "reconnection_time_ms": _Rule(lambda of: _average(of.reconnect_ms), 2_000.0, 5_000.0),
-        "processing_time_ms": _Rule(lambda of: _average(of.process_ms), 10.0, 50.0),
-        "message_error_rate": _Rule(_failed_messages, 0.0001, 0.001, is_share=True),
+        "connection_success_rate": _KpiRule(_connected, 0.999, 0.99, is_floor=True, is_share=True),
+        "connection_time_ms": _KpiRule(lambda of: _average(of.connect_ms), 500.0, 1_000.0),
+        "reconnection_success_rate": _KpiRule(_reconnected, 0.99, 0.99, is_floor=True, is_share=True),
+        "reconnection_time_ms": _KpiRule(lambda of: _average(of.reconnect_ms), 2_000.0, 5_000.0),
+        "processing_time_ms": _KpiRule(lambda of: _average(of.process_ms), 10.0, 50.0),
+        "message_error_rate": _KpiRule(_failed_messages, 0.0001, 0.001, is_share=True),
     }
 )
 KPI_NAMES: Final = tuple(_RULES)
-# Whose thresholds are 0…1; those of the others are milliseconds
+# Key figures with thresholds of 0…1; the thresholds of the others are milliseconds
 KPI_SHARES: Final = frozenset(name for name, rule in _RULES.items() if rule.is_share)
 
 
 def kpis(of: ConnectionStatistics, overrides: Mapping[str, float] = _NOTHING) -> tuple[Kpi, ...]:
-    """All key figures of a connection, in the order of ``KPI_NAMES``.
+    """Return all key figures of a connection, in the order of ``KPI_NAMES``.
 
-    ``overrides`` are thresholds of the configuration by name. Profiles but ``financial`` have the thresholds of
-    ``standard``.
+    ``overrides`` are the configured thresholds, by name. A figure that was not measured has no value and breaches
+    nothing. Comparisons are strict, as in the guide: 99.9 % is not more than 99.9 %. Averages are exact, unlike
+    percentiles.
     """
     return tuple(_kpi(name, rule, of, overrides.get(name)) for name, rule in _RULES.items())
 
 
-def _kpi(name: str, rule: _Rule, of: ConnectionStatistics, override: float | None) -> Kpi:
+def _kpi(name: str, rule: _KpiRule, of: ConnectionStatistics, override: float | None) -> Kpi:
     standing = rule.financial if of.profile == "financial" else rule.standard
     threshold = standing if override is None else override
     measured = rule.measure(of)
@@ -235,18 +235,15 @@ def _kpi(name: str, rule: _Rule, of: ConnectionStatistics, override: float | Non
     return Kpi(name, value, threshold, ok, measured.samples, left, rule.is_floor, rule.is_share)
 
 
-def _budget_left(rule: _Rule, value: float, threshold: float) -> float | None:
-    """The part that is left of what may go wrong, or of the time that it may take; below 0: overdrawn."""
+def _budget_left(rule: _KpiRule, value: float, threshold: float) -> float | None:
+    """Return the share of the error budget, or of the time allowed, that is left; below 0: overdrawn."""
     spent, allowed = (1 - value, 1 - threshold) if rule.is_floor else (value, threshold)
     return 1 - spent / allowed if allowed > 0 else None
 
 
-# How one connection went over a period: rates and latencies by time, sizes and types of its messages.
-
-
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Percentiles of what was measured in a bucket, in milliseconds."""
+    """Percentiles of a duration in one bucket, in milliseconds."""
 
     p50: float
     p95: float
@@ -255,16 +252,19 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Equal buckets from ``since_ns`` on, as many as are needed; ``None`` where nothing is known, which is not zero."""
+    """Rates and durations of one connection over a period, and the sizes and types of its messages.
+
+    The buckets are equal and start at ``since_ns``; one is ``None`` where nothing is known, which is not zero.
+    """
 
     connection: str
     since_ns: int
     bucket_ns: int
     messages: tuple[int | None, ...]
-    """Both ways."""
+    """Received and sent."""
     rtt_ms: tuple[Percentiles | None, ...]
     latency_ms: tuple[Percentiles | None, ...]
-    """Of the feed."""
+    """Feed latency: delay beyond the fastest message of the last minutes."""
     sizes: Mapping[int, int]
     """Messages by the power of two, in bytes, that they do not exceed; 0 = empty ones; smallest first."""
     types: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""The life of a connection as a table: which status may follow which.
+"""The connection state machine as a table: the statuses, and which may follow which.
 
 Drawn from the table::
 
@@ -6,7 +6,7 @@ Drawn from the table::
                       ↑            (each may fail into disconnected)    ↓
                       └───────────────────────────────────────── reconnecting
 
-``error`` (gave up) and ``closed`` (closed by us) end it until the operator connects again.
+``error`` (gave up) and ``closed`` (closed by the user) are final until the user connects again.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ ALLOWED: Mapping[Status, frozenset[Status]] = MappingProxyType(
 )
 
 OPEN: Status = "websocket_connected"
-# Nothing happens until the operator connects again
+# Final until the user connects again
 STOPPED: frozenset[Status] = frozenset({"error", "closed"})
 SESSION_ENDS: frozenset[Status] = STOPPED | {"disconnected"}
 
-# What a person reads
+# As the screen shows them
 LABELS: Mapping[Status, str] = MappingProxyType({**{status: status for status in STATUSES}, OPEN: "open"})
 
 
 def is_allowed(before: Status, after: Status) -> bool:
-    """Whether ``after`` may follow ``before``; what is not allowed is recorded and flagged, never refused."""
+    """Return whether ``after`` may follow ``before``; other transitions are recorded and flagged, not refused."""
     return after in ALLOWED[before]

@@ -1,6 +1,7 @@
-"""The subscription ledger of one connection: what it asked for, what it has, and what it lost.
+"""The subscription ledger of one connection: topics requested, confirmed, lost and restored.
 
-It outlives sessions: what was confirmed before a disconnect must be confirmed again after it, or counts as lost.
+It outlives sessions: a topic that was confirmed before a disconnect must be confirmed again after it, or counts as
+lost.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from wsmon.model.units import SECOND_NS
 
 SubscriptionStatus = Literal["requested", "confirmed", "failed", "unsubscribed", "expired", "lost", "restored"]
 
-# How long a confirmation may take: the seeds' subscription_timeout
+# How long a confirmation may take: ``subscription_timeout`` of the telemetry guide
 EXPIRY_NS = 30 * SECOND_NS
-# Of a connection, some 10 MiB at worst
+# Topics of a connection, some 10 MiB at worst
 MAX_TOPICS = 10_000
-# Changes of status kept a topic
+# Changes of status kept per topic
 HISTORY = 8
 
 ACTIVE: frozenset[SubscriptionStatus] = frozenset({"confirmed", "restored"})
@@ -26,7 +27,7 @@ OVER: frozenset[SubscriptionStatus] = frozenset({"failed", "unsubscribed", "expi
 
 
 class SubscriptionNote(Protocol):
-    """What a protocol says of a subscription, as far as the ledger reads it."""
+    """What the ledger reads of a protocol's note about a subscription."""
 
     @property
     def name(self) -> EventName: ...
@@ -45,67 +46,63 @@ class SubscriptionNote(Protocol):
 
 
 class Subscription(msgspec.Struct, frozen=True, gc=False):
-    """One topic; times are monotonic nanoseconds."""
+    """The state of one topic; times are monotonic nanoseconds."""
 
     topic: str
     status: SubscriptionStatus
     since_ns: int
     attempts: int = 1
-    """Times it was asked for since it was last confirmed."""
+    """Requests since it was last confirmed."""
     reason: str = ""
     """Why it failed or was lost."""
     is_interrupted: bool = False
-    """Confirmed in an earlier session, and not yet in this one."""
+    """Confirmed in an earlier session, and not in this one yet."""
     history: tuple[tuple[SubscriptionStatus, int], ...] = ()
-    """The last ``HISTORY`` statuses and since when, the present one included."""
+    """The last ``HISTORY`` statuses with the time of each, the present one included."""
 
     @property
     def is_active(self) -> bool:
-        """Whether the peer delivers it."""
+        """Whether the peer delivers the topic."""
         return self.status in ACTIVE and not self.is_interrupted
 
 
 class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
-    """Something that nobody said, and that follows: becomes an event."""
+    """A loss or a restoration that no message reports and that follows from the others; it becomes an event."""
 
     name: Literal["subscription.lost", "subscription.restored"]
     topic: str
     reason: str = ""
     duration_ns: int | None = None
-    """Of a restored one: how long it was away."""
+    """How long a restored topic was away; None for a lost one."""
 
 
 class Subscriptions(msgspec.Struct, frozen=True, gc=False):
-    """The topics of a connection at one moment, each list in the order of its first request."""
+    """The topics of a connection at one time, each list in the order of the first request."""
 
     active: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
-    """Asked for, or to be restored."""
+    """Requested, or to be restored."""
     lost: tuple[str, ...] = ()
 
 
 class SubscriptionLedger:
-    """The subscriptions of one connection, from what its protocol says and when its sessions begin and end.
+    """Follows the subscriptions of one connection through the notes of its protocol and its sessions.
 
-    Times are monotonic and do not decrease.
+    Times are monotonic and do not decrease. Beyond ``limit`` topics the oldest are forgotten, ended ones first.
     """
 
     def __init__(self, expiry_ns: int = EXPIRY_NS, limit: int = MAX_TOPICS) -> None:
         self._expiry_ns = expiry_ns
         self._limit = limit
+        # Requested, active or lost topics, the oldest request first
         self._live: dict[str, Subscription] = {}
-        # oldest request first
+        # Failed, unsubscribed or expired topics: the first to be forgotten
         self._over: dict[str, Subscription] = {}
-        # failed, unsubscribed, expired: the first to be forgotten
+        # By topic: the time from which on a confirmation is too late, soonest first
         self._due: dict[str, int] = {}
-        # when a confirmation is too late, soonest first
-        self.forgotten = 0
-        # topics for which there was no room
-        # Confirmations of what nobody asked for
-        self.unknown = 0
 
     def apply(self, note: SubscriptionNote, now_ns: int) -> tuple[SubscriptionChange, ...]:
-        """Take in what a message said; notes of anything but subscriptions, or without a topic, change nothing."""
+        """Take a note of the protocol; notes about anything but subscriptions, or without a topic, change nothing."""
         if not note.topic:
             return ()
         due = self.expire(now_ns)
@@ -125,13 +122,13 @@ class SubscriptionLedger:
         return due
 
     def session_began(self, now_ns: int) -> None:
-        """There is a socket again: what was confirmed before has until the expiry to be so again."""
+        """Start a session: topics confirmed before have until the expiry to be confirmed again."""
         for known in self._live.values():
             if known.is_interrupted:
                 self._await(known.topic, now_ns)
 
     def session_ended(self, now_ns: int) -> None:
-        """The socket is gone, and with it every request and confirmation."""
+        """End the session: its requests have failed, and its confirmations no longer hold."""
         self._due.clear()
         for known in tuple(self._live.values()):
             if known.status == "requested":
@@ -140,7 +137,7 @@ class SubscriptionLedger:
                 self._live[known.topic] = msgspec.structs.replace(known, is_interrupted=True, since_ns=now_ns)
 
     def expire(self, now_ns: int) -> tuple[SubscriptionChange, ...]:
-        """What was not confirmed in time: a request expired; what should have been restored is lost."""
+        """Apply the expiry: unconfirmed requests expire, topics that were not restored are lost."""
         changes: list[SubscriptionChange] = []
         while self._due:
             topic, due_ns = next(iter(self._due.items()))
@@ -154,7 +151,7 @@ class SubscriptionLedger:
         return tuple(changes)
 
     def snapshot(self) -> Subscriptions:
-        """What is active, pending and lost; call ``expire`` first."""
+        """Return the active, pending and lost topics; call ``expire`` first."""
         live = self._live.values()
         return Subscriptions(
             tuple(known.topic for known in live if known.is_active),
@@ -163,7 +160,7 @@ class SubscriptionLedger:
         )
 
     def subscription(self, topic: str) -> Subscription | None:
-        """What is known of a topic; None where nothing is, or no more."""
+        """Return the state of a topic; None where it is unknown or forgotten."""
         return self._live.get(topic) or self._over.get(topic)
 
     def _request(self, topic: str, now_ns: int) -> None:
@@ -177,17 +174,14 @@ class SubscriptionLedger:
 
     def _confirm(self, topic: str, now_ns: int) -> tuple[SubscriptionChange, ...]:
         known = self.subscription(topic)
-        if known is None:
-            self.unknown += 1
-            return ()
-        if known.is_active:
+        if known is None or known.is_active:
             return ()
         was_away = known.is_interrupted or known.status == "lost"
         self._set(known, "restored" if was_away else "confirmed", now_ns, attempts=0)
         return (SubscriptionChange("subscription.restored", topic, "", now_ns - known.since_ns),) if was_away else ()
 
     def _fail(self, topic: str, reason: str, error_type: str, now_ns: int) -> tuple[SubscriptionChange, ...]:
-        """A refusal; asking again for what is active, and being refused, takes nothing away."""
+        """Handle a refusal; a refused request for a topic that is active changes nothing."""
         known = self.subscription(topic)
         if known is not None and known.is_interrupted:
             return self._lose(topic, reason, now_ns)
@@ -208,14 +202,15 @@ class SubscriptionLedger:
         return (SubscriptionChange("subscription.lost", topic, reason),)
 
     def _await(self, topic: str, now_ns: int) -> None:
-        self._due.pop(topic, None)  # the last one asked for is the last one due
+        # Keep the order by time: the newest request is the last one due
+        self._due.pop(topic, None)
         self._due[topic] = now_ns + self._expiry_ns
 
     def _set(
         self, known: Subscription, status: SubscriptionStatus, now_ns: int, *,
         attempts: int | None = None, reason: str = "",
     ) -> None:  # fmt: skip
-        """Put a topic where its new status belongs; attempts stay unless given."""
+        """Change the status of a topic; attempts stay unless given."""
         topic = known.topic
         changed = Subscription(
             topic,
@@ -241,4 +236,3 @@ class SubscriptionLedger:
         topic = next(iter(oldest))
         del oldest[topic]
         self._due.pop(topic, None)
-        self.forgotten += 1

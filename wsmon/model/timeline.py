@@ -1,4 +1,4 @@
-"""The life of connections over a period, as stretches of one status each, with what went wrong on top."""
+"""The timeline of connections: status segments, losses and incidents over a period, and their division into cells."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from wsmon.model.statuses import Status
 
 @dataclass(frozen=True, slots=True)
 class StatusSegment:
-    """A time in which the status did not change; half open, wall time. It may begin before the period asked for."""
+    """A half-open range of wall time in which the status did not change; may begin before the requested period."""
 
     start_ns: int
     end_ns: int
     status: Status
     event_id: int
-    """The transition that began it; 0 where it began before the oldest event kept."""
+    """The transition that began it; 0 where that is older than the oldest event kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class LossMark:
-    """An instant worth seeing: a loss or a failed attempt, and how many more there were just after it."""
+    """A loss or a failed attempt, with those that followed closely."""
 
     at_ns: int
     event_id: int
     count: int = 1
-    """In the same cell of the resolution that was asked for, this one included."""
+    """Losses in the same cell of the requested resolution, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What a detector found, from its beginning to its end; ``stall`` is one kind of many."""
+    """An incident from its beginning to its end."""
 
     start_ns: int
     end_ns: int
-    """Of one that is open: until when it is known to last."""
+    """For an open incident: the time until which it is known to last."""
     event_id: int
     kind: str
     sentence: str = ""
     is_open: bool = False
     count: int = 1
-    """Of the same kind that began in the same cell, this one included; it lasts as long as the longest of them."""
+    """Incidents of the same kind that began in the same cell, this one included; it lasts as long as the longest."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneTitle:
-    """A connection that has a lane."""
+    """The connection that a lane belongs to."""
 
     connection: str
     group: str
@@ -56,11 +56,11 @@ class LaneTitle:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One connection in the timeline; times in which no recorder ran are in no stretch."""
+    """One connection in the timeline; times in which no recorder ran are in no segment."""
 
     connection: str
     group: str
-    stretches: tuple[StatusSegment, ...]
+    segments: tuple[StatusSegment, ...]
     losses: tuple[LossMark, ...]
     incidents: tuple[Incident, ...] = ()
     """In the order in which they began."""
@@ -68,7 +68,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class TimelineProblem:
-    """A place in the timeline that somebody may want to go to next: a loss, a failed attempt, an incident."""
+    """A place in the timeline to jump to: a loss, a failed attempt, or the beginning of an incident."""
 
     connection: str
     at_ns: int
@@ -76,29 +76,26 @@ class TimelineProblem:
 
 
 def merged(name: str, lanes: Sequence[Lane]) -> Lane:
-    """Several lanes as one: whatever is the worst of any of them is the worst of all."""
+    """Merge lanes into one, whose cells show the worst of any of them."""
     if len(lanes) == 1:
         return lanes[0]
     return Lane(
         name,
         name,
-        tuple(each for lane in lanes for each in lane.stretches),
+        tuple(each for lane in lanes for each in lane.segments),
         tuple(sorted((each for lane in lanes for each in lane.losses), key=lambda mark: mark.at_ns)),
         tuple(sorted((each for lane in lanes for each in lane.incidents), key=lambda incident: incident.start_ns)),
     )
 
 
-# Lanes cut into cells of equal time: the worst that happened in a cell is what it shows.
-#
-# A loss of a millisecond is thus seen at any zoom, in exactly the cell of its time.
-
+# A cell shows the worst that happened in its time, so that a loss of a millisecond is visible at any zoom
 CellKind = Literal[
     "none", "open", "incident", "closed", "connecting", "stalled", "gave_up", "opened", "loss", "loss_opened"
 ]
-# From the least to the worst; "opened" is the beginning of an incident, seen whatever the status was, also with a loss
+# From the least to the worst; "opened" is the beginning of an incident, which is visible whatever the status is
 KINDS: tuple[CellKind, ...] = get_args(CellKind)
 
-# The kind of incident that has a sign of its own while it lasts
+# The kind of incident that has a cell kind of its own while it lasts
 STALL = "stall"
 _INCIDENT_KINDS: frozenset[CellKind] = frozenset({"incident", "opened", "stalled"})
 _RANK: Mapping[CellKind, int] = MappingProxyType({kind: rank for rank, kind in enumerate(KINDS)})
@@ -118,7 +115,7 @@ _KIND_OF: Mapping[Status, CellKind] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A half-open time in cells of (nearly) equal length; a cell is at least a nanosecond."""
+    """A half-open range of time in cells of (nearly) equal length; a cell is at least a nanosecond."""
 
     since_ns: int
     until_ns: int
@@ -129,48 +126,48 @@ class Period:
             raise ValueError(f"{self.cells} cells do not fit into {self.until_ns - self.since_ns} ns")
 
     def start_of(self, cell: int) -> int:
-        """When a cell begins; of the cell after the last one: when the period ends."""
+        """Return the start of a cell; for the cell after the last one, the end of the period."""
         return self.since_ns + cell * (self.until_ns - self.since_ns) // self.cells
 
     def cell_of(self, at_ns: int) -> int:
-        """The cell of a time: outside the period less than 0, or ``cells`` and more."""
+        """Return the cell of a time; outside the period it is less than 0, or ``cells`` and more."""
         return ((at_ns - self.since_ns + 1) * self.cells - 1) // (self.until_ns - self.since_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class CellReading:
-    """What a cell of a lane stands for."""
+    """What the cursor shows about a cell: the worst that happened in it, and where it began."""
 
     connection: str
     kind: CellKind
     at_ns: int
-    """When it began."""
+    """Start of what the reading is about."""
     event_id: int
-    """0 where it began before the oldest event kept."""
+    """0 where that is older than the oldest event kept."""
     losses: int = 0
-    """In the cell, failed attempts included; the reading is then about the first of them."""
+    """Losses and failed attempts in the cell; if there are any, the reading is about the first of them."""
     incidents: tuple[Incident, ...] = ()
-    """That touch the cell, in the order in which they began."""
+    """Incidents that overlap the cell, in the order in which they began."""
     elsewhere: int = 0
     """Other connections of the group that have a problem in the same cell."""
 
     @property
     def incident(self) -> Incident | None:
-        """The one that the reading is about, or that stands beside what it is about."""
+        """The incident that the reading is about; else the newest one of the cell; None where it has none."""
         own = next((each for each in self.incidents if each.event_id == self.event_id), None)
         return own or (self.incidents[-1] if self.incidents else None)
 
     @property
     def is_incident(self) -> bool:
-        """Whether it is about an incident, not about a status or a loss."""
+        """Whether the reading is about an incident, not about a status or a loss."""
         return self.kind in _INCIDENT_KINDS
 
 
 def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
-    """One kind a cell; where no recorder ran it is ``none``."""
+    """Return the kind of each cell; ``none`` where no recorder ran."""
     ranks = [0] * period.cells
-    for stretch in lane.stretches:
-        _raise(ranks, period, stretch.start_ns, stretch.end_ns, _RANK[_KIND_OF[stretch.status]])
+    for segment in lane.segments:
+        _raise(ranks, period, segment.start_ns, segment.end_ns, _segment_rank(segment))
     opened = [each for each in lane.incidents if each.kind != STALL]
     for incident in opened:
         _raise(ranks, period, incident.start_ns, incident.end_ns, _RANK["incident"])
@@ -188,8 +185,8 @@ def lane_cells(lane: Lane, period: Period) -> tuple[CellKind, ...]:
 
 
 def read_cell(lane: Lane, start_ns: int, end_ns: int) -> CellReading | None:
-    """What happened in a half-open time: its first loss, else an incident that began, else the worst that lasted."""
-    incidents = tuple(each for each in lane.incidents if _touches(each.start_ns, each.end_ns, start_ns, end_ns))
+    """Read a half-open range of time: its first loss, else an incident that began, else the worst state in it."""
+    incidents = tuple(each for each in lane.incidents if _overlaps(each.start_ns, each.end_ns, start_ns, end_ns))
     opened = [each for each in incidents if each.kind != STALL and start_ns <= each.start_ns]
     losses = [loss for loss in lane.losses if start_ns <= loss.at_ns < end_ns]
     if losses:
@@ -199,11 +196,11 @@ def read_cell(lane: Lane, start_ns: int, end_ns: int) -> CellReading | None:
     if opened:
         return CellReading(lane.connection, "opened", opened[0].start_ns, opened[0].event_id, 0, incidents)
     worst = max(
-        (each for each in lane.stretches if _touches(each.start_ns, each.end_ns, start_ns, end_ns)),
-        key=_rank,
+        (each for each in lane.segments if _overlaps(each.start_ns, each.end_ns, start_ns, end_ns)),
+        key=_segment_rank,
         default=None,
     )
-    rank = 0 if worst is None else _rank(worst)
+    rank = 0 if worst is None else _segment_rank(worst)
     for incident in sorted(incidents, key=lambda each: each.kind != STALL):
         of_incident: CellKind = "stalled" if incident.kind == STALL else "incident"
         if rank < _RANK[of_incident]:
@@ -214,7 +211,7 @@ def read_cell(lane: Lane, start_ns: int, end_ns: int) -> CellReading | None:
 
 
 def read_cells(lanes: Sequence[Lane], start_ns: int, end_ns: int) -> CellReading | None:
-    """The same for several connections: the reading of the worst of them, of equals that of the first."""
+    """Read the same range for several connections; return the worst reading, of equals the first."""
     readings = [reading for lane in lanes if (reading := read_cell(lane, start_ns, end_ns)) is not None]
     if not readings:
         return None
@@ -225,7 +222,7 @@ def read_cells(lanes: Sequence[Lane], start_ns: int, end_ns: int) -> CellReading
 
 
 def first_problem(lane: Lane, start_ns: int, end_ns: int) -> TimelineProblem | None:
-    """The first loss, failed attempt or beginning of an incident in a half-open time."""
+    """Return the first loss, failed attempt or beginning of an incident in a half-open range of time."""
     begun = [(each.at_ns, each.event_id) for each in lane.losses]
     begun += [(each.start_ns, each.event_id) for each in lane.incidents]
     within = [each for each in begun if start_ns <= each[0] < end_ns]
@@ -233,7 +230,7 @@ def first_problem(lane: Lane, start_ns: int, end_ns: int) -> TimelineProblem | N
 
 
 def spread(counts: Sequence[int], since_ns: int, bucket_ns: int, period: Period) -> tuple[float, ...]:
-    """Counts of equal buckets shared out to the cells they overlap, in proportion."""
+    """Distribute the counts of equal buckets over the cells that they overlap, in proportion."""
     cells = [0.0] * period.cells
     for number, amount in enumerate(counts):
         if not amount:
@@ -247,7 +244,7 @@ def spread(counts: Sequence[int], since_ns: int, bucket_ns: int, period: Period)
 
 
 def _raise(ranks: list[int], period: Period, start_ns: int, end_ns: int, rank: int) -> None:
-    """Let the cells that a half-open time touches (an instant touches one) be at least as bad."""
+    """Raise the rank of the cells that a half-open range overlaps; an instant overlaps one."""
     if start_ns >= period.until_ns or max(end_ns, start_ns + 1) <= period.since_ns:
         return
     first = max(0, period.cell_of(start_ns))
@@ -257,9 +254,9 @@ def _raise(ranks: list[int], period: Period, start_ns: int, end_ns: int, rank: i
             ranks[cell] = rank
 
 
-def _touches(start_ns: int, end_ns: int, since_ns: int, until_ns: int) -> bool:
+def _overlaps(start_ns: int, end_ns: int, since_ns: int, until_ns: int) -> bool:
     return start_ns < until_ns and max(end_ns, start_ns + 1) > since_ns
 
 
-def _rank(stretch: StatusSegment) -> int:
-    return _RANK[_KIND_OF[stretch.status]]
+def _segment_rank(segment: StatusSegment) -> int:
+    return _RANK[_KIND_OF[segment.status]]

@@ -1,7 +1,7 @@
-"""How long a connection was up, from its transitions.
+"""Uptime and availability of a connection, computed from its transitions.
 
-Durations are monotonic within a run of the recorder; the wall clock only says what lies in the period asked for.
-Between two runs nobody looked: that time counts neither as up nor as down.
+Durations are monotonic within a run of the recorder; the wall clock only decides what lies in the requested period. The
+time between two runs counts neither as up nor as down.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from typing import NamedTuple
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.units import HOUR_NS, MS_NS, SECOND_NS
 
-# A transport that came up and went within one tick of a coarse clock still was up
+# A transport that came up and ended within one tick of a coarse clock counts as up for this long
 MIN_SESSION_NS = MS_NS
-# A frequency from less than a minute would be a guess
+# A rate is not computed from a shorter time
 MIN_OBSERVED_NS = 60 * SECOND_NS
 
 UP: frozenset[Status] = frozenset({"connected", OPEN})
-# Not dialled yet, or closed by us: being down is no failure then
+# Not dialled yet, or closed by the user: being down is no failure
 UNWANTED: frozenset[Status] = frozenset({"initialized", "closed"})
 
 
 class StatusChange(NamedTuple):
-    """A transition, as far as uptime goes."""
+    """A transition, as far as uptime needs it."""
 
     ts_ns: int
     mono_ns: int
     run: int
     status: Status
-    """That it led to."""
+    """The status after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunPeriod:
-    """When a recorder ran, by both clocks; the end is now, or its last sign of life."""
+    """A run of the recorder on both clocks; its end is now, or the last sign of life."""
 
     start_ns: int
     start_mono_ns: int
@@ -45,18 +45,18 @@ class RunPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Uptime:
-    """What the transitions of one connection in one period add up to; durations in nanoseconds."""
+    """The sums of the transitions of one connection in a period; durations in nanoseconds."""
 
     total_ns: int = 0
-    """Of the transport (connected or open)."""
+    """Time with a transport (connected or open)."""
     ws_ns: int = 0
-    """While it could be used."""
+    """Time in which the connection was open."""
     wanted_ns: int = 0
-    """A recorder ran and wanted it open."""
+    """Time in which a recorder ran and the connection was to be open."""
     connections: int = 0
     """Times the transport came up."""
     opens: int = 0
-    """Times it became usable."""
+    """Times it became open."""
     reconnections: int = 0
     """Times it went to reconnecting."""
     reconnection_gap_ns: float | None = None
@@ -66,42 +66,42 @@ class Uptime:
 
     @property
     def availability(self) -> float | None:
-        """Share of the wanted time in which it was open, 0…1; ``None`` where it was never wanted."""
+        """Share of the wanted time in which it was open, 0…1; ``None`` without wanted time."""
         return min(1.0, self.ws_ns / self.wanted_ns) if self.wanted_ns else None
 
 
-def uptime(steps: Iterable[StatusChange], runs: Mapping[int, RunPeriod], since_ns: int, until_ns: int) -> Uptime:
-    """Add up the steps of one connection, in their order, over the wall times ``since_ns`` ≤ t < ``until_ns``.
+def uptime(changes: Iterable[StatusChange], runs: Mapping[int, RunPeriod], since_ns: int, until_ns: int) -> Uptime:
+    """Add up the transitions of one connection, in their order, over the wall times ``since_ns`` ≤ t < ``until_ns``.
 
-    Steps before the period say with which status it began; at the end of its run a status ends.
+    Transitions before the period determine its first status; a status ends with the run.
     """
-    tally = _Tally(since_ns, until_ns)
+    sums = _UptimeSums(since_ns, until_ns)
     before: StatusChange | None = None
-    for step in steps:
+    for change in changes:
         if before is not None:
-            ended = before.run != step.run
-            tally.add(before, _end_of(runs[before.run]) if ended else step, is_cut=ended)
-        tally.count(before, step)
-        before = step
+            ended = before.run != change.run
+            sums.add(before, _end_of(runs[before.run]) if ended else change, is_cut=ended)
+        sums.count(before, change)
+        before = change
     if before is not None:
-        tally.add(before, _end_of(runs[before.run]), is_cut=True)
-    return tally.total()
+        sums.add(before, _end_of(runs[before.run]), is_cut=True)
+    return sums.total()
 
 
 def observed_ns(runs: Iterable[RunPeriod], since_ns: int, until_ns: int) -> int:
-    """How long a recorder ran within a period."""
+    """Return how long a recorder ran within a period."""
     return sum(
         clipped_ns((run.start_ns, run.start_mono_ns), (run.end_ns, run.end_mono_ns), since_ns, until_ns) for run in runs
     )
 
 
 def reconnects_per_hour(reconnections: int, watched_ns: int) -> float | None:
-    """How often it reconnects; ``None`` while it was watched for less than a minute."""
+    """Return the rate of reconnects; ``None`` for less than a minute."""
     return reconnections * HOUR_NS / watched_ns if watched_ns >= MIN_OBSERVED_NS else None
 
 
 def clipped_ns(start: tuple[int, int], end: tuple[int, int], since_ns: int, until_ns: int) -> int:
-    """Monotonic duration from ``start`` to ``end`` (wall, monotonic), less what lies outside the period by the wall."""
+    """Return the monotonic duration from ``start`` to ``end`` (wall, monotonic) within the period."""
     if start[0] >= until_ns or max(start[0], end[0]) <= since_ns:
         return 0
     outside_ns = max(0, since_ns - start[0]) + max(0, end[0] - until_ns)
@@ -112,8 +112,8 @@ def _end_of(run: RunPeriod) -> StatusChange:
     return StatusChange(run.end_ns, run.end_mono_ns, 0, "closed")
 
 
-class _Tally:
-    """The sums so far; a session's transport time is kept apart until it ends, for the floor of one millisecond."""
+class _UptimeSums:
+    """The sums so far; the transport time of a session is added at its end, at least ``MIN_SESSION_NS``."""
 
     def __init__(self, since_ns: int, until_ns: int) -> None:
         self._since_ns = since_ns
@@ -126,8 +126,9 @@ class _Tally:
         self._last_disconnected_ns: int | None = None
 
     def add(self, start: StatusChange, end: StatusChange, *, is_cut: bool) -> None:
-        """The time in one status; ``is_cut``: it did not end by itself."""
-        if self._since_ns < start.ts_ns < self._until_ns > end.ts_ns:  # nearly all, and there are thousands
+        """Add the time in one status; ``is_cut``: the end of the run ended it."""
+        # The fast path of nearly all transitions, which are thousands
+        if self._since_ns < start.ts_ns < self._until_ns > end.ts_ns:
             duration_ns = max(0, end.mono_ns - start.mono_ns)
         else:
             duration_ns = clipped_ns(start[:2], end[:2], self._since_ns, self._until_ns)
@@ -143,24 +144,24 @@ class _Tally:
             self._total_ns += max(self._session_ns, MIN_SESSION_NS) if ended_inside else self._session_ns
             self._session_ns = 0
 
-    def count(self, before: StatusChange | None, step: StatusChange) -> None:
-        """The instant at which a status began."""
-        if not self._since_ns <= step.ts_ns < self._until_ns:
+    def count(self, before: StatusChange | None, change: StatusChange) -> None:
+        """Count a transition."""
+        if not self._since_ns <= change.ts_ns < self._until_ns:
             return
-        was_up = before is not None and before.run == step.run and before.status in UP
-        if step.status == "connected":
+        was_up = before is not None and before.run == change.run and before.status in UP
+        if change.status == "connected":
             self._connections += 1
-            self._last_connected_ns = step.ts_ns
-        elif step.status == OPEN:
+            self._last_connected_ns = change.ts_ns
+        elif change.status == OPEN:
             self._opens += 1
-            self._last_connected_ns = self._last_connected_ns if was_up else step.ts_ns
-        elif step.status == "disconnected" or was_up:
-            self._last_disconnected_ns = step.ts_ns
-        if step.status == "reconnecting":
-            self._count_reconnection(step)
+            self._last_connected_ns = self._last_connected_ns if was_up else change.ts_ns
+        elif change.status == "disconnected" or was_up:
+            self._last_disconnected_ns = change.ts_ns
+        if change.status == "reconnecting":
+            self._count_reconnection(change)
 
     def total(self) -> Uptime:
-        """Everything added."""
+        """Return the sums."""
         return Uptime(
             self._total_ns,
             self._ws_ns,
@@ -173,11 +174,11 @@ class _Tally:
             self._last_disconnected_ns,
         )
 
-    def _count_reconnection(self, step: StatusChange) -> None:
+    def _count_reconnection(self, change: StatusChange) -> None:
         self._reconnections += 1
-        last, self._last_reconnection = self._last_reconnection, step
-        if last is not None and last.run == step.run:
-            self._gaps_ns.append(step.mono_ns - last.mono_ns)
+        last, self._last_reconnection = self._last_reconnection, change
+        if last is not None and last.run == change.run:
+            self._gaps_ns.append(change.mono_ns - last.mono_ns)
 
-    def _is_inside(self, step: StatusChange) -> bool:
-        return self._since_ns <= step.ts_ns < self._until_ns
+    def _is_inside(self, change: StatusChange) -> bool:
+        return self._since_ns <= change.ts_ns < self._until_ns

@@ -244,7 +244,7 @@ class Alerting:
     def take(self, notable: Sequence[Event]) -> None:
         """Tell what of these committed events is news."""
         for event in notable:
-            if self._announced.is_news(event):
+            if self._announced.is_new(event):
                 alert = Alert(event, alert_json(event, self._origin))
                 self._command.put(alert)
                 self._webhook.put(alert)

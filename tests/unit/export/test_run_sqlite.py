@@ -101,7 +101,7 @@ def test_a_part_keeps_ids_sessions_and_counts_its_own_events(origin: Path, tmp_p
     assert (nova.messages.received, nova.messages.sent, nova.connection_count, nova.sessions) == (4, 1, 1, 1)
     assert (nova.url, dict(nova.close_codes)) == ("wss://nova.example.net/ws", {"1008": 1})
     assert (bounds.oldest_id, bounds.last_id, bounds.run) == (2, 12, 1)
-    assert [stretch.event_id for stretch in lane.stretches][-4:] == [2, 3, 4, 12]
+    assert [segment.event_id for segment in lane.segments][-4:] == [2, 3, 4, 12]
     runs = "SELECT id, started_ns, ended_ns, end, pid FROM run"
     assert stored(target, runs) == stored(origin, runs)
 

@@ -1,4 +1,4 @@
-"""What is read out of messages: numbers, keys and times of sending, and nothing that is none."""
+"""Sequence numbers, keys and times of sending read out of messages, and latency against the fastest message."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsmon.model.events import Json
-from wsmon.model.measures import MOST_KEY_CHARS, MessageMeasures
+from wsmon.model.measures import MAX_KEY_CHARS, WINDOW_S, LatencyBaseline, MessageMeasures
 
 AT_NS = 1_768_053_744_250_000_000
 
@@ -38,7 +38,7 @@ def test_without_a_path_to_a_key_there_is_one_sequence() -> None:
 
 def test_keys_are_cut() -> None:
     found = MessageMeasures("$[0]", "$[1]").read(b'[1,"%s"]' % (b"k" * 1_000), AT_NS)
-    assert found == {"seq": 1, "key": "k" * MOST_KEY_CHARS}
+    assert found == {"seq": 1, "key": "k" * MAX_KEY_CHARS}
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,24 @@ def test_it_says_whether_anything_is_asked_for() -> None:
 )
 def test_no_message_makes_it_raise(document: bytes) -> None:
     MessageMeasures("$", "$[0]", "$", "ns").read(document, AT_NS)
+
+
+@pytest.mark.parametrize("offset_ns", [0, -3_600_000_000_000, 250_000_000])
+def test_the_offset_of_the_clocks_does_not_matter(offset_ns: int) -> None:
+    fastest = LatencyBaseline()
+    took_ns = [30, 20, 45, 10, 10, 70]
+    found = [fastest.excess_ns(offset_ns + each, at_s) for at_s, each in enumerate(took_ns)]
+    assert found == [0, 0, 25, 0, 0, 60]
+
+
+def test_the_fastest_message_is_forgotten_after_some_minutes_so_that_drift_does_not_add_up() -> None:
+    fastest = LatencyBaseline()
+    fastest.excess_ns(100, 0)
+    assert fastest.excess_ns(150, WINDOW_S - 10) == 50
+    assert fastest.excess_ns(160, WINDOW_S) == 10
+
+
+def test_memory_is_bounded_by_the_window() -> None:
+    fastest = LatencyBaseline()
+    assert all(fastest.excess_ns(at_s, at_s) <= WINDOW_S for at_s in range(10_000))
+    assert len(fastest._least) <= WINDOW_S // 10 + 1

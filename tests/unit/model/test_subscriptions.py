@@ -111,9 +111,9 @@ def test_what_concerns_no_topic_that_was_asked_for_changes_nothing(book: Book, h
     assert book.status() == ""
 
 
-def test_confirmations_of_what_nobody_asked_for_are_counted(book: Book) -> None:
-    book.tell(0, confirmed(), confirmed(B))
-    assert book.ledger.unknown == 2
+def test_confirmations_without_a_request_change_nothing(book: Book) -> None:
+    assert book.tell(0, confirmed(), confirmed(B)) == ()
+    assert (book.ledger.snapshot(), book.status()) == (Subscriptions(), "")
 
 
 def test_an_end_that_belongs_to_nothing_fails_no_topic(book: Book) -> None:
@@ -228,9 +228,9 @@ def test_topics_are_bounded_and_what_is_over_goes_first() -> None:
     book = Book(limit=3)
     book.tell(0, asked("over"), refused("over"))
     book.tell(1, *(asked(name) for name in ("a", "b", "c")))
-    assert (book.shows()[1], book.status("over"), book.ledger.forgotten) == (("a", "b", "c"), "", 1)
+    assert (book.shows()[1], book.status("over")) == (("a", "b", "c"), "")
     book.tell(2, asked("d"))
-    assert (book.shows()[1], book.ledger.forgotten) == (("b", "c", "d"), 2)
+    assert book.shows()[1] == ("b", "c", "d")
     assert book.expire(100) == ()
 
 

@@ -65,7 +65,7 @@ def test_a_lane_has_a_stretch_a_status_and_a_mark_a_loss(tmp_path: Path) -> None
 def test_a_period_cuts_stretches_at_its_end_and_says_when_they_began(tmp_path: Path) -> None:
     path = recorded(tmp_path / "store.db", life(), NAME, end_s=40)
     (lane,) = lanes_of(path, 5, 10)
-    assert lane.stretches == (StatusSegment(at_ns(1), at_ns(10), "websocket_connected", 2),)
+    assert lane.segments == (StatusSegment(at_ns(1), at_ns(10), "websocket_connected", 2),)
     assert lane.losses == ()
 
 
@@ -74,7 +74,7 @@ def test_a_status_that_began_before_the_oldest_event_names_none(tmp_path: Path) 
         recording.write([*life(), message("x", 30, NAME)])
         recording.execute("UPDATE meta SET value = 3 WHERE key = 'oldest_id'")
         (lane,) = lanes_of(tmp_path / "store.db", 5, 22)
-    assert [stretch.event_id for stretch in lane.stretches] == [0, 4]
+    assert [segment.event_id for segment in lane.segments] == [0, 4]
 
 
 def test_between_runs_there_is_no_data(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_between_runs_there_is_no_data(tmp_path: Path) -> None:
     second.write([dialled(101, NAME)])
     second.end(110)
     (lane,) = lanes_of(path, 0, 200)
-    assert lane.stretches == (
+    assert lane.segments == (
         StatusSegment(at_ns(0), at_ns(1), "connecting", 1),
         StatusSegment(at_ns(1), at_ns(20), "websocket_connected", 2),
         StatusSegment(at_ns(101), at_ns(110), "connecting", 5),
@@ -99,7 +99,7 @@ def test_what_lasts_reaches_to_now_while_a_recorder_runs(tmp_path: Path) -> None
         recording.write([dialled(0, NAME), usable(1, NAME), stall(5, NAME)])
         with StoreLock(path, NAMELESS):
             (lane,) = lanes_of(path, 2, 200, now_s=50)
-    assert lane.stretches == (StatusSegment(at_ns(1), at_ns(50), "websocket_connected", 2),)
+    assert lane.segments == (StatusSegment(at_ns(1), at_ns(50), "websocket_connected", 2),)
     assert lane.incidents == (Incident(at_ns(5), at_ns(50), 3, "stall", "no data for 41 s", is_open=True),)
 
 
@@ -137,7 +137,7 @@ def test_lanes_come_in_the_order_of_the_configuration_then_others_of_the_period(
 def test_a_wall_clock_that_steps_back_makes_no_negative_stretch(tmp_path: Path) -> None:
     stepped = msgspec.structs.replace(loss(10, NAME), ts_ns=at_ns(2))
     path = recorded(tmp_path / "store.db", [dialled(0, NAME), usable(5, NAME), stepped], NAME, end_s=12)
-    assert all(each.start_ns < each.end_ns for each in lanes_of(path, 0, 20)[0].stretches)
+    assert all(each.start_ns < each.end_ns for each in lanes_of(path, 0, 20)[0].segments)
 
 
 @pytest.mark.parametrize("rolled_after_s", [-1, 30, 95, 600])

@@ -1,11 +1,26 @@
-"""The families: what they are called, what they say of connections and of the recorder."""
+"""Metric families of connections and of the recorder, and histograms cut at their bounds."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.metrics_samples import FACTS, FEED, IDLE
-from wsmon.model.metrics import DistributionPoint, MetricFamily, NumberPoint, connection_families, recorder_families
+from wsmon.model.histogram import index
+from wsmon.model.metrics import (
+    BOUNDS_NS,
+    DistributionPoint,
+    MetricFamily,
+    NumberPoint,
+    bound_within,
+    connection_families,
+    cut,
+    recorder_families,
+)
 
 
 def family(name: str, *families: MetricFamily) -> MetricFamily:
@@ -111,3 +126,28 @@ def test_a_sink_says_what_it_sent_and_what_it_lost() -> None:
     assert family("wsmon.sink.behind.events", *families).points == (NumberPoint((("sink", "otlp"),), 17),)
     assert family("wsmon.sink.sent", *families).points == (NumberPoint((("sink", "otlp"), ("signal", "spans")), 9),)
     assert family("wsmon.sink.dropped", *families).points == (NumberPoint((("sink", "otlp"), ("signal", "spans")), 1),)
+
+
+MS_NS = 1_000_000
+
+
+def test_the_bounds_of_connecting_are_those_of_the_guide() -> None:
+    assert BOUNDS_NS["connect"] == (10 * MS_NS, 100 * MS_NS, 500 * MS_NS, 1_000 * MS_NS, 5_000 * MS_NS)
+
+
+@pytest.mark.parametrize("metric", BOUNDS_NS)
+def test_no_bucket_of_the_histogram_is_cut_twice(metric: str) -> None:
+    assert sorted(BOUNDS_NS[metric]) == list(BOUNDS_NS[metric])
+    assert len(bound_within(metric)) == len(BOUNDS_NS[metric])
+
+
+@given(
+    st.lists(st.integers(0, 10**10) | st.sampled_from(BOUNDS_NS["rtt"]).flatmap(lambda n: st.integers(n - 2, n + 2)))
+)
+def test_each_value_counts_once_up_to_its_bound(values: list[int]) -> None:
+    within = bound_within("rtt")
+    above = Counter(index(value) for value in values if value > within.get(index(value), value))
+    bounds = BOUNDS_NS["rtt"]
+    expected = [sum(low < value <= high for value in values) for low, high in zip((-1, *bounds), bounds, strict=False)]
+    expected.append(sum(value > bounds[-1] for value in values))
+    assert cut("rtt", Counter(map(index, values)), above) == tuple(expected)

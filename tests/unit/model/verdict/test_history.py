@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.builders import dialled, event, loss, refused, usable
-from tests.support.verdicts import Court
+from tests.support.verdicts import VerdictHarness
 from wsmon.model.events import Event, Verdict
 
 FEED = "deribit"
@@ -38,7 +38,7 @@ def session(
 
 def last(*sessions: Iterator[Event]) -> Verdict:
     """The verdict on the end of the last session."""
-    return Court().verdict(*(each for events in sessions for each in events))
+    return VerdictHarness().verdict(*(each for events in sessions for each in events))
 
 
 def test_an_idle_timer_is_read_from_the_silence_before_the_losses() -> None:
@@ -166,17 +166,19 @@ def test_a_limit_that_is_named_again_and_again() -> None:
 
 
 def test_attempts_that_are_refused_for_their_rate() -> None:
-    verdict = Court().verdict(*(each for n in range(3) for each in (dialled(n, FEED), refused(n + 0.1, status=429))))
+    verdict = VerdictHarness().verdict(
+        *(each for n in range(3) for each in (dialled(n, FEED), refused(n + 0.1, status=429)))
+    )
     assert verdict.cause.startswith("the server answered HTTP 429; the last 3 attempts all named a limit: ")
     assert (verdict.by, verdict.code, verdict.evidence) == ("refusal", "HTTP 429 Too Many Requests", (2, 4))
 
 
 def test_connections_to_one_host_that_break_together() -> None:
     url = {"attempt": 1, "url": "wss://u:p@stream.example.net/other"}
-    court = Court()
-    court.judge(dialled(0, "a"), dialled(0, "b", meta=url), dialled(0, FEED))
-    court.judge(loss(100, "a", code=1001, reason=""), loss(101, "b", code=1001, reason=""))
-    verdict = court.verdict(loss(101.9, FEED, code=1001, reason="", open_s=90))
+    harness = VerdictHarness()
+    harness.judge(dialled(0, "a"), dialled(0, "b", meta=url), dialled(0, FEED))
+    harness.judge(loss(100, "a", code=1001, reason=""), loss(101, "b", code=1001, reason=""))
+    verdict = harness.verdict(loss(101.9, FEED, code=1001, reason="", open_s=90))
     assert verdict.evidence == (4, 5)
     assert verdict.cause.startswith(
         "closed by peer: 1001 going away; 2 other connections to this host broke within 2 s of this one: "
@@ -189,16 +191,16 @@ def test_connections_to_one_host_that_break_together() -> None:
     [("wss://elsewhere.example.net/", 101.0), ("wss://stream.example.net/", 90.0), ("wss://[", 101.0)],
 )
 def test_other_hosts_and_other_times_are_no_common_cause(url: str, lost_s: float) -> None:
-    court = Court()
-    court.judge(dialled(0, "a", meta={"url": url}), dialled(0, FEED), loss(lost_s, "a", code=1001, reason=""))
-    assert court.verdict(loss(101.5, FEED, code=1001, reason="", open_s=90)).evidence == ()
+    harness = VerdictHarness()
+    harness.judge(dialled(0, "a", meta={"url": url}), dialled(0, FEED), loss(lost_s, "a", code=1001, reason=""))
+    assert harness.verdict(loss(101.5, FEED, code=1001, reason="", open_s=90)).evidence == ()
 
 
 def test_a_connection_that_moved_to_another_host_has_other_neighbours() -> None:
-    court = Court()
-    court.judge(dialled(0, "a"), dialled(0, FEED), dialled(50, FEED, meta={"url": "wss://new.example.net/"}))
-    court.judge(loss(100, "a", code=1001, reason=""))
-    assert court.verdict(loss(101, FEED, code=1001, reason="", open_s=50)).evidence == ()
+    harness = VerdictHarness()
+    harness.judge(dialled(0, "a"), dialled(0, FEED), dialled(50, FEED, meta={"url": "wss://new.example.net/"}))
+    harness.judge(loss(100, "a", code=1001, reason=""))
+    assert harness.verdict(loss(101, FEED, code=1001, reason="", open_s=50)).evidence == ()
 
 
 def test_two_losses_are_no_pattern() -> None:

@@ -1,4 +1,4 @@
-"""What is masked in messages, and what stays byte for byte."""
+"""The redactor masks the credentials of messages, headers, URLs and subprotocols, and nothing else."""
 
 from __future__ import annotations
 

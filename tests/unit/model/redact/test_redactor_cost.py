@@ -1,4 +1,4 @@
-"""Hostile messages of 1 MiB cost time in proportion to their size, not to its square."""
+"""Redaction takes time in proportion to the message, whatever the message is."""
 
 from __future__ import annotations
 

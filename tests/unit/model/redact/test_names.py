@@ -1,10 +1,11 @@
-"""Which names are credentials, and which only look like it."""
+"""Names of credentials and of personal metadata."""
 
 from __future__ import annotations
 
 import pytest
 
-from wsmon.model.redact import is_credential_header, is_credential_key, is_credential_query
+from wsmon.model.redact import Redactor, is_credential_header, is_credential_key, is_credential_query
+from wsmon.model.redact.masking import MASK
 from wsmon.model.redact.names import KeyRules, split_words
 
 CREDENTIALS = (
@@ -104,3 +105,38 @@ def test_allow_exempts_the_whole_name_only() -> None:
     assert not rules.is_query("Token")
     assert not rules.is_header("x-api-key")
     assert rules.is_key("access_token")
+
+
+PERSONAL = ["email", "user_email", "userEmail", "E-Mail", "X-User-Phone", "phoneNumber", "username", "userName",
+            "user-name", "salt", "password_salt", "crypt", "bcrypt"]  # fmt: skip
+IMPERSONAL = ["mail_server", "user", "name", "User-Agent", "hostname", "result", "cryptocurrency", "basalt", "sort_key",
+            "microphone", "certificate", "expires", "usernamespace"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_personal_names_are_hidden_where_metadata_is_filtered(name: str) -> None:
+    assert Redactor(filters_metadata=True).hides(name)
+    assert Redactor(filters_metadata=True).headers([(name, "x")]) == ((name, MASK),)
+
+
+@pytest.mark.parametrize("name", IMPERSONAL)
+def test_harmless_names_stay(name: str) -> None:
+    assert not Redactor(filters_metadata=True).hides(name)
+    assert Redactor(filters_metadata=True).headers([(name, "x")]) == ((name, "x"),)
+
+
+def test_unfiltered_metadata_shows_what_is_personal_and_never_credentials() -> None:
+    redactor = Redactor()
+    names = ("X-Email", "api_key")
+    assert [redactor.hides(name) for name in names] == [False, True]
+    assert redactor.headers([(name, "x") for name in names]) == (("X-Email", "x"), ("api_key", MASK))
+
+
+def test_the_configuration_exempts_a_name() -> None:
+    redactor = Redactor(filters_metadata=True, allow=("contact_email",))
+    assert [redactor.hides(name) for name in ("contact_email", "email")] == [False, True]
+
+
+def test_payloads_are_no_metadata() -> None:
+    payload = b'{"email":"ada@example.org","phone":"1","username":"ada"}'
+    assert Redactor(filters_metadata=True).payload(payload) == (payload, False)

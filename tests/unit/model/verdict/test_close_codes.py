@@ -1,0 +1,110 @@
+"""What close codes and reasons mean, and what helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.builders import loss
+from tests.support.verdicts import alone
+from wsmon.model.events import Verdict
+from wsmon.model.verdict import code_meaning
+from wsmon.model.verdict.close_codes import CODE_ADVICE, CODE_MEANINGS
+from wsmon.protocols.graphql import CLOSE_CODES as GRAPHQL_CODES
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning", "cause"),
+    [
+        (999, "invalid code", "must never be sent"),
+        (1000, "normal closure", "considers the conversation done"),
+        (1001, "going away", "is shutting down"),
+        (1002, "protocol error", "read something from us that the protocol does not allow"),
+        (1003, "unsupported data", "does not take this kind of message"),
+        (1004, "reserved code", "must never be sent"),
+        (1005, "no code given", "closed without saying why"),
+        (1006, "no close frame", "must never be sent"),
+        (1007, "invalid UTF-8", "text in a message of ours that is not valid UTF-8"),
+        (1008, "policy violation", "a rule of the server was broken"),
+        (1009, "message too big", "a message of ours is larger"),
+        (1010, "extension missing", "an extension that is needed"),
+        (1011, "internal error", "met an error of its own"),
+        (1012, "service restart", "is restarting"),
+        (1013, "try again later", "is overloaded"),
+        (1014, "bad gateway", "a gateway before the server"),
+        (1015, "TLS failure", "must never be sent"),
+        (1016, "reserved code", "must never be sent"),
+        (2999, "reserved code", "must never be sent"),
+        (3000, "unauthorized", "does not accept who we are"),
+        (3003, "forbidden", "does not allow this"),
+        (3008, "timeout", "waited too long for something from us"),
+        (3999, "registered by an application", "the service's own"),
+        (4000, "application-defined", "the service's own"),
+        (4999, "application-defined", "the service's own"),
+        (5000, "invalid code", "must never be sent"),
+    ],
+)
+def test_what_each_code_of_the_peer_means_and_why_it_is_sent(code: int, meaning: str, cause: str) -> None:
+    verdict = alone(loss(code=code, reason=""))
+    assert (verdict.by, verdict.code) == ("peer", f"{code} {meaning}")
+    assert cause in verdict.cause
+
+
+@pytest.mark.parametrize(("code", "meaning"), GRAPHQL_CODES.items())
+def test_a_code_of_a_protocol_has_the_protocols_meaning(code: int, meaning: str) -> None:
+    verdict = alone(loss(code=code, reason="", meta={"attempt": 1, "open": True, "code_meaning": meaning}))
+    assert (verdict.by, verdict.code) == ("peer", f"{code} {meaning}")
+    assert f"the protocol of the service calls this “{meaning}”" in verdict.cause
+
+
+def test_each_known_code_has_a_cause_of_its_own() -> None:
+    said = {code: alone(loss(code=code, reason="")) for code in CODE_MEANINGS if code not in (1004, 1006, 1015)}
+    assert len({(verdict.cause, verdict.next) for verdict in said.values()}) == len(said)
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("rate limit: 5 connections", "the server limits how much or how often, and the limit was reached"),
+        ("keepalive ping timeout", "the heartbeat of the server found no answer from us in time"),
+        ("Idle timeout", "the server closes connections on which nothing is sent for a while"),
+        ("slow consumer", "the server gave up sending because we, or the path to us, took the data too slowly"),
+        ("JWT expired", "the credentials ran out, or were not accepted"),
+        ("Unauthorized", "the server does not accept who we are, or does not allow this"),
+        ("shutting down for maintenance", "the server is restarting or under maintenance"),
+        ("logged in elsewhere", "a newer connection with the same identity took the place of this one"),
+        ("so long", CODE_ADVICE[1008].cause),
+    ],
+)
+def test_the_words_of_the_peer_tell_more_than_its_code(reason: str, cause: str) -> None:
+    assert alone(loss(code=1008, reason=reason)).cause == f"“{reason}”, 1008 by peer; {cause}"
+
+
+def test_a_code_is_called_what_its_protocol_calls_it() -> None:
+    meta = {"attempt": 1, "open": True, "code_meaning": "connection acknowledgement timeout"}
+    assert alone(loss(code=4408, reason="", meta=meta)) == Verdict(
+        "peer",
+        "4408 connection acknowledgement timeout",
+        "closed by peer: 4408 application-defined; the protocol of the service calls this “connection "
+        "acknowledgement timeout”",
+        "look up the code in the documentation of the service, and check the last messages sent",
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        (None, "no close frame"),
+        (1001, "going away"),
+        (1006, "no close frame"),
+        (1016, "reserved code"),
+        (3000, "unauthorized"),
+        (3003, "forbidden"),
+        (3008, "timeout"),
+        (3999, "registered by an application"),
+        (4999, "application-defined"),
+        (5000, "invalid code"),
+        (0, "invalid code"),
+    ],
+)
+def test_meaning_of_a_code(code: int | None, meaning: str) -> None:
+    assert code_meaning(code) == meaning

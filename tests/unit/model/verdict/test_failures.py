@@ -1,0 +1,214 @@
+"""What failed dials, refused upgrades and unannounced losses mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.builders import dialled, refused, usable
+from tests.support.verdicts import VerdictHarness, alone, attempt, broken, missed, silent
+from wsmon.model.events import CloseBy, Verdict
+
+FEED = "deribit"
+
+
+@pytest.mark.parametrize(
+    ("error_type", "by", "words"),
+    [
+        ("eof", "network", "cut the connection"),
+        ("reset", "network", "crashed or was killed"),
+        ("tls", "network", "encrypted stream broke"),
+        ("tcp_timeout", "network", "stopped answering"),
+        ("tcp_unreachable", "network", "the way to the server is gone"),
+        ("protocol", "us", "does not allow"),
+        ("invalid_utf8", "us", "not valid UTF-8"),
+        ("message_too_big", "us", "larger than is taken here"),
+        ("write_overflow", "us", "does not read what we send"),
+        ("internal", "us", "a fault of wsmon"),
+    ],
+)
+def test_an_open_connection_that_broke(error_type: str, by: CloseBy, words: str) -> None:
+    verdict = alone(broken(error_type, by=by))
+    assert (verdict.by, verdict.code) == (by, "no close frame")
+    assert words in verdict.cause
+
+
+def test_the_end_of_tcp_without_a_close_frame_says_so_first() -> None:
+    assert alone(broken("eof", "the TCP connection ended without a close frame")) == Verdict(
+        "network",
+        "no close frame",
+        "no close frame: connection lost (1006); the server or something on the way (a load balancer, NAT, VPN) cut "
+        "the connection; a process that is killed looks like this too",
+        "look in the log of the server at this time; if it comes after a silence, set ping.interval lower",
+    )
+
+
+@pytest.mark.parametrize(
+    ("last_in_ms", "words"),
+    [
+        (41_000.0, "nothing at all arrived for 41 s: the network went silent, or the server hangs"),
+        (200.0, "data still arrived 0.2 s before the end: the server is alive, and does not answer pings in time"),
+        (None, "nothing ever arrived after the handshake"),
+    ],
+)
+def test_a_heartbeat_tells_silence_from_a_missing_answer(last_in_ms: float | None, words: str) -> None:
+    verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), missed(), silent(last_in_ms))
+    assert (verdict.by, verdict.evidence) == ("heartbeat", (3,))
+    assert verdict.cause == f"our heartbeat gave up: no pong for 20 s; {words}"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (200, "not a WebSocket endpoint"),
+        (301, "does not say where to"),
+        (400, "does not accept the request as an upgrade"),
+        (401, "wants credentials"),
+        (403, "does not allow this"),
+        (404, "nothing at this path"),
+        (405, "no WebSocket endpoint"),
+        (407, "a proxy wants credentials"),
+        (408, "waited too long"),
+        (410, "was removed"),
+        (418, "does not accept the request"),
+        (421, "does not serve the host"),
+        (426, "removed the Upgrade header"),
+        (429, "limits how often"),
+        (451, "legal reasons"),
+        (500, "an error of its own"),
+        (501, "does not speak WebSocket"),
+        (502, "a gateway before the server got no proper answer"),
+        (503, "overloaded or under maintenance"),
+        (504, "waited for it in vain"),
+        (511, "wants a login"),
+        (599, "failed"),
+    ],
+)
+def test_a_refused_upgrade(status: int, words: str) -> None:
+    verdict = alone(refused(status=status))
+    assert (verdict.by, verdict.code.split()[:2]) == ("refusal", ["HTTP", str(status)])
+    assert verdict.cause.startswith(f"the server answered HTTP {status}; ")
+    assert words in verdict.cause
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (" 120 ", "wsmon waits 2m, as the server asks (Retry-After: 120); "),
+        ("Sat, 10 Jan 2026 14:03:24 GMT", "wsmon waits 1m, as the server asks (Retry-After: Sat, 10 Jan 2026 14:0"),
+        ("99999999999999", "wsmon waits 1h00m, its longest, of what the server asks (Retry-After: 99999999999999); "),
+        ("soon", ""),
+        ("0", ""),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", ""),
+    ],
+)
+def test_what_a_server_asks_us_to_wait_is_told_as_far_as_we_do(status: int, asked: str, told: str) -> None:
+    meta = {"attempt": 1, "open": False, "response_headers": [["retry-after", asked]]}
+    step = alone(refused(status=status, meta=meta)).next
+    assert (step.startswith(told), "Retry-After" in step) == (True, bool(told))
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"response_headers": [["Content-Type", "text/html; charset=utf-8"]]},
+        {"body": "\n<!DOCTYPE html><title>Welcome to the hotel</title>"},
+    ],
+)
+def test_a_web_page_instead_of_an_upgrade_is_a_captive_portal(meta: dict[str, object]) -> None:
+    assert "the login page of a network" in alone(refused(status=200, meta=meta)).cause
+
+
+def test_a_redirect_that_is_not_allowed_is_a_refusal() -> None:
+    verdict = alone(refused(status=None, error_type="redirect_refused", error="redirected to https://else.test/"))
+    assert verdict.cause.startswith("redirected to https://else.test/; the service has moved")
+    assert verdict.next.startswith("use that address as the URL")
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (None, "more than 10 redirects", "sends us in circles"),
+        (None, "redirect to ws://a.test/ refused. It would leave TLS", "wsmon never follows there"),
+        (None, "redirect to no WebSocket URL: ftp://a.test/", "cannot be used"),
+        (302, "302 Found: the server refused the upgrade", "does not say where to"),
+        (304, "304 Not Modified: the server refused the upgrade", "a cache answered"),
+    ],
+)
+def test_a_redirect_that_leads_nowhere(status: int | None, error: str, words: str) -> None:
+    kind = "redirect_refused" if status is None else "http_status"
+    verdict = alone(refused(status=status, error_type=kind, error=error))
+    assert words in verdict.cause
+    assert "allow it" not in verdict.next
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("certificate has expired", "has expired"),
+        ("certificate is not yet valid", "is not valid yet"),
+        ("self-signed certificate", "no authority signed"),
+        ("self-signed certificate in certificate chain", "an unknown authority"),
+        ("unable to get local issuer certificate", "not known here"),
+        ("Hostname mismatch, certificate is not valid for 'a.test'.", "is for another name"),
+        ("IP address mismatch, certificate is not valid for '127.0.0.1'.", "is for another name"),
+        ("certificate revoked", "took the certificate back"),
+        ("path length constraint exceeded", "does not pass the checks"),
+    ],
+)
+def test_a_certificate_that_was_refused_is_refused_by_us(message: str, words: str) -> None:
+    verdict = alone(attempt("tls_certificate", f"certificate refused: {message}", "us"))
+    assert (verdict.by, verdict.code) == ("us", "")
+    assert verdict.cause.startswith(f"certificate refused: {message}; ")
+    assert words in verdict.cause
+
+
+@pytest.mark.parametrize(
+    ("error_type", "error", "words"),
+    [
+        ("tls", "TLS failed: wrong version number", "does not speak TLS on this port"),
+        ("tls", "TLS failed: record layer failure", "does not speak TLS on this port"),
+        ("tls", "TLS failed: tlsv13 alert certificate required", "wants a certificate from us"),
+        ("tls", "TLS failed: tlsv1 alert unknown ca", "behind our certificate"),
+        ("tls", "TLS failed: tlsv1 unrecognized name", "knows no host of this name"),
+        ("tls", "TLS failed: tlsv1 alert protocol version", "no version or cipher"),
+        ("tls", "TLS failed: sslv3 alert handshake failure", "no version or cipher"),
+        ("tls", "the connection ended during the TLS handshake", "a firewall that reads host names"),
+        ("tls", "tls.ca cannot be used (a.pem): no", "a file of the tls settings"),
+        ("tls", "TLS failed: bad signature", "TLS failed between here and there"),
+        ("dns", "cannot find host: Name or service not known (x.test:80)", "the name does not exist"),
+        ("dns", "cannot find host: Temporary failure in name resolution (x:80)", "no name server answered"),
+        ("dns", "no answer from DNS for x.test within 10 s", "no name server answered"),
+        ("dns", "cannot find host: No address associated with hostname (x:80)", "has no address"),
+        ("tcp_refused", "connection refused (127.0.0.1:80)", "nothing listens on that port"),
+        ("tcp_unreachable", "unreachable: No route to host (10.0.0.1:80)", "no way to that address"),
+        ("tcp_timeout", "no TCP connection to x:80 within 10 s", "drops the packets"),
+        ("proxy", "the proxy refused: 407 Proxy Authentication Required", "the proxy wants credentials"),
+        ("proxy", "the proxy refused: 403 Forbidden", "does not allow this host"),
+        ("proxy", "the proxy refused: 502 Bad Gateway", "could not reach the server"),
+        ("proxy", "cannot reach the proxy: connection refused", "the proxy is down"),
+        ("proxy", "no answer from the proxy within 10 s", "the proxy is down"),
+        ("proxy", "SOCKS needs python-socks: pip install 'wsmon[socks]'", "as it is configured"),
+        ("proxy", "the proxy failed: odd", "hung up on us, or is no proxy"),
+        ("open_timeout", "no TLS handshake within 10 s", "does not begin TLS"),
+        ("open_timeout", "no answer to the upgrade within 10 s", "did not answer"),
+        ("open_timeout", "not connected within 10 s", "too slow"),
+        ("handshake", "no usable URL: bad", "the URL cannot be used"),
+        ("handshake", "the answer to the upgrade is no HTTP: x", "no HTTP server"),
+        ("handshake", "bad answer to the upgrade: x", "breaks the rules of the upgrade"),
+        ("handshake", "bad answer to the upgrade: unsupported subprotocol: foo", "a subprotocol that was not offered"),
+        (
+            "handshake",
+            "bad answer to the upgrade: Unsupported extension: x",
+            "an extension that was not offered",
+        ),
+        ("reset", "the TCP connection was reset", "cut the connection during the dial"),
+        ("eof", "the connection ended before an answer to the upgrade", "hung up without an answer"),
+        ("internal", "internal error: KeyError: 'x'", "a fault of wsmon"),
+        ("never heard of", "strange", "nothing known"),
+    ],
+)
+def test_a_dial_that_failed(error_type: str, error: str, words: str) -> None:
+    verdict = alone(attempt(error_type, error))
+    assert verdict.cause.startswith(f"{error}; ")
+    assert words in verdict.cause
