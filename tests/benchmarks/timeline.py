@@ -34,9 +34,9 @@ from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.fold import Fold
 from wsmon.store.reader import Reader
 from wsmon.store.schema import COUNTERS
-from wsmon.tui.answers import Answers
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.panes.timeline_ask import Answer, Moment
+from wsmon.tui.store_threads import Answers
 
 SECOND_NS = 1_000_000_000
 DAY_S, FINE_S = 86_400, 7_200

@@ -6,8 +6,8 @@ from rich.cells import cell_len
 
 from tests.support.builders import message
 from wsmon.model.sanitize import sanitize
-from wsmon.tui.lines import LineStyle, line
-from wsmon.tui.wrap import clip, left, wrap
+from wsmon.tui.panes.log_line import LineStyle, line
+from wsmon.tui.text import clip, left, wrap
 
 TEXT = st.text(max_size=300)
 WIDTH = st.integers(2, 90)

@@ -15,8 +15,8 @@ from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
 from wsmon.tui.options import AppOptions
-from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.panes.statistics import StatisticsPane
+from wsmon.tui.widgets.text_view import SpanLine
 
 Setting = Callable[[Stage], None]
 Condition = Callable[[Stage], bool]

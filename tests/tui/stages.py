@@ -24,7 +24,7 @@ from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
 
 DEADLINE_S = 20.0
 BOOK = '{"ch":"book","seq":%d,"bids":[[97120.50,1.5],[97120.00,%s]],"note":"%s"}'

@@ -24,9 +24,9 @@ from wsmon.tui.dialogs.search import HINT, SearchDialog
 from wsmon.tui.options import AppOptions
 from wsmon.tui.palette import width_of
 from wsmon.tui.panes.detail import DetailPane
-from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.widgets.text_view import SpanLine
 
 ROOMY, COMPACT = (120, 40), (80, 24)
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))

@@ -7,7 +7,7 @@ import pytest
 from tests.tui.stages import compared, stage, until
 from wsmon.tui import clipboard, output
 from wsmon.tui.dialogs.compare import CompareDialog
-from wsmon.tui.panes.spans import ScrollPane
+from wsmon.tui.widgets.text_view import ScrollPane
 
 ROOMY = (120, 40)
 

@@ -10,7 +10,7 @@ from tests.support.builders import SESSION, TRACE
 from tests.tui.stages import stage, until, with_incidents
 from wsmon.export.formats import FORMATS
 from wsmon.tui.dialogs.export import ExportDialog
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.widgets.text_view import SpanLine
 
 SIZE = (100, 30)
 STEM = "orders-20260110-140224"

@@ -12,7 +12,7 @@ from wsmon.model.events import Event, SpanId
 from wsmon.model.spans import Span
 from wsmon.tui.dialogs.prompt import PromptDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
-from wsmon.tui.panes.spans import ScrollPane, SpanLine
+from wsmon.tui.widgets.text_view import ScrollPane, SpanLine
 
 ROOMY = (120, 40)
 

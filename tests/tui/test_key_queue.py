@@ -20,9 +20,9 @@ from wsmon.tui import app, key_queue
 from wsmon.tui.dialogs.confirm import ConfirmDialog
 from wsmon.tui.dialogs.help import HelpDialog
 from wsmon.tui.memory import Memory
-from wsmon.tui.panes.spans import ScrollPane
 from wsmon.tui.panes.statistics import StatisticsPane
-from wsmon.tui.remembered import Remembered
+from wsmon.tui.session_state import Remembered
+from wsmon.tui.widgets.text_view import ScrollPane
 
 SMALL, ROOMY = (80, 24), (120, 40)
 # Over the small screen: dialogs scroll more there.

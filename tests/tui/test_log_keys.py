@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.tui.stages import stage, until
-from wsmon.tui.dialogs.columns import ColumnsDialog
+from wsmon.tui.dialogs.pickers import ColumnsDialog
 
 
 async def test_columns_are_chosen_line_by_line() -> None:

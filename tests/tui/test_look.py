@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from tests.support.builders import message
 from tests.tui.stages import Stage, stage, until, with_incidents
 from wsmon.tui.options import AppOptions
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.widgets.text_view import SpanLine
 
 ROOMY = (120, 40)
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))

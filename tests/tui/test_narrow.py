@@ -7,7 +7,7 @@ import pytest
 from tests.tui import settings
 from tests.tui.stages import Stage, stage
 from tests.tui.test_look import cells
-from wsmon.tui.panes.connection_table import LAST, RATE, STATUS, lay_out
+from wsmon.tui.panes.connections_table import LAST, RATE, STATUS, lay_out
 
 NARROW, COMPACT = (40, 12), (80, 24)
 

@@ -13,7 +13,7 @@ from wsmon.tui import clipboard, output
 from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.dialogs.views import OWN_VIEWS, ViewChoice, find
 from wsmon.tui.panes.detail import DetailPane
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.widgets.text_view import SpanLine
 
 ROOMY = (120, 40)
 

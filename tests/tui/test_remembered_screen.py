@@ -9,8 +9,8 @@ from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, stage, until
 from wsmon.tui.memory import Memory
 from wsmon.tui.options import AppOptions
-from wsmon.tui.panes.spans import SpanLine
-from wsmon.tui.remembered import Choice, Place, Remembered
+from wsmon.tui.session_state import Choice, Place, Remembered
+from wsmon.tui.widgets.text_view import SpanLine
 
 ROOMY = (120, 40)
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", store_id="one")

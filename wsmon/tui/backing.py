@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wsmon.ports import Clock, RecorderControl, StoreView
-from wsmon.tui.answers import Answers
+from wsmon.tui.bookmarks import Notebook
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.keymap import Keymap
-from wsmon.tui.notebook import Notebook
 from wsmon.tui.options import AppOptions, Exporter
-from wsmon.tui.remembered import Remembered
+from wsmon.tui.session_state import Remembered
+from wsmon.tui.store_threads import Answers
 
 
 @dataclass(frozen=True, slots=True)

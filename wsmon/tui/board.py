@@ -15,9 +15,9 @@ from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
 from wsmon.tui.arrangement import PANES, Arrangement
 from wsmon.tui.backing import Backing
 from wsmon.tui.before import asks_before, read_before
-from wsmon.tui.desk import Desk
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.glyphs import Glyphs
+from wsmon.tui.layout import Desk
 from wsmon.tui.pane_set import PaneSet
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import EMPTY, NOTHING_SHOWN, DetailPane, Value
@@ -26,8 +26,8 @@ from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.statistics_lines import Answer
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.questions import Questions
-from wsmon.tui.recording import RecorderWatch
+from wsmon.tui.recorder_status import RecorderWatch
+from wsmon.tui.services import Questions
 
 Pane = TypeVar("Pane", bound=Widget)
 

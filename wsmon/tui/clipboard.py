@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from wsmon.tui.multiplexer import Multiplexer, passed_through
+from wsmon.tui.terminal.capabilities import Multiplexer, passed_through
 
 LIMIT_BASE64 = 74_994
 # bytes; what the strictest common terminal takes in one sequence

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from rich.cells import cell_len
 
 from wsmon.tui.palette import Line, Span, width_of
-from wsmon.tui.wrap import clip
+from wsmon.tui.text import clip
 
 GAP = 2
 

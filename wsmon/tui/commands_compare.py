@@ -9,7 +9,7 @@ from wsmon.model.events import Event
 from wsmon.ports import StoreView
 from wsmon.tui.comparison import As, Comparison, compare
 from wsmon.tui.copying import copied
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
 
 
 def compare_events(screen: MonitorScreen) -> None:

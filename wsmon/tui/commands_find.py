@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsmon.tui.palette import Span
 from wsmon.tui.panes.detail import DetailPane
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
 
 NEEDLE_LIMIT = 200
 # characters

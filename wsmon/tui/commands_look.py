@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wsmon.tui.paced_app import PacedApp
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.terminal.app import PacedApp
 
 
 def theme(screen: MonitorScreen) -> None:

@@ -6,7 +6,7 @@ from wsmon.errors import WsmonError
 from wsmon.model.events import Event
 from wsmon.model.timeline import TimelineProblem
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
 
 
 def problem(screen: MonitorScreen, *, newer: bool) -> None:

@@ -11,7 +11,7 @@ from wsmon.model import units as fmt
 from wsmon.model.diff import DiffRun, Leaf, decode_json, diff, diff_runs, hex_rows, leaves, text_pieces
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath
-from wsmon.tui.wording import error_words
+from wsmon.tui.event_text import error_words
 
 JSON_LIMIT = 4 * 1024 * 1024
 # bytes of a payload that is compared as JSON: decoding it holds the interpreter for some 30 ms

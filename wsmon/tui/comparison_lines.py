@@ -14,11 +14,11 @@ from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.comparison import MOST_LEAVES, Comparison
+from wsmon.tui.event_text import describe
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.lines import time_of_day
 from wsmon.tui.palette import Line, Meaning, Span, width_of
-from wsmon.tui.wording import describe
-from wsmon.tui.wrap import clip, left, wrap
+from wsmon.tui.panes.log_line import time_of_day
+from wsmon.tui.text import clip, left, wrap
 
 VALUE_LIMIT = 400
 # characters of one value: the detail shows the whole

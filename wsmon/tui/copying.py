@@ -11,9 +11,9 @@ from pathlib import Path
 
 from wsmon.model import units as fmt
 from wsmon.tui import clipboard, output
-from wsmon.tui.multiplexer import Multiplexer, multiplexer
 from wsmon.tui.palette import Span
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.terminal.capabilities import Multiplexer, multiplexer
 
 FILE_MODE = 0o600
 # what is copied may be anybody's data

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from wsmon.errors import WsmonError
 from wsmon.tui.memory import Memory
-from wsmon.tui.remembered import Remembered
+from wsmon.tui.session_state import Remembered
 
 PERIOD_S = 5.0
 # what a viewer that is killed may forget

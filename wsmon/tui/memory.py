@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from wsmon.errors import WsmonError
-from wsmon.tui.remembered import LIMIT_BYTES, NOTHING_REMEMBERED, Remembered, decoded, encoded
+from wsmon.tui.session_state import LIMIT_BYTES, NOTHING_REMEMBERED, Remembered, decoded, encoded
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 # a search may name what nobody else should see

@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Snapshot
 from wsmon.ports import Clock, StoreView
-from wsmon.tui.answers import JOIN_S
+from wsmon.tui.store_threads import JOIN_S
 
 POLL_S = 0.25
 # how soon a commit is seen where no recorder wakes us

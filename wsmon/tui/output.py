@@ -15,8 +15,8 @@ from typing import Any
 from textual.app import App
 from textual.driver import Driver
 
-from wsmon.tui.canvas import Canvas
 from wsmon.tui.link import QUESTION
+from wsmon.tui.terminal.driver import Canvas
 
 
 def backlog(app: App[Any]) -> int:

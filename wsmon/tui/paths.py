@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.cells import cell_len
 
 from wsmon.model.sanitize import sanitize
-from wsmon.tui.wrap import CUT, clip
+from wsmon.tui.text import CUT, clip
 
 LIMIT = 4096
 # characters; the kernel takes no longer path

@@ -8,7 +8,7 @@ from wsmon.errors import QueryError
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.board import Board
 from wsmon.tui.panes.log_filter import Scope
-from wsmon.tui.remembered import Choice, Place, Remembered
+from wsmon.tui.session_state import Choice, Place, Remembered
 
 
 def remember(screen: Board, theme: Choice, characters: Choice) -> Remembered:

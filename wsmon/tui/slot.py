@@ -14,8 +14,8 @@ from textual.widget import Widget
 from wsmon.tui.arrangement import PANES, PaneName
 from wsmon.tui.palette import Meaning, Span, width_of
 from wsmon.tui.panes.messages import Says
-from wsmon.tui.panes.spans import SpanLine
-from wsmon.tui.wrap import clip
+from wsmon.tui.text import clip
+from wsmon.tui.widgets.text_view import SpanLine
 
 Pane = TypeVar("Pane", bound=Widget)
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from textual.filter import LineFilter
 from textual.scrollbar import ScrollBar
 
-from wsmon.tui.characters import AsciiFilter
 from wsmon.tui.crash import QuietCrash, Result
 from wsmon.tui.eight_bit import EightBitFilter
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.options import AppOptions
-from wsmon.tui.remembered import Choice, Remembered
 from wsmon.tui.scroll_mark import ScrollMark
+from wsmon.tui.session_state import Choice, Remembered
+from wsmon.tui.terminal.filters import AsciiFilter
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 from wsmon.tui.theme_shelf import ThemeShelf
 

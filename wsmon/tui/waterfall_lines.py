@@ -8,7 +8,7 @@ from wsmon.model.spans import Span, WaterfallRow, waterfall
 from wsmon.model.units import MS_NS
 from wsmon.tui.palette import Meaning
 from wsmon.tui.palette import Span as Text
-from wsmon.tui.wrap import clip, left, right
+from wsmon.tui.text import clip, left, right
 
 MAX_INDENT = 6
 # levels; deeper nesting shows its depth no more

@@ -11,7 +11,7 @@ import pytest
 from tests.tui.fakes import FakeView
 from wsmon.errors import StoreError
 from wsmon.ports import StoreView
-from wsmon.tui.answers import Answers
+from wsmon.tui.store_threads import Answers
 
 DEADLINE_S = 20.0
 

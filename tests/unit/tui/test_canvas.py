@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.thoroughness import times
 from tests.tui.emulated import Emulated
-from wsmon.tui.canvas import Canvas
+from wsmon.tui.terminal.driver import Canvas
 
 # Wider than all that is written in a row: Textual writes nothing past the edge
 COLUMNS, ROWS = 300, 4

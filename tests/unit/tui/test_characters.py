@@ -10,8 +10,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from wsmon.tui.characters import AsciiFilter, in_ascii
 from wsmon.tui.glyphs import ASCII, UNICODE
+from wsmon.tui.terminal.filters import AsciiFilter, in_ascii
 
 # A dot, as two others
 AMBIGUOUS = "between"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.multiplexer import multiplexer, passed_through
+from wsmon.tui.terminal.capabilities import multiplexer, passed_through
 
 
 @pytest.mark.parametrize(

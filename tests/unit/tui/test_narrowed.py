@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.queries import query
-from wsmon.tui.watching import narrowed
+from wsmon.tui.screen import narrowed
 
 
 @pytest.mark.parametrize(

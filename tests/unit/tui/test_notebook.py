@@ -6,7 +6,7 @@ from tests.support.builders import T0_NS, loss, message, numbered
 from tests.tui.fakes import FakeNotes
 from wsmon.errors import StoreError
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
-from wsmon.tui.notebook import Notebook
+from wsmon.tui.bookmarks import Notebook
 
 FIRST, SECOND, THIRD = numbered([loss(1), message("a", 2), loss(3)])
 

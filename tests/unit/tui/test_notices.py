@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.support.builders import MONO_0_NS, SECOND_NS
 from wsmon.model.snapshot import OpenIncident, Snapshot, StoreBounds
-from wsmon.tui.notices import IncidentWatch, desktop, sentence
+from wsmon.tui.terminal.osc import IncidentWatch, desktop, sentence
 
 STALL = OpenIncident(7, "stall", "no data for 30 s", "feed")
 GAVE_UP = OpenIncident(9, "retries_exhausted", "gave up after 3 attempts", "orders")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.builders import SESSION, TRACE, event, message, stall
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
-from wsmon.tui.subjects import Subject, subjects_of
+from wsmon.tui.related import Subject, subjects_of
 
 SEARCH = Query((FieldTerm("connection", (Exact("x"),)),), "conn:x")
 

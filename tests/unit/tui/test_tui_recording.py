@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.support.builders import SECOND_NS, T0_NS
 from wsmon.model.snapshot import Health, StoreBounds
-from wsmon.tui.panes.header import Recording
-from wsmon.tui.recording import GRACE_NS, RecorderWatch
+from wsmon.tui.panes.bars import Recording
+from wsmon.tui.recorder_status import GRACE_NS, RecorderWatch
 
 DAY_NS = 86_400 * SECOND_NS
 HELD = StoreBounds(1, 100, run=1)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.builders import dialled, event, loss, message, ping, refused, retry, stall, usable
 from wsmon.model.events import EVENT_NAMES, CloseBy, Event, EventName
-from wsmon.tui.wording import CLOSED_BY, Wording, describe
+from wsmon.tui.event_text import CLOSED_BY, Wording, describe
 
 
 @pytest.mark.parametrize("name", EVENT_NAMES)

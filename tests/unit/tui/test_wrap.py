@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from wsmon.tui.wrap import both_ends, clip, left, right, wrap
+from wsmon.tui.text import both_ends, clip, left, right, wrap
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wsmon.cli.diagnosis.terminal import TerminalFacts
 from wsmon.cli.terminal import has_terminal
-from wsmon.tui.multiplexer import multiplexer
+from wsmon.tui.terminal.capabilities import multiplexer
 
 TMUX_S = 2.0
 # how long tmux may take to answer

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
-from wsmon.tui.multiplexer import Multiplexer
+from wsmon.tui.terminal.capabilities import Multiplexer
 
 LEAST_COLUMNS, LEAST_LINES = 40, 12
 USABLE_COLUMNS, USABLE_LINES = 80, 24

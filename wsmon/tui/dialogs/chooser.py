@@ -7,8 +7,8 @@ from textual.message import Message
 
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.palette import Meaning, Span
-from wsmon.tui.panes.spans import SpanLine
-from wsmon.tui.wrap import clip, left
+from wsmon.tui.text import clip, left
+from wsmon.tui.widgets.text_view import SpanLine
 
 LABEL = 9
 

@@ -14,7 +14,7 @@ from wsmon.tui.comparison_lines import comparison_lines
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.palette import Line, Span
-from wsmon.tui.panes.spans import ScrollPane
+from wsmon.tui.widgets.text_view import ScrollPane
 
 MOST_LINES = 5_000
 # a person reads no more

@@ -22,9 +22,9 @@ from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.options import Exporter
 from wsmon.tui.palette import Meaning, Span
 from wsmon.tui.panes.span_text import SpanText
-from wsmon.tui.panes.spans import SpanLine
-from wsmon.tui.subjects import Subject
-from wsmon.tui.wrap import left
+from wsmon.tui.related import Subject
+from wsmon.tui.text import left
+from wsmon.tui.widgets.text_view import SpanLine
 
 BAR_WIDTH = 24
 _NAMES = tuple(FORMATS)

@@ -15,8 +15,8 @@ from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.keymap import display
 from wsmon.tui.palette import Line, Span, width_of
 from wsmon.tui.panes.span_text import wrap_spans
-from wsmon.tui.panes.spans import ScrollPane
-from wsmon.tui.wrap import left
+from wsmon.tui.text import left
+from wsmon.tui.widgets.text_view import ScrollPane
 
 KEYS_WIDTH = 12
 LABEL_WIDTH = 17

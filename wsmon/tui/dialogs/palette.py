@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wsmon.tui.actions import ACTIONS, Action
-from wsmon.tui.dialogs.typed import FinderDialog
+from wsmon.tui.dialogs.base import FinderDialog
 from wsmon.tui.keymap import display
 from wsmon.tui.palette import Span
-from wsmon.tui.wrap import clip, left, right
+from wsmon.tui.text import clip, left, right
 
 LABEL_WIDTH, KEY_WIDTH = 17, 8
 LEAST_HELP = 12

@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from wsmon.model.sanitize import sanitize
-from wsmon.tui.dialogs.typed import TypedDialog
+from wsmon.tui.dialogs.base import TypedDialog
 from wsmon.tui.palette import Span
 from wsmon.tui.panes.span_text import SpanText
 

@@ -11,8 +11,8 @@ from wsmon.model.sanitize import sanitize
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.palette import Span
 from wsmon.tui.panes.span_text import wrap_spans
-from wsmon.tui.panes.spans import SpanPane
-from wsmon.tui.wrap import clip
+from wsmon.tui.text import clip
+from wsmon.tui.widgets.text_view import SpanPane
 
 NAME_LIMIT = 60
 WIDTH = 72

@@ -9,9 +9,9 @@ from textual.binding import Binding
 
 from wsmon.model.notes import SavedView
 from wsmon.model.sanitize import sanitize
-from wsmon.tui.dialogs.typed import FinderDialog
+from wsmon.tui.dialogs.base import FinderDialog
 from wsmon.tui.palette import Span
-from wsmon.tui.wrap import clip, left
+from wsmon.tui.text import clip, left
 
 OWN_VIEWS = (
     SavedView("All", ""),

@@ -10,8 +10,8 @@ from textual.widget import Widget
 from wsmon.model import units as fmt
 from wsmon.model.spans import Span
 from wsmon.tui.dialogs.dialog import Dialog
-from wsmon.tui.panes.spans import ScrollPane
 from wsmon.tui.waterfall_lines import waterfall_lines
+from wsmon.tui.widgets.text_view import ScrollPane
 
 Ask = Callable[[bool, Callable[[tuple[Span, ...]], None]], None]
 # for the spans of the trace, or of the session; the answer comes back

@@ -6,7 +6,7 @@ from wsmon.model import units as fmt
 from wsmon.model.profiles import PROFILES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import ConnectionRow, ConnectionState
-from wsmon.tui.panes.connection_table import reason, word
+from wsmon.tui.panes.connections_table import reason, word
 
 LIMIT = 300
 # characters; no terminal is wider

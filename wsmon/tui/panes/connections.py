@@ -9,10 +9,10 @@ from textual.message import Message
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow, ConnectionState, Snapshot
 from wsmon.tui.actions import bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.panes import connection_table as table
+from wsmon.tui.panes import connections_table as table
 from wsmon.tui.panes.connection_title import sentences
 from wsmon.tui.panes.messages import Says
-from wsmon.tui.panes.spans import SpanPane
+from wsmon.tui.widgets.text_view import SpanPane
 
 REORDER_NS = 3_000_000_000
 # lines keep their places at least this long: who reads one must not lose it

@@ -15,14 +15,14 @@ from wsmon.model.sanitize import sanitize
 from wsmon.tui.actions import bindings
 from wsmon.tui.before import NOTHING, Before
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.json_tree import UNFOLDED, Folding, JsonNode, term_of, text_of
+from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode, term_of, text_of
 from wsmon.tui.panes.detail_lines import detail_rows
 from wsmon.tui.panes.detail_page import Form, Page, Row
 from wsmon.tui.panes.detail_payload import Content, content_of, next_form, shown_form
 from wsmon.tui.panes.detail_search import places
 from wsmon.tui.panes.lazy_lines import MOST_LINES, LazyLines
 from wsmon.tui.panes.messages import Refuses, Says
-from wsmon.tui.wrap import wrap
+from wsmon.tui.text import wrap
 
 NEEDLE_LIMIT = 24
 # characters of what is searched for, in the title

@@ -12,9 +12,9 @@ from wsmon.model.statuses import LABELS, OPEN, Status
 from wsmon.model.units import MINUTE_NS, SECOND_NS
 from wsmon.model.verdict import code_meaning, why
 from wsmon.tui.before import Before
+from wsmon.tui.event_text import describe, error_words, number
 from wsmon.tui.evidence import evidence_of
 from wsmon.tui.palette import Meaning
-from wsmon.tui.wording import describe, error_words, number
 
 TENTH_MS_NS = 100_000
 LONG_NS = 10 * SECOND_NS

@@ -11,7 +11,7 @@ from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import why
-from wsmon.tui.lines import time_of_day
+from wsmon.tui.event_text import describe
 from wsmon.tui.panes.detail_fields import (
     Field,
     before_fields,
@@ -24,8 +24,8 @@ from wsmon.tui.panes.detail_fields import (
 )
 from wsmon.tui.panes.detail_page import LABEL_WIDTH, Page, Row, field_rows, heading
 from wsmon.tui.panes.detail_payload import Content, payload_rows
-from wsmon.tui.wording import describe
-from wsmon.tui.wrap import clip, left, wrap
+from wsmon.tui.panes.log_line import time_of_day
+from wsmon.tui.text import clip, left, wrap
 
 
 def detail_rows(event: Event, content: Content, page: Page) -> Iterator[Row]:

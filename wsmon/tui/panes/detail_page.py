@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.before import NOTHING, Before
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.json_tree import UNFOLDED, Folding, JsonNode
+from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode
 from wsmon.tui.palette import Line
 from wsmon.tui.panes.detail_fields import Field
-from wsmon.tui.wrap import clip, left, wrap
+from wsmon.tui.text import clip, left, wrap
 
 VALUE_LIMIT = 4096
 # characters of one field: a reason has 123 bytes at most, an error body 4 KiB

@@ -15,11 +15,11 @@ from wsmon.protocols.base import Anatomy
 from wsmon.protocols.registry import dissect
 from wsmon.tui.hexdump import hexdump
 from wsmon.tui.json_lines import JsonKind, json_fault
-from wsmon.tui.json_tree import tree_lines
+from wsmon.tui.json_view import tree_lines
 from wsmon.tui.palette import Line, Meaning, Span, width_of
 from wsmon.tui.panes.detail_fields import Field
 from wsmon.tui.panes.detail_page import FORMS, Form, Page, Row, field_rows
-from wsmon.tui.wrap import clip, wrap
+from wsmon.tui.text import clip, wrap
 
 PAYLOAD_LIMIT = 1024 * 1024
 # bytes of a payload: the largest message that is taken by default

@@ -13,9 +13,9 @@ from wsmon.tui.actions import ACTIONS
 from wsmon.tui.keymap import display
 from wsmon.tui.palette import Meaning, Span, width_of
 from wsmon.tui.panes.span_text import SpanText
-from wsmon.tui.panes.spans import SpanLine
 from wsmon.tui.paths import short_path
-from wsmon.tui.wrap import clip, left
+from wsmon.tui.text import clip, left
+from wsmon.tui.widgets.text_view import SpanLine
 
 SAY_S = 6.0
 # long enough to read a line twice

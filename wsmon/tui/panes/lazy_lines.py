@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from wsmon.tui.panes.detail_page import Row
-from wsmon.tui.panes.spans import SpanPane
+from wsmon.tui.widgets.text_view import SpanPane
 
 AHEAD = 200
 # lines made before they are in sight: a page down never waits

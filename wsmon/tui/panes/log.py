@@ -16,8 +16,8 @@ from wsmon.ports import Clock, StoreView
 from wsmon.query.predicate import unsatisfiable
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.line_columns import ColumnName
-from wsmon.tui.lines import TIME_MODES, TimeMode
 from wsmon.tui.panes.log_finding import FindingLog
+from wsmon.tui.panes.log_line import TIME_MODES, TimeMode
 from wsmon.tui.panes.log_status import LogStatus, sentences
 from wsmon.tui.panes.messages import Says
 

@@ -13,13 +13,13 @@ from wsmon.errors import WsmonError
 from wsmon.ports import StoreView
 from wsmon.query.patterns import PatternTooSlowError
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.lines import LineStyle
 from wsmon.tui.palette import Palette
-from wsmon.tui.panes.log_lines import LogLines
+from wsmon.tui.panes.log_cache import LogLines
+from wsmon.tui.panes.log_line import LineStyle
 from wsmon.tui.panes.log_status import InSight
-from wsmon.tui.panes.row_list import RowList
-from wsmon.tui.panes.spans import draw_line
-from wsmon.tui.wrap import wrap
+from wsmon.tui.text import wrap
+from wsmon.tui.widgets.row_list import RowList
+from wsmon.tui.widgets.text_view import draw_line
 
 
 class DrawnLog(RowList):

@@ -9,7 +9,7 @@ from rich.cells import cell_len, chop_cells
 from textual.geometry import Size
 
 from wsmon.tui.palette import Line, Span, width_of
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.widgets.text_view import SpanLine
 
 PIECES = re.compile(r"\s+|\S+")
 

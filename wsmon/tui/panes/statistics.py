@@ -9,10 +9,10 @@ from textual.message import Message
 
 from wsmon.tui.actions import bindings
 from wsmon.tui.panes.messages import Refuses
-from wsmon.tui.panes.spans import ScrollPane
 from wsmon.tui.panes.statistics_lines import Answer, columns, lines
 from wsmon.tui.panes.statistics_period import Choice
 from wsmon.tui.panes.statistics_trend import buckets
+from wsmon.tui.widgets.text_view import ScrollPane
 
 MARGIN = 2
 

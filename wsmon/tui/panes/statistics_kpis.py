@@ -8,7 +8,7 @@ from math import floor
 from wsmon.model import units as fmt
 from wsmon.model.statistics import Kpi
 from wsmon.tui.palette import Line, Meaning
-from wsmon.tui.wrap import left, right
+from wsmon.tui.text import left, right
 
 WORDS = {
     "connection_success_rate": "dials succeeded",

@@ -14,7 +14,7 @@ from wsmon.tui.columns import GAP, beside, fitted
 from wsmon.tui.palette import Line
 from wsmon.tui.panes.span_text import wrap_spans
 from wsmon.tui.panes.statistics_kpis import kpi_lines
-from wsmon.tui.panes.statistics_table import LABEL, numbers, states, table, troubles
+from wsmon.tui.panes.statistics_render import LABEL, numbers, states, table, troubles
 from wsmon.tui.panes.statistics_trend import bars, rate_plot, size_bars, spread_plot
 
 PLOTS_FROM = 56

@@ -12,7 +12,7 @@ from wsmon.model.statistics import Percentiles, Trend
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.palette import Line, Meaning
 from wsmon.tui.plots import DOTS_WIDE, bar, curve, round_up, stretched
-from wsmon.tui.wrap import left, right
+from wsmon.tui.text import left, right
 
 SCALE = 8
 # cells left of a plot

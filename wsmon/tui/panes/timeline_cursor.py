@@ -10,8 +10,8 @@ from textual.binding import BindingType
 
 from wsmon.tui.actions import bindings
 from wsmon.tui.panes.messages import Refuses
-from wsmon.tui.panes.spans import SpanPane
 from wsmon.tui.panes.timeline_state import TimelineState
+from wsmon.tui.widgets.text_view import SpanPane
 
 WHEEL = 3
 # lanes a step

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from wsmon.model.statistics import Density
 from wsmon.model.timeline import CellKind, Lane, LaneTitle, Period, merged
 from wsmon.tui.panes.timeline_ask import Answer
-from wsmon.tui.panes.timeline_lines import known_cells
+from wsmon.tui.panes.timeline_lanes import known_cells
 from wsmon.tui.panes.timeline_rows import LaneRow
 
 

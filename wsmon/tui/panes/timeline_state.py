@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from wsmon.model.timeline import CellReading, Period, TimelineProblem, first_problem, read_cells
 from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
 from wsmon.tui.panes.timeline_known import KnownLanes
-from wsmon.tui.panes.timeline_lines import density_rows, label_width
+from wsmon.tui.panes.timeline_lanes import density_rows, label_width
 from wsmon.tui.panes.timeline_rows import RowGrid, rows_of
 from wsmon.tui.panes.timeline_window import Window
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from wsmon.model.events import Event
+from wsmon.tui.charts import axis, cell_words, span_words
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.palette import Line
-from wsmon.tui.panes.timeline_lines import UNREAD, density_lines, lane_line, legend, scroll_mark
-from wsmon.tui.panes.timeline_reading import Teller
+from wsmon.tui.panes.timeline_lanes import UNREAD, density_lines, lane_line, legend, scroll_mark
+from wsmon.tui.panes.timeline_readout import Teller
 from wsmon.tui.panes.timeline_state import TimelineState
-from wsmon.tui.time_axis import axis, cell_words, span_words
 
 MIN_FOR_LEGEND = 2
 # lines that nothing else needs

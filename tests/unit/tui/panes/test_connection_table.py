@@ -9,7 +9,7 @@ from tests.support.builders import T0_NS, at_ns, loss, refused, row
 from wsmon.model.events import Event, Verdict
 from wsmon.model.snapshot import ConnectionRow, OpenIncident
 from wsmon.tui.palette import width_of
-from wsmon.tui.panes import connection_table as table
+from wsmon.tui.panes import connections_table as table
 
 NAMES = ("binance-spot", "deribit")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.builders import T0_NS, at_ns
 from tests.tui.stages import connection_statistics
 from wsmon.model.statistics import ConnectionStatistics, Flow, Statistics
-from wsmon.tui.panes.statistics_table import numbers, period, states
+from wsmon.tui.panes.statistics_render import numbers, period, states
 
 
 def shown(each: ConnectionStatistics) -> list[str]:

@@ -11,7 +11,7 @@ from wsmon.model.events import Event, Verdict
 from wsmon.model.timeline import Incident, Lane, Period, read_cell, read_cells
 from wsmon.tui.glyphs import ASCII, UNICODE
 from wsmon.tui.panes.timeline_ask import Moment
-from wsmon.tui.panes.timeline_reading import Teller
+from wsmon.tui.panes.timeline_readout import Teller
 from wsmon.tui.panes.timeline_rows import LaneRow
 
 TELLER = Teller(UTC, UNICODE)

@@ -8,7 +8,7 @@ from typing import Any
 
 from wsmon.errors import WsmonError
 from wsmon.model.statuses import OPEN
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
 
 
 def reconnect(screen: MonitorScreen) -> None:

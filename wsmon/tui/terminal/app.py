@@ -17,7 +17,7 @@ from wsmon.tui import output
 from wsmon.tui.crash import Result
 from wsmon.tui.link import QUESTION, Link
 from wsmon.tui.options import AppOptions
-from wsmon.tui.remembered import Remembered
+from wsmon.tui.session_state import Remembered
 from wsmon.tui.theme_shelf import ThemeShelf
 from wsmon.tui.themed_app import ThemedApp
 

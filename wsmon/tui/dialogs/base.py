@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from wsmon.tui.dialogs.dialog import Answer, Dialog
 from wsmon.tui.palette import Span
-from wsmon.tui.panes.spans import SpanPane
+from wsmon.tui.widgets.text_view import SpanPane
 
 WIDTH = 72
 # of a list that is not laid out yet

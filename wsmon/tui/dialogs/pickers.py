@@ -10,8 +10,8 @@ from textual.widget import Widget
 from wsmon.tui.dialogs.dialog import Dialog
 from wsmon.tui.line_columns import COLUMN_NAMES, LABELS, ColumnName, automatic
 from wsmon.tui.palette import Span
-from wsmon.tui.panes.spans import SpanPane
-from wsmon.tui.wrap import clip, left
+from wsmon.tui.text import clip, left
+from wsmon.tui.widgets.text_view import SpanPane
 
 NAME_WIDTH = 12
 AUTOMATIC = "automatic: as many as there is room for"

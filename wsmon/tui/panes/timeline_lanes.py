@@ -15,7 +15,7 @@ from wsmon.model.timeline import CellKind, Lane, Period, lane_cells, spread
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.palette import Line, Meaning, Span, width_of
 from wsmon.tui.panes.timeline_rows import LaneRow
-from wsmon.tui.wrap import both_ends, left
+from wsmon.tui.text import both_ends, left
 
 MIN_LABEL, MAX_LABEL = 8, 20
 NAME_LIMIT = 64

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from wsmon.model import units as fmt
 from wsmon.model.snapshot import Health, Snapshot
 from wsmon.tui.palette import Meaning, Span, width_of
-from wsmon.tui.panes.connection_table import meaning_of, severity, word
-from wsmon.tui.panes.spans import SpanLine
+from wsmon.tui.panes.connections_table import meaning_of, severity, word
+from wsmon.tui.widgets.text_view import SpanLine
 
 SPARK_WIDTH = 8
 SLOW_COMMIT_MS = 500.0

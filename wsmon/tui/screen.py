@@ -17,13 +17,12 @@ from wsmon.model.snapshot import Snapshot
 from wsmon.model.timeline import TimelineProblem
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.query.parser import ReferenceTime, parse
-from wsmon.tui import notices, output
+from wsmon.tui import output
 from wsmon.tui.backing import Backing
 from wsmon.tui.before import Before, asks_before, read_before
 from wsmon.tui.board import Board
+from wsmon.tui.bookmarks import Notebook
 from wsmon.tui.evidence import Trail, next_step
-from wsmon.tui.multiplexer import multiplexer
-from wsmon.tui.notebook import Notebook
 from wsmon.tui.palette import Meaning
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
@@ -34,6 +33,8 @@ from wsmon.tui.panes.messages import Refuses
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recall import recall
+from wsmon.tui.terminal import osc
+from wsmon.tui.terminal.capabilities import multiplexer
 
 NO_EVIDENCE = "this event names no evidence: e goes to problems"
 
@@ -53,7 +54,7 @@ class MonitorScreen(Board):
     def __init__(self, backing: Backing) -> None:
         super().__init__(backing)
         self.last_export: ExportRequest | None = None
-        self._incidents = notices.IncidentWatch()
+        self._incidents = osc.IncidentWatch()
         self._trail: Trail | None = None
         self.is_recalled = False
         # whether everything is where it was left
@@ -231,9 +232,9 @@ class MonitorScreen(Board):
         news = self._incidents.take(self.backing.clock.mono_ns())
         if not news:
             return
-        told = notices.sentence(news)
+        told = osc.sentence(news)
         self.say(told, "caution")
         if health is not None and health.rings:
-            output.write(self.app, notices.BELL)
+            output.write(self.app, osc.BELL)
         if health is not None and health.notifies:
-            output.write(self.app, notices.desktop(told, multiplexer(os.environ)))
+            output.write(self.app, osc.desktop(told, multiplexer(os.environ)))

@@ -7,7 +7,7 @@ from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.query.parser import ReferenceTime, parse
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
 
 NOTE_LIMIT = 2_000
 # characters

@@ -12,8 +12,8 @@ from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode
 from wsmon.tui.copying import copied, copied_to_file
-from wsmon.tui.subjects import subjects_of
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.related import subjects_of
+from wsmon.tui.screen import MonitorScreen
 
 
 def copy_value(screen: MonitorScreen) -> None:

@@ -13,11 +13,11 @@ from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS
+from wsmon.tui.event_text import Wording, describe
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.line_columns import LONG_TIME, ColumnName, Columns, columns
 from wsmon.tui.palette import Meaning, Span
-from wsmon.tui.wording import Wording, describe
-from wsmon.tui.wrap import both_ends, clip, left, right
+from wsmon.tui.text import both_ends, clip, left, right
 
 Emphasis = Literal["", "match", "context"]
 # in a log that highlights: a match, or one of the other lines

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import OpenIncident, Snapshot
-from wsmon.tui.multiplexer import Multiplexer, passed_through
+from wsmon.tui.terminal.capabilities import Multiplexer, passed_through
 
 GAP_NS = 1_000_000_000
 # between two notices: a storm on fifty connections rings once

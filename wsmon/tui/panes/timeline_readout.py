@@ -12,12 +12,12 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.timeline import CellKind, CellReading, Incident, Period
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict import why
+from wsmon.tui.event_text import CLOSED_BY, describe
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.lines import time_of_day
+from wsmon.tui.panes.log_line import time_of_day
 from wsmon.tui.panes.timeline_ask import Moment
 from wsmon.tui.panes.timeline_rows import LaneRow
-from wsmon.tui.wording import CLOSED_BY, describe
-from wsmon.tui.wrap import clip, wrap
+from wsmon.tui.text import clip, wrap
 
 NAME_LIMIT = 64
 SENTENCE_LIMIT = 1_000

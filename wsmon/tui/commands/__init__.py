@@ -8,18 +8,17 @@ from types import MappingProxyType
 
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.tui import commands_find as find
-from wsmon.tui import commands_hand as hand
-from wsmon.tui import commands_jump as jump
 from wsmon.tui import commands_look as look
-from wsmon.tui import commands_notes as notes
-from wsmon.tui import commands_recorder as recorder
 from wsmon.tui import commands_timeline as timeline
 from wsmon.tui.actions import Action
 from wsmon.tui.arrangement import PaneName
+from wsmon.tui.commands import export as hand
+from wsmon.tui.commands import navigation as jump
+from wsmon.tui.commands import notes, recorder
 from wsmon.tui.commands_compare import compare_events
 from wsmon.tui.line_columns import without_room
 from wsmon.tui.panes.log_search import PROBLEMS
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
 
 Command = Callable[[MonitorScreen], None]
 
@@ -101,7 +100,7 @@ def times(screen: MonitorScreen) -> None:
 
 def columns(screen: MonitorScreen) -> None:
     """Choose what lines of the log show."""
-    from wsmon.tui.dialogs.columns import ColumnChoice, ColumnsDialog
+    from wsmon.tui.dialogs.pickers import ColumnChoice, ColumnsDialog
 
     def close(choice: ColumnChoice | None) -> None:
         if choice is None:

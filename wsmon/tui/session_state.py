@@ -7,7 +7,7 @@ import msgspec
 from wsmon.errors import WsmonError
 from wsmon.tui.arrangement import PaneName
 from wsmon.tui.line_columns import ColumnName
-from wsmon.tui.lines import TimeMode
+from wsmon.tui.panes.log_line import TimeMode
 
 VERSION = 1
 LIMIT_BYTES = 64 * 1024

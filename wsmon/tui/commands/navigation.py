@@ -13,7 +13,7 @@ from wsmon.ports import StoreView
 from wsmon.query.times import parse_time
 from wsmon.tui.palette import Span
 from wsmon.tui.panes.log_aims import same_trace, session_starts
-from wsmon.tui.watching import MonitorScreen
+from wsmon.tui.screen import MonitorScreen
 
 PLACES: tuple[Span, ...] = (
     ("14:02:24", "key-name"), (", ", "dim"), ("-15m", "key-name"), (", ", "dim"), ("today", "key-name"),

@@ -14,10 +14,10 @@ from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.predicate import matches
-from wsmon.tui.lines import LineStyle, line
 from wsmon.tui.palette import Palette, Span
+from wsmon.tui.panes.log_line import LineStyle, line
 from wsmon.tui.panes.log_status import InSight
-from wsmon.tui.panes.spans import draw_line
+from wsmon.tui.widgets.text_view import draw_line
 
 KEPT_LINES = 600
 # ten screens of 60 lines

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from wsmon.model import units as fmt
 from wsmon.model.snapshot import Health, StoreBounds
-from wsmon.tui.panes.header import Recording
+from wsmon.tui.panes.bars import Recording
 
 GRACE_NS = 2_000_000_000
 # a viewer is connected to a recorder within half a second; only then silence means something

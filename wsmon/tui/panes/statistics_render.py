@@ -12,7 +12,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.statistics import ConnectionStatistics, Flow, Statistics, Summary
 from wsmon.model.statuses import LABELS
 from wsmon.tui.palette import Line, Meaning, Span
-from wsmon.tui.wrap import left, right
+from wsmon.tui.text import left, right
 
 LABEL = 12
 NUMBER = 10

@@ -14,8 +14,8 @@ from textual.widget import Widget
 
 from wsmon.tui.actions import bindings
 from wsmon.tui.arrangement import PANES, Arrangement, PaneName, connections_height, is_roomy, middle_height
+from wsmon.tui.panes.bars import Header
 from wsmon.tui.panes.footer import Banner, Footer
-from wsmon.tui.panes.header import Header
 from wsmon.tui.slot import Slot
 
 

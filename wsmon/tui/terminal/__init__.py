@@ -1,0 +1,1 @@
+"""The terminal below Textual: what it can, what is sent to it and how fast."""

@@ -1,0 +1,1 @@
+"""Widgets that know nothing of what they show: lines of styled text, a cursor over millions of rows."""
