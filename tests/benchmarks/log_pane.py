@@ -32,7 +32,7 @@ from wsmon.store.database import RunStart, open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.writer import Writer
 from wsmon.tui.panes.log import LogPane
-from wsmon.tui.panes.log_search import Search, run_search
+from wsmon.tui.panes.log_filter import Search, run_search
 
 SIZE = (122, 40)
 JUMPS = 300

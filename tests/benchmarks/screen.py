@@ -33,7 +33,7 @@ from tests.tui.emulated import Emulated
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 from wsmon.store.reader import Reader
-from wsmon.tui.link import QUESTION
+from wsmon.tui.terminal.driver import QUESTION
 
 WSMON = Path(sys.executable).with_name("wsmon")
 CONNECTIONS = 10

@@ -32,7 +32,7 @@ from wsmon.store.database import RunStart, open_for_writing, transaction
 from wsmon.store.fold import Fold
 from wsmon.store.reader import Reader
 from wsmon.store.search.skip_index import SearchIndexer
-from wsmon.tui.panes.log_search import Search, run_search
+from wsmon.tui.panes.log_filter import Search, run_search
 
 BATCH = 5_000
 T0_NS = 1_760_000_000 * 10**9

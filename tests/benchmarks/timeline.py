@@ -35,7 +35,7 @@ from wsmon.store.fold import Fold
 from wsmon.store.reader import Reader
 from wsmon.store.schema import COUNTERS
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.panes.timeline_ask import Answer, Moment
+from wsmon.tui.panes.timeline_state import Answer, Moment
 from wsmon.tui.store_threads import Answers
 
 SECOND_NS = 1_000_000_000

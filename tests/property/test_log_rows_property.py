@@ -5,7 +5,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.tui.panes.log_rows import MatchRows
+from wsmon.tui.widgets.row_list import MatchRows
 
 
 @given(st.lists(st.tuples(st.sampled_from(["newer", "older", "prune"]), st.integers(1, 30), st.randoms())))

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from tests.support.builders import SECOND_NS, at_ns, lane
 from tests.tui.fakes import FakeView
 from wsmon.model.timeline import Lane, LaneTitle
-from wsmon.tui.panes.timeline_ask import Answer, Moment
-from wsmon.tui.panes.timeline_state import TimelineState
-from wsmon.tui.panes.timeline_window import STEPS_NS, Window
+from wsmon.tui.panes.timeline_state import STEPS_NS, Answer, Moment, TimelineState, Window
 
 # Of all time, and the row
 Cell = tuple[int, int]

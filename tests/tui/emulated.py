@@ -7,7 +7,7 @@ from codecs import getincrementaldecoder
 
 from rich.cells import cell_len
 
-from wsmon.tui.styles_of_cells import PLAIN, after
+from wsmon.tui.terminal.driver import PLAIN, after
 
 TOKENS = re.compile(
     r"\x1b\[(?P<row>\d*);?(?P<column>\d*)H|\x1b\[(?P<style>[0-9;]*)m|(?P<erase>\x1b\[[23]J|\x1b\[\?1049[hl])"

@@ -13,9 +13,8 @@ from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 
 import wsmon.tui
-from wsmon.tui.scroll_mark import ScrollMark
-from wsmon.tui.theme import DEFAULT_THEME
-from wsmon.tui.theme_shelf import ThemeShelf
+from wsmon.tui.terminal.filters import ScrollMark
+from wsmon.tui.theme import DEFAULT_THEME, ThemeShelf
 
 Heard = TypeVar("Heard", bound=Message)
 STYLES = Path(wsmon.tui.__file__).parent / "styles"

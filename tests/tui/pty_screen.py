@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.tui.emulated import Emulated
-from wsmon.tui.link import QUESTION
+from wsmon.tui.terminal.driver import QUESTION
 
 SLICE_S = 0.02
 DEADLINE_S = 20.0

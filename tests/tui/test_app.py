@@ -16,16 +16,15 @@ from wsmon.export.run import ExportRequest
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 from wsmon.tui.app import WsmonApp
-from wsmon.tui.dialogs.confirm import ConfirmDialog
+from wsmon.tui.dialogs.base import ConfirmDialog
 from wsmon.tui.dialogs.export import ExportDialog
-from wsmon.tui.dialogs.help import HelpDialog, help_lines
-from wsmon.tui.dialogs.palette import PaletteDialog
+from wsmon.tui.dialogs.help import HelpDialog, PaletteDialog, help_lines
 from wsmon.tui.dialogs.search import HINT, SearchDialog
 from wsmon.tui.options import AppOptions
-from wsmon.tui.palette import width_of
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.text import width_of
 from wsmon.tui.widgets.text_view import SpanLine
 
 ROOMY, COMPACT = (120, 40), (80, 24)

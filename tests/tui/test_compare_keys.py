@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.tui.stages import compared, stage, until
-from wsmon.tui import clipboard, output
 from wsmon.tui.dialogs.compare import CompareDialog
+from wsmon.tui.terminal import driver, osc
 from wsmon.tui.widgets.text_view import ScrollPane
 
 ROOMY = (120, 40)
@@ -23,7 +23,7 @@ async def test_the_event_under_the_cursor_is_compared_with_the_last_mark(monkeyp
         copied.append(sequence)
         return True
 
-    monkeypatch.setattr(output, "write", write)
+    monkeypatch.setattr(driver, "write", write)
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
@@ -32,7 +32,7 @@ async def test_the_event_under_the_cursor_is_compared_with_the_last_mark(monkeyp
         differences = ["~ $.seq  1 → 2", "~ $.bids[1][1]  2.0 → 0.5", '~ $.note  "a" → "b"']
         assert text_of(dialog)[-3:] == differences
         await pilot.press("y")
-        assert copied == [clipboard.sequence("\n".join(line.rstrip() for line in text_of(dialog)), "")]
+        assert copied == [osc.sequence("\n".join(line.rstrip() for line in text_of(dialog)), "")]
         await pilot.press("f")
         await until(pilot, lambda: any("as text" in line for line in text_of(dialog)))
         await pilot.press("f", "f")

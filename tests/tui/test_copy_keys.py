@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.builders import message
 from tests.tui.stages import Stage, stage, until
-from wsmon.tui import clipboard, output
-from wsmon.tui.copying import written
+from wsmon.tui.commands.export import written
 from wsmon.tui.options import AppOptions
+from wsmon.tui.terminal import driver, osc
 
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml")
 LONG = "x" * 60_000
@@ -35,13 +35,13 @@ async def test_what_the_terminal_takes_goes_to_the_clipboard(monkeypatch: pytest
         sent.append(sequence)
         return True
 
-    monkeypatch.setattr(output, "write", write)
+    monkeypatch.setattr(driver, "write", write)
     on = stage(options=OPTIONS)
     on.store.add(message("hello"))
     async with on.app.run_test(size=(120, 40)) as pilot:
         await on.ready(pilot)
         await pilot.press("y")
-        assert sent == [clipboard.sequence("hello", "")]
+        assert sent == [osc.sequence("hello", "")]
         assert said(on) == "sent the payload to the clipboard, 5 B; `:copy to file` writes a file"
 
 
@@ -78,7 +78,7 @@ async def test_a_folder_that_takes_no_file_is_said(tmp_path: Path) -> None:
 
 
 async def test_without_a_terminal_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "write", lambda _, __: False)
+    monkeypatch.setattr(driver, "write", lambda _, __: False)
     on = stage(options=OPTIONS)
     async with on.app.run_test(size=(120, 40)) as pilot:
         await on.ready(pilot)

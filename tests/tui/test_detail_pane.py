@@ -13,9 +13,8 @@ from tests.tui.settings import HOSTILE
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.panes import detail_payload
-from wsmon.tui.panes.detail import DetailPane, Value
-from wsmon.tui.panes.lazy_lines import AHEAD, MOST_LINES
-from wsmon.tui.panes.messages import Says
+from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, Value
+from wsmon.tui.widgets.text_view import Says
 
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
 EVENTS = (loss(0.118, id=42), message(TRADE, id=7), usable(id=3))

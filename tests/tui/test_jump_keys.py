@@ -10,7 +10,7 @@ from tests.tui.fakes import FakeView
 from tests.tui.stages import Stage, stage, until
 from wsmon.model.events import Event, SpanId
 from wsmon.model.spans import Span
-from wsmon.tui.dialogs.prompt import PromptDialog
+from wsmon.tui.dialogs.base import PromptDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
 from wsmon.tui.widgets.text_view import ScrollPane, SpanLine
 

@@ -17,11 +17,10 @@ from tests.tui.stages import DEADLINE_S, OPTIONS, Stage, compared, stage, until
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Snapshot
 from wsmon.tui import app, key_queue
-from wsmon.tui.dialogs.confirm import ConfirmDialog
+from wsmon.tui.dialogs.base import ConfirmDialog
 from wsmon.tui.dialogs.help import HelpDialog
-from wsmon.tui.memory import Memory
 from wsmon.tui.panes.statistics import StatisticsPane
-from wsmon.tui.session_state import Remembered
+from wsmon.tui.session_state import Memory, Remembered
 from wsmon.tui.widgets.text_view import ScrollPane
 
 SMALL, ROOMY = (80, 24), (120, 40)

@@ -18,8 +18,8 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import SearchProgress
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
-from wsmon.tui.panes.log_search import PROBLEMS, Found, Search, run_search
-from wsmon.tui.panes.messages import Says
+from wsmon.tui.panes.log_filter import PROBLEMS, Found, Search, run_search
+from wsmon.tui.widgets.text_view import Says
 
 SIZE = (100, 22)
 ROWS = 20

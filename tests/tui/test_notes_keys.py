@@ -9,10 +9,10 @@ from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, stage, until
 from wsmon.errors import StoreError
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
-from wsmon.tui import clipboard, output
+from wsmon.tui.dialogs.pickers import OWN_VIEWS, ViewChoice, find
 from wsmon.tui.dialogs.search import SearchDialog
-from wsmon.tui.dialogs.views import OWN_VIEWS, ViewChoice, find
 from wsmon.tui.panes.detail import DetailPane
+from wsmon.tui.terminal import driver, osc
 from wsmon.tui.widgets.text_view import SpanLine
 
 ROOMY = (120, 40)
@@ -164,7 +164,7 @@ async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: 
         copied.append(sequence)
         return True
 
-    monkeypatch.setattr(output, "write", write)
+    monkeypatch.setattr(driver, "write", write)
     async with on.app.run_test(size=(120, 60)) as pilot:
         await on.ready(pilot)
         await pilot.press("p", "enter")
@@ -177,5 +177,5 @@ async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: 
         assert len(on.screen.log_pane.rows) == 200
         await pilot.press("exclamation_mark")
         await until(pilot, lambda: on.screen.log_pane.search.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
-    assert copied == [clipboard.sequence(text, "") for text in ("BTCUSDT", "$.s")]
+    assert copied == [osc.sequence(text, "") for text in ("BTCUSDT", "$.s")]
     assert on.notes.searches[0] == '$.s="BTCUSDT" -$.s="BTCUSDT"'

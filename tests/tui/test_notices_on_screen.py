@@ -8,7 +8,7 @@ from textual.app import App
 from tests.tui.stages import Stage, stage, until
 from tests.tui.test_app import ROOMY, text
 from wsmon.model.snapshot import Health, OpenIncident
-from wsmon.tui import output
+from wsmon.tui.terminal import driver
 
 OPENED = OpenIncident(10_000, "gap", "3 messages missing", "deribit")
 SAID = "deribit: gap: 3 messages missing"
@@ -24,7 +24,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         sequences.append(sequence)
         return True
 
-    monkeypatch.setattr(output, "write", write)
+    monkeypatch.setattr(driver, "write", write)
     return sequences
 
 

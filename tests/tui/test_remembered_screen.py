@@ -7,9 +7,8 @@ from pathlib import Path
 
 from tests.tui.fakes import FakeNotes
 from tests.tui.stages import Stage, stage, until
-from wsmon.tui.memory import Memory
 from wsmon.tui.options import AppOptions
-from wsmon.tui.session_state import Choice, Place, Remembered
+from wsmon.tui.session_state import Choice, Memory, Place, Remembered
 from wsmon.tui.widgets.text_view import SpanLine
 
 ROOMY = (120, 40)

@@ -17,7 +17,7 @@ from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Lane, LaneTitle, Period, TimelineProblem
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.panes.timeline_ask import Answer, Moment
+from wsmon.tui.panes.timeline_state import Answer, Moment
 
 OLDEST_NS = at_ns(-1900)
 RUN_NS = at_ns(-500)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsmon.tui.actions import ACTIONS
-from wsmon.tui.keymap import NAMES
+from wsmon.tui.actions import ACTIONS, NAMES
 
 TMUX = {
     "enter": "Enter", "escape": "Escape", "tab": "Tab", "shift+tab": "BTab", "space": "Space",

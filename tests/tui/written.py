@@ -10,8 +10,8 @@ from textual.geometry import Size
 
 from tests.tui.emulated import Emulated
 from tests.tui.stages import Stage
-from wsmon.tui import output
-from wsmon.tui.link import QUESTION
+from wsmon.tui.terminal import driver
+from wsmon.tui.terminal.driver import QUESTION
 
 
 class MemoryDriver(Driver):
@@ -41,7 +41,7 @@ class MemoryDriver(Driver):
 
 def wired(on: Stage) -> Stage:
     """The same, with a terminal in memory."""
-    on.app.driver_class = output.frugal(MemoryDriver)
+    on.app.driver_class = driver.frugal(MemoryDriver)
     return on
 
 

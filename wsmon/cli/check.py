@@ -52,7 +52,7 @@ def _keymap_problems(loaded: Loaded) -> tuple[Problem, ...]:
     configuration = loaded.configuration
     if not configuration.keys or configuration.path is None:
         return ()
-    from wsmon.tui.keymap import lay_over  # the screen's names of keys, only where there are some
+    from wsmon.tui.actions import lay_over  # the screen's names of keys, only where there are some
 
     return lay_over(dict(configuration.keys), str(configuration.path), loaded.key_lines).problems
 

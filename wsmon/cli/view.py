@@ -22,9 +22,9 @@ from wsmon.control.lock import LockInfo, holder
 from wsmon.errors import ConfigError
 from wsmon.export.run import ExportReport, ExportRequest, Progress, run_export
 from wsmon.store.notes import NotesFile, notes_path
-from wsmon.tui.abilities import has_few_colors, shows_unicode
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.options import AppOptions, Exporter
+from wsmon.tui.terminal.capabilities import has_few_colors, shows_unicode
 from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 
 

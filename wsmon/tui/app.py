@@ -17,23 +17,19 @@ from textual.screen import Screen
 
 from wsmon.errors import WsmonError
 from wsmon.ports import Clock, Notes, RecorderControl, StoreView
-from wsmon.tui.backing import Backing
+from wsmon.tui.actions import lay_over
 from wsmon.tui.bookmarks import Notebook
 from wsmon.tui.dialogs import preload
-from wsmon.tui.keeping import Keeper
 from wsmon.tui.key_queue import KeyQueue
-from wsmon.tui.keymap import lay_over
-from wsmon.tui.memory import Memory
-from wsmon.tui.monitor import Monitor
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.recall import remember
-from wsmon.tui.screen import MonitorScreen
-from wsmon.tui.session_state import Remembered
-from wsmon.tui.store_threads import Answers
+from wsmon.tui.screen import MonitorScreen, remember
+from wsmon.tui.services import Backing
+from wsmon.tui.session_state import Keeper, Memory, Remembered
+from wsmon.tui.store_threads import Answers, Monitor
 from wsmon.tui.terminal.app import PacedApp
-from wsmon.tui.theme_shelf import ThemeShelf
+from wsmon.tui.theme import ThemeShelf
 
 TICK_S = 1.0
 # A store that gives no snapshot for so long, and does not say why, holds back no key.

@@ -11,7 +11,7 @@ from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict import code_meaning
 from wsmon.tui.glyphs import Sign
-from wsmon.tui.palette import Meaning
+from wsmon.tui.text import Meaning
 
 LINE_LIMIT = 400
 # characters of foreign text on a line; twice what 200 columns show, in case the characters are narrow

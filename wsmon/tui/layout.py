@@ -2,21 +2,190 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Generic, Literal, TypeVar, get_args
 
+from rich.cells import cell_len
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
 from wsmon.tui.actions import bindings
-from wsmon.tui.arrangement import PANES, Arrangement, PaneName, connections_height, is_roomy, middle_height
-from wsmon.tui.panes.bars import Header
-from wsmon.tui.panes.footer import Banner, Footer
-from wsmon.tui.slot import Slot
+from wsmon.tui.panes.bars import Banner, Footer, Header
+from wsmon.tui.text import Meaning, Span, clip, width_of
+from wsmon.tui.widgets.text_view import Says, SpanLine
+
+# Which panes are in sight, and how high: pure, from the size of the terminal and what was asked for.
+
+PaneName = Literal["connections", "timeline", "statistics", "log", "detail"]
+PANES: tuple[PaneName, ...] = get_args(PaneName)
+
+ROOMY_WIDTH = 100
+ROOMY_HEIGHT = 30
+# with less, two panes below the connections would show too little of each
+LEAST_LOG = 10
+# lines, its title included: with less, what led to an event is out of sight
+MOST_BY_LOG = 10
+# lines that a short list may take of what the log does not need: 8 connections
+LEAST_FOR_TWO = 9
+# lines: header, footer, two titles, and some lines of each
+MIDDLE: tuple[PaneName, ...] = ("timeline", "statistics")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What was asked for."""
+
+    lower: PaneName = "log"
+    # the pane below the connections, where there is room for one
+    middle: PaneName = "timeline"
+    # the pane between connections and log, where there is room for all
+    zoomed: PaneName | None = None
+    last: PaneName = "connections"
+    # what was asked for last, where there is room for one pane alone
+
+    def ask(self, pane: PaneName) -> Arrangement:
+        """Bring a pane into sight; another one that is zoomed gives way."""
+        zoomed = pane if self.zoomed is not None else None
+        lower = pane if pane != "connections" else self.lower
+        return Arrangement(lower, pane if pane in MIDDLE else self.middle, zoomed, pane)
+
+    def toggle_zoom(self, pane: PaneName) -> Arrangement:
+        """Give a pane everything, or give it back."""
+        return replace(self, zoomed=None if self.zoomed is not None else pane)
+
+    def visible(self, width: int, height: int) -> tuple[PaneName, ...]:
+        """The panes in sight, from top to bottom."""
+        if self.zoomed is not None:
+            return (self.zoomed,)
+        if height < LEAST_FOR_TWO:
+            return (self.last,)
+        if is_roomy(width, height):
+            return ("connections", self.middle, "log", "detail")
+        return ("connections", self.lower)
+
+
+def is_roomy(width: int, height: int) -> bool:
+    """Whether log and detail stand side by side."""
+    return width >= ROOMY_WIDTH and height >= ROOMY_HEIGHT
+
+
+def connections_height(rows: int, height: int, *, roomy: bool) -> int:
+    """Lines for the list, its title and heading included; it never takes what the log needs."""
+    wanted = max(1, rows) + 2
+    if roomy:
+        return min(wanted, max(7, height * 3 // 10))
+    below = height - 2 - LEAST_LOG
+    return min(wanted, max(4, (height - 2) * 2 // 5, min(MOST_BY_LOG, below)))
+
+
+def middle_height(rows: int, height: int, pane: PaneName) -> int:
+    """Lines for the timeline (title, axis, a lane each, messages, errors, two of reading) or for the statistics."""
+    if pane == "statistics":
+        return max(8, height // 3)
+    return min(max(1, rows) + 6, max(8, height // 3))
+
+
+# A place for a pane: a title over it, and the pane itself once it is needed.
+
+Pane = TypeVar("Pane", bound=Widget)
+
+MIN_STATUS = 8
+# cells; in fewer a sentence says nothing
+
+
+class Slot(Vertical, Generic[Pane]):
+    """Builds its pane when it is shown for the first time: what nobody looks at costs no start-up time."""
+
+    DEFAULT_CSS = "Slot { height: 1fr; }"
+
+    def __init__(self, pane_name: PaneName, build: Callable[[], Pane]) -> None:
+        super().__init__(id=f"slot-{pane_name}")
+        self.pane_name = pane_name
+        self._build = build
+        self._pane: Pane | None = None
+        self._title = SpanLine()
+        self._status: tuple[str, ...] = ()
+        self._is_focused = False
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        """The title; the pane comes later."""
+        yield self._title
+
+    @property
+    def pane(self) -> Pane | None:
+        """The pane, if it has been shown."""
+        return self._pane
+
+    def build(self) -> Pane:
+        """The pane, made where it is not there yet; that does not show it."""
+        if self._pane is None:
+            self._pane = self._build()
+            self.mount(self._pane)
+        return self._pane
+
+    def open(self) -> None:
+        """Show the pane."""
+        self.build()
+        self.display = True
+
+    def close(self) -> None:
+        """Hide the pane."""
+        self.display = False
+
+    def say(self, *status: str) -> None:
+        """Put a text beside the title, the first of these that fits; it is shown as it is, never as markup."""
+        self._status = status
+        self._draw()
+
+    @on(Says)
+    def _pane_says(self, message: Says) -> None:
+        message.stop()
+        self.say(*message.texts)
+
+    def on_resize(self) -> None:
+        """The rule has another length."""
+        self._draw()
+
+    def mark(self, *, is_focused: bool) -> None:
+        """Show whether keys act here: at once, the events below come after the next paint."""
+        self._is_focused = is_focused
+        self._draw()
+
+    def on_descendant_focus(self) -> None:
+        """Keys act here now."""
+        self.mark(is_focused=True)
+
+    def on_descendant_blur(self) -> None:
+        """Keys no longer act here."""
+        self.mark(is_focused=False)
+
+    def _draw(self) -> None:
+        self._title.draw(title_line(self.pane_name, self._status, self.size.width, is_focused=self._is_focused))
+
+
+def title_line(pane: PaneName, status: Sequence[str], width: int, *, is_focused: bool) -> tuple[Span, ...]:
+    """``━━ 4 Log ── following ────``, in ``width`` cells; the last status is cut where none fits."""
+    rule = "━" if is_focused else "─"
+    kind: Meaning = "key-name" if is_focused else "rule"
+    number = PANES.index(pane) + 1
+    spans: list[Span] = [
+        (f"{rule} ", kind),
+        (f"{number} ", "key-name"),
+        (pane.capitalize(), "strong" if is_focused else "text"),
+        (" ", "text"),
+    ]
+    room = width - width_of(spans) - 4
+    shown = next((text for text in status if cell_len(text) <= room), status[-1] if status else "")
+    if shown and room > MIN_STATUS:
+        spans += [(f"{rule * 2} ", kind), (clip(shown, room), "dim"), (" ", "text")]
+    return (*spans, (rule * max(0, width - width_of(spans)), kind))
 
 
 class Desk(Screen[None], inherit_bindings=False):

@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from wsmon.model.snapshot import StoreBounds
-from wsmon.ports import StoreView
+from wsmon.ports import Clock, RecorderControl, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
-from wsmon.tui.backing import Backing
-from wsmon.tui.panes import statistics_lines, timeline_ask
+from wsmon.tui.actions import Keymap
+from wsmon.tui.bookmarks import Notebook
+from wsmon.tui.glyphs import Glyphs
+from wsmon.tui.options import AppOptions, Exporter
+from wsmon.tui.panes import statistics_render, timeline_state
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.panes.timeline_ask import Moment
+from wsmon.tui.panes.timeline_state import Moment
+from wsmon.tui.session_state import Remembered
+from wsmon.tui.store_threads import Answers
+
+# What the screen stands on: the store, the recorder, the clock, and the keys in force.
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """Handed to the screen when it is built."""
+
+    views: Callable[[], StoreView]
+    # each call opens another one, for the thread that calls
+    clock: Clock
+    options: AppOptions
+    keymap: Keymap
+    control: RecorderControl | None
+    # None = there is no recorder to talk to
+    exporter: Exporter
+    notebook: Notebook
+    answers: Answers
+    # short questions: lanes, density, statistics
+    searches: Answers
+    # long ones
+    glyphs: Glyphs
+    # the signs that the terminal has at the start
+    remembered: Remembered
+    # how the screen was left
+    forgotten: str
+    # why that is not known; empty = it is
+
 
 REST = 10
 # times as long as an answer took, the timeline waits for the next one: no more than a tenth of a core
@@ -88,7 +122,7 @@ class Questions:
         self._timeline_asked_ns = began_ns
         moment = Moment(self._now_ns(), self._oldest_ns, self._run_ns, self._backing.clock.wall_ns())
 
-        def deliver(answer: timeline_ask.Answer) -> None:
+        def deliver(answer: timeline_state.Answer) -> None:
             self._timeline_asked_ns = None
             self._timeline_due_ns = began_ns + (self._backing.clock.mono_ns() - began_ns) * REST
             pane.show(answer, moment)
@@ -96,7 +130,7 @@ class Questions:
         self._backing.answers.ask("timeline", pane.ask(moment).read, deliver)
 
     def ask_statistics(
-        self, pane: StatisticsPane, current: str, deliver: Callable[[statistics_lines.Answer], None]
+        self, pane: StatisticsPane, current: str, deliver: Callable[[statistics_render.Answer], None]
     ) -> None:
         """Statistics of all connections, and the trends of the current one and the one beside it."""
         if not self._is_oldest_read:
@@ -106,11 +140,11 @@ class Questions:
         since_ns = pane.choice.since_ns(now_ns, self._oldest_ns if self._oldest_id == 1 else 0)
         names = [name for name in (current, pane.choice.beside) if name]
 
-        def read(view: StoreView) -> statistics_lines.Answer:
+        def read(view: StoreView) -> statistics_render.Answer:
             statistics = view.statistics(since_ns, None)
             until_ns = max(statistics.until_ns, statistics.since_ns + 1)
             trends = tuple(view.trend(name, statistics.since_ns, until_ns, buckets) for name in names)
-            return statistics_lines.Answer(statistics, trends)
+            return statistics_render.Answer(statistics, trends)
 
         self._backing.answers.ask("statistics", read, deliver)
 

@@ -2,9 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal, get_args
 
 from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.color import Color as RichColor
+from rich.style import Style
+from textual.color import Color
+
+from wsmon.model.sanitize import sanitize
+
+# What a kind of text looks like: names of meanings to styles, from the variables of the theme.
+#
+# Panes that draw lines by themselves name a meaning; nobody but the theme knows the colour.
+
+Meaning = Literal[
+    "text", "strong", "dim", "rule", "key-name", "problem", "caution",
+    "status-open", "status-connecting", "status-loss", "status-stalled", "status-closed", "status-off",
+    "direction-in", "direction-out",
+]  # fmt: skip
+MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
+
+Span = tuple[str, Meaning]
+Line = tuple[Span, ...]
+
+
+def width_of(spans: Sequence[Span]) -> int:
+    """How many cells spans take."""
+    return sum(cell_len(text) for text, _ in spans)
+
+
+class Palette:
+    """The styles of one theme."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        """``variables`` are those of ``App.theme_variables``."""
+        self._variables = variables
+        self._styles: dict[Meaning, Style] = {"text": Style(), "strong": Style(bold=True)}
+        attribute = variables.get("cursor-text-style", "none")
+        self._cursor_attributes = Style() if attribute == "none" else Style.parse(attribute)
+
+    def style(self, meaning: Meaning) -> Style:
+        """Its colour, for use over the background of the pane."""
+        if meaning not in self._styles:
+            self._styles[meaning] = Style(color=self._color(meaning))
+        return self._styles[meaning]
+
+    def cursor(self, has_focus: bool) -> Style:
+        """The background of the line under the cursor."""
+        if not has_focus:
+            return Style(bgcolor=self._color("cursor-blurred-background"))
+        return Style(bgcolor=self._color("cursor-background")) + self._cursor_attributes
+
+    def _color(self, variable: str) -> RichColor:
+        return Color.parse(self._variables[variable]).rich_color
+
 
 CUT = "…"
 MIN_NAME = 5
@@ -77,3 +131,54 @@ def _first_line(text: str, start: int, width: int) -> str:
         if len(line) < len(rest) or start + len(rest) == len(text):
             break
     return line
+
+
+# Blocks of lines side by side. Pure.
+
+GAP = 2
+
+
+def beside(first: Sequence[Line], second: Sequence[Line], width: int) -> Iterator[Line]:
+    """Two blocks, each in half of ``width``; lines that are too long are cut, and say so."""
+    half = (width - GAP) // 2
+    for one, other in zip_longest(first, second, fillvalue=()):
+        yield (*fitted(one, half, is_filled=True), (" " * GAP, "text"), *fitted(other, width - GAP - half))
+
+
+def fitted(line: Line, width: int, *, is_filled: bool = False) -> Line:
+    """A line in at most (or exactly) ``width`` cells."""
+    used = width_of(line)
+    if used <= width:
+        return (*line, (" " * (width - used), "text")) if is_filled and used < width else line
+    found: list[Span] = []
+    for text, meaning in line:
+        found.append((clip(text, width), meaning))
+        width -= cell_len(found[-1][0])
+        if found[-1][0] != text:
+            break
+    return tuple(found)
+
+
+# Paths in few cells: the name of the file stays, what is left out says so.
+
+LIMIT = 4096
+# characters; the kernel takes no longer path
+SUFFIX = 12
+# cells of a name's end that stay: what tells one export from the next, and the format
+
+
+def short_path(path: Path, home: Path, width: int) -> str:
+    """``~/exports/orders.jsonl``; shortened on the left, and in the middle of its name where even that is too long."""
+    shown = Path("~") / path.relative_to(home) if path.is_relative_to(home) else path
+    whole = sanitize(str(shown), LIMIT)
+    if cell_len(whole) <= width:
+        return whole
+    parts = [sanitize(part, LIMIT) for part in shown.parts] or [whole]
+    for first in range(1, len(parts)):
+        rest = f"{CUT}/{'/'.join(parts[first:])}"
+        if cell_len(rest) <= width:
+            return rest
+    name = parts[-1]
+    end = name[-SUFFIX:]
+    head = width - cell_len(end)
+    return clip(name, head) + end if head > 1 else clip(name, width)

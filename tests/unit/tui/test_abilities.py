@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.abilities import has_few_colors, shows_unicode
+from wsmon.tui.terminal.capabilities import has_few_colors, shows_unicode
 
 
 @pytest.mark.parametrize(

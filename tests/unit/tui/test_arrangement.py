@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.arrangement import PANES, Arrangement, PaneName, connections_height, is_roomy, middle_height
+from wsmon.tui.layout import PANES, Arrangement, PaneName, connections_height, is_roomy, middle_height
 
 
 @pytest.mark.parametrize(

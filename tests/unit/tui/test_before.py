@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tests.support.builders import event, loss, message
 from tests.tui.fakes import FakeView
 from wsmon.model.events import Event, EventName
-from wsmon.tui.before import NOTHING, Before, asks_before, read_before
+from wsmon.tui.related import NOTHING, Before, asks_before, read_before
 
 
 def view_of(*events: Event) -> tuple[FakeView, tuple[Event, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 
-from wsmon.tui.clipboard import LIMIT_BASE64, sequence
+from wsmon.tui.terminal.osc import LIMIT_BASE64, sequence
 
 
 def test_a_text_goes_out_as_one_sequence() -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wsmon.tui.columns import beside, fitted
-from wsmon.tui.palette import Line
+from wsmon.tui.text import Line, beside, fitted
 
 
 def line(text: str) -> Line:

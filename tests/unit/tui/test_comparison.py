@@ -9,8 +9,7 @@ from rich.cells import cell_len
 
 from tests.support.builders import loss, message, numbered
 from wsmon.model.events import Event
-from wsmon.tui.comparison import TEXT_LIMIT, As, FieldChange, compare
-from wsmon.tui.comparison_lines import comparison_lines
+from wsmon.tui.dialogs.compare import TEXT_LIMIT, As, FieldChange, compare, comparison_lines
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 
 TRADE = '{"e":"trade","s":"BTC","d":{"p":97120.50,"ids":[1,2]}}'

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from wsmon.tui.eight_bit import COLORS, FIRST, EightBitFilter, number_of
+from wsmon.tui.terminal.filters import COLORS, FIRST, EightBitFilter, number_of
 
 THEMES = Path(__file__).parents[3] / "themes"
 

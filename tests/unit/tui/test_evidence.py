@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.builders import event, loss, message
 from wsmon.model.events import Event, Json, Verdict
-from wsmon.tui.evidence import Step, Trail, evidence_of, next_step
+from wsmon.tui.related import Step, Trail, evidence_of, next_step
 
 
 def incident(*evidence: Json) -> Event:

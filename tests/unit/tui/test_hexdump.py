@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.hexdump import hexdump, row_bytes
+from wsmon.tui.panes.detail_payload import hexdump, row_bytes
 
 
 def test_offset_digits_and_letters() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.json_lines import json_fault, json_lines
+from wsmon.tui.json_view import json_fault, json_lines
 
 
 def drawn(text: str) -> list[str]:

@@ -13,8 +13,7 @@ from tests.support.builders import message
 from tests.support.queries import query
 from wsmon.model.json_path import JsonPath, raw_at, read_path
 from wsmon.query.predicate import matches
-from wsmon.tui.json_lines import JsonKind, JsonLines
-from wsmon.tui.json_view import MAX_DEPTH, Folding, JsonNode, term_of, text_of, tree_lines
+from wsmon.tui.json_view import MAX_DEPTH, Folding, JsonKind, JsonLines, JsonNode, term_of, text_of, tree_lines
 
 TEXT = '{"a":1,"b":{"c":[],"d":[{"e":"x\\"y"},null]},"odd key":true}'
 VALUES = st.recursive(

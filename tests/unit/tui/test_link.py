@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.link import HELD_AFTER_S, LOCAL_S, LONGEST_S, LOST_AFTER_S, MUTE_AFTER_S, REMOTE_S, SHARE, Link
+from wsmon.tui.terminal.driver import (
+    HELD_AFTER_S,
+    LOCAL_S,
+    LONGEST_S,
+    LOST_AFTER_S,
+    MUTE_AFTER_S,
+    REMOTE_S,
+    SHARE,
+    Link,
+)
 
 
 def answering(*round_trips_s: float, is_remote: bool = False) -> Link:

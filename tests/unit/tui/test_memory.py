@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from wsmon.errors import WsmonError
-from wsmon.tui.keeping import Keeper
-from wsmon.tui.memory import Memory
-from wsmon.tui.session_state import NOTHING_REMEMBERED, Choice, Place, Remembered, decoded, encoded
+from wsmon.tui.session_state import NOTHING_REMEMBERED, Choice, Keeper, Memory, Place, Remembered, decoded, encoded
 
 LEFT = Remembered(
     theme=Choice("wsmon-light", "wsmon-dark"),

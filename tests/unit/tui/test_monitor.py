@@ -12,7 +12,7 @@ from tests.support.builders import message
 from tests.tui.fakes import FakeClock, FakeView
 from wsmon.errors import StoreError
 from wsmon.model.snapshot import Snapshot, StoreBounds
-from wsmon.tui.monitor import Monitor
+from wsmon.tui.store_threads import Monitor
 
 DEADLINE_S = 20.0
 Make = Callable[[FakeView], tuple[Monitor, Queue[None]]]

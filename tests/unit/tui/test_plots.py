@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.tui.plots import bar, curve, round_up
+from wsmon.tui.charts import bar, curve, round_up
 
 VALUES = st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=40)
 

@@ -7,7 +7,7 @@ from itertools import groupby
 import pytest
 from rich.color import Color
 
-from wsmon.tui.scroll_mark import THUMB, TRACK, ScrollMark
+from wsmon.tui.terminal.filters import THUMB, TRACK, ScrollMark
 
 
 def bar(virtual: int, window: int, position: int, size: int = 10) -> str:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.tui.palette import Line, Span, width_of
-from wsmon.tui.panes.span_text import wrap_spans
+from wsmon.tui.text import Line, Span, width_of
+from wsmon.tui.widgets.text_view import wrap_spans
 
 HINT: tuple[Span, ...] = (("j k", "key-name"), (" scroll  ", "dim"), ("Esc", "key-name"), (" close", "dim"))
 SPANS = st.lists(st.tuples(st.text("ab 日é-", max_size=9), st.sampled_from(["text", "dim", "key-name"])), max_size=6)

@@ -11,8 +11,8 @@ from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 
-from wsmon.tui import output
-from wsmon.tui.crash import QuietCrash
+from wsmon.tui.terminal import driver
+from wsmon.tui.terminal.app import QuietCrash
 
 
 class Terminal:
@@ -45,7 +45,7 @@ def test_a_process_that_goes_on_is_told_to_the_driver_which_has_a_loop_a_termina
 
 def test_an_app_without_a_terminal_has_no_backlog_and_writes_nothing() -> None:
     app: App[None] = App()
-    assert (output.backlog(app), output.write(app, "\a")) == (0, False)
+    assert (driver.backlog(app), driver.write(app, "\a")) == (0, False)
 
 
 def test_a_crash_prints_no_local_variables(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.tui.theme_shelf import ThemeShelf
+from wsmon.tui.theme import ThemeShelf
 
 DARK = (Path(__file__).parents[3] / "themes" / "wsmon-dark.toml").read_text()
 MINE = DARK.replace('"wsmon-dark"', '"mine"')

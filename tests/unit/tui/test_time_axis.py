@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.builders import SECOND_NS, at_ns
 from wsmon.model.timeline import Period
 from wsmon.tui.charts import axis, cell_words, span_words
-from wsmon.tui.panes.timeline_window import STEPS_NS
+from wsmon.tui.panes.timeline_state import STEPS_NS
 
 
 def period(cell_s: float, cells: int, until_s: float = 0.0) -> Period:

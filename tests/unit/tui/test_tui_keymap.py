@@ -6,16 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from wsmon.tui.actions import ACTIONS, BY_ID
+from wsmon.tui.actions import ACTIONS, BY_ID, NEVER, Keymap, display, lay_over, normal
 from wsmon.tui.commands import COMMANDS
 from wsmon.tui.dialogs.help import GROUPS, KEYS_WIDTH, LABEL_WIDTH, help_lines
-from wsmon.tui.keymap import NEVER, Keymap, display, lay_over, normal
-from wsmon.tui.palette import width_of
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.text import width_of
 
 TERMINAL = 80
 # Border, padding and scroll bar

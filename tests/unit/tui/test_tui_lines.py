@@ -8,8 +8,7 @@ from rich.cells import cell_len
 from tests.support.builders import event, loss, message, pong, retry, usable
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import ASCII
-from wsmon.tui.line_columns import COLUMN_NAMES, ColumnName
-from wsmon.tui.panes.log_line import LineStyle, TimeMode, line
+from wsmon.tui.panes.log_line import COLUMN_NAMES, ColumnName, LineStyle, TimeMode, line
 
 STYLE = LineStyle(zone=UTC)
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07 \u202e \x9b é红茶"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from wsmon.tui.paths import short_path
+from wsmon.tui.text import short_path
 
 HOME = Path("/home/ann")
 EXPORT = HOME / "exports" / "2026" / "demo-20261121-032209.jsonl"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.palette import width_of
-from wsmon.tui.slot import title_line
+from wsmon.tui.layout import title_line
+from wsmon.tui.text import width_of
 
 TEXTS = ("bouncer: down 49 s · “token expired”, 1008 by peer", "bouncer: “token expired”, 1008 by peer")
 

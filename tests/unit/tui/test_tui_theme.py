@@ -9,9 +9,8 @@ import pytest
 from textual.color import Color
 from textual.theme import Theme
 
-from wsmon.tui.palette import MEANINGS, Palette
-from wsmon.tui.theme import VARIABLES, ThemeError, parse_theme
-from wsmon.tui.theme_shelf import ThemeShelf
+from wsmon.tui.text import MEANINGS, Palette
+from wsmon.tui.theme import VARIABLES, ThemeError, ThemeShelf, parse_theme
 
 # Contrast of text, WCAG 2.1: level AA, and level AAA; the fourth theme has the colours of the terminal
 READABLE = {"wsmon-dark": 4.5, "wsmon-light": 4.5, "wsmon-contrast": 7.0}

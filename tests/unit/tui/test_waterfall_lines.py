@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.support.builders import span
-from wsmon.tui.waterfall_lines import waterfall_lines
+from wsmon.tui.dialogs.waterfall import waterfall_lines
 
 SPANS = (
     span("a", "", "request", "whole", 0, 100),

@@ -7,26 +7,60 @@ from functools import partial
 from types import MappingProxyType
 
 from wsmon.query.ast import EVERYTHING, Query
-from wsmon.tui import commands_find as find
-from wsmon.tui import commands_look as look
-from wsmon.tui import commands_timeline as timeline
 from wsmon.tui.actions import Action
-from wsmon.tui.arrangement import PaneName
-from wsmon.tui.commands import export as hand
-from wsmon.tui.commands import navigation as jump
-from wsmon.tui.commands import notes, recorder
-from wsmon.tui.commands_compare import compare_events
-from wsmon.tui.line_columns import without_room
-from wsmon.tui.panes.log_search import PROBLEMS
+from wsmon.tui.commands import export, navigation, notes, recorder
+from wsmon.tui.commands.notes import compare_events
+from wsmon.tui.layout import PaneName
+from wsmon.tui.panes.log_filter import PROBLEMS
+from wsmon.tui.panes.log_line import without_room
 from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.terminal.app import PacedApp
+
+# Actions that change how the screen looks: its theme, and its characters.
+
+
+def theme(screen: MonitorScreen) -> None:
+    """Choose a theme of wsmon's and the user's."""
+    from wsmon.tui.dialogs.pickers import ThemesDialog  # built when it is needed: start-up time
+
+    app = _app(screen)
+    if screen.backing.options.has_no_color:
+        screen.say("NO_COLOR is set: themes have no colours to show", "caution")
+        return
+
+    def close(name: str | None) -> None:
+        if name is not None:
+            screen.say(f"theme {name}")
+
+    app.push_screen(ThemesDialog(app.theme_names, app.theme, app.wear), close)
+
+
+def characters(screen: MonitorScreen) -> None:
+    """Draw in ASCII alone, or in Unicode again."""
+    app = _app(screen)
+    app.set_ascii(not app.glyphs.is_ascii)
+    screen.use_glyphs(app.glyphs)
+    screen.say("drawn in ASCII" if app.glyphs.is_ascii else "drawn in Unicode")
+
+
+def redraw(screen: MonitorScreen) -> None:
+    """Paint everything anew: something else wrote to the terminal."""
+    _app(screen).redraw()
+
+
+def _app(screen: MonitorScreen) -> PacedApp[object]:
+    app = screen.app
+    assert isinstance(app, PacedApp)
+    return app
+
 
 Command = Callable[[MonitorScreen], None]
 
 
 def search(screen: MonitorScreen) -> None:
     """Open the search line; the detail has one of its own."""
-    if find.is_in_detail(screen):
-        find.find(screen)
+    if navigation.is_in_detail(screen):
+        navigation.find(screen)
         return
     from wsmon.tui.dialogs.search import SearchDialog  # built when it is needed: start-up time
 
@@ -35,7 +69,7 @@ def search(screen: MonitorScreen) -> None:
             screen.notebook.remember(query.text)
             screen.search_for(query)
 
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     text, searches = screen.log_pane.search.text, screen.notebook.searches
     screen.app.push_screen(SearchDialog(text, screen.search_for, screen.now_ns, searches, screen.log_pane.halt), close)
 
@@ -43,15 +77,15 @@ def search(screen: MonitorScreen) -> None:
 def problem(screen: MonitorScreen, *, newer: bool) -> None:
     """Go to another problem, in the log or on the timeline."""
     if screen.current == "timeline":
-        timeline.problem(screen, newer=newer)
+        navigation.problem(screen, newer=newer)
         return
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     screen.log_pane.jump(PROBLEMS, newer=newer)
 
 
 def evidence(screen: MonitorScreen) -> None:
     """From an incident to what proves it."""
-    event = timeline.event(screen) if screen.current == "timeline" else screen.log_pane.current_event
+    event = navigation.event(screen) if screen.current == "timeline" else screen.log_pane.current_event
     if not {"log", "detail"} & set(screen.in_sight):
         screen.ask("log")
     screen.go_to_evidence(event)
@@ -59,27 +93,27 @@ def evidence(screen: MonitorScreen) -> None:
 
 def match(screen: MonitorScreen, *, newer: bool) -> None:
     """Go to another match: in the detail, where that is searched, else in the log."""
-    if find.is_in_detail(screen) and find.step(screen, newer=newer):
+    if navigation.is_in_detail(screen) and navigation.step(screen, newer=newer):
         return
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     screen.log_pane.jump_to_match(newer=newer)
 
 
 def context(screen: MonitorScreen) -> None:
     """Matches alone, or highlighted among all events."""
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     screen.log_pane.toggle_context()
 
 
 def follow(screen: MonitorScreen) -> None:
     """Show what comes."""
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     screen.log_pane.follow()
 
 
 def pause(screen: MonitorScreen) -> None:
     """Hold the log, or let it go on."""
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     if screen.log_pane.is_following:
         screen.log_pane.pause()
     else:
@@ -88,13 +122,13 @@ def pause(screen: MonitorScreen) -> None:
 
 def heartbeats(screen: MonitorScreen) -> None:
     """Hide or show them."""
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     screen.log_pane.set_hide_heartbeats(not screen.log_pane.hides_heartbeats)
 
 
 def times(screen: MonitorScreen) -> None:
     """Another way to write times."""
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     screen.log_pane.next_time_mode()
 
 
@@ -109,13 +143,13 @@ def columns(screen: MonitorScreen) -> None:
         if missing := without_room(screen.log_pane.page.width, choice.columns or ()):
             screen.say(f"there is no room for {', '.join(missing)} here: a wider log shows more", "caution")
 
-    jump.bring_log(screen)
+    navigation.bring_log(screen)
     screen.app.push_screen(ColumnsDialog(screen.log_pane.columns, screen.log_pane.page.width), close)
 
 
 def back(screen: MonitorScreen) -> None:
     """Undo the last narrowing: zoom, another pane below, filter."""
-    if find.is_in_detail(screen) and find.end(screen):
+    if navigation.is_in_detail(screen) and navigation.end(screen):
         return
     if screen.is_zoomed:
         screen.toggle_zoom()
@@ -135,7 +169,7 @@ def show_help(screen: MonitorScreen) -> None:
 
 def palette(screen: MonitorScreen) -> None:
     """All actions by name."""
-    from wsmon.tui.dialogs.palette import PaletteDialog
+    from wsmon.tui.dialogs.help import PaletteDialog
 
     screen.app.push_screen(PaletteDialog(screen.backing.keymap.keys), partial(_run_chosen, screen))
 
@@ -169,13 +203,13 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "log.mark_next": partial(notes.bookmark, newer=True),
         "log.mark_previous": partial(notes.bookmark, newer=False),
         "log.compare": compare_events,
-        "log.trace_next": partial(jump.trace, newer=True),
-        "log.trace_previous": partial(jump.trace, newer=False),
-        "log.session_next": partial(jump.session, newer=True),
-        "log.session_previous": partial(jump.session, newer=False),
-        "session.handshake": jump.handshake,
-        "session.spans": jump.spans,
-        "log.go_to": jump.go_to,
+        "log.trace_next": partial(navigation.trace, newer=True),
+        "log.trace_previous": partial(navigation.trace, newer=False),
+        "log.session_next": partial(navigation.session, newer=True),
+        "log.session_previous": partial(navigation.session, newer=False),
+        "session.handshake": navigation.handshake,
+        "session.spans": navigation.spans,
+        "log.go_to": navigation.go_to,
         "log.follow": follow,
         "log.pause": pause,
         "log.heartbeats": heartbeats,
@@ -192,18 +226,18 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "pane.back": back,
         "connection.reconnect": recorder.reconnect,
         "connection.disable": recorder.disable,
-        "copy.value": hand.copy_value,
-        "copy.event": hand.copy_event,
-        "copy.file": hand.copy_to_file,
-        "export.open": hand.export,
-        "export.repeat": hand.export_again,
+        "copy.value": export.copy_value,
+        "copy.event": export.copy_event,
+        "copy.file": export.copy_to_file,
+        "export.open": export.export,
+        "export.repeat": export.export_again,
         "app.detach": recorder.detach,
         "app.help": show_help,
         "app.palette": palette,
         "app.reload": recorder.reload,
-        "app.redraw": look.redraw,
-        "app.theme": look.theme,
-        "app.ascii": look.characters,
+        "app.redraw": redraw,
+        "app.theme": theme,
+        "app.ascii": characters,
         "app.suspend": lambda screen: screen.app.action_suspend_process(),
         "app.quit": recorder.leave,
     }

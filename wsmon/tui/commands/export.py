@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +13,74 @@ from wsmon.export.run import ExportRequest
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode
-from wsmon.tui.copying import copied, copied_to_file
 from wsmon.tui.related import subjects_of
 from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.terminal import driver, osc
+from wsmon.tui.terminal.capabilities import Multiplexer, multiplexer
+from wsmon.tui.text import Span
+
+# Copying out of the screen: to the clipboard through the terminal, or to a file where that does not work.
+#
+# Which of the two happened is always said: a terminal never answers whether it took something.
+
+FILE_MODE = 0o600
+# what is copied may be anybody's data
+MOST_NAMES = 100
+# copies of one second
+HINTS: dict[Multiplexer, str] = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}
+
+
+def copied(screen: MonitorScreen, text: str, what: str) -> Span:
+    """Send a text to the terminal's clipboard, or to a file where it is too long; what became of it, in a sentence."""
+    inside = multiplexer(os.environ)
+    sequence = osc.sequence(text, inside)
+    if sequence is None:
+        why = f"{what}, {_size(text)}, is too long for a clipboard ({fmt.size(osc.LIMIT_BYTES)})"
+        _to_file(screen, text, f"{why}: wrote it to")
+        return f"{why}: writing a file", "caution"
+    if not driver.write(screen.app, sequence):
+        return "there is no terminal to copy to: `:copy to file` writes a file", "caution"
+    return f"sent {what} to the clipboard, {_size(text)}{HINTS[inside]}; `:copy to file` writes a file", "text"
+
+
+def copied_to_file(screen: MonitorScreen, text: str, what: str) -> None:
+    """Write a text to a new file among the exports; says its path, or why that cannot be."""
+    _to_file(screen, text, f"wrote {what}, {_size(text)}, to")
+
+
+def _to_file(screen: MonitorScreen, text: str, done: str) -> None:
+    from wsmon.tui.dialogs.export import stem  # built when it is needed: start-up time
+
+    name = f"{stem(screen.backing.options.name, screen.now_ns())}-copy"
+    folder = screen.backing.options.export_folder
+
+    async def write() -> None:
+        try:
+            path = await asyncio.to_thread(written, folder, name, text)
+        except OSError as error:
+            screen.say(f"no copy could be written ({error.strerror}) to", "problem", folder)
+        else:
+            screen.say(done, path=path)
+
+    screen.run_worker(write(), name="copy", group="copies")
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    """The new file that holds ``text``, for its owner alone; raises ``OSError``."""
+    for number in range(MOST_NAMES):
+        path = folder / (f"{name}-{number}.txt" if number else f"{name}.txt")
+        try:
+            opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        except FileExistsError:
+            continue
+        with os.fdopen(opened, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text)
+        return path
+    raise FileExistsError(17, "there are many copies of this second already")
+
+
+def _size(text: str) -> str:
+    return fmt.size(len(text.encode("utf-8", "surrogateescape")))
 
 
 def copy_value(screen: MonitorScreen) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from wsmon.errors import UsageError
+from wsmon.errors import UsageError, WsmonError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.spans import Span as SpanOfSession
+from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
 from wsmon.query.times import parse_time
-from wsmon.tui.palette import Span
-from wsmon.tui.panes.log_aims import same_trace, session_starts
+from wsmon.tui.panes.detail import DetailPane
+from wsmon.tui.panes.log_filter import same_trace, session_starts
+from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.text import Span
 
 PLACES: tuple[Span, ...] = (
     ("14:02:24", "key-name"), (", ", "dim"), ("-15m", "key-name"), (", ", "dim"), ("today", "key-name"),
@@ -89,7 +92,7 @@ def spans(screen: MonitorScreen) -> None:
 
 def go_to(screen: MonitorScreen) -> None:
     """Ask for a time or an id, and go there; times are those of the recording, also where it ended long ago."""
-    from wsmon.tui.dialogs.prompt import PromptDialog  # built when it is needed: start-up time
+    from wsmon.tui.dialogs.base import PromptDialog  # built when it is needed: start-up time
 
     bring_log(screen)
     now_ns = screen.shown_ns()
@@ -147,3 +150,96 @@ def bring_log(screen: MonitorScreen) -> None:
     """Actions of the log act where it can be seen."""
     if "log" not in screen.in_sight:
         screen.ask("log")
+
+
+# Actions that find a text inside the detail of an event, while that has the keys.
+
+NEEDLE_LIMIT = 200
+# characters
+HELP: tuple[Span, ...] = (
+    ("n ", "key-name"),
+    ("and ", "dim"),
+    ("N ", "key-name"),
+    ("go on; case does not count", "dim"),
+)
+
+
+def is_in_detail(screen: MonitorScreen) -> bool:
+    """Whether the detail has the keys, and shows an event."""
+    pane = screen.slot("detail").pane
+    return screen.current == "detail" and isinstance(pane, DetailPane) and pane.event is not None
+
+
+def find(screen: MonitorScreen) -> None:
+    """Ask for a text, and go to where it stands next."""
+    from wsmon.tui.dialogs.base import PromptDialog  # built when it is needed: start-up time
+
+    def close(text: str | None) -> None:
+        if text is not None:
+            _detail_pane(screen).search(text)
+
+    screen.app.push_screen(PromptDialog("Find in the detail", _detail_pane(screen).needle, HELP, _fault), close)
+
+
+def step(screen: MonitorScreen, *, newer: bool) -> bool:
+    """Go to another place of what is searched for; whether anything is."""
+    pane = _detail_pane(screen)
+    if pane.needle:
+        pane.go_to_match(newer=newer)
+    return bool(pane.needle)
+
+
+def end(screen: MonitorScreen) -> bool:
+    """End the search; whether there was one."""
+    pane = _detail_pane(screen)
+    had = bool(pane.needle)
+    pane.search("")
+    return had
+
+
+def _detail_pane(screen: MonitorScreen) -> DetailPane:
+    pane = screen.slot("detail").build()
+    assert isinstance(pane, DetailPane)
+    return pane
+
+
+def _fault(text: str) -> str:
+    return f"at most {NEEDLE_LIMIT} characters" if len(text) > NEEDLE_LIMIT else ""
+
+
+# Actions that are about what is under the cursor of the timeline.
+
+
+def problem(screen: MonitorScreen, *, newer: bool) -> None:
+    """The cursor goes to the next cell with a problem; the log goes along where it is in sight.
+
+    Behind the present nothing comes: the next one is then the newest there was.
+    """
+    pane = _timeline_pane(screen)
+    newer = newer and not pane.is_at_present
+    places = pane.places_beyond(newer=newer)
+
+    def land(found: tuple[TimelineProblem, ...]) -> None:
+        nearest = pane.land(found, newer=newer)
+        if nearest is None:
+            screen.say(f"no {'later' if newer else 'earlier'} loss, failed attempt or incident", "caution")
+        elif "log" in screen.in_sight:
+            screen.show_problem(nearest)
+
+    screen.backing.answers.ask("problem", lambda view: view.problems_near(places, newer=newer), land)
+
+
+def event(screen: MonitorScreen) -> Event | None:
+    """The event that proves what is under the cursor; says so where the store cannot be read."""
+    try:
+        return _timeline_pane(screen).event
+    except WsmonError as error:
+        screen.say(str(error), "problem")
+        return None
+
+
+def _timeline_pane(screen: MonitorScreen) -> TimelinePane:
+    pane = screen.slot("timeline").build()
+    if not isinstance(pane, TimelinePane):
+        raise TypeError(f"{pane!r} is no timeline")
+    return pane

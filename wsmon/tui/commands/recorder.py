@@ -24,7 +24,7 @@ def reconnect(screen: MonitorScreen) -> None:
     if state.status != OPEN:
         act()
         return
-    from wsmon.tui.dialogs.confirm import reconnect_dialog
+    from wsmon.tui.dialogs.base import reconnect_dialog
 
     screen.app.push_screen(reconnect_dialog(state.name), lambda answer: act() if answer == "yes" else None)
 
@@ -38,7 +38,7 @@ def disable(screen: MonitorScreen) -> None:
     if state.status == "closed" or not state.spec.enabled:
         _tell(screen, lambda: control.enable(state.name), f"opening {state.name}")
         return
-    from wsmon.tui.dialogs.confirm import disable_dialog
+    from wsmon.tui.dialogs.base import disable_dialog
 
     act = partial(_tell, screen, lambda: control.disable(state.name), f"{state.name} is closed; D opens it again")
     screen.app.push_screen(disable_dialog(state.name), lambda answer: act() if answer == "yes" else None)
@@ -55,7 +55,7 @@ def reload(screen: MonitorScreen) -> None:
 
 def leave(screen: MonitorScreen) -> None:
     """Ask how."""
-    from wsmon.tui.dialogs.confirm import quit_dialog
+    from wsmon.tui.dialogs.base import quit_dialog
 
     control = screen.backing.control
     can_stop = control is not None and (screen.recorder.is_on or screen.recorder.is_awaited)

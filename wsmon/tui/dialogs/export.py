@@ -17,14 +17,11 @@ from wsmon.export.formats import FORMATS
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
-from wsmon.tui.dialogs.chooser import LABEL, Chooser
-from wsmon.tui.dialogs.dialog import Dialog
+from wsmon.tui.dialogs.base import LABEL, Chooser, Dialog
 from wsmon.tui.options import Exporter
-from wsmon.tui.palette import Meaning, Span
-from wsmon.tui.panes.span_text import SpanText
 from wsmon.tui.related import Subject
-from wsmon.tui.text import left
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.text import Meaning, Span, left
+from wsmon.tui.widgets.text_view import SpanLine, SpanText
 
 BAR_WIDTH = 24
 _NAMES = tuple(FORMATS)

@@ -18,9 +18,8 @@ from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.fields import completion
 from wsmon.query.parser import ReferenceTime, parse
-from wsmon.tui.palette import Span
-from wsmon.tui.panes.span_text import SpanText
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.text import Span
+from wsmon.tui.widgets.text_view import SpanLine, SpanText
 
 PAUSE_S = 0.15
 # between the last letter and the search: shorter than a thought, longer than a typed word's gaps

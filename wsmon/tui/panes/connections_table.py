@@ -14,8 +14,7 @@ from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import fact, why
 from wsmon.tui.event_text import describe
-from wsmon.tui.palette import Meaning, Span
-from wsmon.tui.text import both_ends, left, right
+from wsmon.tui.text import Meaning, Span, both_ends, left, right
 
 MIN_NAME = 8
 MAX_NAME = 24

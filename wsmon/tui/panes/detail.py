@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import islice
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -12,17 +14,133 @@ from textual.message import Message
 from wsmon.model.events import Event
 from wsmon.model.json_path import JsonPath, path_text, raw_at
 from wsmon.model.sanitize import sanitize
+from wsmon.query.predicate import casefold_ascii
 from wsmon.tui.actions import bindings
-from wsmon.tui.before import NOTHING, Before
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode, term_of, text_of
-from wsmon.tui.panes.detail_lines import detail_rows
-from wsmon.tui.panes.detail_page import Form, Page, Row
-from wsmon.tui.panes.detail_payload import Content, content_of, next_form, shown_form
-from wsmon.tui.panes.detail_search import places
-from wsmon.tui.panes.lazy_lines import MOST_LINES, LazyLines
-from wsmon.tui.panes.messages import Refuses, Says
+from wsmon.tui.panes.detail_fields import Form, Page, Row
+from wsmon.tui.panes.detail_payload import Content, content_of, detail_rows, next_form, shown_form
+from wsmon.tui.related import NOTHING, Before
 from wsmon.tui.text import wrap
+from wsmon.tui.widgets.text_view import Refuses, Says, SpanPane
+
+# A cursor over lines that are made when they come into sight: what is never looked at costs nothing.
+
+AHEAD = 200
+# lines made before they are in sight: a page down never waits
+MOST_LINES = 10_000
+# a person reads no more of one message; G makes them in less than 0.1 s
+
+
+class LazyLines(SpanPane):
+    """Shows ``rows`` one page after the other; what they are about is up to the class that derives."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id)
+        self._made: list[Row] = []
+        self._more: Iterator[Row] = iter(())
+        self._at = 0
+        # the line under the cursor
+
+    @property
+    def has_cursor(self) -> bool:
+        """Whether a line is under the cursor."""
+        return True
+
+    def begin(self, rows: Iterator[Row]) -> None:
+        """Show other rows; the cursor stays on its line, as far as there are as many."""
+        self._made, self._more = [], rows
+        self._make(max(self._at, self.scroll_offset.y) + self.size.height + AHEAD)
+        self._at = min(self._at, max(0, len(self._made) - 1))
+        self._draw()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Make the lines that come into sight soon; the cursor stays in sight."""
+        super().watch_scroll_y(old_value, new_value)
+        top = round(new_value)
+        self._make(top + self.size.height + AHEAD)
+        if not top <= self._at < top + max(1, self.size.height):
+            self._at = min(max(self._at, top), top + max(1, self.size.height) - 1, max(0, len(self._made) - 1))
+            self._draw()
+
+    def action_move_down(self) -> None:
+        self._step(1)
+
+    def action_move_up(self) -> None:
+        self._step(-1)
+
+    def action_move_page_down(self) -> None:
+        self._step(max(1, self.size.height))
+
+    def action_move_page_up(self) -> None:
+        self._step(-max(1, self.size.height))
+
+    def action_move_half_down(self) -> None:
+        self._step(max(1, self.size.height // 2))
+
+    def action_move_half_up(self) -> None:
+        self._step(-max(1, self.size.height // 2))
+
+    def action_move_top(self) -> None:
+        self._step(-self._at)
+
+    def action_move_bottom(self) -> None:
+        """To the last line, of which there may be many."""
+        self._make(MOST_LINES)
+        self._step(len(self._made))
+
+    def _step(self, lines: int) -> None:
+        """Move the cursor, and scroll as little as that needs."""
+        self._at = max(0, self._at + lines)
+        self._make(self._at + self.size.height + AHEAD)
+        self._at = min(self._at, max(0, len(self._made) - 1))
+        self._draw()
+        self.show_cursor()
+
+    def _make(self, count: int) -> None:
+        """Have at least so many lines, if there are as many."""
+        missing = min(count, MOST_LINES) - len(self._made)
+        new = list(islice(self._more, missing)) if missing > 0 else []
+        if not new:
+            return
+        self._made += new
+        if len(self._made) >= MOST_LINES and next(self._more, None) is not None:
+            self._more = iter(())
+            self._made.append(Row(((f"{MOST_LINES:,} lines are shown: x exports the whole", "caution"),)))
+        self._draw()
+
+    def _draw(self) -> None:
+        self.draw(tuple(row.line for row in self._made), self._at if self.has_cursor else None)
+
+
+# Where a text stands in the lines of a detail, also where a line broke in the middle of it. Pure.
+
+
+def places(rows: Sequence[Row], needle: str) -> tuple[int, ...]:
+    """The numbers of the lines in which the needle begins; ASCII case does not count."""
+    wanted = casefold_ascii(needle)
+    if not wanted:
+        return ()
+    texts = [casefold_ascii("".join(part for part, _ in row.line)) for row in rows]
+    return tuple(number for number in range(len(texts)) if _begins(rows, texts, number, wanted))
+
+
+def _begins(rows: Sequence[Row], texts: Sequence[str], number: int, wanted: str) -> bool:
+    text = texts[number]
+    if wanted in text:
+        return True
+    if number + 1 == len(texts) or not _goes_on(rows[number], rows[number + 1]):
+        return False
+    head, tail = text.rstrip()[-len(wanted) :], texts[number + 1].lstrip()[: len(wanted)]
+    return any(0 <= (head + between + tail).find(wanted) < len(head) for between in ("", " "))
+
+
+def _goes_on(row: Row, following: Row) -> bool:
+    """Whether the next line is about the same thing: a value that was too long for one."""
+    if row.node is not None or row.field is not None:
+        return row.node is following.node and row.field is following.field
+    return following.node is None and following.field is None and bool(following.line)
+
 
 NEEDLE_LIMIT = 24
 # characters of what is searched for, in the title

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -11,15 +12,66 @@ from rich.cells import cell_len
 from wsmon.model.events import Event
 from wsmon.model.profiles import MESSAGES
 from wsmon.model.sanitize import sanitize
+from wsmon.model.statuses import OPEN
+from wsmon.model.verdict import why
 from wsmon.protocols.base import Anatomy
 from wsmon.protocols.registry import dissect
-from wsmon.tui.hexdump import hexdump
-from wsmon.tui.json_lines import JsonKind, json_fault
-from wsmon.tui.json_view import tree_lines
-from wsmon.tui.palette import Line, Meaning, Span, width_of
-from wsmon.tui.panes.detail_fields import Field
-from wsmon.tui.panes.detail_page import FORMS, Form, Page, Row, field_rows
-from wsmon.tui.text import clip, wrap
+from wsmon.tui.event_text import describe
+from wsmon.tui.json_view import JsonKind, json_fault, tree_lines
+from wsmon.tui.panes.detail_fields import (
+    FORMS,
+    LABEL_WIDTH,
+    Field,
+    Form,
+    Page,
+    Row,
+    before_fields,
+    field_rows,
+    handshake_fields,
+    headers,
+    heading,
+    identity_fields,
+    message_fields,
+    other_fields,
+    outcome_fields,
+)
+from wsmon.tui.panes.log_line import time_of_day
+from wsmon.tui.text import Line, Meaning, Span, clip, left, width_of, wrap
+
+# Bytes as people read them: offset, hexadecimal, and the letters among them; line by line, on demand.
+
+OFFSET_WIDTH = 4
+# hexadecimal digits: 64 KiB, which is what a payload is cut to by default; longer ones take more
+GROUP = 4
+# bytes between two wider gaps
+ROWS = (32, 16, 8, 4, 2)
+# bytes on a line, the widest that fits
+
+
+def row_bytes(width: int) -> int:
+    """How many bytes fit on a line of so many cells, one between its parts: 32, 16, 8, 4, 2 or 1."""
+    return next((count for count in ROWS if _width(count) <= width), 1)
+
+
+def hexdump(payload: bytes, width: int) -> Iterator[tuple[str, str, str]]:
+    """Offset, hexadecimal and letters of each line; a byte that is no printable ASCII character is ``.``."""
+    offset_width = max(OFFSET_WIDTH, len(f"{max(0, len(payload) - 1):x}"))
+    count = row_bytes(width - offset_width + OFFSET_WIDTH)
+    hex_width = _hex_width(count)
+    for start in range(0, len(payload), count):
+        row = payload[start : start + count]
+        groups = (row[at : at + GROUP].hex(" ") for at in range(0, len(row), GROUP))
+        letters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
+        yield f"{start:0{offset_width}x}", "  ".join(groups).ljust(hex_width), letters
+
+
+def _width(count: int) -> int:
+    return OFFSET_WIDTH + 1 + _hex_width(count) + 1 + count
+
+
+def _hex_width(count: int) -> int:
+    return 3 * count - 1 + max(0, count // GROUP - 1)
+
 
 PAYLOAD_LIMIT = 1024 * 1024
 # bytes of a payload: the largest message that is taken by default
@@ -205,3 +257,103 @@ def _is_text(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return all(character.isprintable() or character.isspace() for character in text)
+
+
+# Everything about one event as lines of a width, made one by one as they are looked at. Pure.
+
+
+def detail_rows(event: Event, content: Content, page: Page) -> Iterator[Row]:
+    """The sentence that explains it, its fields, its payload, where it went, and which event it is."""
+    yield from _head(event, page)
+    yield from payload_rows(event, content, page)
+    yield from _tail(event, page)
+
+
+def _head(event: Event, page: Page) -> Iterator[Row]:
+    yield from _title(event, page)
+    yield Row(())
+    yield from _verdict(event, page)
+    yield from _before(event, page)
+    yield from field_rows(chain(outcome_fields(event), message_fields(event)), page)
+
+
+def _tail(event: Event, page: Page) -> Iterator[Row]:
+    yield from _section("Handshake", field_rows(handshake_fields(event), page), page)
+    yield from _section("Request headers", _headers(event, "request_headers", page), page)
+    yield from _section("Response headers", _headers(event, "response_headers", page), page)
+    yield from _section("Response body", _body(event, page), page)
+    yield from _section("More", field_rows(other_fields(event), page), page)
+    yield from _section("Event", field_rows(identity_fields(event, page.zone), page), page)
+
+
+def _verdict(event: Event, page: Page) -> Iterator[Row]:
+    """Why, and what to do."""
+    verdict = event.verdict
+    sentence = why(event) if event.is_problem or verdict is not None else ""
+    if not sentence:
+        return
+    yield from (Row(((line, "strong"),)) for line in wrap(page.clean(sentence), page.width))
+    if verdict is not None:
+        yield from field_rows([Field("Next", verdict.next)], page)
+    yield Row(())
+
+
+def _before(event: Event, page: Page) -> Iterator[Row]:
+    """What was said last, and how an outage began."""
+    rows = list(field_rows(before_fields(event, page.before), page))
+    yield from rows
+    if rows:
+        yield Row(())
+
+
+def title_of(event: Event, page: Page) -> str:
+    """What the event is, in a few words."""
+    name = page.clean(event.source.connection or "the recorder")
+    match event.name:
+        case "message.received":
+            return f"Message from {name}"
+        case "message.sent":
+            return f"Message to {name}"
+        case "connection.disconnected" if event.from_status == OPEN and event.to_status == "disconnected":
+            return f"Loss of {name}"
+    what = describe(event, ascii_only=page.glyphs.is_ascii).what
+    return f"{what[:1].upper()}{what[1:]}: {name}"
+
+
+def _title(event: Event, page: Page) -> Iterator[Row]:
+    sign = describe(event, ascii_only=page.glyphs.is_ascii)
+    at = time_of_day(event.ts_ns, page.zone)
+    room = page.width - cell_len(at) - 1
+    if room < LABEL_WIDTH:
+        yield Row(((clip(title_of(event, page), page.width, page.glyphs.cut), "strong"),))
+        return
+    glyph = page.glyphs.of(sign.sign)
+    title = left(title_of(event, page), room - 2, page.glyphs.cut) + " "
+    yield Row(((glyph + " ", sign.meaning), (title, "strong"), (at, "dim")))
+
+
+def _section(title: str, rows: Iterator[Row], page: Page) -> Iterator[Row]:
+    """A heading before rows, if there are any."""
+    for first in islice(rows, 1):
+        yield from heading(title, page)
+        yield first
+    yield from rows
+
+
+def _headers(event: Event, key: str, page: Page) -> Iterator[Row]:
+    for foreign_name, value in headers(event, key):
+        name = page.clean(foreign_name)
+        field = Field(foreign_name, value)
+        for number, line in enumerate(wrap(f"{name}: {page.clean(value)}", page.width)):
+            if number == 0 and len(name) < len(line):
+                yield Row(((line[: len(name) + 1], "dim"), (line[len(name) + 1 :], "text")), field=field)
+            else:
+                yield Row(((line, "text"),), field=field)
+
+
+def _body(event: Event, page: Page) -> Iterator[Row]:
+    body = (event.meta or {}).get("body")
+    if isinstance(body, str) and body:
+        for line in body.split("\n"):
+            clean = sanitize(line, multiline=True, ascii_only=page.glyphs.is_ascii)
+            yield from (Row(((each, "text"),)) for each in wrap(clean, page.width))

@@ -14,9 +14,9 @@ from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.predicate import matches
-from wsmon.tui.palette import Palette, Span
 from wsmon.tui.panes.log_line import LineStyle, line
 from wsmon.tui.panes.log_status import InSight
+from wsmon.tui.text import Palette, Span
 from wsmon.tui.widgets.text_view import draw_line
 
 KEPT_LINES = 600

@@ -5,14 +5,23 @@ Where nothing was measured it says so: no data is never drawn as zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import floor
+from typing import TypeAlias
+
+from rich.cells import cell_len
 
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
-from wsmon.model.statistics import ConnectionStatistics, Flow, Statistics, Summary
+from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Percentiles, Statistics, Summary, Trend
 from wsmon.model.statuses import LABELS
-from wsmon.tui.palette import Line, Meaning, Span
-from wsmon.tui.text import left, right
+from wsmon.model.units import SECOND_NS
+from wsmon.model.verdict.close_codes import CODE_MEANINGS
+from wsmon.tui.charts import DOTS_WIDE, bar, curve, round_up, stretched
+from wsmon.tui.text import GAP, Line, Meaning, Span, beside, fitted, left, right
+from wsmon.tui.widgets.text_view import wrap_spans
 
 LABEL = 12
 NUMBER = 10
@@ -42,14 +51,14 @@ SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Ca
 
 def states(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
     """How one connection is, and has been."""
-    yield from (_state(each), _availability(each), _line("sessions", _sessions(each)))
-    yield _line("last", _last(each, now_ns))
+    yield from (_state(each), _availability(each), _fact_line("sessions", _sessions(each)))
+    yield _fact_line("last", _last(each, now_ns))
 
 
 def numbers(each: ConnectionStatistics, width: int) -> Iterator[Line]:
     """What was counted and measured of one connection; an empty line where something is measured only of others."""
-    yield _line("messages", _flow(each.messages, fmt.count))
-    yield _line("bytes", _bytes(each))
+    yield _fact_line("messages", _flow(each.messages, fmt.count))
+    yield _fact_line("bytes", _bytes(each))
     ranks = _ranks(width)
     yield ((" " * LABEL + "".join(right(title, NUMBER) for title in ranks), "dim"),)
     for label, of, unit in SUMMARIES:
@@ -78,8 +87,8 @@ def _state(each: ConnectionStatistics) -> Line:
 
 def _availability(each: ConnectionStatistics) -> Line:
     if each.availability is None:
-        return _line("available", "n/a: it was to be off all the time")
-    return _line("available", f"{fmt.percent(each.availability)} of the time it should be open")
+        return _fact_line("available", "n/a: it was to be off all the time")
+    return _fact_line("available", f"{fmt.percent(each.availability)} of the time it should be open")
 
 
 def _sessions(each: ConnectionStatistics) -> str:
@@ -151,7 +160,7 @@ def _cells(each: ConnectionStatistics) -> tuple[str, ...]:
     )
 
 
-def _line(label: str, text: str) -> Line:
+def _fact_line(label: str, text: str) -> Line:
     return (left(label, LABEL), "dim"), (text, "text")
 
 
@@ -178,3 +187,258 @@ def _last(each: ConnectionStatistics, now_ns: int) -> str:
 def _ms(value_ms: float) -> str:
     """Milliseconds matter where a session ends at once."""
     return fmt.milliseconds(value_ms) if value_ms < 1000 else fmt.duration(round(value_ms * 1e6))
+
+
+# Lines of the key figures: value, threshold, samples, and how much of the budget is left. Pure.
+
+WORDS = {
+    "connection_success_rate": "dials succeeded",
+    "connection_time_ms": "time to connect",
+    "reconnection_success_rate": "outages ended",
+    "reconnection_time_ms": "time to reconnect",
+    "processing_time_ms": "time to reply",
+    "message_error_rate": "messages failed",
+}
+NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET = 17, 9, 2, 10, 10, 9
+# cells of the columns; where there is no room for the last ones they are left out
+OK, BREACHED, UNKNOWN = "✓", "✕", " "
+
+
+def kpi_lines(kpis: Sequence[Kpi], width: int) -> Iterator[Line]:
+    """A heading and a line each; a breach stands out."""
+    heading = (
+        left("key figures", NAME), right("is", VALUE), " " * MARK, right("has to be", THRESHOLD),
+        right("samples", COUNT), right("budget", BUDGET),
+    )  # fmt: skip
+    shown = next((n for n in (6, 5, 4) if width >= sum((NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET)[:n])), 3)
+    yield (("".join(heading[:shown]), "dim"),)
+    for kpi in kpis:
+        yield _kpi_line(kpi)[:shown]
+
+
+def _kpi_line(kpi: Kpi) -> Line:
+    meaning: Meaning = "dim" if kpi.ok is None else "status-open" if kpi.ok else "problem"
+    value = fmt.NOT_MEASURED if kpi.value is None else _amount(kpi.value, kpi)
+    mark = UNKNOWN if kpi.ok is None else OK if kpi.ok else BREACHED
+    threshold = f"{'>' if kpi.is_floor else '<'} {_amount(kpi.threshold, kpi)}"
+    return (
+        (left(WORDS.get(kpi.name, kpi.name), NAME), "text"),
+        (right(value, VALUE), meaning),
+        (f" {mark}", meaning),
+        (right(threshold, THRESHOLD), "dim"),
+        (right(fmt.count(kpi.samples) if kpi.samples else fmt.NONE, COUNT), "dim"),
+        (right(_budget(kpi), BUDGET), "problem" if kpi.ok is False else "dim"),
+    )
+
+
+def _amount(value: float, kpi: Kpi) -> str:
+    return _share(value) if kpi.is_share else fmt.milliseconds(value)
+
+
+def _share(value: float) -> str:
+    """As many digits as thresholds have: 99.9 %, 0.01 %; what is not zero never reads as zero."""
+    text = f"{value * 100:.3f}".rstrip("0").rstrip(".")
+    return "< 0.001 %" if value > 0 and text == "0" else f"{text} %"
+
+
+def _budget(kpi: Kpi) -> str:
+    if kpi.budget_left is None:
+        return ""
+    return "used up" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"
+
+
+# Plots of a trend: rates, round trips and feed latency by time, sizes and types as bars. Pure.
+
+SCALE = 8
+# cells left of a plot
+HEIGHT = 3
+# rows of one
+MOST_BARS = 8
+SMALLEST_BAR = 8
+# cells
+TREND_COUNT, SHARE = 11, 9
+# cells of a bar's number and share
+TREND_RANKS: tuple[Callable[[Percentiles], float], ...] = (
+    lambda each: each.p50,
+    lambda each: each.p95,
+    lambda each: each.p99,
+)
+
+
+def buckets(width: int) -> int:
+    """How many values a plot of that width can show."""
+    return max(DOTS_WIDE, (width - SCALE) * DOTS_WIDE)
+
+
+def rate_plot(trend: Trend, width: int) -> Iterator[Line]:
+    """Messages a second; the newest bucket is not over, so that its rate would be too low."""
+    over = trend.messages[:-1] if len(trend.messages) > 1 else trend.messages
+    per_s = [None if n is None else n * SECOND_NS / trend.bucket_ns for n in over]
+    known = [value for value in per_s if value is not None]
+    now = f"newest {fmt.rate(known[-1])}  max {fmt.rate(max(known))}" if known else "no data"
+    yield from _plot("messages/s", now, (per_s,), max(known, default=0), fmt.rate, width, "direction-in")
+
+
+def spread_plot(label: str, spreads: Sequence[Percentiles | None], width: int) -> Iterator[Line]:
+    """Percentiles of a duration: the area is the median, the dots above are p95 and p99."""
+    series = [[None if each is None else rank(each) for each in spreads] for rank in TREND_RANKS]
+    highest = [value for value in series[-1] if value is not None]
+    said = f"▄ p50  ˙ p95, p99  max p99 {fmt.milliseconds(max(highest))}" if highest else "no data"
+    yield from _plot(label, said, series, max(highest, default=0), fmt.milliseconds, width, "direction-out")
+
+
+def bars(
+    title: str, counts: Mapping[str, int], width: int, meaning: Meaning, nothing: str = fmt.NONE
+) -> Iterator[Line]:
+    """A bar each, in the order given; what does not fit is said."""
+    yield ((title, "dim"),)
+    total = sum(counts.values())
+    if not total:
+        yield ((f"  {nothing}", "dim"),)
+        return
+    shown = [(f"  {sanitize(key, width)}", n) for key, n in list(counts.items())[:MOST_BARS]]
+    label = min(max(cell_len(name) for name, _ in shown), max(8, width - TREND_COUNT - SHARE - SMALLEST_BAR - 2))
+    room = width - label - TREND_COUNT - SHARE - 2
+    for name, n in shown:
+        number = right(fmt.count(n), TREND_COUNT) + right(fmt.percent(n / total), SHARE)
+        yield (left(name, label), "text"), (number + "  ", "dim"), (bar(n / total, room), meaning)
+    if len(counts) > MOST_BARS:
+        rest = sum(list(counts.values())[MOST_BARS:])
+        yield ((f"  and {len(counts) - MOST_BARS} more, {fmt.count(rest)} in all", "dim"),)
+
+
+def size_bars(trend: Trend, width: int) -> Iterator[Line]:
+    """How many messages are of which size."""
+    names = {f"≤ {fmt.size(power)}" if power else "empty": n for power, n in trend.sizes.items()}
+    if len(names) > MOST_BARS:  # the largest ones as they are, the smaller ones together
+        small = list(names.items())[: len(names) - MOST_BARS + 1]
+        names = {small[-1][0]: sum(n for _, n in small), **dict(list(names.items())[len(small) :])}
+    return bars("sizes of messages", names, width, "direction-in")
+
+
+def _plot(
+    label: str,
+    said: str,
+    series: Sequence[Sequence[float | None]],
+    greatest: float,
+    unit: Callable[[float], str],
+    width: int,
+    meaning: Meaning,
+) -> Iterator[Line]:
+    title = left(label, max(0, width - len(said) - 1))
+    yield (title, "dim"), (f" {said}", "text")
+    top = round_up(greatest) if greatest else 0.0
+    area, *dots = (stretched(values, buckets(width)) for values in series)
+    rows = curve(area, dots, top, HEIGHT)
+    if not any(map(str.strip, rows)):
+        return
+    scale = [unit(top) if greatest else "", *[""] * (HEIGHT - 2), "0"]
+    for number, row in zip(scale, rows, strict=True):
+        yield (right(number, SCALE - 1) + " ", "dim"), (row, meaning)
+
+
+# Everything the statistics pane says, as lines for its width: plots where there is room, numbers always. Pure.
+
+PLOTS_FROM = 56
+# cells; below that, numbers only
+WIDE_FROM = 108
+# cells; from there on two things stand side by side
+LEAST_ROOM = 16
+# cells beside a label; in fewer, lines are cut
+NAME_CHARS = 60
+
+Block: TypeAlias = Sequence[Line]
+# lines that belong together
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the store said."""
+
+    statistics: Statistics
+    trends: tuple[Trend, ...]
+    # of the connection that was chosen, and of the one beside it
+
+
+def lines(answer: Answer, now_ns: int, messages_per_s: Sequence[int], width: int) -> tuple[Line, ...]:
+    """The chosen connection, another one beside it, then a table of all."""
+    known = {each.name: each for each in answer.statistics.connections}
+    chosen = [(known[trend.connection], trend) for trend in answer.trends if trend.connection in known]
+    found: list[Line] = []
+    if not chosen:
+        found += ((("no statistics yet", "dim"),), ())
+    elif len(chosen) > 1 and width >= WIDE_FROM:
+        half = (width - GAP) // 2
+        first, second = ([[_name(one)], *_one(one, trend, now_ns, half)] for one, trend in chosen)
+        for block, other in zip(first, second, strict=True):
+            found += beside(block, other, width)
+    else:
+        for one, trend in chosen:
+            found += [_name(one)] if len(chosen) > 1 else []
+            found += chain.from_iterable(_one(one, trend, now_ns, width))
+    found += table(answer.statistics, messages_per_s, width)
+    return tuple(fitted(line, width) for line in found)
+
+
+def columns(width: int, shown: int) -> int:
+    """How wide a plot is."""
+    return (width - GAP) // 2 if width >= WIDE_FROM or shown > 1 else width
+
+
+def _name(one: ConnectionStatistics) -> Line:
+    return ((sanitize(one.name, NAME_CHARS), "strong"),)
+
+
+def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> Iterator[Block]:
+    """One connection, on the whole width or in half of it.
+
+    There are as many blocks of any, some of them empty, so that those of two can stand side by side.
+    """
+    yield from _whole(states(one, now_ns), width)
+    if width < PLOTS_FROM:
+        yield from _whole(numbers(one, width), width)
+        yield from _whole(troubles(one), width)
+        yield ((), *kpi_lines(one.kpis, width), ())
+        return
+    is_wide = width >= WIDE_FROM
+    half = (width - GAP) // 2 if is_wide else width
+    plots = [
+        [*rate_plot(trend, half)],
+        [*spread_plot("ping RTT", trend.rtt_ms, half)],
+        [*spread_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [],
+    ]
+    closes = {_close(code): n for code, n in one.close_codes.items()}
+    shares = [
+        [*kpi_lines(one.kpis, half)],
+        [*size_bars(trend, half)],
+        [*bars("types of messages", trend.types, half, "direction-in")],
+        [*bars("closes", closes, half, "caution"), *bars("errors", one.errors, half, "problem"),
+         *bars("incidents", one.incidents, half, "caution")],
+    ]  # fmt: skip
+    yield ((),)
+    yield from _arranged(plots, width, is_wide)
+    yield from _whole(numbers(one, width), width)
+    yield ((),)
+    yield from _arranged(shares, width, is_wide)
+
+
+def _whole(found: Iterable[Line], width: int) -> Iterator[Block]:
+    """Lines that begin with a label, wrapped below it where there is room for words; of one that is empty, nothing."""
+    if width < LABEL + LEAST_ROOM:
+        return ((line,) if line else () for line in found)
+    return (tuple(wrap_spans(line, width, LABEL)) if line else () for line in found)
+
+
+def _arranged(blocks: Sequence[Block], width: int, is_wide: bool) -> Iterator[Block]:
+    """Blocks two by two, or below each other; an empty line after each row."""
+    step = 2 if is_wide else 1
+    for at in range(0, len(blocks), step):
+        row = blocks[at : at + step]
+        whole = tuple(beside(row[0], row[1], width)) if len(row) > 1 else row[0]
+        yield (*whole, ()) if whole else ()
+
+
+def _close(code: str) -> str:
+    meanings: Mapping[int, str] = CODE_MEANINGS
+    meaning = meanings.get(int(code), "") if code.isdigit() else ""
+    return f"{code} {meaning}".rstrip()

@@ -2,14 +2,198 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from wsmon.model.timeline import CellReading, Period, TimelineProblem, first_problem, read_cells
-from wsmon.tui.panes.timeline_ask import Answer, Ask, Moment
-from wsmon.tui.panes.timeline_known import KnownLanes
-from wsmon.tui.panes.timeline_lanes import density_rows, label_width
-from wsmon.tui.panes.timeline_rows import RowGrid, rows_of
-from wsmon.tui.panes.timeline_window import Window
+from wsmon.model.statistics import Density
+from wsmon.model.timeline import (
+    CellKind,
+    CellReading,
+    Lane,
+    LaneTitle,
+    Period,
+    TimelineProblem,
+    first_problem,
+    merged,
+    read_cells,
+)
+from wsmon.model.units import SECOND_NS
+from wsmon.ports import StoreView
+from wsmon.tui.panes.timeline_lanes import LaneRow, RowGrid, density_rows, known_cells, label_width, rows_of
+
+# What the timeline asks of the store, and the answer: the rows in sight and some on both sides, thinned to cells.
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The times that a period is made from."""
+
+    now_ns: int
+    # the newest time there is: the end of a recording that goes on no more
+    oldest_ns: int = 0
+    # of the oldest event kept; 0 = unknown
+    run_ns: int = 0
+    # when the newest run began; 0 = unknown
+    today_ns: int = 0
+    # wall time of whoever looks: other days are named; 0 = ``now_ns``
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A period, and which rows of it."""
+
+    period: Period
+    first_row: int
+    rows: int
+    order: tuple[str, ...]
+    # names of connections, as the list has them
+    by_group: bool
+
+    def read(self, view: StoreView) -> Answer:
+        """Ask a store; interrupted, it raises ``InterruptedError`` as the view does."""
+        period = self.period
+        titles = view.lane_titles(period.since_ns, period.until_ns)
+        rows = rows_of(titles, self.order, by_group=self.by_group)[self.first_row : self.first_row + self.rows]
+        names = tuple(name for row in rows for name in row.connections)
+        cell_ns = (period.until_ns - period.since_ns) // period.cells
+        lanes = view.lanes(period.since_ns, period.until_ns, names, cell_ns)
+        density = view.density(period.since_ns, period.until_ns, period.cells)
+        return Answer(period, titles, {lane.connection: lane for lane in lanes}, density)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of a period."""
+
+    period: Period
+    titles: tuple[LaneTitle, ...]
+    # of all rows
+    lanes: Mapping[str, Lane]
+    # of the rows asked for, by connection
+    density: Density | None
+
+
+# What the timeline has read of the store, and the cells of its rows as far as they were read. Pure.
+
+
+class KnownLanes:
+    """The newest answer; lanes of connections out of sight are not in it."""
+
+    def __init__(self) -> None:
+        self.titles: tuple[LaneTitle, ...] = ()
+        self.density: Density | None = None
+        self._lanes: Mapping[str, Lane] = {}
+        # by connection
+        self._read: Period | None = None
+        # what they were read for
+        self._kinds: dict[LaneRow, tuple[CellKind | None, ...]] = {}
+        self._kinds_of: Period | None = None
+
+    def take(self, answer: Answer) -> None:
+        """Know this from now on, and nothing of before."""
+        self.titles, self.density = answer.titles, answer.density
+        self._lanes, self._read = answer.lanes, answer.period
+        self._kinds = {}
+
+    def lanes(self, row: LaneRow | None) -> tuple[Lane, ...]:
+        """The lanes of a row that were read."""
+        return () if row is None else tuple(self._lanes[name] for name in row.connections if name in self._lanes)
+
+    def cells(self, row: LaneRow, period: Period) -> tuple[CellKind | None, ...]:
+        """The cells of a row, ``None`` where they were not read.
+
+        Computed once for an answer and a period: a cursor that moves leaves them as they are.
+        """
+        if self._kinds_of != period:
+            self._kinds, self._kinds_of = {}, period
+        kinds = self._kinds.get(row)
+        if kinds is None:
+            kinds = self._kinds[row] = self._read_cells(row, period)
+        return kinds
+
+    def _read_cells(self, row: LaneRow, period: Period) -> tuple[CellKind | None, ...]:
+        lanes = self.lanes(row)
+        if self._read is None or len(lanes) < len(row.connections):
+            return (None,) * period.cells
+        return known_cells(merged(row.name, lanes), period, self._read)
+
+
+# Which period the timeline shows: a number of cells of a round duration, live at its right edge or held.
+
+STEPS_S = (
+    0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400,
+    21_600, 43_200, 86_400, 172_800, 604_800,
+)  # fmt: skip
+STEPS_NS = tuple(round(step * SECOND_NS) for step in STEPS_S)
+# what a cell may last: from 1 s on 200 cells to two years on 100
+SMALLEST_AUTO_NS = SECOND_NS
+LARGEST_AUTO_NS = 20 * SECOND_NS
+# while nobody zooms: a new store fills the pane at once, an old one shows the last half hour
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Immutable; every change makes another one."""
+
+    cell_ns: int = 0
+    # 0 = chosen by itself, from what there is to show
+    until_ns: int | None = None
+    # None = live
+
+    def period(self, cells: int, moment: Moment) -> Period:
+        """The period for a width; its edges are multiples of a cell, so that a live one moves cell by cell."""
+        step_ns = self.step_ns(cells, moment)
+        end_ns = moment.now_ns if self.until_ns is None else self.until_ns
+        until_ns = -(-end_ns // step_ns) * step_ns
+        return Period(until_ns - cells * step_ns, until_ns, cells)
+
+    def zoomed(self, cells: int, moment: Moment, *, closer: bool, around_ns: int | None) -> Window:
+        """The next round duration; ``around_ns`` stays where it is, ``None`` keeps the right edge."""
+        step_ns = self.step_ns(cells, moment)
+        place = STEPS_NS.index(step_ns) + (-1 if closer else 1)
+        wanted_ns = STEPS_NS[min(max(place, 0), len(STEPS_NS) - 1)]
+        if around_ns is None:
+            return replace(self, cell_ns=wanted_ns)
+        before = self.period(cells, moment).cell_of(around_ns)
+        until_ns = (around_ns // wanted_ns - before + cells) * wanted_ns
+        return Window(wanted_ns, until_ns)._live_if_late(moment.now_ns)
+
+    def panned(self, cells: int, moment: Moment, *, by: int) -> Window:
+        """So many cells later (or earlier); at the present it becomes live."""
+        step_ns = self.step_ns(cells, moment)
+        return Window(step_ns, self.period(cells, moment).until_ns + by * step_ns)._live_if_late(moment.now_ns)
+
+    def showing(self, cells: int, moment: Moment, at_ns: int) -> Window:
+        """The same where a time is in sight, else with the time in its middle."""
+        if 0 <= self.period(cells, moment).cell_of(at_ns) < cells:
+            return self
+        step_ns = self.step_ns(cells, moment)
+        return Window(step_ns, (at_ns // step_ns + cells // 2) * step_ns)._live_if_late(moment.now_ns)
+
+    def fitted(self, cells: int, moment: Moment) -> Window:
+        """The newest run, live; where that is what is shown, everything that is kept."""
+        run = self._since(moment.run_ns or moment.oldest_ns, cells, moment)
+        return self._since(moment.oldest_ns, cells, moment) if run == self else run
+
+    def step_ns(self, cells: int, moment: Moment) -> int:
+        """How long a cell lasts."""
+        if self.cell_ns:
+            return self.cell_ns
+        if not moment.oldest_ns:
+            return LARGEST_AUTO_NS
+        return min(max(_smallest(moment.now_ns - moment.oldest_ns, cells), SMALLEST_AUTO_NS), LARGEST_AUTO_NS)
+
+    def _since(self, start_ns: int, cells: int, moment: Moment) -> Window:
+        return Window(_smallest(moment.now_ns - start_ns, cells) if start_ns else LARGEST_AUTO_NS)
+
+    def _live_if_late(self, now_ns: int) -> Window:
+        return self if self.until_ns is not None and self.until_ns < now_ns else replace(self, until_ns=None)
+
+
+def _smallest(span_ns: int, cells: int) -> int:
+    """The shortest cell with which a span fits, its last cell being an open one."""
+    return next((step for step in STEPS_NS if step * (cells - 1) >= span_ns), STEPS_NS[-1])
+
 
 MIN_FOR_READING, MIN_FOR_DENSITY = 4, 6
 # lines; below, lanes are worth more

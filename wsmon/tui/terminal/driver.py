@@ -8,11 +8,76 @@ where something unknown was sent, nothing is taken to be there any more.
 from __future__ import annotations
 
 import re
+import termios
+import tty
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from queue import Queue
+from typing import Any, NamedTuple
 
 from rich.cells import cell_len
+from textual.app import App
+from textual.driver import Driver
 
-from wsmon.tui.styles_of_cells import PLAIN, CellStyle, after, change
+# What a cell looks like, as codes of the terminal, and the shortest way from one look to another. Pure.
+
+_COLOR_CODES = {"2": 5, "5": 3}
+# how many codes a colour takes: 38;2;R;G;B and 38;5;N
+_TEXT = re.compile(r"3[0-79]|9[0-7]")
+_GROUND = re.compile(r"4[0-79]|10[0-7]")
+
+
+class CellStyle(NamedTuple):
+    """Each as codes; empty = the terminal's default."""
+
+    text: str = ""
+    ground: str = ""
+    others: str = ""
+    # bold, reverse and the like
+
+
+PLAIN = CellStyle()
+
+
+@lru_cache(4096)
+def after(codes: str, before: CellStyle) -> CellStyle:
+    """The style that ``CSI codes m`` leaves."""
+    text, ground, others = before
+    parts = codes.split(";")
+    while parts:
+        first, taken = parts[0], 1
+        if first in ("", "0"):
+            text = ground = others = ""
+        elif first in ("38", "48") and len(parts) > 1 and parts[1] in _COLOR_CODES:
+            taken = _COLOR_CODES[parts[1]]
+            color = ";".join(parts[:taken])
+            text, ground = (color, ground) if first == "38" else (text, color)
+        elif _TEXT.fullmatch(first):
+            text = "" if first == "39" else first
+        elif _GROUND.fullmatch(first):
+            ground = "" if first == "49" else first
+        else:
+            others = f"{others};{first}" if others else first
+        parts = parts[taken:]
+    return CellStyle(text, ground, others)
+
+
+@lru_cache(4096)
+def change(shown: CellStyle, wanted: CellStyle) -> str:
+    """The shortest way from one style to another: attributes can only be added, colours also be taken back."""
+    if wanted == shown:
+        return ""
+    anew = f"\x1b[{';'.join(part for part in ('0', wanted.others, wanted.text, wanted.ground) if part)}m"
+    if wanted == PLAIN or (shown.others and shown.others != wanted.others):
+        return anew
+    parts = [wanted.others] if shown.others != wanted.others else []
+    parts += [wanted.text or "39"] if shown.text != wanted.text else []
+    parts += [wanted.ground or "49"] if shown.ground != wanted.ground else []
+    step = f"\x1b[{';'.join(parts)}m"
+    return step if len(step) <= len(anew) else anew
+
 
 _TOKENS = re.compile(
     r"\x1b\[(?P<row>\d+);(?P<column>\d+)H"
@@ -123,3 +188,180 @@ class Canvas:
 def _is_narrow(text: str) -> bool:
     """Whether each character surely takes one cell."""
     return text.isascii() or all(cell_len(character) == 1 for character in text)
+
+
+# How fast the terminal takes what is painted, and how often to paint because of that. Pure: times come as values.
+#
+# A question goes out behind each paint, and the terminal's answer says when it had read everything before it: buffers
+# of SSH and the kernel hold seconds of a slow line, and nothing else tells how full they are. A terminal that
+# answers no
+# question is judged by when the last write was taken.
+
+QUESTION = "\x1b[6n"
+# where the cursor is: every terminal answers that since the VT100
+LOCAL_S = 0.1
+# at most 10 repaints a second: more cannot be read
+REMOTE_S = 0.25
+# over SSH
+LONGEST_S = 3.0
+SHARE = 4
+# a paint is followed by a rest of so many times what it took: a key then mostly finds the line free
+HELD_AFTER_S = 0.1
+# a paint that is not taken by then holds the next one back: what comes meanwhile is painted as one
+MUTE_AFTER_S = 3.0
+# a terminal that has answered nothing by then never will
+LOST_AFTER_S = 10.0
+# an answer that got lost holds nothing back for longer
+FADING = 0.9
+# a slow paint is remembered for some twenty paints: small ones between large ones are always quick
+
+
+@dataclass(slots=True)
+class Link:
+    """The way to one terminal; times are monotonic, in seconds."""
+
+    is_remote: bool = False
+    _asked_s: float | None = field(default=None, init=False)
+    # when the question went out that is not answered yet
+    _quickest_s: float | None = field(default=None, init=False)
+    # of all answers: the way there and back, which is no reason to paint less
+    _taking_s: float = field(default=0.0, init=False)
+    # how long the line is busy with a paint
+    _is_mute: bool = field(default=False, init=False)
+
+    def painted(self, now_s: float) -> bool:
+        """Something was painted; whether to ask behind it. One question at a time."""
+        self._look_at(now_s)
+        if self._asked_s is not None:
+            return False
+        self._asked_s = now_s
+        return True
+
+    def answered(self, now_s: float) -> None:
+        """The terminal has read everything up to the question."""
+        self._is_mute = False
+        if self._asked_s is not None:
+            took_s = now_s - self._asked_s
+            self._quickest_s = took_s if self._quickest_s is None else min(took_s, self._quickest_s)
+            self._took(took_s - self._quickest_s)
+
+    def taken(self, now_s: float) -> None:
+        """Everything written was taken from us, though not yet read; all that is known of a terminal that is mute."""
+        self._look_at(now_s)
+        if self._is_mute and self._asked_s is not None:
+            self._took(max(0.0, now_s - self._asked_s - self.patience_s()))  # nobody looked before
+
+    def interrupted(self) -> None:
+        """Somebody else had the terminal: what was asked before tells nothing any more, also if it was answered."""
+        self._asked_s = None
+        self._taking_s = 0.0
+
+    def is_full(self, now_s: float, waiting_writes: int) -> bool:
+        """Whether to hold back what is to be painted."""
+        self._look_at(now_s)
+        if self._asked_s is None or now_s - self._asked_s < self.patience_s():
+            return False
+        return waiting_writes > 0 or self._quickest_s is not None
+
+    def patience_s(self) -> float:
+        """How long after a paint another one may go: on a line that is known to be slow, none."""
+        return 0.0 if self._taking_s > HELD_AFTER_S else HELD_AFTER_S
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._asked_s is not None and not self._is_mute
+
+    def pace_s(self) -> float:
+        """How long to rest between two repaints that nobody has asked for."""
+        least_s = REMOTE_S if self.is_remote else LOCAL_S
+        return min(max(least_s, SHARE * self._taking_s), LONGEST_S)
+
+    def _took(self, seconds: float) -> None:
+        self._asked_s = None
+        self._taking_s = max(seconds, FADING * self._taking_s)
+
+    def _look_at(self, now_s: float) -> None:
+        """Wait no longer for what does not come."""
+        if self._asked_s is None:
+            return
+        if self._quickest_s is None and not self._is_mute and now_s - self._asked_s > MUTE_AFTER_S:
+            self._is_mute, self._asked_s = True, None
+        elif now_s - self._asked_s > LOST_AFTER_S:
+            self._took(LONGEST_S)
+
+
+# What Textual keeps to itself about the terminal: how much waits to be written, and writing as it is.
+#
+# Both reach for private attributes (Textual 8.2); where these are missing, nothing seems to wait and nothing is
+# written.
+# A contract test holds this against the installed version.
+
+
+def backlog(app: App[Any]) -> int:
+    """How many writes wait for the terminal; from any thread."""
+    writer = getattr(getattr(app, "_driver", None), "_writer_thread", None)
+    queue = getattr(writer, "_queue", None)
+    return queue.qsize() if isinstance(queue, Queue) else 0
+
+
+def frugal(driver: type[Driver]) -> type[Driver]:
+    """A driver that sends only what the terminal does not show yet.
+
+    It also survives being stopped by somebody else than ^Z: Textual would begin anew without having ended, with two
+    threads that read keys, and leave the terminal raw. And it goes on from the event loop, not from the signal's
+    handler, which may stand in the middle of a write.
+    """
+
+    class Frugal(driver):  # type: ignore[misc, valid-type]  # Textual finds out at run time which driver it is
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.canvas = Canvas()
+            self._has_terminal = False
+
+        def write(self, data: str) -> None:
+            self._has_terminal = True
+            if sent := self.canvas.painted(data):
+                super().write(sent)
+
+        def suspend_application_mode(self) -> None:
+            super().suspend_application_mode()
+            self._has_terminal = False
+
+        def resume_application_mode(self) -> None:
+            was_stopped_unasked = self._has_terminal
+            if was_stopped_unasked:
+                self._let_reader_end()
+                self.suspend_application_mode()
+            super().resume_application_mode()
+            if was_stopped_unasked:
+                self.send_message(self.SignalResume())
+
+        def _let_reader_end(self) -> None:
+            """The keys that a thread was about to read when it was stopped are gone to the shell, which also reads
+            whole lines: without a terminal that gives each byte, and an answer from it, that thread would wait.
+            """
+            with suppress(termios.error):
+                tty.setcbreak(self.fileno, termios.TCSANOW)
+            self.write(QUESTION)
+
+        def _sigcont_application(self, *_: object) -> None:
+            self._loop.call_soon_threadsafe(super()._sigcont_application)
+
+    return Frugal
+
+
+def forget(app: App[Any]) -> None:
+    """What the terminal shows is not known any more: send everything once."""
+    canvas = getattr(getattr(app, "_driver", None), "canvas", None)
+    if isinstance(canvas, Canvas):
+        canvas.forget()
+
+
+def write(app: App[Any], sequence: str) -> bool:
+    """Send a control sequence to the terminal; whether there was one to send it to."""
+    driver = getattr(app, "_driver", None)
+    if driver is None:
+        return False
+    driver.write(sequence)
+    return True

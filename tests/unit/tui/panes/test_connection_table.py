@@ -8,8 +8,8 @@ import pytest
 from tests.support.builders import T0_NS, at_ns, loss, refused, row
 from wsmon.model.events import Event, Verdict
 from wsmon.model.snapshot import ConnectionRow, OpenIncident
-from wsmon.tui.palette import width_of
 from wsmon.tui.panes import connections_table as table
+from wsmon.tui.text import width_of
 
 NAMES = ("binance-spot", "deribit")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.builders import T0_NS, at_ns, loss, refused, row
 from wsmon.model.snapshot import ConnectionRow
-from wsmon.tui.panes.connection_title import sentences
+from wsmon.tui.panes.connections import sentences
 
 TOKEN = loss(-3, reason="policy violation: token expired")
 

@@ -10,9 +10,8 @@ from rich.cells import cell_len
 from tests.support.builders import event, loss, message, numbered, refused, usable
 from wsmon.model.events import EVENT_NAMES, Event, Verdict
 from wsmon.tui.glyphs import ASCII, UNICODE
-from wsmon.tui.panes.detail_lines import detail_rows
-from wsmon.tui.panes.detail_page import Page
-from wsmon.tui.panes.detail_payload import content_of
+from wsmon.tui.panes.detail_fields import Page
+from wsmon.tui.panes.detail_payload import content_of, detail_rows
 
 PAGE = Page(60, UTC, UNICODE)
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶\x00"

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from tests.support.builders import loss, message
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import UNICODE
-from wsmon.tui.panes.detail_lines import detail_rows
-from wsmon.tui.panes.detail_page import Page, Row
-from wsmon.tui.panes.detail_payload import content_of
-from wsmon.tui.panes.detail_search import places
+from wsmon.tui.panes.detail import places
+from wsmon.tui.panes.detail_fields import Page, Row
+from wsmon.tui.panes.detail_payload import content_of, detail_rows
 
 
 def rows_of(each: Event, width: int = 40) -> list[Row]:

@@ -9,10 +9,9 @@ import pytest
 from tests.support.builders import SECOND_NS, T0_NS, at_ns, row
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot, StoreBounds
 from wsmon.tui.actions import ACTIONS
-from wsmon.tui.palette import width_of
-from wsmon.tui.panes.bars import Recording, header_line
-from wsmon.tui.panes.footer import footer_line, said_line
+from wsmon.tui.panes.bars import Recording, footer_line, header_line, said_line
 from wsmon.tui.recorder_status import RecorderWatch
+from wsmon.tui.text import width_of
 
 KEYS = {action.id: action.keys for action in ACTIONS}
 SNAPSHOT = Snapshot(

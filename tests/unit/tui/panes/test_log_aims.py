@@ -8,7 +8,7 @@ import pytest
 from tests.support.builders import dialled, event, loss, message, numbered, source
 from wsmon.model.events import Event
 from wsmon.query.predicate import matches
-from wsmon.tui.panes.log_aims import same_trace, session_starts
+from wsmon.tui.panes.log_filter import same_trace, session_starts
 
 OTHER = source(session="1" * 16)
 EVENTS = numbered(

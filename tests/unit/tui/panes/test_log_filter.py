@@ -3,8 +3,7 @@ from __future__ import annotations
 from tests.support.builders import loss, message, numbered, pong
 from tests.tui.fakes import FakeView
 from wsmon.query.ast import EVERYTHING, Query, Word
-from wsmon.tui.panes.log_filter import LogFilter, Scope
-from wsmon.tui.panes.log_search import FIRST_WINDOW, PROBLEMS, Aim, Search, run_search
+from wsmon.tui.panes.log_filter import FIRST_WINDOW, PROBLEMS, Aim, LogFilter, Scope, Search, run_search
 
 NEEDLE = Query((Word("needle"),), "needle")
 

@@ -4,7 +4,7 @@ from array import array
 
 import pytest
 
-from wsmon.tui.panes.log_rows import AllRows, MatchRows, Rows
+from wsmon.tui.widgets.row_list import AllRows, MatchRows, Rows
 
 
 def ids(rows: Rows) -> list[int]:

@@ -4,12 +4,7 @@ from tests.support.builders import at_ns, event, loss, message, numbered, ping, 
 from tests.tui.fakes import FakeView
 from wsmon.query.ast import EVERYTHING, Query, Word
 from wsmon.query.predicate import matches
-from wsmon.tui.panes.log_search import (
-    PROBLEMS,
-    Search,
-    run_search,
-    without_heartbeats,
-)
+from wsmon.tui.panes.log_filter import PROBLEMS, Search, run_search, without_heartbeats
 
 NEEDLE = Query((Word("needle"),), "needle")
 

@@ -9,10 +9,8 @@ import pytest
 from tests.support.builders import T0_NS, at_ns
 from tests.tui.stages import connection_statistics
 from wsmon.model.statistics import ConnectionStatistics, Percentiles, Statistics, Summary, Trend, kpis
-from wsmon.tui.palette import Line, width_of
-from wsmon.tui.panes.statistics_kpis import kpi_lines
-from wsmon.tui.panes.statistics_lines import Answer, lines
-from wsmon.tui.panes.statistics_trend import bars, buckets, rate_plot, size_bars, spread_plot
+from wsmon.tui.panes.statistics_render import Answer, bars, buckets, kpi_lines, lines, rate_plot, size_bars, spread_plot
+from wsmon.tui.text import Line, width_of
 
 EMPTY = Trend("a", T0_NS, 10**9, (), (), (), {}, {})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsmon.model.units import SECOND_NS
-from wsmon.tui.panes.statistics_period import LENGTHS_S, Choice
+from wsmon.tui.panes.statistics import LENGTHS_S, Choice
 
 NOW_NS = 10_000_000 * SECOND_NS
 

@@ -5,8 +5,16 @@ import pytest
 from tests.support.builders import T0_NS, at_ns, lane
 from wsmon.model.timeline import KINDS, Period, lane_cells
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
-from wsmon.tui.panes.timeline_lanes import bars, glyph_of, known_cells, label_width, lane_line, legend, scroll_mark
-from wsmon.tui.panes.timeline_rows import LaneRow
+from wsmon.tui.panes.timeline_lanes import (
+    LaneRow,
+    bars,
+    glyph_of,
+    known_cells,
+    label_width,
+    lane_line,
+    legend,
+    scroll_mark,
+)
 
 ROW = LaneRow("a", ("a",))
 

@@ -10,9 +10,9 @@ from tests.support.builders import at_ns, lane, loss
 from wsmon.model.events import Event, Verdict
 from wsmon.model.timeline import Incident, Lane, Period, read_cell, read_cells
 from wsmon.tui.glyphs import ASCII, UNICODE
-from wsmon.tui.panes.timeline_ask import Moment
+from wsmon.tui.panes.timeline_lanes import LaneRow
 from wsmon.tui.panes.timeline_readout import Teller
-from wsmon.tui.panes.timeline_rows import LaneRow
+from wsmon.tui.panes.timeline_state import Moment
 
 TELLER = Teller(UTC, UNICODE)
 ROW = LaneRow("a", ("a",))

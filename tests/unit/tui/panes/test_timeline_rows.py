@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.timeline import LaneTitle
-from wsmon.tui.panes.timeline_rows import LaneRow, RowGrid, rows_of
+from wsmon.tui.panes.timeline_lanes import LaneRow, RowGrid, rows_of
 
 TITLES = (
     LaneTitle("btc", "books"),

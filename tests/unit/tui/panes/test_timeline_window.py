@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from tests.support.builders import SECOND_NS, T0_NS, at_ns
 from wsmon.model.timeline import Period
-from wsmon.tui.panes.timeline_ask import Moment
-from wsmon.tui.panes.timeline_window import STEPS_NS, Window
+from wsmon.tui.panes.timeline_state import STEPS_NS, Moment, Window
 
 CELLS = 100
 LONG_AGO = Moment(T0_NS, at_ns(-1_000_000))
