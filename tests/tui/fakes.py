@@ -27,8 +27,8 @@ from wsmon.model.timeline import Lane, LaneTitle, TimelineProblem
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.predicate import matches
 
+# Ids; after so many the fake says how far its search has come
 STRETCH = 5_000
-# ids; after so many the fake says how far its search has come
 
 
 class FakeClock:
@@ -83,8 +83,8 @@ class FakeView:
         self._first_id = self._events[0].id if self._events else 1
         # the id of _events[0], also after pruning
         self._oldest_id = self._first_id
+        # The thread that ended another one's question: both share this view, where each has a real one of its own
         self._interrupted_by: int | None = None
-        # the thread that ended another one's question: both share this view, where each has a real one of its own
 
     def add(self, *events: Event) -> StoreBounds:
         """Commit more events; they get the next ids. Returns the new bounds."""
@@ -223,8 +223,8 @@ class FakeNotes:
         self.bookmarks = {each.event.id: each for each in page.bookmarks}
         self.views = {each.name: each for each in page.views}
         self.searches = list(page.searches)
+        # Raised by every call while set
         self.refusal: WsmonError | None = None
-        # raised by every call while set
 
     def read(self) -> NotesPage:
         self._obey()

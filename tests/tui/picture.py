@@ -17,14 +17,14 @@ from textual.strip import Strip
 
 CELL = (10, 20)
 FONTS = "DejaVu Sans Mono, Menlo, Consolas, monospace"
+# The characters of these are 0.602 em wide
 FONT_SIZE = 16.6
-# the characters of these are 0.602 em wide
+# Braille and what comes after it is drawn in some other font, of another width
 BEYOND_THE_FONTS = "\u2800"
-# braille and what comes after it is drawn in some other font, of another width
+# Below the upper edge of a line
 BASELINE = 15
-# below the upper edge of a line
+# What stands together; the next starts at a cell of its own, whatever the font did to this one
 WORDS = re.compile(r"\S+(?: \S+)*")
-# what stands together; the next starts at a cell of its own, whatever the font did to this one
 
 
 class Ink(NamedTuple):
@@ -33,7 +33,7 @@ class Ink(NamedTuple):
     color: str
     background: str
     attributes: str
-    # of SVG
+    """Of SVG."""
 
 
 class Run(NamedTuple):

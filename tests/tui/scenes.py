@@ -30,15 +30,15 @@ class Scene:
     name: str
     keys: Keys = ()
     setting: Setting = settings.lively
-    # of the store, before the app starts
+    """Of the store, before the app starts."""
     condition: Condition = lambda _: True
-    # holds once the keys have had their effect
+    """Holds once the keys have had their effect."""
     then: Setting | None = None
-    # happens after the keys
+    """Happens after the keys."""
     effect: Condition = lambda on: on.screen.snapshot.bounds == on.store.bounds()
-    # holds once that has had its effect
+    """Holds once that has had its effect."""
     more_keys: Keys = ()
-    # after that
+    """After that."""
 
     def stage(self, options: AppOptions = OPTIONS) -> Stage:
         """The app, not yet running."""

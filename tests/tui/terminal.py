@@ -17,11 +17,11 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 DEADLINE_S = 15.0
-FONT = "DejaVu Sans Mono"
 # Debian: fonts-dejavu-core; without a monospaced font columns do not line up in the pictures
+FONT = "DejaVu Sans Mono"
 THEME = TerminalTheme((13, 17, 23), (201, 209, 217), [(0, 0, 0)] * 8)
+# A terminal tells nobody when it was painted
 POLL_S = 0.05
-# a terminal tells nobody when it was painted
 
 
 class Terminal:

@@ -11,8 +11,8 @@ from tests.tui.stages import Stage, stage
 from tests.tui.written import taken, terminal, wired
 
 ROOMY = (120, 40)
+# A second, for the ages of five connections; 134 are written
 MOST_BYTES = 200
-# a second, for the ages of five connections; 134 are written
 
 
 async def second(on: Stage, pilot: Pilot[Any], *, passes: float) -> str:

@@ -23,8 +23,8 @@ from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.session_state import Memory, Remembered
 from wsmon.tui.widgets.text_view import ScrollPane
 
-SMALL, ROOMY = (80, 24), (120, 40)
 # Over the small screen: dialogs scroll more there.
+SMALL, ROOMY = (80, 24), (120, 40)
 DIALOGS = (
     "question_mark G",
     "question_mark space j",

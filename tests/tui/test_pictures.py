@@ -18,8 +18,8 @@ from tests.tui.picture import picture
 from tests.tui.scenes import SCENES, Scene
 from tests.tui.stages import OPTIONS, Stage
 
+# Besides that in which all looks are taken
 SIZES = ((120, 40), (200, 60), (40, 12))
-# besides that in which all looks are taken
 LOOKS_SIZE = (80, 24)
 LOOKS = ("wsmon-light", "wsmon-contrast")
 BY_NAME = {scene.name: scene for scene in SCENES}

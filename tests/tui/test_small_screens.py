@@ -8,6 +8,7 @@ from tests.tui.stages import stage, until, with_incidents
 from tests.tui.test_look import cells
 
 SIZES = ((20, 5), (200, 60), (1, 1), (40, 12), (20, 5))
+# Keys, and what is there to see of what they ask for, in twenty by five
 TINY = {
     ("1",): "deribit",
     ("2",): "de…it",
@@ -24,7 +25,6 @@ TINY = {
     ("colon", *"theme", "enter"): "wsmon-dark",
     ("colon", *"columns", "enter"): "[x] automatic",
 }
-# keys, and what is there to see of what they ask for, in twenty by five
 
 
 @pytest.mark.parametrize(("keys", "shows"), TINY.items(), ids=lambda each: each if isinstance(each, str) else "")

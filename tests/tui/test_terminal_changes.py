@@ -22,6 +22,7 @@ from tests.tui.tour_world import environment
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(90)]
 
+# At sizes where not everything is
 SHOWS = {
     (20, 5): r"1 Connections",
     (10, 3): r"1 Con",
@@ -29,7 +30,6 @@ SHOWS = {
     (200, 60): r"5 Detail",
     (120, 40): r"5 Detail",
 }
-# at sizes where not everything is
 OURS = "alternate 1 cursor 0 mouse 1 wrap 0"
 THE_SHELLS = "alternate 0 cursor 1 mouse 0 wrap 1"
 

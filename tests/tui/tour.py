@@ -21,10 +21,10 @@ from tests.tui.tour_table import CHAPTERS
 from tests.tui.tour_world import world
 
 SIZES = ((80, 24), (120, 40))
+# From this width on every chapter is walked
 WHOLE_COLUMNS = 120
-# from this width on every chapter is walked
+# After so long a key that may be pressed more than once is pressed again
 AGAIN_S = 2.0
-# after so long a key that may be pressed more than once is pressed again
 
 
 def chapters(columns: int) -> tuple[Chapter, ...]:

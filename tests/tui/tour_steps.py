@@ -19,20 +19,20 @@ class Step:
     """Press keys; ``shows`` is on the screen then, and was not before; ``hides`` was, and is not then."""
 
     keys: tuple[str, ...]
-    # tmux's names, pressed one after the other
+    """Tmux's names, pressed one after the other."""
     shows: str = ""
-    # a regular expression over the whole screen
+    """A regular expression over the whole screen."""
     hides: str = ""
     actions: tuple[str, ...] = ()
-    # the ids of the actions that the keys are for, one a key; "-" or none at all = keys that are no action's
+    """The ids of the actions that the keys are for, one a key; "-" or none at all = keys that are no action's."""
     types: str = ""
-    # a text, after the keys
+    """A text, after the keys."""
     at_most: int = 1
-    # how often the keys are pressed until it shows
+    """How often the keys are pressed until it shows."""
     spoils: str = ""
-    # what another program writes over the screen, before the keys
+    """What another program writes over the screen, before the keys."""
     says: str = ""
-    # what a picture of it shows; empty = no picture is taken
+    """What a picture of it shows; empty = no picture is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Chapter:
     name: str
     steps: tuple[Step, ...]
     is_short: bool = False
-    # also walked where the screen is small
+    """Also walked where the screen is small."""
 
 
 def press(keys: str, actions: str = "", shows: str = "", *, hides: str = "", says: str = "") -> Step:

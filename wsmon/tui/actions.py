@@ -31,11 +31,11 @@ class Action:
 
     id: str
     keys: tuple[str, ...]
-    # Textual's names; the first one is shown; none = palette only
+    """Textual's names; the first one is shown; none = palette only."""
     label: str
-    # one or two words, for footer and palette
+    """One or two words, for footer and palette."""
     help: str
-    # a sentence
+    """A sentence."""
     group: Group
     scope: Scope = "app"
     in_footer: bool = False
@@ -149,8 +149,8 @@ def _bindings(actions: Iterable[Action]) -> Iterable[Binding]:
 
 # The user's keys: laid over the table of actions, and checked, because Textual takes every mistake in silence.
 
+# Terminals send them for backspace, tab, enter and escape
 NEVER = frozenset({"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+left_square_bracket"})
-# terminals send them for backspace, tab, enter and escape
 NAMES = {
     "/": "slash", ":": "colon", "?": "question_mark", "+": "plus", "-": "minus", "=": "equals_sign", ".": "full_stop",
     ",": "comma", "<": "less_than_sign", ">": "greater_than_sign", " ": "space", "!": "exclamation_mark",
@@ -175,11 +175,11 @@ class Keymap:
     """Which keys do what, and what is wrong with the user's wishes."""
 
     keys: Mapping[str, tuple[str, ...]]
-    # action id → keys in force, Textual's names
+    """Action id → keys in force, Textual's names."""
     changed: Mapping[str, str]
-    # action id → keys, as ``App.set_keymap`` takes them; the user's only
+    """Action id → keys, as ``App.set_keymap`` takes them; the user's only."""
     problems: tuple[Problem, ...]
-    # what they are about has no effect
+    """What they are about has no effect."""
 
 
 def lay_over(wishes: Mapping[str, tuple[str, ...]], file: str = "", lines: Mapping[str, int] = NO_LINES) -> Keymap:

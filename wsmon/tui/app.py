@@ -31,16 +31,16 @@ from wsmon.tui.store_threads import Answers, Monitor
 from wsmon.tui.terminal.app import PacedApp
 from wsmon.tui.theme import ThemeShelf
 
-TICK_S = 1.0
 # A store that gives no snapshot for so long, and does not say why, holds back no key.
-FIRST_SNAPSHOT_S = 2.0
+TICK_S = 1.0
 # A pane that the store does not answer for so long takes keys as it is, empty.
+FIRST_SNAPSHOT_S = 2.0
 FIRST_ANSWER_S = 1.0
+# How often the configuration on disk is compared with the recorder's
 CHANGES_S = 2.0
-# how often the configuration on disk is compared with the recorder's
 STYLES = Path(__file__).parent / "styles"
+# Unhandled they leave the terminal in the alternate screen; both are a detach
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-# unhandled they leave the terminal in the alternate screen; both are a detach
 
 
 class WsmonApp(PacedApp[Outcome], inherit_bindings=False):

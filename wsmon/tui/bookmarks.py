@@ -11,8 +11,8 @@ from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, SavedView
 from wsmon.ports import Notes
 
+# As many as the file keeps
 HELD_SEARCHES = 200
-# as many as the file keeps
 
 
 class Notebook:

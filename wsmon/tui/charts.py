@@ -15,8 +15,8 @@ from wsmon.model.units import MS_NS, SECOND_NS
 BRAILLE = 0x2800
 DOTS_HIGH = 4
 DOTS_WIDE = 2
+# Of a cell, by column and height from the bottom (Unicode, "Braille Patterns")
 _DOT = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
-# of a cell, by column and height from the bottom (Unicode, "Braille Patterns")
 EIGHTHS = "▏▎▍▌▋▊▉█"
 
 Values = Sequence[float | None]
@@ -75,10 +75,10 @@ def _set(cells: list[list[int]], x: int, y: int) -> None:
 DAY_S = 86_400
 PARTS_MS = (50, 100, 200, 500)
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
+# Weeks begin on Monday
 DAYS = (1, 2, 7, 14, 28, 56, 112, 364)
-# weeks begin on Monday
+# Cells between two labels, at least
 GAP = 3
-# cells between two labels, at least
 
 
 def axis(period: Period, zone: tzinfo | None) -> str:

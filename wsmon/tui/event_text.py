@@ -13,8 +13,8 @@ from wsmon.model.verdict import code_meaning
 from wsmon.tui.glyphs import Sign
 from wsmon.tui.text import Meaning
 
+# Characters of foreign text on a line; twice what 200 columns show, in case the characters are narrow
 LINE_LIMIT = 400
-# characters of foreign text on a line; twice what 200 columns show, in case the characters are narrow
 
 CLOSED_BY = {
     "peer": "by peer",
@@ -56,11 +56,11 @@ class Wording:
     sign: Sign
     meaning: Meaning
     what: str
-    # a word or two
+    """A word or two."""
     text: str = ""
-    # details: ours and sanitised foreign text
+    """details: ours and sanitised foreign text."""
     is_content: bool = False
-    # text is a payload
+    """Text is a payload."""
 
 
 def describe(event: Event, *, ascii_only: bool = False) -> Wording:

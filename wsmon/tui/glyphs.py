@@ -32,22 +32,22 @@ class Glyphs:
     scroll_track: str
     scroll_thumb: str
     blocks: str
-    # from the least to the most that a cell can hold
+    """From the least to the most that a cell can hold."""
     tick: str
     match: str
-    # before a line that is searched for
+    """Before a line that is searched for."""
     mark: str
-    # before a line with a bookmark
+    """Before a line with a bookmark."""
     truncated: str
-    # after a message that was cut before it was stored
+    """After a message that was cut before it was stored."""
     redacted: str
-    # after one in which credentials were masked
+    """After one in which credentials were masked."""
     large: str
-    # after one that is unusually large
+    """After one that is unusually large."""
     cut: str
-    # where text was left out
+    """Where text was left out."""
     between: str
-    # parts of a line that follow each other
+    """Parts of a line that follow each other."""
     is_ascii: bool
 
     def of(self, sign: Sign) -> str:

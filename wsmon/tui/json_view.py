@@ -19,11 +19,11 @@ from wsmon.model.json_path import JsonPath, path_text
 # asked for cost anything.
 
 JsonKind = Literal["key", "string", "number", "literal", "sign"]
+# Depth, and the tokens of the line
 JsonLine = tuple[int, tuple[tuple[str, JsonKind], ...]]
-# depth, and the tokens of the line
 
+# Of a text that was cut: enough to tell JSON from something that begins like it
 PROBE_CHARACTERS = 4096
-# of a text that was cut: enough to tell JSON from something that begins like it
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*+(?:
@@ -38,10 +38,10 @@ _TOKEN = re.compile(
 _KINDS: dict[str, JsonKind] = {
     "string": "string", "number": "number", "literal": "literal", "sign": "sign", "other": "literal",
 }  # fmt: skip
+# Builds nothing: 8 ms at most for 2 MiB, where building values takes 200
 _checked = msgspec.json.Decoder(msgspec.Raw).decode
-# builds nothing: 8 ms at most for 2 MiB, where building values takes 200
+# Keeps no value: it is asked where one ends, and how many members it has
 _scanner = json.JSONDecoder(object_pairs_hook=len, parse_int=bool, parse_float=bool, strict=False)
-# keeps no value: it is asked where one ends, and how many members it has
 _OPEN, _CLOSE = "[{", "]}"
 _COMMA, _COLON = ",", ":"
 _MAY_BE_CUT = ("true", "false", "null", "-")
@@ -142,8 +142,8 @@ def json_lines(text: str) -> Iterator[JsonLine]:
     return iter(JsonLines(text))
 
 
+# Levels that have a path: ten thousand levels would have paths of 400 MB
 MAX_DEPTH = 100
-# levels that have a path: ten thousand levels would have paths of 400 MB
 CUT = "…"
 
 _CLOSING = {"{": "}", "[": "]"}
@@ -155,7 +155,7 @@ class JsonNode(NamedTuple):
 
     path: JsonPath
     token: str
-    # of a value: as it stands; of a container: the sign that opens it, of an empty one both signs
+    """Of a value: as it stands; of a container: the sign that opens it, of an empty one both signs."""
     role: Literal["value", "open", "close"]
 
     @property
@@ -170,7 +170,7 @@ class TreeLine(NamedTuple):
     depth: int
     tokens: tuple[tuple[str, JsonKind], ...]
     node: JsonNode | None
-    # None of what is nested deeper than MAX_DEPTH
+    """None of what is nested deeper than MAX_DEPTH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,9 @@ class Folding:
     """Which containers are shown on one line."""
 
     level: int | None = None
-    # those as deep as this, or deeper; None = none
+    """Those as deep as this, or deeper; None = none."""
     others: frozenset[JsonPath] = frozenset()
-    # of which it is the other way round
+    """Of which it is the other way round."""
 
     def folds(self, path: JsonPath) -> bool:
         """Whether the container at a path is folded."""

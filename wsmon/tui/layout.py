@@ -26,14 +26,14 @@ PaneName = Literal["connections", "timeline", "statistics", "log", "detail"]
 PANES: tuple[PaneName, ...] = get_args(PaneName)
 
 ROOMY_WIDTH = 100
+# With less, two panes below the connections would show too little of each
 ROOMY_HEIGHT = 30
-# with less, two panes below the connections would show too little of each
+# Lines, its title included: with less, what led to an event is out of sight
 LEAST_LOG = 10
-# lines, its title included: with less, what led to an event is out of sight
+# Lines that a short list may take of what the log does not need: 8 connections
 MOST_BY_LOG = 10
-# lines that a short list may take of what the log does not need: 8 connections
-LEAST_FOR_TWO = 9
 # lines: header, footer, two titles, and some lines of each
+LEAST_FOR_TWO = 9
 MIDDLE: tuple[PaneName, ...] = ("timeline", "statistics")
 
 
@@ -42,12 +42,12 @@ class Arrangement:
     """What was asked for."""
 
     lower: PaneName = "log"
-    # the pane below the connections, where there is room for one
+    """The pane below the connections, where there is room for one."""
     middle: PaneName = "timeline"
-    # the pane between connections and log, where there is room for all
+    """The pane between connections and log, where there is room for all."""
     zoomed: PaneName | None = None
     last: PaneName = "connections"
-    # what was asked for last, where there is room for one pane alone
+    """What was asked for last, where there is room for one pane alone."""
 
     def ask(self, pane: PaneName) -> Arrangement:
         """Bring a pane into sight; another one that is zoomed gives way."""
@@ -95,8 +95,8 @@ def middle_height(rows: int, height: int, pane: PaneName) -> int:
 
 Pane = TypeVar("Pane", bound=Widget)
 
+# Cells; in fewer a sentence says nothing
 MIN_STATUS = 8
-# cells; in fewer a sentence says nothing
 
 
 class Slot(Vertical, Generic[Pane]):
@@ -194,7 +194,7 @@ class Desk(Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
     AUTO_FOCUS = ""
     focused: Reactive[Widget | None] = Reactive(None, compute=False, repaint=False)
-    # Textual's repaints the whole screen, 15 ms; the two panes paint themselves
+    """Textual's repaints the whole screen, 15 ms; the two panes paint themselves."""
 
     def __init__(
         self,

@@ -10,14 +10,14 @@ from typing import Any, Literal, TypeAlias
 
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 
+# What ``WsmonApp.run()`` returns: the recorder goes on, or was told to end (and has answered)
 Outcome = Literal["detached", "stopped"]
-# what ``WsmonApp.run()`` returns: the recorder goes on, or was told to end (and has answered)
 
+# Writes a file; called in a thread of its own, opens its own view of the store
 Exporter: TypeAlias = Callable[[ExportRequest, Progress], ExportReport]
-# writes a file; called in a thread of its own, opens its own view of the store
 
+# Stays connected to the recorder until cancelled; calls its argument after each commit and change of health
 Listen: TypeAlias = Callable[[Callable[[], None]], Coroutine[Any, Any, None]]
-# stays connected to the recorder until cancelled; calls its argument after each commit and change of health
 
 NO_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -27,32 +27,32 @@ class AppOptions:
     """What is known before the screen starts."""
 
     name: str
-    # of the configuration, as the header shows it: "orders.toml"
+    """Of the configuration, as the header shows it: "orders.toml"."""
     store: Path
     start_command: str = "wsmon"
-    # what a person types to start the recorder again
+    """What a person types to start the recorder again."""
     export_folder: Path = Path()
     theme: str = "wsmon-dark"
     user_themes: Path | None = None
     store_id: str = ""
-    # ids of events mean something in this store only
+    """Ids of events mean something in this store only."""
     memory: Path | None = None
-    # the file that remembers how the screen was left; None = nothing is remembered
+    """The file that remembers how the screen was left; None = nothing is remembered."""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_KEYS)
-    # action id → keys of the user's keymap
+    """Action id → keys of the user's keymap."""
     keys_file: str = ""
-    # where they are written; empty = nowhere
+    """Where they are written; empty = nowhere."""
     key_lines: Mapping[str, int] = field(default_factory=dict)
-    # action id → line in that file
+    """Action id → line in that file."""
     warnings: tuple[str, ...] = ()
-    # shown for a while at the start: keys without effect and the like
+    """Shown for a while at the start: keys without effect and the like."""
     banner: str = ""
-    # shown all the time: a recorder of another version, a store opened as a copy
+    """Shown all the time: a recorder of another version, a store opened as a copy."""
     is_remote: bool = False
-    # over SSH: repaints less often
+    """Over SSH: repaints less often."""
     has_no_color: bool = False
     is_ascii: bool = False
-    # whether the terminal shows ASCII only
+    """Whether the terminal shows ASCII only."""
     is_theme_asked: bool = False
     is_ascii_asked: bool = False
-    # on the command line: what was chosen on the screen before does not count
+    """On the command line: what was chosen on the screen before does not count."""

@@ -8,12 +8,12 @@ from wsmon.model import units as fmt
 from wsmon.model.snapshot import Health, StoreBounds
 from wsmon.tui.panes.bars import Recording
 
+# A viewer is connected to a recorder within half a second; only then silence means something
 GRACE_NS = 2_000_000_000
-# a viewer is connected to a recorder within half a second; only then silence means something
+# How long warnings of the start are shown
 WARNING_NS = 12_000_000_000
-# how long warnings of the start are shown
+# An event as young as this when the screen opens: a recorder may be about to answer
 FRESH_NS = 10_000_000_000
-# an event as young as this when the screen opens: a recorder may be about to answer
 
 
 @dataclass(slots=True)
@@ -21,25 +21,25 @@ class RecorderWatch:
     """Sees the recorder come and go."""
 
     opened_ns: int
-    # wall time at which the screen was opened
+    """Wall time at which the screen was opened."""
     start_command: str
     warnings: tuple[str, ...] = ()
     banner: str = ""
-    # said all the time
+    """Said all the time."""
     has_control: bool = True
     run_started_ns: int | None = None
     changes: str = ""
-    # what differs between the configuration on disk and the recorder's; empty = nothing
+    """What differs between the configuration on disk and the recorder's; empty = nothing."""
     trouble: str = ""
-    # why the store cannot be read at the moment
+    """Why the store cannot be read at the moment."""
     look_faults: tuple[str, ...] = ()
-    # what is wrong with themes
+    """What is wrong with themes."""
     _gone_ns: int | None = field(default=None, init=False)
     _now_ns: int = field(default=0, init=False)
     _was_on: bool = field(default=False, init=False)
-    # whether a recorder has ever answered
+    """Whether a recorder has ever answered."""
     _found: tuple[int, int] | None = field(default=None, init=False)
-    # id and wall time of the newest event when the screen was opened; None = not known
+    """Id and wall time of the newest event when the screen was opened; None = not known."""
 
     def see(self, health: Health | None, now_ns: int) -> None:
         """Take notice of a sample, or of its absence."""

@@ -52,8 +52,8 @@ def next_step(event: Event, trail: Trail | None) -> Step | None:
 
 # What came before a connection ended: the last message that it received, and how its outage began.
 
+# The end of a session, and a first attempt that fails; later ones have a name of their own
 ENDED = "connection.disconnected"
-# the end of a session, and a first attempt that fails; later ones have a name of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class Before:
     """What led up to the end of a session, or to an attempt that failed."""
 
     message: Event | None = None
-    # the last one received; None = there is none, or it is far away
+    """The last one received; None = there is none, or it is far away."""
     loss: Event | None = None
-    # of an attempt that failed: the loss that the outage began with
+    """Of an attempt that failed: the loss that the outage began with."""
 
 
 NOTHING = Before()
@@ -100,8 +100,8 @@ def _is(field: FieldName, value: str) -> FieldTerm:
     return FieldTerm(field, (Exact(value),))
 
 
+# Around an incident; the first is what most will want
 MARGINS_S = (30, 5, 300)
-# around an incident; the first is what most will want
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Subject:
     label: str
     query: Query = EVERYTHING
     incident: int = 0
-    # id of the event that opened it; 0 = no incident
+    """Id of the event that opened it; 0 = no incident."""
     margin_s: float = 0.0
 
 

@@ -351,8 +351,8 @@ class MonitorScreen(Board):
         self.last_export: ExportRequest | None = None
         self._incidents = osc.IncidentWatch()
         self._trail: Trail | None = None
+        # Whether everything is where it was left
         self.is_recalled = False
-        # whether everything is where it was left
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""

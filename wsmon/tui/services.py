@@ -28,30 +28,30 @@ class Backing:
     """Handed to the screen when it is built."""
 
     views: Callable[[], StoreView]
-    # each call opens another one, for the thread that calls
+    """Each call opens another one, for the thread that calls."""
     clock: Clock
     options: AppOptions
     keymap: Keymap
     control: RecorderControl | None
-    # None = there is no recorder to talk to
+    """None = there is no recorder to talk to."""
     exporter: Exporter
     notebook: Notebook
     answers: Answers
-    # short questions: lanes, density, statistics
+    """Short questions: lanes, density, statistics."""
     searches: Answers
-    # long ones
+    """Long ones."""
     glyphs: Glyphs
-    # the signs that the terminal has at the start
+    """The signs that the terminal has at the start."""
     remembered: Remembered
-    # how the screen was left
+    """How the screen was left."""
     forgotten: str
-    # why that is not known; empty = it is
+    """Why that is not known; empty = it is."""
 
 
+# Times as long as an answer took, the timeline waits for the next one: no more than a tenth of a core
 REST = 10
-# times as long as an answer took, the timeline waits for the next one: no more than a tenth of a core
+# After that an answer does not come any more: its question failed
 PATIENCE_NS = 10_000_000_000
-# after that an answer does not come any more: its question failed
 RUN_STARTED = Query((FieldTerm("name", (Exact("self.run.started"),)),))
 
 
@@ -86,8 +86,8 @@ class Questions:
         # wall time at which it began; 0 = not known
         self._timeline_asked_ns: int | None = None
         # monotonic; None = nothing is under way
-        self._timeline_due_ns = 0
         # monotonic: not urgent before
+        self._timeline_due_ns = 0
 
     def notice(self, bounds: StoreBounds) -> None:
         """Ask when the run began, and how far back the store goes, where that has changed."""

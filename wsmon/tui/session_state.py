@@ -15,15 +15,15 @@ from wsmon.tui.layout import PaneName
 from wsmon.tui.panes.log_line import ColumnName, TimeMode
 
 VERSION = 1
+# A search is typed by hand
 LIMIT_BYTES = 64 * 1024
-# a search is typed by hand
 
 
 class Choice(msgspec.Struct, frozen=True):
     """Something chosen on the screen, and what would have been there otherwise: another default is a newer wish."""
 
     made: str = ""
-    # empty = nothing was chosen
+    """Empty = nothing was chosen."""
     instead_of: str = ""
 
     def over(self, default: str) -> str:
@@ -36,7 +36,7 @@ class Place(msgspec.Struct, frozen=True):
 
     store_id: str = ""
     event_id: int = 0
-    # 0 = it followed
+    """0 = it followed."""
 
 
 class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
@@ -45,7 +45,7 @@ class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     version: int = VERSION
     theme: Choice = Choice()
     characters: Choice = Choice()
-    # "ascii" or "unicode"
+    """"ascii" or "unicode"."""
     lower: PaneName = "log"
     middle: PaneName = "timeline"
     zoomed: PaneName | None = None
@@ -55,10 +55,10 @@ class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     hides_heartbeats: bool = False
     time_mode: TimeMode = "absolute"
     columns: tuple[ColumnName, ...] | None = None
-    # of the log; None = as many as there is room for
+    """Of the log; None = as many as there is room for."""
     place: Place = Place()
     connection: str = ""
-    # under the cursor of the list; empty = it stays with the worst
+    """Under the cursor of the list; empty = it stays with the worst."""
 
     def told(self) -> str:
         """What of it must not surprise; empty = nothing."""
@@ -99,8 +99,8 @@ class _Versioned(msgspec.Struct):
 
 # The file that remembers how the screen was left: written whole, beside itself, and put in place at once.
 
+# A search may name what nobody else should see
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
-# a search may name what nobody else should see
 
 
 class Memory:
@@ -148,8 +148,8 @@ class Memory:
 
 # Keeps how the screen is, now and then and at the end, so that the next start finds it.
 
+# What a viewer that is killed may forget
 PERIOD_S = 5.0
-# what a viewer that is killed may forget
 
 
 class Keeper:
@@ -159,8 +159,8 @@ class Keeper:
         """``kept`` is what the file holds."""
         self._memory = memory
         self._kept = kept
+        # Why nothing is kept; empty = it is
         self.trouble = ""
-        # why nothing is kept; empty = it is
 
     async def run(self, look: Callable[[], Remembered], say: Callable[[str], None]) -> None:
         """Until cancelled, or until it cannot be."""

@@ -18,8 +18,8 @@ from wsmon.model.snapshot import Snapshot
 from wsmon.ports import Clock, StoreView
 
 Answer = TypeVar("Answer")
+# Runs a function in the thread of the screen, soon; never blocks
 Post = Callable[[Callable[[], None]], object]
-# runs a function in the thread of the screen, soon; never blocks
 
 JOIN_S = 2.0
 
@@ -28,9 +28,9 @@ JOIN_S = 2.0
 class _Question:
     kind: str
     number: int
-    # the highest of its kind is the one that counts
+    """The highest of its kind is the one that counts."""
     deliveries: Callable[[StoreView], Iterator[Callable[[], None]]]
-    # reads, and yields what delivers what was read
+    """Reads, and yields what delivers what was read."""
 
 
 class Answers:
@@ -171,12 +171,12 @@ class Answers:
 # It owns its view of the store. Nothing waits for it, and it waits for nobody: a snapshot that the screen has not taken
 # yet is replaced by the next one.
 
+# How soon a commit is seen where no recorder wakes us
 POLL_S = 0.25
-# how soon a commit is seen where no recorder wakes us
+# Rates fall and stalls begin without a commit
 REFRESH_S = 1.0
-# rates fall and stalls begin without a commit
+# How soon a store that could not be read is tried again
 AGAIN_S = 1.0
-# how soon a store that could not be read is tried again
 
 
 class Monitor:

@@ -61,10 +61,10 @@ class Palette:
 
 
 CUT = "…"
+# Cells; below, two ends say less than one
 MIN_NAME = 5
-# cells; below, two ends say less than one
+# A letter and the four marks that sanitize() leaves on it: what is longer cannot fit
 CODES_PER_CELL = 5
-# a letter and the four marks that sanitize() leaves on it: what is longer cannot fit
 
 
 def clip(text: str, width: int, cut: str = CUT) -> str:
@@ -161,10 +161,10 @@ def fitted(line: Line, width: int, *, is_filled: bool = False) -> Line:
 
 # Paths in few cells: the name of the file stays, what is left out says so.
 
+# Characters; the kernel takes no longer path
 LIMIT = 4096
-# characters; the kernel takes no longer path
+# Cells of a name's end that stay: what tells one export from the next, and the format
 SUFFIX = 12
-# cells of a name's end that stay: what tells one export from the next, and the format
 
 
 def short_path(path: Path, home: Path, width: int) -> str:

@@ -19,8 +19,8 @@ from wsmon.config.lines import KeyPath, Lines
 from wsmon.errors import WsmonError
 
 DEFAULT_THEME = "wsmon-dark"
+# The terminal's own colours: for 16 of them, and for NO_COLOR, where any other theme shows as shades of grey
 ANSI_THEME = "wsmon-ansi"
-# the terminal's own colours: for 16 of them, and for NO_COLOR, where any other theme shows as shades of grey
 
 COLORS = (
     "primary", "secondary", "accent", "success", "warning", "error", "foreground", "background", "surface", "panel",
@@ -34,8 +34,8 @@ CURSOR_TEXT_STYLE = "cursor-text-style"
 CURSOR_TEXT_STYLES = ("none", "reverse", "bold", "underline")
 OPTIONAL = (CURSOR_TEXT_STYLE, "input-cursor-background", "input-cursor-foreground", "input-selection-background")
 KEYS = ("name", "dark", "ansi", "colors", "variables")
+# A theme has 2 KB
 LIMIT_BYTES = 64 * 1024
-# a theme has 2 KB
 
 
 class ThemeError(WsmonError):
@@ -139,8 +139,8 @@ def _is_color(text: str) -> bool:
 #
 # A file that is wrong costs nothing but itself: its last good version stays, and what is wrong is kept as a sentence.
 
+# When a file was written, in ns, and its size in bytes: another one is another file
 Stamp = tuple[int, int]
-# when a file was written, in ns, and its size in bytes: another one is another file
 
 
 class ThemeShelf:

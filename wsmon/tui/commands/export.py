@@ -23,10 +23,10 @@ from wsmon.tui.text import Span
 #
 # Which of the two happened is always said: a terminal never answers whether it took something.
 
+# What is copied may be anybody's data
 FILE_MODE = 0o600
-# what is copied may be anybody's data
+# Copies of one second
 MOST_NAMES = 100
-# copies of one second
 HINTS: dict[Multiplexer, str] = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}
 
 

@@ -23,8 +23,8 @@ PLACES: tuple[Span, ...] = (
     (", or ", "dim"), ("#1234", "key-name"),
 )  # fmt: skip
 
+# A person reads no more of one session; read within some milliseconds
 MOST_SPANS = 2_000
-# a person reads no more of one session; read within some milliseconds
 
 _ID = re.compile(r"#?(\d{1,18})", re.ASCII)
 
@@ -154,8 +154,8 @@ def bring_log(screen: MonitorScreen) -> None:
 
 # Actions that find a text inside the detail of an event, while that has the keys.
 
+# Characters
 NEEDLE_LIMIT = 200
-# characters
 HELP: tuple[Span, ...] = (
     ("n ", "key-name"),
     ("and ", "dim"),

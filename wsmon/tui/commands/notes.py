@@ -14,8 +14,8 @@ from wsmon.tui.commands.export import copied
 from wsmon.tui.dialogs.compare import As, Comparison, compare
 from wsmon.tui.screen import MonitorScreen
 
+# Characters
 NOTE_LIMIT = 2_000
-# characters
 
 
 def mark(screen: MonitorScreen) -> None:

@@ -23,8 +23,8 @@ from wsmon.tui.widgets.text_view import SpanLine, SpanPane, SpanText
 
 Answer = TypeVar("Answer")
 
+# Lines of the terminal: in fewer, the frame, or blank lines, would leave no room for what is asked
 LEAST_WITH_FRAME, LEAST_WITH_AIR = 10, 18
-# lines of the terminal: in fewer, the frame, or blank lines, would leave no room for what is asked
 
 
 class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
@@ -131,8 +131,8 @@ def disable_dialog(connection: str) -> ConfirmDialog:
     return ConfirmDialog("Disable", f"{connection} will not be recorded while it is closed.", (yes,))
 
 
+# Of a list that is not laid out yet
 WIDTH = 72
-# of a list that is not laid out yet
 
 
 class TypedDialog(Dialog[Answer]):
@@ -152,7 +152,7 @@ class FinderDialog(TypedDialog[Answer]):
         Binding("up,ctrl+p", "move(-1)", "up"),
     ]
     NOTHING = ""
-    # said where nothing is found
+    """Said where nothing is found."""
 
     def __init__(self, placeholder: str) -> None:
         super().__init__(placeholder=placeholder)

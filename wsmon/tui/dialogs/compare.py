@@ -41,12 +41,12 @@ from wsmon.tui.widgets.text_view import ScrollPane
 
 # Two events side by side: which of their fields differ, and what differs between their payloads. Pure.
 
+# Bytes of a payload that is compared as JSON: decoding it holds the interpreter for some 30 ms
 JSON_LIMIT = 4 * 1024 * 1024
-# bytes of a payload that is compared as JSON: decoding it holds the interpreter for some 30 ms
+# Bytes of each payload that are compared as text or bytes
 TEXT_LIMIT = 1024 * 1024
-# bytes of each payload that are compared as text or bytes
+# A person reads no more of them
 MOST_LEAVES = 1_000
-# a person reads no more of them
 
 As = Literal["JSON", "text", "bytes"]
 WAYS: tuple[As, ...] = ("JSON", "text", "bytes")
@@ -59,7 +59,7 @@ class FieldChange:
     label: str
     before: str
     after: str
-    # empty = it has no such thing
+    """Empty = it has no such thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +69,18 @@ class Comparison:
     before: Event
     after: Event
     way: As
-    # in which the payloads were compared
+    """In which the payloads were compared."""
     ways: tuple[As, ...]
-    # in which they can be
+    """In which they can be."""
     fields: tuple[FieldChange, ...] = ()
     leaves: tuple[tuple[JsonPath, Leaf], ...] = ()
-    # of JSON, ``MOST_LEAVES`` at most
+    """Of JSON, ``MOST_LEAVES`` at most."""
     differences: int = 0
-    # leaves there are, or runs
+    """Leaves there are, or runs."""
     runs: tuple[DiffRun, ...] = ()
-    # of text and bytes
+    """Of text and bytes."""
     compared_bytes: int | None = None
-    # of each payload, where not the whole was compared
+    """Of each payload, where not the whole was compared."""
 
 
 def compare(before: Event, after: Event, wanted: As = "JSON") -> Comparison:
@@ -152,18 +152,18 @@ def _fields(event: Event) -> Iterator[tuple[str, str]]:
 
 # A comparison of two events as lines of a width, and as plain text. Pure.
 
+# Characters of one value: the detail shows the whole
 VALUE_LIMIT = 400
-# characters of one value: the detail shows the whole
 PATH_LIMIT = 200
 LABEL_WIDTH = 12
+# Cells; with less, the heading of the payloads is short
 LEAST_TITLE = 40
-# cells; with less, the heading of the payloads is short
+# Of one run that are shown
 MOST_PIECES = 500
-# of one run that are shown
+# Pieces of a run that is the same, beside one that is not
 CONTEXT = 2
-# pieces of a run that is the same, beside one that is not
+# In Unicode, in ASCII
 NOTHING = ("–", "-")
-# in Unicode, in ASCII
 MEANINGS: dict[str, Meaning] = {"added": "status-open", "removed": "problem", "same": "dim"}
 SIGNS = {"added": "+", "removed": "-", "same": " "}
 
@@ -292,10 +292,10 @@ def _clean(text: str, glyphs: Glyphs) -> str:
     return sanitize(text, VALUE_LIMIT, ascii_only=glyphs.is_ascii)
 
 
+# A person reads no more
 MOST_LINES = 5_000
-# a person reads no more
+# Cells of a line that is copied: values stay on their lines
 COPY_WIDTH = 1_000
-# cells of a line that is copied: values stay on their lines
 
 
 class CompareDialog(Dialog[None]):

@@ -19,10 +19,10 @@ KEYS_WIDTH = 12
 LABEL_WIDTH = 17
 EXAMPLE_WIDTH = 25
 NAMES_WIDTH = 22
+# Of a line that goes on
 INDENT = 4
-# of a line that goes on
+# What one needs at three in the morning comes first
 GROUPS: tuple[Group, ...] = get_args(Group)
-# what one needs at three in the morning comes first
 LEGEND: tuple[tuple[Span, ...], ...] = (
     (("Signs of the connections", "strong"),),
     (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("connecting  ", "text"),
@@ -132,8 +132,8 @@ def _line(action: Action, keys: Sequence[str]) -> tuple[Span, ...]:
 # Actions by name: type some letters, take one.
 
 PALETTE_LABEL_WIDTH, KEY_WIDTH = 17, 8
+# Cells; less of a sentence says nothing
 LEAST_HELP = 12
-# cells; less of a sentence says nothing
 
 
 class PaletteDialog(FinderDialog[Action]):

@@ -25,7 +25,7 @@ class ColumnChoice:
     """What was decided."""
 
     columns: tuple[ColumnName, ...] | None
-    # None = automatic
+    """None = automatic."""
 
 
 class ColumnsDialog(Dialog[ColumnChoice]):
@@ -107,8 +107,8 @@ def _box(*, is_on: bool) -> Span:
 # The themes there are; the one under the cursor is worn already, so that one sees it.
 
 THEME_NAME_LIMIT = 60
+# Of a list that is not laid out yet
 WIDTH = 72
-# of a list that is not laid out yet
 SAMPLE: tuple[Span, ...] = (
     ("open ", "status-open"), ("connecting ", "status-connecting"), ("stalled ", "status-stalled"),
     ("loss ", "status-loss"), ("closed ", "status-closed"), ("dim", "dim"),

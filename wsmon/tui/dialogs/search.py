@@ -21,8 +21,8 @@ from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.text import Span
 from wsmon.tui.widgets.text_view import SpanLine, SpanText
 
+# Between the last letter and the search: shorter than a thought, longer than a typed word's gaps
 PAUSE_S = 0.15
-# between the last letter and the search: shorter than a thought, longer than a typed word's gaps
 HINT: tuple[Span, ...] = (
     (" words ", "dim"), ("conn:", "key-name"), ("x ", "dim"), ("is:", "key-name"), ("problem ", "dim"),
     ("$.a>", "key-name"), ("9 ", "dim"),

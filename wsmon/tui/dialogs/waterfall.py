@@ -18,8 +18,8 @@ from wsmon.tui.widgets.text_view import ScrollPane
 
 # The spans of a session as lines: what, since when, for how long, and a bar on the session's own scale. Pure.
 
+# Levels; deeper nesting shows its depth no more
 MAX_INDENT = 6
-# levels; deeper nesting shows its depth no more
 NAME_LIMIT = 200
 TIME_WIDTH = 10
 LEAST_BAR = 8
@@ -63,8 +63,8 @@ def _line(bar: WaterfallRow, whole_ns: int, name_width: int, width: int, *, asci
     return tuple(spans)
 
 
+# For the spans of the trace, or of the session; the answer comes back
 Ask = Callable[[bool, Callable[[tuple[Span, ...]], None]], None]
-# for the spans of the trace, or of the session; the answer comes back
 
 
 class WaterfallDialog(Dialog[None]):

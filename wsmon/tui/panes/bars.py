@@ -19,10 +19,10 @@ from wsmon.tui.text import Meaning, Span, clip, left, short_path, width_of
 from wsmon.tui.widgets.text_view import SpanLine, SpanText
 
 SPARK_WIDTH = 8
-SLOW_COMMIT_MS = 500.0
 # DESIGN.md, section 11: events are visible after 150 ms; thrice that is worth a colour
+SLOW_COMMIT_MS = 500.0
+# Cells between parts, where there is room
 GAP = 3
-# cells between parts, where there is room
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Recording:
 
     is_on: bool
     since_ns: int | None = None
-    # wall time of the start of the run, or of its end; None = not known
+    """Wall time of the start of the run, or of its end; None = not known."""
     is_awaited: bool = False
-    # nobody knows yet: the screen has just been opened
+    """Nobody knows yet: the screen has just been opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Part:
     importance: int
     spans: tuple[Span, ...]
     labelled: tuple[Span, ...] = ()
-    # the same with a label or a chart, where there is room; empty = it has none
+    """The same with a label or a chart, where there is room; empty = it has none."""
 
 
 class Header(SpanLine):
@@ -139,13 +139,13 @@ def _join(parts: list[Part], width: int) -> tuple[Span, ...]:
 
 # The last line: keys that help now, or for some seconds what the last one did. And the line of warnings.
 
+# Long enough to read a line twice
 SAY_S = 6.0
-# long enough to read a line twice
+# Who finds these finds the rest
 LAST_STANDING = ("app.help", "app.palette")
-# who finds these finds the rest
 TEXT_LIMIT = 500
+# Cells
 LEAST_PATH = 20
-# cells
 
 
 class Footer(SpanLine):

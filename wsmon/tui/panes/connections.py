@@ -18,8 +18,8 @@ from wsmon.tui.widgets.text_view import Says, SpanPane
 
 # The sentence above the connections list: what is wrong with the one under the cursor, and since when. Pure.
 
+# Characters; no terminal is wider
 LIMIT = 300
-# characters; no terminal is wider
 
 
 def sentences(row: ConnectionRow, now_ns: int) -> tuple[str, ...]:
@@ -49,8 +49,8 @@ def _since(state: ConnectionState, now_ns: int) -> str:
     return f"{word(state)} {fmt.duration(now_ns - state.since_ns)}"
 
 
+# Lines keep their places at least this long: who reads one must not lose it
 REORDER_NS = 3_000_000_000
-# lines keep their places at least this long: who reads one must not lose it
 
 
 class ConnectionsPane(SpanPane):
@@ -64,7 +64,7 @@ class ConnectionsPane(SpanPane):
 
         connection: str
         trouble_id: int
-        # the event that says why it is not well; 0 = it is well
+        """The event that says why it is not well; 0 = it is well."""
 
     @dataclass
     class Highlighted(Message):
@@ -82,8 +82,8 @@ class ConnectionsPane(SpanPane):
         self._current = ""
         self._said: tuple[str, ...] = ()
         # the newest texts of Status
+        # Until somebody moves the cursor or opens its connection, it stays on the first line: there is the worst
         self._is_moved = False
-        # until somebody moves the cursor or opens its connection, it stays on the first line: there is the worst
 
     @property
     def current(self) -> ConnectionState | None:

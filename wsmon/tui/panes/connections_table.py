@@ -18,12 +18,12 @@ from wsmon.tui.text import Meaning, Span, both_ends, left, right
 
 MIN_NAME = 8
 MAX_NAME = 24
-SHORT_NAME = 12
 # cells: where there is little room, numbers are worth more than the middle of a name
+SHORT_NAME = 12
+# Below, a sentence says less than the numbers it takes the place of
 MIN_WHY = 24
-# below, a sentence says less than the numbers it takes the place of
+# Characters; no terminal shows more
 WHY_LIMIT = 200
-# characters; no terminal shows more
 DOWN_SEVERITY = 1
 SEVERITY = {
     "error": 0,
@@ -34,8 +34,8 @@ SEVERITY = {
     "initialized": 5,
 }
 STALLED_SEVERITY = 2
+# Open, and something is found to be wrong
 INCIDENT_SEVERITY = 3
-# open, and something is found to be wrong
 OPEN_SEVERITY = 6
 ENDED_SEVERITY = 7
 
@@ -70,7 +70,7 @@ class Layout:
     name: int
     columns: tuple[Column, ...]
     why: int
-    # cells; 0 = not shown
+    """Cells; 0 = not shown."""
 
 
 def order(rows: Sequence[ConnectionRow]) -> tuple[ConnectionRow, ...]:

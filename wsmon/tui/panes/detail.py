@@ -26,10 +26,10 @@ from wsmon.tui.widgets.text_view import Refuses, Says, SpanPane
 
 # A cursor over lines that are made when they come into sight: what is never looked at costs nothing.
 
+# Lines made before they are in sight: a page down never waits
 AHEAD = 200
-# lines made before they are in sight: a page down never waits
+# A person reads no more of one message; G makes them in less than 0.1 s
 MOST_LINES = 10_000
-# a person reads no more of one message; G makes them in less than 0.1 s
 
 
 class LazyLines(SpanPane):
@@ -39,8 +39,8 @@ class LazyLines(SpanPane):
         super().__init__(id=id)
         self._made: list[Row] = []
         self._more: Iterator[Row] = iter(())
+        # The line under the cursor
         self._at = 0
-        # the line under the cursor
 
     @property
     def has_cursor(self) -> bool:
@@ -142,8 +142,8 @@ def _goes_on(row: Row, following: Row) -> bool:
     return following.node is None and following.field is None and bool(following.line)
 
 
+# Characters of what is searched for, in the title
 NEEDLE_LIMIT = 24
-# characters of what is searched for, in the title
 EMPTY = "Following. Enter: the event under the cursor · e: the newest problem"
 NOTHING_SHOWN = "The log shows no event. Esc in the log: everything again"
 NO_EVENT = "no event is shown here: Enter in the log shows the one under the cursor"
@@ -156,7 +156,7 @@ class Value:
     """What is under the cursor, as a person takes it along."""
 
     path: str
-    # into JSON; of a field the term that asks for it, or its name
+    """Into JSON; of a field the term that asks for it, or its name."""
     text: str
 
 
@@ -196,8 +196,8 @@ class DetailPane(LazyLines):
         # what the decoded form shows, of the event
         self._before = NOTHING
         self._instead = EMPTY
+        # What is searched for; it stays when another event is shown
         self._needle = ""
-        # what is searched for; it stays when another event is shown
 
     @property
     def event(self) -> Event | None:

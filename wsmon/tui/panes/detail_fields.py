@@ -21,8 +21,8 @@ from wsmon.tui.text import Line, Meaning, clip, left, wrap
 
 TENTH_MS_NS = 100_000
 LONG_NS = 10 * SECOND_NS
+# Characters of the last message: enough for a warning; w shows the whole
 SAID_LIMIT = 160
-# characters of the last message: enough for a warning; w shows the whole
 WHO = {
     "peer": "the peer",
     "us": "us",
@@ -31,6 +31,7 @@ WHO = {
     "proxy": "the proxy",
     "refusal": "the server: it refused the upgrade",
 }
+# What has a place of its own; the rest of the metadata is listed as it is
 SHOWN_META = frozenset(
     {
         "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
@@ -38,7 +39,6 @@ SHOWN_META = frozenset(
         "upgrade_ms", "subprotocol", "extensions", "redirects", "request_headers", "response_headers", "evidence",
     }
 )  # fmt: skip
-# what has a place of its own; the rest of the metadata is listed as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Field:
     value: str
     meaning: Meaning = "text"
     term: str = ""
-    # of a query for events with this value; empty where none can ask for it
+    """Of a query for events with this value; empty where none can ask for it."""
 
 
 def outcome_fields(event: Event) -> Iterator[Field]:
@@ -253,14 +253,14 @@ def _status(status: Status | None) -> str:
 
 # What the parts of the detail share: lines that know what they are about, and how they are written. Pure.
 
+# Characters of one field: a reason has 123 bytes at most, an error body 4 KiB
 VALUE_LIMIT = 4096
-# characters of one field: a reason has 123 bytes at most, an error body 4 KiB
 LABEL_WIDTH = 12
 _IN_ASCII = str.maketrans({"“": '"', "”": '"', "→": "->", "–": "-", "×": "x"})
 
 Form = Literal["decoded", "text", "hex"]
+# Of the payload
 FORMS: tuple[Form, ...] = ("decoded", "text", "hex")
-# of the payload
 
 
 class Row(NamedTuple):
@@ -277,13 +277,13 @@ class Page:
 
     width: int
     zone: tzinfo | None
-    # None = local time
+    """None = local time."""
     glyphs: Glyphs
     form: Form = "decoded"
     folding: Folding = UNFOLDED
-    # of JSON
+    """Of JSON."""
     before: Before = NOTHING
-    # what came before the event
+    """What came before the event."""
 
     def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:
         """Foreign text, safe and on one line; our own quotes and arrows in ASCII where that is asked for."""

@@ -40,12 +40,12 @@ from wsmon.tui.text import Line, Meaning, Span, clip, left, width_of, wrap
 
 # Bytes as people read them: offset, hexadecimal, and the letters among them; line by line, on demand.
 
+# Hexadecimal digits: 64 KiB, which is what a payload is cut to by default; longer ones take more
 OFFSET_WIDTH = 4
-# hexadecimal digits: 64 KiB, which is what a payload is cut to by default; longer ones take more
+# Bytes between two wider gaps
 GROUP = 4
-# bytes between two wider gaps
+# Bytes on a line, the widest that fits
 ROWS = (32, 16, 8, 4, 2)
-# bytes on a line, the widest that fits
 
 
 def row_bytes(width: int) -> int:
@@ -73,14 +73,14 @@ def _hex_width(count: int) -> int:
     return 3 * count - 1 + max(0, count // GROUP - 1)
 
 
+# Bytes of a payload: the largest message that is taken by default
 PAYLOAD_LIMIT = 1024 * 1024
-# bytes of a payload: the largest message that is taken by default
+# Characters cleaned at a time: a hostile mebibyte at once takes 0.2 s
 PIECE = 8 * 1024
-# characters cleaned at a time: a hostile mebibyte at once takes 0.2 s
+# Characters of one text inside JSON
 TOKEN_LIMIT = 16 * 1024
-# characters of one text inside JSON
+# Cells; deeper nesting shows its depth no more
 MAX_INDENT = 40
-# cells; deeper nesting shows its depth no more
 JSON_MEANING: dict[JsonKind, Meaning] = {
     "key": "key-name",
     "string": "text",
@@ -94,14 +94,14 @@ class Content(NamedTuple):
     """What the decoded form shows."""
 
     name: str
-    # of the form; empty where it differs from no other
+    """Of the form; empty where it differs from no other."""
     anatomy: Anatomy | None
     body: bytes
     text: str
-    # of the body, as far as it is shown; empty where it is none
+    """Of the body, as far as it is shown; empty where it is none."""
     is_json: bool
     fault: str
-    # why it is not JSON, where it looks like it
+    """Why it is not JSON, where it looks like it."""
 
 
 def content_of(event: Event) -> Content:

@@ -121,8 +121,8 @@ class DrawnLog(RowList):
 
 # How the log finds things: it shows what matches, or goes there, however many events there are.
 
+# Characters of what is searched for, in a sentence about something else
 NOTE_QUERY_LIMIT = 24
-# characters of what is searched for, in a sentence about something else
 
 
 class FindingLog(DrawnLog):
@@ -164,8 +164,8 @@ class FindingLog(DrawnLog):
         # where the cursor goes once the search has come there; 0 = nowhere
         self._goal_y: int | None = None
         # the row of the screen on which it was read; None = it was asked for
+        # Said instead of the status until the next key
         self._note = ""
-        # said instead of the status until the next key
 
     @property
     def scope(self) -> Scope:
@@ -386,8 +386,8 @@ class LogPane(FindingLog):
         self._clock = clock
         self._opened_ns = self._paused_ns = clock.wall_ns()
         self._paused_last_id = 0
+        # Of the newest Highlighted; 0 = none
         self._announced_id = 0
-        # of the newest Highlighted; 0 = none
 
     @property
     def focused_event(self) -> Event | None:

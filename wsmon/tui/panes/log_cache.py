@@ -19,10 +19,10 @@ from wsmon.tui.panes.log_status import InSight
 from wsmon.tui.text import Palette, Span
 from wsmon.tui.widgets.text_view import draw_line
 
+# Ten screens of 60 lines
 KEPT_LINES = 600
-# ten screens of 60 lines
+# The background depends on the cursor, and is laid under the line when it is shown
 NO_GROUND = Style()
-# the background depends on the cursor, and is laid under the line when it is shown
 GONE: tuple[Span, ...] = (("no longer kept", "dim"),)
 
 

@@ -23,10 +23,10 @@ from wsmon.tui.widgets.row_list import AllRows, MatchRows, Rows
 # hands
 # every ``Found`` back to the pane.
 
+# Ids; mostly scanned within a few milliseconds, so the pane glances at as many by itself before it asks
 FIRST_WINDOW = 5_000
-# ids; mostly scanned within a few milliseconds, so the pane glances at as many by itself before it asks
+# What hiding heartbeats hides; a heartbeat that failed stays in sight
 QUIET_HEARTBEATS = ("heartbeat.sent", "heartbeat.received", "heartbeat.responded")
-# what hiding heartbeats hides; a heartbeat that failed stays in sight
 
 Purpose = Literal["filter", "matches", "jump"]
 
@@ -37,7 +37,7 @@ class Aim:
 
     query: Query
     noun: str
-    # "problem"
+    """"problem"."""
     article: str = "a"
 
 
@@ -46,9 +46,9 @@ class Search:
     """A question to the store about a closed range of ids."""
 
     serial: int
-    # the pane's number for it: answers to older searches are dropped
+    """The pane's number for it: answers to older searches are dropped."""
     purpose: Purpose
-    # a filter wants all matches, and so does their number; a jump the first one
+    """A filter wants all matches, and so does their number; a jump the first one."""
     query: Query
     first_id: int
     last_id: int
@@ -65,7 +65,7 @@ class Found:
     searched_to: int
     is_last: bool
     reached_ns: int = 0
-    # wall time of the event that the search has come to; 0 = there is none
+    """Wall time of the event that the search has come to; 0 = there is none."""
 
 
 def run_search(view: StoreView, search: Search, is_cancelled: Callable[[], bool]) -> Iterator[Found]:
@@ -99,8 +99,8 @@ PROBLEMS = Aim(Query((_named(tuple(sorted(PROBLEM_NAMES))),)), "problem")
 
 # The matches of one query among the events kept: newest first as they are found, true while events come and go.
 
+# New ids searched at a time, at most: 10 times a second this keeps up with 100,000 events/s
 CATCH_UP = 2 * FIRST_WINDOW
-# new ids searched at a time, at most: 10 times a second this keeps up with 100,000 events/s
 
 
 class Matches:
@@ -182,7 +182,7 @@ class Scope:
     query: Query = EVERYTHING
     hides_heartbeats: bool = False
     is_in_context: bool = False
-    # matches of the query are highlighted among all other events, instead of shown alone
+    """Matches of the query are highlighted among all other events, instead of shown alone."""
 
     @property
     def effective(self) -> Query:
@@ -207,9 +207,9 @@ class Tally:
 
     matches: int
     place: int
-    # of the event asked about, from 1 for the oldest; 0 = it is no match, or its place is not known yet
+    """Of the event asked about, from 1 for the oldest; 0 = it is no match, or its place is not known yet."""
     is_complete: bool
-    # every event was looked at
+    """Every event was looked at."""
 
 
 class LogFilter:
@@ -318,8 +318,8 @@ class LogFilter:
 
 # What jumps of the log look for, given the event under the cursor. Pure.
 
+# Characters of a foreign name in a sentence
 NAME_LIMIT = 40
-# characters of a foreign name in a sentence
 
 
 def same_trace(event: Event) -> Aim:

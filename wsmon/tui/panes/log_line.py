@@ -20,8 +20,8 @@ from wsmon.tui.text import Meaning, Span, both_ends, clip, left, right
 # Which columns a line of the log has: as many as its width has room for, or those that somebody chose.
 
 ColumnName = Literal["id", "connection", "session", "what", "ref", "took", "wire", "size"]
+# From left to right; the content is between what and ref
 COLUMN_NAMES: tuple[ColumnName, ...] = get_args(ColumnName)
-# from left to right; the content is between what and ref
 
 LABELS: dict[ColumnName, str] = {
     "id": "number of the event",
@@ -36,12 +36,12 @@ LABELS: dict[ColumnName, str] = {
 WIDTHS: dict[ColumnName, int] = {
     "id": 11, "connection": 14, "session": 8, "what": 14, "ref": 10, "took": 8, "wire": 9, "size": 9,
 }  # fmt: skip
+# Cells of a time of day with its milliseconds, and without
 LONG_TIME, SHORT_TIME = 12, 8
-# cells of a time of day with its milliseconds, and without
+# Cells that the content keeps beside columns that somebody chose
 LEAST_REST = 12
-# cells that the content keeps beside columns that somebody chose
+# What gives way first where there is no room
 DROPPED: tuple[ColumnName, ...] = ("wire", "took", "ref", "id", "session", "size", "connection", "what")
-# what gives way first where there is no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Columns:
     session: int
     what: int
     rest: int
-    # content; without a column for the word, word and content together
+    """Content; without a column for the word, word and content together."""
     ref: int
     took: int
     wire: int
@@ -101,17 +101,17 @@ def _width(name: ColumnName, width: int) -> int:
     return WIDTHS[name]
 
 
+# In a log that highlights: a match, or one of the other lines
 Emphasis = Literal["", "match", "context"]
-# in a log that highlights: a match, or one of the other lines
 TimeMode = Literal["absolute", "open", "delta"]
+# Times of day, since the session was usable, since the line above
 TIME_MODES: tuple[TimeMode, ...] = ("absolute", "open", "delta")
-# times of day, since the session was usable, since the line above
 
+# A message of more has a sign: it is what payloads are cut to by default
 LARGE_BYTES = 64 * 1024
-# a message of more has a sign: it is what payloads are cut to by default
 SESSION_DIGITS = 8
+# Characters; a connection's name has no more
 NAME_LIMIT = 64
-# characters; a connection's name has no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +120,14 @@ class LineStyle:
 
     time_mode: TimeMode = "absolute"
     zone: tzinfo | None = None
-    # None = local time
+    """None = local time."""
     glyphs: Glyphs = UNICODE
     emphasis: Emphasis = ""
     is_marked: bool = False
     chosen: tuple[ColumnName, ...] | None = None
-    # columns; None = as many as there is room for
+    """Columns; None = as many as there is room for."""
     open_mono_ns: int | None = None
-    # when the event's session became usable; None = never, or the event is of no session
+    """When the event's session became usable; None = never, or the event is of no session."""
 
 
 def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[Span, ...]:

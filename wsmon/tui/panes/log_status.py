@@ -9,11 +9,11 @@ from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.log_filter import Tally
 
+# Characters of the query in the title
 QUERY_LIMIT = 40
-# characters of the query in the title
 IN_SIGHT = "in sight "
+# Where there is no room for more
 SHORT_QUERY_LIMIT = 16
-# where there is no room for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,36 +30,36 @@ class LogStatus:
 
     is_following: bool
     events: int
-    # kept by the store
+    """Kept by the store."""
     shown: int
-    # rows
+    """Rows."""
     searched: int
-    # events looked at
+    """Events looked at."""
     is_searching: bool
     query: str
-    # as typed; empty = none
+    """As typed; empty = none."""
     hidden_heartbeats: int | None
-    # None where that is not known
+    """None where that is not known."""
     hides_heartbeats: bool
     paused_at: str
-    # time of day
+    """Time of day."""
     new_below: int
-    # rows since the pause
+    """Rows since the pause."""
     waiting_since: str
-    # time of day at which the log was opened
+    """Time of day at which the log was opened."""
     pruned: int = 0
-    # events that retention has removed
+    """Events that retention has removed."""
     is_in_context: bool = False
-    # matches stand among the other events
+    """Matches stand among the other events."""
     tally: Tally | None = None
-    # of what is searched for
+    """Of what is searched for."""
     searched_back_to: str = ""
-    # time of the event that a search under way has come to; empty = not known, or none is
+    """Time of the event that a search under way has come to; empty = not known, or none is."""
     in_sight: InSight = InSight()
     why_never: str = ""
-    # why no event can match the query
+    """Why no event can match the query."""
     trouble: str = ""
-    # what went wrong with the store, or a key that has nothing to do
+    """What went wrong with the store, or a key that has nothing to do."""
 
 
 def sentences(status: LogStatus, glyphs: Glyphs) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from wsmon.tui.widgets.text_view import Refuses, ScrollPane
 
 # Which time the statistics are about, and which connection stands beside the chosen one.
 
+# Up to now; 0 = everything that is kept
 LENGTHS_S = (60, 300, 900, 3_600, 21_600, 86_400, 604_800, 0)
-# up to now; 0 = everything that is kept
 AN_HOUR = LENGTHS_S.index(3_600)
 
 
@@ -26,9 +26,9 @@ class Choice:
     """Immutable; every change makes another one."""
 
     at: int = AN_HOUR
-    # which of LENGTHS_S
+    """Which of LENGTHS_S."""
     beside: str = ""
-    # name of the second connection; empty: there is none
+    """Name of the second connection; empty: there is none."""
 
     def since_ns(self, now_ns: int, first_ns: int) -> int | None:
         """Where the period begins, not before ``first_ns``; ``None``: with everything that is kept."""

@@ -25,8 +25,8 @@ from wsmon.tui.widgets.text_view import wrap_spans
 
 LABEL = 12
 NUMBER = 10
+# Characters of an error type or a close code
 KEY_LIMIT = 40
-# characters of an error type or a close code
 RANKS: Mapping[str, Callable[[Summary, Callable[[float], str]], str]] = {
     "n": lambda of, _unit: fmt.count(of.count),
     "mean": lambda of, unit: unit(of.mean),
@@ -35,10 +35,10 @@ RANKS: Mapping[str, Callable[[Summary, Callable[[float], str]], str]] = {
     "p99": lambda of, unit: unit(of.p99),
     "max": lambda of, unit: unit(of.max),
 }
+# What stays where there is no room for all
 IMPORTANT = ("p95", "p50", "n", "max", "p99", "mean")
-# what stays where there is no room for all
+# Measured only where the configuration says how: elsewhere there is no line
 LATENCY = "latency"
-# measured only where the configuration says how: elsewhere there is no line
 SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Callable[[float], str]], ...] = (
     ("connect", lambda each: each.connect_ms, fmt.milliseconds),
     ("reconnect", lambda each: each.reconnect_ms, fmt.milliseconds),
@@ -199,8 +199,8 @@ WORDS = {
     "processing_time_ms": "time to reply",
     "message_error_rate": "messages failed",
 }
+# Cells of the columns; where there is no room for the last ones they are left out
 NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET = 17, 9, 2, 10, 10, 9
-# cells of the columns; where there is no room for the last ones they are left out
 OK, BREACHED, UNKNOWN = "✓", "✕", " "
 
 
@@ -249,15 +249,15 @@ def _budget(kpi: Kpi) -> str:
 
 # Plots of a trend: rates, round trips and feed latency by time, sizes and types as bars. Pure.
 
+# Cells left of a plot
 SCALE = 8
-# cells left of a plot
+# Rows of one
 HEIGHT = 3
-# rows of one
 MOST_BARS = 8
+# Cells
 SMALLEST_BAR = 8
-# cells
+# Cells of a bar's number and share
 TREND_COUNT, SHARE = 11, 9
-# cells of a bar's number and share
 TREND_RANKS: tuple[Callable[[Percentiles], float], ...] = (
     lambda each: each.p50,
     lambda each: each.p95,
@@ -339,16 +339,16 @@ def _plot(
 
 # Everything the statistics pane says, as lines for its width: plots where there is room, numbers always. Pure.
 
+# Cells; below that, numbers only
 PLOTS_FROM = 56
-# cells; below that, numbers only
+# Cells; from there on two things stand side by side
 WIDE_FROM = 108
-# cells; from there on two things stand side by side
+# Cells beside a label; in fewer, lines are cut
 LEAST_ROOM = 16
-# cells beside a label; in fewer, lines are cut
 NAME_CHARS = 60
 
+# Lines that belong together
 Block: TypeAlias = Sequence[Line]
-# lines that belong together
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +357,7 @@ class Answer:
 
     statistics: Statistics
     trends: tuple[Trend, ...]
-    # of the connection that was chosen, and of the one beside it
+    """Of the connection that was chosen, and of the one beside it."""
 
 
 def lines(answer: Answer, now_ns: int, messages_per_s: Sequence[int], width: int) -> tuple[Line, ...]:

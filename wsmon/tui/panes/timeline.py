@@ -24,8 +24,8 @@ from wsmon.tui.widgets.text_view import Refuses, Says, SpanPane
 
 # The keys of the timeline: what each of them does to the cursor and to the period in sight.
 
+# Lanes a step
 WHEEL = 3
-# lanes a step
 
 
 class TimelineCursor(SpanPane):

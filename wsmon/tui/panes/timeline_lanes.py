@@ -24,7 +24,7 @@ class LaneRow:
     """One line of the timeline."""
 
     name: str
-    # of the connection, or of the group
+    """Of the connection, or of the group."""
     connections: tuple[str, ...]
     is_group: bool = False
 
@@ -57,8 +57,8 @@ class RowGrid:
         # the row of the cursor
         self.top = 0
         # the first one in sight
+        # How many are in sight
         self.room = 1
-        # how many are in sight
 
     @property
     def current(self) -> LaneRow | None:
@@ -116,10 +116,10 @@ class RowGrid:
 
 
 MIN_LABEL, MAX_LABEL = 8, 20
+# Characters; a connection's name has no more
 NAME_LIMIT = 64
-# characters; a connection's name has no more
+# Characters that a group's name has more
 COUNT_LIMIT = 8
-# characters that a group's name has more
 UNREAD = "reading"
 LEGEND: tuple[tuple[CellKind, str], ...] = (
     ("loss", "loss"),

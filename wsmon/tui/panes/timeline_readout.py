@@ -21,10 +21,10 @@ from wsmon.tui.panes.timeline_state import Moment, TimelineState
 from wsmon.tui.text import Line, clip, wrap
 
 NAME_LIMIT = 64
+# Characters of foreign text; more fits into no terminal
 SENTENCE_LIMIT = 1_000
-# characters of foreign text; more fits into no terminal
+# Of wsmon's sentences, for terminals without them; what is foreign beside them is escaped
 OWN_SIGNS = str.maketrans("“”‘’…–±", "\"\"''~-~")
-# of wsmon's sentences, for terminals without them; what is foreign beside them is escaped
 STATUS_WORDS: dict[CellKind, str] = {
     "open": "open",
     "connecting": "connecting",
@@ -128,8 +128,8 @@ def _many(count: int, noun: str) -> str:
 
 # The timeline as lines, titles and sentences: what is in sight of a state, drawn. No Textual.
 
+# Lines that nothing else needs
 MIN_FOR_LEGEND = 2
-# lines that nothing else needs
 
 
 class TimelineView:

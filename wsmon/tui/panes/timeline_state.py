@@ -29,13 +29,13 @@ class Moment:
     """The times that a period is made from."""
 
     now_ns: int
-    # the newest time there is: the end of a recording that goes on no more
+    """The newest time there is: the end of a recording that goes on no more."""
     oldest_ns: int = 0
-    # of the oldest event kept; 0 = unknown
+    """Of the oldest event kept; 0 = unknown."""
     run_ns: int = 0
-    # when the newest run began; 0 = unknown
+    """When the newest run began; 0 = unknown."""
     today_ns: int = 0
-    # wall time of whoever looks: other days are named; 0 = ``now_ns``
+    """Wall time of whoever looks: other days are named; 0 = ``now_ns``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Ask:
     first_row: int
     rows: int
     order: tuple[str, ...]
-    # names of connections, as the list has them
+    """Names of connections, as the list has them."""
     by_group: bool
 
     def read(self, view: StoreView) -> Answer:
@@ -67,9 +67,9 @@ class Answer:
 
     period: Period
     titles: tuple[LaneTitle, ...]
-    # of all rows
+    """Of all rows."""
     lanes: Mapping[str, Lane]
-    # of the rows asked for, by connection
+    """Of the rows asked for, by connection."""
     density: Density | None
 
 
@@ -124,11 +124,11 @@ STEPS_S = (
     0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400,
     21_600, 43_200, 86_400, 172_800, 604_800,
 )  # fmt: skip
+# What a cell may last: from 1 s on 200 cells to two years on 100
 STEPS_NS = tuple(round(step * SECOND_NS) for step in STEPS_S)
-# what a cell may last: from 1 s on 200 cells to two years on 100
 SMALLEST_AUTO_NS = SECOND_NS
+# While nobody zooms: a new store fills the pane at once, an old one shows the last half hour
 LARGEST_AUTO_NS = 20 * SECOND_NS
-# while nobody zooms: a new store fills the pane at once, an old one shows the last half hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,9 @@ class Window:
     """Immutable; every change makes another one."""
 
     cell_ns: int = 0
-    # 0 = chosen by itself, from what there is to show
+    """0 = chosen by itself, from what there is to show."""
     until_ns: int | None = None
-    # None = live
+    """None = live."""
 
     def period(self, cells: int, moment: Moment) -> Period:
         """The period for a width; its edges are multiples of a cell, so that a live one moves cell by cell."""
@@ -195,14 +195,14 @@ def _smallest(span_ns: int, cells: int) -> int:
     return next((step for step in STEPS_NS if step * (cells - 1) >= span_ns), STEPS_NS[-1])
 
 
+# Lines; below, lanes are worth more
 MIN_FOR_READING, MIN_FOR_DENSITY = 4, 6
-# lines; below, lanes are worth more
+# Lines
 MOST_READING, MOST_DENSITY = 3, 2
-# lines
+# Cells in which one line of the reading says too little, lines of a pane that has two for it
 NARROW, MIN_FOR_TWO = 60, 8
-# cells in which one line of the reading says too little, lines of a pane that has two for it
+# Lines of a pane for each of the reading
 TALL = 10
-# lines of a pane for each of the reading
 
 
 class TimelineState:
@@ -222,8 +222,8 @@ class TimelineState:
         self.known = KnownLanes()
         self._cursor_ns: int | None = None
         # None = at the right edge
+        # Names of connections
         self._order: tuple[str, ...] = ()
-        # names of connections
 
     def give(self, answer: Answer, moment: Moment) -> None:
         """Show this from now on; the cursor stays on its connection."""

@@ -144,10 +144,10 @@ def _found(options: AppOptions) -> str:
     return "ascii" if options.is_ascii else "unicode"
 
 
+# How soon a line that was full is seen to be free
 LOOK_S = 0.02
-# how soon a line that was full is seen to be free
+# How long the last answer is waited for: a shell would take it for keys
 FAREWELL_S = 2.0
-# how long the last answer is waited for: a shell would take it for keys
 
 
 class PacedApp(ThemedApp[Result], inherit_bindings=False):

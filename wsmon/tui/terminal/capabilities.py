@@ -9,11 +9,11 @@ from rich.console import Console
 
 # What the terminal can show, as its environment tells. Pure.
 
+# In the order in which they count
 LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
-# in the order in which they count
 PLAIN_LOCALES = ("C", "POSIX")
+# What Python sets LC_CTYPE to where the locale is a plain one, before anybody can look at it
 COERCED = "C.UTF-8"
-# what Python sets LC_CTYPE to where the locale is a plain one, before anybody can look at it
 FEW_COLORS = ("standard", None)
 
 
@@ -33,8 +33,8 @@ def shows_unicode(environ: Mapping[str, str]) -> bool:
 
 Multiplexer = Literal["", "tmux", "screen"]
 
+# Bytes that GNU screen passes on in one device control string, with room for the frame
 SCREEN_CHUNK = 252
-# bytes that GNU screen passes on in one device control string, with room for the frame
 
 
 def multiplexer(environ: Mapping[str, str]) -> Multiplexer:

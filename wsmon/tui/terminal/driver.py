@@ -23,8 +23,8 @@ from textual.driver import Driver
 
 # What a cell looks like, as codes of the terminal, and the shortest way from one look to another. Pure.
 
+# How many codes a colour takes: 38;2;R;G;B and 38;5;N
 _COLOR_CODES = {"2": 5, "5": 3}
-# how many codes a colour takes: 38;2;R;G;B and 38;5;N
 _TEXT = re.compile(r"3[0-79]|9[0-7]")
 _GROUND = re.compile(r"4[0-79]|10[0-7]")
 
@@ -35,7 +35,7 @@ class CellStyle(NamedTuple):
     text: str = ""
     ground: str = ""
     others: str = ""
-    # bold, reverse and the like
+    """Bold, reverse and the like."""
 
 
 PLAIN = CellStyle()
@@ -79,6 +79,7 @@ def change(shown: CellStyle, wanted: CellStyle) -> str:
     return step if len(step) <= len(anew) else anew
 
 
+# harmless: frames around a frame, a question, titles, the clipboard, and what goes through tmux
 _TOKENS = re.compile(
     r"\x1b\[(?P<row>\d+);(?P<column>\d+)H"
     r"|\x1b\[(?P<style>[0-9;]*)m"
@@ -87,11 +88,10 @@ _TOKENS = re.compile(
     r"|(?P<text>[^\x00-\x1f\x7f]+)"
     r"|(?P<unknown>[\s\S])"
 )
-# harmless: frames around a frame, a question, titles, the clipboard, and what goes through tmux
 
 Cell = tuple[str, CellStyle]
+# Row and column, from 1
 Place = tuple[int, int]
-# row and column, from 1
 
 
 class Canvas:
@@ -197,23 +197,23 @@ def _is_narrow(text: str) -> bool:
 # answers no
 # question is judged by when the last write was taken.
 
+# Where the cursor is: every terminal answers that since the VT100
 QUESTION = "\x1b[6n"
-# where the cursor is: every terminal answers that since the VT100
+# At most 10 repaints a second: more cannot be read
 LOCAL_S = 0.1
-# at most 10 repaints a second: more cannot be read
+# Over SSH
 REMOTE_S = 0.25
-# over SSH
 LONGEST_S = 3.0
+# A paint is followed by a rest of so many times what it took: a key then mostly finds the line free
 SHARE = 4
-# a paint is followed by a rest of so many times what it took: a key then mostly finds the line free
+# A paint that is not taken by then holds the next one back: what comes meanwhile is painted as one
 HELD_AFTER_S = 0.1
-# a paint that is not taken by then holds the next one back: what comes meanwhile is painted as one
+# A terminal that has answered nothing by then never will
 MUTE_AFTER_S = 3.0
-# a terminal that has answered nothing by then never will
+# An answer that got lost holds nothing back for longer
 LOST_AFTER_S = 10.0
-# an answer that got lost holds nothing back for longer
+# A slow paint is remembered for some twenty paints: small ones between large ones are always quick
 FADING = 0.9
-# a slow paint is remembered for some twenty paints: small ones between large ones are always quick
 
 
 @dataclass(slots=True)
@@ -222,11 +222,11 @@ class Link:
 
     is_remote: bool = False
     _asked_s: float | None = field(default=None, init=False)
-    # when the question went out that is not answered yet
+    """When the question went out that is not answered yet."""
     _quickest_s: float | None = field(default=None, init=False)
-    # of all answers: the way there and back, which is no reason to paint less
+    """Of all answers: the way there and back, which is no reason to paint less."""
     _taking_s: float = field(default=0.0, init=False)
-    # how long the line is busy with a paint
+    """How long the line is busy with a paint."""
     _is_mute: bool = field(default=False, init=False)
 
     def painted(self, now_s: float) -> bool:

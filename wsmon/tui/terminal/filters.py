@@ -28,8 +28,8 @@ LIKENESS = {
     "x": "×✗✕", "!": "⚠", "$": "⏎", "u": "µ", '"': "“”„", "'": "‘’", " ": "\u00a0",
 }  # fmt: skip
 BRAILLE = range(0x2800, 0x2900)
+# By how many of the eight dots are set
 BRAILLE_ASCII = " ..::++##"
-# by how many of the eight dots are set
 UNKNOWN = "?"
 
 
@@ -78,15 +78,15 @@ _TABLE = _Table(_signs())
 # Rich takes the nearest of each of red, green and blue by itself: of a dark grey it makes navy, of two dark backgrounds
 # the same black.
 
+# Of red, green and blue in the cube of xterm's colours
 LEVELS = (0, 95, 135, 175, 215, 255)
-# of red, green and blue in the cube of xterm's colours
+# Those before are the user's own, nobody knows which
 FIRST = 16
-# those before are the user's own, nobody knows which
 COLORS = tuple((red, green, blue) for red in LEVELS for green in LEVELS for blue in LEVELS) + tuple(
     (8 + 10 * step,) * 3 for step in range(24)
 )
-NEAREST = Palette(COLORS)
 # Rich's search by what eyes tell apart
+NEAREST = Palette(COLORS)
 
 
 class EightBitFilter(LineFilter):
@@ -126,7 +126,7 @@ class ScrollMark(ScrollBarRender):
     """Draws whole cells in two colours without a background; Textual's own bar ends in eighths of a block."""
 
     VERTICAL_BARS: ClassVar[list[str]] = [" "]
-    # one step a cell: a thumb has no partial ends
+    """One step a cell: a thumb has no partial ends."""
 
     @classmethod
     def render_bar(

@@ -11,8 +11,8 @@ from wsmon.tui.terminal.capabilities import Multiplexer, passed_through
 
 # The clipboard over any terminal: OSC 52, wrapped for the multiplexers that would swallow it. Pure.
 
+# Bytes; what the strictest common terminal takes in one sequence
 LIMIT_BASE64 = 74_994
-# bytes; what the strictest common terminal takes in one sequence
 LIMIT_BYTES = LIMIT_BASE64 // 4 * 3
 
 
@@ -23,14 +23,14 @@ def sequence(text: str, inside: Multiplexer) -> str | None:
         return None
     plain = f"\x1b]52;c;{encoded}\a"
     wrapped = passed_through(plain, inside)
+    # Tmux takes the plain one itself with set-clipboard on, and hands the wrapped one on with allow-passthrough on
     return plain + wrapped if inside == "tmux" else wrapped
-    # tmux takes the plain one itself with set-clipboard on, and hands the wrapped one on with allow-passthrough on
 
 
+# Between two notices: a storm on fifty connections rings once
 GAP_NS = 1_000_000_000
-# between two notices: a storm on fifty connections rings once
+# Characters; desktops show no more
 TEXT_LIMIT = 200
-# characters; desktops show no more
 BELL = "\a"
 
 
@@ -39,7 +39,7 @@ class IncidentWatch:
     """Sees snapshots; each incident that opens after the first one is news once."""
 
     _seen_id: int | None = field(default=None, init=False)
-    # of the newest event when it was looked last; None = nobody has looked yet
+    """Of the newest event when it was looked last; None = nobody has looked yet."""
     _waiting: list[OpenIncident] = field(default_factory=list, init=False)
     _told_mono_ns: int | None = field(default=None, init=False)
 

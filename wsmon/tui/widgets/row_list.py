@@ -71,8 +71,8 @@ class MatchRows:
         self.searched_to = newest_id
         self._older = array("q")
         self._newer = array("q")
+        # Ids at the front of _newer that are no longer kept
         self._dropped = 0
-        # ids at the front of _newer that are no longer kept
 
     def __len__(self) -> int:
         return len(self._older) + len(self._newer) - self._dropped

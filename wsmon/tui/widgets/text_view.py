@@ -251,8 +251,8 @@ class SpanText(SpanLine):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._text = tuple(lines)
+        # Lines for a width
         self._wrapped: tuple[int, tuple[Line, ...]] = (0, ())
-        # lines for a width
 
     @property
     def line(self) -> Line:
