@@ -1,4 +1,4 @@
-"""A configuration made of URLs on the command line."""
+"""Ad-hoc configuration: made of URLs on the command line, without a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wsmon.config.secrets import ReferenceSources
 from wsmon.config.specs import DEFAULT_PORTS, Configuration
 from wsmon.config.table_reader import TableReader
 
-# Stands in problems where the name of a file would
+# In problems, instead of the name of a file
 SOURCE = "command line"
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -28,9 +28,9 @@ def from_urls(
     subscribe: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Configuration:
-    """One connection for each URL, named after its host, all else by default.
+    """Return a configuration with a connection for each URL, named after its host, all else by default.
 
-    References in URLs and headers are looked up in ``environ``. The digest is the one of the content, so equal command
+    References in URLs and headers are looked up in ``environ``. The digest is that of the content, so equal command
     lines have equal digests. Raises ``ConfigError``; its problems have no line.
     """
     reader = TableReader(ReferenceSources(environ or {}, Path.cwd()))
@@ -53,7 +53,7 @@ def _table(headers: Iterable[tuple[str, str]], reader: TableReader) -> dict[str,
 
 
 def _name(url: str) -> str:
-    """A valid name for what is at ``url``: its host, and the port where it is not the scheme's own."""
+    """A valid name for a connection to ``url``: its host, and the port where it is not the scheme's default."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -1,4 +1,7 @@
-"""What a text of the configuration must look like: each check raises ``FaultError`` and never repeats the text."""
+"""Checks of texts in the configuration: URLs, names, headers, patterns.
+
+Each raises ``FaultError``, whose sentence never repeats the text, since it may be secret.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from wsmon.query.parser import ReferenceTime, parse
 
 MAX_NAME_CHARS = 64
 MAX_TRACE_ID_CHARS = 128
-# What servers and proxies take for a request line
+# The longest request line that common servers and proxies accept
 MAX_URL_CHARS = 8_192
 
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
@@ -27,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _SPACE_OR_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0]")
-# \w takes internationalised names, which are encoded at the dial
+# \w allows internationalised names, which are encoded when they are dialled
 _HOST_LABEL = re.compile(r"[\w-]{1,63}")
 
 _RESERVED_HEADERS = {
@@ -46,7 +49,7 @@ _HEADERS_OF_A_POST = frozenset(
 
 
 def connection_name(text: str) -> None:
-    """1 to 64 ASCII letters, digits, ``. _ -``."""
+    """Check for 1 to 64 ASCII letters, digits, ``. _ -``."""
     if len(text) > MAX_NAME_CHARS:
         raise FaultError(f"has {len(text)} characters", f"at most {MAX_NAME_CHARS}")
     if not _NAME.fullmatch(text):
@@ -54,7 +57,7 @@ def connection_name(text: str) -> None:
 
 
 def rule(text: str) -> None:
-    """A query in the language of the search; notes are a viewer's, and no recorder knows them."""
+    """Check for a query of the search language without terms on notes, which the recorder does not have."""
     try:
         query = parse(text, ReferenceTime(0))
     except QueryError as error:
@@ -66,7 +69,7 @@ def rule(text: str) -> None:
 
 
 def printable(limit: int) -> Callable[[str], None]:
-    """The check for texts of one line with at most ``limit`` characters."""
+    """Return the check for texts of one line with at most ``limit`` characters."""
 
     def check(text: str) -> None:
         if len(text) > limit:
@@ -78,7 +81,7 @@ def printable(limit: int) -> Callable[[str], None]:
 
 
 def websocket_url(text: str) -> None:
-    """An absolute ``ws://`` or ``wss://`` URL with a host and without a fragment."""
+    """Check for an absolute ``ws://`` or ``wss://`` URL with a host and without a fragment."""
     parts = _url(text, ("ws", "wss"), {"http": "ws", "https": "wss"})
     if "#" in text:
         raise FaultError("has a fragment, which is never sent", "remove everything from # on, or write it as %23")
@@ -86,12 +89,12 @@ def websocket_url(text: str) -> None:
 
 
 def http_url(text: str) -> None:
-    """An absolute ``http://`` or ``https://`` URL with a host."""
+    """Check for an absolute ``http://`` or ``https://`` URL with a host."""
     _url(text, ("http", "https"), {"ws": "http", "wss": "https"})
 
 
 def proxy(text: str) -> None:
-    """``env``, or the URL of a proxy: a scheme, a host, perhaps a port and a user."""
+    """Check for ``env``, or the URL of a proxy: a scheme, a host, optionally a port and a user."""
     if text == "env":
         return
     parts = _url(text, PROXY_SCHEMES, {"socks": "socks5h", "ws": "http", "wss": "https"})
@@ -101,7 +104,7 @@ def proxy(text: str) -> None:
 
 
 def address(text: str) -> None:
-    """``HOST:PORT``, the host may be empty."""
+    """Check for ``HOST:PORT``; the host may be empty."""
     host, colon, port = text.rpartition(":")
     if not colon or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 1 <= int(port) <= 65_535:
         raise FaultError("is no HOST:PORT", 'such as "127.0.0.1:9464"')
@@ -110,24 +113,24 @@ def address(text: str) -> None:
 
 
 def host_name(text: str) -> None:
-    """The name of a host, or an IP address."""
+    """Check for the name of a host, or an IP address."""
     _host(text)
 
 
 def field_name(text: str) -> None:
-    """A field name of HTTP."""
+    """Check for a field name of HTTP."""
     if not _TOKEN.fullmatch(text):
         raise FaultError("is no legal name of a header", "letters, digits and hyphens")
 
 
 def kpi_name(text: str) -> None:
-    """A key figure that has a threshold."""
+    """Check for the name of a key figure that has a threshold."""
     if text not in KPI_NAMES:
         raise FaultError("is no key figure", f"they are {', '.join(KPI_NAMES)}")
 
 
 def header_name(text: str) -> None:
-    """A field name of HTTP that is not reserved for the handshake."""
+    """Check for a field name of HTTP that is not reserved for the handshake."""
     field_name(text)
     lower = text.lower()
     hint = _RESERVED_HEADERS.get(lower) or ("wsmon sets it" if lower.startswith("sec-websocket-") else "")
@@ -136,16 +139,16 @@ def header_name(text: str) -> None:
 
 
 def sent_header_name(text: str) -> None:
-    """A field name of HTTP that a request with telemetry does not have already."""
+    """Check for a field name of HTTP that requests to a collector do not set themselves."""
     field_name(text)
     if text.lower() in _HEADERS_OF_A_POST:
         raise FaultError("is a header of the request itself", "wsmon sets it")
 
 
 def header_value(text: str) -> None:
-    """A field value of HTTP: no line break or other control character but the tab.
+    """Check for a field value of HTTP: no line break or other control character but the tab.
 
-    The faults show nothing of it: which headers carry credentials is not known yet.
+    The faults show nothing of the value: which headers carry credentials is not known yet.
     """
     if "\r" in text or "\n" in text:
         raise FaultError("contains a line break", "a header has one line", "")
@@ -156,13 +159,13 @@ def header_value(text: str) -> None:
 
 
 def subprotocol(text: str) -> None:
-    """A token of HTTP."""
+    """Check for a token of HTTP."""
     if not _TOKEN.fullmatch(text):
         raise FaultError("is no legal subprotocol", "letters, digits and . _ - + without spaces or commas", "")
 
 
 def origin(text: str) -> None:
-    """One word: a scheme and a host, or ``null``."""
+    """Check for a scheme and a host without blanks, or ``null``."""
     if _SPACE_OR_CONTROL.search(text):
         raise FaultError("contains a space or a control character", 'such as "https://example.com"')
     if text != "null" and "://" not in text:
@@ -170,16 +173,17 @@ def origin(text: str) -> None:
 
 
 def json_path(text: str) -> None:
-    """A path into a JSON document: ``$.data.seq``."""
+    """Check for a path into a JSON document: ``$.data.seq``."""
     if not text.startswith("$"):
         raise FaultError("does not start with $", 'such as "$.data.seq"')
 
 
 def pattern(text: str) -> None:
-    """A regular expression that matches something, but not nothing."""
+    """Check for a regular expression that does not match the empty text."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of sets that may mean something else in a later Python
+            # Of sets that may change their meaning in a later Python
+            warnings.simplefilter("ignore", FutureWarning)
             compiled = compile_pattern(text)
     except UsageError as error:
         raise FaultError(f"is no regular expression, {error.__cause__}") from None
@@ -188,7 +192,7 @@ def pattern(text: str) -> None:
 
 
 def key_press(text: str) -> None:
-    """One key, or several with commas between."""
+    """Check for one key press, or several with commas between."""
     if _SPACE_OR_CONTROL.search(text):
         raise FaultError("contains a space or a control character", 'such as "slash" or "ctrl+f,slash"')
 
@@ -221,7 +225,7 @@ def _wrong_scheme(text: str, scheme: str, schemes: tuple[str, ...], wanted: dict
 
 
 def _port(parts: SplitResult) -> None:
-    """The faults show nothing of the URL: what looks like a port may be a password without its host."""
+    """Check the port; the faults show nothing of it, since it may be a password whose host is missing."""
     try:
         port = parts.port
     except ValueError:

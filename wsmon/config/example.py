@@ -1,4 +1,4 @@
-"""The example configuration, written from the table of keys."""
+"""The example configuration (``wsmon check --example``), generated from the schema."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _DEFAULTS_HEAD = """\
 [defaults]
 # open_timeout = "5s"
 """
-# Where the comments begin, as long as what is before them is shorter
+# Column of the comments, unless the setting before one is longer
 _COMMENT_COLUMN = 36
 _WIDTH = 120
 
 
 def example() -> str:
-    """A configuration that loads as it stands: each key, its default, what it means."""
+    """Return a configuration that loads as it is: every key with its default and its meaning."""
     return "\n".join(
         (
             _HEAD,
@@ -56,7 +56,7 @@ def _lines(keys: Iterable[ConfigKey]) -> Iterator[str]:
 
 
 def _commented(setting: str, comment: str) -> Iterator[str]:
-    """The line of a setting with its comment behind it, which goes on below itself where it is long."""
+    """The line of a setting with its comment; a long comment continues on lines below."""
     column = max(_COMMENT_COLUMN, len(setting) + 1)
     before = setting
     for line in wrap(comment, max(_WIDTH - column - 2, 40)):
@@ -72,5 +72,5 @@ def _comment(key: ConfigKey) -> str:
 
 
 def to_toml(value: Default) -> str:
-    """An empty list or table, a text, a number or a truth value as TOML writes it."""
+    """Return a default as TOML: an empty list or table, a text, a number or a truth value."""
     return json.dumps(value, ensure_ascii=False)

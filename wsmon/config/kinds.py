@@ -1,7 +1,7 @@
-"""The kinds of values a key can have: what each accepts, how it is read, what users are told it is.
+"""Kinds of values that keys of the configuration have: what each accepts, and how it is read.
 
-A kind reads one value that is no table and no list, its references replaced, and raises ``FaultError``. ``ListOf`` and
-``TableOf`` hold the kinds of what is inside them.
+A kind reads one value that is neither a table nor a list, with its references replaced, and raises ``FaultError``.
+``ListOf`` and ``TableOf`` hold the kind of their items.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from wsmon.errors import UsageError, WsmonError
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import DURATION_HINT, SIZE_HINT, format_duration, format_size, parse_duration, parse_size
 
-# What is wrong with one value, before anybody knows on which line it stands.
-
 
 class FaultError(WsmonError):
-    """A value that cannot be used; ``value`` is what to show of it, masked, ``None`` for the value as it is written."""
+    """A value that cannot be used; ``value`` is what messages show of it, ``None`` = the value as it is written."""
 
     def __init__(self, what: str, hint: str = "", value: str | None = None) -> None:
         super().__init__(what, hint)
@@ -32,32 +30,32 @@ class FaultError(WsmonError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fault, or a warning, and the path of the key it is about."""
+    """A fault or a warning, with the path of its key; the line is found later."""
 
     path: KeyPath
     problem: str
     value: str = ""
-    """Not yet cut to the length of a message: what is secret in it may be known only at the end."""
+    """Not yet shortened for messages: all secrets to mask in it are known only at the end."""
     hint: str = ""
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """``text`` for one line of a message: at most ``limit`` characters, nothing in it that a terminal would obey."""
+    """Return ``text`` for a message: at most ``limit`` characters, all printable."""
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-# Raises FaultError where a text does not do; the fault never contains the text
+# Raises FaultError for a text that cannot be used; the fault never contains the text
 Check = Callable[[str], None]
 
 
-# Of numbers whose meaning is not ours: beyond it a float skips integers
+# Limit of numbers that only the protocol interprets: above 2**53, about nine times this, floats skip integers
 LARGEST = 1e15
 
 
 def anything(text: str) -> None:
-    """The check that accepts every text."""
+    """Accept every text."""
 
 
 class Kind(Protocol):
@@ -65,14 +63,14 @@ class Kind(Protocol):
 
     @property
     def takes_secrets(self) -> bool:
-        """Whether the text may contain secrets: ``read`` then gets ``Sensitive``, and returns it."""
+        """Whether texts may contain references to secrets; ``read`` then gets and returns ``Sensitive``."""
 
     @property
     def expected(self) -> str:
-        """What the value has to be, for "is …, where … is expected"."""
+        """What the value has to be, for messages: "is ... where ... is expected"."""
 
     def read(self, value: object) -> object:
-        """The value as the specs hold it; raises ``FaultError``."""
+        """Return the value as the specs hold it; raises ``FaultError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class FlagKind:
 
 @dataclass(frozen=True, slots=True)
 class NumberKind:
-    """A number with limits; ``whole`` ones are integers."""
+    """A number between two limits, integer where ``whole``."""
 
     minimum: float
     maximum: float
@@ -112,7 +110,7 @@ class NumberKind:
 
 @dataclass(frozen=True, slots=True)
 class DurationKind:
-    """Seconds, with limits; an empty text means 0 where ``may_be_empty``."""
+    """A duration between two limits, read in seconds; an empty text means 0 where ``may_be_empty``."""
 
     minimum_s: float
     maximum_s: float
@@ -130,7 +128,7 @@ class DurationKind:
 
 @dataclass(frozen=True, slots=True)
 class SizeKind:
-    """Bytes, with limits."""
+    """A size between two limits, in bytes."""
 
     minimum_bytes: int
     maximum_bytes: int
@@ -147,7 +145,7 @@ class SizeKind:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """One of a few words."""
+    """One of a closed set of words."""
 
     words: tuple[str, ...]
     takes_secrets = False
@@ -166,7 +164,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class TextKind:
-    """A text that is shown or used as an identity: no secrets in it."""
+    """A text that is shown, or used as an identity: references to secrets are refused."""
 
     check: Check = anything
     may_be_empty: bool = True
@@ -185,7 +183,7 @@ class TextKind:
 
 @dataclass(frozen=True, slots=True)
 class SecretKind:
-    """A text that may contain secrets."""
+    """A text that may contain references to secrets."""
 
     check: Check = anything
     may_be_empty: bool = True
@@ -204,7 +202,7 @@ class SecretKind:
 
 @dataclass(frozen=True, slots=True)
 class SecretOrNumberKind:
-    """A text that may contain secrets, or a number: what it means is a protocol's affair."""
+    """A text that may contain references to secrets, or a number; the protocol interprets it."""
 
     takes_secrets = True
     expected = "a text or a number"
@@ -224,7 +222,7 @@ class ListOf:
 
     item: Kind
     is_set: bool = False
-    """Whether an item may stand in it only once."""
+    """Whether an item must not occur twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +239,7 @@ class TableOf:
 
 @dataclass(frozen=True, slots=True)
 class KeyMap:
-    """A table of action ids; each value a key, keys with commas between, or a list of keys."""
+    """A table of action ids; each value is a key press, several with commas between, or a list of them."""
 
     item: Kind
 
@@ -250,7 +248,7 @@ AnyKind = Kind | ListOf | TableOf | KeyMap
 
 
 def name_of_type(value: object) -> str:
-    """What TOML calls the type of a value."""
+    """Return the name of a value's type for messages, in the words of TOML."""
     match value:
         case bool():
             return "true or false"
@@ -267,7 +265,7 @@ def name_of_type(value: object) -> str:
 
 
 def mismatch(value: object, expected: str, hint: str = "") -> FaultError:
-    """The fault of a value whose type is another than the expected one."""
+    """Return the fault for a value of the wrong type."""
     return FaultError(f"is {name_of_type(value)} where {expected} is expected", hint)
 
 
@@ -283,7 +281,8 @@ def _quantity(value: object, parse: Callable[[str], float], expected: str, hint:
 
 
 def _within(value: float, minimum: float, maximum: float, write: Callable[[float], str]) -> None:
-    if value != value or value in (math.inf, -math.inf):  # math.isfinite fails on integers beyond any float
+    # math.isfinite raises OverflowError for integers that no float can hold
+    if value != value or value in (math.inf, -math.inf):
         raise FaultError("is no finite number")
     if value < minimum:
         raise FaultError(f"is less than {write(minimum)}")
@@ -295,11 +294,8 @@ def _plain(limit: float) -> str:
     return f"{limit:g}"
 
 
-# The kinds of values that name files; paths are absolute when they come here.
-
-
 def absolute(text: str, folder: Path) -> str:
-    """The path that ``text`` means in a file that lies in ``folder``; empty stays empty. Raises ``FaultError``."""
+    """Return ``text`` as a path relative to ``folder``; empty stays empty. Raises ``FaultError``."""
     if not text:
         return ""
     if "\0" in text:
@@ -312,7 +308,7 @@ def absolute(text: str, folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ExistingFile:
-    """The path of a file that can be read; empty for none."""
+    """The absolute path of a file that can be read; empty = none."""
 
     takes_secrets = False
     expected = "the path of a file"
@@ -336,7 +332,7 @@ class ExistingFile:
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """The path of a file that wsmon makes where it is not there yet; empty for the default place."""
+    """The absolute path of a file that wsmon creates if it does not exist; empty = the default place."""
 
     takes_secrets = False
     expected = "the path of a file"

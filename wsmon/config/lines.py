@@ -1,7 +1,7 @@
-"""The line on which each key of a TOML document stands.
+"""Line numbers of the keys of a TOML document.
 
-tomli gives positions for syntax errors only. This is a scan of a document that tomli has accepted already: it follows
-keys, tables and arrays, and does not look into values.
+tomli gives positions of syntax errors only. This scans a document that tomli has already accepted: it follows keys,
+tables and arrays, and does not interpret values.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-# ("connection", 2, "ping", "interval"): names of keys, and indices of arrays counted from 0
+# Names of keys, and indices of arrays from 0: ("connection", 2, "ping", "interval")
 KeyPath = tuple[str | int, ...]
 
 _TOKENS = re.compile(
@@ -32,22 +32,22 @@ _ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", 
 
 @dataclass(slots=True)
 class _Frame:
-    """A container that the scan is inside of."""
+    """A container that the scan is in."""
 
     kind: Literal["document", "table", "array"]
     path: KeyPath
     item: int = 0
-    """Index of the element that comes next; arrays only."""
+    """Index of the next element; arrays only."""
 
 
 class Lines:
-    """Lines of the keys of one document, 1-based."""
+    """The lines of the keys of one document, counted from 1."""
 
     def __init__(self, text: str) -> None:
         self._lines = _Scan(text).lines
 
     def of(self, path: KeyPath) -> int:
-        """Line of the key at ``path``, or of the nearest thing around it; 1 where nothing is."""
+        """Return the line of the key at ``path``, or of the nearest table around it; 1 where there is neither."""
         for length in range(len(path), 0, -1):
             line = self._lines.get(path[:length])
             if line is not None:
@@ -56,7 +56,7 @@ class Lines:
 
 
 class _Scan:
-    """One pass over the tokens, with a stack of its own: nesting is the author's, recursion would be ours."""
+    """One pass over the tokens, with an explicit stack: recursion would fail on a deeply nested document."""
 
     def __init__(self, text: str) -> None:
         self.lines: dict[KeyPath, int] = {}
@@ -64,11 +64,11 @@ class _Scan:
         self._stack = [_Frame("document", ())]
         self._table: KeyPath = ()
         self._key: list[str] = []
+        # The key whose value is being scanned; None while a key is
         self._value_of: KeyPath | None = None
-        # the key after whose "=" the scan stands; None while it collects a key
         self._header: Literal["", "[", "[["] = ""
+        # Number of [[tables]] of each path so far
         self._sizes: dict[KeyPath, int] = {}
-        # how many [[tables]] of a path there were
         for token in _TOKENS.finditer(text):
             written = token.group()
             self._step(str(token.lastgroup), written)
@@ -101,7 +101,7 @@ class _Scan:
             self._header = ""
 
     def _open_table(self) -> None:
-        """Enter the table whose header has just been read."""
+        """Enter the table whose header was just read."""
         path = self._resolve((), self._key[:-1])
         last: KeyPath = (*path, self._key[-1])
         if self._header == "[[":
@@ -115,7 +115,7 @@ class _Scan:
         self._key.clear()
 
     def _resolve(self, base: KeyPath, names: list[str]) -> KeyPath:
-        """The path that ``names`` mean below ``base``: an array of tables stands for its newest element."""
+        """The path of ``names`` below ``base``; an array of tables stands for its last element."""
         path = base
         for name in names:
             path = (*path, name)
@@ -166,7 +166,7 @@ class _Scan:
             self._value_of = None
 
     def _close(self) -> None:
-        """Leave an array or an inline table: the value it was is complete but for what stands behind it."""
+        """Leave an array or an inline table, which completes its value."""
         closed = self._stack.pop()
         self._key.clear()
         self._value_of = closed.path
@@ -181,7 +181,7 @@ class _Scan:
 
 
 def _name(written: str) -> str:
-    """The key that a bare or quoted key means."""
+    """The text of a bare or quoted key."""
     if written.startswith("'"):
         return written[1:-1]
     if written.startswith('"'):

@@ -1,4 +1,4 @@
-"""Where things are: the configuration, and the store, state and socket that belong to it."""
+"""Paths: the configuration file, and the store, state files and control socket that belong to it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from wsmon.config.specs import Configuration
 from wsmon.errors import UsageError
 
 FILE = "wsmon.toml"
-# The kernel's limit is 107; the rest is for those whose limit is lower
+# The limit is 107 bytes on Linux, 103 on macOS and the BSDs
 MAX_SOCKET_PATH_BYTES = 99
 
 _SOCKET_NAME_BYTES = len("/0123456789abcdef.sock")
 
 
 def find_config(argument: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
-    """The configuration to use: the argument, ``$WSMON_CONFIG``, ``./wsmon.toml``, the user's folder.
+    """Return the configuration to use: the argument, ``$WSMON_CONFIG``, ``./wsmon.toml``, or the user's own.
 
-    What is named is returned whether it exists or not: reading it says why it cannot be used. Raises ``UsageError``
-    where nothing is named and nothing found.
+    A path that was named is returned even if it does not exist; loading it reports that. Raises ``UsageError`` where
+    none is named and none found.
     """
     if argument is not None:
         return argument
@@ -36,37 +36,38 @@ def find_config(argument: Path | None, environ: Mapping[str, str], cwd: Path) ->
 
 
 def config_dir(environ: Mapping[str, str]) -> Path:
-    """The user's folder for configurations and themes of wsmon."""
+    """Return the user's folder for configurations and themes of wsmon."""
     if folder := _xdg(environ, "XDG_CONFIG_HOME"):
         return folder
-    from platformdirs import user_config_path  # 8 ms that only those without the variable need
+    # Imported here for start-up time: 8 ms, needed only without the variable
+    from platformdirs import user_config_path
 
     return user_config_path("wsmon")
 
 
 def state_dir(environ: Mapping[str, str]) -> Path:
-    """The user's folder for what wsmon records."""
+    """Return the user's folder for recordings and state of wsmon."""
     if folder := _xdg(environ, "XDG_STATE_HOME"):
         return folder
-    from platformdirs import user_state_path  # as above
+    from platformdirs import user_state_path
 
     return user_state_path("wsmon")
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:
-    """The user's folder for copies of stores that cannot be read in place."""
+    """Return the user's folder for copies of stores that cannot be read in place."""
     if folder := _xdg(environ, "XDG_CACHE_HOME"):
         return folder
-    from platformdirs import user_cache_path  # as above
+    from platformdirs import user_cache_path
 
     return user_cache_path("wsmon")
 
 
 def default_store(configuration: Configuration, state: Path) -> Path:
-    """The store of a configuration that names none, below the folder ``state``.
+    """Return the store of a configuration that names none, below the folder ``state``.
 
-    A file is known by its real path. Connections from the command line are known by their URLs without credentials, so
-    that a new token finds the old recording.
+    It follows from the real path of the file. For connections from the command line it follows from their URLs without
+    credentials, so that the same URL with a new token continues the old recording.
     """
     if configuration.path is not None:
         stem, identity = configuration.path.stem, os.path.realpath(configuration.path)
@@ -77,15 +78,15 @@ def default_store(configuration: Configuration, state: Path) -> Path:
 
 
 def screen_path(identity: str, state: Path) -> Path:
-    """The file that remembers how the screen of a configuration was left, below the folder ``state``."""
+    """Return the file for the state of the screen of a configuration, below the folder ``state``."""
     return state / "screens" / f"{_sha256(identity)[:16]}.json"
 
 
 def runtime_dir(environ: Mapping[str, str], uid: int) -> Path:
-    """The folder of the sockets, for whoever makes one: mode 0700, owned by ``uid``, to be checked by the user of it.
+    """Return the folder of the control sockets; the caller creates it with mode 0700 and checks that ``uid`` owns it.
 
-    ``$XDG_RUNTIME_DIR/wsmon``, else a folder of the user's own among the temporary ones; one in which the path of a
-    socket would be too long is passed over.
+    It is ``$XDG_RUNTIME_DIR/wsmon``, or a folder of the user's own in a temporary one; folders in which the path of a
+    socket would be too long are skipped.
     """
     candidates = [xdg] if (xdg := _xdg(environ, "XDG_RUNTIME_DIR")) else []
     temporary = environ.get("TMPDIR") or tempfile.gettempdir()
@@ -97,7 +98,7 @@ def runtime_dir(environ: Mapping[str, str], uid: int) -> Path:
 
 
 def socket_path(store: Path, runtime: Path) -> Path:
-    """The control socket of the recorder of ``store``; raises ``UsageError`` where the kernel would not take it."""
+    """Return the control socket of the recorder of ``store``; raises ``UsageError`` where its path is too long."""
     path = runtime / f"{_sha256(os.path.realpath(store))[:16]}.sock"
     if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
         raise UsageError(f"the path of the socket is too long, {path}", "set XDG_RUNTIME_DIR to a shorter folder")
@@ -109,6 +110,6 @@ def _sha256(text: str) -> str:
 
 
 def _xdg(environ: Mapping[str, str], name: str) -> Path | None:
-    """The folder that a variable of the XDG specification gives; relative ones are to be ignored."""
+    """The folder that a variable of the XDG specification names; relative ones are ignored, as it demands."""
     folder = environ.get(name, "")
     return Path(folder) / "wsmon" if folder.startswith("/") else None

@@ -1,4 +1,4 @@
-"""What keys must be to each other, once every key is right by itself."""
+"""Rules between the keys of a connection, checked when each key is valid by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wsmon.model.units import format_duration
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Something that must not be; the first of ``keys`` is the one to change."""
+    """A combination of keys that is an error, or has no effect; the first of ``keys`` is the one to change."""
 
     keys: tuple[str, ...]
     is_broken: Callable[[ConnectionSpec], bool]
@@ -20,11 +20,11 @@ class Rule:
     hint: str
     value: Callable[[ConnectionSpec], str] = lambda _spec: ""
     is_warning: bool = False
-    """It does no harm, and nothing else."""
+    """Whether the configuration can be used nevertheless."""
 
 
 def _unkept(spec: ConnectionSpec) -> str:
-    """The thresholds that no connection can keep, or every one."""
+    """The thresholds that no connection can meet, or that every connection meets."""
     found = (
         f"{name} = {value:g}" for name, value in spec.kpi.items() if value <= 0 or (name in KPI_SHARES and value >= 1)
     )

@@ -1,7 +1,7 @@
-"""What a configuration means, as frozen values: the input of everything that runs.
+"""Specs: the frozen values that a configuration is loaded into, and that recorder and screen are built from.
 
-Units are in the names; keys of the file carry none (``ping.interval`` becomes ``PingSpec.interval_s``).
-Texts in which a secret may stand are ``Sensitive``.
+Units are in the names; keys of the file carry none (``ping.interval`` becomes ``PingSpec.interval_s``). Texts that may
+contain a secret are ``Sensitive``. Every field has a row in schema.py with the same default.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Characters = Literal["auto", "unicode", "ascii"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]
 
 NOTHING: Mapping[str, Sensitive | float] = MappingProxyType({})
-# Of a connection's URL that names none
+# Scheme -> port of URLs that name none
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"ws": 80, "wss": 443})
 
 
@@ -35,13 +35,13 @@ class PingSpec:
     """Keepalive by ping frames."""
 
     interval_s: float = 20.0
-    """0 = off."""
+    """0 = no pings."""
     timeout_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class TlsSpec:
-    """How a wss:// peer is verified, and who we are to it."""
+    """How the certificate of a wss:// peer is verified, and which one is shown to it."""
 
     verify: bool = True
     ca: Path | None = None
@@ -61,12 +61,12 @@ class ReconnectSpec:
     max_attempts: int = 0
     """0 = never give up."""
     stable_after_s: float = 30.0
-    """A connection that was open this long starts counting attempts anew."""
+    """After being open this long, attempts are counted from 0 again."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatSpec:
-    """Heartbeat on the application level."""
+    """Heartbeat by messages, instead of ping frames."""
 
     send: Sensitive = EMPTY
     every_s: float = 30.0
@@ -77,7 +77,7 @@ class HeartbeatSpec:
 
 @dataclass(frozen=True, slots=True)
 class SequenceSpec:
-    """Where a message carries its sequence number, and what it counts."""
+    """JSON paths of a message's sequence number, and of the key by which sequences are told apart."""
 
     path: str = ""
     key: str = ""
@@ -85,7 +85,7 @@ class SequenceSpec:
 
 @dataclass(frozen=True, slots=True)
 class LatencySpec:
-    """Where a message carries its sender's timestamp."""
+    """JSON path and unit of the sender's timestamp in a message."""
 
     path: str = ""
     unit: LatencyUnit = "ms"
@@ -93,7 +93,7 @@ class LatencySpec:
 
 @dataclass(frozen=True, slots=True)
 class CaptureSpec:
-    """What of a frame is kept."""
+    """What is kept of a frame."""
 
     payloads: bool = True
     payload_limit_bytes: int = 64 * 1024
@@ -102,7 +102,7 @@ class CaptureSpec:
 
 @dataclass(frozen=True, slots=True)
 class RedactSpec:
-    """What is masked beyond the built-in lists, and what is exempt."""
+    """What is masked in addition to the built-in lists, and what is never masked."""
 
     keys: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ class RedactSpec:
 
 @dataclass(frozen=True, slots=True)
 class RetentionSpec:
-    """How much a store keeps."""
+    """How much a store keeps before the oldest events are removed."""
 
     age_s: float = 14 * 86_400.0
     size_bytes: int = 2_000_000_000
@@ -124,14 +124,14 @@ _NO_RULES: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class AlertSpec:
-    """How somebody is told."""
+    """How the user is alerted of incidents."""
 
     bell: bool = True
     desktop: bool = False
     command: tuple[Sensitive, ...] = ()
     webhook: Sensitive = EMPTY
     rules: Mapping[str, str] = field(default_factory=lambda: _NO_RULES)
-    """Queries by name: what matches opens an incident."""
+    """Name -> query; events that match open an incident."""
 
 
 SIGNAL_NAMES = ("spans", "metrics", "logs")
@@ -139,14 +139,14 @@ SIGNAL_NAMES = ("spans", "metrics", "logs")
 
 @dataclass(frozen=True, slots=True)
 class OtlpSpec:
-    """Where telemetry is sent."""
+    """The OpenTelemetry collector that telemetry is sent to."""
 
     url: Sensitive = EMPTY
-    """Empty = nowhere; the path of each signal is appended."""
+    """Empty = none; the path of each signal is appended."""
     headers: tuple[tuple[str, Sensitive], ...] = ()
     signals: tuple[str, ...] = SIGNAL_NAMES
     compression: bool = True
-    """Gzip, which a few receivers do not read."""
+    """Whether requests are compressed with gzip, which a few receivers cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +168,12 @@ class ConnectionSpec:
     close_timeout_s: float = 2.0
     ping: PingSpec = PingSpec()
     expect_every_s: float = 0.0
-    """0 = silence is no stall."""
+    """0 = silence is never a stall."""
     silence: tuple[str, ...] = ()
-    """Kinds of incidents that nobody wants to hear of."""
+    """Kinds of incidents that are not looked for."""
     trace_id: str = ""
     proxy: Sensitive = EMPTY
-    """A URL, "env", or empty for none."""
+    """A URL, "env" = from the environment, empty = none."""
     tls: TlsSpec = TlsSpec()
     reconnect: ReconnectSpec = ReconnectSpec()
     send: tuple[Sensitive, ...] = ()
@@ -187,17 +187,17 @@ class ConnectionSpec:
     redact: RedactSpec = RedactSpec()
     redirects: RedirectPolicy = "same-origin"
     kpi: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Thresholds by the names of wsmon.model.kpis."""
+    """Name of a key figure (``wsmon.model.statistics.KPI_NAMES``) -> threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A whole configuration: what the file says, with everything it leaves out."""
+    """A whole configuration, with the defaults of everything that the file leaves out."""
 
     path: Path | None
-    """The file's real path; None where the configuration came from the command line."""
+    """The file's real path; None = the configuration comes from the command line."""
     digest: str
-    """sha256 of the file's bytes, hex: viewer and recorder compare it."""
+    """SHA-256 of the file's bytes, in hex; viewer and recorder compare it."""
     connections: tuple[ConnectionSpec, ...]
     store: Path | None = None
     """None = the default place for this configuration."""
@@ -210,7 +210,7 @@ class Configuration:
     prometheus: str = ""
     otlp: OtlpSpec = OtlpSpec()
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Action id → keys of the user's keymap."""
+    """Action id -> key presses of the user's keymap."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """The values of ${secret:…} and ${file:…}, and credentials written out in URLs, headers and subprotocols: masked
-    wherever they occur."""
+    """Values of ${secret:...} and ${file:...}, and credentials written out in URLs, headers and subprotocols; they are
+    masked wherever they occur."""

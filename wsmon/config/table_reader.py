@@ -1,4 +1,4 @@
-"""Configuration tables: a parsed TOML tree, read key by key against the schema."""
+"""Read the tables of a parsed TOML document against the schema: values, faults with hints, and warnings."""
 
 from __future__ import annotations
 
@@ -24,77 +24,37 @@ from wsmon.config.secrets import ReferenceSources, expand
 from wsmon.model.redact import mask_url
 from wsmon.model.redact.masking import Sensitive
 
-# A parsed TOML tree, read key by key against the schema: values, faults and warnings, each with its path.
-
-# A shorter one would be found by chance all over the payloads
+# A shorter secret would be found by chance in many payloads
 SHORT_SECRET_CHARS = 8
 
+# Python refuses to write integers of more than 4,300 digits
 _LONGEST_NUMBER = 10**30
-# Faults before names are no longer compared, at a millisecond each: such a file is no configuration
-_MAX_HINTED = 100
 _MAX_ACTION_PARTS = 8
-
-
-# Which name somebody meant who wrote one that does not exist.
-
-# A longer name is no slip of the finger, and comparing it costs its square
+# A hint takes a millisecond; a file with more faults is no configuration
+_MAX_HINTED = 100
+# A longer name is no typing error, and the time to compare it grows with its square
 _MAX_NAME_CHARS = 64
 # Keys that a hint may list
 _FEW = 10
 
 
-# What one table of the configuration set, and how tables lie over each other.
-
-
-@dataclass(frozen=True, slots=True)
-class TableEntries:
-    """Entries whose keys the user chose: identity of a key → (key as written, value)."""
-
-    entries: Mapping[str, tuple[str, object]]
-
-    def over(self, below: TableEntries) -> TableEntries:
-        """These entries, and those of ``below`` that are not among them."""
-        return TableEntries({**below.entries, **self.entries})
-
-
-@dataclass(slots=True)
-class TableValues:
-    """The keys of one table, by their dotted paths."""
-
-    values: dict[str, object] = field(default_factory=dict)
-    """As the specs hold them."""
-    places: dict[str, KeyPath] = field(default_factory=dict)
-    """Where each was set, also what could not be used."""
-    unusable: set[str] = field(default_factory=set)
-
-    def over(self, below: TableValues) -> TableValues:
-        """These values where they are set, those of ``below`` elsewhere; tables merge entry by entry."""
-        values = {**below.values, **self.values}
-        for path, value in self.values.items():
-            other = below.values.get(path)
-            if isinstance(value, TableEntries) and isinstance(other, TableEntries):
-                values[path] = value.over(other)
-        unusable = self.unusable | (below.unusable - self.places.keys())
-        return TableValues(values, {**below.places, **self.places}, unusable)
-
-
 class TableReader:
-    """Reads tables of one document, and collects what is wrong with them."""
+    """Reads the tables of one document, and collects faults, warnings and secrets."""
 
     def __init__(self, sources: ReferenceSources) -> None:
         self.faults: list[Finding] = []
         self.warnings: list[Finding] = []
+        # An ordered set of the values of references to secrets
         self.secrets: dict[str, None] = {}
-        # an ordered set
         self._sources = sources
 
     def fault(self, at: KeyPath, fault: FaultError, value: object = None) -> None:
-        """Note a fault of the thing at ``at``; ``value`` is shown where it is a text, a number or a truth value."""
+        """Record a fault of the key at ``at``; ``value`` is shown where it is a text, a number or a truth value."""
         text = _shown(value) if fault.value is None else fault.value
         self.faults.append(Finding(at, fault.what, text, fault.hint))
 
     def table(self, tree: object, at: KeyPath, names: Names) -> TableValues:
-        """The values of the table at ``at``."""
+        """Return the values of the table at ``at``, whose keys are ``names``."""
         read = TableValues()
         if isinstance(tree, dict):
             self._names(tree, at, names, read)
@@ -103,7 +63,7 @@ class TableReader:
         return read
 
     def keymap(self, tree: object, at: KeyPath, key: ConfigKey) -> TableValues:
-        """The user's keymap, which is a table of its own at the top."""
+        """Return the user's keymap, the table ``[keys]``, as the value of ``key``."""
         read = TableValues()
         self._key(tree, at, key, read)
         return read
@@ -177,7 +137,7 @@ class TableReader:
         return TableEntries(entries)
 
     def _actions(self, value: object, at: KeyPath, kind: KeyMap, entries: dict[str, tuple[str, object]]) -> None:
-        """Entries of a keymap: ``log.search`` without quotes is a table in a table, and means the same."""
+        """Read entries of a keymap; ``log.search`` without quotes is a table in a table in TOML, and means the same."""
         if not isinstance(value, dict):
             self.fault(at, _no_table(value))
             return
@@ -218,7 +178,7 @@ class TableReader:
             return None
 
     def _text(self, written: str, at: KeyPath, kind: Kind) -> str | Sensitive | None:
-        """``written`` with its references replaced; ``None`` where one of them fails or may not be there."""
+        """``written`` with its references replaced; ``None`` where one failed, or yields a secret that must not be."""
         expanded = expand(written, self._sources)
         for fault in expanded.faults:
             self.fault(at, fault)
@@ -245,14 +205,14 @@ def _no_table(value: object, hint: str = "") -> FaultError:
 
 
 def _shown(value: object) -> str:
-    """What a message may show of ``value``: the credentials of a URL are masked, wherever it stands."""
+    """What a message shows of ``value``; credentials in a URL are masked, whatever the key."""
     match value:
         case Sensitive():
             return mask_url(value.masked)
         case bool():
             return "true" if value else "false"
         case int() if abs(value) > _LONGEST_NUMBER:
-            return "a huge number"  # Python refuses to write out more than 4,300 digits
+            return "a huge number"
         case int() | float():
             return str(value)
         case str():
@@ -261,19 +221,40 @@ def _shown(value: object) -> str:
             return ""
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """The valid name that is most like ``name``; empty where none is."""
-    from difflib import get_close_matches  # 5 ms that only a mistake should cost
+@dataclass(frozen=True, slots=True)
+class TableEntries:
+    """Entries whose keys the user chose: identity of a key -> (key as written, value)."""
 
-    if len(name) > _MAX_NAME_CHARS:
-        return ""
-    folded = {_folded(candidate): candidate for candidate in valid}
-    matches = get_close_matches(_folded(name), folded, 1, 0.6)
-    return folded[matches[0]] if matches else ""
+    entries: Mapping[str, tuple[str, object]]
+
+    def over(self, below: TableEntries) -> TableEntries:
+        """Return these entries, and those of ``below`` with other keys."""
+        return TableEntries({**below.entries, **self.entries})
+
+
+@dataclass(slots=True)
+class TableValues:
+    """The keys that one table sets, by their dotted paths."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    """Values as the specs hold them; keys that could not be used are absent."""
+    places: dict[str, KeyPath] = field(default_factory=dict)
+    """The place of each key, also of those that could not be used."""
+    unusable: set[str] = field(default_factory=set)
+
+    def over(self, below: TableValues) -> TableValues:
+        """Return these values where they are set, those of ``below`` elsewhere; tables merge entry by entry."""
+        values = {**below.values, **self.values}
+        for path, value in self.values.items():
+            other = below.values.get(path)
+            if isinstance(value, TableEntries) and isinstance(other, TableEntries):
+                values[path] = value.over(other)
+        unusable = self.unusable | (below.unusable - self.places.keys())
+        return TableValues(values, {**below.places, **self.places}, unusable)
 
 
 def unknown_key(name: str, valid: Names) -> str:
-    """What to do about the unknown key ``name`` of a table whose keys are ``valid``."""
+    """Return a hint for the unknown key ``name`` of a table whose keys are ``valid``; may be empty."""
     paths: list[str] = []
     if valid is WSMON_NAMES:
         paths = [key.path for key in WSMON]
@@ -289,7 +270,7 @@ def unknown_key(name: str, valid: Names) -> str:
 
 
 def unknown_table(name: str) -> str:
-    """What to do about the unknown key ``name`` at the top of the document."""
+    """Return a hint for the unknown key ``name`` at the top of the document."""
     if name in CONNECTION_NAMES:
         return "it belongs into [[connection]] or [defaults]"
     if name in WSMON_NAMES:
@@ -304,7 +285,7 @@ def _header(table: str) -> str:
 
 
 def _elsewhere(name: str, paths: list[str]) -> str:
-    """The dotted key that alone ends with ``name``, or is written like it (``ping_interval``)."""
+    """The only dotted key that ends with ``name``, or the one most like it (``ping_interval``)."""
     endings = [path for path in paths if path.endswith(f".{name}")]
     if len(endings) == 1:
         return endings[0]
@@ -313,3 +294,15 @@ def _elsewhere(name: str, paths: list[str]) -> str:
 
 def _folded(name: str) -> str:
     return name.lower().replace("-", "_").replace(".", "_")
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return the valid name that is most like ``name``; empty where none is similar."""
+    # Imported here for start-up time: 5 ms, needed only for a mistake
+    from difflib import get_close_matches
+
+    if len(name) > _MAX_NAME_CHARS:
+        return ""
+    folded = {_folded(candidate): candidate for candidate in valid}
+    matches = get_close_matches(_folded(name), folded, 1, 0.6)
+    return folded[matches[0]] if matches else ""
