@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 
 from wsmon.cli.record import readiness, run_assignment
+from wsmon.cli.recording import Talk
 from wsmon.cli.screen_options import ScreenWishes, screen_options
 from wsmon.cli.spawn import spawn_recorder
 from wsmon.cli.stores import STORE_NAME
-from wsmon.cli.talk import Talk
 from wsmon.cli.target import Duration, socket_of
 from wsmon.cli.terminal import has_terminal
 from wsmon.config.locate import state_dir

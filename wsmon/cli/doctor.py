@@ -13,7 +13,7 @@ from dataclasses import asdict
 import click
 
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
-from wsmon.cli.diagnosis.examination import examination
+from wsmon.cli.doctor_examination import examination
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_FAILED, EXIT_OK
 from wsmon.model.sanitize import sanitize

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from wsmon.cli.interruption import tidy_end
-from wsmon.cli.priority import low_priority
+from wsmon.cli.params import QueryCommand, query_of
+from wsmon.cli.process import low_priority
 from wsmon.cli.progress import clear_line, progress_line
 from wsmon.cli.reading import noted, reading
 from wsmon.cli.target import Duration
 from wsmon.cli.terminal import binary_stdout
 from wsmon.cli.times import Time
-from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.formats import FORMATS
 from wsmon.export.run import ExportReport, ExportRequest, run_export

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from wsmon.cli.interruption import tidy_end
-from wsmon.cli.priority import low_priority
+from wsmon.cli.process import low_priority
 from wsmon.cli.progress import clear_line, progress_line
 from wsmon.cli.reading import noted
 from wsmon.clock import SystemClock

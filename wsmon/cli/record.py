@@ -11,8 +11,8 @@ import click
 import msgspec
 
 from wsmon.cli.log_file import LogFile
+from wsmon.cli.recording import Talk
 from wsmon.cli.spawn import Readiness, handed_over
-from wsmon.cli.talk import Talk
 from wsmon.cli.target import Duration, Request, Target, request_options, resolve
 from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, beside

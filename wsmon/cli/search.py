@@ -12,11 +12,11 @@ from typing import Literal
 
 import click
 
-from wsmon.cli.output import Format, as_json, as_text, write
+from wsmon.cli.params import QueryCommand, query_of
 from wsmon.cli.progress import SearchLine
 from wsmon.cli.reading import ids_of_period, noted, reading
+from wsmon.cli.search_output import Format, as_json, as_text, write
 from wsmon.cli.times import Time
-from wsmon.cli.words import QueryCommand, query_of
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.feed import Feed

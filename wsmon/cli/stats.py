@@ -11,10 +11,10 @@ import click
 import msgspec
 
 from wsmon.cli.matching import statistics_of_matches
+from wsmon.cli.params import QueryCommand, query_of
 from wsmon.cli.reading import reading
-from wsmon.cli.stats_table import table
+from wsmon.cli.stats_output import table
 from wsmon.cli.times import Time
-from wsmon.cli.words import QueryCommand, query_of
 from wsmon.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 from wsmon.export.jsonl import statistics_document
 from wsmon.model.statistics import Statistics

@@ -11,7 +11,6 @@ from pathlib import Path
 from wsmon.cli.diagnosis import facts
 from wsmon.cli.diagnosis.configuration import NONE_FOUND, judge_broken, judge_loaded
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
-from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.cli.diagnosis.permissions import (
     Owned,
     judge_configuration_file,
@@ -20,6 +19,7 @@ from wsmon.cli.diagnosis.permissions import (
 )
 from wsmon.cli.diagnosis.sqlite import judge_sqlite, judge_store
 from wsmon.cli.diagnosis.terminal import judge_terminal
+from wsmon.cli.doctor_checks import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.cli.stores import find_store
 from wsmon.cli.target import runtime_folder
 from wsmon.config.load import Loaded, load

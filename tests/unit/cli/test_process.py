@@ -7,7 +7,7 @@ import sys
 
 SCRIPT = """
 import os
-from wsmon.cli.priority import low_priority
+from wsmon.cli.process import low_priority
 os.nice({nice})
 with low_priority():
     print(os.getpriority(os.PRIO_PROCESS, 0))

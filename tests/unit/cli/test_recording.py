@@ -9,7 +9,7 @@ import os
 import msgspec
 
 from tests.support.builders import event, retry
-from wsmon.cli.talk import LINES_WAITING, Talk
+from wsmon.cli.recording import LINES_WAITING, Talk
 
 PIPE_BYTES = 4096
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from wsmon.cli.words import QueryCommand
+from wsmon.cli.params import QueryCommand
 from wsmon.errors import UsageError
 
 

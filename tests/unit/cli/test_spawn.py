@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wsmon.cli.log_file import OLDER_FILES, LogFile, open_log
-from wsmon.cli.talk import Talk
+from wsmon.cli.recording import Talk
 from wsmon.errors import WsmonError
 
 LIMIT_BYTES = 1_000
@@ -67,7 +67,7 @@ def test_a_process_that_talks_for_long_keeps_its_log_small(tmp_path: Path) -> No
     script = (
         "import sys, logging, pathlib\n"
         "from wsmon.cli.log_file import LogFile\n"
-        "from wsmon.cli.talk import Talk\n"
+        "from wsmon.cli.recording import Talk\n"
         "with Talk(is_quiet=True) as talk:\n"
         f"    talk.keep_small(LogFile(pathlib.Path({str(path)!r}), {LIMIT_BYTES}))\n"
         "    for number in range(100):\n"

@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS
 from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
-from wsmon.cli.diagnosis.machine import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.cli.diagnosis.permissions import Owned, judge_configuration_file, judge_recording, judge_runtime_folder
 from wsmon.cli.diagnosis.sqlite import judge_sqlite, judge_store
+from wsmon.cli.doctor_checks import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
 from wsmon.store.integrity import IntegrityReport
 
 STORE = Path("/s/store.db")
