@@ -17,8 +17,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.support.peers import scenario
-from wsmon.cli.greeting import greeting
-from wsmon.cli.target import socket_of
+from wsmon.cli.stores import greeting, socket_of
 from wsmon.clock import SystemClock
 from wsmon.control.client import RecorderClient
 from wsmon.demo.server import ScenarioServer

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.engines import raw_server
 from tests.support.peers import Peers, script
 from tests.support.processes import DEADLINE_S, Home, Recorder, stored
-from wsmon.cli.greeting import greeting
+from wsmon.cli.stores import greeting
 from wsmon.control.client import RecorderClient
 from wsmon.control.lock import holder
 from wsmon.model.events import Event

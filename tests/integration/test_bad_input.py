@@ -16,9 +16,10 @@ import pytest
 
 from tests.support.processes import Home, stored
 from wsmon.cli.demo import fresh_store
+from wsmon.cli.params import Request
+from wsmon.cli.spawn import ensure_recorder
 from wsmon.cli.stop import end_recorder
-from wsmon.cli.target import Request, resolve, socket_of
-from wsmon.cli.watch import ensure_recorder
+from wsmon.cli.stores import resolve, socket_of
 from wsmon.config.load import load
 from wsmon.config.locate import default_store, state_dir
 from wsmon.control.lock import NAMELESS, LockInfo, StoreLock, holder

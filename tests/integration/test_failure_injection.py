@@ -18,8 +18,7 @@ from pathlib import Path
 
 from tests.support.peers import Peers, script
 from tests.support.processes import DEADLINE_S, POLL_S, Home, Recorder, stored
-from wsmon.cli.greeting import greeting
-from wsmon.cli.target import socket_of
+from wsmon.cli.stores import greeting, socket_of
 from wsmon.control.client import RecorderClient
 from wsmon.control.messages import Command, encode
 from wsmon.demo.server import ScenarioServer

@@ -6,8 +6,10 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,20 @@ def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
+
+
+# Tools that judge what wsmon prints.
+
+
+def needs(tool: str) -> pytest.MarkDecorator:
+    """Skip a test where its tool is not installed."""
+    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
+
+
+def output_of(*command: str | Path, text: str = "", environ: Mapping[str, str] | None = None) -> str:
+    """Everything that a tool prints; it must succeed. ``text`` is its input."""
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, timeout=DEADLINE_S, check=False, env=environ
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""``wsmon attach``: shows what a running recorder records."""
+"""``wsmon attach``: show what a running recorder records."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from pathlib import Path
 
 import click
 
-from wsmon.cli.screen_options import ScreenWishes, screen_options
-from wsmon.cli.stores import find_recorder
+from wsmon.cli.params import ScreenWishes, screen_options
 from wsmon.cli.terminal import require_terminal
 
 
 @click.command()
-@click.argument("store", required=False)
+@click.argument("store", required=False, type=click.Path())
 @screen_options
 def attach(store: str | None, *, wishes: ScreenWishes) -> int:
     """Watch the recorder of STORE (a store, its folder or its configuration), or the one started last."""
+    from wsmon.cli.stores import find_recorder
+
     require_terminal()
     info = find_recorder(store)
-    from wsmon.cli.view import view  # the screen, only when there is one
+    # The screen takes the longest to import: only when there is something to show.
+    from wsmon.cli.view import view
 
     return view(Path(info.store), os.environ, wishes)

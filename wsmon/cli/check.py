@@ -1,4 +1,4 @@
-"""``wsmon check``: says whether a configuration can be used, and what is wrong with it."""
+"""``wsmon check``: whether a configuration can be used, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from wsmon.config.example import example as example_text
-from wsmon.config.load import Loaded, load
-from wsmon.config.locate import find_config
-from wsmon.config.specs import ConnectionSpec
 from wsmon.errors import EXIT_USAGE, ConfigError, Problem, UsageError
-from wsmon.export.prometheus import dashboard as dashboard_text
-from wsmon.export.prometheus import rules as rules_text
+
+if TYPE_CHECKING:
+    from wsmon.config.load import Loaded
+    from wsmon.config.specs import ConnectionSpec
 
 
 @click.command("check")
@@ -28,6 +26,13 @@ from wsmon.export.prometheus import rules as rules_text
 @click.option("--rules", is_flag=True, help="Print recording and alerting rules for Prometheus.")
 def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool, rules: bool) -> None:
     """Check CONFIG: every mistake with its line, and the connections it means."""
+    # Imported now: a shell that completes the options waits for this module.
+    from wsmon.config.example import example as example_text
+    from wsmon.config.load import load
+    from wsmon.config.locate import find_config
+    from wsmon.export.prometheus import dashboard as dashboard_text
+    from wsmon.export.prometheus import rules as rules_text
+
     printed = [(example, example_text), (dashboard, dashboard_text), (rules, rules_text)]
     asked = [text for is_asked, text in printed if is_asked]
     if asked:
@@ -48,11 +53,12 @@ def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool,
 
 
 def _keymap_problems(loaded: Loaded) -> tuple[Problem, ...]:
-    """Wishes of the keymap that cannot be: the screen does without them, and a recorder does not care."""
+    """Return what is wrong with the keys of the screen; recorder and screen run without them."""
     configuration = loaded.configuration
     if not configuration.keys or configuration.path is None:
         return ()
-    from wsmon.tui.actions import lay_over  # the screen's names of keys, only where there are some
+    # The actions of the screen, only where keys are configured.
+    from wsmon.tui.actions import lay_over
 
     return lay_over(dict(configuration.keys), str(configuration.path), loaded.key_lines).problems
 
@@ -66,7 +72,7 @@ def _fail(problems: Sequence[Problem], message: str, *, as_json: bool) -> NoRetu
 
 
 def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connections: Iterable[ConnectionSpec]) -> None:
-    """The shape of ``check --json`` in CONTRACT.md."""
+    """Print the report of ``check --json``."""
     failed = [asdict(problem) for problem in errors]
     report = {
         "ok": not failed,
@@ -81,7 +87,7 @@ def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connecti
 
 
 def _print_table(loaded: Loaded) -> None:
-    """The connections on stdout, the warnings on stderr."""
+    """Print the connections on stdout, the warnings on stderr."""
     rows = [("name", "group", "enabled", "url")]
     rows += [
         (spec.name, spec.group or "–", "yes" if spec.enabled else "no", spec.url.masked)

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
-import secrets
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.record import readiness, run_assignment
-from wsmon.cli.recording import Talk
-from wsmon.cli.screen_options import ScreenWishes, screen_options
-from wsmon.cli.spawn import spawn_recorder
-from wsmon.cli.stores import STORE_NAME
-from wsmon.cli.target import Duration, socket_of
+from wsmon.cli.params import Duration, ScreenWishes, screen_options
 from wsmon.cli.terminal import has_terminal
-from wsmon.config.locate import state_dir
-from wsmon.config.specs import Configuration
-from wsmon.control.lock import holder
 from wsmon.errors import EXIT_OK
-from wsmon.recorder.run import Assignment
+
+if TYPE_CHECKING:
+    from wsmon.config.specs import Configuration
 
 IDENTITY = "demo"
+
+# A demonstration without a viewer ends by itself.
 IDLE_LIMIT_S = 30 * 60.0
-# a demonstration that nobody watches ends by itself
+
+# How long a demonstration lasts where there is no terminal to show it on.
 HEADLESS_S = 10.0
-# how long it lasts where there is no terminal to show it on
-_FOLDER = re.compile(r"demo-[0-9a-f]{12}")
-# no store of a configuration lies in such a folder: theirs end in 8 digits, also those of a demo.toml
 
 
 @click.command()
@@ -53,15 +45,23 @@ def demo(
     store = Path(os.path.realpath(store)) if store else fresh_store(os.environ)
     if headless:
         return _record(store, limit_s, ready_fd)
+    from wsmon.cli.spawn import spawn_recorder
+
     limit = ["--for", f"{limit_s}s"] if limit_s else []
     spawn_recorder(["demo", "--headless", "--store", str(store), *limit], store, os.environ)
-    from wsmon.cli.view import view  # the screen, only when there is one
+    # The screen takes the longest to import: only when there is something to show.
+    from wsmon.cli.view import view
 
     return view(store, os.environ, wishes)
 
 
 def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:
-    with readiness(ready_fd) as ready, Talk(is_quiet=ready_fd is not None) as talk:
+    # Imported now: a shell that completes the options waits for this module.
+    from wsmon.cli.recording import StderrLog, readiness, run_assignment
+    from wsmon.cli.stores import socket_of
+    from wsmon.recorder.run import Assignment
+
+    with readiness(ready_fd) as ready, StderrLog(is_quiet=ready_fd is not None) as log:
         assignment = Assignment(
             prepare=_servers,
             store=store,
@@ -69,11 +69,11 @@ def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:
             identity=IDENTITY,
             limit_s=limit_s,
             idle_limit_s=IDLE_LIMIT_S if ready_fd is not None else None,
-            on_event=talk.tell,
+            on_event=log.print_event,
         )
-        run_assignment(assignment, talk, ready)
+        run_assignment(assignment, log, ready)
     if ready_fd is None:
-        from wsmon.cli.stats import print_statistics
+        from wsmon.cli.stats_output import print_statistics
 
         print_statistics(store)
     return EXIT_OK
@@ -89,9 +89,19 @@ async def _servers() -> AsyncIterator[Configuration]:
 
 
 def fresh_store(environ: Mapping[str, str]) -> Path:
-    """A new place for a demonstration; those of ended ones go."""
+    """Return a new place for the store of a demonstration; the stores of ended demonstrations are removed."""
+    import re
+    import secrets
+    import shutil
+
+    from wsmon.cli.stores import STORE_NAME
+    from wsmon.config.locate import state_dir
+    from wsmon.control.lock import holder
+
+    # No store of a configuration lies in such a folder: those end in 8 digits, also that of a demo.toml.
+    demo_folder = re.compile(r"demo-[0-9a-f]{12}")
     folder = state_dir(environ)
     for old in folder.glob(f"demo-*/{STORE_NAME}"):
-        if _FOLDER.fullmatch(old.parent.name) and holder(old) is None:
+        if demo_folder.fullmatch(old.parent.name) and holder(old) is None:
             shutil.rmtree(old.parent)
     return folder / f"demo-{secrets.token_hex(6)}" / STORE_NAME

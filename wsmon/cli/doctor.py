@@ -1,4 +1,4 @@
-"""``wsmon doctor``: looks at everything wsmon depends on, and says what to do about what is wrong."""
+"""``wsmon doctor``: look at everything that wsmon depends on, and print what to do about what is wrong."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ import sys
 import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
-from wsmon.cli.doctor_examination import examination
 from wsmon.clock import SystemClock
 from wsmon.errors import EXIT_FAILED, EXIT_OK
 from wsmon.model.sanitize import sanitize
 
+if TYPE_CHECKING:
+    from wsmon.cli.doctor_checks import Diagnosis, Grade
+
 SCHEMA = "wsmon.doctor/1"
 LINE_CHARS = 2_000
 GRADE_COLUMNS = 6
+
+# The column of the fact: after the grade and the name of the check.
 FACT_COLUMN = 21
-# of the fact: after the grade and the name of the check
 _COLORS: dict[Grade, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
-@click.argument("store", required=False, metavar="[STORE]")
+@click.argument("store", required=False, type=click.Path(), metavar="[STORE]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(store: str | None, *, as_json: bool) -> int:
     """Look at the store, the configuration, the machine and the terminal: a line each, and what to do.
@@ -35,6 +38,10 @@ def doctor(store: str | None, *, as_json: bool) -> int:
     STORE is a store, its folder or its configuration; without one, what would be used here. Nothing is changed. The
     exit code is 1 where something does not work; a warning is none.
     """
+    # Imported now: a shell that completes the options waits for this module.
+    from wsmon.cli.doctor_checks import has_failed
+    from wsmon.cli.doctor_examination import examination
+
     found = []
     for diagnosis in examination(store, os.environ, SystemClock()):
         found.append(diagnosis)
@@ -46,7 +53,7 @@ def doctor(store: str | None, *, as_json: bool) -> int:
 
 
 def _print(diagnosis: Diagnosis) -> None:
-    """The line; what to do about it stands under it."""
+    """Print the line, and its advice below it."""
     grade = click.style(f"{diagnosis.grade:<4}", fg=_COLORS[diagnosis.grade], bold=diagnosis.grade != "ok")
     has_color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     fact = _wrapped(f"{diagnosis.check:<13}  {sanitize(diagnosis.fact, LINE_CHARS)}", FACT_COLUMN, "")
@@ -56,11 +63,12 @@ def _print(diagnosis: Diagnosis) -> None:
 
 
 def _wrapped(text: str, indent: int, first: str) -> str:
-    """A text in the width of the terminal, its further lines indented; as it is where there is no terminal."""
+    """Return a text wrapped to the terminal, its further lines indented; unchanged where there is no terminal."""
     if not sys.stdout.isatty():
         return first + text
     columns = max(FACT_COLUMN * 2, shutil.get_terminal_size().columns)
-    room = GRADE_COLUMNS if not first else 0  # the first line begins after the grade
+    # The first line begins after the grade.
+    room = GRADE_COLUMNS if not first else 0
     lines = textwrap.wrap(
         " " * room + text,
         columns,

@@ -1,27 +1,44 @@
-"""Runs every check there is, in the order in which somebody would ask."""
+"""The examination of ``wsmon doctor``: read the facts, run every check, in the order of its report.
+
+What the machine does not tell (kernel, logind, tmux) is unknown, and no error.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import getpass
+import locale
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from wsmon.cli.diagnosis import facts
-from wsmon.cli.diagnosis.configuration import NONE_FOUND, judge_broken, judge_loaded
-from wsmon.cli.diagnosis.diagnosis import Diagnosis, fail, ok, warn
-from wsmon.cli.diagnosis.permissions import (
+from wsmon.cli.doctor_checks import (
+    NONE_FOUND,
+    ClockFacts,
+    Diagnosis,
     Owned,
+    TerminalFacts,
+    fail,
+    judge_broken,
+    judge_clock,
     judge_configuration_file,
+    judge_loaded,
+    judge_logout,
+    judge_losses,
     judge_recording,
     judge_runtime_folder,
+    judge_space,
+    judge_sqlite,
+    judge_store,
+    judge_terminal,
+    ok,
+    warn,
 )
-from wsmon.cli.diagnosis.sqlite import judge_sqlite, judge_store
-from wsmon.cli.diagnosis.terminal import judge_terminal
-from wsmon.cli.doctor_checks import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
-from wsmon.cli.stores import find_store
-from wsmon.cli.target import runtime_folder
+from wsmon.cli.stores import find_store, runtime_folder
+from wsmon.cli.terminal import has_terminal
 from wsmon.config.load import Loaded, load
 from wsmon.config.locate import cache_dir, default_store, find_config, state_dir
 from wsmon.config.specs import RetentionSpec
@@ -32,14 +49,27 @@ from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.store.integrity import SQLITE_VERSION, check_integrity
 from wsmon.store.reader import Reader
+from wsmon.tui.terminal.capabilities import multiplexer
 
-MOST_TOLD = 100
+# Events of the last day that are counted, at most.
+MOST_COUNTED = 100
+
+# How long tmux may take to answer.
+TMUX_S = 2.0
+_TMUX_OPTIONS = ("set-clipboard", "allow-passthrough")
+
+# The return value of adjtimex(2) that says that the clock is not synchronised.
+TIME_ERROR = 5
+
+# More than struct timex has on any machine; all zero = only read.
+_TIMEX_BYTES = 512
+
 _STEPS = Query((FieldTerm("name", (Exact("self.clock.stepped"),)),))
 _SHED = Query((FieldTerm("name", (Exact("self.shed"),)),))
 
 
 def examination(argument: str | None, environ: Mapping[str, str], clock: Clock) -> Iterator[Diagnosis]:
-    """Every check; ``argument`` is a store, its folder or a configuration, ``None`` for what is used here."""
+    """Run every check; ``argument`` is a store, its folder or a configuration, None = what is used here."""
     loaded: Loaded | None = None
     try:
         config = _config_path(argument, environ)
@@ -57,7 +87,7 @@ def examination(argument: str | None, environ: Mapping[str, str], clock: Clock) 
         yield from _about_store(store, environ, clock)
     yield from judge_sqlite(SQLITE_VERSION)
     yield from _about_machine(store if isinstance(store, Path) else None, loaded, environ, clock)
-    yield from judge_terminal(facts.terminal_facts(environ))
+    yield from judge_terminal(terminal_facts(environ))
 
 
 def _config_path(argument: str | None, environ: Mapping[str, str]) -> Path | None:
@@ -75,7 +105,8 @@ def _about_configuration(loaded: Loaded | None) -> Iterator[Diagnosis]:
         return
     yield judge_loaded(loaded)
     path = loaded.configuration.path
-    assert path is not None  # it was read from one
+    # It was loaded from a file.
+    assert path is not None
     text = path.read_text(errors="replace")
     file = Owned.of(path, os.geteuid())
     if file is not None:
@@ -84,7 +115,7 @@ def _about_configuration(loaded: Loaded | None) -> Iterator[Diagnosis]:
 
 
 def _store(argument: str | None, loaded: Loaded | None, environ: Mapping[str, str]) -> Path | WsmonError | None:
-    """The store to look at, why there is none, or ``None`` where nothing was recorded and none is named."""
+    """Return the store to look at, why there is none, or None where nothing was recorded and none is named."""
     if loaded is not None:
         configuration = loaded.configuration
         path = Path(os.path.realpath(configuration.store or default_store(configuration, state_dir(environ))))
@@ -127,11 +158,11 @@ def _about_machine(
     sockets = [Owned.of(path, uid) for path in sorted(runtime.glob("*.sock"))]
     yield judge_runtime_folder(Owned.of(runtime, uid), tuple(one for one in sockets if one is not None))
     yield from _about_times(store, environ, clock)
-    yield judge_logout(facts.logind_settings(), facts.is_lingering(_user()))
+    yield judge_logout(logind_settings(), is_lingering(_user()))
 
 
 def _about_times(store: Path | None, environ: Mapping[str, str], clock: Clock) -> Iterator[Diagnosis]:
-    """The clock, and what the last day cost; both by what the store says."""
+    """Check the clock against the events of the store, and whether the disk took everything in the last day."""
     wall_ns = clock.wall_ns()
     newest_ns, steps, shed = None, 0, 0
     if store is not None:
@@ -147,22 +178,83 @@ def _about_times(store: Path | None, environ: Mapping[str, str], clock: Clock) -
             yield warn("clock", "the store cannot be read: its times cannot be compared", "see above")
             return
         yield judge_losses(shed)
-    yield judge_clock(ClockFacts(wall_ns, facts.is_clock_synchronised(), newest_ns, steps))
+    yield judge_clock(ClockFacts(wall_ns, is_clock_synchronised(), newest_ns, steps))
 
 
 def _in_last_day(view: StoreView, query: Query, wall_ns: int) -> int:
-    """How many events match, up to ``MOST_TOLD``."""
-    found = view.events_before(view.bounds().last_id + 1, MOST_TOLD, query)
+    """Return how many events of the last day match, up to ``MOST_COUNTED``."""
+    found = view.events_before(view.bounds().last_id + 1, MOST_COUNTED, query)
     return sum(each.ts_ns > wall_ns - DAY_NS for each in found)
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that there is."""
+    """Return the folder, or its nearest parent that exists."""
     return next(one for one in (folder, *folder.parents) if one.is_dir())
 
 
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a uid without an entry, as in containers
+    # A user id may have no entry, as in containers.
+    except (KeyError, OSError):
         return str(os.geteuid())
+
+
+def terminal_facts(environ: Mapping[str, str]) -> TerminalFacts:
+    """Return what is known of the terminal of this process."""
+    inside = multiplexer(environ)
+    size = shutil.get_terminal_size()
+    return TerminalFacts(
+        has_terminal(),
+        environ.get("TERM", ""),
+        environ.get("TERM_PROGRAM", ""),
+        environ.get("COLORTERM", ""),
+        bool(environ.get("NO_COLOR")),
+        locale.getpreferredencoding(do_setlocale=False),
+        size.columns,
+        size.lines,
+        inside,
+        _tmux_options(environ) if inside == "tmux" else {},
+    )
+
+
+def is_clock_synchronised() -> bool | None:
+    """Return whether the kernel calls the clock synchronised; None where it does not say."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != TIME_ERROR
+
+
+def logind_settings(root: Path = Path("/")) -> str:
+    """Return the configuration of logind: its files in the order in which they apply."""
+    main = root / "etc/systemd/logind.conf"
+    parts = sorted((root / "etc/systemd/logind.conf.d").glob("*.conf"))
+    return "\n".join(path.read_text(errors="replace") for path in (main, *parts) if path.is_file())
+
+
+def is_lingering(user: str, root: Path = Path("/")) -> bool:
+    """Return whether logind keeps the user's processes after a logout."""
+    return (root / "var/lib/systemd/linger" / user).exists()
+
+
+def _tmux_options(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for option in _TMUX_OPTIONS:
+        try:
+            done = subprocess.run(
+                ["tmux", "show-options", "-gv", option],  # noqa: S607 - as the user's own path has it
+                capture_output=True,
+                text=True,
+                timeout=TMUX_S,
+                check=False,
+                env=dict(environ),
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return {}
+        if done.returncode == 0:
+            found[option] = done.stdout.strip()
+    return found

@@ -5,25 +5,24 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.interruption import tidy_end
-from wsmon.cli.params import QueryCommand, query_of
-from wsmon.cli.process import low_priority
-from wsmon.cli.progress import clear_line, progress_line
-from wsmon.cli.reading import noted, reading
-from wsmon.cli.target import Duration
-from wsmon.cli.terminal import binary_stdout
-from wsmon.cli.times import Time
+from wsmon.cli.params import Duration, QueryCommand, Time, query_of, store_option
+from wsmon.cli.process import low_priority, tidy_end
+from wsmon.cli.terminal import binary_stdout, clear_line, progress_line
 from wsmon.errors import EXIT_OK, UsageError
 from wsmon.export.formats import FORMATS
-from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.model import units as fmt
 
+if TYPE_CHECKING:
+    from wsmon.export.run import ExportReport, ExportRequest
+
 STDOUT = "-"
+
+# Around an incident, where --around does not say otherwise.
 MARGIN_S = 30.0
-# around an incident, unless told
 
 
 _FORMATS_HELP = " ".join(f"{each.name}: {each.description}." for each in FORMATS.values())
@@ -39,8 +38,8 @@ A session is `session:ID`, a trace `trace:ID`; with --incident it is the connect
 @click.argument("words", nargs=-1, metavar="[QUERY]...")
 @click.option("--utc", is_flag=True, is_eager=True, help="Times of --since and --until are UTC.")
 @click.option("--format", "format_", type=click.Choice(tuple(FORMATS)), required=True, help="How it is written.")
-@click.option("--output", default=STDOUT, metavar="FILE|-", help="Where to; stdout by default.")
-@click.option("--store", metavar="PATH", help="A store, its folder or its configuration; the newest by default.")
+@click.option("--output", default=STDOUT, type=click.Path(), metavar="FILE|-", help="Where to; stdout by default.")
+@store_option
 @click.option("--since", type=Time(), metavar="T", help="From then on: RFC 3339, 14:02, -15m, today, yesterday.")
 @click.option("--until", type=Time(), metavar="T", help="Before then.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the newest so many.")
@@ -63,6 +62,9 @@ def export(
     """Run ``wsmon export``; the help is made from the table of formats."""
     if around is not None and incident is None:
         raise UsageError("--around says how much around an incident", "--incident ID names it")
+    # Imported now: a shell that completes the options waits for this module.
+    from wsmon.export.run import ExportRequest
+
     request = ExportRequest(
         format_,
         binary_stdout() if output == STDOUT else Path(output),
@@ -81,17 +83,20 @@ def export(
 
 
 def _write(request: ExportRequest, store: str | None) -> ExportReport:
-    """Write it; says how far it is where somebody waits at a terminal."""
-    has_said = not isinstance(request.target, Path) and sys.stdout.isatty()
+    """Write the events, with a line of progress unless they go to the terminal themselves."""
+    from wsmon.cli.stores import noted, reading
+    from wsmon.export.run import run_export
+
+    is_shown = not isinstance(request.target, Path) and sys.stdout.isatty()
     with tidy_end(), low_priority(), reading(store) as view:
         request = replace(request, query=noted(request.query, view))
         try:
-            return run_export(request, view, progress_line(is_quiet=has_said))
+            return run_export(request, view, progress_line(is_quiet=is_shown))
         except FileExistsError as error:
             raise UsageError(f"{request.target} is there already", "--force overwrites it") from error
         except KeyboardInterrupt:
             click.echo("ended; nothing was kept" if isinstance(request.target, Path) else "ended", err=True)
             raise
         finally:
-            if not has_said:
+            if not is_shown:
                 clear_line()

@@ -1,4 +1,4 @@
-"""``wsmon import``: makes a store of what was exported, by wsmon or by a browser."""
+"""``wsmon import``: make a store of a file that wsmon or a browser exported."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from wsmon.cli.interruption import tidy_end
+from wsmon.cli.process import tidy_end
 from wsmon.errors import EXIT_OK, UsageError, WsmonError
-from wsmon.export.importing import IMPORT_FORMATS, ImportFormat, import_file
-from wsmon.export.sink import whole_path
-from wsmon.store.replay import replaying
+from wsmon.export.formats import IMPORT_FORMATS, ImportFormat
 
 
 @click.command("import")
@@ -23,6 +21,11 @@ def import_(file: Path, store: Path, format_: ImportFormat | None) -> int:
     A recording has a frame a line: {"ts", "dir", "type", "data"}. Lines that are no event are counted and named; the
     others are imported. `wsmon open NEW` shows the store.
     """
+    # Imported now: a shell that completes the options waits for this module.
+    from wsmon.export.importing import import_file
+    from wsmon.export.sink import whole_path
+    from wsmon.store.replay import replaying
+
     store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with tidy_end(), whole_path(store, overwrite=False) as part:

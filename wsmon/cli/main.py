@@ -1,6 +1,7 @@
-"""The command ``wsmon``: finds the command, runs it, exits with a code.
+"""The command ``wsmon``: find the command, run it, exit with a code; complete the command line for a shell.
 
-Commands are imported when they are called: none of the headless ones loads the screen.
+A command's module is imported when the command is called or completed: no headless command loads the screen, and
+completing the names of commands loads none of them.
 """
 
 from __future__ import annotations
@@ -10,57 +11,105 @@ import io
 import keyword
 import os
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import click
+from click.shell_completion import CompletionItem
 
 import wsmon
 from wsmon.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, ConfigError, WsmonError
 
-COMMANDS = (
-    "record", "attach", "open", "ps", "stop", "search", "stats", "export", "import", "check", "doctor", "demo",
-    "unit", "completions", "man",
-)  # fmt: skip
-# in the order of the help page
+PROGRAM = "wsmon"
+
+# The variable with which click's scripts ask for completions.
+COMPLETE_VARIABLE = "_WSMON_COMPLETE"
+
+# The commands and their first sentences, in the order of the help page.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "record": "Record connections until SIGINT or SIGTERM.",
+        "attach": "Watch the recorder of STORE (a store, its folder or its configuration), or the one started last.",
+        "open": "Look at STORE (a store, its folder or its configuration), also one whose recorder is gone.",
+        "ps": "List the recorders that run, with their stores and configurations, and what is wrong with them.",
+        "stop": "End the recorder of STORE (or the only one that runs): everything received is committed first.",
+        "search": "Print the events that match QUERY.",
+        "stats": "Print uptime, traffic, latencies and errors of connections.",
+        "export": "Write the events that match QUERY, oldest first; all of them without one.",
+        "import": (
+            "Make a store of FILE: events of `export --format jsonl` with their ids, an HTTP Archive, or a recording."
+        ),
+        "check": "Check CONFIG: every mistake with its line, and the connections it means.",
+        "doctor": "Look at the store, the configuration, the machine and the terminal: a line each, and what to do.",
+        "demo": "Show wsmon at work: servers on loopback that tick, drop, refuse, stall and reject.",
+        "unit": "Print a hardened systemd unit that records CONFIG, also after a reboot.",
+        "completions": "Print what SHELL needs to complete the command line.",
+        "man": "Print the manual page.",
+    }
+)
+
+# The command that `wsmon [CONFIG | URL …]` runs.
 DEFAULT_COMMAND = "watch"
-# what `wsmon [CONFIG | URL …]` runs
 
 
 class Commands(click.Group):
-    """A group whose commands live in one module each; what is no command is a configuration or a URL to watch."""
+    """A group with one module for each command; anything else is a configuration or a URL to watch."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands of the help page."""
+        """Return the commands of the help page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Import the command of that name; None where there is none."""
         if cmd_name not in (*COMMANDS, DEFAULT_COMMAND):
             return None
         name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         command: click.Command = getattr(importlib.import_module(f"wsmon.cli.{name}"), name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands of the help page, as click does, without importing them."""
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        rows = [(name, click.Command(name, help=text).get_short_help_str(room)) for name, text in COMMANDS.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the first word: a command, a configuration, or an option of ``wsmon`` alone."""
+        if not incomplete.startswith("-"):
+            # The shell completes file names where no command fits.
+            file = CompletionItem(incomplete, type="file")
+            return [file, *(_item(name, text) for name, text in COMMANDS.items() if name.startswith(incomplete))]
+        watch = self.get_command(ctx, DEFAULT_COMMAND)
+        assert watch is not None
+        own = super().shell_complete(ctx, incomplete)
+        of_watch = watch.shell_complete(click.Context(watch, parent=ctx, resilient_parsing=True), incomplete)
+        return list({item.value: item for item in (*of_watch, *own)}.values())
+
     def invoke(self, ctx: click.Context) -> object:
-        """Run; whoever reads our output and has seen enough (``| head``) ends it quietly.
+        """Run the command; a reader of its output that has seen enough (``| head``) ends it quietly.
 
         Caught here, since click would exit with 1.
         """
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # what is left in the buffer goes nowhere when the interpreter flushes it at its end
+            # The rest of the buffer goes nowhere when the interpreter flushes it at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return EXIT_OK
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command; the default one goes by no name of its own."""
+        """Find the command; the default one has no name of its own."""
         name, command, rest = super().resolve_command(ctx, args)
         return "" if name == DEFAULT_COMMAND else name, command, rest
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """A command name wins; everything else is an argument of ``watch``."""
+        # While a shell completes the first word, no command is chosen yet.
+        if not args and ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
         if not args or (args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version")):
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
@@ -72,27 +121,36 @@ class Commands(click.Group):
     epilog="`wsmon` alone records what ./wsmon.toml names, in a process of its own, and shows it. "
     "`wsmon wss://host/path` does so without a file. `wsmon demo` shows wsmon at work.",
 )
-@click.version_option(wsmon.__version__, prog_name="wsmon")
+@click.version_option(wsmon.__version__, prog_name=PROGRAM)
 def cli() -> None:
     """Watch WebSocket connections: is it up, is it alive, why did it drop, what was said."""
+
+
+def _item(name: str, text: str) -> CompletionItem:
+    return CompletionItem(name, help=text)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit: 0 ok, 1 failed, 2 usage or configuration, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a dash that an old encoding lacks ends no command
+        # A dash that an old encoding lacks must not end a command.
+        sys.stdout.reconfigure(errors="replace")
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run a command line; the exit code."""
+    """Run a command line and return its exit code."""
+    if COMPLETE_VARIABLE in os.environ:
+        # Its class for bash registers itself with click.
+        importlib.import_module("wsmon.cli.completions")
     try:
-        code = cli.main(arguments, prog_name="wsmon", standalone_mode=False)
+        code = cli.main(arguments, prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except ConfigError as error:
-        click.echo(str(error), err=True)  # every line names its file
+        # Every line of it names its file.
+        click.echo(str(error), err=True)
         return error.exit_code
     except WsmonError as error:
         click.echo(f"wsmon: {error}", err=True)

@@ -1,12 +1,37 @@
-"""``wsmon man``: the manual page."""
+"""``wsmon man``: the manual page, made from the commands that parse the command line."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import click
 
 import wsmon
-from wsmon.cli.handbook.man import man as page
-from wsmon.cli.handbook.outline import outline
+from wsmon.cli.main import COMMANDS, DEFAULT_COMMAND, cli
+
+# The day of the last change to the texts below.
+_DATE = "2026-11-21"
+_NAME = "watch WebSocket connections: is it up, is it alive, why did it drop, what was said"
+_FILES = (
+    ("./wsmon.toml", "The configuration, unless an argument, WSMON_CONFIG or the user's folder names another."),
+    ("$XDG_CONFIG_HOME/wsmon/", "wsmon.toml and themes of the user."),
+    ("$XDG_STATE_HOME/wsmon/NAME-XXXXXXXX/store.db", "What is recorded: an SQLite database, one a configuration."),
+    ("recorder.log", "Beside the store: what the recorder says; older ones are recorder.log.1 to recorder.log.3."),
+    ("$XDG_RUNTIME_DIR/wsmon/", "Control sockets of the recorders that run."),
+)
+_ENVIRONMENT = (
+    ("WSMON_CONFIG", "The configuration, where no argument names one."),
+    ("NO_COLOR", "When set, nothing is coloured."),
+    ("XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME, XDG_RUNTIME_DIR", "Where files lie."),
+)
+_STATUS = (
+    ("0", "All is well; a recording ended cleanly."),
+    ("1", "It failed."),
+    ("2", "The command line or the configuration cannot be used."),
+    ("3", "A threshold is breached (stats --check)."),
+    ("130", "Interrupted."),
+)
 
 
 @click.command()
@@ -15,4 +40,126 @@ def man() -> None:
 
     `wsmon man | man -l -` shows it; `wsmon man > ~/.local/share/man/man1/wsmon.1` installs it.
     """
-    click.echo(page(outline(), wsmon.__version__), nl=False)
+    click.echo(man_page(outline(), wsmon.__version__), nl=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionOutline:
+    """An option of a command."""
+
+    names: tuple[str, ...]
+    """As typed, the long one last."""
+    value: str
+    """The name of its value; empty for a flag."""
+    choices: tuple[str, ...]
+    """The values that it takes; empty where it takes any."""
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOutline:
+    """A command, as the manual page describes it."""
+
+    name: str
+    """Empty for what ``wsmon`` alone does."""
+    usage: str
+    """Its arguments: ``[QUERY]... [OPTIONS]``."""
+    text: str
+    """Paragraphs, with an empty line between them."""
+    options: tuple[OptionOutline, ...]
+
+
+def outline() -> tuple[CommandOutline, ...]:
+    """Return what ``wsmon`` alone does, then every command, in the order of the help page."""
+    context = click.Context(cli, info_name="wsmon", **cli.context_settings)
+    return tuple(_outlines(context))
+
+
+def _outlines(context: click.Context) -> Iterator[CommandOutline]:
+    for name in (DEFAULT_COMMAND, *COMMANDS):
+        command = cli.get_command(context, name)
+        assert command is not None, name
+        shown = "" if name == DEFAULT_COMMAND else name
+        yield _command_outline(shown, command, click.Context(command, info_name=name, parent=context))
+
+
+def _command_outline(name: str, command: click.Command, context: click.Context) -> CommandOutline:
+    params = command.get_params(context)
+    if not name:
+        params += [param for param in cli.params if isinstance(param, click.Option)]
+    return CommandOutline(
+        name,
+        " ".join(command.collect_usage_pieces(context)),
+        _paragraphs(command.help or ""),
+        tuple(_option_outline(param) for param in params if isinstance(param, click.Option) and not param.hidden),
+    )
+
+
+def _option_outline(option: click.Option) -> OptionOutline:
+    choices = tuple(map(str, option.type.choices)) if isinstance(option.type, click.Choice) else ()
+    value = "" if option.is_flag else (option.metavar or option.type.name.upper())
+    return OptionOutline(
+        (*option.opts, *option.secondary_opts), "NAME" if choices else value, choices, option.help or ""
+    )
+
+
+def _paragraphs(text: str) -> str:
+    """Return a text with each paragraph on a line of its own."""
+    return "\n\n".join(" ".join(each.split()) for each in text.split("\n\n"))
+
+
+def man_page(commands: tuple[CommandOutline, ...], version: str) -> str:
+    """Return the page in the macros of man(7)."""
+    return "".join(f"{line}\n" for line in _lines(commands, version))
+
+
+def _lines(commands: tuple[CommandOutline, ...], version: str) -> Iterator[str]:
+    yield f'.TH WSMON 1 {_DATE} "wsmon {_escaped(version)}" "User Commands"'
+    yield ".SH NAME"
+    yield f"wsmon \\- {_escaped(_NAME)}"
+    yield ".SH SYNOPSIS"
+    for number, command in enumerate(commands):
+        if number:
+            yield ".br"
+        yield f".B {_escaped(f'wsmon {command.name}'.strip())}"
+        yield _escaped(command.usage)
+    yield ".SH DESCRIPTION"
+    for command in commands:
+        yield from _command_lines(command)
+    for title, rows in (("EXIT STATUS", _STATUS), ("ENVIRONMENT", _ENVIRONMENT), ("FILES", _FILES)):
+        yield f".SH {title}"
+        for term, text in rows:
+            yield from (".TP", f".B {_escaped(term)}", _escaped(text))
+    yield ".SH SEE ALSO"
+    yield ".BR sqlite3 (1),"
+    yield ".BR systemd.unit (5)"
+
+
+def _command_lines(command: CommandOutline) -> Iterator[str]:
+    yield f".SS {_argument(f'wsmon {command.name} {command.usage}' if command.name else f'wsmon {command.usage}')}"
+    for number, paragraph in enumerate(command.text.split("\n\n")):
+        if number:
+            yield ".PP"
+        yield _escaped(paragraph)
+    for option in command.options:
+        yield from (".TP", _option_heading(option), _escaped(option.help or "\\&"))
+        if option.choices:
+            yield _escaped(f"One of {', '.join(option.choices)}.")
+
+
+def _option_heading(option: OptionOutline) -> str:
+    names = ", ".join(option.names)
+    return f".BI {_argument(names)} {_argument(f' {option.value}')}" if option.value else f".B {_escaped(names)}"
+
+
+def _argument(text: str) -> str:
+    """Return a text as one argument of a macro."""
+    quoted = _escaped(text).replace('"', '""')
+    return f'"{quoted}"'
+
+
+def _escaped(text: str) -> str:
+    """Return a text that roff prints as it is."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    escaped = "".join(sign if sign.isascii() else f"\\[u{ord(sign):04X}]" for sign in escaped)
+    return f"\\&{escaped}" if escaped[:1] in (".", "'") else escaped

@@ -1,4 +1,4 @@
-"""``wsmon open``: shows a store, whether its recorder runs or not."""
+"""``wsmon open``: show a store, whether its recorder runs or not."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import os
 
 import click
 
-from wsmon.cli.screen_options import ScreenWishes, screen_options
-from wsmon.cli.stores import find_store
+from wsmon.cli.params import ScreenWishes, screen_options
 from wsmon.cli.terminal import require_terminal
 
 
 @click.command()
-@click.argument("store")
+@click.argument("store", type=click.Path())
 @screen_options
 def open(store: str, *, wishes: ScreenWishes) -> int:  # noqa: A001 - the command's name
     """Look at STORE (a store, its folder or its configuration), also one whose recorder is gone."""
+    from wsmon.cli.stores import find_store
+
     require_terminal()
     found = find_store(store)
-    from wsmon.cli.view import view  # the screen, only when there is one
+    # The screen takes the longest to import: only when there is something to show.
+    from wsmon.cli.view import view
 
     return view(found, os.environ, wishes)

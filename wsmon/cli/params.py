@@ -1,28 +1,42 @@
-"""Commands that take a query: its words stand between the options, and may begin with a minus."""
+"""Parameters that several commands share: query words, times, durations, what to record, how the screen looks.
+
+Every command is declared with these, and a TAB in the shell loads the declaration: so nothing here, and no module of a
+command, imports the store, the configuration or the query language before it is needed.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
-from wsmon.query.ast import Query
-from wsmon.query.parser import ReferenceTime, parse
+
+if TYPE_CHECKING:
+    from wsmon.query.ast import Query
+
+F = TypeVar("F", bound=Callable[..., object])
+R = TypeVar("R")
 
 
 class QueryCommand(click.Command):
     """A command whose arguments are words of a query.
 
-    ``-heartbeat`` is query text unless it is an option; an unknown ``--word`` is an error with the nearest option; all
-    that follows ``--`` is query text.
+    ``-heartbeat`` is query text unless it is an option; an unknown ``--word`` is an error with the nearest option;
+    everything after ``--`` is query text.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Options first, so that click sees every word as an argument."""
+        """Put options first, so that click sees every word as an argument."""
+        # While a shell completes, the line is unfinished, and an error would end up in the middle of it.
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
         options, words = self._split(ctx, args)
         return super().parse_args(ctx, [*options, "--", *words])
 
@@ -35,36 +49,133 @@ class QueryCommand(click.Command):
         }
         options: list[str] = []
         words: list[str] = []
-        waiting = iter(args)
-        for argument in waiting:
+        remaining = iter(args)
+        for argument in remaining:
             name = argument.partition("=")[0]
             if argument == "--":
-                words += waiting
+                words += remaining
             elif name not in takes_value:
                 if argument.startswith("--"):
-                    raise _unknown(argument, list(takes_value))
+                    raise _unknown_option(argument, list(takes_value))
                 words.append(argument)
             else:
                 options.append(argument)
                 if takes_value[name] and argument == name:
-                    options.append(_value_of(name, waiting, ctx))
+                    options.append(_value_of(name, remaining, ctx))
         return options, words
 
 
-def query_of(words: tuple[str, ...], *, is_utc: bool = False) -> Query:
-    """The query that the words of a command line make, now; ``is_utc``: days and times of day are UTC's."""
-    return parse(" ".join(words), ReferenceTime(SystemClock().wall_ns(), UTC if is_utc else None))
-
-
-def _value_of(option: str, waiting: Iterator[str], ctx: click.Context) -> str:
-    value = next(waiting, None)
+def _value_of(option: str, remaining: Iterator[str], ctx: click.Context) -> str:
+    value = next(remaining, None)
     if value is None:
         raise click.BadOptionUsage(option, f"Option {option!r} requires an argument.", ctx)
     return value
 
 
-def _unknown(option: str, known: list[str]) -> UsageError:
+def _unknown_option(option: str, known: list[str]) -> UsageError:
     name = option.partition("=")[0]
     near = difflib.get_close_matches(name, [each for each in known if each.startswith("--")], n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     return UsageError(f"there is no option {name}", f"{meant}as query text it goes after `--`")
+
+
+def query_of(words: tuple[str, ...], *, is_utc: bool = False) -> Query:
+    """Parse the words of a command line as one query, as of now; ``is_utc``: days and times of day are in UTC."""
+    from wsmon.clock import SystemClock
+    from wsmon.query.parser import ReferenceTime, parse
+
+    return parse(" ".join(words), ReferenceTime(SystemClock().wall_ns(), UTC if is_utc else None))
+
+
+class Time(click.ParamType[int]):
+    """An option that takes a time; its value is nanoseconds since 1970, ``--utc`` decides about days and hours."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the time that the text means now."""
+        from wsmon.clock import SystemClock
+        from wsmon.query.times import parse_time
+
+        if isinstance(value, int):
+            return value
+        is_utc = ctx is not None and bool(ctx.params.get("utc"))
+        try:
+            return parse_time(str(value), SystemClock().wall_ns(), UTC if is_utc else None)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """An option that takes a duration with its unit; its value is seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds that the text means."""
+        from wsmon.model.units import parse_duration
+
+        try:
+            return parse_duration(str(value))
+        except UsageError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
+def store_option(command: F) -> F:
+    """Add the option ``--store`` of the commands that read a store."""
+    text = "A store, its folder or its configuration; the newest by default."
+    return click.option("--store", type=click.Path(), metavar="PATH", help=text)(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of ``wsmon`` and ``wsmon record``: what to record, and where to."""
+
+    names: tuple[str, ...]
+    """One configuration, or URLs, or nothing."""
+    headers: tuple[str, ...] = ()
+    """As typed: ``Name: value``."""
+    subscribe: tuple[str, ...] = ()
+    store: Path | None = None
+    """None = the configuration's, or its default."""
+
+    @property
+    def is_urls(self) -> bool:
+        """Whether URLs are named instead of a file."""
+        return any("://" in name for name in self.names)
+
+
+def request_options(command: F) -> F:
+    """Add the arguments of a ``Request``, for the commands that begin a recording."""
+    decorators: Sequence[Callable[[F], F]] = (
+        click.argument("names", nargs=-1, metavar="[CONFIG | URL …]", type=click.Path()),
+        click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header, with URLs."),
+        click.option("--subscribe", multiple=True, metavar="X", help="What to subscribe to, with URLs."),
+        click.option("--store", type=click.Path(path_type=Path), help="Where to record to."),
+    )
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenWishes:
+    """How the command line wants the screen; it wins over the configuration and over the remembered screen."""
+
+    theme: str = ""
+    """Empty = the configuration's, or the one chosen last."""
+    is_ascii: bool = False
+    has_mouse: bool = True
+
+
+def screen_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add the options of the commands that open the screen; the command gets them as one argument ``wishes``."""
+
+    @click.option("--theme", default="", metavar="NAME", help="Colours of the screen, such as wsmon-light.")
+    @click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII characters alone.")
+    @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, to select text with.")
+    @wraps(command)
+    def with_wishes(*args: object, theme: str, is_ascii: bool, no_mouse: bool, **kwargs: object) -> R:
+        return command(*args, wishes=ScreenWishes(theme, is_ascii, not no_mouse), **kwargs)
+
+    return with_wishes

@@ -1,4 +1,4 @@
-"""``wsmon ps``: the recorders that run."""
+"""``wsmon ps``: list the recorders that run."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from wsmon.cli.greeting import greeting
-from wsmon.cli.target import runtime_folder
 from wsmon.clock import SystemClock
-from wsmon.control.client import health_once
-from wsmon.control.lock import LockInfo
-from wsmon.control.registry import running
 from wsmon.errors import WsmonError
 from wsmon.model.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from wsmon.control.lock import LockInfo
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def ps(as_json: bool) -> None:
     """List the recorders that run, with their stores and configurations, and what is wrong with them."""
+    # Imported now: a shell that completes the options waits for this module.
+    import msgspec
+
+    from wsmon.cli.stores import runtime_folder
+    from wsmon.control.registry import running
+
     found = running(runtime_folder(os.environ))
     states = asyncio.run(_states(found))
     if as_json:
@@ -42,11 +46,14 @@ def ps(as_json: bool) -> None:
 
 
 async def _states(found: Sequence[LockInfo]) -> list[str]:
-    """What each recorder warns of, all asked at once; empty: all is well."""
+    """Ask all recorders at once what is wrong with them; an empty text means that all is well."""
     return await asyncio.gather(*(_state(info) for info in found))
 
 
 async def _state(info: LockInfo) -> str:
+    from wsmon.cli.stores import greeting
+    from wsmon.control.client import health_once
+
     try:
         return (await health_once(Path(info.socket), greeting())).warning
     except (OSError, WsmonError) as error:

@@ -1,6 +1,6 @@
-"""What a headless recorder says on stderr: what happens to its connections, a line each.
+"""A recording in this process: what it records, what it prints on stderr, and how it tells its parent it is ready.
 
-Nobody waits for whoever reads it: a pipe that is full, or a terminal that is held, delays its own lines alone.
+A slow reader of stderr (a full pipe, a stopped terminal) delays its own lines alone, never the recorder.
 """
 
 from __future__ import annotations
@@ -9,29 +9,43 @@ import logging
 import os
 import threading
 from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from wsmon.cli.log_file import LogFile
+import msgspec
+
+from wsmon.cli.spawn import LogFile, Readiness
+from wsmon.cli.stores import Target
+from wsmon.config.specs import Configuration
+from wsmon.control.lock import LockInfo, beside
+from wsmon.errors import StoreHeldError, WsmonError
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import why
+from wsmon.recorder.run import Assignment
 
 LINE_CHARS = 200
+
+# Written to directly: a thread that is stuck in sys.stderr would hold its lock when the interpreter ends.
 STDERR_FD = 2
-# written to directly: a thread that is stuck in sys.stderr would hold its lock when the interpreter ends
+
+# How far a reader may be behind; older lines are dropped, and counted.
 LINES_WAITING = 1_000
-# what a reader may be behind; older ones are dropped, and counted
+
+# How long the last lines may take.
 END_S = 0.2
-# how long the last lines may take
+
+Ready = Callable[[Readiness], None]
 
 
-class Talk(logging.Handler):
-    """Lines on stderr, written by a thread of their own; a reader that went away silences it.
+class StderrLog(logging.Handler):
+    """Lines on stderr, written by a thread of their own; silent once the reader is gone.
 
-    While it is entered, warnings of the program's own loggers are told as well.
+    While it is entered, it prints warnings of the program's own loggers as well.
     """
 
     def __init__(self, *, is_quiet: bool, fd: int = STDERR_FD) -> None:
@@ -39,15 +53,15 @@ class Talk(logging.Handler):
         super().__init__(logging.WARNING)
         self._is_quiet = is_quiet
         self._fd = fd
+        # The file that the lines end up in, where that is a file of the recorder's own.
         self._log: LogFile | None = None
-        # where the lines end up, if that is a file of the recorder's own
+        # Guards the lines, their losses and the end.
+        self._changed = threading.Condition()
         self._lines: deque[str] = deque()
         self._dropped = 0
         self._is_ending = False
-        self._changed = threading.Condition()
-        # guards the three above
-        self._thread = threading.Thread(target=self._write, name="talk", daemon=True)
-        # daemon: it may be stuck in a write for ever
+        # A daemon thread, since it may be stuck in a write for ever.
+        self._thread = threading.Thread(target=self._write, name="stderr", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -64,23 +78,23 @@ class Talk(logging.Handler):
         self._thread.join(END_S)
         self.close()
 
-    def keep_small(self, log: LogFile) -> None:
-        """Rotate this log when it has grown, in case it is where the lines go."""
+    def rotate_file(self, log: LogFile) -> None:
+        """Rotate this file when it has grown, in case the lines end up in it."""
         self._log = log
 
-    def say(self, text: str) -> None:
-        """One line, however the text came about."""
+    def print_line(self, text: str) -> None:
+        """Print a line, made harmless and cut to ``LINE_CHARS``."""
         if not self._is_quiet:
             self._put(sanitize(text, LINE_CHARS))
 
-    def tell(self, event: Event) -> None:
-        """A problem, or a status that lasts; other events are in the store."""
+    def print_event(self, event: Event) -> None:
+        """Print a problem, or a status that lasts; other events are in the store alone."""
         if not self._is_quiet and (event.is_problem or event.to_status not in (None, "connecting", "connected")):
             at = datetime.fromtimestamp(event.ts_ns / 1e9).astimezone().strftime("%H:%M:%S")
-            self.say(f"{at}  {event.source.connection:<16}  {_sentence(event)}")
+            self.print_line(f"{at}  {event.source.connection:<16}  {_sentence(event)}")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """A warning or an error, with its traceback where it has one."""
+        """Print a warning or an error of the program, with its traceback where it has one."""
         for line in self.format(record).splitlines():
             self._put(sanitize(line, LINE_CHARS))
 
@@ -100,7 +114,8 @@ class Talk(logging.Handler):
                     octets = octets[os.write(self._fd, octets) :]
                 self._rotate()
         except OSError:
-            self._is_quiet = True  # nobody is left to be told
+            # The reader has gone.
+            self._is_quiet = True
 
     def _rotate(self) -> None:
         if self._log is None:
@@ -108,11 +123,12 @@ class Talk(logging.Handler):
         try:
             self._log.rotate(self._fd)
         except OSError as error:
-            self._log = None  # a log that grows is better than none
+            # A log that grows is better than none.
+            self._log = None
             self._put(f"the log is not rotated any more: {error}")
 
     def _take(self) -> str:
-        """What waits; empty at the end."""
+        """Wait for lines and take them; empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._lines or self._is_ending)
             lines = [f"({self._dropped:,} lines left out)"] if self._dropped else []
@@ -126,10 +142,67 @@ def _sentence(event: Event) -> str:
     if event.is_problem:
         return why(event) or event.reason or event.error or event.name
     if event.name == "connection.reconnect.attempt" and event.meta:
-        said = f"reconnecting, attempt {event.meta.get('attempt')} in {_seconds(event.meta.get('delay_ms'))} s"
-        return f"{said}, {event.reason}" if event.reason else said
+        text = f"reconnecting, attempt {event.meta.get('attempt')} in {_seconds(event.meta.get('delay_ms'))} s"
+        return f"{text}, {event.reason}" if event.reason else text
     return LABELS[event.to_status] if event.to_status else event.name
 
 
 def _seconds(delay_ms: object) -> str:
     return f"{delay_ms / 1000:.1f}" if isinstance(delay_ms, int | float) else "?"
+
+
+def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> Assignment:
+    """Return the assignment that records a configuration until a signal, or for ``limit_s`` seconds."""
+    reload = target.reload
+    return Assignment(
+        prepare=lambda: _unchanged(target.loaded.configuration),
+        store=target.store,
+        socket=target.socket,
+        identity=target.identity,
+        reload=(lambda: reload().configuration) if reload else None,
+        limit_s=limit_s,
+        on_event=log.print_event,
+    )
+
+
+def run_assignment(assignment: Assignment, log: StderrLog, ready: Ready) -> None:
+    """Record in this process, until a signal or the end of the assignment."""
+    # Imported after everything that can be refused quickly: the recorder's modules take the longest.
+    from wsmon.recorder.recorder import record as run
+
+    log.rotate_file(LogFile(beside(assignment.store, "log")))
+
+    def on_ready(info: LockInfo) -> None:
+        log.print_line(f"recording into {info.store} (pid {info.pid}); `wsmon attach` watches")
+        ready(Readiness(info.pid, info.store))
+
+    run(assignment, on_ready)
+
+
+@contextmanager
+def readiness(fd: int | None) -> Iterator[Ready]:
+    """Give a function that reports to the parent process, on ``fd``, that viewers can attach.
+
+    A ``WsmonError`` inside the block is reported as well. Without ``fd`` there is no parent that waits.
+    """
+    if fd is None:
+        yield lambda _readiness: None
+        return
+    with os.fdopen(fd, "wb", buffering=0) as pipe:
+
+        def report(line: Readiness) -> None:
+            if not pipe.closed:
+                # A parent that has ended meanwhile ends no recording.
+                with pipe, suppress(BrokenPipeError):
+                    pipe.write(msgspec.json.encode(line) + b"\n")
+
+        try:
+            yield report
+        except WsmonError as error:
+            report(Readiness(os.getpid(), "", str(error), error.exit_code, isinstance(error, StoreHeldError)))
+            raise
+
+
+@asynccontextmanager
+async def _unchanged(configuration: Configuration) -> AsyncIterator[Configuration]:
+    yield configuration

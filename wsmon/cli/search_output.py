@@ -1,23 +1,43 @@
-"""Events on stdout: one a line, for people or as JSON."""
+"""What ``wsmon search`` prints: matches as lines or JSON, page by page, how many, or as they are recorded."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+import time
+from array import array
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from datetime import UTC
 
-from wsmon.cli.terminal import binary_stdout
-from wsmon.cli.times import shown_time
+import click
+
+from wsmon.cli.terminal import SearchLine, binary_stdout, shown_time
+from wsmon.clock import SystemClock
 from wsmon.export.jsonl import event_json
+from wsmon.feed import Feed
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode, sanitize
+from wsmon.model.snapshot import SearchProgress
 from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import why
+from wsmon.ports import StoreView
+from wsmon.query.ast import Query
+from wsmon.query.predicate import matches, unsatisfiable
+from wsmon.store.reader import Reader
 
+# Events printed to a terminal when no limit is given.
+TERMINAL_LIMIT = 100
+
+# Events in memory at once, with a payload of up to 64 KiB each.
+PAGE_EVENTS = 200
+
+# How often --follow checks whether something was committed.
+FOLLOW_POLL_S = 0.1
+
+# Characters of a message in a pipe: enough to grep; --json has all of it.
 CONTENT_CHARS = 2_000
-# of a message in a pipe: enough to grep; --json has all of it
 NAME_CHARS = 16
 KIND_CHARS = 18
 
@@ -26,13 +46,97 @@ _ARROWS = {"in": "↓", "out": "↑", "": "·"}
 Format = Callable[[Event], bytes]
 
 
+def print_matches(
+    view: Reader,
+    query: Query,
+    period: tuple[int, int],
+    limit: int | None,
+    line: Format,
+    *,
+    newest_first: bool,
+    utc: bool,
+) -> None:
+    """Print the matches with ids in ``period``; on a terminal at most ``TERMINAL_LIMIT`` where ``limit`` is None."""
+    first_id, last_id = period
+    progress = SearchLine(UTC if utc else None, newest_first=newest_first, clock=SystemClock())
+    search = view.search(query, first_id, last_id, newest_first=newest_first)
+    if limit is None and sys.stdout.isatty():
+        limit = TERMINAL_LIMIT
+    printed = _print_pages(search, view, line, limit, progress) if limit != 0 else 0
+    _explain_end(query, printed, limit, max(0, last_id - first_id + 1))
+
+
+def _print_pages(
+    search: Generator[SearchProgress], view: StoreView, line: Format, limit: int | None, progress: SearchLine
+) -> int:
+    """Print matches as they are found, a page at a time, in the order of the search; return how many."""
+    printed = 0
+    with closing(search), progress:
+        for searched in search:
+            ids = searched.ids[::-1] if progress.newest_first else searched.ids
+            for page in _pages(ids if limit is None else ids[: limit - printed]):
+                events = view.events_by_id(page)
+                progress.clear()
+                write(events, line)
+                printed += len(page)
+            if printed == limit:
+                break
+            progress.show(searched, printed)
+    return printed
+
+
+def _pages(ids: array[int]) -> Iterator[tuple[int, ...]]:
+    return (tuple(ids[start : start + PAGE_EVENTS]) for start in range(0, len(ids), PAGE_EVENTS))
+
+
+def _explain_end(query: Query, printed: int, limit: int | None, event_count: int) -> None:
+    """Print on a terminal why there is no match, or that there may be more than was printed."""
+    if not sys.stdout.isatty() or not sys.stderr.isatty():
+        return
+    if not printed:
+        never = unsatisfiable(query)
+        click.echo(f"no match among {event_count:,} events{never and f': {never}'}", err=True)
+    elif limit is not None and printed == limit:
+        click.echo(f"the first {limit:,}; --limit shows more", err=True)
+
+
+def count_matches(view: Reader, query: Query, period: tuple[int, int], limit: int | None, *, utc: bool) -> int:
+    """Return how many events with ids in ``period`` match, at most ``limit``."""
+    found = 0
+    progress = SearchLine(UTC if utc else None, newest_first=True, clock=SystemClock())
+    with closing(view.search(query, *period, newest_first=True)) as search, progress:
+        for searched in search:
+            found += len(searched.ids)
+            if limit is not None and found >= limit:
+                found = limit
+                break
+            progress.show(searched, found)
+    return found
+
+
+def follow(view: Reader, query: Query, since_ns: int | None, limit: int | None, line: Format) -> None:
+    """Print matches as they are committed, from ``since_ns`` (None = now) on, until ``limit`` were printed."""
+    after_id = view.bounds().last_id if since_ns is None else view.id_at(since_ns) - 1
+    feed = Feed(view, after_id)
+    version = -1
+    left = limit
+    while left is None or left > 0:
+        if version == (version := view.data_version()):
+            time.sleep(FOLLOW_POLL_S)
+            continue
+        while events := feed.poll(PAGE_EVENTS).events:
+            found = [event for event in events if matches(query, event)][:left]
+            write(found, line)
+            left = None if left is None else left - len(found)
+
+
 def as_json(event: Event) -> bytes:
-    """A line of JSON."""
+    """Return an event as a line of JSON."""
     return event_json(event) + b"\n"
 
 
 def as_text(*, utc: bool) -> Format:
-    """How events become lines for people; cut to the width of the terminal where stdout is one."""
+    """Return the format of lines for people; they are cut to the width of the terminal where stdout is one."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     encoding = sys.stdout.encoding
 
@@ -43,7 +147,7 @@ def as_text(*, utc: bool) -> Format:
 
 
 def event_line(event: Event, width: int | None, *, utc: bool) -> str:
-    """When, where, which way, what, and how much; ``width`` in characters, ``None`` for as long as it gets."""
+    """Return time, connection, direction, kind, content and size; ``width`` in characters, None = no limit."""
     name = sanitize(event.source.connection or "wsmon", NAME_CHARS)
     size = "" if event.size is None else fmt.size(event.size)
     arrow = "✕" if event.is_problem else _ARROWS[event.direction]
@@ -58,7 +162,7 @@ def event_line(event: Event, width: int | None, *, utc: bool) -> str:
 
 
 def write(events: Iterable[Event], line: Format) -> None:
-    """Print events, and let whoever reads see them at once."""
+    """Print events, and flush, so that the reader sees them at once."""
     stdout = binary_stdout()
     stdout.write(b"".join(map(line, events)))
     stdout.flush()

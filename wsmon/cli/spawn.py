@@ -1,4 +1,4 @@
-"""A recorder in a process of its own: started, waited for, and its refusal passed on."""
+"""A recorder in a process of its own: start it, wait until it records, pass on its refusal; its log file."""
 
 from __future__ import annotations
 
@@ -13,22 +13,32 @@ from pathlib import Path
 
 import msgspec
 
-from wsmon.cli.log_file import open_log
+from wsmon.cli.params import Request
+from wsmon.cli.stores import Target
 from wsmon.clock import SystemClock
-from wsmon.control.lock import beside, holder
-from wsmon.errors import EXIT_FAILED, UsageError, WsmonError
+from wsmon.control.lock import LockInfo, beside, holder
+from wsmon.errors import EXIT_FAILED, StoreHeldError, UsageError, WsmonError
 from wsmon.model.units import SECOND_NS
 
+# How long a recorder may take until viewers can attach.
 READY_S = 10.0
-# how long a recorder may take until viewers can attach
+
+# The environment variable that carries a ``Handed``.
 HANDED_VARIABLE = "WSMON_HANDED"
+
+# How long a recorder that another process has just started may take until it answers.
 ATTACH_S = 3.0
-# how long a recorder that somebody else has just started may take until it answers
 POLL_S = 0.02
+
+# The log of a recorder without a terminal: its limit, and how many older files are kept.
+LIMIT_BYTES = 1024 * 1024
+OLDER_FILES = 3
+STDOUT_FD = 1
+_FILE_MODE = 0o600
 
 
 class Handed(msgspec.Struct, frozen=True):
-    """What is left out of the arguments of a recorder: everybody on the machine can read those of any process.
+    """What is left out of the arguments of a recorder, since every user of the machine can read those of any process.
 
     It travels in the environment (``HANDED_VARIABLE``), which only its owner can read.
     """
@@ -44,14 +54,14 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     pid: int
     store: str
     error: str = ""
-    # why it does not record; empty = it does
+    """Why it does not record; empty = it does."""
     exit: int = EXIT_FAILED
     is_held: bool = False
-    # another recorder holds the store
+    """Another recorder holds the store."""
 
 
 class SpawnError(WsmonError):
-    """The recorder did not start; says why, and exits as it did."""
+    """The recorder did not start; the error has its message and exit code."""
 
     def __init__(self, readiness: Readiness) -> None:
         super().__init__(readiness.error)
@@ -59,10 +69,47 @@ class SpawnError(WsmonError):
         self.is_held = readiness.is_held
 
 
+def ensure_recorder(request: Request, target: Target, environ: Mapping[str, str]) -> None:
+    """Start a recorder on the target's store unless one runs there; of two starts at once, one finds the other's."""
+    if holder(target.store) is None:
+        try:
+            spawn_recorder(_arguments(target), target.store, environ, _handed(request))
+        except SpawnError as error:
+            if not error.is_held:
+                raise
+        else:
+            return
+    wait_until_ready(target.store)
+    held = holder(target.store)
+    if held is not None:
+        _refuse_another(held, target)
+
+
+def _refuse_another(held: LockInfo, target: Target) -> None:
+    if held.configuration not in (target.identity, ""):
+        raise StoreHeldError(
+            f"the store {target.store} is held by the recorder of {held.configuration} (pid {held.pid}), "
+            f"not of {target.identity}",
+            "name another place with --store",
+            held.pid,
+        )
+
+
+def _arguments(target: Target) -> list[str]:
+    """Return the arguments that the process list shows: no credential of a URL is in them."""
+    configuration = target.loaded.configuration
+    named = [target.identity] if configuration.path else [one.url.masked for one in configuration.connections]
+    return ["record", *named, "--store", str(target.store)]
+
+
+def _handed(request: Request) -> Handed | None:
+    return Handed(request.names, request.headers, request.subscribe) if request.is_urls else None
+
+
 def spawn_recorder(
     arguments: Sequence[str], store: Path, environ: Mapping[str, str], handed: Handed | None = None
 ) -> Readiness:
-    """Start ``wsmon ARGUMENTS`` detached from this terminal and wait until it records; raises ``SpawnError``."""
+    """Start ``wsmon ARGUMENTS`` detached from this terminal and wait until it records. Raises ``SpawnError``."""
     log_path = beside(store, "log")
     log = open_log(log_path)
     reading, writing = os.pipe()
@@ -92,12 +139,13 @@ def spawn_recorder(
     if readiness.error:
         process.wait()
         raise SpawnError(readiness)
-    process.returncode = 0  # it outlives us on purpose: no warning that it still runs
+    # The recorder outlives this process on purpose: without a return code, Popen would warn that it still runs.
+    process.returncode = 0
     return readiness
 
 
 def wait_until_ready(store: Path) -> None:
-    """Wait until the recorder that holds a store answers, or has ended; a while at most."""
+    """Wait until the recorder that holds a store answers or has ended, at most ``ATTACH_S``."""
     clock = SystemClock()
     deadline_ns = clock.mono_ns() + round(ATTACH_S * SECOND_NS)
     while (held := holder(store)) is not None and not _answers(held.socket) and clock.mono_ns() < deadline_ns:
@@ -114,7 +162,7 @@ def _answers(path: str) -> bool:
 
 
 def handed_over(environ: Mapping[str, str]) -> Handed | None:
-    """What the process that started this one left out of the arguments; ``None`` where it left out nothing."""
+    """Return what the parent process left out of the arguments; None where it left out nothing."""
     try:
         return msgspec.json.decode(environ.get(HANDED_VARIABLE, "null"), type=Handed | None)
     except msgspec.DecodeError as error:
@@ -122,7 +170,7 @@ def handed_over(environ: Mapping[str, str]) -> Handed | None:
 
 
 def _read_line(fd: int) -> bytes:
-    """What comes through the pipe until it closes, a line is whole, or the time is up."""
+    """Read from the pipe until it closes, a line is whole, or ``READY_S`` have passed."""
     received = b""
     poller = select.poll()
     poller.register(fd, select.POLLIN | select.POLLHUP)
@@ -132,3 +180,56 @@ def _read_line(fd: int) -> bytes:
             break
         received += chunk
     return received
+
+
+class LogFile:
+    """A log beside a store that stays small; the standard streams of this process may lead to it."""
+
+    def __init__(self, path: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._path = path
+        self._limit_bytes = limit_bytes
+
+    def rotate(self, fd: int) -> None:
+        """Begin a new file where ``fd`` leads to this log and the log is too long; ``fd`` and stdout lead there then.
+
+        Raises ``OSError`` where that fails.
+        """
+        written = os.fstat(fd)
+        if written.st_size <= self._limit_bytes or not self._path.exists():
+            return
+        if not os.path.samestat(written, self._path.stat()):
+            # The descriptor belongs to a terminal, a pipe or another file.
+            return
+        leads_here = os.path.samestat(os.fstat(STDOUT_FD), written)
+        _shift(self._path)
+        new = _open(self._path)
+        os.dup2(new, fd)
+        if leads_here:
+            os.dup2(new, STDOUT_FD)
+        os.close(new)
+
+
+def open_log(path: Path, limit_bytes: int = LIMIT_BYTES) -> int:
+    """Return a descriptor that appends to the log; a file that is too long is renamed first. Raises ``WsmonError``."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > limit_bytes:
+            _shift(path)
+        return _open(path)
+    except OSError as error:
+        raise WsmonError(
+            f"cannot write beside the store {path.parent}: {error.strerror}",
+            "wsmon needs a folder it can write to: use --store",
+        ) from error
+
+
+def _shift(path: Path) -> None:
+    """Rename every file to the next number; the oldest is replaced."""
+    names = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, OLDER_FILES + 1))]
+    for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
+        if newer.exists():
+            newer.replace(older)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _FILE_MODE)

@@ -1,19 +1,47 @@
-"""Statistics as a table for people."""
+"""What ``wsmon stats`` prints: the statistics of a period and a query, as a table or as JSON."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import tzinfo
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from wsmon.cli.times import shown_time
+import click
+import msgspec
+
+from wsmon.cli.process import low_priority, tidy_end
+from wsmon.cli.stores import noted, reading
+from wsmon.cli.terminal import clear_line, progress_line, shown_time
+from wsmon.clock import SystemClock
+from wsmon.errors import UsageError
+from wsmon.export.jsonl import statistics_document
+from wsmon.export.run import ExportRequest, run_export
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statistics import ConnectionStatistics, Statistics, Summary
 from wsmon.model.statuses import LABELS, Status
 from wsmon.model.units import MS_NS
+from wsmon.ports import StoreView
+from wsmon.query.ast import Exact, FieldTerm, Query
+from wsmon.query.predicate import allows_connection, is_about_connections, split_period
+from wsmon.store.reader import Reader
 
 NAME_CHARS = 24
 KEY_CHARS = 40
+
+# The statuses that a recorder leaves true when it is cut off.
+ENDED: tuple[Status, ...] = ("initialized", "closed", "error")
+
+# The fields of a connection's statistics that are about events; the others are about its life.
+COUNTED = (
+    *("messages", "bytes", "wire_bytes", "message_size", "message_types", "last_message_ns", "failed_messages"),
+    *("rtt_ms", "process_ms", "decode_ms", "encode_ms", "feed_latency_ms", "feed_latency_uncertainty_ms"),
+    *("heartbeats", "errors", "close_codes", "incidents"),
+)
 
 _COLUMNS: tuple[tuple[str, Callable[[ConnectionStatistics], str]], ...] = (
     ("CONNECTION", lambda of: sanitize(of.name, NAME_CHARS)),
@@ -32,16 +60,30 @@ _COLUMNS: tuple[tuple[str, Callable[[ConnectionStatistics], str]], ...] = (
     ("RTT P50", lambda of: _p50(of.rtt_ms)),
 )
 _STATUS = 1
-ENDED: tuple[Status, ...] = ("initialized", "closed", "error")
-# which a recorder that was cut off leaves true
+
+# The first columns are texts, aligned left; numbers are aligned right.
 _TEXT_COLUMNS = 3
-# the first ones are texts, aligned left; numbers are aligned right
+
+
+def print_statistics(store: Path) -> None:
+    """Print the table of everything that a store holds."""
+    with reading(str(store)) as view:
+        print_found(view.statistics(None, None), is_json=False, utc=False, is_cut_off=view.is_cut_off())
+
+
+def print_found(statistics: Statistics, *, is_json: bool, utc: bool, is_cut_off: bool) -> None:
+    """Print statistics as JSON or as a table."""
+    if is_json:
+        click.echo(msgspec.json.encode(statistics_document(statistics)))
+        return
+    for line in table(statistics, UTC if utc else None, is_cut_off=is_cut_off):
+        click.echo(line)
 
 
 def table(statistics: Statistics, zone: tzinfo | None = None, *, is_cut_off: bool = False) -> Iterator[str]:
-    """The lines: the period, a line a connection, then what went wrong.
+    """Yield the lines: the period, a line for each connection, then what went wrong.
 
-    ``is_cut_off``: the recorder ended without a word, so that nobody knows how connections were that it left open.
+    ``is_cut_off``: the recorder ended without recording its end, so that the status of open connections is unknown.
     """
     since, until = (shown_time(at_ns, zone)[:-4] for at_ns in (statistics.since_ns, statistics.until_ns))
     if not statistics.connections:
@@ -91,3 +133,89 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _p50(summary: Summary | None) -> str:
     return fmt.NONE if summary is None else fmt.milliseconds(summary.p50)
+
+
+def common_period(query: Query, since: int | None, until: int | None) -> tuple[Query, int | None, int | None]:
+    """Return the query without its period, and the period that options and query have in common.
+
+    Raises ``UsageError`` where that is empty.
+    """
+    rest, *bounds = split_period(query)
+    since = max((each for each in (since, bounds[0]) if each is not None), default=None)
+    until = min((each for each in (until, bounds[1]) if each is not None), default=None)
+    if since is not None and until is not None and since >= until:
+        raise UsageError("the period is empty", "--since comes before --until")
+    return rest, since, until
+
+
+def statistics_of(
+    view: Reader,
+    query: Query,
+    connection: str | None,
+    since_ns: int | None,
+    until_ns: int | None,
+    *,
+    has_types: bool,
+    has_kpis: bool,
+) -> Statistics:
+    """Return the statistics of a period: those of whole connections, or counted anew where the query is about events.
+
+    Raises ``UsageError`` for a connection that the store does not have, and where ``has_kpis`` asks for the key figures
+    of a query about events.
+    """
+    found = _of_connections(view, query, connection, (since_ns, until_ns), has_types=has_types)
+    if is_about_connections(query):
+        return found
+    if has_kpis:
+        raise UsageError("key figures are about whole connections", "with --check, QUERY takes connection:NAME")
+    return statistics_of_matches(view, found, query, since_ns, until_ns, has_types=has_types)
+
+
+def _of_connections(
+    view: StoreView, query: Query, connection: str | None, period: tuple[int | None, int | None], *, has_types: bool
+) -> Statistics:
+    found = view.statistics(*period, connection or "", has_types=has_types)
+    if connection is not None and not found.connections:
+        names = [each.name for each in view.statistics(None, None).connections]
+        near = difflib.get_close_matches(connection, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names) or 'none'}"
+        raise UsageError(f"the store has no connection {connection!r}", hint)
+    return replace(found, connections=tuple(each for each in found.connections if allows_connection(query, each.name)))
+
+
+def statistics_of_matches(
+    view: Reader, kept: Statistics, query: Query, since_ns: int | None, until_ns: int | None, *, has_types: bool
+) -> Statistics:
+    """Return the connections of ``kept`` that have matches in the period, with what is about events counted anew.
+
+    There are no key figures: they are about whole connections.
+    """
+    asked = FieldTerm("connection", tuple(Exact(each.name) for each in kept.connections))
+    if not asked.items:
+        return kept
+    with _matching_store(view, query.also(Query((asked,))), since_ns, until_ns) as store:
+        matches = {each.name: each for each in store.statistics(since_ns, until_ns, has_types=has_types).connections}
+    connections = tuple(
+        replace(each, kpis=(), **{name: getattr(matches[each.name], name) for name in COUNTED})
+        for each in kept.connections
+        if each.name in matches
+    )
+    return replace(kept, connections=connections)
+
+
+@contextmanager
+def _matching_store(view: Reader, query: Query, since_ns: int | None, until_ns: int | None) -> Iterator[Reader]:
+    """Copy the matches into a temporary store and open it, with a line of progress on the terminal."""
+    with tidy_end(), TemporaryDirectory(prefix="wsmon-") as folder:
+        path = Path(folder) / "store.db"
+        try:
+            with low_priority():
+                request = ExportRequest("sqlite", path, noted(query, view), since_ns, until_ns)
+                run_export(request, view, progress_line(is_quiet=False))
+        finally:
+            clear_line()
+        reader = Reader(path, SystemClock())
+        try:
+            yield reader
+        finally:
+            reader.close()

@@ -1,4 +1,4 @@
-"""``wsmon stop``: ends recorders cleanly."""
+"""``wsmon stop``: end recorders cleanly."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from wsmon.cli.greeting import greeting
-from wsmon.cli.stores import find_recorder
-from wsmon.cli.target import runtime_folder
 from wsmon.clock import SystemClock
-from wsmon.control.client import command_once
-from wsmon.control.lock import LockInfo, holder
-from wsmon.control.registry import running
 from wsmon.errors import WsmonError
 from wsmon.model.units import SECOND_NS
 
+if TYPE_CHECKING:
+    from wsmon.control.lock import LockInfo
+
+# A recorder ends within 2 s; the rest is what a slow disk may add.
 STOP_S = 10.0
-# a recorder ends within 2 s; what a slow disk may add
 POLL_S = 0.02
 
 
 @click.command()
-@click.argument("store", required=False)
+@click.argument("store", required=False, type=click.Path())
 @click.option("--all", "everything", is_flag=True, help="End all recorders of this user.")
 def stop(store: str | None, everything: bool) -> None:
     """End the recorder of STORE (or the only one that runs): everything received is committed first."""
+    # Imported now: a shell that completes the options waits for this module.
+    from wsmon.cli.stores import runtime_folder
+    from wsmon.control.registry import running
+
     if everything:
         found = running(runtime_folder(os.environ))
         if not found:
@@ -43,11 +45,19 @@ def stop(store: str | None, everything: bool) -> None:
 
 
 def end_recorder(info: LockInfo) -> None:
-    """Ask over the socket, by signal where nobody answers, and wait until the store is free."""
+    """End a recorder and wait until its store is free: asked over its socket, or by a signal where it does not answer.
+
+    Raises ``WsmonError`` where it does not end within ``STOP_S``.
+    """
+    from wsmon.cli.stores import greeting
+    from wsmon.control.client import command_once
+    from wsmon.control.lock import holder
+
     try:
         asyncio.run(command_once(Path(info.socket), greeting(), "stop"))
     except (OSError, WsmonError):
-        _terminate(info)  # older, newer or stuck: a signal is understood by all
+        # The recorder is older, newer or stuck: all of them understand a signal.
+        _terminate(info)
     clock = SystemClock()
     deadline_ns = clock.mono_ns() + STOP_S * SECOND_NS
     while holder(Path(info.store)) is not None:
@@ -59,13 +69,18 @@ def end_recorder(info: LockInfo) -> None:
 
 
 def _terminate(info: LockInfo) -> None:
-    if info.pid <= 0:  # to kill(2) that is a whole group of processes, ours among them
+    # To kill(2), 0 and less is a whole group of processes, this one among them.
+    if info.pid <= 0:
         raise WsmonError(f"the recorder of {info.store} has not said which process it is", "try again in a second")
-    with suppress(ProcessLookupError):  # it has ended meanwhile
+    # The recorder may have ended meanwhile.
+    with suppress(ProcessLookupError):
         os.kill(info.pid, signal.SIGTERM)
 
 
 def _only(store: str | None) -> LockInfo:
+    from wsmon.cli.stores import find_recorder, runtime_folder
+    from wsmon.control.registry import running
+
     alive = running(runtime_folder(os.environ))
     if store is None and len(alive) > 1:
         raise WsmonError(f"{len(alive)} recorders run", "name a store, or --all; `wsmon ps` lists them")

@@ -1,27 +1,38 @@
-"""Which store a command means when it names one, and when it names none; and opening it."""
+"""Stores, configurations and recorders that a command line names: find them, read them, open them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 import wsmon
-from wsmon.cli.target import Request, resolve, runtime_folder
+from wsmon.cli.params import Request
 from wsmon.clock import SystemClock
-from wsmon.config.locate import cache_dir, state_dir
+from wsmon.config.adhoc import from_urls
+from wsmon.config.load import Loaded, load
+from wsmon.config.locate import cache_dir, default_store, find_config, runtime_dir, socket_path, state_dir
 from wsmon.control.lock import LockInfo, StoreLock, holder
-from wsmon.control.messages import PROTOCOL
+from wsmon.control.messages import PROTOCOL, Hello
 from wsmon.control.registry import known_stores, running
 from wsmon.errors import StoreError, StoreOlderError, UsageError, WsmonError
+from wsmon.ports import StoreView
+from wsmon.query.ast import Query
+from wsmon.query.notes import asks_notes, with_notes
+from wsmon.store.notes import NotesFile, notes_path
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 
+# The name of the store in a folder of its own.
 STORE_NAME = "store.db"
 
 
 def find_store(argument: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """The store that an argument names (a store, its folder, or its configuration), or the newest one there is."""
+    """Return the store that an argument names: a store, its folder or its configuration; the newest one for None."""
     if argument is None:
         return _newest(environ)
     path = Path(argument)
@@ -37,10 +48,11 @@ def find_store(argument: str | os.PathLike[str] | None, environ: Mapping[str, st
 
 
 def find_recorder(argument: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> LockInfo:
-    """The recorder of a store, or the newest that runs; ``WsmonError`` where there is none."""
+    """Return the recorder of a store, or the newest one that runs; raises ``WsmonError`` where there is none."""
     if argument is not None:
         store = find_store(argument, environ)
-        held = holder(store)  # the lock knows, also where the registry is another session's
+        # The lock beside the store counts: the registry may be that of another login session.
+        held = holder(store)
         if held is None:
             raise WsmonError(f"no recorder runs on {store}", f"`wsmon open {store}` shows what it recorded")
         return held
@@ -64,7 +76,7 @@ def _last_written_ns(store: Path) -> int:
 
 
 def open_view(store: Path, environ: Mapping[str, str] = os.environ) -> Reader:
-    """A store to read. One of an older schema is brought up to date first, where nobody records into it."""
+    """Open a store to read; one of an older schema is migrated first, unless a recorder holds it."""
     try:
         return Reader(store, SystemClock(), cache_dir(environ))
     except StoreOlderError:
@@ -77,8 +89,98 @@ def bring_up_to_date(store: Path) -> None:
     held = holder(store)
     if held is not None:
         raise StoreError(f"recorder {held.version} (pid {held.pid}) is older", "wsmon stop, then wsmon")
-    from wsmon.store.database import open_for_writing  # only for this rare case
+    # The writing side takes time to import, and this case is rare.
+    from wsmon.store.database import open_for_writing
 
     info = LockInfo(os.getpid(), wsmon.__version__, SCHEMA_VERSION, PROTOCOL, "migration", str(store), "", 0, "")
     with StoreLock(store, info):
         open_for_writing(store).close()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request means: a configuration, and the store and socket that belong to it."""
+
+    loaded: Loaded
+    store: Path
+    socket: Path
+    identity: str
+    """The configuration's real path, or its URLs with secrets masked."""
+    reload: Callable[[], Loaded] | None
+    """None where there is no file to read again."""
+
+
+def resolve(request: Request, environ: Mapping[str, str]) -> Target:
+    """Find and read what a request names. Raises ``ConfigError`` or ``UsageError``."""
+    if request.is_urls:
+        if stray := [name for name in request.names if "://" not in name]:
+            raise UsageError(f"{stray[0]!r} stands among URLs, but is none", "name one file, or URLs alone")
+        headers = [_header(text) for text in request.headers]
+        loaded = Loaded(from_urls(request.names, headers, request.subscribe, environ))
+        connections = loaded.configuration.connections
+        return _target(request, loaded, ", ".join(one.url.masked for one in connections), None, environ)
+    if len(request.names) > 1:
+        raise UsageError(f"{request.names[1]!r} is one file too many", "wsmon takes one configuration, or URLs")
+    if request.headers or request.subscribe:
+        raise UsageError("-H and --subscribe go with URLs", "put them into the configuration")
+    path = find_config(Path(request.names[0]) if request.names else None, environ, Path.cwd())
+    return _target(request, load(path, environ), os.path.realpath(path), lambda: load(path, environ), environ)
+
+
+def _target(
+    request: Request, loaded: Loaded, identity: str, reload: Callable[[], Loaded] | None, environ: Mapping[str, str]
+) -> Target:
+    configuration = loaded.configuration
+    store = request.store or configuration.store or default_store(configuration, state_dir(environ))
+    store = Path(os.path.realpath(store))
+    return Target(loaded, store, socket_of(store, environ), identity, reload)
+
+
+def socket_of(store: Path, environ: Mapping[str, str]) -> Path:
+    """Return the control socket of the recorder of a store."""
+    return socket_path(store, runtime_folder(environ))
+
+
+def runtime_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of this user's sockets and registry entries."""
+    return runtime_dir(environ, os.geteuid())
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError(f"-H {name!r} has no colon", "write it as -H 'Name: value'")
+    return name.strip(), value.strip()
+
+
+@contextmanager
+def reading(store: str | None, environ: Mapping[str, str] = os.environ) -> Iterator[Reader]:
+    """Open the store that an option names, or the newest one; its notice goes to stderr."""
+    reader = open_view(find_store(store, environ), environ)
+    try:
+        if reader.notice:
+            click.echo(f"wsmon: {reader.notice}", err=True)
+        yield reader
+    finally:
+        reader.close()
+
+
+def noted(query: Query, view: Reader, environ: Mapping[str, str] = os.environ) -> Query:
+    """Return the query with its terms on notes answered; raises ``StoreError`` where the notes cannot be read."""
+    if not asks_notes(query):
+        return query
+    notes = NotesFile(notes_path(view.path, state_dir(environ), view.store_id), view.store_id)
+    return with_notes(query, notes.read().bookmarks)
+
+
+def ids_of_period(view: StoreView, since_ns: int | None, until_ns: int | None) -> tuple[int, int]:
+    """Return the closed range of the ids of a period; empty (first > last) where nothing happened."""
+    bounds = view.bounds()
+    first_id = max(1, bounds.oldest_id) if since_ns is None else view.id_at(since_ns)
+    last_id = bounds.last_id if until_ns is None else view.id_at(until_ns) - 1
+    return first_id, last_id
+
+
+def greeting(last_id: int = 0) -> Hello:
+    """Return the hello that a viewer begins a control connection with."""
+    return Hello(PROTOCOL, wsmon.__version__, SCHEMA_VERSION, run=0, pid=os.getpid(), last_id=last_id)

@@ -1,44 +1,65 @@
-"""Whether there is somebody to show a screen to, and what may be printed there."""
+"""The terminal of a headless command: whether there is one, harmless output, times, and a line of progress."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from typing import BinaryIO, cast
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, BinaryIO, cast
 
+import click
+
+from wsmon.clock import SystemClock
 from wsmon.errors import UsageError
+from wsmon.model import units as fmt
+from wsmon.model.units import SECOND_NS
 
+# The screen's commands import this module when a shell completes them: the export's modules are for the checker only.
+if TYPE_CHECKING:
+    from wsmon.export.run import ExportReport, Progress
+    from wsmon.model.snapshot import SearchProgress
+    from wsmon.ports import Clock
+
+# Characters that may have to be escaped on a terminal: all but printable ASCII and the end of a line.
 _ODD = re.compile(r"[^\n -~]")
-# what may have to be escaped: not printable ASCII
+
+# JSON leaves this control character as it is.
 _DELETE = 0x7F
-# JSON leaves it as it is
+
+# The least time between two updates of a line of progress.
+GAP_NS = 200_000_000
+BAR_COLUMNS = 24
+
+# Go to the beginning of the line and erase it.
+_CLEAR = "\r\x1b[K"
 
 
 class TerminalStream:
-    """Standard output that is a terminal: characters that it might obey are printed as JSON escapes them.
+    """Standard output on a terminal: control characters are printed as JSON escapes them.
 
-    So a line of JSON stays the same value, and of a table nothing moves the cursor.
+    So a line of JSON stays the same value, and nothing in a table moves the cursor.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
     def write(self, octets: bytes) -> int:
-        """Print whole characters."""
+        """Print whole characters of UTF-8."""
         text = octets.decode("utf-8", "replace").replace("\r\n", "\n")
         self._stream.write(_ODD.sub(_escaped, text).encode())
         return len(octets)
 
     def flush(self) -> None:
-        """Show what was printed."""
+        """Pass on what was printed."""
         self._stream.flush()
 
 
 def binary_stdout() -> BinaryIO:
-    """Where bytes of foreign origin are printed: as they are into a pipe or a file, harmless on a terminal."""
+    """Return where bytes of foreign origin are printed: unchanged into a pipe or a file, harmless on a terminal."""
     stdout = sys.stdout.buffer
-    return cast(BinaryIO, TerminalStream(stdout)) if sys.stdout.isatty() else stdout  # all that writers ask of one
+    # write() and flush() are all that the writers of exports use.
+    return cast(BinaryIO, TerminalStream(stdout)) if sys.stdout.isatty() else stdout
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -49,14 +70,89 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def has_terminal() -> bool:
-    """Whether keys can be read and a screen be written: Textual reads stdin and writes to stderr."""
+    """Whether keys can be read and a screen be drawn: Textual reads stdin and writes to stderr."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def require_terminal() -> None:
-    """Raise ``UsageError`` where there is none."""
+    """Raise ``UsageError`` where there is no terminal."""
     if not has_terminal():
         raise UsageError(
             "the screen needs a terminal for input and output",
             "`wsmon record` records without one; `wsmon search` and `wsmon stats` read what was recorded",
         )
+
+
+def shown_time(ts_ns: int, zone: tzinfo | None = None) -> str:
+    """Return date and time to the millisecond, ``2026-01-10 14:02:24.118``; ``zone`` None = local time."""
+    at = datetime.fromtimestamp(ts_ns // SECOND_NS, zone)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{ts_ns // 1_000_000 % 1_000:03}"
+
+
+def progress_line(*, is_quiet: bool) -> Progress:
+    """Return the progress function of an export; it prints nothing where stderr is no terminal or ``is_quiet``."""
+    if is_quiet or not sys.stderr.isatty():
+        return lambda _report: True
+    clock = SystemClock()
+    shown_ns = clock.mono_ns()
+    is_plain = "utf" not in (sys.stderr.encoding or "").lower()
+
+    def show(report: ExportReport) -> bool:
+        nonlocal shown_ns
+        if clock.mono_ns() - shown_ns >= GAP_NS:
+            shown_ns = clock.mono_ns()
+            click.echo(_CLEAR + bar(report, is_plain=is_plain), nl=False, err=True)
+        return True
+
+    return show
+
+
+def clear_line() -> None:
+    """Erase the line of progress."""
+    if sys.stderr.isatty():
+        click.echo(_CLEAR, nl=False, err=True)
+
+
+def bar(report: ExportReport, *, is_plain: bool) -> str:
+    """Return the share of an export that is done, drawn and in figures; ``is_plain``: in ASCII."""
+    share = min(1.0, report.seen / report.total) if report.total else 1.0
+    done = round(share * BAR_COLUMNS)
+    full, empty = ("#", "-") if is_plain else ("━", "╌")
+    drawn = full * done + empty * (BAR_COLUMNS - done)
+    return f"{drawn} {share:4.0%}  {report.written:,} events, {fmt.size(report.size_bytes)}  (^C ends it)"
+
+
+class SearchLine:
+    """How far a search is and what it has found: a line on stderr where a search takes a while, erased at its end."""
+
+    def __init__(self, zone: tzinfo | None, *, newest_first: bool, clock: Clock) -> None:
+        """``zone`` is that of the times; None = local time."""
+        self._zone = zone
+        self.newest_first = newest_first
+        self._clock = clock
+        self._is_silent = not sys.stderr.isatty()
+        self._is_shown = False
+        self._shown_ns = self._clock.mono_ns()
+
+    def show(self, searched: SearchProgress, found: int) -> None:
+        """Update the line, at most a few times a second."""
+        if self._is_silent or not searched.reached_ns or self._clock.mono_ns() - self._shown_ns < GAP_NS:
+            return
+        self._shown_ns = self._clock.mono_ns()
+        at = fmt.moment(searched.reached_ns, self._clock.wall_ns(), self._zone)
+        way = "back to" if self.newest_first else "up to"
+        text = f"searched {way} {at}, {f'{found:,} found' if found else 'none yet'}  (^C ends it)"
+        self._is_shown = True
+        click.echo(_CLEAR + text, nl=False, err=True)
+
+    def __enter__(self) -> SearchLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Erase the line."""
+        if self._is_shown:
+            self._is_shown = False
+            click.echo(_CLEAR, nl=False, err=True)

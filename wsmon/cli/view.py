@@ -9,10 +9,8 @@ from pathlib import Path
 
 import click
 
-from wsmon.cli.greeting import greeting
-from wsmon.cli.screen_options import ScreenWishes
-from wsmon.cli.stores import open_view
-from wsmon.cli.target import Target, socket_of
+from wsmon.cli.params import ScreenWishes
+from wsmon.cli.stores import Target, greeting, open_view, socket_of
 from wsmon.clock import SystemClock
 from wsmon.config.load import Loaded, load
 from wsmon.config.locate import config_dir, screen_path, state_dir

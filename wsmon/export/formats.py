@@ -1,7 +1,8 @@
 """Export formats: the one table that the export, the command line, the export dialog and the tests read.
 
-A new format is a module with a function from a ``Selection`` to pieces of bytes, a row here, and a line in
-docs/operation.md.
+A new format is a module with a function from a ``Selection`` to pieces of bytes; here, a function that imports it when
+it is used, and a row; and a line in docs/operation.md. Listing the formats imports no writer: the help and the shell's
+completion of a command line read this table.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from wsmon.export.csv import csv_table
-from wsmon.export.har import har
-from wsmon.export.jsonl import json_trace, jsonl
-from wsmon.export.otlp import otlp, otlp_logs
-from wsmon.export.perfetto import perfetto
-from wsmon.export.report import html_report, markdown_report
-from wsmon.export.selection import Selection
+if TYPE_CHECKING:
+    from wsmon.export.selection import Selection
+
+# The formats that an import reads.
+ImportFormat = Literal["jsonl", "har", "recording"]
+IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
 
 # Writes an export, piece by piece; an empty piece reports progress
-Pieces = Callable[[Selection], Iterator[bytes]]
+Pieces: TypeAlias = "Callable[[Selection], Iterator[bytes]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,74 @@ class ExportFormat:
         return self.variants.get(suffix, self.pieces)
 
 
+def _jsonl(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.jsonl import jsonl
+
+    return jsonl(selection.pages())
+
+
+def _json(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.jsonl import json_trace
+
+    return json_trace(selection)
+
+
+def _csv(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.csv import csv_table
+
+    return csv_table(selection.pages())
+
+
+def _har(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.har import har
+
+    return har(selection)
+
+
+def _otlp(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.otlp import otlp
+
+    return otlp(selection)
+
+
+def _otlp_logs(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.otlp import otlp_logs
+
+    return otlp_logs(selection.pages())
+
+
+def _perfetto(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.perfetto import perfetto
+
+    return perfetto(selection)
+
+
+def _html_report(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.report import html_report
+
+    return html_report(selection)
+
+
+def _markdown_report(selection: Selection) -> Iterator[bytes]:
+    from wsmon.export.report import markdown_report
+
+    return markdown_report(selection)
+
+
 _ROWS = (
-    ExportFormat("jsonl", ".jsonl", "an event a line", lambda selection: jsonl(selection.pages())),
-    ExportFormat("json", ".json", "connections with host, port, statistics and events", json_trace),
-    ExportFormat("csv", ".csv", "a table", lambda selection: csv_table(selection.pages())),
-    ExportFormat("har", ".har", "sessions and their messages, for browsers", har),
-    ExportFormat("otlp", ".otlp.json", "OpenTelemetry traces", otlp),
-    ExportFormat("otlp-logs", ".logs.json", "OpenTelemetry logs", lambda selection: otlp_logs(selection.pages())),
-    ExportFormat("perfetto", ".perfetto.json", "the timeline, for ui.perfetto.dev", perfetto),
+    ExportFormat("jsonl", ".jsonl", "an event a line", _jsonl),
+    ExportFormat("json", ".json", "connections with host, port, statistics and events", _json),
+    ExportFormat("csv", ".csv", "a table", _csv),
+    ExportFormat("har", ".har", "sessions and their messages, for browsers", _har),
+    ExportFormat("otlp", ".otlp.json", "OpenTelemetry traces", _otlp),
+    ExportFormat("otlp-logs", ".logs.json", "OpenTelemetry logs", _otlp_logs),
+    ExportFormat("perfetto", ".perfetto.json", "the timeline, for ui.perfetto.dev", _perfetto),
     ExportFormat(
         "report",
         ".html",
         "statistics, timeline and every loss explained, as HTML, or as Markdown where the file ends with .md",
-        html_report,
-        variants=MappingProxyType({".md": markdown_report}),
+        _html_report,
+        variants=MappingProxyType({".md": _markdown_report}),
     ),
     ExportFormat("sqlite", ".db", "a store of its own for `wsmon open`, a copy of the whole or of a part", None),
 )

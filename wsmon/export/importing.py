@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol, assert_never, get_args
+from typing import BinaryIO, Protocol, assert_never
 
 import msgspec
 
 from wsmon.errors import UsageError
+from wsmon.export.formats import ImportFormat
 from wsmon.export.import_har import har_events
 from wsmon.export.import_jsonl import Fault, Incoming, jsonl_events, recording_events
 from wsmon.model.events import Event
-
-ImportFormat = Literal["jsonl", "har", "recording"]
-IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
 
 FAULTS_NAMED = 10
 # A commit

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS
-from wsmon.cli.diagnosis.diagnosis import Diagnosis, Grade, has_failed
-from wsmon.cli.diagnosis.permissions import Owned, judge_configuration_file, judge_recording, judge_runtime_folder
-from wsmon.cli.diagnosis.sqlite import judge_sqlite, judge_store
-from wsmon.cli.doctor_checks import ClockFacts, judge_clock, judge_logout, judge_losses, judge_space
+from wsmon.cli.doctor_checks import (
+    ClockFacts,
+    Diagnosis,
+    Grade,
+    Owned,
+    TerminalFacts,
+    has_failed,
+    judge_clock,
+    judge_configuration_file,
+    judge_logout,
+    judge_losses,
+    judge_recording,
+    judge_runtime_folder,
+    judge_space,
+    judge_sqlite,
+    judge_store,
+    judge_terminal,
+)
 from wsmon.store.integrity import IntegrityReport
 
 STORE = Path("/s/store.db")
@@ -158,3 +173,59 @@ def test_sockets_are_for_their_owner(folder: Owned | None, sockets: tuple[Owned,
 def test_a_warning_is_no_failure() -> None:
     assert has_failed([Diagnosis("a", "ok", ""), Diagnosis("b", "warn", "", "x")]) is False
     assert has_failed([Diagnosis("a", "ok", ""), Diagnosis("b", "fail", "", "x")]) is True
+
+
+GOOD = TerminalFacts(True, "xterm-256color", "", "truecolor")
+IN_TMUX = replace(GOOD, inside="tmux")
+
+
+def test_a_good_terminal_is_four_lines_of_ok() -> None:
+    assert [(each.check, each.grade, each.fact) for each in judge_terminal(GOOD)] == [
+        ("terminal", "ok", "xterm-256color, 80×24"),
+        ("colours", "ok", "16 million"),
+        ("characters", "ok", "UTF-8"),
+        ("clipboard", "ok", "OSC 52, where the terminal allows it"),
+    ]
+
+
+def test_without_a_terminal_nothing_is_wrong() -> None:
+    (line,) = judge_terminal(TerminalFacts(False))
+    assert line.grade == "ok"
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "grade", "said"),
+    [
+        (replace(GOOD, term=""), "terminal", "fail", "TERM is not set"),
+        (replace(GOOD, term="dumb"), "terminal", "fail", "TERM is dumb"),
+        (replace(GOOD, columns=30), "terminal", "warn", "30×24"),
+        (replace(GOOD, lines=8), "terminal", "warn", "80×8"),
+        (replace(GOOD, color_term=""), "colours", "ok", "256"),
+        (replace(GOOD, color_term="", term="vt100"), "colours", "warn", "vt100 has few"),
+        (replace(GOOD, has_no_color=True), "colours", "ok", "NO_COLOR"),
+        (replace(GOOD, encoding="ANSI_X3.4-1968"), "characters", "warn", "LANG"),
+        (replace(GOOD, encoding="utf8"), "characters", "ok", "UTF-8"),
+        (replace(GOOD, program="Apple_Terminal"), "clipboard", "warn", "Terminal.app"),
+        (replace(GOOD, term="linux"), "clipboard", "warn", "the console"),
+        (replace(GOOD, inside="screen"), "clipboard", "ok", "through screen"),
+        (IN_TMUX, "clipboard", "warn", "does not say"),
+        (replace(IN_TMUX, tmux={"set-clipboard": "on"}), "clipboard", "ok", "set-clipboard on"),
+        (
+            replace(IN_TMUX, tmux={"set-clipboard": "external", "allow-passthrough": "on"}),
+            "clipboard",
+            "ok",
+            "allow-passthrough on",
+        ),
+        (
+            replace(IN_TMUX, tmux={"set-clipboard": "external", "allow-passthrough": "off"}),
+            "clipboard",
+            "warn",
+            "tmux set -g set-clipboard on",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_terminal(facts: TerminalFacts, check: str, grade: Grade, said: str) -> None:
+    (line,) = (each for each in judge_terminal(facts) if each.check == check)
+    assert line.grade == grade, line
+    assert said in f"{line.fact} → {line.advice}"
+    assert bool(line.advice) == (grade != "ok")

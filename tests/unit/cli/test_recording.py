@@ -9,7 +9,7 @@ import os
 import msgspec
 
 from tests.support.builders import event, retry
-from wsmon.cli.recording import LINES_WAITING, Talk
+from wsmon.cli.recording import LINES_WAITING, StderrLog
 
 PIPE_BYTES = 4096
 
@@ -22,20 +22,20 @@ def read_all(fd: int) -> list[str]:
 
 def test_lines_are_told_in_order_and_harmless() -> None:
     reading, writing = os.pipe()
-    with Talk(is_quiet=False, fd=writing) as talk:
-        talk.say("first\x1b[2J")
-        talk.tell(event("message.received"))
+    with StderrLog(is_quiet=False, fd=writing) as log:
+        log.print_line("first\x1b[2J")
+        log.print_event(event("message.received"))
         logging.getLogger("wsmon.anything").warning("disk %s", "full\x9b\nsecond line")
-        talk.say("last")
+        log.print_line("last")
     os.close(writing)
     assert read_all(reading) == ["first␛[2J", "disk full\\x9b", "second line", "last"]
 
 
 def test_an_attempt_says_when_and_why_it_waits_longer() -> None:
     reading, writing = os.pipe()
-    with Talk(is_quiet=False, fd=writing) as talk:
-        talk.tell(retry())
-        talk.tell(msgspec.structs.replace(retry(), reason="Retry-After asks for 7 s"))
+    with StderrLog(is_quiet=False, fd=writing) as log:
+        log.print_event(retry())
+        log.print_event(msgspec.structs.replace(retry(), reason="Retry-After asks for 7 s"))
     os.close(writing)
     plain, longer = read_all(reading)
     assert plain.endswith("reconnecting, attempt 18 in 7.0 s")
@@ -44,8 +44,8 @@ def test_an_attempt_says_when_and_why_it_waits_longer() -> None:
 
 def test_the_quiet_one_tells_warnings_only() -> None:
     reading, writing = os.pipe()
-    with Talk(is_quiet=True, fd=writing) as talk:
-        talk.say("first")
+    with StderrLog(is_quiet=True, fd=writing) as log:
+        log.print_line("first")
         logging.getLogger("wsmon.anything").info("nothing")
         logging.getLogger("wsmon.anything").error("failed")
     os.close(writing)
@@ -56,9 +56,9 @@ def test_who_does_not_read_is_waited_for_by_nobody_and_told_how_much_is_left_out
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     lines = LINES_WAITING + 2 * PIPE_BYTES
-    with Talk(is_quiet=False, fd=writing) as talk:
+    with StderrLog(is_quiet=False, fd=writing) as log:
         for number in range(lines):
-            talk.say(f"{number}")
+            log.print_line(f"{number}")
         told = b""
         while not told.endswith(f"{lines - 1}\n".encode()):
             told += os.read(reading, 65_536)
@@ -76,6 +76,6 @@ def test_who_does_not_read_is_waited_for_by_nobody_and_told_how_much_is_left_out
 def test_a_reader_that_has_left_silences_it() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with Talk(is_quiet=False, fd=writing) as talk:
-        talk.say("to nobody")
+    with StderrLog(is_quiet=False, fd=writing) as log:
+        log.print_line("to nobody")
     os.close(writing)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.cli.log_file import OLDER_FILES, LogFile, open_log
-from wsmon.cli.recording import Talk
+from wsmon.cli.recording import StderrLog
+from wsmon.cli.spawn import OLDER_FILES, LogFile, open_log
 from wsmon.errors import WsmonError
 
 LIMIT_BYTES = 1_000
@@ -66,13 +66,13 @@ def test_a_process_that_talks_for_long_keeps_its_log_small(tmp_path: Path) -> No
     path = tmp_path / "recorder.log"
     script = (
         "import sys, logging, pathlib\n"
-        "from wsmon.cli.log_file import LogFile\n"
-        "from wsmon.cli.recording import Talk\n"
-        "with Talk(is_quiet=True) as talk:\n"
-        f"    talk.keep_small(LogFile(pathlib.Path({str(path)!r}), {LIMIT_BYTES}))\n"
+        "from wsmon.cli.spawn import LogFile\n"
+        "from wsmon.cli.recording import StderrLog\n"
+        "with StderrLog(is_quiet=True) as log:\n"
+        f"    log.rotate_file(LogFile(pathlib.Path({str(path)!r}), {LIMIT_BYTES}))\n"
         "    for number in range(100):\n"
         "        logging.getLogger('wsmon.test').warning('line %03d %s', number, 'x' * 30)\n"
-        "        while talk._lines: pass\n"
+        "        while log._lines: pass\n"
         "print('stdout', flush=True)\n"
     )
     fd = open_log(path)
@@ -94,10 +94,10 @@ def test_a_log_that_cannot_be_rotated_goes_on(tmp_path: Path) -> None:
     path.write_bytes(b"x" * (LIMIT_BYTES + 1))
     (tmp_path / "recorder.log.2" / "x").mkdir(parents=True)
     fd = os.open(path, os.O_WRONLY | os.O_APPEND)
-    with Talk(is_quiet=False, fd=fd) as talk:
-        talk.keep_small(LogFile(path, LIMIT_BYTES))
-        talk.say("first")
-        talk.say("last")
+    with StderrLog(is_quiet=False, fd=fd) as log:
+        log.rotate_file(LogFile(path, LIMIT_BYTES))
+        log.print_line("first")
+        log.print_line("last")
     os.close(fd)
     lines = path.read_text().splitlines()
     assert lines[0].endswith("first")

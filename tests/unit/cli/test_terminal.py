@@ -1,12 +1,25 @@
-"""What reaches a terminal: every character that it might obey is an escape, and JSON stays what it was."""
+"""The terminal of a headless command: what is escaped, how times are shown, and how far a search or export is."""
 
 from __future__ import annotations
 
 import io
+import os
+import pty
+import subprocess
+import sys
+from array import array
+from datetime import UTC
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from wsmon.cli.terminal import TerminalStream
+from tests.support.builders import at_ns, message
+from tests.support.recordings import Recording
+from tests.tui.fakes import FakeClock
+from wsmon.cli.terminal import BAR_COLUMNS, SearchLine, TerminalStream, bar, progress_line, shown_time
+from wsmon.export.run import ExportReport
+from wsmon.model.snapshot import SearchProgress
 
 
 def shown(text: str) -> str:
@@ -28,3 +41,90 @@ def shown(text: str) -> str:
 )
 def test_what_a_terminal_might_obey_is_escaped(text: str, expected: str) -> None:
     assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "total", "done", "share"),
+    [(0, 100, 0, "  0%"), (50, 100, 12, " 50%"), (120, 100, 24, "100%"), (0, 0, 24, "100%")],
+)
+def test_a_bar_has_always_the_same_width(seen: int, total: int, done: int, share: str) -> None:
+    report = ExportReport(seen, total, 1_234, 2_048)
+    rest = f" {share}  1,234 events, 2.0 KiB  (^C ends it)"
+    assert bar(report, is_plain=True) == "#" * done + "-" * (BAR_COLUMNS - done) + rest
+    assert bar(report, is_plain=False) == "━" * done + "╌" * (BAR_COLUMNS - done) + rest
+
+
+def test_nothing_is_said_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    report = ExportReport(1, 2, 3, 4)
+    assert (progress_line(is_quiet=False)(report), progress_line(is_quiet=True)(report)) == (True, True)
+    assert stderr.getvalue() == ""
+
+
+class Terminal(io.StringIO):
+    """What somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_search_that_takes_a_while_says_how_far_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    clock = FakeClock(at_ns(600))
+    line = SearchLine(UTC, newest_first=True, clock=clock)
+    reached = SearchProgress(array("q"), 1, 9, at_ns(60))
+    said = []
+    for found, passed_s in ((0, 0.1), (0, 0.2), (41, 0.2)):
+        clock.advance(passed_s)
+        line.show(reached, found)
+        said.append(stderr.getvalue())
+    line.clear()
+    line.clear()
+    clear = "\r\x1b[K"
+    none, some = (f"{clear}searched back to 14:03:24, {found}  (^C ends it)" for found in ("none yet", "41 found"))
+    assert [*said, stderr.getvalue()] == ["", none, none + some, none + some + clear]
+
+
+def test_a_search_says_nothing_of_its_way_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    clock = FakeClock()
+    line = SearchLine(UTC, newest_first=False, clock=clock)
+    clock.advance(1)
+    line.show(SearchProgress(array("q"), 1, 9, 1), 0)
+    line.clear()
+    assert stderr.getvalue() == ""
+
+
+def test_on_a_terminal_the_bar_grows_and_goes(tmp_path: Path) -> None:
+    """40 MB take longer than the gap between two updates."""
+    with Recording(tmp_path / "store.db", "a") as recording:
+        for _ in range(20):
+            recording.write([message("x" * 2_000, connection="a")] * 1_000)
+        recording.end(60.0)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "wsmon", "export", "--format", "csv", "--store", str(tmp_path / "store.db")]
+    done = subprocess.Popen([*command, "--output", str(tmp_path / "out.csv")], stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            said += os.read(ours, 4_096)
+        except OSError:  # nobody has the other side any more
+            break
+    os.close(ours)
+    assert done.wait(30) == 0
+    lines = said.decode().split("\r\x1b[K")
+    assert "━" in lines[1] or "╌" in lines[1]
+    assert lines[-1].startswith("wrote 20,000 events")
+
+
+NOW = 1_768_053_744_000_000_000
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_times_are_shown_to_the_millisecond() -> None:
+    assert shown_time(NOW + 118_999_999, UTC) == "2026-01-10 14:02:24.118"
+    assert shown_time(NOW, BERLIN) == "2026-01-10 15:02:24.000"

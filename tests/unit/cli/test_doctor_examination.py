@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import shlex
-import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -19,7 +16,7 @@ from tests.support.builders import SECOND_NS, T0_NS, event, message
 from tests.support.peers import Peers, script
 from tests.support.processes import Home
 from tests.support.recordings import Recording, recorded
-from wsmon.cli.diagnosis.facts import is_clock_synchronised, is_lingering, logind_settings, terminal_facts
+from wsmon.cli.doctor_examination import is_clock_synchronised, is_lingering, logind_settings, terminal_facts
 from wsmon.cli.main import run
 from wsmon.clock import SystemClock
 
@@ -181,19 +178,5 @@ def test_what_the_machine_says_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     assert is_lingering("ada", tmp_path) is True
     assert is_clock_synchronised() in (True, False, None)
     answer = subprocess.CompletedProcess([], 0, "external\n", "")
-    monkeypatch.setattr("wsmon.cli.diagnosis.facts.subprocess.run", lambda *_args, **_named: answer)
+    monkeypatch.setattr("wsmon.cli.doctor_examination.subprocess.run", lambda *_args, **_named: answer)
     assert terminal_facts({"TMUX": "/tmp/x,1,0"}).tmux == {"set-clipboard": "external", "allow-passthrough": "external"}
-
-
-async def test_the_command_of_the_unit_records(home: Home, peers: Peers) -> None:
-    server = await peers.start(script('[[step]]\ndo = "echo"\n'))
-    config = home.write(f'[[connection]]\nname = "a"\nurl = "{server.url}"\nsend = ["hello"]\n')
-    code, text, _ = await home.run("unit", config, "--store", home.folder / "s" / "store.db")
-    assert code == 0
-    (command,) = (line.partition("=")[2] for line in text.splitlines() if line.startswith("ExecStart="))
-    process = await asyncio.create_subprocess_exec(*shlex.split(command), env=home.environ, cwd="/")
-    await server.until(lambda: server.sessions == 1)
-    process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(10):
-        assert await process.wait() == 0
-    assert (home.folder / "s" / "store.db").exists()
