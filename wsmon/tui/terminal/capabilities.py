@@ -1,24 +1,22 @@
-"""What sits between us and the terminal, and how a control sequence gets through it. Pure."""
+"""What the terminal and a multiplexer around it can do, from the environment; imports no Textual."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-from rich.console import Console
-
-# What the terminal can show, as its environment tells. Pure.
-
 # In the order in which they count
 LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
 PLAIN_LOCALES = ("C", "POSIX")
-# What Python sets LC_CTYPE to where the locale is a plain one, before anybody can look at it
+# Python sets LC_CTYPE to this where the locale is a plain one, before the program starts
 COERCED = "C.UTF-8"
 FEW_COLORS = ("standard", None)
 
 
 def has_few_colors(environ: Mapping[str, str]) -> bool:
     """Whether the terminal has 16 colours or none; decided as Textual does, which paints through Rich."""
+    from rich.console import Console  # loaded here for start-up time: doctor asks for the multiplexer alone
+
     return Console(force_terminal=True, _environ=dict(environ)).color_system in FEW_COLORS
 
 
