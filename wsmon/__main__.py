@@ -1,4 +1,4 @@
-"""``python -m wsmon``: how the command starts a recorder."""
+"""``python -m wsmon``: the command line; recorders in the background are started this way."""
 
 from wsmon.cli.main import main
 

@@ -279,13 +279,13 @@ class MessageEvents:
         self._spans = SpanTracker(lambda: random_bytes(8), parent_id=source.connection_id)
 
     def begin(self, at: Instant) -> None:
-        """Happening that a session began: subscriptions may be confirmed again."""
+        """Start the session in the ledger: subscriptions of the last one are to be confirmed again."""
         self._ledger.session_began(at.mono_ns)
 
     def emit(self, happenings: Iterable[Happening], direction: Direction, at: Instant) -> None:
         """Emit what a message of that direction means."""
         for happening in happenings:
-            self._emit_note(happening, direction, at)
+            self._emit_happening(happening, direction, at)
 
     def emit_overdue(self, happenings: Iterable[Happening], at: Instant) -> None:
         """Emit what did not happen in time, and the subscriptions that were not confirmed in time."""
@@ -301,7 +301,7 @@ class MessageEvents:
             self._emit_abandoned(span, at)
         self._ledger.session_ended(at.mono_ns)
 
-    def _emit_note(self, happening: Happening, direction: Direction, at: Instant) -> None:
+    def _emit_happening(self, happening: Happening, direction: Direction, at: Instant) -> None:
         span, abandoned = self._span(happening, at)
         for each in abandoned:
             self._emit_abandoned(each, at)
