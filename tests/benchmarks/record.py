@@ -106,7 +106,7 @@ def record(url: str, folder: Path, protocol: ProtocolName, profile: ProfileName)
     from wsmon.model.events import Event
     from wsmon.model.redact.masking import Sensitive
     from wsmon.recorder.recorder import record
-    from wsmon.recorder.run import Assignment
+    from wsmon.recorder.run import RecorderOptions
 
     marks: list[float] = []
 
@@ -125,7 +125,7 @@ def record(url: str, folder: Path, protocol: ProtocolName, profile: ProfileName)
         yield Configuration(None, "", (spec,))
 
     store = folder / "store.db"
-    record(Assignment(prepare, store, folder / "r.sock", "benchmark", on_event=watch), lambda _info: None)
+    record(RecorderOptions(prepare, store, folder / "r.sock", "benchmark", on_event=watch), lambda _info: None)
     used_s = cpu_s() - marks[0]
     with sqlite3.connect(store) as database:
         counting = (

@@ -12,23 +12,23 @@ from pathlib import Path
 import pytest
 
 from wsmon.model.redact.masking import Sensitive, mask_secrets
-from wsmon.recorder.alert_channels import OUTPUT_BYTES, AlertFailedError, CommandWay
+from wsmon.recorder.alert_channels import OUTPUT_BYTES, AlertFailedError, CommandChannel
 
 BODY = b'{"text":"feed: stall: no data"}'
 SOON_S = 5.0
-Program = Callable[..., CommandWay]
+Program = Callable[..., CommandChannel]
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
     """A shell script as an alert command."""
 
-    def make(text: str, *arguments: str, limit_s: float = SOON_S) -> CommandWay:
+    def make(text: str, *arguments: str, limit_s: float = SOON_S) -> CommandChannel:
         script = tmp_path / "alert.sh"
         script.write_text(f"#!/bin/sh\ncd {tmp_path}\n{text}\n")
         script.chmod(stat.S_IRWXU)
         command = (str(script), *arguments)
-        return CommandWay(
+        return CommandChannel(
             tuple(Sensitive(each, mask_secrets(each, ["hunter22"])) for each in command),
             lambda text: mask_secrets(text, ["hunter22"]),
             limit_s=limit_s,
@@ -53,7 +53,7 @@ async def test_an_exit_code_is_a_failure(program: Program) -> None:
 async def test_one_that_cannot_be_started_is_a_failure(tmp_path: Path) -> None:
     for name in ("/nonexistent/alert", str(tmp_path), "a\0b"):
         with pytest.raises(AlertFailedError, match="cannot be started"):
-            await CommandWay((Sensitive(name),), str).deliver(BODY)
+            await CommandChannel((Sensitive(name),), str).deliver(BODY)
 
 
 async def test_one_that_hangs_is_killed_with_all_it_started(program: Program, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_a_program_that_reads_nothing_may_still_succeed(program: Program) 
 
 
 async def test_any_program_will_do() -> None:
-    await CommandWay((Sensitive(sys.executable), Sensitive("-c"), Sensitive("")), str).deliver(BODY)
+    await CommandChannel((Sensitive(sys.executable), Sensitive("-c"), Sensitive("")), str).deliver(BODY)
 
 
 async def _until_gone(pid: int) -> None:

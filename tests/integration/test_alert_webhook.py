@@ -14,7 +14,7 @@ import trustme
 from tests.support.engines import raw_server
 from tests.tui.fakes import FakeClock
 from wsmon.model.redact.masking import Sensitive
-from wsmon.recorder.alert_channels import AlertFailedError, WebhookWay
+from wsmon.recorder.alert_channels import AlertFailedError, WebhookChannel
 
 BODY = b'{"text":"feed: stall: no data"}'
 HANG = b""
@@ -48,12 +48,12 @@ class Hook:
 
 
 @asynccontextmanager
-async def serving(hook: Hook, path: str = "/hook?token=hunter22", user: str = "") -> AsyncIterator[WebhookWay]:
+async def serving(hook: Hook, path: str = "/hook?token=hunter22", user: str = "") -> AsyncIterator[WebhookChannel]:
     """A way to the hook that tries for half a second and never rests."""
     async with raw_server(hook.serve) as port:
         url = f"http://{user}127.0.0.1:{port}{path}"
         masked = url.replace("hunter22", "[FILTERED]")
-        yield WebhookWay(Sensitive(url, masked), FakeClock(), try_s=0.5, sleep=hook.sleep)
+        yield WebhookChannel(Sensitive(url, masked), FakeClock(), try_s=0.5, sleep=hook.sleep)
 
 
 async def test_it_posts_the_alert() -> None:
@@ -139,7 +139,7 @@ async def test_nobody_listening_is_a_failure() -> None:
     hook = Hook()
     async with raw_server(hook.serve) as port:
         pass
-    way = WebhookWay(Sensitive(f"http://127.0.0.1:{port}/"), FakeClock(), sleep=hook.sleep)
+    way = WebhookChannel(Sensitive(f"http://127.0.0.1:{port}/"), FakeClock(), sleep=hook.sleep)
     with pytest.raises(AlertFailedError, match=r"cannot be reached: .*refused.*, 3 times"):
         await way.deliver(BODY)
 
@@ -150,7 +150,7 @@ async def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.Mon
     authority.issue_cert("localhost").configure_cert(server)
     hook = Hook(OK)
     async with raw_server(hook.serve, server) as port:
-        way = WebhookWay(Sensitive(f"https://localhost:{port}/"), FakeClock(), sleep=hook.sleep)
+        way = WebhookChannel(Sensitive(f"https://localhost:{port}/"), FakeClock(), sleep=hook.sleep)
         with pytest.raises(AlertFailedError, match="shows a bad certificate: "):
             await way.deliver(BODY)
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -21,8 +21,8 @@ from tests.support.session_events import FIRST, SECOND, of, opening, story
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.model.metrics import MetricFamily, SignalTotals, connection_families, recorder_families
 from wsmon.model.redact.masking import Sensitive
-from wsmon.recorder.otlp_delivery import Rhythm
-from wsmon.recorder.otlp_push import Sending, Told
+from wsmon.recorder.otlp_delivery import RetryTiming
+from wsmon.recorder.otlp_push import OtlpPusher, PushContext
 
 SOON_S = 10.0
 SECRET = "hunter22-and-more"
@@ -39,8 +39,8 @@ class Sender:
 
     def __init__(self, store: Path, first_id: int = 0) -> None:
         self.pauses_s: list[float] = []
-        told = Told(store, first_id, T0_NS, families, {"host.name": "box"})
-        self.sending = Sending(told, Rhythm(FixedClock(30), lambda: 0.0, self._pause, AT_ONCE, AT_ONCE))
+        told = PushContext(store, first_id, T0_NS, families, {"host.name": "box"})
+        self.sending = OtlpPusher(told, RetryTiming(FixedClock(30), lambda: 0.0, self._pause, AT_ONCE, AT_ONCE))
 
     def to(self, port: int, *signals: str, path: str = "") -> None:
         url = f"http://127.0.0.1:{port}{path}"

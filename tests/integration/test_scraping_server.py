@@ -10,19 +10,19 @@ import pytest
 
 from wsmon.errors import WsmonError
 from wsmon.recorder.monitoring import wants_open_metrics
-from wsmon.recorder.prometheus_server import HEAD_BYTES, PLACES, Page, ScrapingServer
+from wsmon.recorder.prometheus_server import HEAD_BYTES, PLACES, HttpResponse, PrometheusServer
 
 SOON_S = 5.0
 HOST = "Host: localhost\r\n"
 
 
-async def metrics(accept: str) -> Page:
-    return Page(b"x_up 1\n", f"text/{'open' if wants_open_metrics(accept) else 'plain'}")
+async def metrics(accept: str) -> HttpResponse:
+    return HttpResponse(b"x_up 1\n", f"text/{'open' if wants_open_metrics(accept) else 'plain'}")
 
 
 @asynccontextmanager
-async def serving(address: str = "127.0.0.1:0", request_s: float = 5.0) -> AsyncIterator[ScrapingServer]:
-    server = ScrapingServer(address, metrics, request_s)
+async def serving(address: str = "127.0.0.1:0", request_s: float = 5.0) -> AsyncIterator[PrometheusServer]:
+    server = PrometheusServer(address, metrics, request_s)
     await server.start()
     try:
         yield server
@@ -30,7 +30,7 @@ async def serving(address: str = "127.0.0.1:0", request_s: float = 5.0) -> Async
         await server.close()
 
 
-async def ask(server: ScrapingServer, request: str) -> tuple[str, dict[str, str], str]:
+async def ask(server: PrometheusServer, request: str) -> tuple[str, dict[str, str], str]:
     """Status, headers and body of the answer to a request; the connection is closed after it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request.encode("latin-1"))
@@ -140,10 +140,10 @@ async def test_a_request_that_never_ends_is_hung_up_on() -> None:
 
 
 async def test_a_client_that_does_not_read_its_answer_is_hung_up_on() -> None:
-    async def endless(_accept: str) -> Page:
-        return Page(b"x" * 50_000_000, "text/plain")
+    async def endless(_accept: str) -> HttpResponse:
+        return HttpResponse(b"x" * 50_000_000, "text/plain")
 
-    server = ScrapingServer("127.0.0.1:0", endless, request_s=0.1)
+    server = PrometheusServer("127.0.0.1:0", endless, request_s=0.1)
     await server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
     writer.write(f"GET /metrics HTTP/1.1\r\n{HOST}\r\n".encode())
@@ -181,4 +181,4 @@ async def test_closing_hangs_up_on_everybody() -> None:
 async def test_an_address_in_use_is_said() -> None:
     async with serving() as server:
         with pytest.raises(WsmonError, match=rf"prometheus: cannot listen on 127.0.0.1:{server.port}: .*in use"):
-            await ScrapingServer(f"127.0.0.1:{server.port}", metrics).start()
+            await PrometheusServer(f"127.0.0.1:{server.port}", metrics).start()

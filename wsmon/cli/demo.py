@@ -59,10 +59,10 @@ def _record(store: Path, limit_s: float | None, ready_fd: int | None) -> int:
     # Imported now: a shell that completes the options waits for this module.
     from wsmon.cli.recording import StderrLog, readiness, run_assignment
     from wsmon.cli.stores import socket_of
-    from wsmon.recorder.run import Assignment
+    from wsmon.recorder.run import RecorderOptions
 
     with readiness(ready_fd) as ready, StderrLog(is_quiet=ready_fd is not None) as log:
-        assignment = Assignment(
+        assignment = RecorderOptions(
             prepare=_servers,
             store=store,
             socket=socket_of(store, os.environ),

@@ -26,7 +26,7 @@ from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import why
-from wsmon.recorder.run import Assignment
+from wsmon.recorder.run import RecorderOptions
 
 LINE_CHARS = 200
 
@@ -151,10 +151,10 @@ def _seconds(delay_ms: object) -> str:
     return f"{delay_ms / 1000:.1f}" if isinstance(delay_ms, int | float) else "?"
 
 
-def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> Assignment:
+def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> RecorderOptions:
     """Return the assignment that records a configuration until a signal, or for ``limit_s`` seconds."""
     reload = target.reload
-    return Assignment(
+    return RecorderOptions(
         prepare=lambda: _unchanged(target.loaded.configuration),
         store=target.store,
         socket=target.socket,
@@ -165,7 +165,7 @@ def assignment_of(target: Target, limit_s: float | None, log: StderrLog) -> Assi
     )
 
 
-def run_assignment(assignment: Assignment, log: StderrLog, ready: Ready) -> None:
+def run_assignment(assignment: RecorderOptions, log: StderrLog, ready: Ready) -> None:
     """Record in this process, until a signal or the end of the assignment."""
     # Imported after everything that can be refused quickly: the recorder's modules take the longest.
     from wsmon.recorder.recorder import record as run

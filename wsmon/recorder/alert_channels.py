@@ -18,7 +18,7 @@ from wsmon.model.redact.masking import Sensitive
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
-from wsmon.recorder.http import Answer, BadAnswerError, post, reason
+from wsmon.recorder.http import BadAnswerError, HttpAnswer, post, reason
 
 # What all ways to tell somebody have in common: they take an alert's JSON, and say why they could not deliver it.
 
@@ -27,7 +27,7 @@ class AlertFailedError(WsmonError):
     """An alert did not get through; holds no secret."""
 
 
-class Way(Protocol):
+class AlertChannel(Protocol):
     """One way to tell somebody."""
 
     async def deliver(self, alert: bytes) -> None:
@@ -45,7 +45,7 @@ REST_S = 0.2
 _LOG = logging.getLogger("wsmon.alerts")
 
 
-class CommandWay:
+class CommandChannel:
     """Runs the program once an alert; exit code 0 is success."""
 
     def __init__(self, command: tuple[Sensitive, ...], mask: Callable[[str], str], *, limit_s: float = LIMIT_S) -> None:
@@ -144,7 +144,7 @@ _PASSING = frozenset({408, 425, 429})
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class WebhookWay:
+class WebhookChannel:
     """Posts each alert until a server takes it."""
 
     def __init__(self, url: Sensitive, clock: Clock, *, try_s: float = TRY_S, sleep: Sleep = asyncio.sleep) -> None:
@@ -178,7 +178,7 @@ class WebhookWay:
         except OSError as error:
             return f"cannot be reached: {reason(error)}", None
 
-    def _verdict(self, answer: Answer) -> tuple[str, float | None]:
+    def _verdict(self, answer: HttpAnswer) -> tuple[str, float | None]:
         if 200 <= answer.status < 300:
             return "", None
         if answer.status >= 500 or answer.status in _PASSING:

@@ -18,9 +18,9 @@ from wsmon.model.redact.masking import mask_secrets
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
-from wsmon.recorder.alert_channels import AlertFailedError, CommandWay, Way, WebhookWay
+from wsmon.recorder.alert_channels import AlertChannel, AlertFailedError, CommandChannel, WebhookChannel
 from wsmon.recorder.alert_rules import RuleWatch
-from wsmon.recorder.run import EmitOwn
+from wsmon.recorder.run import EmitSelfEvent
 
 # Alerts that wait; more at once are a flood that nobody reads
 PLACES = 64
@@ -42,7 +42,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class AlertFailure:
     """What was not told, and why."""
 
     way: str
@@ -52,15 +52,15 @@ class Failure:
     lost: int
 
 
-class Lane:
+class ChannelQueue:
     """Delivers by a way that may change, or not be there, while it runs."""
 
-    def __init__(self, name: str, clock: Clock, report: Callable[[Failure], None]) -> None:
+    def __init__(self, name: str, clock: Clock, report: Callable[[AlertFailure], None]) -> None:
         """``report`` gets what failed."""
         self.name = name
         self._clock = clock
         self._report = report
-        self._way: Way | None = None
+        self._way: AlertChannel | None = None
         self._waiting: asyncio.Queue[Alert] = asyncio.Queue(PLACES)
         self._overflown = 0
         # alerts that found no place, since that was reported
@@ -77,7 +77,7 @@ class Lane:
         number = "an alert was" if self._failed == 1 else f"{self._failed:,} alerts were"
         return f"{number} not delivered: {self._why}"
 
-    def use(self, way: Way | None) -> None:
+    def use(self, way: AlertChannel | None) -> None:
         """Deliver by ``way`` from now on; alerts that wait go there too, or nowhere."""
         self._way = way
         self._failed = 0
@@ -105,9 +105,9 @@ class Lane:
                 await self._deliver(self._way, alert)
             if self._overflown:
                 lost, self._overflown = self._overflown, 0
-                self._report(Failure(self.name, f"{PLACES} others waited already", None, lost))
+                self._report(AlertFailure(self.name, f"{PLACES} others waited already", None, lost))
 
-    async def _deliver(self, way: Way, alert: Alert) -> None:
+    async def _deliver(self, way: AlertChannel, alert: Alert) -> None:
         try:
             await way.deliver(alert.body)
         except AlertFailedError as error:
@@ -121,7 +121,7 @@ class Lane:
             return
         if way is self._way:
             self._note(1, why)
-        self._report(Failure(self.name, why, alert.event, 1))
+        self._report(AlertFailure(self.name, why, alert.event, 1))
 
     def _note(self, number: int, why: str) -> None:
         self._failed += number
@@ -136,7 +136,7 @@ SCHEMA = "wsmon.alert/1"
 TEXT_LIMIT = 500
 
 
-class Origin(msgspec.Struct, frozen=True):
+class AlertOrigin(msgspec.Struct, frozen=True):
     """Which recording an alert comes from."""
 
     host: str
@@ -166,13 +166,13 @@ class AlertDocument(msgspec.Struct, frozen=True):
     connection: str
     kind: str
     """Of the incident, or type of the error."""
-    origin: Origin
+    origin: AlertOrigin
     incident: IncidentDocument | None
     """None for a critical error that is no incident."""
     event: EventDocument
 
 
-def alert_json(event: Event, origin: Origin) -> bytes:
+def alert_json(event: Event, origin: AlertOrigin) -> bytes:
     """The alert about a notable event."""
     facts = event.meta or {}
     incident = (
@@ -199,19 +199,23 @@ def alert_json(event: Event, origin: Origin) -> bytes:
 ERROR_TYPE = "alert"
 
 
-class Alerting:
+class AlertDispatcher:
     """Belongs to the event loop; the bell and the desktop are the viewers' part."""
 
     def __init__(
-        self, origin: Origin, emit: EmitOwn, clock: Clock, watch: Callable[[Callable[[str], None]], RuleWatch]
+        self,
+        origin: AlertOrigin,
+        emit: EmitSelfEvent,
+        clock: Clock,
+        watch: Callable[[Callable[[str], None]], RuleWatch],
     ) -> None:
         """``watch`` makes what looks for the user's rules; it is given where to report that one of them ended."""
         self._origin = origin
         self._emit = emit
         self._clock = clock
         self._announced = AlertDeduplicator()
-        self._command = Lane("command", clock, self._report)
-        self._webhook = Lane("webhook", clock, self._report)
+        self._command = ChannelQueue("command", clock, self._report)
+        self._webhook = ChannelQueue("webhook", clock, self._report)
         self._rules = watch(self._report_rule)
         self._spec = AlertSpec()
         self._secrets: tuple[str, ...] = ()
@@ -221,9 +225,9 @@ class Alerting:
         before, self._spec, self._secrets = self._spec, spec, secrets
         if spec.command != before.command:
             mask = partial(mask_secrets, secrets=secrets)
-            self._command.use(CommandWay(spec.command, mask) if spec.command else None)
+            self._command.use(CommandChannel(spec.command, mask) if spec.command else None)
         if spec.webhook != before.webhook:
-            self._webhook.use(WebhookWay(spec.webhook, self._clock) if spec.webhook else None)
+            self._webhook.use(WebhookChannel(spec.webhook, self._clock) if spec.webhook else None)
         self._rules.configure(spec.rules)
 
     @property
@@ -260,7 +264,7 @@ class Alerting:
         why = mask_secrets(why, self._secrets)
         self._emit("self.alert.failed", status="error", reason=why, error_type=ERROR_TYPE, error=why)
 
-    def _report(self, failure: Failure) -> None:
+    def _report(self, failure: AlertFailure) -> None:
         error = mask_secrets(failure.why, self._secrets)
         about = failure.event
         what = alert_summary(about) if about else f"{failure.lost:,} alerts"

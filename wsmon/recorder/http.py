@@ -25,7 +25,7 @@ class BadAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What the server said."""
 
     status: int
@@ -35,7 +35,7 @@ class Answer:
     """Empty unless asked for, and where it is longer than asked for or its length is not said."""
 
 
-async def post(url: str, body: bytes, headers: Mapping[str, str] = _NOTHING, *, answer_bytes: int = 0) -> Answer:
+async def post(url: str, body: bytes, headers: Mapping[str, str] = _NOTHING, *, answer_bytes: int = 0) -> HttpAnswer:
     """Send JSON and wait for the answer, with a body of at most ``answer_bytes``; the caller bounds the time.
 
     Raises ``OSError`` (``ssl.SSLCertVerificationError`` among them) and ``BadAnswerError``; neither says the URL.
@@ -79,7 +79,7 @@ def _request(parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> byt
     return "\r\n".join((*lines, "", "")).encode("utf-8") + body
 
 
-async def _answer(reader: asyncio.StreamReader, answer_bytes: int) -> Answer:
+async def _answer(reader: asyncio.StreamReader, answer_bytes: int) -> HttpAnswer:
     try:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -93,7 +93,7 @@ async def _answer(reader: asyncio.StreamReader, answer_bytes: int) -> Answer:
         for line in lines:
             name, _, value = line.partition(":")
             headers.setdefault(name.strip().lower(), value.strip())
-        return Answer(int(status), headers, await _body(reader, headers, answer_bytes))
+        return HttpAnswer(int(status), headers, await _body(reader, headers, answer_bytes))
     except asyncio.IncompleteReadError:
         raise ConnectionResetError("the connection ended before the answer") from None
     except (asyncio.LimitOverrunError, ValueError):

@@ -31,9 +31,9 @@ from wsmon.model.metrics import (
 from wsmon.model.redact.masking import mask_secrets
 from wsmon.model.snapshot import Health
 from wsmon.ports import Clock
-from wsmon.recorder.otlp_delivery import Rhythm
-from wsmon.recorder.otlp_push import Sending, Told
-from wsmon.recorder.prometheus_server import Page, ScrapingServer
+from wsmon.recorder.otlp_delivery import RetryTiming
+from wsmon.recorder.otlp_push import OtlpPusher, PushContext
+from wsmon.recorder.prometheus_server import HttpResponse, PrometheusServer
 
 # What the operating system says about the recorder's process and its files.
 
@@ -81,7 +81,7 @@ _OPEN_METRICS: Final = "application/openmetrics-text"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricSources:
     """Where the numbers come from; every function may be called from any thread."""
 
     store: Path
@@ -98,16 +98,16 @@ class Measured:
 class Metrics:
     """Belongs to the event loop; numbers are collected and written in a thread."""
 
-    def __init__(self, measured: Measured, clock: Clock) -> None:
+    def __init__(self, measured: MetricSources, clock: Clock) -> None:
         self._measured = measured
         self._clock = clock
         self._loop_lag_s = 0.0
-        self._pages: dict[bool, tuple[int, Page]] = {}
+        self._pages: dict[bool, tuple[int, HttpResponse]] = {}
         # the newest by whether it is OpenMetrics, and when it was made; monotonic
         # One page at a time: who comes meanwhile gets the same
         self._writing = asyncio.Lock()
 
-    async def page(self, accept: str) -> Page:
+    async def page(self, accept: str) -> HttpResponse:
         """The page in the format that a client's header Accept asks for."""
         is_open_metrics = wants_open_metrics(accept)
         async with self._writing:
@@ -128,9 +128,9 @@ class Metrics:
             await asyncio.sleep(LAG_EVERY_S)
             self._loop_lag_s = max(0, self._clock.mono_ns() - due_ns) / 1e9
 
-    def _page(self, is_open_metrics: bool) -> Page:
+    def _page(self, is_open_metrics: bool) -> HttpResponse:
         write = partial(exposition, is_open_metrics=is_open_metrics)
-        return Page(write(self._families()), OPEN_METRICS if is_open_metrics else PLAIN)
+        return HttpResponse(write(self._families()), OPEN_METRICS if is_open_metrics else PLAIN)
 
     def _families(self) -> tuple[MetricFamily, ...]:
         measured, process = self._measured, process_facts(self._measured.store)
@@ -180,7 +180,7 @@ RETRY_S: Final = 2.0
 _LOG = logging.getLogger("wsmon.prometheus")
 
 
-class Exposing:
+class PrometheusEndpoint:
     """Belongs to the event loop."""
 
     def __init__(self, metrics: Metrics, retry_s: float = RETRY_S) -> None:
@@ -205,7 +205,7 @@ class Exposing:
                 self.warning = ""
                 await self._changed.wait()
                 continue
-            server = ScrapingServer(self._address, self._metrics.page)
+            server = PrometheusServer(self._address, self._metrics.page)
             try:
                 await server.start()
             except WsmonError as error:
@@ -232,19 +232,19 @@ class Exposing:
 class Monitoring:
     """Belongs to the event loop; nothing in it makes the recording wait or end."""
 
-    def __init__(self, measured: Measured, first_id: int, configuration: str, clock: Clock) -> None:
+    def __init__(self, measured: MetricSources, first_id: int, configuration: str, clock: Clock) -> None:
         """``first_id``: the newest event before this run; ``configuration`` names it."""
         self._metrics = Metrics(replace(measured, sinks=self._sinks), clock)
-        self._exposing = Exposing(self._metrics)
+        self._exposing = PrometheusEndpoint(self._metrics)
         resource = {"host.name": socket.gethostname(), "service.instance.id": str(measured.store)}
-        told = Told(
+        told = PushContext(
             measured.store,
             first_id,
             measured.started_ns,
             self._metrics.families,
             {**resource, "wsmon.configuration": configuration},
         )
-        self._sending = Sending(told, Rhythm(clock, random.Random(os.urandom(16)).random))
+        self._sending = OtlpPusher(told, RetryTiming(clock, random.Random(os.urandom(16)).random))
         self._secrets: tuple[str, ...] = ()
 
     def configure(self, configuration: Configuration) -> None:

@@ -31,7 +31,7 @@ from wsmon.model.spans import SpanFold
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.query.ast import Exact, FieldTerm, Query
-from wsmon.recorder.http import Answer, BadAnswerError, post, reason
+from wsmon.recorder.http import BadAnswerError, HttpAnswer, post, reason
 from wsmon.store.reader import Reader
 
 REQUEST_S: Final = 10.0
@@ -48,7 +48,7 @@ _PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Accepted:
     """The records arrived."""
 
     rejected: int = 0
@@ -56,7 +56,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class RetryLater:
     """They may be taken later."""
 
     why: str
@@ -67,7 +67,7 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejected:
     """These records will never be taken."""
 
     why: str
@@ -75,7 +75,7 @@ class Refused:
     """Fewer of them might be."""
 
 
-Outcome: TypeAlias = Taken | Later | Refused
+Outcome: TypeAlias = Accepted | RetryLater | Rejected
 
 
 class Collector:
@@ -103,31 +103,31 @@ class Collector:
             async with asyncio.timeout(self._request_s):
                 return self._outcome(await post(self._address(kind), body, self._headers, answer_bytes=ANSWER_BYTES))
         except TimeoutError:
-            return Later(f"did not answer within {self._request_s:g} s")
+            return RetryLater(f"did not answer within {self._request_s:g} s")
         except ssl.SSLCertVerificationError as error:
-            return Later(f"shows a bad certificate: {error.verify_message}", is_passing=False)
+            return RetryLater(f"shows a bad certificate: {error.verify_message}", is_passing=False)
         except (BadAnswerError, UnicodeError):
-            return Later("does not answer in HTTP", is_passing=False)
+            return RetryLater("does not answer in HTTP", is_passing=False)
         except (OSError, asyncio.IncompleteReadError) as error:
-            return Later(f"cannot be reached: {reason(error) if isinstance(error, OSError) else 'it hung up'}")
+            return RetryLater(f"cannot be reached: {reason(error) if isinstance(error, OSError) else 'it hung up'}")
 
     def _address(self, kind: RecordKind) -> str:
         parts = urlsplit(self._url)
         return parts._replace(path=f"{parts.path.rstrip('/')}/{_PATHS[kind]}").geturl()
 
-    def _outcome(self, answer: Answer) -> Outcome:
+    def _outcome(self, answer: HttpAnswer) -> Outcome:
         status = answer.status
         if 200 <= status < 300:
-            return Taken(_rejected(answer.body))
+            return Accepted(_rejected(answer.body))
         if status == _TOO_LARGE:
-            return Refused("answered 413: too large", is_too_large=True)
+            return Rejected("answered 413: too large", is_too_large=True)
         if status in _BAD_RECORDS:
-            return Refused(f"answered {status}: the records are refused")
+            return Rejected(f"answered {status}: the records are refused")
         if status in _PASSING or status >= 500:
             asked_s = retry_after_s(answer.headers.get("retry-after", ""), self._clock.wall_ns() / SECOND_NS)
-            return Later(f"answered {status}", asked_s)
+            return RetryLater(f"answered {status}", asked_s)
         what = "a redirect, which is not followed" if 300 <= status < 400 else "it does not want telemetry from us"
-        return Later(f"answered {status}: {what}", is_passing=False)
+        return RetryLater(f"answered {status}: {what}", is_passing=False)
 
 
 def _rejected(body: bytes) -> int:
@@ -251,7 +251,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class RetryTiming:
     """How time passes between two tries, and chance."""
 
     clock: Clock
@@ -265,34 +265,34 @@ class Rhythm:
 class Delivery:
     """Of one kind of records to one collector."""
 
-    def __init__(self, kind: RecordKind, collector: Collector, health: SinkHealth, rhythm: Rhythm) -> None:
+    def __init__(self, kind: RecordKind, collector: Collector, health: SinkHealth, rhythm: RetryTiming) -> None:
         self._kind = kind
         self._collector = collector
         self._health = health
         self._rhythm = rhythm
         # The request whose answer nobody has got yet: it outlives who waits for it, so that nothing is sent twice
-        self._under_way: asyncio.Task[Taken | Refused | Later] | None = None
+        self._under_way: asyncio.Task[Accepted | Rejected | RetryLater] | None = None
 
-    async def settle(self, body: bytes) -> Taken | Refused:
+    async def settle(self, body: bytes) -> Accepted | Rejected:
         """Send a body until that is settled."""
         attempt = 0
         while True:
             outcome = await self.attempt(body)
-            if not isinstance(outcome, Later):
+            if not isinstance(outcome, RetryLater):
                 return outcome
             attempt += 1
             backoff = self._rhythm.soon if outcome.is_passing else self._rhythm.slowly
             delay_s = next_delay_s(backoff, attempt, self._rhythm.roll())
             await self._rhythm.sleep(delay_s if outcome.after_s is None else outcome.after_s)
 
-    async def attempt(self, body: bytes) -> Taken | Refused | Later:
+    async def attempt(self, body: bytes) -> Accepted | Rejected | RetryLater:
         """Send a body once; where a request is under way that nobody waited for to the end, that one is it."""
         if self._under_way is None:
             request = self._collector.send(self._kind, body)
             self._under_way = asyncio.create_task(request, name=f"otlp {self._kind} request")
         outcome = await asyncio.shield(self._under_way)
         self._under_way = None
-        if isinstance(outcome, Later):
+        if isinstance(outcome, RetryLater):
             self._health.failed(self._kind, outcome.why)
         return outcome
 
@@ -303,15 +303,15 @@ class Delivery:
             await asyncio.wait([self._under_way])
             self._under_way = None
 
-    def count(self, outcome: Taken | Refused, records: int) -> None:
+    def count(self, outcome: Accepted | Rejected, records: int) -> None:
         """Count what became of so many records."""
         match outcome:
-            case Taken():
+            case Accepted():
                 rejected = min(outcome.rejected, records)
                 self._health.taken(self._kind, records - rejected)
                 if rejected:
                     self._health.dropped(self._kind, rejected, f"{self._collector.name} rejected them")
-            case Refused():
+            case Rejected():
                 self._health.taken(self._kind, 0)  # it answers, and others may be to its liking
                 self._health.dropped(self._kind, records, f"{self._collector.name} {outcome.why}")
 
@@ -337,7 +337,7 @@ _TOLD: Final = Query((FieldTerm("name", tuple(Exact(name) for name in EVENT_NAME
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RecordBatch:
     """The records of some events; what is up to ``up_to_id`` is sent when they are."""
 
     up_to_id: int
@@ -365,7 +365,7 @@ class Backlog:
             alive = alive_before(Selection(self._view, Query(), after_id + 1, after_id))
             self._alive = {session.source.connection: session for session in alive}
 
-    def next(self) -> Batch:
+    def next(self) -> RecordBatch:
         """The records of the next events; without any where nothing is to be sent."""
         bounds = self._view.bounds()
         after_id = max(self._after_id, bounds.oldest_id - 1)
@@ -373,7 +373,7 @@ class Backlog:
         page = self._view.events_after(after_id, PAGE_EVENTS, _TOLD.within(after_id + 1, last_id))
         up_to_id = page[-1].id if len(page) == PAGE_EVENTS else max(last_id, after_id)
         records = tuple(record for event in page for record in self._records(event))
-        batch = Batch(up_to_id, bounds.last_id, records, after_id - self._after_id)
+        batch = RecordBatch(up_to_id, bounds.last_id, records, after_id - self._after_id)
         self._after_id = up_to_id
         return batch
 
@@ -404,7 +404,7 @@ class Backlog:
 # Up to where a collector has what a store holds: one small file beside the store, so that a restart goes on there.
 
 
-class Position(msgspec.Struct, frozen=True):
+class PushPosition(msgspec.Struct, frozen=True):
     """The newest event, by kind of records, that was taken."""
 
     store_id: str
@@ -416,21 +416,21 @@ class Position(msgspec.Struct, frozen=True):
         """The one of a kind."""
         return self.spans if kind == "spans" else self.logs
 
-    def moved(self, kind: RowKind, event_id: int) -> Position:
+    def moved(self, kind: RowKind, event_id: int) -> PushPosition:
         """The position once records of that kind were taken."""
         return msgspec.structs.replace(self, **{"spans" if kind == "spans" else "logs": event_id})
 
 
-def read_position(store: Path, store_id: str) -> Position:
+def read_position(store: Path, store_id: str) -> PushPosition:
     """Where a store is; an empty one where that is not known of this store."""
     try:
-        position = msgspec.json.decode(_path(store).read_bytes(), type=Position)
+        position = msgspec.json.decode(_path(store).read_bytes(), type=PushPosition)
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
-        return Position(store_id)
-    return position if position.store_id == store_id else Position(store_id)
+        return PushPosition(store_id)
+    return position if position.store_id == store_id else PushPosition(store_id)
 
 
-def write_position(store: Path, position: Position) -> None:
+def write_position(store: Path, position: PushPosition) -> None:
     """Write it down, whole or not at all; raises ``OSError``."""
     path = _path(store)
     written = path.with_name(f"{path.name}.new")

@@ -20,17 +20,17 @@ from wsmon.model.metrics import MetricFamily, SinkState
 from wsmon.ports import Clock
 from wsmon.recorder.otlp_delivery import (
     SIGNALS,
+    Accepted,
     Backlog,
-    Batch,
     Collector,
     Delivery,
-    Later,
-    Position,
-    Refused,
-    Rhythm,
+    PushPosition,
+    RecordBatch,
+    Rejected,
+    RetryLater,
+    RetryTiming,
     RowKind,
     SinkHealth,
-    Taken,
     read_position,
     write_position,
 )
@@ -59,7 +59,7 @@ class _Body:
     points: int
 
 
-class Points:
+class MetricPusher:
     """Belongs to the event loop."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Points:
         begun_ns: int,
         collector: Collector,
         health: SinkHealth,
-        rhythm: Rhythm,
+        rhythm: RetryTiming,
         every_s: float = METRICS_EVERY_S,
     ) -> None:
         """``begun_ns``: wall time at which the counters began."""
@@ -95,7 +95,7 @@ class Points:
         await self._take()
         newest = self._waiting.pop()
         outcome = await self._delivery.attempt(newest.body)
-        if not isinstance(outcome, Later):
+        if not isinstance(outcome, RetryLater):
             self._delivery.count(outcome, newest.points)
 
     async def close(self) -> None:
@@ -153,7 +153,7 @@ MOST_BODY_BYTES: Final = 1024 * 1024
 _T = TypeVar("_T")
 
 
-class Rows:
+class RowPusher:
     """Belongs to the event loop; what reads and encodes is a thread of its own."""
 
     def __init__(
@@ -162,7 +162,7 @@ class Rows:
         store: Path,
         collector: Collector,
         health: SinkHealth,
-        rhythm: Rhythm,
+        rhythm: RetryTiming,
         after_id: int,
         moved: Callable[[int], Awaitable[None]],
     ) -> None:
@@ -177,7 +177,7 @@ class Rows:
         self._delivery = Delivery(kind, collector, health, rhythm)
         self._thread = ThreadPoolExecutor(1, f"otlp {kind}")
         self._backlog: Backlog | None = None
-        self._batch: Batch | None = None
+        self._batch: RecordBatch | None = None
         # that is under way
         # Of its records: those that are not settled
         self._chunks: deque[tuple[bytes, ...]] = deque()
@@ -242,13 +242,13 @@ class Rows:
     async def _settle(self, records: tuple[bytes, ...], *, is_patient: bool) -> bool:
         """Send the first of the chunks; whether it was settled, if only by cutting it in two."""
         body = await self._call(lambda: self._collector.body(self._kind, records))
-        outcome: Taken | Refused | Later = Refused("", is_too_large=True)
+        outcome: Accepted | Rejected | RetryLater = Rejected("", is_too_large=True)
         if len(body) <= MOST_BODY_BYTES or len(records) == 1:
             outcome = await (self._delivery.settle(body) if is_patient else self._delivery.attempt(body))
-        if isinstance(outcome, Later):
+        if isinstance(outcome, RetryLater):
             return False
         self._chunks.popleft()
-        if isinstance(outcome, Refused) and outcome.is_too_large and len(records) > 1:
+        if isinstance(outcome, Rejected) and outcome.is_too_large and len(records) > 1:
             middle = len(records) // 2
             self._chunks.extendleft((records[middle:], records[:middle]))
         else:
@@ -267,7 +267,7 @@ _ROWS: Final[tuple[RowKind, ...]] = ("spans", "logRecords")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PushContext:
     """What is told, and who tells."""
 
     store: Path
@@ -279,20 +279,20 @@ class Told:
     resource: Fields
 
 
-class Sending:
+class OtlpPusher:
     """Belongs to the event loop."""
 
-    def __init__(self, told: Told, rhythm: Rhythm) -> None:
+    def __init__(self, told: PushContext, rhythm: RetryTiming) -> None:
         self._told = told
         self._rhythm = rhythm
         self._spec = OtlpSpec()
         self._changed = asyncio.Event()
-        self._position = Position("")
+        self._position = PushPosition("")
         # of no store: not read yet
         self._moving = asyncio.Lock()
         # one at a time writes it down
-        self._rows: list[Rows] = []
-        self._points: Points | None = None
+        self._rows: list[RowPusher] = []
+        self._points: MetricPusher | None = None
         self.health = SinkHealth((), rhythm.clock)
 
     def configure(self, spec: OtlpSpec) -> None:
@@ -347,7 +347,7 @@ class Sending:
         collector = Collector(spec, told.resource, self._rhythm.clock)
         self._rows = [self._rows_of(kind, collector) for kind in _ROWS if kind in kinds]
         if "metrics" in kinds:
-            self._points = Points(told.families, told.begun_ns, collector, self.health, self._rhythm)
+            self._points = MetricPusher(told.families, told.begun_ns, collector, self.health, self._rhythm)
 
     async def _end(self) -> None:
         for rows in self._rows:
@@ -364,9 +364,9 @@ class Sending:
             if SIGNALS[kind] in self._spec.signals and self._position.of(kind) is None:
                 await self._move(kind, self._told.first_id)
 
-    def _rows_of(self, kind: RowKind, collector: Collector) -> Rows:
+    def _rows_of(self, kind: RowKind, collector: Collector) -> RowPusher:
         after_id = self._position.of(kind)
-        return Rows(
+        return RowPusher(
             kind,
             self._told.store,
             collector,
@@ -385,7 +385,7 @@ class Sending:
                 _LOG.warning("what was sent may be sent again after a restart: %s", error)
 
 
-def _position_of(store: Path, clock: Clock) -> Position:
+def _position_of(store: Path, clock: Clock) -> PushPosition:
     view = Reader(store, clock)
     try:
         return read_position(store, view.store_id)

@@ -27,7 +27,7 @@ _LOG = logging.getLogger("wsmon.prometheus")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HttpResponse:
     """What is answered."""
 
     body: bytes
@@ -49,10 +49,12 @@ class _BadRequestError(Exception):
     """What was sent is no request; holds the status of the answer."""
 
 
-class ScrapingServer:
+class PrometheusServer:
     """Serves one address until closed."""
 
-    def __init__(self, address: str, metrics: Callable[[str], Awaitable[Page]], request_s: float = REQUEST_S) -> None:
+    def __init__(
+        self, address: str, metrics: Callable[[str], Awaitable[HttpResponse]], request_s: float = REQUEST_S
+    ) -> None:
         """``address`` is ``HOST:PORT``; without a host, loopback. ``metrics`` gets the header Accept."""
         host, _, port = address.rpartition(":")
         self._host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
@@ -128,7 +130,7 @@ class ScrapingServer:
             case "/metrics":
                 page = await self._metrics(request.headers.get("accept", ""))
             case "/-/healthy":
-                page = Page(b"wsmon is recording\n", "text/plain; charset=utf-8")
+                page = HttpResponse(b"wsmon is recording\n", "text/plain; charset=utf-8")
             case _:
                 return _answer("404 Not Found", stays=request.stays)
         return _answer("200 OK", page, stays=request.stays, has_body=request.method == "GET")
@@ -176,9 +178,9 @@ def _parsed(head: bytes) -> _Request:
 
 
 def _answer(
-    status: str, page: Page | None = None, *, stays: bool, has_body: bool = True, more: tuple[str, ...] = ()
+    status: str, page: HttpResponse | None = None, *, stays: bool, has_body: bool = True, more: tuple[str, ...] = ()
 ) -> bytes:
-    page = page or Page(f"{status}\n".encode(), "text/plain; charset=utf-8")
+    page = page or HttpResponse(f"{status}\n".encode(), "text/plain; charset=utf-8")
     lines = [
         f"HTTP/1.1 {status}",
         f"Content-Type: {page.kind}",

@@ -33,10 +33,10 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 from wsmon.ports import EventSink
 from wsmon.recorder.alert_rules import RuleWatch
-from wsmon.recorder.alerts import Alerting, Origin
-from wsmon.recorder.monitoring import Measured, Monitoring
-from wsmon.recorder.run import Assignment, own_events
-from wsmon.recorder.server import ControlServer, Operator
+from wsmon.recorder.alerts import AlertDispatcher, AlertOrigin
+from wsmon.recorder.monitoring import MetricSources, Monitoring
+from wsmon.recorder.run import RecorderOptions, self_events
+from wsmon.recorder.server import CommandHandler, ControlServer
 from wsmon.store.database import Database, RunStart, open_for_writing
 from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
@@ -50,7 +50,7 @@ _LOG = logging.getLogger("wsmon.recorder")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def record(assignment: Assignment, on_ready: Callable[[LockInfo], None]) -> None:
+def record(assignment: RecorderOptions, on_ready: Callable[[LockInfo], None]) -> None:
     """Record until told to stop; ``on_ready`` once viewers can attach.
 
     Raises ``StoreHeldError`` where another recorder holds the store, ``WsmonError`` where recording cannot begin or
@@ -67,7 +67,7 @@ def record(assignment: Assignment, on_ready: Callable[[LockInfo], None]) -> None
             unregister(info)
 
 
-async def _record(assignment: Assignment, info: LockInfo, on_ready: Callable[[LockInfo], None]) -> None:
+async def _record(assignment: RecorderOptions, info: LockInfo, on_ready: Callable[[LockInfo], None]) -> None:
     stopping = asyncio.Event()
     _stop_on_signals(stopping)
     async with assignment.prepare() as configuration:
@@ -92,7 +92,7 @@ class _Recording:
 
     def __init__(
         self,
-        assignment: Assignment,
+        assignment: RecorderOptions,
         configuration: Configuration,
         database: Database,
         info: LockInfo,
@@ -121,14 +121,14 @@ class _Recording:
         self._supervisor = Supervisor(
             configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16))
         )
-        self._emit = own_events(sink, clock)
-        origin = Origin(socket.gethostname(), info.configuration, info.store)
+        self._emit = self_events(sink, clock)
+        origin = AlertOrigin(socket.gethostname(), info.configuration, info.store)
         watch = partial(RuleWatch, partial(Reader, assignment.store, clock), lambda: self._writer.last_id, rules, clock)
-        self._alerting = Alerting(origin, self._emit, clock, watch)
+        self._alerting = AlertDispatcher(origin, self._emit, clock, watch)
         self._alerting.configure(configuration.alerts, configuration.secrets)
         self._monitoring = Monitoring(self._measured(), self._writer.last_id, info.configuration, clock)
         self._monitoring.configure(configuration)
-        self._operator = Operator(
+        self._operator = CommandHandler(
             assignment,
             configuration,
             self._supervisor,
@@ -239,10 +239,10 @@ class _Recording:
             self._alerting.notifies,
         )
 
-    def _measured(self) -> Measured:
+    def _measured(self) -> MetricSources:
         """What monitoring systems are told, taken when they ask."""
         writer = self._writer
-        return Measured(
+        return MetricSources(
             self._assignment.store,
             writer.run,
             self._info.started_ns,
@@ -304,7 +304,7 @@ def _stop_on_signals(stopping: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-def _describe(assignment: Assignment) -> LockInfo:
+def _describe(assignment: RecorderOptions) -> LockInfo:
     boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
     return LockInfo(
         os.getpid(),

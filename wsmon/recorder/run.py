@@ -16,7 +16,7 @@ from wsmon.ports import Clock, EventSink
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class RecorderOptions:
     """One recording: what, where to, and for how long."""
 
     prepare: Callable[[], AbstractAsyncContextManager[Configuration]]
@@ -35,7 +35,7 @@ class Assignment:
     """Sees lifecycle events as they are emitted, for talking on stderr."""
 
 
-class EmitOwn(Protocol):
+class EmitSelfEvent(Protocol):
     """Emits an event of the recorder's own, now."""
 
     def __call__(
@@ -52,7 +52,7 @@ class EmitOwn(Protocol):
         ...
 
 
-def own_events(sink: EventSink, clock: Clock) -> EmitOwn:
+def self_events(sink: EventSink, clock: Clock) -> EmitSelfEvent:
     """The function that emits into ``sink``."""
 
     def emit(

@@ -19,9 +19,9 @@ from wsmon.config.specs import Configuration
 from wsmon.control.messages import LINE_LIMIT_BYTES, Command, Hello, Message, Reply, Sample, Wake, decode, encode
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import ConfigError, WsmonError
-from wsmon.recorder.alerts import Alerting
+from wsmon.recorder.alerts import AlertDispatcher
 from wsmon.recorder.monitoring import Monitoring
-from wsmon.recorder.run import Assignment, EmitOwn
+from wsmon.recorder.run import EmitSelfEvent, RecorderOptions
 from wsmon.store.writer import Writer
 
 # A viewer paints ten times a second: more wake-ups than this tell it nothing
@@ -176,18 +176,18 @@ def _peer_uid(writer: asyncio.StreamWriter) -> int:
 # What the operator wants of a running recorder: commands of the control socket, and SIGHUP.
 
 
-class Operator:
+class CommandHandler:
     """Carries commands out and answers each with a sentence."""
 
     def __init__(
         self,
-        assignment: Assignment,
+        assignment: RecorderOptions,
         configuration: Configuration,
         supervisor: Supervisor,
         writer: Writer,
-        alerting: Alerting,
+        alerting: AlertDispatcher,
         monitoring: Monitoring,
-        emit: EmitOwn,
+        emit: EmitSelfEvent,
         stop: Callable[[], None],
     ) -> None:
         self._reload_configuration = assignment.reload

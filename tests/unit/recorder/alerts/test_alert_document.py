@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 from tests.support.builders import event
-from wsmon.recorder.alerts import Origin, alert_json
+from wsmon.recorder.alerts import AlertOrigin, alert_json
 
-ORIGIN = Origin("box", "/home/u/wsmon.toml", "/home/u/store.db")
+ORIGIN = AlertOrigin("box", "/home/u/wsmon.toml", "/home/u/store.db")
 
 
 def test_an_incident_tells_its_evidence_and_how_to_silence_it() -> None:

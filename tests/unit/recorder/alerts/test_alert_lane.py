@@ -11,7 +11,7 @@ import pytest
 from tests.support.builders import event
 from tests.tui.fakes import FakeClock
 from wsmon.recorder.alert_channels import AlertFailedError
-from wsmon.recorder.alerts import AT_A_TIME, PLACES, Alert, Failure, Lane
+from wsmon.recorder.alerts import AT_A_TIME, PLACES, Alert, AlertFailure, ChannelQueue
 
 SOON_S = 5.0
 ABOUT = event("incident.opened", 0, "feed", id=7, type="stall")
@@ -45,8 +45,8 @@ class Stage:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.failures: list[Failure] = []
-        self.lane = Lane("command", self.clock, self.failures.append)
+        self.failures: list[AlertFailure] = []
+        self.lane = ChannelQueue("command", self.clock, self.failures.append)
         self.way = FakeWay()
         self.lane.use(self.way)
 
@@ -90,7 +90,7 @@ async def test_a_failure_is_reported_shown_and_forgotten_when_an_alert_gets_thro
     stage.way.error = AlertFailedError("no luck")
     stage.lane.put(alert())
     await stage.settle()
-    assert stage.failures == [Failure("command", "no luck", ABOUT, 1)]
+    assert stage.failures == [AlertFailure("command", "no luck", ABOUT, 1)]
     assert stage.lane.warning == "an alert was not delivered: no luck"
     stage.lane.put(alert())
     await stage.settle()
@@ -162,6 +162,6 @@ async def test_too_many_are_counted_and_the_count_is_reported_once(stage: Stage)
     assert stage.lane.warning == f"9 alerts were not delivered: {PLACES} alerts wait for the command"
     stage.way.go_on.set()
     await stage.settle()
-    assert stage.failures == [Failure("command", f"{PLACES} others waited already", None, 9)]
+    assert stage.failures == [AlertFailure("command", f"{PLACES} others waited already", None, 9)]
     assert len(stage.way.delivered) == AT_A_TIME + PLACES
     assert stage.lane.warning == ""

@@ -10,8 +10,8 @@ from tests.support.recordings import FixedClock
 from wsmon.config.specs import OtlpSpec, ReconnectSpec
 from wsmon.model.metrics import MetricFamily, NumberPoint
 from wsmon.model.redact.masking import Sensitive
-from wsmon.recorder.otlp_delivery import Collector, Rhythm, SinkHealth
-from wsmon.recorder.otlp_push import PLACES, Points
+from wsmon.recorder.otlp_delivery import Collector, RetryTiming, SinkHealth
+from wsmon.recorder.otlp_push import PLACES, MetricPusher
 
 METRICS = "/v1/metrics"
 SOON_S = 10.0
@@ -50,8 +50,8 @@ async def test_the_oldest_are_lost_and_counted_and_the_rest_arrives_in_order() -
     async with raw_server(collector.serve) as port:
         spec = OtlpSpec(Sensitive(f"http://127.0.0.1:{port}"))
         sends_to = Collector(spec, {}, clock)
-        rhythm = Rhythm(clock, lambda: 0.0, pause, AT_ONCE, AT_ONCE)
-        points = Points(taking.families, 0, sends_to, health, rhythm)
+        rhythm = RetryTiming(clock, lambda: 0.0, pause, AT_ONCE, AT_ONCE)
+        points = MetricPusher(taking.families, 0, sends_to, health, rhythm)
         running = asyncio.create_task(points.run(), name="points")
         async with asyncio.timeout(SOON_S):
             await taking.is_over.wait()
