@@ -1,4 +1,7 @@
-"""An alert to a program of the user's: JSON on stdin, no shell, ended with all it started where it takes too long."""
+"""Alert channels: deliver an alert to a command of the user (JSON on stdin, no shell) or to a webhook (HTTP POST).
+
+Every delivery ends in bounded time; a failure is an ``AlertFailedError`` without secrets. ``alerts`` queues for them.
+"""
 
 from __future__ import annotations
 
@@ -20,42 +23,48 @@ from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.recorder.http import BadAnswerError, HttpAnswer, post, reason
 
-# What all ways to tell somebody have in common: they take an alert's JSON, and say why they could not deliver it.
+# A command that has not ended by then is killed
+LIMIT_S = 10.0
+# Bytes of the output of a command that are logged, and characters of one line of it
+OUTPUT_BYTES = 4096
+LINE_CHARS = 500
+# How long the output is read on after the end of a command: a process that it left running may hold the pipe open
+REST_S = 0.2
+# Deadline of one request
+TRY_S = 5.0
+# Pauses between three requests: an alert is of use now, not in an hour
+PAUSES_S = (0.5, 2.0)
+RETRY_AFTER_LIMIT_S = 30.0
+# Statuses beside 5xx that may succeed a moment later
+_TRANSIENT = frozenset({408, 425, 429})
+_LOG = logging.getLogger("wsmon.alerts")
+
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class AlertFailedError(WsmonError):
-    """An alert did not get through; holds no secret."""
+    """An alert was not delivered; the sentence holds no secret."""
 
 
 class AlertChannel(Protocol):
-    """One way to tell somebody."""
+    """Delivers alerts to one destination."""
 
     async def deliver(self, alert: bytes) -> None:
-        """Deliver an alert's JSON, in bounded time; ``AlertFailedError`` where that fails."""
+        """Deliver the JSON of an alert, in bounded time; raises ``AlertFailedError`` where that fails."""
         ...
 
 
-# A program that tells somebody is done by then, or hangs
-LIMIT_S = 10.0
-# Of what it prints, for the log
-OUTPUT_BYTES = 4096
-LINE_CHARS = 500
-# What was printed is there when the program ends; whatever it left running may hold the pipe for ever
-REST_S = 0.2
-_LOG = logging.getLogger("wsmon.alerts")
-
-
 class CommandChannel:
-    """Runs the program once an alert; exit code 0 is success."""
+    """Runs a command once per alert; exit code 0 is success. It is killed with all its processes after ``limit_s``."""
 
     def __init__(self, command: tuple[Sensitive, ...], mask: Callable[[str], str], *, limit_s: float = LIMIT_S) -> None:
-        """``mask`` hides secrets in what the program prints."""
+        """``mask`` masks secrets in the output of the command, which is logged."""
         self._command = command
         self._mask = mask
         self._limit_s = limit_s
 
     async def deliver(self, alert: bytes) -> None:
-        """Run it with the alert on stdin."""
+        """Run the command with the alert on stdin."""
         name = self._command[0].masked
         async with _output_pipe() as (output, writing):
             try:
@@ -83,7 +92,7 @@ class CommandChannel:
             raise AlertFailedError(f"{name} {_ending(code)}")
 
     async def _run(self, process: Process, alert: bytes) -> int | None:
-        """The exit code; ``None`` where it had to be killed. It never outlives a cancellation."""
+        """Return the exit code; ``None`` where the command was killed. It never outlives a cancellation."""
         assert process.stdin is not None
         try:
             async with asyncio.timeout(self._limit_s):
@@ -105,7 +114,7 @@ class CommandChannel:
 
 @asynccontextmanager
 async def _output_pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
-    """A pipe of our own: asyncio's would stay open as long as anything that the program left running."""
+    """Make a pipe; that of asyncio would stay open as long as any process that the command left running."""
     reading, writing = os.pipe()
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
@@ -119,7 +128,7 @@ async def _output_pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
 
 
 async def _read(output: asyncio.StreamReader, printed: bytearray) -> None:
-    """Keep the beginning of what is printed; the rest is read and forgotten, so that nobody waits for us."""
+    """Keep the beginning of the output; read and discard the rest, so that the command does not block on the pipe."""
     while chunk := await output.read(OUTPUT_BYTES):
         printed += chunk[: OUTPUT_BYTES - len(printed)]
 
@@ -132,20 +141,8 @@ def _ending(code: int) -> str:
     return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
-# An alert by HTTP POST: time-boxed, tried again while that may help.
-
-TRY_S = 5.0
-# Between three tries: an alert is of use now, not in an hour
-PAUSES_S = (0.5, 2.0)
-RETRY_AFTER_LIMIT_S = 30.0
-# And 5xx: may be well a moment later
-_PASSING = frozenset({408, 425, 429})
-
-Sleep = Callable[[float], Awaitable[None]]
-
-
 class WebhookChannel:
-    """Posts each alert until a server takes it."""
+    """Posts each alert, up to three times; any status 2xx is success."""
 
     def __init__(self, url: Sensitive, clock: Clock, *, try_s: float = TRY_S, sleep: Sleep = asyncio.sleep) -> None:
         self._url = url
@@ -154,7 +151,7 @@ class WebhookChannel:
         self._sleep = sleep
 
     async def deliver(self, alert: bytes) -> None:
-        """Post it; any 2xx is success."""
+        """Post the alert."""
         for pause_s in PAUSES_S:
             why, asked_s = await self._try(alert)
             if not why:
@@ -165,7 +162,7 @@ class WebhookChannel:
             raise AlertFailedError(f"{self._url.masked} {why}, {len(PAUSES_S) + 1} times")
 
     async def _try(self, alert: bytes) -> tuple[str, float | None]:
-        """Why it did not work (empty = it did), and how long the server wants us to wait; raises where all is vain."""
+        """Return why the request failed (empty: it did not) and its Retry-After; raise where a retry is useless."""
         try:
             async with asyncio.timeout(self._try_s):
                 return self._verdict(await post(self._url.reveal(), alert))
@@ -181,8 +178,8 @@ class WebhookChannel:
     def _verdict(self, answer: HttpAnswer) -> tuple[str, float | None]:
         if 200 <= answer.status < 300:
             return "", None
-        if answer.status >= 500 or answer.status in _PASSING:
+        if answer.status >= 500 or answer.status in _TRANSIENT:
             asked_s = retry_after_s(answer.headers.get("retry-after", ""), self._clock.wall_ns() / SECOND_NS)
             return f"answered {answer.status}", asked_s
-        told = "a redirect, which is not followed" if 300 <= answer.status < 400 else "the alert is refused"
-        raise AlertFailedError(f"{self._url.masked} answered {answer.status}: {told}")
+        why = "a redirect, which is not followed" if 300 <= answer.status < 400 else "the alert is refused"
+        raise AlertFailedError(f"{self._url.masked} answered {answer.status}: {why}")

@@ -1,6 +1,7 @@
-"""The user's rules at work: queries over what is committed, beside the recording and never in its way.
+"""Alert rules: searches of the user over committed events, whose matches become incidents.
 
-They are evaluated by the store, as a search is: the same text finds the same events here, in the log and everywhere.
+The store evaluates them as it does a search, so the same text finds the same events here and in the log. They are
+searched in a thread of their own and never delay the recording.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from wsmon.ports import Clock, StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Not, Query
 from wsmon.query.parser import ReferenceTime, parse
 
-# An alert is to be out within 5 s; what matches again and again costs a look, not an event
+# Interval of the searches: an alert should be sent within 5 s
 EVERY_S = 0.25
-# Looked at in one go: a read ends within a fraction of a second, and so does the recorder
+# Events searched at once: a read takes a fraction of a second, and the recorder can end after it
 WINDOW_EVENTS = 5_000
-# An incident of a rule, or an alert that failed, would match ``is:problem`` and alarm for ever
+# Excluded from every rule: an incident of a rule, or a failed alert, would match ``is:problem`` again and again
 _NOT_OUR_OWN = (
     Not(FieldTerm("type", (Glob(rule_kind("*")),))),
     Not(FieldTerm("name", (Exact("self.alert.failed"),))),
@@ -32,7 +33,7 @@ _LOG = logging.getLogger("wsmon.alerts")
 
 
 class RuleWatch:
-    """Belongs to the event loop; reads in a thread of its own."""
+    """Searches committed events for the rules, and reports matches to the detector. Use it on the event loop."""
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class RuleWatch:
         clock: Clock,
         report: Callable[[str], None],
     ) -> None:
-        """What is committed after ``newest_id()`` is looked at; ``report`` gets why a rule ended."""
+        """Events after ``newest_id()`` are searched; ``report`` gets the sentence about a rule that was stopped."""
         self._open_view = open_view
         self._newest_id = newest_id
         self._detector = detector
@@ -52,18 +53,18 @@ class RuleWatch:
         self._rules: dict[str, Query] = {}
         self._after_id = newest_id()
         self._view: StoreView | None = None
-        self._trouble: dict[str, str] = {}
-        # why a rule is no longer looked at
-        # Why none is looked at for the time being
-        self._hindrance = ""
+        # Why a rule was stopped, by its name
+        self._stopped: dict[str, str] = {}
+        # Why the last search of all rules failed; empty where it did not
+        self._failure = ""
 
     @property
     def warning(self) -> str:
-        """What is wrong with the rules; empty = nothing."""
-        return self._hindrance or next(iter(self._trouble.values()), "")
+        """The failure of the search or of a rule, as a sentence; empty where there is none."""
+        return self._failure or next(iter(self._stopped.values()), "")
 
     def configure(self, rules: Mapping[str, str]) -> None:
-        """Look for these from now on; a rule that says what it said goes on."""
+        """Search for these rules from now on; incidents of a rule with the same text stay open."""
         if rules == self._texts:
             return
         same = {name for name, text in rules.items() if self._texts.get(name) == text}
@@ -72,11 +73,11 @@ class RuleWatch:
         self._rules = {name: Query((*query.terms, *_NOT_OUR_OWN), query.text) for name, query in self._rules.items()}
         if not self._texts:
             self._after_id = self._newest_id()
-        self._texts, self._trouble = dict(rules), {}
+        self._texts, self._stopped = dict(rules), {}
         self._detector.keep_only(same)
 
     async def run(self) -> None:
-        """Look until cancelled; a look under way is interrupted."""
+        """Search until cancelled; a search under way is interrupted."""
         thread = ThreadPoolExecutor(1, "alert rules")
         loop = asyncio.get_running_loop()
         try:
@@ -84,13 +85,13 @@ class RuleWatch:
                 try:
                     while self._rules and self._after_id < self._newest_id():
                         last_id = min(self._newest_id(), self._after_id + WINDOW_EVENTS)
-                        look = partial(self._look, dict(self._rules), self._after_id + 1, last_id)
-                        self._take(*await loop.run_in_executor(thread, look))
-                        self._after_id, self._hindrance = last_id, ""
+                        search = partial(self._search, dict(self._rules), self._after_id + 1, last_id)
+                        self._take(*await loop.run_in_executor(thread, search))
+                        self._after_id, self._failure = last_id, ""
                 except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
                     if not isinstance(error, WsmonError):
                         _LOG.exception("a mistake in looking for rules")
-                    self._hindrance = f"rules are not looked for: {error}"
+                    self._failure = f"rules are not looked for: {error}"
                 await asyncio.sleep(EVERY_S)
         finally:
             if self._view is not None:
@@ -104,11 +105,13 @@ class RuleWatch:
                 self._detector.report(match)
         for name, why in ended.items():
             if self._rules.pop(name, None) is not None:
-                self._trouble[name] = f"rule {name} is not looked for: {why}"
-                self._report(self._trouble[name])
+                self._stopped[name] = f"rule {name} is not looked for: {why}"
+                self._report(self._stopped[name])
 
-    def _look(self, rules: Mapping[str, Query], first_id: int, last_id: int) -> tuple[list[RuleMatch], dict[str, str]]:
-        """What rules match in a range of ids, each connection once, and why rules end; in the thread."""
+    def _search(
+        self, rules: Mapping[str, Query], first_id: int, last_id: int
+    ) -> tuple[list[RuleMatch], dict[str, str]]:
+        """Return the matches in a range of ids, one per rule and connection, and why rules stop; in the thread."""
         matches: list[RuleMatch] = []
         ended: dict[str, str] = {}
         for name, query in rules.items():
@@ -125,7 +128,7 @@ class RuleWatch:
 
 
 def _matches(view: StoreView, name: str, query: Query, first_id: int, last_id: int) -> Iterator[RuleMatch]:
-    """The first match of each connection: one pass over the range, however many there are."""
+    """Yield the first match of each connection, in one pass over the range."""
     while first_id <= last_id:
         found = view.events_after(first_id - 1, 1, query.within(first_id, last_id))
         if not found:

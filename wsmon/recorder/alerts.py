@@ -1,4 +1,9 @@
-"""The alerts that wait for one way: bounded, some at a time, so that a way that hangs delays only itself."""
+"""Alerts: notable events of a recording, sent as JSON to the command and the webhook of the configuration.
+
+In: committed notable events, from the writer. Out: alert documents (docs/alerts.md) through a bounded queue per channel
+(``alert_channels``), so that a channel that hangs delays only itself; a failure becomes an event ``self.alert.failed``.
+The rules of the user are in ``alert_rules``; viewers ring the bell and notify the desktop.
+"""
 
 from __future__ import annotations
 
@@ -22,185 +27,23 @@ from wsmon.recorder.alert_channels import AlertChannel, AlertFailedError, Comman
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.run import EmitSelfEvent
 
-# Alerts that wait; more at once are a flood that nobody reads
+# Alerts that wait for one channel; a flood of more is of no use to a person
 PLACES = 64
-# A way that hangs for one alert may work for the next, which is to be told within 5 s
+# Deliveries of one channel at a time: while one hangs the next may succeed, and an alert should arrive within 5 s
 AT_A_TIME = 4
-# How long a failure is shown where no alert comes that could succeed
+# How long a failure is shown where no later alert succeeds
 WARNED_NS = 600 * SECOND_NS
+# Of alert documents (docs/alerts.md)
+SCHEMA = "wsmon.alert/1"
+# Length of the sentence of an alert
+TEXT_LIMIT_CHARS = 500
+ERROR_TYPE = "alert"
 
 _LOG = logging.getLogger("wsmon.alerts")
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """What is told."""
-
-    event: Event
-    body: bytes
-    """Its JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlertFailure:
-    """What was not told, and why."""
-
-    way: str
-    why: str
-    event: Event | None
-    """None where several were lost because too many waited."""
-    lost: int
-
-
-class ChannelQueue:
-    """Delivers by a way that may change, or not be there, while it runs."""
-
-    def __init__(self, name: str, clock: Clock, report: Callable[[AlertFailure], None]) -> None:
-        """``report`` gets what failed."""
-        self.name = name
-        self._clock = clock
-        self._report = report
-        self._way: AlertChannel | None = None
-        self._waiting: asyncio.Queue[Alert] = asyncio.Queue(PLACES)
-        self._overflown = 0
-        # alerts that found no place, since that was reported
-        self._failed = 0
-        # in a row
-        self._why = ""
-        self._failed_mono_ns = 0
-
-    @property
-    def warning(self) -> str:
-        """What is wrong with it; empty while the newest alert got through, or failed long ago."""
-        if not self._failed or self._clock.mono_ns() - self._failed_mono_ns > WARNED_NS:
-            return ""
-        number = "an alert was" if self._failed == 1 else f"{self._failed:,} alerts were"
-        return f"{number} not delivered: {self._why}"
-
-    def use(self, way: AlertChannel | None) -> None:
-        """Deliver by ``way`` from now on; alerts that wait go there too, or nowhere."""
-        self._way = way
-        self._failed = 0
-
-    def put(self, alert: Alert) -> None:
-        """Take an alert; never waits."""
-        if self._way is None:
-            return
-        try:
-            self._waiting.put_nowait(alert)
-        except asyncio.QueueFull:
-            self._overflown += 1
-            self._note(1, f"{PLACES} alerts wait for the {self.name}")
-
-    async def run(self) -> None:
-        """Deliver until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for number in range(AT_A_TIME):
-                group.create_task(self._work(), name=f"alerts by {self.name} {number}")
-
-    async def _work(self) -> None:
-        while True:
-            alert = await self._waiting.get()
-            if self._way is not None:
-                await self._deliver(self._way, alert)
-            if self._overflown:
-                lost, self._overflown = self._overflown, 0
-                self._report(AlertFailure(self.name, f"{PLACES} others waited already", None, lost))
-
-    async def _deliver(self, way: AlertChannel, alert: Alert) -> None:
-        try:
-            await way.deliver(alert.body)
-        except AlertFailedError as error:
-            why = str(error)
-        except Exception:  # noqa: BLE001 - the border of the worker: a mistake of ours ends no recording
-            _LOG.exception("a mistake in the alerts by %s", self.name)
-            why = "a mistake in wsmon; recorder.log has its place"
-        else:
-            if way is self._way:
-                self._failed = 0
-            return
-        if way is self._way:
-            self._note(1, why)
-        self._report(AlertFailure(self.name, why, alert.event, 1))
-
-    def _note(self, number: int, why: str) -> None:
-        self._failed += number
-        self._why = why
-        self._failed_mono_ns = self._clock.mono_ns()
-
-
-# An alert as one JSON object (docs/alerts.md): what commands and webhooks get.
-
-SCHEMA = "wsmon.alert/1"
-# Characters of the line for people
-TEXT_LIMIT = 500
-
-
-class AlertOrigin(msgspec.Struct, frozen=True):
-    """Which recording an alert comes from."""
-
-    host: str
-    configuration: str
-    store: str
-
-
-class IncidentDocument(msgspec.Struct, frozen=True):
-    """What a detector found."""
-
-    id: int
-    """Of the event that opened it."""
-    kind: str
-    evidence: Json
-    """Ids of the events that prove it."""
-    silence: Json
-    """How not to hear of such incidents."""
-
-
-class AlertDocument(msgspec.Struct, frozen=True):
-    """The keys of the contract, in their order."""
-
-    schema: str
-    text: str
-    """One line for people; the key that chat services' incoming webhooks show."""
-    at: str
-    connection: str
-    kind: str
-    """Of the incident, or type of the error."""
-    origin: AlertOrigin
-    incident: IncidentDocument | None
-    """None for a critical error that is no incident."""
-    event: EventDocument
-
-
-def alert_json(event: Event, origin: AlertOrigin) -> bytes:
-    """The alert about a notable event."""
-    facts = event.meta or {}
-    incident = (
-        IncidentDocument(event.id, event.type, facts.get("evidence"), facts.get("silence"))
-        if event.name == "incident.opened"
-        else None
-    )
-    return msgspec.json.encode(
-        AlertDocument(
-            SCHEMA,
-            sanitize(alert_summary(event), TEXT_LIMIT),
-            rfc3339(event.ts_ns),
-            event.source.connection,
-            event.type or event.error_type,
-            origin,
-            incident,
-            event_document(event),
-        )
-    )
-
-
-# Tells people what a recording finds, by the ways of the configuration; what fails is an event, and stops nothing.
-
-ERROR_TYPE = "alert"
-
-
 class AlertDispatcher:
-    """Belongs to the event loop; the bell and the desktop are the viewers' part."""
+    """Decides which events become alerts, and hands them to both channels. Use it on the event loop."""
 
     def __init__(
         self,
@@ -209,7 +52,7 @@ class AlertDispatcher:
         clock: Clock,
         watch: Callable[[Callable[[str], None]], RuleWatch],
     ) -> None:
-        """``watch`` makes what looks for the user's rules; it is given where to report that one of them ended."""
+        """``watch`` makes the watch of the user's rules; it gets a function that reports the end of a rule."""
         self._origin = origin
         self._emit = emit
         self._clock = clock
@@ -221,7 +64,7 @@ class AlertDispatcher:
         self._secrets: tuple[str, ...] = ()
 
     def configure(self, spec: AlertSpec, secrets: tuple[str, ...]) -> None:
-        """Tell by these ways from now on; a way that stays the same keeps its warning."""
+        """Use these channels from now on; a channel that stays the same keeps its warning."""
         before, self._spec, self._secrets = self._spec, spec, secrets
         if spec.command != before.command:
             mask = partial(mask_secrets, secrets=secrets)
@@ -242,11 +85,11 @@ class AlertDispatcher:
 
     @property
     def warning(self) -> str:
-        """What is wrong with the ways or the rules; empty = they work."""
+        """The failure of a channel or a rule, as a sentence; empty where there is none."""
         return mask_secrets(self._command.warning or self._webhook.warning or self._rules.warning, self._secrets)
 
     def take(self, notable: Sequence[Event]) -> None:
-        """Tell what of these committed events is news."""
+        """Send an alert for each of these committed events that was not announced before."""
         for event in notable:
             if self._announced.is_new(event):
                 alert = Alert(event, alert_json(event, self._origin))
@@ -254,11 +97,11 @@ class AlertDispatcher:
                 self._webhook.put(alert)
 
     async def run(self) -> None:
-        """Look for rules and deliver until cancelled; what waits then is not told, a command under way is killed."""
+        """Watch rules and deliver until cancelled; waiting alerts are lost then, and a running command is killed."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._rules.run(), name="alert rules")
-            for lane in (self._command, self._webhook):
-                group.create_task(lane.run(), name=f"alerts by {lane.name}")
+            for queue in (self._command, self._webhook):
+                group.create_task(queue.run(), name=f"alerts by {queue.name}")
 
     def _report_rule(self, why: str) -> None:
         why = mask_secrets(why, self._secrets)
@@ -268,7 +111,7 @@ class AlertDispatcher:
         error = mask_secrets(failure.why, self._secrets)
         about = failure.event
         what = alert_summary(about) if about else f"{failure.lost:,} alerts"
-        meta: Meta = {"way": failure.way, "lost": failure.lost, "evidence": [about.id] if about else []}
+        meta: Meta = {"way": failure.channel, "lost": failure.lost, "evidence": [about.id] if about else []}
         self._emit(
             "self.alert.failed",
             status="error",
@@ -277,3 +120,158 @@ class AlertDispatcher:
             error=error,
             meta=meta,
         )
+
+
+class ChannelQueue:
+    """Alerts that wait for one channel, which may be replaced, or absent, while the queue runs."""
+
+    def __init__(self, name: str, clock: Clock, report: Callable[[AlertFailure], None]) -> None:
+        """``report`` gets every failure."""
+        self.name = name
+        self._clock = clock
+        self._report = report
+        self._channel: AlertChannel | None = None
+        self._waiting: asyncio.Queue[Alert] = asyncio.Queue(PLACES)
+        # Alerts that found no place since the last report of it
+        self._overflown = 0
+        # Failures in a row
+        self._failed = 0
+        self._why = ""
+        self._failed_mono_ns = 0
+
+    @property
+    def warning(self) -> str:
+        """The newest failure, as a sentence; empty where a later alert succeeded, or where it is ten minutes old."""
+        if not self._failed or self._clock.mono_ns() - self._failed_mono_ns > WARNED_NS:
+            return ""
+        number = "an alert was" if self._failed == 1 else f"{self._failed:,} alerts were"
+        return f"{number} not delivered: {self._why}"
+
+    def use(self, channel: AlertChannel | None) -> None:
+        """Deliver to ``channel`` from now on, waiting alerts included; discard them where it is None."""
+        self._channel = channel
+        self._failed = 0
+
+    def put(self, alert: Alert) -> None:
+        """Queue an alert; never wait. Count it as lost where the queue is full."""
+        if self._channel is None:
+            return
+        try:
+            self._waiting.put_nowait(alert)
+        except asyncio.QueueFull:
+            self._overflown += 1
+            self._note(1, f"{PLACES} alerts wait for the {self.name}")
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(AT_A_TIME):
+                group.create_task(self._work(), name=f"alerts by {self.name} {number}")
+
+    async def _work(self) -> None:
+        while True:
+            alert = await self._waiting.get()
+            if self._channel is not None:
+                await self._deliver(self._channel, alert)
+            if self._overflown:
+                lost, self._overflown = self._overflown, 0
+                self._report(AlertFailure(self.name, f"{PLACES} others waited already", None, lost))
+
+    async def _deliver(self, channel: AlertChannel, alert: Alert) -> None:
+        try:
+            await channel.deliver(alert.body)
+        except AlertFailedError as error:
+            why = str(error)
+        except Exception:  # noqa: BLE001 - the border of the worker: an error of ours ends no recording
+            _LOG.exception("a mistake in the alerts by %s", self.name)
+            why = "a mistake in wsmon; recorder.log has its place"
+        else:
+            if channel is self._channel:
+                self._failed = 0
+            return
+        if channel is self._channel:
+            self._note(1, why)
+        self._report(AlertFailure(self.name, why, alert.event, 1))
+
+    def _note(self, number: int, why: str) -> None:
+        self._failed += number
+        self._why = why
+        self._failed_mono_ns = self._clock.mono_ns()
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An event that is announced to the user outside the viewer."""
+
+    event: Event
+    body: bytes
+    """The alert document as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFailure:
+    """Alerts that were not delivered, and why."""
+
+    channel: str
+    why: str
+    event: Event | None
+    """None where several were lost because too many waited."""
+    lost: int
+
+
+class AlertOrigin(msgspec.Struct, frozen=True):
+    """The recording that an alert comes from."""
+
+    host: str
+    configuration: str
+    store: str
+
+
+class IncidentDocument(msgspec.Struct, frozen=True):
+    """The incident of an alert."""
+
+    id: int
+    """Id of the event that opened it."""
+    kind: str
+    evidence: Json
+    """Ids of the events that prove it."""
+    silence: Json
+    """The configuration that silences such incidents."""
+
+
+class AlertDocument(msgspec.Struct, frozen=True):
+    """An alert as JSON (docs/alerts.md); the order of the keys is part of the format."""
+
+    schema: str
+    text: str
+    """One sentence; incoming webhooks of chat services show this key."""
+    at: str
+    connection: str
+    kind: str
+    """Kind of the incident, or type of the error."""
+    origin: AlertOrigin
+    incident: IncidentDocument | None
+    """None for a critical error outside of incidents."""
+    event: EventDocument
+
+
+def alert_json(event: Event, origin: AlertOrigin) -> bytes:
+    """Return the alert document about a notable event."""
+    facts = event.meta or {}
+    incident = (
+        IncidentDocument(event.id, event.type, facts.get("evidence"), facts.get("silence"))
+        if event.name == "incident.opened"
+        else None
+    )
+    return msgspec.json.encode(
+        AlertDocument(
+            SCHEMA,
+            sanitize(alert_summary(event), TEXT_LIMIT_CHARS),
+            rfc3339(event.ts_ns),
+            event.source.connection,
+            event.type or event.error_type,
+            origin,
+            incident,
+            event_document(event),
+        )
+    )

@@ -1,4 +1,4 @@
-"""Events about the recorder itself."""
+"""RecorderOptions, what one recording is started with; self_events, which emits events about the recorder itself."""
 
 from __future__ import annotations
 
@@ -12,31 +12,29 @@ from wsmon.config.specs import Configuration
 from wsmon.model.events import RECORDER, Event, EventName, Meta
 from wsmon.ports import Clock, EventSink
 
-# What a recorder is told to do, before it does anything.
-
 
 @dataclass(frozen=True, slots=True)
 class RecorderOptions:
-    """One recording: what, where to, and for how long."""
+    """Options of one recording: what to record, into which store, and for how long."""
 
     prepare: Callable[[], AbstractAsyncContextManager[Configuration]]
-    """Entered on the recorder's own loop: the demonstration starts its servers here."""
+    """Entered on the event loop of the recorder: the demo starts its servers here."""
     store: Path
     socket: Path
     identity: str
-    """What the lock says: the configuration's real path, or the URLs of the command line."""
+    """Written into the lock: the real path of the configuration, or the URLs of the command line."""
     reload: Callable[[], Configuration] | None = None
-    """Reads the configuration again; raises ConfigError; None where there is no file to read."""
+    """Reads the configuration again, or raises ``ConfigError``; None where there is no file to read."""
     limit_s: float | None = None
-    """End after this long."""
+    """End after this long; None: no limit."""
     idle_limit_s: float | None = None
-    """End this long after the last viewer left."""
+    """End this long after the last viewer left; None: no limit."""
     on_event: Callable[[Event], None] | None = None
-    """Sees lifecycle events as they are emitted, for talking on stderr."""
+    """Called with each lifecycle event when it is emitted, to print it on stderr."""
 
 
 class EmitSelfEvent(Protocol):
-    """Emits an event of the recorder's own, now."""
+    """Emits an event about the recorder itself, with the present time."""
 
     def __call__(
         self,
@@ -48,12 +46,12 @@ class EmitSelfEvent(Protocol):
         error: str = "",
         meta: Meta | None = None,
     ) -> None:
-        """Fields as in ``Event``."""
+        """Emit; the fields are those of ``Event``."""
         ...
 
 
 def self_events(sink: EventSink, clock: Clock) -> EmitSelfEvent:
-    """The function that emits into ``sink``."""
+    """Return a function that emits events about the recorder into ``sink``."""
 
     def emit(
         name: EventName,

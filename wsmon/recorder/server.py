@@ -1,6 +1,7 @@
-"""The recorder's end of the control socket: wake-ups and health out, commands in.
+"""Control server: the recorder's end of the control socket, with wake-ups and health out, commands in.
 
 A client that reads slowly delays itself alone: wake-ups are coalesced, and each client has a task of its own.
+``CommandHandler`` carries commands out. The viewer's end is control/client.py.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from wsmon.recorder.monitoring import Monitoring
 from wsmon.recorder.run import EmitSelfEvent, RecorderOptions
 from wsmon.store.writer import Writer
 
-# A viewer paints ten times a second: more wake-ups than this tell it nothing
+# A viewer repaints ten times a second, so it needs no more wake-ups than this
 WAKE_INTERVAL_S = 0.04
 SAMPLE_INTERVAL_S = 1.0
-# A client that takes nothing for this long is hung up on
+# A client that reads nothing for this long is disconnected
 STUCK_S = 30.0
-# How long a client may take to say what it is
+# How long a client may take to send its greeting
 HELLO_S = 10.0
 # How long a client may take to read its last lines when the recorder ends
 CLOSE_S = 0.2
-# Pid, uid, gid
+# SO_PEERCRED: pid, uid, gid
 _CREDENTIALS = struct.Struct("3i")
 _LOG = logging.getLogger("wsmon.control")
 
@@ -54,20 +55,20 @@ class ControlServer:
         self._sample = sample
         self._execute = execute
         self._last_id = 0
+        # Clients that have sent their greeting; the event is set while there is a new event id for them
         self._clients: dict[asyncio.StreamWriter, asyncio.Event] = {}
-        # those that have said hello, and whether there is something new for them
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
-        # Of the socket; 0 before there is one
+        # Inode of the socket; 0 before there is one
         self._inode = 0
 
     @property
     def clients(self) -> int:
-        """How many viewers are attached."""
+        """Number of viewers that are attached."""
         return len(self._clients)
 
     async def start(self) -> None:
-        """Listen; whatever stood at the path is stale, because the caller holds the store's lock.
+        """Listen; a file at the path is stale, because the caller holds the lock of the store.
 
         Raises ``WsmonError`` where no socket can be made.
         """
@@ -84,23 +85,25 @@ class ControlServer:
             os.umask(mask)
 
     async def close(self) -> None:
-        """Hang up on everybody and remove the socket."""
+        """Disconnect all clients and remove the socket."""
         if self._server is not None:
             self._server.close()
+        # The task that serves a client reads the end of the stream, and ends
         for writer in self._serving.values():
-            writer.close()  # the task that serves it reads the end
+            writer.close()
         if self._serving:
             await asyncio.wait(self._serving, timeout=CLOSE_S)
         for writer in self._serving.values():
             writer.transport.abort()
         if self._serving:
             await asyncio.wait(self._serving, timeout=CLOSE_S)
-        with suppress(OSError):  # removed already
-            if self._path.stat().st_ino == self._inode:  # and not another recorder's, on a new store at the same path
+        # It may be gone already, or belong to another recorder with a new store at the same path
+        with suppress(OSError):
+            if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
 
     def wake(self, last_id: int) -> None:
-        """Tell all viewers that there are events up to ``last_id``."""
+        """Send all viewers a wake-up: events up to ``last_id`` are committed."""
         self._last_id = last_id
         for dirty in self._clients.values():
             dirty.set()
@@ -123,7 +126,7 @@ class ControlServer:
                 await self._answer(reader, writer)
                 pushing.cancel()
         except* (OSError, WsmonError, ValueError) as errors:
-            # gone, stuck, or no viewer at all: none of the recording's business
+            # The client is gone, stuck, or not a viewer: none of that concerns the recording
             _LOG.info("viewer lost: %s", errors.exceptions[0])
         finally:
             self._clients.pop(writer, None)
@@ -131,9 +134,9 @@ class ControlServer:
             writer.close()
 
     async def _push(self, writer: asyncio.StreamWriter, dirty: asyncio.Event) -> None:
-        told_id = -1
+        sent_id = -1
         while True:
-            await _tell(writer, self._sample())
+            await _send(writer, self._sample())
             loop = asyncio.get_running_loop()
             sample_due = loop.time() + SAMPLE_INTERVAL_S
             while (rest := sample_due - loop.time()) > 0:
@@ -143,9 +146,9 @@ class ControlServer:
                 except TimeoutError:
                     break
                 dirty.clear()
-                if self._last_id != told_id:
-                    told_id = self._last_id
-                    await _tell(writer, Wake(told_id))
+                if self._last_id != sent_id:
+                    sent_id = self._last_id
+                    await _send(writer, Wake(sent_id))
                 await asyncio.sleep(WAKE_INTERVAL_S)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -157,11 +160,11 @@ class ControlServer:
                 reply = Reply(command.ref, ok=True, text=await self._execute(command))
             except WsmonError as error:
                 reply = Reply(command.ref, ok=False, text=str(error))
-            await _tell(writer, reply)
+            await _send(writer, reply)
 
 
-async def _tell(writer: asyncio.StreamWriter, message: Message) -> None:
-    """Send a line; ``TimeoutError`` where the client takes nothing any more."""
+async def _send(writer: asyncio.StreamWriter, message: Message) -> None:
+    """Send a message; raises ``TimeoutError`` where the client does not read."""
     writer.write(encode(message))
     async with asyncio.timeout(STUCK_S):
         await writer.drain()
@@ -173,41 +176,38 @@ def _peer_uid(writer: asyncio.StreamWriter) -> int:
     return int(uid)
 
 
-# What the operator wants of a running recorder: commands of the control socket, and SIGHUP.
-
-
 class CommandHandler:
-    """Carries commands out and answers each with a sentence."""
+    """Carries out the commands of the control socket and of SIGHUP; returns a sentence for each."""
 
     def __init__(
         self,
-        assignment: RecorderOptions,
+        options: RecorderOptions,
         configuration: Configuration,
         supervisor: Supervisor,
         writer: Writer,
-        alerting: AlertDispatcher,
+        alerts: AlertDispatcher,
         monitoring: Monitoring,
         emit: EmitSelfEvent,
         stop: Callable[[], None],
     ) -> None:
-        self._reload_configuration = assignment.reload
+        self._reload_configuration = options.reload
         self._configuration = configuration
         self._supervisor = supervisor
         self._writer = writer
-        self._alerting = alerting
+        self._alerts = alerts
         self._monitoring = monitoring
         self._emit = partial(emit, "self.config.reloaded")
         self._stop = stop
-        # One reload at a time: the second sees what the first did
+        # One reload at a time: the second one compares with what the first one applied
         self._reloading = asyncio.Lock()
 
     @property
     def digest(self) -> str:
-        """Of the configuration in force."""
+        """Digest of the configuration in force."""
         return self._configuration.digest
 
     async def execute(self, command: Command) -> str:
-        """Do it; raises ``WsmonError`` with the reason where it cannot be done."""
+        """Carry out a command; raises ``WsmonError`` with the reason where that fails."""
         name = command.connection
         match command.action:
             case "stop":
@@ -226,7 +226,7 @@ class CommandHandler:
                 return f"{name}: connecting"
 
     async def reload(self) -> str:
-        """Read the configuration again; only what changed is restarted. A broken file changes nothing."""
+        """Read the configuration again and restart only what changed; a file with errors changes nothing."""
         if self._reload_configuration is None:
             raise WsmonError("this recording has no configuration file", "stop it and start another")
         async with self._reloading:
@@ -236,13 +236,13 @@ class CommandHandler:
                 self._emit(status="error", error_type="configuration", error=str(error))
                 raise
             self._writer.configure(configuration.connections, configuration.retention)
-            self._alerting.configure(configuration.alerts, configuration.secrets)
+            self._alerts.configure(configuration.alerts, configuration.secrets)
             self._monitoring.configure(configuration)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
-            ways = ["alerts changed"] if configuration.alerts != self._configuration.alerts else []
-            ways += ["monitoring changed"] if _monitors_otherwise(configuration, self._configuration) else []
+            others = ["alerts changed"] if configuration.alerts != self._configuration.alerts else []
+            others += ["monitoring changed"] if _monitors_otherwise(configuration, self._configuration) else []
             self._configuration = configuration
-            sentence = _sentence(changes, ways)
+            sentence = _sentence(changes, others)
             self._emit(status="ok", reason=sentence)
             return sentence
 
@@ -251,12 +251,12 @@ def _monitors_otherwise(one: Configuration, other: Configuration) -> bool:
     return (one.prometheus, one.otlp) != (other.prometheus, other.otlp)
 
 
-def _sentence(changes: Changes, ways: Sequence[str]) -> str:
-    parts = {"added": changes.added, "removed": changes.removed, "restarted": changes.changed}
-    said = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
+def _sentence(changes: Changes, others: Sequence[str]) -> str:
+    verbs = {"added": changes.added, "removed": changes.removed, "restarted": changes.changed}
+    parts = [f"{verb} {', '.join(names)}" for verb, names in verbs.items() if names]
     adjusted: dict[str, list[str]] = {}
     for name, change in changes.adjusted:
         adjusted.setdefault(change, []).append(name)
-    said += [f"{change} for {', '.join(names)}" for change, names in adjusted.items()]
-    said += ways
-    return f"{'; '.join(said) or 'nothing changed'}; {len(changes.unchanged) + len(changes.adjusted)} went on"
+    parts += [f"{change} for {', '.join(names)}" for change, names in adjusted.items()]
+    parts += others
+    return f"{'; '.join(parts) or 'nothing changed'}; {len(changes.unchanged) + len(changes.adjusted)} went on"

@@ -1,4 +1,4 @@
-"""The endpoint and its clients: those that ask well, and those that do not."""
+"""The metrics server and its clients: well-behaved, slow, silent and hostile ones."""
 
 from __future__ import annotations
 
