@@ -1,1 +1,1 @@
-"""What a frame means, protocol by protocol: pure classifiers, none of which ever raises."""
+"""What a frame means: one module per protocol, pure decoders that never raise over what a peer sent."""

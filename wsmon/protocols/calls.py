@@ -14,30 +14,30 @@ from wsmon.model.events import EventName, Meta
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import Happening, Operation, Phase
 
-# How long an answer may take before the call counts as unanswered (seeds: request and subscription timeout)
+# How long an answer may take before the call counts as unanswered, as in the source systems
 WAIT_S = 30.0
 # Calls and topics together in one session, some 2 MiB at worst
 MAX_IN_FLIGHT = 4096
-# Of one message: what Deribit takes in one request; a longer list is cut, and that is told
+# Topics of one message that are followed: as many as Deribit takes in one request; a longer list is an error
 MAX_TOPICS = 500
-# error_type of a call that nobody waits for any more
+# error_type of a call that is no longer awaited
 GIVEN_UP = "given_up"
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """A message that asks for an answer."""
+    """A message that requires an answer."""
 
     operation: Operation
     key: str
-    """Unique among those in flight on the session."""
+    """Unique among the calls in flight on the session."""
     at_ns: int
     type: str = ""
     ref: str = ""
     topics: tuple[str, ...] = ()
-    """Of a subscribe or unsubscribe: each has a start and an end of its own."""
+    """Topics of a subscribe or unsubscribe: each has a start and an end of its own."""
     meta: Meta | None = None
     by_peer: bool = False
-    """The peer asked, we are to answer."""
+    """Whether the peer sent it and wsmon is to answer."""
 
 
 _STARTED: Mapping[Operation, EventName] = MappingProxyType(
@@ -60,7 +60,7 @@ _COMPLETED: Mapping[Operation, EventName] = MappingProxyType(
         "heartbeat": "heartbeat.responded",
     }
 )
-# The guide has no name for a refresh that fails: it is auth.failed with meta.refresh
+# The event names have none for a refresh that fails: it is auth.failed with meta.refresh
 _FAILED: Mapping[Operation, EventName] = MappingProxyType(
     {**_COMPLETED, "auth": "auth.failed", "refresh": "auth.failed", "heartbeat": "heartbeat.failure"}
 )
@@ -87,7 +87,7 @@ class Calls:
         return iter(self._calls.values())
 
     def begin(self, call: Call) -> tuple[Happening, ...]:
-        """The notes of its start, after those of the oldest calls that are given up for it.
+        """Return its start, after the ends of the oldest calls that are given up for it.
 
         The key must not be in flight.
         """
@@ -100,25 +100,25 @@ class Calls:
         return happenings + begun(call)
 
     def begin_anew(self, call: Call) -> tuple[Happening, ...]:
-        """The notes of its start, after the end of one under the same key, which it replaces."""
+        """Return its start, after the end of the call under the same key, which it replaces."""
         replaced = self.end(call.key)
         happenings = failed(replaced, "replaced", "begun again before it ended") if replaced else ()
         return happenings + self.begin(call)
 
     def end(self, key: str) -> Call | None:
-        """The call under ``key``, no longer in flight; None where there is none."""
+        """Take the call under ``key`` out of flight and return it; None where there is none."""
         return self._take(key) if key in self._calls else None
 
     def get(self, key: str) -> Call | None:
-        """The call under ``key``; it stays in flight."""
+        """Return the call under ``key``, which stays in flight; None where there is none."""
         return self._calls.get(key)
 
     def find(self, matches: Callable[[Call], bool]) -> Call | None:
-        """The oldest call that is wanted; it stays in flight."""
+        """Return the oldest call that matches, which stays in flight; None where none does."""
         return next(filter(matches, self._calls.values()), None)
 
     def keep_topics(self, call: Call, topics: tuple[str, ...]) -> None:
-        """Of a call in flight, only ``topics`` still wait; without any, it is over."""
+        """Keep only ``topics`` of a call in flight; without any, the call is over."""
         if not topics:
             self.end(call.key)
             return
@@ -126,7 +126,7 @@ class Calls:
         self._calls[call.key] = msgspec.structs.replace(call, topics=topics)
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Ends of the calls that were not answered in time; they are no longer in flight."""
+        """Return the ends of the calls that were not answered in time; they are no longer in flight."""
         happenings: list[Happening] = []
         while self._calls:
             oldest = next(iter(self._calls.values()))
@@ -146,13 +146,13 @@ def _weight(call: Call) -> int:
 
 
 def begun(call: Call) -> tuple[Happening, ...]:
-    """The notes of its start, one a topic."""
+    """Return the start of a call, one happening per topic."""
     name = "heartbeat.received" if call.operation == "heartbeat" and call.by_peer else _STARTED[call.operation]
     return tuple(_happening(call, name, "start", topic, call.meta) for topic in call.topics or ("",))
 
 
 def completed(call: Call, meta: Meta | None = None) -> tuple[Happening, ...]:
-    """The notes of its success, one a topic."""
+    """Return the success of a call, one happening per topic."""
     name = _COMPLETED[call.operation]
     return tuple(_happening(call, name, "end", topic, meta, status="ok") for topic in call.topics or ("",))
 
@@ -160,9 +160,9 @@ def completed(call: Call, meta: Meta | None = None) -> tuple[Happening, ...]:
 def failed(
     call: Call, error_type: str, error: str, meta: Meta | None = None, reason: str = ""
 ) -> tuple[Happening, ...]:
-    """The notes of its failure, one a topic.
+    """Return the failure of a call, one happening per topic.
 
-    The end of a request is no event of its own: its failure is told by ``error.occurred`` beside it.
+    The end of a request ends a span but is no event; its failure is an ``error.occurred`` beside it.
     """
     name: EventName = _FAILED[call.operation]
     status = "abandoned" if error_type == GIVEN_UP else "error"
@@ -176,15 +176,15 @@ def failed(
     )
     if call.operation != "request":
         return happenings
-    told = Happening(
+    fault = Happening(
         "error.occurred", "request", type=call.type, ref=call.ref,
         reason=reason, error_type=error_type, error=error, meta=meta,
     )  # fmt: skip
-    return (*happenings, told)
+    return (*happenings, fault)
 
 
 def settled(call: Call, confirmed: Collection[str], meta: Meta | None = None) -> tuple[Happening, ...]:
-    """The notes of an answer that lists what was done: the topics that are not in it failed."""
+    """Return the end of a call by an answer that lists topics: those that are not in it failed."""
     if not call.topics:
         return completed(call, meta)
     done = tuple(topic for topic in call.topics if topic in confirmed)
@@ -199,7 +199,7 @@ def settled(call: Call, confirmed: Collection[str], meta: Meta | None = None) ->
 
 
 def unmatched(operation: Operation, key: str, type_: str = "", topic: str = "", ref: str = "") -> Happening:
-    """The end of nothing that is in flight: late, doubled, or never asked for."""
+    """Return an end of no call in flight: late, doubled, or never requested."""
     return Happening(
         _COMPLETED[operation], operation, "end", happening_key(key, topic), type_, topic, ref,
         error_type="unmatched", error="answers nothing that is in flight",
@@ -207,18 +207,18 @@ def unmatched(operation: Operation, key: str, type_: str = "", topic: str = "", 
 
 
 def duplicate(operation: Operation, type_: str, ref: str) -> Happening:
-    """A second message under an id in flight: the first keeps it, answers to the second are told as unmatched."""
+    """Return the error of a second message under an id in flight: the first keeps it, the second is not awaited."""
     error = f"id {ref or 'null'} is in flight already"
     return Happening("error.occurred", operation, type=type_, ref=ref, error_type="duplicate_id", error=error)
 
 
 def happening_key(key: str, topic: str) -> str:
-    """What pairs start and end of one topic of a call."""
+    """Return what pairs start and end of one topic of a call."""
     return f"{key} {topic}" if topic else key
 
 
 def too_many_topics(count: int) -> Happening:
-    """Only the first ``MAX_TOPICS`` of a message are followed."""
+    """Return the error of a message with more than ``MAX_TOPICS`` topics."""
     return Happening(
         "error.occurred", "subscribe", error_type="too_many_topics",
         error=f"{count} topics in one message, the first {MAX_TOPICS} are followed",

@@ -1,7 +1,7 @@
 """Heartbeats and authentication that the configuration spells out as texts, for any protocol.
 
 A text that is sent is recognised when it goes out, its answer by a text that the peer's message contains. What the
-classifier of the protocol has recognised already is not told twice.
+decoder of the protocol has recognised already is not reported twice.
 """
 
 from __future__ import annotations
@@ -15,41 +15,42 @@ from wsmon.protocols.base import ClientOptions, Decoded, Happening, Operation, O
 from wsmon.protocols.calls import WAIT_S, Call, Calls, completed, failed
 from wsmon.protocols.credentials import Grant
 
-# Heartbeats in a row without an answer that make a failure, as in the source systems
+# Heartbeats in a row without an answer that are a failure, as in the source systems
 MISSES = 3
 
-# Keys of what is in flight, one at a time each
+# Keys of the calls in flight, one of each at a time
 _BEAT, _AUTH = "configured heartbeat", "configured auth"
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatTexts:
-    """``heartbeat`` of the configuration, as it goes over the wire; empty where there is none."""
+    """``heartbeat`` of the configuration, as bytes on the wire; empty where there is none."""
 
     send: bytes = b""
     every_s: float = 30.0
     expect: bytes = b""
-    """In the peer's answer."""
+    """Part of the peer's answer."""
     reply_to: bytes = b""
-    """In the peer's own heartbeat."""
+    """Part of the peer's own heartbeat."""
     answer: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthTexts:
-    """``auth`` of the configuration, where it is spelled out."""
+    """``auth`` of the configuration, where it is spelled out as texts; empty where there is none."""
 
     send: bytes = b""
     success: bytes = b""
-    """In the peer's answer, like the next."""
+    """Part of the peer's answer."""
     failure: bytes = b""
+    """Part of the peer's answer."""
     refresh: bytes = b""
     expires_in_s: float = 0.0
-    """Of a grant; 0 = for ever."""
+    """Life of a grant; 0 where it does not expire."""
 
 
 class ConfiguredTexts:
-    """What is in flight of it on one session."""
+    """The configured heartbeats and authentications in flight on one session."""
 
     def __init__(self, heartbeat: HeartbeatTexts, auth: AuthTexts) -> None:
         self._heartbeat = heartbeat
@@ -57,17 +58,17 @@ class ConfiguredTexts:
         self._beats = Calls(heartbeat.every_s)
         self._beats_of_peer = Calls(heartbeat.every_s)
         self._auths = Calls(WAIT_S)
+        # Key of the last heartbeat where it was a request of the protocol: its reply is the answer
         self._request = ""
-        # key of the protocol's own request that the last heartbeat was: its reply is the answer
+        # Unanswered heartbeats in a row
         self._missed = 0
-        # in a row
+        # Number of the peer's heartbeats
         self._heard = 0
-        # heartbeats of the peer
         self._grant = Grant()
         self._is_refreshing = False
 
     def read(self, direction: Direction, payload: bytes, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
-        """What a message says beside what its protocol has read."""
+        """Return what a message says beside what its protocol has decoded."""
         if direction == "out":
             return self._read_sent(payload, decoded, now_ns)
         return (
@@ -77,23 +78,21 @@ class ConfiguredTexts:
         )
 
     def replies(self, payload: bytes) -> tuple[bytes, ...]:
-        """What is sent at once after an incoming message."""
+        """Return what is sent at once after an incoming message."""
         is_asked = bool(self._heartbeat.reply_to) and self._heartbeat.reply_to in payload
         return (self._heartbeat.answer,) if is_asked and self._heartbeat.answer else ()
 
     def due(self, now_ns: int) -> tuple[bytes, ...]:
-        """The refresh, once 80 % of the grant's life is over; sent once for each grant."""
+        """Return the refresh, once for each grant, when 80 % of its life is over."""
         if not self._auth.refresh or self._is_refreshing or not self._grant.refresh_is_due(now_ns):
             return ()
         self._is_refreshing = True
         return (self._auth.refresh,)
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Heartbeats and authentications that were not answered in time."""
+        """Return heartbeats and authentications that were not answered in time."""
         late = self._beats.overdue(now_ns)
         return late + self._count_missed(late) + self._auths.overdue(now_ns) + self._beats_of_peer.overdue(now_ns)
-
-    # heartbeats
 
     def _read_sent(self, payload: bytes, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
         if self._heartbeat.send and payload == self._heartbeat.send:
@@ -149,15 +148,13 @@ class ConfiguredTexts:
         return self._beats_of_peer.begin(call)
 
     def _count_missed(self, late: tuple[Happening, ...]) -> tuple[Happening, ...]:
-        """A failure after so many in a row; the next one counts anew."""
+        """Return a failure after ``MISSES`` in a row, and count from 0 again."""
         self._missed += len(late)
         if self._missed < MISSES:
             return ()
         missed, self._missed = self._missed, 0
         error = f"{missed} heartbeats in a row were not answered"
         return (Happening("heartbeat.failure", "heartbeat", error_type="heartbeat_missed", error=error),)
-
-    # authentication
 
     def _begin_auth(self, operation: Operation, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:
         if _has(decoded, operation):
@@ -166,7 +163,8 @@ class ConfiguredTexts:
         happenings = self._auths.begin_anew(call)
         if self._auth.success:
             return happenings
-        self._auths.end(_AUTH)  # nothing would ever end it
+        # Nothing would ever end it
+        self._auths.end(_AUTH)
         return tuple(msgspec.structs.replace(happening, phase="", key="") for happening in happenings)
 
     def _read_auth(self, payload: bytes, decoded: Decoded, now_ns: int) -> tuple[Happening, ...]:

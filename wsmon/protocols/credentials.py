@@ -1,4 +1,4 @@
-"""The credentials that passed on a session: remembered so that what a peer says repeats none, and until they expire."""
+"""Credentials of a session: kept to mask them in errors that the peer sends; the life of a grant and its renewal."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from wsmon.model.redact.masking import Sensitive, mask_secrets
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import Happening
 
-# What msgspec makes of JSON
+# What msgspec decodes JSON to
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 
-# Of a peer's error text in a note; the whole of it is in the payload
+# A peer's error text is cut to this length; all of it is in the payload
 MAX_ERROR_CHARS = 500
 # A message without any of these holds no credential worth a closer look
 SUSPICIOUS = re.compile(rb"token|secret|pass|sign|key|auth|jwt|otp|cookie", re.IGNORECASE)
 
 _MAX_KEPT = 64
 _MAX_SECRET_CHARS = 8192
-# Shorter ones would mask what is no secret
+# Masking shorter ones would mask ordinary text
 _MIN_SECRET_CHARS = 4
-# Of a peer's error text: enough for all that is kept of it once it is masked
+# Beginning of a peer's error text that is masked before it is cut
 _MAX_READ_CHARS = 4096
-# Keys that are credentials wherever a protocol authenticates
+# Keys of credentials in authentications, beside those that the redactor knows
 _BESIDE = frozenset({"signature", "sign", "sig", "nonce", "hmac"})
 _BUILT_IN = Redactor()
-# seeds: a token is due for renewal in the last minute of its life
+# A warning comes in the last minute of a token that was not renewed
 _WARN_BEFORE_NS = 60 * SECOND_NS
-# Of a token's life, as NautilusTrader does
+# Share of a token's life after which it is renewed, as NautilusTrader does
 _REFRESH_AT = 0.8
 _LONGEST_S = 10 * 366 * 86_400
 
@@ -44,7 +44,7 @@ class Credentials:
         self._kept: dict[str, None] = {}
 
     def remember(self, message: JsonValue, *, is_auth: bool = False) -> None:
-        """Keep what stands under credential keys; of an authentication, every text that may be one."""
+        """Keep the texts under credential keys; of an authentication, every text that may be a credential."""
         for text in _credentials(message, is_auth=is_auth):
             if _MIN_SECRET_CHARS <= len(text) <= _MAX_SECRET_CHARS:
                 self._kept.pop(text, None)
@@ -53,7 +53,7 @@ class Credentials:
             del self._kept[next(iter(self._kept))]
 
     def mask(self, text: str) -> str:
-        """What a peer said, without the credentials it may repeat, at most ``MAX_ERROR_CHARS`` long."""
+        """Return a text of the peer without the credentials it may repeat, at most ``MAX_ERROR_CHARS`` long."""
         masked = mask_secrets(_BUILT_IN.text(mask_secrets(text[:_MAX_READ_CHARS], self._kept)), self._kept)
         return masked if len(masked) <= MAX_ERROR_CHARS else masked[: MAX_ERROR_CHARS - 1] + "…"
 
@@ -75,7 +75,7 @@ def _credentials(message: JsonValue, *, is_auth: bool) -> Iterator[str]:
 
 
 def lifetime_s(value: object) -> int | float | None:
-    """How long a grant lasts, as a peer gives it, at most ten years; None where that is no number."""
+    """Return how long a grant lasts, as a peer gives it, at most ten years; None where that is no number."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     return min(max(value, 0), _LONGEST_S)
@@ -87,21 +87,21 @@ class Grant:
     __slots__ = ("_expires_ns", "_lasts_ns", "_warned", "refresh_token")
 
     def __init__(self) -> None:
-        self._expires_ns: int | None = None
         # None while not authenticated
+        self._expires_ns: int | None = None
         self._lasts_ns = 0
         self._warned = True
         self.refresh_token = Sensitive("")
 
     def begin(self, now_ns: int, lasts_s: float, refresh_token: str = "") -> None:
-        """Authenticated from ``now_ns`` on."""
+        """Begin a grant at ``now_ns``."""
         self._lasts_ns = round(lasts_s * SECOND_NS)
         self._expires_ns = now_ns + self._lasts_ns
         self._warned = False
         self.refresh_token = Sensitive(refresh_token, "")
 
     def end(self) -> None:
-        """No longer authenticated."""
+        """End the grant."""
         self._expires_ns = None
 
     def is_valid(self, now_ns: int) -> bool:
@@ -113,7 +113,7 @@ class Grant:
         return self._expires_ns is not None and now_ns >= self._expires_ns - round(self._lasts_ns * (1 - _REFRESH_AT))
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """A warning, once, in the last minute of a token that nobody renewed; of a shorter life, in its last fifth."""
+        """Return a warning, once, in the last minute of a token that was not renewed, or last fifth of a short life."""
         if self._warned or self._expires_ns is None:
             return ()
         before_ns = min(_WARN_BEFORE_NS, round(self._lasts_ns * (1 - _REFRESH_AT)))

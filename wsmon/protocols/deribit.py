@@ -1,8 +1,4 @@
-"""Deribit: what the methods of its JSON-RPC mean, and what to send where wsmon is to answer.
-
-The cases D1-D15 of the specification's section 7.2. Reading is passive; the frames to send are pure functions at the
-end, for connections with ``answer = true``.
-"""
+"""Deribit: what the methods of its JSON-RPC mean, and what wsmon sends as a client with ``answer = true``."""
 
 from __future__ import annotations
 
@@ -32,11 +28,8 @@ from wsmon.protocols.configured import is_auth_over
 from wsmon.protocols.credentials import Grant, lifetime_s
 from wsmon.protocols.jsonrpc_messages import ERROR_NAMES as STANDARD
 
-# Deribit's error codes by name: those about access, limits, requests and the state of the exchange.
-#
-# Source: docs.deribit.com, RPC error codes. A code that is not here (an order's, say) reads ``rpc_<code>``, with the
-# exchange's own word for it as the error's text.
-
+# Names of error codes about access, limits, requests and the state of the exchange; others, as of orders, are named
+# ``rpc_<code>``. Source: docs.deribit.com, RPC error codes
 ERROR_NAMES: Mapping[int, str] = MappingProxyType(
     {
         **STANDARD,
@@ -87,21 +80,21 @@ ERROR_NAMES: Mapping[int, str] = MappingProxyType(
 )
 
 
-# For public/test after a test_request: the shortest interval of heartbeats that Deribit takes
+# How long public/test may take after a test_request: the shortest interval of heartbeats that Deribit takes
 ANSWER_S = 10.0
 # Topic of unsubscribe_all
 EVERYTHING = "*"
 
-# Heartbeats that may be missing before the connection counts as stale
+# Intervals without any message after which the connection counts as stale
 _SILENT_AFTER = 2
 # Deribit refuses frames over 32 kB
 _MAX_FRAME_CHARS = 30_000
-# Names of a list that are looked at: far more than one request may ask for
+# Names of a list that are looked at: far more than one request may have
 _MAX_LISTED = 10_000
 _MAX_INTERVAL_S = 86_400
-# Of microseconds: 31 years
+# Digits of microseconds that are read: 31 years
 _MAX_DIGITS = 15
-# A tuple: what is looked for may be of any JSON type, and a set wants it hashable
+# A tuple: what is looked up may be of any JSON type, and a set needs it hashable
 _GRANTS = ("client_credentials", "client_signature", "refresh_token", "password")
 _SUBSCRIPTIONS: Mapping[str, Operation] = {
     "public/subscribe": "subscribe",
@@ -146,16 +139,16 @@ class DeribitState(jsonrpc.JsonRpcState):
     def __init__(self, *, timeout_s: float = WAIT_S, answer_s: float = ANSWER_S) -> None:
         super().__init__(timeout_s=timeout_s)
         self.grant = Grant()
+        # Why the server is about to close without a fault: "logout"; empty where it is not
         self.expected_end = ""
-        # why the server is about to close with nobody at fault: "logout"
+        # Whether a disconnect cancels orders
         self.cancels_on_disconnect = False
-        # a disconnect cancels orders
+        # Requests test_request of the server without public/test
         self._questions = Calls(answer_s)
-        # test_requests without public/test
         self._asked = 0
+        # Interval of heartbeats; 0 where none were requested
         self._interval_ns = 0
-        # of heartbeats; 0 where none were asked for
-        # The last sign of life; None once its absence was told
+        # Time of the last message of the peer; None once its absence was reported
         self._heard_ns: int | None = None
 
     @property
@@ -165,15 +158,15 @@ class DeribitState(jsonrpc.JsonRpcState):
 
     @property
     def questions(self) -> int:
-        """test_requests that wait for public/test."""
+        """Number of test_requests that wait for public/test."""
         return len(self._questions)
 
     def hear(self) -> None:
-        """The peer sent something: the connection is not stale."""
+        """Note that the peer sent a message: the connection is not stale."""
         self._heard_ns = self.now_ns
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Requests and test_requests without an answer, silence where heartbeats were agreed on, a token's end."""
+        """Return what is unanswered, silence despite agreed heartbeats, and that a token is about to expire."""
         return (
             *super().overdue(now_ns),
             *self._questions.overdue(now_ns),
@@ -182,7 +175,7 @@ class DeribitState(jsonrpc.JsonRpcState):
         )
 
     def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Happening, ...]]:
-        """What an outgoing request begins; a logout has no answer."""
+        """Return what an outgoing request begins; a logout has no answer."""
         if method == "private/logout":
             return None, ()
         members = _params(params)
@@ -197,8 +190,8 @@ class DeribitState(jsonrpc.JsonRpcState):
             return Call("request", key, self.now_ns, method, ref, meta={"heartbeat_s": members.interval}), ()
         return Call("request", key, self.now_ns, method, ref), ()
 
-    def tell(self, method: str, params: msgspec.Raw) -> tuple[Happening, ...]:
-        """public/test answers the oldest test_request; a logout announces the end."""
+    def side_effects(self, method: str, params: msgspec.Raw) -> tuple[Happening, ...]:
+        """Return what public/test answers, the oldest test_request, and that a logout announces the end."""
         match method:
             case "public/test" if question := self._questions.find(lambda _: True):
                 self._questions.end(question.key)
@@ -211,7 +204,7 @@ class DeribitState(jsonrpc.JsonRpcState):
         return ()
 
     def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Happening, ...]:
-        """The notes of a result; channels that it does not list failed."""
+        """Return the end of a call; channels that the result does not list failed."""
         match call.operation:
             case "auth" | "refresh":
                 return completed(call, self._authenticated(_decode_tokens(result), call, meta))
@@ -220,7 +213,7 @@ class DeribitState(jsonrpc.JsonRpcState):
         return completed(call, self._agreed(call, meta))
 
     def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Happening, ...]]:
-        """Type, topic and notes of a notification: data of a channel, or a heartbeat."""
+        """Return type, topic and happenings of a notification: data of a channel, or a heartbeat."""
         members = _params(params)
         channel = cut(members.channel) if isinstance(members.channel, str) else ""
         if method != "heartbeat":
@@ -232,22 +225,23 @@ class DeribitState(jsonrpc.JsonRpcState):
         return method, "", (Happening("heartbeat.received", "heartbeat", type=method),)
 
     def measure(self, call: Call, envelope: jsonrpc_messages.Envelope) -> Meta | None:
-        """The round trip in microseconds, divided into the server's part and the network's."""
+        """Return the round trip in microseconds, divided into the server's part and the network's."""
         total_us = (self.now_ns - call.at_ns) // 1_000
         digits = bytes(envelope.usDiff)
         if not digits.isdigit() or len(digits) > _MAX_DIGITS:
             return None
         server_us = int(digits)
-        if server_us > total_us:  # the server's clock disagrees with ours: no division makes sense
+        # The server's clock disagrees with the local one: no division makes sense
+        if server_us > total_us:
             return {"total_us": total_us, "server_us": server_us}
         return {"total_us": total_us, "server_us": server_us, "network_us": total_us - server_us}
 
     def topic_of(self, call: Call, result: msgspec.Raw) -> str:
-        """The channel of an answer, where it was one."""
+        """Return the channel of an answer, where it is about one."""
         return call.topics[0] if len(call.topics) == 1 else ""
 
     def _authenticated(self, tokens: _Tokens, call: Call, meta: Meta | None) -> Meta:
-        """Remembers the tokens as long as they live; what may be told of them."""
+        """Remember the tokens, and return what may be recorded of them."""
         self.credentials.remember([tokens.access_token, tokens.refresh_token], is_auth=True)
         about: dict[str, Json] = {**(meta or {}), **(call.meta or {})}
         if isinstance(tokens.scope, str):
@@ -259,7 +253,7 @@ class DeribitState(jsonrpc.JsonRpcState):
         return about
 
     def _agreed(self, call: Call, meta: Meta | None) -> Meta | None:
-        """What an "ok" means from now on; it is told in ``meta``."""
+        """Take what an "ok" agrees on from now on, and return it as ``meta``."""
         match call.type:
             case "public/set_heartbeat" if call.meta:
                 interval_s = call.meta["heartbeat_s"]
@@ -275,7 +269,7 @@ class DeribitState(jsonrpc.JsonRpcState):
         return {**(meta or {}), **call.meta} if call.meta else meta
 
     def _silence(self, now_ns: int) -> tuple[Happening, ...]:
-        """Told once, until the peer is heard again."""
+        """Return that the peer is silent, once until its next message."""
         if not self._interval_ns or self._heard_ns is None:
             return ()
         silent_ns = now_ns - self._heard_ns
@@ -292,7 +286,7 @@ class DeribitState(jsonrpc.JsonRpcState):
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: DeribitState) -> Decoded:
-    """Read one message."""
+    """Decode one message."""
     if direction == "in":
         state.hear()
     return jsonrpc.decode(direction, opcode, payload, state)
@@ -322,7 +316,7 @@ def due(now_ns: int, options: ClientOptions, state: DeribitState) -> Outbox:
 
 
 def auth_messages(auth: Mapping[str, str | float], state: DeribitState) -> tuple[str, ...]:
-    """public/auth by ``client_id`` and ``client_secret``; nothing where ``auth`` lacks one of them."""
+    """Return public/auth by ``client_id`` and ``client_secret``; nothing where ``auth`` lacks one of them."""
     if not {"client_id", "client_secret"} <= auth.keys():
         return ()
     params: dict[str, Json] = {"grant_type": "client_credentials"}
@@ -331,7 +325,7 @@ def auth_messages(auth: Mapping[str, str | float], state: DeribitState) -> tuple
 
 
 def refresh_messages(now_ns: int, state: DeribitState) -> tuple[str, ...]:
-    """public/auth by refresh token, from 80 % of the token's life on and while no refresh is in flight."""
+    """Return public/auth by refresh token, from 80 % of the token's life on and while no refresh is in flight."""
     token = state.grant.refresh_token
     if (
         not token
@@ -343,7 +337,7 @@ def refresh_messages(now_ns: int, state: DeribitState) -> tuple[str, ...]:
 
 
 def subscribe_messages(topics: Sequence[str], state: DeribitState) -> tuple[str, ...]:
-    """private/subscribe where a token is in force, as raw and user channels need, else public/subscribe."""
+    """Return private/subscribe where a token is in force, as raw and user channels need, else public/subscribe."""
     method = "private/subscribe" if state.is_authenticated else "public/subscribe"
     return tuple(_request(method, {"channels": part}, state) for part in _portions(topics))
 
@@ -354,7 +348,7 @@ def _request(method: str, params: Mapping[str, Json], state: DeribitState) -> st
 
 
 def _portions(topics: Sequence[str]) -> Iterator[list[Json]]:
-    """Lists of channels that each fit into one frame."""
+    """Yield lists of channels that each fit into one frame."""
     portion: list[Json] = []
     chars = 0
     for topic in topics:
@@ -372,7 +366,7 @@ def _params(params: msgspec.Raw) -> _Params:
 
 
 def _topics(method: str, members: _Params) -> tuple[tuple[str, ...], tuple[Happening, ...]]:
-    """The channels of a request, each once, and what is to be said of them."""
+    """Return the channels of a request, each once, and an error where there are too many."""
     if method.endswith("_all"):
         return (EVERYTHING,), ()
     named = tuple(_confirmed(members.channels)) if members.channels else ()
@@ -380,7 +374,7 @@ def _topics(method: str, members: _Params) -> tuple[tuple[str, ...], tuple[Happe
 
 
 def _confirmed(channels: msgspec.Raw) -> dict[str, None]:
-    """Names of channels, each once, in their order."""
+    """Return names of channels, each once, in their order."""
     listed = _decode_any(channels)
     names = listed if isinstance(listed, list) else [listed]
     return dict.fromkeys(cut(name) for name in names[:_MAX_LISTED] if isinstance(name, str))

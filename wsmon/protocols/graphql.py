@@ -1,7 +1,8 @@
-"""GraphQL over WebSocket: graphql-transport-ws and the older subscriptions-transport-ws, whose words it translates.
+"""GraphQL over WebSocket: graphql-transport-ws and the older subscriptions-transport-ws.
 
-Neither protocol confirms a subscription: the first result does, or ``ACCEPTED_NS`` without an error. Queries and
-mutations are requests, answered by their first result.
+Message types of the older protocol (``start``, ``data``, ``stop``) are read as those of the newer one. Neither confirms
+a subscription: the first result does, or ``ACCEPTED_NS`` without an error. Queries and mutations are requests, answered
+by their first result.
 Source: PROTOCOL.md of graphql-ws and of subscriptions-transport-ws.
 """
 
@@ -32,7 +33,7 @@ from wsmon.protocols.base import (
 from wsmon.protocols.calls import Call, Calls, completed, failed
 from wsmon.protocols.credentials import Credentials, JsonValue
 
-# CloseCode of graphql-ws, src/common.ts
+# Enumeration CloseCode of the library graphql-ws, src/common.ts
 CLOSE_CODES: Mapping[int, str] = MappingProxyType(
     {
         4004: "bad response",
@@ -49,16 +50,12 @@ CLOSE_CODES: Mapping[int, str] = MappingProxyType(
     }
 )
 
-# The messages of GraphQL over WebSocket: those that come, decoded as far as needed, and those that wsmon sends.
-#
-# The words of the older protocol (``start``, ``data``, ``stop``) read as those of the newer one.
-
-# The name on the wire of subscriptions-transport-ws; the newer one is called graphql-transport-ws
+# Subprotocol of subscriptions-transport-ws; that of the newer protocol is graphql-transport-ws
 OLDER_SUBPROTOCOL = "graphql-ws"
 
 # Servers validate a subscription before they run it, in far less; there is no other sign of success
 ACCEPTED_NS = 10_000_000_000
-# Subscriptions of a session whose names are remembered
+# Subscriptions of a session that are remembered
 MAX_ACTIVE = 1_000
 
 _TYPES = frozenset(
@@ -67,7 +64,7 @@ _TYPES = frozenset(
         *("ka", "connection_error", "connection_terminate"),
     }
 )
-# Key of the one connection_init of a session
+# Key of the connection_init, of which a session has one
 _INIT = "init"
 
 
@@ -76,22 +73,21 @@ class GraphqlState:
 
     def __init__(self) -> None:
         self.now_ns = 0
+        # Both by the id that the client gave
         self.subscribing = Calls()
         self.requests = Calls()
-        # both by the id that the client gave
+        # The init that carries credentials, and pings by their direction
         self.control = Calls()
-        # the init that carries credentials, and pings by their direction
-        # Id → topic of the subscriptions that were confirmed and are not over, oldest first
+        # Topics by id of the subscriptions that were confirmed and are not over, oldest first
         self.active: dict[str, str] = {}
-
         self.credentials = Credentials()
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
         self.now_ns = now_ns
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Subscriptions that nobody objected to, and answers that did not come."""
+        """Return the ends of subscriptions that met no error, and answers that did not come in time."""
         accepted = tuple(takewhile(lambda call: now_ns - call.at_ns >= ACCEPTED_NS, self.subscribing))
         happenings: tuple[Happening, ...] = ()
         for call in accepted:
@@ -100,7 +96,7 @@ class GraphqlState:
         return happenings + self.requests.overdue(now_ns) + self.control.overdue(now_ns)
 
     def confirm(self, call: Call, reason: str = "") -> tuple[Happening, ...]:
-        """A subscription runs."""
+        """Return the end of a subscribe, and remember the subscription."""
         self.active.pop(call.ref, None)
         if len(self.active) >= MAX_ACTIVE:
             del self.active[next(iter(self.active))]
@@ -108,7 +104,7 @@ class GraphqlState:
         return tuple(msgspec.structs.replace(happening, reason=reason) for happening in completed(call))
 
     def topic(self, ref: str) -> str:
-        """The name of the operation with this id; empty where it is unknown."""
+        """Return the name of the operation with this id; empty where it is unknown."""
         if ref in self.active:
             return self.active[ref]
         call = self.subscribing.get(ref) or self.requests.get(ref)
@@ -116,7 +112,7 @@ class GraphqlState:
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: GraphqlState) -> Decoded:
-    """Read one whole message."""
+    """Decode one whole message."""
     if opcode not in ("text", "binary"):
         return UNREAD
     try:
@@ -187,7 +183,7 @@ def _subscribe(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening,
 
 
 def _next(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...]:
-    """The first result ends a request and confirms a subscription; it may carry errors beside its data."""
+    """Read a result: the first one ends a request and confirms a subscription; it may carry errors beside its data."""
     error = state.credentials.mask(message.result_error)
     ref = message.ref
     if request := state.requests.end(ref):
@@ -198,7 +194,7 @@ def _next(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...]
 
 
 def _error(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...]:
-    """An error ends its operation."""
+    """Read an error, which ends its operation."""
     error = state.credentials.mask(message.error)
     ref = message.ref
     if call := state.subscribing.end(ref) or state.requests.end(ref):
@@ -209,7 +205,7 @@ def _error(message: GraphqlMessage, state: GraphqlState) -> tuple[Happening, ...
 
 
 def _complete(ref: str, state: GraphqlState, reason: str) -> tuple[Happening, ...]:
-    """Nothing follows a complete, whoever sent it."""
+    """Read a complete: it ends the operation, and either side may send it."""
     if request := state.requests.end(ref):
         return failed(request, "cancelled", f"{reason} without a result")
     happenings: tuple[Happening, ...] = ()
@@ -220,7 +216,7 @@ def _complete(ref: str, state: GraphqlState, reason: str) -> tuple[Happening, ..
 
 
 def _ping(direction: Direction, state: GraphqlState) -> tuple[Happening, ...]:
-    """One ping at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
+    """Begin a heartbeat; one at a time is in flight, so that an unanswered one ends in a timeout, not with the next."""
     by_peer = direction == "in"
     if direction in state.control:
         return (Happening("heartbeat.received" if by_peer else "heartbeat.sent", "heartbeat"),)
@@ -228,7 +224,7 @@ def _ping(direction: Direction, state: GraphqlState) -> tuple[Happening, ...]:
 
 
 def _pong(direction: Direction, state: GraphqlState) -> tuple[Happening, ...]:
-    """The answer to a ping of the other side; without one, a heartbeat of its own."""
+    """End the heartbeat that the other side began; without one, a pong is a heartbeat by itself."""
     ping = state.control.end("out" if direction == "in" else "in")
     if ping:
         return completed(ping)
@@ -249,13 +245,13 @@ def _unsubscribed(ref: str, topic: str, reason: str) -> Happening:
 
 
 def opening(options: ClientOptions, _state: GraphqlState) -> Outbox:
-    """What wsmon sends first: nothing is served before it."""
+    """Return the connection_init, before which a server serves nothing."""
     auth = options.reveal_auth()
     return (_encode({"type": "connection_init", "payload": auth} if auth else {"type": "connection_init"}),)
 
 
 def answer(decoded: Decoded, options: ClientOptions, _state: GraphqlState) -> Outbox:
-    """What wsmon sends after a message: pongs, and the wanted subscriptions once the server is ready."""
+    """Return pongs, and the subscriptions once the server is ready."""
     if (
         options.answers
         and decoded.type == "ping"
@@ -272,7 +268,7 @@ def answer(decoded: Decoded, options: ClientOptions, _state: GraphqlState) -> Ou
 
 
 def _request(topic: str) -> msgspec.Raw | dict[str, str]:
-    """A topic is a GraphQL document, or the JSON of a whole request (``query``, ``variables``, ``operationName``)."""
+    """Return a request: a topic is a GraphQL document, or JSON with ``query``, ``variables``, ``operationName``."""
     try:
         _REQUEST.decode(topic)
     except UNDECODABLE:
@@ -287,7 +283,7 @@ def _encode(message: dict[str, object]) -> str:
 _WORDS = {"start": "subscribe", "data": "next", "stop": "complete"}
 _NO_ERROR_TEXT = "error without a message"
 
-# Of a document, in which its name is looked for
+# Beginning of a document, in which its name is looked for
 _HEAD_CHARS = 2_000
 _DECLARATION = re.compile(r"(?m)^[ \t]*(query|mutation|subscription)\b\s*([_A-Za-z]\w*)?")
 _FIELD = re.compile(r"\{\s*([_A-Za-z]\w*)")
@@ -312,7 +308,7 @@ _ERRORS = msgspec.json.Decoder(list[_Error] | _Error | None)
 
 
 class GraphqlMessage(msgspec.Struct, gc=False):
-    """One message; what is in its payload is decoded when asked for, and may raise ``UNDECODABLE`` then."""
+    """One message. Properties that need its payload decode it, and may raise one of ``UNDECODABLE``."""
 
     type: str
     id: str | int | None = None
@@ -320,7 +316,7 @@ class GraphqlMessage(msgspec.Struct, gc=False):
 
     @property
     def word(self) -> str:
-        """Its type, in the words of graphql-transport-ws."""
+        """Its type, as graphql-transport-ws calls it."""
         return _WORDS.get(self.type, self.type)
 
     @property
@@ -335,13 +331,13 @@ class GraphqlMessage(msgspec.Struct, gc=False):
 
     @property
     def content(self) -> JsonValue:
-        """Its payload as it is."""
+        """Its payload, decoded."""
         content: JsonValue = msgspec.json.decode(bytes(self.payload) or b"null")
         return content
 
     @property
     def operation(self) -> tuple[str, str]:
-        """Kind and name of what it asks for; without a name, its first field."""
+        """Kind and name of the operation that it requests; without a name, its first field."""
         request = _REQUEST.decode(bytes(self.payload) or b"null")
         head = request.query[:_HEAD_CHARS]
         declared = _DECLARATION.search(head)
@@ -371,7 +367,7 @@ _MESSAGE = msgspec.json.Decoder(GraphqlMessage)
 
 
 def decode_message(payload: bytes) -> GraphqlMessage:
-    """One message; raises one of ``UNDECODABLE`` where it is none."""
+    """Return one message; raises one of ``UNDECODABLE`` where it is none."""
     return _MESSAGE.decode(payload)
 
 

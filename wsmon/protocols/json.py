@@ -1,7 +1,7 @@
 """JSON without a named protocol: types, topics and ids where most protocols put them, and the operations most have.
 
-``json_messages`` has the keys and words. Outgoing messages begin subscriptions, authentications and pings; what comes
-in ends them, by id where it has one, else by topic, else the oldest of its kind.
+``json_messages`` has the keys and words. Outgoing messages begin subscriptions, authentications and pings; incoming
+ones end them, by id where they have one, else by topic, else the oldest of the kind.
 """
 
 from __future__ import annotations
@@ -58,8 +58,6 @@ from wsmon.protocols.json_messages import (
     type_of,
 )
 
-# What messages of unnamed JSON protocols begin and end: subscriptions, authentications, pings.
-
 _BEGINS: Mapping[Kind, Operation] = {
     "subscribe": "subscribe",
     "unsubscribe": "unsubscribe",
@@ -81,15 +79,15 @@ _ENDS: Mapping[Kind, tuple[Operation, ...]] = {
     "reply": ("subscribe", "unsubscribe", "auth", "refresh", "heartbeat"),
     "": ("subscribe", "unsubscribe", "auth", "refresh", "heartbeat"),
 }
-# Words that do not say what they answer
+# Kinds of an answer that only an id can pair: the word does not say what was asked
 _BY_ID_ONLY = frozenset({"error", "reply", ""})
 
-# A code that may name a kind of error
+# A code that can serve as error_type
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 
 
 class About(msgspec.Struct, frozen=True, gc=False):
-    """What was found out about a message before it is known what it does."""
+    """What a message names, before it is known what it begins or ends."""
 
     type: str
     kind: Kind
@@ -98,52 +96,52 @@ class About(msgspec.Struct, frozen=True, gc=False):
     ref: str = ""
 
 
-# Sent as plain text by protocols that are JSON otherwise
+# Plain texts of protocols that are JSON otherwise
 _WORDS: Mapping[bytes, About] = {
     b"ping": About("ping", "ping"),
     b"pong": About("pong", "pong"),
 }
 _NO_MESSAGE = JsonMessage()
-# Kinds of ordinary data, where nothing beside says how something went
+# Kinds of ordinary data, unless the message also says how something went
 _DATA = frozenset({"", "subscription"})
 
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class JsonState:
-    """What is in flight on one session, and how to answer its last ping."""
+    """What is in flight on one session, and the answer to its last ping."""
 
     def __init__(self, *, timeout_s: float = WAIT_S) -> None:
         self.now_ns = 0
         self.calls = Calls(timeout_s)
         self.credentials = Credentials()
         self.grant = Grant()
+        # Answer to the peer's last ping
         self.pong = ""
-        # the answer to the peer's last ping
         self._begun = 0
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
         self.now_ns = now_ns
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """What was due and did not come, each told once."""
+        """Return what was due by the monotonic time ``now_ns`` and did not come, each once."""
         return (*self.calls.overdue(now_ns), *self.grant.overdue(now_ns))
 
     def new_key(self, word: str) -> str:
-        """A key for what has no id."""
+        """Return a key for a message without an id."""
         self._begun += 1
         return f"{word} {self._begun}"
 
     def remember(self, payload: bytes, *, is_auth: bool = False) -> None:
-        """Keep the credentials of a message, to mask them in what the peer says later."""
+        """Keep the credentials of a message, to mask them in errors that the peer sends later."""
         if is_auth or SUSPICIOUS.search(payload):
             message: JsonValue = msgspec.json.decode(payload)
             self.credentials.remember(message, is_auth=is_auth)
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonState) -> Decoded:
-    """Read one message; of an array, the objects in it, and the type of the first."""
+    """Decode one message; of an array, the objects in it: it has the type of the first."""
     if not jsonrpc_messages.is_text(payload, opcode):
         return UNREAD
     if len(payload) > jsonrpc_messages.MAX_BYTES:
@@ -177,7 +175,7 @@ def _read_array(direction: Direction, payload: bytes, state: JsonState) -> Decod
 
 
 def _read_item(direction: Direction, item: bytes, state: JsonState) -> Decoded:
-    """An item that cannot be read leaves the others readable."""
+    """Read an item of an array; one that cannot be decoded leaves the others readable."""
     try:
         return _read(direction, item, state)
     except UNDECODABLE as error:
@@ -191,7 +189,8 @@ def _read(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
     ref = jsonrpc_messages.id_ref(raw) if raw else ""
     if direction == "out":
         state.remember(payload, is_auth=kind in ("auth", "refresh"))
-    if kind in _DATA and not is_reply(message):  # most of the traffic ends here
+    # Most of the traffic ends here
+    if kind in _DATA and not is_reply(message):
         return Decoded(type_, topic, ref)
     about = About(type_, kind, topic, raw, ref)
     if kind in ("ping", "pong", "heartbeat"):
@@ -204,7 +203,7 @@ def _read(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
 
 
 def _read_sent(message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:
-    """What an outgoing message begins."""
+    """Return what an outgoing message begins."""
     operation = _BEGINS.get(about.kind)
     if operation is None:
         return ()
@@ -215,12 +214,12 @@ def _read_sent(message: JsonMessage, about: About, state: JsonState) -> tuple[Ha
     if operation in ("subscribe", "unsubscribe"):
         topics = topics_of(message) or ((about.topic,) if about.topic else ())
     call = Call(operation, key, state.now_ns, about.type, about.ref, topics[:MAX_TOPICS])
-    told = (too_many_topics(len(topics)),) if len(topics) > MAX_TOPICS else ()
-    return (*told, *state.calls.begin(call))
+    excess = (too_many_topics(len(topics)),) if len(topics) > MAX_TOPICS else ()
+    return (*excess, *state.calls.begin(call))
 
 
 def _read_received(message: JsonMessage, about: About, payload: bytes, state: JsonState) -> tuple[Happening, ...]:
-    """What an incoming message ends."""
+    """Return what an incoming message ends."""
     if about.kind in ("authed", "refreshed"):
         state.remember(payload)
     listed = topics_of(message) or ()
@@ -235,7 +234,7 @@ def _read_received(message: JsonMessage, about: About, payload: bytes, state: Js
 
 
 def _answered(message: JsonMessage, about: About, listed: tuple[str, ...], state: JsonState) -> Call | None:
-    """The call in flight that a message answers: by id, else by topic, else the oldest of its kind."""
+    """Return the call in flight that a message answers: by id, else by topic, else the oldest of its kind."""
     operations = _ENDS[about.kind]
     if about.id:
         call = state.calls.get(jsonrpc_messages.id_key(about.id))
@@ -261,7 +260,7 @@ def _succeed(
 
 
 def _part(call: Call, topic: str, state: JsonState) -> Call:
-    """What an answer is about: one topic where it names one, the others still wait; else the whole call."""
+    """End the part of a call that an answer is about: the topic that it names, while others wait, or the whole call."""
     if topic not in call.topics:
         state.calls.end(call.key)
         return call
@@ -270,10 +269,10 @@ def _part(call: Call, topic: str, state: JsonState) -> Call:
 
 
 def _read_unasked(message: JsonMessage, about: About, state: JsonState, *, is_bad: bool) -> tuple[Happening, ...]:
-    """What nobody waits for: errors are told, and so is what the peer did by itself."""
+    """Read a message that answers no call in flight: an error, or something that the peer did by itself."""
     type_, topic, ref = about.type, about.topic, about.ref
     if is_bad:
-        # a word that ordinary data may use is an error only where the message says so in as many words
+        # Ordinary data may have a code or a result: it is an error only where success or error says so
         if about.kind in ("", "reply", "subscription") and message.success is not False and not message.error:
             return ()
         name: EventName = "auth.failed" if about.kind in ("auth", "auth_failed", "refresh") else "error.occurred"
@@ -294,7 +293,7 @@ def _read_unasked(message: JsonMessage, about: About, state: JsonState, *, is_ba
 
 
 def _authenticated(message: JsonMessage, state: JsonState) -> dict[str, Json]:
-    """Begins the life of a token where the peer says how long it is; what may be told of it."""
+    """Begin the life of a token where the peer gives one, and return what may be recorded of it."""
     life_s = lifetime_s(message.expires_in)
     if life_s is not None:
         state.grant.begin(state.now_ns, life_s)
@@ -304,7 +303,7 @@ def _authenticated(message: JsonMessage, state: JsonState) -> dict[str, Json]:
 
 
 def _fault(message: JsonMessage, about: About, state: JsonState) -> tuple[str, str, Meta | None]:
-    """Error type, text and meta of a failure: the type is the peer's code where that is a name or a number."""
+    """Return error type, text and meta of a failure; the type is the peer's code where that is a name or a number."""
     code, text = explanation(message)
     kept = jsonrpc_messages.scalar(code)
     if isinstance(kept, str):
@@ -317,11 +316,8 @@ def _fault(message: JsonMessage, about: About, state: JsonState) -> tuple[str, s
     return error_type, state.credentials.mask(text), None if kept is None else {"code": kept}
 
 
-# heartbeats
-
-
 def _beat(direction: Direction, message: JsonMessage, about: About, state: JsonState) -> tuple[Happening, ...]:
-    """What a ping, a pong or a heartbeat begins or ends."""
+    """Return what a ping, a pong or a heartbeat begins or ends."""
     is_ours = direction == "out"
     match about.kind:
         case "ping":
@@ -347,7 +343,7 @@ def _ping_key(about: About, state: JsonState, *, by_peer: bool) -> str:
 
 
 def _pinged(about: About, state: JsonState, *, by_peer: bool) -> Call | None:
-    """The ping that a pong answers; one with an id is answered only by a pong with the same id, or with none."""
+    """Return the ping that a pong answers; a ping with an id takes only a pong with the same id, or with none."""
     if about.id:
         key = jsonrpc_messages.id_key(about.id)
         call = state.calls.get(f"peer {key}" if by_peer else key)
@@ -359,7 +355,7 @@ def _pinged(about: About, state: JsonState, *, by_peer: bool) -> Call | None:
 
 
 def _pong(message: JsonMessage, about: About) -> str:
-    """The same shape with pong in the place of ping, and its id; a plain word where the ping was one."""
+    """Return a ping's answer: its shape and id with the word pong; a plain word where the ping was one."""
     key = key_of(message, TYPE_KEYS, about.type)
     if not key:
         return "pong"
@@ -398,7 +394,7 @@ def _pongs(decoded: Decoded, state: JsonState) -> Outbox:
 
 
 def _subscriptions(topics: Iterable[str]) -> Outbox:
-    """Objects and lists are sent as they are; other topics as WebSockex Nova's default adapter asks for them."""
+    """Return objects and lists as they are, and other topics as WebSockex Nova's default adapter subscribes."""
     return tuple(
         topic
         if topic.lstrip()[:1] in ("{", "[")

@@ -1,4 +1,4 @@
-"""What messages of unnamed JSON protocols have in common: where type, topic and id stand, and which words they use.
+"""Messages of unnamed JSON protocols: the keys of type, topic and id, the words for operations, and their masking.
 
 | column | first of these keys that holds a text (or, for ref, any scalar) |
 |---|---|
@@ -45,21 +45,21 @@ _WORDS: Mapping[Kind, tuple[str, ...]] = {
     "error": ("error",),
     "reply": ("reply", "response", "result", "ack"),
 }
-# Words in lower case, "." and "-" read as "_"
+# Kinds by word in lower case, with "_" for "." and "-"
 KINDS: Mapping[str, Kind] = {word: kind for kind, words in _WORDS.items() for word in words}
 
 TYPE_KEYS = ("type", "method", "action", "event", "op", "ev", "e", "channel")
 TOPIC_KEYS = ("topic", "channel", "room", "stream", "symbol", "product_id", "instId", "market", "s")
 REF_KEYS = ("id", "ref", "req_id", "request_id", "subscription_id")
 
-# Codes of success, where a reply has a code
+# Codes of a reply that mean success
 _FINE = frozenset({"0", "200", "20000"})
 
 _NO_ERROR = (b"null", b"false", b"0", b'""', b"[]", b"{}")
 
 
 class JsonMessage(msgspec.Struct, gc=False):
-    """The members that say what a message is; the rest is not decoded."""
+    """The members that say what a message is; others are not decoded."""
 
     type: Any = None
     method: Any = None
@@ -120,19 +120,19 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def type_of(message: JsonMessage) -> str:
-    """The type; empty where there is none."""
+    """Return the type; empty where there is none."""
     m = message
     first = m.type or m.method or m.action or m.event or m.op or m.ev or m.e or m.channel
     return cut(first) if first.__class__ is str else _text(message, TYPE_KEYS)
 
 
 def kind_of(type_: str) -> Kind:
-    """What the word means, if it is one of ``KINDS``."""
+    """Return the kind of a word; empty where it is none of ``KINDS``."""
     return KINDS.get(type_) or KINDS.get(type_.lower().replace(".", "_").replace("-", "_"), "")
 
 
 def topic_of(message: JsonMessage) -> str:
-    """The topic that a message names by itself."""
+    """Return the one topic that a message names; empty where there is none."""
     m = message
     first = m.topic or m.channel or m.room or m.stream or m.symbol or m.product_id or m.instId or m.market or m.s
     if first.__class__ is str:
@@ -141,7 +141,7 @@ def topic_of(message: JsonMessage) -> str:
 
 
 def ref_of(message: JsonMessage) -> msgspec.Raw:
-    """The id, undecoded; empty where there is none."""
+    """Return the id, undecoded; empty where there is none."""
     m = message
     first = m.id or m.ref or m.req_id or m.request_id or m.subscription_id
     if not first or _is_scalar(first):
@@ -150,12 +150,12 @@ def ref_of(message: JsonMessage) -> msgspec.Raw:
 
 
 def key_of(message: JsonMessage, keys: tuple[str, ...], value: object) -> str:
-    """Which of ``keys`` holds what ``type_of`` or ``ref_of`` found; empty for none."""
+    """Return which of ``keys`` holds what ``type_of`` or ``ref_of`` returned; empty where none does."""
     return next((key for key in keys if getattr(message, key) == value), "")
 
 
 def _text(message: JsonMessage, keys: tuple[str, ...]) -> str:
-    """The first text under ``keys``: what is under the others is something else."""
+    """Return the first text under ``keys``; other values there mean something else."""
     return next((cut(value) for key in keys if isinstance(value := getattr(message, key), str) and value), "")
 
 
@@ -164,7 +164,7 @@ def _is_scalar(raw: msgspec.Raw) -> bool:
 
 
 def topics_of(message: JsonMessage) -> tuple[str, ...] | None:
-    """The topics that a message lists, each once; None where it has no list of them."""
+    """Return the topics that a message lists, each once; None where it has no list of them."""
     for raw in (
         message.channels, message.topics, message.streams, message.symbols, message.product_ids,
         message.args, message.params,
@@ -178,7 +178,7 @@ def topics_of(message: JsonMessage) -> tuple[str, ...] | None:
 
 
 def is_failure(message: JsonMessage) -> bool:
-    """Whether a reply says that what was asked for was not done."""
+    """Whether a reply says that the request was not done."""
     if message.success is False or (message.error and bytes(message.error) not in _NO_ERROR):
         return True
     if bytes(message.result).lower() in (b'"error"', b'"failed"', b"false"):
@@ -187,12 +187,12 @@ def is_failure(message: JsonMessage) -> bool:
 
 
 def is_reply(message: JsonMessage) -> bool:
-    """Whether it says how something went, without a word for it."""
+    """Whether a message says how something went, whatever its type."""
     return bool(message.result or message.error) or message.success is not None or message.code is not None
 
 
 def explanation(message: JsonMessage) -> tuple[object, str]:
-    """Code and text of a failure; the text as the peer wrote it."""
+    """Return code and text of a failure; the text as the peer wrote it."""
     fault = jsonrpc_messages.error_object(message.error)
     code = message.code if fault.code is None else fault.code
     texts = (fault.message, message.reason, message.message, message.msg, message.ret_msg)
@@ -200,7 +200,7 @@ def explanation(message: JsonMessage) -> tuple[object, str]:
 
 
 def _named(raw: msgspec.Raw) -> str:
-    """The topic that an item of a list, or an object, names."""
+    """Return the topic that an item of a list, or an object, names; empty where it names none."""
     start = bytes(raw)[:1]
     if start == b'"':
         return jsonrpc_messages.id_ref(raw)
@@ -213,20 +213,19 @@ def _named(raw: msgspec.Raw) -> str:
     return ""
 
 
-# Masks credentials that only their place tells: ``{"op":"auth","args":["key",1700000000,"signature"]}``.
-#
-# In what wsmon sends to authenticate, every text in the list of arguments is masked, by bytes, keys and numbers left as
-# they are. Arguments with names are the redactor's.
-
-# In every word that begins an authentication
+# Every word that begins an authentication contains one of these
 _AUTH = re.compile(rb"auth|login", re.IGNORECASE)
-# A JSON text; with a colon behind it, a key
+# A JSON text; followed by a colon, it is a key
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?')
 _MASK = b'"' + MASK.encode() + b'"'
 
 
 def mask_sent(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
-    """A message that goes out, and whether anything in it was masked."""
+    """Mask credentials that only their place shows: ``{"op":"auth","args":["key",1700000000,"signature"]}``.
+
+    In a message that authenticates, every text in a list of arguments is masked; keys and numbers stay. Arguments with
+    names are left to the redactor. Returns the payload and whether anything was masked.
+    """
     if opcode != "text" or not _AUTH.search(payload):
         return payload, False
     try:
@@ -243,7 +242,7 @@ def mask_sent(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
 
 
 def _without_texts(payload: bytes, arguments: msgspec.Raw) -> bytes:
-    """The payload, the texts of a list in it masked."""
+    """Return the payload with the texts of one list in it masked."""
     listed = bytes(arguments)
     if listed[:1] != b"[":
         return payload

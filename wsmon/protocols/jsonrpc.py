@@ -1,7 +1,7 @@
 """JSON-RPC 2.0: requests and their answers, notifications, batches, and the subscriptions of ``*_subscribe``.
 
-Both sides may ask: ids of the peer's requests are kept apart from ours. Ids may be any JSON value. A protocol on top
-of JSON-RPC subclasses ``JsonRpcState`` and says what its methods mean.
+Both sides may send requests: ids of the peer's are kept apart from wsmon's. Ids may be any JSON value. A protocol on
+top of JSON-RPC subclasses ``JsonRpcState`` and defines what its methods mean.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from wsmon.protocols.jsonrpc_messages import (
     too_large,
 )
 
-# Ids whose names are remembered; the oldest is forgotten
+# Subscription ids whose names are remembered; the oldest is forgotten
 _MAX_SUBSCRIPTIONS = 4096
 
 
 class Params(msgspec.Struct, gc=False):
-    """The members of params that name what a message is about."""
+    """The members of params that name the subject of a message."""
 
     channel: Any = None
     topic: Any = None
@@ -66,7 +66,10 @@ _decode_any = msgspec.json.Decoder().decode
 
 
 class JsonRpcState:
-    """What is in flight on one session, and what its subscription ids stand for."""
+    """What is in flight on one session, and what its subscription ids stand for.
+
+    ``call`` to ``measure`` are what a protocol on top of JSON-RPC may override.
+    """
 
     error_names: ClassVar[Mapping[int, str]] = ERROR_NAMES
 
@@ -74,30 +77,28 @@ class JsonRpcState:
         self.now_ns = 0
         self.calls = Calls(timeout_s)
         self.credentials = Credentials()
+        # Names of subscriptions by their ids
         self._subscriptions: dict[str, str] = {}
-        # subscription id → what was subscribed to
-        # Ids of what wsmon itself asks start far from where clients count
+        # Ids of wsmon's own requests start far from where clients count
         self._own_id = 1_000_000_000
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
         self.now_ns = now_ns
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """What was due and did not come, each told once."""
+        """Return what was due by the monotonic time ``now_ns`` and did not come, each once."""
         return self.calls.overdue(now_ns)
 
     def own_id(self) -> int:
-        """An id for a request of wsmon's own, not in flight."""
+        """Return an id for a request of wsmon's own that is not in flight."""
         self._own_id += 1
         while str(self._own_id) in self.calls:
             self._own_id += 1
         return self._own_id
 
-    # what a protocol on top may mean otherwise
-
     def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Happening, ...]]:
-        """What an outgoing request begins, None where no answer comes; and what else it says."""
+        """Return what an outgoing request begins, None where no answer comes; and what else it says."""
         name = method.lower()
         if name.endswith("unsubscribe"):
             known = self._subscriptions.get(_first(params), _first(params))
@@ -106,12 +107,12 @@ class JsonRpcState:
             return Call("subscribe", key, self.now_ns, method, ref, (_first(params) or cut(method),)), ()
         return Call("request", key, self.now_ns, method, ref), ()
 
-    def tell(self, method: str, params: msgspec.Raw) -> tuple[Happening, ...]:
-        """What an outgoing request or notification says besides its own life."""
+    def side_effects(self, method: str, params: msgspec.Raw) -> tuple[Happening, ...]:
+        """Return what an outgoing request or notification says besides its own start."""
         return ()
 
     def succeed(self, call: Call, result: msgspec.Raw, meta: Meta | None) -> tuple[Happening, ...]:
-        """The notes of an answer without an error."""
+        """Return the end of a call by an answer without an error."""
         match call.operation:
             case "subscribe" if subscription := id_ref(result):
                 self._name_subscription(subscription, call.topics[0])
@@ -121,31 +122,29 @@ class JsonRpcState:
         return completed(call, meta)
 
     def fail(self, call: Call, fault: ErrorObject, meta: Meta | None) -> tuple[Happening, ...]:
-        """The notes of an answer with an error."""
+        """Return the end of a call by an answer with an error."""
         code = scalar(fault.code)
         about = {**(meta or {}), "code": self.credentials.mask(code) if isinstance(code, str) else code}
         return failed(call, self.error_type(fault), self.error_text(fault), about)
 
     def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Happening, ...]]:
-        """Type, topic and notes of an incoming notification."""
+        """Return type, topic and happenings of an incoming notification."""
         return method, _topic(params), ()
 
     def measure(self, call: Call, envelope: Envelope) -> Meta | None:
-        """What an answer says of the time it took."""
+        """Return what an answer says of the time it took; None where it says nothing."""
         return None
 
-    # what is the same for all
-
     def error_type(self, fault: ErrorObject) -> str:
-        """The name of an error."""
+        """Return the name of an error."""
         return error_type(fault.code, self.error_names)
 
     def error_text(self, fault: ErrorObject) -> str:
-        """What the peer says of it, no credential in it."""
+        """Return the peer's message of an error, without credentials."""
         return self.credentials.mask(fault.message) if isinstance(fault.message, str) else ""
 
     def topic_of(self, call: Call, result: msgspec.Raw) -> str:
-        """The topic of an answer: the new subscription id, or what was asked for where it was one thing."""
+        """Return the topic of an answer: the new subscription id, or the topic of the request where it had one."""
         if call.operation == "subscribe" and bytes(result)[:1] not in (b"", b"[", b"{"):
             return id_ref(result)
         return call.topics[0] if len(call.topics) == 1 else ""
@@ -158,7 +157,7 @@ class JsonRpcState:
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonRpcState) -> Decoded:
-    """Read one message; a batch is one reading with the notes of all its messages."""
+    """Decode one message; a batch is one message with the happenings of all in it."""
     if not is_text(payload, opcode):
         return UNREAD
     if len(payload) > MAX_BYTES:
@@ -200,7 +199,7 @@ def _read(direction: Direction, envelope: Envelope, state: JsonRpcState) -> Deco
     if direction == "out":
         _remember(method, envelope.params, state)
         if not envelope.id:
-            return Decoded(cut(method), _topic(envelope.params), happenings=state.tell(method, envelope.params))
+            return Decoded(cut(method), _topic(envelope.params), happenings=state.side_effects(method, envelope.params))
         return _read_request(cut(method), envelope, state)
     if not envelope.id:
         type_, topic, happenings = state.notice(method, envelope.params)
@@ -210,16 +209,16 @@ def _read(direction: Direction, envelope: Envelope, state: JsonRpcState) -> Deco
 
 def _read_request(method: str, envelope: Envelope, state: JsonRpcState) -> Decoded:
     key, ref = id_key(envelope.id), id_ref(envelope.id)
-    # what may not be readable is read first: nothing is begun or ended by a message that turns out to be broken
+    # Params are decoded first: a message that turns out to be broken begins and ends nothing
     topic = _topic(envelope.params)
     call, happenings = state.call(method, key, ref, envelope.params)
-    told = state.tell(method, envelope.params)
+    effects = state.side_effects(method, envelope.params)
     if key in state.calls:
-        return Decoded(method, topic, ref, happenings=(*told, duplicate("request", method, ref)))
+        return Decoded(method, topic, ref, happenings=(*effects, duplicate("request", method, ref)))
     if call is None:
-        return Decoded(method, "", ref, happenings=(*told, *happenings))
+        return Decoded(method, "", ref, happenings=(*effects, *happenings))
     topic = call.topics[0] if len(call.topics) == 1 else ""
-    return Decoded(method, topic, ref, happenings=(*told, *happenings, *state.calls.begin(call)))
+    return Decoded(method, topic, ref, happenings=(*effects, *happenings, *state.calls.begin(call)))
 
 
 def _read_request_of_peer(method: str, envelope: Envelope, state: JsonRpcState) -> Decoded:
@@ -252,7 +251,7 @@ def _read_response(direction: Direction, envelope: Envelope, state: JsonRpcState
 
 
 def _read_unmatched(key: str, ref: str, fault: ErrorObject | None, state: JsonRpcState) -> Decoded:
-    """Late, doubled, or to a request that could not be read: an error is told even so."""
+    """Read an answer that is late, doubled, or to a request that could not be decoded; an error is recorded even so."""
     type_ = "response" if fault is None else "error"
     happenings: tuple[Happening, ...] = (unmatched("request", key, type_, ref=ref),)
     if fault is not None:
@@ -270,7 +269,7 @@ def _remember(method: str, params: msgspec.Raw, state: JsonRpcState) -> None:
 
 
 def _topic(params: msgspec.Raw) -> str:
-    """What a message is about: its subscription id, channel or topic; nothing where it names none."""
+    """Return the subscription id, channel or topic of a message; empty where it names none."""
     if not params or bytes(params)[:1] != b"{":
         return ""
     members = _decode_params(params)
@@ -283,7 +282,7 @@ def _topic(params: msgspec.Raw) -> str:
 
 
 def _first(params: msgspec.Raw) -> str:
-    """What a subscribe or unsubscribe names first; empty where it names nothing."""
+    """Return what a subscribe or unsubscribe names first; empty where it names nothing."""
     match bytes(params)[:1]:
         case b"{":
             name = _decode_params(params).name
@@ -295,7 +294,7 @@ def _first(params: msgspec.Raw) -> str:
     return ""
 
 
-# What JSON-RPC feeds with subscriptions by name mostly call it
+# Method of most JSON-RPC feeds with subscriptions by name
 _SUBSCRIBE = "eth_subscribe"
 
 
@@ -311,7 +310,7 @@ def answer(decoded: Decoded, options: ClientOptions, state: JsonRpcState) -> Out
 
 
 def _subscriptions(topics: Iterable[str], state: JsonRpcState) -> Outbox:
-    """Objects are sent as they are; a list is the params of ``eth_subscribe``, other topics are its first one."""
+    """Return objects as they are; a list is the params of ``eth_subscribe``, another topic its first parameter."""
     messages: list[str] = []
     for topic in topics:
         start = topic.lstrip()[:1]
@@ -322,7 +321,8 @@ def _subscriptions(topics: Iterable[str], state: JsonRpcState) -> Outbox:
         if start == "[":
             try:
                 params = msgspec.json.decode(topic)
-            except UNDECODABLE:  # a name that begins like a list
+            except UNDECODABLE:
+                # A name that begins like a list
                 params = [topic]
         message = {"jsonrpc": "2.0", "id": state.own_id(), "method": _SUBSCRIBE, "params": params}
         messages.append(msgspec.json.encode(message).decode())

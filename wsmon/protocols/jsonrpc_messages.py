@@ -14,9 +14,9 @@ import msgspec
 
 from wsmon.protocols.base import MAX_NAME_CHARS, Decoded, cut
 
-# A longer message is not read: decoding stays under some 10 ms
+# A longer message is not decoded: decoding stays under some 10 ms
 MAX_BYTES = 2**20
-# Messages of one batch that are read
+# Messages of one batch that are decoded
 MAX_BATCH = 1_000
 
 # Integers up to here are the same number in every JSON implementation
@@ -37,7 +37,7 @@ ERROR_NAMES: Mapping[int, str] = MappingProxyType(
 
 
 class Envelope(msgspec.Struct, gc=False):
-    """A request, notification or response; empty where a member is absent."""
+    """A request, notification or response; a member that is absent is empty."""
 
     method: str | None = None
     id: msgspec.Raw = NOTHING
@@ -48,12 +48,12 @@ class Envelope(msgspec.Struct, gc=False):
 
     @property
     def has_error(self) -> bool:
-        """Whether it is a response that failed; ``"error": null`` beside a result is none."""
+        """Whether it is a response that failed; ``"error": null`` beside a result is no error."""
         return bool(self.error) and bytes(self.error) != b"null"
 
 
 class ErrorObject(msgspec.Struct, gc=False):
-    """What a peer says went wrong."""
+    """The error of a response."""
 
     code: Any = None
     message: Any = None
@@ -66,19 +66,20 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 
 def is_text(payload: bytes, opcode: str) -> bool:
-    """Whether it may be JSON: every text, and binary that starts like an object or array."""
+    """Whether a message may be JSON: every text, and binary that starts like an object or array."""
     return opcode == "text" or (opcode == "binary" and payload[:64].lstrip()[:1] in (b"{", b"["))
 
 
 def too_large(size_bytes: int) -> Decoded:
-    """The reading of a message that is not decoded for its size."""
+    """Return what is known of a message that is not decoded for its size."""
     return Decoded(error_type="too_large", error=f"{size_bytes} bytes; up to {MAX_BYTES} are read")
 
 
 def id_key(raw: msgspec.Raw) -> str:
-    """What tells ids apart: ``1`` and ``"1"`` are two; an absent one is ``null``."""
+    """Return the key of an id: ``1`` and ``"1"`` are two; an absent one is ``null``."""
     text = str(bytes(raw), "utf-8") if raw else "null"
-    if text[0] == '"' and "\\" in text:  # the same string may be escaped in one way and come back in another
+    # The same string may be escaped in one way and come back in another
+    if text[0] == '"' and "\\" in text:
         text = str(msgspec.json.encode(_decode_text(raw)), "utf-8")
     if len(text) <= MAX_NAME_CHARS:
         return text
@@ -87,7 +88,7 @@ def id_key(raw: msgspec.Raw) -> str:
 
 
 def id_ref(raw: msgspec.Raw) -> str:
-    """An id as people write it: without quotes, and nothing for null."""
+    """Return an id for display: without quotes, and empty for null."""
     if not raw:
         return ""
     text = str(bytes(raw), "utf-8")
@@ -97,7 +98,7 @@ def id_ref(raw: msgspec.Raw) -> str:
 
 
 def error_object(raw: msgspec.Raw) -> ErrorObject:
-    """The error of a response, whatever its shape."""
+    """Return the error of a response, whatever its shape."""
     match bytes(raw)[:1]:
         case b"{":
             return _decode_error(raw)
@@ -107,7 +108,7 @@ def error_object(raw: msgspec.Raw) -> ErrorObject:
 
 
 def scalar(value: object) -> int | float | str | None:
-    """A peer's code or time as it can be kept: integers past 53 bits as text; None for what is neither."""
+    """Return a peer's code or time as it can be stored: integers past 53 bits as text; None for other types."""
     match value:
         case bool():
             return None
@@ -121,7 +122,7 @@ def scalar(value: object) -> int | float | str | None:
 
 
 def error_type(code: object, names: Mapping[int, str] = ERROR_NAMES) -> str:
-    """The name of a known code, else ``rpc_<code>``; ``rpc_error`` where there is no code."""
+    """Return the name of a known code, else ``rpc_<code>``; ``rpc_error`` where there is no code."""
     if not isinstance(code, int) or isinstance(code, bool):
         return "rpc_error"
     return names.get(code) or cut(f"rpc_{code}")

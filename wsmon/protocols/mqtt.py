@@ -1,8 +1,7 @@
-"""MQTT 3.1, 3.1.1 and 5: sessions, subscriptions, heartbeats, and messages that are acknowledged.
+"""MQTT 3.1, 3.1.1 and 5: messages decoded as control packets, wsmon as a client, recognition and dissection.
 
-A message of quality of service 1 or 2 is a request, answered by its PUBACK or PUBCOMP, whoever sends it. wsmon is the
-client: what only a client may send is read in that direction alone. All packets of a message are read; its row has
-the type of the first.
+All packets of a message are read; its row has the type of the first. ``mqtt_session`` has what each packet means,
+``mqtt_packets`` their form on the wire.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from wsmon.protocols.mqtt_session import MqttState, read_packet
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: MqttState) -> Decoded:
-    """Read one whole message."""
+    """Decode one whole message: the packets that it completes, and the beginning of one that goes on."""
     if opcode == "text":
         return Decoded(error_type="mqtt", error="MQTT in a text frame")
     if opcode != "binary":
@@ -61,7 +60,7 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: MqttStat
 
 
 def _joined(packets_read: list[Decoded], chunk: Chunk) -> Decoded:
-    """Several packets as one reading: the type of the first, the notes of all, and the first thing that is wrong."""
+    """Return several packets as one message: the type of the first, the happenings of all, and the first error."""
     first = packets_read[0] if packets_read else UNREAD
     broken = next((decoded for decoded in packets_read if decoded.error_type), UNREAD)
     if chunk.has_more:
@@ -80,7 +79,7 @@ def _joined(packets_read: list[Decoded], chunk: Chunk) -> Decoded:
 
 
 def _describe(stream: bytes, packet: MqttPacket) -> Decoded:
-    """What is known of a packet that goes on; it is read once it is whole."""
+    """Return what is known of a packet that goes on; it is read once it is whole."""
     topic = ""
     if packet.type == "PUBLISH":
         try:
@@ -91,13 +90,7 @@ def _describe(stream: bytes, packet: MqttPacket) -> Decoded:
     return Decoded(packet.type, topic)
 
 
-# What wsmon says as an MQTT client, where it may: a session, its subscriptions, heartbeats and acknowledgements.
-#
-# ``auth`` may have ``client_id`` (without one the server makes one up), ``username``, ``password``, ``version`` (5,
-# else
-# 3.1.1) and ``keepalive`` in seconds. Topics are asked for with quality of service 1: what comes is what was published.
-
-# How long the server may hear nothing of us, and half as much again; a ping goes out in half of it
+# The server closes when it hears nothing for one and a half times this; a ping goes out in half of it
 KEEP_ALIVE_S = 60
 _MAX_NUMBER = 0xFFFF
 _CLEAN_SESSION = 0x02
@@ -106,8 +99,12 @@ _PINGREQ = b"\xc0\x00"
 _MAX_FIELD_BYTES = 0xFFFF
 
 
-def opening(options: ClientOptions, state: MqttState) -> tuple[bytes, ...]:  # noqa: ARG001 - as the others
-    """The CONNECT."""
+def opening(options: ClientOptions, state: MqttState) -> tuple[bytes, ...]:  # noqa: ARG001 - the signature of all clients
+    """Return the CONNECT.
+
+    ``auth`` may have ``client_id`` (without one the server makes one up), ``username``, ``password``, ``version`` (5,
+    else 3.1.1) and ``keepalive`` in seconds.
+    """
     auth = options.reveal_auth()
     version = _version(auth.get("version"), options.subprotocol)
     keep_alive_s = _keep_alive_s(auth.get("keepalive")) if options.answers else 0
@@ -122,19 +119,23 @@ def opening(options: ClientOptions, state: MqttState) -> tuple[bytes, ...]:  # n
 
 
 def answer(decoded: Decoded, options: ClientOptions, state: MqttState) -> tuple[bytes, ...]:
-    """Acknowledgements; the subscriptions once the session is accepted."""
+    """Return acknowledgements; the subscriptions once the session is accepted.
+
+    Topics are asked for with quality of service 1, so that messages arrive as they were published.
+    """
     messages: tuple[bytes, ...] = ()
     if options.answers:
         messages = tuple(b"\x40\x02" + int(identifier).to_bytes(2, "big") for identifier in state.to_acknowledge)
     state.to_acknowledge.clear()
     if decoded.type == "CONNACK" and state.is_accepted:
-        quality = b"\x01" if options.answers else b"\x00"  # what we do not acknowledge is sent once
+        # Without leave to acknowledge, each message is to be sent once
+        quality = b"\x01" if options.answers else b"\x00"
         messages += tuple(_subscribes(options.reveal_topics(), state.version, quality))
     return messages
 
 
 def due(now_ns: int, options: ClientOptions, state: MqttState) -> tuple[bytes, ...]:
-    """A PINGREQ in half the time after which the server would give us up."""
+    """Return a PINGREQ after half of the keep-alive interval."""
     if not (options.answers and state.is_accepted and state.keep_alive_s):
         return ()
     if now_ns - state.pinged_ns < state.keep_alive_s * SECOND_NS // 2:
@@ -194,7 +195,7 @@ def _recognise(sample: MessageSample) -> str:
 
 
 def _is_connack(payload: bytes) -> bool:
-    """Type, a length that is right, flags of which only the lowest bit is in use."""
+    """Whether bytes are a CONNACK: its type, a length that fits, and flags of which only the lowest bit is in use."""
     return len(payload) in range(4, 130) and payload[0] == 0x20 and payload[1] == len(payload) - 2 and payload[2] < 2
 
 
@@ -238,7 +239,10 @@ def _dissect_publish(payload: bytes, packet: MqttPacket) -> Anatomy:
 
 
 def _content_at(payload: bytes, at: int, end: int) -> int:
-    """Where the content begins: behind the properties of MQTT 5, which begin with a length no text begins with."""
+    """Return where the content begins: after the properties of MQTT 5, whose length is a byte that begins no text.
+
+    The version of the session is not stored with a message.
+    """
     if at >= end or payload[at] >= 0x20:
         return at
     try:

@@ -1,4 +1,6 @@
-"""Control packets of MQTT 3.1, 3.1.1 and 5 as byte ranges of a message; cut and malformed ones as far as they go.
+"""MQTT control packets on the wire: packets and properties as byte ranges, packet streams, masks of credentials.
+
+Packets that are cut or malformed are read as far as they go.
 
 Sources: OASIS MQTT 3.1.1 and 5.0, sections 2 (control packet format), 3.1 (CONNECT) and 3.15 (AUTH).
 """
@@ -19,15 +21,15 @@ TYPES = (
     "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
 )
 # fmt: on
+# Bits of the flags of a CONNECT
 USER_NAME, PASSWORD, WILL = 0x80, 0x40, 0x04
-# of the flags of a CONNECT
+# The longest encoding of a length
 _VARINT_BYTES = 4
-# of a length at most
 MAX_FIXED_HEADER_BYTES = 1 + _VARINT_BYTES
 
 
 class CutError(Exception):
-    """The bytes end, or make no sense, before what is asked for; ``at`` is how far they were read."""
+    """The bytes end, or make no sense, before the field that is wanted; ``at`` is how far they were read."""
 
     def __init__(self, at: int) -> None:
         super().__init__(at)
@@ -42,7 +44,7 @@ class MqttPacket(NamedTuple):
     start: int
     end: int
     missing: int
-    """Bytes of it that the message does not hold."""
+    """Number of its bytes that the message does not hold."""
 
     @property
     def type(self) -> str:
@@ -51,7 +53,7 @@ class MqttPacket(NamedTuple):
 
 
 def packets(message: bytes, at: int = 0) -> Iterator[MqttPacket]:
-    """The control packets from ``at`` on, up to one that is cut or has no legal length."""
+    """Yield the control packets from ``at`` on, up to one that is cut or has no legal length."""
     size = len(message)
     while at + 1 < size:
         first, length, start = message[at], message[at + 1], at + 2
@@ -66,7 +68,7 @@ def packets(message: bytes, at: int = 0) -> Iterator[MqttPacket]:
 
 
 def varint(message: bytes, at: int, end: int) -> tuple[int, int]:
-    """A length in 7-bit groups, lowest first, and where it ends; raises ``CutError``."""
+    """Return a length in 7-bit groups, lowest first, and where it ends; raises ``CutError``."""
     value = 0
     for place in range(_VARINT_BYTES):
         if at + place >= end:
@@ -79,40 +81,38 @@ def varint(message: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 def number(message: bytes, at: int, end: int) -> tuple[int, int]:
-    """A 16-bit number, and where it ends; raises ``CutError``."""
+    """Return a 16-bit number, and where it ends; raises ``CutError``."""
     if at + 2 > end:
         raise CutError(at)
     return int.from_bytes(message[at : at + 2], "big"), at + 2
 
 
 def field(message: bytes, at: int, end: int) -> tuple[int, int]:
-    """Start and end of a text or of binary data behind its 16-bit length; raises ``CutError`` where it is cut."""
+    """Return start and end of a text or of binary data after its 16-bit length; raises ``CutError`` where it is cut."""
     length, start = number(message, at, end)
     if start + length > end:
         raise CutError(start)
     return start, start + length
 
 
-# The properties and reason codes of MQTT 5, and the return codes that earlier versions have in their place.
-#
-# Sources: OASIS MQTT 5.0, tables 2-4 (properties) and 2-6 (reason codes); 3.1.1, table 3.1 (return codes of a CONNACK).
-
-# Its number on the wire; earlier versions have no properties
+# Protocol level of version 5 on the wire; earlier versions have no properties
 MQTT_5 = 5
 
+# OASIS MQTT 5.0, table 2-4
 SERVER_KEEP_ALIVE, AUTHENTICATION_DATA, REASON_STRING, TOPIC_ALIAS = 0x13, 0x16, 0x1F, 0x23
 _FIXED_BYTES = {
     **dict.fromkeys((0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), 1),
     **dict.fromkeys((SERVER_KEEP_ALIVE, 0x21, 0x22, TOPIC_ALIAS), 2),
     **dict.fromkeys((0x02, 0x11, 0x18, 0x27), 4),
 }
-# All other properties are a text or binary data
+# A number in 7-bit groups, and two texts; all other properties are one text or binary data
 _SUBSCRIPTION_IDENTIFIER, _USER_PROPERTY = 0x0B, 0x26
 
 # Reason codes from here on are failures
 FAILED = 0x80
 
 # fmt: off
+# OASIS MQTT 5.0, table 2-6; 1 to 5 are return codes of a CONNACK before version 5 (3.1.1, table 3.1)
 REASONS: Mapping[int, str] = MappingProxyType({
     1: "unacceptable_protocol_version", 2: "identifier_rejected", 3: "server_unavailable",
     4: "bad_user_name_or_password", 5: "not_authorized",
@@ -129,11 +129,10 @@ REASONS: Mapping[int, str] = MappingProxyType({
     0xA1: "subscription_identifiers_not_supported", 0xA2: "wildcard_subscriptions_not_supported",
 })
 # fmt: on
-# 1 to 5 are those of a CONNACK before version 5
 
 
 class Property(NamedTuple):
-    """One property: ``message[start:end]`` is its value, of a text or of data without its length."""
+    """One property: ``message[start:end]`` is its value; a text or data without its length."""
 
     identifier: int
     start: int
@@ -141,7 +140,7 @@ class Property(NamedTuple):
 
 
 def properties(message: bytes, at: int, end: int) -> Generator[Property, None, int]:
-    """The properties behind the length at ``at``; returns where they end; raises ``CutError`` where they are cut."""
+    """Yield the properties after the length at ``at``; returns where they end; raises ``CutError``."""
     length, at = varint(message, at, end)
     stop = at + length
     while at < min(stop, end):
@@ -163,7 +162,7 @@ def properties(message: bytes, at: int, end: int) -> Generator[Property, None, i
 
 
 def after_properties(message: bytes, at: int, end: int) -> int:
-    """Where the properties at ``at`` end; raises ``CutError``."""
+    """Return where the properties at ``at`` end; raises ``CutError``."""
     places = properties(message, at, end)
     while True:
         try:
@@ -173,7 +172,7 @@ def after_properties(message: bytes, at: int, end: int) -> int:
 
 
 def reason_string(message: bytes, at: int, end: int) -> str:
-    """What the properties at ``at`` say in words; empty where they say nothing. Raises ``CutError``."""
+    """Return the reason string among the properties at ``at``, or an empty text; raises ``CutError``."""
     for found in properties(message, at, end) if at < end else ():
         if found.identifier == REASON_STRING:
             return message[found.start : found.end].decode("utf-8", "replace")
@@ -181,7 +180,7 @@ def reason_string(message: bytes, at: int, end: int) -> str:
 
 
 def number_property(message: bytes, at: int, end: int, identifier: int) -> int | None:
-    """The 16-bit number that the properties at ``at`` hold under ``identifier``; raises ``CutError``."""
+    """Return the 16-bit number under ``identifier`` among the properties at ``at``, or None; raises ``CutError``."""
     for found in properties(message, at, end) if at < end else ():
         if found.identifier == identifier:
             return number(message, found.start, min(found.end, end))[0]
@@ -189,40 +188,35 @@ def number_property(message: bytes, at: int, end: int, identifier: int) -> int |
 
 
 def reason_name(code: int) -> str:
-    """The name of a reason or return code that is a failure."""
+    """Return the name of a reason or return code that is a failure."""
     return REASONS.get(code, f"code_{code}")
 
 
-# One direction of an MQTT session: packets out of messages, which need not end where packets end.
-#
-# A packet in pieces is kept until it is whole, up to ``MAX_KEPT_BYTES``; a longer one is read by its beginning, and
-# what
-# follows of it is skipped.
-
+# A packet in pieces is kept up to this size; of a longer one the beginning is read, and the rest is skipped
 MAX_KEPT_BYTES = 64 * 1024
-# Of one message that are looked for; the next message is taken to begin where a packet begins
+# Packets of one message that are read; the next message is then taken to begin where a packet begins
 MAX_PACKETS = 1_000
 
 
 class Chunk(NamedTuple):
-    """What one message brought; the packets are ranges of ``stream``."""
+    """The packets of one message, as ranges of ``stream``."""
 
     stream: bytes
-    """The message, behind what was kept of a packet that it goes on with."""
+    """The message, after what was kept of a packet that it continues."""
     packets: tuple[MqttPacket, ...]
-    """Whole ones; the last one may be the beginning of one that is too long to be kept."""
+    """Whole packets; the last one may be the beginning of one that is too long to be kept."""
     begun: MqttPacket | None = None
-    """Goes on with the next message."""
+    """A packet that goes on with the next message; None where there is none."""
     skipped: str = ""
-    """Type of a packet with whose end the message begins, and which was read before."""
+    """Type of a packet that was read before and whose end begins the message; empty where there is none."""
     is_malformed: bool = False
-    """Something in it is no packet."""
+    """Whether some of its bytes are no packet."""
     has_more: bool = False
-    """There are more packets than are looked for."""
+    """Whether there are more than ``MAX_PACKETS`` packets."""
 
 
 class PacketStream:
-    """Remembers what the last message did not end."""
+    """One direction of a session: packets out of messages, which need not end where packets end."""
 
     def __init__(self) -> None:
         self._head = b""
@@ -230,7 +224,7 @@ class PacketStream:
         self._skip_bytes = 0
 
     def feed(self, message: bytes) -> Chunk:
-        """The packets that this message completes."""
+        """Return the packets that this message completes."""
         skipped = self._skipped if self._skip_bytes else ""
         skip = min(self._skip_bytes, len(message))
         self._skip_bytes -= skip
@@ -250,7 +244,7 @@ class PacketStream:
         return Chunk(stream, tuple(found), begun, skipped, is_malformed)
 
     def _keep(self, stream: bytes, found: list[MqttPacket]) -> MqttPacket | None:
-        """Keep a packet that goes on; one that is too long stays among those that are read."""
+        """Keep a packet that goes on, and return it; one that is too long stays in ``found`` instead."""
         last = found[-1]
         begins = found[-2].end if len(found) > 1 else 0
         if len(stream) - begins > MAX_KEPT_BYTES:
@@ -260,36 +254,35 @@ class PacketStream:
         return found.pop()
 
 
-# Masks what authenticates in MQTT: the password of a CONNECT, and the data of MQTT 5's own authentication.
-#
-# A user name without a password is masked too: it authenticates alone, and services put device tokens there.
-# Only bytes are replaced: lengths stay as they were received.
-
 _PROTOCOL_NAMES = (b"MQTT", b"MQIsdp")
 _SECRET_TYPES = ("CONNECT", "CONNACK", "AUTH")
 
-# Of a packet in pieces; what follows in a longer one is masked whole
+# Beginning of a packet in pieces that is kept to find credentials; the rest of a longer one is masked whole
 _HEAD_BYTES = 16 * 1024
 
 
 class Masker:
-    """Masks the messages of one direction of a session, in their order: packets need not end where messages end."""
+    """Masks the messages of one direction of a session, in their order: packets need not end where messages end.
+
+    Masked are the password of a CONNECT and the data of MQTT 5's own authentication. A user name without a password is
+    masked too: it authenticates alone, and services put device tokens there. Lengths stay as they were received.
+    """
 
     def __init__(self) -> None:
+        # Beginning of a packet that may hold credentials and goes on with the next message
         self._head = b""
-        # of a packet that may hold credentials and goes on with the next message
+        # What is to come of a packet of which no beginning is kept
         self._rest_bytes = 0
-        # of a packet that goes on, and of which no head is kept
         self._is_rest_secret = False
 
     def mask(self, payload: bytes) -> tuple[bytes, bool]:
-        """The payload with credentials masked, and whether there were any."""
+        """Return the payload with credentials masked, and whether there were any."""
         rest = min(self._rest_bytes, len(payload))
         self._rest_bytes -= rest
         spans = [ByteRange(0, rest)] if rest and self._is_rest_secret else []
         stream = self._head + payload[rest:]
+        # An offset in the stream less this is one in the payload
         known = len(self._head) - rest
-        # an offset in the stream less this is one in the payload
         for start, end in self._secrets(stream):
             start, end = max(start - known, 0), end - known
             if end > start:
@@ -297,7 +290,7 @@ class Masker:
         return (mask_ranges(payload, spans), True) if spans else (payload, False)
 
     def _secrets(self, stream: bytes) -> Iterator[tuple[int, int]]:
-        """What authenticates in the packets of ``stream``, which begins where a packet begins."""
+        """Yield the ranges of credentials in the packets of ``stream``, which begins where a packet begins."""
         begin = 0
         self._head = b""
         for packet in packets(stream):
@@ -313,12 +306,12 @@ class Masker:
             self._head = stream[begin:]
 
 
-# The first byte of one
+# First byte of a CONNECT packet
 _CONNECT = b"\x10"
 
 
 def new_mask() -> Callable[[Opcode, bytes], tuple[bytes, bool]]:
-    """Masks the messages of one direction; a text message is no part of the stream, but may be a CONNECT of its own."""
+    """Return a mask for one direction. A text message is no part of the stream, but may be a CONNECT of its own."""
     masker = Masker()
 
     def mask(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
@@ -330,7 +323,7 @@ def new_mask() -> Callable[[Opcode, bytes], tuple[bytes, bool]]:
 
 
 def _secrets(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, int]]:
-    """What authenticates in a packet; everything from where it is cut or makes no sense."""
+    """Yield the ranges of credentials in a packet; all of it from where it is cut or makes no sense."""
     read = connect_secrets if packet.type == "CONNECT" else _authentication
     try:
         yield from read(message, packet)
@@ -339,7 +332,7 @@ def _secrets(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, int]]:
 
 
 def connect_secrets(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, int]]:
-    """Where a CONNECT has what authenticates; raises ``CutError`` where it is cut."""
+    """Yield the ranges of credentials in a CONNECT; raises ``CutError`` where it is cut."""
     end = packet.end
     start, at = field(message, packet.start, end)
     if message[start:at] not in _PROTOCOL_NAMES:
@@ -365,14 +358,14 @@ def connect_secrets(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, i
 
 
 def _authentication(message: bytes, packet: MqttPacket) -> Iterator[tuple[int, int]]:
-    """The data in a CONNACK, behind flags and a reason; in an AUTH, behind a reason."""
+    """Yield the authentication data of a CONNACK, after flags and a reason, or of an AUTH, after a reason."""
     at = packet.start + (2 if packet.type == "CONNACK" else 1)
     if at < packet.end:
         yield from _properties(message, at, packet.end)
 
 
 def _properties(message: bytes, at: int, end: int) -> Generator[tuple[int, int], None, int]:
-    """The authentication data among the properties at ``at``; returns where they end."""
+    """Yield the authentication data among the properties at ``at``; returns where they end."""
     places = properties(message, at, end)
     while True:
         try:

@@ -1,8 +1,7 @@
-"""MQTT 3.1, 3.1.1 and 5: sessions, subscriptions, heartbeats, and messages that are acknowledged.
+"""State of an MQTT session, and what each control packet begins and ends: logins, subscriptions, pings, messages.
 
-A message of quality of service 1 or 2 is a request, answered by its PUBACK or PUBCOMP, whoever sends it. wsmon is the
-client: what only a client may send is read in that direction alone. All packets of a message are read; its row has
-the type of the first.
+A message of quality of service 1 or 2 is a request, in either direction; its PUBACK or PUBCOMP is the answer. wsmon is
+the client: packets that only a client may send are read in that direction alone.
 """
 
 from __future__ import annotations
@@ -40,51 +39,49 @@ from wsmon.protocols.mqtt_packets import (
     reason_string,
 )
 
-# What is remembered of one MQTT session.
-
-# How long a PINGRESP may take: what wsmon's own pings are given by default
+# How long a PINGRESP may take: as long as the answer to a WebSocket ping of wsmon by default
 PING_WAIT_S = 20.0
-# Topics that a number stands for, of each direction
+# Topic aliases that are remembered of each direction
 MAX_ALIASES = 1_000
-# Messages that arrived together; those past it are delivered again by the broker
+# PUBLISH packets of one message that are acknowledged; the broker delivers those past it again
 MAX_TO_ACKNOWLEDGE = 1_000
 
 
 class MqttState:
-    """What is in flight on one session, and what is to be answered where wsmon may speak."""
+    """What is in flight on one session, and what wsmon as a client has to answer."""
 
     def __init__(self) -> None:
         self.now_ns = 0
+        # On the wire: 3 is MQTT 3.1, 4 is 3.1.1
         self.version = 4
-        # on the wire: 3 is MQTT 3.1, 4 is 3.1.1
+        # As the CONNECT asked or, in version 5, as the server decided; 0 where no pings are needed
         self.keep_alive_s = 0
-        # as we said or, in version 5, as the server decided; 0 = no pings are needed
+        # Whether the server accepted the CONNECT
         self.is_accepted = False
-        # whether the server took our CONNECT
+        # When the last PINGREQ was due, or the CONNACK came
         self.pinged_ns = 0
-        # when the last PINGREQ was due, or the CONNACK came
         self.calls = Calls()
         self.pings = Calls(PING_WAIT_S)
         self.credentials = Credentials()
+        # Identifiers of the PUBLISH packets of quality of service 1 in the last message
         self.to_acknowledge: list[str] = []
-        # identifiers of the PUBLISH packets of quality of service 1 in the last message
         self._streams: dict[Direction, PacketStream] = {}
         self._aliases: dict[Direction, dict[int, str]] = {}
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
         self.now_ns = now_ns
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """What was due and did not come, each told once."""
+        """Return what was due by the monotonic time ``now_ns`` and did not come, each once."""
         return self.calls.overdue(now_ns) + self.pings.overdue(now_ns)
 
     def stream(self, direction: Direction) -> PacketStream:
-        """The packets of a direction."""
+        """Return the packet stream of a direction."""
         return self._streams.setdefault(direction, PacketStream())
 
     def topic_of_alias(self, direction: Direction, alias: int, topic: str) -> str:
-        """What a topic alias stands for: ``topic`` from now on, where it has one."""
+        """Return what a topic alias stands for: ``topic`` from now on, unless it is empty."""
         known = self._aliases.setdefault(direction, {})
         if not topic:
             return known.get(alias, "")
@@ -95,12 +92,13 @@ class MqttState:
         return topic
 
     def acknowledge(self, identifier: str) -> None:
-        """A message waits for our PUBACK."""
+        """Note that a message waits for a PUBACK of wsmon."""
         if len(self.to_acknowledge) < MAX_TO_ACKNOWLEDGE:
             self.to_acknowledge.append(identifier)
 
 
 def read_packet(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
+    """Return what a control packet means; a packet that is cut or malformed has an ``error_type``."""
     if not packet.type:
         return Decoded(error_type="mqtt", error="no MQTT packet: type 0 is reserved")
     read = _READERS.get((direction, packet.type))
@@ -117,19 +115,17 @@ def read_packet(direction: Direction, stream: bytes, packet: MqttPacket, state: 
     return Decoded(packet.type)
 
 
-# What the packets around the messages of MQTT begin and end: the session with its login, and its heartbeats.
-
 _VERSIONS: Mapping[int, str] = MappingProxyType({3: "3.1", 4: "3.1.1", MQTT_5: "5"})
-# Keys of what happens once at a time
+# Keys of calls of which one at a time is in flight
 _CONNECT, _REFRESH, _PING = "connect", "refresh", "ping"
-# Return and reason codes of a CONNACK that are about who we are
+# Return and reason codes of a CONNACK that refuse the credentials
 _REFUSALS = frozenset({4, 5, 0x86, 0x87, 0x8C})
-# Reason of an AUTH with which a client asks for a new grant
+# Reason code of an AUTH with which a client authenticates again
 _REAUTHENTICATE = 0x19
 
 
-def _read_connect(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
-    """A session is asked for; with a user name, a password or an authentication of version 5, it is a login."""
+def _read_connect(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - the signature of _READERS
+    """Begin a session; with a user name, a password or an authentication of version 5, it is a login."""
     end = packet.end
     _, at = field(stream, packet.start, end)
     if at + 4 > end:
@@ -149,15 +145,15 @@ def _read_connect(direction: Direction, stream: bytes, packet: MqttPacket, state
     )
 
 
-def _read_connack(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
-    """The answer to a CONNECT."""
+def _read_connack(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - the signature of _READERS
+    """End the CONNECT: accepted or refused."""
     start, end = packet.start, packet.end
     if start + 2 > end:
         raise CutError(end)
     code, has_properties = stream[start + 1], state.version >= MQTT_5
     if code:
-        said = reason_string(stream, start + 2, end) if has_properties else ""
-        return Decoded("CONNACK", happenings=_refused(code, said, state))
+        reason = reason_string(stream, start + 2, end) if has_properties else ""
+        return Decoded("CONNACK", happenings=_refused(code, reason, state))
     if has_properties:
         decided = number_property(stream, start + 2, end, SERVER_KEEP_ALIVE)
         state.keep_alive_s = state.keep_alive_s if decided is None else decided
@@ -167,30 +163,30 @@ def _read_connack(direction: Direction, stream: bytes, packet: MqttPacket, state
     return Decoded("CONNACK", happenings=completed(login) if login else (), meta=meta or None)
 
 
-def _refused(code: int, said: str, state: MqttState) -> tuple[Happening, ...]:
-    error_type, error, meta = _fault(code, said, state)
+def _refused(code: int, reason: str, state: MqttState) -> tuple[Happening, ...]:
+    error_type, error, meta = _fault(code, reason, state)
     if login := state.calls.end(_CONNECT):
         return failed(login, error_type, error, meta)
     name: EventName = "auth.failed" if code in _REFUSALS else "error.occurred"
     return (Happening(name, type="CONNACK", status="error", error_type=error_type, error=error, meta=meta),)
 
 
-def _read_pingreq(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
-    """One at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
+def _read_pingreq(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - the signature of _READERS
+    """Begin a heartbeat; one at a time is in flight, so that an unanswered one ends in a timeout, not with the next."""
     call = Call("heartbeat", _PING, state.now_ns)
     if _PING in state.pings:
         return Decoded("PINGREQ", happenings=(Happening("heartbeat.sent", "heartbeat"),))
     return Decoded("PINGREQ", happenings=state.pings.begin(call))
 
 
-def _read_pingresp(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
-    """The answer to the oldest PINGREQ."""
+def _read_pingresp(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - the signature of _READERS
+    """End the heartbeat."""
     ping = state.pings.end(_PING)
     return Decoded("PINGRESP", happenings=completed(ping) if ping else (unmatched("heartbeat", _PING),))
 
 
 def _read_disconnect(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
-    """The end of the session; in version 5, why."""
+    """End the session; in version 5, with the reason."""
     start, end = packet.start, packet.end
     code = stream[start] if start < end else 0
     if code < FAILED:
@@ -203,7 +199,7 @@ def _read_disconnect(direction: Direction, stream: bytes, packet: MqttPacket, st
 
 
 def _read_authentication(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
-    """A step of version 5's own authentication: of a login, or of its renewal."""
+    """Begin or end a renewed authentication of version 5; other steps of an exchange mean nothing by themselves."""
     code = stream[packet.start] if packet.start < packet.end else 0
     if direction == "out" and code == _REAUTHENTICATE and _REFRESH not in state.calls:
         return Decoded("AUTH", happenings=state.calls.begin(Call("refresh", _REFRESH, state.now_ns)))
@@ -212,14 +208,12 @@ def _read_authentication(direction: Direction, stream: bytes, packet: MqttPacket
     return Decoded("AUTH")
 
 
-# Messages of MQTT, and what acknowledges them.
-
-# Of the flags of a PUBLISH
+# Bits of the flags of a PUBLISH
 _RETAIN, _DUPLICATE = 0b0001, 0b1000
 
 
 def _read_publish(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
-    """A message; of quality of service 1 and 2, one that waits for an answer."""
+    """Begin a request where the quality of service is 1 or 2; a message of quality 0 is only a message."""
     start, at = field(stream, packet.start, packet.end)
     topic = cut(stream[start:at].decode("utf-8", "replace"))
     qos = packet.flags >> 1 & 0b11
@@ -245,7 +239,7 @@ def _read_publish(direction: Direction, stream: bytes, packet: MqttPacket, state
 
 
 def _read_acknowledgement(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:
-    """The end of a message of the other side; a PUBREC is one where it refuses."""
+    """End the request that the other side made; a PUBREC ends it only where it refuses."""
     identifier, at = number(stream, packet.start, packet.end)
     ref = str(identifier)
     key = f"{'out' if direction == 'in' else 'in'} {ref}"
@@ -264,7 +258,7 @@ def _read_acknowledgement(direction: Direction, stream: bytes, packet: MqttPacke
 
 
 def _meta(flags: int, qos: int) -> dict[str, Json] | None:
-    """What else a PUBLISH says of itself; nothing of an ordinary one."""
+    """Return the flags of a PUBLISH that are set; None where none is."""
     meta: dict[str, Json] = {}
     if qos:
         meta["qos"] = qos
@@ -275,15 +269,13 @@ def _meta(flags: int, qos: int) -> dict[str, Json] | None:
     return meta or None
 
 
-# Subscriptions of MQTT: one packet asks for several topics, its answer has a code for each.
-
 _OPERATIONS: dict[str, Operation] = {
     "SUBSCRIBE": "subscribe",
     "SUBACK": "subscribe",
     "UNSUBSCRIBE": "unsubscribe",
     "UNSUBACK": "unsubscribe",
 }
-# In the place of a code that the answer does not have
+# Stands for the code of a topic that the answer does not mention
 _NOT_CONFIRMED = -1
 
 
@@ -291,18 +283,18 @@ class _Subscribing(Call, frozen=True, gc=False):
     """A SUBSCRIBE or UNSUBSCRIBE in flight."""
 
     filters: tuple[str, ...] = ()
-    """As they stand in the packet, of which the answer has one code each: one topic may be there twice."""
+    """Topic filters as they stand in the packet. The answer has one code for each, also where one is there twice."""
 
 
-def _read_subscribe(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
-    """Topics are asked for, or given up."""
+def _read_subscribe(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - the signature of _READERS
+    """Begin to subscribe to, or unsubscribe from, each topic of the packet."""
     identifier, at = number(stream, packet.start, packet.end)
     if state.version >= MQTT_5:
         at = after_properties(stream, at, packet.end)
     option_bytes = 1 if packet.type == "SUBSCRIBE" else 0
     filters: list[str] = []
+    # Each once, also where the packet repeats it
     names: dict[str, str] = {}
-    # each once, also where a packet repeats it
     count = 0
     while at < packet.end:
         start, stop = field(stream, at, packet.end)
@@ -317,12 +309,12 @@ def _read_subscribe(direction: Direction, stream: bytes, packet: MqttPacket, sta
     if key in state.calls:
         return Decoded(packet.type, topic, ref, happenings=(duplicate(operation, packet.type, ref),))
     call = _Subscribing(operation, key, state.now_ns, packet.type, ref, tuple(names), filters=tuple(filters))
-    told = (too_many_topics(count),) if count > MAX_TOPICS else ()
-    return Decoded(packet.type, topic, ref, happenings=(*told, *state.calls.begin(call)))
+    excess = (too_many_topics(count),) if count > MAX_TOPICS else ()
+    return Decoded(packet.type, topic, ref, happenings=(*excess, *state.calls.begin(call)))
 
 
-def _read_suback(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - as the others
-    """What was granted, and what was not."""
+def _read_suback(direction: Direction, stream: bytes, packet: MqttPacket, state: MqttState) -> Decoded:  # noqa: ARG001 - the signature of _READERS
+    """End the call for each topic by its own code."""
     identifier, at = number(stream, packet.start, packet.end)
     operation, ref = _OPERATIONS[packet.type], str(identifier)
     key = f"{operation} {ref}"
@@ -343,7 +335,7 @@ def _read_suback(direction: Direction, stream: bytes, packet: MqttPacket, state:
 
 
 def _settled(call: Call, code: int, state: MqttState) -> tuple[Happening, ...]:
-    """The end of one topic."""
+    """Return the end of the call for one topic."""
     if code == _NOT_CONFIRMED:
         return failed(call, "not_confirmed", "asked for, and not in the answer")
     if code >= FAILED:
@@ -355,24 +347,24 @@ def _settled(call: Call, code: int, state: MqttState) -> tuple[Happening, ...]:
 
 
 def _one_topic(call: Call, topic: str) -> Call:
-    """The part of a call that is about one topic."""
+    """Return the part of a call that is about one topic."""
     return msgspec.structs.replace(call, topics=(topic,))
 
 
-def _fault(code: int, said: str, state: MqttState) -> tuple[str, str, dict[str, Json]]:
-    """Error type, text and meta of a reason code that is a failure; ``said`` is the peer's own sentence."""
+def _fault(code: int, reason: str, state: MqttState) -> tuple[str, str, dict[str, Json]]:
+    """Return error type, text and meta of a reason code that is a failure; ``reason`` is the peer's reason string."""
     name = reason_name(code)
-    return name, state.credentials.mask(said) or name.replace("_", " "), {"code": code}
+    return name, state.credentials.mask(reason) or name.replace("_", " "), {"code": code}
 
 
 _Read = Callable[[Direction, bytes, MqttPacket, MqttState], Decoded]
 
 # fmt: off
+# Packets that begin with the packet identifier
 _NUMBERED = frozenset({
     "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK",
 })
 # fmt: on
-# packets that begin with the identifier that pairs them
 _READERS: Mapping[tuple[Direction, str], _Read] = MappingProxyType(
     {
         ("out", "CONNECT"): _read_connect,

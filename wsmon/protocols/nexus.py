@@ -1,7 +1,7 @@
-"""nexus ``trace``: applications that report their requests and spans as JSON, one event a message.
+"""nexus ``trace``: applications that report their requests and spans as JSON, one event per message.
 
-Every event is taken once: ids go up, and what an earlier session had is known by its last one. Sources: nexus v0.2.0
-(requests, downstream calls, logs) and v2 (a tree of spans).
+Every event counts once over reconnects: ids increase, and a session goes on after the last id of the one before.
+Sources: nexus v0.2.0 (requests, downstream calls, logs) and v2 (a tree of spans).
 """
 
 from __future__ import annotations
@@ -34,46 +34,47 @@ from wsmon.protocols.base import (
 )
 from wsmon.protocols.credentials import Credentials
 
-# Which events of a nexus feed were taken, once each, over reconnects and restarts; and which are missing.
-
 MAX_ID = 2**63 - 1
-# Ids remembered: the server numbers events before it queues them, so that a few overtake each other
+# Ids that are remembered: the server numbers events before it queues them, so that a few overtake each other
 WINDOW = 1024
-# How long an id that was overtaken may take
+# How long an event may take that others overtook
 _SETTLE_NS = SECOND_NS
-# An old id with a time so much later than all before is a new event: the server counts from 1 again
+# An old id with a time this much later than all before is a new event: the server counts from 1 again
 _RESTART_NS = SECOND_NS
 
 
 class NexusState:
-    """One session; ``last_id`` and ``last_at_ns`` are those of the session before."""
+    """Which events of a feed were taken, once each over reconnects and restarts of the server, and which are missing.
+
+    ``last_id`` and ``last_at_ns`` are those of the session before.
+    """
 
     def __init__(self, last_id: int = 0, last_at_ns: int = 0) -> None:
+        # The highest id that was taken
         self.last_id = last_id
-        # the highest taken
+        # Latest time of an event, by the server's wall clock; 0 where there was none yet
         self.last_at_ns = last_at_ns
-        # the latest time an event had, by the server's wall clock; 0 = none yet
         self.duplicates = 0
         self.restarts = 0
+        # Number of ids between the first and the last that did not come
         self.missing = 0
-        # ids between the first and the last that did not come
+        # All ids up to here are taken or given up
         self._floor = last_id
-        # everything up to here is known
+        # Missing ids are counted from here
         self._base = last_id
-        # what is missing is counted from here
         self._seen: dict[int, None] = {}
         self._now_ns = 0
+        # When the last id was skipped
         self._gap_ns = 0
-        # when the last id was skipped
-        # Of ``missing``
-        self._told = 0
+        # How many of ``missing`` were reported
+        self._reported = 0
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
         self._now_ns = now_ns
 
     def take(self, id_: int, at_ns: int | None) -> tuple[bool, tuple[Happening, ...]]:
-        """Whether the event is new, and what else its id says."""
+        """Return whether the event is new, and what else its id says."""
         happenings: tuple[Happening, ...] = ()
         if id_ <= self._floor or id_ in self._seen:
             if id_ in self._seen or not self._is_restart(at_ns):
@@ -91,10 +92,10 @@ class NexusState:
         return True, happenings
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """That ids are missing, once they can no longer have been overtaken."""
-        if self.missing <= self._told or now_ns - self._gap_ns < _SETTLE_NS:
+        """Return that ids are missing, once they can no longer have been overtaken."""
+        if self.missing <= self._reported or now_ns - self._gap_ns < _SETTLE_NS:
             return ()
-        missing, self._told = self.missing - self._told, self.missing
+        missing, self._reported = self.missing - self._reported, self.missing
         error = f"{missing} events of the feed did not come: dropped for a slow reader, or no longer kept by the server"
         return (Happening("error.occurred", error_type="feed_gap", error=error, meta={"missing": missing}),)
 
@@ -109,7 +110,7 @@ class NexusState:
         return (Happening("error.occurred", error_type="feed_restarted", error=error, meta={"lastId": before}),)
 
     def _count(self, id_: int) -> None:
-        """Keep count of what is missing; before the first event that was taken, nothing is."""
+        """Count missing ids; before the first event none is missing."""
         if not self.last_id:
             self._base = id_
         elif id_ > self.last_id + 1:
@@ -117,18 +118,17 @@ class NexusState:
             self._gap_ns = self._now_ns
         elif self._base < id_ < self.last_id:
             self.missing -= 1
-            self._told = min(self._told, self.missing)
+            self._reported = min(self._reported, self.missing)
 
 
-# Times as a nexus feed writes them: RFC 3339 with up to nine decimals, and durations in milliseconds.
-
+# RFC 3339; further decimals than nine are ignored
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)", re.ASCII)
-# What the store holds: the year 2262
+# Latest time that the store can hold: the year 2262
 _LATEST_NS = 2**63 - 1
 
 
 def at_ns(timestamp: str) -> int | None:
-    """Nanoseconds since 1970; None where it is no time, or before that: Go writes the year 1 for none."""
+    """Return nanoseconds since 1970; None where it is no time, or an earlier one: Go writes the year 1 for none."""
     match = _RFC3339.fullmatch(timestamp)
     if match is None:
         return None
@@ -142,15 +142,15 @@ def at_ns(timestamp: str) -> int | None:
 
 
 def duration_ns(duration_ms: float | None) -> int | None:
-    """Nanoseconds; None where it is absent or no duration."""
+    """Return nanoseconds; None where it is absent or no duration."""
     if duration_ms is None or not 0 <= duration_ms <= _LATEST_NS // MS_NS:
         return None
     return round(duration_ms * MS_NS)
 
 
-# Of an event; the whole of them is in the payload
+# Attributes of an event that are recorded; all of them are in the payload
 MAX_ATTRIBUTES = 32
-# Nexus counts this and above as a failure
+# HTTP status from which on nexus counts a failure
 _FAILED_STATUS = 400
 _mask = Credentials().mask
 
@@ -175,7 +175,7 @@ _KINDS: Mapping[str, _Kind] = MappingProxyType(
 
 
 class _Report(msgspec.Struct, gc=False, rename="camel"):
-    """An event of the feed; Go leaves out what is zero or empty."""
+    """An event of the feed; Go omits what is zero or empty."""
 
     id: Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
     trace_id: str
@@ -198,7 +198,7 @@ class _Report(msgspec.Struct, gc=False, rename="camel"):
 
     @property
     def failed(self) -> bool:
-        """As nexus itself counts failures."""
+        """Whether nexus counts it as a failure."""
         return bool(self.error) or self.status >= _FAILED_STATUS
 
 
@@ -206,7 +206,7 @@ _decode = msgspec.json.Decoder(_Report).decode
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: NexusState) -> Decoded:
-    """Read one message; what wsmon itself sends means nothing to the feed."""
+    """Decode one message; outgoing ones mean nothing to the feed."""
     if direction != "in" or not jsonrpc_messages.is_text(payload, opcode):
         return UNREAD
     if len(payload) > jsonrpc_messages.MAX_BYTES:
@@ -216,8 +216,8 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: NexusSta
     except UNDECODABLE as error:
         return unreadable(error, "nexus")
     happened_ns = at_ns(report.timestamp)
-    is_new, told = state.take(report.id, happened_ns)
-    happenings = (*told, *_happenings(report, happened_ns)) if is_new else ()
+    is_new, about_id = state.take(report.id, happened_ns)
+    happenings = (*about_id, *_happenings(report, happened_ns)) if is_new else ()
     meta: dict[str, Json] = {"id": report.id}
     if not is_new:
         meta["duplicate"] = True
@@ -232,9 +232,11 @@ def _happenings(report: _Report, happened_ns: int | None) -> tuple[Happening, ..
         return ()
     took_ns = duration_ns(report.duration_ms)
     phase = kind.phase
+    # Under a millisecond, which Go omits
     if phase == "end" and took_ns is None:
-        took_ns = 0  # under a millisecond, and left out
-    if report.kind == "downstream" and took_ns is not None:  # v2 has it as a marker without a duration
+        took_ns = 0
+    # In v2 it is a marker without a duration
+    if report.kind == "downstream" and took_ns is not None:
         phase = "whole"
     happening = Happening(
         kind.name,
@@ -257,7 +259,7 @@ def _happenings(report: _Report, happened_ns: int | None) -> tuple[Happening, ..
 
 
 def _span_name(report: _Report) -> str:
-    """What a waterfall calls it; a downstream call of v0.2 has its name in the message."""
+    """Return the name of its span; a downstream call of v0.2 has it in the message."""
     message = report.message if report.kind == "downstream" else ""
     return cut(report.name or message or report.endpoint or report.kind)
 
@@ -269,7 +271,7 @@ def _status(report: _Report, phase: Phase) -> int | str | None:
 
 
 def _meta(report: _Report) -> dict[str, Json]:
-    """The ids and names as the feed spells them, and the scalar attributes; a path goes without its query."""
+    """Return ids and names as the feed spells them, and scalar attributes; a path without its query."""
     texts = {
         "traceId": report.trace_id,
         "spanId": report.span_id,
@@ -293,7 +295,7 @@ def _meta(report: _Report) -> dict[str, Json]:
 
 
 def _attributes(meta: object) -> dict[str, Json]:
-    """Attributes of the application: no credentials, nothing nested."""
+    """Return attributes of the application, without credentials and nested values."""
     if not isinstance(meta, dict):
         return {}
     kept: dict[str, Json] = {}

@@ -1,6 +1,6 @@
 """Phoenix Channels: joins, leaves, replies, crashes, presence and heartbeats, in both versions and in binary.
 
-A reply belongs to a message by its ref and its topic. Join params are credentials: no note repeats them.
+A reply belongs to a message by its ref and its topic. Join params are credentials: no happening repeats them.
 """
 
 from __future__ import annotations
@@ -42,13 +42,11 @@ from wsmon.protocols.phoenix_codec import (
 )
 from wsmon.protocols.phoenix_state import PhoenixState, Push, Topic
 
-# What a Phoenix server says of topics, joins and pushes, and what follows from it.
-
 _TopicOperation = Literal["subscribe", "unsubscribe"]
 
-# A longer message is not read: decoding stays under some 10 ms
+# A longer message is not decoded: decoding stays under some 10 ms
 MAX_BYTES = 2**20
-# Of a join; longer ones are no credentials
+# Params of a join that are looked at; longer ones are no credentials
 _MAX_PARAMS_BYTES = 64 * 1024
 _HEARTBEAT = ("phoenix", "heartbeat")
 _CONTROL = frozenset({"phx_join", "phx_leave", "phx_reply", "phx_error", "phx_close"})
@@ -56,7 +54,7 @@ _PRESENCE = frozenset({"presence_state", "presence_diff"})
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: PhoenixState) -> Decoded:
-    """Read one message."""
+    """Decode one message."""
     if opcode not in ("text", "binary") or not direction:
         return UNREAD
     if len(payload) > MAX_BYTES:
@@ -83,7 +81,7 @@ def _with_short_names(frame: Frame) -> Frame:
 
 
 def _type_of(direction: Direction, frame: Frame) -> str:
-    """Control messages by their event; those of the application by their kind."""
+    """Return the event of a control message, or the kind of a message of the application."""
     if frame.event in _CONTROL or (frame.topic, frame.event) == _HEARTBEAT:
         return frame.event
     if frame.event in _PRESENCE:
@@ -111,13 +109,14 @@ def _read_sent(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
             return _join(frame, state)
         case "phx_leave":
             return _leave(frame, state)
-        case "phx_reply" | "phx_error" | "phx_close":  # a server's words: from a client they mean nothing
+        # Events of a server: from a client they mean nothing
+        case "phx_reply" | "phx_error" | "phx_close":
             return ()
     return _push(frame, state)
 
 
 def _beat(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    """A heartbeat; one that is unanswered when the next is sent, is late."""
+    """Begin a heartbeat; the one before is late if it is unanswered now."""
     before = state.calls.end(state.heartbeat_key)
     happenings = failed(before, "timeout", "unanswered when the next was sent") if before else ()
     state.heartbeat_key = _key_of(frame)
@@ -156,7 +155,7 @@ def _push(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
 
 
 def _suspicion(frame: Frame, topic: Topic | None) -> str:
-    """Why Phoenix may drop a push without a word: 1.8.3 … 1.8.11 want a join_ref, and all want the present one."""
+    """Return why Phoenix may drop a push silently: 1.8.3 to 1.8.11 want a join_ref, and all want the present one."""
     if topic is None or not topic.is_up:
         return ""
     if not frame.join_ref:
@@ -169,7 +168,7 @@ def _call(frame: Frame, operation: _TopicOperation, state: PhoenixState) -> Call
 
 
 def _begin(call: Call, state: PhoenixState) -> tuple[Happening, ...]:
-    """Its start; without a ref nothing can answer it, and nothing waits."""
+    """Return the start of a call; without a ref it has no answer, and no end is awaited."""
     if not call.ref:
         return tuple(msgspec.structs.replace(happening, phase="", key="") for happening in begun(call))
     before = state.calls.end(call.key)
@@ -182,15 +181,16 @@ def _remember_params(frame: Frame, state: PhoenixState) -> None:
         return
     try:
         params = msgspec.json.decode(frame.payload)
-    except UNDECODABLE:  # a number past all ranges, nesting past the limit: what cannot be read here, no server repeats
+    except UNDECODABLE:
+        # A number past all ranges, nesting past the limit: a server cannot read and repeat it either
         return
     state.credentials.remember(params, is_auth=True)
 
 
-# What a server says of a topic it does not know
+# Reason of a server that does not know a topic
 _UNMATCHED_TOPIC = "unmatched topic"
 
-# Reasons that Phoenix itself gives
+# error_type of the reasons that Phoenix itself gives
 _ERROR_TYPES: Mapping[str, str] = MappingProxyType(
     {
         _UNMATCHED_TOPIC: "unmatched_topic",
@@ -203,7 +203,7 @@ _ERROR_TYPES: Mapping[str, str] = MappingProxyType(
 
 
 def _read_received(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    """What an incoming message says happened."""
+    """Return what an incoming message says happened."""
     match frame.event:
         case "phx_reply":
             return _reply(frame, state)
@@ -234,7 +234,8 @@ def _reply(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
 def _body(frame: Frame) -> ReplyBody:
     try:
         return decode_reply(frame)
-    except UNDECODABLE:  # no object: a reply all the same, and not an ok
+    except UNDECODABLE:
+        # No object: a reply all the same, and not an ok
         return ReplyBody()
 
 
@@ -253,7 +254,7 @@ def _joined(call: Call, frame: Frame, body: ReplyBody, state: PhoenixState) -> t
         "subscription.subscribe.completed", "subscribe", "end", happening_key(call.key, frame.topic), call.type,
         frame.topic, call.ref, "error", reason,
     )  # fmt: skip
-    told = Happening(
+    fault = Happening(
         "error.occurred", "subscribe", type=call.type, topic=frame.topic, ref=call.ref,
         reason=reason, error_type=error_type, error="the server refused to join",
     )  # fmt: skip
@@ -262,17 +263,17 @@ def _joined(call: Call, frame: Frame, body: ReplyBody, state: PhoenixState) -> t
         topic.status, topic.is_renewing = "closed", False
         if topic.tries:
             topic.fall(state.now_ns)
-    return (end, told, *lost)
+    return (end, fault, *lost)
 
 
 def _topic_of_join(frame: Frame, state: PhoenixState) -> Topic | None:
-    """The topic whose present join this answers."""
+    """Return the topic whose present join this answers; None where it answers an earlier one."""
     topic = state.topics.get(frame.topic)
     return topic if topic is not None and topic.join_ref == frame.ref else None
 
 
 def _up(name: str, topic: Topic | None) -> tuple[Happening, ...]:
-    """A topic is joined; what failed on it before is handled."""
+    """Note that a topic is joined; the failure before it, if any, is handled."""
     if topic is None or topic.status != "joining":
         return ()
     topic.status, topic.is_renewing, topic.tries = "joined", False, 0
@@ -281,7 +282,7 @@ def _up(name: str, topic: Topic | None) -> tuple[Happening, ...]:
 
 
 def _left(call: Call, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple[Happening, ...]:
-    """A topic is left; where the server says it knows no such topic, it was lost before."""
+    """End a leave; where the server knows no such topic, the topic was lost before."""
     topic = state.topics.get(frame.topic)
     was_leaving = topic is not None and topic.status == "leaving" and topic.leave_key == call.key
     if topic is not None and was_leaving:
@@ -297,11 +298,11 @@ def _push_answered(push: Push, body: ReplyBody, state: PhoenixState) -> tuple[Ha
     if body.status_text == "ok":
         return (push.end("ok"),)
     error_type, reason = _refusal(body, "reply_error", state)
-    told = Happening(
+    fault = Happening(
         "error.occurred", "request", type=push.event, topic=push.topic, ref=push.ref,
         reason=reason, error_type=error_type, error="the server answered with an error",
     )  # fmt: skip
-    happenings = (push.end("error", reason, error_type), told)
+    happenings = (push.end("error", reason, error_type), fault)
     topic = state.topics.get(push.topic)
     if error_type != "unmatched_topic" or topic is None or not topic.is_up:
         return happenings
@@ -309,7 +310,7 @@ def _push_answered(push: Push, body: ReplyBody, state: PhoenixState) -> tuple[Ha
 
 
 def _late(key: str, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple[Happening, ...]:
-    """A reply for which nobody waits (any more)."""
+    """Read a reply to no call in flight: late, or to a message that was never seen."""
     if push := state.pushes.answer_late(key):
         waited_ns = state.now_ns - push.at_ns
         return (
@@ -332,7 +333,7 @@ def _late(key: str, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple
 
 
 def _left_late(frame: Frame, topic: Topic) -> tuple[Happening, ...]:
-    """The reply to a leave that ``phx_close`` has completed, or that took too long."""
+    """Read the reply to a leave that ``phx_close`` has completed, or that took too long."""
     topic.leave_key = ""
     if topic.status != "leaving":
         return ()
@@ -345,21 +346,21 @@ def _late_end(frame: Frame, name: EventName) -> Happening:
 
 
 def _crash(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    """``phx_error``: the channel's process died; a client joins again."""
+    """Read ``phx_error``: the channel's process died; a client joins again."""
     topic = state.topics.get(frame.topic)
-    told = Happening(
+    fault = Happening(
         "error.occurred", type=frame.event, topic=frame.topic, ref=frame.ref,
         reason=_crash_reason(frame, state), error_type="channel_crash", error="the channel crashed",
     )  # fmt: skip
     if topic is None:
-        return (told,)
+        return (fault,)
     if _join_ref(frame) != topic.join_ref or topic.status in ("errored", "closed"):
         return ()
-    return (told, *_down(frame.topic, topic, "errored", "channel_crash", state))
+    return (fault, *_down(frame.topic, topic, "errored", "channel_crash", state))
 
 
 def _close(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    """``phx_close``: expected after a leave and for a join that another one replaced, else the server's own doing."""
+    """Read ``phx_close``: expected after a leave and for a join that was replaced; else the server closed the topic."""
     topic = state.topics.get(frame.topic)
     if topic is None or topic.status in ("errored", "closed"):
         return ()
@@ -371,17 +372,17 @@ def _close(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
         leave = state.calls.end(topic.leave_key)
         topic.status, topic.is_renewing = "closed", False
         return completed(leave) if leave is not None else ()
-    told = Happening(
+    fault = Happening(
         "error.occurred", type=frame.event, topic=frame.topic, ref=frame.ref,
         error_type="topic_closed", error="the server closed the topic",
     )  # fmt: skip
-    return (told, *_down(frame.topic, topic, "closed", "topic_closed", state))
+    return (fault, *_down(frame.topic, topic, "closed", "topic_closed", state))
 
 
 def _down(
     name: str, topic: Topic, status: Literal["errored", "closed"], failure: str, state: PhoenixState
 ) -> tuple[Happening, ...]:
-    """A topic that was joined is gone, and with it the pushes that waited."""
+    """Note that a topic is gone, and with it the pushes that wait for an answer."""
     was_up = topic.is_up or topic.status == "leaving"
     if topic.status != "leaving":
         topic.fall(state.now_ns)
@@ -394,17 +395,17 @@ def _lost(name: str, reason: str) -> tuple[Happening, ...]:
 
 
 def _join_ref(frame: Frame) -> str:
-    """Of ``phx_error`` and ``phx_close``, where ref and join_ref are the same; version 1 has the ref alone."""
+    """Return the join_ref of ``phx_error`` or ``phx_close``, where it equals the ref; version 1 has the ref alone."""
     return frame.join_ref or frame.ref
 
 
 def _refusal(body: ReplyBody, otherwise: str, state: PhoenixState) -> tuple[str, str]:
-    """Error type and reason of a reply that is not ok."""
+    """Return error type and reason of a reply that is not ok."""
     return _ERROR_TYPES.get(body.reason, otherwise), _safe(body.reason, state)
 
 
 def _crash_reason(frame: Frame, state: PhoenixState) -> str:
-    """Why a channel crashed; released versions of Phoenix do not say."""
+    """Return why a channel crashed, if the server says so; released versions of Phoenix do not."""
     try:
         return _safe(reason_of(msgspec.json.decode(frame.payload)), state)
     except UNDECODABLE:
@@ -412,12 +413,12 @@ def _crash_reason(frame: Frame, state: PhoenixState) -> str:
 
 
 def _safe(reason: str, state: PhoenixState) -> str:
-    """A reason without the credentials that it may repeat; Phoenix's own repeat none."""
+    """Return a reason without the credentials that it may repeat; Phoenix's own reasons repeat none."""
     return reason if reason in _ERROR_TYPES else state.credentials.mask(reason)
 
 
 def _key_of(frame: Frame) -> str:
-    """What pairs a message and its reply: refs are unique only by the client's good will."""
+    """Return what pairs a message and its reply; the topic is part of it, as clients may repeat refs."""
     return f"{frame.ref} {frame.topic}"
 
 
@@ -426,9 +427,9 @@ _SWITCHING_PROTOCOLS = 101
 
 
 def handshake_happenings(url_has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
-    """Authentication, which has no message of its own: it began with the upgrade and ended with the answer's status.
+    """Return the authentication, which has no message of its own: the upgrade begins it, its HTTP status ends it.
 
-    ``status`` is None where no answer came. Refusals may have other reasons (origin, version), and the note says so.
+    ``status`` is None where no answer came. Refusals may have other reasons (origin, version), and the error says so.
     """
     if not url_has_credentials or status not in {*_REFUSED, _SWITCHING_PROTOCOLS}:
         return ()
@@ -442,22 +443,20 @@ def handshake_happenings(url_has_credentials: bool, status: int | None) -> tuple
     return (started, refused)
 
 
-# What wsmon says to a Phoenix server: joins, heartbeats, and joins again of topics that crashed or were closed.
-
-# Between two heartbeats, as phoenix.js; a server waits 60 s
+# Interval of heartbeats, as in phoenix.js; a server waits 60 s
 BEAT_NS = 30 * SECOND_NS
 
 _NO_PARAMS = b"{}"
 
 
 def opening(options: ClientOptions, state: PhoenixState) -> tuple[str, ...]:
-    """Joins of the topics, in version 2; their refs are unlike those that people write."""
+    """Return joins of the topics, in version 2."""
     state.beat_ns = state.now_ns
     return _joins(options.reveal_topics(), options, state)
 
 
 def due(now_ns: int, options: ClientOptions, state: PhoenixState) -> tuple[str, ...]:
-    """A heartbeat every 30 s, and the joins whose time has come."""
+    """Return a heartbeat every 30 s, and the joins of topics that crashed or were closed, after their delays."""
     if not options.answers:
         return ()
     beat: tuple[str, ...] = ()
@@ -469,7 +468,7 @@ def due(now_ns: int, options: ClientOptions, state: PhoenixState) -> tuple[str, 
 
 
 def is_silent(state: PhoenixState) -> bool:
-    """Whether the last heartbeat was not answered until the next was due: the server counts as gone then."""
+    """Whether a heartbeat was not answered until the next was due: the server counts as gone then."""
     return state.is_beat_missed
 
 
@@ -483,7 +482,7 @@ def _joins(topics: Iterable[str], options: ClientOptions, state: PhoenixState) -
 
 
 def _params(options: ClientOptions) -> bytes:
-    """``auth.params``, JSON; no params where it is none."""
+    """Return ``auth.params`` if it is a JSON object, else no params."""
     params = options.reveal_auth().get("params")
     if not isinstance(params, str):
         return _NO_PARAMS
@@ -496,7 +495,7 @@ def _params(options: ClientOptions) -> bytes:
 
 _PATH = "/websocket"
 _EVENTS = frozenset({"phx_join", "phx_reply", "phx_leave", "phx_close", "phx_error", "heartbeat"})
-# Of version 2: join_ref, ref, topic, event, payload; decoders ignore what follows
+# Fields of version 2: join_ref, ref, topic, event, payload; decoders ignore further ones
 _FIELDS = 5
 _KEYS = frozenset({"topic", "event", "payload", "ref"})
 

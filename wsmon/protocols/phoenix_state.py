@@ -1,4 +1,4 @@
-"""What a session of Phoenix Channels remembers: its topics, its calls, its pushes, and credentials not to repeat."""
+"""State of a Phoenix session: topics, calls, pushes that may be answered, and credentials not to repeat."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from wsmon.protocols.base import Happening
 from wsmon.protocols.calls import Calls
 from wsmon.protocols.credentials import Credentials
 
-# phoenix.js: a push that is not answered by then never will be
+# As phoenix.js waits for the answer to a push
 PUSH_WAIT_NS = 10 * SECOND_NS
-# How long phoenix.js waits before it joins again; the last one repeats
+# Delays of phoenix.js before it joins again; the last one repeats
 REJOIN_S = (1, 2, 5, 10)
 MAX_TOPICS = 4096
 MAX_PUSHES = 4096
-# Pushes that nobody waits for any more, and whose reply would still be recognised
+# Pushes without an answer in time whose reply would still be recognised
 MAX_LATE = 1024
 
 TopicStatus = Literal["joining", "joined", "leaving", "errored", "closed"]
 
 
 class Topic:
-    """A topic of the session, and the join that counts."""
+    """A topic of the session, and its latest join."""
 
     __slots__ = ("failure", "is_renewing", "join_ref", "leave_key", "rejoin_ns", "status", "superseded", "tries")
 
     def __init__(self, join_ref: str) -> None:
         self.join_ref = join_ref
         self.status: TopicStatus = "joining"
+        # join_ref of the join before, until the server closes it
         self.superseded = ""
-        # the join_ref of the join before, until the server closes it
+        # Whether it is joined again while it is joined
         self.is_renewing = False
-        # joined again while it was joined
+        # Key of the leave in flight
         self.leave_key = ""
-        # of the leave in flight
+        # error_type that a successful join will have handled
         self.failure = ""
-        # the error_type that a successful join will have handled
+        # When a client joins again a topic that the server took down; None where it does not
         self.rejoin_ns: int | None = None
-        # when a client joins again what went down by itself; None where it does not
         # Joins in a row since it went down
         self.tries = 0
 
     def fall(self, now_ns: int) -> None:
-        """It is down, and not by our own doing."""
+        """Note that the topic is down without a leave, and schedule the next join."""
         self.rejoin_ns = now_ns + REJOIN_S[min(self.tries, len(REJOIN_S) - 1)] * SECOND_NS
 
     @property
     def is_up(self) -> bool:
-        """Whether the server delivers it, as far as anybody said."""
+        """Whether the server delivers messages of it, as far as its replies say."""
         return self.status == "joined" or self.is_renewing
 
 
 class Push(msgspec.Struct, frozen=True, gc=False):
-    """A message of the client that may be answered."""
+    """A message of the client to a topic, which the server may answer."""
 
     key: str
     at_ns: int
@@ -64,17 +64,17 @@ class Push(msgspec.Struct, frozen=True, gc=False):
     ref: str
     join_ref: str
     suspicion: str = ""
-    """Why the server may have dropped it."""
+    """Why the server may have dropped it; empty where nothing suggests so."""
 
     def end(self, status: str, reason: str = "", error_type: str = "", error: str = "") -> Happening:
-        """The end of its operation."""
+        """Return the end of its operation."""
         return Happening(
             "message.process.completed", "request", "end", self.key, self.event, self.topic, self.ref,
             status, reason, error_type, error,
         )  # fmt: skip
 
     def warning(self) -> Happening:
-        """That the server is likely to have dropped it."""
+        """Return a warning that the server is likely to have dropped it."""
         return Happening(
             "error.occurred", "request", type=self.event, topic=self.topic, ref=self.ref,
             error_type="push_unanswered", error=f"push may have been dropped ({self.suspicion})",
@@ -82,16 +82,17 @@ class Push(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pushes:
-    """Pushes that wait for a reply, oldest first. That none comes is legal, and no failure."""
+    """Pushes that wait for a reply, oldest first. A server need not reply: an unanswered push is no failure."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Push] = {}
         self._late: dict[str, Push] = {}
 
     def begin(self, push: Push) -> tuple[Happening, ...]:
-        """The note of its start, after those of the pushes given up for it."""
+        """Return its start, after the ends of the pushes that are given up for it."""
         happenings: list[Happening] = []
-        if before := self._waiting.pop(push.key, None):  # the ref is used again: a reply could be to either
+        # The ref is used again: a reply could be to either
+        if before := self._waiting.pop(push.key, None):
             happenings.append(before.end("abandoned", "ref_reused"))
         self._late.pop(push.key, None)
         while len(self._waiting) >= MAX_PUSHES:
@@ -104,20 +105,20 @@ class Pushes:
         return (*happenings, started)
 
     def answer(self, key: str) -> Push | None:
-        """The push that waits for this reply, no longer waiting."""
+        """Take the push that waits for this reply; None where there is none."""
         return self._waiting.pop(key, None)
 
     def answer_late(self, key: str) -> Push | None:
-        """The push that no longer waited for this reply."""
+        """Take the push that waited for this reply in vain; None where there is none."""
         return self._late.pop(key, None)
 
     def fail(self, topic: str, join_ref: str, error_type: str) -> tuple[Happening, ...]:
-        """Ends of the pushes that died with their channel."""
+        """Return the ends of the pushes that died with their channel."""
         dead = [push for push in self._waiting.values() if (push.topic, push.join_ref) == (topic, join_ref)]
         return tuple(self._waiting.pop(push.key).end("error", error_type=error_type) for push in dead)
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Ends of the pushes that nobody answers, and a warning where the server is likely to have dropped one."""
+        """Return the ends of unanswered pushes, and a warning where the server is likely to have dropped one."""
         happenings: list[Happening] = []
         while self._waiting:
             push = next(iter(self._waiting.values()))
@@ -133,40 +134,40 @@ class Pushes:
 
 
 class PhoenixState:
-    """One session."""
+    """What is known of one session."""
 
     def __init__(self) -> None:
         self.now_ns = 0
         self.topics: dict[str, Topic] = {}
+        # Joins, leaves and heartbeats; phoenix.js, too, waits 30 s for a heartbeat
         self.calls = Calls()
-        # joins, leaves and heartbeats; phoenix.js, too, waits 30 s for a heartbeat
         self.pushes = Pushes()
         self.credentials = Credentials()
+        # Key of the last heartbeat that was sent
         self.heartbeat_key = ""
-        # of the last one sent
+        # When wsmon itself sent the last heartbeat
         self.beat_ns = 0
-        # when the last one of wsmon's own was sent
+        # Whether a heartbeat was not answered in time
         self.is_beat_missed = False
-        # a heartbeat was not answered in time
         self._own_refs = 0
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
         self.now_ns = now_ns
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """What was not answered in time, each told once."""
+        """Return what was due by the monotonic time ``now_ns`` and did not come, each once."""
         late = self.calls.overdue(now_ns)
         self.is_beat_missed |= any(happening.name == "heartbeat.timeout" for happening in late)
         return late + self.pushes.overdue(now_ns)
 
     def own_ref(self) -> str:
-        """A ref for a message of wsmon's own, unlike those that people write."""
+        """Return a ref for a message of wsmon's own, unlike those of any client."""
         self._own_refs += 1
         return f"wsmon-{self._own_refs}"
 
     def keep(self, name: str, topic: Topic) -> None:
-        """Remember a topic, and forget the one joined first where there are too many."""
+        """Remember a topic, and forget the oldest where there are too many."""
         self.topics.pop(name, None)
         while len(self.topics) >= MAX_TOPICS:
             del self.topics[next(iter(self.topics))]

@@ -13,7 +13,7 @@ class RawState:
     __slots__ = ()
 
     def at(self, now_ns: int) -> None:
-        """Time changes nothing here."""
+        """Ignore the time: nothing depends on it."""
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Return nothing: no answer is awaited."""

@@ -1,6 +1,6 @@
 """Socket.IO 5 over Engine.IO 4: heartbeats of the server, namespaces as topics, events, acknowledgements, attachments.
 
-Both sides number their acknowledgements from 0 in each namespace: a request is known by who made it, where, and its id.
+Both sides number acknowledgements from 0 in each namespace: side, namespace and id together identify a request.
 """
 
 from __future__ import annotations
@@ -30,17 +30,13 @@ from wsmon.protocols.base import (
 from wsmon.protocols.calls import Call, Calls, completed, failed, unmatched
 from wsmon.protocols.credentials import Credentials, JsonValue
 
-# Heartbeats of Engine.IO: what is due, and what did not come.
-#
-# In its fourth revision the server pings and the client answers; in the third it was the other way round.
-
 # PingTimeout of a server that named none: the default of the reference implementation
 PONG_NS = 20 * SECOND_NS
 
-# Connected ones that are remembered
+# Connected namespaces that are remembered
 MAX_NAMESPACES = 1_000
 
-# Sent while a client upgrades from polling: no heartbeats
+# Packets of a client that upgrades from polling: no heartbeats
 _PROBES = (b"2probe", b"3probe")
 _PROTOCOL = "socketio"
 
@@ -51,7 +47,7 @@ class _Arriving(NamedTuple):
     decoded: Decoded
     left: int
     happenings: tuple[Happening, ...]
-    """Told with the last attachment."""
+    """What the packet says happened; it happens with the last attachment."""
 
 
 class SocketIoState:
@@ -59,30 +55,30 @@ class SocketIoState:
 
     def __init__(self) -> None:
         self.now_ns = 0
+        # Both by namespace
         self.connecting = Calls()
         self.authenticating = Calls()
-        # both by namespace
+        # By side, namespace and ack id
         self.requests = Calls()
-        # by who asked, namespace and ack id
+        # Namespaces, oldest first
         self.connected: dict[str, None] = {}
-        # namespaces, oldest first
         self.arriving: dict[Direction, _Arriving] = {}
         self.heartbeat = Heartbeat()
         self.credentials = Credentials()
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
         self.now_ns = now_ns
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Heartbeats, acknowledgements and answers to CONNECT that did not come."""
+        """Return heartbeats, acknowledgements and answers to CONNECT that did not come in time."""
         happenings = self.heartbeat.overdue(now_ns)
         for calls in (self.requests, self.authenticating, self.connecting):
             happenings += calls.overdue(now_ns)
         return happenings
 
     def connect(self, namespace: str) -> None:
-        """A namespace is usable."""
+        """Remember that a namespace is usable."""
         self.connected.pop(namespace, None)
         if len(self.connected) >= MAX_NAMESPACES:
             del self.connected[next(iter(self.connected))]
@@ -90,7 +86,7 @@ class SocketIoState:
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: SocketIoState) -> Decoded:
-    """Read one whole message."""
+    """Decode one whole message."""
     if opcode == "binary":
         return _attachment(direction, state)
     if opcode != "text":
@@ -140,7 +136,7 @@ def _message(direction: Direction, data: bytes, state: SocketIoState) -> Decoded
 
 
 def _announced(decoded: Decoded) -> tuple[Decoded, tuple[Happening, ...]]:
-    """What a packet with attachments says at once, and what it says with the last of them: a request is over then."""
+    """Split what a packet says at once from what happens with its last attachment: the end of a request."""
     if decoded.type != "ack":
         return decoded, ()
     return Decoded(decoded.type, decoded.topic, decoded.ref), decoded.happenings
@@ -165,7 +161,7 @@ def _packet(direction: Direction, packet: SocketIoPacket, state: SocketIoState) 
 
 
 def _connect_packet(direction: Direction, packet: SocketIoPacket, state: SocketIoState) -> tuple[Happening, ...]:
-    """A client asks for a namespace, with or without credentials; the server grants it."""
+    """Read a CONNECT: a client asks for a namespace, with or without credentials, and the server grants it."""
     namespace = packet.namespace
     topics = (namespace,)
     if direction == "out":
@@ -176,7 +172,8 @@ def _connect_packet(direction: Direction, packet: SocketIoPacket, state: SocketI
         return happenings + state.connecting.begin_anew(Call("subscribe", namespace, state.now_ns, topics=topics))
     auth, subscribe = state.authenticating.end(namespace), state.connecting.end(namespace)
     state.connect(namespace)
-    if subscribe is None:  # servers before Engine.IO 4 connect the main namespace by themselves
+    # Servers before Engine.IO 4 connect the main namespace by themselves
+    if subscribe is None:
         return (Happening("subscription.subscribe.completed", "subscribe", topic=namespace, status="ok"),)
     return (completed(auth) if auth else ()) + completed(subscribe)
 
@@ -208,7 +205,7 @@ def _event_arguments(
 
 
 def _ack(direction: Direction, packet: SocketIoPacket, state: SocketIoState) -> tuple[Happening, ...]:
-    """The end of a request of the other side."""
+    """End a request of the other side."""
     key = _key("out" if direction == "in" else "in", packet)
     if request := state.requests.end(key):
         return completed(request)
@@ -216,12 +213,13 @@ def _ack(direction: Direction, packet: SocketIoPacket, state: SocketIoState) -> 
 
 
 def _attachment(direction: Direction, state: SocketIoState) -> Decoded:
-    """A binary frame belongs to the packet that announced it, and reads like it."""
+    """Read a binary frame: it belongs to the packet that announced it, and has its type, topic and id."""
     arriving = state.arriving.pop(direction, None)
     if arriving is None:
         if state.connected:
             return Decoded("binary", error_type=_PROTOCOL, error="an attachment that no packet announced")
-        return Decoded("binary")  # another encoding than JSON, or Engine.IO alone
+        # Another encoding than JSON, or Engine.IO alone
+        return Decoded("binary")
     happenings = arriving.happenings
     if arriving.left > 1:
         state.arriving[direction] = arriving._replace(left=arriving.left - 1)
@@ -234,27 +232,31 @@ def _key(asker: Direction, packet: SocketIoPacket) -> str:
 
 
 class Heartbeat:
-    """The heartbeats of one session."""
+    """Engine.IO heartbeats of one session.
+
+    In the fourth revision the server pings and the client answers; in the third it is the other way round.
+    """
 
     def __init__(self) -> None:
+        # Longest time between two pings of the server; 0 where it named none, or does not ping
         self._silence_ns = 0
-        # the longest time between two pings of the server; 0 = it named none, or it does not ping
+        # When the next ping of the server is late; 0 where none is awaited
         self._ping_due_ns = 0
-        # when the server's next ping is late; 0 = none is awaited
-        # Those that were not answered, by their direction
+        # Pings without an answer, by their direction
         self._pings = Calls(PONG_NS / SECOND_NS)
 
     def open(self, interval_ns: int, timeout_ns: int, now_ns: int) -> None:
-        """The server said how often it pings and how long it waits."""
+        """Take the interval of pings and the timeout that the server named."""
         wait_ns = timeout_ns or PONG_NS
         self._pings = Calls(wait_ns / SECOND_NS)
         self._silence_ns = interval_ns + wait_ns if interval_ns else 0
         self._expect_ping(now_ns)
 
     def ping(self, direction: Direction, now_ns: int) -> tuple[Happening, ...]:
-        """A ping; one at a time is waited for, so that unanswered ones end in a timeout and not in each other."""
+        """Begin a heartbeat; one at a time is in flight, so that an unanswered one ends in a timeout."""
         by_peer = direction == "in"
-        if not by_peer:  # the third revision: its servers send none
+        # The third revision: its servers send none
+        if not by_peer:
             self._silence_ns = 0
         self._expect_ping(now_ns)
         if direction in self._pings:
@@ -262,13 +264,13 @@ class Heartbeat:
         return self._pings.begin(Call("heartbeat", direction, now_ns, by_peer=by_peer))
 
     def pong(self, direction: Direction) -> tuple[Happening, ...]:
-        """An answer to a ping of the other side."""
+        """End the heartbeat that the other side began."""
         key = "out" if direction == "in" else "in"
         ping = self._pings.end(key)
         return completed(ping) if ping else (unmatched("heartbeat", key),)
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """What did not come, told once."""
+        """Return what was due by the monotonic time ``now_ns`` and did not come, each once."""
         happenings = self._pings.overdue(now_ns)
         if 0 < self._ping_due_ns <= now_ns:
             self._ping_due_ns = 0
@@ -280,19 +282,16 @@ class Heartbeat:
         self._ping_due_ns = now_ns + self._silence_ns if self._silence_ns else 0
 
 
-# Packets of Engine.IO 4 and Socket.IO 5 on a WebSocket: those that come, taken apart, and those that wsmon sends.
-#
 # A text frame is one Engine.IO packet, a digit and its data; a ``4`` holds a Socket.IO packet
 # ``<type>[<attachments>-][<namespace>,][<ack id>][JSON]``, a binary frame one attachment of it.
-# Sources: engine.io-protocol revision 4, socket.io-protocol revision 5.
-
+# Sources: engine.io-protocol revision 4, socket.io-protocol revision 5
 ENGINE_TYPES = ("open", "close", "ping", "pong", "message", "upgrade", "noop")
 PACKET_TYPES = ("connect", "disconnect", "event", "ack", "connect_error", "event", "ack")
-# The last two of PACKET_TYPES come with attachments
+# From this type on, packets come with attachments
 FIRST_BINARY = 5
 
 MAIN_NAMESPACE = "/"
-# Of a ping interval that a server names; none is longer than a day
+# Longest ping interval that is believed: a day
 MAX_INTERVAL_MS = 86_400_000.0
 
 _HEAD = re.compile(rb"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*+),?)?([0-9]{1,20})?")
@@ -305,23 +304,23 @@ class SocketIoPacket(NamedTuple):
     attachments: int
     namespace: str
     ack_id: str
-    """Empty where no acknowledgement is asked for or given."""
+    """Empty where no acknowledgement is requested or given."""
     body: bytes
-    """JSON, not yet looked at."""
+    """JSON, not decoded yet."""
 
     @property
     def type(self) -> str:
-        """Its word in ``PACKET_TYPES``."""
+        """Its name in ``PACKET_TYPES``."""
         return PACKET_TYPES[self.number]
 
     @property
     def has_credentials(self) -> bool:
-        """Whether a CONNECT carries anything."""
+        """Whether a CONNECT carries any credentials."""
         return self.body.strip() not in (b"", b"null", b"{}")
 
     @property
     def content(self) -> JsonValue:
-        """Its JSON as it is; raises one of ``UNDECODABLE``."""
+        """Its JSON, decoded; raises one of ``UNDECODABLE``."""
         content: JsonValue = msgspec.json.decode(self.body)
         return content
 
@@ -335,7 +334,7 @@ class SocketIoPacket(NamedTuple):
 
     @property
     def error(self) -> str:
-        """What a CONNECT_ERROR says: an object with a message, a text in older servers; may raise ``UNDECODABLE``."""
+        """The message of a CONNECT_ERROR: an object's, or a text of older servers; may raise ``UNDECODABLE``."""
         decoded = _ERROR.decode(self.body or b'""')
         return (decoded if isinstance(decoded, str) else decoded.message) or "refused without a message"
 
@@ -368,14 +367,15 @@ _OPEN = msgspec.json.Decoder(Open)
 
 
 def parse_packet(data: bytes) -> SocketIoPacket | None:
-    """The Socket.IO packet in an Engine.IO message; None where there is none."""
+    """Return the Socket.IO packet in an Engine.IO message; None where there is none."""
     head = _HEAD.match(data)
     if head is None:
         return None
     number, attachments, namespace, ack_id = head.groups()
     if (attachments is not None) != (int(number) >= FIRST_BINARY):
         return None
-    path = (namespace or b"/").partition(b"?")[0]  # older clients put credentials into a query behind the namespace
+    # Older clients put credentials into a query after the namespace
+    path = (namespace or b"/").partition(b"?")[0]
     return SocketIoPacket(
         int(number),
         int(attachments or 0),
@@ -386,7 +386,7 @@ def parse_packet(data: bytes) -> SocketIoPacket | None:
 
 
 def parse_open(data: bytes) -> Open:
-    """The content of an ``open`` packet; raises one of ``UNDECODABLE``."""
+    """Return the content of an ``open`` packet; raises one of ``UNDECODABLE``."""
     return _OPEN.decode(data)
 
 
@@ -395,10 +395,10 @@ def _nanoseconds(milliseconds: float) -> int:
 
 
 def answer(decoded: Decoded, options: ClientOptions, _state: SocketIoState) -> Outbox:
-    """What wsmon sends after a packet: pongs, connects to the wanted namespaces, and then the wanted events.
+    """Return pongs, connects to the namespaces that the configuration names, and then its events.
 
     A topic ``/admin`` is a namespace; a JSON list such as ``["join", "room"]`` is an event for the main namespace.
-    The main namespace is connected to where no other is wanted, or an event is.
+    The main namespace is connected to where no other is named, or an event is.
     """
     topics = options.reveal_topics()
     events = tuple(topic for topic in topics if not topic.startswith("/"))
@@ -428,7 +428,7 @@ def _connect(namespace: str, options: ClientOptions) -> str:
 
 
 def _event(topic: str) -> str:
-    """The arguments of an event; a topic that is no list of them is the name of an event without any."""
+    """Return the arguments of an event; a topic that is no list of them is the name of an event without any."""
     try:
         _EVENT.decode(topic)
     except UNDECODABLE:

@@ -1,4 +1,6 @@
-"""STOMP 1.0 to 1.2: names frames and masks the password of a CONNECT; what frames mean to each other is not read yet.
+"""STOMP 1.0 to 1.2: types, destinations and ids of frames; the password of a CONNECT is masked.
+
+Frames are not paired: a receipt does not end a request.
 
 A frame is a command, headers, an empty line and a body that ends with NUL; a line end alone is a heartbeat.
 Source: STOMP 1.2, sections "STOMP Frames", "CONNECT or STOMP Frame" and "Heart-beating".
@@ -18,9 +20,9 @@ _COMMANDS = frozenset({
     "CONNECTED", "MESSAGE", "RECEIPT", "ERROR",
 })
 # fmt: on
+# Headers that name a message or pair two frames; the first one present counts
 _REFS = ("message-id", "receipt", "receipt-id", "id")
-# headers that name a message or pair two frames; the first one present counts
-# Of a frame, in which its headers are looked for
+# Beginning of a frame in which its headers are looked for
 _HEADERS_BYTES = 16 * 1024
 
 _CONNECT = re.compile(rb"(?:\A|\0)[\r\n]*+(?:CONNECT|STOMP)\r?\n")
@@ -34,15 +36,15 @@ class StompState:
     """Nothing is remembered of a session."""
 
     def at(self, now_ns: int) -> None:
-        """The messages that follow happen at this monotonic time."""
+        """Set the monotonic time of the messages that follow."""
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Nothing is awaited."""
+        """Return nothing: no answer is awaited."""
         return ()
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: StompState) -> Decoded:  # noqa: ARG001
-    """Read one whole message; of several frames in it, the first."""
+    """Decode one whole message; of several frames in it, the first."""
     if opcode not in ("text", "binary"):
         return UNREAD
     frame = payload[:_HEADERS_BYTES].lstrip(b"\r\n")
@@ -56,13 +58,14 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: StompSta
     headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.rstrip("\r").partition(":")
-        headers.setdefault(name, value)  # of repeated headers the first counts
+        # Of repeated headers the first counts
+        headers.setdefault(name, value)
     ref = next((headers[name] for name in _REFS if name in headers), "")
     return Decoded(command, _plain(headers.get("destination", "")), _plain(ref))
 
 
 def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
-    """The payload with the passwords of its CONNECT frames masked, and whether there was one."""
+    """Return the payload with the passwords of its CONNECT frames masked, and whether there was one."""
     spans: list[ByteRange] = []
     for connect in _CONNECT.finditer(payload):
         headers_end = _HEADERS_END.search(payload, connect.end() - 1)
@@ -73,7 +76,7 @@ def mask(_opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
 
 
 def _plain(value: str) -> str:
-    """A header's value with its escapes undone."""
+    """Return a header's value with its escapes undone."""
     return cut(_ESCAPE.sub(lambda match: _UNESCAPED[match[1]], value))
 
 
