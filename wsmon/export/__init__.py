@@ -1,1 +1,1 @@
-"""What leaves wsmon, and what comes back: one module for each format and direction."""
+"""Exports and imports of events: a module for each format, and the table of formats."""

@@ -1,4 +1,4 @@
-"""Events as a table for spreadsheets: fixed columns, and no cell that a spreadsheet would execute."""
+"""CSV: events as a table for spreadsheets, with fixed columns, and no cell that a spreadsheet would execute."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import msgspec
 from wsmon.export.jsonl import EventDocument, event_document
 from wsmon.model.events import Event, Json
 
-# The keys of JSON, in their order, all of them in every row
+# The keys of events in JSON, in their order
 COLUMNS = EventDocument.__struct_fields__
-# OWASP, "CSV injection": what makes Excel and LibreOffice evaluate a cell
+# OWASP, "CSV injection": Excel and LibreOffice evaluate cells that begin with these
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_table(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
-    """A line of headings, then a line an event; a piece a page."""
+    """Write a line of headings, then a line for each event; a piece for each page."""
     yield _lines([COLUMNS])
     for page in pages:
         yield _lines(_row(event) for event in page)
 
 
 def defused(text: str) -> str:
-    """A text that stays text in a spreadsheet: an apostrophe before what would begin a formula."""
+    """Return the text with an apostrophe before what would begin a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
@@ -49,7 +49,7 @@ def _cell(value: Json | Decimal) -> str:
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:
-    """Lines end with CR LF (RFC 4180): of line breaks in a cell, the module quotes those it writes itself."""
+    """Rows as lines that end with CR LF (RFC 4180)."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue().encode()

@@ -1,7 +1,8 @@
-"""HTTP Archive 1.2, as browsers save and open it: an entry a session, its messages in ``_webSocketMessages``.
+"""HTTP Archive 1.2 (HAR), as browsers save and open it: an entry for each session, with its messages.
 
-Entries are in the order in which sessions ended. A session is an entry where the selection has an event of it; failed
-attempts are entries too. Fields with an underscore are not of the standard: Chrome's, and what an import needs.
+Entries are in the order in which sessions ended. A session has an entry if the selection has an event of it; so have
+failed attempts. Fields with an underscore are not in the standard: Chrome's ``_webSocketMessages``, and what an import
+needs.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from wsmon.model.redact.masking import MASK
 from wsmon.model.units import MS_NS, SECOND_NS
 
 OPCODES = {"text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
-# Of a size or a time that does not apply
+# For sizes and times that do not apply
 UNKNOWN = -1
-# That no field of HTTP may hold: whoever sends the request again must not send two
+# Characters that a header must not contain: a request replayed from the archive must not become two
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-# That stay as they are in a URL
+# Characters that are not escaped in a URL
 _URL_SIGNS = ":/?#[]@!$&'()*+,;=%~"
 
 
 def har(selection: Selection) -> Iterator[bytes]:
-    """The archive, piece by piece; memory holds the sessions that are open at one time, and a page of messages."""
+    """Write the archive, piece by piece; in memory are the sessions open at one time, and a page of messages."""
     creator = {"name": "wsmon", "version": wsmon.__version__}
     yield b'{"log":{"version":"1.2","creator":' + msgspec.json.encode(creator) + b',"pages":[],"entries":['
     separator = b"\n"
@@ -51,7 +52,7 @@ def har(selection: Selection) -> Iterator[bytes]:
 
 
 def document(session: ExportedSession, last: Event) -> dict[str, Json]:
-    """An entry of a session without its messages; ``last`` is its end, or its newest event where that is to come."""
+    """Return the entry of a session without its messages; ``last`` is its end, or its newest event while it is open."""
     first = session.first or last
     timings = _timings(session, last)
     return {
@@ -71,7 +72,7 @@ def document(session: ExportedSession, last: Event) -> dict[str, Json]:
 
 
 def _entry(selection: Selection, session: ExportedSession) -> Iterator[bytes]:
-    """An entry without its end, in pieces; none where the selection has nothing of the session."""
+    """An entry without its closing brackets, in pieces; none if the selection has no event of the session."""
     ids = (session.first.id if session.first else session.first_id, session.last_id)
     selection.total += max(0, min(ids[1], selection.last_id) - max(ids[0], selection.first_id) + 1)
     has_begun = False
@@ -90,7 +91,7 @@ def _entry(selection: Selection, session: ExportedSession) -> Iterator[bytes]:
 
 
 def _frame(event: Event) -> bytes:
-    """A message or a control frame, as Chrome has it: text, or base64 for every other opcode."""
+    """A message or a control frame as in Chrome: text, or base64 for every other opcode."""
     payload = event.payload or b""
     is_text = event.opcode == "text"
     frame: dict[str, Json] = {
@@ -108,7 +109,8 @@ def _request(session: ExportedSession) -> dict[str, Json]:
     url = _url(session)
     try:
         query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
-    except ValueError:  # a host in brackets that is none
+    except ValueError:
+        # Brackets around what is not an IPv6 address
         query = []
     return {
         "method": "GET",
@@ -123,7 +125,7 @@ def _request(session: ExportedSession) -> dict[str, Json]:
 
 
 def _response(session: ExportedSession) -> dict[str, Json]:
-    """The answer to the upgrade; status 0 where there was none."""
+    """The response to the upgrade; status 0 if there was none."""
     answer = session.completed or session.ended
     status = answer.status if answer is not None and isinstance(answer.status, int) else 0
     headers = _headers(session.meta_value("response_headers"))
@@ -147,7 +149,7 @@ def _response(session: ExportedSession) -> dict[str, Json]:
 
 
 def _timings(session: ExportedSession, last: Event) -> dict[str, float]:
-    """Phases in milliseconds; ``connect`` holds ``ssl``, as the standard has it, and ``receive`` is the time open."""
+    """Phases in milliseconds; ``connect`` includes ``ssl``, as in the standard; ``receive`` is the time open."""
     phases = {name: value for name in ("dns", "tcp", "proxy", "tls", "upgrade") if (value := _ms(session, name)) >= 0}
     connect = [phases[name] for name in ("tcp", "proxy", "tls") if name in phases]
     opened = session.completed
@@ -172,7 +174,7 @@ def _ms(session: ExportedSession, phase: str) -> float:
 
 
 def _server(session: ExportedSession) -> dict[str, Json]:
-    """The address that was dialled, where it is known."""
+    """The address that was dialled, if it is known."""
     try:
         address = ip_address(address_and_port(str(session.meta_value("peer"))).host)
     except ValueError:
@@ -181,7 +183,7 @@ def _server(session: ExportedSession) -> dict[str, Json]:
 
 
 def _end(session: ExportedSession) -> dict[str, Json]:
-    """How it ended, where it did."""
+    """How the session ended, if it did."""
     ended = session.ended
     if ended is None:
         return {}
@@ -189,7 +191,7 @@ def _end(session: ExportedSession) -> dict[str, Json]:
 
 
 def _headers(pairs: Json) -> list[dict[str, str]]:
-    """Headers as the events have them; a line break in one cannot make two of it."""
+    """Headers of an event; line breaks in them are replaced, so that one cannot become two."""
     if not isinstance(pairs, list):
         return []
     return [
@@ -204,7 +206,7 @@ def _line(text: str) -> str:
 
 
 def _url(session: ExportedSession) -> str:
-    """The URL; masks are escaped, since brackets are those of an IPv6 address."""
-    told = session.meta_value("url")
-    url = told if isinstance(told, str) else "ws://unknown.invalid/"
+    """The URL; masks are escaped, since brackets are for IPv6 addresses."""
+    recorded = session.meta_value("url")
+    url = recorded if isinstance(recorded, str) else "ws://unknown.invalid/"
     return quote(url.replace(MASK, quote(MASK)), safe=_URL_SIGNS)

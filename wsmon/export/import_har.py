@@ -1,4 +1,4 @@
-"""Reads WebSocket sessions out of an HTTP Archive, of a browser or of wsmon; the archive is read whole."""
+"""Import of HTTP Archives (HAR) of browsers or of wsmon: their WebSocket sessions as events; read into memory whole."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import MASK
 from wsmon.model.units import MS_NS
 
-# A close frame is told by the entry
+# Close frames are left out: the entry has code and reason
 _WORDS: dict[int, Opcode] = {1: "text", 2: "binary", 9: "ping", 10: "pong"}
 _PHASES = {"dns": "dns_ms", "connect": "tcp_ms", "ssl": "tls_ms", "wait": "upgrade_ms"}
 
@@ -49,7 +49,7 @@ class _Response(msgspec.Struct, frozen=True):
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """An entry of a WebSocket; what wsmon adds is absent in those of browsers."""
+    """An entry of a WebSocket; the fields that wsmon adds are absent in archives of browsers."""
 
     started: str = msgspec.field(name="startedDateTime")
     request: _Request
@@ -80,9 +80,9 @@ class _Archive(msgspec.Struct, frozen=True):
 
 
 def har_events(archive: bytes) -> Iterator[Incoming]:
-    """The events of its WebSocket entries, by time; other entries are no concern of ours.
+    """Iterate over the events of WebSocket entries, by time; other entries are skipped.
 
-    Raises ``UsageError`` for what is no archive; an entry that cannot be read is a fault, counted from 1.
+    Raises ``UsageError`` where it is no archive; an entry that cannot be read is a fault, by its number from 1.
     """
     try:
         entries = msgspec.json.decode(archive, type=_Archive).log.entries
@@ -103,8 +103,8 @@ def _events(entries: list[msgspec.Raw]) -> Iterator[Incoming]:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             yield Fault(number, str(error))
     sessions.sort(key=lambda session: session[:2])
+    # Connection -> end of its newest session
     lanes: dict[str, int] = {}
-    # by connection: when its newest session ended
     streams = []
     for start_ns, number, entry in sessions:
         name = _free_name(entry, start_ns, lanes)
@@ -116,7 +116,7 @@ def _events(entries: list[msgspec.Raw]) -> Iterator[Incoming]:
 
 
 def _free_name(entry: _Entry, start_ns: int, lanes: dict[str, int]) -> str:
-    """The connection's name; sessions that overlap are of several, since a connection has one at a time."""
+    """The name of the session's connection; a connection has one session at a time, so overlapping ones get numbers."""
     base = entry.connection or urlsplit(entry.request.url).hostname or "websocket"
     name, number = base, 1
     while lanes.get(name, start_ns) > start_ns:
@@ -148,7 +148,7 @@ def _session(entry: _Entry, number: int, start_ns: int, name: str, redactor: Red
 
 
 def _about(entry: _Entry, redactor: Redactor) -> dict[str, Json]:
-    """What the events of its beginning tell; masks were escaped as a part of the URL."""
+    """``meta`` for the events of the session's beginning; in the URL, masks were escaped."""
     url = entry.request.url.replace(quote(MASK), MASK)
     meta: dict[str, Json] = {
         "url": redactor.url(url),
@@ -159,7 +159,8 @@ def _about(entry: _Entry, redactor: Redactor) -> dict[str, Json]:
         meta["peer"] = f"{entry.address}:{urlsplit(entry.request.url).port or ''}".rstrip(":")
     timings = dict(entry.timings)
     if timings.get("ssl", -1) > 0:
-        timings["connect"] = timings.get("connect", 0) - timings["ssl"]  # which holds it
+        # The standard includes ssl in connect
+        timings["connect"] = timings.get("connect", 0) - timings["ssl"]
     for phase, key in _PHASES.items():
         if timings.get(phase, -1) >= 0:
             meta[key] = round(timings[phase], 6)
@@ -171,7 +172,7 @@ def _headers(headers: list[_Header], redactor: Redactor) -> Json:
 
 
 def _message(frame: _Frame, source: Source, open_ns: int, redactor: Redactor) -> Event:
-    """A frame; none is older than the session that had it."""
+    """The event of a frame; its time is not before the opening of the session."""
     direction: Direction = "out" if frame.type == "send" else "in"
     opcode = _WORDS[frame.opcode]
     body = frame.data.encode() if opcode == "text" else _bytes(frame.data)
@@ -194,7 +195,7 @@ def _name(opcode: Opcode, direction: Direction) -> EventName:
 
 
 def _bytes(data: str) -> bytes:
-    """Base64, which Chrome writes for everything but text; as it stands where it is none."""
+    """The bytes of base64, which Chrome writes for everything but text; other text as it is."""
     try:
         return base64.b64decode(data, validate=True)
     except ValueError:

@@ -1,4 +1,8 @@
-"""Reads what ``jsonl`` wrote: the same events again, ids and runs kept."""
+"""Import of JSON lines: events as ``export --format jsonl`` writes them, and recordings with a frame on each line.
+
+Events keep their ids and runs. What all imports share is here too: faults, ids derived from the file, and the events of
+a session's beginning.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +22,14 @@ from wsmon.model.redact import Redactor
 from wsmon.model.statuses import Status
 from wsmon.model.units import MS_NS
 
-# What an import reads: events, or what is wrong with a line; and sessions of which only the messages are known.
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The monotonic time of the first event of a file that has none of its own
+# The monotonic time of the first event, in files without monotonic times
 MONO_START_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A line, or an entry of an archive, that is no event."""
+    """A line, or an entry of an archive, that cannot be read."""
 
     line: int
     """Counted from 1."""
@@ -38,26 +40,26 @@ Incoming: TypeAlias = "Event | Fault"
 
 
 def wall_ns(text: str) -> int:
-    """A time of RFC 3339 in nanoseconds; UTC where it has no zone. Raises ``ValueError``."""
+    """Return an RFC 3339 time in nanoseconds; without a zone it is UTC. Raises ``ValueError``."""
     at = datetime.fromisoformat(text)
     since = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - EPOCH
     return since // timedelta(microseconds=1) * 1_000
 
 
 def derived(size: int, *parts: str | int) -> str:
-    """An id in hex that is the same each time the file is read."""
+    """Return an id of ``size`` bytes in hex, a digest of ``parts``: the same each time the file is read."""
     return hashlib.blake2b(" ".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
 def session_source(connection: str, *parts: str | int) -> Source:
-    """The source of a session that has no ids."""
+    """Return the source of a session that has no ids in the file."""
     return Source(connection, "", derived(16, connection), derived(8, connection, *parts), 1)
 
 
 def opening(
     source: Source, ts_ns: int, meta: dict[str, Json], was: Status, duration_ns: int = 0
 ) -> tuple[Event, Event]:
-    """The beginning of a session of which only the result is known; ``ts_ns`` is when it was usable."""
+    """Return the events of a dial and its success; ``ts_ns`` is the time of the success, ``was`` the status before."""
     start_ns = ts_ns - duration_ns
     first: dict[str, Json] = {key: value for key, value in meta.items() if key == "url"}
     started = Event(
@@ -71,7 +73,7 @@ def opening(
 
 
 def in_order(incoming: Iterable[Incoming]) -> Iterator[Incoming]:
-    """Give ids and monotonic times to events that have none; a wall clock that went back does not move the other."""
+    """Give events ids, and monotonic times that follow their wall times but stand still where those go back."""
     last_id = mono_ns = zero_ns = 0
     for one in incoming:
         if isinstance(one, Fault):
@@ -83,7 +85,7 @@ def in_order(incoming: Iterable[Incoming]) -> Iterator[Incoming]:
         yield msgspec.structs.replace(one, id=last_id, mono_ns=mono_ns)
 
 
-# Names that telemetry of WebSockex Nova really emits, where the guide and wsmon have others
+# Names that WebSockex Nova's telemetry emits, where its guide and wsmon have others
 ALIASES: dict[str, EventName] = {
     "connection.websocket_upgrade": "connection.completed",
     "connection.close": "connection.disconnected",
@@ -91,7 +93,7 @@ ALIASES: dict[str, EventName] = {
     "subscription.restoration_failed": "subscription.subscribe.completed",
 }
 _NAMES: dict[str, EventName] = {**{name: name for name in EVENT_NAMES}, **ALIASES}
-# That a store holds
+# Limit of integers in SQLite
 _LARGEST = 2**63 - 1
 
 Whole = Annotated[int, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
@@ -99,7 +101,7 @@ Natural = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """The keys of the contract; unknown ones are left out, as a newer wsmon may have written them."""
+    """The keys of an event; unknown ones are ignored, since a newer wsmon may have written them."""
 
     name: str
     id: Natural | None = None
@@ -141,10 +143,10 @@ _line_decoder = msgspec.json.Decoder(_Line)
 
 
 def jsonl_events(lines: Iterable[bytes]) -> Iterator[Incoming]:
-    """The events of the lines; a line that is none is a fault, and the next is read.
+    """Iterate over the events of lines; a line that cannot be read is a fault, and the next one is read.
 
-    Ids and runs ascend, as in every store: what would go back is a fault. Where a line has no id, run or monotonic
-    time, they follow from the line before.
+    Ids and runs must ascend, as in every store; otherwise the line is a fault. A missing id, run or monotonic time
+    follows from the line before.
     """
     before: Event | None = None
     for number, line in enumerate(lines, 1):
@@ -197,7 +199,7 @@ def _event_of_line(line: _Line, before: Event | None) -> Event:
 
 
 def _place(line: _Line, before: Event | None) -> tuple[int, int]:
-    """Id and run, after those of the line before."""
+    """Id and run, which must follow those of the line before."""
     last_id, last_run = (before.id, before.source.run) if before else (0, 1)
     event_id = last_id + 1 if line.id is None else line.id
     if not last_id < event_id <= _LARGEST:
@@ -209,7 +211,7 @@ def _place(line: _Line, before: Event | None) -> tuple[int, int]:
 
 
 def _source(line: _Line, run: int, before: Event | None) -> Source:
-    """The source of the line before where it is the same: events of a session share one value."""
+    """The source of the line before if it is equal, so that the events of a session share one value."""
     source = Source(line.connection, line.group, line.trace_id, line.connection_id, run)
     return before.source if before is not None and before.source == source else source
 
@@ -227,7 +229,7 @@ def _times(line: _Line, before: Event | None) -> tuple[int, int]:
 
 
 def _duration_ns(duration_ms: Decimal | None) -> int | None:
-    """Whole nanoseconds; through ``Decimal``, since a float of many days has lost some."""
+    """Whole nanoseconds; ``Decimal``, since a float of many days is not exact."""
     if duration_ms is None:
         return None
     if not 0 <= duration_ms <= _LARGEST // MS_NS:
@@ -244,7 +246,7 @@ def _payload(line: _Line) -> bytes | None:
     return None if line.payload is None else line.payload.encode()
 
 
-# Reads recordings of one connection, a frame a line: ``{"ts", "dir", "type", "data", "binary"}``.
+# Recordings: a frame of one connection on each line, with the keys "ts", "dir", "type", "data" and "binary".
 
 _FRAME_NAMES: dict[tuple[str, str], EventName] = {
     ("in", "text"): "message.received",
@@ -269,7 +271,7 @@ class _Frame(msgspec.Struct, frozen=True):
     type: Literal["text", "binary", "ping", "pong", "close"]
     data: str | _Close | None = ""
     binary: bool = False
-    """The data is base64."""
+    """Whether the data is base64."""
 
 
 _frame_decoder = msgspec.json.Decoder(_Frame)
@@ -277,7 +279,7 @@ _close_decoder = msgspec.json.Decoder(_Close)
 
 
 def recording_events(lines: Iterable[bytes], connection: str) -> Iterator[Incoming]:
-    """The events of a recording: sessions begin with their first frame, and end with a close frame."""
+    """Iterate over the events of a recording: a session begins with its first frame, and ends with a close frame."""
     return in_order(_events(lines, connection))
 
 

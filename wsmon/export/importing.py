@@ -1,4 +1,4 @@
-"""Reads a file that wsmon or somebody else wrote, as events; what cannot be read is counted and named."""
+"""Import: read a file of events (JSON lines, HTTP Archive, recording) into a store; faults are counted and named."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from wsmon.export.import_jsonl import Fault, Incoming, jsonl_events, recording_e
 from wsmon.model.events import Event
 
 FAULTS_NAMED = 10
-# A commit
+# A transaction
 _BATCH_EVENTS = 2_000
-# Of a file, to see what it is
+# Read from the start of a file, to guess its format
 _LOOK_BYTES = 64 * 1024
 
 
 class EventStore(Protocol):
-    """Where the events go."""
+    """A store that events are written to."""
 
     def write(self, events: tuple[Event, ...]) -> None:
-        """Add events; ids and runs ascend."""
+        """Add events; ids and runs must ascend."""
         ...
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of a file."""
+    """The result of an import."""
 
     events: int = 0
     faults: int = 0
     named: list[Fault] = field(default_factory=list)
-    """The first of them."""
+    """The first ``FAULTS_NAMED`` faults."""
 
 
 def import_file(path: Path, name: ImportFormat | None, store: EventStore) -> ImportReport:
-    """Put all events of a file into a store; raises ``UsageError`` where nobody knows what the file is."""
+    """Write all events of a file to a store; raises ``UsageError`` where its format is not known."""
     report = ImportReport()
     with path.open("rb") as stream:
         batch: list[Event] = []
@@ -62,7 +62,7 @@ def import_file(path: Path, name: ImportFormat | None, store: EventStore) -> Imp
 
 
 def guessed_format(path: Path) -> ImportFormat:
-    """What a file is, by its suffix or its first line."""
+    """Return the format of a file, by its suffix or its first line; raises ``UsageError`` where neither tells."""
     if path.suffix == ".har":
         return "har"
     with path.open("rb") as stream:

@@ -1,4 +1,8 @@
-"""An event as one JSON object (CONTRACT.md, "JSON"), as ``search --json`` and ``export --format jsonl`` print it."""
+"""JSON: events as JSON lines, statistics, and the trace document with both.
+
+The keys are public: docs/schemas/ has their JSON schemas. ``search --json`` and ``export --format jsonl`` print events,
+``stats --json`` prints statistics, ``export --format json`` prints the trace document.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +21,16 @@ from wsmon.model.units import MS_NS
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.predicate import allows_connection
 
-# Durations below, 52 days, are told apart as milliseconds in a float
+# Below this (52 days) a float of milliseconds is exact to the nanosecond
 EXACT_NS = 2**52
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, whose offset costs more to print than all the rest
-# What JSON does not know becomes its text; bytes become base64, NaN becomes null
+# UTC; with a zone, printing a time takes more than twice as long
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+# Types that JSON does not have become their text; bytes become base64, NaN becomes null
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 class EventDocument(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """The keys of the contract, in their order; what does not apply is ``None``, and absent in JSON."""
+    """The keys of an event in JSON, in their order; ``None`` = it does not apply, and the key is absent."""
 
     id: int
     ts: str
@@ -64,13 +69,13 @@ class EventDocument(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 def rfc3339(ts_ns: int) -> str:
-    """A wall time as UTC, with microseconds."""
+    """Return a wall time in UTC, with microseconds."""
     at = _EPOCH + timedelta(microseconds=ts_ns // 1_000)
     return f"{at.isoformat(timespec='microseconds')}Z"
 
 
 def event_document(event: Event) -> EventDocument:
-    """An event by the keys of the contract."""
+    """Return an event by its keys in JSON."""
     source = event.source
     text, encoded = _payload(event.payload)
     return EventDocument(
@@ -112,17 +117,17 @@ def event_document(event: Event) -> EventDocument:
 
 
 def event_json(event: Event) -> bytes:
-    """An event as JSON on one line, without its end."""
+    """Return an event as JSON on one line, without the line break."""
     return _encoder.encode(event_document(event))
 
 
 def _milliseconds(duration_ns: int) -> float | Decimal:
-    """A duration of which no nanosecond is lost."""
+    """A duration in milliseconds, exact to the nanosecond."""
     return duration_ns / MS_NS if duration_ns < EXACT_NS else Decimal(duration_ns).scaleb(-6)
 
 
 def _payload(payload: bytes | None) -> tuple[str | None, str | None]:
-    """A payload as text where it is valid UTF-8, else as base64."""
+    """A payload as text if it is valid UTF-8, else as base64."""
     if payload is None:
         return None, None
     try:
@@ -132,21 +137,19 @@ def _payload(payload: bytes | None) -> tuple[str | None, str | None]:
 
 
 def jsonl(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
-    """Events, one a line; a piece a page."""
+    """Write events, one a line; a piece for each page."""
     for page in pages:
         yield b"".join(event_json(event) + b"\n" for event in page)
 
 
-# Statistics as ``stats --json`` prints them (CONTRACT.md, "JSON").
-
 STATISTICS_SCHEMA = "wsmon.stats/1"
-# Of milliseconds: a microsecond
+# Of milliseconds
 _DECIMALS = 3
 _SHARE_DECIMALS = 6
 
 
 def statistics_document(statistics: Statistics) -> dict[str, Json]:
-    """The whole answer; keys of what this version does not measure are absent."""
+    """Return statistics as ``stats --json`` prints them; keys of what was not measured are absent."""
     return {
         "schema": STATISTICS_SCHEMA,
         "since": rfc3339(statistics.since_ns),
@@ -156,9 +159,9 @@ def statistics_document(statistics: Statistics) -> dict[str, Json]:
 
 
 def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
-    """One connection; a distribution of nothing is empty, a time or share that does not exist is null.
+    """Return the statistics of one connection; distributions without values are empty, missing times and shares null.
 
-    What it is subscribed to is known of now only: a period in the past has no such key.
+    Subscriptions are known for the present only: a period in the past has no such key.
     """
     document: dict[str, Json] = {
         "name": of.name,
@@ -244,10 +247,6 @@ def _rounded(value: float | None, decimals: int) -> float | None:
     return None if value is None else round(value, decimals)
 
 
-# The trace export: connections with host, port, statistics and all their events, in one JSON document.
-#
-# The shape of WebSockex Nova's ``export_trace`` (host, port, statistics, events), once a connection.
-
 TRACE_SCHEMA = "wsmon.trace/1"
 
 
@@ -275,7 +274,7 @@ def json_trace(selection: Selection) -> Iterator[bytes]:
 
 
 def allowed_connections(query: Query, statistics: Statistics) -> tuple[ConnectionStatistics, ...]:
-    """The connections that the terms of a query on names allow."""
+    """Return the connections whose events can match a query."""
     return tuple(connection for connection in statistics.connections if allows_connection(query, connection.name))
 
 
@@ -290,7 +289,7 @@ def _head(connection: ConnectionStatistics) -> dict[str, Json]:
 
 
 def _events(selection: Selection, name: str) -> Iterator[bytes]:
-    """The events of one connection; its name is compared to the letter, which a query does not."""
+    """The events of one connection; its name is compared with case, which a query ignores."""
     of_name = FieldTerm("connection", (Exact(name),))
     separator = b"\n"
     for page in selection.pages((of_name,)):
@@ -304,5 +303,5 @@ def _events(selection: Selection, name: str) -> Iterator[bytes]:
 
 
 def _opened(fields: dict[str, Json]) -> bytes:
-    """An object without its end, for more fields to follow."""
+    """An object without its closing brace, for more fields to follow."""
     return msgspec.json.encode(fields)[:-1] + b","

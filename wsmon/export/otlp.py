@@ -1,7 +1,9 @@
-"""Spans as OTLP/JSON traces, one file that Jaeger's upload takes: sessions, their dials and phases, operations.
+"""OpenTelemetry (OTLP/JSON): traces, logs and metrics, for exports and for the recorder's push to a collector.
 
-A session is linked to the one before it. Attributes have the names of OpenTelemetry's conventions where there is one,
-``websocket.*`` where there is none.
+Traces are spans of sessions, their dials and phases, and operations; a session is linked to the one before it. Logs are
+a record for each event, with the session's span as context. Attributes have the names of OpenTelemetry's semantic
+conventions where there is one, else ``websocket.*``. Encoding: OTLP 1.x, "JSON Protobuf Encoding",
+https://opentelemetry.io/docs/specs/otlp/: ids in hex, 64-bit integers as text, attributes as a list.
 """
 
 from __future__ import annotations
@@ -25,18 +27,14 @@ from wsmon.model.units import MS_NS
 from wsmon.model.verdict import why
 from wsmon.ports import StoreView
 
-# Values of OpenTelemetry's protocol in its JSON encoding: ids in hex, 64-bit integers as text, attributes as a list.
-#
-# OTLP 1.x, "JSON Protobuf Encoding": https://opentelemetry.io/docs/specs/otlp/
-
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _INT64 = range(-(2**63), 2**63)
 
-# Attributes by name; None = absent
+# Name of an attribute -> value; None = absent
 Fields = Mapping[str, Json]
 NOTHING: Fields = MappingProxyType({})
 RecordKind = Literal["spans", "logRecords", "metrics"]
-# What stands around the records of a kind
+# The two lists around the records of each kind
 _FRAMES: Mapping[RecordKind, tuple[str, str]] = MappingProxyType(
     {
         "spans": ("resourceSpans", "scopeSpans"),
@@ -45,80 +43,16 @@ _FRAMES: Mapping[RecordKind, tuple[str, str]] = MappingProxyType(
     }
 )
 
-
-def any_value(value: Json) -> Json:
-    """A value with its type; ``None`` is the empty one."""
-    match value:
-        case None:
-            return {}
-        case bool():
-            return {"boolValue": value}
-        case int() if value in _INT64:
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value}
-        case str():
-            return {"stringValue": value}
-        case list() | tuple():
-            return {"arrayValue": {"values": [any_value(each) for each in value]}}
-        case Mapping():
-            return {"kvlistValue": {"values": attributes(value, keeps_none=True)}}
-        case _:
-            return {"stringValue": str(value)}
-
-
-def attributes(fields: Fields, *, keeps_none: bool = False) -> list[Json]:
-    """The attributes that have a value; an empty text is none."""
-    return [
-        {"key": key, "value": any_value(value)}
-        for key, value in fields.items()
-        if keeps_none or (value is not None and value != "")
-    ]
-
-
-def trace_id(source: Source) -> str:
-    """32 hex digits: the trace's own, or made of a correlation id that is none, the same each time."""
-    if _TRACE_ID.fullmatch(source.trace_id):
-        return source.trace_id
-    return _digest(16, source.trace_id or f"{source.run} {source.connection}")
-
-
-def span_id(text: str) -> str:
-    """16 hex digits, likewise; empty where there is none."""
-    return text if not text or is_span_id(text) else _digest(8, text)
-
-
-def document(kind: RecordKind, records: Iterator[bytes], resource: Fields = NOTHING) -> Iterator[bytes]:
-    """One file of records, around pieces of records without their commas; ``resource`` says more of who tells."""
-    outer, scope = _FRAMES[kind]
-    service: Fields = {"service.name": "wsmon", "service.version": wsmon.__version__, **resource}
-    told = msgspec.json.encode({"attributes": attributes(service)})
-    about = msgspec.json.encode({"name": "wsmon", "version": wsmon.__version__})
-    yield (
-        f'{{"{outer}":[{{"resource":'.encode() + told + f',"{scope}":[{{"scope":'.encode() + about
-        + f',"{kind}":['.encode()
-    )  # fmt: skip
-    separator = b"\n"
-    for record in records:
-        yield separator + record if record else b""
-        separator = b",\n" if record else separator
-    yield b"]}]}]}\n"
-
-
-def _digest(size: int, text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
-
-
 # SpanKind
 INTERNAL, CLIENT = 1, 3
-# StatusCode; 0 = unset, which is what a span that went well has
+# StatusCode; a span without an error has 0, unset
 STATUS_ERROR = 2
 _CLIENT_OPERATIONS = ("request", "subscribe", "unsubscribe", "auth", "refresh", "heartbeat")
 _SESSION_NAME, _CONNECT_NAME = "websocket session", "websocket connect"
 
 
 def otlp(selection: Selection) -> Iterator[bytes]:
-    """The file, piece by piece: operations by their end, then the sessions that the selection has an event of."""
+    """Write traces, piece by piece: operations by their ends, then the sessions that have an event in the selection."""
     return document("spans", _spans(selection))
 
 
@@ -142,12 +76,12 @@ def _spans(selection: Selection) -> Iterator[bytes]:
 
 
 def operation_records(fold: SpanFold, event: Event) -> Iterator[bytes]:
-    """The operations that end with an event."""
+    """Iterate over the spans of operations that end with an event."""
     return (_operation(event, span) for span in _operations(fold, event))
 
 
 def session_records(view: StoreView, session: ExportedSession, before: ExportedSession | None) -> Iterator[bytes]:
-    """The span of a session, linked to the one before it; none where nothing is known of it."""
+    """Yield the span of a session, linked to the session before it; nothing if the session has no event."""
     last = session.newest(view)
     first = session.first or last
     if first is not None and last is not None:
@@ -156,7 +90,7 @@ def session_records(view: StoreView, session: ExportedSession, before: ExportedS
 
 
 def dial_records(session: ExportedSession) -> Iterator[bytes]:
-    """The spans of a session's dial: itself where it succeeded, and its phases."""
+    """Iterate over the spans of a session's dial: the dial if it succeeded, and its phases."""
     source, whole_id = session.source, SpanId(span_id(session.source.connection_id))
     dial = _dial(session, whole_id)
     if dial is not None:
@@ -167,7 +101,7 @@ def dial_records(session: ExportedSession) -> Iterator[bytes]:
 
 
 def _operations(fold: SpanFold, event: Event) -> Iterator[Span]:
-    """What ended with an event, but sessions and their phases: those have a pass of their own."""
+    """The spans that end with an event, except sessions and phases, which have a pass of their own."""
     return (span for span in fold.ended_by(event) if span.operation != "session" and span.operation not in PHASES)
 
 
@@ -184,7 +118,7 @@ def _operation(event: Event, span: Span) -> bytes:
 
 
 def _whole(session: ExportedSession, first: Event, last: Event) -> Span:
-    """The span of a session; one that goes on lasts up to its newest event."""
+    """The span of a session; one that is open lasts up to its newest event."""
     name = _CONNECT_NAME if session.completed is None else _SESSION_NAME
     own_id = SpanId(span_id(session.source.connection_id))
     took_ns = max(0, last.mono_ns - first.mono_ns)
@@ -199,7 +133,7 @@ def _whole(session: ExportedSession, first: Event, last: Event) -> Span:
 
 
 def _dial(session: ExportedSession, whole_id: SpanId) -> Span | None:
-    """The span of a dial that succeeded, within its session."""
+    """The span of a dial that succeeded, a child of its session."""
     done = session.completed
     if done is None or done.duration_ns is None:
         return None
@@ -218,7 +152,7 @@ def _phases(session: ExportedSession) -> Iterator[Span]:
 
 
 def _record(source: Source, span: Span, kind: int, fields: Fields, before: ExportedSession | None = None) -> bytes:
-    """A span of the protocol; times are wall times, durations were measured."""
+    """A span as JSON; its start is a wall time, its duration was measured with the monotonic clock."""
     record: dict[str, Json] = {
         "traceId": trace_id(source),
         "spanId": span_id(span.span_id),
@@ -248,7 +182,7 @@ def _of_source(source: Source) -> Fields:
 
 
 def _of_dial(session: ExportedSession) -> Fields:
-    """What is known of the socket, by the conventions for HTTP, network and TLS."""
+    """Attributes of the socket, by the semantic conventions for HTTP, network and TLS."""
     url = session.meta_value("url")
     server = endpoint(str(url)) if url else None
     peer, local = (address_and_port(str(session.meta_value(end) or "")) for end in ("peer", "local"))
@@ -290,22 +224,20 @@ def _of_end(session: ExportedSession) -> Fields:
     }
 
 
-# Events as OTLP/JSON log records: one an event, with the session's span as its context.
-
 # SeverityNumber
 DEBUG, INFO, WARN, SEVERITY_ERROR = 5, 9, 13, 17
 _TEXTS = {DEBUG: "DEBUG", INFO: "INFO", WARN: "WARN", SEVERITY_ERROR: "ERROR"}
-# Categories that come as often as messages
+# Categories of events that are as frequent as messages
 _FREQUENT = ("message", "heartbeat", "trace")
 
 
 def otlp_logs(pages: Iterable[tuple[Event, ...]]) -> Iterator[bytes]:
-    """One file of log records; a piece a page."""
+    """Write the log records of events; a piece for each page."""
     return document("logRecords", (b",\n".join(log_record(event) for event in page) for page in pages))
 
 
 def log_record(event: Event) -> bytes:
-    """The record of one event."""
+    """Return the log record of an event."""
     severity = _severity(event)
     record: dict[str, Json] = {
         "timeUnixNano": str(event.ts_ns),
@@ -332,7 +264,7 @@ def _severity(event: Event) -> int:
 
 
 def _body(event: Event) -> Json:
-    """The payload of a message, bytes where it is no text; a sentence of everything else."""
+    """The payload of a message, as bytes if it is not text; for all other events a sentence."""
     if event.payload is None:
         return {"stringValue": why(event) or event.error or event.reason or event.name}
     try:
@@ -342,7 +274,7 @@ def _body(event: Event) -> Json:
 
 
 def _fields(event: Event) -> Fields:
-    """Everything else that the event says."""
+    """The attributes of an event: everything that is not in the record itself."""
     source = event.source
     return {
         "websocket.event.id": event.id,
@@ -375,13 +307,9 @@ def _fields(event: Event) -> Fields:
     }
 
 
-# Metrics as OTLP/JSON: cumulative sums, gauges, histograms and summaries, of one moment.
-#
-# Labels become attributes with the names that spans and logs have.
-
 # AggregationTemporality
 CUMULATIVE: Final = 2
-# As UCUM writes them
+# Unit of a family -> UCUM code
 _UNITS: Final[Mapping[str, str]] = MappingProxyType({"seconds": "s", "bytes": "By", "": "1"})
 _ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -397,27 +325,28 @@ _ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def metric_records(families: Iterable[MetricFamily], begun_ns: int, at_ns: int) -> Iterator[bytes]:
-    """A record of each family that has series; counters began at ``begun_ns``, both are wall times."""
+    """Iterate over the metrics of families that have series; counters began at ``begun_ns``, both are wall times."""
     times: Mapping[str, Json] = {"startTimeUnixNano": str(begun_ns), "timeUnixNano": str(at_ns)}
     for family in families:
         if family.points:
-            told: dict[str, Json] = {
+            metric: dict[str, Json] = {
                 "name": family.name,
                 "description": family.help,
                 "unit": _UNITS[family.unit],
                 **_values(family, times),
             }
-            yield msgspec.json.encode(told)
+            yield msgspec.json.encode(metric)
 
 
 def point_count(families: Iterable[MetricFamily]) -> int:
-    """How many points the records of these families have."""
+    """Return the number of points in the metrics of families."""
     return sum(len(family.points) for family in families)
 
 
 def _values(family: MetricFamily, times: Mapping[str, Json]) -> dict[str, Json]:
     points: list[Json] = [
-        _number(point, times) if isinstance(point, NumberPoint) else _spread(point, times) for point in family.points
+        _number(point, times) if isinstance(point, NumberPoint) else _distribution(point, times)
+        for point in family.points
     ]
     match family.kind:
         case "counter":
@@ -437,15 +366,78 @@ def _number(point: NumberPoint, times: Mapping[str, Json]) -> dict[str, Json]:
     return {"attributes": _attributes(point.labels), **times, **value}
 
 
-def _spread(spread: DistributionPoint, times: Mapping[str, Json]) -> dict[str, Json]:
-    told: dict[str, Json] = {
-        "attributes": _attributes(spread.labels), **times, "count": str(spread.count), "sum": spread.sum,
+def _distribution(point: DistributionPoint, times: Mapping[str, Json]) -> dict[str, Json]:
+    point_json: dict[str, Json] = {
+        "attributes": _attributes(point.labels), **times, "count": str(point.count), "sum": point.sum,
     }  # fmt: skip
-    if spread.counts:
-        told["explicitBounds"] = list(spread.bounds)
-        told["bucketCounts"] = [str(count) for count in spread.counts]
-    return told
+    if point.counts:
+        point_json["explicitBounds"] = list(point.bounds)
+        point_json["bucketCounts"] = [str(count) for count in point.counts]
+    return point_json
 
 
 def _attributes(labels: Labels) -> list[Json]:
     return attributes({_ATTRIBUTES.get(name, name): value for name, value in labels})
+
+
+def any_value(value: Json) -> Json:
+    """Return a value as an AnyValue message; ``None`` is the empty one."""
+    match value:
+        case None:
+            return {}
+        case bool():
+            return {"boolValue": value}
+        case int() if value in _INT64:
+            return {"intValue": str(value)}
+        case float():
+            return {"doubleValue": value}
+        case str():
+            return {"stringValue": value}
+        case list() | tuple():
+            return {"arrayValue": {"values": [any_value(each) for each in value]}}
+        case Mapping():
+            return {"kvlistValue": {"values": attributes(value, keeps_none=True)}}
+        case _:
+            return {"stringValue": str(value)}
+
+
+def attributes(fields: Fields, *, keeps_none: bool = False) -> list[Json]:
+    """Return fields as KeyValue messages; ``None`` and empty texts are left out, unless ``keeps_none``."""
+    return [
+        {"key": key, "value": any_value(value)}
+        for key, value in fields.items()
+        if keeps_none or (value is not None and value != "")
+    ]
+
+
+def trace_id(source: Source) -> str:
+    """Return 32 hex digits: the trace id itself, or a digest of a correlation id that is not a trace id."""
+    if _TRACE_ID.fullmatch(source.trace_id):
+        return source.trace_id
+    return _digest(16, source.trace_id or f"{source.run} {source.connection}")
+
+
+def span_id(text: str) -> str:
+    """Return 16 hex digits: the span id itself, or a digest of a text that is not one; empty for the empty text."""
+    return text if not text or is_span_id(text) else _digest(8, text)
+
+
+def document(kind: RecordKind, records: Iterator[bytes], resource: Fields = NOTHING) -> Iterator[bytes]:
+    """Write a file around pieces of records, which have no comma at their ends; ``resource`` adds attributes to it."""
+    outer, scope = _FRAMES[kind]
+    service: Fields = {"service.name": "wsmon", "service.version": wsmon.__version__, **resource}
+    attributes_json = msgspec.json.encode({"attributes": attributes(service)})
+    about = msgspec.json.encode({"name": "wsmon", "version": wsmon.__version__})
+    yield (
+        f'{{"{outer}":[{{"resource":'.encode() + attributes_json + f',"{scope}":[{{"scope":'.encode() + about
+        + f',"{kind}":['.encode()
+    )  # fmt: skip
+    separator = b"\n"
+    for record in records:
+        yield separator + record if record else b""
+        separator = b",\n" if record else separator
+    yield b"]}]}]}\n"
+
+
+def _digest(size: int, text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()

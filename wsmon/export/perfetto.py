@@ -1,7 +1,7 @@
-"""The timeline as Chrome trace events, which the Perfetto UI and chrome://tracing open.
+"""Perfetto: the timeline as Chrome trace events, which ui.perfetto.dev and chrome://tracing open.
 
-A process a connection, with tracks for status, sessions, phases and what a profile finds; incidents and losses are
-instants, messages a second are counters. Times are microseconds from the first event of the file.
+A connection is a process, with tracks for status, sessions, phases and operations; incidents and losses are instants,
+messages per second are counters. Times are microseconds from the first event of the file.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ Record = dict[str, Json]
 
 
 class _Lane:
-    """What is under way on one connection."""
+    """The state of one connection: its status, session and operations under way, and the messages of this second."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.is_named = False
+        # The transition that began the current status
         self.status: Event | None = None
-        # the transition that began the status in force
         self.fold = SpanFold()
+        # The dial of the session that has not ended
         self.session: Event | None = None
-        # that was dialled and has not ended
         self.second = 0
         self.counts = {"received": 0, "sent": 0}
 
 
 class _Timeline:
-    """Turns events into records; remembers a lane a connection."""
+    """Turns events into records, with a lane for each connection."""
 
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane] = {}
@@ -53,11 +53,11 @@ class _Timeline:
 
     @property
     def start(self) -> str:
-        """The wall time at which the file begins; empty where it has nothing."""
+        """The wall time at which the file begins; empty = it has no events."""
         return "" if self._zero_ns is None else rfc3339(self._zero_ns)
 
     def begun_before(self, session: ExportedSession) -> None:
-        """A session that is alive when the events begin; it is drawn from there on."""
+        """Add a session that is open when the events begin; it is drawn from there."""
         lane = self._lane(session.source.connection)
         lane.session = session.started
         lane.status = session.completed or session.opened or session.started
@@ -65,7 +65,7 @@ class _Timeline:
             list(lane.fold.ended_by(session.started))
 
     def records(self, event: Event) -> Iterator[Record]:
-        """What an event adds."""
+        """Iterate over the records that an event adds."""
         if self._zero_ns is None:
             self._zero_ns = event.ts_ns
         self._last = event
@@ -81,7 +81,7 @@ class _Timeline:
             yield self._instant(lane, event)
 
     def rest(self) -> Iterator[Record]:
-        """What is under way when the events end."""
+        """Iterate over the records of what is under way when the events end."""
         for name, lane in self._lanes.items():
             if not lane.is_named:
                 yield from self._names(lane, name or _RECORDER)
@@ -105,7 +105,7 @@ class _Timeline:
             yield {"ph": "M", "name": "thread_name", "pid": lane.pid, "tid": track, "args": {"name": label}}
 
     def _status(self, lane: _Lane, event: Event) -> Iterator[Record]:
-        """The status that ends."""
+        """The slice of the status that ends."""
         begun, lane.status = lane.status, event
         if begun is not None and begun.source.run == event.source.run:
             took_ns = event.mono_ns - begun.mono_ns
@@ -118,7 +118,7 @@ class _Timeline:
             yield from self._span(lane, event, span)
 
     def _span(self, lane: _Lane, event: Event, span: Span) -> Iterator[Record]:
-        """A session or a phase on its track; operations overlap, and have tracks that the viewer makes for them."""
+        """A session or a phase on its track; operations overlap, so they are pairs that the viewer puts on tracks."""
         about: Record = {"status": span.status, "error_type": span.error_type, "error": span.error, "event": event.id}
         args = {key: value for key, value in about.items() if value != ""}
         took_ns = span.duration_ns or 0
@@ -147,7 +147,7 @@ class _Timeline:
         lane.counts["received" if event.direction == "in" else "sent"] += 1
 
     def _flush(self, lane: _Lane, next_second: int = 0) -> Iterator[Record]:
-        """The messages of the second that is over, and the silence that follows."""
+        """The counters of the second that is over, and of the silence after it."""
         if not lane.second:
             return
         counted: list[tuple[int, Json]] = [(lane.second, dict(lane.counts))]
@@ -172,7 +172,7 @@ class _Timeline:
         return {"ph": "i", "name": label, "ts": self._us(event.ts_ns), **where, "args": args}
 
     def _slice(self, lane: _Lane, track: int, name: str, start_ns: int, took_ns: int, args: Json) -> Record:
-        """A stretch of time; what began before the first event of the file is drawn from there."""
+        """A period on a track; one that began before the first event of the file is drawn from there."""
         end_us = self._us(start_ns + max(0, took_ns))
         us = max(0.0, self._us(start_ns))
         where: Record = {"pid": lane.pid, "tid": track}
@@ -183,7 +183,7 @@ class _Timeline:
 
 
 def perfetto(selection: Selection) -> Iterator[bytes]:
-    """The file, piece by piece."""
+    """Write the trace, piece by piece."""
     timeline = _Timeline()
     for session in alive_before(selection):
         timeline.begun_before(session)

@@ -1,4 +1,4 @@
-"""Metrics as text that Prometheus scrapes: the text format 0.0.4, and OpenMetrics 1.0.
+"""Prometheus: metrics as text (format 0.0.4, and OpenMetrics 1.0), and the dashboard and rules that come with wsmon.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/ and https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
@@ -17,12 +17,12 @@ PLAIN: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
-# Of a label value: a terminal that shows the page obeys nothing, and what is no text becomes UTF-8
+# Not allowed in a label value: control characters that a terminal would obey, and lone surrogates, which UTF-8 has not
 _UNPRINTED: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def exposition(families: Iterable[MetricFamily], *, is_open_metrics: bool) -> bytes:
-    """The whole page; a family without series is left out."""
+    """Return the whole page; families without series are left out."""
     lines: list[str] = []
     for family in families:
         if family.points:
@@ -35,8 +35,8 @@ def exposition(families: Iterable[MetricFamily], *, is_open_metrics: bool) -> by
 def _family(family: MetricFamily, *, is_open_metrics: bool) -> Iterator[str]:
     name = family.written_name
     sample = f"{name}_total" if family.kind == "counter" else name
+    # OpenMetrics has the name of the family here, the text format that of its samples
     header = name if is_open_metrics else sample
-    # OpenMetrics names the family, the text format what its samples are called
     yield f"# HELP {header} {_help(family.help)}"
     yield f"# TYPE {header} {family.kind}"
     if is_open_metrics and family.unit:
@@ -45,15 +45,15 @@ def _family(family: MetricFamily, *, is_open_metrics: bool) -> Iterator[str]:
         if isinstance(point, NumberPoint):
             yield f"{sample}{_labels(point.labels)} {_number(point.value)}"
         else:
-            yield from _spread(name, point)
+            yield from _distribution(name, point)
 
 
-def _spread(name: str, spread: DistributionPoint) -> Iterator[str]:
-    bounds = (*map(_number_with_point, spread.bounds), "+Inf")
-    for bound, count in zip(bounds, accumulate(spread.counts), strict=False):  # a summary has none
-        yield f"{name}_bucket{_labels((*spread.labels, ('le', bound)))} {count}"
-    yield f"{name}_sum{_labels(spread.labels)} {_number(spread.sum)}"
-    yield f"{name}_count{_labels(spread.labels)} {spread.count}"
+def _distribution(name: str, point: DistributionPoint) -> Iterator[str]:
+    bounds = (*map(_number_with_point, point.bounds), "+Inf")
+    for bound, count in zip(bounds, accumulate(point.counts), strict=False):  # a summary has none
+        yield f"{name}_bucket{_labels((*point.labels, ('le', bound)))} {count}"
+    yield f"{name}_sum{_labels(point.labels)} {_number(point.sum)}"
+    yield f"{name}_count{_labels(point.labels)} {point.count}"
 
 
 def _labels(labels: Labels) -> str:
@@ -68,7 +68,7 @@ def _help(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Whole numbers without a point; of others as many digits as it takes to read the same number back."""
+    """Whole numbers without a point; others with as many digits as it takes to read the same number back."""
     return str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
 
 
@@ -76,16 +76,13 @@ def _number_with_point(value: float) -> str:
     return repr(float(value))
 
 
-# What comes with wsmon for monitoring systems: a dashboard for Grafana, rules for Prometheus.
-
-
 def dashboard() -> str:
-    """JSON that Grafana imports; it asks for its Prometheus."""
+    """Return the dashboard as JSON for Grafana, which asks for the data source when it imports it."""
     return _text("grafana.json")
 
 
 def rules() -> str:
-    """YAML for ``rule_files``: the telemetry guide's metric names, and alerts."""
+    """Return YAML for Prometheus' ``rule_files``: recording rules and alerts."""
     return _text("prometheus_rules.yml")
 
 

@@ -1,6 +1,6 @@
-"""The report: what one sends to whoever runs the other side. Statistics, timeline, incidents, and every loss explained.
+"""Report on connections, to send to the operator of the peer: statistics, timeline, incidents, every loss explained.
 
-It is about the connections that the query names, in the period of the selection; long lists keep the newest.
+It covers the connections that the query allows, in the period of the selection; long lists keep the newest entries.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from wsmon.model.verdict import fact, why
 from wsmon.query.ast import Exact, FieldTerm, Query
 from wsmon.query.predicate import allows_connection
 
-# Losses, attempts and incidents in a report each; the newest
+# Losses, failed attempts and incidents that are listed, of each the newest
 MOST = 100
 # Events around a loss
 BEFORE, AFTER = 6, 4
-# Bars of messages
+# Bars of the message histogram
 BUCKETS = 200
-# Characters of a message
+# Characters that are shown of a message
 _CONTENT_LIMIT = 200
 _INCIDENTS: tuple[EventName, ...] = ("incident.opened", "incident.closed")
 
@@ -61,12 +61,12 @@ class _Troubles:
         self.losses: deque[Event] = deque(maxlen=MOST)
         self.failures: deque[Event] = deque(maxlen=MOST)
         self.incidents: deque[Event] = deque(maxlen=MOST)
+        # Id of the event that opened an incident -> event that closed it
         self.ends: dict[int, Event] = {}
-        # of incidents, by the event that opened them
         self.counts = {"losses": 0, "failures": 0, "incidents": 0}
 
     def take(self, event: Event) -> None:
-        """Sort one in."""
+        """Add an event."""
         if event.name == "incident.closed":
             opened = (event.meta or {}).get("incident")
             if isinstance(opened, int) and any(one.id == opened for one in self.incidents):
@@ -90,7 +90,7 @@ def _blocks(selection: Selection) -> Iterator[Block | None]:
             if allows_connection(selection.query, event.source.connection):
                 troubles.take(event)
         selection.written += len(page)
-        yield None  # time passes
+        yield None
     yield Heading(1, _title(selection))
     yield _about(selection, statistics, troubles)
     yield from _numbers(connections)
@@ -155,7 +155,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _figures(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
-    """How many key figures keep the thresholds of their profile, and those that do not."""
+    """The number of key figures that meet the thresholds of their profile, and a table of those that do not."""
     measured = [(one.name, kpi) for one in connections for kpi in one.kpis if kpi.value is not None]
     if not measured:
         return
@@ -233,7 +233,7 @@ def _losses(selection: Selection, troubles: _Troubles) -> Iterator[Block]:
 
 
 def _explained(loss: Event) -> tuple[Cells, ...]:
-    """What is known of a loss."""
+    """The facts of a loss, as rows of name and value."""
     code = "" if loss.close_code is None else str(loss.close_code)
     verdict = loss.verdict
     facts: tuple[Cells, ...] = (
@@ -251,7 +251,7 @@ def _explained(loss: Event) -> tuple[Cells, ...]:
 
 
 def _around(selection: Selection, loss: Event) -> ReportTable:
-    """The events of the connection around its loss."""
+    """A table of the events of the connection around its loss."""
     of_connection = Query((FieldTerm("connection", (Exact(loss.source.connection),)),))
     before = selection.view.events_before(loss.id, BEFORE, of_connection)
     after = selection.view.events_after(loss.id, AFTER, of_connection)
@@ -289,5 +289,5 @@ def _left_out(kind: str, troubles: _Troubles) -> Iterator[Block]:
 
 
 def _at(ts_ns: int) -> str:
-    """A time to the millisecond, UTC."""
+    """A time in UTC, to the millisecond."""
     return rfc3339(ts_ns).replace("T", " ")[:23]

@@ -1,6 +1,7 @@
-"""The timeline of a report as SVG: a lane a connection, losses and incidents on it, messages below.
+"""Render a report: its blocks (headings, paragraphs, tables, figures) as HTML or Markdown, its timeline as SVG.
 
-Colours are classes that the page defines, so that it can be light, dark or printed.
+The HTML page has no script and loads nothing; it is light or dark as the reader's system, and fit for print. The SVG
+has classes instead of colours, which the page defines. All text is foreign: it is sanitized and escaped here.
 """
 
 from __future__ import annotations
@@ -19,14 +20,12 @@ from wsmon.model.statuses import Status
 from wsmon.model.timeline import Lane
 from wsmon.model.units import SECOND_NS
 
-# What a report is made of, before it is HTML or Markdown: headings, texts, tables and figures of foreign text.
-
 Cells: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading; 1 is the report's own."""
+    """A heading; level 1 is the title of the report."""
 
     level: Literal[1, 2, 3]
     text: str
@@ -41,17 +40,17 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """Rows under a line of column names; no names = facts, the first column names each."""
+    """Rows under column names; without column names, facts whose first cell is their name."""
 
     columns: Cells
     rows: tuple[Cells, ...]
     marked: int | None = None
-    """The row that the others are around."""
+    """Index of the row to highlight; None = none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture that wsmon drew, with the same in words."""
+    """A picture as SVG, and a caption that stands for it in Markdown."""
 
     svg: str
     words: str
@@ -60,12 +59,10 @@ class Figure:
 Block: TypeAlias = Heading | Paragraph | ReportTable | Figure
 
 
-# A report as one HTML page: no script, nothing from elsewhere, light or dark as the reader has it, fit for print.
-
-# Characters of a foreign text
+# Characters that are shown of a text
 CELL_LIMIT = 600
 
-# That need smaller letters
+# A table with more columns has smaller letters
 MANY_COLUMNS = 6
 
 _HEAD = """<!doctype html>
@@ -124,7 +121,7 @@ _LEGEND = (
 
 
 def html_page(title: str, blocks: Iterable[Block | None]) -> Iterator[bytes]:
-    """The page, a piece a block; ``None`` says that time passes."""
+    """Write a page, a piece for each block; ``None`` is for progress."""
     yield f"{_HEAD}{_html_text(title)}{_STYLE}".encode()
     for block in blocks:
         yield b"" if block is None else f"{_html_block(block)}\n".encode()
@@ -166,18 +163,16 @@ def _cells(kind: str, cells: Cells) -> str:
 
 
 def _html_text(text: str) -> str:
-    """Text that is text: no control sign, no markup."""
+    """Text without control characters and markup."""
     return escape(sanitize(text, CELL_LIMIT))
 
 
-# A report as Markdown, for a ticket or a mail; pictures are words there.
-
-# What means something in the middle of a line, and what makes a link of a text
+# Characters with a meaning inside a line, and what makes a text a link
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>#|~&$@!]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
 
 def markdown(blocks: Iterable[Block | None]) -> Iterator[bytes]:
-    """The text, a piece a block; ``None`` says that time passes."""
+    """Write Markdown, a piece for each block; ``None`` is for progress."""
     for block in blocks:
         yield b"" if block is None else f"{_markdown_block(block)}\n\n".encode()
 
@@ -211,15 +206,15 @@ def _markdown_row(cells: Cells, mark: str = "") -> str:
 
 
 def _markdown_text(text: str) -> str:
-    """Text that is text: every sign with a meaning is escaped, and it is one line."""
+    """Text on one line, with every character that has a meaning escaped."""
     return _SIGNS.sub(r"\\\1", sanitize(text, CELL_LIMIT).strip())
 
 
-# pixels: of the lanes, of the names before them, of a lane's height, of its bar, of the messages' height
+# Pixels: widths of the lanes and of the names before them; heights of a lane, its bar, the messages and the axis
 WIDTH, NAMES, LANE, BAR, DENSITY = 1_000, 160, 30, 14, 60
 AXIS = 26
 TICKS = 6
-# Characters
+# Characters that are shown of the name of a connection
 _NAME_LIMIT = 22
 
 CLASSES: dict[Status, str] = {
@@ -232,27 +227,27 @@ CLASSES: dict[Status, str] = {
     "closed": "off",
     "initialized": "off",
 }
-# What a pixel shows that has several: trouble
+# A pixel with several classes shows the first of these
 _WORST = ("lost", "wait", "dial", "off", "open")
 
 
 class Scale:
-    """Times as pixels."""
+    """Converts times to pixels."""
 
     def __init__(self, since_ns: int, until_ns: int) -> None:
         self._since_ns = since_ns
         self._length_ns = max(1, until_ns - since_ns)
 
     def pixel(self, at_ns: int) -> int:
-        """The column of a time, within the picture."""
+        """Return the column of a time, within the picture."""
         return min(WIDTH - 1, max(0, (at_ns - self._since_ns) * WIDTH // self._length_ns))
 
     def after(self, at_ns: int) -> int:
-        """The column that what ends at a time no longer fills."""
+        """Return the column after a period that ends at a time."""
         return min(WIDTH, (at_ns - self._since_ns) * WIDTH // self._length_ns)
 
     def ticks(self) -> Iterator[tuple[int, str]]:
-        """Columns and times (UTC) of the axis."""
+        """Iterate over the columns and times (UTC) of the axis."""
         for number in range(TICKS + 1):
             at = datetime.fromtimestamp((self._since_ns + self._length_ns * number // TICKS) / SECOND_NS, UTC)
             shown = at.strftime("%H:%M:%S" if self._length_ns < 86_400 * SECOND_NS else "%m-%d %H:%M")
@@ -260,7 +255,7 @@ class Scale:
 
 
 def timeline_svg(lanes: Sequence[Lane], density: Density, since_ns: int, until_ns: int) -> str:
-    """The picture; its size follows the connections, never the traffic."""
+    """Return a timeline as SVG; its size depends on the number of connections, not on the traffic."""
     scale = Scale(since_ns, until_ns)
     below = len(lanes) * LANE
     height = below + DENSITY + AXIS
@@ -289,7 +284,7 @@ def _lane(lane: Lane, top: int, scale: Scale) -> Iterator[str]:
 
 
 def _columns(lane: Lane, scale: Scale) -> list[str]:
-    """The class of every column; empty where nothing was recorded."""
+    """The class of every column; empty = nothing was recorded."""
     columns = [""] * WIDTH
     for segment in lane.segments:
         kind = CLASSES[segment.status]
@@ -309,7 +304,7 @@ def _runs(columns: Iterable[str]) -> Iterator[tuple[int, int, str]]:
 
 
 def _density(density: Density, top: int) -> Iterator[str]:
-    """Messages as bars, errors in front of them; both scaled to the busiest time."""
+    """Messages as bars, with errors in front of them; both scaled to the highest bar."""
     most = max((*density.messages, *density.errors, 1))
     width = WIDTH / max(1, len(density.messages))
     for kind, counts in (("messages", density.messages), ("errors", density.errors)):

@@ -1,6 +1,6 @@
-"""The sessions that a selection touches, each with the events of its dial and its end.
+"""Sessions of a selection, for exports by session: each with the events of its dial, its opening and its end.
 
-They are found by the few events about connections alone; what was said in them is asked for session by session.
+They are found by the few lifecycle events; messages are read later, session by session.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wsmon.ports import StoreView
 from wsmon.query.ast import Exact, FieldTerm, Glob, Query
 from wsmon.query.predicate import allows_connection
 
-# That tell of a session's beginning, its phases and its end
+# Events of the beginning, the phases and the end of a session
 LIFECYCLE: tuple[EventName, ...] = (
     "connection.started",
     "connection.open",
@@ -29,18 +29,19 @@ LIFECYCLE: tuple[EventName, ...] = (
     "connection.transition",
 )
 _OF_LIFECYCLE = FieldTerm("name", tuple(Exact(name) for name in LIFECYCLE))
-# Events about the beginning of a session, and names that differ in case only
+# Enough for the lifecycle events of one session, and for names that differ in case only, which a query does not tell
+# apart
 _AT_MOST = 10
 
 
 @dataclass(slots=True)
 class ExportedSession:
-    """One socket from dial to end; what lies outside of the store or is still to come is ``None``."""
+    """One socket from dial to end; events that were pruned or have not happened yet are ``None``."""
 
     source: Source
     first_id: int
     last_id: int
-    """Of the selection where it has not ended."""
+    """Last id of the selection while the session is open."""
     started: Event | None = None
     opened: Event | None = None
     completed: Event | None = None
@@ -48,30 +49,30 @@ class ExportedSession:
 
     @property
     def of_session(self) -> FieldTerm:
-        """The term that finds its events."""
+        """The term that matches the events of the session."""
         return FieldTerm("session", (Exact(self.source.connection_id),))
 
     @property
     def first(self) -> Event | None:
-        """The earliest event known of it."""
+        """The earliest known event of the session."""
         return self.started or self.opened or self.completed or self.ended
 
     def meta_value(self, key: str) -> Json:
-        """What the newest of its events has in ``meta`` under a key."""
+        """Return a value of ``meta``, from the newest event that has it; ``None`` if none does."""
         for event in (self.ended, self.completed, self.opened, self.started):
             if event is not None and event.meta and key in event.meta:
                 return event.meta[key]
         return None
 
     def newest(self, view: StoreView) -> Event | None:
-        """Its end, or the newest event of it that the selection may have."""
+        """Return the end of the session, or its newest event within the selection."""
         if self.ended is not None:
             return self.ended
         found = view.events_before(self.last_id + 1, 1, Query((self.of_session,)))
         return found[0] if found else None
 
     def take(self, event: Event) -> None:
-        """Add what an event says of it."""
+        """Add a lifecycle event."""
         if event.to_status in SESSION_ENDS:
             self.ended = event
             self.last_id = event.id
@@ -84,33 +85,34 @@ class ExportedSession:
 
 
 def sessions(selection: Selection) -> Iterator[ExportedSession | None]:
-    """Sessions by their end, those that have none last; ``None`` says that time passes."""
+    """Iterate over sessions in the order of their ends, open ones last; ``None`` is for progress."""
     names = _names(selection)
     alive = {session.source.connection: session for session in alive_before(selection)}
-    told = set(alive)
-    # connections of whose sessions some event about their life is known
+    # Connections with a known lifecycle event
+    known = set(alive)
     for page in selection.context(Query((_OF_LIFECYCLE,))):
         for event in page:
             name = event.source.connection
             if event.source.connection_id and allows_connection(selection.query, name):
-                told.add(name)
+                known.add(name)
                 yield from follow(alive, event, selection.first_id, selection.last_id)
         yield None
     for name in names:
-        if name not in told and (session := _without_a_mark(selection, name)) is not None:
+        if name not in known and (session := _without_a_mark(selection, name)) is not None:
             yield session
     yield from alive.values()
 
 
 def follow(alive: dict[str, ExportedSession], event: Event, first_id: int, last_id: int) -> Iterator[ExportedSession]:
-    """Follow the one session that a connection has at a time; those that end are no longer alive.
+    """Add an event to the one session that its connection has at a time, and yield sessions that end.
 
-    ``alive`` is by the name of the connection; the ids are the first and last that may be looked at.
+    ``alive`` has the open sessions by the name of their connection, and is updated; the ids are the range to look at.
     """
     name = event.source.connection
     session = alive.get(name)
     if session is not None and session.source.connection_id != event.source.connection_id:
-        session.last_id = event.id - 1  # its recorder was cut off
+        # The recorder was killed before it could record the end
+        session.last_id = event.id - 1
         yield alive.pop(name)
         session = None
     if session is None:
@@ -122,7 +124,7 @@ def follow(alive: dict[str, ExportedSession], event: Event, first_id: int, last_
 
 
 def alive_before(selection: Selection) -> Iterator[ExportedSession]:
-    """Sessions that began before the selection and had not ended; one a connection at most."""
+    """Iterate over the sessions that were open when the selection begins; at most one for each connection."""
     for name in _names(selection):
         yield from _alive_before(selection, name)
 
@@ -133,7 +135,7 @@ def _names(selection: Selection) -> list[str]:
 
 
 def _alive_before(selection: Selection, name: str) -> Iterator[ExportedSession]:
-    """The session of a connection that began before the selection and had not ended."""
+    """The session of a connection that was open when the selection begins."""
     view, before_id = selection.view, selection.first_id
     newest = view.events_before(before_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
     last = next((event for event in newest if event.source.connection == name), None)
@@ -146,7 +148,7 @@ def _alive_before(selection: Selection, name: str) -> Iterator[ExportedSession]:
 
 
 def _without_a_mark(selection: Selection, name: str) -> ExportedSession | None:
-    """The session that lasts longer than the selection, and whose beginning is kept no more."""
+    """The session that is open during the whole selection, and whose beginning was pruned."""
     view = selection.view
     following = view.events_after(selection.last_id, _AT_MOST, Query((_of_connection(name), _OF_LIFECYCLE)))
     marked = next((event for event in following if event.source.connection == name), None)
@@ -165,28 +167,26 @@ def _of_connection(name: str) -> FieldTerm:
     return FieldTerm("connection", (Exact(name),))
 
 
-# Host and port of a URL as it was recorded, secrets masked.
-
-
 class Endpoint(NamedTuple):
-    """Where a URL leads."""
+    """Host and port."""
 
     host: str
-    """Empty where the URL has none."""
+    """Empty = the URL has none."""
     port: int | None
-    """The scheme's own where the URL has none."""
+    """The scheme's default where the URL has none; None = unknown."""
 
 
 def endpoint(url: str) -> Endpoint:
-    """Host and port; a mask's brackets are not those of an IPv6 address."""
+    """Return host and port of a recorded URL; the brackets of masks are not those of an IPv6 address."""
     try:
         parts = urlsplit(url.replace(MASK, ""))
         return Endpoint(parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme))
-    except ValueError:  # a port that is no number, a bracket that stays open
+    except ValueError:
+        # A port that is not a number, or a bracket without its pair
         return Endpoint("", None)
 
 
 def address_and_port(peer: str) -> Endpoint:
-    """The two parts of ``ip:port``."""
+    """Return the two parts of ``ip:port``."""
     address, _, port = peer.rpartition(":")
     return Endpoint(address.strip("[]"), int(port) if port.isascii() and port.isdigit() else None)

@@ -1,4 +1,4 @@
-"""Where an export goes: a file that is there whole or not at all, or a stream."""
+"""Targets of exports: files that are complete or do not exist, streams, devices and pipes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from wsmon.errors import StoreError, WsmonError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _KEPT_NOTHING = "nothing of it was kept: free some space, or name another place"
-# Of the files beside a database that was not closed well
+# Of the files that SQLite leaves beside a database that was not closed
 _SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
 
 
 @contextmanager
 def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """A file to write, which takes its place when the block ends well; nothing is left of it when it does not.
+    """Yield a file to write, which becomes the target when the block ends well; otherwise nothing of it is kept.
 
-    Raises ``FileExistsError`` for a file that is there already, unless told to overwrite; ``WsmonError`` when the disk
-    is full. A device or pipe is written as it is.
+    Raises ``FileExistsError`` where the target exists, unless ``overwrite``; ``WsmonError`` where the disk is full. A
+    device or a pipe is written directly.
     """
     if _is_special(target):
         with target.open("wb") as stream:
@@ -36,9 +36,9 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 @contextmanager
 def whole_database(target: Path | BinaryIO, *, overwrite: bool) -> Iterator[Path]:
-    """The same for what is written by its path: an empty file beside the target, which takes its place.
+    """Yield the path of an empty file, which becomes the target when the block ends well; see ``whole_file``.
 
-    A stream, device or pipe gets the bytes of a temporary file when it is complete.
+    A stream, a device or a pipe gets the bytes of a temporary file when it is complete.
     """
     if isinstance(target, Path) and not _is_special(target):
         with whole_path(target, overwrite=overwrite) as part:
@@ -57,7 +57,7 @@ def whole_database(target: Path | BinaryIO, *, overwrite: bool) -> Iterator[Path
 
 @contextmanager
 def whole_path(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """An empty file beside the target, to be written and closed in the block; see ``whole_file`` for the rest."""
+    """Yield an empty file beside the target, to be written and closed in the block; see ``whole_file``."""
     target = Path(os.path.realpath(target))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(target))
@@ -74,7 +74,8 @@ def whole_path(target: Path, *, overwrite: bool) -> Iterator[Path]:
         if error.errno in _DISK_FULL:
             raise WsmonError(f"no space left for {target}", _KEPT_NOTHING) from error
         raise
-    except StoreError as error:  # it knows the part's name only
+    except StoreError as error:
+        # Its sentence has the name of the part
         raise StoreError(error.what.replace(str(part), str(target)), _KEPT_NOTHING) from error
     finally:
         for left in (part, *(part.with_name(part.name + suffix) for suffix in _SQLITE_SUFFIXES)):
@@ -82,12 +83,12 @@ def whole_path(target: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _is_special(target: Path) -> bool:
-    """A device or a pipe: it is written as it is."""
+    """Whether the target is a device or a pipe, which is written directly."""
     return target.exists() and not target.is_file() and not target.is_dir()
 
 
 def _place(part: Path, target: Path, *, overwrite: bool) -> None:
-    """Give the file its name, for good; a file that came meanwhile is not overwritten by mistake."""
+    """Give the file its name, durably; without ``overwrite``, a file that was created meanwhile is kept."""
     if overwrite:
         part.replace(target)
     else:
@@ -95,7 +96,8 @@ def _place(part: Path, target: Path, *, overwrite: bool) -> None:
             target.hardlink_to(part)
         except FileExistsError as error:
             raise _there_already(target) from error
-        except OSError:  # a file system without hard links
+        except OSError:
+            # A file system without hard links
             if target.exists():
                 raise _there_already(target) from None
             part.replace(target)
@@ -103,7 +105,7 @@ def _place(part: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def _sync(path: Path, flags: int) -> None:
-    """See that what was written is on the disk."""
+    """Flush a file or a folder to the disk."""
     handle = os.open(path, flags)
     try:
         os.fsync(handle)
