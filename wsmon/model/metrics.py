@@ -142,12 +142,12 @@ _Totals = Sequence[ConnectionTotals]
 _LabelsOf = Callable[[ConnectionTotals], Labels]
 
 
-def _client(of: ConnectionTotals) -> Labels:
-    return ((CLIENT, of.name),)
+def _client(connection: ConnectionTotals) -> Labels:
+    return ((CLIENT, connection.name),)
 
 
-def _client_and_uri(of: ConnectionTotals) -> Labels:
-    return ((CLIENT, of.name), ("uri", of.url))
+def _client_and_uri(connection: ConnectionTotals) -> Labels:
+    return ((CLIENT, connection.name), ("uri", connection.url))
 
 
 def connection_families(totals: _Totals) -> tuple[MetricFamily, ...]:
@@ -160,31 +160,36 @@ def _now(totals: _Totals) -> Iterable[MetricFamily]:
     info = tuple(
         NumberPoint(
             (
-                *_client_and_uri(of),
-                ("group", of.group),
-                ("profile", of.profile),
-                ("protocol", of.protocol),
-                ("enabled", "true" if of.enabled else "false"),
+                *_client_and_uri(connection),
+                ("group", connection.group),
+                ("profile", connection.profile),
+                ("protocol", connection.protocol),
+                ("enabled", "true" if connection.enabled else "false"),
             ),
             1,
         )
-        for of in totals
+        for connection in totals
     )
     yield MetricFamily("wsmon.connection.info", "gauge", "What is configured; always 1", info)
     states = tuple(
-        NumberPoint((*_client(of), ("status", status)), int(of.status == status))
-        for of in totals
+        NumberPoint((*_client(connection), ("status", status)), int(connection.status == status))
+        for connection in totals
         for status in STATUSES
     )
     yield MetricFamily("wsmon.connection.status", "gauge", "1 for the status that the connection is in", states)
-    up = tuple(NumberPoint(_client(of), int(of.status == OPEN)) for of in totals)
+    up = tuple(NumberPoint(_client(connection), int(connection.status == OPEN)) for connection in totals)
     yield MetricFamily("wsmon.connection.up", "gauge", "1 while the connection is usable", up)
-    stalled = tuple(NumberPoint(_client(of), int(of.is_stalled and of.status == OPEN)) for of in totals)
+    stalled = tuple(
+        NumberPoint(_client(connection), int(connection.is_stalled and connection.status == OPEN))
+        for connection in totals
+    )
     yield MetricFamily(
         "wsmon.connection.stalled", "gauge", "1 while it is open and nothing comes though data is due", stalled
     )
     newest = tuple(
-        NumberPoint(_client(of), of.last_message_ns / SECOND_NS) for of in totals if of.last_message_ns is not None
+        NumberPoint(_client(connection), connection.last_message_ns / SECOND_NS)
+        for connection in totals
+        if connection.last_message_ns is not None
     )
     text = "Unix time of the newest message received"
     yield MetricFamily("wsmon.message.received.last_timestamp", "gauge", text, newest, "seconds")
@@ -217,7 +222,10 @@ def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
         ("sent", "messages_out", "bytes_out", "wire_out"),
     ):
         yield _messages(totals, way, messages)
-        sizes = tuple(DistributionPoint(_client(of), _of(of, messages), _of(of, size_bytes)) for of in totals)
+        sizes = tuple(
+            DistributionPoint(_client(connection), _count(connection, messages), _count(connection, size_bytes))
+            for connection in totals
+        )
         yield MetricFamily(f"wsmon.message.{way}.size", "summary", f"Sizes of messages {way}", sizes, "bytes")
         yield _counter(f"wire.{way}", f"Bytes of frames {way} on the wire", totals, wire_bytes, unit="bytes")
     text = "From a request to its reply, where the protocol pairs them"
@@ -229,12 +237,12 @@ def _traffic(totals: _Totals) -> Iterable[MetricFamily]:
 def _messages(totals: _Totals, way: str, counter: str) -> MetricFamily:
     """Return messages by type; those without one have an empty label."""
     points: list[NumberPoint] = []
-    for of in totals:
-        typed = of.keyed.get(f"{way}_type", {})
-        untyped = max(0, _of(of, counter) - sum(typed.values()))
-        points += (NumberPoint((*_client(of), ("type", kind)), n) for kind, n in typed.items())
+    for connection in totals:
+        typed = connection.keyed.get(f"{way}_type", {})
+        untyped = max(0, _count(connection, counter) - sum(typed.values()))
+        points += (NumberPoint((*_client(connection), ("type", kind)), n) for kind, n in typed.items())
         if untyped or not typed:
-            points.append(NumberPoint((*_client(of), ("type", "")), untyped))
+            points.append(NumberPoint((*_client(connection), ("type", "")), untyped))
     text = f"Messages {way}, by the type that the protocol gives them"
     return MetricFamily(f"wsmon.message.{way}", "counter", text, tuple(points))
 
@@ -258,7 +266,9 @@ def _keyed(totals: _Totals) -> Iterable[MetricFamily]:
     ):
         yield _event_counter(name, text, totals, name)
     folded = tuple(
-        NumberPoint((*_client(of), ("dimension", dimension)), n) for of in totals for dimension, n in of.folded.items()
+        NumberPoint((*_client(connection), ("dimension", dimension)), n)
+        for connection in totals
+        for dimension, n in connection.folded.items()
     )
     text = 'Counted under the label value "other", because there were too many values'
     yield MetricFamily("wsmon.labels.folded", "counter", text, folded)
@@ -271,34 +281,38 @@ def _quality(totals: _Totals) -> Iterable[MetricFamily]:
     yield _counter("heartbeat.timeout", "Pings that were not answered in time", totals, "missed")
     yield _histogram("heartbeat.rtt", "Round trips of pings", totals, "rtt")
     latencies = tuple(
-        DistributionPoint(_client(of), spread.count, spread.sum / SECOND_NS)
-        for of in totals
-        if (spread := of.distributions.get("latency")) is not None
+        DistributionPoint(_client(connection), spread.count, spread.sum / SECOND_NS)
+        for connection in totals
+        if (spread := connection.distributions.get("latency")) is not None
     )
     text = "How much longer than the fastest one messages were under way"
     yield MetricFamily("wsmon.feed.latency", "summary", text, latencies, "seconds")
 
 
-def _of(of: ConnectionTotals, counter: str) -> int:
-    return of.counters.get(counter, 0)
+def _count(connection: ConnectionTotals, counter: str) -> int:
+    return connection.counters.get(counter, 0)
 
 
 def _counter(
     name: str, text: str, totals: _Totals, counter: str, labels: _LabelsOf = _client, unit: str = ""
 ) -> MetricFamily:
-    points = tuple(NumberPoint(labels(of), _of(of, counter)) for of in totals)
+    points = tuple(NumberPoint(labels(connection), _count(connection, counter)) for connection in totals)
     return MetricFamily(f"wsmon.{name}", "counter", text, points, unit)
 
 
 def _event_counter(name: str, text: str, totals: _Totals, dimension: str) -> MetricFamily:
     """Return a counter of events, without labels of its own."""
-    points = tuple(NumberPoint(_client(of), sum(of.keyed.get(dimension, {}).values())) for of in totals)
+    points = tuple(
+        NumberPoint(_client(connection), sum(connection.keyed.get(dimension, {}).values())) for connection in totals
+    )
     return MetricFamily(f"wsmon.{name}", "counter", text, points)
 
 
 def _by_key(name: str, text: str, totals: _Totals, dimension: str, label: str) -> MetricFamily:
     points = tuple(
-        NumberPoint((*_client(of), (label, key)), n) for of in totals for key, n in of.keyed.get(dimension, {}).items()
+        NumberPoint((*_client(connection), (label, key)), n)
+        for connection in totals
+        for key, n in connection.keyed.get(dimension, {}).items()
     )
     return MetricFamily(f"wsmon.{name}", "counter", text, points)
 
@@ -306,10 +320,10 @@ def _by_key(name: str, text: str, totals: _Totals, dimension: str, label: str) -
 def _histogram(name: str, text: str, totals: _Totals, metric: str, labels: _LabelsOf = _client) -> MetricFamily:
     bounds = tuple(bound / SECOND_NS for bound in BOUNDS_NS[metric])
     spreads: list[DistributionPoint] = []
-    for of in totals:
-        measured = of.distributions.get(metric, _NOTHING)
+    for connection in totals:
+        measured = connection.distributions.get(metric, _NOTHING)
         counts = cut(metric, measured.counts, measured.above)
-        spreads.append(DistributionPoint(labels(of), measured.count, measured.sum / SECOND_NS, bounds, counts))
+        spreads.append(DistributionPoint(labels(connection), measured.count, measured.sum / SECOND_NS, bounds, counts))
     return MetricFamily(f"wsmon.{name}", "histogram", text, tuple(spreads), "seconds")
 
 
@@ -410,9 +424,12 @@ def _sinks(sinks: tuple[SinkState, ...]) -> Iterable[MetricFamily]:
     yield MetricFamily("wsmon.sink.behind.events", "gauge", "Events that wait to be sent", behind)
     for name, text in (("sent", "Spans, log records and points sent"), ("dropped", "Those given up and never sent")):
         points = tuple(
-            NumberPoint((("sink", sink.name), ("signal", of.signal)), of.sent if name == "sent" else of.dropped)
+            NumberPoint(
+                (("sink", sink.name), ("signal", each.signal)),
+                each.sent if name == "sent" else each.dropped,
+            )
             for sink in sinks
-            for of in sink.signals
+            for each in sink.signals
         )
         yield MetricFamily(f"wsmon.sink.{name}", "counter", text, points)
 

@@ -46,7 +46,7 @@ class ConnectionState:
     since_ns: int
     """Wall time of the newest transition."""
     stalled_since_ns: int | None = None
-    """Wall time the silence began; None while data comes, or none is expected."""
+    """Wall time at which the silence began; None while data comes, or none is expected."""
     attempt: int = 0
     """Number of the dial that is under way or due; 0 while open."""
     next_attempt_ns: int | None = None
@@ -105,7 +105,7 @@ class Health:
     waiting_events: int = 0
     waiting_bytes: int = 0
     commit_lag_ms: float = 0.0
-    """From the first event of a batch to its commit, newest batch."""
+    """Time from the first event of the newest batch to its commit."""
     events_shed: int = 0
     """In this run."""
     is_paused: bool = False
@@ -129,7 +129,7 @@ class StoreBounds:
     run: int = 0
     """The newest run."""
     size_bytes: int = 0
-    """Of the file and its write-ahead log."""
+    """Size of the file and its write-ahead log."""
 
     @property
     def events(self) -> int:

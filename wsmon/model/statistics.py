@@ -175,21 +175,21 @@ class _KpiRule:
     """The value is 0…1; others are milliseconds."""
 
 
-def _connected(of: ConnectionStatistics) -> _Measured:
+def _connected(connection: ConnectionStatistics) -> _Measured:
     """Dials that led to a usable session; one that is under way is neither a success nor a failure."""
-    dials = max(0, of.sessions - (of.status in _DIALLING))
-    return _Measured(min(of.connection_count, dials), dials)
+    dials = max(0, connection.sessions - (connection.status in _DIALLING))
+    return _Measured(min(connection.connection_count, dials), dials)
 
 
-def _reconnected(of: ConnectionStatistics) -> _Measured:
+def _reconnected(connection: ConnectionStatistics) -> _Measured:
     """Outages that a reconnect ended, of all that ended; the others ended because no attempt was left."""
-    ended = of.reconnect_ms.count if of.reconnect_ms else 0
-    return _Measured(ended, ended + of.errors.get(_GAVE_UP, 0))
+    ended = connection.reconnect_ms.count if connection.reconnect_ms else 0
+    return _Measured(ended, ended + connection.errors.get(_GAVE_UP, 0))
 
 
-def _failed_messages(of: ConnectionStatistics) -> _Measured:
+def _failed_messages(connection: ConnectionStatistics) -> _Measured:
     """Messages that could not be read, and requests that failed."""
-    return _Measured(of.failed_messages, of.messages.received + of.messages.sent)
+    return _Measured(connection.failed_messages, connection.messages.received + connection.messages.sent)
 
 
 def _average(summary: Summary | None) -> _Measured:
@@ -201,10 +201,10 @@ def _average(summary: Summary | None) -> _Measured:
 _RULES: Final[Mapping[str, _KpiRule]] = MappingProxyType(
     {
         "connection_success_rate": _KpiRule(_connected, 0.999, 0.99, is_floor=True, is_share=True),
-        "connection_time_ms": _KpiRule(lambda of: _average(of.connect_ms), 500.0, 1_000.0),
+        "connection_time_ms": _KpiRule(lambda connection: _average(connection.connect_ms), 500.0, 1_000.0),
         "reconnection_success_rate": _KpiRule(_reconnected, 0.99, 0.99, is_floor=True, is_share=True),
-        "reconnection_time_ms": _KpiRule(lambda of: _average(of.reconnect_ms), 2_000.0, 5_000.0),
-        "processing_time_ms": _KpiRule(lambda of: _average(of.process_ms), 10.0, 50.0),
+        "reconnection_time_ms": _KpiRule(lambda connection: _average(connection.reconnect_ms), 2_000.0, 5_000.0),
+        "processing_time_ms": _KpiRule(lambda connection: _average(connection.process_ms), 10.0, 50.0),
         "message_error_rate": _KpiRule(_failed_messages, 0.0001, 0.001, is_share=True),
     }
 )
@@ -213,20 +213,20 @@ KPI_NAMES: Final = tuple(_RULES)
 KPI_SHARES: Final = frozenset(name for name, rule in _RULES.items() if rule.is_share)
 
 
-def kpis(of: ConnectionStatistics, overrides: Mapping[str, float] = _NOTHING) -> tuple[Kpi, ...]:
+def kpis(connection: ConnectionStatistics, overrides: Mapping[str, float] = _NOTHING) -> tuple[Kpi, ...]:
     """Return all key figures of a connection, in the order of ``KPI_NAMES``.
 
     ``overrides`` are the configured thresholds, by name. A figure that was not measured has no value and breaches
     nothing. Comparisons are strict, as in the guide: 99.9 % is not more than 99.9 %. Averages are exact, unlike
     percentiles.
     """
-    return tuple(_kpi(name, rule, of, overrides.get(name)) for name, rule in _RULES.items())
+    return tuple(_kpi(name, rule, connection, overrides.get(name)) for name, rule in _RULES.items())
 
 
-def _kpi(name: str, rule: _KpiRule, of: ConnectionStatistics, override: float | None) -> Kpi:
-    standing = rule.financial if of.profile == "financial" else rule.standard
+def _kpi(name: str, rule: _KpiRule, connection: ConnectionStatistics, override: float | None) -> Kpi:
+    standing = rule.financial if connection.profile == "financial" else rule.standard
     threshold = standing if override is None else override
-    measured = rule.measure(of)
+    measured = rule.measure(connection)
     value = measured.value
     if value is None:
         return Kpi(name, None, threshold, None, 0, None, rule.is_floor, rule.is_share)

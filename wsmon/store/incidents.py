@@ -13,7 +13,7 @@ from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
 from wsmon.model.events import Event, EventName, Meta, Source
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import Histories, judge
-from wsmon.model.verdict.history import KEPT_ENDS
+from wsmon.model.verdict.history import MAX_ENDS
 from wsmon.ports import Detector
 from wsmon.store.codec import NAME_CODES, SELECT_EVENTS, STATUS_CODES, event_of
 from wsmon.store.connections import ConnectionRecord
@@ -181,7 +181,7 @@ class VerdictRunner:
         """Ids of the events that make up a history: the last losses, with the begin and the login of their sessions,
         and what failed since it was usable; ``newest`` is in falling order."""
         starts = {source: event_id for event_id, source, _, _, name in newest if name == _STARTED}
-        losses = [each for each in newest if each[2] == _OPEN and each[3] == _LOST][:KEPT_ENDS]
+        losses = [each for each in newest if each[2] == _OPEN and each[3] == _LOST][:MAX_ENDS]
         usable_id = max((event_id for event_id, _, _, after, _ in newest if after == _OPEN), default=0)
         for event_id, source, *_ in losses:
             yield event_id
@@ -191,4 +191,4 @@ class VerdictRunner:
                 if login is not None:
                     yield login
         failures = [each[0] for each in newest if each[3] == _LOST and each[2] != _OPEN and each[0] > usable_id]
-        yield from failures[:KEPT_ENDS]
+        yield from failures[:MAX_ENDS]

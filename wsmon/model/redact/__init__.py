@@ -1,4 +1,4 @@
-"""Redaction at the source: credentials are masked before anything else sees a message."""
+"""Redaction of credentials, at the source: a message is masked before any other part of the recorder reads it."""
 
 from wsmon.model.redact.names import PLAIN_KEYS, is_credential_header, is_credential_key, is_credential_query
 from wsmon.model.redact.redactor import Redactor, compile_pattern

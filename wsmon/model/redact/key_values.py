@@ -1,7 +1,7 @@
-"""Finds the value that belongs to a suspicious key, in JSON, forms, query strings, headers and plain text.
+"""Values of credential keys in JSON, forms, query strings, headers and plain text.
 
-It looks around the key and parses nothing else, so that broken, truncated and endlessly nested messages cost what
-sound ones cost. JSON within JSON is the same with more backslashes: on level L a quote has 2^L - 1 of them.
+Only the text around a key is parsed, so that broken, truncated and deeply nested messages cost as much as valid ones.
+JSON within JSON is JSON with more backslashes: on level L a quote has 2^L - 1 of them.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ _PERCENT_BARE = re.compile(rb"(?:[^\s&\"'<>;,\\%]|%(?!2[26]))*+")
 _JSON_BARE = re.compile(rb"[^,}\]\"'\\\r\n]*+")
 _LINE = re.compile(rb"[^\r\n]*+")
 _CLOSES = _SPACE + rb"(?:[,}\]:]|\\*+[\"']|\Z)"
-# A quote before these ends a string
+# What follows a quote that ends a string
 _CLOSING = re.compile(_CLOSES)
-# A header within a JSON string: quotes that belong to it follow a "=", as in Digest
+# A header within a JSON string: its own quotes follow a "=", as in Digest
 _JSON_LINE = re.compile(
     rb"(?:=\\++\"(?!" + _CLOSES + rb")(?:[^\r\n\"\\]|\\++(?!\"))*+(?:\\++\"|\Z)|[^\r\n\"\\]|\\++(?![nr\"]))*+"
 )
 _WHOLE_LINE = re.compile(rb"authorization|cookie|passphrase", re.IGNORECASE)
 _BRACKETS = re.compile(rb"[\[{]++|[\]}]++|[\"']")
-# What stands beside a signature that is a credential
+# Keys beside which a signature is a credential
 _COMPANION = re.compile(
     rb"(?<![a-z0-9])(?:client_?id|api_?key|access_?key(?:_?id)?|grant_type|key|login)(?:\\*+[\"'])?\s*+[:=]",
     re.IGNORECASE,
 )
-# Too short to be looked for in every message
+# Too short to be searched for in every message
 _SHORT_SIGNATURE = re.compile(rb"(?i:sign?)(?=\\*[\"'])")
 
-# JSON may stand behind the packet type, namespace and id of Engine.IO and Socket.IO
+# JSON may follow the packet type, namespace and id of Engine.IO and Socket.IO
 _JSON_START = re.compile(rb"\s*+(?:[0-9]*+(?:/[^,\"\[{]{0,64},)?[0-9]*+)?[\[{\"]")
 _STRING = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"?", re.DOTALL)
 
 
 class SuspiciousKey(NamedTuple):
-    """A suspicious key and how its value is written."""
+    """A key that may hold a credential, and how its value is written."""
 
     name: bytes
     value_at: int
@@ -63,16 +63,16 @@ class SuspiciousKey(NamedTuple):
     is_percent_encoded: bool = False
 
 
-class _Strings:
-    """The strings of a JSON text, found when somebody asks: a value in a string must not reach beyond it."""
+class _JsonStrings:
+    """The strings of a JSON text, found on demand: a value in a string must not reach beyond it."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text
-        # Start and end of each string's content, in turn
+        # Start and end of the content of each string, alternating
         self._bounds: list[int] | None = None
 
     def end_around(self, at: int) -> int | None:
-        """Where the string ends that holds ``at``; None outside strings and where the text is no JSON."""
+        """Return the end of the string around ``at``; None outside strings, and where the text is no JSON."""
         if self._bounds is None:
             self._bounds = list(self._find()) if _JSON_START.match(self._text) else []
         following = bisect_left(self._bounds, at)
@@ -89,8 +89,8 @@ def credential_ranges(
     is_credential: Callable[[str], bool],
     is_signature: Callable[[str], bool],
 ) -> Iterator[ByteRange]:
-    """The values of the credential keys among ``hits`` (start and end of suspicious words, ascending)."""
-    strings = _Strings(text)
+    """Yield the values of the credential keys among ``hits`` (start and end of suspicious words, ascending)."""
+    strings = _JsonStrings(text)
     signatures: list[ByteRange] = []
     done = covered = 0
     for start, end in hits:
@@ -101,20 +101,20 @@ def credential_ranges(
         if key.value_at < covered:
             continue
         if is_credential(_decoded(key.name)):
-            span = _value_span(text, key, strings)
-            covered = span.end
-            yield span
+            found = _value_range(text, key, strings)
+            covered = found.end
+            yield found
         elif is_signature(_decoded(key.name)):
-            signatures.append(_value_span(text, key, strings))
+            signatures.append(_value_range(text, key, strings))
     if signatures and (covered or _COMPANION.search(text)):
         yield from signatures
     if covered:
         short = (_key_around(text, *match.span(), 0) for match in _SHORT_SIGNATURE.finditer(text))
-        yield from (_value_span(text, key, strings) for key in short if key and is_signature(_decoded(key.name)))
+        yield from (_value_range(text, key, strings) for key in short if key and is_signature(_decoded(key.name)))
 
 
 def _key_around(text: bytes, start: int, end: int, low: int) -> SuspiciousKey | None:
-    """The key that holds ``text[start:end]``, if a value follows; nothing before ``low`` belongs to it."""
+    """Return the key around ``text[start:end]`` if a value follows; it does not begin before ``low``."""
     head = text[max(low, start - _KEY_REACH) : start]
     start -= len(head) - len(head.rstrip(_WORD))
     tail = text[end : end + _KEY_REACH]
@@ -132,7 +132,7 @@ def _key_around(text: bytes, start: int, end: int, low: int) -> SuspiciousKey | 
 
 
 def _escape_before(text: bytes, start: int) -> int:
-    r"""How many bytes at ``start`` belong to an escape that ends there: ``%3Ftoken``, ``\ntoken``."""
+    r"""Return how many bytes at ``start`` belong to an escape sequence: ``%3Ftoken``, ``\ntoken``."""
     before = text[start - 1 : start]
     if before == b"%" and _HEX.match(text, start):
         return 2
@@ -143,8 +143,8 @@ def _decoded(key: bytes) -> str:
     return key.decode("utf-8", "replace")
 
 
-def _value_span(text: bytes, key: SuspiciousKey, strings: _Strings) -> ByteRange:
-    """Where the value of ``key`` stands, and what takes its place."""
+def _value_range(text: bytes, key: SuspiciousKey, strings: _JsonStrings) -> ByteRange:
+    """Return the range of the value of ``key``, and its mask."""
     around = None if key.quote == b'"' else strings.end_around(key.value_at)
     limit = len(text) if around is None else around
     if key.quote:
@@ -167,13 +167,13 @@ def _quoted_key_value(text: bytes, key: SuspiciousKey, limit: int) -> ByteRange:
 
 
 def _ends_string_around(text: bytes, key: SuspiciousKey, quote: re.Match[bytes], limit: int) -> bool:
-    """Whether a quote where a value should begin ends the string in which the key stands: ``"enter 'token':"``."""
+    """Return whether a quote in place of a value ends the string around the key: ``"enter 'token':"``."""
     is_of_other_kind = quote[2] != key.quote[-1:]
     return _period(quote[1]) < len(key.quote) or (is_of_other_kind and bool(_CLOSING.match(text, quote.end(), limit)))
 
 
 def _text_value(text: bytes, key: SuspiciousKey, limit: int, *, in_string: bool) -> ByteRange:
-    """The value of a key without quotes: in a form, a header, a sentence; within a JSON string up to its end."""
+    """Return the value of a key without quotes, in a form, a header or a sentence; a JSON string limits it."""
     at = key.value_at
     if scheme := _SCHEME.match(text, at, limit):
         at = scheme.end()
@@ -197,13 +197,13 @@ def _end_of(pattern: re.Pattern[bytes], text: bytes, at: int, limit: int) -> int
 
 
 def _bare_end(text: bytes, at: int, limit: int) -> int:
-    """The end of a value without quotes; brackets and points behind it belong to the sentence around it."""
+    """Return the end of a value without quotes; brackets and stops behind it belong to the sentence around it."""
     value = text[at : _end_of(_BARE, text, at, limit)]
     return at + len(value.rstrip(b").,}" if b"[" in value else b").,]}"))
 
 
 def _string_end(text: bytes, opening: re.Match[bytes], limit: int) -> int:
-    """Where the content of a string ends; ``limit`` where it is not closed."""
+    """Return where the content of a string ends; ``limit`` where it is not closed."""
     period = _period(opening[1])
     at = opening.end()
     while (quote := text.find(opening[2], at, limit)) >= 0:
@@ -215,7 +215,7 @@ def _string_end(text: bytes, opening: re.Match[bytes], limit: int) -> int:
 
 
 def _period(backslashes: bytes) -> int:
-    """2^L for a quote behind these backslashes on level L: 2^L - 1 are its own, the rest are pairs of the content."""
+    """Return 2^L for a quote behind backslashes on level L: 2^L - 1 are its own, the rest are pairs of the content."""
     count = len(backslashes) + 1
     return count & -count
 
@@ -226,7 +226,7 @@ def _backslashes_before(text: bytes, at: int, low: int) -> int:
 
 
 def _composite_end(text: bytes, at: int, limit: int, quote: bytes) -> int:
-    """Where the list or object at ``at`` ends; ``quote`` is how its level quotes. Unclosed: the end of its string."""
+    """Return the end of the list or object at ``at``, quoted with ``quote``; unclosed, the end of its string."""
     period = len(quote)
     depth, low = 0, at
     while match := _BRACKETS.search(text, low, limit):
@@ -251,18 +251,17 @@ def _composite_end(text: bytes, at: int, limit: int, quote: bytes) -> int:
     return limit
 
 
-# A message with its ``\uXXXX`` escapes undone, and the way back to the bytes as received.
-#
-# ``"\u0074oken"`` is the key ``token``, and serialisers that avoid quotes nest JSON as ``{\u0022token\u0022: …}``: keys
-# are looked for in the undone text, masks are laid on the original.
-
 _ESCAPE = re.compile(rb"(?<!\\)(\\++)u([0-9a-fA-F]{4})")
-# An escape within an escaped escape (\u005cu0074) shows after the next pass; nobody writes four
+# An escape within an escaped escape (\u005cu0074) is visible after the next pass; more levels do not occur
 _PASSES = 3
 
 
 class UnescapedText:
-    """``text`` without its Unicode escapes; ``original(i)`` is the offset in the message of ``text[i]``."""
+    r"""A message without its ``\uXXXX`` escapes: ``original(i)`` is the offset in the message of ``text[i]``.
+
+    ``"\u0074oken"`` is the key ``token``, and serialisers that avoid quotes nest JSON as ``{\u0022token\u0022: …}``:
+    keys are searched for in the unescaped text, masks are applied to the original.
+    """
 
     __slots__ = ("_maps", "text")
 
@@ -270,24 +269,24 @@ class UnescapedText:
         self.text = message
         self._maps: list[tuple[list[int], list[int]]] = []
         for _ in range(_PASSES):
-            if b"\\u" not in self.text or not self._undo():
+            if b"\\u" not in self.text or not self._unescape():
                 break
 
     @property
     def is_original(self) -> bool:
-        """Whether the message held no escape."""
+        """Whether the message contains no escape."""
         return not self._maps
 
     def original(self, at: int) -> int:
-        """The offset in the message of ``text[at]``."""
+        """Return the offset in the message of ``text[at]``."""
         for starts, origins in reversed(self._maps):
             piece = bisect_right(starts, at) - 1
             is_escape = piece % 2
             at = origins[piece] + (0 if is_escape else at - starts[piece])
         return at
 
-    def _undo(self) -> bool:
-        """One pass. Pieces alternate: verbatim, escape, verbatim, …, each with its start here and in the origin."""
+    def _unescape(self) -> bool:
+        """Run one pass; return whether the text changed. Pieces alternate: verbatim, escape, verbatim, …"""
         pieces: list[bytes] = []
         starts, origins = [0], [0]
         length = done = 0
@@ -309,10 +308,10 @@ class UnescapedText:
 
 
 def _plain(backslashes: int, code: int) -> bytes | None:
-    r"""What an escape behind so many backslashes stands for; None for what is better left alone.
+    r"""Return the text of an escape behind backslashes; None for control characters and surrogates, which stay.
 
-    A quote or a backslash keeps the backslashes that its short form has on the same level of nesting: the escape
-    itself takes the lowest power of two of the run (1 in JSON, 2 in JSON within JSON, …), the rest is literal.
+    A quote or a backslash gets the backslashes of its short form on the same level of nesting: the escape itself takes
+    the lowest power of two of the run (1 in JSON, 2 in JSON within JSON, …), the rest is literal.
     """
     own = backslashes & -backslashes
     if code == 0x22:

@@ -1,4 +1,4 @@
-"""Text of the configuration that may hold secrets, and cannot be printed by accident."""
+"""Masks: texts that hide their secret parts, and byte ranges of messages replaced by a mask."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ MASK = "[FILTERED]"
 
 
 class Sensitive:
-    """A text some parts of which are secret.
+    """A text of the configuration that may contain secrets, and that cannot be printed by accident.
 
-    ``reveal()`` is for the socket alone; ``masked``, ``str()`` and ``repr()`` are for everybody else.
+    ``reveal()`` is for the socket alone; ``masked``, ``str()`` and ``repr()`` hide the secrets.
     """
 
     __slots__ = ("_text", "masked")
 
     def __init__(self, text: str, masked: str | None = None) -> None:
         self._text = text
-        # The same text with every secret part replaced by MASK
+        # The text with every secret part replaced by MASK
         self.masked = text if masked is None else masked
 
     def reveal(self) -> str:
-        """The text as it goes to the peer."""
+        """Return the text as it is sent to the peer."""
         return self._text
 
     @property
@@ -50,46 +50,44 @@ EMPTY = Sensitive("")
 
 
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
-    """``text`` with every occurrence of a secret replaced by MASK, longest secret first."""
+    """Replace every occurrence of a secret in ``text`` by MASK, the longest secret first."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
 
 
-# Byte ranges that are to be masked, and the one place that masks them.
-
 MASK_BYTES = MASK.encode()
 
 
 class ByteRange(NamedTuple):
-    """``text[start:end]`` is to be replaced by ``mask``."""
+    """A range ``[start:end]`` of a text that ``mask`` replaces."""
 
     start: int
     end: int
     mask: bytes = MASK_BYTES
 
 
-def merge_ranges(spans: Iterable[ByteRange]) -> list[ByteRange]:
-    """Spans in order, those that overlap or touch joined.
+def merge_ranges(ranges: Iterable[ByteRange]) -> list[ByteRange]:
+    """Return the ranges in order, with overlapping and adjacent ones joined.
 
-    The one that begins first gives its mask; of two, the longer; of two on the same bytes, the longer mask, because
-    that is the one with quotes.
+    A joined range has the mask of the range that starts first; of two that start together, of the longer range; of two
+    equal ones, the longer mask, because that is the one with quotes.
     """
     merged: list[ByteRange] = []
-    for span in sorted(spans, key=lambda span: (span.start, -span.end, -len(span.mask))):
-        if merged and span.start <= merged[-1].end:
+    for each in sorted(ranges, key=lambda each: (each.start, -each.end, -len(each.mask))):
+        if merged and each.start <= merged[-1].end:
             last = merged[-1]
-            merged[-1] = ByteRange(last.start, max(last.end, span.end), last.mask)
+            merged[-1] = ByteRange(last.start, max(last.end, each.end), last.mask)
         else:
-            merged.append(span)
+            merged.append(each)
     return merged
 
 
-def mask_ranges(text: bytes, spans: Iterable[ByteRange]) -> bytes:
-    """``text`` with every span replaced by its mask; all other bytes as they were."""
+def mask_ranges(text: bytes, ranges: Iterable[ByteRange]) -> bytes:
+    """Replace every range of ``text`` by its mask; all other bytes stay."""
     pieces: list[bytes] = []
     done = 0
-    for start, end, mask in merge_ranges(spans):
+    for start, end, mask in merge_ranges(ranges):
         pieces += text[done:start], mask
         done = end
     pieces.append(text[done:])

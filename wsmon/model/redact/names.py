@@ -1,6 +1,6 @@
-"""Which names carry credentials: keys of messages, names of headers, names in a query string.
+"""Names of credentials and of personal data: keys of messages, headers, query parameters.
 
-A name is split into words at everything that is no letter or digit and at camelCase, and matched by word: ``apiKey``
+A name is split into words at camelCase and at all characters but letters and digits, and matched by word: ``apiKey``
 and ``x-api-key`` are credentials, ``sort_key``, ``tokenId`` and ``cryptocurrency`` are not.
 """
 
@@ -12,21 +12,19 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
 
-# Which names of metadata say that their value is personal: an address, a number, a name to log in with.
-#
-# The words are those of Tasker's list that are no credentials (these are masked everywhere, whoever asks), and that
-# destroy nothing: ``_key`` would take ``sort_key``, ``certificate`` what is known of the peer's certificate.
-
-WORDS: Final = frozenset(
+# Words of personal metadata, from the filter list of Tasker, without credentials, which are masked everywhere, and
+# without words that match too much: ``_key`` would match ``sort_key``, ``certificate`` the facts about the peer's
+# certificate
+_PERSONAL_WORDS: Final = frozenset(
     {"email", "emails", "phone", "phones", "telephone", "username", "usernames", "salt", "crypt", "bcrypt", "scrypt"}
 )
-# The same in two words: userName, e-mail
-_PAIRS: Final = frozenset({("e", "mail"), ("user", "name")})
+# The same as two words: userName, e-mail
+_PERSONAL_PAIRS: Final = frozenset({("e", "mail"), ("user", "name")})
 
 
 def are_personal(words: tuple[str, ...]) -> bool:
-    """Whether a name of these words (lower case) says so."""
-    return not WORDS.isdisjoint(words) or any(pair in _PAIRS for pair in pairwise(words))
+    """Return whether a name of these words (lower case) names personal data."""
+    return not _PERSONAL_WORDS.isdisjoint(words) or any(pair in _PERSONAL_PAIRS for pair in pairwise(words))
 
 
 Words = tuple[str, ...]
@@ -51,11 +49,11 @@ HEADER_KEY_AFTER = KEY_AFTER | {"subscription", "functions", "auth", "master"}
 SIGNATURES = frozenset({"signature", "sig", "sign"})
 # Harmless as the key of a message, a credential as the whole name of a query parameter
 QUERY_ALONE = frozenset({"key", "hash", "auth", "pass", "pw", "ticket"})
-# Of a message that authenticates, where any other key may hold a credential
+# Keys without credentials in a message that authenticates, where any other key may hold one
 PLAIN_KEYS = frozenset({"type", "op", "method", "action", "event", "grant_type", "scope", "id", "jsonrpc"})
 
-# A peer that invents keys must not fill the memory
-_NAMES_REMEMBERED = 1024
+# Cached names: a peer that invents keys must not fill the memory
+_CACHED_NAMES = 1024
 
 _COMPOUNDS = {f"{word}token": (word, "token") for word in TOKEN_AFTER if len(word) > 1} | {
     f"{word}key": (word, "key") for word in KEY_AFTER
@@ -63,7 +61,7 @@ _COMPOUNDS = {f"{word}token": (word, "token") for word in TOKEN_AFTER if len(wor
 
 
 def split_words(name: str) -> Words:
-    """The words of a name, in lower case: ``X-APIKey2`` → ``("x", "api", "key", "2")``."""
+    """Return the words of a name, in lower case: ``X-APIKey2`` → ``("x", "api", "key", "2")``."""
     words: list[str] = []
     for segment in _SEGMENT.findall(name):
         words += _COMPOUNDS.get(segment.lower()) or [word.lower() for word in _CAMEL.findall(segment)]
@@ -71,7 +69,7 @@ def split_words(name: str) -> Words:
 
 
 def split_segments(name: str) -> Words:
-    """The words of a name that is written in no known case: ``pAsSwOrD`` → ``("password",)``."""
+    """Return the words of a name without regard to camelCase: ``pAsSwOrD`` → ``("password",)``."""
     words: list[str] = []
     for segment in _SEGMENT.findall(name.lower()):
         words += _COMPOUNDS.get(segment) or (segment,)
@@ -79,7 +77,7 @@ def split_segments(name: str) -> Words:
 
 
 def _tail(words: Words) -> tuple[str, str]:
-    """The last word and the one before it ("" where there is none), past numbers: ``token_2`` ends in token."""
+    """Return the last word and the one before it, or "", without numbers: ``token_2`` ends in token."""
     significant = [word for word in words if not word.isdigit()]
     return (significant or [""])[-1], (significant[-2] if len(significant) > 1 else "")
 
@@ -111,7 +109,7 @@ def _are_credential_query(words: Words) -> bool:
 
 
 class KeyRules:
-    """The built-in lists with what a user adds (``keys``, ``headers``, ``query``) and exempts (``allow``).
+    """The built-in names, with those that the user adds (``keys``, ``headers``, ``query``) and exempts (``allow``).
 
     ``keys`` match where their words occur in a name, ``headers`` and ``query`` the whole name, ``allow`` the whole
     name: exempting ``token`` leaves ``access_token`` masked.
@@ -128,39 +126,39 @@ class KeyRules:
         self._headers = frozenset(map("".join, map(split_words, headers)))
         self._query = frozenset(map("".join, map(split_words, query)))
         self._allow = frozenset(map("".join, map(split_words, allow)))
-        self.is_key = lru_cache(_NAMES_REMEMBERED)(self._is_key)
-        # whether the value of this key in a message is a credential; messages repeat their keys
+        # Whether the value of this key in a message is a credential; cached, because messages repeat their keys
+        self.is_key = lru_cache(_CACHED_NAMES)(self._is_key)
         # Whether metadata of this name is personal, by the built-in list
-        self.is_personal = lru_cache(_NAMES_REMEMBERED)(self._is_personal)
+        self.is_personal = lru_cache(_CACHED_NAMES)(self._is_personal)
 
     @property
     def words(self) -> frozenset[Words]:
-        """What the user added to the keys."""
+        """The keys that the user added, as words."""
         return self._keys
 
     def is_signature(self, name: str) -> bool:
-        """Whether this key holds a signature: a credential beside other credentials, harmless elsewhere."""
+        """Return whether this key holds a signature, which is a credential only beside other credentials."""
         return _tail(split_words(name))[0] in SIGNATURES and not self._is_exempt(name)
 
     def is_header(self, name: str) -> bool:
-        """Whether the value of this header is a credential."""
+        """Return whether the value of this header is a credential."""
         named = "".join(split_words(name)) in self._headers
         return (
-            named or any(_are_credential_header(words) or self._is_added(words) for words in _readings(name))
+            named or any(_are_credential_header(words) or self._is_added(words) for words in _splits(name))
         ) and not self._is_exempt(name)
 
     def is_query(self, name: str) -> bool:
-        """Whether the value of this name in a query string is a credential."""
+        """Return whether the value of this query parameter is a credential."""
         named = "".join(split_words(name)) in self._query
         return (
-            named or any(_are_credential_query(words) or self._is_added(words) for words in _readings(name))
+            named or any(_are_credential_query(words) or self._is_added(words) for words in _splits(name))
         ) and not self._is_exempt(name)
 
     def _is_personal(self, name: str) -> bool:
-        return any(are_personal(words) for words in _readings(name)) and not self._is_exempt(name)
+        return any(are_personal(words) for words in _splits(name)) and not self._is_exempt(name)
 
     def _is_key(self, name: str) -> bool:
-        return any(_are_credential(words) or self._is_added(words) for words in _readings(name)) and not (
+        return any(_are_credential(words) or self._is_added(words) for words in _splits(name)) and not (
             self._is_exempt(name)
         )
 
@@ -172,7 +170,7 @@ class KeyRules:
         return bool(self._allow) and "".join(split_words(name)) in self._allow
 
 
-def _readings(name: str) -> tuple[Words, ...]:
+def _splits(name: str) -> tuple[Words, ...]:
     words, segments = split_words(name), split_segments(name)
     return (words,) if words == segments else (words, segments)
 
@@ -187,15 +185,15 @@ def _built_in() -> KeyRules:
 
 
 def is_credential_key(name: str) -> bool:
-    """Whether a key of this name holds a credential, by the built-in list."""
+    """Return whether a key of this name holds a credential, by the built-in list."""
     return _built_in().is_key(name)
 
 
 def is_credential_header(name: str) -> bool:
-    """Whether a header of this name holds a credential, by the built-in list."""
+    """Return whether a header of this name holds a credential, by the built-in list."""
     return _built_in().is_header(name)
 
 
 def is_credential_query(name: str) -> bool:
-    """Whether a query parameter of this name holds a credential, by the built-in list."""
+    """Return whether a query parameter of this name holds a credential, by the built-in list."""
     return _built_in().is_query(name)

@@ -1,4 +1,4 @@
-"""Masks credentials in everything that a connection sends, receives or says about itself."""
+"""The redactor of one connection: masks credentials in messages, headers, URLs, subprotocols and texts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from wsmon.model.redact.masking import MASK, MASK_BYTES, ByteRange, mask_ranges
 from wsmon.model.redact.names import ANYWHERE, KEY_AFTER, SIGNATURES, KeyRules, Words, is_credential_key
 from wsmon.model.redact.values import SecretValues
 
-# Masks credentials in subprotocols, the only header that a browser lets an application choose.
-
 _BEARER = re.compile(r"(base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+).+", re.IGNORECASE | re.DOTALL)
-# base64 of a JSON object with the headers in it
+# base64 of a JSON object that contains headers
 _HEADER = re.compile(r"(header-)ey.+", re.IGNORECASE | re.DOTALL)
 _NAMED = re.compile(r"([A-Za-z0-9_-]+)([.:=|~]).+", re.DOTALL)
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}")
@@ -26,7 +24,7 @@ _NAMES = frozenset({"bearer", "auth", "ticket", "jwt", "basic"})
 
 
 def mask_subprotocol(subprotocol: str) -> str:
-    """A subprotocol without its credential; one that has none as it was."""
+    """Mask the credential of a subprotocol, the only header that a browser lets an application choose."""
     if shaped := _BEARER.fullmatch(subprotocol) or _HEADER.fullmatch(subprotocol):
         return shaped[1] + MASK
     named = _NAMED.fullmatch(subprotocol)
@@ -36,7 +34,7 @@ def mask_subprotocol(subprotocol: str) -> str:
 
 
 def mask_subprotocols(subprotocols: Sequence[str]) -> tuple[str, ...]:
-    """An offer of subprotocols without credentials: ``("access_token", "x")`` names the second by the first."""
+    """Mask the credentials of offered subprotocols; in ``("access_token", "x")`` the first one names the second."""
     before = ("", *subprotocols)
     return tuple(
         MASK if _names_credential(previous) else mask_subprotocol(subprotocol)
@@ -49,19 +47,19 @@ def _names_credential(name: str) -> bool:
 
 
 _ESCAPED_ASCII = tuple(rb"\u00%d" % digit for digit in range(2, 8))
-# A mask can bring together what was apart, and make a key of it; the second round almost always finds nothing
+# A mask can join text before and after it into a new key; the second round almost always finds nothing
 _ROUNDS = 4
 _SEPARATORS = ("", "_", "-", ".", " ")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]*[ \t]+")
 
 
 class Redactor:
-    """What one connection's configuration says about secrets, compiled.
+    """Masks the credentials of one connection, as configured.
 
     ``keys``, ``headers``, ``query`` add to the built-in names, ``allow`` exempts names, ``patterns`` are regular
-    expressions whose matches are masked, ``secrets`` are values that are masked wherever they occur. Masks are laid
-    on byte ranges: everything else stays as it was. No input raises, and redacting twice is redacting once.
-    ``filters_metadata``: personal headers and metadata are masked too.
+    expressions whose matches are masked, ``secrets`` are values that are masked wherever they occur. With
+    ``filters_metadata``, personal headers and metadata are masked too. Bytes outside the masked ranges stay as they
+    are, no input raises, and redacting twice gives the same as redacting once.
 
     Raises UsageError for a pattern that is no regular expression.
     """
@@ -91,7 +89,7 @@ class Redactor:
         ).find_matches_as_indexes
 
     def payload(self, payload: bytes) -> tuple[bytes, bool]:
-        """The message with its credentials masked, and whether that changed it.
+        """Return the message with its credentials masked, and whether that changed it.
 
         A JSON document stays one: a string keeps its quotes, any other value becomes a string.
         """
@@ -99,39 +97,39 @@ class Redactor:
             return payload, False
         masked = payload
         for _ in range(_ROUNDS):
-            before, masked = masked, mask_ranges(masked, self._spans(masked))
+            before, masked = masked, mask_ranges(masked, self._ranges(masked))
             if masked == before:
                 break
         return masked, masked != payload
 
     def text(self, text: str) -> str:
-        """A reason, an error, a line of a log, with its credentials masked."""
+        """Mask the credentials of a text, such as a reason, an error or a line of a log."""
         return self.payload(text.encode("utf-8", "surrogatepass"))[0].decode("utf-8", "surrogatepass")
 
     def url(self, url: str) -> str:
-        """A URL with userinfo, credential parameters and secrets masked."""
+        """Mask userinfo, credential parameters and secrets of a URL."""
         as_bytes = url.encode("utf-8", "surrogatepass")
-        spans = (
+        ranges = (
             *values.whole_url_ranges(as_bytes, self._rules.is_query),
             *values.token_ranges(as_bytes, as_bytes.lower()),
-            *self._value_spans(as_bytes),
+            *self._value_ranges(as_bytes),
         )
-        return mask_ranges(as_bytes, spans).decode("utf-8", "surrogatepass")
+        return mask_ranges(as_bytes, ranges).decode("utf-8", "surrogatepass")
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """Names and values of headers, the values of credential headers masked; a scheme such as Bearer stays."""
+        """Mask the values of credential headers; a scheme such as Bearer stays."""
         return tuple((name, self._header(name, value)) for name, value in headers)
 
     def subprotocol(self, subprotocol: str) -> str:
-        """A subprotocol, its credential masked: ``base64url.bearer.phx.[FILTERED]``."""
+        """Mask the credential of a subprotocol: ``base64url.bearer.phx.[FILTERED]``."""
         return self.text(mask_subprotocol(subprotocol))
 
     def subprotocols(self, subprotocols: Sequence[str]) -> tuple[str, ...]:
-        """The subprotocols of an offer; one that follows ``access_token`` or the like is the credential itself."""
+        """Mask offered subprotocols; one that follows ``access_token`` or the like is the credential itself."""
         return tuple(self.text(subprotocol) for subprotocol in mask_subprotocols(subprotocols))
 
     def hides(self, key: str) -> bool:
-        """Whether the value of this key of an event's metadata is masked, whatever it is."""
+        """Return whether the value of this key of an event's metadata is masked, whatever it is."""
         return self._rules.is_key(key) or (self._filters_metadata and self._rules.is_personal(key))
 
     def _header(self, name: str, value: str) -> str:
@@ -145,29 +143,31 @@ class Redactor:
         return (scheme[0] if scheme else "") + MASK
 
     def _without_secrets(self, text: str) -> str:
-        """Short secrets too: a header is our own text or the peer's answer to it."""
+        """Mask short secrets too: a header is text of the recorder, or the peer's response to it."""
         return MASK.join(self._any_secret.sub(MASK, piece) for piece in text.split(MASK))
 
-    def _spans(self, payload: bytes) -> Iterator[ByteRange]:
-        undone = UnescapedText(payload)
-        text = undone.text
+    def _ranges(self, payload: bytes) -> Iterator[ByteRange]:
+        unescaped = UnescapedText(payload)
+        text = unescaped.text
         lowered = text.lower()
         hits = [(start, end) for _, start, end in self._find_keys(lowered)]
-        yield from self._value_spans(payload)
-        for spans in (
+        yield from self._value_ranges(payload)
+        for ranges in (
             credential_ranges(text, hits, self._rules.is_key, self._rules.is_signature),
             values.url_ranges(text, self._rules.is_query),
             values.token_ranges(text, lowered),
-            () if undone.is_original else self._values.spans(text),
+            () if unescaped.is_original else self._values.ranges(text),
         ):
-            if undone.is_original:
-                yield from spans
+            if unescaped.is_original:
+                yield from ranges
             else:
-                yield from (ByteRange(undone.original(start), undone.original(end), mask) for start, end, mask in spans)
+                yield from (
+                    ByteRange(unescaped.original(start), unescaped.original(end), mask) for start, end, mask in ranges
+                )
 
-    def _value_spans(self, text: bytes) -> Iterator[ByteRange]:
-        """What secrets and patterns match; patterns see the text between masks only, which keeps them idempotent."""
-        yield from self._values.spans(text)
+    def _value_ranges(self, text: bytes) -> Iterator[ByteRange]:
+        """Yield the matches of secrets and patterns; patterns read text between masks only, to be idempotent."""
+        yield from self._values.ranges(text)
         if not self._patterns:
             return
         start = 0
@@ -180,7 +180,7 @@ class Redactor:
 
 
 def compile_pattern(pattern: str) -> re.Pattern[bytes]:
-    """A pattern of ``redact.patterns`` for UTF-8 text; UsageError where it is no regular expression."""
+    """Compile a pattern of ``redact.patterns`` for UTF-8 text; raises UsageError where it is no regular expression."""
     try:
         return re.compile(pattern.encode())
     except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
@@ -191,7 +191,7 @@ def compile_pattern(pattern: str) -> re.Pattern[bytes]:
 
 
 def _key_needles(added: Iterable[Words]) -> set[bytes]:
-    """Every way in which a credential key may show in a message in lower case, joined by any separator."""
+    """Return all forms of credential keys in a message in lower case, joined by any separator."""
     phrases: set[Words] = {(word,) for word in ANYWHERE | SIGNATURES - {"sig", "sign"}} | {("token",)}
     phrases |= {(word, "key") for word in KEY_AFTER} | {("authsig",), ("auth_sig",)}
     phrases |= {words if len(words) <= 2 else (max(words, key=len),) for words in added}
@@ -201,10 +201,10 @@ def _key_needles(added: Iterable[Words]) -> set[bytes]:
 
 
 def _searcher(needles: set[bytes]) -> BytesAhoCorasick:
-    """Finds where any needle stands in a text in lower case.
+    """Build a search for any of the needles in a text in lower case.
 
-    Leftmost-first is the only kind that uses SIMD, up to 64 needles (0.13-0.25 µs for 200 bytes where the standard
-    kind costs 0.5): what holds another needle is left out.
+    Leftmost-first is the only kind of match that uses SIMD, up to 64 needles (0.13-0.25 µs for 200 bytes instead of
+    0.5): needles that contain another one are left out.
     """
-    fewest = sorted(needle for needle in needles if not any(other != needle and other in needle for other in needles))
-    return BytesAhoCorasick(fewest, matchkind=MatchKind.LeftmostFirst, implementation=Implementation.DFA)
+    shortest = sorted(needle for needle in needles if not any(other != needle and other in needle for other in needles))
+    return BytesAhoCorasick(shortest, matchkind=MatchKind.LeftmostFirst, implementation=Implementation.DFA)

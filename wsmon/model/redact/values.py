@@ -1,4 +1,4 @@
-"""Finds secrets by their value: as they are, escaped for JSON or a URL, and within base64."""
+"""Credentials found by their value: configured secrets in any encoding, token shapes, URLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsmon.model.redact.names import is_credential_query
 # Shorter values occur by chance; they are masked in configuration and headers only
 MIN_SECRET_CHARACTERS = 8
 
-# Long enough to be rare, short enough that the forms of one secret share it
+# Long enough to be rare, short enough to be shared by the forms of one secret
 _NEEDLE_BYTES = 8
 
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
@@ -28,7 +28,7 @@ _BASE64_TAIL = re.compile(rb"[A-Za-z0-9+/_-]?={0,2}")
 
 
 class SecretValues:
-    """The secrets of a configuration in every form in which a message may hold them."""
+    """The configured secrets in every form in which a message may contain them."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         usable = {secret for secret in secrets if len(secret) >= MIN_SECRET_CHARACTERS and secret not in MASK}
@@ -43,11 +43,11 @@ class SecretValues:
 
     @property
     def needles(self) -> tuple[bytes, ...]:
-        """What a message that holds a secret holds, in lower case: the beginnings of its forms, many of them alike."""
+        """The beginnings of all forms in lower case: a message with a secret contains one of them."""
         return tuple({form[:_NEEDLE_BYTES].lower() for form in self._forms})
 
-    def spans(self, text: bytes) -> Iterator[ByteRange]:
-        """Every occurrence of a secret in ``text``."""
+    def ranges(self, text: bytes) -> Iterator[ByteRange]:
+        """Yield every occurrence of a secret in ``text``."""
         hits = self._search.find_matches_as_indexes(text) if self._forms else []
         for form, start, end in hits:
             cut = self._cuts.get(form)
@@ -61,7 +61,7 @@ class SecretValues:
 
 
 def _whole_numbers(text: bytes, hits: list[ByteRange]) -> Iterator[ByteRange]:
-    """The JSON numbers that hold a hit, with the quotes that keep the document valid."""
+    """Yield the JSON numbers that contain a hit, with a mask in quotes, which keeps the document valid."""
     if text.lstrip()[:1] not in (b"{", b"["):
         return
     following = iter(hits)
@@ -79,7 +79,8 @@ def _plain_forms(secret: str) -> set[bytes]:
     forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="!'()*~")}
     forms |= {_PERCENT.sub(lambda match: match[0].lower(), form) for form in forms}
     escaped = {secret}
-    for _ in range(2):  # JSON, and JSON within JSON
+    # JSON, and JSON within JSON
+    for _ in range(2):
         escaped |= {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in escaped for ascii_only in (True, False)}
     escaped |= {form.replace("/", "\\/") for form in escaped}
     escaped |= {_UNICODE.sub(lambda match: f"\\u{match[0][2:].upper()}", form) for form in escaped}
@@ -87,8 +88,8 @@ def _plain_forms(secret: str) -> set[bytes]:
 
 
 def _base64_forms(secret: str) -> Iterator[tuple[bytes, int]]:
-    """What base64 makes of the secret at each of the three alignments, without the characters that the bytes around
-    it change too; and how many characters before hold a part of it."""
+    """Yield the base64 of the secret at each of the three alignments, without the characters that depend on the bytes
+    around it, and how many characters before it contain a part of it."""
     raw = secret.encode("utf-8", "surrogatepass")
     for offset, shared in ((0, 0), (1, 2), (2, 3)):
         end = (offset + len(raw)) * 8 // 6
@@ -96,9 +97,7 @@ def _base64_forms(secret: str) -> Iterator[tuple[bytes, int]]:
             yield encode(b"\0" * offset + raw)[shared:end], 1 if offset else 0
 
 
-# Credentials that show by their own shape, whatever key they stand under: Bearer, Basic, JWT, subprotocols.
-
-# In lower case; a message that holds none of them holds no credential of these shapes
+# In lower case; a message with a credential of a known shape contains one of them
 TOKEN_NEEDLES = (b"bearer", b"basic ", b"eyj")
 
 _BEARER = re.compile(rb"(?<![a-z0-9])bearer(?:[ \t]++|%20)([A-Za-z0-9._~+/=-]++)", re.IGNORECASE)
@@ -108,12 +107,12 @@ _BEARER_PROTOCOL = re.compile(
     rb"(?<![a-z0-9])base64url\.bearer\.(?:phx\.|authorization\.k8s\.io\.)?+([A-Za-z0-9_=+/-][A-Za-z0-9._=+/-]*+)",
     re.IGNORECASE,
 )
-# "bearer authentication failed" is no credential; a token has digits, capitals or length
+# "bearer authentication failed" is no credential: a token has digits, capitals or length
 _PROSE = re.compile(rb"[a-z]{1,15}[.]?|[.]+")
 
 
 def token_ranges(text: bytes, lowered: bytes) -> Iterator[ByteRange]:
-    """The credentials in ``text`` that need no key; ``lowered`` is the same text in lower case."""
+    """Yield credentials by their shape (Bearer, Basic, JWT, subprotocol); ``lowered`` is ``text`` in lower case."""
     if b"bearer" in lowered:
         yield from (ByteRange(*match.span(1)) for match in _BEARER.finditer(text) if not _PROSE.fullmatch(match[1]))
         yield from (ByteRange(*match.span(1)) for match in _BEARER_PROTOCOL.finditer(text))
@@ -131,9 +130,7 @@ def _is_user_and_password(encoded: bytes) -> bool:
         return False
 
 
-# Finds the credentials in URLs: userinfo, and values of credential names in query and fragment.
-
-# The second is how some JSON serialisers write the first
+# The second is the form of the first that some JSON serialisers write
 URL_NEEDLES = (b"://", b":\\/")
 
 _URL = re.compile(rb":(?:\\*/){2}(?=[^\s\"'<>\\])((?:[^\s\"'<>\\]|\\++/)*+)")
@@ -142,26 +139,28 @@ _PERCENT_END = re.compile(rb"%2[36]")
 _AUTHORITY = re.compile(rb"[^/?#\\]*+")
 _SCHEME = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 _PORT = re.compile(rb"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
-# What follows a URL in a sentence; no "]", which may end a mask
+# Punctuation behind a URL in a sentence; not "]", which may end a mask
 _SENTENCE_END = b").,}"
 
 
 def url_ranges(text: bytes, is_credential: Callable[[str], bool]) -> Iterator[ByteRange]:
-    """The credentials of all URLs in ``text``."""
+    """Yield the credentials of all URLs in ``text``: userinfo, and credential parameters in query and fragment."""
     if not any(mark in text for mark in URL_NEEDLES):
         return
     for match in _URL.finditer(text):
         url_end = match.start(1) + len(match[1].rstrip(_SENTENCE_END))
-        yield from _spans_after_scheme(text, match.start(1), url_end, is_credential)
+        yield from _ranges_after_scheme(text, match.start(1), url_end, is_credential)
 
 
 def whole_url_ranges(url: bytes, is_credential: Callable[[str], bool]) -> Iterator[ByteRange]:
-    """The credentials of a text that is one URL, absolute or not."""
+    """Yield the credentials of a text that is one URL, absolute or not."""
     scheme = _SCHEME.match(url)
-    return _spans_after_scheme(url, scheme.end() if scheme else 0, len(url), is_credential)
+    return _ranges_after_scheme(url, scheme.end() if scheme else 0, len(url), is_credential)
 
 
-def _spans_after_scheme(text: bytes, start: int, end: int, is_credential: Callable[[str], bool]) -> Iterator[ByteRange]:
+def _ranges_after_scheme(
+    text: bytes, start: int, end: int, is_credential: Callable[[str], bool]
+) -> Iterator[ByteRange]:
     at = start + _userinfo_size(text[start:end])
     if at > start:
         yield ByteRange(start, at)
@@ -172,9 +171,9 @@ def _spans_after_scheme(text: bytes, start: int, end: int, is_credential: Callab
 
 
 def _userinfo_size(after_scheme: bytes) -> int:
-    """How long ``user:password`` is; 0 where there is none.
+    """Return the length of ``user:password``; 0 where there is none.
 
-    A password with a stray ``/``, ``?`` or ``#`` makes a broken URL, in which the port is no number: there
+    A password with an unescaped ``/``, ``?`` or ``#`` makes a broken URL, in which the port is no number: there
     everything up to the last ``@`` counts.
     """
     authority = _AUTHORITY.match(after_scheme)
@@ -184,6 +183,6 @@ def _userinfo_size(after_scheme: bytes) -> int:
 
 
 def mask_url(url: str, is_credential: Callable[[str], bool] = is_credential_query) -> str:
-    """``url`` with its userinfo and the values of credential parameters masked, the rest as it was."""
+    """Mask userinfo and the values of credential parameters of a URL."""
     as_bytes = url.encode("utf-8", "surrogatepass")
     return mask_ranges(as_bytes, whole_url_ranges(as_bytes, is_credential)).decode("utf-8", "surrogatepass")

@@ -1,11 +1,9 @@
-"""What close codes mean, and what a server that closes with one usually wants to say."""
+"""Close codes and close reasons: their meaning, the likely cause, and the next step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
-
-# What a kind of ending usually means, and what helps: two halves of sentences, in tables.
 
 
 class Advice(NamedTuple):
@@ -16,7 +14,7 @@ class Advice(NamedTuple):
 
 
 class Clue(NamedTuple):
-    """What is to be read from a text that has one of the phrases in it."""
+    """Advice for texts that contain one of the phrases."""
 
     phrases: tuple[str, ...]
     """In lower case."""
@@ -24,7 +22,7 @@ class Clue(NamedTuple):
 
 
 def read_clue(clues: Sequence[Clue], text: str) -> Advice | None:
-    """The advice of the first clue that the text gives; ``None`` where it gives none."""
+    """Return the advice of the first clue that matches the text; ``None`` where none does."""
     lower = text.lower()
     for clue in clues:
         if any(phrase in lower for phrase in clue.phrases):
@@ -132,7 +130,7 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
 
 
 def code_meaning(code: int | None) -> str:
-    """What a close code means; the code of no close frame at all is None."""
+    """Return the meaning of a close code; None is the code of a loss without a close frame."""
     if code is None:
         return "no close frame"
     meaning = CODE_MEANINGS.get(code)
@@ -148,7 +146,7 @@ def code_meaning(code: int | None) -> str:
 
 
 def advice_on_code(code: int | None, meaning: str) -> Advice:
-    """What a server says with a code; ``meaning`` is what its protocol calls it, empty where it calls it nothing."""
+    """Return the advice on a close code; ``meaning`` is that of the protocol in use, empty where it has none."""
     known = None if code is None else CODE_ADVICE.get(code)
     if known is not None:
         return known
@@ -165,9 +163,7 @@ def advice_on_code(code: int | None, meaning: str) -> Advice:
     return _MISUSED
 
 
-# What servers write beside a close code: the words that tell more than the code does.
-
-RATE: Final = Clue(
+RATE_LIMIT: Final = Clue(
     ("rate limit", "ratelimit", "rate exceeded", "too many", "throttl", "quota", "slow down", "max connections"),
     Advice(
         "the server limits how much or how often, and the limit was reached",
@@ -175,9 +171,10 @@ RATE: Final = Clue(
     ),
 )
 
-# The first that fits counts: a limit names what it limits, an expired token names the login
+# Close reasons, which are more specific than the code. The first match counts: a limit names what it limits, an expired
+# token names the login
 REASON_CLUES: Final = (
-    RATE,
+    RATE_LIMIT,
     Clue(
         ("ping timeout", "pong timeout", "keepalive", "keep-alive", "heartbeat", "no pong", "pong"),
         Advice(
@@ -230,7 +227,7 @@ REASON_CLUES: Final = (
 )
 
 
-def speaks_of_limit(text: str) -> bool:
-    """Whether a text says that a limit on rate or number was reached."""
+def names_limit(text: str) -> bool:
+    """Return whether a text names a limit on rate or number."""
     lower = text.lower()
-    return any(phrase in lower for phrase in RATE.phrases)
+    return any(phrase in lower for phrase in RATE_LIMIT.phrases)

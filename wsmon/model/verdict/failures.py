@@ -1,4 +1,4 @@
-"""Dials that failed before there was an HTTP answer: DNS, TCP, TLS, the proxy, the upgrade, the time."""
+"""Failed dials, refused upgrades and unannounced losses: the likely cause of each, and the next step."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ _HANDSHAKE = Advice(
     "try from another network; if it stays, report it to the operator of the server with the response headers",
 )
 
-_PLAIN: Final = {
+_DIAL_ADVICE: Final = {
     "tcp_refused": Advice(
         "nothing listens on that port, or a firewall rejects us",
         "check host and port of the URL, and whether the server runs",
@@ -224,7 +224,7 @@ _UNKNOWN = Advice("there is nothing known that explains it", "look at the events
 
 
 def advice_on_dial(error_type: str, error: str) -> Advice:
-    """What kept a dial from an HTTP answer."""
+    """Return the advice on a dial that failed before an HTTP response: DNS, TCP, TLS, proxy, upgrade, timeout."""
     match error_type:
         case "tls_certificate":
             return read_clue(CERTIFICATE_CLUES, error) or _CERTIFICATE
@@ -238,10 +238,8 @@ def advice_on_dial(error_type: str, error: str) -> Advice:
             return read_clue(_OPEN_CLUES, error) or _OPEN
         case "handshake":
             return read_clue(_HANDSHAKE_CLUES, error) or _HANDSHAKE
-    return _PLAIN.get(error_type, _UNKNOWN)
+    return _DIAL_ADVICE.get(error_type, _UNKNOWN)
 
-
-# HTTP answers to the upgrade that are no 101: what each says about why.
 
 _CREDENTIALS = "check the credentials in headers or URL: missing, wrong or expired"
 _OVERLOAD = "nothing to do if it is rare; if it lasts, ask the operator of the server whether it is up"
@@ -327,7 +325,7 @@ _REDIRECT = Advice(
     "the service has moved, or sends those who are not logged in to another page",
     "use that address as the URL, if it is known and trusted, or allow it with redirects",
 )
-_NOWHERE = Advice(
+_REDIRECT_WITHOUT_LOCATION = Advice(
     "the server redirects, and does not say where to",
     "check host and path of the URL, and whether the service wants a login first",
 )
@@ -339,7 +337,7 @@ _SERVER = Advice("the server, or a gateway before it, failed", _OVERLOAD)
 
 
 def advice_on_refusal(event: Event) -> Advice:
-    """What an answer of the server, or of what stands before it, says."""
+    """Return the advice on an upgrade that the server, or a gateway before it, refused by its HTTP status."""
     status = event.status if isinstance(event.status, int) else None
     if status is None or event.error_type == "redirect_refused":
         return read_clue(REDIRECT_CLUES, event.error) or _REDIRECT
@@ -348,16 +346,16 @@ def advice_on_refusal(event: Event) -> Advice:
 
 
 def _advice_on_class(status: int, event: Event) -> Advice:
-    """What a status says that is not known by itself."""
+    """Return the advice on a status that ``STATUS_ADVICE`` lacks, by its class."""
     if status < 300:
         return _page(event)
     if status < 400:
-        return _REDIRECT if response_header(event, "Location") else _NOWHERE
+        return _REDIRECT if response_header(event, "Location") else _REDIRECT_WITHOUT_LOCATION
     return _CLIENT if status < 500 else _SERVER
 
 
 def _wait(event: Event) -> str:
-    """What the server asks for, and we do, as the beginning of the next step; empty where it asks for nothing."""
+    """Return the delay that ``Retry-After`` causes, as the start of the next step; empty without such a header."""
     asked = response_header(event, "Retry-After")
     wait_s = retry_after_s(asked, event.ts_ns / SECOND_NS)
     if not wait_s:
@@ -367,14 +365,12 @@ def _wait(event: Event) -> str:
 
 
 def _page(event: Event) -> Advice:
-    """Of a success that is no upgrade: a web page for people, or not."""
+    """Return the advice on a success that is no upgrade: a captive portal if it is a web page, else no endpoint."""
     body = (event.meta or {}).get("body")
     start = body[:512].lstrip().lower() if isinstance(body, str) else ""
     is_html = "html" in response_header(event, "Content-Type").lower() or start.startswith(("<!doctype html", "<html"))
     return _PORTAL if is_html else _NO_ENDPOINT
 
-
-# Ends of open connections that the server did not announce: silence, cuts, and faults that made us close.
 
 _CUTS: Final = {
     "eof": Advice(
@@ -428,7 +424,7 @@ _ALERT = Advice(
 
 
 def advice_on_loss(event: Event, history: History) -> Advice:
-    """Why an open connection ended that was not closed by the server's close frame."""
+    """Return the advice on an open connection that ended without a close frame of the server."""
     if event.close_by == "peer" and event.error_type == "tls":
         return _ALERT
     if event.close_by == "heartbeat":
@@ -441,7 +437,7 @@ def advice_on_loss(event: Event, history: History) -> Advice:
 
 
 def _advice_on_silence(event: Event, history: History) -> Advice:
-    """Whether only the answer was missing, or everything."""
+    """Return the advice on a missing pong, which depends on whether anything else still arrived."""
     last_in_ms = (event.meta or {}).get("last_in_ms")
     if not isinstance(last_in_ms, (int, float)):
         return Advice(

@@ -1,6 +1,6 @@
-"""What is remembered of a connection to judge its next loss: how the last sessions ended, and what just happened.
+"""The history of a connection that verdicts are based on, and the patterns in its last losses.
 
-A fold over its events, bounded, the same whether they are seen as they happen or read from a store.
+The history is a bounded fold over events; it is the same for live events and for events read from a store.
 """
 
 from __future__ import annotations
@@ -16,30 +16,32 @@ from wsmon.model import units as fmt
 from wsmon.model.events import CloseBy, Event
 from wsmon.model.statuses import OPEN
 from wsmon.model.units import MS_NS, SECOND_NS
-from wsmon.model.verdict.close_codes import Advice, speaks_of_limit
+from wsmon.model.verdict.close_codes import Advice, names_limit
 
-# Losses, and failed attempts, from which a pattern may be read
-KEPT_ENDS: Final = 20
-# Losses of several connections within this have one cause
+# Losses, and failed attempts, in which patterns are looked for
+MAX_ENDS: Final = 20
+# Losses of several connections to a host within this time have one cause
 TOGETHER_NS: Final = 2 * SECOND_NS
-KEPT_LOSSES_OF_HOST: Final = 64
+MAX_HOST_LOSSES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionEnd:
-    """How a session ended, or an attempt failed: what patterns are read from. Spans in seconds, None: unknown."""
+    """The end of a session or a failed attempt, as patterns need it; times in seconds, None: unknown."""
 
     id: int
-    """0 where the profile keeps no row of it."""
+    """The event; 0 where the profile keeps no row of it."""
     ts_ns: int
     by: CloseBy
     open_s: float | None
-    """None: it never was usable."""
+    """How long the session was usable; None: it never was."""
     since_out_s: float | None
+    """Time since the last frame sent."""
     since_in_s: float | None
+    """Time since the last frame received."""
     since_login_s: float | None
-    says_limit: bool
-    """A limit on rate or number was named."""
+    names_limit: bool
+    """Whether the peer named a limit on rate or number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,12 @@ class Precursor:
     id: int
     mono_ns: int
     lasted_ns: int = 0
+    """Duration; 0 where the event has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostLoss:
-    """The loss of one connection of a host."""
+    """A loss of one of the connections to a host."""
 
     connection: str
     id: int
@@ -62,30 +65,32 @@ class HostLoss:
 
 
 def _losses_of_host() -> deque[HostLoss]:
-    return deque(maxlen=KEPT_LOSSES_OF_HOST)
+    return deque(maxlen=MAX_HOST_LOSSES)
 
 
 @dataclass(slots=True)
 class History:
-    """Of one connection."""
+    """The history of one connection: its last ends, and the precursors of the next one in the present session."""
 
-    losses: deque[ConnectionEnd] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
-    failures: deque[ConnectionEnd] = field(default_factory=lambda: deque(maxlen=KEPT_ENDS))
+    losses: deque[ConnectionEnd] = field(default_factory=lambda: deque(maxlen=MAX_ENDS))
+    failures: deque[ConnectionEnd] = field(default_factory=lambda: deque(maxlen=MAX_ENDS))
     neighbours: deque[HostLoss] = field(default_factory=_losses_of_host)
-    """Losses of all connections to the host, shared."""
+    """Losses of all connections to the host, shared by their histories."""
     login: Precursor | None = None
-    """Of this session, like what follows; lasted_ns is not known of a login."""
+    """The last login of this session."""
     pause: Precursor | None = None
-    """The newest time that our own store kept us from reading."""
+    """The last pause in reading, because the recorder's store was slow."""
     missed: Precursor | None = None
-    """A ping without an answer, which was waited for so long."""
+    """The last ping without an answer, with the time that was waited for it."""
     stall: Precursor | None = None
+    """The open stall."""
     fault: Precursor | None = None
+    """The last error."""
 
     def end_of(self, event: Event) -> ConnectionEnd:
-        """An end of this connection, as far as patterns need it."""
+        """Return what patterns need of an end of this connection."""
         meta = event.meta or {}
-        is_limit = event.status == 429 or speaks_of_limit(event.reason)
+        is_limit = event.status == 429 or names_limit(event.reason)
         return ConnectionEnd(
             event.id,
             event.ts_ns,
@@ -98,20 +103,20 @@ class History:
         )
 
     def observe(self, event: Event) -> None:
-        """Take an event of this connection, after it was judged."""
+        """Take an event of this connection, after the verdict on it."""
         match event.name:
             case "auth.completed" | "auth.refresh.completed":
-                self.login = _moment(event)
+                self.login = _precursor(event)
             case "self.backpressure" if _pause_ns(event) is not None:
-                self.pause = _moment(event, _pause_ns(event))
+                self.pause = _precursor(event, _pause_ns(event))
             case "heartbeat.timeout":
-                self.missed = _moment(event, event.duration_ns)
+                self.missed = _precursor(event, event.duration_ns)
             case "incident.opened" if event.type == "stall":
-                self.stall = _moment(event)
+                self.stall = _precursor(event)
             case "incident.closed" if event.type == "stall":
                 self.stall = None
             case "error.occurred":
-                self.fault = _moment(event)
+                self.fault = _precursor(event)
             case _ if event.to_status == "disconnected":
                 (self.losses if event.from_status == OPEN else self.failures).append(self.end_of(event))
             case "connection.completed":
@@ -121,33 +126,33 @@ class History:
 
 
 class Histories:
-    """Of all connections, and what those to one host have in common."""
+    """The histories of all connections, with the losses of each host."""
 
     def __init__(self) -> None:
-        self._of: dict[str, History] = {}
-        self._of_host: dict[str, deque[HostLoss]] = {}
+        self._by_connection: dict[str, History] = {}
+        self._by_host: dict[str, deque[HostLoss]] = {}
 
     def of(self, connection: str) -> History:
-        """The history of a connection; an empty one of a connection not seen yet."""
-        return self._of.setdefault(connection, History())
+        """Return the history of a connection; an empty one for a connection without events."""
+        return self._by_connection.setdefault(connection, History())
 
     def __contains__(self, connection: str) -> bool:
-        return connection in self._of
+        return connection in self._by_connection
 
     def observe(self, event: Event) -> None:
-        """Take an event of any connection, after it was judged."""
+        """Take an event of any connection, after the verdict on it."""
         history = self.of(event.source.connection)
         history.observe(event)
         if event.name == "connection.started":
             host = _host(event)
             if host:
-                history.neighbours = self._of_host.setdefault(host, _losses_of_host())
+                history.neighbours = self._by_host.setdefault(host, _losses_of_host())
         elif event.to_status == "disconnected" and event.from_status == OPEN and event.close_by != "us":
             source = event.source
             history.neighbours.append(HostLoss(source.connection, event.id, source.run, event.mono_ns))
 
 
-def _moment(event: Event, lasted_ns: int | None = None) -> Precursor:
+def _precursor(event: Event, lasted_ns: int | None = None) -> Precursor:
     return Precursor(event.id, event.mono_ns, lasted_ns or 0)
 
 
@@ -161,7 +166,7 @@ def _seconds(milliseconds: object) -> float | None:
 
 
 def _host(event: Event) -> str:
-    """Host and port that a dial goes to; empty where its address does not say."""
+    """Return host and port of a dial; empty where the event has no URL."""
     url = (event.meta or {}).get("url")
     try:
         return urlsplit(url).netloc.rpartition("@")[2] if isinstance(url, str) else ""
@@ -169,20 +174,17 @@ def _host(event: Event) -> str:
         return ""
 
 
-# What the last losses of a connection have in common: timers, lifetimes, limits, and losses of several at once.
-#
-# Never from one sample: a pattern needs three losses, two thirds of all that are remembered, and the one to be judged.
-
-FEWEST: Final = 3
-SHARE: Final = 2 / 3
+# A pattern needs three ends, the one to be judged included, and this share of all that are remembered
+MIN_ENDS: Final = 3
+MIN_SHARE: Final = 2 / 3
+# How far from the median a time may be, relative and absolute: timers are exact, the path adds its delays
 SPREAD: Final = 0.02
-# How far from the median a time may be: timers are exact, the path adds its delays
-LEAST_SPREAD_S: Final = 0.5
-# Shorter times are a rhythm of messages, not a timer
+MIN_SPREAD_S: Final = 0.5
+# Shorter times result from the rhythm of messages, not from a timer
 SHORTEST_TIMER_S: Final = 5.0
-# A session this short was accepted only to be rejected
+# A session this short was accepted and then rejected
 AT_ONCE_S: Final = 5.0
-# Types of errors that may be a server which does not want us; others are faults
+# Types of errors that may be a deliberate rejection by the server; others are faults
 HANG_UPS: Final = ("", "eof", "reset")
 HOUR_S: Final = 3600
 SAME_MINUTE_S: Final = 60.0
@@ -190,22 +192,22 @@ SAME_MINUTE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What was found, and the ends that show it."""
+    """A pattern in the last ends: its explanation, and the ends that show it."""
 
     advice: Advice
     evidence: tuple[int, ...]
-    is_mended_here: bool = True
-    """Its next step helps; False: what the other side said tells better what to do."""
+    has_remedy: bool = True
+    """Whether the advice helps; False: a next step from the peer's close frame is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cluster:
-    """Times that are alike."""
+    """Ends after about the same time."""
 
     ends: tuple[ConnectionEnd, ...]
     of: int
-    """How many were looked at."""
-    middle_s: float
+    """Number of all ends."""
+    median_s: float
     deviation_s: float
     """Median of the absolute deviations (MAD)."""
 
@@ -215,11 +217,11 @@ class _Cluster:
 
     @property
     def time(self) -> str:
-        return _time(self.middle_s, self.deviation_s)
+        return _time(self.median_s, self.deviation_s)
 
 
 def find_pattern(event: Event, history: History) -> Pattern | None:
-    """The most telling thing that an end has in common with those before it."""
+    """Return the most specific pattern that an end forms with those before it; ``None`` where there is none."""
     now = history.end_of(event)
     if now.open_s is None:
         return _limit(now, [*history.failures])
@@ -236,7 +238,7 @@ def find_pattern(event: Event, history: History) -> Pattern | None:
 
 
 def _together(event: Event, history: History) -> Pattern | None:
-    """Other connections to the host that were lost at the same moment."""
+    """Look for other connections to the host that were lost at the same time."""
     source = event.source
     others = {
         loss.connection: loss.id
@@ -255,15 +257,16 @@ def _together(event: Event, history: History) -> Pattern | None:
             "compare with connections to other hosts: if these stayed, the server restarted or dropped its clients",
         ),
         tuple(event_id for event_id in others.values() if event_id),
-        is_mended_here=False,
+        has_remedy=False,
     )
 
 
 def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
-    if not now.says_limit:
+    """Look for ends at which the peer named a limit."""
+    if not now.names_limit:
         return None
     ends = [*earlier, now]
-    limited = [end for end in ends if end.says_limit]
+    limited = [end for end in ends if end.names_limit]
     if not _is_enough(len(limited), len(ends)):
         return None
     kind = "losses" if now.open_s is not None else "attempts"
@@ -277,6 +280,7 @@ def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | No
 
 
 def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
+    """Look for sessions that ended as soon as they were open."""
     ends = [*earlier, now]
     short = [end for end in ends if end.by != "heartbeat" and end.open_s is not None and end.open_s < AT_ONCE_S]
     if now not in short or not _is_enough(len(short), len(ends)):
@@ -288,17 +292,17 @@ def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern
             "check credentials, subscriptions and what is sent first; the last message before each loss may say why",
         ),
         _ids(short),
-        is_mended_here=False,
+        has_remedy=False,
     )
 
 
 def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
-    """A time that always passes before it breaks: since the last frame, the login, or the opening."""
+    """Look for a constant time before the loss: since the last frame, the login, or the opening."""
     ends = [*earlier, now]
     quiet_out = _cluster(now, ends, _silence_out)
     lifetime = _cluster(now, ends, lambda end: end.open_s)
     token = _cluster(now, ends, lambda end: end.since_login_s)
-    if quiet_out is not None and (lifetime is None or quiet_out.middle_s >= 0.9 * lifetime.middle_s):
+    if quiet_out is not None and (lifetime is None or quiet_out.median_s >= 0.9 * lifetime.median_s):
         is_mute = all(end.since_out_s is None for end in quiet_out.ends)
         since = "after opening, with nothing sent since" if is_mute else "after the last outbound frame"
         return _idle(quiet_out, since, lifetime is not None)
@@ -311,7 +315,7 @@ def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | No
 
 
 def _idle(cluster: _Cluster, since: str, is_lifetime_too: bool) -> Pattern:
-    below_s = cluster.middle_s / 2
+    below_s = cluster.median_s / 2
     below = f"{below_s:.0f} s" if below_s >= 10 else f"{below_s:.1f} s"
     doubt = "; if that changes nothing, it is a limit on the lifetime of connections" if is_lifetime_too else ""
     return Pattern(
@@ -327,7 +331,7 @@ def _token(cluster: _Cluster) -> Pattern:
     return Pattern(
         Advice(
             f"{cluster.share} came {cluster.time} after the login: what it granted runs out then",
-            f"renew the login or the token earlier than {_span(cluster.middle_s)} after it was given",
+            f"renew the login or the token earlier than {_span(cluster.median_s)} after it was given",
         ),
         _ids(cluster.ends),
     )
@@ -345,11 +349,11 @@ def _lifetime(cluster: _Cluster) -> Pattern:
 
 
 def _minute(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
-    """Losses of different hours at the same minute: a job runs then."""
+    """Look for losses at the same minute of different hours, at which a job may run."""
     ends = [*earlier, now]
     alike = [end for end in ends if abs(_hour_distance_s(end, now)) <= SAME_MINUTE_S]
     hours = {end.ts_ns // SECOND_NS // HOUR_S for end in alike}
-    if len(hours) < FEWEST or not _is_enough(len(alike), len(ends)):
+    if len(hours) < MIN_ENDS or not _is_enough(len(alike), len(ends)):
         return None
     minute = now.ts_ns // SECOND_NS % HOUR_S // 60
     return Pattern(
@@ -363,43 +367,43 @@ def _minute(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | N
 
 
 def _hour_distance_s(end: ConnectionEnd, other: ConnectionEnd) -> float:
-    """How far apart two ends are on the face of a clock."""
+    """Return how far apart two ends are within the hour."""
     apart_s = (end.ts_ns - other.ts_ns) / SECOND_NS % HOUR_S
     return min(apart_s, HOUR_S - apart_s)
 
 
 def _silence_out(end: ConnectionEnd) -> float | None:
-    """Where nothing was ever sent, the request to upgrade was the last that went out."""
+    """Return the time since the last frame sent; without any, the upgrade request was the last thing sent."""
     return end.open_s if end.since_out_s is None else end.since_out_s
 
 
 def _silence_in(end: ConnectionEnd) -> float | None:
-    """A close frame is the last thing that came, whatever it was about."""
+    """Return the time since the last frame received; only of cut connections, because a close frame is a frame."""
     return end.since_in_s if end.by == "network" else None
 
 
 def _cluster(
     now: ConnectionEnd, ends: Sequence[ConnectionEnd], time: Callable[[ConnectionEnd], float | None]
 ) -> _Cluster | None:
-    """The ends whose time is about the same, the one to be judged among them.
+    """Return the ends after about the same time, the one to be judged among them.
 
-    Our heartbeat ends a session a fixed time after its ping: that is our timer.
+    Ends by the recorder's heartbeat are left out: they follow its own timer.
     """
     times = [(end, at_s) for end in ends if end.by != "heartbeat" and (at_s := time(end)) is not None]
     if not times or now.by == "heartbeat" or time(now) is None:
         return None
-    middle_s = median(at_s for _, at_s in times)
-    room_s = max(LEAST_SPREAD_S, SPREAD * middle_s)
-    alike = [(end, at_s) for end, at_s in times if abs(at_s - middle_s) <= room_s]
-    if middle_s < SHORTEST_TIMER_S or not _is_enough(len(alike), len(ends)) or all(end is not now for end, _ in alike):
+    median_s = median(at_s for _, at_s in times)
+    room_s = max(MIN_SPREAD_S, SPREAD * median_s)
+    alike = [(end, at_s) for end, at_s in times if abs(at_s - median_s) <= room_s]
+    if median_s < SHORTEST_TIMER_S or not _is_enough(len(alike), len(ends)) or all(end is not now for end, _ in alike):
         return None
-    middle_s = median(at_s for _, at_s in alike)
-    deviation_s = median(abs(at_s - middle_s) for _, at_s in alike)
-    return _Cluster(tuple(end for end, _ in alike), len(ends), middle_s, deviation_s)
+    median_s = median(at_s for _, at_s in alike)
+    deviation_s = median(abs(at_s - median_s) for _, at_s in alike)
+    return _Cluster(tuple(end for end, _ in alike), len(ends), median_s, deviation_s)
 
 
 def _is_enough(number: int, total: int) -> bool:
-    return number >= FEWEST and number >= SHARE * total
+    return number >= MIN_ENDS and number >= MIN_SHARE * total
 
 
 def _share(number: int, total: int, kind: str = "losses") -> str:
@@ -410,10 +414,10 @@ def _ids(ends: Iterable[ConnectionEnd]) -> tuple[int, ...]:
     return tuple(end.id for end in ends if end.id)
 
 
-def _time(middle_s: float, deviation_s: float) -> str:
-    if middle_s < 600:
-        return f"{middle_s:.1f} ± {deviation_s:.1f} s"
-    return f"{_span(middle_s)} ± {deviation_s:.0f} s"
+def _time(median_s: float, deviation_s: float) -> str:
+    if median_s < 600:
+        return f"{median_s:.1f} ± {deviation_s:.1f} s"
+    return f"{_span(median_s)} ± {deviation_s:.0f} s"
 
 
 def _span(seconds: float) -> str:

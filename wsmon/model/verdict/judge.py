@@ -1,4 +1,4 @@
-"""From the end of a session or an attempt, and what came before, to a verdict."""
+"""Verdicts: from the end of a session or a failed attempt, and the history before it, to cause and next step."""
 
 from __future__ import annotations
 
@@ -13,71 +13,27 @@ from wsmon.model.verdict.close_codes import CODE_ADVICE, REASON_CLUES, Advice, a
 from wsmon.model.verdict.failures import advice_on_dial, advice_on_loss, advice_on_refusal
 from wsmon.model.verdict.history import History, Pattern, find_pattern
 
-# The one sentence about an end that the screen has room for.
-
-# Characters of a reason in a sentence; the detail pane has all of it
-_REASON_LIMIT: Final = 60
-
-
-def why(event: Event) -> str:
-    """What happened and why, likely, the most telling first; empty for events that end nothing.
-
-    An event that was not judged yet, as one still in the engine, has the fact alone.
-    """
-    return fact(event) if event.verdict is None else event.verdict.cause
-
-
-def fact(event: Event) -> str:
-    """What ended a session, an attempt or all attempts, as observed; empty for others."""
-    if event.to_status not in SESSION_ENDS:
-        return ""
-    match event.close_by:
-        case "peer" if not event.error_type:
-            return _closed_by_peer(event)
-        case "heartbeat":
-            return event.error or "our heartbeat gave up"
-        case "us" if not event.error_type:
-            return f"we closed: {_short(event.reason)}" if event.reason else "we closed"
-        case "us" if event.close_code is not None:
-            return f"we closed with {event.close_code}: {event.error}"
-    if event.error_type == "eof" and event.close_by == "network" and event.duration_ns is not None:
-        return "no close frame: connection lost (1006)"
-    if event.error_type == "reset" and event.duration_ns is not None:
-        return "no close frame: connection reset (1006)"
-    return event.error or event.error_type
-
-
-def _closed_by_peer(event: Event) -> str:
-    """What the peer itself said comes first: it is the most specific, and the end of a sentence may be cut."""
-    code = event.close_code
-    if event.reason:
-        return f"“{_short(event.reason)}”, {code} by peer"
-    if code is None or code == 1005:
-        return f"closed by peer: {code_meaning(code)}"
-    return f"closed by peer: {code} {code_meaning(code)}"
-
-
-def _short(reason: str) -> str:
-    return reason if len(reason) <= _REASON_LIMIT else f"{reason[: _REASON_LIMIT - 1]}…"
-
-
-# A shorter pause of ours troubles no peer: TCP buffers it
+# TCP buffers shorter pauses of the recorder, so that the peer does not notice them
 SUSPECT_PAUSE_NS: Final = SECOND_NS // 2
-# ping.timeout by default: so long after a pause of ours it is the first suspect
+
+# Default of ping.timeout: for this long after a pause, the recorder is the first suspect
 USUAL_PONG_TIMEOUT_NS: Final = 20 * SECOND_NS
-# Closed for reasons of the server's own, whatever we did
+
+# Close codes that do not depend on the client
 ORDERLY_CODES: Final = (1000, 1001, 1012)
-# What we send where a ping is not answered, as most do
+
+# The code that the recorder, like most clients, sends when a ping is not answered
 HEARTBEAT_CODE: Final = 1011
-# Said by servers that say nothing
+
+# Codes that do not explain anything
 VAGUE_CODES: Final = (1000, 1005)
 
 
 def judge(event: Event, history: History) -> Verdict | None:
-    """The verdict on a loss, a failed attempt or the end of all attempts; ``None`` for events that are none of these.
+    """Return the verdict on a loss, a failed attempt or the end of all attempts; ``None`` for other events.
 
-    ``history`` is what was observed of the connection before the event. What the operator or the end of the recorder
-    wanted has no verdict.
+    ``history`` is that of the connection before the event. An end that the user or the end of the recorder caused has
+    no verdict.
     """
     if event.to_status == "error":
         return _gave_up(event, history)
@@ -97,28 +53,74 @@ def judge(event: Event, history: History) -> Verdict | None:
     return Verdict(_by(event), _code(event), _sentence(event, advice), advice.next, evidence)
 
 
+def why(event: Event) -> str:
+    """Return the sentence about an end, the most specific part first; empty for events that end nothing.
+
+    It is the cause of the verdict; an event without one, such as one that is not stored yet, has the fact alone.
+    """
+    return fact(event) if event.verdict is None else event.verdict.cause
+
+
+def fact(event: Event) -> str:
+    """Return what ended a session, an attempt or all attempts, as observed; empty for other events."""
+    if event.to_status not in SESSION_ENDS:
+        return ""
+    match event.close_by:
+        case "peer" if not event.error_type:
+            return _closed_by_peer(event)
+        case "heartbeat":
+            return event.error or "our heartbeat gave up"
+        case "us" if not event.error_type:
+            return f"we closed: {_short(event.reason)}" if event.reason else "we closed"
+        case "us" if event.close_code is not None:
+            return f"we closed with {event.close_code}: {event.error}"
+    if event.error_type == "eof" and event.close_by == "network" and event.duration_ns is not None:
+        return "no close frame: connection lost (1006)"
+    if event.error_type == "reset" and event.duration_ns is not None:
+        return "no close frame: connection reset (1006)"
+    return event.error or event.error_type
+
+
+# Characters of a reason in a sentence; the detail pane has all of it
+_REASON_LIMIT: Final = 60
+
+
+def _closed_by_peer(event: Event) -> str:
+    """Put the reason first: it is the most specific, and the end of a sentence may be cut on the screen."""
+    code = event.close_code
+    if event.reason:
+        return f"“{_short(event.reason)}”, {code} by peer"
+    if code is None or code == 1005:
+        return f"closed by peer: {code_meaning(code)}"
+    return f"closed by peer: {code} {code_meaning(code)}"
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= _REASON_LIMIT else f"{reason[: _REASON_LIMIT - 1]}…"
+
+
 def _by_pattern(event: Event, pattern: Pattern, evidence: tuple[int, ...]) -> Verdict:
-    """What it has in common with others; where nothing here mends that, what the peer said tells what to do."""
+    """Explain an end by a pattern; where its advice does not help, the peer's close frame determines the next step."""
     advice = pattern.advice
-    if not pattern.is_mended_here:
-        advice = Advice(advice.cause, _said_by_peer(event) or advice.next)
-    has_fact = _has_words(event) or not pattern.is_mended_here
+    if not pattern.has_remedy:
+        advice = Advice(advice.cause, _next_by_peer(event) or advice.next)
+    has_fact = _has_words(event) or not pattern.has_remedy
     cause = _sentence(event, advice) if has_fact else advice.cause
     return Verdict(_by(event), _code(event), cause, advice.next, _merge(pattern.evidence, evidence))
 
 
-def _said_by_peer(event: Event) -> str:
-    """The step that follows from the words, else the code, of the peer's close frame; empty where these say nothing."""
+def _next_by_peer(event: Event) -> str:
+    """Return the next step for the reason, else the code, of the peer's close frame; empty where neither is known."""
     if event.close_by != "peer" or event.close_code is None:
         return ""
-    spoken = read_clue(REASON_CLUES, event.reason)
-    if spoken is None and event.close_code not in VAGUE_CODES:
-        spoken = CODE_ADVICE.get(event.close_code)
-    return spoken.next if spoken is not None else ""
+    advice = read_clue(REASON_CLUES, event.reason)
+    if advice is None and event.close_code not in VAGUE_CODES:
+        advice = CODE_ADVICE.get(event.close_code)
+    return advice.next if advice is not None else ""
 
 
 def _gave_up(event: Event, history: History) -> Verdict:
-    """No dial is to come: after too many, or because none can succeed."""
+    """Explain why the connection is not dialled again: no attempt is left, or none can succeed."""
     ids = tuple(end.id for end in history.failures if end.id)
     if event.error_type == "retries_exhausted":
         advice = Advice(
@@ -135,8 +137,8 @@ def _gave_up(event: Event, history: History) -> Verdict:
 def _advice_on_open(event: Event, history: History) -> Advice:
     if event.close_by == "peer" and event.close_code is not None:
         meaning = (event.meta or {}).get("code_meaning")
-        spoken = read_clue(REASON_CLUES, event.reason)
-        return spoken or advice_on_code(event.close_code, meaning if isinstance(meaning, str) else "")
+        by_reason = read_clue(REASON_CLUES, event.reason)
+        return by_reason or advice_on_code(event.close_code, meaning if isinstance(meaning, str) else "")
     return advice_on_loss(event, history)
 
 
@@ -147,7 +149,7 @@ def _advice_on_attempt(event: Event) -> Advice:
 
 
 def _is_suspect(event: Event, history: History) -> bool:
-    """Whether we ourselves did not read, so shortly before that the peer may have given up on us."""
+    """Return whether the recorder paused reading so shortly before that the peer may have given up on it."""
     pause = history.pause
     if pause is None or event.close_by == "us" or pause.lasted_ns < SUSPECT_PAUSE_NS:
         return False
@@ -166,12 +168,12 @@ def _our_pause(history: History) -> Advice:
 
 
 def _evidence(event: Event, history: History) -> tuple[int, ...]:
-    """What happened in this session that shows it."""
-    moments = [history.missed if event.close_by == "heartbeat" else None]
-    moments.append(history.fault if event.close_by == "us" else None)
-    moments.append(history.stall if event.from_status == OPEN else None)
-    moments.append(history.pause if _is_suspect(event, history) else None)
-    return tuple(moment.id for moment in moments if moment is not None and moment.id)
+    """Return the events of this session that show the cause."""
+    precursors = [history.missed if event.close_by == "heartbeat" else None]
+    precursors.append(history.fault if event.close_by == "us" else None)
+    precursors.append(history.stall if event.from_status == OPEN else None)
+    precursors.append(history.pause if _is_suspect(event, history) else None)
+    return tuple(each.id for each in precursors if each is not None and each.id)
 
 
 def _merge(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
@@ -179,28 +181,29 @@ def _merge(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _by(event: Event) -> CloseBy:
-    """A loss of which nothing is known was at least not announced: it is the network's."""
+    """Return the side that ended it; a loss that no side announced is the network's."""
     return event.close_by or "network"
 
 
 def _code(event: Event) -> str:
     if event.close_code is not None:
         meaning = (event.meta or {}).get("code_meaning")
-        said = meaning if isinstance(meaning, str) and meaning else code_meaning(event.close_code)
+        text = meaning if isinstance(meaning, str) and meaning else code_meaning(event.close_code)
+        # "internal error", the meaning of the code, would mislead
         if event.close_by == "heartbeat" and event.close_code == HEARTBEAT_CODE:
-            said = "heartbeat timeout"  # that is what we mean by it; read as "internal error" it misleads
-        return f"{event.close_code} {said}" + (", sent by us" if event.close_by in ("us", "heartbeat") else "")
+            text = "heartbeat timeout"
+        return f"{event.close_code} {text}" + (", sent by us" if event.close_by in ("us", "heartbeat") else "")
     if isinstance(event.status, int):
         return f"HTTP {event.status} {status_phrase(event.status)}".rstrip()
     return code_meaning(None) if event.from_status == OPEN else ""
 
 
 def _has_words(event: Event) -> bool:
-    """Whether the other side said itself why: that comes before what we read from its habits."""
+    """Return whether the other side gave a reason, which is shown before a pattern."""
     return bool(event.reason and event.close_by == "peer") or isinstance(event.status, int)
 
 
 def _sentence(event: Event, advice: Advice) -> str:
-    """The fact, then what it means: whoever has room for half of it sees the fact."""
+    """Join fact and cause; where a sentence is cut, the fact is what remains."""
     observed = fact(event)
     return f"{observed}; {advice.cause}" if observed else advice.cause
