@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import socket
 import sqlite3
 import sys
@@ -15,16 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Home, stored
-from wsmon.cli.demo import fresh_store
 from wsmon.cli.params import Request
 from wsmon.cli.spawn import ensure_recorder
-from wsmon.cli.stop import end_recorder
 from wsmon.cli.stores import resolve, socket_of
-from wsmon.config.load import load
-from wsmon.config.locate import default_store, state_dir
-from wsmon.control.lock import NAMELESS, LockInfo, StoreLock, holder
+from wsmon.control.lock import LockInfo, StoreLock
 from wsmon.control.registry import ensure_runtime_folder
-from wsmon.errors import WsmonError
 from wsmon.store.schema import SCHEMA_VERSION
 
 # Nobody listens there, and nothing is ever sent there
@@ -179,30 +173,6 @@ async def test_the_stores_of_one_folder_are_recorded_side_by_side(home: Home) ->
     assert (code, f"holds the store {home.folder / 'two.db'}" in err) == (1, True)
 
 
-async def test_a_recorder_that_hangs_is_named_with_the_way_to_end_it(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("wsmon.control.client.ANSWER_S", 0.2)
-    monkeypatch.setattr("wsmon.cli.stop.STOP_S", 0.2)
-    recorder = await home.record(NOWHERE)
-    held = holder(recorder.store)
-    assert held is not None
-    recorder.signal(signal.SIGSTOP)
-    with pytest.raises(WsmonError, match=f"kill -9 {recorder.pid} ends it"):
-        await asyncio.to_thread(end_recorder, held)
-    recorder.signal(signal.SIGCONT)
-    assert await recorder.ended() == 0
-
-
-def test_a_lock_without_a_name_makes_nobody_a_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Process 0 is, to kill(2), everybody in the sender's group."""
-    killed: list[int] = []
-    monkeypatch.setattr(os, "kill", lambda pid, _number: killed.append(pid))
-    with pytest.raises(WsmonError, match="has not said which process it is"):
-        end_recorder(NAMELESS)
-    assert killed == []
-
-
 async def test_a_start_waits_for_a_recorder_that_another_start_has_just_begun(home: Home) -> None:
     store = home.folder / "recording" / "store.db"
     store.parent.mkdir()
@@ -233,16 +203,3 @@ async def test_a_recorder_whose_starter_has_left_records_all_the_same(home: Home
     os.close(writing)
     assert await process.wait() == 0
     assert stored(store)[-1].name == "self.run.ended"
-
-
-def test_a_demonstration_leaves_the_recordings_of_a_demo_toml_alone(tmp_path: Path) -> None:
-    environ = {"XDG_STATE_HOME": str(tmp_path)}
-    path = tmp_path / "demo.toml"
-    path.write_text(f'[[connection]]\nname = "a"\nurl = "{NOWHERE}"\n')
-    old = fresh_store(environ)
-    own = default_store(load(path, environ).configuration, state_dir(environ))
-    for store in (old, own):
-        store.parent.mkdir(parents=True)
-        store.touch()
-    fresh_store(environ)
-    assert (old.exists(), own.exists()) == (False, True)

@@ -257,7 +257,7 @@ def judge_space(folder: Path, free_bytes: int, used_bytes: int, limit_bytes: int
 
 @dataclass(frozen=True, slots=True)
 class ClockFacts:
-    """What is known of the wall clock."""
+    """Facts about the wall clock."""
 
     wall_ns: int
     is_synchronised: bool | None
@@ -322,7 +322,7 @@ NO_OSC_52 = {"Apple_Terminal": "Terminal.app", "linux": "the console"}
 
 @dataclass(frozen=True, slots=True)
 class TerminalFacts:
-    """What is known of the terminal."""
+    """Facts about the terminal."""
 
     is_terminal: bool
     term: str = ""

@@ -201,7 +201,7 @@ def _user() -> str:
 
 
 def terminal_facts(environ: Mapping[str, str]) -> TerminalFacts:
-    """Return what is known of the terminal of this process."""
+    """Return the facts about the terminal of this process."""
     inside = multiplexer(environ)
     size = shutil.get_terminal_size()
     return TerminalFacts(

@@ -1,4 +1,4 @@
-"""``wsmon export``: writes events to a file or a pipe."""
+"""``wsmon export``: write events to a file or a pipe."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def request_options(command: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class ScreenWishes:
-    """How the command line wants the screen; it wins over the configuration and over the remembered screen."""
+    """Options of the screen from the command line; they win over the configuration and the remembered screen."""
 
     theme: str = ""
     """Empty = the configuration's, or the one chosen last."""

@@ -1,4 +1,7 @@
-"""The screen, put together: a store's views, the recorder's socket, and what only a command line knows."""
+"""The screen of a command: WsmonApp with a store's views, the recorder's socket and the options of the command line.
+
+Apart from watch.py, since it loads Textual.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,15 @@ from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
 
 
 def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: Target | None = None) -> int:
-    """Show a store until the screen is left; the exit code.
+    """Show a store until the screen is left; return the exit code.
 
-    ``target`` is known where a configuration was named; otherwise the one that the recorder runs gives theme and keys.
+    Theme and keys come from ``target``, or, where no configuration was named, from the one that the recorder runs.
     """
     held = holder(store)
     notice, store_id = _first_look(store)
     path, loaded = _configuration(held, target, environ)
+    # The socket that the recorder names counts: its runtime folder may be another one.
     socket = Path(held.socket) if held is not None and held.socket else socket_of(store, environ)
-    # the recorder's own word counts: its runtime folder need not be ours
     client = RecorderClient(socket, greeting())
     app = WsmonApp(
         lambda: open_view(store),
@@ -65,7 +68,7 @@ def view(store: Path, environ: Mapping[str, str], wishes: ScreenWishes, target: 
 
 
 def _identity(held: LockInfo | None, store: Path) -> str:
-    """What the screen is remembered by: the configuration, or where there is none, the store."""
+    """Return the key of the remembered screen: the configuration, or the store where there is none."""
     return held.configuration if held is not None and held.configuration else str(store)
 
 
@@ -81,9 +84,9 @@ def _exporter(store: Path) -> Exporter:
 
 
 def _first_look(store: Path) -> tuple[str, str]:
-    """What a viewer must know about the store, and its id.
+    """Return the notice of the store, and its id.
 
-    It is opened once before the screen takes the terminal, so that what is wrong with it can be read.
+    The store is opened before the screen takes the terminal, so that an error of it stays readable.
     """
     reader = open_view(store)
     try:
@@ -95,7 +98,7 @@ def _first_look(store: Path) -> tuple[str, str]:
 def _configuration(
     held: LockInfo | None, target: Target | None, environ: Mapping[str, str]
 ) -> tuple[Path | None, Loaded | None]:
-    """The configuration's file and content; a broken one is no reason not to show what was recorded."""
+    """Return the configuration's file and content; a broken one has no content, and the recording is shown anyway."""
     if target is not None:
         return target.loaded.configuration.path, target.loaded
     path = Path(held.configuration) if held is not None else None
@@ -143,14 +146,17 @@ def _options(
 
 
 def _theme(configuration: Configuration | None, environ: Mapping[str, str]) -> str:
-    """Where there are 16 colours they are the terminal's own: those of other themes would be rounded to them."""
+    """Return the theme; with 16 colours the terminal's own, since colours of other themes would be rounded to them."""
     if has_few_colors(environ):
         return ANSI_THEME
     return configuration.theme if configuration else DEFAULT_THEME
 
 
 def _changes(path: Path, client: RecorderClient) -> Callable[[], str]:
-    """Says when the file is not what the recorder runs; reads it only when it was written."""
+    """Return a function that tells whether the file differs from what the recorder runs.
+
+    It reads the file only after a change, and returns a sentence, or an empty text.
+    """
     seen: tuple[int, str] = (0, "")
 
     def changes() -> str:

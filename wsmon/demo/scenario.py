@@ -188,7 +188,7 @@ def _hint(problem: str, place: str, written: Any, kind: type) -> str:
 
 
 def _value(table: dict[str, Any], file: str, path: str) -> Value:
-    """Return the value whose kind is told by its key: ``walk``, ``between``, ``choice``, ``turn`` or ``count``."""
+    """Return a value; its key decides about its kind: ``walk``, ``between``, ``choice``, ``turn`` or ``count``."""
     for key, kind in VALUE_KINDS.items():
         if key in table:
             return _convert(table, kind, file, path)

@@ -1,0 +1,102 @@
+"""What the screen is started with: options from configuration, command line and terminal; a changed configuration."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from wsmon.cli import view
+from wsmon.cli.params import ScreenWishes
+from wsmon.config.load import Loaded, load
+from wsmon.control.client import RecorderClient
+from wsmon.control.lock import LockInfo
+from wsmon.tui.options import AppOptions
+from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME
+
+COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+STORE = Path("/s/orders-12345678/store.db")
+CONFIG = """
+[wsmon]
+theme = "wsmon-light"
+characters = "unicode"
+[keys]
+"log.search" = "f2"
+[[connection]]
+name = "a"
+url = "ws://h/"
+"""
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Loaded:
+    path = tmp_path / "orders.toml"
+    path.write_text(CONFIG)
+    return load(path, {})
+
+
+def options(
+    wishes: ScreenWishes,
+    loaded: Loaded | None = None,
+    environ: Mapping[str, str] = COLOURS,
+    held: LockInfo | None = None,
+) -> AppOptions:
+    path = loaded.configuration.path if loaded else None
+    return view._options(STORE, environ, held, path, loaded, "a notice", wishes)
+
+
+def lock(configuration: str) -> LockInfo:
+    return LockInfo(1, "0.1.0", 1, 1, configuration, str(STORE), "", 0, "")
+
+
+def test_a_configuration_gives_name_theme_and_keys(loaded: Loaded) -> None:
+    found = options(ScreenWishes(), loaded)
+    assert (found.name, found.start_command, found.theme) == ("orders.toml", "wsmon orders.toml", "wsmon-light")
+    assert (dict(found.keys), found.keys_file, found.banner) == ({"log.search": ("f2",)}, "orders.toml", "a notice")
+    assert (found.is_theme_asked, found.is_ascii, found.is_ascii_asked) == (False, False, False)
+
+
+def test_the_command_line_wins_over_the_configuration(loaded: Loaded) -> None:
+    found = options(ScreenWishes("mine", is_ascii=True), loaded)
+    assert (found.theme, found.is_theme_asked, found.is_ascii, found.is_ascii_asked) == ("mine", True, True, True)
+
+
+def test_without_a_configuration_the_recorder_or_the_folder_gives_the_name() -> None:
+    found = options(ScreenWishes())
+    assert (found.name, found.theme, found.start_command) == ("orders-12345678", DEFAULT_THEME, "wsmon")
+    assert options(ScreenWishes(), held=lock("wss://h/")).name == "wss://h/"
+
+
+def test_a_terminal_with_few_colours_keeps_its_own(loaded: Loaded) -> None:
+    assert options(ScreenWishes(), loaded, {"TERM": "xterm"}).theme == ANSI_THEME
+
+
+def test_a_locale_without_unicode_is_drawn_in_ascii() -> None:
+    assert options(ScreenWishes(), environ={**COLOURS, "LANG": "C"}).is_ascii
+
+
+def test_a_broken_configuration_of_a_recorder_leaves_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text("[wsmon")
+    assert view._configuration(lock(str(path)), None, {}) == (path, None)
+    assert view._configuration(lock(str(tmp_path / "gone.toml")), None, {}) == (None, None)
+    assert view._configuration(None, None, {}) == (None, None)
+
+
+def test_a_configuration_that_the_recorder_does_not_run_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("one")
+    client = SimpleNamespace(digest=hashlib.sha256(b"one").hexdigest())
+    changes = view._changes(path, cast(RecorderClient, client))
+    told = [changes()]
+    path.write_text("two, and more")
+    told.append(changes())
+    client.digest = hashlib.sha256(b"two, and more").hexdigest()
+    told.append(changes())
+    path.unlink()
+    told.append(changes())
+    assert told == ["", "a.toml has changed", "", "a.toml cannot be read: No such file or directory"]
