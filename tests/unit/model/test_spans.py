@@ -244,7 +244,7 @@ def test_a_session_is_a_span_with_the_id_of_the_session() -> None:
         ({"close_by": "peer"}, ("error", "", "")),
     ],
 )
-def test_a_session_ends_well_where_somebody_closed_it_in_peace(
+def test_a_session_that_either_side_closes_cleanly_ends_well(
     fields: dict[str, object], outcome: tuple[str, str, str]
 ) -> None:
     (span,) = spans(dialled(), event("connection.disconnected", 10.0, NAME, **(ENDED | fields)))
@@ -342,7 +342,7 @@ def test_a_trace_of_an_application_keeps_its_own_parents() -> None:
     assert (span.parent_id, span.status) == ("bbbbbbbbbbbbbbbb", "error")
 
 
-def test_ids_that_nobody_gave_are_the_same_each_time() -> None:
+def test_derived_ids_are_the_same_each_time() -> None:
     assert derived_id(SESSION, "dns") == derived_id(SESSION, "dns") != derived_id(SESSION, "tcp")
     assert is_span_id(derived_id(SESSION, "dns"))
 

@@ -148,7 +148,7 @@ def test_gave_up_is_wanted_and_down() -> None:
     assert added_up((0, "websocket_connected"), (1000, "error"), asked_ms=4000).availability == 0.25
 
 
-def test_between_two_runs_nobody_looked() -> None:
+def test_the_time_between_two_runs_does_not_count() -> None:
     runs = {1: run_span(0, 2000), 2: RunPeriod(9000 * MS, 100 * MS, 10_000 * MS, 1100 * MS)}
     steps = [
         StatusChange(1000 * MS, 1000 * MS, 1, "websocket_connected"),

@@ -126,7 +126,7 @@ def auth(name: EventName, after_s: float, **fields: object) -> Event:
     return event(name, after_s, NAME, **fields)
 
 
-def test_giving_up_is_told_until_somebody_dials_anew() -> None:
+def test_exhausted_retries_are_an_incident_until_the_next_dial() -> None:
     harness = DetectorHarness(RetriesDetector())
     harness.see(event("connection.transition", 0, NAME, to_status="error", meta={"attempts": 1}, error="no such name"))
     assert harness.check_until(0, 60, 10) == [("opened", "gave up: no such name")]

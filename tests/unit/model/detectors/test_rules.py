@@ -59,7 +59,7 @@ def test_two_rules_keep_their_incidents_apart() -> None:
     ]
 
 
-def test_connections_that_nobody_watches_and_a_recorder_that_ends_open_nothing() -> None:
+def test_connections_outside_the_configuration_and_a_recorder_that_ends_open_nothing() -> None:
     rules, on = harness()
     rules.report(match_of(7, "another"))
     on.check(0)

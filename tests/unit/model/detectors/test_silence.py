@@ -187,7 +187,7 @@ def test_what_is_lost_and_back_between_two_looks_is_nothing() -> None:
     assert harness.check(1) == ()
 
 
-def test_lost_subscriptions_of_a_connection_that_is_closed_are_nobodys() -> None:
+def test_closing_the_connection_ends_lost_subscriptions() -> None:
     harness = DetectorHarness(SubscriptionDetector())
     harness.see(topic("subscription.lost", "a"))
     harness.check(1)

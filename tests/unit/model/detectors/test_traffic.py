@@ -207,7 +207,7 @@ def test_a_type_with_long_pauses_is_not_missed_in_one() -> None:
     assert told == ["new message type burst", "known from here on"]
 
 
-def test_time_without_a_session_is_nobodys_silence() -> None:
+def test_time_without_a_session_is_no_silence_of_a_type() -> None:
     harness = learned()
     harness.see(loss(700, NAME))
     harness.check_until(700, 5_000, 100)

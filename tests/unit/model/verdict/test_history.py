@@ -225,7 +225,7 @@ def test_our_own_heartbeat_is_not_taken_for_an_idle_timer() -> None:
     assert "timer" not in verdict.cause
 
 
-def test_a_server_that_answers_no_ping_has_neither_a_limit_on_lifetimes_nor_rejects_anybody() -> None:
+def test_a_server_that_answers_no_ping_has_neither_a_limit_on_lifetimes_nor_rejects_clients() -> None:
     ours: dict[str, Any] = {"by": "heartbeat", "code": 1011, "reason": "keepalive ping timeout"}
     ours |= {"error_type": "heartbeat_timeout", "error": "our heartbeat gave up: no pong for 20 s"}
     for open_s in (4.0, 40.0):

@@ -49,7 +49,7 @@ def test_a_code_that_we_sent_for_a_fault_of_the_peer_is_ours(code: int) -> None:
 
 @pytest.mark.parametrize("by", ["us", "network", "proxy"])
 @pytest.mark.parametrize("code", [None, *CODES])
-def test_whoever_ended_it_is_who_the_verdict_names(code: int | None, by: CloseBy) -> None:
+def test_the_verdict_names_the_side_that_ended_it(code: int | None, by: CloseBy) -> None:
     assert alone(loss(code=code, by=by, reason="", error_type="reset", error="reset")).by == by
 
 
@@ -70,7 +70,7 @@ def test_after_a_pause_of_ours_the_first_suspect_is_here(ended: Event, is_suspec
     assert ("the first suspect is here" in verdict.cause, 3 in verdict.evidence) == (is_suspect, is_suspect)
 
 
-def test_a_pause_too_short_for_anybody_to_notice_is_no_suspect() -> None:
+def test_a_pause_too_short_to_be_noticed_is_no_suspect() -> None:
     verdict = VerdictHarness().verdict(dialled(0, FEED), usable(1, FEED), paused(10, 40.0), broken("eof", after_s=11))
     assert "suspect" not in verdict.cause
 

@@ -1,0 +1,82 @@
+"""The value of a credential key is found in whatever notation it is written, and ends where the notation ends it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from wsmon.model.redact.key_values import UnescapedText, credential_ranges
+from wsmon.model.redact.masking import mask_ranges
+
+
+def masked(text: str) -> str:
+    """Mask the values of ``token``, and those of ``sig`` beside it."""
+    as_bytes = text.encode()
+    hits = [match.span() for match in re.finditer(rb"token|sig", as_bytes)]
+    ranges = credential_ranges(as_bytes, hits, lambda key: key == "token", lambda key: key == "sig")
+    return mask_ranges(as_bytes, ranges).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"token":"abc","x":"y"}', '{"token":"[FILTERED]","x":"y"}'),
+        ('{"token" : "a\\"b" }', '{"token" : "[FILTERED]" }'),
+        ('{"token":123}', '{"token":"[FILTERED]"}'),
+        ('{"token":{"a":["}"]},"x":1}', '{"token":"[FILTERED]","x":1}'),
+        ('{"token":["a","b"],"x":1}', '{"token":"[FILTERED]","x":1}'),
+        ("{'token': 'abc'}", "{'token': '[FILTERED]'}"),
+        ('{"body":"{\\"token\\":\\"abc\\",\\"x\\":1}"}', '{"body":"{\\"token\\":\\"[FILTERED]\\",\\"x\\":1}"}'),
+        ("token=abc&x=1", "token=[FILTERED]&x=1"),
+        ("token%3Dabc%26x", "token%3D[FILTERED]%26x"),
+        ("token: abc, then more", "token: [FILTERED], then more"),
+        ("token: Bearer abc", "token: Bearer [FILTERED]"),
+        ("(token=abc).", "(token=[FILTERED])."),
+        ('{"token":"abc', '{"token":"[FILTERED]'),
+    ],
+)
+def test_a_value_is_masked_in_its_notation(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the token is missing",
+        '{"tokens":"abc"}',
+        '{"x":"token"}',
+        '{"text":"enter \'token\':"}',
+        "token",
+        "https://token.example",
+    ],
+)
+def test_a_word_that_is_no_key_has_no_value(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_a_signature_is_a_credential_beside_another_one_only() -> None:
+    assert masked('{"sig":"abc","x":1}') == '{"sig":"abc","x":1}'
+    assert masked('{"sig":"abc","token":"def"}') == '{"sig":"[FILTERED]","token":"[FILTERED]"}'
+    assert masked('{"sig":"abc","api_key":"def"}') == '{"sig":"[FILTERED]","api_key":"def"}'
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (rb'{"\u0074oken":"x"}', b'{"token":"x"}'),
+        (rb'"{\u0022token\u0022:1}"', rb'"{\"token\":1}"'),
+        (rb"\u005cu0074oken", b"token"),
+        (rb"\u0000\ud800", rb"\u0000\ud800"),
+    ],
+)
+def test_unicode_escapes_are_undone_as_the_short_form_would_be(message: bytes, text: bytes) -> None:
+    assert UnescapedText(message).text == text
+
+
+def test_offsets_in_the_text_lead_back_to_the_message() -> None:
+    message = rb'{"\u0074oken":"x"}'
+    unescaped = UnescapedText(message)
+    value_at = unescaped.text.index(b"x")
+    assert message[unescaped.original(value_at) :] == b'x"}'
+    assert (unescaped.is_original, UnescapedText(b"plain").is_original) == (False, True)

@@ -1,0 +1,50 @@
+"""Events: categories, which of them are problems, and the ids of traces and sessions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.builders import event
+from wsmon.model.events import EVENT_NAMES, PROBLEM_NAMES, EventName, connection_id, span_id, trace_id
+
+
+def test_the_category_is_the_first_part_of_the_name() -> None:
+    assert {event(name).category for name in EVENT_NAMES} == {
+        "message", "heartbeat", "connection", "subscription", "auth", "error", "incident", "self", "trace",
+    }  # fmt: skip
+    assert event("connection.reconnect.failed").category == "connection"
+
+
+@pytest.mark.parametrize(
+    ("name", "error_type", "expected"),
+    [
+        ("message.received", "", False),
+        ("message.received", "decode", True),
+        ("incident.opened", "", True),
+        ("incident.closed", "", False),
+        ("connection.disconnected", "", True),
+        ("auth.completed", "", False),
+    ],
+)
+def test_a_problem_has_an_error_or_a_name_of_trouble(name: EventName, error_type: str, *, expected: bool) -> None:
+    assert event(name, error_type=error_type).is_problem is expected
+
+
+def test_names_of_trouble_are_event_names() -> None:
+    assert set(EVENT_NAMES) >= PROBLEM_NAMES
+
+
+def test_ids_are_lowercase_hex_of_their_bytes() -> None:
+    assert trace_id(bytes(range(0xF0, 0x100))) == "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
+    assert connection_id(bytes.fromhex("00F067AA0BA902B7")) == "00f067aa0ba902b7"
+    assert span_id(bytes.fromhex("00F067AA0BA902B7")) == "00f067aa0ba902b7"
+
+
+def test_an_id_is_never_all_zeros_which_w3c_forbids() -> None:
+    assert (trace_id(bytes(16)), span_id(bytes(8))) == (f"{1:032x}", f"{1:016x}")
+
+
+@pytest.mark.parametrize("length", [0, 7, 9, 16])
+def test_an_id_of_another_length_is_refused(length: int) -> None:
+    with pytest.raises(ValueError, match=f"needs 8 random bytes, not {length}"):
+        span_id(b"x" * length)
