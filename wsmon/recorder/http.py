@@ -1,4 +1,7 @@
-"""One HTTP(S) POST over asyncio: the answer's status, headers and, bounded, its body; no redirect is followed."""
+"""HTTP client for webhooks and OTLP (``alert_channels``, ``otlp_delivery``): one HTTP(S) POST over asyncio.
+
+Redirects are not followed; the body of an answer is read up to a limit.
+"""
 
 from __future__ import annotations
 
@@ -13,36 +16,37 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import wsmon
 
-# Of an answer's head; more is no answer
+# Size limit of the head of an answer
 HEAD_BYTES = 16 * 1024
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-# What a path and a query may hold as it is; everything else is percent-encoded
+# Characters of a path and a query that are sent as they are; all others are percent-encoded
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
 
 
 class BadAnswerError(Exception):
-    """What came back is no HTTP."""
+    """The answer is not HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What the server said."""
+    """Status, headers and body of an answer."""
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case; the first of several."""
+    """By name in lower case; the first of several with the same name."""
     body: bytes = b""
-    """Empty unless asked for, and where it is longer than asked for or its length is not said."""
+    """Empty unless asked for, and where it is longer than asked for or has no ``Content-Length``."""
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str] = _NOTHING, *, answer_bytes: int = 0) -> HttpAnswer:
-    """Send JSON and wait for the answer, with a body of at most ``answer_bytes``; the caller bounds the time.
+    """Send JSON and return the answer, with a body of at most ``answer_bytes``; the caller bounds the time.
 
-    Raises ``OSError`` (``ssl.SSLCertVerificationError`` among them) and ``BadAnswerError``; neither says the URL.
+    Raises ``OSError`` (``ssl.SSLCertVerificationError`` among them) and ``BadAnswerError``; neither contains the URL.
     """
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
-    context = await asyncio.to_thread(ssl.create_default_context) if is_tls else None  # reads files
+    # Making a context reads files
+    context = await asyncio.to_thread(ssl.create_default_context) if is_tls else None
     reader, writer = await asyncio.open_connection(
         parts.hostname, parts.port or (443 if is_tls else 80), ssl=context, limit=HEAD_BYTES
     )
@@ -55,7 +59,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str] = _NOTHING, *, 
 
 
 def reason(error: OSError) -> str:
-    """Why there was no answer, in the system's own words: asyncio puts others in their place."""
+    """Return why there was no answer, in the words of the operating system, which asyncio replaces by its own."""
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or 'failed'}"
     return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)

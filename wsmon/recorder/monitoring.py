@@ -1,16 +1,17 @@
-"""The metrics of a recording, taken when somebody asks for them; a page is made once a second at most."""
+"""Monitoring of the recorder: its metrics, as a Prometheus page on request and as OTLP push to a collector.
+
+``Metrics`` collects the numbers when they are asked for. ``prometheus_server`` serves them, ``otlp_push`` sends them.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import random
 import resource
 import shutil
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Final
 
 import wsmon
 from wsmon.config.specs import Configuration
-from wsmon.errors import WsmonError
 from wsmon.export.prometheus import OPEN_METRICS, PLAIN, exposition
 from wsmon.model.metrics import (
     ConnectionTotals,
@@ -33,56 +33,65 @@ from wsmon.model.snapshot import Health
 from wsmon.ports import Clock
 from wsmon.recorder.otlp_delivery import RetryTiming
 from wsmon.recorder.otlp_push import OtlpPusher, PushContext
-from wsmon.recorder.prometheus_server import HttpResponse, PrometheusServer
+from wsmon.recorder.prometheus_server import HttpResponse, PrometheusEndpoint
 
-# What the operating system says about the recorder's process and its files.
-
+# A page is returned again for this long: numbers are counted once a second
+FRESH_NS: Final = 1_000_000_000
+# Interval of the measurement of the lag of the event loop
+LAG_EVERY_S: Final = 1.0
+_OPEN_METRICS: Final = "application/openmetrics-text"
 _STATM: Final = Path("/proc/self/statm")
 _FILES: Final = Path("/proc/self/fd")
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessFacts:
-    """All of it taken at one time."""
+class Monitoring:
+    """Serves and sends the metrics of one recording, and never delays or ends it. Use it on the event loop."""
 
-    cpu_s: float
-    resident_bytes: int
-    open_files: int
-    store_bytes: int
-    """Of the file and its write-ahead log; 0 where it is gone."""
-    free_bytes: int
-    """Of its file system."""
+    def __init__(self, sources: MetricSources, first_id: int, configuration: str, clock: Clock) -> None:
+        """``first_id``: the newest event before this run; ``configuration``: its path, or URLs."""
+        self._metrics = Metrics(replace(sources, sinks=self._sinks), clock)
+        self._prometheus = PrometheusEndpoint(self._metrics.page)
+        resource = {"host.name": socket.gethostname(), "service.instance.id": str(sources.store)}
+        context = PushContext(
+            sources.store,
+            first_id,
+            sources.started_ns,
+            self._metrics.families,
+            {**resource, "wsmon.configuration": configuration},
+        )
+        self._otlp = OtlpPusher(context, RetryTiming(clock, random.Random(os.urandom(16)).random))
+        self._secrets: tuple[str, ...] = ()
 
+    def configure(self, configuration: Configuration) -> None:
+        """Serve and send as this configuration says from now on."""
+        self._secrets = configuration.secrets
+        self._prometheus.configure(configuration.prometheus)
+        self._otlp.configure(configuration.otlp)
 
-def process_facts(store: Path) -> ProcessFacts:
-    """The facts now; may wait for the file system."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    files = (store, store.with_name(f"{store.name}-wal"))
-    return ProcessFacts(
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        resident_bytes=_resident_bytes(usage.ru_maxrss),
-        open_files=len(os.listdir(_FILES)) if _FILES.exists() else 0,  # noqa: PTH208 - names only, not a path each
-        store_bytes=sum(file.stat().st_size for file in files if file.exists()),
-        free_bytes=shutil.disk_usage(store.parent).free,
-    )
+    def _sinks(self) -> tuple[SinkState, ...]:
+        """Return the state of the OTLP push; may be called on any thread."""
+        return self._otlp.states()
 
+    @property
+    def warning(self) -> str:
+        """The failure of serving or sending, as a sentence; empty where there is none."""
+        return mask_secrets(self._prometheus.warning or self._otlp.health.warning, self._secrets)
 
-def _resident_bytes(most_kib: int) -> int:
-    """Now, where the system says it; else the most there ever was."""
-    if not _STATM.exists():
-        return most_kib * 1024
-    return int(_STATM.read_text().split()[1]) * resource.getpagesize()
+    async def run(self) -> None:
+        """Serve and send until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._prometheus.run(), name="prometheus")
+            group.create_task(self._otlp.run(), name="otlp")
+            group.create_task(self._metrics.watch_loop(), name="lag of the loop")
 
-
-# How long a page is given again: what is counted is told once a second
-FRESH_NS: Final = 1_000_000_000
-LAG_EVERY_S: Final = 1.0
-_OPEN_METRICS: Final = "application/openmetrics-text"
+    async def finish(self) -> None:
+        """Send what is left after the last commit, in bounded time."""
+        await self._otlp.finish()
 
 
 @dataclass(frozen=True, slots=True)
 class MetricSources:
-    """Where the numbers come from; every function may be called from any thread."""
+    """Where the numbers of a recording come from; every function may be called on any thread."""
 
     store: Path
     run: int
@@ -96,19 +105,19 @@ class MetricSources:
 
 
 class Metrics:
-    """Belongs to the event loop; numbers are collected and written in a thread."""
+    """Collects the metrics in a thread. Use it on the event loop."""
 
-    def __init__(self, measured: MetricSources, clock: Clock) -> None:
-        self._measured = measured
+    def __init__(self, sources: MetricSources, clock: Clock) -> None:
+        self._sources = sources
         self._clock = clock
         self._loop_lag_s = 0.0
+        # Monotonic time and page, by whether it is in the OpenMetrics format
         self._pages: dict[bool, tuple[int, HttpResponse]] = {}
-        # the newest by whether it is OpenMetrics, and when it was made; monotonic
-        # One page at a time: who comes meanwhile gets the same
+        # One page is made at a time: requests that come meanwhile get the same
         self._writing = asyncio.Lock()
 
     async def page(self, accept: str) -> HttpResponse:
-        """The page in the format that a client's header Accept asks for."""
+        """Return the page in the format that the header ``Accept`` asks for; it is made at most once a second."""
         is_open_metrics = wants_open_metrics(accept)
         async with self._writing:
             made_ns, page = self._pages.get(is_open_metrics, (0, None))
@@ -118,7 +127,7 @@ class Metrics:
             return page
 
     async def families(self) -> tuple[MetricFamily, ...]:
-        """All metrics, now."""
+        """Return all metrics, now."""
         return await asyncio.to_thread(self._families)
 
     async def watch_loop(self) -> None:
@@ -133,24 +142,24 @@ class Metrics:
         return HttpResponse(write(self._families()), OPEN_METRICS if is_open_metrics else PLAIN)
 
     def _families(self) -> tuple[MetricFamily, ...]:
-        measured, process = self._measured, process_facts(self._measured.store)
+        sources, process = self._sources, process_facts(self._sources.store)
         facts = RecorderFacts(
             version=wsmon.__version__,
-            run=measured.run,
-            started_ns=measured.started_ns,
-            health=measured.health(),
-            pruned_events=measured.pruned_events(),
-            last_id=measured.last_id(),
-            viewers=measured.viewers(),
+            run=sources.run,
+            started_ns=sources.started_ns,
+            health=sources.health(),
+            pruned_events=sources.pruned_events(),
+            last_id=sources.last_id(),
+            viewers=sources.viewers(),
             store_bytes=process.store_bytes,
             free_bytes=process.free_bytes,
             cpu_s=process.cpu_s,
             resident_bytes=process.resident_bytes,
             open_files=process.open_files,
             loop_lag_s=self._loop_lag_s,
-            sinks=measured.sinks(),
+            sinks=sources.sinks(),
         )
-        return (*connection_families(measured.totals()), *recorder_families(facts))
+        return (*connection_families(sources.totals()), *recorder_families(facts))
 
 
 def wants_open_metrics(accept: str) -> bool:
@@ -174,101 +183,34 @@ def _weight(parameters: list[str]) -> float:
     return 1.0
 
 
-# Keeps the recorder's metrics where the configuration wants them; an address that cannot be had is tried again.
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """Facts of the operating system about the process of the recorder and its files, at one time."""
 
-RETRY_S: Final = 2.0
-_LOG = logging.getLogger("wsmon.prometheus")
-
-
-class PrometheusEndpoint:
-    """Belongs to the event loop."""
-
-    def __init__(self, metrics: Metrics, retry_s: float = RETRY_S) -> None:
-        self._metrics = metrics
-        self._retry_s = retry_s
-        self._address = ""
-        self._changed = asyncio.Event()
-        # Why nobody can scrape; empty = all is well
-        self.warning = ""
-
-    def configure(self, address: str) -> None:
-        """Be there from now on; empty: nowhere."""
-        if address != self._address:
-            self._address = address
-            self._changed.set()
-
-    async def run(self) -> None:
-        """Serve until cancelled."""
-        while True:
-            self._changed.clear()
-            if not self._address:
-                self.warning = ""
-                await self._changed.wait()
-                continue
-            server = PrometheusServer(self._address, self._metrics.page)
-            try:
-                await server.start()
-            except WsmonError as error:
-                self._warn(str(error))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._retry_s):
-                        await self._changed.wait()
-                continue
-            self._warn("")
-            try:
-                await self._changed.wait()
-            finally:
-                await server.close()
-
-    def _warn(self, warning: str) -> None:
-        if warning and warning != self.warning:
-            _LOG.warning("%s", warning)
-        self.warning = warning
+    cpu_s: float
+    resident_bytes: int
+    open_files: int
+    store_bytes: int
+    """Size of the store and its write-ahead log; 0 where it is gone."""
+    free_bytes: int
+    """Free space of the file system of the store."""
 
 
-# Monitoring systems of one recording: who scrapes it, and where it sends to.
+def process_facts(store: Path) -> ProcessFacts:
+    """Return the facts now; may block on the file system."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    files = (store, store.with_name(f"{store.name}-wal"))
+    return ProcessFacts(
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        resident_bytes=_resident_bytes(usage.ru_maxrss),
+        open_files=len(os.listdir(_FILES)) if _FILES.exists() else 0,  # noqa: PTH208 - names only, not a path each
+        store_bytes=sum(file.stat().st_size for file in files if file.exists()),
+        free_bytes=shutil.disk_usage(store.parent).free,
+    )
 
 
-class Monitoring:
-    """Belongs to the event loop; nothing in it makes the recording wait or end."""
-
-    def __init__(self, measured: MetricSources, first_id: int, configuration: str, clock: Clock) -> None:
-        """``first_id``: the newest event before this run; ``configuration`` names it."""
-        self._metrics = Metrics(replace(measured, sinks=self._sinks), clock)
-        self._exposing = PrometheusEndpoint(self._metrics)
-        resource = {"host.name": socket.gethostname(), "service.instance.id": str(measured.store)}
-        told = PushContext(
-            measured.store,
-            first_id,
-            measured.started_ns,
-            self._metrics.families,
-            {**resource, "wsmon.configuration": configuration},
-        )
-        self._sending = OtlpPusher(told, RetryTiming(clock, random.Random(os.urandom(16)).random))
-        self._secrets: tuple[str, ...] = ()
-
-    def configure(self, configuration: Configuration) -> None:
-        """Serve and send as it says from now on."""
-        self._secrets = configuration.secrets
-        self._exposing.configure(configuration.prometheus)
-        self._sending.configure(configuration.otlp)
-
-    def _sinks(self) -> tuple[SinkState, ...]:
-        """In any thread."""
-        return self._sending.states()
-
-    @property
-    def warning(self) -> str:
-        """What is wrong with the ways out; empty = they work."""
-        return mask_secrets(self._exposing.warning or self._sending.health.warning, self._secrets)
-
-    async def run(self) -> None:
-        """Serve and send until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._exposing.run(), name="prometheus")
-            group.create_task(self._sending.run(), name="otlp")
-            group.create_task(self._metrics.watch_loop(), name="lag of the loop")
-
-    async def finish(self) -> None:
-        """The recording is over, and everything committed: send what is left, in bounded time."""
-        await self._sending.finish()
+def _resident_bytes(most_kib: int) -> int:
+    """Return the present resident size where /proc has it, else the maximum."""
+    if not _STATM.exists():
+        return most_kib * 1024
+    return int(_STATM.read_text().split()[1]) * resource.getpagesize()

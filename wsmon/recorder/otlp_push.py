@@ -1,4 +1,9 @@
-"""Sends a recording's telemetry where the configuration says, for as long as it says so."""
+"""OTLP push: sends spans, logs and metrics of a recording to the collector of the configuration.
+
+``RowPusher`` reads spans or log records from the store, in order; its position survives a restart. ``MetricPusher``
+sends the metrics of the recorder every few seconds; their counters are cumulative, so that a lost request costs
+resolution and no count. Requests, retries and what is counted as lost are in ``otlp_delivery``.
+"""
 
 from __future__ import annotations
 
@@ -36,125 +41,159 @@ from wsmon.recorder.otlp_delivery import (
 )
 from wsmon.store.reader import Reader
 
-# Sends the recorder's metrics to a collector, as they are every few seconds; some of them wait while it is away.
-#
-# Counters are cumulative: a point that is lost costs resolution, and no count.
-
+# Interval at which metrics are collected and sent
 METRICS_EVERY_S: Final = 15.0
-# Bodies that wait, compressed in memory: an hour of them; then the oldest go
+# Metric requests that wait in memory, compressed: an hour of them; then the oldest are dropped
 PLACES: Final = 240
-# Of them together
+# Size of all of them together
 MOST_BYTES: Final = 8 * 1024 * 1024
+# Interval at which new rows are looked for
+ROWS_EVERY_S: Final = 1.0
+# Pause between two pages of a backlog: most of the time belongs to the recording
+PAUSE_S: Final = 0.05
+# Size of a request as it is sent; collectors take 20 MB of plain text, some take less
+MOST_BODY_BYTES: Final = 1024 * 1024
+# Deadline of the last requests when the recording ends: a stop takes two seconds at most
+FAREWELL_S: Final = 0.4
+# Delay of the next try where the store cannot be read
+RETRY_S: Final = 5.0
+_ROWS: Final[tuple[RowKind, ...]] = ("spans", "logRecords")
 
 _LOG = logging.getLogger("wsmon.otlp")
+_T = TypeVar("_T")
 
 Families = Callable[[], Awaitable[Sequence[MetricFamily]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
-    """The metrics of one moment."""
+class PushContext:
+    """What a recording sends: its store, its metrics, and the resource that identifies it."""
 
-    body: bytes
-    points: int
+    store: Path
+    first_id: int
+    """Newest event before this run: without a saved position, sending begins after it."""
+    begun_ns: int
+    """Wall time at which the counters began."""
+    families: Families
+    resource: Fields
 
 
-class MetricPusher:
-    """Belongs to the event loop."""
+class OtlpPusher:
+    """Sends all signals of one recording. Use it on the event loop."""
 
-    def __init__(
-        self,
-        families: Families,
-        begun_ns: int,
-        collector: Collector,
-        health: SinkHealth,
-        rhythm: RetryTiming,
-        every_s: float = METRICS_EVERY_S,
-    ) -> None:
-        """``begun_ns``: wall time at which the counters began."""
-        self._families = families
-        self._begun_ns = begun_ns
-        self._collector = collector
-        self._health = health
-        self._rhythm = rhythm
-        self._every_s = every_s
-        self._delivery = Delivery("metrics", collector, health, rhythm)
-        self._waiting: deque[_Body] = deque()
-        self._there_is_one = asyncio.Event()
+    def __init__(self, context: PushContext, timing: RetryTiming) -> None:
+        self._context = context
+        self._timing = timing
+        self._spec = OtlpSpec()
+        self._changed = asyncio.Event()
+        # Without a store id until it was read
+        self._position = PushPosition("")
+        # Guards position and its file: both row pushers move it
+        self._moving = asyncio.Lock()
+        self._rows: list[RowPusher] = []
+        self._points: MetricPusher | None = None
+        self.health = SinkHealth((), timing.clock)
+
+    def configure(self, spec: OtlpSpec) -> None:
+        """Send to this collector from now on; without a URL, send nothing."""
+        if spec != self._spec:
+            self._spec = spec
+            self._changed.set()
+
+    def states(self) -> tuple[SinkState, ...]:
+        """Return the state of the sink for the metrics; may be called on any thread."""
+        state = self.health.state()
+        return () if state is None else (state,)
 
     async def run(self) -> None:
-        """Take and send until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._take_all(), name="otlp metrics are taken")
-            group.create_task(self._send_all(), name="otlp metrics are sent")
+        """Send until cancelled; requests under way then are awaited by ``finish``."""
+        while True:
+            self._changed.clear()
+            if self._spec.url:
+                try:
+                    await self._find_position()
+                except StoreError as error:
+                    self.health.failed("spans", f"is not sent anything: {error}")
+                    await self._timing.sleep(RETRY_S)
+                    continue
+            self._begin()
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(each.run(), name="otlp rows") for each in self._rows]
+                if self._points is not None:
+                    tasks.append(group.create_task(self._points.run(), name="otlp metrics"))
+                await self._changed.wait()
+                for task in tasks:
+                    task.cancel()
+            await self._end()
 
     async def finish(self) -> None:
-        """Send the newest, once; the caller bounds the time."""
-        if self._waiting:
-            await self._delivery.attempt(self._waiting[0].body)  # it may be under way already
-        await self._take()
-        newest = self._waiting.pop()
-        outcome = await self._delivery.attempt(newest.body)
-        if not isinstance(outcome, RetryLater):
-            self._delivery.count(outcome, newest.points)
+        """Send what is left when the recording is over, in bounded time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                parts = [rows.finish() for rows in self._rows]
+                parts += [self._points.finish()] if self._points else []
+                for failure in await asyncio.gather(*parts, return_exceptions=True):
+                    if isinstance(failure, Exception):
+                        _LOG.warning("not all was sent at the end: %s", failure)
+        await self._end()
 
-    async def close(self) -> None:
-        """Let the collector go; for after ``run`` has ended. What waits is lost."""
-        await self._delivery.close()
-        if self._waiting:
-            self._health.dropped("metrics", sum(each.points for each in self._waiting), "nobody sends them any more")
-            self._waiting.clear()
+    def _begin(self) -> None:
+        spec, context = self._spec, self._context
+        kinds = tuple(kind for kind, name in SIGNALS.items() if name in spec.signals) if spec.url else ()
+        self.health.follow(spec.url.masked, kinds)
+        if not kinds:
+            return
+        collector = Collector(spec, context.resource, self._timing.clock)
+        self._rows = [self._rows_of(kind, collector) for kind in _ROWS if kind in kinds]
+        if "metrics" in kinds:
+            self._points = MetricPusher(context.families, context.begun_ns, collector, self.health, self._timing)
 
-    async def _take_all(self) -> None:
-        while True:
+    async def _end(self) -> None:
+        for rows in self._rows:
+            await rows.close()
+        if self._points is not None:
+            await self._points.close()
+        self._rows, self._points = [], None
+
+    async def _find_position(self) -> None:
+        """Read the position of an earlier run, else take the start of this one; save it at once for the next run."""
+        if not self._position.store_id:
+            self._position = await asyncio.to_thread(_position_of, self._context.store, self._timing.clock)
+        for kind in _ROWS:
+            if SIGNALS[kind] in self._spec.signals and self._position.of(kind) is None:
+                await self._move(kind, self._context.first_id)
+
+    def _rows_of(self, kind: RowKind, collector: Collector) -> RowPusher:
+        after_id = self._position.of(kind)
+        return RowPusher(
+            kind,
+            self._context.store,
+            collector,
+            self.health,
+            self._timing,
+            self._context.first_id if after_id is None else after_id,
+            partial(self._move, kind),
+        )
+
+    async def _move(self, kind: RowKind, event_id: int) -> None:
+        async with self._moving:
+            self._position = self._position.moved(kind, event_id)
             try:
-                await self._take()
-            except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
-                _LOG.exception("a mistake in taking the metrics")
-                self._health.failed("metrics", f"is not sent anything: {error}")
-            await self._rhythm.sleep(self._every_s)
-
-    async def _take(self) -> None:
-        families = await self._families()
-        body = await asyncio.to_thread(self._body, families)
-        while self._waiting and (len(self._waiting) >= PLACES or self._bytes() + len(body) > MOST_BYTES):
-            lost = self._waiting.popleft()
-            self._health.dropped("metrics", lost.points, f"{PLACES:,} others waited already")
-        self._waiting.append(_Body(body, point_count(families)))
-        self._there_is_one.set()
-
-    async def _send_all(self) -> None:
-        while True:
-            await self._there_is_one.wait()
-            self._there_is_one.clear()
-            while self._waiting:
-                sent = self._waiting[0]
-                outcome = await self._delivery.settle(sent.body)
-                if self._waiting and self._waiting[0] is sent:  # not lost meanwhile
-                    self._waiting.popleft()
-                    self._delivery.count(outcome, sent.points)
-
-    def _bytes(self) -> int:
-        return sum(len(each.body) for each in self._waiting)
-
-    def _body(self, families: Sequence[MetricFamily]) -> bytes:
-        at_ns = self._rhythm.clock.wall_ns()
-        return self._collector.body("metrics", tuple(metric_records(families, self._begun_ns, at_ns)))
+                await asyncio.to_thread(write_position, self._context.store, self._position)
+            except OSError as error:
+                _LOG.warning("what was sent may be sent again after a restart: %s", error)
 
 
-# Sends spans, or log records, from the store to a collector, in order; its place survives a restart.
-
-# Between two looks for something new
-ROWS_EVERY_S: Final = 1.0
-# Between two pages of a backlog: most of the time belongs to the recording
-PAUSE_S: Final = 0.05
-# As they are sent; collectors take 20 MB of plain text, some less
-MOST_BODY_BYTES: Final = 1024 * 1024
-_T = TypeVar("_T")
+def _position_of(store: Path, clock: Clock) -> PushPosition:
+    view = Reader(store, clock)
+    try:
+        return read_position(store, view.store_id)
+    finally:
+        view.close()
 
 
 class RowPusher:
-    """Belongs to the event loop; what reads and encodes is a thread of its own."""
+    """Sends one kind of rows from the store. Use it on the event loop; a thread of its own reads and encodes."""
 
     def __init__(
         self,
@@ -162,24 +201,23 @@ class RowPusher:
         store: Path,
         collector: Collector,
         health: SinkHealth,
-        rhythm: RetryTiming,
+        timing: RetryTiming,
         after_id: int,
         moved: Callable[[int], Awaitable[None]],
     ) -> None:
-        """What is behind ``after_id`` is sent; ``moved`` hears up to which event everything was taken."""
+        """Events after ``after_id`` are sent; ``moved`` gets the id up to which all were accepted or rejected."""
         self._kind = kind
         self._store = store
         self._collector = collector
         self._health = health
-        self._rhythm = rhythm
+        self._timing = timing
         self._after_id = after_id
         self._moved = moved
-        self._delivery = Delivery(kind, collector, health, rhythm)
+        self._delivery = Delivery(kind, collector, health, timing)
         self._thread = ThreadPoolExecutor(1, f"otlp {kind}")
         self._backlog: Backlog | None = None
+        # The batch under way, and its records that were neither accepted nor rejected yet
         self._batch: RecordBatch | None = None
-        # that is under way
-        # Of its records: those that are not settled
         self._chunks: deque[tuple[bytes, ...]] = deque()
 
     async def run(self) -> None:
@@ -192,10 +230,10 @@ class RowPusher:
                     _LOG.exception("a mistake in sending %s", self._kind)
                 self._health.failed(self._kind, f"is not sent anything: {error}")
                 is_all = True
-            await self._rhythm.sleep(ROWS_EVERY_S if is_all else PAUSE_S)
+            await self._timing.sleep(ROWS_EVERY_S if is_all else PAUSE_S)
 
     async def finish(self) -> None:
-        """Send what is left, as long as the collector takes it at once; the caller bounds the time."""
+        """Send what is left, as long as the collector accepts it at once; the caller bounds the time."""
         while True:
             is_read_before = self._batch is not None
             is_all = await self._step(is_patient=False)
@@ -203,14 +241,14 @@ class RowPusher:
                 return
 
     async def close(self) -> None:
-        """Let the store and the collector go; for after ``run`` has ended."""
+        """Close the store and cancel a request under way; call it after ``run`` has ended."""
         await self._delivery.close()
         if self._backlog is not None:
             await self._call(self._backlog.close)
         self._thread.shutdown(wait=False)
 
     async def _step(self, *, is_patient: bool) -> bool:
-        """Settle a page; whether there is nothing more to do now."""
+        """Send a page; return whether there is nothing more to send now."""
         if self._batch is None:
             await self._call(self._read)
         batch = self._batch
@@ -225,11 +263,11 @@ class RowPusher:
         return batch.up_to_id >= batch.newest_id
 
     def _read(self) -> None:
-        """The next page is under way; in the thread, so that what was read is kept when nobody waits for it."""
+        """Read the next page, in the thread: a page is kept also where the task that waits for it is cancelled."""
         if self._batch is not None:
             return
         if self._backlog is None:
-            self._backlog = Backlog(self._store, self._rhythm.clock, self._kind, self._after_id)
+            self._backlog = Backlog(self._store, self._timing.clock, self._kind, self._after_id)
             _LOG.info("%s go to %s from behind event %d on", self._kind, self._collector.name, self._after_id)
         batch = self._backlog.next()
         if batch.pruned:
@@ -240,7 +278,7 @@ class RowPusher:
         self._batch = batch
 
     async def _settle(self, records: tuple[bytes, ...], *, is_patient: bool) -> bool:
-        """Send the first of the chunks; whether it was settled, if only by cutting it in two."""
+        """Send the first chunk; return whether it was accepted or rejected, or cut in two because it is too large."""
         body = await self._call(lambda: self._collector.body(self._kind, records))
         outcome: Accepted | Rejected | RetryLater = Rejected("", is_too_large=True)
         if len(body) <= MOST_BODY_BYTES or len(records) == 1:
@@ -259,135 +297,94 @@ class RowPusher:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
 
-# For what is left when the recording ends: a stop is over within two seconds
-FAREWELL_S: Final = 0.4
-# Where the store cannot be read
-RETRY_S: Final = 5.0
-_ROWS: Final[tuple[RowKind, ...]] = ("spans", "logRecords")
+class MetricPusher:
+    """Sends the metrics of the recorder; some requests wait while the collector is away. Use it on the event loop."""
+
+    def __init__(
+        self,
+        families: Families,
+        begun_ns: int,
+        collector: Collector,
+        health: SinkHealth,
+        timing: RetryTiming,
+        every_s: float = METRICS_EVERY_S,
+    ) -> None:
+        """``begun_ns``: wall time at which the counters began."""
+        self._families = families
+        self._begun_ns = begun_ns
+        self._collector = collector
+        self._health = health
+        self._timing = timing
+        self._every_s = every_s
+        self._delivery = Delivery("metrics", collector, health, timing)
+        self._waiting: deque[_Body] = deque()
+        self._there_is_one = asyncio.Event()
+
+    async def run(self) -> None:
+        """Collect and send until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._take_all(), name="otlp metrics are taken")
+            group.create_task(self._send_all(), name="otlp metrics are sent")
+
+    async def finish(self) -> None:
+        """Send the newest metrics, once; the caller bounds the time."""
+        if self._waiting:
+            # This one may be under way already
+            await self._delivery.attempt(self._waiting[0].body)
+        await self._take()
+        newest = self._waiting.pop()
+        outcome = await self._delivery.attempt(newest.body)
+        if not isinstance(outcome, RetryLater):
+            self._delivery.count(outcome, newest.points)
+
+    async def close(self) -> None:
+        """Cancel a request under way, and count waiting ones as lost; call it after ``run`` has ended."""
+        await self._delivery.close()
+        if self._waiting:
+            self._health.dropped("metrics", sum(each.points for each in self._waiting), "nobody sends them any more")
+            self._waiting.clear()
+
+    async def _take_all(self) -> None:
+        while True:
+            try:
+                await self._take()
+            except Exception as error:  # noqa: BLE001 - the border of the task: the recording goes on without it
+                _LOG.exception("a mistake in taking the metrics")
+                self._health.failed("metrics", f"is not sent anything: {error}")
+            await self._timing.sleep(self._every_s)
+
+    async def _take(self) -> None:
+        families = await self._families()
+        body = await asyncio.to_thread(self._body, families)
+        while self._waiting and (len(self._waiting) >= PLACES or self._bytes() + len(body) > MOST_BYTES):
+            lost = self._waiting.popleft()
+            self._health.dropped("metrics", lost.points, f"{PLACES:,} others waited already")
+        self._waiting.append(_Body(body, point_count(families)))
+        self._there_is_one.set()
+
+    async def _send_all(self) -> None:
+        while True:
+            await self._there_is_one.wait()
+            self._there_is_one.clear()
+            while self._waiting:
+                sent = self._waiting[0]
+                outcome = await self._delivery.settle(sent.body)
+                # It may have been dropped in the meantime
+                if self._waiting and self._waiting[0] is sent:
+                    self._waiting.popleft()
+                    self._delivery.count(outcome, sent.points)
+
+    def _bytes(self) -> int:
+        return sum(len(each.body) for each in self._waiting)
+
+    def _body(self, families: Sequence[MetricFamily]) -> bytes:
+        at_ns = self._timing.clock.wall_ns()
+        return self._collector.body("metrics", tuple(metric_records(families, self._begun_ns, at_ns)))
 
 
 @dataclass(frozen=True, slots=True)
-class PushContext:
-    """What is told, and who tells."""
+class _Body:
+    """A request with the metrics of one moment."""
 
-    store: Path
-    first_id: int
-    """Newest event before this run: without a place of its own, sending begins behind it."""
-    begun_ns: int
-    """Wall."""
-    families: Families
-    resource: Fields
-
-
-class OtlpPusher:
-    """Belongs to the event loop."""
-
-    def __init__(self, told: PushContext, rhythm: RetryTiming) -> None:
-        self._told = told
-        self._rhythm = rhythm
-        self._spec = OtlpSpec()
-        self._changed = asyncio.Event()
-        self._position = PushPosition("")
-        # of no store: not read yet
-        self._moving = asyncio.Lock()
-        # one at a time writes it down
-        self._rows: list[RowPusher] = []
-        self._points: MetricPusher | None = None
-        self.health = SinkHealth((), rhythm.clock)
-
-    def configure(self, spec: OtlpSpec) -> None:
-        """Send there from now on; without a URL, nowhere."""
-        if spec != self._spec:
-            self._spec = spec
-            self._changed.set()
-
-    def states(self) -> tuple[SinkState, ...]:
-        """For metrics."""
-        state = self.health.state()
-        return () if state is None else (state,)
-
-    async def run(self) -> None:
-        """Send until cancelled; what is under way then waits for ``finish``."""
-        while True:
-            self._changed.clear()
-            if self._spec.url:
-                try:
-                    await self._find_position()
-                except StoreError as error:
-                    self.health.failed("spans", f"is not sent anything: {error}")
-                    await self._rhythm.sleep(RETRY_S)
-                    continue
-            self._begin()
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(each.run(), name="otlp rows") for each in self._rows]
-                if self._points is not None:
-                    tasks.append(group.create_task(self._points.run(), name="otlp metrics"))
-                await self._changed.wait()
-                for task in tasks:
-                    task.cancel()
-            await self._end()
-
-    async def finish(self) -> None:
-        """The recording is over: send what is left, in bounded time."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
-                parts = [rows.finish() for rows in self._rows]
-                parts += [self._points.finish()] if self._points else []
-                for failure in await asyncio.gather(*parts, return_exceptions=True):
-                    if isinstance(failure, Exception):
-                        _LOG.warning("not all was sent at the end: %s", failure)
-        await self._end()
-
-    def _begin(self) -> None:
-        spec, told = self._spec, self._told
-        kinds = tuple(kind for kind, name in SIGNALS.items() if name in spec.signals) if spec.url else ()
-        self.health.follow(spec.url.masked, kinds)
-        if not kinds:
-            return
-        collector = Collector(spec, told.resource, self._rhythm.clock)
-        self._rows = [self._rows_of(kind, collector) for kind in _ROWS if kind in kinds]
-        if "metrics" in kinds:
-            self._points = MetricPusher(told.families, told.begun_ns, collector, self.health, self._rhythm)
-
-    async def _end(self) -> None:
-        for rows in self._rows:
-            await rows.close()
-        if self._points is not None:
-            await self._points.close()
-        self._rows, self._points = [], None
-
-    async def _find_position(self) -> None:
-        """Where an earlier run was, else where this one began; noted at once, so that the next run goes on there."""
-        if not self._position.store_id:
-            self._position = await asyncio.to_thread(_position_of, self._told.store, self._rhythm.clock)
-        for kind in _ROWS:
-            if SIGNALS[kind] in self._spec.signals and self._position.of(kind) is None:
-                await self._move(kind, self._told.first_id)
-
-    def _rows_of(self, kind: RowKind, collector: Collector) -> RowPusher:
-        after_id = self._position.of(kind)
-        return RowPusher(
-            kind,
-            self._told.store,
-            collector,
-            self.health,
-            self._rhythm,
-            self._told.first_id if after_id is None else after_id,
-            partial(self._move, kind),
-        )
-
-    async def _move(self, kind: RowKind, event_id: int) -> None:
-        async with self._moving:
-            self._position = self._position.moved(kind, event_id)
-            try:
-                await asyncio.to_thread(write_position, self._told.store, self._position)
-            except OSError as error:
-                _LOG.warning("what was sent may be sent again after a restart: %s", error)
-
-
-def _position_of(store: Path, clock: Clock) -> PushPosition:
-    view = Reader(store, clock)
-    try:
-        return read_position(store, view.store_id)
-    finally:
-        view.close()
+    body: bytes
+    points: int

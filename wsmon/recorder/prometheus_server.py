@@ -1,8 +1,8 @@
-"""Answers whoever scrapes the recorder: ``/metrics`` and ``/-/healthy`` over HTTP/1.1, read-only.
+"""Prometheus server: serves ``/metrics`` and ``/-/healthy`` over HTTP/1.1, read-only.
 
-A client that is slow, silent, greedy or no HTTP client at all costs one of a few places for a few seconds, and nothing
-else. A page found in a browser cannot read it: names of hosts that are not ours are refused, and no other origin is
-allowed.
+A client that is slow, silent, floods, or does not speak HTTP occupies one of a few places for a few seconds, and does
+no other harm. Pages in a browser cannot read the metrics: a request whose Host is not an address or a name of this
+machine is refused, and no other origin is allowed.
 """
 
 from __future__ import annotations
@@ -11,28 +11,31 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from wsmon.errors import WsmonError
 
-# For a whole request, and for taking a whole answer
+# Deadline of a whole request, and of sending a whole answer
 REQUEST_S: Final = 5.0
-# Between two requests on one connection: longer than the usual minute between two scrapes
+# Deadline of the next request on a connection: longer than the usual minute between two scrapes
 IDLE_S: Final = 65.0
 HEAD_BYTES: Final = 16 * 1024
-# Connections at a time; one more costs the oldest its place
+# Connections at a time; for one more the oldest is closed
 PLACES: Final = 16
+# Delay of the next try where the address is in use
+RETRY_S: Final = 2.0
 _LOG = logging.getLogger("wsmon.prometheus")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What is answered."""
+    """Body and media type of a response."""
 
     body: bytes
     kind: str
-    """Its media type."""
+    """Media type, for ``Content-Type``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +45,66 @@ class _Request:
     headers: dict[str, str]
     """Names in lower case; the first of several."""
     stays: bool
-    """Whether another request may follow."""
+    """Whether another request may follow on the connection."""
 
 
 class _BadRequestError(Exception):
-    """What was sent is no request; holds the status of the answer."""
+    """A client sent something else than an HTTP request."""
+
+
+class PrometheusEndpoint:
+    """Serves metrics at the address of the configuration; retries while it is in use. Use it on the event loop."""
+
+    def __init__(self, metrics: Callable[[str], Awaitable[HttpResponse]], retry_s: float = RETRY_S) -> None:
+        self._metrics = metrics
+        self._retry_s = retry_s
+        self._address = ""
+        self._changed = asyncio.Event()
+        # Why metrics are not served, as a sentence; empty where they are, or where no address is configured
+        self.warning = ""
+
+    def configure(self, address: str) -> None:
+        """Serve at this address from now on; serve nothing where it is empty."""
+        if address != self._address:
+            self._address = address
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            self._changed.clear()
+            if not self._address:
+                self.warning = ""
+                await self._changed.wait()
+                continue
+            server = PrometheusServer(self._address, self._metrics)
+            try:
+                await server.start()
+            except WsmonError as error:
+                self._warn(str(error))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._retry_s):
+                        await self._changed.wait()
+                continue
+            self._warn("")
+            try:
+                await self._changed.wait()
+            finally:
+                await server.close()
+
+    def _warn(self, warning: str) -> None:
+        if warning and warning != self.warning:
+            _LOG.warning("%s", warning)
+        self.warning = warning
 
 
 class PrometheusServer:
-    """Serves one address until closed."""
+    """Serves one address until it is closed."""
 
     def __init__(
         self, address: str, metrics: Callable[[str], Awaitable[HttpResponse]], request_s: float = REQUEST_S
     ) -> None:
-        """``address`` is ``HOST:PORT``; without a host, loopback. ``metrics`` gets the header Accept."""
+        """``address`` is ``HOST:PORT``; without a host, loopback. ``metrics`` gets the header ``Accept``."""
         host, _, port = address.rpartition(":")
         self._host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
         self._port = int(port)
@@ -66,12 +115,12 @@ class PrometheusServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that the server listens on."""
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
-        """Listen; raises ``WsmonError`` where the address cannot be had."""
+        """Listen; raises ``WsmonError`` where the address is not available."""
         try:
             self._server = await asyncio.start_server(self._serve, self._host, self._port, limit=HEAD_BYTES)
         except OSError as error:
@@ -81,7 +130,7 @@ class PrometheusServer:
             ) from error
 
     async def close(self) -> None:
-        """Hang up on everybody."""
+        """Disconnect all clients and stop listening."""
         if self._server is not None:
             self._server.close()
         for writer in self._serving.values():
@@ -94,20 +143,21 @@ class PrometheusServer:
         assert task is not None
         self._serving[task] = writer
         try:
+            # The oldest connection waits for a request, or is stuck
             if len(self._serving) > PLACES:
-                next(iter(self._serving.values())).transport.abort()  # the oldest: it waits for a request, or is stuck
+                next(iter(self._serving.values())).transport.abort()
             while await self._converse(reader, writer):
                 pass
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             _LOG.debug("a client left: %s", error)
-        except Exception:  # noqa: BLE001 - the border of the task: a mistake of ours costs one scrape
+        except Exception:  # noqa: BLE001 - the border of the task: an error of ours costs one scrape
             _LOG.exception("a mistake in the metrics")
         finally:
             self._serving.pop(task)
             writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """One request and its answer; whether another may follow."""
+        """Serve one request; return whether another may follow."""
         async with asyncio.timeout(IDLE_S):
             first = await reader.read(1)
         if not first:
@@ -116,9 +166,9 @@ class PrometheusServer:
             async with asyncio.timeout(self._request_s):
                 request = _parsed(first + await reader.readuntil(b"\r\n\r\n"))
         except (asyncio.LimitOverrunError, _BadRequestError):
-            await self._tell(writer, _answer("400 Bad Request", stays=False))
+            await self._send(writer, _answer("400 Bad Request", stays=False))
             return False
-        await self._tell(writer, await self._reply(request))
+        await self._send(writer, await self._reply(request))
         return request.stays
 
     async def _reply(self, request: _Request) -> bytes:
@@ -136,7 +186,7 @@ class PrometheusServer:
         return _answer("200 OK", page, stays=request.stays, has_body=request.method == "GET")
 
     def _is_ours(self, host: str) -> bool:
-        """Whether a request's Host is an address or a name of this machine's: a rebound DNS name is neither."""
+        """Whether the Host of a request is an address or a name of this machine; a rebound DNS name is neither."""
         name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
         name = name.removeprefix("[").removesuffix("]").lower()
         if name in ("localhost", self._host.lower()):
@@ -144,7 +194,8 @@ class PrometheusServer:
         try:
             ipaddress.ip_address(name)
         except ValueError:
-            return not self._is_loopback()  # others reach it by whatever name it has
+            # A server that listens to the network is reached by any name that the machine has there
+            return not self._is_loopback()
         return True
 
     def _is_loopback(self) -> bool:
@@ -153,8 +204,8 @@ class PrometheusServer:
         except ValueError:
             return self._host == "localhost"
 
-    async def _tell(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
-        """Send it; ``TimeoutError`` where the client does not take it."""
+    async def _send(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
+        """Send an answer; raises ``TimeoutError`` where the client does not read it."""
         writer.transport.set_write_buffer_limits(0)
         writer.write(answer)
         async with asyncio.timeout(self._request_s):

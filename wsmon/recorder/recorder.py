@@ -1,6 +1,6 @@
-"""One recorder: engine, bus, writer and control socket put together, from lock to truncated log.
+"""Recorder: engine, bus, writer, control server, alerts and monitoring of one recording, from its lock to its end.
 
-The order of the end is the promise: sockets close, the bus drains, the writer commits, then the lock goes.
+The parts end in a fixed order: sockets close, the bus drains, the writer commits, then the lock is released.
 """
 
 from __future__ import annotations
@@ -42,36 +42,36 @@ from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.writer import Writer
 
-# How soon the writer gets the interpreter back from a busy loop: at the default of 5 ms a commit waits for 100 ms
+# Switch interval of the interpreter, so that the writer gets it from a busy loop: at 5 ms a commit waits for 100 ms
 SWITCH_INTERVAL_S = 0.0005
-# How often is looked whether viewers are there, and the store still is
+# Interval at which viewers and the file of the store are checked
 POLL_S = 1.0
 _LOG = logging.getLogger("wsmon.recorder")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def record(assignment: RecorderOptions, on_ready: Callable[[LockInfo], None]) -> None:
-    """Record until told to stop; ``on_ready`` once viewers can attach.
+def record(options: RecorderOptions, on_ready: Callable[[LockInfo], None]) -> None:
+    """Record until stopped by a signal, a command or a limit; call ``on_ready`` once viewers can attach.
 
     Raises ``StoreHeldError`` where another recorder holds the store, ``WsmonError`` where recording cannot begin or
     had to end.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    info = _describe(assignment)
-    _ensure_folder(assignment.store.parent)
-    ensure_runtime_folder(assignment.socket.parent)
-    with StoreLock(assignment.store, info), asyncio.Runner(loop_factory=new_event_loop) as runner:
+    info = _describe(options)
+    _ensure_folder(options.store.parent)
+    ensure_runtime_folder(options.socket.parent)
+    with StoreLock(options.store, info), asyncio.Runner(loop_factory=new_event_loop) as runner:
         try:
-            runner.run(_record(assignment, info, on_ready))
+            runner.run(_record(options, info, on_ready))
         finally:
             unregister(info)
 
 
-async def _record(assignment: RecorderOptions, info: LockInfo, on_ready: Callable[[LockInfo], None]) -> None:
+async def _record(options: RecorderOptions, info: LockInfo, on_ready: Callable[[LockInfo], None]) -> None:
     stopping = asyncio.Event()
     _stop_on_signals(stopping)
-    async with assignment.prepare() as configuration:
-        database = open_for_writing(assignment.store)
+    async with options.prepare() as configuration:
+        database = open_for_writing(options.store)
         database.begin_run(
             RunStart(
                 info.started_ns,
@@ -83,22 +83,22 @@ async def _record(assignment: RecorderOptions, info: LockInfo, on_ready: Callabl
                 configuration.digest,
             )
         )
-        recording = _Recording(assignment, configuration, database, info, stopping)
+        recording = _Recording(options, configuration, database, info, stopping)
         await recording.run(on_ready)
 
 
 class _Recording:
-    """The parts of a recording and the order in which they begin and end."""
+    """The parts of a recording, and the order in which they start and end."""
 
     def __init__(
         self,
-        assignment: RecorderOptions,
+        options: RecorderOptions,
         configuration: Configuration,
         database: Database,
         info: LockInfo,
         stopping: asyncio.Event,
     ) -> None:
-        self._assignment = assignment
+        self._options = options
         self._info = info
         self._stopping = stopping
         self._loop = asyncio.get_running_loop()
@@ -117,31 +117,31 @@ class _Recording:
             self._on_notable,
         )
         self._writer.configure(configuration.connections, configuration.retention)
-        sink = _Overheard(self._bus, assignment.on_event) if assignment.on_event else self._bus
+        sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
         self._supervisor = Supervisor(
             configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16))
         )
         self._emit = self_events(sink, clock)
         origin = AlertOrigin(socket.gethostname(), info.configuration, info.store)
-        watch = partial(RuleWatch, partial(Reader, assignment.store, clock), lambda: self._writer.last_id, rules, clock)
-        self._alerting = AlertDispatcher(origin, self._emit, clock, watch)
-        self._alerting.configure(configuration.alerts, configuration.secrets)
-        self._monitoring = Monitoring(self._measured(), self._writer.last_id, info.configuration, clock)
+        watch = partial(RuleWatch, partial(Reader, options.store, clock), lambda: self._writer.last_id, rules, clock)
+        self._alerts = AlertDispatcher(origin, self._emit, clock, watch)
+        self._alerts.configure(configuration.alerts, configuration.secrets)
+        self._monitoring = Monitoring(self._metric_sources(), self._writer.last_id, info.configuration, clock)
         self._monitoring.configure(configuration)
-        self._operator = CommandHandler(
-            assignment,
+        self._commands = CommandHandler(
+            options,
             configuration,
             self._supervisor,
             self._writer,
-            self._alerting,
+            self._alerts,
             self._monitoring,
             self._emit,
             stopping.set,
         )
-        self._server = ControlServer(assignment.socket, self._hello, self._sample, self._operator.execute)
+        self._server = ControlServer(options.socket, self._hello, self._sample, self._commands.execute)
 
     async def run(self, on_ready: Callable[[LockInfo], None]) -> None:
-        """Everything begins, waits for the end, and ends; the failure that ended it is raised."""
+        """Start all parts, wait for the end, and end them; raise the failure that ended the recording."""
         self._writer.start()
         try:
             await self._record(on_ready)
@@ -155,39 +155,39 @@ class _Recording:
             raise WsmonError(f"recording ended: {self._failure}") from self._failure
 
     async def _record(self, on_ready: Callable[[LockInfo], None]) -> None:
-        """From the first event to the end of the last connection."""
+        """Record from the first event to the end of the last connection."""
         self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
         await self._server.start()
         register(self._info)
         async with asyncio.TaskGroup() as group:
             engine = group.create_task(self._supervisor.run(), name="supervisor")
             engine.add_done_callback(lambda _task: self._stopping.set())
-            helping = [
+            helpers = [
                 group.create_task(self._watch_limits(), name="limits"),
                 group.create_task(self._watch_store(), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
-                group.create_task(self._alerting.run(), name="alerts"),
+                group.create_task(self._alerts.run(), name="alerts"),
                 group.create_task(self._monitoring.run(), name="monitoring"),
             ]
             on_ready(self._info)
             await self._stopping.wait()
-            for task in helping:
+            for task in helpers:
                 task.cancel()
             await self._supervisor.stop()
 
     async def _reload_on_hangup(self) -> None:
-        """SIGHUP reads the configuration again; a terminal that went away is no reason to end."""
+        """Read the configuration again on SIGHUP; a closed terminal does not end the recording."""
         while True:
             await self._hung_up.wait()
             self._hung_up.clear()
             try:
-                await self._operator.reload()
+                await self._commands.reload()
             except WsmonError as error:
                 _LOG.warning("not reloaded: %s", error)
 
     async def _watch_limits(self) -> None:
-        """End the recording when its time is up, or nobody has looked at it for long enough."""
-        limit_s, idle_limit_s = self._assignment.limit_s, self._assignment.idle_limit_s
+        """End the recording when its time is up, or after the idle limit without viewers."""
+        limit_s, idle_limit_s = self._options.limit_s, self._options.idle_limit_s
         begun_s = seen_s = self._loop.time()
         while True:
             now_s = self._loop.time()
@@ -201,10 +201,10 @@ class _Recording:
             await asyncio.sleep(min([POLL_S, *(end_s - now_s for end_s in ends_s)]))
 
     async def _watch_store(self) -> None:
-        """End the recording when its file is gone: SQLite would go on, and write where nobody can read."""
-        path = self._assignment.store
+        """End the recording when its file is gone: SQLite would go on, and write into a file without a name."""
+        path = self._options.store
         opened = await asyncio.to_thread(_identity, path)
-        while await asyncio.to_thread(_identity, path) == opened:  # noqa: ASYNC110 - a file that goes tells nobody
+        while await asyncio.to_thread(_identity, path) == opened:  # noqa: ASYNC110 - the removal of a file sends no event
             await asyncio.sleep(POLL_S)
         self._failure = StoreError(f"the store {path} was removed or replaced", "what is recorded is lost with it")
         self._stopping.set()
@@ -217,13 +217,13 @@ class _Recording:
             self._writer.run,
             os.getpid(),
             self._writer.last_id,
-            self._operator.digest,
+            self._commands.digest,
         )
 
     def _health(self) -> Health:
-        """In any thread."""
+        """Return the health of all parts; may be called on any thread."""
         health = self._writer.health()
-        return replace(health, warning=health.warning or self._alerting.warning or self._monitoring.warning)
+        return replace(health, warning=health.warning or self._alerts.warning or self._monitoring.warning)
 
     def _sample(self) -> Sample:
         health = self._health()
@@ -234,16 +234,16 @@ class _Recording:
             health.events_shed,
             health.is_paused,
             health.warning,
-            self._operator.digest,
-            self._alerting.rings,
-            self._alerting.notifies,
+            self._commands.digest,
+            self._alerts.rings,
+            self._alerts.notifies,
         )
 
-    def _measured(self) -> MetricSources:
-        """What monitoring systems are told, taken when they ask."""
+    def _metric_sources(self) -> MetricSources:
+        """Return where the metrics come from; they are read when a monitoring system asks."""
         writer = self._writer
         return MetricSources(
-            self._assignment.store,
+            self._options.store,
             writer.run,
             self._info.started_ns,
             writer.totals.read,
@@ -254,27 +254,28 @@ class _Recording:
         )
 
     def _on_drained(self) -> None:
-        """In the writer's thread."""
+        """Called on the writer thread."""
         self._supervisor.resume_reading()
 
     def _on_commit(self, last_id: int) -> None:
-        """In the writer's thread."""
+        """Called on the writer thread."""
         self._loop.call_soon_threadsafe(self._server.wake, last_id)
 
     def _on_notable(self, events: Sequence[Event]) -> None:
-        """In the writer's thread."""
-        self._loop.call_soon_threadsafe(self._alerting.take, events)
+        """Called on the writer thread."""
+        self._loop.call_soon_threadsafe(self._alerts.take, events)
 
     def _on_failure(self, error: BaseException) -> None:
-        """In the writer's thread: without a writer there is nothing to record into."""
+        """End the recording, because its writer failed. Called on the writer thread."""
+        # An error of ours: its traceback is needed
         if not isinstance(error, WsmonError):
-            _LOG.error("the writer failed", exc_info=error)  # a mistake of ours: its place must be known
+            _LOG.error("the writer failed", exc_info=error)
         self._failure = error
         self._loop.call_soon_threadsafe(self._stopping.set)
 
 
-class _Overheard:
-    """A sink that somebody else listens to: lifecycle events are told, messages are not."""
+class _ListenedSink:
+    """A sink that passes lifecycle events to a listener, too; messages go straight to the sink."""
 
     def __init__(self, sink: EventSink, listener: Callable[[Event], None]) -> None:
         self._sink = sink
@@ -282,45 +283,46 @@ class _Overheard:
         self.emit_message = sink.emit_message
 
     def emit(self, event: Event) -> None:
-        """Hand on, then tell."""
+        """Emit, then call the listener."""
         self._sink.emit(event)
         self._listener(event)
 
     @property
     def is_full(self) -> bool:
-        """As the sink says."""
+        """Whether the sink is full."""
         return self._sink.is_full
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:
-    """SIGINT and SIGTERM end the recording; the second one ends the process."""
+    """Stop on SIGINT and SIGTERM; the second signal ends the process at once."""
 
     def stop() -> None:
+        # The store needs no orderly end: committed events are on disk
         if stopping.is_set():
-            os._exit(EXIT_INTERRUPTED)  # the store needs no goodbye: what was acknowledged is on disk
+            os._exit(EXIT_INTERRUPTED)
         stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-def _describe(assignment: RecorderOptions) -> LockInfo:
+def _describe(options: RecorderOptions) -> LockInfo:
     boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
     return LockInfo(
         os.getpid(),
         wsmon.__version__,
         SCHEMA_VERSION,
         PROTOCOL,
-        assignment.identity,
-        str(assignment.store),
-        str(assignment.socket),
+        options.identity,
+        str(options.store),
+        str(options.socket),
         SystemClock().wall_ns(),
         boot_id,
     )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file a path is; ``None`` for none."""
+    """Return device and inode of a file; ``None`` where there is none."""
     try:
         found = path.stat()
     except FileNotFoundError:
