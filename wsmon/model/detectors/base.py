@@ -18,8 +18,6 @@ class IncidentKind:
 
     name: str
     """``type`` of its events, a value of the ``silence`` key, a label value in metrics."""
-    opens_when: str
-    """A clause for docs/alerts.md: the condition that opens such an incident."""
     avoided_by: str = ""
     """The setting of a connection that avoids such incidents, beside ``silence``; empty = none does."""
     query_flag: str = ""

@@ -32,9 +32,7 @@ class _PeerTraits:
 class PeerDetector(IncidentDetector):
     """Opens ``peer_changed`` for a value not seen before in this run, and closes it at the next tick."""
 
-    kind = IncidentKind(
-        "peer_changed", "the certificate, the subprotocol or the Server header of the peer is not one seen before"
-    )
+    kind = IncidentKind("peer_changed")
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +103,7 @@ class _Certificate:
 class CertificateDetector(IncidentDetector):
     """Opens ``certificate`` two weeks before the peer's certificate expires; a renewed certificate ends it."""
 
-    kind = IncidentKind("certificate", "the certificate of the peer expires within two weeks, or has expired")
+    kind = IncidentKind("certificate")
 
     def __init__(self) -> None:
         super().__init__()

@@ -50,7 +50,6 @@ class StormDetector(IncidentDetector):
 
     kind = IncidentKind(
         "storm",
-        "the connection was dialled five times within a minute",
         "a longer reconnect.initial",
         query_flag="storm",
     )
@@ -124,7 +123,6 @@ class RetriesDetector(IncidentDetector):
 
     kind = IncidentKind(
         "retries_exhausted",
-        "the connection is not dialled again: no attempt is left, or none can succeed",
         "reconnect.max_attempts = 0",
     )
 
@@ -142,7 +140,7 @@ class RetriesDetector(IncidentDetector):
 class AuthDetector(IncidentDetector):
     """Opens ``auth`` at a login that failed or an upgrade refused with 401 or 403; a login that succeeds ends it."""
 
-    kind = IncidentKind("auth", "a login failed, or the upgrade was refused with 401 or 403")
+    kind = IncidentKind("auth")
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ class _Pauses:
 class BackpressureDetector(IncidentDetector):
     """Opens ``backpressure`` when reading was paused repeatedly; a minute without a pause ends it."""
 
-    kind = IncidentKind("backpressure", "the store was too slow three times within a minute, so that reading paused")
+    kind = IncidentKind("backpressure")
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class BackpressureDetector(IncidentDetector):
 class ShedDetector(IncidentDetector):
     """Opens ``shed`` at the first event that was not kept; a minute without loss ends it."""
 
-    kind = IncidentKind("shed", "events could not be kept, and are missing from the recording")
+    kind = IncidentKind("shed")
 
     def __init__(self) -> None:
         super().__init__()

@@ -38,9 +38,9 @@ SequenceKind = Literal["gap", "duplicate", "reorder"]
 _AVOIDED_BY: Final = 'sequence.path = ""'
 KINDS: Final[Mapping[SequenceKind, IncidentKind]] = MappingProxyType(
     {
-        "gap": IncidentKind("gap", "sequence numbers are missing for a second", _AVOIDED_BY, query_flag="gap"),
-        "duplicate": IncidentKind("duplicate", "sequence numbers came more than once", _AVOIDED_BY, query_flag="dup"),
-        "reorder": IncidentKind("reorder", "sequence numbers came out of order", _AVOIDED_BY),
+        "gap": IncidentKind("gap", _AVOIDED_BY, query_flag="gap"),
+        "duplicate": IncidentKind("duplicate", _AVOIDED_BY, query_flag="dup"),
+        "reorder": IncidentKind("reorder", _AVOIDED_BY),
     }
 )
 _PHRASES: Final[Mapping[SequenceKind, str]] = MappingProxyType(

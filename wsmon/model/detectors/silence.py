@@ -35,7 +35,6 @@ class StallDetector(IncidentDetector):
 
     kind = IncidentKind(
         "stall",
-        "the connection is open, and no data came for longer than expect_every",
         "a longer expect_every",
         query_flag="stall",
     )
@@ -115,7 +114,7 @@ class _LostTopics:
 class SubscriptionDetector(IncidentDetector):
     """Opens ``subscription`` when topics are lost, refused or not confirmed; having all of them back ends it."""
 
-    kind = IncidentKind("subscription", "a subscription was refused, was not confirmed, or is lost after a reconnect")
+    kind = IncidentKind("subscription")
 
     def __init__(self) -> None:
         super().__init__()

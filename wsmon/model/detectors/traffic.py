@@ -29,7 +29,7 @@ MAX_ERROR_TYPES: Final = 20
 class ErrorsDetector(IncidentDetector):
     """Opens ``errors`` at ten in 10 s that are 1 % of the messages; half a minute with hardly any ends it."""
 
-    kind = IncidentKind("errors", "ten errors came within 10 s, and they are 1 % of the messages or more")
+    kind = IncidentKind("errors")
     reads_traffic = True
 
     def __init__(self) -> None:
@@ -136,9 +136,7 @@ _PROCESS: Final = _SlownessLimit("replies", 250 * MS_NS, 5 * SECOND_NS)
 class SlowDetector(IncidentDetector):
     """Opens ``slow`` at four times the baseline or an absolute limit, for pings and replies; half of it ends it."""
 
-    kind = IncidentKind(
-        "slow", "round trips or replies take four times as long as usual, or very long", query_flag="slow"
-    )
+    kind = IncidentKind("slow", query_flag="slow")
     reads_traffic = True
 
     def __init__(self) -> None:
@@ -287,7 +285,7 @@ SHOWN_TYPES: Final = 3
 class TypesDetector(IncidentDetector):
     """Opens ``types`` at message types that are new, and at regular types that no longer come, until they do."""
 
-    kind = IncidentKind("types", "a message type is new, or one that came regularly no longer comes")
+    kind = IncidentKind("types")
     reads_traffic = True
 
     def __init__(self) -> None:

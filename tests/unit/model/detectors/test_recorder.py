@@ -1,4 +1,4 @@
-"""What is our own doing, or our machine's: slow stores, events not kept, clocks that step."""
+"""Trouble in the recorder and its machine: slow stores, events not kept, clocks that step."""
 
 from __future__ import annotations
 
