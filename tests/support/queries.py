@@ -1,4 +1,4 @@
-"""Queries as somebody types them, at a fixed time, and what a store has for them."""
+"""Queries parsed at a fixed time, and the events that a store finds for them."""
 
 from __future__ import annotations
 

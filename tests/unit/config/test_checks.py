@@ -7,11 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from wsmon.config.load import Loaded
+from wsmon.config.schema import CONNECTION
 
 Load = Callable[..., Loaded]
 Problems = Callable[..., list[str]]
 
 ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
+
+
+PING_KEYS = [key.path.removeprefix("ping.") for key in CONNECTION if key.path.startswith("ping.")]
 
 
 @pytest.mark.parametrize(
@@ -24,7 +28,7 @@ ONE = '[[connection]]\nname = "a"\nurl = "wss://h/p"\n'
             "ping.intervall = 1",
             "ping.intervall: is no key of this table. did you mean interval?",
         ),
-        ("ping = '20s'", "ping: is a text where a table is expected (20s). its keys are interval, timeout"),
+        ("ping = '20s'", f"ping: is a text where a table is expected (20s). its keys are {', '.join(PING_KEYS)}"),
         ("ping.interval = -1", "ping.interval: is less than 0s (-1)"),
         ("ping.timeout = 0", "ping.timeout: is less than 1ms (0)"),
         ("open_timeout = inf", "open_timeout: is no finite number (inf)"),

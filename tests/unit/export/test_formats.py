@@ -10,7 +10,6 @@ from tests.support.builders import message
 from tests.support.exports import nova_session
 from tests.support.recordings import FixedClock, Recording
 from wsmon.export.formats import FORMATS, ExportFormat
-from wsmon.export.report import markdown_report
 from wsmon.export.run import ExportReport, ExportRequest, run_export
 from wsmon.store.reader import Reader
 
@@ -54,8 +53,9 @@ def test_every_format_is_described_for_the_help(row: ExportFormat) -> None:
     assert row.description.isprintable()
 
 
-def test_a_variant_is_written_where_the_target_has_its_suffix() -> None:
-    report = FORMATS["report"]
-    assert report.pieces_for(".md") is markdown_report
-    assert report.pieces_for(".html") is report.pieces_for("") is report.pieces
+def test_a_variant_is_written_where_the_target_has_its_suffix(view: Reader, tmp_path: Path) -> None:
+    for suffix, start in ((".md", "# WebSocket report"), (".html", "<!doctype html>"), (".txt", "<!doctype html>")):
+        target = tmp_path / f"report{suffix}"
+        run_export(ExportRequest("report", target), view)
+        assert target.read_text().startswith(start)
     assert FORMATS["sqlite"].pieces_for(".db") is None
