@@ -10,7 +10,7 @@ import pytest
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import UNREAD, Decoded, Happening
-from wsmon.protocols.nexus import MAX_ATTRIBUTES, MAX_ID, WINDOW, NexusState, at_ns, decode, duration_ns
+from wsmon.protocols.nexus import MAX_ATTRIBUTES, MAX_ID, PROTOCOL, WINDOW, NexusState, at_ns, decode, duration_ns
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 ROOT = "00f067aa0ba902b7"
@@ -279,3 +279,10 @@ def test_times_are_exact_to_the_nanosecond(text: str, expected: int | None) -> N
 )
 def test_durations_are_kept_where_they_can_be(milliseconds: float | None, expected: int | None) -> None:
     assert duration_ns(milliseconds) == expected
+
+
+def test_a_session_goes_on_after_the_last_id_of_the_one_before() -> None:
+    state = NexusState()
+    decode("in", "text", b'{"id":7,"traceId":"a","kind":"log","message":"m"}', state)
+    assert PROTOCOL.next_state is not None
+    assert PROTOCOL.next_state(state).last_id == 7

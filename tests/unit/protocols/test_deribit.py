@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wsmon.model.events import Direction, Meta
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import deribit
 from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
@@ -464,3 +465,40 @@ def test_no_credential_is_repeated() -> None:
     happenings += session.overdue(2000)
     assert len(happenings) > 12
     assert CANARY not in repr(happenings) + repr(vars(session.state))
+
+
+OPTIONS = ClientOptions(
+    (Sensitive("trades.BTC"),), {"client_id": Sensitive("me"), "client_secret": Sensitive("hush", "***")}, answers=True
+)
+
+
+def methods(messages: tuple[str | bytes, ...]) -> list[str]:
+    """The methods of JSON-RPC requests."""
+    return [json.loads(message)["method"] for message in messages]
+
+
+def test_wsmon_authenticates_before_it_subscribes() -> None:
+    state = DeribitState()
+    (auth,) = deribit.opening(OPTIONS, state)
+    assert methods((auth,)) == ["public/auth"]
+    decode("out", "text", str(auth).encode(), state)
+    grant = {"access_token": "a", "refresh_token": "r", "expires_in": 100, "token_type": "bearer"}
+    reply = json.dumps({"jsonrpc": "2.0", "id": json.loads(auth)["id"], "result": grant}).encode()
+    assert methods(deribit.answer(decode("in", "text", reply, state), OPTIONS, state)) == ["private/subscribe"]
+    assert methods(deribit.due(81 * 10**9, OPTIONS, state)) == ["public/auth"]
+
+
+def test_wsmon_subscribes_to_public_channels_where_it_may_not_authenticate() -> None:
+    state = DeribitState()
+    assert methods(deribit.opening(ClientOptions(OPTIONS.topics), state)) == ["public/subscribe"]
+    (auth,) = deribit.opening(OPTIONS, state)
+    decode("out", "text", str(auth).encode(), state)
+    refusal = {"jsonrpc": "2.0", "id": json.loads(auth)["id"], "error": {"code": 13004, "message": "no"}}
+    decoded = decode("in", "text", json.dumps(refusal).encode(), state)
+    assert methods(deribit.answer(decoded, OPTIONS, state)) == ["public/subscribe"]
+
+
+def test_wsmon_answers_a_test_request() -> None:
+    state = DeribitState()
+    asked = b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}'
+    assert methods(deribit.answer(decode("in", "text", asked, state), OPTIONS, state)) == ["public/test"]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from wsmon.model.events import Direction, EventName, Meta
+from wsmon.model.redact.masking import Sensitive
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
 from wsmon.protocols.calls import MAX_TOPICS
-from wsmon.protocols.json import JsonState, answer, decode
+from wsmon.protocols.json import JsonState, answer, decode, due, opening
 
 CANARY = "CANARY-7f3a"
 
@@ -382,3 +383,22 @@ def test_no_credential_is_repeated() -> None:
     ]
     assert CANARY not in repr(messages) + repr(vars(session.state))
     assert sum("[FILTERED]" in happening.error for decoded in messages for happening in decoded.happenings) == 3
+
+
+def test_wsmon_says_what_the_configuration_spells_out() -> None:
+    state = JsonState()
+    login = '{"op":"login"}'
+    assert opening(ClientOptions(auth={"send": Sensitive(login)}, answers=True), state) == (login,)
+    assert answer(decode("in", "text", b'{"type":"ping"}', state), ClientOptions(answers=True), state) != ()
+    assert answer(decode("in", "text", b'{"type":"tick"}', state), ClientOptions(answers=True), state) == ()
+
+
+def test_wsmon_renews_a_grant_at_80_percent_of_its_life() -> None:
+    state = JsonState()
+    auth = {"send": Sensitive('{"type":"auth"}'), "refresh": Sensitive('{"type":"refresh"}')}
+    options = ClientOptions(auth=auth, answers=True)
+    decode("out", "text", b'{"type":"auth"}', state)
+    decode("in", "text", b'{"type":"auth_success","expires_in":100}', state)
+    assert due(79 * 10**9, options, state) == ()
+    assert due(80 * 10**9, options, state) == ('{"type":"refresh"}',)
+    assert due(81 * 10**9, options, state) == ()

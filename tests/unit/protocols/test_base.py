@@ -1,0 +1,97 @@
+"""What protocols share: samples of messages, options of a client, names that are cut, errors of decoding."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from wsmon.model.redact.masking import Sensitive
+from wsmon.protocols.base import (
+    MAX_NAME_CHARS,
+    UNDECODABLE,
+    UNREAD,
+    ClientOptions,
+    Decoded,
+    HandshakeUrl,
+    MessageSample,
+    Protocol,
+    ProtocolClient,
+    cut,
+    unreadable,
+)
+from wsmon.protocols.raw import RawState, decode
+
+
+@pytest.mark.parametrize(
+    ("payload", "members", "items"),
+    [
+        (b' {"a":1}', {"a": 1}, []),
+        (b"\n[1,2]", {}, [1, 2]),
+        (b"{}", {}, []),
+        (b'{"a":', {}, []),
+        (b"[" * 100_000, {}, []),
+        (b'"text"', {}, []),
+        (b"", {}, []),
+    ],
+)
+def test_a_sample_is_an_object_or_an_array_or_neither(
+    payload: bytes, members: dict[str, object], items: list[object]
+) -> None:
+    sample = MessageSample("in", "text", payload)
+    assert (sample.members, sample.items) == (members, items)
+    assert (sample.json is None) == (payload not in (b' {"a":1}', b"\n[1,2]", b"{}"))
+
+
+def test_a_url_has_the_first_value_of_a_parameter() -> None:
+    url = HandshakeUrl("h", "/p", {"EIO": ["4", "3"]})
+    assert (url.parameter("EIO"), url.parameter("vsn")) == ("4", "")
+
+
+def test_options_reveal_each_topic_once_and_show_no_credential() -> None:
+    topics = tuple(Sensitive(topic, "[FILTERED]") for topic in ("a", "b", "a"))
+    options = ClientOptions(topics, {"token": Sensitive("hush", "[FILTERED]"), "version": 5})
+    assert options.reveal_topics() == ("a", "b")
+    assert options.reveal_auth() == {"token": "hush", "version": 5}
+    assert "hush" not in repr(options)
+
+
+def test_a_protocol_needs_no_more_than_a_name_a_state_and_a_decoder() -> None:
+    protocol = Protocol("raw", RawState, decode)
+    sample, url = MessageSample("in", "text", b"x"), HandshakeUrl("h", "/", {})
+    assert (protocol.recognise(sample), protocol.recognise_url(url), protocol.handshake(True, 101)) == ("", "", ())
+    assert (protocol.client, protocol.dissect, protocol.next_state, protocol.may_begin) == (None, None, None, None)
+    assert (dict(protocol.new_masks()), dict(protocol.close_codes)) == ({}, {})
+
+
+def test_a_client_without_functions_sends_nothing() -> None:
+    client: ProtocolClient[RawState] = ProtocolClient()
+    options, state = ClientOptions(), RawState()
+    assert (client.opening(options, state), client.answer(UNREAD, options, state)) == ((), ())
+    assert (client.due(0, options, state), client.is_silent(state)) == ((), False)
+
+
+@pytest.mark.parametrize("length", [0, 1, MAX_NAME_CHARS, MAX_NAME_CHARS + 1, 10_000])
+def test_a_name_is_cut_to_its_limit(length: int) -> None:
+    name = cut("x" * length)
+    assert len(name) == min(length, MAX_NAME_CHARS)
+    assert name.endswith("…") == (length > MAX_NAME_CHARS)
+
+
+class Shape(msgspec.Struct):
+    a: int
+
+
+@pytest.mark.parametrize(
+    ("payload", "error_type"),
+    [(b'{"a":"x"}', "morse"), (b'{"a"', "json"), (b"\xff", "json")],
+)
+def test_malformed_json_is_told_from_another_shape(payload: bytes, error_type: str) -> None:
+    with pytest.raises(UNDECODABLE) as raised:
+        msgspec.json.decode(payload, type=Shape)
+    assert unreadable(raised.value, "morse") == Decoded(error_type=error_type, error=str(raised.value))
+
+
+def test_nesting_past_the_limit_is_no_json() -> None:
+    with pytest.raises(UNDECODABLE) as raised:
+        msgspec.json.decode(b"[" * 100_000)
+    assert unreadable(raised.value, "morse") == Decoded(error_type="json", error="nested too deep")
