@@ -1,4 +1,4 @@
-"""Messages that become no row: counted by session and second, until one ``message.batch_processed`` stands for them."""
+"""Messages without rows of their own: counted by session and second, one batch event stands for them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,8 @@ from wsmon.store.codec import NAME_CODES
 from wsmon.store.connections import spec_of
 from wsmon.store.sessions import SourceStream
 
-# Messages without rows that a recorder had counted and not told when it died: what the next one says for it.
-#
-# Their counts are in the rollups, to the last message committed; the rows that stand for them come a second later. The
-# difference is what is left to tell.
-
-# Before the newest message: a batch is told within two seconds of its own, and a slow commit delays counts as well
+# Seconds before the newest message in which batches are looked for: one is written within two seconds after its own,
+# and a slow commit delays the counters as well
 RECENT_S = 10
 
 _SESSIONS = """
@@ -35,7 +31,7 @@ SELECT bucket, messages_in, bytes_in, messages_out, bytes_out FROM rollup
 WHERE level = 1 AND connection = :connection AND messages_in + messages_out > 0
 AND bucket >= (SELECT max(bucket) FROM rollup WHERE level = 1 AND connection = :connection) - :recent
 """
-_TOLD = """
+_NEWEST_EVENTS = """
 SELECT event.ts_ns, event.name, event.size, event.error_type, event.meta, source.connection
 FROM event JOIN source ON source.id = event.source ORDER BY event.id DESC
 """
@@ -43,7 +39,7 @@ _RECEIVED, _SENT, _BATCH = (NAME_CODES[name] for name in ("message.received", "m
 
 
 class Counts(NamedTuple):
-    """Messages and bytes, plain, both ways."""
+    """Messages and their uncompressed bytes, in both directions."""
 
     received: int = 0
     received_bytes: int = 0
@@ -52,11 +48,11 @@ class Counts(NamedTuple):
 
 
 class LostBatch(NamedTuple):
-    """What one session said in one second."""
+    """Messages of one session in one second that an earlier recorder counted and no row stands for."""
 
     source: Source
     second: int
-    """Wall, since 1970."""
+    """Unix time."""
     counts: Counts
 
 
@@ -66,7 +62,7 @@ class _Sum(msgspec.Struct):
 
 
 class _Meta(msgspec.Struct):
-    """What a row that stands for messages says of them."""
+    """The ``meta`` of ``message.batch_processed``, as far as it is read."""
 
     since_ns: int
     received: _Sum
@@ -74,7 +70,11 @@ class _Meta(msgspec.Struct):
 
 
 def lost_batches(connection: sqlite3.Connection, run: int) -> Iterator[LostBatch]:
-    """What sessions of a run that was cut off had said, and no row stands for; asked before they are marked as such."""
+    """Find the messages of a run that was cut off which no row stands for; called before its sessions are ended.
+
+    They are in the rollups up to the newest commit, while the rows that stand for them come a second later: what is
+    lost is the difference.
+    """
     sessions = connection.execute(_SESSIONS, (run,)).fetchall()
     counted: dict[int, dict[int, Counts]] = {}
     sources: dict[int, Source] = {}
@@ -85,22 +85,19 @@ def lost_batches(connection: sqlite3.Connection, run: int) -> Iterator[LostBatch
             counted[number] = {second: Counts(*counts) for second, *counts in connection.execute(_COUNTED, recent)}
             sources[number] = Source(name, spec.group, trace_id, connection_id)
     seconds = [second for of in counted.values() for second in of]
-    told = _told(connection, min(seconds)) if seconds else {}
+    stored = _stored(connection, min(seconds)) if seconds else {}
     for number, of in counted.items():
         for second, counts in of.items():
-            left = Counts(*(max(0, all_ - some) for all_, some in zip(counts, _of(told, number, second), strict=True)))
+            in_rows = Counts(**stored.get((number, second), Counter()))
+            left = Counts(*(max(0, all_ - some) for all_, some in zip(counts, in_rows, strict=True)))
             if left.received or left.sent:
                 yield LostBatch(sources[number], second, left)
 
 
-def _of(told: Mapping[tuple[int, int], Counter[str]], connection: int, second: int) -> Counts:
-    return Counts(**told.get((connection, second), Counter()))
-
-
-def _told(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, int], Counter[str]]:
-    """What rows say of the messages since then, by connection and second: batches, and messages that are rows."""
+def _stored(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, int], Counter[str]]:
+    """Count the messages since a second that rows stand for, by connection and second."""
     found: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
-    for ts_ns, name, size, error_type, meta, of in connection.execute(_TOLD):
+    for ts_ns, name, size, error_type, meta, of in connection.execute(_NEWEST_EVENTS):
         if ts_ns < since_s * SECOND_NS:
             break
         if name == _BATCH:
@@ -111,7 +108,8 @@ def _told(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, in
                 sent=said.sent.count,
                 sent_bytes=said.sent.total_size,
             )
-        elif name in (_RECEIVED, _SENT) and error_type is None:  # one that tells of an error is in its batch as well
+        elif name in (_RECEIVED, _SENT) and error_type is None:
+            # A message with an error is a row, and in its batch as well
             way = "received" if name == _RECEIVED else "sent"
             found[of, ts_ns // SECOND_NS].update({way: 1, f"{way}_bytes": size or 0})
     return found
@@ -119,23 +117,23 @@ def _told(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, in
 
 @dataclass(slots=True)
 class MessageBatch:
-    """What one session said in one second."""
+    """Messages of one session in one second."""
 
     stream: SourceStream
     second: int
-    """Wall, since 1970."""
+    """Unix time."""
     received: int = 0
     received_bytes: int = 0
     sent: int = 0
     sent_bytes: int = 0
     is_growing: bool = True
-    """Messages were added since somebody looked whether its second is over."""
+    """Messages were added since the last call of ``take_over``."""
 
     def event(self, ts_ns: int, mono_ns: int) -> Event:
-        """Its row; ``meta`` has ``count`` and ``total_size`` (bytes, plain), and the same for each direction.
+        """The event of the batch; ``meta`` has ``count`` and ``total_size`` (uncompressed), and both by direction.
 
-        ``since_ns`` is the wall time at which its second began. ``size`` is 0, as of everything in the category
-        ``message`` that is none: whoever adds sizes up counts no byte twice.
+        ``since_ns`` is the wall time at which its second began. ``size`` is 0, as for everything in the category
+        ``message`` that is no message: a sum of sizes counts no byte twice.
         """
         meta: dict[str, Json] = {
             "count": self.received + self.sent,
@@ -148,7 +146,7 @@ class MessageBatch:
 
 
 class OpenBatches:
-    """The batches that are open."""
+    """The batches that no event stands for yet."""
 
     def __init__(self) -> None:
         # By stream and second, oldest first
@@ -167,24 +165,24 @@ class OpenBatches:
         batch.is_growing = True
 
     def restore(self, stream: SourceStream, second: int, counts: Counts) -> None:
-        """Take what was counted of a second that is over, and of which no more comes."""
+        """Add the counts of a past second, of which no more messages come."""
         self._open[stream.id, second] = MessageBatch(stream, second, *counts, is_growing=False)
 
     def take_over(self, now_s: int) -> list[MessageBatch]:
-        """Those whose second is over, unless more came since the last call: then more of it may be on its way."""
+        """Remove the batches of past seconds; those that grew since the last call stay, for more may be on its way."""
         growing = {key for key, batch in self._open.items() if batch.is_growing}
         for key in growing:
             self._open[key].is_growing = False
         return self._take(lambda batch: batch.second < now_s and (batch.stream.id, batch.second) not in growing)
 
     def take_of(self, connection_id: int) -> list[MessageBatch]:
-        """Those of a connection: its session is over, or its messages are rows from now on."""
+        """Remove the batches of a connection: its session is over, or its messages are rows from now on."""
         return self._take(
             lambda batch: batch.stream.connection is not None and batch.stream.connection.id == connection_id
         )
 
     def take_all(self) -> list[MessageBatch]:
-        """All of them: no message comes any more."""
+        """Remove all batches: no message comes any more."""
         return self._take(lambda _: True)
 
     def _take(self, is_due: Callable[[MessageBatch], bool]) -> list[MessageBatch]:

@@ -1,4 +1,4 @@
-"""Events as rows, rows as events: the integers that stand for words are fixed here for ever.
+"""Codec between events and rows: codes of names and statuses, packed histograms, INSERT statements of many rows.
 
 A code is never changed and never given to another word; a new word gets a new code.
 """
@@ -19,7 +19,7 @@ from wsmon.model.events import CloseBy, Direction, Event, EventName, Meta, Opcod
 from wsmon.model.histogram import ZERO_INDEX
 from wsmon.model.statuses import Status, is_allowed
 
-# Names from here on are in the index event_by_name: whatever comes as often as messages lies below
+# Names with codes from here on are in the index event_by_name; whatever is as frequent as messages has a lower one
 FIRST_INDEXED_NAME: Final = 20
 
 NAME_CODES: Final[Mapping[EventName, int]] = {
@@ -35,7 +35,7 @@ NAME_CODES: Final[Mapping[EventName, int]] = {
     "heartbeat.sent": 10,
     "heartbeat.received": 11,
     "heartbeat.responded": 12,
-    # rare, and problems: found by the index
+    # Rare events and problems: in the index
     "heartbeat.timeout": 20,
     "heartbeat.failure": 21,
     "connection.started": 30,
@@ -91,7 +91,8 @@ STATUS_CODES: Final[Mapping[Status, int]] = {
 
 OPCODE_CODES: Final[Mapping[Opcode, int | None]] = {
     "": None,
-    "text": 1,  # RFC 6455, section 5.2, like the others
+    # RFC 6455, section 5.2
+    "text": 1,
     "binary": 2,
     "close": 8,
     "ping": 9,
@@ -112,7 +113,7 @@ FLAG_IN: Final = 1
 FLAG_OUT: Final = 2
 FLAG_TRUNCATED: Final = 4
 FLAG_REDACTED: Final = 8
-# A transition that the table of statuses does not allow
+# A transition that the table of statuses (model/statuses.py) does not allow
 FLAG_ILLEGAL: Final = 16
 
 DIRECTION_FLAGS: Final[Mapping[Direction, int]] = {"": 0, "in": FLAG_IN, "out": FLAG_OUT}
@@ -145,13 +146,13 @@ EVENT_COLUMNS: Final = (
     "meta",
     "payload",
 )
-# Rows for event_of; the condition follows
+# Selects rows for event_of; a condition may be appended
 SELECT_EVENTS: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM event"
 
 # The group of a connection; NULL where there is none
 CONNECTION_GROUP: Final = "json_extract(connection.spec, '$.group')"
 
-# Rows for source_of; the condition follows
+# Selects rows for source_of; a condition may be appended
 SELECT_SOURCES: Final = f"""
 SELECT source.id, source.run, source.trace_id, source.connection_id, connection.name, {CONNECTION_GROUP}
 FROM source LEFT JOIN connection ON connection.id = source.connection
@@ -163,7 +164,7 @@ _Word = TypeVar("_Word", bound=str)
 
 
 def by_code(codes: Mapping[_Word, int | None]) -> Mapping[int | None, _Word]:
-    """The words of a table of codes, by their code."""
+    """Invert a table of codes: words by their code."""
     return {code: word for word, code in codes.items()}
 
 
@@ -177,7 +178,7 @@ _DIRECTIONS: Final[Sequence[Direction]] = ("", "in", "out")
 
 
 def event_row(event_id: int, source_id: int, event: Event) -> tuple[SqlValue, ...]:
-    """An event as a row of ``EVENT_COLUMNS``; empty texts become NULL."""
+    """Encode an event as a row of ``EVENT_COLUMNS``; empty texts become NULL."""
     return (
         event_id,
         event.ts_ns,
@@ -209,7 +210,7 @@ def event_row(event_id: int, source_id: int, event: Event) -> tuple[SqlValue, ..
 
 
 def event_of(row: Sequence[Any], sources: Mapping[int, Source]) -> Event:
-    """A row of ``SELECT_EVENTS`` as an event; ``sources`` holds at least the row's own."""
+    """Decode a row of ``SELECT_EVENTS``; ``sources`` by id contains at least the source of the row."""
     (event_id, ts_ns, mono_ns, source, name, flags, opcode, size, wire_size, type_, topic, ref, duration_ns) = row[:13]
     (status, before, after, close_code, close_by, reason, error_type, error, span_id, parent_id) = row[13:23]
     verdict, meta, payload = row[23:]
@@ -246,13 +247,13 @@ def event_of(row: Sequence[Any], sources: Mapping[int, Source]) -> Event:
 
 
 def source_of(row: tuple[int, int, str, str, str | None, str | None]) -> tuple[int, Source]:
-    """A row of ``SELECT_SOURCES`` as its id and the source."""
+    """Decode a row of ``SELECT_SOURCES``: the id, and the source."""
     source_id, run, trace_id, connection_id, connection, group = row
     return source_id, Source(connection or "", group or "", trace_id, connection_id, run)
 
 
 def flags_of(event: Event) -> int:
-    """Direction and marks of an event, as bits."""
+    """Encode direction, truncation, redaction and an illegal transition of an event as bits."""
     flags = DIRECTION_FLAGS[event.direction]
     if event.truncated:
         flags |= FLAG_TRUNCATED
@@ -264,7 +265,7 @@ def flags_of(event: Event) -> int:
 
 
 def payload_value(payload: bytes) -> str | bytes:
-    """A payload as SQLite keeps it: text where it is valid UTF-8, so that SQL can search it."""
+    """Encode a payload: as text where it is valid UTF-8, so that SQL can search it, else as bytes."""
     try:
         return payload.decode()
     except UnicodeDecodeError:
@@ -272,40 +273,39 @@ def payload_value(payload: bytes) -> str | bytes:
 
 
 def text_value(text: str) -> str | None:
-    """A text as SQLite takes it, None where it is empty."""
+    """Encode a text; ``None`` where it is empty."""
     return storable(text) or None
 
 
 def storable(text: str) -> str:
-    """A text that SQLite takes: lone surrogates, which it refuses, are spelled out."""
+    """Escape lone surrogates in a text: SQLite refuses them."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def meta_text(meta: Meta) -> str:
-    """Metadata as SQLite keeps it: JSON."""
+    """Encode metadata as JSON."""
     try:
         return msgspec.json.encode(meta, enc_hook=dict).decode()
-    except UnicodeEncodeError:  # a lone surrogate: msgspec takes no error handler
+    except UnicodeEncodeError:
+        # A lone surrogate: msgspec has no error handler for it
         return json.dumps(meta, ensure_ascii=False, default=dict).encode("utf-8", "replace").decode()
 
 
-# Histograms as the bytes of a column: dense, small, and added up without a look at each count.
+# Packed histograms (rollup_metric.hist).
 #
 # A packed histogram is a header (bytes a lane, index of the first lane, count of zeros) and one lane for each index
-# from
-# the first to the last that was counted: unsigned, little-endian, as wide as the greatest count needs. Thousands of
-# them
-# are added as whole numbers of 64-bit lanes: one addition a histogram.
+# from the first to the last that was counted: unsigned, little-endian, as wide as the greatest count needs. Thousands
+# of them are added as integers of 64-bit lanes, with one addition a histogram.
 
 _HEADER = struct.Struct("<BhI")
-# Of ``array``, by bytes a lane
+# Type codes of ``array`` by bytes a lane
 _TYPECODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _LANE_BYTES = 8
 _LANE_BITS = 8 * _LANE_BYTES
 
 
 def pack(counts: Mapping[int, int]) -> bytes:
-    """The bytes of a histogram (``model.histogram``) of whole numbers: counts by index."""
+    """Pack a histogram (``model.histogram``): counts by index."""
     zeros = counts.get(ZERO_INDEX, 0)
     indexes = counts.keys() - {ZERO_INDEX}
     if not indexes:
@@ -319,25 +319,25 @@ def pack(counts: Mapping[int, int]) -> bytes:
 
 
 def unpack(packed: bytes) -> dict[int, int]:
-    """The histogram again; indexes without a count are left out."""
+    """Unpack a histogram; indexes without a count are left out."""
     total = PackedSum()
     total.add(packed)
     return total.counts()
 
 
 class PackedSum:
-    """The sum of packed histograms; no count in it may reach 2**64. SQLite takes it as an aggregate function."""
+    """The sum of packed histograms, usable as an aggregate function of SQLite. No count may reach 2**64."""
 
     __slots__ = ("_first", "_lanes", "_zeros")
 
     def __init__(self) -> None:
+        # An integer of 64-bit lanes, the lowest one for the index ``_first``
         self._lanes = 0
-        # a number of 64-bit lanes, the lowest one for ``_first``
         self._first: int | None = None
         self._zeros = 0
 
     def add(self, *histograms: bytes) -> None:
-        """Add histograms; thousands at once cost a microsecond each."""
+        """Add histograms; of thousands at once each costs a microsecond."""
         total, first, header = self._lanes, self._first, _HEADER.size
         for packed in histograms:
             width, start, zeros = _HEADER.unpack_from(packed)
@@ -373,12 +373,12 @@ class PackedSum:
 
 
 def _width(greatest: int) -> int:
-    """Bytes of a lane that holds a count."""
+    """Bytes of a lane that can hold a count."""
     return next(width for width in _TYPECODES if greatest < 1 << 8 * width)
 
 
 def _little_endian(lanes: array[int]) -> array[int]:
-    """From or to the byte order of the machine."""
+    """Convert lanes from or to the byte order of the machine, in place."""
     if sys.byteorder == "big":
         lanes.byteswap()
     return lanes
@@ -386,21 +386,21 @@ def _little_endian(lanes: array[int]) -> array[int]:
 
 # INSERT statements of many rows each.
 #
-# Measured here: ``executemany`` lets the interpreter lock go once a row, and while the event loop is busy each row then
-# waits for the switch interval: 1,580 µs a row at 5 ms. A statement of 128 rows costs 0.8 µs a row on an idle machine
+# ``executemany`` releases the interpreter lock once a row, and while the event loop is busy each row then waits for the
+# switch interval: 1,580 µs a row at 5 ms (measured). A statement of 128 rows costs 0.8 µs a row on an idle machine
 # (``executemany`` 1.1) and 20 µs beside a busy loop at 0.5 ms.
 
-# rows: 64 costs 4 % more, 256 gains 2 %; at 26 columns far below SQLite's limit of 32,766 variables
+# Rows. 64 costs 4 % more, 256 gains 2 %; 26 columns stay far below SQLite's limit of 32,766 variables
 LARGEST_CHUNK = 128
-# Powers of two, so that any number of rows needs few statements and the statement cache holds them all
+# Powers of two: any number of rows needs few statements, and the statement cache holds them all
 CHUNKS = tuple(1 << power for power in range(LARGEST_CHUNK.bit_length()))
 
 
 class MultiRowInsert:
-    """Writes rows of one table and one set of columns; the values come flat, row after row."""
+    """Inserts rows into one table, for one set of columns; the values are flat, row after row."""
 
     def __init__(self, verb: str, table: str, columns: Sequence[str], conflict: str = "") -> None:
-        """``verb`` is INSERT or INSERT OR REPLACE; ``conflict`` an ON CONFLICT clause."""
+        """``verb`` is INSERT or INSERT OR REPLACE; ``conflict`` an ON CONFLICT clause, or empty."""
         self._width = len(columns)
         names = ", ".join(f'"{column}"' for column in columns)
         head = f"{verb} INTO {table} ({names}) VALUES "
@@ -408,7 +408,7 @@ class MultiRowInsert:
         self._statements = {rows: f"{head}{','.join([row] * rows)} {conflict}" for rows in CHUNKS}
 
     def write(self, connection: sqlite3.Connection, values: list[SqlValue]) -> None:
-        """Execute the statements for all rows in ``values``."""
+        """Insert all rows of ``values``."""
         width = self._width
         waiting = len(values) // width
         at, chunk = 0, LARGEST_CHUNK

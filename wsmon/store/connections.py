@@ -1,4 +1,4 @@
-"""The ``connection`` rows: what is configured, and how each connection is now."""
+"""Connection rows: the stored configuration and the present state; subscription rows, written and read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from wsmon.model.statuses import OPEN, Status
 from wsmon.model.subscriptions import Subscription, SubscriptionLedger, Subscriptions
 from wsmon.store.codec import STATUS_CODES, MultiRowInsert, SqlValue, storable
 
-# Of a connection that events name and the configuration does not
+# Of a connection that is in no configuration, only in events
 _UNCONFIGURED = StoredSpec()
 
 
 @dataclass(slots=True)
 class ConnectionRecord:
-    """One row of ``connection``, column by column; what the columns mean is in the schema."""
+    """One row of ``connection``, field by field a column; schema.py says what they mean."""
 
     id: int
     name: str
@@ -50,7 +50,7 @@ class ConnectionRecord:
 
 COLUMNS = tuple(field.name for field in fields(ConnectionRecord))
 _CONNECTION = MultiRowInsert("INSERT OR REPLACE", "connection", COLUMNS)
-# The spec is the last column, and JSON
+# All but the spec, which is written as JSON
 _values = attrgetter(*COLUMNS[:-1])
 _SELECT_CONNECTIONS = f"SELECT {', '.join(COLUMNS)} FROM connection"
 _SPEC_FIELDS = StoredSpec.__struct_fields__
@@ -58,39 +58,39 @@ _spec_of = msgspec.json.Decoder(StoredSpec).decode
 
 
 def spec_of(column: str) -> StoredSpec:
-    """The column ``connection.spec``; raises ``msgspec.DecodeError`` where it does not hold one."""
+    """Decode the column ``connection.spec``; raises ``msgspec.DecodeError``."""
     return _spec_of(column)
 
 
 def stored_spec(spec: ConnectionSpec) -> StoredSpec:
-    """The part of a connection's configuration that is stored."""
+    """Select what is stored of the configuration of a connection."""
     fields_of_spec: dict[str, Any] = {name: getattr(spec, name) for name in _SPEC_FIELDS}
     return StoredSpec(**(fields_of_spec | {"url": spec.url.masked, "kpi": dict(spec.kpi)}))
 
 
 class Connections:
-    """All connections a store has known, by name; a name keeps its id for ever."""
+    """The rows of all connections of a store, by name; a name keeps its id for ever."""
 
     def __init__(self, connection: sqlite3.Connection, *, keeps_all: bool = False) -> None:
         self._connection = connection
+        # Every event is a row, whatever the capture profiles say
         self._keeps_all = keeps_all
-        # whatever the profiles say
         self._by_name = {
             row[1]: ConnectionRecord(*(*row[:-1], spec_of(row[-1]))) for row in connection.execute(_SELECT_CONNECTIONS)
         }
         self._next_id = 1 + max((record.id for record in self._by_name.values()), default=0)
         self._changed: dict[int, ConnectionRecord] = {}
+        # Names of the configuration in force; empty before the first one of this run
         self._configured: frozenset[str] = frozenset()
-        # names of the configuration in force; empty before the first of this run
         self._without_control_frames: set[str] = set()
 
     @property
     def has_changed(self) -> bool:
-        """Whether there is something to write."""
+        """Whether there are rows to write."""
         return bool(self._changed)
 
     def get(self, name: str) -> ConnectionRecord:
-        """The connection of that name; a new one where the store has none."""
+        """Return the row of a name, which is made where the store has none."""
         record = self._by_name.get(name)
         if record is None:
             record = self._by_name[name] = ConnectionRecord(self._next_id, name)
@@ -103,14 +103,14 @@ class Connections:
         return self._by_name.values()
 
     def change(self, record: ConnectionRecord) -> None:
-        """Say that a record changed."""
+        """Mark a row as changed, to be written with the next commit."""
         self._changed[record.id] = record
 
     def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
-        """Take over what the configuration says; connections it does not name are no longer configured.
+        """Use a configuration; connections that it does not name are no longer configured.
 
-        Which rows are kept of a connection that was configured before changes with the event that says so
-        (``adjust``): this call comes from another thread, somewhere between the events.
+        A connection that was configured before keeps its capture profile until the event about the reload (``adjust``):
+        this call comes between any two events, the reload has its place among them.
         """
         for record in self._by_name.values():
             if record.configured:
@@ -131,7 +131,7 @@ class Connections:
         self._configured = frozenset(spec.name for spec in specs)
 
     def adjust(self, record: ConnectionRecord, change: Meta) -> None:
-        """Take over what an event says about the rows of a connection: ``meta`` of ``self.config.reloaded``."""
+        """Apply the capture profile in the ``meta`` of ``self.config.reloaded``."""
         capture = change.get("capture")
         profile = next((name for name in PROFILES if name == change.get("profile")), record.spec.profile)
         record.spec = msgspec.structs.replace(record.spec, profile=profile)
@@ -140,13 +140,13 @@ class Connections:
         self.change(record)
 
     def profile(self, record: ConnectionRecord) -> Profile:
-        """Which events of a connection become rows, now."""
+        """The capture profile in force: which events of a connection become rows."""
         if self._keeps_all:
             return PROFILES["detailed"]
         return profile_of(record.spec.profile, control_frames=record.name not in self._without_control_frames)
 
     def write(self) -> None:
-        """Write what changed since the last commit; it stays changed until ``committed``."""
+        """Write the changed rows; they stay marked until ``committed``, since the commit may fail."""
         values: list[SqlValue] = []
         for record in self._changed.values():
             values += _values(record)
@@ -164,9 +164,7 @@ class Connections:
             self._without_control_frames.add(name)
 
 
-# The ``subscription`` rows: the topics that each connection has, waits for or lost, as its newest run says.
-
-# What became of a request in the end is an event too: this ledger follows events, not the clock
+# No request of a ledger times out here: its outcome is an event as well, and only events are followed
 _NEVER_NS = 2**62
 
 _SUBSCRIPTION = MultiRowInsert("INSERT OR REPLACE", "subscription", ("connection", "topic", "status", "since_ns"))
@@ -175,24 +173,24 @@ _SELECT = "SELECT connection, status, topic FROM subscription ORDER BY connectio
 
 
 class SubscriptionRows:
-    """Follows the subscriptions of one run through their events, as the engine's ledger does."""
+    """The subscription rows of one run, which follow its events as the engine's ledger does."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        # By connection
         self._ledgers: defaultdict[int, SubscriptionLedger] = defaultdict(lambda: SubscriptionLedger(_NEVER_NS))
-        # by connection
         # Status and since when (wall), by connection and topic; None where the row goes
         self._changed: dict[tuple[int, str], tuple[str, int] | None] = {}
 
     def fold(self, event: Event, connection_id: int) -> None:
-        """Take what a ``subscription`` event says."""
+        """Fold an event of the category ``subscription``."""
         if event.topic:
             ledger = self._ledgers[connection_id]
             ledger.apply(event, event.mono_ns)
             self._change(connection_id, event.topic, ledger.subscription(event.topic), event.ts_ns)
 
     def fold_status(self, event: Event, to_status: Status, connection_id: int) -> None:
-        """Take the beginning or the end of a session."""
+        """Fold the start or the end of a session."""
         ledger = self._ledgers.get(connection_id)
         if ledger is None:
             return
@@ -224,7 +222,7 @@ class SubscriptionRows:
 
 
 def subscriptions(connection: sqlite3.Connection) -> Mapping[int, Subscriptions]:
-    """What each connection has, waits for and lost, by its id; the topics in alphabetical order."""
+    """Read the active, pending and lost topics of each connection, by its id; topics in alphabetical order."""
     topics: defaultdict[int, dict[str, list[str]]] = defaultdict(lambda: {"active": [], "pending": [], "lost": []})
     for connection_id, status, topic in connection.execute(_SELECT):
         topics[connection_id][status].append(topic)
@@ -236,7 +234,7 @@ def _of(lists: Mapping[str, Iterable[str]]) -> Subscriptions:
 
 
 def _status(known: Subscription | None) -> str:
-    """The column ``status``; empty where there is nothing to keep."""
+    """The column ``status``; empty where no row is kept."""
     if known is None:
         return ""
     if known.is_active:

@@ -1,6 +1,6 @@
-"""The one connection that writes a store: creates, checks and migrates it, begins and ends runs.
+"""The connection that writes a store: create, check and migrate the file, begin and end runs.
 
-Whatever cannot be opened is left as it is.
+A file that cannot be opened as a store is left unchanged.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from wsmon.store.sessions import close_cut_off
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 SQLITE_HEADER = b"SQLite format 3\x00"
-# Kept prepared: eight a table and shape of event (multirow.CHUNKS)
+# Prepared statements: eight for each table and shape of event (codec.CHUNKS)
 STATEMENTS = 512
-# Pages in memory: room for the inner pages of every table, and for a batch before its commit
+# Page cache: the inner pages of every table, and a batch before its commit
 CACHE_KIB = 8 * 1024
-# What the write-ahead log is cut to after a reader held it back
+# Size to which SQLite truncates the write-ahead log after a reader held a checkpoint back
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 _PRAGMAS = (
-    # payloads that were pruned or replaced do not linger where overwriting costs no extra page
+    # Pruned or replaced payloads are overwritten where that costs no extra page
     "PRAGMA secure_delete = FAST",
     "PRAGMA trusted_schema = OFF",
-    # a simulated power cut lost acknowledged events in 12 of 12 runs with NORMAL
+    # With NORMAL, a simulated power cut lost acknowledged events in 12 of 12 runs
     "PRAGMA synchronous = FULL",
     f"PRAGMA cache_size = -{CACHE_KIB}",
     f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}",
@@ -55,10 +55,10 @@ Migrate = Callable[[sqlite3.Connection], None]
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """What is known about a run when it begins."""
+    """The row of a run when it begins."""
 
     started_ns: int
-    """Wall."""
+    """Wall time."""
     started_mono_ns: int
     pid: int
     version: str
@@ -69,7 +69,7 @@ class RunStart:
 
 
 class InterruptedIncident(NamedTuple):
-    """An incident that was open when its recorder died."""
+    """An incident that was open when its recorder was cut off."""
 
     id: int
     connection: str
@@ -78,7 +78,7 @@ class InterruptedIncident(NamedTuple):
 
 @dataclass(slots=True)
 class Database:
-    """An open store; the connection belongs to whoever holds this, one thread at a time."""
+    """A store that is open for writing; used by one thread at a time."""
 
     path: Path
     connection: sqlite3.Connection
@@ -86,20 +86,20 @@ class Database:
     run: int = 0
     """0 before ``begin_run``."""
     interrupted_incidents: tuple[InterruptedIncident, ...] = ()
-    """Incidents that a recorder before this one left open; known after ``begin_run``."""
+    """Incidents that an earlier recorder left open; set by ``begin_run``."""
     lost_batches: tuple[LostBatch, ...] = ()
-    """Messages that it counted and did not tell; known then too."""
+    """Messages that it counted and no event stands for; set by ``begin_run``."""
 
     @property
     def last_id(self) -> int:
-        """The newest id ever given and committed."""
+        """The newest id that was ever assigned and committed."""
         (last_id,) = self.connection.execute("SELECT value FROM meta WHERE key = ?", (META_LAST_ID,)).fetchone()
         return int(last_id)
 
     def begin_run(self, start: RunStart, run: int | None = None) -> int:
-        """Mark runs and sessions that were cut off, put all connections back to the beginning; returns the new run.
+        """Mark earlier runs as cut off, reset the state of all connections, and insert the new run; returns its number.
 
-        ``run`` is its number where it was recorded before.
+        ``run`` is the number to give it, where the events were recorded before; ``None`` assigns the next one.
         """
         with transaction(self.connection, self.path) as connection:
             last_id = self.last_id
@@ -141,7 +141,7 @@ class Database:
         return self.run
 
     def end_run(self, ended_ns: int) -> None:
-        """Mark the run as ended cleanly; sessions whose end was not recorded end with it."""
+        """Mark the run as ended cleanly, and end its sessions and incidents that are still open with it."""
         with transaction(self.connection, self.path) as connection:
             connection.execute("UPDATE run SET ended_ns = ?, end = 'clean' WHERE id = ?", (ended_ns, self.run))
             connection.execute(
@@ -150,7 +150,7 @@ class Database:
             connection.execute("UPDATE incident SET closed_ns = ? WHERE closed_ns IS NULL", (ended_ns,))
 
     def close(self) -> None:
-        """Bring the write-ahead log into the file, cut it to nothing, and let the store go."""
+        """Checkpoint and truncate the write-ahead log, and close the connection."""
         try:
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
@@ -160,10 +160,10 @@ class Database:
 
 
 def open_for_writing(path: Path, version: int = SCHEMA_VERSION, migrate: Migrate | None = None) -> Database:
-    """The store at ``path``, made where there is none, brought to schema ``version``.
+    """Open the store at ``path``, create it where there is none, and migrate it to schema ``version``.
 
-    The caller holds the store's lock. Raises ``StoreError`` for whatever cannot be a store of ours: a folder, a file
-    of something else, a newer schema, a place that cannot be written.
+    The caller holds the store's lock. Raises ``StoreError`` for a folder, a file of another program, a newer schema,
+    and a path that cannot be written.
     """
     _make_file(path)
     connection = _connect(path)
@@ -181,7 +181,7 @@ def open_for_writing(path: Path, version: int = SCHEMA_VERSION, migrate: Migrate
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
-    """One transaction: committed at the end, rolled back and raised as ``StoreError`` where SQLite refuses."""
+    """Run the block in one transaction; where SQLite fails, roll back and raise ``StoreError``."""
     try:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
@@ -194,7 +194,7 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.
 
 
 def store_error(error: sqlite3.Error, path: Path) -> StoreError:
-    """What SQLite says about a store, for people."""
+    """Make a ``StoreError``, for users, of an error of SQLite."""
     match primary_code(error):
         case sqlite3.SQLITE_NOTADB:
             return StoreError(f"{path} is not a wsmon store", "it was left as it is: name another file with --store")
@@ -213,12 +213,12 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code: the low byte; errors of the module itself have none."""
+    """SQLite's primary result code, the low byte; ``SQLITE_ERROR`` for errors of the ``sqlite3`` module itself."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _make_file(path: Path) -> None:
-    """See that there is a file of ours to open: a folder, foreign content or a read-only place is refused here."""
+    """Create the file where it is missing; raise ``StoreError`` for a folder, foreign content or a read-only path."""
     try:
         path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
@@ -237,12 +237,12 @@ def _make_file(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # made by the thread that opens, used by the writer's: handed over once, never shared
+    # Made by the thread that opens, used by the writer's thread: handed over once, never shared
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: Migrate | None) -> None:
-    """Check whose store it is, set the connection up, and migrate what is older."""
+    """Check that the file is a store, set the pragmas, and migrate an older schema after a backup."""
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -267,14 +267,14 @@ def _prepare(connection: sqlite3.Connection, path: Path, version: int, migrate: 
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    # late: only whoever makes or migrates a store pays for loading sqlite-utils
+    # Imported here: sqlite-utils takes 90 ms to load, and few starts create or migrate a store
     from wsmon.store.migrations import migrate
 
     migrate(connection)
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """A copy of the store as it was, beside it, before its schema changes."""
+    """Copy the store to a file beside it, before its schema changes."""
     copy = path.with_name(f"{path.name}.schema-{version}.backup")
     os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE))
     target = sqlite3.connect(copy)
@@ -285,7 +285,7 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
 
 
 def mark_cut_off(connection: sqlite3.Connection) -> None:
-    """Runs without an end were cut off: they, their sessions and incidents ended with the last event they wrote."""
+    """End runs without an end, their sessions and incidents, at the time of the newest event."""
     cut_off = connection.execute("SELECT id, started_ns FROM run WHERE end IS NULL").fetchall()
     for run, started_ns in cut_off:
         (ended_ns,) = connection.execute(

@@ -1,7 +1,7 @@
-"""A batch of events becomes rows and statistics: ids are given, everything is counted once.
+"""The fold: turns a batch of events into rows and counters; assigns ids and counts every event once.
 
-The loop over messages is the hottest of the store (``tests/benchmarks/store.py``): it collects sizes by source, and the
-rest is done once a batch.
+The loop over messages is the hottest of the store (``tests/benchmarks/store.py``): it collects sizes by source, and
+everything else is done once a batch.
 """
 
 from __future__ import annotations
@@ -52,45 +52,43 @@ from wsmon.store.rollup import Bucket, Rollups
 from wsmon.store.schema import META_LAST_ID, META_OLDEST_ID, METRICS
 from wsmon.store.sessions import SourceRows, SourceStream
 
-# The events of a batch as rows, grouped by the columns they fill.
-#
-# Only columns with a value are bound: ``sqlite3`` tries to adapt every ``None`` before it binds it, 0.2 µs each, so
-# that
-# a row of 26 columns costs 4.4 µs where the ten of a message cost 0.9.
-
-# That every message with a payload has
+# Columns that every message with a payload has
 MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode", "size", "wire_size", "payload")
-# That a message may have besides, where its protocol says something: one bit each of a shape, the first the lowest
+# Columns that a message has where its protocol could read it: one bit each of a shape, the first the lowest
 READ_COLUMNS = ("duration_ns", "type", "topic", "ref", "meta")
 _SHAPES = 1 << len(READ_COLUMNS)
 
-# Which of EVENT_COLUMNS have a value
+# For each of EVENT_COLUMNS, whether it has a value
 _Shape = tuple[bool, ...]
 
 
 class EventRows:
-    """Rows on their way into the ``event`` table."""
+    """Rows of the ``event`` table since the last commit, grouped by the columns that have a value.
+
+    Only these are bound: ``sqlite3`` tries to adapt every ``None`` before it binds it, 0.2 µs each, so that a row of 26
+    columns costs 4.4 µs where the ten of a message cost 0.9.
+    """
 
     def __init__(self) -> None:
+        # By shape: values of MESSAGE_COLUMNS and those of READ_COLUMNS, flat. The fold extends them in place
         self.messages: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SHAPES))
-        # by shape: rows of MESSAGE_COLUMNS and those of READ_COLUMNS, flat; the fold extends them in place
         self._others: dict[_Shape, list[SqlValue]] = {}
 
     def add(self, event_id: int, source_id: int, event: Event) -> None:
-        """Take any event."""
+        """Add the row of any event."""
         row = event_row(event_id, source_id, event)
         shape = tuple(value is not None for value in row)
         self._others.setdefault(shape, []).extend(compress(row, shape))
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Insert what was taken; it stays here, for another try."""
+        """Insert the rows; they stay here until ``clear``, since the commit may fail."""
         for statements, messages in zip(_MESSAGES, self.messages, strict=True):
             statements.write(connection, messages)
         for shape, values in self._others.items():
             _statements(shape).write(connection, values)
 
     def clear(self) -> None:
-        """Forget what was taken: it is committed."""
+        """Forget the rows: they are committed."""
         for messages in self.messages:
             messages.clear()
         self._others.clear()
@@ -106,7 +104,8 @@ _MESSAGES = tuple(
 )
 
 
-@lru_cache(maxsize=256)  # a few dozen shapes occur
+# A few dozen shapes occur
+@lru_cache(maxsize=256)
 def _statements(shape: _Shape) -> MultiRowInsert:
     return MultiRowInsert("INSERT", "event", tuple(compress(EVENT_COLUMNS, shape)))
 
@@ -115,12 +114,12 @@ _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
 _SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
 _DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
-# Of a connection: other events become rows from here on
+# From this event of a connection on, other events become rows
 _ADJUSTED: EventName = "self.config.reloaded"
 
 
 class Fold:
-    """What is in memory between two commits; all of it absolute, so that a commit can be repeated."""
+    """The rows and counters between two commits. All values are absolute, so that a commit can be repeated."""
 
     def __init__(
         self,
@@ -131,29 +130,29 @@ class Fold:
         *,
         keeps_all: bool = False,
     ) -> None:
-        """``keeps_all``: the events are those that a profile kept already."""
+        """``keeps_all``: make every event a row, whatever the capture profiles say."""
         self._connection = connection
+        # The newest id that was assigned, committed or not
         self.last_id = last_id
-        # the newest id given, committed or not
         self._committed_id = last_id
+        # No event was ever committed
         self._is_empty = last_id == 0
-        # no event was ever committed
         self._detection = DetectorRunner(detectors)
         self._connections = Connections(connection, keeps_all=keeps_all)
         self._sources = SourceRows(connection, run, self._connections)
         self._lifecycle = Lifecycle(connection, run, self._connections, self._sources)
         self._verdicts = VerdictRunner(connection)
         self._rollups = Rollups(connection)
+        # What happened since this fold began; any thread may read it
         self.totals = self._rollups.totals
-        # what happened since this fold began; any thread may read it
         self._batches = OpenBatches()
         self._rows = EventRows()
         self._messages = self._rows.messages
+        # Counters of the current batch, by second and connection
         self._deltas: dict[tuple[int, int], Bucket] = {}
-        # of the batch in hand, by second and connection
+        # Streams with events in the current batch
         self._touched: list[SourceStream] = []
-        # streams with events in the batch in hand
-        # Since the last commit
+        # Events since the last commit that alerts are about
         self._notable: list[Event] = []
 
     @property
@@ -162,13 +161,13 @@ class Fold:
         return self.last_id != self._committed_id or self._connections.has_changed or self._rollups.has_changed
 
     def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
-        """Take over the connections of a configuration."""
+        """Use the connections of a configuration from now on."""
         self._connections.configure(specs, now_ns)
         self._sources.use_profiles()
         self._detection.configure(specs)
 
     def fold(self, events: Iterable[Event]) -> None:
-        """Count the events; give those an id and make them rows that their connection's profile keeps."""
+        """Count events; assign an id and make a row of those that the capture profile of their connection keeps."""
         event_id = self.last_id
         source = stream = event = None
         keeps_messages = True
@@ -213,31 +212,32 @@ class Fold:
         self._finish_batch(event.mono_ns)
 
     def detect(self, ts_ns: int, mono_ns: int) -> None:
-        """Let the detectors look, and fold what they found."""
+        """Run the detectors, and fold the events that they found."""
         for found in self._detection.check(ts_ns, mono_ns):
             self.fold(found)
 
     def end_detection(self, ts_ns: int, mono_ns: int) -> None:
-        """The run is over: incidents end with it."""
+        """End all incidents: the run is over."""
         self._detection.end()
         self.detect(ts_ns, mono_ns)
-        self.detect(ts_ns, mono_ns)  # what was found at last has an id now, and ends
+        # Incidents that the first call opened have an id now, and end too
+        self.detect(ts_ns, mono_ns)
 
     def close_batches(self, ts_ns: int, mono_ns: int, *, is_end: bool = False) -> None:
-        """Make rows that stand for the messages of seconds that are over, or of all at the end of the run."""
+        """Make the rows that stand for the messages of past seconds, or, at the end of the run, of all seconds."""
         batches = self._batches.take_all() if is_end else self._batches.take_over(ts_ns // SECOND_NS)
         self.last_id = self._make_rows(batches, self.last_id, ts_ns, mono_ns)
         self._finish_batch(mono_ns)
 
     def restore(self, cut_off: Iterable[LostBatch]) -> None:
-        """Take over messages that a recorder before this one counted and did not live to tell."""
+        """Take over messages that an earlier recorder counted before it was cut off, and that no row stands for."""
         for each in cut_off:
             self._batches.restore(self._sources.stream(each.source), each.second, each.counts)
 
     def roll(self, now_s: int) -> None:
-        """Add the seconds that are over to their minutes and hours, and say once a second how connections are."""
+        """Add past seconds to their minutes and hours, and update the states in ``totals`` once a second."""
         self._rollups.roll(now_s)
-        self.totals.tell(now_s, self._connections.all())
+        self.totals.update_states(now_s, self._connections.all())
 
     def write(self) -> None:
         """Write everything since the last commit, within the caller's transaction."""
@@ -252,7 +252,7 @@ class Fold:
             self._connection.execute(set_meta, (1, META_OLDEST_ID))
 
     def committed(self) -> list[Event]:
-        """Forget what is written; what of it alerts are about, with ids."""
+        """Forget what is written; returns the events that alerts are about, with their ids."""
         self._committed_id = self.last_id
         self._is_empty = self._is_empty and not self.last_id
         self._rows.clear()
@@ -262,7 +262,7 @@ class Fold:
         return notable
 
     def _fold_message(self, event_id: int, event: Event, stream: SourceStream, name: int, flags: int) -> None:
-        """A message's row, the short way for the bulk: nothing about it that the protocol could not read."""
+        """Make the row of a message: the fast path for all that have a payload and no error."""
         stream.last_id = event_id
         payload = event.payload
         if (
@@ -313,7 +313,7 @@ class Fold:
         messages += read
 
     def _fold_long_message(self, event_id: int, event: Event, stream: SourceStream) -> None:
-        """A message of which something rare is said, or nothing kept."""
+        """Make the row of a message with rare fields, or without a payload."""
         self._rows.add(event_id, stream.id, event)
         stream.note_reading(event)
         if event.meta is not None:
@@ -324,7 +324,7 @@ class Fold:
             )
 
     def _fold_unkept(self, last_id: int, event: Event, stream: SourceStream, second: int) -> int:
-        """A message of which the profile keeps no row, unless it tells of an error; returns the last id given."""
+        """Count a message that becomes a row only if it has an error; returns the last id assigned."""
         stream.note_reading(event)
         if event.meta is not None:
             self._measure(0, event, event.meta, stream)
@@ -336,7 +336,7 @@ class Fold:
         return last_id
 
     def _fold_single(self, last_id: int, event: Event, stream: SourceStream, second: int) -> int:
-        """Any event but a message; returns the last id given."""
+        """Fold any event but a message; returns the last id assigned."""
         connection = stream.connection
         if connection is not None and (event.to_status in SESSION_ENDS or event.name == _ADJUSTED):
             self._count_messages(second)
@@ -358,7 +358,7 @@ class Fold:
         return row_id or last_id
 
     def _measure(self, event_id: int, event: Event, meta: Meta, stream: SourceStream) -> None:
-        """What the engine read out of a message, where the configuration asks for it; id 0: it is no row."""
+        """Collect the sequence number and the latency that the engine read out of a message; id 0: it is no row."""
         if "seq" in meta and (number := numbered(event_id, event, meta)) is not None:
             stream.numbered.append(number)
         if "latency_ms" in meta:
@@ -368,7 +368,7 @@ class Fold:
                 stream.latencies.append(excess_ns)
 
     def _row(self, last_id: int, event: Event, stream: SourceStream, bucket: Bucket | None) -> int:
-        """Make the event a row where the profile says so; returns its id, or 0 for none."""
+        """Make a row of an event where the profile keeps it; returns its id, or 0."""
         if not stream.profile.keeps(event):
             return 0
         stream.last_id = last_id + 1
@@ -378,7 +378,7 @@ class Fold:
         return stream.last_id
 
     def _make_rows(self, batches: Iterable[MessageBatch], last_id: int, ts_ns: int, mono_ns: int) -> int:
-        """Rows that stand for messages, at a time; returns the last id given."""
+        """Make the rows that stand for messages, at a time; returns the last id assigned."""
         for batch in batches:
             stream = self._touch(batch.stream)
             assert stream.connection is not None
@@ -396,7 +396,7 @@ class Fold:
         return self._deltas.setdefault((second, connection_id), Bucket())
 
     def _count_messages(self, second: int) -> None:
-        """Count the messages collected so far, all of one second."""
+        """Add the messages collected so far, all of one second, to its counters."""
         for stream in self._touched:
             if stream.connection is None or not (stream.received or stream.sent):
                 continue
@@ -416,15 +416,15 @@ class Fold:
             for metric, durations in ((_DECODE, stream.decoded), (_ENCODE, stream.encoded)):
                 if durations:
                     _measure_each(bucket, metric, durations)
-            for told, kinds in (("received_type", stream.types_in), ("sent_type", stream.types_out)):
+            for direction, kinds in (("received_type", stream.types_in), ("sent_type", stream.types_out)):
                 if kinds:
-                    bucket.count_types(kinds, told)
+                    bucket.count_types(kinds, direction)
             if stream.latencies:
                 _measure_each(bucket, _LATENCY, stream.latencies)
             stream.clear()
 
     def _finish_batch(self, mono_ns: int) -> None:
-        """Take over what the streams and seconds of the batch say, whose newest event was at ``mono_ns``."""
+        """Hand the counters of the batch to detectors, rollups, sessions and connections; it ended at ``mono_ns``."""
         self._detection.observe_batch(self._touched, self._deltas, mono_ns)
         for (second, connection_id), delta in self._deltas.items():
             self._rollups.fold(second, connection_id, delta)

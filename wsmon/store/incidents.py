@@ -1,4 +1,4 @@
-"""Detectors at work: they see what is folded, and what they find is folded too."""
+"""Detectors and verdicts inside the fold: incidents are found in what is folded, ends of sessions get verdicts."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _Key = TypeVar("_Key")
 
 
 class DetectorRunner:
-    """Shows each detector what it asks for, once a batch where that is often enough."""
+    """Passes events to the detectors, and the traffic of a batch to those that read it."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = detectors
         self._readers = [detector for detector in detectors if detector.reads_traffic]
 
     def configure(self, specs: Iterable[ConnectionSpec]) -> None:
-        """Take over what the connections of a configuration are expected to do."""
+        """Tell the detectors what the connections of a configuration are expected to do."""
         expectations = {
             spec.name: Expectation(spec.expect_every_s, spec.reconnect.stable_after_s, frozenset(spec.silence))
             for spec in specs
@@ -47,7 +47,7 @@ class DetectorRunner:
             detector.configure(expectations)
 
     def observe(self, event: Event, event_id: int) -> None:
-        """See a lifecycle event."""
+        """Pass a lifecycle event to the detectors."""
         identified = msgspec.structs.replace(event, id=event_id)
         for detector in self._detectors:
             detector.observe(identified)
@@ -55,7 +55,7 @@ class DetectorRunner:
     def observe_batch(
         self, streams: Iterable[SourceStream], deltas: Mapping[tuple[int, int], Bucket], mono_ns: int
     ) -> None:
-        """See what a batch brought, by stream; ``deltas`` by second and connection; it ended at ``mono_ns``."""
+        """Pass the traffic of a batch to the detectors; ``deltas`` are by second and connection."""
         if not self._readers:
             return
         traffic: dict[int, Traffic] = {}
@@ -70,18 +70,18 @@ class DetectorRunner:
                 reader.observe_traffic(each)
 
     def check(self, ts_ns: int, mono_ns: int) -> Iterable[tuple[Event, ...]]:
-        """What each detector found by now; to be folded before the next one is asked."""
+        """Yield the events that each detector found; the caller folds them before the next detector is asked."""
         for detector in self._detectors:
             yield detector.check(ts_ns, mono_ns)
 
     def end(self) -> None:
-        """The run is over, and whatever is watched with it."""
+        """Tell the detectors that the run is over."""
         for detector in self._detectors:
             detector.end()
 
 
 def numbered(event_id: int, event: Event, meta: Meta) -> NumberedMessage | None:
-    """The sequence number that the engine read out of a message; ``None`` where it has none."""
+    """Read the sequence number of a message out of its metadata; ``None`` where it has none."""
     number, key = meta.get("seq"), meta.get("key", "")
     if not isinstance(number, int):
         return None
@@ -126,9 +126,7 @@ def _sum(mine: Mapping[_Key, int], theirs: Mapping[_Key, int]) -> Mapping[_Key, 
     return total
 
 
-# Verdicts at work: each end is judged as it is folded, by what the store remembers of its connection.
-
-# Transitions of an earlier run in which a connection's last losses are looked for
+# Transitions of earlier runs among which the last losses of a connection are looked for
 READ_BACK: Final = 2_000
 TIMEOUT: Final[EventName] = "heartbeat.timeout"
 _OPEN = STATUS_CODES[OPEN]
@@ -145,14 +143,14 @@ _Transition = tuple[int, int, int, int, int]
 
 
 class VerdictRunner:
-    """Judges ends; remembers what verdicts need, across restarts."""
+    """Judges each end of a session as it is folded; reads the history of a connection back after a restart."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._histories = Histories()
 
     def judged(self, event: Event, record: ConnectionRecord) -> Event:
-        """The event, with its verdict where it is due one; what was judged when it was recorded stays as it was."""
+        """Return the event, with a verdict where it is an end; one that already has a verdict keeps it."""
         if event.size is not None:
             return event
         if record.name not in self._histories:
@@ -163,23 +161,25 @@ class VerdictRunner:
         return event if verdict is None else msgspec.structs.replace(event, verdict=verdict)
 
     def observe(self, event: Event, event_id: int) -> None:
-        """Remember an event for verdicts to come; ``event_id`` is 0 where it became no row."""
+        """Remember an event for later verdicts; ``event_id`` is 0 where it is no row."""
         if event.size is None or event.name == TIMEOUT:
             self._histories.observe(msgspec.structs.replace(event, id=event_id))
 
     def _read_back(self, record: ConnectionRecord) -> None:
-        """What an earlier run told of the connection."""
+        """Read the history of a connection that earlier runs recorded."""
         self._histories.of(record.name)
         newest: list[_Transition] = self._connection.execute(_NEWEST, (record.id, READ_BACK)).fetchall()
         source = Source(record.name)
-        for event_id in sorted(self._told(newest)):
+        for event_id in sorted(self._history_ids(newest)):
             row = self._connection.execute(_EVENT, (event_id,)).fetchone()
-            if row is not None:  # pruned meanwhile
+            # It may be pruned
+            if row is not None:
                 self._histories.observe(event_of(row, {row[3]: source}))
 
-    def _told(self, newest: Sequence[_Transition]) -> Iterable[int]:
-        """Ids of the events that make up a history: the last losses, with the begin and the login of their sessions,
-        and what failed since it was usable; ``newest`` is in falling order."""
+    def _history_ids(self, newest: Sequence[_Transition]) -> Iterable[int]:
+        """Ids of the events of a history: the last losses, with the start and the login of their sessions, and the
+        failures since the connection was usable; ``newest`` is in descending order.
+        """
         starts = {source: event_id for event_id, source, _, _, name in newest if name == _STARTED}
         losses = [each for each in newest if each[2] == _OPEN and each[3] == _LOST][:MAX_ENDS]
         usable_id = max((event_id for event_id, _, _, after, _ in newest if after == _OPEN), default=0)

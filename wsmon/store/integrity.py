@@ -1,6 +1,6 @@
-"""Looks a store over, read-only: whether its pages, indexes and references are whole, and no id is missing.
+"""Database integrity check: pages, indexes, foreign keys, gaps in event ids; versions of SQLite with known faults.
 
-Table by table and stretch by stretch: while one of them is read, the log of a store that is being recorded grows.
+The check goes table by table and range by range, since the log of a store that is being recorded grows during a read.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from wsmon.store.schema import META_EXCERPT, META_LAST_ID, META_OLDEST_ID
 
 # Of the library that this process uses
 SQLITE_VERSION = sqlite3.sqlite_version_info
-# Named; one suffices to know
+# Entries of ``IntegrityReport.damage``
 MOST_DAMAGE = 20
-# For all of it; a store of 2 GB takes a part of that
+# Of the whole check; a store of 2 GB takes a part of it
 LIMIT_S = 120.0
 IDS_AT_ONCE = 100_000
-# At the clock: a few milliseconds
+# Between two reads of the clock: a few milliseconds
 OPCODES_BETWEEN_LOOKS = 100_000
 
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
@@ -36,30 +36,30 @@ _STRAY = "SELECT EXISTS (SELECT 1 FROM event WHERE id < ?) OR EXISTS (SELECT 1 F
 
 @dataclass(frozen=True, slots=True)
 class IntegrityReport:
-    """What was found."""
+    """What a check found."""
 
     oldest_id: int
     """0 = no event yet."""
     last_id: int
     missing_ids: int = 0
-    """Between the two."""
+    """Between the oldest and the last id."""
     first_missing_id: int | None = None
     has_strays: bool = False
-    """Events outside these ids."""
+    """There are events outside of these ids."""
     is_excerpt: bool = False
-    """A part of another store, whose ids it keeps: holes are meant."""
+    """The store holds a part of another one and keeps its ids: gaps are no fault."""
     damage: tuple[str, ...] = ()
-    """In SQLite's words; at most ``MOST_DAMAGE``."""
+    """Sentences of SQLite, at most ``MOST_DAMAGE``."""
     log_bytes: int = 0
     """Of the write-ahead log."""
     is_complete: bool = True
-    """False: the time was up before everything was looked at."""
+    """False where the time was up before everything was checked."""
 
 
 def check_integrity(
     path: Path, clock: Clock, cache_folder: Path | None = None, limit_s: float = LIMIT_S
 ) -> IntegrityReport:
-    """Look a store over; raises ``StoreError`` where it cannot be opened or read at all."""
+    """Check a store read-only; raises ``StoreError`` where it cannot be opened or read at all."""
     store = open_to_read(path, cache_folder)
     try:
         return _IntegrityCheck(store.connection, clock, limit_s).run(_size(log_of(path)))
@@ -70,7 +70,7 @@ def check_integrity(
 
 
 class _IntegrityCheck:
-    """One look at a store, which ends when its time is up."""
+    """One check, which ends when its time is up."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, limit_s: float) -> None:
         self._connection = connection
@@ -83,7 +83,7 @@ class _IntegrityCheck:
         self._has_strays = False
 
     def run(self, log_bytes: int) -> IntegrityReport:
-        """Everything, or as much as there was time for."""
+        """Check everything, or as much as there is time for."""
         meta = dict(self._connection.execute(_META).fetchall())
         oldest_id, last_id = int(meta[META_OLDEST_ID]), int(meta[META_LAST_ID])
         with self._limited():
@@ -126,14 +126,15 @@ class _IntegrityCheck:
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
-        """Statements in the block end when the time is up, and the block with them."""
+        """End the statements of the block, and the block itself, when the time is up."""
         self._connection.set_progress_handler(self._look_at_clock, OPCODES_BETWEEN_LOOKS)
         try:
             yield
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                 raise
-            if not self._is_late:  # a signal's handler raised inside of ours, which SQLite only knows as an end
+            if not self._is_late:
+                # A signal handler raised inside the progress handler: SQLite reports it as an interrupt
                 raise KeyboardInterrupt from error
         finally:
             self._connection.set_progress_handler(None, 0)
@@ -147,28 +148,26 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-# SQLite's own faults that a store could meet: which versions have them, and what they mean for wsmon. Pure.
-
 Version = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SqliteFault:
-    """One fault of some versions."""
+    """A known fault of some versions of SQLite that a store can be subject to."""
 
     name: str
     since: Version
     """The first version that has it."""
     fixed: Version
-    """The first one of the main line that has it no more."""
+    """The first version of the main line without it."""
     meaning: str
-    """For somebody who runs wsmon."""
+    """What it means for a user of wsmon."""
     source: str
     backports: frozenset[Version] = frozenset()
-    """Older lines that got the repair: these versions, and later ones of the same line."""
+    """Versions of older lines that got the fix, as did later ones of the same line."""
 
     def is_in(self, version: Version) -> bool:
-        """Whether a version has it."""
+        """Whether a version has the fault."""
         if not self.since <= version < self.fixed:
             return False
         return not any(version[:2] == repaired[:2] and version >= repaired for repaired in self.backports)
@@ -195,14 +194,14 @@ KNOWN_FAULTS = (
         "CVE-2025-6965",
         (3, 0, 0),
         (3, 50, 2),
-        "a crafted database can corrupt memory when it is queried: open no store of somebody you do not trust",
+        "a crafted database can corrupt memory when it is queried: open no store from a source you do not trust",
         "https://nvd.nist.gov/vuln/detail/CVE-2025-6965",
     ),
     SqliteFault(
         "CVE-2025-7709",
         (3, 49, 1),
         (3, 50, 3),
-        "a crafted index of words can overflow: open no store of somebody you do not trust",
+        "a crafted index of words can overflow: open no store from a source you do not trust",
         "https://nvd.nist.gov/vuln/detail/CVE-2025-7709",
     ),
     SqliteFault(

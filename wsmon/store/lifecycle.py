@@ -1,4 +1,4 @@
-"""What single events mean for the rows about connections: everything but the bulk of messages."""
+"""Lifecycle fold: single events become states of connections, sessions, transitions, incidents and counters."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ assert COUNTERS[EVENTS] == "events"
 assert COUNTERS[WIRE_OUT] == "wire_out"
 assert COUNTERS[MISSED] == "missed"
 
-# A session that was open this long is no part of the trouble before it: accepted and rejected is still down
+# A session that was open for this long ends the outage before it; one that is rejected sooner belongs to it
 RECOVERED_NS: Final = 30_000_000_000
-# By metric and bucket of its histogram
+# Bounds of monitoring systems by metric and bucket of its histogram
 _BOUNDS: Final = {
     (number, place): bound for name, number in METRICS.items() for place, bound in bound_within(name).items()
 }
 # Events that are counted for monitoring systems alone
-_TOLD: Final = frozenset(
+_MONITORED: Final = frozenset(
     {
         "auth.completed",
         "auth.failed",
@@ -46,7 +46,7 @@ _TOLD: Final = frozenset(
         "subscription.unsubscribe.completed",
     }
 )
-# What an open session ends for, and an event before it tells
+# Error types that end an open session, and that an event before its end has already
 _ENDED_FOR: Final = frozenset({"protocol", "invalid_utf8", "message_too_big", "write_overflow", "heartbeat_timeout"})
 
 
@@ -75,7 +75,7 @@ _TRANSITION = MultiRowInsert(
 
 
 class Lifecycle:
-    """Folds events into connections, sessions, transitions, incidents, and the counters of their second."""
+    """Folds single events into connections, sessions, transitions, incidents, and the counters of their second."""
 
     def __init__(self, connection: sqlite3.Connection, run: int, connections: Connections, sources: SourceRows) -> None:
         self._connection = connection
@@ -91,7 +91,7 @@ class Lifecycle:
         self._closed_before: list[tuple[int, int]] = []
 
     def fold(self, event_id: int, event: Event, stream: SourceStream, record: ConnectionRecord, bucket: Bucket) -> None:
-        """Take one event of a connection; ``event_id`` is 0 where it became no row."""
+        """Fold one event of a connection; ``event_id`` is 0 where it is no row."""
         self.fold_problem(event_id, event, record, bucket)
         self._spans.fold(event_id, event, stream.id)
         if event.size is not None:
@@ -102,9 +102,9 @@ class Lifecycle:
             self._fold_transition(event_id, event, event.to_status, stream, record, bucket)
 
     def fold_problem(self, event_id: int, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
-        """Take what an event says went wrong; of a message, which is counted elsewhere, nothing else."""
+        """Fold the error of an event; of messages, which are counted elsewhere, this alone."""
         if event.error_type:
-            if not _is_told_beside(event):
+            if not _is_counted_elsewhere(event):
                 bucket.counters[ERRORS] += 1
                 bucket.count(DIMENSIONS["error_type"], event.error_type)
             if event.name in MESSAGES or (event.name == "message.process.completed" and event.status == "error"):
@@ -131,7 +131,7 @@ class Lifecycle:
         self._spans.committed()
 
     def _fold_frequent(self, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
-        """Heartbeats, and what else may come as often as messages."""
+        """Count heartbeats, and what else may be as frequent as messages."""
         counters = bucket.counters
         counters[WIRE_IN if event.direction == "in" else WIRE_OUT] += event.wire_size or 0
         if event.name == "heartbeat.sent":
@@ -152,8 +152,8 @@ class Lifecycle:
     def _fold_name(
         self, event_id: int, event: Event, stream: SourceStream, record: ConnectionRecord, bucket: Bucket
     ) -> None:
-        if event.name in _TOLD:
-            bucket.tell(event.name, event.topic)
+        if event.name in _MONITORED:
+            bucket.count_monitored(event.name, event.topic)
         match event.name:
             case "connection.started":
                 bucket.counters[ATTEMPTS] += 1
@@ -178,8 +178,9 @@ class Lifecycle:
                 self._close_incident(event_id, event, record)
             case _ if event.category == "subscription":
                 self._subscriptions.fold(event, record.id)
+            # Other events change nothing but the counters
             case _:
-                pass  # it changes nothing but the counters
+                pass
         self._connections.change(record)
 
     def _fold_transition(
@@ -252,9 +253,9 @@ class Lifecycle:
             record.stalled_since_ns = None
 
 
-def _is_told_beside(event: Event) -> bool:
-    """Whether another event tells the same error, and it is counted there: one that is handled, a request that failed,
-    a session that ends for a fault or a missed pong.
+def _is_counted_elsewhere(event: Event) -> bool:
+    """Whether another event has the same error and is counted: an error that was handled, a request that failed, a
+    session that ends for a fault or a missed pong.
     """
     if event.name == "message.process.completed":
         return event.status == "error" and event.error_type != BROKEN_OFF
@@ -262,9 +263,9 @@ def _is_told_beside(event: Event) -> bool:
 
 
 def _explains_nothing(event: Event) -> bool:
-    """Whether a problem says nothing about why a connection is as it is.
+    """Whether a problem does not explain the state of its connection.
 
-    One closed by the operator is no trouble, and an incident is about events that say it themselves; a stall has none.
+    An end by the operator is no problem, and an incident is about events that explain it; only a stall has none.
     """
     if event.name == "incident.opened":
         return event.type != "stall"
@@ -272,7 +273,7 @@ def _explains_nothing(event: Event) -> bool:
 
 
 def _count_batch(event: Event, bucket: Bucket) -> None:
-    """Messages that an event stands for; the recorder that made it counted them when they came."""
+    """Count the messages that a recorded batch stands for."""
     for way, messages, size_bytes in (("received", MESSAGES_IN, BYTES_IN), ("sent", MESSAGES_OUT, BYTES_OUT)):
         counted = event.meta.get(way) if event.meta else None
         if isinstance(counted, Mapping):

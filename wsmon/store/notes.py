@@ -1,7 +1,7 @@
-"""The notes file: what a viewer writes. It is none of the store's, so a recorder and its readers never wait for it.
+"""The notes file (notes.db): bookmarks, saved views and past searches, which viewers write.
 
-The file is opened for each call and closed after it: calls are rare, may come from any thread, and several viewers
-share one file.
+It is a file beside the store, so that recorder and readers never wait for it. It is opened and closed for each call:
+calls are rare, may come from any thread, and several viewers share one file.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from wsmon.model.events import Event, Source
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, NotesPage, SavedView
 
 NOTES_NAME = "notes.db"
-# "wsmo": the store's, and one
+# "wsmo": that of the store, and one
 NOTES_APPLICATION_ID = 0x77736D6F
 NOTES_VERSION = 1
-# Another viewer writes for some milliseconds
+# Longer than another viewer writes, which is some milliseconds
 BUSY_TIMEOUT_S = 2.0
-# What a person goes back through by hand, many times over
+# Many times what a user goes back through by hand
 KEPT_SEARCHES = 200
 FILE_MODE = 0o600
 
@@ -45,7 +45,7 @@ _CUT_SEARCHES = "DELETE FROM search WHERE id NOT IN (SELECT id FROM search ORDER
 
 
 def notes_path(store: Path, state: Path, store_id: str) -> Path:
-    """Where the notes of a store lie: beside it, or below ``state`` by the store's id where that cannot be written."""
+    """The path of the notes of a store: beside it, or below ``state`` by its id where its folder cannot be written."""
     beside = store.with_name(NOTES_NAME)
     if os.access(beside if beside.exists() else store.parent, os.W_OK):
         return beside
@@ -61,7 +61,7 @@ class NotesFile:
         self._store_id = store_id
 
     def read(self) -> NotesPage:
-        """Everything that is written down."""
+        """Read bookmarks, views and searches."""
         if not self._path.exists():
             return EMPTY_NOTES
         with self._opened() as notes:
@@ -75,28 +75,28 @@ class NotesFile:
         )
 
     def keep_bookmark(self, bookmark: Bookmark) -> None:
-        """Write a bookmark down, or its new text."""
+        """Insert a bookmark, or update its text."""
         copy = msgspec.msgpack.encode(bookmark.event)
         with self._opened() as notes:
             notes.execute(_KEEP_BOOKMARK, (self._store_id, bookmark.event.id, bookmark.made_ns, bookmark.text, copy))
 
     def drop_bookmark(self, event_id: int) -> None:
-        """Forget a bookmark."""
+        """Delete a bookmark."""
         with self._opened() as notes:
             notes.execute(_DROP_BOOKMARK, (self._store_id, event_id))
 
     def keep_view(self, view: SavedView) -> None:
-        """Write a view down; one of the same name is replaced."""
+        """Insert a view, or replace the one of the same name."""
         with self._opened() as notes:
             notes.execute(_KEEP_VIEW, (view.name, view.query))
 
     def drop_view(self, name: str) -> None:
-        """Forget a view."""
+        """Delete a view."""
         with self._opened() as notes:
             notes.execute(_DROP_VIEW, (name,))
 
     def keep_search(self, query: str) -> None:
-        """Write a search down as the newest; the oldest beyond ``KEPT_SEARCHES`` go."""
+        """Insert a search as the newest; the oldest beyond ``KEPT_SEARCHES`` are deleted."""
         with self._opened() as notes:
             notes.execute(_FORGET_SEARCH, (query,))
             notes.execute(_KEEP_SEARCH, (query,))
@@ -104,7 +104,7 @@ class NotesFile:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """The file, in one transaction."""
+        """Open the file for one transaction."""
         try:
             self._make()
             with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as notes:
@@ -123,7 +123,7 @@ class NotesFile:
 
 
 def _prepare(notes: sqlite3.Connection, path: Path) -> None:
-    """Make the tables of an empty file; refuse what is no notes file, or a newer one."""
+    """Create the tables of an empty file; raise ``StoreError`` for other files and newer versions."""
     (version,) = notes.execute("PRAGMA user_version").fetchone()
     (application,) = notes.execute("PRAGMA application_id").fetchone()
     (tables,) = notes.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -139,7 +139,7 @@ def _prepare(notes: sqlite3.Connection, path: Path) -> None:
 
 
 def _event_of(copy: bytes) -> Event:
-    """The event of a copy; fields that this wsmon does not know are left out."""
+    """Decode the event of a bookmark; unknown fields, of a newer wsmon, are left out."""
     fields: dict[str, Any] = msgspec.msgpack.decode(copy)
     source = {name: fields["source"][name] for name in Source.__struct_fields__ if name in fields["source"]}
     known = {name: fields[name] for name in Event.__struct_fields__ if name in fields}

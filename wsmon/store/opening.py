@@ -1,7 +1,7 @@
-"""Opens a store to read: never writes to it, never checkpoints it, and says what kind of view it is.
+"""Open a store read-only, also in a read-only folder and with an older schema; copy a store by SQLite's backup.
 
-SQLite before 3.51.3 corrupts a store when two processes checkpoint it (DESIGN.md, section 7): only the recorder does.
-A read-only connection cannot: it has no write lock on the file.
+SQLite before 3.51.3 corrupts a store when two processes checkpoint it: only the recorder does. A read-only connection
+cannot, for it never has a write lock on the file.
 """
 
 from __future__ import annotations
@@ -25,43 +25,44 @@ from wsmon.store.codec import SqlValue
 from wsmon.store.database import mark_cut_off, primary_code, transaction
 from wsmon.store.schema import APPLICATION_ID, CONNECTION_VIEW, READABLE_VERSION, SCHEMA_VERSION, SPEC_VERSION
 
-# A reader in WAL mode waits only while another one recovers the log
+# In WAL mode a reader waits only while another connection recovers the log
 BUSY_TIMEOUT_S = 1.0
-# How SQLite says that it cannot make the shared memory of the log
+# Error names of SQLite where it cannot create the shared memory of the log
 _FOLDER_IS_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_CANTINIT", "SQLITE_READONLY")
 _COPY_PREFIX = "wsmon-view-"
 
 
 @dataclass(frozen=True, slots=True)
 class OpenStore:
-    """A connection that only reads; whoever opened it closes it."""
+    """A read-only connection; the caller closes it."""
 
     connection: sqlite3.Connection
     path: Path
     """Of the store itself, also where a copy is read."""
     notice: str
-    """What a viewer must know about it; empty where it is as usual."""
+    """A sentence for the user: that it is a copy, or may lack events; empty otherwise."""
     copy_folder: Path | None = None
+    """Temporary folder of the copy; None where the store itself is read."""
     has_view: bool = False
-    """``connection`` is a view (``CONNECTION_VIEW``) over the table of an older schema."""
+    """The store has an older schema: ``CONNECTION_VIEW`` is read in place of the table."""
 
     def follow_migration(self) -> None:
-        """Read the table itself again where a recorder migrated the store meanwhile; asked before each answer."""
+        """Drop the view where a recorder has migrated the store since; called before each read."""
         if self.has_view and _pragma(self.connection, "user_version") >= SPEC_VERSION:
             _change_view(self.connection, "DROP VIEW IF EXISTS temp.connection")
 
     def close(self) -> None:
-        """Let the file go, and remove a copy."""
+        """Close the connection, and remove a copy."""
         self.connection.close()
         if self.copy_folder is not None:
             shutil.rmtree(self.copy_folder, ignore_errors=True)
 
 
 def open_to_read(path: Path, cache_folder: Path | None = None) -> OpenStore:
-    """Open a store; raises ``StoreError`` for what is none, is newer than this wsmon, or cannot be read.
+    """Open a store read-only; raises ``StoreError`` where it is none, has a newer schema, or cannot be read.
 
-    Where the folder cannot be written to, SQLite cannot share the write-ahead log: a store without one is read as it
-    is, another from a copy below ``cache_folder`` (the system's temporary folder without one).
+    In a folder that cannot be written to, SQLite cannot share the write-ahead log: a store without a log is read as it
+    is, one with a log from a copy below ``cache_folder`` (``None``: the system's temporary folder).
     """
     if not path.is_file():
         raise StoreError(f"there is no store at {path}", "--store names one; `wsmon ps` lists what is recorded")
@@ -79,7 +80,7 @@ def open_to_read(path: Path, cache_folder: Path | None = None) -> OpenStore:
 
 
 def log_of(path: Path) -> Path:
-    """The write-ahead log of a store."""
+    """The path of the write-ahead log of a store."""
     return path.with_name(f"{path.name}-wal")
 
 
@@ -133,7 +134,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the first look at the file
+        # SQLite reads the file with the first statement, and only then fails
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except BaseException:
         connection.close()
         raise
@@ -169,7 +171,7 @@ def _change_view(connection: sqlite3.Connection, statement: str) -> None:
 
 
 def _missing_log_notice(store: OpenStore) -> str:
-    """A store that did not end, that nobody records, and that has no log was most likely copied without it."""
+    """The notice about a run without end, recorder and log: the store was probably copied without its log."""
     if _has_log(store.path) or holder(store.path) is not None:
         return ""
     newest = store.connection.execute("SELECT end FROM run ORDER BY id DESC LIMIT 1").fetchone()
@@ -195,11 +197,7 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(value)
 
 
-# Copies a store by SQLite's backup interface, and tells what a part of it has to know of the whole.
-#
-# A copy ends where it was made: what was open then is marked as cut off, as the next recorder would.
-
-# 4 MB between two reports
+# Pages between two reports of a copy: 4 MB
 PAGES_AT_ONCE = 1_000
 RUN_COLUMNS = (
     "started_ns",
@@ -219,32 +217,34 @@ _CONNECTIONS = f"SELECT name, {', '.join(CONNECTION_COLUMNS)} FROM connection"
 
 
 class StoreOrigin(NamedTuple):
-    """What a store says about runs and connections that no event does."""
+    """What a store knows about runs and connections and no event tells: it goes into an excerpt."""
 
     runs: Mapping[int, tuple[SqlValue, ...]]
-    """``RUN_COLUMNS`` by number."""
+    """Values of ``RUN_COLUMNS`` by run."""
     connections: Mapping[str, tuple[SqlValue, ...]]
-    """``CONNECTION_COLUMNS`` by name."""
+    """Values of ``CONNECTION_COLUMNS`` by name."""
 
 
 UNKNOWN = StoreOrigin({}, {})
 
 
 def store_origin(connection: sqlite3.Connection) -> StoreOrigin:
-    """What the store says."""
+    """Read the origin of excerpts from a store."""
     runs = {row[0]: row[1:] for row in connection.execute(_RUNS)}
     return StoreOrigin(runs, {row[0]: row[1:] for row in connection.execute(_CONNECTIONS)})
 
 
 def copy_store(connection: sqlite3.Connection, target: Path, progress: PagesCopied) -> None:
-    """Copy all pages into an empty file; raises ``OSError`` where the disk is full, and whatever ``progress`` raises.
+    """Copy all pages into an empty file; raises ``OSError`` where the disk is full, and what ``progress`` raises.
 
-    One transaction sees one state: without it, the copy would begin anew with every commit of the recorder. The
-    recorder's log grows meanwhile, and no commit waits.
+    The copy ends where it was made: runs that were open are marked as cut off, as the next recorder would. It is read
+    in one transaction: without it, the backup would start over with every commit of the recorder. Commits do not wait;
+    the recorder's log grows meanwhile.
     """
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM meta").fetchone()  # from here on it sees one state
+        # The transaction begins with the first read
+        connection.execute("SELECT count(*) FROM meta").fetchone()
         try:
             connection.backup(
                 copy, pages=PAGES_AT_ONCE, progress=lambda _status, left, total: progress(total - left, total)

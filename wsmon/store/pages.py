@@ -1,4 +1,4 @@
-"""Reads events by id, page by page and window by window; no statement runs for long."""
+"""Event pages and searches: events by id in windows, with progress; no statement runs for long."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from wsmon.store.search.plan import SourceSearch, compile_block_filter
 from wsmon.store.search.skip_index import SkipIndex
 from wsmon.store.search.sql import Condition, compile_query
 
-# Cuts what is to be searched into windows, so that no statement holds a snapshot of the store for long.
-
-# Ids; some tens of milliseconds where a pattern takes as long as it may for most of them
+# Ids of the first window: some tens of milliseconds where a pattern is as slow as it may be for most of them
 FIRST_WINDOW = 16
 LEAST_WINDOW = 2
-# A statement that took less doubles the next window; ten times as much would hold up a checkpoint noticeably
+# A statement that takes less doubles the next window; ten times as much would delay a checkpoint noticeably
 TARGET_NS = 50_000_000
 MAX_WINDOW = 1 << 40
 
@@ -31,9 +29,10 @@ MAX_WINDOW = 1 << 40
 def windows(
     ranges: Iterable[tuple[int, int]], clock: Clock, *, newest_first: bool = False
 ) -> Iterator[tuple[int, int]]:
-    """Closed ranges of ids that cover closed ranges, which come in this order, from the side to begin with.
+    """Cut closed ranges of ids into windows, so that no statement holds a snapshot of the store for long.
 
-    Each is as wide as the time that the caller spent on those before allows. An empty range is passed on.
+    The ranges come in the order of the search. A window is as wide as the time allows that the caller spent on those
+    before. An empty range is passed on.
     """
     size = FIRST_WINDOW
     for first_id, last_id in ranges:
@@ -56,7 +55,7 @@ def windows(
 
 
 def chunks(first_id: int, last_id: int, size: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
-    """Adjacent closed ranges of one size that cover a closed range; the last one may be smaller."""
+    """Cut a closed range into adjacent ones of one size; the last one may be smaller."""
     while first_id <= last_id:
         if newest_first:
             yield max(first_id, last_id - size + 1), last_id
@@ -66,70 +65,68 @@ def chunks(first_id: int, last_id: int, size: int, *, newest_first: bool) -> Ite
             first_id += size
 
 
-# What a search has found and not yet said, and when it is time to say so.
-
-# Until the first answer, where nothing is found: a search answers within 100 ms, and a glance holds up no key
+# Until the first progress of a search that finds nothing: a search answers within 100 ms, and a glance delays no key
 FIRST_NS = 40_000_000
-# Between two answers: with a window that is slow, still four a second
+# Between two reports of progress: with a slow window, still four a second
 NEXT_NS = 100_000_000
 
 
 class SearchCollector:
-    """Collects the windows of one search; adjacent stretches of it are taken one after the other."""
+    """Collects the matches of one search until the next progress is due."""
 
     def __init__(
         self, clock: Clock, first_id: int, last_id: int, *, newest_first: bool, is_glance: bool = False
     ) -> None:
-        """``is_glance``: there will be one answer, so that it waits for as much as there is time for."""
+        """``is_glance``: there will be one report, which is due when the time is up."""
         self._clock = clock
+        # The range that was not reported yet
         self._first_id, self._last_id = first_id, last_id
-        # what has not been said
         self.newest_first = newest_first
         self._found: list[array[int]] = []
-        self._says_first = not is_glance
+        self._reports_first_match = not is_glance
         self._due_ns = clock.mono_ns() + FIRST_NS
 
     def add(self, ids: array[int]) -> None:
-        """Take the matches (ascending) of the next window."""
+        """Add the matches (ascending) of the next window."""
         if ids:
             self._found.append(ids)
 
     @property
     def is_due(self) -> bool:
-        """Whether to say how far it has come: at once with the first matches, else after a while."""
-        return bool(self._found and self._says_first) or self._clock.mono_ns() >= self._due_ns
+        """Whether progress is due: at once with the first matches, else after a while."""
+        return bool(self._found and self._reports_first_match) or self._clock.mono_ns() >= self._due_ns
 
     @property
     def is_over(self) -> bool:
-        """Whether it was said of everything that it was looked at."""
+        """Whether the whole range was reported."""
         return self._first_id > self._last_id
 
     def take(self, window: tuple[int, int], time_of: Callable[[int], int]) -> SearchProgress:
-        """What was found since the last answer, and that everything up to this window was looked at."""
+        """Report the matches since the last progress; everything up to this window is searched."""
         if self.newest_first:
-            stretch = (window[0], self._last_id)
+            searched = (window[0], self._last_id)
             self._last_id = window[0] - 1
         else:
-            stretch = (self._first_id, window[1])
+            searched = (self._first_id, window[1])
             self._first_id = window[1] + 1
         ids = array("q")
         for some in reversed(self._found) if self.newest_first else self._found:
             ids.extend(some)
-        self._says_first = self._says_first and not ids
+        self._reports_first_match = self._reports_first_match and not ids
         self._found.clear()
         self._due_ns = self._clock.mono_ns() + NEXT_NS
-        return SearchProgress(ids, *stretch, time_of(stretch[0 if self.newest_first else 1]))
+        return SearchProgress(ids, *searched, time_of(searched[0 if self.newest_first else 1]))
 
     def rest(self, time_of: Callable[[int], int]) -> SearchProgress:
-        """The last answer: everything was looked at."""
+        """Report the rest: the whole range is searched."""
         return self.take((self._first_id, self._last_id), time_of)
 
 
 # Parameters of one statement
 IDS_AT_ONCE = 500
-# Ids; two or three segments of the index, the texts of which are read in some ten milliseconds
+# Ids for which the index is asked at once: two or three segments
 FILTERED_AT_ONCE = 40_000
-# Sessions kept at hand, about 300 bytes each
+# Sources in memory, about 300 bytes each
 HELD_SOURCES = 10_000
 
 _FIRST_FROM = "SELECT id, ts_ns FROM event WHERE id >= ? ORDER BY id LIMIT 1"
@@ -139,7 +136,7 @@ _SOURCE = EVENT_COLUMNS.index("source")
 
 
 class Pages:
-    """The event table of one connection to a store; belongs to its thread, but for ``interrupt``."""
+    """Reads the event table; used by the thread of the connection, except for ``interrupt``."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self._connection = connection
@@ -151,7 +148,7 @@ class Pages:
         self._source_search = SourceSearch(connection, self._functions.number)
 
     def page(self, first_id: int, last_id: int, limit: int, query: Query, *, newest_first: bool) -> tuple[Event, ...]:
-        """At most ``limit`` events of a closed range of ids that match."""
+        """Read at most ``limit`` matching events of a closed range of ids."""
         condition = self._condition(query)
         first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
         order = "id DESC" if newest_first else "id"
@@ -165,7 +162,7 @@ class Pages:
         return self._events(rows)
 
     def search(self, query: Query, first_id: int, last_id: int, progress: SearchCollector) -> Generator[SearchProgress]:
-        """The matches in a closed range of ids, all of which are kept, as they are found; see ``StoreView.search``."""
+        """Search a closed range of ids, all of which are kept; see ``StoreView.search``."""
         condition = self._condition(query)
         first_id, last_id = max(first_id, condition.first_id), min(last_id, condition.last_id)
         block_filter = self._block_filter(query, condition)
@@ -182,7 +179,7 @@ class Pages:
             yield progress.rest(self._time_of)
 
     def by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
-        """The events with these ids, in the order of the ids; those not kept are left out."""
+        """Read the events with these ids, in the order of the ids; pruned ones are left out."""
         found: dict[int, Event] = {}
         for some in _pieces(ids):
             rows = self._connection.execute(f"{SELECT_EVENTS} WHERE id IN ({_places(some)})", some).fetchall()
@@ -190,7 +187,7 @@ class Pages:
         return tuple(found[event_id] for event_id in ids if event_id in found)
 
     def id_at(self, ts_ns: int, first_id: int, last_id: int) -> int:
-        """The first id in a closed range whose event is at or after a wall time; ``last_id + 1`` for none."""
+        """Find the first id in a closed range whose event is at or after a wall time; ``last_id + 1`` for none."""
         low, high = first_id, last_id + 1
         while low < high:
             middle = (low + high) // 2
@@ -202,30 +199,30 @@ class Pages:
         return low
 
     def _time_of(self, event_id: int) -> int:
-        """The wall time of an event, or of the next one that is kept; 0 where there is none."""
+        """Read the wall time of an event, or of the next one that is kept; 0 where there is none."""
         found = self._connection.execute(_FIRST_FROM, (event_id,)).fetchone()
         return int(found[1]) if found is not None else 0
 
     def begin(self) -> None:
-        """A question begins: an interrupt that came before it is none."""
+        """Begin a read: an earlier interrupt does not count for it."""
         self._is_interrupted = False
         self._functions.begin()
 
     def reason(self, error: sqlite3.Error, query: Query) -> BaseException | None:
-        """Why a question was ended by what SQLite called; ``None`` for any other end."""
+        """The exception of a user function that ended a statement; ``None`` where another error did."""
         return self._functions.reason(error, query.text)
 
     def interrupt(self) -> None:
-        """Stop between two windows, and within one."""
+        """Stop the read, between two windows or within a statement; callable from any thread."""
         self._is_interrupted = True
         self._connection.interrupt()
 
     def _windows(
         self, first_id: int, last_id: int, block_filter: BlockFilter, *, newest_first: bool
     ) -> Iterator[tuple[int, int]]:
-        """The ranges of ids to look at, one after the other; those in which nothing can be are left out.
+        """Yield the windows to search, without those in which the index excludes a match.
 
-        Now and then comes an empty one, behind what was left out: so far the search has come.
+        An empty window now and then, behind excluded ids, reports how far the search has come.
         """
         ranges = self._ranges(first_id, last_id, block_filter, newest_first=newest_first)
         for window in windows(ranges, self._clock, newest_first=newest_first):
@@ -249,7 +246,7 @@ class Pages:
             raise InterruptedError("the search was ended")
 
     def _block_filter(self, query: Query, condition: Condition) -> BlockFilter:
-        """What the index says about a query; nothing where another index finds the rows, or where there is none."""
+        """Compile the block filter of a query; ``ANY_BLOCK`` where another index finds the rows, or there is no skip index."""
         if condition.is_indexed or condition.is_everything or not self._skip_index.exists:
             return ANY_BLOCK
         return compile_block_filter(query, self._source_search.ids)

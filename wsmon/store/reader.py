@@ -1,4 +1,4 @@
-"""The view of a store that viewers and commands read: committed events only, never a write.
+"""The read-only view of a store for viewers and commands (``ports.StoreView``); read transactions and their errors.
 
 No statement runs for long: searches go window by window, so that the recorder's checkpoints never wait.
 """
@@ -30,11 +30,9 @@ from wsmon.store.snapshot import StoreExtent, snapshot
 from wsmon.store.statistics import covering_buckets, density, statistics, trend
 from wsmon.store.timeline import LaneScope, lane_titles, lanes, problems_near
 
-# One answer of a store: what all its statements see, and what becomes of what SQLite raises.
-
 
 class ReadTransaction:
-    """The questions that an open store is asked, one after the other."""
+    """Read transactions on one connection, one after the other."""
 
     def __init__(self, store: OpenStore, pages: Pages) -> None:
         self._store = store
@@ -43,10 +41,10 @@ class ReadTransaction:
 
     @contextmanager
     def __call__(self, query: Query = EVERYTHING, *, is_consistent: bool = False) -> Iterator[None]:
-        """Around the statements of an answer; with ``is_consistent`` all of them see the same commits.
+        """Run the statements of the block; with ``is_consistent`` all of them see the same commits.
 
-        Raises ``StoreError`` for what SQLite raises, ``InterruptedError`` where the view was interrupted, and
-        ``QueryError`` where the query was ended for taking too long; what a function raised that SQLite called goes on.
+        Raises ``StoreError`` for errors of SQLite, ``InterruptedError`` where the view was interrupted, ``QueryError``
+        where a pattern of the query was too slow, and what a user function of SQLite raised.
         """
         self._pages.begin()
         self._end_transaction()
@@ -67,9 +65,9 @@ class ReadTransaction:
             self._end_transaction()
 
     def _end_transaction(self) -> None:
-        """Let go of the commits that were seen.
+        """End the transaction.
 
-        While a cursor that was interrupted is half read, SQLite interrupts this too: the next question ends it then.
+        While a cursor that was interrupted is half read, SQLite interrupts this too: the next call ends it then.
         """
         if self._connection.in_transaction:
             try:
@@ -84,8 +82,8 @@ class Reader:
 
     def __init__(self, path: Path, clock: Clock, cache_folder: Path | None = None) -> None:
         """Open the store; raises ``StoreError`` as ``opening.open_to_read`` does."""
+        # Of the store itself, also where a copy of it is read
         self.path = path
-        # of the store itself, also where a copy of it is read
         self._store = open_to_read(path, cache_folder)
         self._connection = self._store.connection
         self._clock = clock
@@ -95,77 +93,77 @@ class Reader:
 
     @property
     def notice(self) -> str:
-        """What a viewer must know about the store: that it is a copy, or not complete; empty where all is well."""
+        """A sentence for the user: the store is read from a copy, or may lack events; empty otherwise."""
         return self._store.notice
 
     @property
     def store_id(self) -> str:
-        """What names the store wherever it lies; it never changes."""
+        """A random id of the store, which never changes and is copied with it."""
         with self._question():
             return self._extent.store_id()
 
     def data_version(self) -> int:
-        """A number that changes when another process commits: to be polled where no recorder wakes the viewer."""
+        """A number that changes when another process commits: for polling where no recorder notifies the viewer."""
         with self._question():
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
             return int(version)
 
     def is_cut_off(self) -> bool:
-        """Whether the newest run ended without a word: nobody records, and what was open then is not known to be."""
+        """Whether the newest run has no end and no recorder: what was open then is not known to be open."""
         with self._question():
             return self._extent.is_cut_off()
 
     def bounds(self) -> StoreBounds:
-        """Which events there are."""
+        """Read ids, run and size of the store."""
         with self._question():
             return self._extent.bounds()
 
     def snapshot(self, at_ns: int) -> Snapshot:
-        """How all connections of the configuration are, for the wall time ``at_ns``."""
+        """Read the state of all configured connections, for the wall time ``at_ns``."""
         with self._question(is_consistent=True):
             return snapshot(self._connection, at_ns, self._extent.bounds(), self._extent.rolled_s(), self._pages.by_id)
 
     def events_after(self, after_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
-        """At most ``limit`` events with ``id > after_id`` that match, oldest first."""
+        """Read at most ``limit`` matching events with ``id > after_id``, oldest first."""
         with self._question(query):
             oldest_id, last_id = self._extent.kept()
             return self._pages.page(max(oldest_id, after_id + 1), last_id, limit, query, newest_first=False)
 
     def events_before(self, before_id: int, limit: int, query: Query = EVERYTHING) -> tuple[Event, ...]:
-        """At most ``limit`` events with ``id < before_id`` that match, newest first."""
+        """Read at most ``limit`` matching events with ``id < before_id``, newest first."""
         with self._question(query):
             oldest_id, last_id = self._extent.kept()
             return self._pages.page(oldest_id, min(before_id - 1, last_id), limit, query, newest_first=True)
 
     def events_by_id(self, ids: tuple[int, ...]) -> tuple[Event, ...]:
-        """The events with these ids, in the order of the ids; those not kept are left out."""
+        """Read the events with these ids, in the order of the ids; pruned ones are left out."""
         with self._question():
             return self._pages.by_id(ids)
 
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
-        """The matches in as much of a closed range of ids as a moment suffices for; what is not kept counts as seen."""
+        """Search a closed range of ids for some 40 ms; returns the matches, and how far the search came."""
         found = self._search(query, first_id, last_id, newest_first=newest_first, is_glance=True)
         with closing(found):
             return next(found, SearchProgress(array("q"), first_id, last_id))
 
     def search(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> Generator[SearchProgress]:
-        """The matches in a closed range of ids as they are found, four times a second at least.
+        """Search a closed range of ids; yields the matches as they are found, at least four times a second.
 
-        What is no longer kept counts as looked at. Whoever does not want the rest closes the generator.
+        Pruned ids count as searched. A caller that does not want the rest closes the generator.
         """
         return self._search(query, first_id, last_id, newest_first=newest_first)
 
     def lane_titles(self, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
-        """The connections with a lane in a period: the configured ones in their order, then others that it knows."""
+        """Read which connections have a lane in a period: the configured ones in their order, then others."""
         with self._question():
             return lane_titles(self._connection, since_ns, until_ns)
 
     def lanes(
         self, since_ns: int, until_ns: int, connections: tuple[str, ...] | None = None, cell_ns: int = 1
     ) -> tuple[Lane, ...]:
-        """The timeline of a period, of these connections or all, in the order of ``lane_titles``.
+        """Read the timeline of a period, of some connections or all, in the order of ``lane_titles``.
 
-        Thinned to cells of ``cell_ns`` from ``since_ns`` on: nothing that is the worst of a cell is left out.
+        It is thinned to cells of ``cell_ns`` from ``since_ns`` on: the worst of each cell is kept.
         """
         with self._question(is_consistent=True):
             runs = self._extent.runs()
@@ -173,22 +171,22 @@ class Reader:
             return lanes(self._connection, scope, connections)
 
     def problems_near(self, places: tuple[tuple[str, int], ...], *, newer: bool) -> tuple[TimelineProblem, ...]:
-        """Of each connection the first problem of the timeline at its time or later, or the last one before it."""
+        """Find, for each connection and time, the first problem at that time or later, or the last one before it."""
         with self._question():
             return problems_near(self._connection, places, newer=newer)
 
     def density(self, since_ns: int, until_ns: int, buckets: int) -> Density:
-        """Messages and errors of a period, cut into equal buckets."""
+        """Read messages and errors of a period, cut into equal buckets."""
         with self._question(is_consistent=True):
             return density(self._connection, since_ns, until_ns, buckets, self._extent.coverage())
 
     def statistics(
         self, since_ns: int | None, until_ns: int | None, connection: str = "", *, has_types: bool = False
     ) -> Statistics:
-        """Statistics of a period (``None`` = open end), of one connection or all; on demand messages by type.
+        """Compute statistics of a period (``None`` = open end), of one connection or all; optionally by message type.
 
-        The answer's period is the one asked for, rounded outward to whole seconds, or to the minutes or hours that
-        are left of it. An open end is now while a recorder runs, else the end of the last run.
+        The result has the requested period, rounded outward to whole seconds, or to the minutes or hours that are kept
+        of it. An open end is now while a recorder runs, else the end of the last run.
         """
         with self._question(is_consistent=True):
             runs = self._extent.runs()
@@ -203,47 +201,47 @@ class Reader:
             )
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
-        """How a connection went over a period cut into at most so many equal buckets; empty for an unknown one."""
+        """Read the trend of a connection over a period, in at most so many equal buckets; empty for an unknown one."""
         with self._question(is_consistent=True):
             return trend(self._connection, connection, since_ns, until_ns, buckets, self._extent.coverage())
 
     def sessions(self, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
-        """The sessions with these ids, as far as they are known, in no particular order."""
+        """Read the sessions with these ids that the store knows, in no particular order."""
         with self._question():
             return session_lives(self._connection, connection_ids)
 
     def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
-        """At most ``limit`` spans of a session, in the order in which they ended; ``of_trace``: its trace's newest."""
+        """Read at most ``limit`` spans of a session, or (``of_trace``) the newest of its trace, in the order of their ends."""
         with self._question():
             return (trace_spans if of_trace else session_spans)(self._connection, connection_id, limit)
 
     def id_at(self, ts_ns: int) -> int:
-        """The id of the first event at or after a wall time, ``last_id + 1`` where there is none.
+        """Find the id of the first event at or after a wall time; ``last_id + 1`` where there is none.
 
-        Found by halving: where the wall clock was set back, one of the places at which that time passed.
+        By binary search: where the wall clock was set back, any event at which that time passed may be found.
         """
         with self._question():
             return self._pages.id_at(ts_ns, *self._extent.kept())
 
     def copy(self, target: Path, progress: PagesCopied) -> None:
-        """Copy the whole store into an empty file, as it is now; see ``copying.copy_store``."""
+        """Copy the whole store into an empty file, as it is now; see ``opening.copy_store``."""
         with self._question():
             copy_store(self._connection, target, progress)
 
     @contextmanager
     def excerpt(self, target: Path) -> Iterator[Replay]:
-        """Make an empty file a store of the events that it is given; what else is known of them goes along."""
+        """Make an empty file a store of the events that are written to it, with their runs and connections."""
         with self._question():
             origin = store_origin(self._connection)
         with replaying(target, origin) as replay:
             yield replay
 
     def interrupt(self) -> None:
-        """End the question under way in the view's own thread: it raises ``InterruptedError``."""
+        """Interrupt the read in the view's thread: it raises ``InterruptedError``. Callable from any thread."""
         self._pages.interrupt()
 
     def close(self) -> None:
-        """Let the store go."""
+        """Close the store."""
         self._store.close()
 
     def _search(

@@ -1,6 +1,6 @@
-"""Makes a store of events that were recorded before: they keep their ids and runs, and are counted anew.
+"""Make a store of recorded events, for excerpts and imports: they keep their ids and runs, and are counted anew.
 
-The way into it is the recorder's own fold, so that statistics, sessions and incidents are what they would have been.
+They go through the recorder's own fold, so that statistics, sessions and incidents are those of a recording.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _SET_CONNECTION = f"UPDATE connection SET {', '.join(f'{column} = ?' for column 
 _SHOW = """
 UPDATE connection SET configured = 1, position = id, spec = json_set(spec, '$.group', ?, '$.url', ?) WHERE name = ?
 """
-# Of a run that ends with its last event: periods do not hold their end
+# For a run that ends with its last event: a period does not include its end
 _SET_END = "UPDATE run SET ended_ns = ended_ns + 1 WHERE id = ?"
 _SET_EXCERPT = "INSERT INTO meta (key, value) VALUES (?, 1)"
 _SET_OLDEST = "UPDATE meta SET value = (SELECT coalesce(min(id), 0) FROM event) WHERE key = ?"
 
 
 class Replay:
-    """A store that is being filled; what it is given must have ids and runs that ascend."""
+    """A store that is being filled with events; their ids and runs must ascend."""
 
     def __init__(self, path: Path, origin: StoreOrigin = UNKNOWN) -> None:
-        """``path`` is an empty file, or none; raises ``StoreError`` where that is no place for a store."""
+        """``path`` is an empty file, or does not exist; raises ``StoreError`` where no store can be made."""
         self._database = open_for_writing(path)
         self._origin = origin
         self._fold: Fold | None = None
         self._last: Event | None = None
+        # Runs whose events do not include their end
         self._unended: set[int] = set()
-        # runs that did not say how they ended
-        # Group and URL of each connection, as its events tell them
+        # Group and URL of each connection, read from its events
         self._facts: dict[str, tuple[str, str]] = {}
 
     @property
@@ -62,7 +62,7 @@ class Replay:
             self._last = some[-1]
 
     def finish(self) -> None:
-        """End what is open, and say of runs and connections what is known."""
+        """End what is open, write what the origin knows, build the search index, and close the store."""
         self._end_run()
         connection = self._database.connection
         with transaction(connection, self._database.path):
@@ -77,11 +77,11 @@ class Replay:
         self._database.close()
 
     def _index(self) -> None:
-        """Nobody will record into this store, and index it then."""
+        """Index all events: no recorder will do it later."""
         SearchIndexer(self._database.connection, self._database.path).index(self._database.last_id, lambda: False)
 
     def abandon(self) -> None:
-        """Let go of a store that will not be."""
+        """Close a store that is not completed."""
         self._database.connection.close()
 
     def _begin(self, run: int, first: Event) -> None:
@@ -90,14 +90,14 @@ class Replay:
         self._fold = Fold(self._database.connection, run, self._database.last_id, (), keeps_all=True)
 
     def _end_run(self) -> None:
-        """A run that said goodbye ended cleanly; any other ends as one that was cut off."""
+        """End the run: cleanly where its last event is ``self.run.ended``, else as one that was cut off."""
         if self._last is not None and self._last.name == "self.run.ended":
             self._database.end_run(self._last.ts_ns)
         elif self._last is not None:
             self._unended.add(self._database.run)
 
     def _fold_with_ids(self, fold: Fold, events: tuple[Event, ...]) -> None:
-        """Fold stretches of events without a hole: the fold counts ids up."""
+        """Fold events range by range, each without a hole in its ids: the fold assigns ids by counting up."""
         first = 0
         for place, event in enumerate(events):
             self._note(event.source, event)
@@ -124,7 +124,7 @@ class Replay:
 
 @contextmanager
 def replaying(path: Path, origin: StoreOrigin = UNKNOWN) -> Iterator[Replay]:
-    """A store to fill, whole at the end of the block; nobody may use it when the block failed."""
+    """A store to fill in the block, complete at its end; the file is unusable where the block fails."""
     replay = Replay(path, origin)
     try:
         yield replay

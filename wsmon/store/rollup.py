@@ -1,8 +1,9 @@
-"""Statistics of connections by second, minute, ten minutes and hour: folded in memory, written as absolute values.
+"""Rollups: counters and histograms of connections by second, minute, ten minutes and hour; totals since the start.
 
-A second goes into the longer buckets around it when it is over, in one transaction with the mark ``rolled_s`` that says
-so. Whatever is folded late, into a second before the mark, goes into all of them at once. So at every commit, seconds
-from the mark on and longer buckets below it hold each event exactly once, also after a crash.
+They are folded in memory and written as absolute values. A second is added to the longer buckets around it when it is
+over, in one transaction with the mark ``rolled_s``. A late event, in a second before the mark, is added to all of them
+at once. So at every commit the seconds from the mark on and the longer buckets before it contain each event exactly
+once, also after a crash.
 """
 
 from __future__ import annotations
@@ -19,12 +20,10 @@ from wsmon.store.codec import STATUS_OF, MultiRowInsert, SqlValue, pack, storabl
 from wsmon.store.connections import ConnectionRecord
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, META_ROLLED_S, METRICS, OTHER, Level
 
-# What happened on one connection in a second, a minute or an hour.
-
-# Message types told apart in a bucket: the rest is "other", so that a hostile peer cannot fill the store with names
+# Message types of a bucket; the rest is "other", so that a hostile peer cannot fill the store with names
 MOST_TYPES = 100
-# Keys that only monitoring systems tell apart, in a second of a connection
-MOST_TOLD = 400
+# Keys for monitoring systems alone, in one second of a connection
+MOST_MONITORED = 400
 
 TYPE = DIMENSIONS["type"]
 
@@ -33,25 +32,24 @@ class Bucket:
     """What happened on one connection in one second, minute or hour."""
 
     __slots__ = (
-        "above", "changed_dims", "changed_metrics", "counters", "dims", "hists", "sums", "told", "types",
+        "above", "changed_dims", "changed_metrics", "counters", "dims", "hists", "monitored", "sums", "types",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.counters = [0] * len(COUNTERS)
+        # By dimension and key
         self.dims: dict[tuple[int, str], int] = {}
-        # by dimension and key
+        # Message types among the keys
         self.types = 0
-        # message types among the keys
+        # Counts by bucket of the histogram, by metric
         self.hists: dict[int, dict[int, int]] = {}
-        # counts by bucket of the histogram, by metric
+        # Count, sum and greatest value, by metric
         self.sums: dict[int, tuple[int, int, int]] = {}
-        # count, sum and greatest, by metric
         self.changed_dims: set[tuple[int, str]] = set()
         self.changed_metrics: set[int] = set()
-        # what follows is for monitoring systems, and in no row
-        self.told: dict[tuple[str, str], int] = {}
-        # by dimension and key
-        # By metric and bucket of the histogram: how many lie above the bound within it
+        # For monitoring systems alone, and in no row: counts by dimension and key
+        self.monitored: dict[tuple[str, str], int] = {}
+        # And how many values lie above the bound within a bucket of the histogram, by metric and bucket
         self.above: dict[tuple[int, int], int] = {}
 
     def count(self, dimension: int, key: str, n: int = 1) -> None:
@@ -65,34 +63,34 @@ class Bucket:
         self.changed_dims.add(place)
 
     def count_types(self, kinds: Iterable[str], way: str) -> None:
-        """Count what types messages were of; which way they went is told to monitoring systems alone."""
+        """Count types of messages; their direction is a dimension for monitoring systems alone."""
         for kind, count in Counter(kinds).items():
             self.count(TYPE, kind, count)
-            self.tell(way, kind, count)
+            self.count_monitored(way, kind, count)
 
     def measure(self, metric: int, counts: dict[int, int], count: int, total: int, greatest: int) -> None:
-        """Add measurements of a metric: their histogram, their number, their sum, the greatest."""
+        """Add values of a metric: their histogram, number, sum and greatest."""
         merge(self.hists.setdefault(metric, {}), counts)
         before = self.sums.get(metric, (0, 0, 0))
         self.sums[metric] = (before[0] + count, before[1] + total, max(before[2], greatest))
         self.changed_metrics.add(metric)
 
-    def tell(self, dimension: str, key: str, n: int = 1) -> None:
-        """Count a key that only monitoring systems tell apart."""
+    def count_monitored(self, dimension: str, key: str, n: int = 1) -> None:
+        """Count a key for monitoring systems alone."""
         place = (dimension, storable(key))
-        if place not in self.told and len(self.told) >= MOST_TOLD:
+        if place not in self.monitored and len(self.monitored) >= MOST_MONITORED:
             place = (dimension, OTHER)
-        self.told[place] = self.told.get(place, 0) + n
+        self.monitored[place] = self.monitored.get(place, 0) + n
 
-    def add_told(self, other: Bucket) -> None:
-        """Add what is in no row of another bucket; of a second, because minutes and hours are never told."""
-        for (dimension, key), n in other.told.items():
-            self.tell(dimension, key, n)
+    def add_monitored(self, other: Bucket) -> None:
+        """Add what another bucket of one second has for monitoring systems alone; longer buckets have nothing of it."""
+        for (dimension, key), n in other.monitored.items():
+            self.count_monitored(dimension, key, n)
         for place, n in other.above.items():
             self.above[place] = self.above.get(place, 0) + n
 
     def add(self, other: Bucket) -> None:
-        """Add everything another bucket holds that becomes rows."""
+        """Add everything of another bucket that becomes rows."""
         self.counters = [mine + theirs for mine, theirs in zip(self.counters, other.counters, strict=True)]
         for (dimension, key), n in other.dims.items():
             self.count(dimension, key, n)
@@ -100,19 +98,14 @@ class Bucket:
             self.measure(metric, counts, *other.sums[metric])
 
     def forget_changes(self) -> None:
-        """What changed is committed."""
+        """Forget which keys and metrics changed: they are committed."""
         self.changed_dims.clear()
         self.changed_metrics.clear()
 
 
-# What happened since the recorder began, by connection: for monitoring systems, which want counters that only grow.
-#
-# Takes whole seconds as they go into their minutes, so that it costs nothing a message. The writer's thread adds, any
-# thread reads.
-
-# Told apart in one dimension of one connection
+# Keys of one dimension of one connection
 MOST_KEYS = 100
-# Told apart in all dimensions of all connections: each is a series that a monitoring system keeps for weeks
+# Keys of all dimensions of all connections: each is a series that a monitoring system keeps for weeks
 MOST_SERIES = 5_000
 # Of a key, which a peer may choose
 KEY_CHARS = 120
@@ -122,7 +115,7 @@ _METRIC_OF = {number: name for name, number in METRICS.items()}
 
 
 class _Total:
-    """Of one connection."""
+    """The total of one connection."""
 
     __slots__ = ("above", "counters", "folded", "hists", "keyed", "sums")
 
@@ -130,13 +123,13 @@ class _Total:
         self.counters = [0] * len(COUNTERS)
         self.keyed: dict[str, dict[str, int]] = {}
         self.hists: dict[int, dict[int, int]] = {}
+        # Count and sum
         self.sums: dict[int, tuple[int, int]] = {}
-        # count and sum
         self.above: dict[int, dict[int, int]] = {}
         self.folded: Counter[str] = Counter()
 
     def distributions(self) -> dict[str, Distribution]:
-        """By the name of their metric."""
+        """The distributions by the name of their metric."""
         return {
             _METRIC_OF[metric]: Distribution(*self.sums[metric], dict(counts), dict(self.above.get(metric, {})))
             for metric, counts in self.hists.items()
@@ -144,18 +137,21 @@ class _Total:
 
 
 class Totals:
-    """The totals of all connections."""
+    """What happened on each connection since the recorder started: counters that only grow, for monitoring systems.
+
+    Seconds are added when they are over, so that a message costs nothing. The writer's thread adds, any thread reads.
+    """
 
     def __init__(self) -> None:
+        # Guards all other attributes: the writer adds while another thread reads
         self._lock = threading.Lock()
-        # guards all that follows: the writer adds while another thread reads
+        # By the id of the connection
         self._totals: defaultdict[int, _Total] = defaultdict(_Total)
-        # by the id of the connection
+        # States of the configured connections, in their order, without counters
         self._states: tuple[tuple[int, ConnectionTotals], ...] = ()
-        # of the configured connections, in their order, without what was counted
         self._series = 0
         # Second of the states
-        self._told_s = 0
+        self._states_s = 0
 
     def add(self, connection_id: int, second: Bucket) -> None:
         """Add what happened on a connection in a second."""
@@ -164,7 +160,7 @@ class Totals:
             total.counters = [mine + more for mine, more in zip(total.counters, second.counters, strict=True)]
             for (number, key), n in second.dims.items():
                 self._count(total, _DIMENSION_OF[number], key, n)
-            for (dimension, key), n in second.told.items():
+            for (dimension, key), n in second.monitored.items():
                 self._count(total, dimension, key, n)
             for metric, counts in second.hists.items():
                 merge(total.hists.setdefault(metric, {}), counts)
@@ -174,18 +170,18 @@ class Totals:
             for (metric, bucket), n in second.above.items():
                 merge(total.above.setdefault(metric, {}), {bucket: n})
 
-    def tell(self, now_s: int, records: Iterable[ConnectionRecord]) -> None:
-        """Say how the connections are now; taken over once a second."""
-        if now_s == self._told_s:
+    def update_states(self, now_s: int, records: Iterable[ConnectionRecord]) -> None:
+        """Take over the present state of the connections, once a second."""
+        if now_s == self._states_s:
             return
-        self._told_s = now_s
+        self._states_s = now_s
         configured = sorted((record for record in records if record.configured), key=lambda record: record.position)
         states = tuple((record.id, _state(record)) for record in configured)
         with self._lock:
             self._states = states
 
     def read(self) -> tuple[ConnectionTotals, ...]:
-        """The connections of the configuration, in their order."""
+        """The totals of the configured connections, in their order."""
         with self._lock:
             return tuple(_with_total(state, self._totals[connection_id]) for connection_id, state in self._states)
 
@@ -225,7 +221,7 @@ def _with_total(state: ConnectionTotals, total: _Total) -> ConnectionTotals:
     )  # fmt: skip
 
 
-# Seconds that stay in memory after they are over: events of a batch may be this old without a look at the store
+# Seconds that stay in memory after they are over: events of a batch may be this old without a read of the store
 HELD_S = 2
 
 # Level, first second, connection
@@ -242,47 +238,47 @@ _WHERE_FROM = "WHERE level = ? AND bucket >= ?"
 
 
 class Rollups:
-    """The open buckets of a store, and how they get there."""
+    """The buckets of a store that are in memory: loaded at the start, folded into, written with each commit."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        # The longer buckets are complete up to this second
         (self.rolled_s,) = connection.execute("SELECT value FROM meta WHERE key = ?", (META_ROLLED_S,)).fetchone()
-        # the longer buckets hold every second before this one
         self._held: dict[_Key, Bucket] = {}
         self._changed: set[_Key] = set()
+        # Buckets of late events, dropped with the commit: a clock that steps back would fill the memory with a day
         self._late: set[_Key] = set()
-        # held though they are over: a clock that steps back for a day would else fill the memory with that day
+        # All buckets of the store from here on are in memory
         self._held_from: dict[Level, int] = {level: self.rolled_s - self.rolled_s % level for level in LEVELS}
-        # whatever the store holds from here on is in memory too
         for level in LEVELS:
             self._load(level, self._held_from[level])
         self.totals = Totals()
-        # of the seconds that went into their minutes
+        # Seconds with traffic that are not in the longer buckets yet; at first those of the recorder before, which are
+        # not in the totals of this one
         self._waiting_s = {second for level, second, _ in self._held if level == 1 and second >= self.rolled_s}
-        # seconds with traffic that are not in a minute yet
         for level, second, connection_id in list(self._held):
-            if level == 1 and second in self._waiting_s:  # of the recorder before: its totals ended with it
+            if level == 1 and second in self._waiting_s:
                 self._add_to_longer(second, connection_id, self._held[level, second, connection_id])
         self.rolled_s = max((second + 1 for second in self._waiting_s), default=self.rolled_s)
         self._waiting_s.clear()
 
     @property
     def has_changed(self) -> bool:
-        """Whether there is something to write."""
+        """Whether there are rows to write."""
         return bool(self._changed)
 
     def fold(self, second: int, connection_id: int, delta: Bucket) -> None:
-        """Add what happened in a second."""
+        """Add what happened on a connection in a second."""
         self._add(1, second, connection_id, delta)
         if second < self.rolled_s:
             self._add_to_longer(second, connection_id, delta)
             self.totals.add(connection_id, delta)
         else:
-            self._held[1, second, connection_id].add_told(delta)
+            self._held[1, second, connection_id].add_monitored(delta)
             self._waiting_s.add(second)
 
     def roll(self, now_s: int) -> None:
-        """Add the seconds that are over to the longer buckets around them."""
+        """Add past seconds to the longer buckets around them."""
         over = {second for second in self._waiting_s if second < now_s}
         if not over:
             return
@@ -294,7 +290,7 @@ class Rollups:
         self.rolled_s = now_s
 
     def write(self) -> None:
-        """Write what changed since the last commit; it stays changed until ``committed``."""
+        """Write the changed rows; they stay marked until ``committed``, since the commit may fail."""
         rollups: list[SqlValue] = []
         dims: list[SqlValue] = []
         metrics: list[SqlValue] = []
@@ -310,7 +306,7 @@ class Rollups:
         self._connection.execute("UPDATE meta SET value = ? WHERE key = ?", (self.rolled_s, META_ROLLED_S))
 
     def committed(self) -> None:
-        """Forget the changes, and the buckets that are over."""
+        """Forget the changes, and drop past buckets from memory."""
         for key in self._changed:
             self._held[key].forget_changes()
         for key in self._late - self._changed:
@@ -345,7 +341,7 @@ class Rollups:
         self._read(_WHERE_ONE, key)
 
     def _read(self, where: str, parameters: tuple[int, ...]) -> None:
-        """Take buckets from the store into memory."""
+        """Load buckets of the store into memory."""
 
         def rows(table: str) -> Iterator[tuple[Bucket, tuple[Any, ...]]]:
             for level, second, connection_id, *rest in self._connection.execute(

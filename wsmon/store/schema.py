@@ -1,17 +1,18 @@
-"""The tables of a store, and what their columns mean.
+"""The tables of a store: their SQL, what their columns mean, and the numbers that stand for metrics and dimensions.
 
-``TABLES`` belong to migration 1 and never change: what came later is a migration of its own (``migrations.py``).
-Names, statuses and opcodes are stored as the integers of ``codec.py``.
+``TABLES`` is what migration 1 makes; each later statement belongs to the migration that its comment names
+(``migrations.py``). None of them changes once it was released. Names, statuses and opcodes are stored as the integers
+of ``codec.py``.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-# "wsmn": what file(1) and SQLite see in the header
+# "wsmn", in the header of the file: file(1) and SQLite tell a store by it
 APPLICATION_ID = 0x77736D6E
 
-# user_version of a store this wsmon writes: the number of its migrations
+# PRAGMA user_version of the stores that are written: the number of migrations
 SCHEMA_VERSION = 7
 # Oldest schema that is read without a migration: readers do without later tables, and see CONNECTION_VIEW
 READABLE_VERSION = 5
@@ -23,70 +24,71 @@ Level = Literal[1, 60, 600, 3600]
 LEVELS: tuple[Level, ...] = (1, 60, 600, 3600)
 
 Metric = Literal["connect", "reconnect", "rtt", "size", "decode", "encode", "process", "latency"]
-# rollup_metric.metric; durations are in nanoseconds, sizes in bytes
+# rollup_metric.metric. Durations are in nanoseconds, sizes in bytes
 METRICS: dict[Metric, int] = {
     "connect": 1,
     "reconnect": 2,
     "rtt": 3,
     "size": 4,
-    # what it took to read a message, in its protocol, that came or went
+    # Time that the protocol took to decode a received message, and a sent one
     "decode": 5,
     "encode": 6,
-    # from a request to its reply
+    # From a request to its reply
     "process": 7,
-    # of the feed, where messages say when they were sent
+    # Of the feed, where messages carry the time at which they were sent
     "latency": 8,
 }
 
 Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message"]
-# rollup_dim.dimension; keys are text, also of close codes; of failed messages they are types of errors
+# rollup_dim.dimension. Keys are texts, also of close codes; those of failed messages are error types
 DIMENSIONS: dict[Dimension, int] = {"error_type": 1, "close_code": 2, "incident": 3, "type": 4, "failed_message": 5}
 
-# rollup_dim.key that stands for all message types past the first hundred of a bucket
+# rollup_dim.key of all message types beyond the first hundred of a bucket
 OTHER = "other"
 
 # The counters of a rollup row, in the order of its columns
 COUNTERS = (
+    # Rows of the event table
     "events",
-    # rows of the event table
     "messages_in",
     "messages_out",
+    # Of messages, uncompressed
     "bytes_in",
-    # of messages, as received
     "bytes_out",
+    # Of messages and heartbeats, as transferred
     "wire_in",
-    # of messages and heartbeats, on the wire
     "wire_out",
-    "attempts",
     # connection.started
-    "opens",
+    "attempts",
     # connection.completed
-    "losses",
+    "opens",
     # websocket_connected → disconnected
+    "losses",
+    # Any other status → disconnected
     "failures",
-    # any other status → disconnected
+    # Events with an error_type
     "errors",
-    # events with an error_type
-    "pings",
     # heartbeat.sent
+    "pings",
+    # heartbeat.responded to a ping of the recorder
     "pongs",
-    # heartbeat.responded to a ping of ours
-    "missed",
     # heartbeat.timeout
+    "missed",
 )
 
-# Random hex, for ever
+# Keys of the table meta.
+# Random hex, never changed
 META_STORE_ID = "store_id"
 META_CREATED_NS = "created_ns"
-# Newest id ever given
+# Newest id that was ever assigned
 META_LAST_ID = "last_id"
-# Oldest id kept; 0 = no event yet
+# Oldest id that is kept; 0 = no event yet
 META_OLDEST_ID = "oldest_id"
-# The longer buckets hold every second before this one; seconds from it on are in the buckets of 1 s only
+# Unix second up to which the longer buckets are complete; later seconds are in the buckets of 1 s alone
 META_ROLLED_S = "rolled_s"
-# There where a store was made of a part of the events of another: its ids may have holes
+# Present in a store that holds a part of the events of another: its ids may have holes
 META_EXCERPT = "excerpt"
-# Real path of the configuration the store belongs to; empty where it came from the command line
+# Real path of the configuration that was recorded last; empty where it came from the command line
 META_CONFIGURATION = "configuration"
 
 TABLES = (
@@ -178,7 +180,7 @@ TABLES = (
         payload BLOB           -- TEXT where it is valid UTF-8, BLOB otherwise
     )
     """,
-    # names from FIRST_INDEXED_NAME on: everything but messages and healthy heartbeats, so that these cost nothing
+    # Names from FIRST_INDEXED_NAME on: messages and healthy heartbeats are in no index and cost nothing
     "CREATE INDEX event_by_name ON event (name, id) WHERE name >= 20",
     """
     CREATE TABLE session (
@@ -272,7 +274,7 @@ TABLES = (
     """,
 )
 
-# Of migration 2; the rows are of the newest run
+# Of migration 2. The rows belong to the newest run
 SUBSCRIPTIONS = """
 CREATE TABLE subscription (
     connection INTEGER NOT NULL REFERENCES connection (id),
@@ -283,7 +285,7 @@ CREATE TABLE subscription (
 ) WITHOUT ROWID
 """
 
-# Of migration 3; the spans of a trace are those of its sources
+# Of migration 3. The spans of a trace are those of its sources
 SPANS = (
     """
     CREATE TABLE span (
@@ -297,7 +299,7 @@ SPANS = (
         parent_id TEXT NOT NULL,     -- empty: none
         start_ns INTEGER NOT NULL,
         start_mono_ns INTEGER NOT NULL,
-        duration_ns INTEGER,         -- NULL: an orphan, whose start nobody saw
+        duration_ns INTEGER,         -- NULL: an orphan, whose start was not recorded
         status TEXT NOT NULL,        -- 'ok', 'error', 'abandoned', 'orphan'
         error_type TEXT,
         error TEXT,
@@ -307,10 +309,10 @@ SPANS = (
     "CREATE INDEX span_by_source ON span (source)",
 )
 
-# Of migration 4; JSON: the configuration's own thresholds by name
+# Of migration 4. JSON: the thresholds that the configuration sets, by name
 KPI_THRESHOLDS = "ALTER TABLE connection ADD COLUMN kpi TEXT NOT NULL DEFAULT '{}'"
 
-# Of migration 5, in place of rollup_sum and rollup_hist, which had a row for every index that was counted
+# Of migration 5. It replaces rollup_sum and rollup_hist, which had a row for each index of a histogram
 ROLLUP_METRIC = """
 CREATE TABLE rollup_metric (
     level INTEGER NOT NULL,
@@ -320,19 +322,19 @@ CREATE TABLE rollup_metric (
     count INTEGER NOT NULL,
     sum INTEGER NOT NULL,     -- exact, in the metric's unit
     max INTEGER NOT NULL,
-    hist BLOB NOT NULL,       -- wsmon.store.packed
+    hist BLOB NOT NULL,       -- wsmon.store.codec.pack
     PRIMARY KEY (level, bucket, connection, metric)
 ) WITHOUT ROWID
 """
 
-# Of migration 5: how minutes become ten; table, what is kept apart, what is added up
+# Of migration 5, which makes buckets of ten minutes of those of one: table, key columns, sums
 TEN_MINUTES = (
     ("rollup", "connection", ", ".join(f"sum({counter})" for counter in COUNTERS)),
     ("rollup_dim", "connection, dimension, key", "sum(n)"),
     ("rollup_metric", "connection, metric", "sum(count), sum(sum), max(max), merged(hist)"),
 )
 
-# Of migration 6; wsmon.store.marks says what a mark is
+# Of migration 6. wsmon.store.search.block_filter defines the marks
 SEARCH_INDEX = (
     """
     CREATE TABLE search_segment (     -- 64 blocks of adjacent events; what lies between two segments is not indexed
@@ -351,13 +353,13 @@ SEARCH_INDEX = (
     """,
 )
 
-# Of migration 7: what stands in the columns of a connection's configuration, as JSON
+# Of migration 7: the columns of a connection's configuration as one JSON text
 _SPEC = """json_object(
     'group', "group", 'url', url, 'enabled', json(iif(enabled, 'true', 'false')), 'profile', profile,
     'protocol', protocol, 'expect_every_s', expect_every_s, 'kpi', json(kpi)
 )"""
 CONNECTION_SPEC = (
-    # wsmon.model.snapshot.StoredSpec
+    # Decoded as wsmon.model.snapshot.StoredSpec
     "ALTER TABLE connection ADD COLUMN spec TEXT NOT NULL DEFAULT '{}'",
     f"UPDATE connection SET spec = {_SPEC}",
     *(
@@ -365,5 +367,5 @@ CONNECTION_SPEC = (
         for column in ("group", "url", "enabled", "profile", "protocol", "expect_every_s", "kpi")
     ),
 )
-# What a reader sees in place of the table, where a store has an older schema
+# Read in place of the table where a store has an older schema
 CONNECTION_VIEW = f"CREATE TEMP VIEW connection AS SELECT *, {_SPEC} AS spec FROM main.connection"

@@ -1,4 +1,4 @@
-"""Reads the ``session`` rows that a viewer asks for by name."""
+"""Source, session and span rows: where events come from, each socket from dial to end, what had a duration."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
 
-# The ``source`` and ``session`` rows: where events come from, and each socket from dial to end.
-
-# Sources kept at hand; beyond, those of ended sessions go
+# Streams in memory; beyond, those of ended sessions are dropped
 HELD_STREAMS = 4_096
 
 
 @dataclass(slots=True)
 class SessionRecord:
-    """One row of ``session``, column by column; what the columns mean is in the schema."""
+    """One row of ``session``, field by field a column; schema.py says what they mean."""
 
     id: int
     connection: int
@@ -43,7 +41,7 @@ class SessionRecord:
 
 
 class SourceStream:
-    """One source at work: its ids, and what the batch in hand brought from it."""
+    """One source in the fold: its ids, and what the current batch brought from it."""
 
     __slots__ = (
         "connection",
@@ -71,28 +69,28 @@ class SourceStream:
     def __init__(self, stream_id: int, source: Source, connection: ConnectionRecord | None, profile: Profile) -> None:
         self.id = stream_id
         self.source = source
+        # None for the recorder's own events
         self.connection = connection
-        # None: the recorder's own
         self.session: SessionRecord | None = None
         self.use_profile(profile)
+        # Whether the current batch has events of it
         self.is_touched = False
-        # whether the batch in hand has events of it
         self.last_id = 0
+        # The newest message of the current batch
         self.newest_received: Event | None = None
-        # message of the batch in hand
+        # Messages of the current batch that carry sequence numbers
         self.numbered: list[NumberedMessage] = []
-        # of the batch in hand, where messages carry sequence numbers
         self.fastest = LatencyBaseline()
         self.clear()
 
     def use_profile(self, profile: Profile) -> None:
-        """What becomes a row from now on."""
+        """Use a capture profile from now on."""
         self.profile = profile
-        # Asked once a message
+        # Read once a message
         self.keeps_messages = profile.keeps_messages
 
     def note_reading(self, event: Event) -> None:
-        """What the protocol read in a message, for the statistics."""
+        """Collect the type of a message and the time that decoding it took."""
         if event.type:
             (self.types_in if event.direction == "in" else self.types_out).append(event.type)
         if event.duration_ns is not None:
@@ -100,21 +98,19 @@ class SourceStream:
 
     def clear(self) -> None:
         """Forget what was collected: it is counted."""
+        # Sizes of messages
         self.received: list[int] = []
-        # sizes of messages
         self.sent: list[int] = []
+        # Bytes of messages as transferred
         self.received_wire = 0
-        # bytes of messages on the wire
         self.sent_wire = 0
+        # Types of messages, where the protocol knows one
         self.types_in: list[str] = []
-        # of the received messages that the protocol gave one
         self.types_out: list[str] = []
-        # the same of sent ones
+        # Nanoseconds that the protocol took to decode received and sent messages
         self.decoded: list[int] = []
-        # ns that reading a received message took, in its protocol
         self.encoded: list[int] = []
-        # the same of sent ones
-        # Nanoseconds beyond the fastest message, where messages say when they were sent
+        # Nanoseconds beyond the fastest message, where messages carry the time at which they were sent
         self.latencies: list[int] = []
 
 
@@ -125,20 +121,20 @@ _SOURCE = MultiRowInsert("INSERT", "source", ("id", "run", "connection", "trace_
 
 
 class SourceRows:
-    """Gives every distinct source of a run its row, and follows the sessions."""
+    """The source and session rows of one run."""
 
     def __init__(self, connection: sqlite3.Connection, run: int, connections: Connections) -> None:
         self._connection = connection
         self._run = run
         self._connections = connections
         (self._next_id,) = connection.execute("SELECT 1 + coalesce(max(id), 0) FROM source").fetchone()
+        # By connection, trace and session
         self._streams: dict[tuple[str, str, str], SourceStream] = {}
-        # by connection, trace and session
         self._new_sources: list[SqlValue] = []
         self._changed_sessions: dict[int, SessionRecord] = {}
 
     def stream(self, source: Source) -> SourceStream:
-        """The stream of a source, which is made where it is new."""
+        """Return the stream of a source; a new source gets a row."""
         key = (source.connection, source.trace_id, source.connection_id)
         stream = self._streams.get(key)
         if stream is None:
@@ -155,13 +151,13 @@ class SourceRows:
         return stream
 
     def use_profiles(self, of: ConnectionRecord | None = None) -> None:
-        """What becomes a row has changed, of one connection or of any."""
+        """Apply changed capture profiles to the streams of one connection, or (``None``) of all."""
         for stream in self._streams.values():
             if of is None or stream.connection is of:
                 stream.use_profile(self._profile(stream.connection))
 
     def begin_session(self, stream: SourceStream, attempt: int, event_id: int, ts_ns: int) -> None:
-        """A socket is dialled."""
+        """Make the session row of a socket that is dialled."""
         assert stream.connection is not None
         source = stream.source
         stream.session = SessionRecord(
@@ -178,17 +174,17 @@ class SourceRows:
         self.change(stream.session)
 
     def change(self, session: SessionRecord) -> None:
-        """Say that a session changed."""
+        """Mark a session as changed, to be written with the next commit."""
         self._changed_sessions[session.id] = session
 
     def write(self) -> None:
-        """Write what changed since the last commit; it stays changed until ``committed``."""
+        """Write the changed rows; they stay marked until ``committed``, since the commit may fail."""
         _SOURCE.write(self._connection, self._new_sources)
         sessions = [value for session in self._changed_sessions.values() for value in _session_values(session)]
         _SESSION.write(self._connection, sessions)
 
     def committed(self) -> None:
-        """Forget the changes, and where there are many, the sources of sessions that ended."""
+        """Forget the changes, and where there are many streams, those of sessions that ended."""
         self._new_sources.clear()
         self._changed_sessions.clear()
         if len(self._streams) > HELD_STREAMS:
@@ -199,11 +195,11 @@ class SourceRows:
             }
 
     def _profile(self, connection: ConnectionRecord | None) -> Profile:
-        """The recorder's own events are rows, all of them."""
+        """The capture profile of a connection; the recorder's own events are all rows."""
         return PROFILES["detailed"] if connection is None else self._connections.profile(connection)
 
 
-# Parameters of one statement; a screen shows fewer
+# Parameters of one statement
 SESSIONS_AT_ONCE = 500
 
 _SESSIONS = """
@@ -217,7 +213,7 @@ WHERE source.connection_id IN ({places})
 
 
 def session_lives(connection: sqlite3.Connection, connection_ids: tuple[str, ...]) -> tuple[SessionRange, ...]:
-    """The sessions with these ids, as far as they are known, in no particular order."""
+    """Read the sessions with these ids that the store knows, in no particular order."""
     found: dict[str, SessionRange] = {}
     for first in range(0, len(connection_ids), SESSIONS_AT_ONCE):
         some = connection_ids[first : first + SESSIONS_AT_ONCE]
@@ -225,8 +221,6 @@ def session_lives(connection: sqlite3.Connection, connection_ids: tuple[str, ...
         found.update((row[0], SessionRange(*row)) for row in rows)
     return tuple(found.values())
 
-
-# The ``span`` rows: what had a duration, written with the event that ended it.
 
 COLUMNS: Final = (
     "event_id",
@@ -244,11 +238,11 @@ COLUMNS: Final = (
     "error_type",
     "error",
 )
-# error_type of what a recorder left open when it was cut off
+# error_type of spans that a recorder left open when it was cut off
 CUT_OFF = "cut_off"
 
 _SPAN = MultiRowInsert("INSERT", "span", COLUMNS)
-# Number of the first span that is closed for a recorder: far above those that an event ends itself
+# Number of the first span that is ended for a cut-off recorder: far above those that an event ends itself
 _FIRST_OF_CUT_OFF = 1_000
 _OPEN_SESSIONS = """
 SELECT session.id, session.connection_id, connection.name, session.started_ns, session.first_id, session.last_id
@@ -266,29 +260,29 @@ ORDER BY id
 
 
 class SpanRows:
-    """Spans on their way into the table."""
+    """The span rows since the last commit; a span is written with the event that ended it."""
 
     def __init__(self) -> None:
         self._fold = SpanFold()
         self._rows: list[SqlValue] = []
 
     def fold(self, event_id: int, event: Event, source_id: int) -> None:
-        """Take what ends with an event; of one that became no row (0), nothing but the memory of a session."""
+        """Fold an event; the spans that it ends become rows, unless it is no row itself (id 0)."""
         for number, span in enumerate(self._fold.ended_by(event)):
             if event_id:
                 self._rows += span_row(event_id, number, source_id, span)
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Insert what was taken; it stays here, for another try."""
+        """Insert the rows; they stay here until ``committed``, since the commit may fail."""
         _SPAN.write(connection, self._rows)
 
     def committed(self) -> None:
-        """Forget what was taken."""
+        """Forget the rows."""
         self._rows.clear()
 
 
 def span_row(event_id: int, number: int, source_id: int, span: Span) -> tuple[SqlValue, ...]:
-    """A span as a row of ``COLUMNS``; ``number`` tells those apart that one event ended."""
+    """Encode a span as a row of ``COLUMNS``; ``number`` counts the spans that one event ended."""
     return (
         event_id,
         number,
@@ -308,15 +302,16 @@ def span_row(event_id: int, number: int, source_id: int, span: Span) -> tuple[Sq
 
 
 def close_cut_off(connection: sqlite3.Connection, run: int) -> None:
-    """End, with an error, what a run that was cut off left open: its sessions, and what they had begun.
+    """End, with an error, the spans that a cut-off run left open: its sessions, and what they had begun.
 
-    They end with the last event that the session wrote: nobody knows when they really did.
+    They end with the last event of their session, since their real end is unknown.
     """
     rows: list[SqlValue] = []
     for source, connection_id, name, started_ns, first_id, last_id in connection.execute(_OPEN_SESSIONS, (run,)):
         last = connection.execute(_MOMENT, (last_id,)).fetchone()
         if last is None:
-            continue  # pruned: its spans are too
+            # Pruned, and its spans with it
+            continue
         ended = Instant(*last)
         first = connection.execute(_MOMENT, (first_id,)).fetchone()
         began = Instant(started_ns, ended.mono_ns - (ended.ts_ns - started_ns)) if first is None else Instant(*first)
@@ -338,8 +333,6 @@ def close_cut_off(connection: sqlite3.Connection, run: int) -> None:
     _SPAN.write(connection, rows)
 
 
-# Reads the ``span`` rows of a session, or of the trace that it belongs to.
-
 _COLUMNS = """
 SELECT span.span_id, span.parent_id, span.operation, coalesce(span.key, ''), span.name, span.start_ns,
        span.start_mono_ns, span.duration_ns, span.status, coalesce(span.error_type, ''), coalesce(span.error, '')
@@ -348,7 +341,7 @@ _OF_SESSION = f"""{_COLUMNS}
 FROM source JOIN span ON span.source = source.id
 WHERE source.connection_id = ? ORDER BY span.event_id, span.n LIMIT ?
 """
-# Of one run alone: a correlation id of one's own outlives runs, and monotonic times of two do not compare
+# Of one run alone: a configured trace id outlives runs, and monotonic times of two runs do not compare
 _OF_TRACE = f"""{_COLUMNS}
 FROM (SELECT connection, run, trace_id FROM source WHERE connection_id = ? LIMIT 1) AS own
 JOIN source ON source.connection = own.connection AND source.run = own.run AND source.trace_id = own.trace_id
@@ -358,12 +351,12 @@ ORDER BY span.event_id DESC, span.n DESC LIMIT ?
 
 
 def session_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
-    """At most ``limit`` spans of a session, in the order in which they ended."""
+    """Read at most ``limit`` spans of a session, in the order in which they ended."""
     return _read(connection, _OF_SESSION, connection_id, limit)
 
 
 def trace_spans(connection: sqlite3.Connection, connection_id: str, limit: int) -> tuple[Span, ...]:
-    """The newest ``limit`` spans of all sessions of a session's trace, in the order in which they ended."""
+    """Read the newest ``limit`` spans of the trace that a session belongs to, in the order in which they ended."""
     return _read(connection, _OF_TRACE, connection_id, limit)[::-1]
 
 

@@ -1,4 +1,4 @@
-"""How all connections are now: what the screen is painted from, whatever the traffic was."""
+"""Snapshot of all connections, and the extent of a store: ids, runs, size, completeness of its rollups."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from wsmon.store.schema import LEVELS, META_LAST_ID, META_OLDEST_ID, META_ROLLED
 from wsmon.store.statistics import Coverage
 from wsmon.store.timeline import ClockReading, run_spans
 
-# Rates are means over so many whole seconds: long enough to be read, short enough to follow
+# Whole seconds over which rates are means: long enough to be steady, short enough to follow changes
 RATE_WINDOW_S = 5
 # Seconds of traffic that the header draws
 SPARK_S = 60
-# A second counts as whole when the batches of its end have surely been committed
+# A second counts as complete when the batches of its end have surely been committed
 COMMIT_SLACK_NS = 250_000_000
 HOUR_S = 3600
-# Is in the state of its connection
+# Kind of incident that is in the state of its connection
 STALL = StallDetector.kind.name
 
 _CONNECTIONS = """
@@ -44,7 +44,7 @@ _RATES = """
 SELECT connection, sum(messages_in + messages_out) FROM rollup
 WHERE level = 1 AND bucket >= ? AND bucket < ? GROUP BY connection
 """
-# A recorder ends those of the recorder before it
+# Of the newest run: a recorder closes the incidents of the recorder before it
 _INCIDENTS = """
 SELECT incident.id, type, sentence, coalesce(connection.name, '') FROM incident
 LEFT JOIN connection ON connection.id = incident.connection
@@ -68,15 +68,15 @@ ReadEvents = Callable[[tuple[int, ...]], tuple[Event, ...]]
 def snapshot(
     connection: sqlite3.Connection, at_ns: int, bounds: StoreBounds, rolled_s: int, read_events: ReadEvents
 ) -> Snapshot:
-    """The connections of the configuration in its order, as committed; rates over the last whole seconds."""
+    """Read the configured connections in their order, as committed; rates are means over the last whole seconds."""
     now_s = (at_ns - COMMIT_SLACK_NS) // SECOND_NS
     rates = dict(connection.execute(_RATES, (now_s - RATE_WINDOW_S, now_s)).fetchall())
     losses = dict(connection.execute(_LOSSES, _hour_before(now_s, rolled_s)).fetchall())
     found = connection.execute(_CONNECTIONS).fetchall()
     states = {row[0]: _state(row[:-1]) for row in found}
     began_ids = {row[0]: row[-1] for row in found}
-    told_ids = {*began_ids.values(), *(state.last_problem_id for state in states.values())} - {None, 0}
-    told = {event.id: event for event in read_events(tuple(told_ids))}
+    event_ids = {*began_ids.values(), *(state.last_problem_id for state in states.values())} - {None, 0}
+    events = {event.id: event for event in read_events(tuple(event_ids))}
     incidents = tuple(OpenIncident(*row) for row in connection.execute(_INCIDENTS))
     of_connections: dict[str, tuple[OpenIncident, ...]] = {}
     for each in incidents:
@@ -87,9 +87,9 @@ def snapshot(
             state,
             rates.get(connection_id, 0) / RATE_WINDOW_S,
             float(losses.get(connection_id, 0)),
-            told.get(state.last_problem_id),
+            events.get(state.last_problem_id),
             of_connections.get(state.name, ()),
-            told.get(began_ids[connection_id]),
+            events.get(began_ids[connection_id]),
         )
         for connection_id, state in states.items()
     )
@@ -102,7 +102,7 @@ def _spark(connection: sqlite3.Connection, now_s: int) -> tuple[int, ...]:
 
 
 def _hour_before(now_s: int, rolled_s: int) -> tuple[int, int]:
-    """The first minute of the last hour, and the first second that is in no minute yet."""
+    """The first minute of the last hour, and the first second that is in no longer bucket yet."""
     return (now_s - HOUR_S) // 60 * 60, max(rolled_s, now_s - HOUR_S)
 
 
@@ -111,8 +111,6 @@ def _state(row: tuple[Any, ...]) -> ConnectionState:
     return ConnectionState(name, spec_of(spec), trace_id, connection_id, STATUS_OF[status], *row[6:])
 
 
-# What a store holds as a whole: its name, ids, runs, size, and since when its rollups are complete.
-
 _META = "SELECT key, value FROM meta WHERE key IN (?, ?, ?)"
 _STORE_ID = "SELECT value FROM meta WHERE key = ?"
 _NEWEST_RUN = "SELECT id, end FROM run ORDER BY id DESC LIMIT 1"
@@ -120,7 +118,7 @@ _OLDEST_BUCKET = "SELECT min(bucket) FROM rollup WHERE level = ?"
 
 
 class StoreExtent:
-    """The extent of the store that a connection reads, as its transaction sees it; ``path`` is the file it reads."""
+    """Ids, runs, size and rollup coverage of a store, as the transaction of a connection sees them."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
         self._connection = connection
@@ -128,7 +126,7 @@ class StoreExtent:
         self._clock = clock
 
     def store_id(self) -> str:
-        """What names the store wherever it lies; it never changes."""
+        """The random id of the store, which never changes."""
         (store_id,) = self._connection.execute(_STORE_ID, (META_STORE_ID,)).fetchone()
         return str(store_id)
 
@@ -138,17 +136,17 @@ class StoreExtent:
         return meta.get(META_OLDEST_ID, 0) or 1, meta.get(META_LAST_ID, 0)
 
     def bounds(self) -> StoreBounds:
-        """Which events there are."""
+        """Ids, newest run and size."""
         meta = self._meta()
         run, _end = self._newest_run()
         return StoreBounds(meta.get(META_OLDEST_ID, 0), meta.get(META_LAST_ID, 0), run, self._size_bytes())
 
     def rolled_s(self) -> int:
-        """The Unix second up to which the longer rollups are complete."""
+        """The Unix second up to which the longer buckets are complete."""
         return self._meta().get(META_ROLLED_S, 0)
 
     def coverage(self) -> Coverage:
-        """Since when which level of the rollups is complete."""
+        """Since when each level of the rollups is complete."""
         oldest: dict[Level, int] = {}
         for level in LEVELS:
             (bucket,) = self._connection.execute(_OLDEST_BUCKET, (level,)).fetchone()
@@ -157,11 +155,11 @@ class StoreExtent:
         return Coverage.of(self.rolled_s(), oldest)
 
     def runs(self) -> dict[int, RunPeriod]:
-        """When recorders ran, by the number of the run; one that runs has come to now."""
+        """When recorders ran, by the number of the run; the present run ends now."""
         return dict(run_spans(self._connection, self.bounds().last_id, self._now()))
 
     def is_cut_off(self) -> bool:
-        """Whether the newest run ended without a word: nobody records, and what was open then is not known to be."""
+        """Whether the newest run has no end and no recorder: what was open then is not known to be open."""
         run, end = self._newest_run()
         return bool(run) and end != "clean" and holder(self._path) is None
 
@@ -169,15 +167,16 @@ class StoreExtent:
         return dict(self._connection.execute(_META, (META_LAST_ID, META_OLDEST_ID, META_ROLLED_S)).fetchall())
 
     def _newest_run(self) -> tuple[int, str | None]:
-        """Its number, 0 where there was none, and how it ended."""
+        """The number of the newest run, 0 where there is none, and how it ended."""
         return self._connection.execute(_NEWEST_RUN).fetchone() or (0, None)
 
     def _now(self) -> ClockReading | None:
-        """The time while a recorder holds the store; both clocks are this machine's, as its lock is."""
+        """Both clocks while a recorder holds the store, which is on the same machine; ``None`` otherwise."""
         return ClockReading(self._clock.wall_ns(), self._clock.mono_ns()) if holder(self._path) is not None else None
 
     def _size_bytes(self) -> int:
         try:
             return self._path.stat().st_size + log_of(self._path).stat().st_size
-        except FileNotFoundError:  # the log goes when a recorder ends
+        except FileNotFoundError:
+            # A recorder that ends removes the log
             return self._path.stat().st_size

@@ -1,7 +1,7 @@
-"""The timeline of a period: stretches of one status, losses, stalls and other incidents of each connection.
+"""The timeline of a period: status segments, losses and incidents of each connection; runs and status changes.
 
-What is read is thinned to cells of a given length, in which everything that can be the worst of a cell is kept: a
-connection that failed a million times costs as many rows as there are cells.
+Rows are thinned to cells of a given length, of which everything that can be the worst of a cell is kept: a connection
+that failed a million times costs as many rows as there are cells.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane, LaneTitle, LossMark, StatusSegment, TimelineProblem
 from wsmon.model.uptime import RunPeriod, StatusChange
 from wsmon.store.codec import CONNECTION_GROUP, STATUS_CODES, STATUS_OF
-
-# Reads runs and transitions as the timeline and uptime need them.
 
 _RUNS = """
 SELECT run.id, run.started_ns, run.started_mono_ns, run.ended_ns, newest.ts_ns, newest.mono_ns
@@ -33,7 +31,7 @@ _WITHIN = f"""
 SELECT {_COLUMNS} FROM transition INDEXED BY transition_by_connection
 WHERE connection = ? AND ts_ns >= ? AND ts_ns < ? ORDER BY event_id
 """
-# SQLite takes the other columns from the row that has the maximum
+# SQLite takes the other columns from the row with the maximum
 _THINNED = """
 SELECT max(event_id), ts_ns, mono_ns, run, to_status FROM transition INDEXED BY transition_by_connection
 WHERE connection = :connection AND ts_ns >= :since_ns AND ts_ns < :until_ns
@@ -42,23 +40,23 @@ GROUP BY (ts_ns - :since_ns) / :cell_ns, to_status ORDER BY 1
 
 
 class ClockReading(NamedTuple):
-    """Both clocks, while a recorder runs."""
+    """Wall and monotonic time while a recorder runs."""
 
     wall_ns: int
     mono_ns: int
 
 
 class Transition(NamedTuple):
-    """A step, with the event that made it."""
+    """A status change, with the event that made it."""
 
     event_id: int
     step: StatusChange
 
 
 def run_spans(connection: sqlite3.Connection, last_id: int, now: ClockReading | None) -> Mapping[int, RunPeriod]:
-    """When each recorder ran.
+    """Read when each recorder ran.
 
-    A run that has no end ends ``now`` where its recorder lives (``None``: none does), else with its newest event.
+    A run without an end ends ``now`` where its recorder still runs (``None``: it does not), else with its newest event.
     """
     spans: dict[int, RunPeriod] = {}
     rows = connection.execute(_RUNS, {"last_id": last_id}).fetchall()
@@ -77,7 +75,7 @@ def run_spans(connection: sqlite3.Connection, last_id: int, now: ClockReading | 
 def status_changes(
     connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int
 ) -> list[StatusChange]:
-    """The steps of a connection in a period, in the order of commit, after the one that it began with."""
+    """Read the status changes of a connection in a period, in the order of commit, after the last one before it."""
     rows = connection.execute(_BEFORE, (connection_id, since_ns)).fetchall()
     rows += connection.execute(_WITHIN, (connection_id, since_ns, until_ns)).fetchall()
     return [StatusChange(ts_ns, mono_ns, run, STATUS_OF[to_status]) for _, ts_ns, mono_ns, run, to_status in rows]
@@ -86,9 +84,10 @@ def status_changes(
 def thinned_transitions(
     connection: sqlite3.Connection, connection_id: int, since_ns: int, until_ns: int, cell_ns: int
 ) -> Iterator[Transition]:
-    """The same with their events, of each cell only the last one into each status: none of a cell is lost, nor its end.
+    """Read status changes with their events, of each cell only the last one into each status.
 
-    The status that a cell begins in may seem to last longer within the cell; where one comes twice, a loss is between.
+    So every status of a cell and its end are kept. The status at the start of a cell may seem to last longer within it;
+    where one comes twice, a loss is between.
     """
     yield from _read(connection.execute(_BEFORE, (connection_id, since_ns)))
     names = {"connection": connection_id, "since_ns": since_ns, "until_ns": until_ns, "cell_ns": cell_ns}
@@ -100,7 +99,7 @@ def _read(rows: Iterable[tuple[int, int, int, int, int]]) -> Iterator[Transition
         yield Transition(event_id, StatusChange(ts_ns, mono_ns, run, STATUS_OF[to_status]))
 
 
-# What is lost where a connection gives up at once
+# Statuses from which the status ``error`` is a loss
 ATTEMPTED: tuple[Status, ...] = ("connecting", "connected", OPEN)
 
 _TITLES = f"""
@@ -111,7 +110,7 @@ WHERE configured OR EXISTS (
 ORDER BY configured DESC, position, name
 """
 _ATTEMPTED = ", ".join(str(STATUS_CODES[status]) for status in ATTEMPTED)
-# A loss or a failed attempt; that no more are made is none
+# A loss or a failed attempt; that no more attempts are made is none
 _IS_LOSS = (
     f"(to_status = {STATUS_CODES['disconnected']}"
     f" OR (to_status = {STATUS_CODES['error']} AND from_status IN ({_ATTEMPTED})))"
@@ -145,24 +144,24 @@ _IDS = "SELECT name, id FROM connection"
 
 @dataclass(frozen=True, slots=True)
 class LaneScope:
-    """What of the timeline is asked for."""
+    """The part of the timeline to read."""
 
     since_ns: int
     until_ns: int
     cell_ns: int
-    """What is closer together than that may be told as one."""
+    """Events that are closer together may be one entry."""
     oldest_id: int
-    """Of the events kept."""
+    """Oldest event that is kept."""
     runs: Mapping[int, RunPeriod]
 
 
 def lane_titles(connection: sqlite3.Connection, since_ns: int, until_ns: int) -> tuple[LaneTitle, ...]:
-    """The connections that have a lane: those configured, then those that the period knows beside them."""
+    """Read the connections that have a lane: the configured ones, then others with transitions in the period."""
     return tuple(LaneTitle(name, group) for _, name, group in connection.execute(_TITLES, (since_ns, until_ns)))
 
 
 def lanes(connection: sqlite3.Connection, scope: LaneScope, names: Sequence[str] | None) -> tuple[Lane, ...]:
-    """The lanes of these connections (``None``: of all), in the order of ``lane_titles``."""
+    """Read the lanes of some connections (``None``: of all), in the order of ``lane_titles``."""
     wanted = None if names is None else frozenset(names)
     rows = connection.execute(_TITLES, (scope.since_ns, scope.until_ns)).fetchall()
     return tuple(_lane(connection, row, scope) for row in rows if wanted is None or row[1] in wanted)
@@ -171,7 +170,7 @@ def lanes(connection: sqlite3.Connection, scope: LaneScope, names: Sequence[str]
 def problems_near(
     connection: sqlite3.Connection, places: Sequence[tuple[str, int]], *, newer: bool
 ) -> tuple[TimelineProblem, ...]:
-    """Of each connection the first problem at its time or after it, or the last one before it, if there is one."""
+    """Find for each connection and time the first problem at it or later, or the last one before it; none: left out."""
     ids = dict(connection.execute(_IDS).fetchall())
     pick = min if newer else max
     found: list[TimelineProblem] = []
@@ -184,7 +183,7 @@ def problems_near(
 
 
 def status_segments(steps: Iterable[Transition], scope: LaneScope) -> tuple[StatusSegment, ...]:
-    """Make stretches of transitions; a status ends at the latest with the run that knew it, or with the period."""
+    """Make segments of transitions; a status ends at the latest with the run that recorded it, or with the period."""
     found: list[StatusSegment] = []
     before: Transition | None = None
     for transition in (*steps, None):
@@ -217,5 +216,5 @@ def _incident(row: tuple[int, int, int, int, str, str, int], scope: LaneScope) -
 
 
 def _run_end(runs: Mapping[int, RunPeriod], at_ns: int) -> int:
-    """When the run ended that was under way at a time."""
+    """The end of the run that was under way at a time."""
     return max((run.end_ns for run in runs.values() if run.start_ns <= at_ns), default=at_ns)

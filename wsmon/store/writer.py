@@ -1,7 +1,7 @@
-"""The one thread that writes a store: takes batches from the bus and commits them.
+"""The writer thread: takes batches of events from the bus, folds and commits them, prunes and indexes between commits.
 
-What is committed was folded exactly once; a commit that fails is repeated until the disk takes it, and what could not
-be kept meanwhile is counted and recorded.
+Every event is folded exactly once. A commit that fails is repeated until the disk accepts it; events that were shed
+meanwhile are counted, and recorded as an event.
 """
 
 from __future__ import annotations
@@ -29,24 +29,25 @@ from wsmon.store.search.skip_index import SearchIndexer
 # Between two commits: a storm of transitions is a hundred syncs a second, not a thousand
 COMMIT_GAP_S = 0.01
 FIRST_RETRY_S = 0.05
-# Between two tries to commit while the disk takes nothing
+# Between two tries to commit while the disk accepts nothing
 LONGEST_RETRY_S = 0.5
+# How long the end of a run waits for such a disk, and between two tries: a stop takes at most 2 s, of which sockets may
+# take one
 LAST_TRIES_S = 0.5
-# How long the end waits for such a disk, and between two tries: a stop is over within 2 s, sockets may take one
 LAST_RETRY_S = 0.1
-# Between two looks of the detectors: the tick of the bus is a little longer, a batch of a flood much shorter
+# Between two checks of the detectors: the tick of the bus is a little longer, a batch of a flood much shorter
 DETECT_GAP_S = 0.2
-# Of indexing: what a commit may have to wait for
+# Of indexing: the longest that a commit waits for it
 INDEX_SLICE_S = 0.01
-# Between two slices while nothing comes: a store with millions of events to index takes a third of a core for a while
+# Between two slices while no event comes: a store with millions of events to index takes a third of a core
 INDEX_REST_S = 0.02
-# A batch: from 20,000 events a second on recording has the machine to itself, and the index catches up later
+# Size of a batch: from 20,000 events a second on nothing is indexed, and the index catches up later
 INDEX_BELOW_EVENTS = 1_000
 
 _LOG = logging.getLogger("wsmon.store")
 
-# Primary codes of what may pass: somebody frees space, a cable is plugged in again, a viewer goes on that was stopped
-# in the moment in which it marked what it reads (SQLITE_PROTOCOL, after ten seconds)
+# Primary result codes of failures that may pass: space is freed, a cable is plugged in again, a viewer continues that
+# was stopped while it held a lock on the read marks (SQLITE_PROTOCOL, after ten seconds)
 _PASSING = frozenset(
     {
         sqlite3.SQLITE_FULL,
@@ -60,10 +61,10 @@ _PASSING = frozenset(
 
 
 class Writer:
-    """Writes one run of a store, from ``start`` until the bus is closed and empty.
+    """Writes one run of a store in a thread of its own, from ``start`` until the bus is closed and empty.
 
-    The run must have begun (``Database.begin_run``); the database belongs to the writer's thread from ``start`` on, and
-    is closed at its end.
+    The run must have begun (``Database.begin_run``). From ``start`` on the database belongs to the writer's thread,
+    which closes it at its end.
     """
 
     def __init__(
@@ -76,13 +77,13 @@ class Writer:
         detectors: Sequence[Detector] | None = None,
         on_notable: Callable[[Sequence[Event]], None] | None = None,
     ) -> None:
-        """``on_commit`` gets the newest id after each commit of events, ``on_failure`` what ended the thread; both are
-        called from the writer's thread, as is ``on_notable``, with the events that alerts are about, once they are
-        committed. ``detectors`` default to all there are.
+        """``on_commit`` gets the newest id after each commit, ``on_failure`` the exception that ended the thread, and
+        ``on_notable`` the committed events that alerts are about; all are called in the writer's thread. ``detectors``
+        default to all that exist.
         """
         self.run = database.run
+        # Newest committed id
         self.last_id = database.last_id
-        # newest committed
         self._database = database
         self._bus = bus
         self._clock = clock
@@ -96,38 +97,37 @@ class Writer:
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
         self._pruning = PruneSchedule(self._retention, clock)
         self._indexer = SearchIndexer(database.connection, database.path)
+        # Configurations that were reloaded since the last batch, oldest first; filled by any thread
         self._configurations: deque[tuple[ConnectionSpec, ...]] = deque()
-        # to take over, oldest first: as many as somebody reloaded since the last batch; filled by any thread
         self._thread = threading.Thread(target=self._run, name="writer")
         self._warning = ""
         self._commit_lag_ns = 0
         self._in_hand = 0
         self._events_shed = 0
         self._committed_mono_ns = 0
-        # by retention, in this run
-        # What happened on each connection, in this run
+        # What happened on each connection in this run
         self.totals = self._fold.totals
 
     def start(self) -> None:
-        """Begin to take from the bus."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> None:
-        """Wait for the end: the bus closed and empty, everything committed, the log truncated, the store closed."""
+        """Wait until the bus is closed and empty, everything is committed, and the store is closed."""
         self._thread.join(timeout_s)
 
     @property
     def pruned_events(self) -> int:
-        """How many events retention has removed; from any thread."""
+        """Events that retention has removed in this run; callable from any thread."""
         return self._pruning.events
 
     def configure(self, connections: tuple[ConnectionSpec, ...], retention: RetentionSpec | None = None) -> None:
-        """Take over a configuration with the next batch; from any thread."""
+        """Use a configuration from the next batch on; callable from any thread."""
         self._retention.spec = retention or RetentionSpec()
         self._configurations.append(connections)
 
     def health(self) -> Health:
-        """How the recorder is; from any thread."""
+        """The state of the recorder; callable from any thread."""
         return Health(
             waiting_events=self._bus.waiting_events + self._in_hand,
             waiting_bytes=self._bus.waiting_bytes,
@@ -152,12 +152,12 @@ class Writer:
             self._record(Batch([]))
             self._database.end_run(self._clock.wall_ns())
             self._database.close()
-        except Exception as error:  # noqa: BLE001 - the border of the thread: its owner learns of whatever ended it
+        except Exception as error:  # noqa: BLE001 - the border of the thread: its owner gets every failure
             self._database.connection.close()
             self._on_failure(error)
 
     def _record(self, batch: Batch) -> None:
-        """Fold a batch, let the detectors look, commit."""
+        """Fold a batch, run the detectors, commit."""
         ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
         while self._configurations:
             self._fold.configure(self._configurations.popleft(), ts_ns)
@@ -166,12 +166,13 @@ class Writer:
         if events and events[-1].name == "self.run.ended":
             events, farewell = events[:-1], events[-1:]
             self._has_ended = True
-            events = [*events, *self._pruning.tell()]
+            events = [*events, *self._pruning.report()]
         self._fold.fold(events)
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
         self._detect(ts_ns, mono_ns, is_tick=not batch.events)
         self._fold.close_batches(ts_ns, mono_ns)
-        self._fold.fold(farewell)  # the last word, after what ends with the run
+        # After the events of everything that ends with the run
+        self._fold.fold(farewell)
         self._fold.roll(ts_ns // SECOND_NS)
         if self._fold.has_changed:
             notable = self._commit()
@@ -184,7 +185,7 @@ class Writer:
         self._in_hand = 0
 
     def _detect(self, ts_ns: int, mono_ns: int, *, is_tick: bool) -> None:
-        """Let the detectors look: on every tick, and some times a second however many batches there are."""
+        """Run the detectors: on every tick, and at most every ``DETECT_GAP_S`` otherwise."""
         if self._has_ended:
             self._fold.detect(ts_ns, mono_ns)
             self._fold.end_detection(ts_ns, mono_ns)
@@ -193,11 +194,11 @@ class Writer:
             self._fold.detect(ts_ns, mono_ns)
 
     def _commit(self) -> list[Event]:
-        """Write what is folded, again and again while the disk takes nothing; what of it alerts are about."""
+        """Write what is folded, repeatedly while the disk accepts nothing; returns the events that alerts are about."""
         self._keep_distance()
         retry_s = FIRST_RETRY_S
+        # Monotonic; 0 = not yet
         refused_ns = gave_up_ns = 0
-        # monotonic; 0 = not yet
         while True:
             try:
                 self._write()
@@ -242,13 +243,15 @@ class Writer:
                 connection.execute("ROLLBACK")
 
     def _is_committed(self) -> bool:
-        """Whether a commit that reported a failure is in the store all the same: seen with EIO."""
+        """Whether a commit that reported a failure is in the store nevertheless, which happens with EIO."""
         if self._fold.last_id == self.last_id:
-            return False  # no events in it: absolute values may be written twice
+            # It had no events, and absolute values may be written twice
+            return False
         try:
             return self._database.last_id == self._fold.last_id
         except sqlite3.Error:
-            return False  # not to be known now: the next try says
+            # Unknown: the next try to commit decides
+            return False
 
     def _lost(self) -> int:
         return self._fold.last_id - self.last_id + self._bus.waiting_events + self._bus.shed_events
@@ -259,19 +262,20 @@ class Writer:
             time.sleep(min(left_s, COMMIT_GAP_S))
 
     def _prune(self) -> None:
-        """Give retention its turn; what it removed is an event, now and then."""
+        """Remove a slice of old events, and record the event about it where one is due."""
         if self._bus.is_closing:
             return
         try:
-            told = self._pruning.slice()
+            pruned = self._pruning.slice()
         except StoreError as error:
+            # The next slice tries again; commits handle a full disk themselves
             self._warning = str(error)
-            return  # the next slice tries again, and commits have their own say
-        if told:
-            self._record(Batch(list(told)))
+            return
+        if pruned:
+            self._record(Batch(list(pruned)))
 
     def _index(self) -> None:
-        """Index what is committed, a slice at a time, until something comes or the next tick is due."""
+        """Index committed events, a slice at a time, until an event comes or the next tick is due."""
         mono_ns = self._clock.mono_ns
         tick_ns = mono_ns() + round(TICK_S * SECOND_NS)
         try:
@@ -281,15 +285,16 @@ class Writer:
                 if mono_ns() >= tick_ns or not self._bus.stays_quiet(INDEX_REST_S):
                     return
         except (StoreError, sqlite3.Error) as error:
-            self._warning = str(error)  # as with pruning: the next slice tries again
+            # The next slice tries again
+            self._warning = str(error)
 
     def _slice(self) -> Callable[[], bool]:
-        """Says when a slice of indexing that begins now is over."""
+        """A function that returns whether a slice of indexing that begins now is over."""
         ends_ns = self._clock.mono_ns() + round(INDEX_SLICE_S * SECOND_NS)
         return lambda: self._clock.mono_ns() >= ends_ns
 
     def _cut_off_events(self) -> list[Event]:
-        """What ended with an earlier recorder, which could not say so."""
+        """Events that close the incidents which an earlier recorder left open."""
         ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
         return [
             Event(
@@ -305,7 +310,7 @@ class Writer:
         ]
 
     def _shed_events(self, shed: tuple[Shed, ...], ts_ns: int, mono_ns: int) -> list[Event]:
-        """What was shed, as events: received = stored + shed."""
+        """Events about what was shed: received = stored + shed."""
         self._events_shed += sum(each.events for each in shed)
         return [
             Event(

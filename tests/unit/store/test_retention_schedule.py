@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.tui.fakes import FakeClock
-from wsmon.store.retention import GAP_S, NOTHING, TOLD_GAP_S, Pruned, PruneSchedule, Retention
+from wsmon.store.retention import GAP_S, NOTHING, EVENT_GAP_S, Pruned, PruneSchedule, Retention
 
 
 class Slices(Retention):
@@ -68,8 +68,8 @@ def test_an_event_a_second_that_grows_too_old_is_told_of_once_a_minute() -> None
     clock = FakeClock()
     pruning = PruneSchedule(Slices(*([1] + [0] * 9) * 130), clock)
     assert [events for _, events in told(pruning, clock, 1_300)] == [1, 60, 60]
-    assert [(event.name, (event.meta or {})["events"]) for event in pruning.tell()] == [("self.pruned", 9)]
-    assert pruning.tell() == ()
+    assert [(event.name, (event.meta or {})["events"]) for event in pruning.report()] == [("self.pruned", 9)]
+    assert pruning.report() == ()
     assert pruning.events == 130
 
 
@@ -82,7 +82,7 @@ def test_it_says_up_to_where() -> None:
     (event,) = events
     assert event.reason == "1,234 oldest events removed, up to 1234"
     assert event.meta == {"events": 1_234, "up_to_id": 1_234}
-    assert TOLD_GAP_S == 60
+    assert EVENT_GAP_S == 60
 
 
 @pytest.mark.parametrize("slices", [(), (0, 0)])

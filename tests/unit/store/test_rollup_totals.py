@@ -91,7 +91,7 @@ def test_keys_past_the_hundredth_are_other_and_that_is_said() -> None:
     recorded = Totals()
     for number in range(MOST_KEYS + 3):
         bucket = Bucket()
-        bucket.tell("received_type", f"type-{number}", 2)
+        bucket.count_monitored("received_type", f"type-{number}", 2)
         recorded.add(1, bucket)
     total = recorded._totals[1]
     assert len(total.keyed["received_type"]) == MOST_KEYS + 1
@@ -100,7 +100,7 @@ def test_keys_past_the_hundredth_are_other_and_that_is_said() -> None:
 
 def test_a_long_key_is_cut() -> None:
     recorded, bucket = Totals(), Bucket()
-    bucket.tell("received_type", "x" * 10_000)
+    bucket.count_monitored("received_type", "x" * 10_000)
     recorded.add(1, bucket)
     assert recorded._totals[1].keyed["received_type"] == {"x" * KEY_CHARS: 1}
 
@@ -108,6 +108,6 @@ def test_a_long_key_is_cut() -> None:
 def test_a_second_full_of_new_types_stays_bounded() -> None:
     bucket = Bucket()
     for number in range(10_000):
-        bucket.tell("received_type", f"type-{number}")
-    assert len(bucket.told) < 1_000
-    assert sum(bucket.told.values()) == 10_000
+        bucket.count_monitored("received_type", f"type-{number}")
+    assert len(bucket.monitored) < 1_000
+    assert sum(bucket.monitored.values()) == 10_000

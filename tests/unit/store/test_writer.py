@@ -410,7 +410,7 @@ def test_what_was_pruned_and_not_told_yet_is_told_before_the_last_word(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wsmon.store.retention.NEWEST_EVENTS", 3)
-    monkeypatch.setattr("wsmon.store.retention.TOLD_GAP_S", 1e9)
+    monkeypatch.setattr("wsmon.store.retention.EVENT_GAP_S", 1e9)
     running.emit(*(message(str(n)) for n in range(10)))
     running.writer.start()
     running.wait_for(10)
