@@ -84,7 +84,7 @@ def stored_events(path: Path) -> tuple[Event, ...]:
 
 
 def stored(path: Path, sql: str, *parameters: SqlValue) -> list[tuple[SqlValue, ...]]:
-    """Rows of a store that nobody holds open."""
+    """Rows of a store that is closed."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql, parameters).fetchall()
 

@@ -17,24 +17,6 @@ from wsmon.store.codec import NAME_CODES
 from wsmon.store.connections import spec_of
 from wsmon.store.sessions import SourceStream
 
-# Seconds before the newest message in which batches are looked for: one is written within two seconds after its own,
-# and a slow commit delays the counters as well
-RECENT_S = 10
-
-_SESSIONS = """
-SELECT connection.id, connection.name, connection.spec, session.trace_id, session.connection_id
-FROM session JOIN connection ON connection.id = session.connection
-WHERE session.end IS NULL AND session.run = ? ORDER BY session.id
-"""
-_COUNTED = """
-SELECT bucket, messages_in, bytes_in, messages_out, bytes_out FROM rollup
-WHERE level = 1 AND connection = :connection AND messages_in + messages_out > 0
-AND bucket >= (SELECT max(bucket) FROM rollup WHERE level = 1 AND connection = :connection) - :recent
-"""
-_NEWEST_EVENTS = """
-SELECT event.ts_ns, event.name, event.size, event.error_type, event.meta, source.connection
-FROM event JOIN source ON source.id = event.source ORDER BY event.id DESC
-"""
 _RECEIVED, _SENT, _BATCH = (NAME_CODES[name] for name in ("message.received", "message.sent", BATCH))
 
 
@@ -45,74 +27,6 @@ class Counts(NamedTuple):
     received_bytes: int = 0
     sent: int = 0
     sent_bytes: int = 0
-
-
-class LostBatch(NamedTuple):
-    """Messages of one session in one second that an earlier recorder counted and no row stands for."""
-
-    source: Source
-    second: int
-    """Unix time."""
-    counts: Counts
-
-
-class _Sum(msgspec.Struct):
-    count: int
-    total_size: int
-
-
-class _Meta(msgspec.Struct):
-    """The ``meta`` of ``message.batch_processed``, as far as it is read."""
-
-    since_ns: int
-    received: _Sum
-    sent: _Sum
-
-
-def lost_batches(connection: sqlite3.Connection, run: int) -> Iterator[LostBatch]:
-    """Find the messages of a run that was cut off which no row stands for; called before its sessions are ended.
-
-    They are in the rollups up to the newest commit, while the rows that stand for them come a second later: what is
-    lost is the difference.
-    """
-    sessions = connection.execute(_SESSIONS, (run,)).fetchall()
-    counted: dict[int, dict[int, Counts]] = {}
-    sources: dict[int, Source] = {}
-    for number, name, column, trace_id, connection_id in sessions:
-        spec = spec_of(column)
-        if not PROFILES[spec.profile].keeps_messages:
-            recent = {"connection": number, "recent": RECENT_S}
-            counted[number] = {second: Counts(*counts) for second, *counts in connection.execute(_COUNTED, recent)}
-            sources[number] = Source(name, spec.group, trace_id, connection_id)
-    seconds = [second for of in counted.values() for second in of]
-    stored = _stored(connection, min(seconds)) if seconds else {}
-    for number, of in counted.items():
-        for second, counts in of.items():
-            in_rows = Counts(**stored.get((number, second), Counter()))
-            left = Counts(*(max(0, all_ - some) for all_, some in zip(counts, in_rows, strict=True)))
-            if left.received or left.sent:
-                yield LostBatch(sources[number], second, left)
-
-
-def _stored(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, int], Counter[str]]:
-    """Count the messages since a second that rows stand for, by connection and second."""
-    found: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
-    for ts_ns, name, size, error_type, meta, of in connection.execute(_NEWEST_EVENTS):
-        if ts_ns < since_s * SECOND_NS:
-            break
-        if name == _BATCH:
-            said = msgspec.json.decode(meta, type=_Meta)
-            found[of, said.since_ns // SECOND_NS].update(
-                received=said.received.count,
-                received_bytes=said.received.total_size,
-                sent=said.sent.count,
-                sent_bytes=said.sent.total_size,
-            )
-        elif name in (_RECEIVED, _SENT) and error_type is None:
-            # A message with an error is a row, and in its batch as well
-            way = "received" if name == _RECEIVED else "sent"
-            found[of, ts_ns // SECOND_NS].update({way: 1, f"{way}_bytes": size or 0})
-    return found
 
 
 @dataclass(slots=True)
@@ -190,3 +104,91 @@ class OpenBatches:
         for key, _ in due:
             del self._open[key]
         return [batch for _, batch in due]
+
+
+# Seconds before the newest message in which batches are looked for: one is written within two seconds after its own,
+# and a slow commit delays the counters as well
+RECENT_S = 10
+
+_SESSIONS = """
+SELECT connection.id, connection.name, connection.spec, session.trace_id, session.connection_id
+FROM session JOIN connection ON connection.id = session.connection
+WHERE session.end IS NULL AND session.run = ? ORDER BY session.id
+"""
+_COUNTED = """
+SELECT bucket, messages_in, bytes_in, messages_out, bytes_out FROM rollup
+WHERE level = 1 AND connection = :connection AND messages_in + messages_out > 0
+AND bucket >= (SELECT max(bucket) FROM rollup WHERE level = 1 AND connection = :connection) - :recent
+"""
+_NEWEST_EVENTS = """
+SELECT event.ts_ns, event.name, event.size, event.error_type, event.meta, source.connection
+FROM event JOIN source ON source.id = event.source ORDER BY event.id DESC
+"""
+
+
+class LostBatch(NamedTuple):
+    """Messages of one session in one second that an earlier recorder counted and no row stands for."""
+
+    source: Source
+    second: int
+    """Unix time."""
+    counts: Counts
+
+
+class _Sum(msgspec.Struct):
+    count: int
+    total_size: int
+
+
+class _Meta(msgspec.Struct):
+    """The ``meta`` of ``message.batch_processed``, as far as it is read."""
+
+    since_ns: int
+    received: _Sum
+    sent: _Sum
+
+
+def lost_batches(connection: sqlite3.Connection, run: int) -> Iterator[LostBatch]:
+    """Find the messages of a run that was cut off which no row stands for; called before its sessions are ended.
+
+    They are in the rollups up to the newest commit, while the rows that stand for them come a second later: what is
+    lost is the difference.
+    """
+    sessions = connection.execute(_SESSIONS, (run,)).fetchall()
+    counted: dict[int, dict[int, Counts]] = {}
+    sources: dict[int, Source] = {}
+    for number, name, column, trace_id, connection_id in sessions:
+        spec = spec_of(column)
+        if not PROFILES[spec.profile].keeps_messages:
+            recent = {"connection": number, "recent": RECENT_S}
+            counted[number] = {second: Counts(*counts) for second, *counts in connection.execute(_COUNTED, recent)}
+            sources[number] = Source(name, spec.group, trace_id, connection_id)
+    seconds = [second for of in counted.values() for second in of]
+    stored = _stored(connection, min(seconds)) if seconds else {}
+    for number, of in counted.items():
+        for second, counts in of.items():
+            in_rows = Counts(**stored.get((number, second), Counter()))
+            left = Counts(*(max(0, all_ - some) for all_, some in zip(counts, in_rows, strict=True)))
+            if left.received or left.sent:
+                yield LostBatch(sources[number], second, left)
+
+
+def _stored(connection: sqlite3.Connection, since_s: int) -> Mapping[tuple[int, int], Counter[str]]:
+    """Count the messages since a second that rows stand for, by connection and second."""
+    found: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
+    for ts_ns, name, size, error_type, meta, of in connection.execute(_NEWEST_EVENTS):
+        if ts_ns < since_s * SECOND_NS:
+            break
+        if name == _BATCH:
+            said = msgspec.json.decode(meta, type=_Meta)
+            found[of, said.since_ns // SECOND_NS].update(
+                received=said.received.count,
+                received_bytes=said.received.total_size,
+                sent=said.sent.count,
+                sent_bytes=said.sent.total_size,
+            )
+        elif name in (_RECEIVED, _SENT) and error_type is None:
+            # A message with an error is a row, and in its batch as well
+            way = "received" if name == _RECEIVED else "sent"
+            found[of, ts_ns // SECOND_NS].update({way: 1, f"{way}_bytes": size or 0})
+    return found

@@ -62,54 +62,6 @@ _SHAPES = 1 << len(READ_COLUMNS)
 _Shape = tuple[bool, ...]
 
 
-class EventRows:
-    """Rows of the ``event`` table since the last commit, grouped by the columns that have a value.
-
-    Only these are bound: ``sqlite3`` tries to adapt every ``None`` before it binds it, 0.2 µs each, so that a row of 26
-    columns costs 4.4 µs where the ten of a message cost 0.9.
-    """
-
-    def __init__(self) -> None:
-        # By shape: values of MESSAGE_COLUMNS and those of READ_COLUMNS, flat. The fold extends them in place
-        self.messages: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SHAPES))
-        self._others: dict[_Shape, list[SqlValue]] = {}
-
-    def add(self, event_id: int, source_id: int, event: Event) -> None:
-        """Add the row of any event."""
-        row = event_row(event_id, source_id, event)
-        shape = tuple(value is not None for value in row)
-        self._others.setdefault(shape, []).extend(compress(row, shape))
-
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Insert the rows; they stay here until ``clear``, since the commit may fail."""
-        for statements, messages in zip(_MESSAGES, self.messages, strict=True):
-            statements.write(connection, messages)
-        for shape, values in self._others.items():
-            _statements(shape).write(connection, values)
-
-    def clear(self) -> None:
-        """Forget the rows: they are committed."""
-        for messages in self.messages:
-            messages.clear()
-        self._others.clear()
-
-
-_MESSAGES = tuple(
-    MultiRowInsert(
-        "INSERT",
-        "event",
-        (*MESSAGE_COLUMNS, *(column for bit, column in enumerate(READ_COLUMNS) if shape >> bit & 1)),
-    )
-    for shape in range(_SHAPES)
-)
-
-
-# A few dozen shapes occur
-@lru_cache(maxsize=256)
-def _statements(shape: _Shape) -> MultiRowInsert:
-    return MultiRowInsert("INSERT", "event", tuple(compress(EVENT_COLUMNS, shape)))
-
-
 _RECEIVED = NAME_CODES["message.received"]
 _SENT = NAME_CODES["message.sent"]
 _SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
@@ -451,3 +403,51 @@ def _measure_each(bucket: Bucket, metric: int, values: list[int]) -> int:
     total = sum(values)
     bucket.measure(metric, counts, len(values), total, max(values))
     return total
+
+
+class EventRows:
+    """Rows of the ``event`` table since the last commit, grouped by the columns that have a value.
+
+    Only these are bound: ``sqlite3`` tries to adapt every ``None`` before it binds it, 0.2 µs each, so that a row of 26
+    columns costs 4.4 µs where the ten of a message cost 0.9.
+    """
+
+    def __init__(self) -> None:
+        # By shape: values of MESSAGE_COLUMNS and those of READ_COLUMNS, flat. The fold extends them in place
+        self.messages: tuple[list[SqlValue], ...] = tuple([] for _ in range(_SHAPES))
+        self._others: dict[_Shape, list[SqlValue]] = {}
+
+    def add(self, event_id: int, source_id: int, event: Event) -> None:
+        """Add the row of any event."""
+        row = event_row(event_id, source_id, event)
+        shape = tuple(value is not None for value in row)
+        self._others.setdefault(shape, []).extend(compress(row, shape))
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Insert the rows; they stay here until ``clear``, since the commit may fail."""
+        for statements, messages in zip(_MESSAGES, self.messages, strict=True):
+            statements.write(connection, messages)
+        for shape, values in self._others.items():
+            _statements(shape).write(connection, values)
+
+    def clear(self) -> None:
+        """Forget the rows: they are committed."""
+        for messages in self.messages:
+            messages.clear()
+        self._others.clear()
+
+
+_MESSAGES = tuple(
+    MultiRowInsert(
+        "INSERT",
+        "event",
+        (*MESSAGE_COLUMNS, *(column for bit, column in enumerate(READ_COLUMNS) if shape >> bit & 1)),
+    )
+    for shape in range(_SHAPES)
+)
+
+
+# A few dozen shapes occur
+@lru_cache(maxsize=256)
+def _statements(shape: _Shape) -> MultiRowInsert:
+    return MultiRowInsert("INSERT", "event", tuple(compress(EVENT_COLUMNS, shape)))

@@ -18,110 +18,6 @@ from wsmon.store.search.plan import SourceSearch, compile_block_filter
 from wsmon.store.search.skip_index import SkipIndex
 from wsmon.store.search.sql import Condition, compile_query
 
-# Ids of the first window: some tens of milliseconds where a pattern is as slow as it may be for most of them
-FIRST_WINDOW = 16
-LEAST_WINDOW = 2
-# A statement that takes less doubles the next window; ten times as much would delay a checkpoint noticeably
-TARGET_NS = 50_000_000
-MAX_WINDOW = 1 << 40
-
-
-def windows(
-    ranges: Iterable[tuple[int, int]], clock: Clock, *, newest_first: bool = False
-) -> Iterator[tuple[int, int]]:
-    """Cut closed ranges of ids into windows, so that no statement holds a snapshot of the store for long.
-
-    The ranges come in the order of the search. A window is as wide as the time allows that the caller spent on those
-    before. An empty range is passed on.
-    """
-    size = FIRST_WINDOW
-    for first_id, last_id in ranges:
-        if first_id > last_id:
-            yield first_id, last_id
-        while first_id <= last_id:
-            width = min(size, last_id - first_id + 1)
-            started_ns = clock.mono_ns()
-            if newest_first:
-                yield last_id - width + 1, last_id
-                last_id -= width
-            else:
-                yield first_id, first_id + width - 1
-                first_id += width
-            took_ns = clock.mono_ns() - started_ns
-            if took_ns > 2 * TARGET_NS:
-                size = max(width // 2, LEAST_WINDOW)
-            elif took_ns < TARGET_NS and width == size:
-                size = min(2 * size, MAX_WINDOW)
-
-
-def chunks(first_id: int, last_id: int, size: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
-    """Cut a closed range into adjacent ones of one size; the last one may be smaller."""
-    while first_id <= last_id:
-        if newest_first:
-            yield max(first_id, last_id - size + 1), last_id
-            last_id -= size
-        else:
-            yield first_id, min(last_id, first_id + size - 1)
-            first_id += size
-
-
-# Until the first progress of a search that finds nothing: a search answers within 100 ms, and a glance delays no key
-FIRST_NS = 40_000_000
-# Between two reports of progress: with a slow window, still four a second
-NEXT_NS = 100_000_000
-
-
-class SearchCollector:
-    """Collects the matches of one search until the next progress is due."""
-
-    def __init__(
-        self, clock: Clock, first_id: int, last_id: int, *, newest_first: bool, is_glance: bool = False
-    ) -> None:
-        """``is_glance``: there will be one report, which is due when the time is up."""
-        self._clock = clock
-        # The range that was not reported yet
-        self._first_id, self._last_id = first_id, last_id
-        self.newest_first = newest_first
-        self._found: list[array[int]] = []
-        self._reports_first_match = not is_glance
-        self._due_ns = clock.mono_ns() + FIRST_NS
-
-    def add(self, ids: array[int]) -> None:
-        """Add the matches (ascending) of the next window."""
-        if ids:
-            self._found.append(ids)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether progress is due: at once with the first matches, else after a while."""
-        return bool(self._found and self._reports_first_match) or self._clock.mono_ns() >= self._due_ns
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the whole range was reported."""
-        return self._first_id > self._last_id
-
-    def take(self, window: tuple[int, int], time_of: Callable[[int], int]) -> SearchProgress:
-        """Report the matches since the last progress; everything up to this window is searched."""
-        if self.newest_first:
-            searched = (window[0], self._last_id)
-            self._last_id = window[0] - 1
-        else:
-            searched = (self._first_id, window[1])
-            self._first_id = window[1] + 1
-        ids = array("q")
-        for some in reversed(self._found) if self.newest_first else self._found:
-            ids.extend(some)
-        self._reports_first_match = self._reports_first_match and not ids
-        self._found.clear()
-        self._due_ns = self._clock.mono_ns() + NEXT_NS
-        return SearchProgress(ids, *searched, time_of(searched[0 if self.newest_first else 1]))
-
-    def rest(self, time_of: Callable[[int], int]) -> SearchProgress:
-        """Report the rest: the whole range is searched."""
-        return self.take((self._first_id, self._last_id), time_of)
-
-
 # Parameters of one statement
 IDS_AT_ONCE = 500
 # Ids for which the index is asked at once: two or three segments
@@ -246,7 +142,7 @@ class Pages:
             raise InterruptedError("the search was ended")
 
     def _block_filter(self, query: Query, condition: Condition) -> BlockFilter:
-        """Compile the block filter of a query; ``ANY_BLOCK`` where another index finds the rows, or there is no skip index."""
+        """Compile the block filter of a query; ``ANY_BLOCK`` where the skip index is not needed or missing."""
         if condition.is_indexed or condition.is_everything or not self._skip_index.exists:
             return ANY_BLOCK
         return compile_block_filter(query, self._source_search.ids)
@@ -283,3 +179,107 @@ def _pieces(ids: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 
 def _places(ids: tuple[int, ...]) -> str:
     return ", ".join("?" * len(ids))
+
+
+# Ids of the first window: some tens of milliseconds where a pattern is as slow as it may be for most of them
+FIRST_WINDOW = 16
+LEAST_WINDOW = 2
+# A statement that takes less doubles the next window; ten times as much would delay a checkpoint noticeably
+TARGET_NS = 50_000_000
+MAX_WINDOW = 1 << 40
+
+
+def windows(
+    ranges: Iterable[tuple[int, int]], clock: Clock, *, newest_first: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Cut closed ranges of ids into windows, so that no statement holds a snapshot of the store for long.
+
+    The ranges come in the order of the search. A window is as wide as the time allows that the caller spent on those
+    before. An empty range is passed on.
+    """
+    size = FIRST_WINDOW
+    for first_id, last_id in ranges:
+        if first_id > last_id:
+            yield first_id, last_id
+        while first_id <= last_id:
+            width = min(size, last_id - first_id + 1)
+            started_ns = clock.mono_ns()
+            if newest_first:
+                yield last_id - width + 1, last_id
+                last_id -= width
+            else:
+                yield first_id, first_id + width - 1
+                first_id += width
+            took_ns = clock.mono_ns() - started_ns
+            if took_ns > 2 * TARGET_NS:
+                size = max(width // 2, LEAST_WINDOW)
+            elif took_ns < TARGET_NS and width == size:
+                size = min(2 * size, MAX_WINDOW)
+
+
+def chunks(first_id: int, last_id: int, size: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:
+    """Cut a closed range into adjacent ones of one size; the last one may be smaller."""
+    while first_id <= last_id:
+        if newest_first:
+            yield max(first_id, last_id - size + 1), last_id
+            last_id -= size
+        else:
+            yield first_id, min(last_id, first_id + size - 1)
+            first_id += size
+
+
+# Until the first progress of a search that finds nothing: a search answers within 100 ms, and a glance delays no key
+FIRST_NS = 40_000_000
+# Between two reports of progress: with a slow window, still four a second
+NEXT_NS = 100_000_000
+
+
+class SearchCollector:
+    """Collects the matches of one search until the next progress is due."""
+
+    def __init__(
+        self, clock: Clock, first_id: int, last_id: int, *, newest_first: bool, is_glance: bool = False
+    ) -> None:
+        """``is_glance``: there will be one report, which is due when the time is up."""
+        self._clock = clock
+        # The range that was not reported yet
+        self._first_id, self._last_id = first_id, last_id
+        self.newest_first = newest_first
+        self._found: list[array[int]] = []
+        self._reports_first_match = not is_glance
+        self._due_ns = clock.mono_ns() + FIRST_NS
+
+    def add(self, ids: array[int]) -> None:
+        """Add the matches (ascending) of the next window."""
+        if ids:
+            self._found.append(ids)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether progress is due: at once with the first matches, else after a while."""
+        return bool(self._found and self._reports_first_match) or self._clock.mono_ns() >= self._due_ns
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the whole range was reported."""
+        return self._first_id > self._last_id
+
+    def take(self, window: tuple[int, int], time_of: Callable[[int], int]) -> SearchProgress:
+        """Report the matches since the last progress; everything up to this window is searched."""
+        if self.newest_first:
+            searched = (window[0], self._last_id)
+            self._last_id = window[0] - 1
+        else:
+            searched = (self._first_id, window[1])
+            self._first_id = window[1] + 1
+        ids = array("q")
+        for some in reversed(self._found) if self.newest_first else self._found:
+            ids.extend(some)
+        self._reports_first_match = self._reports_first_match and not ids
+        self._found.clear()
+        self._due_ns = self._clock.mono_ns() + NEXT_NS
+        return SearchProgress(ids, *searched, time_of(searched[0 if self.newest_first else 1]))
+
+    def rest(self, time_of: Callable[[int], int]) -> SearchProgress:
+        """Report the rest: the whole range is searched."""
+        return self.take((self._first_id, self._last_id), time_of)

@@ -194,11 +194,9 @@ class Reader:
             last_ns = max((run.end_ns for run in runs.values()), default=0)
             since_s = (first_ns if since_ns is None else since_ns) // SECOND_NS
             until_s = -(-(last_ns if until_ns is None else until_ns) // SECOND_NS)
-            stitching = covering_buckets(since_s, until_s, self._extent.coverage())
+            cover = covering_buckets(since_s, until_s, self._extent.coverage())
             is_open_end = until_ns is None or until_ns >= last_ns
-            return statistics(
-                self._connection, stitching, runs, connection, is_open_end=is_open_end, has_types=has_types
-            )
+            return statistics(self._connection, cover, runs, connection, is_open_end=is_open_end, has_types=has_types)
 
     def trend(self, connection: str, since_ns: int, until_ns: int, buckets: int) -> Trend:
         """Read the trend of a connection over a period, in at most so many equal buckets; empty for an unknown one."""
@@ -211,7 +209,7 @@ class Reader:
             return session_lives(self._connection, connection_ids)
 
     def spans(self, connection_id: str, limit: int, *, of_trace: bool = False) -> tuple[Span, ...]:
-        """Read at most ``limit`` spans of a session, or (``of_trace``) the newest of its trace, in the order of their ends."""
+        """Read at most ``limit`` spans of a session, or (``of_trace``) the newest of its trace, by their ends."""
         with self._question():
             return (trace_spans if of_trace else session_spans)(self._connection, connection_id, limit)
 

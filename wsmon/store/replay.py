@@ -102,11 +102,11 @@ class Replay:
         for place, event in enumerate(events):
             self._note(event.source, event)
             if place and event.id != events[place - 1].id + 1:
-                self._fold_stretch(fold, events[first:place])
+                self._fold_range(fold, events[first:place])
                 first = place
-        self._fold_stretch(fold, events[first:])
+        self._fold_range(fold, events[first:])
 
-    def _fold_stretch(self, fold: Fold, events: tuple[Event, ...]) -> None:
+    def _fold_range(self, fold: Fold, events: tuple[Event, ...]) -> None:
         assert events[0].id > fold.last_id, "ids must ascend"
         fold.last_id = events[0].id - 1
         fold.fold(events)

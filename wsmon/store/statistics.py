@@ -1,6 +1,6 @@
-"""Statistics of a period: counts and distributions from rollups, uptime from transitions.
+"""Statistics, trend and density of a period, from the rollup buckets that cover it; uptime from transitions.
 
-What it costs follows the connections and the length of the period, never the traffic.
+The cost depends on the number of connections and the length of the period, never on the traffic.
 """
 
 from __future__ import annotations
@@ -34,104 +34,6 @@ from wsmon.store.connections import spec_of, subscriptions
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS, Dimension, Level, Metric
 from wsmon.store.timeline import status_changes
 
-# Which rollup buckets make up a period: hours in the middle, shorter ones towards its ends.
-#
-# Pure arithmetic over what is kept. Buckets longer than a second hold every second before ``rolled_s``, so the bucket
-# that ``rolled_s`` lies in is used up to there; the seconds from it on are in the buckets of one second only.
-
-
-class BucketRange(NamedTuple):
-    """Buckets of one level, from a first second up to but without another."""
-
-    level: Level
-    from_s: int
-    to_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Since when which level is complete, in Unix seconds."""
-
-    rolled_s: int
-    complete_from: Mapping[Level, int]
-    """Of every level; 0 of the longest: it is never pruned."""
-
-    @classmethod
-    def of(cls, rolled_s: int, oldest: Mapping[Level, int]) -> Coverage:
-        """From the oldest bucket kept of each level; a level without buckets is not in the mapping.
-
-        A level was pruned where a longer one knows older traffic. Its oldest bucket may then lie in one that was
-        pruned in part, so it counts as complete from the next longer bucket on; but nothing from ``rolled_s`` on
-        was ever pruned.
-        """
-        complete_from: dict[Level, int] = {LEVELS[-1]: 0}
-        for level, longer in pairwise(LEVELS):
-            first_s = oldest.get(level, rolled_s)
-            is_pruned = any(
-                oldest.get(other, rolled_s) < _down(first_s, other) for other in LEVELS[LEVELS.index(longer) :]
-            )
-            complete_from[level] = min(rolled_s, _up(first_s, longer)) if is_pruned else 0
-        return cls(rolled_s, complete_from)
-
-    def finest(self, at_s: int) -> Level:
-        """The finest level that is complete at a time."""
-        return next(level for level in LEVELS if at_s >= self.complete_from[level])
-
-
-@dataclass(frozen=True, slots=True)
-class BucketCover:
-    """A period rounded outward to what is kept, and the buckets that make it up."""
-
-    since_s: int
-    until_s: int
-    parts: tuple[BucketRange, ...]
-
-
-def covering_buckets(since_s: int, until_s: int, coverage: Coverage, coarsest: Level = 3600) -> BucketCover:
-    """Cover ``since_s`` ≤ t < ``until_s`` with buckets no coarser than ``coarsest``, unless only such are left."""
-    since_s = _down(since_s, coverage.finest(since_s))
-    parts: list[BucketRange] = []
-    at_s = since_s
-    while at_s < until_s:
-        part = _next(at_s, until_s, coverage, coarsest)
-        parts.append(part)
-        at_s = part.to_s if part.level == 1 or part.to_s <= coverage.rolled_s else coverage.rolled_s
-    return BucketCover(since_s, at_s, tuple(parts))
-
-
-def _next(at_s: int, until_s: int, coverage: Coverage, coarsest: Level) -> BucketRange:
-    """The longest row of buckets of the coarsest level that fits from a time on."""
-    if at_s >= coverage.rolled_s:
-        return BucketRange(1, at_s, until_s)
-    finest = coverage.finest(at_s)
-    for level in reversed(LEVELS):
-        if at_s % level or (level > coarsest and level != finest) or level < finest:
-            continue
-        # a bucket may reach past the end only where rolled_s cuts it off before
-        end_s = _up(coverage.rolled_s, level) if until_s >= coverage.rolled_s else _down(until_s, level)
-        if end_s > at_s:
-            return BucketRange(level, at_s, min(end_s, _until_better(at_s, level, coverage, coarsest)))
-    return BucketRange(finest, at_s, at_s + finest)  # reaches past the end: nothing finer is left
-
-
-def _until_better(at_s: int, level: Level, coverage: Coverage, coarsest: Level) -> int:
-    """Where another level takes over: a coarser one at its boundary, a finer one where it begins if it is wanted."""
-    if level > coarsest:
-        return _up(min(coverage.complete_from[finer] for finer in LEVELS if finer < level), level)
-    if level == coarsest:
-        return coverage.rolled_s + level
-    longer = LEVELS[LEVELS.index(level) + 1]
-    return _up(at_s, longer) if at_s % longer else coverage.rolled_s + level
-
-
-def _down(second: int, step: int) -> int:
-    return second - second % step
-
-
-def _up(second: int, step: int) -> int:
-    return -(-second // step) * step
-
-
 _ALL_CONNECTIONS = (0, 2**63 - 1)
 _NO_DIMENSION = 0
 RANKS = (0.5, 0.95, 0.99)
@@ -155,7 +57,7 @@ _HISTOGRAMS = f"SELECT connection, metric, hist FROM rollup_metric WHERE {_PLACE
 
 
 class _MetricTotal:
-    """A distribution, added up."""
+    """The sum of a distribution over buckets."""
 
     __slots__ = ("count", "greatest", "histograms", "total")
 
@@ -163,17 +65,17 @@ class _MetricTotal:
         self.count = 0
         self.total = 0
         self.greatest = 0
-        # Packed
+        # Each packed by codec.pack
         self.histograms: list[bytes] = []
 
     def add(self, count: int, total: int, greatest: int) -> None:
-        """Add what is known exactly."""
+        """Add number, sum and greatest value, which are exact."""
         self.count += count
         self.total += total
         self.greatest = max(self.greatest, greatest)
 
     def histogram(self) -> dict[int, int]:
-        """All of them as one."""
+        """The sum of the histograms."""
         total = PackedSum()
         total.add(*self.histograms)
         return total.counts()
@@ -181,7 +83,7 @@ class _MetricTotal:
 
 @dataclass(slots=True)
 class _ConnectionCounts:
-    """What the rollups hold about one connection."""
+    """The rollups of one connection, added up."""
 
     counts: Counter[str] = field(default_factory=Counter)
     keys: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -190,7 +92,7 @@ class _ConnectionCounts:
     """By metric."""
 
     def flow(self, quantity: str) -> Flow:
-        """A counter both ways."""
+        """A counter in both directions."""
         return Flow(self.counts[f"{quantity}_in"], self.counts[f"{quantity}_out"])
 
     def by_key(self, dimension: Dimension) -> Mapping[str, int]:
@@ -202,7 +104,7 @@ class _ConnectionCounts:
         of = self.measured.get(METRICS[metric])
         if of is None:
             return None
-        # a bucket's value may lie above the greatest one in it, which is known exactly
+        # The representative of a histogram's bucket may be above the greatest value, which is exact
         p50, p95, p99 = (min(value, of.greatest) / unit for value in quantiles(of.histogram(), RANKS))
         return Summary(of.count, of.total / of.count / unit, p50, p95, p99, of.greatest / unit)
 
@@ -214,23 +116,23 @@ class _ConnectionCounts:
 
 def statistics(
     connection: sqlite3.Connection,
-    stitching: BucketCover,
+    cover: BucketCover,
     runs: Mapping[int, RunPeriod],
     name: str,
     *,
     is_open_end: bool,
     has_types: bool = False,
 ) -> Statistics:
-    """Statistics of a stitched period, of the connection with a name or (empty) of all.
+    """Compute the statistics of a period, of the connection with a name or (empty) of all.
 
-    Of all connections, those are left out that are no longer configured and unknown to the period. ``is_open_end``:
-    the period ends now, so that statuses are those of now. ``has_types``: messages by type, which cost more than the
-    rest.
+    Of all connections, those are left out that are no longer configured and have nothing in the period.
+    ``is_open_end``: the period ends now, and statuses are the present ones. ``has_types``: include messages by type,
+    which costs more than the rest.
     """
-    since_ns, until_ns = stitching.since_s * SECOND_NS, stitching.until_s * SECOND_NS
+    since_ns, until_ns = cover.since_s * SECOND_NS, cover.until_s * SECOND_NS
     rows = connection.execute(_CONNECTIONS, (name,)).fetchall()
     connection_ids = (rows[0][0], rows[0][0]) if len(rows) == 1 else _ALL_CONNECTIONS
-    tallies = _tallies(connection, stitching, connection_ids, _NO_DIMENSION if has_types else DIMENSIONS["type"])
+    tallies = _tallies(connection, cover, connection_ids, _NO_DIMENSION if has_types else DIMENSIONS["type"])
     watched_ns = observed_ns(runs.values(), since_ns, until_ns)
     topics = subscriptions(connection) if is_open_end else {}
     found: list[ConnectionStatistics] = []
@@ -252,11 +154,11 @@ def statistics(
 
 
 def _tallies(
-    connection: sqlite3.Connection, stitching: BucketCover, connection_ids: tuple[int, int], left_out: int
+    connection: sqlite3.Connection, cover: BucketCover, connection_ids: tuple[int, int], left_out: int
 ) -> Mapping[int, _ConnectionCounts]:
-    """What the rollups hold about the connections in a closed range of ids, but for one dimension."""
+    """Add up the rollups of the connections in a closed range of ids, without one dimension."""
     tallies: dict[int, _ConnectionCounts] = defaultdict(_ConnectionCounts)
-    for part in stitching.parts:
+    for part in cover.parts:
         place = (*part, *connection_ids)
         for id_, *counts in connection.execute(_COUNTS, place):
             tallies[id_].counts.update(dict(zip(COUNTERS, counts, strict=True)))
@@ -321,8 +223,6 @@ def _of_connection(
     return dataclasses.replace(of, kpis=kpis(of, spec.kpi))
 
 
-# The trend of a connection, from rollups: what the plots of the statistics draw.
-
 _SIZE = METRICS["size"]
 
 _ID = "SELECT id FROM connection WHERE name = ?"
@@ -335,9 +235,10 @@ _TYPES = f"SELECT key, sum(n) FROM rollup_dim WHERE {_TREND_PLACE} AND dimension
 def trend(
     connection: sqlite3.Connection, name: str, since_ns: int, until_ns: int, buckets: int, coverage: Coverage
 ) -> Trend:
-    """Cut a period into at most so many equal buckets, each of whole rollups: else steady traffic would look ragged.
+    """Read the trend of a connection over a period, in at most so many equal buckets.
 
-    What is kept only as a part of a longer rollup counts where that begins.
+    Each has whole rollup buckets: otherwise steady traffic would look ragged. Traffic that is kept in a longer rollup
+    bucket alone counts at the middle of that.
     """
     coarsest: Level = max((level for level in LEVELS if level * SECOND_NS * buckets <= until_ns - since_ns), default=1)
     step_ns = coarsest * SECOND_NS
@@ -347,8 +248,8 @@ def trend(
     row = connection.execute(_ID, (name,)).fetchone()
     parts = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest).parts if row else ()
     messages: list[int | None] = [None] * buckets
+    # By metric and bucket
     measured: defaultdict[int, defaultdict[int, PackedSum]] = defaultdict(lambda: defaultdict(PackedSum))
-    # by metric and bucket
     types: Counter[str] = Counter()
     metrics = (METRICS["rtt"], METRICS["latency"], _SIZE)
     for part in parts:
@@ -373,7 +274,7 @@ def trend(
 
 
 def _bucket(second: int, part: BucketRange, since_ns: int, bucket_ns: int, buckets: int) -> int:
-    """Which bucket a rollup belongs to, by its middle."""
+    """The bucket of the trend that the middle of a rollup bucket lies in."""
     middle_ns = second * SECOND_NS + part.level * SECOND_NS // 2
     return min(max((middle_ns - since_ns) // bucket_ns, 0), buckets - 1)
 
@@ -393,8 +294,6 @@ def _sizes(counts: Mapping[int, int]) -> dict[int, int]:
     return dict(sorted(by_power.items()))
 
 
-# Messages and errors by time, from rollups: the row under the timeline.
-
 _BUCKETS = """
 SELECT bucket, sum(messages_in + messages_out), sum(errors) FROM rollup
 WHERE level = ? AND bucket >= ? AND bucket < ? GROUP BY bucket
@@ -402,12 +301,12 @@ WHERE level = ? AND bucket >= ? AND bucket < ? GROUP BY bucket
 
 
 def density(connection: sqlite3.Connection, since_ns: int, until_ns: int, buckets: int, coverage: Coverage) -> Density:
-    """Cut a period into equal buckets; what is only kept coarser is spread over the buckets it covers."""
+    """Read messages and errors of a period in equal buckets; a longer rollup bucket is spread over those it covers."""
     bucket_ns = max(1, -(-(until_ns - since_ns) // buckets))
     messages, errors = [0] * buckets, [0] * buckets
     coarsest: Level = max((level for level in LEVELS if level * SECOND_NS <= bucket_ns), default=1)
-    stitching = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest)
-    for level, from_s, to_s in stitching.parts:
+    cover = covering_buckets(since_ns // SECOND_NS, -(-until_ns // SECOND_NS), coverage, coarsest)
+    for level, from_s, to_s in cover.parts:
         for bucket, n_messages, n_errors in connection.execute(_BUCKETS, (level, from_s, to_s)):
             start_ns = bucket * SECOND_NS - since_ns
             span = (start_ns / bucket_ns, (start_ns + level * SECOND_NS) / bucket_ns)
@@ -417,9 +316,9 @@ def density(connection: sqlite3.Connection, since_ns: int, until_ns: int, bucket
 
 
 def _spread(cells: list[int], n: int, span: tuple[float, float]) -> None:
-    """Add ``n`` to the cells that a span covers, in proportion; what lies outside of the cells is not added.
+    """Add ``n`` to the cells that a span covers, in proportion; the part outside of the cells is not added.
 
-    Rounding the running total, not the shares, keeps the sum exact.
+    The running total is rounded, not the shares, which keeps the sum exact.
     """
     if not n:
         return
@@ -431,3 +330,100 @@ def _spread(cells: list[int], n: int, span: tuple[float, float]) -> None:
 
 def _until(edge: int, start: float, end: float, n: int) -> int:
     return round(n * min(1.0, max(0.0, (edge - start) / (end - start))))
+
+
+class BucketRange(NamedTuple):
+    """Buckets of one level, from a first second up to but without another."""
+
+    level: Level
+    from_s: int
+    to_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Since when each level of the rollups is complete, in Unix seconds."""
+
+    rolled_s: int
+    complete_from: Mapping[Level, int]
+    """By level; 0 of the longest, which is never pruned."""
+
+    @classmethod
+    def of(cls, rolled_s: int, oldest: Mapping[Level, int]) -> Coverage:
+        """Compute it from the oldest bucket of each level; a level without buckets is not in the mapping.
+
+        A level was pruned where a longer one has older buckets. Its oldest bucket may then lie in a longer one of which
+        a part was pruned, so the level counts as complete from the next longer bucket on; from ``rolled_s`` on nothing
+        is ever pruned.
+        """
+        complete_from: dict[Level, int] = {LEVELS[-1]: 0}
+        for level, longer in pairwise(LEVELS):
+            first_s = oldest.get(level, rolled_s)
+            is_pruned = any(
+                oldest.get(other, rolled_s) < _down(first_s, other) for other in LEVELS[LEVELS.index(longer) :]
+            )
+            complete_from[level] = min(rolled_s, _up(first_s, longer)) if is_pruned else 0
+        return cls(rolled_s, complete_from)
+
+    def finest(self, at_s: int) -> Level:
+        """The finest level that is complete at a time."""
+        return next(level for level in LEVELS if at_s >= self.complete_from[level])
+
+
+@dataclass(frozen=True, slots=True)
+class BucketCover:
+    """A period, rounded outward to the buckets that are kept, and the ranges of buckets that cover it."""
+
+    since_s: int
+    until_s: int
+    parts: tuple[BucketRange, ...]
+
+
+def covering_buckets(since_s: int, until_s: int, coverage: Coverage, coarsest: Level = 3600) -> BucketCover:
+    """Cover ``since_s`` ≤ t < ``until_s`` with buckets no longer than ``coarsest``, unless only longer ones are kept.
+
+    Long buckets make up the middle, shorter ones the ends. Buckets longer than a second contain every second before
+    ``rolled_s``, so the one that contains ``rolled_s`` is used up to there; later seconds are in buckets of a second.
+    """
+    since_s = _down(since_s, coverage.finest(since_s))
+    parts: list[BucketRange] = []
+    at_s = since_s
+    while at_s < until_s:
+        part = _next(at_s, until_s, coverage, coarsest)
+        parts.append(part)
+        at_s = part.to_s if part.level == 1 or part.to_s <= coverage.rolled_s else coverage.rolled_s
+    return BucketCover(since_s, at_s, tuple(parts))
+
+
+def _next(at_s: int, until_s: int, coverage: Coverage, coarsest: Level) -> BucketRange:
+    """The longest range of buckets of the coarsest level that fits from a time on."""
+    if at_s >= coverage.rolled_s:
+        return BucketRange(1, at_s, until_s)
+    finest = coverage.finest(at_s)
+    for level in reversed(LEVELS):
+        if at_s % level or (level > coarsest and level != finest) or level < finest:
+            continue
+        # A bucket may extend past the end only where rolled_s lies before the end
+        end_s = _up(coverage.rolled_s, level) if until_s >= coverage.rolled_s else _down(until_s, level)
+        if end_s > at_s:
+            return BucketRange(level, at_s, min(end_s, _until_better(at_s, level, coverage, coarsest)))
+    # It extends past the end: nothing finer is kept
+    return BucketRange(finest, at_s, at_s + finest)
+
+
+def _until_better(at_s: int, level: Level, coverage: Coverage, coarsest: Level) -> int:
+    """The second at which a better level begins: a longer one at its boundary, a shorter one where it is complete."""
+    if level > coarsest:
+        return _up(min(coverage.complete_from[finer] for finer in LEVELS if finer < level), level)
+    if level == coarsest:
+        return coverage.rolled_s + level
+    longer = LEVELS[LEVELS.index(level) + 1]
+    return _up(at_s, longer) if at_s % longer else coverage.rolled_s + level
+
+
+def _down(second: int, step: int) -> int:
+    return second - second % step
+
+
+def _up(second: int, step: int) -> int:
+    return -(-second // step) * step

@@ -1,4 +1,4 @@
-"""When a store is pruned, and when somebody is told."""
+"""When a store is pruned, and when there is an event about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.tui.fakes import FakeClock
-from wsmon.store.retention import GAP_S, NOTHING, EVENT_GAP_S, Pruned, PruneSchedule, Retention
+from wsmon.store.retention import EVENT_GAP_S, GAP_S, NOTHING, Pruned, PruneSchedule, Retention
 
 
 class Slices(Retention):

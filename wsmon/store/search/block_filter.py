@@ -1,6 +1,12 @@
-"""What a query asks of the marks of blocks: a tree whose answer for 64 blocks at once is the bits of one number.
+"""Block filter and n-gram marks: which of 64 blocks of events can contain a match of a query.
 
-A block_filter lets through every block that has a match, and some that have none: what it lets through is looked at.
+A block is marked with hashes of pieces of its texts. A text is cut into tokens (letters, digits, bytes beyond ASCII, in
+lower ASCII case). Of every run without digits each three bytes make a mark, of every token with a digit each four bytes
+at an even place. A needle anywhere in a text has its tokens inside tokens of that text, so none of its marks is missing
+there; other blocks may have them by chance.
+
+A block filter is a tree over marks and times, evaluated for 64 blocks at once as the bits of an integer. It passes
+every block with a match, and some without: the rows of passed blocks are read.
 """
 
 from __future__ import annotations
@@ -20,14 +26,14 @@ ALL_BLOCKS = (1 << BLOCKS) - 1
 
 @dataclass(frozen=True, slots=True)
 class HasMarks:
-    """Blocks that have all of these marks."""
+    """Pass blocks with all of these marks."""
 
     marks: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class InPeriod:
-    """Blocks of segments with an event between two wall times (closed; ``None`` is no bound)."""
+    """Pass blocks of segments with an event between two wall times (inclusive; ``None`` is no bound)."""
 
     low_ns: float | None
     high_ns: float | None
@@ -35,14 +41,14 @@ class InPeriod:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Blocks that all of the filters let through."""
+    """Pass blocks that pass all of the filters."""
 
     filters: tuple[BlockFilter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Blocks that one of the filters lets through."""
+    """Pass blocks that pass one of the filters."""
 
     filters: tuple[BlockFilter, ...]
 
@@ -51,7 +57,7 @@ BlockFilter: TypeAlias = "HasMarks | InPeriod | AllOf | AnyOf"
 
 
 class SegmentMarks(Protocol):
-    """What is known of 64 blocks."""
+    """What the index knows of 64 blocks."""
 
     @property
     def first_ns(self) -> int:
@@ -62,21 +68,22 @@ class SegmentMarks(Protocol):
         """The greatest wall time."""
 
     def mask(self, mark: int) -> int:
-        """Which blocks have a mark."""
+        """The blocks with a mark, as bits."""
 
 
-# Lets everything through
+# Passes every block
 ANY_BLOCK: BlockFilter = HasMarks(frozenset())
+# Passes no block
 NO_BLOCK: BlockFilter = AnyOf(())
 
 
 def has_marks(*marks: int) -> BlockFilter:
-    """Blocks that have all of these marks."""
+    """A filter that passes blocks with all of these marks."""
     return HasMarks(frozenset(marks))
 
 
 def all_of(filters: Iterable[BlockFilter]) -> BlockFilter:
-    """What all of the filters let through."""
+    """Combine filters: a block must pass all of them."""
     needed = [block_filter for block_filter in filters if block_filter != ANY_BLOCK]
     if NO_BLOCK in needed:
         return NO_BLOCK
@@ -84,7 +91,7 @@ def all_of(filters: Iterable[BlockFilter]) -> BlockFilter:
 
 
 def any_of(filters: Iterable[BlockFilter]) -> BlockFilter:
-    """What one of the filters lets through."""
+    """Combine filters: a block must pass one of them."""
     possible = [block_filter for block_filter in filters if block_filter != NO_BLOCK]
     if ANY_BLOCK in possible:
         return ANY_BLOCK
@@ -92,7 +99,7 @@ def any_of(filters: Iterable[BlockFilter]) -> BlockFilter:
 
 
 def matching_blocks(block_filter: BlockFilter, segment: SegmentMarks, among: int = ALL_BLOCKS) -> int:
-    """Those of some blocks that a block_filter lets through, as bits."""
+    """Evaluate a filter: those of some blocks of a segment that pass it, as bits."""
     match block_filter:
         case HasMarks(marks):
             found = among
@@ -123,26 +130,17 @@ def _only(filters: list[BlockFilter], joined: type[AllOf | AnyOf]) -> BlockFilte
     return filters[0] if len(filters) == 1 else joined(tuple(filters))
 
 
-# What a block of events is marked with: hashes of pieces of its texts, so that a search can leave out whole blocks.
-#
-# A text is cut into tokens (letters, digits, bytes beyond ASCII; ASCII case does not count). Of every run without
-# digits
-# each three bytes make a mark, of every token with a digit each four bytes at an even place. A needle anywhere in a
-# text
-# has its tokens inside tokens of that text: so its own marks, which it shares with others, are never missing where
-# it is.
-
-# Masks of 64 bits that fill the one page of 4 KiB that their row has
+# Masks of 64 bits in one row of search_page: they fill one page of 4 KiB
 SLOTS_A_PAGE = 504
 PAGES = 32
-# The greatest prime that fits: every byte of a piece counts
+# Marks of texts. The greatest prime that fits, so that every byte of a piece counts
 SLOTS = 16_127
-# Of its own: no text has it by chance
+# The first slot beyond: no text has it by chance
 BACKSLASH_MARK = SLOTS
 RUN_BYTES = 3
-# Of what makes a mark: letters tell enough by threes, of which digits have but a thousand
+# Pieces with digits are longer than runs of letters: there are but a thousand groups of three digits
 PIECE_BYTES = 4
-# Held at hand: the words that every message has
+# Cached runs: the words that every message has
 FEW_RUNS = 4_000
 
 _DIGITS = b"0123456789"
@@ -154,18 +152,18 @@ def _token_byte(byte: int) -> int:
     return byte if byte > 127 else ord(char.lower()) if char.isalnum() else ord(" ")
 
 
-# Folds case as ``query/fold.py`` does, and puts blanks between tokens
+# Folds case as ``casefold_utf8`` does, and puts blanks between tokens
 _TOKENS = bytes(_token_byte(byte) for byte in range(256))
 _LETTERS = bytes(ord(" ") if byte in _DIGITS else byte for byte in range(256))
-# Number % SLOTS, without a frame of Python for each
+# number % SLOTS, without a Python frame for each number
 _SLOT_OF = SLOTS.__rmod__
-# Odd, with bits all over
+# Odd factors with bits all over, which spread the few numbers of sources and names
 _SPREADS = (0x9E37_79B1, 0x85EB_CA77, 0xC2B2_AE3D)
 _KIND_SOURCE, _KIND_NAME = range(2)
 
 
 def tokens_of(text: bytes) -> list[bytes]:
-    """The tokens of a text, folded, as often as they are in it."""
+    """Cut a text into folded tokens, with repetitions."""
     return text.translate(_TOKENS).split()
 
 
@@ -179,22 +177,22 @@ def text_marks(tokens: Set[bytes]) -> set[int]:
 
 
 def needle_filter(needle: bytes) -> BlockFilter:
-    """Where a text can be that has these bytes in it, ASCII case aside."""
+    """A filter for texts that contain these bytes, in any ASCII case."""
     return all_of(_token_filter(token) for token in tokens_of(needle))
 
 
 def source_marks(source: int) -> frozenset[int]:
-    """The marks of the events of a source (its id)."""
+    """The marks of the events of a source, by its id."""
     return _marks_of(_KIND_SOURCE, source)
 
 
 def name_marks(name: int) -> frozenset[int]:
-    """The marks of the events with a name (its code)."""
+    """The marks of the events with a name, by its code."""
     return _marks_of(_KIND_NAME, name)
 
 
 def backslash_marks(texts: Iterable[bytes]) -> set[int]:
-    """The mark of texts that may spell something with escapes; none where no text does."""
+    """The mark of texts with a backslash, which may escape characters of JSON; empty where no text has one."""
     return {BACKSLASH_MARK} if any(_BACKSLASH in text for text in texts) else set()
 
 
@@ -203,14 +201,14 @@ def _token_filter(token: bytes) -> BlockFilter:
     if not any(digit in token for digit in _DIGITS):
         return runs
     at_even, at_odd = (has_marks(*map(_SLOT_OF, _pieces((token,), (first, first + 2)))) for first in (0, 1))
-    # where the token begins in the text is not known: at an even place of a token there, or at an odd one
+    # Where the needle's token begins inside a token of the text is unknown: at an even place, or at an odd one
     return all_of((runs, any_of((at_even, at_odd))))
 
 
 def _pieces(tokens: Iterable[bytes], starts: tuple[int, ...]) -> Iterator[int]:
-    """The numbers that adjacent groups of four bytes stand for, from some places on, of tokens that have a digit.
+    """Yield adjacent groups of four bytes as integers, from each of ``starts`` on, of the tokens with a digit.
 
-    Tokens of one length go through one format: a call for each would cost twice as much.
+    Tokens of one length are unpacked with one format: a call for each token would cost twice as much.
     """
     by_length: defaultdict[int, list[bytes]] = defaultdict(list)
     for token in tokens:
@@ -238,7 +236,7 @@ def _run_marks(run: bytes) -> frozenset[int]:
 
 @lru_cache(maxsize=FEW_RUNS)
 def _marks_of(kind: int, number: int) -> frozenset[int]:
-    """Some, far apart: a text of the same block may have one of them by chance, hardly all."""
+    """Several slots, far apart: texts of a block may have one of them by chance, hardly all."""
     return frozenset((number * 2 + kind + 1) * factor % (1 << 32) % SLOTS for factor in _SPREADS)
 
 

@@ -1,4 +1,4 @@
-"""The functions that SQLite calls for what only Python can say: the same ones that the predicate calls."""
+"""SQLite user functions: parts of a query that only Python can decide, by the functions that the predicate calls."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from wsmon.query.fields import verdict_text
 from wsmon.query.patterns import LIMIT_S, SLOW_HINT, PatternTooSlowError, finder
 from wsmon.query.predicate import item_fits, path_predicate, text_of
 
-# A part of a query that is asked of one value of a row; a FieldTerm is one on the verdict, as the row has it
+# A part of a query that is tried on values of a row; a FieldTerm is about the verdict, which the row has as JSON
 Leaf: TypeAlias = Glob | Regex | PathTerm | FieldTerm
 
-# Takes the number of a leaf, and the values that it is asked of
+# Name of the SQL function: its arguments are the number of a leaf and the values to try it on
 LEAF = "wsmon_leaf"
 # Ten queries of the greatest length
 HELD_LEAVES = 1_000
-# Of slow patterns in one question
+# Slow matches of patterns in one statement
 MOST_OVERRUNS = 3
 
-# What Python's sqlite3 says then
+# Message of Python's sqlite3 in that case
 _FUNCTION_RAISED = "user-defined function raised exception"
 _InRow: TypeAlias = str | bytes | None
 _verdict_of = msgspec.json.Decoder(Verdict).decode
 
 
 class QueryFunctions:
-    """The leaves of the queries of one connection to a store, by number."""
+    """The leaves of the queries on one connection, by number."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -46,7 +46,7 @@ class QueryFunctions:
         connection.create_function(LEAF, -1, self._call, deterministic=True)
 
     def number(self, leaf: Leaf) -> int:
-        """What a leaf is called in SQL; valid for at least ``HELD_LEAVES`` other leaves."""
+        """The number of a leaf in SQL; it stays valid until ``HELD_LEAVES`` other leaves were used."""
         if leaf in self._numbers:
             self._numbers.move_to_end(leaf)
             return self._numbers[leaf]
@@ -58,14 +58,14 @@ class QueryFunctions:
         return self._made
 
     def begin(self) -> None:
-        """A question begins."""
+        """Begin a read: forget earlier failures."""
         self._overruns = 0
         self._raised = None
 
     def reason(self, error: sqlite3.Error, text: str) -> BaseException | None:
-        """Why the question was ended from here; ``None`` where it was not. ``text`` is the query.
+        """The exception behind an error of SQLite that a leaf caused; ``None`` where none did. ``text`` is the query.
 
-        What a function raises, SQLite takes for a failure of its own; before its first line only a signal can raise.
+        SQLite reports what a function raises as its own failure; before its first line only a signal can raise.
         """
         if str(error) == _FUNCTION_RAISED:
             return self._raised or KeyboardInterrupt()
@@ -82,13 +82,14 @@ class QueryFunctions:
             if self._overruns >= MOST_OVERRUNS:
                 self._connection.interrupt()
             return False
-        except BaseException as error:  # the border to SQLite: ``reason`` says it to whoever asked
+        # The border to SQLite: ``reason`` returns it to the reader
+        except BaseException as error:
             self._raised = error
             raise
 
 
 def _question(leaf: Leaf) -> Callable[..., bool]:
-    """What is asked of the values of each row that SQL hands over: one, or of a regular expression all it looks at."""
+    """The function of a leaf: of one value of a row, or for a regular expression of all values that it searches."""
     match leaf:
         case PathTerm():
             return path_predicate(leaf)
@@ -101,7 +102,7 @@ def _question(leaf: Leaf) -> Callable[..., bool]:
 
 
 def _finds(look: Callable[[str], bool], *values: _InRow) -> bool:
-    for value in values:  # noqa: SIM110 - no generator: this is asked of every row
+    for value in values:  # noqa: SIM110 - a generator costs more, and this is called for every row
         if value is not None and look(text_of(value)):
             return True
     return False

@@ -1,7 +1,7 @@
-"""A query as a block filter over the marks of blocks: what lets through every block with a match, and few others.
+"""Search plan: compile a query to a block filter that passes every block with a match; find the sources it is about.
 
-Whatever a term says that no mark tells, it says nothing here: the condition of ``compile_sql`` is asked of every event
-let through, and alone decides.
+A term that no mark can decide passes every block (``ANY_BLOCK``): the condition of ``sql.py`` is evaluated for every
+event of the passed blocks, and it alone decides.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ from wsmon.store.search.block_filter import (
     tokens_of,
 )
 from wsmon.store.search.skip_index import TEXT_COLUMNS
-from wsmon.store.search.sql import RECORDER_ID, Number, Sql, number_fits, text_fits, told_names
+from wsmon.store.search.sql import RECORDER_ID, Number, Sql, decided_names, number_fits, text_fits
 
-# Asked for one by one: more are most likely everywhere
+# Sources that are looked for by their marks: more are most likely in every block
 MOST_SOURCES = 32
 
-# The ids of the sources whose field fits an item; None where they are more than ``MOST_SOURCES``
+# Returns the ids of the sources whose field matches an item; None where there are more than ``MOST_SOURCES``
 SourcesOf = Callable[[FieldName, Item], Iterable[int] | None]
 
 _TEXT_COLUMNS = frozenset(("payload", *TEXT_COLUMNS))
 _COLUMN_FIELDS = {"text": "payload", "span": "span_id", "parent": "parent_id"}
 _OF_SOURCES = frozenset(("connection", "group", "session", "trace", "run"))
-# Blanks are in no token: what stands beside a sign may go on in the text
+# Blanks are in no token: a token beside a wildcard may continue in the text
 _GLOB_SIGNS = str.maketrans("*?", "  ")
 _OF_NUMBERS = frozenset(b"0123456789e")
 _NULL = b"null"
@@ -66,7 +66,7 @@ assert _TEXT_COLUMNS | {"connection", "name"} >= WORD_PLACES.keys()
 
 
 def compile_block_filter(query: Query, sources_of: SourcesOf) -> BlockFilter:
-    """The block filter of a query; ``ANY_BLOCK`` where the marks do not help."""
+    """Compile a query; ``ANY_BLOCK`` where the marks cannot decide. ``sources_of`` finds sources by a field."""
     return _BlockFilterCompiler(sources_of).term(And(query.terms))
 
 
@@ -101,7 +101,7 @@ class _BlockFilterCompiler:
             return self._sources(field, item)
         if _COLUMN_FIELDS.get(field, field) in _TEXT_COLUMNS:
             return _text(item)
-        if (names := told_names(FieldTerm(field, (item,)))) is not None:
+        if (names := decided_names(FieldTerm(field, (item,)))) is not None:
             return _named(names)
         if field == "ts" and isinstance(item, Range):
             return InPeriod(item.low, item.high)
@@ -120,7 +120,7 @@ def _named(names: Iterable[EventName]) -> BlockFilter:
 
 
 def _text(item: Item) -> BlockFilter:
-    """Where a text can be that an item asks for; a row without one fits what fits the empty text."""
+    """A filter for the texts that match an item."""
     match item:
         case Exact(text) | Contains(text):
             return needle_filter(casefold_utf8(text))
@@ -136,14 +136,14 @@ def _text(item: Item) -> BlockFilter:
 
 
 def _path(term: PathTerm) -> BlockFilter:
-    """Names of members stand in the payload as they are written, unless with an escape."""
+    """The payload contains the names of members as they are written, unless it escapes characters."""
     names = all_of(needle_filter(utf8(step)) for step in term.path if isinstance(step, str))
     values = any_of(_json_value(item) for item in term.items)
     return any_of((has_marks(BACKSLASH_MARK), all_of((names, values))))
 
 
 def _json_value(item: Item) -> BlockFilter:
-    """Texts stand in the payload too; numbers and ``null`` may be written in other ways than they are asked for."""
+    """The payload contains texts as they are; numbers and ``null`` may be spelled otherwise than in the query."""
     match item:
         case Exact(text) | Contains(text):
             wanted = casefold_utf8(text)
@@ -155,11 +155,9 @@ def _json_value(item: Item) -> BlockFilter:
             assert_never(item)
     if b"\\" in wanted:
         return ANY_BLOCK
-    told = (token for token in tokens_of(wanted) if not _OF_NUMBERS.issuperset(token) and token not in _NULL)
-    return all_of(map(needle_filter, told))
+    certain = (token for token in tokens_of(wanted) if not _OF_NUMBERS.issuperset(token) and token not in _NULL)
+    return all_of(map(needle_filter, certain))
 
-
-# Finds the sources (session, trace, run, connection) that a term of a query is about; few, or it says so.
 
 _TEXTS: Mapping[FieldName, str] = {"session": "nullif(connection_id, '')", "trace": "nullif(trace_id, '')"}
 _CONNECTIONS: Mapping[FieldName, str] = {
@@ -171,7 +169,7 @@ _FOUND = "SELECT id FROM source WHERE {where} LIMIT ?"
 
 
 class SourceSearch:
-    """The sources of one connection to a store; the last answers are kept as long as no source is added."""
+    """Finds the sources that a term about session, trace, run, connection or group matches; cached."""
 
     def __init__(self, connection: sqlite3.Connection, number: Number) -> None:
         self._connection = connection
@@ -180,7 +178,7 @@ class SourceSearch:
         self._known: dict[tuple[FieldName, Item], tuple[int, ...] | None] = {}
 
     def ids(self, field: FieldName, item: Item) -> tuple[int, ...] | None:
-        """The ids of the sources whose field fits an item; ``None`` where they are more than ``MOST_SOURCES``."""
+        """Read the ids of the sources whose field matches an item; ``None`` for more than ``MOST_SOURCES``."""
         (newest,) = self._connection.execute(_NEWEST).fetchone()
         if newest != self._newest:
             self._known.clear()

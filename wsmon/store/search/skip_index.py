@@ -1,8 +1,8 @@
-"""Builds the index of texts behind the writer: of every block of events, the marks it has.
+"""Skip index: build the marks of blocks of events behind the writer, and find the ranges of ids that can match.
 
-Commits of events pay nothing for it: the writer indexes while nothing waits. What is indexed is what the events table
-holds, so never what was redacted; up to which id the index goes, the table says itself. A segment is 64 blocks, written
-at once; whatever of one was in the making when a recorder ended is read again by the next one.
+Commits of events do not wait for it: the writer indexes between them. It indexes what the event table holds, never what
+was redacted. A segment of 64 blocks is written at once, and its row says up to which id the index goes; a segment that
+was incomplete when a recorder ended is built again by the next one.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from wsmon.store.search.block_filter import (
     tokens_of,
 )
 
-# Or fewer, where they have many tokens: a block with most of the marks would be let through by every search
+# A block has fewer events where they have many tokens: with most of the marks, it would pass every search
 BLOCK_EVENTS = 256
 BLOCK_TOKENS = 800
-# Cut into tokens at a time: their number is known no more exactly
+# Events and bytes that are cut into tokens at a time; the number of tokens is checked between these steps
 STEP_EVENTS = 16
 STEP_BYTES = 16 * 1024
 
-# Of what is searched beside the payload, and not the same for a whole session
+# Columns that are searched beside the payload, and that differ within a session
 TEXT_COLUMNS = ("type", "topic", "ref", "reason", "error_type", "error", "span_id", "parent_id")
 _OTHER_TEXTS = " || ' ' || ".join(f"coalesce({column}, '')" for column in TEXT_COLUMNS)
 _ROWS = f"""
@@ -57,16 +57,16 @@ _Row = tuple[int, int, int, int, bytes, bytes]
 
 @dataclass(slots=True)
 class _SegmentBuilder:
-    """Blocks on their way into the index."""
+    """The segment that is being built."""
 
     starts: list[int] = field(default_factory=list)
-    """The first id of each block."""
+    """First id of each block."""
     last_id: int = 0
     first_ns: int = 0
     last_ns: int = 0
-    """The least and the greatest wall time: clocks step back."""
+    """Least and greatest wall time, which need not be those of the first and last event: clocks step back."""
     masks: list[int] = field(default_factory=lambda: [0] * (PAGES * SLOTS_A_PAGE))
-    """Of each mark, which blocks have it."""
+    """The blocks with each mark, as bits."""
 
 
 class SearchIndexer:
@@ -80,9 +80,9 @@ class SearchIndexer:
         self._segment = _SegmentBuilder()
 
     def index(self, last_id: int, is_over: Callable[[], bool]) -> bool:
-        """Go on towards ``last_id`` until the slice is over (asked after each block); whether there is more to do.
+        """Index events up to ``last_id`` until ``is_over`` (called after each block); returns whether more is to do.
 
-        Raises ``StoreError`` where the store takes nothing; the same segment is then written with the next slice.
+        Raises ``StoreError`` where the segment cannot be written; the next call tries again.
         """
         while True:
             if len(self._segment.starts) == BLOCKS:
@@ -97,7 +97,7 @@ class SearchIndexer:
                 return True
 
     def _add_block(self, last_id: int) -> bool:
-        """Mark the next block, and go past it; ``False`` where there is no whole one: single events are no block."""
+        """Add the next block; ``False`` where there are too few events for one."""
         marks: set[int] = set()
         tokens: set[bytes] = set()
         sources, names = set(), set()
@@ -134,7 +134,7 @@ class SearchIndexer:
         self._next_id = last_id + 1
 
     def _steps(self, last_id: int) -> Iterator[list[_Row]]:
-        """The rows of the next block, some at a time: however large they are, few are in memory."""
+        """Yield the rows of the next block, some at a time: payloads may be large, and few are in memory at once."""
         cursor = self._connection.execute(_ROWS, (self._next_id, last_id, BLOCK_EVENTS))
         rows: list[_Row] = []
         size_bytes = 0
@@ -166,13 +166,11 @@ class SearchIndexer:
 
 
 def forget_segments(connection: sqlite3.Connection, oldest_id: int) -> None:
-    """Remove the segments all of whose events are older; within the caller's transaction."""
+    """Delete the segments all of whose events are older than an id, within the caller's transaction."""
     (first_kept,) = connection.execute(_FIRST_KEPT, (oldest_id, oldest_id)).fetchone()
     connection.execute("DELETE FROM search_segment WHERE first_id < ?", (first_kept,))
     connection.execute("DELETE FROM search_page WHERE id < ?", (first_kept * PAGES,))
 
-
-# Reads the index of texts: the ranges of ids in which a search has to look.
 
 _HAS_INDEX = "SELECT count(*) FROM sqlite_schema WHERE name = 'search_segment'"
 _SEGMENTS = """
@@ -187,7 +185,7 @@ Ranges = list[tuple[int, int]]
 
 
 class SkipIndex:
-    """The index of one connection to a store; a store of an older wsmon has none."""
+    """Reads the index; a store with an older schema has none (``exists``)."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -195,7 +193,7 @@ class SkipIndex:
         self.exists = bool(tables)
 
     def candidates(self, block_filter: BlockFilter, first_id: int, last_id: int) -> Ranges:
-        """Where in a closed range of ids a match can be; what is not indexed is all let through."""
+        """The ranges of ids in a closed range that can contain a match; ids without an index are included."""
         found: Ranges = []
         next_id = first_id
         for segment_first, segment_last, *known in self._connection.execute(_SEGMENTS, (first_id, last_id)).fetchall():
@@ -215,7 +213,7 @@ class SkipIndex:
 
 @dataclass(frozen=True, slots=True)
 class _StoredSegment:
-    """A segment of the index, as a block_filter asks it."""
+    """A segment of the index, as a block filter reads it."""
 
     connection: sqlite3.Connection
     first_id: int
@@ -225,7 +223,7 @@ class _StoredSegment:
     starts: bytes
 
     def let_through(self, block_filter: BlockFilter) -> Iterator[tuple[int, int]]:
-        """The ranges of ids of the blocks that a block_filter lets through."""
+        """Yield the ranges of ids of the blocks that pass a block filter."""
         if mask := matching_blocks(block_filter, self):
             yield from (each for number, each in enumerate(self._blocks()) if mask >> number & 1)
 
@@ -242,7 +240,7 @@ class _StoredSegment:
 
 
 def _add(ranges: Ranges, low: int, high: int) -> None:
-    """Put a range behind the others, or make the last one longer."""
+    """Append a range, or extend the last one where it is adjacent."""
     if ranges and ranges[-1][1] == low - 1:
         ranges[-1] = (ranges[-1][0], high)
     else:

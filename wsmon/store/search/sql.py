@@ -1,11 +1,15 @@
-"""Conditions on values of a row, in SQL that folds as ``query/fold.py`` does; never NULL, so that they can be negated.
+"""Compile a query to a SQL condition over the event table: in SQL what ``query/predicate.py`` decides in Python.
 
-LIKE folds ASCII alone and is the fastest (12 million rows a second where ``instr(lower())`` does 3). But LIKE ends at a
-NUL and reads bytes that are not UTF-8 in its own way; there ``instr`` answers, which does neither. ``length`` ends at a
-NUL too: a text that has as many characters as bytes has none.
+Texts of users are parameters, never SQL. Values with few variants, as names and connections, are compared in Python
+once a query, by the predicate's own functions; texts of a row by SQLite; JSON and regular expressions by the
+predicate's functions, called from SQL (``functions.py``). Conditions are never NULL, so that they can be negated.
 
-SQLite leaves out what cannot matter of AND and OR where they decide on a row, but not where they make a value, as
-within CASE: there is none around them here.
+Case folds as in ``casefold_utf8``: ASCII alone. LIKE does that too and is the fastest (12 million rows a second, where
+``instr(lower())`` reads 3). But LIKE ends at a NUL and reads bytes that are not UTF-8 in its own way; ``instr`` does
+neither, and is used there. ``length`` ends at a NUL too: a text with as many characters as bytes has none.
+
+SQLite evaluates AND and OR lazily where they decide on a row, but not where they make a value, as within CASE: no CASE
+encloses them here.
 """
 
 from __future__ import annotations
@@ -54,10 +58,10 @@ from wsmon.store.codec import (
 )
 from wsmon.store.search.functions import LEAF, Leaf
 
-# The number of a leaf, for the function LEAF
+# Registers a leaf and returns its number, the first argument of the SQL function LEAF
 Number = Callable[[Leaf], int]
 
-# SQLite takes patterns up to 50,000 bytes; escaping at most doubles one
+# SQLite accepts patterns of up to 50,000 bytes; escaping at most doubles one
 _MOST_LIKE_BYTES = 20_000
 _LIKE_SIGNS = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
 _GLOB_SIGNS = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\", "*": "%", "?": "_"})
@@ -67,13 +71,13 @@ _LIKE_PAYLOAD = rf"""((payload LIKE ? ESCAPE '\' AND typeof(payload) = 'text')
     OR ((typeof(payload) = 'blob' OR {_ODD.format(column="payload")}) AND instr(lower(payload), ?)))"""
 _BYTES_IN = "instr(CAST(lower({column}) AS BLOB), ?)"
 _PAYLOAD = "payload"
-# That protocols read in most messages
+# Columns that most messages have
 _OF_MESSAGES = ("type", "topic")
 
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A condition and its parameters."""
+    """A condition in SQL, and its parameters."""
 
     text: str
     parameters: tuple[SqlValue, ...] = ()
@@ -84,7 +88,7 @@ ALWAYS = Sql("1")
 
 
 def any_of(parts: Iterable[Sql]) -> Sql:
-    """One of the conditions holds."""
+    """Join conditions with OR."""
     possible = [part for part in parts if part != NEVER]
     if ALWAYS in possible:
         return ALWAYS
@@ -92,7 +96,7 @@ def any_of(parts: Iterable[Sql]) -> Sql:
 
 
 def all_of(parts: Iterable[Sql]) -> Sql:
-    """All of the conditions hold."""
+    """Join conditions with AND."""
     needed = [part for part in parts if part != ALWAYS]
     if NEVER in needed:
         return NEVER
@@ -100,14 +104,14 @@ def all_of(parts: Iterable[Sql]) -> Sql:
 
 
 def negation(sql: Sql) -> Sql:
-    """The condition does not hold."""
+    """Negate a condition."""
     if sql in (NEVER, ALWAYS):
         return ALWAYS if sql == NEVER else NEVER
     return Sql(f"NOT ({sql.text})", sql.parameters)
 
 
 def text_fits(column: str, item: Item, number: Number) -> Sql:
-    """Whether a text of the row, NULL where it is empty, is what an item of a term asks for."""
+    """Compile whether a text column, NULL where it is empty, matches an item of a term."""
     match item:
         case Exact(text):
             return Sql(f"CAST(lower(coalesce({column}, '')) AS BLOB) = ?", (casefold_utf8(text),))
@@ -125,7 +129,7 @@ def text_fits(column: str, item: Item, number: Number) -> Sql:
 
 
 def number_fits(column: str, item: Item, number: Number) -> Sql:
-    """A number of the row, or NULL; what is no range is a question about its text."""
+    """Compile whether a number column, which may be NULL, matches an item; all but ranges are compared as text."""
     if not isinstance(item, Range):
         return text_fits(f"CAST({column} AS TEXT)", item, number)
     bounds: list[Sql] = []
@@ -134,15 +138,16 @@ def number_fits(column: str, item: Item, number: Number) -> Sql:
     if item.high is not None:
         bounds.append(Sql(f"{column} {'<' if item.is_below else '<='} ?", (item.high,)))
     whole = all_of(bounds) if bounds else Sql(f"{column} IS NOT NULL")
-    return Sql(f"({whole.text} IS TRUE)", whole.parameters)  # IS binds weaker than a comparison
+    # IS binds weaker than a comparison
+    return Sql(f"({whole.text} IS TRUE)", whole.parameters)
 
 
 def word(found: Word, columns: tuple[str, ...]) -> Sql:
-    """Whether a text stands in the payload or in one of the columns."""
+    """Compile whether the payload or one of the columns contains a text."""
     needle = casefold_utf8(found.text)
     of_messages = [_contains(column, needle) for column in columns if column in _OF_MESSAGES]
     rare = [column for column in columns if column not in _OF_MESSAGES]
-    # asked once whether there is any, since messages mostly have none
+    # One test excludes most messages, which have none of these
     one_of = any_of(_contains(column, needle) for column in rare)
     guarded = Sql(f"(coalesce({', '.join(rare)}) IS NOT NULL AND {one_of.text})", one_of.parameters)
     whole = any_of((_contains(_PAYLOAD, needle), *of_messages, guarded))
@@ -150,9 +155,9 @@ def word(found: Word, columns: tuple[str, ...]) -> Sql:
 
 
 def regex(found: Regex, columns: tuple[str, ...], number: Number) -> Sql:
-    """Whether a regular expression finds something in the payload or in one of the columns.
+    """Compile whether a regular expression matches in the payload or in one of the columns.
 
-    Asked only where one of the texts is without which it finds nothing.
+    It is tried only where one of its required texts occurs.
     """
     call = Sql(f"{LEAF}({number(found)}, {', '.join((_PAYLOAD, *columns))})")
     required = required_texts(found)
@@ -160,9 +165,9 @@ def regex(found: Regex, columns: tuple[str, ...], number: Number) -> Sql:
 
 
 def path(term: PathTerm, number: Number) -> Sql:
-    """Whether a JSON payload has one of the values at a path.
+    """Compile whether a JSON payload has one of the values at a path.
 
-    A payload without the name of the last member is not looked into; one with a backslash may spell it otherwise.
+    A payload is parsed only where it contains the name of the last member, or a backslash, which may escape it.
     """
     call = f"{LEAF}({number(term)}, payload)"
     names = [step for step in term.path if isinstance(step, str) and step]
@@ -183,7 +188,7 @@ def _glob(column: str, pattern: str, number: Number) -> Sql:
 
 
 def _finds(pattern: Regex, column: str, leaf: int) -> Sql:
-    """Whether a pattern finds something, asked only where one of the texts is without which it finds nothing."""
+    """Compile whether a pattern matches a column; it is tried only where one of its required texts occurs."""
     call = Sql(f"({column} IS NOT NULL AND {LEAF}({leaf}, {column}))")
     if not (required := required_texts(pattern)):
         return call
@@ -192,7 +197,7 @@ def _finds(pattern: Regex, column: str, leaf: int) -> Sql:
 
 
 def _empty_too(item: Glob | Regex, sql: Sql, column: str) -> Sql:
-    """The same, where what fits the empty text fits a row that has none."""
+    """Extend a condition to rows without the text, where the item matches the empty text."""
     return any_of((sql, Sql(f"{column} IS NULL"))) if item_fits(item, "") else sql
 
 
@@ -216,8 +221,6 @@ def _joined(parts: list[Sql], by: str) -> Sql:
     return Sql(f"({text})", tuple(parameter for part in parts for parameter in part.parameters))
 
 
-# Where a row of the event table has what a field of a query is about, and what its codes stand for.
-
 # Stands for the connection of the recorder's own events, which have none
 RECORDER_ID = 0
 
@@ -228,6 +231,7 @@ CASE WHEN json_type(meta, '$.{key}') IN ('integer', 'real') THEN json_extract(me
 """.strip()
 _META_URL = "CASE json_type(meta, '$.url') WHEN 'text' THEN json_extract(meta, '$.url') END"
 
+# Columns, as SQL, of fields whose value is a text
 TEXTS: Mapping[FieldName, str] = {
     "session": f"nullif({_SOURCE.format(column='connection_id')}, '')",
     "trace": f"nullif({_SOURCE.format(column='trace_id')}, '')",
@@ -243,6 +247,7 @@ TEXTS: Mapping[FieldName, str] = {
     "meta": "meta",
     "url": _META_URL,
 }
+# Columns, as SQL, of fields whose value is a number
 NUMBERS: Mapping[FieldName, str] = {
     "run": _SOURCE.format(column="run"),
     "id": "id",
@@ -256,7 +261,7 @@ NUMBERS: Mapping[FieldName, str] = {
     "gap": _META_NUMBER.format(key="missing"),
 }
 _STATUSES = (("", 0), *STATUS_CODES.items())
-# The column, and what its codes stand for
+# Columns, as SQL, of fields with few values, and their codes
 CHOICES: Mapping[FieldName, tuple[str, tuple[tuple[str, int | None], ...]]] = {
     "direction": (f"flags & {FLAG_IN | FLAG_OUT}", tuple(DIRECTION_FLAGS.items())),
     "opcode": ("coalesce(opcode, 0)", tuple(OPCODE_CODES.items())),
@@ -265,6 +270,7 @@ CHOICES: Mapping[FieldName, tuple[str, tuple[tuple[str, int | None], ...]]] = {
     "by": ("coalesce(close_by, 0)", tuple(CLOSE_BY_CODES.items())),
 }
 _PROBLEM_CODES = ", ".join(str(NAME_CODES[name]) for name in sorted(PROBLEM_NAMES))
+# Conditions of the values of the field ``is``
 FACTS: Mapping[str, str] = {
     "redacted": f"flags & {FLAG_REDACTED} <> 0",
     "truncated": f"flags & {FLAG_TRUNCATED} <> 0",
@@ -275,25 +281,23 @@ FACTS: Mapping[str, str] = {
 assert FACTS.keys() == FLAGS.keys()
 
 
-# What a query says before any row is read: which names its events have, and between which ids they are.
-
 ALL_NAMES = frozenset(EVENT_NAMES)
 
 
 def names_of(term: Term) -> frozenset[EventName]:
-    """Event names without which the term does not hold."""
+    """The event names that a match of the term can have."""
     match term:
         case And(terms):
             return reduce(frozenset.intersection, map(names_of, terms), ALL_NAMES)
         case Or(terms):
             return reduce(frozenset.union, map(names_of, terms), frozenset())
         case _:
-            named = told_names(term)
+            named = decided_names(term)
             return ALL_NAMES if named is None else named
 
 
-def told_names(term: Term) -> frozenset[EventName] | None:
-    """The names of which a term is about names alone; ``None`` where it is about something else."""
+def decided_names(term: Term) -> frozenset[EventName] | None:
+    """The event names that match a term about names alone; ``None`` where the term is about something else."""
     match term:
         case FieldTerm("name" | "kind" as field, items):
             part = slice(None) if field == "name" else slice(1)
@@ -301,14 +305,14 @@ def told_names(term: Term) -> frozenset[EventName] | None:
                 name for name in EVENT_NAMES if any(item_fits(item, ".".join(name.split(".")[part])) for item in items)
             )
         case Not(inner):
-            found = told_names(inner)
+            found = decided_names(inner)
             return None if found is None else ALL_NAMES - found
         case _:
             return None
 
 
 def id_bounds(term: Term) -> tuple[int, int]:
-    """The range of ids outside which the term does not hold; there may be holes in it."""
+    """The closed range of ids outside of which the term cannot match; it may contain ids that do not match."""
     match term:
         case FieldTerm("id", items):
             ranges = [item if isinstance(item, Range) else Range() for item in items]
@@ -328,36 +332,30 @@ def id_bounds(term: Term) -> tuple[int, int]:
 
 
 def is_settled(term: Term) -> bool:
-    """Whether the names or the range of ids say everything about a term."""
+    """Whether the condition on names, or the range of ids, covers a term completely."""
     match term:
         case FieldTerm("id", (Range(_, _, False, False) as only,)):
             return isinstance(only.low, int | None) and isinstance(only.high, int | None)
         case _:
-            return told_names(term) is not None
+            return decided_names(term) is not None
 
 
-# A query as a condition over the ``event`` table; says in SQL what ``query/predicate.py`` says in Python.
-#
-# Texts of users only travel as parameters. What has few values, as names and connections, is compared in Python, once a
-# query, by the predicate's own function; texts in a row by SQLite (``sql_text``); JSON and regular expressions by the
-# predicate's functions, called from SQL (``functions``).
-
-# Word places that are no text in the row
+# Places of a word that are no text of the row
 _RESOLVED_PLACES = ("connection", "name")
 _TEXT_COLUMNS = tuple(place for place in WORD_PLACES if place not in _RESOLVED_PLACES)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What follows WHERE, with its parameters; never NULL, so that it can be negated."""
+    """A compiled query: what follows WHERE, with its parameters, and the range of ids of the matches."""
 
     where: str
     parameters: tuple[SqlValue, ...]
     first_id: int
     last_id: int
-    """No event outside this range matches; it is empty where none can."""
+    """No event outside of the closed range matches; it is empty where none can."""
     is_indexed: bool
-    """The index event_by_name finds the rows."""
+    """SQLite can find the rows by the index event_by_name."""
 
     @property
     def is_everything(self) -> bool:
@@ -369,9 +367,9 @@ _NOTHING = Condition("0", (), 1, 0, is_indexed=False)
 
 
 def compile_query(query: Query, connections: Mapping[int, Source], number: Number) -> Condition:
-    """The condition of a query.
+    """Compile a query.
 
-    ``connections`` are those of the store by id, of each its name and group; ``number`` names leaves to SQLite.
+    ``connections`` are those of the store by id, with name and group; ``number`` registers leaves for the SQL function.
     """
     whole = And(query.terms)
     names = names_of(whole)
@@ -385,7 +383,8 @@ def compile_query(query: Query, connections: Mapping[int, Source], number: Numbe
     if names != ALL_NAMES:
         parts.insert(0, Sql(f"name IN ({', '.join(map(str, codes))})"))
     if is_indexed:
-        parts.insert(0, Sql(f"name >= {FIRST_INDEXED_NAME}"))  # what lets SQLite use the partial index
+        # Without this condition SQLite does not use the partial index
+        parts.insert(0, Sql(f"name >= {FIRST_INDEXED_NAME}"))
     needed = [part for part in parts if part != ALWAYS]
     parameters = tuple(parameter for part in needed for parameter in part.parameters)
     return Condition(" AND ".join(part.text for part in needed), parameters, first_id, last_id, is_indexed)
@@ -418,7 +417,7 @@ class _ConditionCompiler:
                 assert_never(term)
 
     def _resolved(self, item: Item) -> tuple[Sql, Sql]:
-        """Whether an item fits what has few values: the name, or the connection where there is one."""
+        """Compile whether an item matches the name of the event, or that of its connection."""
         names = self._name_in(name for name in EVENT_NAMES if item_fits(item, name))
         return names, self._connection_in(lambda source: bool(source.connection) and item_fits(item, source.connection))
 
@@ -435,7 +434,7 @@ class _ConditionCompiler:
             case "group":
                 return self._connection_in(lambda source: item_fits(item, source.group))
             case "name" | "kind":
-                return self._name_in(told_names(FieldTerm(field, (item,))) or ())
+                return self._name_in(decided_names(FieldTerm(field, (item,))) or ())
             case "status":
                 return self._status(item)
             case "is":
@@ -458,7 +457,7 @@ class _ConditionCompiler:
         return Sql(f"name IN ({', '.join(map(str, codes))})") if codes else NEVER
 
     def _connection_in(self, is_wanted: Callable[[Source], bool]) -> Sql:
-        """A look-up by row, not a list of sources: a storm leaves a hundred thousand sessions."""
+        """Compile a look-up by row, not a list of sources: a reconnect storm leaves a hundred thousand of them."""
         found = sorted(id_ for id_, source in self._connections.items() if is_wanted(source))
         if len(found) == len(self._connections):
             return ALWAYS

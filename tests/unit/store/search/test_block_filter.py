@@ -1,4 +1,4 @@
-"""Sieves: trees over the marks of blocks."""
+"""Block filters: trees over the marks of blocks."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class FakeSegment:
         return MASKS[mark]
 
 
-def let_through(sieve: BlockFilter) -> int:
-    return matching_blocks(sieve, FakeSegment())
+def let_through(block_filter: BlockFilter) -> int:
+    return matching_blocks(block_filter, FakeSegment())
 
 
 @pytest.mark.parametrize(
-    ("sieve", "expected"),
+    ("block_filter", "expected"),
     [
         (ANY_BLOCK, ALL_BLOCKS),
         (NO_BLOCK, 0),
@@ -53,8 +53,8 @@ def let_through(sieve: BlockFilter) -> int:
         (InPeriod(None, 99.5), 0),
     ],
 )
-def test_blocks_let_through(sieve: BlockFilter, expected: int) -> None:
-    assert let_through(sieve) == expected
+def test_blocks_let_through(block_filter: BlockFilter, expected: int) -> None:
+    assert let_through(block_filter) == expected
 
 
 def test_what_says_nothing_is_left_out_of_the_tree() -> None:

@@ -28,12 +28,12 @@ REJECTED, MARGIN = needle_filter(b"rejected"), needle_filter(b"margin")
 ESCAPED = has_marks(BACKSLASH_MARK)
 
 
-def nobody(_field: FieldName, _item: Item) -> Iterable[int] | None:
+def no_source(_field: FieldName, _item: Item) -> Iterable[int] | None:
     return ()
 
 
-def sieve(text: str) -> BlockFilter:
-    return compile_block_filter(query(text), nobody)
+def block_filter(text: str) -> BlockFilter:
+    return compile_block_filter(query(text), no_source)
 
 
 @pytest.mark.parametrize(
@@ -71,20 +71,20 @@ def sieve(text: str) -> BlockFilter:
         ("conn:nobody", NO_BLOCK),
     ],
 )
-def test_sieves(text: str, expected: BlockFilter) -> None:
-    assert sieve(text) == expected
+def test_block_filters(text: str, expected: BlockFilter) -> None:
+    assert block_filter(text) == expected
 
 
 def test_a_word_of_event_names_is_where_they_are() -> None:
     names = [name for name in NAME_CODES if "subscri" in name]
     assert names
-    assert sieve("subscri") == any_of(
+    assert block_filter("subscri") == any_of(
         (needle_filter(b"subscri"), any_of(has_marks(*name_marks(NAME_CODES[name])) for name in names))
     )
 
 
 def test_a_period_is_asked_of_the_times_of_segments() -> None:
-    found = sieve("since:2026-01-01T00:00:00Z")
+    found = block_filter("since:2026-01-01T00:00:00Z")
     assert isinstance(found, InPeriod)
     assert (found.low_ns, found.high_ns) == (1_767_225_600 * 10**9, None)
 

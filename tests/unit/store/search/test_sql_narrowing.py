@@ -8,7 +8,7 @@ from tests.support.queries import query
 from wsmon.model.events import EVENT_NAMES
 from wsmon.query.ast import And
 from wsmon.query.parser import MAX_INT
-from wsmon.store.search.sql import ALL_NAMES, id_bounds, is_settled, names_of, told_names
+from wsmon.store.search.sql import ALL_NAMES, decided_names, id_bounds, is_settled, names_of
 
 ERRORS = {name for name in EVENT_NAMES if name.startswith("error.")}
 
@@ -65,4 +65,4 @@ def test_a_term_is_settled_where_names_or_bounds_say_it_all(text: str, expected:
 
 
 def test_a_term_about_something_else_tells_no_names() -> None:
-    assert [told_names(term) for term in query("trade -trade id:3").terms] == [None, None, None]
+    assert [decided_names(term) for term in query("trade -trade id:3").terms] == [None, None, None]
