@@ -61,7 +61,8 @@ async def post(url: str, body: bytes, headers: Mapping[str, str] = _NOTHING, *, 
 def reason(error: OSError) -> str:
     """Return why there was no answer, in the words of the operating system, which asyncio replaces by its own."""
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or 'failed'}"
+        # Absent on errors that Python itself raises
+        return f"TLS: {getattr(error, 'reason', None) or 'failed'}"
     return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
@@ -87,7 +88,7 @@ async def _answer(reader: asyncio.StreamReader, answer_bytes: int) -> HttpAnswer
     try:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            first, *lines = head.split("\r\n")
+            first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
             protocol, status = first.split(" ", 2)[:2]
             if not protocol.startswith("HTTP/1.") or len(status) != 3:
                 raise BadAnswerError("the answer is no HTTP")

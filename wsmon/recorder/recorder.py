@@ -159,12 +159,14 @@ class _Recording:
         self._emit("self.run.started", meta={"version": wsmon.__version__, "pid": self._info.pid})
         await self._server.start()
         register(self._info)
+        # Before viewers are let in, so that a store that is removed at once is noticed, too
+        opened = await asyncio.to_thread(_identity, self._options.store)
         async with asyncio.TaskGroup() as group:
             engine = group.create_task(self._supervisor.run(), name="supervisor")
             engine.add_done_callback(lambda _task: self._stopping.set())
             helpers = [
                 group.create_task(self._watch_limits(), name="limits"),
-                group.create_task(self._watch_store(), name="store"),
+                group.create_task(self._watch_store(opened), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
                 group.create_task(self._alerts.run(), name="alerts"),
                 group.create_task(self._monitoring.run(), name="monitoring"),
@@ -200,10 +202,9 @@ class _Recording:
                 return
             await asyncio.sleep(min([POLL_S, *(end_s - now_s for end_s in ends_s)]))
 
-    async def _watch_store(self) -> None:
+    async def _watch_store(self, opened: tuple[int, int] | None) -> None:
         """End the recording when its file is gone: SQLite would go on, and write into a file without a name."""
         path = self._options.store
-        opened = await asyncio.to_thread(_identity, path)
         while await asyncio.to_thread(_identity, path) == opened:  # noqa: ASYNC110 - the removal of a file sends no event
             await asyncio.sleep(POLL_S)
         self._failure = StoreError(f"the store {path} was removed or replaced", "what is recorded is lost with it")
