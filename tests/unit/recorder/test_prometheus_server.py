@@ -76,23 +76,6 @@ async def test_one_connection_serves_several_requests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("accept", "is_open"),
-    [
-        ("", False),
-        ("*/*", False),
-        ("text/html,application/xhtml+xml", False),
-        ("application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", True),
-        ("application/openmetrics-text; version=1.0.0,application/openmetrics-text; version=0.0.1;q=0.75", True),
-        ("application/openmetrics-text;q=0.1, text/plain", False),
-        ("application/openmetrics-text;q=0", False),
-        ("application/openmetrics-text;q=nan-sense", False),
-    ],
-)
-def test_the_format_is_what_the_client_prefers(accept: str, is_open: bool) -> None:
-    assert wants_open_metrics(accept) == is_open
-
-
-@pytest.mark.parametrize(
     ("request_text", "status"),
     [
         (f"GET / HTTP/1.1\r\n{HOST}\r\n", "404 Not Found"),
