@@ -143,3 +143,44 @@ def test_what_is_kept_can_change_between_two_messages() -> None:
     rig.frames.use_capture(CaptureSpec(payload_limit_bytes=2))
     rig.frames.on_message("text", b"cut", 5, 1)
     assert [(event.size, event.payload) for event in rig.sink.events] == [(4, b"kept"), (3, None), (3, b"cu")]
+
+
+class KeptMessages:
+    """A message path that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[object, ...]] = []
+
+    def emit(self, *arguments: object) -> None:
+        self.given.append(arguments)
+
+
+def understood() -> tuple[FramePath, KeptMessages, RecordingSink, FakeClock]:
+    """A frame path of a session whose protocol is read."""
+    sink, clock, messages = RecordingSink(), FakeClock(), KeptMessages()
+    frames = FramePath(SOURCE, CaptureSpec(), Redactor(), sink, clock, lambda: None, messages)
+    return frames, messages, sink, clock
+
+
+def test_where_a_protocol_is_read_data_messages_go_to_its_path_with_the_time_of_their_chunk() -> None:
+    frames, messages, sink, clock = understood()
+    frames.on_chunk()
+    time = (clock.wall_ns(), clock.mono_ns())
+    clock.advance(1)
+    frames.on_message("text", b"in", 4, 3)
+    frames.on_ping(b"", 2)
+    frames.on_sent("binary", b"out", 9)
+    assert messages.given == [
+        ("message.received", "in", "text", b"in", 4, 3, *time),
+        ("message.sent", "out", "binary", b"out", 9, 1, *time),
+    ]
+    assert [event.name for event in sink.events] == ["heartbeat.received"]
+
+
+def test_a_closing_session_records_what_still_comes_without_reading_it() -> None:
+    frames, messages, sink, _ = understood()
+    frames.stop_interpreting()
+    frames.on_message("text", b"late", 6, 1)
+    frames.on_sent("text", b"goodbye", 13)
+    assert [(event.name, event.payload) for event in sink.events] == [("message.received", b"late")]
+    assert [given[0] for given in messages.given] == ["message.sent"]

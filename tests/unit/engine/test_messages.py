@@ -14,7 +14,7 @@ import pytest
 from tests.support.engines import RecordingSink, spec
 from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
-from wsmon.config.specs import CaptureSpec, ProtocolName
+from wsmon.config.specs import CaptureSpec, HeartbeatSpec, LatencySpec, ProtocolName, SequenceSpec
 from wsmon.engine.frames import FramePath
 from wsmon.engine.messages import capture_of, message_path
 from wsmon.engine.protocol_session import CarriedState
@@ -22,6 +22,7 @@ from wsmon.engine.reporter import Reporter
 from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
+from wsmon.model.redact.masking import Sensitive
 from wsmon.store.reader import Reader
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpora" / "json_payloads.json"
@@ -131,3 +132,22 @@ async def test_no_message_is_lost_whatever_it_is(protocol: ProtocolName, payload
         ("in", payload, len(payload)),
         ("out", payload, len(payload)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_read"),
+    [
+        ({}, False),
+        ({"send": (Sensitive("hello"),)}, False),
+        ({"sequence": SequenceSpec(path="$.seq")}, True),
+        ({"latency": LatencySpec(path="$.ts")}, True),
+        ({"subscribe": (Sensitive("trades"),)}, True),
+        ({"heartbeat": HeartbeatSpec(send=Sensitive("ping"))}, True),
+    ],
+)
+async def test_raw_messages_are_read_only_to_measure_or_send(fields: dict[str, Any], is_read: bool) -> None:
+    sink, clock = RecordingSink(), SystemClock()
+    reporter = Reporter(Source("feed"), Redactor(), sink, clock)
+    raw = spec(1, protocol="raw", **fields)
+    path = message_path(raw, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    assert (path is not None) is is_read

@@ -65,15 +65,15 @@ class Rig:
         self,
         protocol: ProtocolName,
         protocols: Mapping[ProtocolName, Protocol[Any]] = PROTOCOLS,
-        memory: CarriedState | None = None,
+        carried: CarriedState | None = None,
         **fields: Any,
     ) -> None:
         self.overdue: list[tuple[Happening, ...]] = []
         self.scheduler = Scheduler()
-        self.memory = memory or CarriedState()
+        self.carried = carried or CarriedState()
         spec = replace(ConnectionSpec("feed", Sensitive("ws://a/")), protocol=protocol, **fields)
         self.ticks: list[int] = []
-        self.session = ProtocolSession(spec, self.scheduler, FakeClock(), self.memory, self._tell_overdue, protocols)
+        self.session = ProtocolSession(spec, self.scheduler, FakeClock(), self.carried, self._tell_overdue, protocols)
 
     def read(self, payload: bytes = b"x", opcode: Opcode = "text") -> Decoded:
         return self.session.read("in", opcode, payload, 5)
@@ -86,7 +86,7 @@ def test_a_configured_protocol_reads_from_the_first_message() -> None:
     rig = Rig("json", every(count))
     assert rig.session.begin("ws://h/socket/websocket?vsn=2.0.0", "mqtt") == {"protocol": "json"}
     assert [rig.read(RPC), rig.read()] == [Decoded("counted", ref="1"), Decoded("counted", ref="2")]
-    assert rig.memory.state.times == [5, 5]
+    assert rig.carried.state.times == [5, 5]
 
 
 def test_a_handshake_can_tell_the_protocol() -> None:
@@ -158,9 +158,9 @@ def test_nobody_looks_after_the_end() -> None:
 
 def test_a_session_goes_on_where_the_one_before_stopped_if_the_protocol_says_so() -> None:
     protocols = every(count, next_state=lambda state: State(state.messages))
-    memory = CarriedState()
-    assert [Rig("json", protocols, memory).read().ref for _ in range(2)] == ["1", "2"]
-    assert Rig("nexus", protocols, memory).read().ref == "1"
+    carried = CarriedState()
+    assert [Rig("json", protocols, carried).read().ref for _ in range(2)] == ["1", "2"]
+    assert Rig("nexus", protocols, carried).read().ref == "1"
 
 
 @pytest.mark.parametrize("direction", ["in", "out"])
