@@ -12,8 +12,8 @@ import pytest
 
 import wsmon.protocols
 from tests.support.builders import message
+from tests.support.fake_ports import FakeClock
 from tests.support.schedulers import Scheduler
-from tests.tui.fakes import FakeClock
 from wsmon.config.specs import LISTEN_ONLY, ConnectionSpec, ProtocolName
 from wsmon.engine.protocol_session import CarriedState, ProtocolSession
 from wsmon.model.events import Direction, Event, Opcode

@@ -24,7 +24,7 @@ from textual.geometry import Region
 from textual.widgets import Static
 
 from tests.support.builders import message
-from tests.tui.pane_app import PaneApp
+from tests.support.pane_app import PaneApp
 from wsmon.bus import Bus
 from wsmon.clock import SystemClock
 from wsmon.query.ast import Query, Word

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from tests.benchmarks.load import cpu_s
 from tests.support.peers import script
-from tests.tui.emulated import Emulated
+from tests.support.terminal_emulator import Emulated
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 from wsmon.store.reader import Reader

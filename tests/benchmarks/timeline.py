@@ -25,8 +25,8 @@ from statistics import median, quantiles
 from textual import events, on
 from textual.geometry import Region
 
+from tests.support.pane_app import PaneApp
 from tests.support.recordings import specs
-from tests.tui.pane_app import PaneApp
 from wsmon.clock import SystemClock
 from wsmon.ports import StoreView
 from wsmon.store.codec import STATUS_CODES

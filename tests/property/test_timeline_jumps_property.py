@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import SECOND_NS, at_ns, lane
-from tests.tui.fakes import FakeView
+from tests.support.fake_ports import FakeView
 from wsmon.model.timeline import Lane, LaneTitle
 from wsmon.tui.panes.timeline_state import STEPS_NS, Answer, Moment, TimelineState, Window
 

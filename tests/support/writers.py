@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.support.fake_ports import FakeClock
 from tests.support.stores import run_start, stored
-from tests.tui.fakes import FakeClock
 from wsmon.bus import Bus
 from wsmon.model.events import Event
 from wsmon.store.codec import SqlValue

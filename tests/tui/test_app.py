@@ -10,7 +10,7 @@ from textual.events import Key
 
 from tests.support.builders import event, message, row
 from tests.support.queries import query as parse
-from tests.tui.stages import Stage, stage, until
+from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, Stage, stage, text, until
 from wsmon.errors import WsmonError
 from wsmon.export.run import ExportRequest
 from wsmon.model.events import Event
@@ -20,20 +20,11 @@ from wsmon.tui.dialogs.base import ConfirmDialog
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.help import HelpDialog, PaletteDialog, help_lines
 from wsmon.tui.dialogs.search import HINT, SearchDialog
-from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
 from wsmon.tui.text import width_of
 from wsmon.tui.widgets.text_view import SpanLine
-
-ROOMY, COMPACT = (120, 40), (80, 24)
-OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
-
-
-def text(line: SpanLine) -> str:
-    """What a line says."""
-    return "".join(part for part, _ in line.line).strip()
 
 
 def list_names(on: Stage) -> list[str]:

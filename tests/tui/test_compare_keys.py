@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tui.stages import compared, stage, until
+from tests.support.screen_harness import compared, stage, until
 from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.widgets.text_view import ScrollPane

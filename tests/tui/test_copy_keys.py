@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import message
-from tests.tui.stages import Stage, stage, until
+from tests.support.screen_harness import Stage, stage, until
 from wsmon.tui.commands.export import written
 from wsmon.tui.options import AppOptions
 from wsmon.tui.terminal import driver, osc

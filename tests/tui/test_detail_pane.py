@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.builders import loss, message, numbered, usable
-from tests.tui.pane_app import PaneApp
-from tests.tui.settings import HOSTILE
+from tests.support.pane_app import PaneApp
+from tests.support.scene_stores import HOSTILE
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.panes import detail_payload

@@ -6,8 +6,7 @@ import pytest
 
 from tests.support.builders import event, loss, message
 from tests.support.queries import query as parse
-from tests.tui.stages import Stage, stage, until
-from tests.tui.test_app import COMPACT, ROOMY, text
+from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, until
 from wsmon.tui.panes.detail import DetailPane
 
 PROVEN = (3, 5)

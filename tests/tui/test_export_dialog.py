@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.widgets import Input
 
 from tests.support.builders import SESSION, TRACE
-from tests.tui.stages import stage, until, with_incidents
+from tests.support.screen_harness import stage, until, with_incidents
 from wsmon.export.formats import FORMATS
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.widgets.text_view import SpanLine

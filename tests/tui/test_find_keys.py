@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tui.stages import Stage, stage, until
+from tests.support.screen_harness import Stage, stage, until
 from wsmon.tui.dialogs.base import PromptDialog
 from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.panes.detail import DetailPane

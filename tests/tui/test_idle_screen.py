@@ -7,8 +7,8 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from tests.tui.stages import Stage, stage
-from tests.tui.written import taken, terminal, wired
+from tests.support.memory_driver import taken, terminal, wired
+from tests.support.screen_harness import Stage, stage
 
 ROOMY = (120, 40)
 # A second, for the ages of five connections; 134 are written

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import WSMON, stored
-from tests.tui.terminal import DEADLINE_S, POLL_S, Terminal
-from tests.tui.tour_world import environment, no_recorder_left
+from tests.support.tmux_terminal import DEADLINE_S, POLL_S, Terminal
+from tests.support.tour_world import environment, no_recorder_left
 from wsmon.control.lock import beside, holder
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(120)]

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from tests.support.builders import SESSION, at_ns, dialled, message, source, span, usable
-from tests.tui.fakes import FakeView
-from tests.tui.stages import Stage, stage, until
+from tests.support.fake_ports import FakeView
+from tests.support.screen_harness import Stage, stage, until
 from wsmon.model.events import Event, SpanId
 from wsmon.model.spans import Span
 from wsmon.tui.dialogs.base import PromptDialog

@@ -12,8 +12,8 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.tui.picture import picture
-from tests.tui.stages import DEADLINE_S, OPTIONS, Stage, compared, stage, until
+from tests.support.screen_harness import DEADLINE_S, OPTIONS, Stage, compared, stage, until
+from tests.support.screen_svg import picture
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Snapshot
 from wsmon.tui import app, key_queue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tui.stages import stage, until
+from tests.support.screen_harness import stage, until
 from wsmon.tui.dialogs.pickers import ColumnsDialog
 
 

@@ -8,10 +8,10 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.builders import event, loss, message, numbered, pong, refused, retry
-from tests.tui.fakes import FakeClock, FakeView
-from tests.tui.pane_app import PaneApp
-from tests.tui.settings import HOSTILE, assorted
-from tests.tui.stages import until
+from tests.support.fake_ports import FakeClock, FakeView
+from tests.support.pane_app import PaneApp
+from tests.support.scene_stores import HOSTILE, assorted
+from tests.support.screen_harness import until
 from wsmon.errors import QueryError, StoreError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event

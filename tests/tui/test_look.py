@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.app import App
 from textual.pilot import Pilot
 
 from tests.support.builders import message
-from tests.tui.stages import Stage, stage, until, with_incidents
+from tests.support.screen_harness import Stage, cells, stage, until, with_incidents
 from wsmon.tui.options import AppOptions
 from wsmon.tui.widgets.text_view import SpanLine
 
@@ -32,11 +31,6 @@ def write(path: Path, text: str) -> None:
     """Write a file as if at another second than ever before."""
     path.write_text(text)
     os.utime(path, (0, next(TIMES)))
-
-
-def cells(app: App[Any]) -> list[str]:
-    """What the terminal gets, line by line."""
-    return [strip.text for strip in app.screen._compositor.render_strips()]  # there is no public way to the cells
 
 
 def banner(on: Stage) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tui import settings
-from tests.tui.stages import Stage, stage
-from tests.tui.test_look import cells
+from tests.support import scene_stores
+from tests.support.screen_harness import Stage, cells, stage
 from wsmon.tui.panes.connections_table import LAST, RATE, STATUS, lay_out
 
 NARROW, COMPACT = (40, 12), (80, 24)
@@ -21,7 +20,7 @@ async def test_the_warning_line_is_as_high_as_its_sentence() -> None:
     on = stage()
     async with on.app.run_test(size=NARROW) as pilot:
         await on.ready(pilot)
-        settings.unrecorded(on)
+        scene_stores.unrecorded(on)
         on.screen.tick()
         await pilot.pause()
         assert "no recorder since 14:02:29, last event #220; start one: wsmon orders.toml" in seen(on)
@@ -49,7 +48,7 @@ async def test_dialogs_say_everything(keys: tuple[str, ...], sentences: list[str
 
 async def test_the_detail_keeps_its_value_under_the_cursor_when_lines_break_elsewhere() -> None:
     on = stage()
-    settings.booked(on)
+    scene_stores.booked(on)
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("p", "5", "slash", *"97120.5", "enter")
@@ -63,7 +62,7 @@ async def test_the_detail_keeps_its_value_under_the_cursor_when_lines_break_else
 
 async def test_panes_of_a_store_without_events_are_drawn() -> None:
     on = stage()
-    settings.empty(on)
+    scene_stores.empty(on)
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("3")

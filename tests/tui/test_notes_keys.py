@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.builders import T0_NS, loss, numbered
-from tests.tui.fakes import FakeNotes
-from tests.tui.stages import Stage, stage, until
+from tests.support.fake_ports import FakeNotes
+from tests.support.screen_harness import Stage, stage, until
 from wsmon.errors import StoreError
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
 from wsmon.tui.dialogs.pickers import OWN_VIEWS, ViewChoice, find

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.app import App
 
-from tests.tui.stages import Stage, stage, until
-from tests.tui.test_app import ROOMY, text
+from tests.support.screen_harness import ROOMY, Stage, stage, text, until
 from wsmon.model.snapshot import Health, OpenIncident
 from wsmon.tui.terminal import driver
 

@@ -14,9 +14,9 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
 
-from tests.tui.picture import picture
-from tests.tui.scenes import SCENES, Scene
-from tests.tui.stages import OPTIONS, Stage
+from tests.support.screen_harness import OPTIONS, Stage
+from tests.support.screen_svg import picture
+from tests.support.snapshot_scenes import SCENES, Scene
 
 # Besides that in which all looks are taken
 SIZES = ((120, 40), (200, 60), (40, 12))

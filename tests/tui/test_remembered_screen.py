@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.tui.fakes import FakeNotes
-from tests.tui.stages import Stage, stage, until
+from tests.support.fake_ports import FakeNotes
+from tests.support.screen_harness import Stage, stage, until
 from wsmon.tui.options import AppOptions
 from wsmon.tui.session_state import Choice, Memory, Place, Remembered
 from wsmon.tui.widgets.text_view import SpanLine

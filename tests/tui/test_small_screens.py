@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tui.stages import stage, until, with_incidents
-from tests.tui.test_look import cells
+from tests.support.screen_harness import cells, stage, until, with_incidents
 
 SIZES = ((20, 5), (200, 60), (1, 1), (40, 12), (20, 5))
 # Keys, and what is there to see of what they ask for, in twenty by five

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.tui.stages import Stage, stage, until
+from tests.support.screen_harness import Stage, stage, until
 from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.statistics import StatisticsPane
 

@@ -14,11 +14,11 @@ import pytest
 
 from tests.support.builders import message
 from tests.support.processes import WSMON
+from tests.support.pty_screen import PtyScreen
 from tests.support.recordings import Recording
-from tests.tui.emulated import Emulated
-from tests.tui.pty_screen import PtyScreen
-from tests.tui.terminal import Terminal
-from tests.tui.tour_world import environment
+from tests.support.terminal_emulator import Emulated
+from tests.support.tmux_terminal import Terminal
+from tests.support.tour_world import environment
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(90)]
 

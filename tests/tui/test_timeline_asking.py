@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.fakes import FakeView
-from tests.tui.stages import Stage, stage, until
-from tests.tui.test_app import ROOMY
+from tests.support.fake_ports import FakeView
+from tests.support.screen_harness import ROOMY, Stage, stage, until
 from wsmon.model.timeline import Lane
 from wsmon.tui.panes.timeline import TimelinePane
 

@@ -10,8 +10,7 @@ from textual.pilot import Pilot
 
 from tests.support.builders import SECOND_NS, at_ns, event
 from tests.support.queries import query as parse
-from tests.tui.stages import Stage, stage, until
-from tests.tui.test_app import COMPACT, ROOMY, text
+from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, until
 from wsmon.model.timeline import Incident, LossMark
 from wsmon.tui.panes.timeline import NO_GROUPS, TimelinePane
 

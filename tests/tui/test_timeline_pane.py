@@ -9,7 +9,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from tests.support.builders import SECOND_NS, at_ns, lane, loss, numbered, refused
-from tests.tui.pane_app import PaneApp
+from tests.support.pane_app import PaneApp
 from wsmon.errors import StoreError
 from wsmon.model.events import Event
 from wsmon.model.statistics import Density

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.tour import SIZES, tour
-from tests.tui.tour_steps import keys_of_the_table
-from tests.tui.tour_table import CHAPTERS
+from tests.support.tour import SIZES, tour
+from tests.support.tour_steps import keys_of_the_table
+from tests.support.tour_table import CHAPTERS
 from wsmon.tui.actions import BY_ID
 
 STEPS = [step for chapter in CHAPTERS for step in chapter.steps]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.builders import T0_NS, message, numbered
+from tests.support.fake_ports import FakeView
 from tests.support.queries import query as parse
-from tests.tui.fakes import FakeView
 from wsmon.errors import QueryError
 from wsmon.feed import Feed, FeedPage
 from wsmon.model.events import Event

@@ -10,7 +10,7 @@ import inspect
 
 import pytest
 
-from tests.tui.fakes import FakeView
+from tests.support.fake_ports import FakeView
 from wsmon import ports
 from wsmon.bus import Bus
 from wsmon.clock import SystemClock

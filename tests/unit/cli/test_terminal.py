@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.builders import at_ns, message
+from tests.support.fake_ports import FakeClock
 from tests.support.recordings import Recording
-from tests.tui.fakes import FakeClock
 from wsmon.cli.terminal import BAR_COLUMNS, SearchLine, TerminalStream, bar, progress_line, shown_time
 from wsmon.export.run import ExportReport
 from wsmon.model.snapshot import SearchProgress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.engines import RecordingSink
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.config.specs import CaptureSpec
 from wsmon.engine.frames import FramePath
 from wsmon.engine.tap import DataOpcode

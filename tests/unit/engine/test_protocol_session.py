@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.fake_ports import FakeClock
 from tests.support.mqtt_packets import USER_AND_PASSWORD, connect, text
 from tests.support.schedulers import Scheduler
-from tests.tui.fakes import FakeClock
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
 from wsmon.engine.protocol_session import TICK_S, CarriedState, ProtocolSession
 from wsmon.model.events import Direction, Opcode

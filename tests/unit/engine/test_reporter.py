@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.engines import RecordingSink
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.redact import Redactor

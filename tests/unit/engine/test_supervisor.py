@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.engines import RecordingSink, spec
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.supervisor import Changes, Supervisor
 from wsmon.errors import UsageError

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from tests.support.engines import raw_server
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.model.redact.masking import Sensitive, mask_secrets
 from wsmon.recorder.alert_channels import OUTPUT_BYTES, AlertFailedError, CommandChannel, WebhookChannel
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.support.builders import event, loss, message, numbered
-from tests.tui.fakes import FakeClock, FakeView
+from tests.support.fake_ports import FakeClock, FakeView
 from wsmon.errors import QueryError, StoreError
 from wsmon.model.detectors.rules import RuleDetector, RuleMatch
 from wsmon.model.events import Event

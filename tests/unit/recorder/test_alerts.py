@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.builders import event
 from tests.support.engines import RecordingSink
-from tests.tui.fakes import FakeClock, FakeView
+from tests.support.fake_ports import FakeClock, FakeView
 from wsmon.config.specs import AlertSpec
 from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.redact.masking import Sensitive

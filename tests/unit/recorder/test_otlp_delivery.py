@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.export.otlp import RecordKind
 from wsmon.model.metrics import SignalTotals, SinkState
 from wsmon.recorder.otlp_delivery import LOSS_SHOWN_NS, PushPosition, SinkHealth, read_position, write_position

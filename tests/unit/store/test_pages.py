@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.store.pages import FIRST_WINDOW, chunks, windows
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS, dialled, event, message
+from tests.support.fake_ports import FakeClock
 from tests.support.stores import Recording, recording
-from tests.tui.fakes import FakeClock
 from wsmon.config.specs import RetentionSpec
 from wsmon.store import retention as pruning
 from wsmon.store.retention import NOTHING, Pruned, Retention

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.store.retention import EVENT_GAP_S, GAP_S, NOTHING, Pruned, PruneSchedule, Retention
 
 

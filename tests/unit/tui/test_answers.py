@@ -8,7 +8,7 @@ from threading import Event as Flag
 
 import pytest
 
-from tests.tui.fakes import FakeView
+from tests.support.fake_ports import FakeView
 from wsmon.errors import StoreError
 from wsmon.ports import StoreView
 from wsmon.tui.store_threads import Answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tests.support.builders import event, loss, message
-from tests.tui.fakes import FakeView
+from tests.support.fake_ports import FakeView
 from wsmon.model.events import Event, EventName
 from wsmon.tui.related import NOTHING, Before, asks_before, read_before
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.terminal_emulator import Emulated
 from tests.support.thoroughness import times
-from tests.tui.emulated import Emulated
 from wsmon.tui.terminal.driver import Canvas
 
 # Wider than all that is written in a row: Textual writes nothing past the edge

@@ -9,7 +9,7 @@ from threading import Event as Flag
 import pytest
 
 from tests.support.builders import message
-from tests.tui.fakes import FakeClock, FakeView
+from tests.support.fake_ports import FakeClock, FakeView
 from wsmon.errors import StoreError
 from wsmon.model.snapshot import Snapshot, StoreBounds
 from wsmon.tui.store_threads import Monitor

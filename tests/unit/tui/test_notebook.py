@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.builders import T0_NS, loss, message, numbered
-from tests.tui.fakes import FakeNotes
+from tests.support.fake_ports import FakeNotes
 from wsmon.errors import StoreError
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
 from wsmon.tui.bookmarks import Notebook

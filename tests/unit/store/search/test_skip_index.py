@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from tests.support.builders import SECOND_NS, T0_NS, event, message
+from tests.support.fake_ports import FakeClock
 from tests.support.queries import query
 from tests.support.recordings import FixedClock, recorded
 from tests.support.stores import Recording, as_schema_6, recording, stored
-from tests.tui.fakes import FakeClock
 from wsmon.config.specs import RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.store import pages

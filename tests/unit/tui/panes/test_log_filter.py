@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.support.builders import loss, message, numbered, pong
-from tests.tui.fakes import FakeView
+from tests.support.fake_ports import FakeView
 from wsmon.query.ast import EVERYTHING, Query, Word
 from wsmon.tui.panes.log_filter import FIRST_WINDOW, PROBLEMS, Aim, LogFilter, Scope, Search, run_search
 

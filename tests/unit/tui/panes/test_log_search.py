@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.support.builders import at_ns, event, loss, message, numbered, ping, pong
-from tests.tui.fakes import FakeView
+from tests.support.fake_ports import FakeView
 from wsmon.query.ast import EVERYTHING, Query, Word
 from wsmon.query.predicate import matches
 from wsmon.tui.panes.log_filter import PROBLEMS, Search, run_search, without_heartbeats

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.builders import T0_NS, at_ns
-from tests.tui.stages import connection_statistics
+from tests.support.screen_harness import connection_statistics
 from wsmon.model.statistics import ConnectionStatistics, Percentiles, Statistics, Summary, Trend, kpis
 from wsmon.tui.panes.statistics_render import Answer, bars, buckets, kpi_lines, lines, rate_plot, size_bars, spread_plot
 from wsmon.tui.text import Line, width_of

@@ -24,8 +24,8 @@ from tests.support.builders import (
     stall,
     usable,
 )
-from tests.tui.fakes import FakeNotes
-from tests.tui.stages import Stage, with_incidents
+from tests.support.fake_ports import FakeNotes
+from tests.support.screen_harness import Stage, with_incidents
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event, Verdict
 from wsmon.model.notes import NotesPage, SavedView

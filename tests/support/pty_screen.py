@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.tui.emulated import Emulated
+from tests.support.terminal_emulator import Emulated
 from wsmon.tui.terminal.driver import QUESTION
 
 SLICE_S = 0.02

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from tests.support.builders import TRACE, at_ns, event, lane, loss, message, numbered, pong, retry, row
-from tests.tui.fakes import FakeClock, FakeControl, FakeNotes, FakeView
+from tests.support.fake_ports import FakeClock, FakeControl, FakeNotes, FakeView
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health, OpenIncident
@@ -25,9 +26,12 @@ from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.widgets.text_view import SpanLine
 
 DEADLINE_S = 20.0
 BOOK = '{"ch":"book","seq":%d,"bids":[[97120.50,1.5],[97120.00,%s]],"note":"%s"}'
+# Columns and rows of terminals: with room for all panes, and the usual small one
+ROOMY, COMPACT = (120, 40), (80, 24)
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
 WELL = Health(commit_lag_ms=38.0)
 
@@ -106,6 +110,16 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the screen did not come to what was waited for"
         await pilot.pause(0.01)
+
+
+def text(line: SpanLine) -> str:
+    """The text of a line, without blanks around it."""
+    return "".join(part for part, _ in line.line).strip()
+
+
+def cells(app: App[Any]) -> list[str]:
+    """What the terminal shows, line by line."""
+    return [strip.text for strip in app.screen._compositor.render_strips()]  # there is no public way to the cells
 
 
 def stage(*, options: AppOptions | None = None, health: Health | None = WELL, notes: FakeNotes | None = None) -> Stage:

@@ -8,9 +8,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from tests.support import scene_stores
 from tests.support.builders import message
-from tests.tui import settings
-from tests.tui.stages import BOOK, OPTIONS, Stage, stage, until
+from tests.support.screen_harness import BOOK, OPTIONS, Stage, stage, until
 from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
@@ -29,7 +29,7 @@ class Scene:
 
     name: str
     keys: Keys = ()
-    setting: Setting = settings.lively
+    setting: Setting = scene_stores.lively
     """Of the store, before the app starts."""
     condition: Condition = lambda _: True
     """Holds once the keys have had their effect."""
@@ -42,7 +42,7 @@ class Scene:
 
     def stage(self, options: AppOptions = OPTIONS) -> Stage:
         """The app, not yet running."""
-        on = stage(options=options, notes=settings.notes())
+        on = stage(options=options, notes=scene_stores.notes())
         self.setting(on)
         return on
 
@@ -108,13 +108,13 @@ def says(text: str) -> Condition:
 
 def exists(on: Stage) -> None:
     """The target of an export is there."""
-    settings.lively(on)
+    scene_stores.lively(on)
     on.exporter.failure = FileExistsError(17, "File exists")
 
 
 def long_export(on: Stage) -> None:
     """An export takes its time."""
-    settings.lively(on)
+    scene_stores.lively(on)
     on.exporter.is_endless = True
 
 
@@ -125,51 +125,51 @@ def compared(on: Stage) -> None:
 
 MONITOR = (
     Scene("monitor"),
-    Scene("monitor-problem", ("E",), settings.explained),
+    Scene("monitor-problem", ("E",), scene_stores.explained),
     Scene("monitor-timeline", ("2",)),
-    Scene("monitor-statistics", ("3",), settings.measured, plotted(1)),
-    Scene("monitor-detail", ("G", "p", "5"), settings.booked),
-    Scene("monitor-many", (), settings.many),
-    Scene("start", (), settings.empty),
-    Scene("no-recorder", (), settings.lively, then=settings.unrecorded),
-    Scene("disk-full", (), settings.lively, then=settings.ill),
-    Scene("store-failed", (), settings.lively, then=settings.unreadable, effect=is_troubled),
-    Scene("incident-opens", (), settings.lively, then=settings.notified),
+    Scene("monitor-statistics", ("3",), scene_stores.measured, plotted(1)),
+    Scene("monitor-detail", ("G", "p", "5"), scene_stores.booked),
+    Scene("monitor-many", (), scene_stores.many),
+    Scene("start", (), scene_stores.empty),
+    Scene("no-recorder", (), scene_stores.lively, then=scene_stores.unrecorded),
+    Scene("disk-full", (), scene_stores.lively, then=scene_stores.ill),
+    Scene("store-failed", (), scene_stores.lively, then=scene_stores.unreadable, effect=is_troubled),
+    Scene("incident-opens", (), scene_stores.lively, then=scene_stores.notified),
 )
 PANES = (
-    Scene("connections", ("1", "z", "j"), settings.many),
-    Scene("timeline", ("2", "z", "left", "left"), settings.troubled),
-    Scene("timeline-groups", ("2", "z", "l", "j", *["left"] * 10), settings.troubled),
-    Scene("timeline-weeks", ("2", "z", *["minus"] * 17, *["left"] * 7), settings.weeks),
-    Scene("timeline-second", ("2", "z", *["plus"] * 8), settings.troubled),
-    Scene("timeline-start", ("2", "z"), settings.empty),
-    Scene("statistics", ("3", "z"), settings.measured, plotted(1)),
-    Scene("statistics-two", ("3", "z", "B"), settings.measured, plotted(2)),
-    Scene("statistics-start", ("3", "z"), settings.empty),
-    Scene("log", ("4", "z"), settings.mixed),
-    Scene("log-paused", ("4", "z", "p", "k", "k", "T"), settings.shaken, then=settings.mixed),
+    Scene("connections", ("1", "z", "j"), scene_stores.many),
+    Scene("timeline", ("2", "z", "left", "left"), scene_stores.troubled),
+    Scene("timeline-groups", ("2", "z", "l", "j", *["left"] * 10), scene_stores.troubled),
+    Scene("timeline-weeks", ("2", "z", *["minus"] * 17, *["left"] * 7), scene_stores.weeks),
+    Scene("timeline-second", ("2", "z", *["plus"] * 8), scene_stores.troubled),
+    Scene("timeline-start", ("2", "z"), scene_stores.empty),
+    Scene("statistics", ("3", "z"), scene_stores.measured, plotted(1)),
+    Scene("statistics-two", ("3", "z", "B"), scene_stores.measured, plotted(2)),
+    Scene("statistics-start", ("3", "z"), scene_stores.empty),
+    Scene("log", ("4", "z"), scene_stores.mixed),
+    Scene("log-paused", ("4", "z", "p", "k", "k", "T"), scene_stores.shaken, then=scene_stores.mixed),
     Scene("log-search", ("4", "z", "slash", *"BTC", "enter"), condition=searched("BTC")),
     Scene(
         "log-in-context",
         ("4", "z", "h", "slash", *"trade", "enter"),
-        settings.odd,
+        scene_stores.odd,
         searched("trade"),
         more_keys=("ctrl+f", "G", "k", "k", "m", "N"),
     ),
     Scene("log-no-match", ("4", "z", "slash", *"nowhere", "enter"), condition=searched("nowhere")),
-    Scene("log-start", ("4", "z"), settings.empty),
+    Scene("log-start", ("4", "z"), scene_stores.empty),
     Scene("detail-nothing", ("5", "z")),
-    Scene("detail-loss", ("p", "5", "z"), settings.explained),
-    Scene("detail-json", ("p", "5", "z"), settings.booked),
-    Scene("detail-folded", ("p", "5", "z", "minus"), settings.booked),
-    Scene("detail-text", ("p", "5", "z", "f"), settings.booked),
-    Scene("detail-found", ("p", "5", "z", "slash", *"97120", "enter"), settings.booked, more_keys=("n",)),
-    Scene("detail-binary", ("p", "5", "z"), settings.binary),
-    Scene("detail-hostile", ("p", "k", "k", "k", "5", "z", "G"), settings.mixed),
-    Scene("handshake", ("p", "K", "z"), settings.shaken),
+    Scene("detail-loss", ("p", "5", "z"), scene_stores.explained),
+    Scene("detail-json", ("p", "5", "z"), scene_stores.booked),
+    Scene("detail-folded", ("p", "5", "z", "minus"), scene_stores.booked),
+    Scene("detail-text", ("p", "5", "z", "f"), scene_stores.booked),
+    Scene("detail-found", ("p", "5", "z", "slash", *"97120", "enter"), scene_stores.booked, more_keys=("n",)),
+    Scene("detail-binary", ("p", "5", "z"), scene_stores.binary),
+    Scene("detail-hostile", ("p", "k", "k", "k", "5", "z", "G"), scene_stores.mixed),
+    Scene("handshake", ("p", "K", "z"), scene_stores.shaken),
 )
 DIALOGS = (
-    Scene("spans", ("p", "W"), settings.spanned, opened(WaterfallDialog)),
+    Scene("spans", ("p", "W"), scene_stores.spanned, opened(WaterfallDialog)),
     Scene("compare", ("p", "k", "k", "m", "j", "j", "C"), compared, opened(CompareDialog)),
     Scene("help", ("question_mark",)),
     Scene("help-end", ("question_mark", "G")),
@@ -191,7 +191,7 @@ DIALOGS = (
     Scene("export-exists", ("x", "enter"), exists, says("Enter again")),
     Scene("themes", ("colon", *"theme", "enter")),
     Scene("quit", ("q",)),
-    Scene("quit-no-recorder", ("q",), settings.unrecorded),
+    Scene("quit-no-recorder", ("q",), scene_stores.unrecorded),
     Scene("reconnect", ("1", "j", "R")),
     Scene("disable", ("1", "j", "D")),
 )

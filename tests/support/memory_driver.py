@@ -8,8 +8,8 @@ from textual.driver import Driver
 from textual.events import CursorPosition, Resize
 from textual.geometry import Size
 
-from tests.tui.emulated import Emulated
-from tests.tui.stages import Stage
+from tests.support.screen_harness import Stage
+from tests.support.terminal_emulator import Emulated
 from wsmon.tui.terminal import driver
 from wsmon.tui.terminal.driver import QUESTION
 

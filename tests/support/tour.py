@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.processes import WSMON
-from tests.tui.terminal import Terminal
-from tests.tui.tour_steps import Chapter, Step
-from tests.tui.tour_table import CHAPTERS
-from tests.tui.tour_world import world
+from tests.support.tmux_terminal import Terminal
+from tests.support.tour_steps import Chapter, Step
+from tests.support.tour_table import CHAPTERS
+from tests.support.tour_world import world
 
 SIZES = ((80, 24), (120, 40))
 # From this width on every chapter is walked

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.support.processes import WSMON
-from tests.tui.tour_steps import Chapter, press, write
+from tests.support.tour_steps import Chapter, press, write
 
 STORY = Chapter(
     "story",
