@@ -29,7 +29,7 @@ from pathlib import Path
 
 from tests.benchmarks.load import cpu_s
 from tests.support.peers import script
-from tests.support.terminal_emulator import Emulated
+from tests.support.terminal_emulator import TerminalEmulator
 from wsmon.clock import SystemClock
 from wsmon.demo.server import ScenarioServer
 from wsmon.store.reader import Reader
@@ -70,7 +70,7 @@ class Screen:
         if self.pid == 0:
             os.execve(WSMON, [str(WSMON), "attach", str(store)], environ)  # noqa: S606 - a terminal of its own
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        self.shown = Emulated(120, 40)
+        self.shown = TerminalEmulator(120, 40)
         self._at_s = 0.0
         self._news = threading.Condition(threading.RLock())
         self.painted_bytes = 0

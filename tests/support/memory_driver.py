@@ -9,7 +9,7 @@ from textual.events import CursorPosition, Resize
 from textual.geometry import Size
 
 from tests.support.screen_harness import Stage
-from tests.support.terminal_emulator import Emulated
+from tests.support.terminal_emulator import TerminalEmulator
 from wsmon.tui.terminal import driver
 from wsmon.tui.terminal.driver import QUESTION
 
@@ -19,7 +19,7 @@ class MemoryDriver(Driver):
 
     def __init__(self, app: Any, *, size: tuple[int, int], **options: Any) -> None:
         super().__init__(app, size=size, **options)
-        self.shown = Emulated(*size)
+        self.shown = TerminalEmulator(*size)
         self.written = ""
 
     def write(self, data: str) -> None:

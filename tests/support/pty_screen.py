@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.terminal_emulator import Emulated
+from tests.support.terminal_emulator import TerminalEmulator
 from wsmon.tui.terminal.driver import QUESTION
 
 SLICE_S = 0.02
@@ -26,7 +26,7 @@ ANSWER = b"\x1b[1;1R"
 class PtyScreen:
     """Reads while it waits, and only then."""
 
-    def __init__(self, store: Path, environ: Mapping[str, str], shown: Emulated, bytes_per_s: int) -> None:
+    def __init__(self, store: Path, environ: Mapping[str, str], shown: TerminalEmulator, bytes_per_s: int) -> None:
         self.shown = shown
         self.read_bytes = 0
         self._slice = max(1, round(bytes_per_s * SLICE_S))

@@ -19,7 +19,7 @@ from wsmon.model.events import Event
 from wsmon.model.snapshot import Health, OpenIncident
 from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Statistics, Summary
 from wsmon.model.statuses import OPEN, Status
-from wsmon.model.timeline import Incident, Lane
+from wsmon.model.timeline import Incident, Lane, LossMark
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.options import AppOptions
@@ -33,6 +33,8 @@ BOOK = '{"ch":"book","seq":%d,"bids":[[97120.50,1.5],[97120.00,%s]],"note":"%s"}
 # Columns and rows of terminals: with room for all panes, and the usual small one
 ROOMY, COMPACT = (120, 40), (80, 24)
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
+# Seconds after the start of the fake clock at which the events of `with_problems` were lost, by connection
+LOSSES = {"deribit": (-90.0, -10.0), "coinbase": (-50.0,)}
 WELL = Health(commit_lag_ms=38.0)
 
 
@@ -168,6 +170,36 @@ def with_incidents(on: Stage) -> Stage:
         replace(each, incidents=begun.get(each.connection, each.incidents)) for each in store.lanes_answer
     )
     return on
+
+
+def with_problems(on: Stage) -> Stage:
+    """Losses whose events are in the log, and a gap with evidence, the newest event of the store."""
+    store = on.store
+    proof = {"evidence": [3, 5]}
+    gap_id = store.add(
+        event("incident.opened", -20, "binance-spot", type="gap", reason="3 missing", meta=proof)
+    ).last_id
+    gap = Incident(at_ns(-20), at_ns(0), gap_id, "gap", "3 missing", is_open=True)
+    store.lanes_answer = tuple(
+        replace(
+            lane,
+            group="deri" if lane.connection == "deribit" else "",
+            losses=tuple(LossMark(at_ns(at), store.id_at(at_ns(at))) for at in LOSSES.get(lane.connection, ())),
+            incidents=(gap,) if lane.connection == "binance-spot" else (),
+        )
+        for lane in store.lanes_answer
+    )
+    return on
+
+
+async def timeline(on: Stage, pilot: Pilot[Any]) -> TimelinePane:
+    """The pane, with the keys, showing what the store holds."""
+    await on.ready(pilot)
+    await pilot.press("2")
+    await on.ready(pilot)
+    pane = on.screen.slot("timeline").pane
+    assert isinstance(pane, TimelinePane)
+    return pane
 
 
 def situation() -> FakeView:

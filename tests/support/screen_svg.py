@@ -44,7 +44,7 @@ class Run(NamedTuple):
     ink: Ink
 
 
-def picture(app: App[Any]) -> str:
+def screen_svg(app: App[Any]) -> str:
     """The screen as it is, dialogs and all, as SVG."""
     strips = app.screen._compositor.render_strips()  # there is no public way to the cells
     lines = [list(_runs(strip, app.ansi_theme)) for strip in strips]

@@ -18,7 +18,7 @@ UNFINISHED = re.compile(r"\x1b[^a-zA-Z@-~\x07]{0,200}$|\x1b\[[0-9;?>$<]*$|\x1b[\
 BLANK = (" ", PLAIN)
 
 
-class Emulated:
+class TerminalEmulator:
     """Fed with what an application writes."""
 
     def __init__(self, columns: int, rows: int) -> None:

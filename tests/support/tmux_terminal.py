@@ -24,7 +24,7 @@ THEME = TerminalTheme((13, 17, 23), (201, 209, 217), [(0, 0, 0)] * 8)
 POLL_S = 0.05
 
 
-class Terminal:
+class TmuxTerminal:
     """One tmux server with one pane."""
 
     def __init__(self, name: str, columns: int, rows: int, environ: Mapping[str, str], folder: Path) -> None:
@@ -35,7 +35,7 @@ class Terminal:
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(folder),
                    "bash", "--norc", "--noprofile")  # fmt: skip
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> TmuxTerminal:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -1,6 +1,6 @@
 """The tour: every action by its key in a real terminal, before servers whose content is known.
 
-    python -m tests.tui.tour [FOLDER]
+    python -m tests.support.tour [FOLDER]
 
 Walks at 120×40, and the main part of it at 80×24. Each step waits for what proves that its action did what it says.
 Leaves captures as text and PNG in FOLDER (tests/tui/captures).
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.processes import WSMON
-from tests.support.tmux_terminal import Terminal
+from tests.support.tmux_terminal import TmuxTerminal
 from tests.support.tour_steps import Chapter, Step
 from tests.support.tour_table import CHAPTERS
 from tests.support.tour_world import world
@@ -34,7 +34,7 @@ def chapters(columns: int) -> tuple[Chapter, ...]:
 
 def tour(columns: int, rows: int, captures: Path, *, as_pictures: bool) -> Iterator[str]:
     """Walk; what was seen, a line each. Raises AssertionError where a step does not do what it says."""
-    with world() as place, Terminal(f"wsmon-tour-{columns}", columns, rows, place.environ, place.home) as terminal:
+    with world() as place, TmuxTerminal(f"wsmon-tour-{columns}", columns, rows, place.environ, place.home) as terminal:
         terminal.run(WSMON)
         terminal.until(r"orders +reconnecting in (1m|[2-5]\d s)")
         pictures = 0
@@ -50,7 +50,7 @@ def tour(columns: int, rows: int, captures: Path, *, as_pictures: bool) -> Itera
         yield place.check_exports()
 
 
-def walk(terminal: Terminal, step: Step, where: str) -> None:
+def walk(terminal: TmuxTerminal, step: Step, where: str) -> None:
     """Do a step, and see that it had its effect."""
     place = f"{where}: {' '.join(step.keys)}{step.types} {' '.join(step.actions)}"
     if step.spoils:
@@ -78,7 +78,7 @@ def walk(terminal: Terminal, step: Step, where: str) -> None:
 
 def main() -> None:
     """Walk at both sizes and print what was seen."""
-    captures = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "captures"
+    captures = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "tui" / "captures"
     os.environ.pop("NO_COLOR", None)
     for columns, rows in SIZES:
         print(f"{columns} × {rows}")

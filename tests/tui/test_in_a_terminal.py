@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import WSMON, stored
-from tests.support.tmux_terminal import DEADLINE_S, POLL_S, Terminal
+from tests.support.tmux_terminal import DEADLINE_S, POLL_S, TmuxTerminal
 from tests.support.tour_world import environment, no_recorder_left
 from wsmon.control.lock import beside, holder
 
@@ -22,10 +22,10 @@ pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(120)]
 
 
 @contextmanager
-def demonstration(home: Path) -> Iterator[tuple[Terminal, Path]]:
+def demonstration(home: Path) -> Iterator[tuple[TmuxTerminal, Path]]:
     """A demonstration on the screen, and its store."""
     environ = environment(home)
-    with no_recorder_left(environ), Terminal(f"wsmon-{home.name[-24:]}", 80, 24, environ, home) as terminal:
+    with no_recorder_left(environ), TmuxTerminal(f"wsmon-{home.name[-24:]}", 80, 24, environ, home) as terminal:
         terminal.run(WSMON, "demo")
         terminal.until(r"binary +open")
         (store,) = home.glob("state/wsmon/demo-*/store.db")
@@ -108,7 +108,7 @@ def test_keys_of_one_write_wait_for_the_dialogs_that_they_open_and_close(tmp_pat
         terminal.until("the recorder goes on")
 
 
-def shown_events(terminal: Terminal) -> int:
+def shown_events(terminal: TmuxTerminal) -> int:
     """How many events the log says there are."""
     found = re.search(r"following · ([\d,]+) events", terminal.until(r"following · [\d,]+ events"))
     assert found is not None

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support.screen_harness import DEADLINE_S, OPTIONS, Stage, compared, stage, until
-from tests.support.screen_svg import picture
+from tests.support.screen_svg import screen_svg
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Snapshot
 from wsmon.tui import app, key_queue
@@ -112,7 +112,7 @@ async def shown(size: tuple[int, int], keys: list[str], *, at_once: bool) -> str
         # The statistics learn with their next answer, a second later, that a scroll bar has taken room from them.
         on.screen.ask_store()
         await rest(pilot, on)
-        return picture(on.app)
+        return screen_svg(on.app)
 
 
 @pytest.mark.parametrize("sequence", DIALOGS)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.queries import query as parse
-from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, until
-from tests.tui.test_timeline_keys import timeline, with_problems
+from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, timeline, until, with_problems
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.panes.detail import NO_EVENT, NO_JSON, NOTHING_SHOWN, ONE_FORM, DetailPane
 

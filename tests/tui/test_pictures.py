@@ -15,7 +15,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
 
 from tests.support.screen_harness import OPTIONS, Stage
-from tests.support.screen_svg import picture
+from tests.support.screen_svg import screen_svg
 from tests.support.snapshot_scenes import SCENES, Scene
 
 # Besides that in which all looks are taken
@@ -42,7 +42,7 @@ async def test_looks(scene: Scene, snapshot: SnapshotAssertion) -> None:
         for size in SIZES:
             await pilot.resize_terminal(*size)
             await scene.come_to_rest(on, pilot)
-            taken["{}x{}".format(*size)] = picture(on.app)
+            taken["{}x{}".format(*size)] = screen_svg(on.app)
     kept = snapshot.use_extension(Svg)
     assert [name for name, svg in taken.items() if kept(name=name) != svg] == []
     assert taken["80x24-ascii"].isascii()
@@ -58,22 +58,22 @@ async def test_the_terminals_own_colors_look(
     on = scene.stage(replace(OPTIONS, theme="wsmon-ansi", has_no_color=has_no_color))
     async with on.app.run_test(size=LOOKS_SIZE) as pilot:
         await scene.play(on, pilot)
-        taken = picture(on.app)
+        taken = screen_svg(on.app)
     assert taken == snapshot.use_extension(Svg)
 
 
 async def take_looks(on: Stage, pilot: Pilot[Any], taken: dict[str, str]) -> None:
     """The same in every look; the first one is put on again."""
-    taken["80x24"] = picture(on.app)
+    taken["80x24"] = screen_svg(on.app)
     for look in LOOKS:
         on.app.wear(look)
         await pilot.pause()
-        taken[f"80x24-{look.removeprefix('wsmon-')}"] = picture(on.app)
+        taken[f"80x24-{look.removeprefix('wsmon-')}"] = screen_svg(on.app)
     on.app.wear("wsmon-dark")
     on.app.set_ascii(True)
     on.screen.use_glyphs(on.app.glyphs)
     await pilot.pause()
-    taken["80x24-ascii"] = picture(on.app)
+    taken["80x24-ascii"] = screen_svg(on.app)
     on.app.set_ascii(False)
     on.screen.use_glyphs(on.app.glyphs)
     await pilot.pause()

@@ -16,8 +16,8 @@ from tests.support.builders import message
 from tests.support.processes import WSMON
 from tests.support.pty_screen import PtyScreen
 from tests.support.recordings import Recording
-from tests.support.terminal_emulator import Emulated
-from tests.support.tmux_terminal import Terminal
+from tests.support.terminal_emulator import TerminalEmulator
+from tests.support.tmux_terminal import TmuxTerminal
 from tests.support.tour_world import environment
 
 pytestmark = [pytest.mark.usefixtures("tmux"), pytest.mark.timeout(90)]
@@ -45,10 +45,10 @@ def store(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def opened(store: Path, columns: int, rows: int, *options: str, before: str = "true") -> Iterator[Terminal]:
+def opened(store: Path, columns: int, rows: int, *options: str, before: str = "true") -> Iterator[TmuxTerminal]:
     """The store on a screen of that size."""
     environ = environment(store.parent)
-    with Terminal(f"wsmon-{store.parent.name[-24:]}", columns, rows, environ, store.parent) as terminal:
+    with TmuxTerminal(f"wsmon-{store.parent.name[-24:]}", columns, rows, environ, store.parent) as terminal:
         terminal.type(f"{before}\n")
         terminal.run(WSMON, "open", store, *options)
         yield terminal
@@ -94,7 +94,7 @@ def test_a_screen_that_was_stopped_by_somebody_else_goes_on_and_leaves_the_termi
         assert same_line_settings(store.parent, "before", "after")
 
 
-def leave(terminal: Terminal) -> None:
+def leave(terminal: TmuxTerminal) -> None:
     """Detach; no answer to the last question is left for the shell."""
     terminal.press("G", "d")
     text = terminal.until(r"(?m)^\$ ?$")
@@ -150,7 +150,7 @@ def test_ascii_can_be_asked_for(store: Path) -> None:
 
 def test_a_slow_terminal_gets_answers_before_everything_is_painted(store: Path) -> None:
     """It reads 16 KB a second and answers questions when it comes to them; keys do not queue up behind paints."""
-    with PtyScreen(store, {**os.environ, **environment(store.parent)}, Emulated(120, 40), 16_000) as screen:
+    with PtyScreen(store, {**os.environ, **environment(store.parent)}, TerminalEmulator(120, 40), 16_000) as screen:
         screen.until("4 Log .*100 events")
         for key, shows in (
             (b"1", "━ 1 Connections"),

@@ -3,48 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
-from tests.support.builders import SECOND_NS, at_ns, event
+from tests.support.builders import SECOND_NS, at_ns
 from tests.support.queries import query as parse
-from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, until
-from wsmon.model.timeline import Incident, LossMark
-from wsmon.tui.panes.timeline import NO_GROUPS, TimelinePane
-
-LOSSES = {"deribit": (-90.0, -10.0), "coinbase": (-50.0,)}
-
-
-def with_problems(on: Stage) -> Stage:
-    """Losses whose events are in the log, and a gap with evidence, the newest event of the store."""
-    store = on.store
-    proof = {"evidence": [3, 5]}
-    gap_id = store.add(
-        event("incident.opened", -20, "binance-spot", type="gap", reason="3 missing", meta=proof)
-    ).last_id
-    gap = Incident(at_ns(-20), at_ns(0), gap_id, "gap", "3 missing", is_open=True)
-    store.lanes_answer = tuple(
-        replace(
-            lane,
-            group="deri" if lane.connection == "deribit" else "",
-            losses=tuple(LossMark(at_ns(at), store.id_at(at_ns(at))) for at in LOSSES.get(lane.connection, ())),
-            incidents=(gap,) if lane.connection == "binance-spot" else (),
-        )
-        for lane in store.lanes_answer
-    )
-    return on
-
-
-async def timeline(on: Stage, pilot: Pilot[Any]) -> TimelinePane:
-    """The pane, with the keys, showing what the store holds."""
-    await on.ready(pilot)
-    await pilot.press("2")
-    await on.ready(pilot)
-    pane = on.screen.slot("timeline").pane
-    assert isinstance(pane, TimelinePane)
-    return pane
+from tests.support.screen_harness import COMPACT, ROOMY, stage, text, timeline, until, with_problems
+from wsmon.tui.panes.timeline import NO_GROUPS
 
 
 async def test_behind_the_present_e_goes_to_the_newest_problem() -> None:

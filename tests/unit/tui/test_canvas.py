@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.terminal_emulator import Emulated
+from tests.support.terminal_emulator import TerminalEmulator
 from tests.support.thoroughness import times
 from wsmon.tui.terminal.driver import Canvas
 
@@ -32,7 +32,7 @@ frames = st.lists(st.one_of(pieces, pieces, pieces, odd), max_size=8).map("".joi
 @settings(max_examples=times(300))
 @given(st.lists(frames, max_size=6))
 def test_the_terminal_shows_what_textual_meant(written: list[str]) -> None:
-    meant, shown, canvas = Emulated(COLUMNS, ROWS), Emulated(COLUMNS, ROWS), Canvas()
+    meant, shown, canvas = TerminalEmulator(COLUMNS, ROWS), TerminalEmulator(COLUMNS, ROWS), Canvas()
     for frame in written:
         meant.feed(frame.encode())
         shown.feed(canvas.painted(frame).encode())

@@ -1,0 +1,3 @@
+"""A terminal that is the same on every machine."""
+
+from tests.support.terminal_environment import fixed_terminal as fixed_terminal
