@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fake_ports import FakeClock
 from tests.support.metrics_samples import FEED, IDLE
-from tests.tui.fakes import FakeClock
 from wsmon.config.specs import Configuration
 from wsmon.export.prometheus import OPEN_METRICS, PLAIN
 from wsmon.model.metrics import ConnectionTotals

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.engines import RecordingSink
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.model.events import RECORDER, Event
 from wsmon.recorder.run import self_events
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.engines import RecordingSink, spec
-from tests.tui.fakes import FakeClock
+from tests.support.fake_ports import FakeClock
 from wsmon.config.specs import AlertSpec, Configuration, ConnectionSpec, OtlpSpec
 from wsmon.control.messages import Action, Command
 from wsmon.engine.supervisor import Supervisor
