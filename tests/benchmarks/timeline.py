@@ -35,7 +35,7 @@ from wsmon.store.fold import Fold
 from wsmon.store.reader import Reader
 from wsmon.store.schema import COUNTERS
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.panes.timeline_state import Answer, Moment
+from wsmon.tui.panes.timeline_state import TimeBounds, TimelineAnswer
 from wsmon.tui.store_threads import Answers
 
 SECOND_NS = 1_000_000_000
@@ -116,7 +116,7 @@ class Host(PaneApp):
     def __init__(self, path: Path, now_s: int) -> None:
         self.pane: TimelinePane = TimelinePane(lambda _: None)
         super().__init__(self.pane, "timeline.tcss")
-        self.moment = Moment(now_s * SECOND_NS, (now_s - DAY_S) * SECOND_NS, (now_s - DAY_S) * SECOND_NS)
+        self.moment = TimeBounds(now_s * SECOND_NS, (now_s - DAY_S) * SECOND_NS, (now_s - DAY_S) * SECOND_NS)
         self.answer_ms: list[float] = []
         self.screen_ms: list[float] = []
         self.paint_ms: list[float] = []
@@ -134,11 +134,11 @@ class Host(PaneApp):
     def stop(self) -> None:
         self._answers.stop()
 
-    @on(TimelinePane.AskChanged)
+    @on(TimelinePane.RequestChanged)
     def ask(self) -> None:
         ask = self.pane.ask(self.moment)
 
-        def read(view: StoreView) -> Answer:
+        def read(view: StoreView) -> TimelineAnswer:
             began = time.perf_counter()
             answer = ask.read(view)
             self.answer_ms.append((time.perf_counter() - began) * 1000)
@@ -146,7 +146,7 @@ class Host(PaneApp):
 
         self._answers.ask("timeline", read, self.show)
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: TimelineAnswer) -> None:
         began = time.thread_time()
         self.pane.show(answer, self.moment)
         self.pane.render_lines(Region(0, 0, *SIZE))

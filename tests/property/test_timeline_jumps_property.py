@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from tests.support.builders import SECOND_NS, at_ns, lane
 from tests.support.fake_ports import FakeView
 from wsmon.model.timeline import Lane, LaneTitle
-from wsmon.tui.panes.timeline_state import STEPS_NS, Answer, Moment, TimelineState, Window
+from wsmon.tui.panes.timeline_state import STEPS_NS, TimeBounds, TimelineAnswer, TimelineState, TimeWindow
 
 # Of all time, and the row
 Cell = tuple[int, int]
-MOMENT = Moment(at_ns(0), at_ns(-4_000), at_ns(-4_000))
+MOMENT = TimeBounds(at_ns(0), at_ns(-4_000), at_ns(-4_000))
 SECONDS = st.integers(-4_000, -1)
 
 
@@ -36,10 +36,12 @@ def state_of(found: tuple[Lane, ...], cell_ns: int, *, by_group: bool) -> Timeli
     """A state that shows these lanes, its cursor at the present."""
     state = TimelineState()
     state.by_group = by_group
-    state.window = Window(cell_ns)
+    state.window = TimeWindow(cell_ns)
     state.resize(80, 12)
     titles = tuple(LaneTitle(each.connection, each.group) for each in found)
-    state.give(Answer(state.ask(MOMENT).period, titles, {each.connection: each for each in found}, None), MOMENT)
+    state.give(
+        TimelineAnswer(state.ask(MOMENT).period, titles, {each.connection: each for each in found}, None), MOMENT
+    )
     return state
 
 

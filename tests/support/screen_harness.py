@@ -26,7 +26,7 @@ from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.widgets.text_view import TextLine
 
 DEADLINE_S = 20.0
 BOOK = '{"ch":"book","seq":%d,"bids":[[97120.50,1.5],[97120.00,%s]],"note":"%s"}'
@@ -114,7 +114,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
         await pilot.pause(0.01)
 
 
-def text(line: SpanLine) -> str:
+def text(line: TextLine) -> str:
     """The text of a line, without blanks around it."""
     return "".join(part for part, _ in line.line).strip()
 

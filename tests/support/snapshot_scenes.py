@@ -16,7 +16,7 @@ from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
 from wsmon.tui.options import AppOptions
 from wsmon.tui.panes.statistics import StatisticsPane
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.widgets.text_view import TextLine
 
 Setting = Callable[[Stage], None]
 Condition = Callable[[Stage], bool]
@@ -101,7 +101,7 @@ def says(text: str) -> Condition:
     def condition(on: Stage) -> bool:
         if not isinstance(on.app.screen, ExportDialog):
             return False
-        return text in "".join(part for part, _ in on.app.screen.query_one("#export-note", SpanLine).line)
+        return text in "".join(part for part, _ in on.app.screen.query_one("#export-note", TextLine).line)
 
     return condition
 

@@ -24,7 +24,7 @@ from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
 from wsmon.tui.text import width_of
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.widgets.text_view import TextLine
 
 
 def list_names(on: Stage) -> list[str]:
@@ -152,7 +152,7 @@ async def test_the_title_of_the_list_says_why_and_since_when() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        title = on.screen.slot("connections").query_one(SpanLine)
+        title = on.screen.slot("connections").query_one(TextLine)
         assert "deribit: down 2m · “rate limit: 5 connections”, 1008 by peer" in text(title)
         await pilot.press("1", "j")
         await until(pilot, lambda: "kraken-book: stalled 41 s · no data; expected every 5 s" in text(title))
@@ -179,7 +179,7 @@ async def test_statistics_of_a_young_recording_name_its_own_period() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("3")
-        title = on.screen.slot("statistics").query_one(SpanLine)
+        title = on.screen.slot("statistics").query_one(TextLine)
         await until(pilot, lambda: "deribit · last 1h00m, 1m of it recorded" in text(title))
 
 
@@ -316,7 +316,7 @@ async def test_a_query_that_is_not_understood_says_why_and_keeps_the_last_one() 
         await until(pilot, lambda: on.screen.log_pane.search.text == "deribit")
         await pilot.press("space", *"nmae", "colon", "x", "enter")
         assert isinstance(on.app.screen, SearchDialog)
-        note = text(on.app.screen.query_one("#search-note", SpanLine))
+        note = text(on.app.screen.query_one("#search-note", TextLine))
         assert note.startswith("column 9: unknown field 'nmae' · did you mean 'name'?")
         assert on.screen.log_pane.search.text in ("deribit", "deribit nmae")
 
@@ -456,7 +456,7 @@ async def test_a_target_that_is_there_is_overwritten_only_when_confirmed() -> No
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("x", "enter")
-        await until(pilot, lambda: "Enter again overwrites" in text(on.app.screen.query_one("#export-note", SpanLine)))
+        await until(pilot, lambda: "Enter again overwrites" in text(on.app.screen.query_one("#export-note", TextLine)))
         assert isinstance(on.app.screen, ExportDialog)
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
@@ -486,7 +486,7 @@ async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("question_mark")
-        hint = on.app.screen.query_one("#dialog-hint", SpanLine)
+        hint = on.app.screen.query_one("#dialog-hint", TextLine)
         below = len(help_lines(on.screen.backing.keymap.keys)) - on.app.screen.query_one("#help").size.height
         await until(pilot, lambda: f"▼ {below} more lines" in text(hint))
         await pilot.press("j")

@@ -13,8 +13,8 @@ from tests.support.scene_stores import HOSTILE
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.panes import detail_payload
-from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, Value
-from wsmon.tui.widgets.text_view import Says
+from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, DetailValue
+from wsmon.tui.widgets.text_view import StatusChanged
 
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
 EVENTS = (loss(0.118, id=42), message(TRADE, id=7), usable(id=3))
@@ -157,10 +157,10 @@ async def test_values_are_taken_along_with_their_paths() -> None:
             await pilot.press(*to_line(detail, begins))
             seen.append(detail.pane.value)
         assert seen == [
-            Value("$.e", "trade"),
-            Value("$.data.p", "97120.50"),
-            Value("$.data.path", '[1,2,{"last":null}]'),
-            Value("$.data.path[2].last", "null"),
+            DetailValue("$.e", "trade"),
+            DetailValue("$.data.p", "97120.50"),
+            DetailValue("$.data.path", '[1,2,{"last":null}]'),
+            DetailValue("$.data.path[2].last", "null"),
             None,
         ]
 
@@ -176,7 +176,7 @@ async def test_enter_folds_and_unfolds_and_the_cursor_stays_with_the_container()
             '"data": { 4 … },',
             '"note": "plain words"',
         ]
-        assert detail.pane.value == Value(
+        assert detail.pane.value == DetailValue(
             "$.data", '{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true}'
         )
         await pilot.press("enter")
@@ -210,7 +210,7 @@ async def test_a_value_asks_for_events_like_it_or_unlike_it() -> None:
     async with detail.app.run_test(size=(62, ROWS + 2), message_hook=detail.app.hear) as pilot:
         await detail.show(pilot, message(TRADE))
         await pilot.press(*to_line(detail, '"e"'), "equals_sign", *to_line(detail, '"p"'), "exclamation_mark", "g", "!")
-        asked = [(each.term, each.is_excluded) for each in detail.app.heard_of(DetailPane.Asked)]
+        asked = [(each.term, each.is_excluded) for each in detail.app.heard_of(DetailPane.FilterRequested)]
         assert asked == [('$.e="trade"', False), ("$.data.p=97120.50", True), ("", True)]
 
 
@@ -219,9 +219,9 @@ async def test_a_field_is_taken_along_and_asks_for_events_like_it() -> None:
     async with detail.app.run_test(size=(62, ROWS + 12), message_hook=detail.app.hear) as pilot:
         await detail.show(pilot, loss(0.118, id=42))
         await pilot.press(*to_line(detail, "Code"))
-        assert detail.pane.value == Value("code:1008", "1008 policy violation")
+        assert detail.pane.value == DetailValue("code:1008", "1008 policy violation")
         await pilot.press("equals_sign", *to_line(detail, "Connection"), "exclamation_mark")
-        asked = [(each.term, each.is_excluded) for each in detail.app.heard_of(DetailPane.Asked)]
+        asked = [(each.term, each.is_excluded) for each in detail.app.heard_of(DetailPane.FilterRequested)]
         assert asked == [("code:1008", False), ('connection="deribit"', True)]
 
 
@@ -239,7 +239,7 @@ async def test_a_text_is_found_also_in_what_was_folded_and_each_place_has_its_nu
         detail.pane.search("nowhere")
         await pilot.pause()
         assert seen == ["$.data.is_maker", "$.note", "$.e", "$.note"]
-        assert [each.texts[0] for each in detail.app.heard_of(Says)] == [
+        assert [each.texts[0] for each in detail.app.heard_of(StatusChanged)] == [
             "",
             "'MAKER' 1 of 1",
             "'\":' 7 of 8",
@@ -250,7 +250,7 @@ async def test_a_text_is_found_also_in_what_was_folded_and_each_place_has_its_nu
             "'nowhere' is not in here",
         ]
         await detail.show(pilot, loss(id=9))
-        assert detail.app.heard_of(Says)[-1].texts[0] == "'nowhere' n N"
+        assert detail.app.heard_of(StatusChanged)[-1].texts[0] == "'nowhere' n N"
 
 
 async def test_levels_of_json_are_shown_one_by_one() -> None:
@@ -274,8 +274,8 @@ async def test_the_content_of_a_protocol_is_shown_under_its_parts() -> None:
         at = lines.index("Payload  MQTT PUBLISH JSON · text · hex  f")
         assert lines[at + 1 : at + 6] == ["Topic       a/b", "Quality     0", "{", '  "t": 21', "}"]
         await pilot.press(*to_line(detail, '"t"'), "equals_sign")
-        assert detail.pane.value == Value("$.t", "21")
-        assert [each.term for each in detail.app.heard_of(DetailPane.Asked)] == [""]
+        assert detail.pane.value == DetailValue("$.t", "21")
+        assert [each.term for each in detail.app.heard_of(DetailPane.FilterRequested)] == [""]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.support.builders import SESSION, TRACE
 from tests.support.screen_harness import stage, until, with_incidents
 from wsmon.export.formats import FORMATS
 from wsmon.tui.dialogs.export import ExportDialog
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.widgets.text_view import TextLine
 
 SIZE = (100, 30)
 STEM = "orders-20260110-140224"
@@ -18,7 +18,7 @@ STEM = "orders-20260110-140224"
 
 def note(dialog: ExportDialog) -> str:
     """What the dialog says of the export."""
-    return "".join(part for part, _ in dialog.query_one("#export-note", SpanLine).line).strip()
+    return "".join(part for part, _ in dialog.query_one("#export-note", TextLine).line).strip()
 
 
 async def test_every_format_is_offered_with_its_ending() -> None:

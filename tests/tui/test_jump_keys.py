@@ -12,12 +12,12 @@ from wsmon.model.events import Event, SpanId
 from wsmon.model.spans import Span
 from wsmon.tui.dialogs.base import PromptDialog
 from wsmon.tui.dialogs.waterfall import WaterfallDialog
-from wsmon.tui.widgets.text_view import ScrollPane, SpanLine
+from wsmon.tui.widgets.text_view import ScrollPane, TextLine
 
 ROOMY = (120, 40)
 
 
-def said(line: SpanLine) -> str:
+def said(line: TextLine) -> str:
     return "".join(part for part, _ in line.line).strip()
 
 
@@ -91,7 +91,7 @@ async def test_what_is_no_place_is_said_and_may_be_typed_again() -> None:
         await on.ready(pilot)
         await pilot.press("t", *"soon", "enter")
         assert isinstance(on.app.screen, PromptDialog)
-        assert "'soon' is no time" in said(on.app.screen.query_one("#prompt-note", SpanLine))
+        assert "'soon' is no time" in said(on.app.screen.query_one("#prompt-note", TextLine))
         await pilot.press("escape")
         assert on.screen.log_pane.is_following
 
@@ -136,7 +136,7 @@ async def test_the_spans_of_a_session_are_a_waterfall() -> None:
         await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
         lines = on.app.screen.query_one("#waterfall", ScrollPane)
         await until(pilot, lambda: len(lines.lines) == 1)
-        assert said(on.app.screen.query_one("#dialog-title", SpanLine)) == f"Session {'a' * 16}: 1 span"
+        assert said(on.app.screen.query_one("#dialog-title", TextLine)) == f"Session {'a' * 16}: 1 span"
         await pilot.press("escape")
     assert on.store.calls.count(f"spans {'a' * 16}") == 2
 
@@ -150,7 +150,7 @@ async def test_the_waterfall_shows_the_whole_trace_on_demand() -> None:
         await pilot.press("p", "k", "W")
         await until(pilot, lambda: isinstance(on.app.screen, WaterfallDialog))
         lines = on.app.screen.query_one("#waterfall", ScrollPane)
-        title = on.app.screen.query_one("#dialog-title", SpanLine)
+        title = on.app.screen.query_one("#dialog-title", TextLine)
         on.store.spans_answer = (one, two)
         await pilot.press("t")
         await until(pilot, lambda: len(lines.lines) == 2)

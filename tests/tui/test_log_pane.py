@@ -19,7 +19,7 @@ from wsmon.model.snapshot import SearchProgress
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_filter import PROBLEMS, Found, Search, run_search
-from wsmon.tui.widgets.text_view import Says
+from wsmon.tui.widgets.text_view import StatusChanged
 
 SIZE = (100, 22)
 ROWS = 20
@@ -73,7 +73,9 @@ async def test_an_empty_log_says_what_it_waits_for_and_since_when() -> None:
         await log.commit(pilot)
 
         assert log.app.lines()[0] == "waiting for the first event since 14:02:24"
-        assert [each.texts[0] for each in log.app.heard_of(Says)] == ["waiting for the first event since 14:02:24"]
+        assert [each.texts[0] for each in log.app.heard_of(StatusChanged)] == [
+            "waiting for the first event since 14:02:24"
+        ]
 
 
 async def test_it_follows_the_newest_event_and_reads_one_page() -> None:

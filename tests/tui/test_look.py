@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from tests.support.builders import message
 from tests.support.screen_harness import Stage, cells, stage, until, with_incidents
 from wsmon.tui.options import AppOptions
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.widgets.text_view import TextLine
 
 ROOMY = (120, 40)
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
@@ -35,7 +35,7 @@ def write(path: Path, text: str) -> None:
 
 def banner(on: Stage) -> str:
     """What must not be overlooked."""
-    line: SpanLine = on.screen.banner
+    line: TextLine = on.screen.banner
     return "".join(text for text, _ in line.line)
 
 

@@ -13,7 +13,7 @@ from wsmon.tui.dialogs.pickers import OWN_VIEWS, ViewChoice, find
 from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.terminal import driver, osc
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.widgets.text_view import TextLine
 
 ROOMY = (120, 40)
 
@@ -138,7 +138,7 @@ async def test_notes_that_cannot_be_read_are_said_and_the_screen_works() -> None
     on = stage(notes=notes)
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        banner = on.screen.query_one("#banner", SpanLine)
+        banner = on.screen.query_one("#banner", TextLine)
         await until(pilot, lambda: "the notes are damaged" in "".join(part for part, _ in banner.line))
         await pilot.press("p", "m")
         assert on.screen.notebook.marked == {220}

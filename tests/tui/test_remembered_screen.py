@@ -9,13 +9,13 @@ from tests.support.fake_ports import FakeNotes
 from tests.support.screen_harness import Stage, stage, until
 from wsmon.tui.options import AppOptions
 from wsmon.tui.session_state import Choice, Memory, Place, Remembered
-from wsmon.tui.widgets.text_view import SpanLine
+from wsmon.tui.widgets.text_view import TextLine
 
 ROOMY = (120, 40)
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", store_id="one")
 
 
-def said(line: SpanLine) -> str:
+def said(line: TextLine) -> str:
     """What a line shows."""
     return "".join(part for part, _ in line.line).strip()
 

@@ -17,7 +17,7 @@ from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Lane, LaneTitle, Period, TimelineProblem
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.panes.timeline_state import Answer, Moment
+from wsmon.tui.panes.timeline_state import TimeBounds, TimelineAnswer
 
 OLDEST_NS = at_ns(-1900)
 RUN_NS = at_ns(-500)
@@ -63,16 +63,16 @@ class Timeline:
         return self.app.run_test(size=(width, height), message_hook=self.app.hear)
 
     async def show(self, pilot: Pilot[None], density: Density | None = DENSITY, now_ns: int = NOW_NS) -> list[str]:
-        moment = Moment(now_ns, OLDEST_NS, RUN_NS)
+        moment = TimeBounds(now_ns, OLDEST_NS, RUN_NS)
         titles = tuple(LaneTitle(each.connection, each.group) for each in self.lanes)
         lanes = {each.connection: each for each in self.lanes}
-        self.pane.show(Answer(self.pane.ask(moment).period, titles, lanes, density), moment)
+        self.pane.show(TimelineAnswer(self.pane.ask(moment).period, titles, lanes, density), moment)
         await pilot.pause()
         return self.app.lines()
 
     @property
     def period(self) -> Period:
-        return self.pane.ask(Moment(NOW_NS, OLDEST_NS, RUN_NS)).period
+        return self.pane.ask(TimeBounds(NOW_NS, OLDEST_NS, RUN_NS)).period
 
     @property
     def title(self) -> str:
@@ -135,7 +135,7 @@ async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
         assert timeline.read_out == "reading"
         await timeline.show(pilot)
         await pilot.press("enter")
-        chosen = [(each.problem, each.connection) for each in timeline.app.heard_of(TimelinePane.Chosen)]
+        chosen = [(each.problem, each.connection) for each in timeline.app.heard_of(TimelinePane.PlaceChosen)]
 
         assert chosen == [(None, "kraken-book"), (None, "deribit")]
         assert timeline.read_out == "deribit · no data: older than what is kept"
@@ -149,7 +149,7 @@ async def test_enter_takes_the_log_to_the_first_problem_of_a_cell() -> None:
         await timeline.show(pilot)
         await pilot.press("left", "left", "left", "enter")
 
-        assert [each.problem for each in timeline.app.heard_of(TimelinePane.Chosen)] == [
+        assert [each.problem for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == [
             TimelineProblem("a", at_ns(-46), 301)
         ]
 
@@ -165,7 +165,7 @@ async def test_zoom_asks_for_another_period_and_says_how_long_a_cell_is() -> Non
         period = timeline.period
 
         assert (period.until_ns - period.since_ns) // period.cells == 30 * SECOND_NS
-        assert len(timeline.app.heard_of(TimelinePane.AskChanged)) >= 3
+        assert len(timeline.app.heard_of(TimelinePane.RequestChanged)) >= 3
 
 
 async def test_panning_holds_the_period_and_keys_follow_or_fit_the_run_and_everything() -> None:
@@ -233,14 +233,14 @@ async def test_the_wheel_scrolls_the_lanes_and_asks_for_them() -> None:
     async with timeline.run() as pilot:
         await timeline.show(pilot)
         await pilot.press("down")
-        asked = len(timeline.app.heard_of(TimelinePane.AskChanged))
+        asked = len(timeline.app.heard_of(TimelinePane.RequestChanged))
         for kind in (events.MouseScrollDown, events.MouseScrollDown, events.MouseScrollUp):
             timeline.pane.post_message(kind(timeline.pane, 5, 3, 0, 1, 0, False, False, False))
             await pilot.pause()
 
         assert timeline.title.endswith("lanes 4–8 of 300")
-        assert len(timeline.app.heard_of(TimelinePane.AskChanged)) == asked + 3
-        assert timeline.pane.ask(Moment(NOW_NS, OLDEST_NS)).first_row == 1
+        assert len(timeline.app.heard_of(TimelinePane.RequestChanged)) == asked + 3
+        assert timeline.pane.ask(TimeBounds(NOW_NS, OLDEST_NS)).first_row == 1
 
 
 async def test_lanes_take_the_order_of_the_list_and_the_cursor_stays_on_its_connection() -> None:
@@ -255,7 +255,7 @@ async def test_lanes_take_the_order_of_the_list_and_the_cursor_stays_on_its_conn
         assert [line.split()[0] for line in lines[1:6]] == [
             "legacy", "coinbase", "kraken-book", "deribit", "binance-spot"
         ]  # fmt: skip
-        assert [each.connection for each in timeline.app.heard_of(TimelinePane.Chosen)] == ["binance-spot"]
+        assert [each.connection for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == ["binance-spot"]
 
 
 async def test_a_click_moves_the_cursor() -> None:
@@ -264,7 +264,7 @@ async def test_a_click_moves_the_cursor() -> None:
         await timeline.show(pilot)
         await pilot.double_click(TimelinePane, offset=(60, 4))
 
-        assert [each.connection for each in timeline.app.heard_of(TimelinePane.Chosen)] == ["binance-spot"]
+        assert [each.connection for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == ["binance-spot"]
         assert timeline.read_out.startswith("binance-spot")
 
 

@@ -11,7 +11,7 @@ from wsmon.model.statuses import OPEN
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict import code_meaning
 from wsmon.tui.glyphs import Sign
-from wsmon.tui.text import Meaning
+from wsmon.tui.text import Role
 
 # Characters of foreign text on a line; twice what 200 columns show, in case the characters are narrow
 LINE_LIMIT = 400
@@ -50,11 +50,11 @@ ERRORS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class EventText:
     """An event as a line says it."""
 
     sign: Sign
-    meaning: Meaning
+    role: Role
     what: str
     """A word or two."""
     text: str = ""
@@ -63,7 +63,7 @@ class Wording:
     """Text is a payload."""
 
 
-def describe(event: Event, *, ascii_only: bool = False) -> Wording:
+def describe(event: Event, *, ascii_only: bool = False) -> EventText:
     """The wording of any event."""
     match event.name:
         case "message.received":
@@ -71,11 +71,11 @@ def describe(event: Event, *, ascii_only: bool = False) -> Wording:
         case "message.sent":
             return _message(event, "sent", "direction-out", ascii_only)
         case "message.batch_processed":
-            return Wording("note", "dim", "counted", _batch(event))
+            return EventText("note", "dim", "counted", _batch(event))
         case "heartbeat.timeout" | "heartbeat.failure":
-            return Wording("warning", "problem", "no pong", _foreign(event.error or event.reason, ascii_only))
+            return EventText("warning", "problem", "no pong", _foreign(event.error or event.reason, ascii_only))
         case "heartbeat.sent" | "heartbeat.received" | "heartbeat.responded":
-            return Wording("heartbeat", "dim", _heartbeat(event))
+            return EventText("heartbeat", "dim", _heartbeat(event))
     match event.category:
         case "connection":
             return _connection(event, ascii_only)
@@ -100,10 +100,10 @@ def number(event: Event, key: str) -> float | None:
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
-def _message(event: Event, sign: Sign, meaning: Meaning, ascii_only: bool) -> Wording:
+def _message(event: Event, sign: Sign, role: Role, ascii_only: bool) -> EventText:
     kind = _foreign(event.type, ascii_only) or event.opcode or "message"
     topic = f"{_foreign(event.topic, ascii_only)}  " if event.topic else ""
-    return Wording(sign, meaning, kind, topic + _content(event, ascii_only), is_content=True)
+    return EventText(sign, role, kind, topic + _content(event, ascii_only), is_content=True)
 
 
 def _batch(event: Event) -> str:
@@ -115,49 +115,49 @@ def _batch(event: Event) -> str:
     return f"{fmt.count(int(messages))} {noun}, {fmt.size(int(size))} in a second"
 
 
-def _operation(event: Event, ascii_only: bool) -> Wording:
+def _operation(event: Event, ascii_only: bool) -> EventText:
     """What a protocol says began or ended: about what, why, and how long it took."""
     what = "reply" if event.name == "message.process.completed" else event.name.partition(".")[2].replace(".", " ")
     took = f"in {_ms(event.duration_ns)}" if event.duration_ns is not None else ""
     about = _foreign(event.topic or event.type, ascii_only)
     text = " ".join(filter(None, (about, took, _foreign(event.reason or event.error, ascii_only))))
-    return Wording("warning" if event.is_problem else "note", "problem" if event.is_problem else "dim", what, text)
+    return EventText("warning" if event.is_problem else "note", "problem" if event.is_problem else "dim", what, text)
 
 
-def _connection(event: Event, ascii_only: bool) -> Wording:
+def _connection(event: Event, ascii_only: bool) -> EventText:
     attempt = number(event, "attempt")
     match event.name:
         case "connection.started":
             again = f"attempt {attempt:.0f}" if attempt is not None and attempt > 1 else ""
-            return Wording("waiting", "status-connecting", "connecting", again)
+            return EventText("waiting", "status-connecting", "connecting", again)
         case "connection.open":
             up = "TCP, TLS up" if (event.meta or {}).get("tls") else "TCP up"
-            return Wording("waiting", "status-connecting", up, _after(event))
+            return EventText("waiting", "status-connecting", up, _after(event))
         case "connection.completed":
-            return Wording("open", "status-open", "usable", _after(event))
+            return EventText("open", "status-open", "usable", _after(event))
         case "connection.reconnect.success":
             away = f"after {_took(event.duration_ns)} down" if event.duration_ns is not None else ""
-            return Wording("open", "status-open", "reconnected", away)
+            return EventText("open", "status-open", "reconnected", away)
         case "connection.reconnect.attempt":
             delay_ms = number(event, "delay_ms")
             when = f" in {fmt.duration(round(delay_ms * 1e6))}" if delay_ms is not None else ""
             text = f"attempt {attempt:.0f}{when}" if attempt is not None else when.strip()
             text += f", {_foreign(event.reason, ascii_only)}" if event.reason else ""
-            return Wording("waiting", "status-loss", "reconnecting", text)
+            return EventText("waiting", "status-loss", "reconnecting", text)
     return _ending(event, ascii_only)
 
 
-def _ending(event: Event, ascii_only: bool) -> Wording:
+def _ending(event: Event, ascii_only: bool) -> EventText:
     if event.to_status == "closed":
-        return Wording("closed", "status-closed", "closed", _how_it_ended(event, ascii_only))
+        return EventText("closed", "status-closed", "closed", _how_it_ended(event, ascii_only))
     if event.to_status == "error":
         why = _foreign(error_words(event.error_type) or event.error, ascii_only)
-        return Wording("loss", "status-loss", "gave up", why)
+        return EventText("loss", "status-loss", "gave up", why)
     if event.to_status == "disconnected":
         what = "disconnected" if event.from_status == OPEN else "failed"
-        return Wording("loss", "status-loss", what, _how_it_ended(event, ascii_only))
+        return EventText("loss", "status-loss", what, _how_it_ended(event, ascii_only))
     what = (event.to_status or event.name.partition(".")[2]).replace(".", " ").replace("_", " ")
-    return Wording("note", "dim", what, _foreign(event.reason, ascii_only))
+    return EventText("note", "dim", what, _foreign(event.reason, ascii_only))
 
 
 def _how_it_ended(event: Event, ascii_only: bool) -> str:
@@ -187,16 +187,16 @@ def _why(event: Event, ascii_only: bool) -> str:
     return " ".join(filter(None, (_foreign(error_words(event.error_type), ascii_only), by)))
 
 
-def _incident(event: Event, ascii_only: bool) -> Wording:
+def _incident(event: Event, ascii_only: bool) -> EventText:
     kind = _foreign(event.type, ascii_only) or "incident"
     if event.name == "incident.opened" and event.type == "stall":
-        return Wording("warning", "status-stalled", kind, _foreign(event.reason, ascii_only))
+        return EventText("warning", "status-stalled", kind, _foreign(event.reason, ascii_only))
     if event.name == "incident.opened":
         return _problem(kind, event.reason, ascii_only)
-    return Wording("note", "status-open", f"{kind} ended", _foreign(event.reason, ascii_only))
+    return EventText("note", "status-open", f"{kind} ended", _foreign(event.reason, ascii_only))
 
 
-def _own(event: Event, ascii_only: bool) -> Wording:
+def _own(event: Event, ascii_only: bool) -> EventText:
     what = event.name.partition(".")[2].replace(".", " ")
     paused_ms = number(event, "paused_ms")
     if event.name == "self.backpressure":
@@ -204,11 +204,11 @@ def _own(event: Event, ascii_only: bool) -> Wording:
         return _problem(what, event.reason or paused or "wsmon was slow: reading paused", ascii_only)
     if event.is_problem:
         return _problem(what, event.reason or event.error, ascii_only)
-    return Wording("note", "dim", what, _foreign(event.reason, ascii_only))
+    return EventText("note", "dim", what, _foreign(event.reason, ascii_only))
 
 
-def _problem(what: str, text: str, ascii_only: bool) -> Wording:
-    return Wording("warning", "problem", what, _foreign(text, ascii_only))
+def _problem(what: str, text: str, ascii_only: bool) -> EventText:
+    return EventText("warning", "problem", what, _foreign(text, ascii_only))
 
 
 def _heartbeat(event: Event) -> str:

@@ -18,9 +18,9 @@ from wsmon.model.json_path import JsonPath, path_text
 # that are
 # asked for cost anything.
 
-JsonKind = Literal["key", "string", "number", "literal", "sign"]
+TokenKind = Literal["key", "string", "number", "literal", "sign"]
 # Depth, and the tokens of the line
-JsonLine = tuple[int, tuple[tuple[str, JsonKind], ...]]
+JsonLine = tuple[int, tuple[tuple[str, TokenKind], ...]]
 
 # Of a text that was cut: enough to tell JSON from something that begins like it
 PROBE_CHARACTERS = 4096
@@ -35,7 +35,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_KINDS: dict[str, JsonKind] = {
+_KINDS: dict[str, TokenKind] = {
     "string": "string", "number": "number", "literal": "literal", "sign": "sign", "other": "literal",
 }  # fmt: skip
 # Builds nothing: 8 ms at most for 2 MiB, where building values takes 200
@@ -82,7 +82,7 @@ class JsonLines:
 
     def __iter__(self) -> Iterator[JsonLine]:
         depth = 0
-        line: list[tuple[str, JsonKind]] = []
+        line: list[tuple[str, TokenKind]] = []
         while (found := self._token()) is not None:
             token, kind = found
             if token and token in _CLOSE:
@@ -128,7 +128,7 @@ class JsonLines:
         self._is_skipping = True
         return members if isinstance(members, int) else len(members)
 
-    def _token(self) -> tuple[str, JsonKind] | None:
+    def _token(self) -> tuple[str, TokenKind] | None:
         match = _TOKEN.match(self._text, self._at)
         if match is None:
             return None
@@ -168,7 +168,7 @@ class TreeLine(NamedTuple):
     """A line of a tree."""
 
     depth: int
-    tokens: tuple[tuple[str, JsonKind], ...]
+    tokens: tuple[tuple[str, TokenKind], ...]
     node: JsonNode | None
     """None of what is nested deeper than MAX_DEPTH."""
 
@@ -235,10 +235,10 @@ def text_of(token: str) -> str:
         return token[1:]
 
 
-def _folded(line: TreeLine, members: int | None, after: tuple[tuple[str, JsonKind], ...] = ()) -> TreeLine:
+def _folded(line: TreeLine, members: int | None, after: tuple[tuple[str, TokenKind], ...] = ()) -> TreeLine:
     assert line.node is not None
     number = CUT if members is None else f"{members} {CUT}"
-    end: tuple[tuple[str, JsonKind], ...] = ((f" {number} ", "sign"), (_CLOSING[line.node.token], "sign"))
+    end: tuple[tuple[str, TokenKind], ...] = ((f" {number} ", "sign"), (_CLOSING[line.node.token], "sign"))
     return TreeLine(line.depth, (*line.tokens, *end, *after), line.node)
 
 

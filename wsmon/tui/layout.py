@@ -17,8 +17,8 @@ from textual.widget import Widget
 
 from wsmon.tui.actions import bindings
 from wsmon.tui.panes.bars import Banner, Footer, Header
-from wsmon.tui.text import Meaning, Span, clip, width_of
-from wsmon.tui.widgets.text_view import Says, SpanLine
+from wsmon.tui.text import Role, StyledText, clip, width_of
+from wsmon.tui.widgets.text_view import StatusChanged, TextLine
 
 # Which panes are in sight, and how high: pure, from the size of the terminal and what was asked for.
 
@@ -109,7 +109,7 @@ class Slot(Vertical, Generic[Pane]):
         self.pane_name = pane_name
         self._build = build
         self._pane: Pane | None = None
-        self._title = SpanLine()
+        self._title = TextLine()
         self._status: tuple[str, ...] = ()
         self._is_focused = False
         self.display = False
@@ -144,8 +144,8 @@ class Slot(Vertical, Generic[Pane]):
         self._status = status
         self._draw()
 
-    @on(Says)
-    def _pane_says(self, message: Says) -> None:
+    @on(StatusChanged)
+    def _pane_says(self, message: StatusChanged) -> None:
         message.stop()
         self.say(*message.texts)
 
@@ -170,12 +170,12 @@ class Slot(Vertical, Generic[Pane]):
         self._title.draw(title_line(self.pane_name, self._status, self.size.width, is_focused=self._is_focused))
 
 
-def title_line(pane: PaneName, status: Sequence[str], width: int, *, is_focused: bool) -> tuple[Span, ...]:
+def title_line(pane: PaneName, status: Sequence[str], width: int, *, is_focused: bool) -> tuple[StyledText, ...]:
     """``━━ 4 Log ── following ────``, in ``width`` cells; the last status is cut where none fits."""
     rule = "━" if is_focused else "─"
-    kind: Meaning = "key-name" if is_focused else "rule"
+    kind: Role = "key-name" if is_focused else "rule"
     number = PANES.index(pane) + 1
-    spans: list[Span] = [
+    spans: list[StyledText] = [
         (f"{rule} ", kind),
         (f"{number} ", "key-name"),
         (pane.capitalize(), "strong" if is_focused else "text"),

@@ -28,11 +28,11 @@ from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.layout import PANES, Arrangement, Desk, PaneName
 from wsmon.tui.panes.bars import Footer
 from wsmon.tui.panes.connections import ConnectionsPane
-from wsmon.tui.panes.detail import EMPTY, NOTHING_SHOWN, DetailPane, Value
+from wsmon.tui.panes.detail import EMPTY, NOTHING_SHOWN, DetailPane, DetailValue
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_filter import Scope, of_connection, run_search
 from wsmon.tui.panes.statistics import StatisticsPane
-from wsmon.tui.panes.statistics_render import Answer
+from wsmon.tui.panes.statistics_render import StatisticsAnswer
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recorder_status import RecorderWatch
 from wsmon.tui.related import Before, Trail, asks_before, next_step, read_before
@@ -40,8 +40,8 @@ from wsmon.tui.services import Backing, Questions
 from wsmon.tui.session_state import Choice, Place, Remembered
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.terminal.capabilities import multiplexer
-from wsmon.tui.text import Meaning
-from wsmon.tui.widgets.text_view import Refuses
+from wsmon.tui.text import Role
+from wsmon.tui.widgets.text_view import ActionRefused
 
 # The five panes, each made when it is first shown, and the view of the store that they read in the screen's thread.
 
@@ -242,7 +242,7 @@ class Board(Desk):
         return pane.event if isinstance(pane, DetailPane) and "detail" in self.in_sight else None
 
     @property
-    def detail_value(self) -> Value | None:
+    def detail_value(self) -> DetailValue | None:
         """The JSON value under the cursor of the detail, while that has the keys."""
         pane = self.slot("detail").pane
         return pane.value if isinstance(pane, DetailPane) and self.current == "detail" else None
@@ -265,8 +265,8 @@ class Board(Desk):
         current = self.connections.current
         return current.name if current is not None else ""
 
-    def _show_statistics(self, pane: StatisticsPane, name: str) -> Callable[[Answer], None]:
-        def deliver(answer: Answer) -> None:
+    def _show_statistics(self, pane: StatisticsPane, name: str) -> Callable[[StatisticsAnswer], None]:
+        def deliver(answer: StatisticsAnswer) -> None:
             if self.is_covered:
                 return
             pane.show(answer, name, self.shown_ns(), self._snapshot.messages_per_s)
@@ -376,9 +376,9 @@ class MonitorScreen(Board):
         if self.app.return_value is None:
             COMMANDS[action_id](self)
 
-    def say(self, text: str, meaning: Meaning = "text", path: Path | None = None) -> None:
+    def say(self, text: str, role: Role = "text", path: Path | None = None) -> None:
         """Put a sentence, and the path it is about, into the last line for a while."""
-        self.footer.say(text, meaning, path)
+        self.footer.say(text, role, path)
 
     @property
     def notebook(self) -> Notebook:
@@ -447,8 +447,8 @@ class MonitorScreen(Board):
         else:
             self.say("the event is no longer kept", "caution")
 
-    @on(ConnectionsPane.Chosen)
-    def _connection_chosen(self, message: ConnectionsPane.Chosen) -> None:
+    @on(ConnectionsPane.ConnectionChosen)
+    def _connection_chosen(self, message: ConnectionsPane.ConnectionChosen) -> None:
         """The log shows one connection, at its trouble if it has some; or everything again."""
         wanted = Query((FieldTerm("connection", (Exact(message.connection),)),), f"conn:{message.connection}")
         if self.log_pane.search.text == wanted.text:
@@ -458,8 +458,8 @@ class MonitorScreen(Board):
         if message.trouble_id:
             self.log_pane.go_to(message.trouble_id)
 
-    @on(StatisticsPane.Changed)
-    @on(ConnectionsPane.Highlighted)
+    @on(StatisticsPane.SelectionChanged)
+    @on(ConnectionsPane.ConnectionHighlighted)
     def _other_statistics(self) -> None:
         if "statistics" in self.in_sight:
             self.ask_store()
@@ -473,8 +473,8 @@ class MonitorScreen(Board):
         self.ask("detail")
         self.show_event(message.event)
 
-    @on(DetailPane.Asked)
-    def _value_asked(self, message: DetailPane.Asked) -> None:
+    @on(DetailPane.FilterRequested)
+    def _value_asked(self, message: DetailPane.FilterRequested) -> None:
         """The search goes on with the value that the detail shows, or without it."""
         if not message.term:
             self.say("no search asks for this part of an event", "caution")
@@ -489,8 +489,8 @@ class MonitorScreen(Board):
         self.search_for(query)
         self.say(f"the log shows {text}: Esc in the log clears")
 
-    @on(DetailPane.Chosen)
-    def _detail_chosen(self, message: DetailPane.Chosen) -> None:
+    @on(DetailPane.EvidenceRequested)
+    def _detail_chosen(self, message: DetailPane.EvidenceRequested) -> None:
         self.go_to_evidence(message.event)
 
     @on(LogPane.Wanted)
@@ -500,16 +500,16 @@ class MonitorScreen(Board):
             search.purpose, lambda view, is_stale: run_search(view, search, is_stale), pane.take
         )
 
-    @on(Refuses)
-    def _pane_refuses(self, message: Refuses) -> None:
+    @on(ActionRefused)
+    def _pane_refuses(self, message: ActionRefused) -> None:
         self.say(message.sentence, "caution")
 
-    @on(TimelinePane.AskChanged)
+    @on(TimelinePane.RequestChanged)
     def _period_changed(self) -> None:
         self.ask_store()
 
-    @on(TimelinePane.Chosen)
-    def _time_chosen(self, message: TimelinePane.Chosen) -> None:
+    @on(TimelinePane.PlaceChosen)
+    def _time_chosen(self, message: TimelinePane.PlaceChosen) -> None:
         """The log goes to the problem under the timeline's cursor, or to what the connection did then."""
         self.ask("log")
         if message.problem is not None:

@@ -16,7 +16,7 @@ from wsmon.tui.options import AppOptions, Exporter
 from wsmon.tui.panes import statistics_render, timeline_state
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.panes.timeline_state import Moment
+from wsmon.tui.panes.timeline_state import TimeBounds
 from wsmon.tui.session_state import Remembered
 from wsmon.tui.store_threads import Answers
 
@@ -120,9 +120,9 @@ class Questions:
         if not is_urgent and began_ns < self._timeline_due_ns:
             return
         self._timeline_asked_ns = began_ns
-        moment = Moment(self._now_ns(), self._oldest_ns, self._run_ns, self._backing.clock.wall_ns())
+        moment = TimeBounds(self._now_ns(), self._oldest_ns, self._run_ns, self._backing.clock.wall_ns())
 
-        def deliver(answer: timeline_state.Answer) -> None:
+        def deliver(answer: timeline_state.TimelineAnswer) -> None:
             self._timeline_asked_ns = None
             self._timeline_due_ns = began_ns + (self._backing.clock.mono_ns() - began_ns) * REST
             pane.show(answer, moment)
@@ -130,7 +130,7 @@ class Questions:
         self._backing.answers.ask("timeline", pane.ask(moment).read, deliver)
 
     def ask_statistics(
-        self, pane: StatisticsPane, current: str, deliver: Callable[[statistics_render.Answer], None]
+        self, pane: StatisticsPane, current: str, deliver: Callable[[statistics_render.StatisticsAnswer], None]
     ) -> None:
         """Statistics of all connections, and the trends of the current one and the one beside it."""
         if not self._is_oldest_read:
@@ -140,11 +140,11 @@ class Questions:
         since_ns = pane.choice.since_ns(now_ns, self._oldest_ns if self._oldest_id == 1 else 0)
         names = [name for name in (current, pane.choice.beside) if name]
 
-        def read(view: StoreView) -> statistics_render.Answer:
+        def read(view: StoreView) -> statistics_render.StatisticsAnswer:
             statistics = view.statistics(since_ns, None)
             until_ns = max(statistics.until_ns, statistics.since_ns + 1)
             trends = tuple(view.trend(name, statistics.since_ns, until_ns, buckets) for name in names)
-            return statistics_render.Answer(statistics, trends)
+            return statistics_render.StatisticsAnswer(statistics, trends)
 
         self._backing.answers.ask("statistics", read, deliver)
 

@@ -18,37 +18,37 @@ from wsmon.model.sanitize import sanitize
 #
 # Panes that draw lines by themselves name a meaning; nobody but the theme knows the colour.
 
-Meaning = Literal[
+Role = Literal[
     "text", "strong", "dim", "rule", "key-name", "problem", "caution",
     "status-open", "status-connecting", "status-loss", "status-stalled", "status-closed", "status-off",
     "direction-in", "direction-out",
 ]  # fmt: skip
-MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
+ROLES: tuple[Role, ...] = get_args(Role)
 
-Span = tuple[str, Meaning]
-Line = tuple[Span, ...]
+StyledText = tuple[str, Role]
+Line = tuple[StyledText, ...]
 
 
-def width_of(spans: Sequence[Span]) -> int:
+def width_of(spans: Sequence[StyledText]) -> int:
     """How many cells spans take."""
     return sum(cell_len(text) for text, _ in spans)
 
 
-class Palette:
+class RoleStyles:
     """The styles of one theme."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         """``variables`` are those of ``App.theme_variables``."""
         self._variables = variables
-        self._styles: dict[Meaning, Style] = {"text": Style(), "strong": Style(bold=True)}
+        self._styles: dict[Role, Style] = {"text": Style(), "strong": Style(bold=True)}
         attribute = variables.get("cursor-text-style", "none")
         self._cursor_attributes = Style() if attribute == "none" else Style.parse(attribute)
 
-    def style(self, meaning: Meaning) -> Style:
+    def style(self, role: Role) -> Style:
         """Its colour, for use over the background of the pane."""
-        if meaning not in self._styles:
-            self._styles[meaning] = Style(color=self._color(meaning))
-        return self._styles[meaning]
+        if role not in self._styles:
+            self._styles[role] = Style(color=self._color(role))
+        return self._styles[role]
 
     def cursor(self, has_focus: bool) -> Style:
         """The background of the line under the cursor."""
@@ -85,7 +85,7 @@ def left(text: str, width: int, cut: str = CUT) -> str:
     return clipped + " " * (width - cell_len(clipped))
 
 
-def both_ends(text: str, width: int, cut: str = CUT) -> str:
+def keep_ends(text: str, width: int, cut: str = CUT) -> str:
     """A name in exactly ``width`` cells; names differ at their ends, so what is left out is in the middle."""
     if len(text) <= width or not text.isascii() or width < MIN_NAME:
         return left(text, width, cut)
@@ -150,9 +150,9 @@ def fitted(line: Line, width: int, *, is_filled: bool = False) -> Line:
     used = width_of(line)
     if used <= width:
         return (*line, (" " * (width - used), "text")) if is_filled and used < width else line
-    found: list[Span] = []
-    for text, meaning in line:
-        found.append((clip(text, width), meaning))
+    found: list[StyledText] = []
+    for text, role in line:
+        found.append((clip(text, width), role))
         width -= cell_len(found[-1][0])
         if found[-1][0] != text:
             break

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from tests.support.builders import loss, message, numbered
 from wsmon.model.events import Event
-from wsmon.tui.dialogs.compare import TEXT_LIMIT, As, FieldChange, compare, comparison_lines
+from wsmon.tui.dialogs.compare import TEXT_LIMIT, ComparisonForm, FieldChange, compare, comparison_lines
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 
 TRADE = '{"e":"trade","s":"BTC","d":{"p":97120.50,"ids":[1,2]}}'
@@ -21,7 +21,9 @@ def pair(first: Event, second: Event) -> tuple[Event, Event]:
     return before, after
 
 
-def shown(first: Event, second: Event, way: As = "JSON", width: int = 70, glyphs: Glyphs = UNICODE) -> list[str]:
+def shown(
+    first: Event, second: Event, way: ComparisonForm = "JSON", width: int = 70, glyphs: Glyphs = UNICODE
+) -> list[str]:
     lines = comparison_lines(compare(*pair(first, second), way), width, UTC, glyphs)
     return ["".join(text for text, _ in line).rstrip() for line in lines]
 
@@ -113,7 +115,7 @@ HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e"
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 @pytest.mark.parametrize("width", [30, 80, 200])
 @pytest.mark.parametrize("way", ["JSON", "text", "bytes"])
-def test_hostile_text_is_clean_and_fits(way: As, width: int, glyphs: Glyphs) -> None:
+def test_hostile_text_is_clean_and_fits(way: ComparisonForm, width: int, glyphs: Glyphs) -> None:
     first = message(f'{{"{HOSTILE.encode().hex()}{"w" * 300}\u202e":1}}', type=HOSTILE, reason=HOSTILE)
     second = message(f"plain {HOSTILE}\n" * 40, type="other")
     for one, other in ((first, second), (first, first), (second, first)):

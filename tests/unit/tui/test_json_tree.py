@@ -13,7 +13,7 @@ from tests.support.builders import message
 from tests.support.queries import query
 from wsmon.model.json_path import JsonPath, raw_at, read_path
 from wsmon.query.predicate import matches
-from wsmon.tui.json_view import MAX_DEPTH, Folding, JsonKind, JsonLines, JsonNode, term_of, text_of, tree_lines
+from wsmon.tui.json_view import MAX_DEPTH, Folding, JsonLines, JsonNode, TokenKind, term_of, text_of, tree_lines
 
 TEXT = '{"a":1,"b":{"c":[],"d":[{"e":"x\\"y"},null]},"odd key":true}'
 VALUES = st.recursive(
@@ -133,7 +133,7 @@ def test_folding_reads_no_line_of_what_it_passes_over(monkeypatch: pytest.Monkey
     read = 0
     token = JsonLines._token
 
-    def counted(lines: JsonLines) -> tuple[str, JsonKind] | None:
+    def counted(lines: JsonLines) -> tuple[str, TokenKind] | None:
         nonlocal read
         read += 1
         return token(lines)

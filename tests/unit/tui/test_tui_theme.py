@@ -9,7 +9,7 @@ import pytest
 from textual.color import Color
 from textual.theme import Theme
 
-from wsmon.tui.text import MEANINGS, Palette
+from wsmon.tui.text import ROLES, RoleStyles
 from wsmon.tui.theme import VARIABLES, ThemeError, ThemeShelf, parse_theme
 
 # Contrast of text, WCAG 2.1: level AA, and level AAA; the fourth theme has the colours of the terminal
@@ -51,8 +51,8 @@ def test_the_shipped_themes_are_complete() -> None:
 
 def test_every_meaning_has_a_style_in_every_theme() -> None:
     for theme in ThemeShelf().themes.values():
-        palette = Palette(theme.variables)
-        assert [meaning for meaning in MEANINGS if palette.style(meaning) is None] == []
+        palette = RoleStyles(theme.variables)
+        assert [role for role in ROLES if palette.style(role) is None] == []
 
 
 @pytest.mark.parametrize("name", READABLE)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.builders import dialled, event, loss, message, ping, refused, retry, stall, usable
 from wsmon.model.events import EVENT_NAMES, CloseBy, Event, EventName
-from wsmon.tui.event_text import CLOSED_BY, Wording, describe
+from wsmon.tui.event_text import CLOSED_BY, EventText, describe
 
 
 @pytest.mark.parametrize("name", EVENT_NAMES)
@@ -26,59 +26,59 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
 @pytest.mark.parametrize(
     ("each", "expected"),
     [
-        (dialled(), Wording("waiting", "status-connecting", "connecting")),
+        (dialled(), EventText("waiting", "status-connecting", "connecting")),
         (
             event("message.batch_processed", size=0, meta={"count": 1204, "total_size": 1_200_000}),
-            Wording("note", "dim", "counted", "1,204 messages, 1.1 MiB in a second"),
+            EventText("note", "dim", "counted", "1,204 messages, 1.1 MiB in a second"),
         ),
         (
             event("message.batch_processed", size=0, meta={"count": 1, "total_size": 7}),
-            Wording("note", "dim", "counted", "1 message, 7 B in a second"),
+            EventText("note", "dim", "counted", "1 message, 7 B in a second"),
         ),
-        (dialled(attempt=3), Wording("waiting", "status-connecting", "connecting", "attempt 3")),
+        (dialled(attempt=3), EventText("waiting", "status-connecting", "connecting", "attempt 3")),
         (
             loss(code=None, by="network", reason="", error_type="eof"),
-            Wording("loss", "status-loss", "disconnected", "no close frame by the network, open 400 ms"),
+            EventText("loss", "status-loss", "disconnected", "no close frame by the network, open 400 ms"),
         ),
         (
             loss(reason="policy violation: token expired", open_s=0.0005),
-            Wording(
+            EventText(
                 "loss", "status-loss", "disconnected", "“policy violation: token expired” 1008 by peer, open 0.5 ms"
             ),
         ),
         (
             loss(code=1001, reason="", open_s=41.0),
-            Wording("loss", "status-loss", "disconnected", "1001 going away by peer, open 41 s"),
+            EventText("loss", "status-loss", "disconnected", "1001 going away by peer, open 41 s"),
         ),
         (
             loss(code=1007, by="us", reason="", error_type="invalid_utf8", error="a text is not UTF-8"),
-            Wording("loss", "status-loss", "disconnected", "a text is not UTF-8, 1007 by us, open 400 ms"),
+            EventText("loss", "status-loss", "disconnected", "a text is not UTF-8, 1007 by us, open 400 ms"),
         ),
         (
             loss(code=None, by="heartbeat", reason="", error="no pong for 20 s", open_s=3720),
-            Wording("loss", "status-loss", "disconnected", "no pong for 20 s, open 1h02m"),
+            EventText("loss", "status-loss", "disconnected", "no pong for 20 s, open 1h02m"),
         ),
         (
             refused(error="server refused the upgrade: 403 Forbidden"),
-            Wording("loss", "status-loss", "failed", "attempt 2: server refused the upgrade: 403 Forbidden"),
+            EventText("loss", "status-loss", "failed", "attempt 2: server refused the upgrade: 403 Forbidden"),
         ),
         (
             event("connection.open", duration_ns=1_400_000),
-            Wording("waiting", "status-connecting", "TCP up", "after 1.4 ms"),
+            EventText("waiting", "status-connecting", "TCP up", "after 1.4 ms"),
         ),
         (
             event("connection.open", duration_ns=14_000_000, meta={"tls": {"version": "TLSv1.3"}}),
-            Wording("waiting", "status-connecting", "TCP, TLS up", "after 14 ms"),
+            EventText("waiting", "status-connecting", "TCP, TLS up", "after 14 ms"),
         ),
-        (usable(took_ms=1.9), Wording("open", "status-open", "usable", "after 1.9 ms")),
+        (usable(took_ms=1.9), EventText("open", "status-open", "usable", "after 1.9 ms")),
         (
             event("connection.reconnect.success", duration_ns=3_800_000_000),
-            Wording("open", "status-open", "reconnected", "after 3.8 s down"),
+            EventText("open", "status-open", "reconnected", "after 3.8 s down"),
         ),
-        (retry(), Wording("waiting", "status-loss", "reconnecting", "attempt 18 in 7.0 s")),
+        (retry(), EventText("waiting", "status-loss", "reconnecting", "attempt 18 in 7.0 s")),
         (
             msgspec.structs.replace(retry(), reason="Retry-After asks for 7 s"),
-            Wording(
+            EventText(
                 "waiting",
                 "status-loss",
                 "reconnecting",
@@ -87,44 +87,44 @@ def test_everybody_who_closes_has_a_name(by: str) -> None:
         ),
         (
             refused(error=""),
-            Wording("loss", "status-loss", "failed", "attempt 2: HTTP 403"),
+            EventText("loss", "status-loss", "failed", "attempt 2: HTTP 403"),
         ),
         (
             event("connection.transition", to_status="error", error_type="retries_exhausted"),
-            Wording("loss", "status-loss", "gave up", "no attempt left"),
+            EventText("loss", "status-loss", "gave up", "no attempt left"),
         ),
         (
             loss(code=1000, by="us", reason="", to_status="closed"),
-            Wording("closed", "status-closed", "closed", "1000 normal closure by us, open 400 ms"),
+            EventText("closed", "status-closed", "closed", "1000 normal closure by us, open 400 ms"),
         ),
-        (stall(), Wording("warning", "status-stalled", "stall", "no data for 41 s")),
+        (stall(), EventText("warning", "status-stalled", "stall", "no data for 41 s")),
         (
             event("incident.closed", type="stall", reason="data again"),
-            Wording("note", "status-open", "stall ended", "data again"),
+            EventText("note", "status-open", "stall ended", "data again"),
         ),
-        (ping(), Wording("heartbeat", "dim", "ping sent")),
-        (event("heartbeat.received", opcode="ping", size=0), Wording("heartbeat", "dim", "ping received")),
+        (ping(), EventText("heartbeat", "dim", "ping sent")),
+        (event("heartbeat.received", opcode="ping", size=0), EventText("heartbeat", "dim", "ping received")),
         (
             event("self.backpressure", meta={"paused_ms": 120}),
-            Wording("warning", "problem", "backpressure", "wsmon was slow: reading paused for 120 ms"),
+            EventText("warning", "problem", "backpressure", "wsmon was slow: reading paused for 120 ms"),
         ),
-        (message("  {}", type="trade"), Wording("received", "direction-in", "trade", "{}", is_content=True)),
+        (message("  {}", type="trade"), EventText("received", "direction-in", "trade", "{}", is_content=True)),
         (
             message("{}", type="trade", topic="BTC\x1b-USD"),
-            Wording("received", "direction-in", "trade", "BTC␛-USD  {}", is_content=True),
+            EventText("received", "direction-in", "trade", "BTC␛-USD  {}", is_content=True),
         ),
-        (event("heartbeat.received", size=0), Wording("heartbeat", "dim", "ping received")),
+        (event("heartbeat.received", size=0), EventText("heartbeat", "dim", "ping received")),
         (
             event("message.process.completed", type="eth_call", size=0, duration_ns=12_000_000),
-            Wording("note", "dim", "reply", "eth_call in 12 ms"),
+            EventText("note", "dim", "reply", "eth_call in 12 ms"),
         ),
         (
             event("subscription.lost", topic="trades", reason="not confirmed again"),
-            Wording("warning", "problem", "lost", "trades not confirmed again"),
+            EventText("warning", "problem", "lost", "trades not confirmed again"),
         ),
     ],
 )
-def test_wording(each: Event, expected: Wording) -> None:
+def test_wording(each: Event, expected: EventText) -> None:
     assert describe(each) == expected
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from wsmon.tui.text import both_ends, clip, left, right, wrap
+from wsmon.tui.text import clip, keep_ends, left, right, wrap
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_marks_alone_end() -> None:
     ],
 )
 def test_a_name_keeps_both_ends(text: str, width: int, shown: str) -> None:
-    assert both_ends(text, width) == shown
+    assert keep_ends(text, width) == shown

@@ -17,7 +17,7 @@ from wsmon.tui.related import subjects_of
 from wsmon.tui.screen import MonitorScreen
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.terminal.capabilities import Multiplexer, multiplexer
-from wsmon.tui.text import Span
+from wsmon.tui.text import StyledText
 
 # Copying out of the screen: to the clipboard through the terminal, or to a file where that does not work.
 #
@@ -30,7 +30,7 @@ MOST_NAMES = 100
 HINTS: dict[Multiplexer, str] = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}
 
 
-def copied(screen: MonitorScreen, text: str, what: str) -> Span:
+def copied(screen: MonitorScreen, text: str, what: str) -> StyledText:
     """Send a text to the terminal's clipboard, or to a file where it is too long; what became of it, in a sentence."""
     inside = multiplexer(os.environ)
     sequence = osc.sequence(text, inside)
@@ -131,11 +131,11 @@ def export(screen: MonitorScreen) -> None:
 
 def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
     """The dialog; with a request it begins at once."""
-    from wsmon.tui.dialogs.export import ExportDialog, Exported, stem
+    from wsmon.tui.dialogs.export import ExportDialog, FinishedExport, stem
 
     options = screen.backing.options
 
-    def close(done: Exported | None) -> None:
+    def close(done: FinishedExport | None) -> None:
         if done is not None:
             screen.last_export = done.request
             size = fmt.size(done.written.size_bytes)

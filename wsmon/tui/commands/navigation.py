@@ -8,7 +8,7 @@ from collections.abc import Callable
 from wsmon.errors import UsageError, WsmonError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
-from wsmon.model.spans import Span as SpanOfSession
+from wsmon.model.spans import Span
 from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
 from wsmon.query.times import parse_time
@@ -16,9 +16,9 @@ from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log_filter import same_trace, session_starts
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
-from wsmon.tui.text import Span
+from wsmon.tui.text import StyledText
 
-PLACES: tuple[Span, ...] = (
+PLACES: tuple[StyledText, ...] = (
     ("14:02:24", "key-name"), (", ", "dim"), ("-15m", "key-name"), (", ", "dim"), ("today", "key-name"),
     (", or ", "dim"), ("#1234", "key-name"),
 )  # fmt: skip
@@ -73,13 +73,13 @@ def spans(screen: MonitorScreen) -> None:
     if (connection_id := _session_id(screen)) is None:
         return
 
-    def ask(of_trace: bool, deliver: Callable[[tuple[SpanOfSession, ...]], None]) -> None:
-        def read(view: StoreView) -> tuple[SpanOfSession, ...]:
+    def ask(of_trace: bool, deliver: Callable[[tuple[Span, ...]], None]) -> None:
+        def read(view: StoreView) -> tuple[Span, ...]:
             return view.spans(connection_id, MOST_SPANS, of_trace=of_trace)
 
         screen.backing.answers.ask("spans", read, deliver)
 
-    def show(found: tuple[SpanOfSession, ...]) -> None:
+    def show(found: tuple[Span, ...]) -> None:
         from wsmon.tui.dialogs.waterfall import WaterfallDialog
 
         if found:
@@ -156,7 +156,7 @@ def bring_log(screen: MonitorScreen) -> None:
 
 # Characters
 NEEDLE_LIMIT = 200
-HELP: tuple[Span, ...] = (
+HELP: tuple[StyledText, ...] = (
     ("n ", "key-name"),
     ("and ", "dim"),
     ("N ", "key-name"),

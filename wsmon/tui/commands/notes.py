@@ -11,7 +11,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.ports import StoreView
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.commands.export import copied
-from wsmon.tui.dialogs.compare import As, Comparison, compare
+from wsmon.tui.dialogs.compare import Comparison, ComparisonForm, compare
 from wsmon.tui.screen import MonitorScreen
 
 # Characters
@@ -120,7 +120,7 @@ def compare_events(screen: MonitorScreen) -> None:
         return
     before, after = sorted((event, other.event), key=lambda each: each.id)
 
-    def again(way: As, deliver: Callable[[Comparison], None]) -> None:
+    def again(way: ComparisonForm, deliver: Callable[[Comparison], None]) -> None:
         _ask(screen, before, after, way, deliver)
 
     def show(found: Comparison) -> None:
@@ -132,7 +132,9 @@ def compare_events(screen: MonitorScreen) -> None:
     again("JSON", show)
 
 
-def _ask(screen: MonitorScreen, before: Event, after: Event, way: As, deliver: Callable[[Comparison], None]) -> None:
+def _ask(
+    screen: MonitorScreen, before: Event, after: Event, way: ComparisonForm, deliver: Callable[[Comparison], None]
+) -> None:
     """Compare in the thread of the answers: documents may be large."""
 
     def read(view: StoreView) -> Comparison:

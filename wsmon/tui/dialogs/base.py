@@ -16,18 +16,18 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from wsmon.model.sanitize import sanitize
-from wsmon.tui.text import Meaning, Span, clip, left
-from wsmon.tui.widgets.text_view import SpanLine, SpanPane, SpanText
+from wsmon.tui.text import Role, StyledText, clip, left
+from wsmon.tui.widgets.text_view import TextLine, TextPane, WrappedText
 
 # What all dialogs share: a box over the screen, and a way out.
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 # Lines of the terminal: in fewer, the frame, or blank lines, would leave no room for what is asked
 LEAST_WITH_FRAME, LEAST_WITH_AIR = 10, 18
 
 
-class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
+class Dialog(ModalScreen[Result | None], inherit_bindings=False):
     """A titled box; Escape answers ``None``."""
 
     AUTO_FOCUS = "*"
@@ -40,12 +40,12 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
         Binding("shift+tab", "app.focus_previous", "previous"),
     ]
     TITLE = ""
-    HINT: ClassVar[tuple[Span, ...]] = (("Esc", "key-name"), (" close", "dim"))
+    HINT: ClassVar[tuple[StyledText, ...]] = (("Esc", "key-name"), (" close", "dim"))
 
     def __init__(self) -> None:
         super().__init__()
-        self._title_line = SpanText(classes="dialog-title", id="dialog-title")
-        self._hint_line = SpanText(classes="dialog-hint", id="dialog-hint")
+        self._title_line = WrappedText(classes="dialog-title", id="dialog-title")
+        self._hint_line = WrappedText(classes="dialog-hint", id="dialog-hint")
 
     def compose(self) -> ComposeResult:
         """Title, content, hint."""
@@ -60,7 +60,7 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
         """What is between title and hint."""
         return ()
 
-    def hint(self, *spans: Span) -> None:
+    def hint(self, *spans: StyledText) -> None:
         """Say which keys help."""
         self._hint_line.draw(spans)
 
@@ -73,7 +73,7 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ConfirmOption:
     """An answer."""
 
     key: str
@@ -87,7 +87,7 @@ class ConfirmDialog(Dialog[str]):
 
     HINT = (("Esc", "key-name"), (" cancel", "dim"))
 
-    def __init__(self, title: str, text: str, choices: tuple[Choice, ...]) -> None:
+    def __init__(self, title: str, text: str, choices: tuple[ConfirmOption, ...]) -> None:
         super().__init__()
         self.title = title
         self._text = text
@@ -97,12 +97,12 @@ class ConfirmDialog(Dialog[str]):
 
     def content(self) -> tuple[Widget, ...]:
         """The question and its answers."""
-        lines: list[tuple[Span, ...]] = [((self._text, "text"),), ()]
+        lines: list[tuple[StyledText, ...]] = [((self._text, "text"),), ()]
         lines += [
             ((f"  {choice.key}  ", "key-name"), (choice.label, "strong"), (f" – {choice.help}", "dim"))
             for choice in self._choices
         ]
-        return (SpanText(lines),)
+        return (WrappedText(lines),)
 
     def action_take(self, number: int) -> None:
         """Answer with a choice."""
@@ -111,23 +111,23 @@ class ConfirmDialog(Dialog[str]):
 
 def quit_dialog(*, can_stop: bool) -> ConfirmDialog:
     """Detach, stop, or stay."""
-    detach = Choice("d", "detach", "detach", "the recorder goes on")
-    stop = Choice("s", "stop", "stop recording", "everything received is committed first")
+    detach = ConfirmOption("d", "detach", "detach", "the recorder goes on")
+    stop = ConfirmOption("s", "stop", "stop recording", "everything received is committed first")
     if can_stop:
         return ConfirmDialog("Leave wsmon", "The recorder is a process of its own.", (detach, stop))
-    leave = Choice("d", "detach", "leave", "nothing is being recorded here")
+    leave = ConfirmOption("d", "detach", "leave", "nothing is being recorded here")
     return ConfirmDialog("Leave wsmon", "No recorder answers.", (leave,))
 
 
 def reconnect_dialog(connection: str) -> ConfirmDialog:
     """Dial a connection anew that is open."""
-    yes = Choice("y", "yes", "reconnect", "close it and dial anew")
+    yes = ConfirmOption("y", "yes", "reconnect", "close it and dial anew")
     return ConfirmDialog("Reconnect", f"{connection} is open; messages between are missed.", (yes,))
 
 
 def disable_dialog(connection: str) -> ConfirmDialog:
     """Close a connection until somebody opens it again."""
-    yes = Choice("y", "yes", "disable", "close it; D opens it again")
+    yes = ConfirmOption("y", "yes", "disable", "close it; D opens it again")
     return ConfirmDialog("Disable", f"{connection} will not be recorded while it is closed.", (yes,))
 
 
@@ -135,7 +135,7 @@ def disable_dialog(connection: str) -> ConfirmDialog:
 WIDTH = 72
 
 
-class TypedDialog(Dialog[Answer]):
+class TypedDialog(Dialog[Result]):
     """A dialog whose keys belong to one line."""
 
     def __init__(self, text: str = "", placeholder: str = "") -> None:
@@ -144,7 +144,7 @@ class TypedDialog(Dialog[Answer]):
         self._line.cursor_blink = False
 
 
-class FinderDialog(TypedDialog[Answer]):
+class FinderDialog(TypedDialog[Result]):
     """What is typed finds answers, a line each; the arrows choose one of them."""
 
     BINDINGS = [  # noqa: RUF012 (Textual's way)
@@ -156,20 +156,20 @@ class FinderDialog(TypedDialog[Answer]):
 
     def __init__(self, placeholder: str) -> None:
         super().__init__(placeholder=placeholder)
-        self._list = SpanPane(id="finder-list")
+        self._list = TextPane(id="finder-list")
         self._list.can_focus = False
-        self._found: tuple[Answer, ...] = ()
+        self._found: tuple[Result, ...] = ()
         self._at = 0
 
-    def find(self, text: str) -> tuple[Answer, ...]:
+    def find(self, text: str) -> tuple[Result, ...]:
         """The answers that a text finds, best first."""
         raise NotImplementedError
 
-    def line(self, answer: Answer, width: int) -> tuple[Span, ...]:
+    def line(self, answer: Result, width: int) -> tuple[StyledText, ...]:
         """How an answer is listed."""
         raise NotImplementedError
 
-    def first(self, found: tuple[Answer, ...]) -> int:
+    def first(self, found: tuple[Result, ...]) -> int:
         """Which of all answers to begin at."""
         return 0
 
@@ -188,7 +188,7 @@ class FinderDialog(TypedDialog[Answer]):
         self.call_after_refresh(self._draw)
 
     @property
-    def chosen(self) -> Answer | None:
+    def chosen(self) -> Result | None:
         """The answer under the cursor."""
         return self._found[self._at] if self._found else None
 
@@ -222,11 +222,11 @@ class PromptDialog(TypedDialog[str]):
 
     HINT = (("Enter", "key-name"), (" take it  ", "dim"), ("Esc", "key-name"), (" leave it", "dim"))
 
-    def __init__(self, title: str, text: str, help_line: tuple[Span, ...], fault: Callable[[str], str]) -> None:
+    def __init__(self, title: str, text: str, help_line: tuple[StyledText, ...], fault: Callable[[str], str]) -> None:
         """``fault`` says what is wrong with an answer; empty = nothing."""
         super().__init__(text)
         self.title = title
-        self._note = SpanText(id="prompt-note")
+        self._note = WrappedText(id="prompt-note")
         self._help_line = help_line
         self._fault = fault
 
@@ -249,7 +249,7 @@ class PromptDialog(TypedDialog[str]):
 LABEL = 9
 
 
-class Chooser(SpanLine, can_focus=True):
+class Chooser(TextLine, can_focus=True):
     """``What   ‹ all events ›``."""
 
     BINDINGS = [  # noqa: RUF012 (Textual's way)
@@ -257,7 +257,7 @@ class Chooser(SpanLine, can_focus=True):
         Binding("left,h", "turn(-1)", "previous"),
     ]
 
-    class Changed(Message):
+    class OptionChanged(Message):
         """Another value."""
 
     def __init__(self, label: str, values: tuple[str, ...], *, id: str) -> None:  # noqa: A002 (Textual's name)
@@ -291,7 +291,7 @@ class Chooser(SpanLine, can_focus=True):
         """Take a value by its number."""
         self._at = index % len(self._values)
         self._draw()
-        self.post_message(self.Changed())
+        self.post_message(self.OptionChanged())
 
     def action_turn(self, steps: int) -> None:
         """The next value, or one before."""
@@ -299,6 +299,6 @@ class Chooser(SpanLine, can_focus=True):
 
     def _draw(self) -> None:
         value = clip(sanitize(self._values[self._at]), max(4, self.size.width - LABEL - 5))
-        arrows: Meaning = "key-name" if self.has_focus else "rule"
-        spans: list[Span] = [(left(self._label, LABEL), "dim"), ("‹ ", arrows)]
+        arrows: Role = "key-name" if self.has_focus else "rule"
+        spans: list[StyledText] = [(left(self._label, LABEL), "dim"), ("‹ ", arrows)]
         self.draw((*spans, (value, "strong" if self.has_focus else "text"), (" ›", arrows)))

@@ -36,7 +36,7 @@ from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.event_text import describe, error_words
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.log_line import time_of_day
-from wsmon.tui.text import Line, Meaning, Span, clip, left, width_of, wrap
+from wsmon.tui.text import Line, Role, StyledText, clip, left, width_of, wrap
 from wsmon.tui.widgets.text_view import ScrollPane
 
 # Two events side by side: which of their fields differ, and what differs between their payloads. Pure.
@@ -48,8 +48,8 @@ TEXT_LIMIT = 1024 * 1024
 # A person reads no more of them
 MOST_LEAVES = 1_000
 
-As = Literal["JSON", "text", "bytes"]
-WAYS: tuple[As, ...] = ("JSON", "text", "bytes")
+ComparisonForm = Literal["JSON", "text", "bytes"]
+WAYS: tuple[ComparisonForm, ...] = ("JSON", "text", "bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class Comparison:
 
     before: Event
     after: Event
-    way: As
+    way: ComparisonForm
     """In which the payloads were compared."""
-    ways: tuple[As, ...]
+    ways: tuple[ComparisonForm, ...]
     """In which they can be."""
     fields: tuple[FieldChange, ...] = ()
     leaves: tuple[tuple[JsonPath, Leaf], ...] = ()
@@ -83,7 +83,7 @@ class Comparison:
     """Of each payload, where not the whole was compared."""
 
 
-def compare(before: Event, after: Event, wanted: As = "JSON") -> Comparison:
+def compare(before: Event, after: Event, wanted: ComparisonForm = "JSON") -> Comparison:
     """The comparison, in the way that is wanted or the next one that both payloads allow."""
     fields = tuple(_field_changes(before, after))
     found = None
@@ -106,7 +106,7 @@ def compare(before: Event, after: Event, wanted: As = "JSON") -> Comparison:
     return Comparison(before, after, way, ways, fields, (), number, different, TEXT_LIMIT if is_cut else None)
 
 
-def _runs(first: bytes, second: bytes, way: As) -> Iterator[DiffRun]:
+def _runs(first: bytes, second: bytes, way: ComparisonForm) -> Iterator[DiffRun]:
     if way == "bytes":
         return diff_runs(hex_rows(first), hex_rows(second))
     return diff_runs(text_pieces(first.decode("utf-8", "replace")), text_pieces(second.decode("utf-8", "replace")))
@@ -164,7 +164,7 @@ MOST_PIECES = 500
 CONTEXT = 2
 # In Unicode, in ASCII
 NOTHING = ("–", "-")
-MEANINGS: dict[str, Meaning] = {"added": "status-open", "removed": "problem", "same": "dim"}
+ROLE_OF_CHANGE: dict[str, Role] = {"added": "status-open", "removed": "problem", "same": "dim"}
 SIGNS = {"added": "+", "removed": "-", "same": " "}
 
 
@@ -201,7 +201,7 @@ def _heads(found: Comparison, width: int, zone: tzinfo | None, glyphs: Glyphs) -
         said = describe(event, ascii_only=glyphs.is_ascii)
         name = sanitize(event.source.connection or "wsmon", PATH_LIMIT, ascii_only=glyphs.is_ascii)
         head = f"{sign} #{fmt.count(event.id)}  {time_of_day(event.ts_ns, zone)}  {name}  {said.what}"
-        yield ((clip(head, width, glyphs.cut), MEANINGS["removed" if sign == "-" else "added"]),)
+        yield ((clip(head, width, glyphs.cut), ROLE_OF_CHANGE["removed" if sign == "-" else "added"]),)
     yield ((clip(_apart(found.before, found.after), width, glyphs.cut), "dim"),)
 
 
@@ -223,7 +223,11 @@ def _title(found: Comparison, width: int, glyphs: Glyphs) -> Line:
     others = ", ".join(way for way in found.ways if way != found.way)
     said = f"{fmt.count(number)} {'difference' if number == 1 else 'differences'}" if number else "no difference"
     label = "Payloads" if width >= LEAST_TITLE else ""
-    line: list[Span] = [(label, "key-name"), (f" as {found.way}: ".lstrip(" " * (not label)), "text"), (said, "strong")]
+    line: list[StyledText] = [
+        (label, "key-name"),
+        (f" as {found.way}: ".lstrip(" " * (not label)), "text"),
+        (said, "strong"),
+    ]
     hint = f"  {glyphs.between} f: as {others}"
     if others and width_of(line) + cell_len(hint) <= width:
         line.append((hint, "dim"))
@@ -244,7 +248,7 @@ def _leaf(path: JsonPath, leaf: Leaf, width: int, glyphs: Glyphs) -> Iterator[Li
 def _one(sign: str, kind: str, where: str, value: Value, width: int, glyphs: Glyphs) -> Iterator[Line]:
     text = f"{where}  {_clean(_text(value), glyphs)}"
     for number, line in enumerate(wrap(text, width - 2)):
-        yield ((f"{' ' if number else sign} {line}", MEANINGS[kind]),)
+        yield ((f"{' ' if number else sign} {line}", ROLE_OF_CHANGE[kind]),)
 
 
 def _change(where: str, before: str, after: str, width: int, glyphs: Glyphs) -> Iterator[Line]:
@@ -252,12 +256,18 @@ def _change(where: str, before: str, after: str, width: int, glyphs: Glyphs) -> 
     old, new = (_clean(each, glyphs) or NOTHING[glyphs.is_ascii] for each in (before, after))
     if cell_len(where) + cell_len(old) + cell_len(new) + 6 <= width:
         arrow = " -> " if glyphs.is_ascii else " → "
-        yield (("~ ", "caution"), (where, "text"), (old, MEANINGS["removed"]), (arrow, "dim"), (new, MEANINGS["added"]))
+        yield (
+            ("~ ", "caution"),
+            (where, "text"),
+            (old, ROLE_OF_CHANGE["removed"]),
+            (arrow, "dim"),
+            (new, ROLE_OF_CHANGE["added"]),
+        )
         return
     yield ("~ ", "caution"), (clip(where.rstrip(), width - 2, glyphs.cut), "text")
     for sign, kind, value in (("-", "removed", old), ("+", "added", new)):
         for number, line in enumerate(wrap(value, width - 6)):
-            yield ((f"    {' ' if number else sign} {line}", MEANINGS[kind]),)
+            yield ((f"    {' ' if number else sign} {line}", ROLE_OF_CHANGE[kind]),)
 
 
 def _run(run: DiffRun, found: Comparison, width: int, glyphs: Glyphs) -> Iterator[Line]:
@@ -275,7 +285,7 @@ def _run(run: DiffRun, found: Comparison, width: int, glyphs: Glyphs) -> Iterato
             yield _omitted(left_out, "the same")
         where = f"{(run.at + number) * ROW_BYTES:06x}  " if found.way == "bytes" else ""
         for line in wrap(_clean(piece.rstrip("\r\n"), glyphs), width - 2 - len(where)):
-            yield (f"{SIGNS[run.kind]} ", MEANINGS[run.kind]), (where, "dim"), (line, MEANINGS[run.kind])
+            yield (f"{SIGNS[run.kind]} ", ROLE_OF_CHANGE[run.kind]), (where, "dim"), (line, ROLE_OF_CHANGE[run.kind])
     if left_out and run.kind != "same":
         yield _omitted(left_out, run.kind)
 
@@ -315,8 +325,8 @@ class CompareDialog(Dialog[None]):
     def __init__(
         self,
         found: Comparison,
-        again: Callable[[As, Callable[[Comparison], None]], None],
-        copy: Callable[[str], Span],
+        again: Callable[[ComparisonForm, Callable[[Comparison], None]], None],
+        copy: Callable[[str], StyledText],
         *,
         zone: tzinfo | None = None,
         glyphs: Glyphs = UNICODE,

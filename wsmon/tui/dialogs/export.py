@@ -20,22 +20,22 @@ from wsmon.model.units import SECOND_NS
 from wsmon.tui.dialogs.base import LABEL, Chooser, Dialog
 from wsmon.tui.options import Exporter
 from wsmon.tui.related import Subject
-from wsmon.tui.text import Meaning, Span, left
-from wsmon.tui.widgets.text_view import SpanLine, SpanText
+from wsmon.tui.text import Role, StyledText, left
+from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
 BAR_WIDTH = 24
 _NAMES = tuple(FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class FinishedExport:
     """An export that is done."""
 
     request: ExportRequest
     written: ExportReport
 
 
-class ExportDialog(Dialog[Exported]):
+class ExportDialog(Dialog[FinishedExport]):
     """Answers what was written; ``None`` where nothing was."""
 
     TITLE = "Export"
@@ -65,12 +65,12 @@ class ExportDialog(Dialog[Exported]):
         self._target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
         self._what = Chooser("What", tuple(subject.label for subject in subjects), id="export-what")
         self._format = Chooser("Format", _NAMES, id="export-format")
-        self._note = SpanText(id="export-note")
+        self._note = WrappedText(id="export-note")
 
     def content(self) -> tuple[Widget, ...]:
         """Three fields and a line for progress and faults."""
         self._target.cursor_blink = False
-        label = SpanLine(id="export-target-label")
+        label = TextLine(id="export-target-label")
         label.draw(((left("File", LABEL), "dim"),))
         return (
             self._what,
@@ -120,7 +120,7 @@ class ExportDialog(Dialog[Exported]):
     def _submitted(self) -> None:
         self.action_write()
 
-    @on(Chooser.Changed)
+    @on(Chooser.OptionChanged)
     def _changed(self) -> None:
         """The suffix follows the format, unless somebody wrote another name."""
         target = self._target
@@ -148,7 +148,7 @@ class ExportDialog(Dialog[Exported]):
         except (WsmonError, OSError) as error:
             self._stopped(str(error), "problem")
         else:
-            self.dismiss(Exported(replace(request, overwrite=False), written))
+            self.dismiss(FinishedExport(replace(request, overwrite=False), written))
 
     def _progress(self) -> Progress:
         """What the export's thread calls."""
@@ -166,12 +166,12 @@ class ExportDialog(Dialog[Exported]):
         text = f" {share:4.0%}  {fmt.count(report.written)} events, {fmt.size(report.size_bytes)}"
         width = max(1, min(BAR_WIDTH, self._note.size.width - len(text)))
         done = round(share * width)
-        bar: tuple[Span, ...] = (("━" * done, "key-name"), ("━" * (width - done), "rule"))
+        bar: tuple[StyledText, ...] = (("━" * done, "key-name"), ("━" * (width - done), "rule"))
         self._note.draw((*bar, (text, "text")))
 
-    def _stopped(self, text: str, meaning: Meaning) -> None:
+    def _stopped(self, text: str, role: Role) -> None:
         self._is_running = False
-        self._note.draw(((text, meaning),))
+        self._note.draw(((text, role),))
         self.hint(*self.HINT)
 
 

@@ -12,8 +12,8 @@ from textual.widget import Widget
 from wsmon.query.fields import GRAMMAR, field_rows
 from wsmon.tui.actions import ACTIONS, Action, Group, display
 from wsmon.tui.dialogs.base import Dialog, FinderDialog
-from wsmon.tui.text import Line, Span, clip, left, right, width_of
-from wsmon.tui.widgets.text_view import ScrollPane, wrap_spans
+from wsmon.tui.text import Line, StyledText, clip, left, right, width_of
+from wsmon.tui.widgets.text_view import ScrollPane, wrap_line
 
 KEYS_WIDTH = 12
 LABEL_WIDTH = 17
@@ -23,7 +23,7 @@ NAMES_WIDTH = 22
 INDENT = 4
 # What one needs at three in the morning comes first
 GROUPS: tuple[Group, ...] = get_args(Group)
-LEGEND: tuple[tuple[Span, ...], ...] = (
+LEGEND: tuple[tuple[StyledText, ...], ...] = (
     (("Signs of the connections", "strong"),),
     (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("connecting  ", "text"),
      ("◌ ", "status-loss"), ("reconnecting  ", "text")),
@@ -86,18 +86,18 @@ class HelpDialog(Dialog[None]):
         self.hint(*self.HINT, *(((f"   ▼ {below} more lines", "caution"),) if below > 0 else ()))
 
 
-def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[tuple[Span, ...], ...]:
+def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[tuple[StyledText, ...], ...]:
     """A line for each action, by groups; those without a key are in the palette only."""
-    lines: list[tuple[Span, ...]] = []
+    lines: list[tuple[StyledText, ...]] = []
     grouped = sorted(ACTIONS, key=lambda action: GROUPS.index(action.group))
     for group, actions in groupby(grouped, key=lambda action: action.group):
         lines += [((group, "strong"),), *(_line(action, keys.get(action.id, ())) for action in actions), ()]
     return (*lines, *search_lines(), (), *LEGEND)
 
 
-def search_lines() -> tuple[tuple[Span, ...], ...]:
+def search_lines() -> tuple[tuple[StyledText, ...], ...]:
     """The search language: how terms are put together, then every field."""
-    lines: list[tuple[Span, ...]] = [(("Search", "strong"),)]
+    lines: list[tuple[StyledText, ...]] = [(("Search", "strong"),)]
     for example, means in GRAMMAR:
         lines.append(((f"  {left(example, EXAMPLE_WIDTH)}", "key-name"), (f" {means}", "text")))
     lines += [(), (("Fields of the search", "strong"),)]
@@ -115,12 +115,12 @@ def search_lines() -> tuple[tuple[Span, ...], ...]:
 def _broken(entry: Line, width: int) -> Iterator[Line]:
     """An entry in lines of a width: what it means goes below its key and name where there is no room beside them."""
     if len(entry) == len(("key", "name", "meaning")) and width_of(entry) > width:
-        yield from wrap_spans(entry[:-1], width, INDENT)
+        yield from wrap_line(entry[:-1], width, INDENT)
         entry = ((" " * INDENT, "text"), (entry[-1][0].lstrip(), entry[-1][1]))
-    yield from wrap_spans(entry, width, INDENT)
+    yield from wrap_line(entry, width, INDENT)
 
 
-def _line(action: Action, keys: Sequence[str]) -> tuple[Span, ...]:
+def _line(action: Action, keys: Sequence[str]) -> tuple[StyledText, ...]:
     shown = "  ".join(display(key) for key in keys) or ":"
     return (
         (f"  {left(shown, KEYS_WIDTH)}", "key-name"),
@@ -153,7 +153,7 @@ class PaletteDialog(FinderDialog[Action]):
         """Actions that the words of ``text`` occur in."""
         return find(text)
 
-    def line(self, answer: Action, width: int) -> tuple[Span, ...]:
+    def line(self, answer: Action, width: int) -> tuple[StyledText, ...]:
         """Name, what it does, key."""
         keys = self._keys.get(answer.id, ())
         room = max(0, width - PALETTE_LABEL_WIDTH - KEY_WIDTH - 2)

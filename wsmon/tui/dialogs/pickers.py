@@ -13,8 +13,8 @@ from wsmon.model.notes import SavedView
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.dialogs.base import Dialog, FinderDialog
 from wsmon.tui.panes.log_line import COLUMN_NAMES, LABELS, ColumnName, automatic
-from wsmon.tui.text import Span, clip, left
-from wsmon.tui.widgets.text_view import SpanPane, wrap_spans
+from wsmon.tui.text import StyledText, clip, left
+from wsmon.tui.widgets.text_view import TextPane, wrap_line
 
 COLUMN_NAME_WIDTH = 12
 AUTOMATIC = "automatic: as many as there is room for"
@@ -48,7 +48,7 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         self._chosen = chosen
         self._automatic = automatic(width)
         self._at = 0
-        self._list = SpanPane(id="columns-list")
+        self._list = TextPane(id="columns-list")
 
     def content(self) -> tuple[Widget, ...]:
         """The list."""
@@ -89,7 +89,7 @@ class ColumnsDialog(Dialog[ColumnChoice]):
 
     def _draw(self) -> None:
         width = self._list.size.width or 72
-        lines: list[tuple[Span, ...]] = [(_box(is_on=self._chosen is None), (clip(AUTOMATIC, width - 6), "text"))]
+        lines: list[tuple[StyledText, ...]] = [(_box(is_on=self._chosen is None), (clip(AUTOMATIC, width - 6), "text"))]
         for name in COLUMN_NAMES:
             is_on = name in self._shown
             label = clip(LABELS[name], width - COLUMN_NAME_WIDTH - 6)
@@ -100,7 +100,7 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         self._list.show_cursor()
 
 
-def _box(*, is_on: bool) -> Span:
+def _box(*, is_on: bool) -> StyledText:
     return " [x] " if is_on else " [ ] ", "key-name" if is_on else "dim"
 
 
@@ -109,7 +109,7 @@ def _box(*, is_on: bool) -> Span:
 THEME_NAME_LIMIT = 60
 # Of a list that is not laid out yet
 WIDTH = 72
-SAMPLE: tuple[Span, ...] = (
+SAMPLE: tuple[StyledText, ...] = (
     ("open ", "status-open"), ("connecting ", "status-connecting"), ("stalled ", "status-stalled"),
     ("loss ", "status-loss"), ("closed ", "status-closed"), ("dim", "dim"),
 )  # fmt: skip
@@ -134,7 +134,7 @@ class ThemesDialog(Dialog[str]):
         self._before = worn
         self._at = names.index(worn)
         self._wear = wear
-        self._list = SpanPane(id="themes-list")
+        self._list = TextPane(id="themes-list")
 
     def content(self) -> tuple[Widget, ...]:
         """The names, and what colours mean."""
@@ -166,10 +166,10 @@ class ThemesDialog(Dialog[str]):
         super().action_cancel()
 
     def _draw(self) -> None:
-        lines: list[tuple[Span, ...]] = [
+        lines: list[tuple[StyledText, ...]] = [
             ((f" {clip(sanitize(name, THEME_NAME_LIMIT), THEME_NAME_LIMIT)}", "text"),) for name in self._names
         ]
-        sample = wrap_spans(((" ", "text"), *SAMPLE), self._list.size.width or WIDTH, indent=1)
+        sample = wrap_line(((" ", "text"), *SAMPLE), self._list.size.width or WIDTH, indent=1)
         self._list.draw((*lines, (), *sample), self._at)
         self._list.show_cursor()
 
@@ -218,7 +218,7 @@ class ViewsDialog(FinderDialog[ViewChoice]):
         """The views of that name, and the search to be saved under it."""
         return find(text, self._views, self._query)
 
-    def line(self, answer: ViewChoice, width: int) -> tuple[Span, ...]:
+    def line(self, answer: ViewChoice, width: int) -> tuple[StyledText, ...]:
         """Name and query."""
         return _line(answer, width)
 
@@ -244,7 +244,7 @@ def find(text: str, views: tuple[SavedView, ...], query: str) -> tuple[ViewChoic
     return tuple(found)
 
 
-def _line(choice: ViewChoice, width: int) -> tuple[Span, ...]:
+def _line(choice: ViewChoice, width: int) -> tuple[StyledText, ...]:
     name, query = sanitize(choice.view.name, VIEW_NAME_LIMIT), sanitize(choice.view.query, QUERY_LIMIT)
     room = max(4, width - VIEW_NAME_WIDTH - 3)
     if choice.verb == "save":

@@ -18,12 +18,12 @@ from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.fields import completion
 from wsmon.query.parser import ReferenceTime, parse
-from wsmon.tui.text import Span
-from wsmon.tui.widgets.text_view import SpanLine, SpanText
+from wsmon.tui.text import StyledText
+from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
 # Between the last letter and the search: shorter than a thought, longer than a typed word's gaps
 PAUSE_S = 0.15
-HINT: tuple[Span, ...] = (
+HINT: tuple[StyledText, ...] = (
     (" words ", "dim"), ("conn:", "key-name"), ("x ", "dim"), ("is:", "key-name"), ("problem ", "dim"),
     ("$.a>", "key-name"), ("9 ", "dim"),
     ("/re/", "key-name"),
@@ -66,7 +66,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         super().__init__()
         self._text = text
         self._line = Input(text, compact=True, id="search-input", select_on_focus=False, suggester=_Completion())
-        self._note = SpanText(id="search-note")
+        self._note = WrappedText(id="search-note")
         self._apply = apply
         self._halt = halt
         self._now_ns = now_ns
@@ -81,7 +81,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         self._line.cursor_blink = False
         with Vertical(id="search-box"):
             with Horizontal(id="search-line"):
-                prompt = SpanLine(id="search-prompt")
+                prompt = TextLine(id="search-prompt")
                 prompt.draw(((" / ", "key-name"),))
                 yield prompt
                 yield self._line

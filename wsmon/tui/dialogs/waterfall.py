@@ -12,8 +12,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.spans import Span, WaterfallRow, waterfall
 from wsmon.model.units import MS_NS
 from wsmon.tui.dialogs.base import Dialog
-from wsmon.tui.text import Meaning, clip, left, right
-from wsmon.tui.text import Span as Text
+from wsmon.tui.text import Role, StyledText, clip, left, right
 from wsmon.tui.widgets.text_view import ScrollPane
 
 # The spans of a session as lines: what, since when, for how long, and a bar on the session's own scale. Pure.
@@ -23,17 +22,19 @@ MAX_INDENT = 6
 NAME_LIMIT = 200
 TIME_WIDTH = 10
 LEAST_BAR = 8
-MEANINGS: dict[str, Meaning] = {
+ROLE_OF_STATUS: dict[str, Role] = {
     "ok": "status-open", "error": "status-loss", "abandoned": "status-stalled", "orphan": "dim", "open": "text",
 }  # fmt: skip
 
 
-def waterfall_lines(spans: tuple[Span, ...], width: int, *, ascii_only: bool = False) -> tuple[tuple[Text, ...], ...]:
+def waterfall_lines(
+    spans: tuple[Span, ...], width: int, *, ascii_only: bool = False
+) -> tuple[tuple[StyledText, ...], ...]:
     """A line for each span, by its start, and one for what went wrong with it."""
     bars = waterfall(spans)
     end_ns = max((bar.offset_ns + (bar.span.duration_ns or 0) for bar in bars), default=0)
     name_width = max(10, min(36, width // 3))
-    lines: list[tuple[Text, ...]] = []
+    lines: list[tuple[StyledText, ...]] = []
     for bar in bars:
         lines.append(_line(bar, max(1, end_ns), name_width, width, ascii_only=ascii_only))
         problem = sanitize(bar.span.error or bar.span.error_type, NAME_LIMIT, ascii_only=ascii_only)
@@ -43,28 +44,28 @@ def waterfall_lines(spans: tuple[Span, ...], width: int, *, ascii_only: bool = F
     return tuple(lines)
 
 
-def _line(bar: WaterfallRow, whole_ns: int, name_width: int, width: int, *, ascii_only: bool) -> tuple[Text, ...]:
+def _line(bar: WaterfallRow, whole_ns: int, name_width: int, width: int, *, ascii_only: bool) -> tuple[StyledText, ...]:
     span = bar.span
     indent = "  " * min(bar.depth, MAX_INDENT)
     label = span.operation if span.name in ("", span.operation) else f"{span.operation} {span.name}"
-    meaning = MEANINGS[span.status]
+    role = ROLE_OF_STATUS[span.status]
     took = fmt.NONE if span.duration_ns is None else fmt.milliseconds(span.duration_ns / MS_NS)
     start = f"+{fmt.milliseconds(bar.offset_ns / MS_NS)}"
-    spans: list[Text] = [
+    spans: list[StyledText] = [
         (left(indent + sanitize(label, NAME_LIMIT, ascii_only=ascii_only), name_width), "text"),
         (right(start, TIME_WIDTH + 1), "dim"),
-        (right(took, TIME_WIDTH) + " ", meaning),
+        (right(took, TIME_WIDTH) + " ", role),
     ]
     room = width - name_width - 2 * TIME_WIDTH - 2
     if room >= LEAST_BAR:
         before = min(room - 1, bar.offset_ns * room // whole_ns)
         cells = min(room - before, max(1, (span.duration_ns or 0) * room // whole_ns))
-        spans.append((" " * before + ("=" if ascii_only else "━") * cells, meaning))
+        spans.append((" " * before + ("=" if ascii_only else "━") * cells, role))
     return tuple(spans)
 
 
 # For the spans of the trace, or of the session; the answer comes back
-Ask = Callable[[bool, Callable[[tuple[Span, ...]], None]], None]
+SpanRequest = Callable[[bool, Callable[[tuple[Span, ...]], None]], None]
 
 
 class WaterfallDialog(Dialog[None]):
@@ -77,7 +78,7 @@ class WaterfallDialog(Dialog[None]):
     HINT = (("j k", "key-name"), (" scroll  ", "dim"), ("t", "key-name"), (" session, trace  ", "dim"),
             ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
 
-    def __init__(self, session: str, spans: tuple[Span, ...], limit: int, ask: Ask) -> None:
+    def __init__(self, session: str, spans: tuple[Span, ...], limit: int, ask: SpanRequest) -> None:
         """``limit`` is how many spans were asked for: as many mean that there may be more, which is said."""
         super().__init__()
         self._session = session

@@ -14,9 +14,9 @@ from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import Health, Snapshot
 from wsmon.tui.actions import ACTIONS, display
-from wsmon.tui.panes.connections_table import meaning_of, severity, word
-from wsmon.tui.text import Meaning, Span, clip, left, short_path, width_of
-from wsmon.tui.widgets.text_view import SpanLine, SpanText
+from wsmon.tui.panes.connections_table import severity, status_role, word
+from wsmon.tui.text import Role, StyledText, clip, left, short_path, width_of
+from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
 SPARK_WIDTH = 8
 # DESIGN.md, section 11: events are visible after 150 ms; thrice that is worth a colour
@@ -37,16 +37,16 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class HeaderPart:
     """Some spans that are shown together or not at all; the least important goes first."""
 
     importance: int
-    spans: tuple[Span, ...]
-    labelled: tuple[Span, ...] = ()
+    spans: tuple[StyledText, ...]
+    labelled: tuple[StyledText, ...] = ()
     """The same with a label or a chart, where there is room; empty = it has none."""
 
 
-class Header(SpanLine):
+class Header(TextLine):
     """One line about everything."""
 
     def show(self, name: str, snapshot: Snapshot, recording: Recording, health: Health | None, now_ns: int) -> None:
@@ -56,14 +56,14 @@ class Header(SpanLine):
 
 def header_line(
     name: str, snapshot: Snapshot, recording: Recording, health: Health | None, now_ns: int, width: int
-) -> tuple[Span, ...]:
+) -> tuple[StyledText, ...]:
     """What fits into ``width`` cells."""
     statuses = _statuses(snapshot)
     parts = [
-        Part(9, ((name, "strong"),)),
-        Part(8, _recording(recording, now_ns)),
-        Part(10, statuses, () if recording.is_on or not statuses else (("at the end ", "dim"), *statuses)),
-        Part(7, _rate(snapshot), (*_rate(snapshot), (" ", "text"), *_spark(snapshot))),
+        HeaderPart(9, ((name, "strong"),)),
+        HeaderPart(8, _recording(recording, now_ns)),
+        HeaderPart(10, statuses, () if recording.is_on or not statuses else (("at the end ", "dim"), *statuses)),
+        HeaderPart(7, _rate(snapshot), (*_rate(snapshot), (" ", "text"), *_spark(snapshot))),
         _size(snapshot),
         *_health(health),
     ]
@@ -76,7 +76,7 @@ def header_line(
     return _join(parts, width)
 
 
-def _recording(recording: Recording, now_ns: int) -> tuple[Span, ...]:
+def _recording(recording: Recording, now_ns: int) -> tuple[StyledText, ...]:
     if recording.is_awaited:
         return (("○ asking the recorder", "dim"),)
     if not recording.is_on:
@@ -85,53 +85,53 @@ def _recording(recording: Recording, now_ns: int) -> tuple[Span, ...]:
     return (("● ", "status-open"), (f"recording{since}", "text"))
 
 
-def _statuses(snapshot: Snapshot) -> tuple[Span, ...]:
+def _statuses(snapshot: Snapshot) -> tuple[StyledText, ...]:
     states = sorted((row.state for row in snapshot.connections if row.state.spec.enabled), key=severity)
     numbers: Counter[str] = Counter(word(state) for state in states)
-    meanings: dict[str, Meaning] = {word(state): meaning_of(state) for state in states}
-    spans: list[Span] = []
+    roles: dict[str, Role] = {word(state): status_role(state) for state in states}
+    spans: list[StyledText] = []
     for label, number in numbers.items():
         spans += [(" · ", "dim")] if spans else []
-        spans.append((f"{number} {label}", meanings[label]))
+        spans.append((f"{number} {label}", roles[label]))
     return tuple(spans)
 
 
-def _rate(snapshot: Snapshot) -> tuple[Span, ...]:
+def _rate(snapshot: Snapshot) -> tuple[StyledText, ...]:
     newest = snapshot.messages_per_s[-1:] or (0,)
     return ((f"{fmt.rate(newest[0])} msg/s", "text"),)
 
 
-def _spark(snapshot: Snapshot) -> tuple[Span, ...]:
+def _spark(snapshot: Snapshot) -> tuple[StyledText, ...]:
     return ((fmt.sparkline(snapshot.messages_per_s, SPARK_WIDTH), "direction-in"),) if snapshot.messages_per_s else ()
 
 
-def _size(snapshot: Snapshot) -> Part:
+def _size(snapshot: Snapshot) -> HeaderPart:
     size = fmt.size(snapshot.bounds.size_bytes)
-    return Part(3, ((size, "text"),), (("store ", "dim"), (size, "text")))
+    return HeaderPart(3, ((size, "text"),), (("store ", "dim"), (size, "text")))
 
 
-def _health(health: Health | None) -> list[Part]:
+def _health(health: Health | None) -> list[HeaderPart]:
     if health is None:
         return []
     is_slow = health.commit_lag_ms > SLOW_COMMIT_MS or health.is_paused
     lag = f"lag {fmt.milliseconds(health.commit_lag_ms)}" + (", paused" if health.is_paused else "")
     lost = f"lost {fmt.count(health.events_shed)}"
-    lag_kind: Meaning = "caution" if is_slow else "dim"
-    lost_kind: Meaning = "problem" if health.events_shed else "dim"
+    lag_kind: Role = "caution" if is_slow else "dim"
+    lost_kind: Role = "problem" if health.events_shed else "dim"
     events = "event" if health.events_shed == 1 else "events"
     return [
-        Part(11 if is_slow else 4, ((lag, lag_kind),), ((f"commit {lag}", lag_kind),)),
-        Part(12 if health.events_shed else 5, ((lost, lost_kind),), ((f"{lost} {events}", lost_kind),)),
+        HeaderPart(11 if is_slow else 4, ((lag, lag_kind),), ((f"commit {lag}", lag_kind),)),
+        HeaderPart(12 if health.events_shed else 5, ((lost, lost_kind),), ((f"{lost} {events}", lost_kind),)),
     ]
 
 
-def _needed(parts: list[Part]) -> int:
+def _needed(parts: list[HeaderPart]) -> int:
     return sum(width_of(part.spans) for part in parts) + 2 * len(parts)
 
 
-def _join(parts: list[Part], width: int) -> tuple[Span, ...]:
+def _join(parts: list[HeaderPart], width: int) -> tuple[StyledText, ...]:
     gap = min(GAP, 1 + max(0, width - _needed(parts)) // max(1, len(parts)) + 1)
-    spans: list[Span] = [(" ", "text")]
+    spans: list[StyledText] = [(" ", "text")]
     for part in parts:
         spans += [*part.spans, (" " * gap, "text")]
     return tuple(span for span in spans if span[0])
@@ -148,7 +148,7 @@ TEXT_LIMIT = 500
 LEAST_PATH = 20
 
 
-class Footer(SpanLine):
+class Footer(TextLine):
     """Keys, or a message."""
 
     def __init__(self, keys: Mapping[str, Sequence[str]], *, id: str | None = None) -> None:  # noqa: A002
@@ -156,7 +156,7 @@ class Footer(SpanLine):
         super().__init__(id=id)
         self._keys = keys
         self._timer: Timer | None = None
-        self._said: tuple[str, Meaning, Path | None] = ("", "text", None)
+        self._said: tuple[str, Role, Path | None] = ("", "text", None)
 
     def on_mount(self) -> None:
         """Begin with the keys."""
@@ -169,24 +169,24 @@ class Footer(SpanLine):
         else:
             self._show_said()
 
-    def say(self, text: str, meaning: Meaning = "text", path: Path | None = None) -> None:
+    def say(self, text: str, role: Role = "text", path: Path | None = None) -> None:
         """Show a sentence for a while, and the path at its end."""
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(SAY_S, self._show_keys)
-        self._said = text, meaning, path
+        self._said = text, role, path
         self._show_said()
 
     def _show_said(self) -> None:
-        text, meaning, path = self._said
-        self.draw(((said_line(text, path, Path("~").expanduser(), self.size.width), meaning),))
+        text, role, path = self._said
+        self.draw(((said_line(text, path, Path("~").expanduser(), self.size.width), role),))
 
     def _show_keys(self) -> None:
         self._timer = None
         self.draw(footer_line(self._keys, self.size.width))
 
 
-class Banner(SpanText):
+class Banner(WrappedText):
     """What must not be overlooked; not there while there is nothing."""
 
     def show(self, text: str) -> None:
@@ -204,14 +204,14 @@ def said_line(text: str, path: Path | None, home: Path, width: int) -> str:
     return clip(f"{sentence} {short_path(path, home, room)}", width)
 
 
-def footer_line(keys: Mapping[str, Sequence[str]], width: int) -> tuple[Span, ...]:
+def footer_line(keys: Mapping[str, Sequence[str]], width: int) -> tuple[StyledText, ...]:
     """The keys that fit into a width, help and commands at least."""
     shown = [action for action in ACTIONS if action.in_footer and keys.get(action.id)]
-    entries: dict[str, tuple[Span, ...]] = {
+    entries: dict[str, tuple[StyledText, ...]] = {
         action.id: ((f" {display(keys[action.id][0])}", "key-name"), (f" {action.label} ", "text")) for action in shown
     }
     droppable = [id_ for id_ in reversed(entries) if id_ not in LAST_STANDING]
     while droppable and sum(width_of(entry) for entry in entries.values()) > width + 1:  # the last blank needs no room
         del entries[droppable.pop(0)]
-    line: list[Span] = [span for entry in entries.values() for span in entry]
+    line: list[StyledText] = [span for entry in entries.values() for span in entry]
     return tuple(line) if width_of(line) <= width + 1 else ((left("? help", width), "text"),)

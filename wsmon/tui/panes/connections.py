@@ -14,7 +14,7 @@ from wsmon.tui.actions import bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes import connections_table as table
 from wsmon.tui.panes.connections_table import reason, word
-from wsmon.tui.widgets.text_view import Says, SpanPane
+from wsmon.tui.widgets.text_view import StatusChanged, TextPane
 
 # The sentence above the connections list: what is wrong with the one under the cursor, and since when. Pure.
 
@@ -53,13 +53,13 @@ def _since(state: ConnectionState, now_ns: int) -> str:
 REORDER_NS = 3_000_000_000
 
 
-class ConnectionsPane(SpanPane):
+class ConnectionsPane(TextPane):
     """One line a connection."""
 
     BINDINGS = bindings("move", "choose")
 
     @dataclass
-    class Chosen(Message):
+    class ConnectionChosen(Message):
         """Enter on a connection."""
 
         connection: str
@@ -67,7 +67,7 @@ class ConnectionsPane(SpanPane):
         """The event that says why it is not well; 0 = it is well."""
 
     @dataclass
-    class Highlighted(Message):
+    class ConnectionHighlighted(Message):
         """The cursor came to another connection."""
 
         connection: str
@@ -161,7 +161,7 @@ class ConnectionsPane(SpanPane):
         self._is_moved = True  # what was opened keeps the cursor, also when something worse comes to the top
         for row in self._snapshot.connections:
             if row.state.name == self._current:
-                self.post_message(self.Chosen(self._current, table.trouble(row)))
+                self.post_message(self.ConnectionChosen(self._current, table.trouble(row)))
 
     @property
     def _page(self) -> int:
@@ -182,7 +182,7 @@ class ConnectionsPane(SpanPane):
     def _put_cursor(self, connection: str) -> None:
         if connection != self._current:
             self._current = connection
-            self.post_message(self.Highlighted(connection))
+            self.post_message(self.ConnectionHighlighted(connection))
 
     def _sort(self) -> None:
         """Bring the worst to the top, but not while the last change is fresh."""
@@ -208,4 +208,4 @@ class ConnectionsPane(SpanPane):
         said = sentences(rows[self._current], self._now_ns) if self._current in rows else ()
         if said != self._said:
             self._said = said
-            self.post_message(Says(*said))
+            self.post_message(StatusChanged(*said))

@@ -14,7 +14,7 @@ from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import fact, why
 from wsmon.tui.event_text import describe
-from wsmon.tui.text import Meaning, Span, both_ends, left, right
+from wsmon.tui.text import Role, StyledText, keep_ends, left, right
 
 MIN_NAME = 8
 MAX_NAME = 24
@@ -41,7 +41,7 @@ ENDED_SEVERITY = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column with a width of its own; the name comes before them, the reason after."""
 
     title: str
@@ -53,22 +53,22 @@ class Column:
         return right(text, self.width) if self.is_right else left(text, self.width)
 
 
-STATUS = Column("status", 20, is_right=False)
-UP = Column("up", 11)
-RATE = Column("msg/s", 8)
-LAST = Column("last msg", 9)
-RTT = Column("rtt", 8)
-LOSSES = Column("losses/h", 9)
+STATUS = TableColumn("status", 20, is_right=False)
+UP = TableColumn("up", 11)
+RATE = TableColumn("msg/s", 8)
+LAST = TableColumn("last msg", 9)
+RTT = TableColumn("rtt", 8)
+LOSSES = TableColumn("losses/h", 9)
 COLUMNS = (STATUS, UP, RATE, LAST, RTT, LOSSES)
 DROP_ORDER = (LOSSES, RTT, UP, LAST, RATE)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TableLayout:
     """What fits into a width."""
 
     name: int
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     why: int
     """Cells; 0 = not shown."""
 
@@ -115,7 +115,7 @@ def severity(state: ConnectionState) -> int:
     return SEVERITY.get(state.status, OPEN_SEVERITY)
 
 
-def lay_out(width: int, names: Sequence[str]) -> Layout:
+def lay_out(width: int, names: Sequence[str]) -> TableLayout:
     """Which columns a width has room for; those of least use go first, then long names are cut."""
     name = min(MAX_NAME, max([MIN_NAME, *(cell_len(each) for each in names)])) + 2
     columns = list(COLUMNS)
@@ -126,24 +126,24 @@ def lay_out(width: int, names: Sequence[str]) -> Layout:
             name = min(name, SHORT_NAME + 2)
         rest = width - 2 - name - sum(column.width for column in columns) - 2
         if rest >= MIN_WHY:
-            return Layout(name, tuple(columns), rest)
+            return TableLayout(name, tuple(columns), rest)
     columns = [STATUS, RATE, LAST]
     while columns and 2 + name + sum(column.width for column in columns) > width and len(columns) > 1:
         columns.pop()
-    return Layout(min(name, max(MIN_NAME, width - 2 - STATUS.width)), tuple(columns), 0)
+    return TableLayout(min(name, max(MIN_NAME, width - 2 - STATUS.width)), tuple(columns), 0)
 
 
-def heading(layout: Layout) -> tuple[Span, ...]:
+def heading(layout: TableLayout) -> tuple[StyledText, ...]:
     """The line above the connections."""
     titles = "".join(column.cell(column.title) for column in layout.columns)
     return ((f"  {left('name', layout.name)}{titles}{'  why' if layout.why else ''}", "dim"),)
 
 
-def line(row: ConnectionRow, layout: Layout, now_ns: int, *, ascii_only: bool = False) -> tuple[Span, ...]:
+def line(row: ConnectionRow, layout: TableLayout, now_ns: int, *, ascii_only: bool = False) -> tuple[StyledText, ...]:
     """A connection."""
-    spans: list[Span] = [
-        (f"{sign(row, ascii_only=ascii_only)} ", row_meaning(row)),
-        (left(both_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.spec.enabled else "dim"),
+    spans: list[StyledText] = [
+        (f"{sign(row, ascii_only=ascii_only)} ", row_role(row)),
+        (left(keep_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.spec.enabled else "dim"),
     ]
     for column in layout.columns:
         text, kind = _cell(column, row, now_ns)
@@ -154,7 +154,7 @@ def line(row: ConnectionRow, layout: Layout, now_ns: int, *, ascii_only: bool = 
     return tuple(spans)
 
 
-def meaning_of(state: ConnectionState) -> Meaning:
+def status_role(state: ConnectionState) -> Role:
     """What its colour says."""
     if not state.spec.enabled:
         return "status-off"
@@ -171,9 +171,9 @@ def meaning_of(state: ConnectionState) -> Meaning:
             return "status-closed"
 
 
-def row_meaning(row: ConnectionRow) -> Meaning:
+def row_role(row: ConnectionRow) -> Role:
     """What the colour of its line says."""
-    return "caution" if row_severity(row) == INCIDENT_SEVERITY else meaning_of(row.state)
+    return "caution" if row_severity(row) == INCIDENT_SEVERITY else status_role(row.state)
 
 
 def sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
@@ -203,7 +203,7 @@ def word(state: ConnectionState) -> str:
     return "gave up" if state.status == "error" else LABELS[state.status]
 
 
-def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
+def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Role]:
     """Why it is not well, in a sentence; of one that is well, the last time it was not."""
     state = row.state
     if not state.spec.enabled:
@@ -234,12 +234,12 @@ def explain(event: Event) -> str:
     return f"{wording.what}: {wording.text}" if wording.text else wording.what
 
 
-def _cell(column: Column, row: ConnectionRow, now_ns: int) -> tuple[str, Meaning]:
+def _cell(column: TableColumn, row: ConnectionRow, now_ns: int) -> tuple[str, Role]:
     state = row.state
     is_open = state.status == "websocket_connected"
     match column.title:
         case "status":
-            return _status(row, now_ns), row_meaning(row)
+            return _status(row, now_ns), row_role(row)
         case "up":
             return (fmt.duration(now_ns - state.since_ns), "text") if is_open else _down(state, now_ns)
         case "msg/s":
@@ -271,12 +271,12 @@ def _status(row: ConnectionRow, now_ns: int) -> str:
     return word(state)
 
 
-def _down(state: ConnectionState, now_ns: int) -> tuple[str, Meaning]:
+def _down(state: ConnectionState, now_ns: int) -> tuple[str, Role]:
     """For how long it has not been usable."""
     if state.failing_since_ns is None:
         return _nothing(state)
     return f"down {fmt.duration(now_ns - state.failing_since_ns)}", "status-loss"
 
 
-def _nothing(state: ConnectionState) -> tuple[str, Meaning]:
+def _nothing(state: ConnectionState) -> tuple[str, Role]:
     return (fmt.NONE if state.spec.enabled else ""), "dim"

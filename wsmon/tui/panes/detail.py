@@ -18,11 +18,11 @@ from wsmon.query.predicate import casefold_ascii
 from wsmon.tui.actions import bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode, term_of, text_of
-from wsmon.tui.panes.detail_fields import Form, Page, Row
-from wsmon.tui.panes.detail_payload import Content, content_of, detail_rows, next_form, shown_form
+from wsmon.tui.panes.detail_fields import DetailLayout, DetailRow, PayloadForm
+from wsmon.tui.panes.detail_payload import DecodedPayload, content_of, detail_rows, next_form, shown_form
 from wsmon.tui.related import NOTHING, Before
 from wsmon.tui.text import wrap
-from wsmon.tui.widgets.text_view import Refuses, Says, SpanPane
+from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged, TextPane
 
 # A cursor over lines that are made when they come into sight: what is never looked at costs nothing.
 
@@ -32,13 +32,13 @@ AHEAD = 200
 MOST_LINES = 10_000
 
 
-class LazyLines(SpanPane):
+class LazyLines(TextPane):
     """Shows ``rows`` one page after the other; what they are about is up to the class that derives."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
-        self._made: list[Row] = []
-        self._more: Iterator[Row] = iter(())
+        self._made: list[DetailRow] = []
+        self._more: Iterator[DetailRow] = iter(())
         # The line under the cursor
         self._at = 0
 
@@ -47,7 +47,7 @@ class LazyLines(SpanPane):
         """Whether a line is under the cursor."""
         return True
 
-    def begin(self, rows: Iterator[Row]) -> None:
+    def begin(self, rows: Iterator[DetailRow]) -> None:
         """Show other rows; the cursor stays on its line, as far as there are as many."""
         self._made, self._more = [], rows
         self._make(max(self._at, self.scroll_offset.y) + self.size.height + AHEAD)
@@ -106,7 +106,7 @@ class LazyLines(SpanPane):
         self._made += new
         if len(self._made) >= MOST_LINES and next(self._more, None) is not None:
             self._more = iter(())
-            self._made.append(Row(((f"{MOST_LINES:,} lines are shown: x exports the whole", "caution"),)))
+            self._made.append(DetailRow(((f"{MOST_LINES:,} lines are shown: x exports the whole", "caution"),)))
         self._draw()
 
     def _draw(self) -> None:
@@ -116,7 +116,7 @@ class LazyLines(SpanPane):
 # Where a text stands in the lines of a detail, also where a line broke in the middle of it. Pure.
 
 
-def places(rows: Sequence[Row], needle: str) -> tuple[int, ...]:
+def places(rows: Sequence[DetailRow], needle: str) -> tuple[int, ...]:
     """The numbers of the lines in which the needle begins; ASCII case does not count."""
     wanted = casefold_ascii(needle)
     if not wanted:
@@ -125,7 +125,7 @@ def places(rows: Sequence[Row], needle: str) -> tuple[int, ...]:
     return tuple(number for number in range(len(texts)) if _begins(rows, texts, number, wanted))
 
 
-def _begins(rows: Sequence[Row], texts: Sequence[str], number: int, wanted: str) -> bool:
+def _begins(rows: Sequence[DetailRow], texts: Sequence[str], number: int, wanted: str) -> bool:
     text = texts[number]
     if wanted in text:
         return True
@@ -135,7 +135,7 @@ def _begins(rows: Sequence[Row], texts: Sequence[str], number: int, wanted: str)
     return any(0 <= (head + between + tail).find(wanted) < len(head) for between in ("", " "))
 
 
-def _goes_on(row: Row, following: Row) -> bool:
+def _goes_on(row: DetailRow, following: DetailRow) -> bool:
     """Whether the next line is about the same thing: a value that was too long for one."""
     if row.node is not None or row.field is not None:
         return row.node is following.node and row.field is following.field
@@ -152,7 +152,7 @@ ONE_FORM = "this event has no payload to show in another form"
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class DetailValue:
     """What is under the cursor, as a person takes it along."""
 
     path: str
@@ -165,7 +165,7 @@ class DetailPane(LazyLines):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("move", "choose", "detail")
 
-    class Asked(Message):
+    class FilterRequested(Message):
         """The log is to show only events like this one in a value, or only others."""
 
         def __init__(self, term: str, *, is_excluded: bool) -> None:
@@ -174,7 +174,7 @@ class DetailPane(LazyLines):
             self.is_excluded = is_excluded
 
     @dataclass
-    class Chosen(Message):
+    class EvidenceRequested(Message):
         """Enter: somebody wants to see what proves it."""
 
         event: Event
@@ -190,9 +190,9 @@ class DetailPane(LazyLines):
         super().__init__(id=id)
         self._zone, self._glyphs = zone, glyphs
         self._event: Event | None = None
-        self._form: Form = "decoded"
+        self._form: PayloadForm = "decoded"
         self._folding = UNFOLDED
-        self._content: Content | None = None
+        self._content: DecodedPayload | None = None
         # what the decoded form shows, of the event
         self._before = NOTHING
         self._instead = EMPTY
@@ -210,20 +210,20 @@ class DetailPane(LazyLines):
         return self._event is not None
 
     @property
-    def value(self) -> Value | None:
+    def value(self) -> DetailValue | None:
         """The JSON value under the cursor, whole also where it is folded or goes on over many lines; or the field."""
         row, content = self._row, self._content
         if row is None or content is None:
             return None
         if row.field is not None:
-            return Value(row.field.term or row.field.label, row.field.value)
+            return DetailValue(row.field.term or row.field.label, row.field.value)
         if row.node is None:
             return None
         path = path_text(row.node.path)
         if row.node.role == "value":
-            return Value(path, text_of(row.node.token))
+            return DetailValue(path, text_of(row.node.token))
         raw = raw_at(row.node.path, content.body)
-        return None if raw is None else Value(path, raw.decode("utf-8", "replace"))
+        return None if raw is None else DetailValue(path, raw.decode("utf-8", "replace"))
 
     @property
     def needle(self) -> str:
@@ -238,7 +238,7 @@ class DetailPane(LazyLines):
         self._content, self._instead = None if event is None else content_of(event), instead
         self.scroll_to(y=0, animate=False, force=True)
         self._restart()
-        self.post_message(Says(f"'{self._shown_needle}' n N" if self._needle and event is not None else ""))
+        self.post_message(StatusChanged(f"'{self._shown_needle}' n N" if self._needle and event is not None else ""))
 
     def tell(self, event: Event, before: Before) -> None:
         """What came before an event, if that is still shown."""
@@ -266,7 +266,7 @@ class DetailPane(LazyLines):
         """Look for a text in everything that is shown of the event, and go to where it stands next."""
         self._needle = needle
         if not needle:
-            self.post_message(Says(""))
+            self.post_message(StatusChanged(""))
         elif self._event is not None:
             self.go_to_match(newer=True, is_here_too=True)
 
@@ -277,7 +277,7 @@ class DetailPane(LazyLines):
         self._make(MOST_LINES)
         found = places(self._made, self._needle)
         if not found:
-            self.post_message(Says(f"'{self._shown_needle}' is not in here"))
+            self.post_message(StatusChanged(f"'{self._shown_needle}' is not in here"))
             return
         ahead = [line for line in found if (line > self._at if newer else line < self._at)]
         if is_here_too and self._at in found:
@@ -285,7 +285,7 @@ class DetailPane(LazyLines):
         line = (ahead or found)[0] if newer else (ahead or found)[-1]
         self._step(line - self._at)
         place = f"{found.index(line) + 1} of {len(found)}"
-        self.post_message(Says(f"'{self._shown_needle}' {place}{'' if ahead else ', begun anew'}"))
+        self.post_message(StatusChanged(f"'{self._shown_needle}' {place}{'' if ahead else ', begun anew'}"))
 
     def action_choose(self) -> None:
         """Fold the JSON container under the cursor, or unfold it; elsewhere somebody wants to see what proves it."""
@@ -293,7 +293,7 @@ class DetailPane(LazyLines):
             path = self._node.container
             self._fold(self._folding.toggle(path), path)
         elif self._event is not None:
-            self.post_message(self.Chosen(self._event))
+            self.post_message(self.EvidenceRequested(self._event))
 
     def action_detail_fold(self) -> None:
         """Fold all that is nested."""
@@ -325,9 +325,9 @@ class DetailPane(LazyLines):
     def action_detail_form(self) -> None:
         """The payload decoded, as text, as bytes."""
         if self._event is None or self._content is None:
-            self.post_message(Refuses(NO_EVENT))
+            self.post_message(ActionRefused(NO_EVENT))
         elif not self._event.payload:
-            self.post_message(Refuses(ONE_FORM))
+            self.post_message(ActionRefused(ONE_FORM))
         else:
             self._form = next_form(self._event, self._content, self._form)
             self._restart()
@@ -343,15 +343,15 @@ class DetailPane(LazyLines):
     def _ask(self, *, is_excluded: bool) -> None:
         row, content = self._row, self._content
         if row is None or content is None:
-            self.post_message(Refuses(NO_EVENT))
+            self.post_message(ActionRefused(NO_EVENT))
             return
         term = row.field.term if row.field is not None else ""
         if row.node is not None and self._event is not None and content.body == self._event.payload:
             term = term_of(row.node)
-        self.post_message(self.Asked(term, is_excluded=is_excluded))
+        self.post_message(self.FilterRequested(term, is_excluded=is_excluded))
 
     @property
-    def _row(self) -> Row | None:
+    def _row(self) -> DetailRow | None:
         return self._made[self._at] if self._event is not None and self._at < len(self._made) else None
 
     @property
@@ -366,9 +366,9 @@ class DetailPane(LazyLines):
         """Whether JSON is shown; says so where none is."""
         event, content = self._event, self._content
         if event is None or content is None:
-            self.post_message(Refuses(NO_EVENT))
+            self.post_message(ActionRefused(NO_EVENT))
         elif not content.is_json or shown_form(event, content, self._form) != "decoded":
-            self.post_message(Refuses(NO_JSON))
+            self.post_message(ActionRefused(NO_JSON))
         else:
             return True
         return False
@@ -385,7 +385,7 @@ class DetailPane(LazyLines):
         if not width:
             return
         if self._event is None or self._content is None:
-            self.begin(Row(((line, "dim"),)) for line in wrap(self._instead, width))
+            self.begin(DetailRow(((line, "dim"),)) for line in wrap(self._instead, width))
         else:
-            page = Page(width, self._zone, self._glyphs, self._form, self._folding, self._before)
+            page = DetailLayout(width, self._zone, self._glyphs, self._form, self._folding, self._before)
             self.begin(detail_rows(self._event, self._content, page))

@@ -17,7 +17,7 @@ from wsmon.tui.event_text import describe, error_words, number
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode
 from wsmon.tui.related import NOTHING, Before, evidence_of
-from wsmon.tui.text import Line, Meaning, clip, left, wrap
+from wsmon.tui.text import Line, Role, clip, left, wrap
 
 TENTH_MS_NS = 100_000
 LONG_NS = 10 * SECOND_NS
@@ -42,60 +42,60 @@ SHOWN_META = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DetailField:
     """A name of ours, and a value that may be foreign."""
 
     label: str
     value: str
-    meaning: Meaning = "text"
+    role: Role = "text"
     term: str = ""
     """Of a query for events with this value; empty where none can ask for it."""
 
 
-def outcome_fields(event: Event) -> Iterator[Field]:
+def outcome_fields(event: Event) -> Iterator[DetailField]:
     """How it ended, how long it took, what is next."""
     meta = event.meta or {}
     if event.close_by:
-        yield Field("Closed by", WHO[event.close_by], term=f"by:{event.close_by}")
+        yield DetailField("Closed by", WHO[event.close_by], term=f"by:{event.close_by}")
     if event.close_code is not None:
         said = f"{event.close_code} {code_meaning(event.close_code)}".rstrip()
-        yield Field("Code", said, "strong", f"code:{event.close_code}")
+        yield DetailField("Code", said, "strong", f"code:{event.close_code}")
     if event.reason:
         said = f"“{event.reason}”" if event.close_by else event.reason
-        yield Field("Reason", said, term=_equals("reason", event.reason))
+        yield DetailField("Reason", said, term=_equals("reason", event.reason))
     for key, label in (("received", "Received"), ("sent", "Sent")):
         frame = meta.get(key)
         if isinstance(frame, dict) and frame.get("code") is not None:
             first = ", first" if meta.get("first") == key else ""
-            yield Field(label, f"close {frame['code']}{first}")
+            yield DetailField(label, f"close {frame['code']}{first}")
     if event.status is not None:
         label = "HTTP status" if isinstance(event.status, int) else "Result"
-        yield Field(label, str(event.status), term=_equals("status", str(event.status)))
+        yield DetailField(label, str(event.status), term=_equals("status", str(event.status)))
     if event.error_type:
         said = f"{error_words(event.error_type)} ({event.error_type})"
-        yield Field("Error", said, "problem", _equals("error_type", event.error_type))
+        yield DetailField("Error", said, "problem", _equals("error_type", event.error_type))
     if event.error:
-        yield Field("Message", event.error, term=_equals("error", event.error))
+        yield DetailField("Message", event.error, term=_equals("error", event.error))
     if event.duration_ns is not None:
-        yield Field(_duration_label(event), _duration(event.duration_ns))
+        yield DetailField(_duration_label(event), _duration(event.duration_ns))
     yield from _attempt_fields(event)
     if evidence := evidence_of(event):
-        yield Field("Evidence", f"{' '.join(f'#{each:,}' for each in evidence)} (w goes there)")
+        yield DetailField("Evidence", f"{' '.join(f'#{each:,}' for each in evidence)} (w goes there)")
     if event.from_status or event.to_status:
         ends = (("from", event.from_status), ("to", event.to_status))
         term = " ".join(f"{name}:{status}" for name, status in ends if status)
-        yield Field("Status", f"{_status(event.from_status)} → {_status(event.to_status)}", term=f"({term})")
+        yield DetailField("Status", f"{_status(event.from_status)} → {_status(event.to_status)}", term=f"({term})")
 
 
-def before_fields(event: Event, before: Before) -> Iterator[Field]:
+def before_fields(event: Event, before: Before) -> Iterator[DetailField]:
     """The last message before an end, and of an attempt that failed the loss before it."""
     if (loss := before.loss) is not None:
-        yield Field("Began with", f"{why(loss)} · #{loss.id:,}, {_ago(event, loss)}")
+        yield DetailField("Began with", f"{why(loss)} · #{loss.id:,}, {_ago(event, loss)}")
     if (message := before.message) is not None:
         said = describe(message)
         where = f"#{message.id:,}, {_ago(event, message)} (w goes there)"
         text = said.text if len(said.text) <= SAID_LIMIT else f"{said.text[:SAID_LIMIT]}…"
-        yield Field("Last said", f"{said.what} {where}: {text}")
+        yield DetailField("Last said", f"{said.what} {where}: {text}")
 
 
 def _ago(event: Event, earlier: Event) -> str:
@@ -105,56 +105,56 @@ def _ago(event: Event, earlier: Event) -> str:
     return f"{fmt.duration(max(0, passed_ns))} before"
 
 
-def message_fields(event: Event) -> Iterator[Field]:
+def message_fields(event: Event) -> Iterator[DetailField]:
     """What was sent or received, and what became of it on its way here."""
     if event.direction:
         opcode = f"{event.opcode}, " if event.opcode else ""
         said = opcode + ("received" if event.direction == "in" else "sent")
-        yield Field("Message", said, term=f"dir:{event.direction}")
+        yield DetailField("Message", said, term=f"dir:{event.direction}")
     for label, value in (("Type", event.type), ("Topic", event.topic), ("Ref", event.ref)):
         if value:
-            yield Field(label, value, term=_equals(label.lower(), value))
+            yield DetailField(label, value, term=_equals(label.lower(), value))
     if event.size is not None:
         exact = f" ({event.size:,} bytes)" if event.size >= fmt.KIB else ""
         wire = f", {fmt.size(event.wire_size)} on the wire" if event.wire_size is not None else ""
-        yield Field("Size", f"{fmt.size(event.size)}{exact}{wire}", term=f"size:{event.size}")
+        yield DetailField("Size", f"{fmt.size(event.size)}{exact}{wire}", term=f"size:{event.size}")
     fragments = number(event, "fragments")
     if fragments is not None:
-        yield Field("Fragments", f"{fragments:.0f}, joined")
+        yield DetailField("Fragments", f"{fragments:.0f}, joined")
     if event.truncated:
         kept = fmt.size(len(event.payload or b""))
-        yield Field("Truncated", f"the first {kept} are kept (capture.payload_limit)", "caution", "is:truncated")
+        yield DetailField("Truncated", f"the first {kept} are kept (capture.payload_limit)", "caution", "is:truncated")
     if event.redacted:
-        yield Field("Redacted", "credentials were masked before anything was stored", "caution", "is:redacted")
+        yield DetailField("Redacted", "credentials were masked before anything was stored", "caution", "is:redacted")
 
 
-def handshake_fields(event: Event) -> Iterator[Field]:
+def handshake_fields(event: Event) -> Iterator[DetailField]:
     """Where the connection went, and how long each step of the way took."""
     meta = event.meta or {}
     for key, label in (("dns_ms", "DNS"), ("tcp_ms", "TCP"), ("tls_ms", "TLS"), ("upgrade_ms", "Upgrade")):
         took_ms = number(event, key)
         if took_ms is not None:
-            yield Field(label, fmt.milliseconds(took_ms))
+            yield DetailField(label, fmt.milliseconds(took_ms))
     for label, key in (("URL", "url"), ("Peer", "peer"), ("Local", "local"), ("Proxy", "proxy")):
         if meta.get(key):
-            yield Field(label, words(meta[key]))
+            yield DetailField(label, words(meta[key]))
     if meta.get("subprotocol"):
-        yield Field("Subprotocol", words(meta["subprotocol"]))
+        yield DetailField("Subprotocol", words(meta["subprotocol"]))
     if meta.get("extensions"):
-        yield Field("Extensions", words(meta["extensions"]))
+        yield DetailField("Extensions", words(meta["extensions"]))
     if meta.get("redirects"):
-        yield Field("Redirects", words(meta["redirects"]))
+        yield DetailField("Redirects", words(meta["redirects"]))
     tls = meta.get("tls")
     if isinstance(tls, dict):
         for key, value in tls.items():
-            yield Field(f"TLS {key.replace('_', ' ')}", words(value))
+            yield DetailField(f"TLS {key.replace('_', ' ')}", words(value))
 
 
-def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[Field]:
+def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[DetailField]:
     """Which event it is, for whoever wants to find it again."""
     source = event.source
-    yield Field("Time", full_time(event.ts_ns, zone))
-    yield Field("Event", f"{event.id} {event.name}", term=f"name:{event.name}")
+    yield DetailField("Time", full_time(event.ts_ns, zone))
+    yield DetailField("Event", f"{event.id} {event.name}", term=f"name:{event.name}")
     for label, value in (
         ("Connection", source.connection),
         ("Group", source.group),
@@ -164,16 +164,16 @@ def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[Field]:
         ("Parent", event.parent_id),
     ):
         if value:
-            yield Field(label, value, term=_equals(label.lower(), value))
+            yield DetailField(label, value, term=_equals(label.lower(), value))
     if source.run:
-        yield Field("Run", str(source.run), term=f"run:{source.run}")
+        yield DetailField("Run", str(source.run), term=f"run:{source.run}")
 
 
-def other_fields(event: Event) -> Iterator[Field]:
+def other_fields(event: Event) -> Iterator[DetailField]:
     """Metadata that no other part shows."""
     for key, value in (event.meta or {}).items():
         if key not in SHOWN_META:
-            yield Field(key.replace("_", " "), words(value))
+            yield DetailField(key.replace("_", " "), words(value))
 
 
 def headers(event: Event, key: str) -> Iterator[tuple[str, str]]:
@@ -211,22 +211,22 @@ def _equals(name: str, value: str) -> str:
     return f'{name}="{escaped}"'
 
 
-def _attempt_fields(event: Event) -> Iterator[Field]:
+def _attempt_fields(event: Event) -> Iterator[DetailField]:
     attempt, attempts = number(event, "attempt"), number(event, "attempts")
     if attempt is not None and (attempt > 1 or event.from_status != OPEN):
-        yield Field("Attempt", f"{attempt:.0f}")
+        yield DetailField("Attempt", f"{attempt:.0f}")
     if attempts is not None:
-        yield Field("Attempts", f"{attempts:.0f}")
+        yield DetailField("Attempts", f"{attempts:.0f}")
     delay_ms = number(event, "delay_ms")
     if delay_ms is not None:
-        yield Field("Next", f"in {fmt.duration(round(delay_ms * 1e6))}")
+        yield DetailField("Next", f"in {fmt.duration(round(delay_ms * 1e6))}")
     for key, label in (("last_in_ms", "Last in"), ("last_out_ms", "Last out")):
         age_ms = number(event, key)
         if age_ms is not None:
-            yield Field(label, f"a frame {fmt.milliseconds(age_ms)} before")
+            yield DetailField(label, f"a frame {fmt.milliseconds(age_ms)} before")
     paused_ms = number(event, "paused_ms")
     if paused_ms is not None:
-        yield Field("Paused", fmt.milliseconds(paused_ms))
+        yield DetailField("Paused", fmt.milliseconds(paused_ms))
 
 
 def _duration(nanoseconds: int) -> str:
@@ -258,28 +258,28 @@ VALUE_LIMIT = 4096
 LABEL_WIDTH = 12
 _IN_ASCII = str.maketrans({"“": '"', "”": '"', "→": "->", "–": "-", "×": "x"})
 
-Form = Literal["decoded", "text", "hex"]
+PayloadForm = Literal["decoded", "text", "hex"]
 # Of the payload
-FORMS: tuple[Form, ...] = ("decoded", "text", "hex")
+FORMS: tuple[PayloadForm, ...] = ("decoded", "text", "hex")
 
 
-class Row(NamedTuple):
+class DetailRow(NamedTuple):
     """A line, and what it is about: a JSON value, or a field of the event."""
 
     line: Line
     node: JsonNode | None = None
-    field: Field | None = None
+    field: DetailField | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class DetailLayout:
     """How lines are written."""
 
     width: int
     zone: tzinfo | None
     """None = local time."""
     glyphs: Glyphs
-    form: Form = "decoded"
+    form: PayloadForm = "decoded"
     folding: Folding = UNFOLDED
     """Of JSON."""
     before: Before = NOTHING
@@ -291,22 +291,22 @@ class Page:
             text = text[: limit + 1].translate(_IN_ASCII)
         return sanitize(text, limit, ascii_only=self.glyphs.is_ascii)
 
-    def note(self, text: str) -> Iterator[Row]:
+    def note(self, text: str) -> Iterator[DetailRow]:
         """A remark of ours."""
-        return (Row(((line, "caution"),)) for line in wrap(text, self.width))
+        return (DetailRow(((line, "caution"),)) for line in wrap(text, self.width))
 
 
-def field_rows(fields: Iterable[Field], page: Page) -> Iterator[Row]:
+def field_rows(fields: Iterable[DetailField], page: DetailLayout) -> Iterator[DetailRow]:
     """Labels in a column of their own; long values go on under themselves."""
     label_width = min(LABEL_WIDTH, page.width // 3)
     for field in fields:
         label = left(page.clean(field.label), label_width - 1, page.glyphs.cut) + " "
         for line in wrap(page.clean(field.value), page.width - label_width):
-            yield Row(((label, "dim"), (line, field.meaning)), field=field)
+            yield DetailRow(((label, "dim"), (line, field.role)), field=field)
             label = " " * label_width
 
 
-def heading(title: str, page: Page) -> Iterator[Row]:
+def heading(title: str, page: DetailLayout) -> Iterator[DetailRow]:
     """An empty line, and a title."""
-    yield Row(())
-    yield Row(((clip(title, page.width, page.glyphs.cut), "key-name"),))
+    yield DetailRow(())
+    yield DetailRow(((clip(title, page.width, page.glyphs.cut), "key-name"),))

@@ -17,14 +17,14 @@ from wsmon.model.verdict import why
 from wsmon.protocols.base import Anatomy
 from wsmon.protocols.registry import dissect
 from wsmon.tui.event_text import describe
-from wsmon.tui.json_view import JsonKind, json_fault, tree_lines
+from wsmon.tui.json_view import TokenKind, json_fault, tree_lines
 from wsmon.tui.panes.detail_fields import (
     FORMS,
     LABEL_WIDTH,
-    Field,
-    Form,
-    Page,
-    Row,
+    DetailField,
+    DetailLayout,
+    DetailRow,
+    PayloadForm,
     before_fields,
     field_rows,
     handshake_fields,
@@ -36,7 +36,7 @@ from wsmon.tui.panes.detail_fields import (
     outcome_fields,
 )
 from wsmon.tui.panes.log_line import time_of_day
-from wsmon.tui.text import Line, Meaning, Span, clip, left, width_of, wrap
+from wsmon.tui.text import Line, Role, StyledText, clip, left, width_of, wrap
 
 # Bytes as people read them: offset, hexadecimal, and the letters among them; line by line, on demand.
 
@@ -81,7 +81,7 @@ PIECE = 8 * 1024
 TOKEN_LIMIT = 16 * 1024
 # Cells; deeper nesting shows its depth no more
 MAX_INDENT = 40
-JSON_MEANING: dict[JsonKind, Meaning] = {
+ROLE_OF_TOKEN: dict[TokenKind, Role] = {
     "key": "key-name",
     "string": "text",
     "number": "direction-in",
@@ -90,7 +90,7 @@ JSON_MEANING: dict[JsonKind, Meaning] = {
 }
 
 
-class Content(NamedTuple):
+class DecodedPayload(NamedTuple):
     """What the decoded form shows."""
 
     name: str
@@ -104,7 +104,7 @@ class Content(NamedTuple):
     """Why it is not JSON, where it looks like it."""
 
 
-def content_of(event: Event) -> Content:
+def content_of(event: Event) -> DecodedPayload:
     """The payload as its protocol sees it; cheap whatever it is: a mebibyte at most is looked at."""
     found = dissect(event)
     body = event.payload or b"" if found is None or found.body is None else found.body
@@ -114,10 +114,10 @@ def content_of(event: Event) -> Content:
     fault = json_fault(text, is_cut=is_cut) if text else ""
     is_json = bool(text) and fault is None
     name = " ".join(filter(None, (found.name if found is not None else "", "JSON" if is_json else "")))
-    return Content(name, found, body, text, is_json, fault or "")
+    return DecodedPayload(name, found, body, text, is_json, fault or "")
 
 
-def payload_rows(event: Event, content: Content, page: Page) -> Iterator[Row]:
+def payload_rows(event: Event, content: DecodedPayload, page: DetailLayout) -> Iterator[DetailRow]:
     """The payload in the form of the page."""
     payload = event.payload
     if payload is None:
@@ -143,22 +143,22 @@ def payload_rows(event: Event, content: Content, page: Page) -> Iterator[Row]:
         yield from page.note("here it was cut before it was stored")
 
 
-def shown_form(event: Event, content: Content, wanted: Form) -> Form:
+def shown_form(event: Event, content: DecodedPayload, wanted: PayloadForm) -> PayloadForm:
     """The form that is wanted, or what stands for it where a payload has no such form."""
     if wanted == "decoded" and not content.name:
         return "text" if event.opcode in ("text", "") else "hex"
     return wanted
 
 
-def next_form(event: Event, content: Content, form: Form) -> Form:
+def next_form(event: Event, content: DecodedPayload, form: PayloadForm) -> PayloadForm:
     """The form after the one that is shown, of those that the payload has."""
     forms = FORMS if content.name else FORMS[1:]
     return forms[(forms.index(shown_form(event, content, form)) + 1) % len(forms)]
 
 
-def _decoded_rows(content: Content, page: Page) -> Iterator[Row]:
+def _decoded_rows(content: DecodedPayload, page: DetailLayout) -> Iterator[DetailRow]:
     if content.anatomy is not None:
-        yield from field_rows((Field(label, value) for label, value in content.anatomy.parts), page)
+        yield from field_rows((DetailField(label, value) for label, value in content.anatomy.parts), page)
     if content.is_json:
         yield from _json(content.text, page)
     elif content.text:
@@ -167,12 +167,12 @@ def _decoded_rows(content: Content, page: Page) -> Iterator[Row]:
         yield from _hex(content.body[:PAYLOAD_LIMIT], page)
 
 
-def _tabs(content: Content, form: Form, page: Page) -> Line:
+def _tabs(content: DecodedPayload, form: PayloadForm, page: DetailLayout) -> Line:
     """``Payload  JSON · text · hex (f)``, the form that is shown stands out."""
-    names: list[tuple[Form, str]] = [("text", "text"), ("hex", "hex")]
+    names: list[tuple[PayloadForm, str]] = [("text", "text"), ("hex", "hex")]
     if content.name:
         names.insert(0, ("decoded", page.clean(content.name)))
-    spans: list[Span] = [("Payload  ", "key-name")]
+    spans: list[StyledText] = [("Payload  ", "key-name")]
     for number, (each, name) in enumerate(names):
         if number:
             spans.append((f" {page.glyphs.between} ", "dim"))
@@ -184,50 +184,50 @@ def _tabs(content: Content, form: Form, page: Page) -> Line:
     return (*spans, (hint, "key-name")) if width_of(spans) + len(hint) <= page.width else tuple(spans)
 
 
-def _heading(line: Line) -> Iterator[Row]:
-    yield Row(())
-    yield Row(line)
+def _heading(line: Line) -> Iterator[DetailRow]:
+    yield DetailRow(())
+    yield DetailRow(line)
 
 
-def _json(text: str, page: Page) -> Iterator[Row]:
+def _json(text: str, page: DetailLayout) -> Iterator[DetailRow]:
     for depth, tokens, node in tree_lines(text, page.folding):
         indent = min(2 * depth, MAX_INDENT, page.width // 2)
-        spans: list[Span] = [(page.clean(token, TOKEN_LIMIT), JSON_MEANING[kind]) for token, kind in tokens]
-        yield from (Row(line, node) for line in _flow(spans, indent, page))
+        spans: list[StyledText] = [(page.clean(token, TOKEN_LIMIT), ROLE_OF_TOKEN[kind]) for token, kind in tokens]
+        yield from (DetailRow(line, node) for line in _flow(spans, indent, page))
         for token, _ in tokens:
             if len(token) > TOKEN_LIMIT:
                 left_out = f"here {len(token) - TOKEN_LIMIT:,} characters are left out: x exports the whole"
                 yield from (row._replace(node=node) for row in page.note(left_out))
 
 
-def _flow(tokens: list[Span], indent: int, page: Page) -> Iterator[Line]:
+def _flow(tokens: list[StyledText], indent: int, page: DetailLayout) -> Iterator[Line]:
     """Tokens on a line, going on under themselves where the line is full."""
-    line: list[Span] = [(" " * indent, "text")] if indent else []
+    line: list[StyledText] = [(" " * indent, "text")] if indent else []
     used = indent
-    for text, meaning in tokens:
+    for text, role in tokens:
         room = page.width - used
         if cell_len(text[: page.width + 1]) <= room:
-            line.append((text, meaning))
+            line.append((text, role))
             used += cell_len(text)
             continue
         if room < page.width // 3 and used > indent:
             yield tuple(line)
             line, used, room = [(" " * indent, "text")], indent, page.width - indent
         first = next(wrap(text, room))
-        line.append((first, meaning))
+        line.append((first, role))
         used += cell_len(first)
         for piece in wrap(text[len(first) :].lstrip(" "), page.width - indent) if len(first) < len(text) else ():
             yield tuple(line)
-            line, used = [(" " * indent, "text"), (piece, meaning)], indent + cell_len(piece)
+            line, used = [(" " * indent, "text"), (piece, role)], indent + cell_len(piece)
     yield tuple(line)
 
 
-def _text(text: str, page: Page) -> Iterator[Row]:
+def _text(text: str, page: DetailLayout) -> Iterator[DetailRow]:
     """Foreign text, its own line breaks kept; cleaned a piece at a time."""
     for piece in _pieces(text):
         clean = sanitize(piece, 2 * PIECE, multiline=True, ascii_only=page.glyphs.is_ascii)
         for line in wrap(clean, page.width):
-            yield Row(((line, "text"),))
+            yield DetailRow(((line, "text"),))
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -239,9 +239,9 @@ def _pieces(text: str) -> Iterator[str]:
         start = end + 1 if end >= 0 else start + PIECE
 
 
-def _hex(payload: bytes, page: Page) -> Iterator[Row]:
+def _hex(payload: bytes, page: DetailLayout) -> Iterator[DetailRow]:
     for offset, digits, letters in hexdump(payload, page.width):
-        yield Row(((offset + " ", "dim"), (digits, "text"), (" " + letters, "direction-in")))
+        yield DetailRow(((offset + " ", "dim"), (digits, "text"), (" " + letters, "direction-in")))
 
 
 def _decoded(payload: bytes) -> str:
@@ -262,22 +262,22 @@ def _is_text(body: bytes) -> bool:
 # Everything about one event as lines of a width, made one by one as they are looked at. Pure.
 
 
-def detail_rows(event: Event, content: Content, page: Page) -> Iterator[Row]:
+def detail_rows(event: Event, content: DecodedPayload, page: DetailLayout) -> Iterator[DetailRow]:
     """The sentence that explains it, its fields, its payload, where it went, and which event it is."""
     yield from _head(event, page)
     yield from payload_rows(event, content, page)
     yield from _tail(event, page)
 
 
-def _head(event: Event, page: Page) -> Iterator[Row]:
+def _head(event: Event, page: DetailLayout) -> Iterator[DetailRow]:
     yield from _title(event, page)
-    yield Row(())
+    yield DetailRow(())
     yield from _verdict(event, page)
     yield from _before(event, page)
     yield from field_rows(chain(outcome_fields(event), message_fields(event)), page)
 
 
-def _tail(event: Event, page: Page) -> Iterator[Row]:
+def _tail(event: Event, page: DetailLayout) -> Iterator[DetailRow]:
     yield from _section("Handshake", field_rows(handshake_fields(event), page), page)
     yield from _section("Request headers", _headers(event, "request_headers", page), page)
     yield from _section("Response headers", _headers(event, "response_headers", page), page)
@@ -286,27 +286,27 @@ def _tail(event: Event, page: Page) -> Iterator[Row]:
     yield from _section("Event", field_rows(identity_fields(event, page.zone), page), page)
 
 
-def _verdict(event: Event, page: Page) -> Iterator[Row]:
+def _verdict(event: Event, page: DetailLayout) -> Iterator[DetailRow]:
     """Why, and what to do."""
     verdict = event.verdict
     sentence = why(event) if event.is_problem or verdict is not None else ""
     if not sentence:
         return
-    yield from (Row(((line, "strong"),)) for line in wrap(page.clean(sentence), page.width))
+    yield from (DetailRow(((line, "strong"),)) for line in wrap(page.clean(sentence), page.width))
     if verdict is not None:
-        yield from field_rows([Field("Next", verdict.next)], page)
-    yield Row(())
+        yield from field_rows([DetailField("Next", verdict.next)], page)
+    yield DetailRow(())
 
 
-def _before(event: Event, page: Page) -> Iterator[Row]:
+def _before(event: Event, page: DetailLayout) -> Iterator[DetailRow]:
     """What was said last, and how an outage began."""
     rows = list(field_rows(before_fields(event, page.before), page))
     yield from rows
     if rows:
-        yield Row(())
+        yield DetailRow(())
 
 
-def title_of(event: Event, page: Page) -> str:
+def title_of(event: Event, page: DetailLayout) -> str:
     """What the event is, in a few words."""
     name = page.clean(event.source.connection or "the recorder")
     match event.name:
@@ -320,19 +320,19 @@ def title_of(event: Event, page: Page) -> str:
     return f"{what[:1].upper()}{what[1:]}: {name}"
 
 
-def _title(event: Event, page: Page) -> Iterator[Row]:
+def _title(event: Event, page: DetailLayout) -> Iterator[DetailRow]:
     sign = describe(event, ascii_only=page.glyphs.is_ascii)
     at = time_of_day(event.ts_ns, page.zone)
     room = page.width - cell_len(at) - 1
     if room < LABEL_WIDTH:
-        yield Row(((clip(title_of(event, page), page.width, page.glyphs.cut), "strong"),))
+        yield DetailRow(((clip(title_of(event, page), page.width, page.glyphs.cut), "strong"),))
         return
     glyph = page.glyphs.of(sign.sign)
     title = left(title_of(event, page), room - 2, page.glyphs.cut) + " "
-    yield Row(((glyph + " ", sign.meaning), (title, "strong"), (at, "dim")))
+    yield DetailRow(((glyph + " ", sign.role), (title, "strong"), (at, "dim")))
 
 
-def _section(title: str, rows: Iterator[Row], page: Page) -> Iterator[Row]:
+def _section(title: str, rows: Iterator[DetailRow], page: DetailLayout) -> Iterator[DetailRow]:
     """A heading before rows, if there are any."""
     for first in islice(rows, 1):
         yield from heading(title, page)
@@ -340,20 +340,20 @@ def _section(title: str, rows: Iterator[Row], page: Page) -> Iterator[Row]:
     yield from rows
 
 
-def _headers(event: Event, key: str, page: Page) -> Iterator[Row]:
+def _headers(event: Event, key: str, page: DetailLayout) -> Iterator[DetailRow]:
     for foreign_name, value in headers(event, key):
         name = page.clean(foreign_name)
-        field = Field(foreign_name, value)
+        field = DetailField(foreign_name, value)
         for number, line in enumerate(wrap(f"{name}: {page.clean(value)}", page.width)):
             if number == 0 and len(name) < len(line):
-                yield Row(((line[: len(name) + 1], "dim"), (line[len(name) + 1 :], "text")), field=field)
+                yield DetailRow(((line[: len(name) + 1], "dim"), (line[len(name) + 1 :], "text")), field=field)
             else:
-                yield Row(((line, "text"),), field=field)
+                yield DetailRow(((line, "text"),), field=field)
 
 
-def _body(event: Event, page: Page) -> Iterator[Row]:
+def _body(event: Event, page: DetailLayout) -> Iterator[DetailRow]:
     body = (event.meta or {}).get("body")
     if isinstance(body, str) and body:
         for line in body.split("\n"):
             clean = sanitize(line, multiline=True, ascii_only=page.glyphs.is_ascii)
-            yield from (Row(((each, "text"),)) for each in wrap(clean, page.width))
+            yield from (DetailRow(((each, "text"),)) for each in wrap(clean, page.width))

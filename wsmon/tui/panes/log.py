@@ -28,9 +28,9 @@ from wsmon.tui.panes.log_cache import LogLines
 from wsmon.tui.panes.log_filter import PROBLEMS, Aim, Found, LogFilter, Purpose, Scope, Search
 from wsmon.tui.panes.log_line import TIME_MODES, ColumnName, LineStyle, TimeMode
 from wsmon.tui.panes.log_status import InSight, LogStatus, sentences
-from wsmon.tui.text import Palette, wrap
+from wsmon.tui.text import RoleStyles, wrap
 from wsmon.tui.widgets.row_list import RowList
-from wsmon.tui.widgets.text_view import Says, draw_line
+from wsmon.tui.widgets.text_view import StatusChanged, draw_line
 
 # How the log draws the rows in sight: they are read in one query, drawn once, and looked up from then on.
 
@@ -55,7 +55,7 @@ class DrawnLog(RowList):
         self.status = ""
         # what stands on the first line where there are no rows
         self.in_sight = InSight()
-        self._colors: tuple[Palette, Style] | None = None
+        self._colors: tuple[RoleStyles, Style] | None = None
 
     def say(self, note: str) -> None:
         """Tell the user a sentence."""
@@ -113,9 +113,9 @@ class DrawnLog(RowList):
             self.say(str(error))
 
     @property
-    def _palette(self) -> tuple[Palette, Style]:
+    def _palette(self) -> tuple[RoleStyles, Style]:
         if self._colors is None:
-            self._colors = Palette(self.app.theme_variables), self.rich_style
+            self._colors = RoleStyles(self.app.theme_variables), self.rich_style
         return self._colors
 
 
@@ -500,6 +500,6 @@ class LogPane(FindingLog):
         texts = sentences(status, self._glyphs)
         if texts[0] != self.status:
             self.status = texts[0]
-            self.post_message(Says(*texts))
+            self.post_message(StatusChanged(*texts))
             if not len(rows):
                 self.refresh()

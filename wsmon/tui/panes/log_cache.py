@@ -16,14 +16,14 @@ from wsmon.query.patterns import PatternTooSlowError
 from wsmon.query.predicate import matches
 from wsmon.tui.panes.log_line import LineStyle, line
 from wsmon.tui.panes.log_status import InSight
-from wsmon.tui.text import Palette, Span
+from wsmon.tui.text import RoleStyles, StyledText
 from wsmon.tui.widgets.text_view import draw_line
 
 # Ten screens of 60 lines
 KEPT_LINES = 600
 # The background depends on the cursor, and is laid under the line when it is shown
 NO_GROUND = Style()
-GONE: tuple[Span, ...] = (("no longer kept", "dim"),)
+GONE: tuple[StyledText, ...] = (("no longer kept", "dim"),)
 
 
 class LogLines:
@@ -78,7 +78,7 @@ class LogLines:
         """The line of an event, if it was loaded."""
         return self._strips.get(event_id)
 
-    def load(self, ids: Sequence[int], above: int, palette: Palette) -> None:
+    def load(self, ids: Sequence[int], above: int, palette: RoleStyles) -> None:
         """Have the lines of these rows, without a background; ``above`` is the id on the row before, 0 = none.
 
         Raises ``PatternTooSlowError``, after which nothing is highlighted any more.

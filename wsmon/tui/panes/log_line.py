@@ -13,9 +13,9 @@ from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS
-from wsmon.tui.event_text import Wording, describe
+from wsmon.tui.event_text import EventText, describe
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.text import Meaning, Span, both_ends, clip, left, right
+from wsmon.tui.text import Role, StyledText, clip, keep_ends, left, right
 
 # Which columns a line of the log has: as many as its width has room for, or those that somebody chose.
 
@@ -130,52 +130,52 @@ class LineStyle:
     """When the event's session became usable; None = never, or the event is of no session."""
 
 
-def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[Span, ...]:
+def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[StyledText, ...]:
     """The event in exactly ``width`` cells; ``previous`` is the one on the line above, for differences of time."""
     layout, glyphs = columns(width, style.chosen), style.glyphs
     wording = describe(event, ascii_only=glyphs.is_ascii)
-    spans: list[Span] = [(_time(event, layout, style, previous), "dim")]
+    spans: list[StyledText] = [(_time(event, layout, style, previous), "dim")]
     spans.append(_flag(style))
     if layout.id:
         spans.append((right(f"#{fmt.count(event.id)}", layout.id, glyphs.cut) + " ", "dim"))
     if layout.connection:
         source = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
         spans.append(
-            (both_ends(source, layout.connection, glyphs.cut) + " ", "text" if event.source.connection else "dim")
+            (keep_ends(source, layout.connection, glyphs.cut) + " ", "text" if event.source.connection else "dim")
         )
     if layout.session:
         spans.append((left(event.source.connection_id[:SESSION_DIGITS], layout.session) + " ", "dim"))
-    spans.append((glyphs.of(wording.sign) + " ", wording.meaning))
+    spans.append((glyphs.of(wording.sign) + " ", wording.role))
     spans += _body(event, wording, layout, glyphs)
     if style.emphasis == "context":
-        spans = [(text, "dim" if meaning != "caution" else meaning) for text, meaning in spans]
+        spans = [(text, "dim" if role != "caution" else role) for text, role in spans]
     return _exactly(spans, width)
 
 
-def _flag(style: LineStyle) -> Span:
+def _flag(style: LineStyle) -> StyledText:
     """One cell: a bookmark, or a match among other lines."""
     if style.is_marked:
         return style.glyphs.mark, "caution"
     return (style.glyphs.match, "key-name") if style.emphasis == "match" else (" ", "text")
 
 
-def _body(event: Event, wording: Wording, layout: Columns, glyphs: Glyphs) -> list[Span]:
+def _body(event: Event, wording: EventText, layout: Columns, glyphs: Glyphs) -> list[StyledText]:
     """What it is, what it says, which of that is missing, and the columns at the right; without any, their room too."""
-    spans: list[Span] = []
+    spans: list[StyledText] = []
     ends = _ends(event, wording, layout, glyphs)
     room = layout.rest + (0 if ends else sum(width + 1 for width in _end_widths(layout) if width))
     if layout.what:
-        spans.append((left(wording.what, layout.what, glyphs.cut) + " ", wording.meaning))
+        spans.append((left(wording.what, layout.what, glyphs.cut) + " ", wording.role))
     else:
         what = clip(wording.what, room, glyphs.cut)
-        spans.append((f"{what} ", wording.meaning))
+        spans.append((f"{what} ", wording.role))
         room -= cell_len(what) + 1
     signs = _signs(event, glyphs)
     if signs and room > len(signs) + 1:
         room -= len(signs) + 1
     else:
         signs = ""
-    text_meaning: Meaning = "text" if wording.is_content or wording.meaning != "dim" else "dim"
+    text_meaning: Role = "text" if wording.is_content or wording.role != "dim" else "dim"
     spans.append((left(wording.text, max(0, room), glyphs.cut), text_meaning))
     if signs:
         spans.append((f" {signs}", "caution"))
@@ -188,7 +188,7 @@ def _signs(event: Event, glyphs: Glyphs) -> str:
     return glyphs.truncated * event.truncated + glyphs.redacted * event.redacted + glyphs.large * is_large
 
 
-def _ends(event: Event, wording: Wording, layout: Columns, glyphs: Glyphs) -> list[Span]:
+def _ends(event: Event, wording: EventText, layout: Columns, glyphs: Glyphs) -> list[StyledText]:
     """The columns at the right; none where all of them are empty."""
     is_message = event.opcode in ("text", "binary")
     took = event.duration_ns if not is_message else None  # of a message it is how long reading it took
@@ -208,16 +208,16 @@ def _end_widths(layout: Columns) -> tuple[int, ...]:
     return layout.ref, layout.took, layout.wire, layout.size
 
 
-def _exactly(spans: list[Span], width: int) -> tuple[Span, ...]:
+def _exactly(spans: list[StyledText], width: int) -> tuple[StyledText, ...]:
     """Cut what a very narrow pane leaves no room for, fill what is missing."""
     used = 0
-    kept: list[Span] = []
-    for text, meaning in spans:
+    kept: list[StyledText] = []
+    for text, role in spans:
         if used >= width:
             break
         text = clip(text, width - used)
         used += cell_len(text)
-        kept.append((text, meaning))
+        kept.append((text, role))
     if used < width:
         kept.append((" " * (width - used), "text"))
     return tuple(kept)

@@ -11,8 +11,8 @@ from textual.message import Message
 from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.actions import bindings
-from wsmon.tui.panes.statistics_render import Answer, buckets, columns, lines
-from wsmon.tui.widgets.text_view import Refuses, ScrollPane
+from wsmon.tui.panes.statistics_render import StatisticsAnswer, buckets, columns, lines
+from wsmon.tui.widgets.text_view import ActionRefused, ScrollPane
 
 # Which time the statistics are about, and which connection stands beside the chosen one.
 
@@ -22,7 +22,7 @@ AN_HOUR = LENGTHS_S.index(3_600)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class StatisticsSelection:
     """Immutable; every change makes another one."""
 
     at: int = AN_HOUR
@@ -43,19 +43,19 @@ class Choice:
         asked = fmt.duration(asked_ns)
         return f"last {asked}" if found == asked else f"last {asked}, {found} of it recorded"
 
-    def longer(self) -> Choice:
+    def longer(self) -> StatisticsSelection:
         """The next longer period."""
         return replace(self, at=min(self.at + 1, len(LENGTHS_S) - 1))
 
-    def shorter(self) -> Choice:
+    def shorter(self) -> StatisticsSelection:
         """The next shorter period."""
         return replace(self, at=max(self.at - 1, 0))
 
-    def everything(self) -> Choice:
+    def everything(self) -> StatisticsSelection:
         """All that is kept; from there back to an hour."""
         return replace(self, at=AN_HOUR if not LENGTHS_S[self.at] else len(LENGTHS_S) - 1)
 
-    def next_beside(self, current: str, names: Sequence[str]) -> Choice:
+    def next_beside(self, current: str, names: Sequence[str]) -> StatisticsSelection:
         """Another connection beside ``current``: the next of the list, after the last one none."""
         others = ["", *(name for name in names if name != current)]
         at = others.index(self.beside) if self.beside in others else 0
@@ -70,15 +70,15 @@ class StatisticsPane(ScrollPane):
 
     BINDINGS = bindings("move", "statistics")
 
-    class Changed(Message):
+    class SelectionChanged(Message):
         """Another period, or another connection beside: it needs other statistics."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
         self.has_answer = Event()
         """Set once it shows something."""
-        self.choice = Choice()
-        self.answer: Answer | None = None
+        self.choice = StatisticsSelection()
+        self.answer: StatisticsAnswer | None = None
         # what it shows
         self._current = ""
 
@@ -87,7 +87,7 @@ class StatisticsPane(ScrollPane):
         """How many values its plots can show."""
         return buckets(columns(self.width - MARGIN, 2 if self.choice.beside else 1))
 
-    def show(self, answer: Answer, current: str, now_ns: int, messages_per_s: Sequence[int]) -> None:
+    def show(self, answer: StatisticsAnswer, current: str, now_ns: int, messages_per_s: Sequence[int]) -> None:
         """Draw the statistics of ``current`` and of the one beside it."""
         self.answer, self._current = answer, current
         self.has_answer.set()
@@ -97,7 +97,7 @@ class StatisticsPane(ScrollPane):
     def on_resize(self) -> None:
         """Plots of another width need other trends."""
         if self.answer is not None:
-            self.post_message(self.Changed())
+            self.post_message(self.SelectionChanged())
 
     def action_statistics_longer(self) -> None:
         """The next longer period."""
@@ -117,9 +117,9 @@ class StatisticsPane(ScrollPane):
         choice = self.choice.next_beside(self._current, [each.name for each in known])
         self._choose(choice, "there is no other connection")
 
-    def _choose(self, choice: Choice, else_say: str = "") -> None:
+    def _choose(self, choice: StatisticsSelection, else_say: str = "") -> None:
         if choice == self.choice:
-            self.post_message(Refuses(else_say))
+            self.post_message(ActionRefused(else_say))
             return
         self.choice = choice
-        self.post_message(self.Changed())
+        self.post_message(self.SelectionChanged())

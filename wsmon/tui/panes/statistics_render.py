@@ -20,8 +20,8 @@ from wsmon.model.statuses import LABELS
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import CODE_MEANINGS
 from wsmon.tui.charts import DOTS_WIDE, bar, curve, round_up, stretched
-from wsmon.tui.text import GAP, Line, Meaning, Span, beside, fitted, left, right
-from wsmon.tui.widgets.text_view import wrap_spans
+from wsmon.tui.text import GAP, Line, Role, StyledText, beside, fitted, left, right
+from wsmon.tui.widgets.text_view import wrap_line
 
 LABEL = 12
 NUMBER = 10
@@ -80,9 +80,9 @@ def period(statistics: Statistics) -> str:
 
 def _state(each: ConnectionStatistics) -> Line:
     status = "stalled" if each.stalled else LABELS[each.status]
-    meaning: Meaning = "status-stalled" if each.stalled else "status-open" if status == "open" else "status-loss"
+    role: Role = "status-stalled" if each.stalled else "status-open" if status == "open" else "status-loss"
     rest = f" · open {_ms(each.ws_uptime_ms)} in all (TCP {_ms(each.total_uptime_ms)})"
-    return (left("state", LABEL), "dim"), (status, meaning), (rest, "text")
+    return (left("state", LABEL), "dim"), (status, role), (rest, "text")
 
 
 def _availability(each: ConnectionStatistics) -> Line:
@@ -109,7 +109,7 @@ def _ranks(width: int) -> tuple[str, ...]:
 
 
 def _summary(label: str, summary: Summary | None, unit: Callable[[float], str], ranks: Sequence[str]) -> Line:
-    name: Span = (left(label, LABEL), "dim")
+    name: StyledText = (left(label, LABEL), "dim")
     if summary is None or summary.count == 0:
         return name, (right(fmt.NOT_MEASURED, NUMBER), "dim")
     return name, ("".join(right(RANKS[title](summary, unit), NUMBER) for title in ranks), "text")
@@ -117,7 +117,7 @@ def _summary(label: str, summary: Summary | None, unit: Callable[[float], str], 
 
 def _heartbeats(each: ConnectionStatistics) -> Line:
     beats = each.heartbeats
-    missed: Meaning = "problem" if beats.missed else "text"
+    missed: Role = "problem" if beats.missed else "text"
     return (
         (left("heartbeats", LABEL), "dim"),
         (f"sent {fmt.count(beats.sent)} · answered {fmt.count(beats.answered)} · ", "text"),
@@ -125,10 +125,10 @@ def _heartbeats(each: ConnectionStatistics) -> Line:
     )
 
 
-def _counts(label: str, counts: Mapping[str, int], meaning: Meaning) -> Line:
+def _counts(label: str, counts: Mapping[str, int], role: Role) -> Line:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     text = " · ".join(f"{sanitize(key, KEY_LIMIT)} × {fmt.count(number)}" for key, number in ranked)
-    return (left(label, LABEL), "dim"), (text or fmt.NONE, meaning if text else "dim")
+    return (left(label, LABEL), "dim"), (text or fmt.NONE, role if text else "dim")
 
 
 def table(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> Iterator[Line]:
@@ -217,14 +217,14 @@ def kpi_lines(kpis: Sequence[Kpi], width: int) -> Iterator[Line]:
 
 
 def _kpi_line(kpi: Kpi) -> Line:
-    meaning: Meaning = "dim" if kpi.ok is None else "status-open" if kpi.ok else "problem"
+    role: Role = "dim" if kpi.ok is None else "status-open" if kpi.ok else "problem"
     value = fmt.NOT_MEASURED if kpi.value is None else _amount(kpi.value, kpi)
     mark = UNKNOWN if kpi.ok is None else OK if kpi.ok else BREACHED
     threshold = f"{'>' if kpi.is_floor else '<'} {_amount(kpi.threshold, kpi)}"
     return (
         (left(WORDS.get(kpi.name, kpi.name), NAME), "text"),
-        (right(value, VALUE), meaning),
-        (f" {mark}", meaning),
+        (right(value, VALUE), role),
+        (f" {mark}", role),
         (right(threshold, THRESHOLD), "dim"),
         (right(fmt.count(kpi.samples) if kpi.samples else fmt.NONE, COUNT), "dim"),
         (right(_budget(kpi), BUDGET), "problem" if kpi.ok is False else "dim"),
@@ -287,9 +287,7 @@ def spread_plot(label: str, spreads: Sequence[Percentiles | None], width: int) -
     yield from _plot(label, said, series, max(highest, default=0), fmt.milliseconds, width, "direction-out")
 
 
-def bars(
-    title: str, counts: Mapping[str, int], width: int, meaning: Meaning, nothing: str = fmt.NONE
-) -> Iterator[Line]:
+def bars(title: str, counts: Mapping[str, int], width: int, role: Role, nothing: str = fmt.NONE) -> Iterator[Line]:
     """A bar each, in the order given; what does not fit is said."""
     yield ((title, "dim"),)
     total = sum(counts.values())
@@ -301,7 +299,7 @@ def bars(
     room = width - label - TREND_COUNT - SHARE - 2
     for name, n in shown:
         number = right(fmt.count(n), TREND_COUNT) + right(fmt.percent(n / total), SHARE)
-        yield (left(name, label), "text"), (number + "  ", "dim"), (bar(n / total, room), meaning)
+        yield (left(name, label), "text"), (number + "  ", "dim"), (bar(n / total, room), role)
     if len(counts) > MOST_BARS:
         rest = sum(list(counts.values())[MOST_BARS:])
         yield ((f"  and {len(counts) - MOST_BARS} more, {fmt.count(rest)} in all", "dim"),)
@@ -323,7 +321,7 @@ def _plot(
     greatest: float,
     unit: Callable[[float], str],
     width: int,
-    meaning: Meaning,
+    role: Role,
 ) -> Iterator[Line]:
     title = left(label, max(0, width - len(said) - 1))
     yield (title, "dim"), (f" {said}", "text")
@@ -334,7 +332,7 @@ def _plot(
         return
     scale = [unit(top) if greatest else "", *[""] * (HEIGHT - 2), "0"]
     for number, row in zip(scale, rows, strict=True):
-        yield (right(number, SCALE - 1) + " ", "dim"), (row, meaning)
+        yield (right(number, SCALE - 1) + " ", "dim"), (row, role)
 
 
 # Everything the statistics pane says, as lines for its width: plots where there is room, numbers always. Pure.
@@ -352,7 +350,7 @@ Block: TypeAlias = Sequence[Line]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StatisticsAnswer:
     """What the store said."""
 
     statistics: Statistics
@@ -360,7 +358,7 @@ class Answer:
     """Of the connection that was chosen, and of the one beside it."""
 
 
-def lines(answer: Answer, now_ns: int, messages_per_s: Sequence[int], width: int) -> tuple[Line, ...]:
+def lines(answer: StatisticsAnswer, now_ns: int, messages_per_s: Sequence[int], width: int) -> tuple[Line, ...]:
     """The chosen connection, another one beside it, then a table of all."""
     known = {each.name: each for each in answer.statistics.connections}
     chosen = [(known[trend.connection], trend) for trend in answer.trends if trend.connection in known]
@@ -426,7 +424,7 @@ def _whole(found: Iterable[Line], width: int) -> Iterator[Block]:
     """Lines that begin with a label, wrapped below it where there is room for words; of one that is empty, nothing."""
     if width < LABEL + LEAST_ROOM:
         return ((line,) if line else () for line in found)
-    return (tuple(wrap_spans(line, width, LABEL)) if line else () for line in found)
+    return (tuple(wrap_line(line, width, LABEL)) if line else () for line in found)
 
 
 def _arranged(blocks: Sequence[Block], width: int, is_wide: bool) -> Iterator[Block]:

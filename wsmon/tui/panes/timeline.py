@@ -18,9 +18,9 @@ from wsmon.model.events import Event
 from wsmon.model.timeline import CellReading, TimelineProblem
 from wsmon.tui.actions import bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
-from wsmon.tui.panes.timeline_readout import TimelineView
-from wsmon.tui.panes.timeline_state import Answer, Ask, Moment, TimelineState
-from wsmon.tui.widgets.text_view import Refuses, Says, SpanPane
+from wsmon.tui.panes.timeline_readout import TimelineRenderer
+from wsmon.tui.panes.timeline_state import TimeBounds, TimelineAnswer, TimelineRequest, TimelineState
+from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged, TextPane
 
 # The keys of the timeline: what each of them does to the cursor and to the period in sight.
 
@@ -28,7 +28,7 @@ from wsmon.tui.widgets.text_view import Refuses, Says, SpanPane
 WHEEL = 3
 
 
-class TimelineCursor(SpanPane):
+class TimelineCursor(TextPane):
     """Changes the state; drawing it is up to the class that derives."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("move", "choose", "timeline")
@@ -58,7 +58,7 @@ class TimelineCursor(SpanPane):
         if (state.window, state.grid.top, state.by_group) != before:
             self.announce()
         elif otherwise:
-            self.post_message(Refuses(otherwise))
+            self.post_message(ActionRefused(otherwise))
         self.redraw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -127,7 +127,7 @@ NO_GROUPS = 'no connection is in a group: group = "…" in its [[connection]] ma
 class TimelinePane(TimelineCursor):
     """Draws what ``show`` gives it: the answer to what ``ask`` wants to know."""
 
-    class Chosen(Message):
+    class PlaceChosen(Message):
         """The user wants the log to go where the cursor is: to a problem, or to the time of the cell."""
 
         def __init__(self, problem: TimelineProblem | None, at_ns: int, connection: str) -> None:
@@ -137,7 +137,7 @@ class TimelinePane(TimelineCursor):
             self.at_ns = at_ns
             self.connection = connection
 
-    class AskChanged(Message):
+    class RequestChanged(Message):
         """Another period, or other rows, are in sight: they need an answer."""
 
     def __init__(
@@ -152,7 +152,7 @@ class TimelinePane(TimelineCursor):
         super().__init__(TimelineState(), id=id)
         self.has_answer = asyncio.Event()
         """Set once it shows something."""
-        self._view = TimelineView(zone, glyphs)
+        self._view = TimelineRenderer(zone, glyphs)
         self._event_of = event_of
         self.status: tuple[str, ...] = ()
         # the newest texts of Status
@@ -189,11 +189,11 @@ class TimelinePane(TimelineCursor):
         incident = reading.incident
         return self._event_of(incident.event_id if incident is not None else reading.event_id)
 
-    def ask(self, moment: Moment) -> Ask:
+    def ask(self, moment: TimeBounds) -> TimelineRequest:
         """What to ask the store, as of a moment."""
         return self._state.ask(moment)
 
-    def show(self, answer: Answer, moment: Moment) -> None:
+    def show(self, answer: TimelineAnswer, moment: TimeBounds) -> None:
         """Draw the answer to ``ask(moment)``."""
         asked = self._state.ask(moment)
         self._state.give(answer, moment)
@@ -237,7 +237,7 @@ class TimelinePane(TimelineCursor):
             return
         at_ns = problem.at_ns if problem is not None else state.period.start_of(state.cell)
         connection = problem.connection if problem is not None else "" if row.is_group else row.name
-        self.post_message(self.Chosen(problem, at_ns, connection))
+        self.post_message(self.PlaceChosen(problem, at_ns, connection))
 
     def action_timeline_groups(self) -> None:
         """A lane a group, or a lane a connection."""
@@ -245,7 +245,7 @@ class TimelinePane(TimelineCursor):
             self.announce()
             self.redraw()
         else:
-            self.post_message(Refuses(NO_GROUPS))
+            self.post_message(ActionRefused(NO_GROUPS))
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor, a second one chooses."""
@@ -286,7 +286,7 @@ class TimelinePane(TimelineCursor):
     def announce(self) -> None:
         """Say that something else is in sight."""
         if self._state.moment.now_ns:
-            self.post_message(self.AskChanged())
+            self.post_message(self.RequestChanged())
 
     def redraw(self) -> None:
         """Draw what changed, and say what the title has to say."""
@@ -303,7 +303,7 @@ class TimelinePane(TimelineCursor):
         titles = self._view.titles(state)
         if titles != self.status:
             self.status = titles
-            self.post_message(Says(*titles))
+            self.post_message(StatusChanged(*titles))
 
     def _read_out(self) -> str:
         reading = self._state.reading

@@ -14,7 +14,7 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.statistics import Density
 from wsmon.model.timeline import CellKind, Lane, LaneTitle, Period, lane_cells, spread
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.text import Line, Meaning, Span, both_ends, left, width_of
+from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, width_of
 
 # The rows of the timeline: a connection each, or a group each; which of them are in sight. Pure.
 
@@ -48,7 +48,7 @@ def rows_of(titles: Sequence[LaneTitle], order: Sequence[str], *, by_group: bool
     return tuple(LaneRow(name, tuple(names), is_group) for (is_group, name), names in rows.items())
 
 
-class RowGrid:
+class LaneViewport:
     """Rows, the one under the cursor, and those in sight."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ LEGEND: tuple[tuple[CellKind, str], ...] = (
     ("loss_opened", "loss and incident"),
 )
 
-MEANING_OF: Mapping[CellKind, Meaning] = MappingProxyType(
+ROLE_OF_CELL: Mapping[CellKind, Role] = MappingProxyType(
     {
         "none": "text",
         "open": "status-open",
@@ -157,7 +157,7 @@ def label_width(rows: Sequence[LaneRow], width: int) -> int:
 def lane_line(row: LaneRow, kinds: Sequence[CellKind | None], label: int, glyphs: Glyphs) -> Line:
     """A name and its cells; ``None`` where a cell is not read yet, which is said and is not the same as no data."""
     name = sanitize(row.label, NAME_LIMIT + COUNT_LIMIT, ascii_only=glyphs.is_ascii)
-    return (both_ends(name, label - 1, glyphs.cut) + " ", "text"), *_runs(kinds, glyphs)
+    return (keep_ends(name, label - 1, glyphs.cut) + " ", "text"), *_runs(kinds, glyphs)
 
 
 def known_cells(lane: Lane, period: Period, known: Period) -> tuple[CellKind | None, ...]:
@@ -170,24 +170,24 @@ def known_cells(lane: Lane, period: Period, known: Period) -> tuple[CellKind | N
 
 def legend(width: int, glyphs: Glyphs) -> Line:
     """As many signs and what they mean as fit, the most telling first; blank is no data."""
-    spans: list[Span] = []
+    spans: list[StyledText] = []
     for kind, word in LEGEND:
         if width_of(spans) + 4 + len(word) > width:
             break
-        spans += [("  " if spans else "", "text"), (glyph_of(kind, glyphs), MEANING_OF[kind]), (f" {word}", "dim")]
+        spans += [("  " if spans else "", "text"), (glyph_of(kind, glyphs), ROLE_OF_CELL[kind]), (f" {word}", "dim")]
     return tuple(spans)
 
 
-def scroll_mark(line: int, filled: range, glyphs: Glyphs) -> Span:
+def scroll_mark(line: int, filled: range, glyphs: Glyphs) -> StyledText:
     """One cell at the right edge: whether the rows in sight are here."""
     return (glyphs.scroll_thumb, "key-name") if line in filled else (glyphs.scroll_track, "rule")
 
 
 def density_lines(density: Density, period: Period, label: int, glyphs: Glyphs) -> Iterator[Line]:
     """The row of messages; the row of errors only where there is one."""
-    for name, counts, meaning in _rows(density):
+    for name, counts, role in _rows(density):
         blocks = bars(spread(counts, density.since_ns, density.bucket_ns, period), glyphs)
-        yield (left(name, label - 1, glyphs.cut) + " ", "dim"), (blocks, meaning)
+        yield (left(name, label - 1, glyphs.cut) + " ", "dim"), (blocks, role)
 
 
 def density_rows(density: Density) -> int:
@@ -218,16 +218,16 @@ def glyph_of(kind: CellKind, glyphs: Glyphs) -> str:
     }[kind]
 
 
-def _rows(density: Density) -> Iterator[tuple[str, Sequence[int], Meaning]]:
+def _rows(density: Density) -> Iterator[tuple[str, Sequence[int], Role]]:
     yield "messages", density.messages, "direction-in"
     if any(density.errors):
         yield "errors", density.errors, "problem"
 
 
-def _runs(cells: Sequence[CellKind | None], glyphs: Glyphs) -> Iterator[Span]:
+def _runs(cells: Sequence[CellKind | None], glyphs: Glyphs) -> Iterator[StyledText]:
     for kind, run in groupby(cells):
         length = len(list(run))
         if kind is None:
             yield (UNREAD if length > len(UNREAD) else "").ljust(length), "dim"
         else:
-            yield glyph_of(kind, glyphs) * length, MEANING_OF[kind]
+            yield glyph_of(kind, glyphs) * length, ROLE_OF_CELL[kind]

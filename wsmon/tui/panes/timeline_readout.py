@@ -17,7 +17,7 @@ from wsmon.tui.event_text import CLOSED_BY, describe
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.log_line import time_of_day
 from wsmon.tui.panes.timeline_lanes import UNREAD, LaneRow, density_lines, lane_line, legend, scroll_mark
-from wsmon.tui.panes.timeline_state import Moment, TimelineState
+from wsmon.tui.panes.timeline_state import TimeBounds, TimelineState
 from wsmon.tui.text import Line, clip, wrap
 
 NAME_LIMIT = 64
@@ -34,7 +34,7 @@ STATUS_WORDS: dict[CellKind, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class ReadoutWriter:
     """Makes the sentences, in one time zone and with one set of signs."""
 
     zone: tzinfo | None
@@ -54,7 +54,7 @@ class Teller:
             parts.append(f"and {_many(reading.elsewhere, 'more connection')} of the group with problems")
         return self._joined(parts)
 
-    def nothing(self, row: LaneRow, period: Period, cell: int, moment: Moment) -> str:
+    def nothing(self, row: LaneRow, period: Period, cell: int, moment: TimeBounds) -> str:
         """Why a cell is blank."""
         end_ns = period.start_of(cell + 1)
         reason = "no data: nothing was recorded of it here"
@@ -132,17 +132,17 @@ def _many(count: int, noun: str) -> str:
 MIN_FOR_LEGEND = 2
 
 
-class TimelineView:
+class TimelineRenderer:
     """Draws in one time zone (``None`` = local time) and with one set of signs."""
 
     def __init__(self, zone: tzinfo | None, glyphs: Glyphs) -> None:
         self._zone = zone
         self._glyphs = glyphs
-        self._teller = Teller(zone, glyphs)
+        self._teller = ReadoutWriter(zone, glyphs)
 
-    def with_glyphs(self, glyphs: Glyphs) -> TimelineView:
+    def with_glyphs(self, glyphs: Glyphs) -> TimelineRenderer:
         """The same with other signs."""
-        return TimelineView(self._zone, glyphs)
+        return TimelineRenderer(self._zone, glyphs)
 
     def lines(self, state: TimelineState, reading: str, *, has_cursor: bool) -> list[Line]:
         """The axis, the lanes in sight, the density, and the reading, or without a cursor what the signs mean."""

@@ -19,13 +19,13 @@ from wsmon.model.timeline import (
 )
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import StoreView
-from wsmon.tui.panes.timeline_lanes import LaneRow, RowGrid, density_rows, known_cells, label_width, rows_of
+from wsmon.tui.panes.timeline_lanes import LaneRow, LaneViewport, density_rows, known_cells, label_width, rows_of
 
 # What the timeline asks of the store, and the answer: the rows in sight and some on both sides, thinned to cells.
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimeBounds:
     """The times that a period is made from."""
 
     now_ns: int
@@ -39,7 +39,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class TimelineRequest:
     """A period, and which rows of it."""
 
     period: Period
@@ -49,7 +49,7 @@ class Ask:
     """Names of connections, as the list has them."""
     by_group: bool
 
-    def read(self, view: StoreView) -> Answer:
+    def read(self, view: StoreView) -> TimelineAnswer:
         """Ask a store; interrupted, it raises ``InterruptedError`` as the view does."""
         period = self.period
         titles = view.lane_titles(period.since_ns, period.until_ns)
@@ -58,11 +58,11 @@ class Ask:
         cell_ns = (period.until_ns - period.since_ns) // period.cells
         lanes = view.lanes(period.since_ns, period.until_ns, names, cell_ns)
         density = view.density(period.since_ns, period.until_ns, period.cells)
-        return Answer(period, titles, {lane.connection: lane for lane in lanes}, density)
+        return TimelineAnswer(period, titles, {lane.connection: lane for lane in lanes}, density)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TimelineAnswer:
     """What is known of a period."""
 
     period: Period
@@ -76,7 +76,7 @@ class Answer:
 # What the timeline has read of the store, and the cells of its rows as far as they were read. Pure.
 
 
-class KnownLanes:
+class LaneCache:
     """The newest answer; lanes of connections out of sight are not in it."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class KnownLanes:
         self._kinds: dict[LaneRow, tuple[CellKind | None, ...]] = {}
         self._kinds_of: Period | None = None
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: TimelineAnswer) -> None:
         """Know this from now on, and nothing of before."""
         self.titles, self.density = answer.titles, answer.density
         self._lanes, self._read = answer.lanes, answer.period
@@ -132,7 +132,7 @@ LARGEST_AUTO_NS = 20 * SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TimeWindow:
     """Immutable; every change makes another one."""
 
     cell_ns: int = 0
@@ -140,14 +140,14 @@ class Window:
     until_ns: int | None = None
     """None = live."""
 
-    def period(self, cells: int, moment: Moment) -> Period:
+    def period(self, cells: int, moment: TimeBounds) -> Period:
         """The period for a width; its edges are multiples of a cell, so that a live one moves cell by cell."""
         step_ns = self.step_ns(cells, moment)
         end_ns = moment.now_ns if self.until_ns is None else self.until_ns
         until_ns = -(-end_ns // step_ns) * step_ns
         return Period(until_ns - cells * step_ns, until_ns, cells)
 
-    def zoomed(self, cells: int, moment: Moment, *, closer: bool, around_ns: int | None) -> Window:
+    def zoomed(self, cells: int, moment: TimeBounds, *, closer: bool, around_ns: int | None) -> TimeWindow:
         """The next round duration; ``around_ns`` stays where it is, ``None`` keeps the right edge."""
         step_ns = self.step_ns(cells, moment)
         place = STEPS_NS.index(step_ns) + (-1 if closer else 1)
@@ -156,26 +156,26 @@ class Window:
             return replace(self, cell_ns=wanted_ns)
         before = self.period(cells, moment).cell_of(around_ns)
         until_ns = (around_ns // wanted_ns - before + cells) * wanted_ns
-        return Window(wanted_ns, until_ns)._live_if_late(moment.now_ns)
+        return TimeWindow(wanted_ns, until_ns)._live_if_late(moment.now_ns)
 
-    def panned(self, cells: int, moment: Moment, *, by: int) -> Window:
+    def panned(self, cells: int, moment: TimeBounds, *, by: int) -> TimeWindow:
         """So many cells later (or earlier); at the present it becomes live."""
         step_ns = self.step_ns(cells, moment)
-        return Window(step_ns, self.period(cells, moment).until_ns + by * step_ns)._live_if_late(moment.now_ns)
+        return TimeWindow(step_ns, self.period(cells, moment).until_ns + by * step_ns)._live_if_late(moment.now_ns)
 
-    def showing(self, cells: int, moment: Moment, at_ns: int) -> Window:
+    def showing(self, cells: int, moment: TimeBounds, at_ns: int) -> TimeWindow:
         """The same where a time is in sight, else with the time in its middle."""
         if 0 <= self.period(cells, moment).cell_of(at_ns) < cells:
             return self
         step_ns = self.step_ns(cells, moment)
-        return Window(step_ns, (at_ns // step_ns + cells // 2) * step_ns)._live_if_late(moment.now_ns)
+        return TimeWindow(step_ns, (at_ns // step_ns + cells // 2) * step_ns)._live_if_late(moment.now_ns)
 
-    def fitted(self, cells: int, moment: Moment) -> Window:
+    def fitted(self, cells: int, moment: TimeBounds) -> TimeWindow:
         """The newest run, live; where that is what is shown, everything that is kept."""
         run = self._since(moment.run_ns or moment.oldest_ns, cells, moment)
         return self._since(moment.oldest_ns, cells, moment) if run == self else run
 
-    def step_ns(self, cells: int, moment: Moment) -> int:
+    def step_ns(self, cells: int, moment: TimeBounds) -> int:
         """How long a cell lasts."""
         if self.cell_ns:
             return self.cell_ns
@@ -183,10 +183,10 @@ class Window:
             return LARGEST_AUTO_NS
         return min(max(_smallest(moment.now_ns - moment.oldest_ns, cells), SMALLEST_AUTO_NS), LARGEST_AUTO_NS)
 
-    def _since(self, start_ns: int, cells: int, moment: Moment) -> Window:
-        return Window(_smallest(moment.now_ns - start_ns, cells) if start_ns else LARGEST_AUTO_NS)
+    def _since(self, start_ns: int, cells: int, moment: TimeBounds) -> TimeWindow:
+        return TimeWindow(_smallest(moment.now_ns - start_ns, cells) if start_ns else LARGEST_AUTO_NS)
 
-    def _live_if_late(self, now_ns: int) -> Window:
+    def _live_if_late(self, now_ns: int) -> TimeWindow:
         return self if self.until_ns is not None and self.until_ns < now_ns else replace(self, until_ns=None)
 
 
@@ -209,23 +209,23 @@ class TimelineState:
     """A grid of lanes and cells, and one cell of it under the cursor."""
 
     def __init__(self) -> None:
-        self.grid = RowGrid()
-        self.moment = Moment(0)
+        self.grid = LaneViewport()
+        self.moment = TimeBounds(0)
         self.width = self.height = 0
         # cells and lines of the pane
-        self.window = Window()
+        self.window = TimeWindow()
         self.by_group = False
         self.reading_room = self.density_room = 0
         # lines below the lanes
         self.is_waiting = False
         # whether what was asked for takes long
-        self.known = KnownLanes()
+        self.known = LaneCache()
         self._cursor_ns: int | None = None
         # None = at the right edge
         # Names of connections
         self._order: tuple[str, ...] = ()
 
-    def give(self, answer: Answer, moment: Moment) -> None:
+    def give(self, answer: TimelineAnswer, moment: TimeBounds) -> None:
         """Show this from now on; the cursor stays on its connection."""
         self.moment, self.is_waiting = moment, False
         self.known.take(answer)
@@ -247,11 +247,11 @@ class TimelineState:
         self._place()
         return True
 
-    def ask(self, moment: Moment) -> Ask:
+    def ask(self, moment: TimeBounds) -> TimelineRequest:
         """What to ask the store for as of a moment: the rows in sight, and half a page of them on both sides."""
         room = self.grid.room
         period = self.window.period(self.cells, moment)
-        return Ask(period, max(0, self.grid.top - room // 2), 2 * room, self._order, self.by_group)
+        return TimelineRequest(period, max(0, self.grid.top - room // 2), 2 * room, self._order, self.by_group)
 
     @property
     def label(self) -> int:
@@ -351,7 +351,7 @@ class TimelineState:
 
     def follow(self) -> None:
         """The same zoom, up to now, and the cursor there."""
-        self.window, self._cursor_ns = Window(self.window.cell_ns), None
+        self.window, self._cursor_ns = TimeWindow(self.window.cell_ns), None
 
     def _place(self) -> None:
         rows = rows_of(self.known.titles, self._order, by_group=self.by_group)

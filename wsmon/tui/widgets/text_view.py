@@ -18,26 +18,26 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from wsmon.tui.actions import bindings
-from wsmon.tui.text import Line, Palette, Span, width_of
+from wsmon.tui.text import Line, RoleStyles, StyledText, width_of
 
 
-def draw_line(line: Line, width: int, base: Style, palette: Palette, over: Style | None = None) -> Strip:
+def draw_line(line: Line, width: int, base: Style, palette: RoleStyles, over: Style | None = None) -> Strip:
     """Spans as cells, cut or filled to ``width``; ``over`` is laid over all of it (a cursor)."""
     ground = base + over if over is not None else base
-    segments = [Segment(text, base + palette.style(meaning) + (over or Style())) for text, meaning in line]
+    segments = [Segment(text, base + palette.style(role) + (over or Style())) for text, role in line]
     return Strip(segments).adjust_cell_length(width, ground)
 
 
-class SpanLine(Widget):
+class TextLine(Widget):
     """One line of spans."""
 
-    DEFAULT_CSS = "SpanLine { height: 1; }"
+    DEFAULT_CSS = "TextLine { height: 1; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id, classes=classes)
         self._line: Line = ()
         self._ground: Style | None = None
-        self._palette: Palette | None = None
+        self._palette: RoleStyles | None = None
 
     @property
     def line(self) -> Line:
@@ -53,7 +53,7 @@ class SpanLine(Widget):
     def render_line(self, y: int) -> Strip:
         """The cells of the line."""
         if self._ground is None or self._palette is None:
-            self._ground, self._palette = self.rich_style, Palette(self.app.theme_variables)
+            self._ground, self._palette = self.rich_style, RoleStyles(self.app.theme_variables)
         return draw_line(self.line_at(y), self.size.width, self._ground, self._palette)
 
     def line_at(self, y: int) -> Line:
@@ -66,7 +66,7 @@ class SpanLine(Widget):
         self._ground = self._palette = None
 
 
-class SpanPane(ScrollView, can_focus=True):
+class TextPane(ScrollView, can_focus=True):
     """Many lines of spans, the first ``heading`` of which do not scroll, and a cursor if there is one."""
 
     def __init__(self, *, heading: int = 0, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
@@ -75,7 +75,7 @@ class SpanPane(ScrollView, can_focus=True):
         self._lines: Sequence[Line] = ()
         self._cursor: int | None = None
         self._ground: Style | None = None
-        self._palette: Palette | None = None
+        self._palette: RoleStyles | None = None
 
     @property
     def width(self) -> int:
@@ -112,7 +112,7 @@ class SpanPane(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The cells of a line in sight."""
         if self._ground is None or self._palette is None:
-            self._ground, self._palette = self.rich_style, Palette(self.app.theme_variables)
+            self._ground, self._palette = self.rich_style, RoleStyles(self.app.theme_variables)
         number = y if y < self._heading else y + self.scroll_offset.y
         line = self._lines[number] if number < len(self._lines) else ()
         over = self._palette.cursor(self.has_focus or not self.can_focus) if number == self._cursor else None
@@ -140,7 +140,7 @@ class SpanPane(ScrollView, can_focus=True):
         self.refresh(Region(0, y, self.size.width, 1))
 
 
-class ScrollPane(SpanPane):
+class ScrollPane(TextPane):
     """Lines that scroll as a whole, without a cursor."""
 
     BINDINGS = bindings("move")
@@ -186,7 +186,7 @@ class ScrollPane(SpanPane):
 PIECES = re.compile(r"\s+|\S+")
 
 
-def wrap_spans(line: Line, width: int, indent: int = 0) -> Iterator[Line]:
+def wrap_line(line: Line, width: int, indent: int = 0) -> Iterator[Line]:
     """The line in lines of at most ``width`` cells; all but the first begin with ``indent`` blanks.
 
     A key stays on the line of the word that says what it does.
@@ -195,7 +195,7 @@ def wrap_spans(line: Line, width: int, indent: int = 0) -> Iterator[Line]:
     if width_of(line) <= width:  # nearly all
         yield _without_end(line)
         return
-    made: list[Span] = []
+    made: list[StyledText] = []
     used = 0
     for unit in _units(line, width - indent):
         cells = width_of(unit)
@@ -209,27 +209,27 @@ def wrap_spans(line: Line, width: int, indent: int = 0) -> Iterator[Line]:
     yield _without_end(made)
 
 
-def _units(line: Line, width: int) -> Iterator[list[Span]]:
+def _units(line: Line, width: int) -> Iterator[list[StyledText]]:
     """What stays together, and the blanks between; nothing wider than ``width``."""
-    unit: list[Span] = []
-    for text, meaning in line:
+    unit: list[StyledText] = []
+    for text, role in line:
         for piece in PIECES.findall(text):
             is_apart = piece.isspace() and not (unit and unit[-1][1] == "key-name")
             if unit and (is_apart or _is_blank(unit) or width_of(unit) + cell_len(piece) > width):
                 yield unit
                 unit = []
             *parts, last = chop_cells(piece, width)
-            yield from ([(part, meaning)] for part in parts)
-            unit.append((last, meaning))
+            yield from ([(part, role)] for part in parts)
+            unit.append((last, role))
     if unit:
         yield unit
 
 
-def _is_blank(unit: Sequence[Span]) -> bool:
+def _is_blank(unit: Sequence[StyledText]) -> bool:
     return all(text.isspace() for text, _ in unit)
 
 
-def _without_end(line: Sequence[Span]) -> Line:
+def _without_end(line: Sequence[StyledText]) -> Line:
     """Without the blanks at its end."""
     kept = list(line)
     while kept and kept[-1][0].isspace():
@@ -237,10 +237,10 @@ def _without_end(line: Sequence[Span]) -> Line:
     return tuple(kept)
 
 
-class SpanText(SpanLine):
+class WrappedText(TextLine):
     """As high as its lines are, broken for its width."""
 
-    DEFAULT_CSS = "SpanText { height: auto; }"
+    DEFAULT_CSS = "WrappedText { height: auto; }"
 
     def __init__(
         self,
@@ -276,14 +276,14 @@ class SpanText(SpanLine):
 
     def _lines(self, width: int) -> tuple[Line, ...]:
         if self._wrapped[0] != width:
-            self._wrapped = width, tuple(part for line in self._text for part in wrap_spans(line, width))
+            self._wrapped = width, tuple(part for line in self._text for part in wrap_line(line, width))
         return self._wrapped[1]
 
 
 # What panes of every kind tell those around them.
 
 
-class Says(Message):
+class StatusChanged(Message):
     """What the title of the pane has to say: the longest text first; plain text, never markup."""
 
     def __init__(self, *texts: str) -> None:
@@ -291,7 +291,7 @@ class Says(Message):
         self.texts = texts
 
 
-class Refuses(Message):
+class ActionRefused(Message):
     """What cannot be done, and why, in a sentence."""
 
     def __init__(self, sentence: str) -> None:

@@ -10,14 +10,14 @@ from rich.cells import cell_len
 from tests.support.builders import event, loss, message, numbered, refused, usable
 from wsmon.model.events import EVENT_NAMES, Event, Verdict
 from wsmon.tui.glyphs import ASCII, UNICODE
-from wsmon.tui.panes.detail_fields import Page
+from wsmon.tui.panes.detail_fields import DetailLayout
 from wsmon.tui.panes.detail_payload import content_of, detail_rows
 
-PAGE = Page(60, UTC, UNICODE)
+PAGE = DetailLayout(60, UTC, UNICODE)
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶\x00"
 
 
-def shown(each: Event, page: Page = PAGE) -> list[str]:
+def shown(each: Event, page: DetailLayout = PAGE) -> list[str]:
     lines = ["".join(text for text, _ in line) for line, *_ in detail_rows(each, content_of(each), page)]
     assert [line for line in lines if cell_len(line) > page.width] == []
     assert all(line.isprintable() for line in lines)
@@ -184,8 +184,8 @@ def test_hostile_text_in_any_field_stays_inside(name: str, width: int, opcode: s
     each = message(HOSTILE.encode() + b"\xed\xa0\x80\xff", opcode=opcode)
     each = msgspec.structs.replace(each, name=name, meta=meta, **fields)
 
-    assert shown(each, Page(width, UTC, UNICODE))
-    assert [line for line in shown(each, Page(width, UTC, ASCII)) if not line.isascii()] == []
+    assert shown(each, DetailLayout(width, UTC, UNICODE))
+    assert [line for line in shown(each, DetailLayout(width, UTC, ASCII)) if not line.isascii()] == []
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ from tests.support.builders import loss, message
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import UNICODE
 from wsmon.tui.panes.detail import places
-from wsmon.tui.panes.detail_fields import Page, Row
+from wsmon.tui.panes.detail_fields import DetailLayout, DetailRow
 from wsmon.tui.panes.detail_payload import content_of, detail_rows
 
 
-def rows_of(each: Event, width: int = 40) -> list[Row]:
-    return list(detail_rows(each, content_of(each), Page(width, UTC, UNICODE)))
+def rows_of(each: Event, width: int = 40) -> list[DetailRow]:
+    return list(detail_rows(each, content_of(each), DetailLayout(width, UTC, UNICODE)))
 
 
-def lines_at(rows: list[Row], needle: str) -> list[str]:
+def lines_at(rows: list[DetailRow], needle: str) -> list[str]:
     return ["".join(part for part, _ in rows[number].line).strip() for number in places(rows, needle)]
 
 
@@ -44,7 +44,7 @@ def test_two_fields_are_not_one_text() -> None:
 
 @given(st.text(alphabet="ab ", min_size=1, max_size=200), st.integers(0, 199), st.integers(1, 12))
 def test_whatever_stands_on_one_line_is_found(text: str, start: int, length: int) -> None:
-    rows = [Row(((line, "text"),)) for line in text.split(" ")]
+    rows = [DetailRow(((line, "text"),)) for line in text.split(" ")]
     needle = text[start : start + length].split(" ")[0]
     found = places(rows, needle)
     assert bool(needle) == bool(found)

@@ -67,7 +67,7 @@ def test_the_footer_fits_and_help_is_always_there(width: int) -> None:
 
 
 def test_a_terminal_of_80_columns_shows_all_keys_of_the_footer() -> None:
-    labels = [text.strip() for text, meaning in footer_line(KEYS, 80) if meaning == "text"]
+    labels = [text.strip() for text, role in footer_line(KEYS, 80) if role == "text"]
     assert labels == ["search", "open", "problem", "zoom", "export", "detach", "help", "commands"]
 
 

@@ -9,7 +9,16 @@ import pytest
 from tests.support.builders import T0_NS, at_ns
 from tests.support.screen_harness import connection_statistics
 from wsmon.model.statistics import ConnectionStatistics, Percentiles, Statistics, Summary, Trend, kpis
-from wsmon.tui.panes.statistics_render import Answer, bars, buckets, kpi_lines, lines, rate_plot, size_bars, spread_plot
+from wsmon.tui.panes.statistics_render import (
+    StatisticsAnswer,
+    bars,
+    buckets,
+    kpi_lines,
+    lines,
+    rate_plot,
+    size_bars,
+    spread_plot,
+)
 from wsmon.tui.text import Line, width_of
 
 EMPTY = Trend("a", T0_NS, 10**9, (), (), (), {}, {})
@@ -19,9 +28,9 @@ def texts(found: tuple[Line, ...]) -> list[str]:
     return ["".join(text for text, _ in line).rstrip() for line in found]
 
 
-def answer(*connections: ConnectionStatistics) -> Answer:
+def answer(*connections: ConnectionStatistics) -> StatisticsAnswer:
     judged = tuple(replace(each, kpis=kpis(each)) for each in connections)
-    return Answer(
+    return StatisticsAnswer(
         Statistics(at_ns(-3600), at_ns(0), judged), tuple(replace(EMPTY, connection=each.name) for each in judged)
     )
 
@@ -81,7 +90,7 @@ def test_key_figures_say_value_threshold_samples_and_budget() -> None:
         "dials succeeded       75 % ✕    > 99 %         4  used up",
         "time to connect     212 ms ✓   < 1.0 s         1     78 %",
     ]
-    breached = [meaning for line in kpi_lines(judged, 58) for text, meaning in line if "75 %" in text]
+    breached = [role for line in kpi_lines(judged, 58) for text, role in line if "75 %" in text]
     assert breached == ["problem"]
 
 

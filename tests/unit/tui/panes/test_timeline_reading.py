@@ -11,10 +11,10 @@ from wsmon.model.events import Event, Verdict
 from wsmon.model.timeline import Incident, Lane, Period, read_cell, read_cells
 from wsmon.tui.glyphs import ASCII, UNICODE
 from wsmon.tui.panes.timeline_lanes import LaneRow
-from wsmon.tui.panes.timeline_readout import Teller
-from wsmon.tui.panes.timeline_state import Moment
+from wsmon.tui.panes.timeline_readout import ReadoutWriter
+from wsmon.tui.panes.timeline_state import TimeBounds
 
-TELLER = Teller(UTC, UNICODE)
+TELLER = ReadoutWriter(UTC, UNICODE)
 ROW = LaneRow("a", ("a",))
 GAP = Incident(at_ns(2), at_ns(8), 301, "sequence_gap", "3 messages missing: BTC 5-7", count=4)
 VERDICT = Verdict("peer", "1008 policy violation", "“slow down”, 1008 by peer: too many sessions", "dial once in 30 s")
@@ -89,7 +89,7 @@ def test_the_reading_of_a_group_names_the_connection_and_how_many_more() -> None
 
 def test_a_blank_cell_says_why() -> None:
     period = Period(at_ns(-10), at_ns(10), 20)
-    moment = Moment(at_ns(5), at_ns(-5))
+    moment = TimeBounds(at_ns(5), at_ns(-5))
 
     assert [TELLER.nothing(ROW, period, cell, moment) for cell in (2, 12, 17)] == [
         "a · no data: older than what is kept",
@@ -116,7 +116,7 @@ def test_signs_of_our_own_sentences_have_an_ascii_form() -> None:
     reading = read_cell(lane("a", [(0, "websocket_connected")], 10, losses=[3.1]), at_ns(3), at_ns(4))
     assert reading is not None
 
-    said = Teller(UTC, ASCII).tell(ROW, reading, LOSS, at_ns(10))
+    said = ReadoutWriter(UTC, ASCII).tell(ROW, reading, LOSS, at_ns(10))
     assert said == (
         'a - 14:02:27.100 disconnected: "slow down", 1008 by peer: too many sessions - Try: dial once in 30 s'
     )
@@ -128,6 +128,6 @@ def test_foreign_text_is_cleaned_and_ascii_where_the_terminal_is() -> None:
     reading = read_cell(shown, at_ns(2), at_ns(3))
     assert reading is not None
 
-    said = Teller(UTC, ASCII).tell(LaneRow("Größe", ("Größe",)), reading, None, at_ns(10))
+    said = ReadoutWriter(UTC, ASCII).tell(LaneRow("Größe", ("Größe",)), reading, None, at_ns(10))
     assert said.isascii()
     assert said.isprintable()

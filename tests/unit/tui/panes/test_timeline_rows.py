@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from wsmon.model.timeline import LaneTitle
-from wsmon.tui.panes.timeline_lanes import LaneRow, RowGrid, rows_of
+from wsmon.tui.panes.timeline_lanes import LaneRow, LaneViewport, rows_of
 
 TITLES = (
     LaneTitle("btc", "books"),
@@ -14,8 +14,8 @@ TITLES = (
 )
 
 
-def grid(count: int, room: int) -> RowGrid:
-    found = RowGrid()
+def grid(count: int, room: int) -> LaneViewport:
+    found = LaneViewport()
     found.room = room
     found.place(tuple(LaneRow(f"c{number:03}", (f"c{number:03}",)) for number in range(count)))
     return found
