@@ -12,12 +12,10 @@ import struct
 import sys
 import termios
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pytest
-
+from tests.support.json_corpus import corpus
 from tests.support.peers import SCENARIOS, Peers
 from tests.support.processes import DEADLINE_S, Home, stored
 from wsmon.demo.scenario import Scenario, load_scenario
@@ -25,7 +23,6 @@ from wsmon.demo.steps import Accept, Cycle, HexBytes, Send, Step
 from wsmon.errors import StoreError
 from wsmon.model.redact.masking import MASK
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpora" / "json_payloads.json"
 HOSTILE = ("hostile_refusal", "hostile_close", "hostile_headers", "hostile_payloads")
 # How each update of it begins, and its end; only there where a command takes a while
 PROGRESS = "\r\x1b[K"
@@ -120,28 +117,6 @@ async def test_what_a_terminal_shows_as_json_is_the_same_value(home: Home, peers
     assert [json.loads(line) for line in shown.splitlines()] == [json.loads(line) for line in piped.split("\n") if line]
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """Payloads of the shared collection."""
-
-    utf8: tuple[bytes, ...]
-    others: tuple[bytes, ...]
-
-
-def corpus() -> Corpus:
-    """The collection; where a payload is long it is given as an expression that makes it."""
-    entries = json.loads(CORPUS.read_text())["payloads"]
-    names = {"os": os, "json": json, "base64": base64}
-    payloads = [
-        base64.b64decode(entry["bytes_b64"]) if entry["bytes_b64"] is not None else eval(entry["make"], names)  # noqa: S307 - our own file
-        for entry in entries
-    ]
-    return Corpus(
-        tuple(payload for entry, payload in zip(entries, payloads, strict=True) if entry["utf8"]),
-        tuple(payload for entry, payload in zip(entries, payloads, strict=True) if not entry["utf8"]),
-    )
-
-
 def as_steps(payloads: Iterable[bytes], frame_type: Literal["text", "binary"]) -> tuple[Send, ...]:
     """One step for each payload, which sends it once."""
     return tuple(Send(hex=HexBytes(payload), frame_type=frame_type) for payload in payloads)
@@ -163,15 +138,15 @@ def exported(lines: str) -> list[bytes]:
     ]
 
 
-@pytest.mark.skipif(not CORPUS.exists(), reason="the shared collection of payloads is not here")
 async def test_every_payload_of_the_collection_is_kept_and_exported_byte_for_byte(home: Home, peers: Peers) -> None:
-    payloads = corpus()
-    every = (*payloads.utf8, *payloads.others)
+    utf8 = tuple(each.payload for each in corpus() if each.is_utf8)
+    others = tuple(each.payload for each in corpus() if not each.is_utf8)
+    every = (*utf8, *others)
     assert len(every) == 349
     sends: dict[str, tuple[Step, ...]] = {
-        "text": as_steps(payloads.utf8, "text"),
+        "text": as_steps(utf8, "text"),
         "binary": as_steps(every, "binary"),
-        "broken": (Cycle(as_steps(payloads.others, "text")),),
+        "broken": (Cycle(as_steps(others, "text")),),
     }
     servers = {name: await peers.start(Scenario(name, (Accept(),), steps)) for name, steps in sends.items()}
     config = home.write(
@@ -180,12 +155,12 @@ async def test_every_payload_of_the_collection_is_kept_and_exported_byte_for_byt
         + "".join(f'[[connection]]\nname = "{name}"\nurl = "{server.url}"\n' for name, server in servers.items())
     )
     recorder = await home.record(config)
-    await recorder.until_stored(len(payloads.utf8) + len(every))
-    refused = await recorder.until_stored(len(payloads.others), "error.occurred")
+    await recorder.until_stored(len(utf8) + len(every))
+    refused = await recorder.until_stored(len(others), "error.occurred")
     recorder.signal(signal.SIGTERM)
     assert await recorder.ended() == 0
     assert {(event.source.connection, event.error_type) for event in refused} == {("broken", "invalid_utf8")}
-    for name, expected in (("text", payloads.utf8), ("binary", every)):
+    for name, expected in (("text", utf8), ("binary", every)):
         kept = [
             event.payload
             for event in stored(recorder.store)

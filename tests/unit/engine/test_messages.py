@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
@@ -12,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.support.engines import RecordingSink, spec
+from tests.support.json_corpus import HOLDS_SECRET, corpus
 from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
 from wsmon.config.specs import CaptureSpec, HeartbeatSpec, LatencySpec, ProtocolName, SequenceSpec
@@ -25,30 +23,9 @@ from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import Sensitive
 from wsmon.store.reader import Reader
 
-CORPUS = Path(__file__).parents[4] / "shared" / "corpora" / "json_payloads.json"
 MIB = 2**20
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
-# Payloads of the corpus that hold a credential
-HELD = {"x_dup_token_keys", "x_escaped_key", "x_nested_string_json", "x_b64_token"}
-
-
-def corpus() -> list[tuple[str, bytes]]:
-    """The payloads by their id; none where the shared corpus is not there."""
-    if not CORPUS.exists():
-        return []
-    names = {"os": os, "json": json, "base64": base64}
-    return [
-        (
-            entry["id"],
-            eval(entry["make"], names)  # noqa: S307 - the corpus makes its large payloads by expression
-            if entry["bytes_b64"] is None
-            else base64.b64decode(entry["bytes_b64"]),
-        )
-        for entry in json.loads(CORPUS.read_text())["payloads"]
-    ]
-
-
-PAYLOADS = corpus()
+PAYLOADS = tuple((entry.id, entry.payload) for entry in corpus())
 
 
 async def told(protocol: ProtocolName, payloads: list[bytes], limit_bytes: int = 4 * MIB, **fields: Any) -> list[Event]:
@@ -78,7 +55,6 @@ def is_utf8(payload: bytes) -> bool:
     return True
 
 
-@pytest.mark.skipif(not PAYLOADS, reason="the shared corpus of JSON payloads is not there")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_the_corpus_is_recorded_byte_for_byte_whatever_the_protocol(
     protocol: ProtocolName, tmp_path: Path
@@ -89,7 +65,7 @@ async def test_the_corpus_is_recorded_byte_for_byte_whatever_the_protocol(
     for (name, payload), received, sent in zip(PAYLOADS, kept[::2], kept[1::2], strict=True):
         assert received.payload == sent.payload
         assert (received.size, received.truncated) == (len(payload), False)
-        if name in HELD:
+        if name in HOLDS_SECRET:
             assert b"s3cr3t" not in (received.payload or b""), name
         else:
             assert received.payload == payload, name

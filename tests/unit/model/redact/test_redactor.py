@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.json_corpus import HOLDS_SECRET, CorpusPayload, corpus
 from wsmon.errors import UsageError
 from wsmon.model.redact import Redactor
 
-CORPUS = Path(__file__).parents[4] / "shared/corpora/json_payloads.json"
 SECRET = "hunter2/secret+x"
 
 REDACTOR = Redactor()
@@ -258,21 +255,8 @@ def test_text_takes_any_string() -> None:
     assert REDACTOR.text("refused \ud800: token=abc") == "refused \ud800: token=[FILTERED]"
 
 
-def corpus() -> list[Any]:
-    if not CORPUS.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(reason="the shared corpus of JSON payloads is not there"))]
-    return [pytest.param(entry, id=entry["id"]) for entry in json.loads(CORPUS.read_text())["payloads"]]
-
-
-HELD = {"x_dup_token_keys", "x_escaped_key", "x_nested_string_json", "x_b64_token"}
-
-
-@pytest.mark.parametrize("entry", corpus())
-def test_the_corpus_changes_only_where_it_holds_a_credential(entry: dict[str, Any]) -> None:
-    if entry["bytes_b64"] is None:
-        names = {"os": os, "json": json, "base64": base64}
-        payload = eval(entry["make"], names)  # noqa: S307 - the corpus makes its large payloads by expression
-    else:
-        payload = base64.b64decode(entry["bytes_b64"])
-    redacted, changed = REDACTOR.payload(payload)
-    assert (redacted != payload, changed, b"s3cr3t" in redacted) == (entry["id"] in HELD, entry["id"] in HELD, False)
+@pytest.mark.parametrize("entry", [pytest.param(entry, id=entry.id) for entry in corpus()])
+def test_the_corpus_changes_only_where_it_holds_a_credential(entry: CorpusPayload) -> None:
+    redacted, changed = REDACTOR.payload(entry.payload)
+    holds_secret = entry.id in HOLDS_SECRET
+    assert (redacted != entry.payload, changed, b"s3cr3t" in redacted) == (holds_secret, holds_secret, False)
