@@ -12,7 +12,7 @@ from textual.widget import Widget
 from wsmon.model.notes import SavedView
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.dialogs.base import Dialog, FinderDialog
-from wsmon.tui.panes.log_line import COLUMN_NAMES, LABELS, ColumnName, automatic
+from wsmon.tui.panes.log_line import COLUMNS, ColumnName, automatic
 from wsmon.tui.text import StyledText, clip, left
 from wsmon.tui.widgets.text_view import TextPane, wrap_line
 
@@ -61,7 +61,7 @@ class ColumnsDialog(Dialog[ColumnChoice]):
 
     def action_move(self, lines: int) -> None:
         """To another line."""
-        self._at = (self._at + lines) % (len(COLUMN_NAMES) + 1)
+        self._at = (self._at + lines) % (len(COLUMNS) + 1)
         self._draw()
 
     def action_switch(self) -> None:
@@ -69,9 +69,8 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         if not self._at:
             self.action_automatic()
             return
-        name = COLUMN_NAMES[self._at - 1]
-        shown = {*self._shown} ^ {name}
-        self._chosen = tuple(each for each in COLUMN_NAMES if each in shown)
+        shown = {*self._shown} ^ {COLUMNS[self._at - 1].name}
+        self._chosen = tuple(each.name for each in COLUMNS if each.name in shown)
         self._draw()
 
     def action_automatic(self) -> None:
@@ -90,12 +89,11 @@ class ColumnsDialog(Dialog[ColumnChoice]):
     def _draw(self) -> None:
         width = self._list.size.width or 72
         lines: list[tuple[StyledText, ...]] = [(_box(is_on=self._chosen is None), (clip(AUTOMATIC, width - 6), "text"))]
-        for name in COLUMN_NAMES:
-            is_on = name in self._shown
-            label = clip(LABELS[name], width - COLUMN_NAME_WIDTH - 6)
-            lines.append(
-                (_box(is_on=is_on), (left(name, COLUMN_NAME_WIDTH), "strong" if is_on else "text"), (label, "dim"))
-            )
+        for column in COLUMNS:
+            is_on = column.name in self._shown
+            name = left(column.name, COLUMN_NAME_WIDTH)
+            label = clip(column.label, width - COLUMN_NAME_WIDTH - 6)
+            lines.append((_box(is_on=is_on), (name, "strong" if is_on else "text"), (label, "dim")))
         self._list.draw(tuple(lines), self._at)
         self._list.show_cursor()
 

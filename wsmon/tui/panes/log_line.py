@@ -1,7 +1,8 @@
-"""One event on one line: pure layout from an event, a width and a time mode to spans that fill the width exactly."""
+"""A line of the log: its columns, as one table, and the layout of an event in a given width. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -17,88 +18,167 @@ from wsmon.tui.event_text import EventText, describe
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.text import Role, StyledText, clip, keep_ends, left, right
 
-# Which columns a line of the log has: as many as its width has room for, or those that somebody chose.
+# A name in COLUMNS. Not a Literal: the table is the only list of them.
+ColumnName = str
+# Before the sign of the event; between the sign and the content; at the right end of the line.
+Place = Literal["left", "middle", "right"]
 
-ColumnName = Literal["id", "connection", "session", "what", "ref", "took", "wire", "size"]
-# From left to right; the content is between what and ref
-COLUMN_NAMES: tuple[ColumnName, ...] = get_args(ColumnName)
-
-LABELS: dict[ColumnName, str] = {
-    "id": "number of the event",
-    "connection": "connection",
-    "session": "session, its first 8 digits",
-    "what": "type of the message, or what happened",
-    "ref": "id that pairs request and reply",
-    "took": "how long it took",
-    "wire": "bytes on the wire",
-    "size": "bytes of the message",
-}
-WIDTHS: dict[ColumnName, int] = {
-    "id": 11, "connection": 14, "session": 8, "what": 14, "ref": 10, "took": 8, "wire": 9, "size": 9,
-}  # fmt: skip
 # Cells of a time of day with its milliseconds, and without
 LONG_TIME, SHORT_TIME = 12, 8
-# Cells that the content keeps beside columns that somebody chose
+# Lines of fewer cells have the short time of day
+LONG_TIME_FROM = 60
+# Cells that the content keeps beside columns that the user chose
 LEAST_REST = 12
-# What gives way first where there is no room
-DROPPED: tuple[ColumnName, ...] = ("wire", "took", "ref", "id", "session", "size", "connection", "what")
+# A message of more has a sign: it is what payloads are cut to by default
+LARGE_BYTES = 64 * 1024
+SESSION_DIGITS = 8
+# Characters; a connection's name has no more
+NAME_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Widths in cells; 0 = the column is left out."""
+class LineContent:
+    """What the text of a column is made of."""
+
+    event: Event
+    wording: EventText
+    is_ascii: bool
+    """Whether the terminal shows ASCII alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the log. All that there is to know about it is its row in ``COLUMNS``."""
+
+    name: ColumnName
+    label: str
+    """What the dialog of the columns says about it."""
+    place: Place
+    width: int
+    """In cells."""
+    text: Callable[[LineContent], str]
+    drop_rank: int
+    """Where there is no room for all the columns that the user chose, the lowest rank is left out first."""
+    fit: Callable[[str, int, str], str] = right
+    """Cuts or fills the text to exactly the width; gets the text, the width and the sign of a cut."""
+    role: Callable[[LineContent], Role] = lambda _: "dim"
+    wider: tuple[tuple[int, int], ...] = ()
+    """Pairs of the cells of a line and the width of the column from there on, ascending."""
+    automatic_from: int | None = None
+    """Cells of a line that has the column unless the user chose others; None = only where it is chosen."""
+
+    def width_in(self, line_width: int) -> int:
+        """Return the width of the column in a line of so many cells."""
+        return next((cells for least, cells in reversed(self.wider) if line_width >= least), self.width)
+
+
+def _id(content: LineContent) -> str:
+    return f"#{fmt.count(content.event.id)}"
+
+
+def _connection(content: LineContent) -> str:
+    return sanitize(content.event.source.connection or "wsmon", NAME_LIMIT, ascii_only=content.is_ascii)
+
+
+def _connection_role(content: LineContent) -> Role:
+    return "text" if content.event.source.connection else "dim"
+
+
+def _session(content: LineContent) -> str:
+    return content.event.source.connection_id[:SESSION_DIGITS]
+
+
+def _what(content: LineContent) -> str:
+    return content.wording.what
+
+
+def _what_role(content: LineContent) -> Role:
+    return content.wording.role
+
+
+def _ref(content: LineContent) -> str:
+    return sanitize(content.event.ref, NAME_LIMIT, ascii_only=content.is_ascii)
+
+
+def _took(content: LineContent) -> str:
+    # The duration of a message is how long reading it took.
+    is_message = content.event.opcode in ("text", "binary")
+    return "" if is_message or content.event.duration_ns is None else fmt.milliseconds(content.event.duration_ns / 1e6)
+
+
+def _wire(content: LineContent) -> str:
+    return _size_text(content, content.event.wire_size)
+
+
+def _size(content: LineContent) -> str:
+    return _size_text(content, content.event.size)
+
+
+def _size_text(content: LineContent, size_bytes: int | None) -> str:
+    return fmt.size(size_bytes) if content.wording.is_content and size_bytes is not None else ""
+
+
+# From left to right. The dialog of the columns and the state of a session know columns by this table alone.
+COLUMNS = (
+    Column("id", "number of the event", "left", 11, _id, drop_rank=4, automatic_from=180),
+    Column(
+        "connection", "connection", "left", 8, _connection, drop_rank=7, fit=keep_ends, role=_connection_role,
+        wider=((60, 12), (100, 14), (160, 20)), automatic_from=30,
+    ),
+    Column(
+        "session", "session, its first 8 digits", "left", 8, _session, drop_rank=5, fit=left, automatic_from=150
+    ),
+    Column(
+        "what", "type of the message, or what happened", "middle", 13, _what, drop_rank=8, fit=left,
+        role=_what_role, wider=((100, 14), (160, 18)), automatic_from=60,
+    ),
+    Column("ref", "id that pairs request and reply", "right", 10, _ref, drop_rank=3),
+    Column("took", "how long it took", "right", 8, _took, drop_rank=2),
+    Column("wire", "bytes on the wire", "right", 9, _wire, drop_rank=1),
+    Column("size", "bytes of the message", "right", 9, _size, drop_rank=6, automatic_from=60),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LineLayout:
+    """The columns of a line and their widths in cells."""
 
     time: int
-    id: int
-    connection: int
-    session: int
-    what: int
+    left: tuple[tuple[Column, int], ...]
+    middle: tuple[tuple[Column, int], ...]
+    right: tuple[tuple[Column, int], ...]
     rest: int
-    """Content; without a column for the word, word and content together."""
-    ref: int
-    took: int
-    wire: int
-    size: int
+    """Width of the content; of word and content together where there is no column for the word."""
 
 
 def automatic(width: int) -> tuple[ColumnName, ...]:
-    """What a line of ``width`` cells has when nobody chooses."""
-    if width < 30:
-        return ()
-    if width < 60:
-        return ("connection",)
-    if width < 150:
-        return ("connection", "what", "size")
-    return ("connection", "session", "what", "size") if width < 180 else ("id", "connection", "session", "what", "size")
+    """Return the columns of a line of ``width`` cells where the user chose none."""
+    return tuple(each.name for each in COLUMNS if each.automatic_from is not None and width >= each.automatic_from)
 
 
 @lru_cache(maxsize=64)
-def columns(width: int, chosen: tuple[ColumnName, ...] | None = None) -> Columns:
-    """What a line of ``width`` cells has room for; ``chosen`` columns that do not fit are left out."""
-    names = list(automatic(width) if chosen is None else chosen)
-    time = LONG_TIME if width >= 60 else SHORT_TIME
-    for dropped in (None, *DROPPED):
-        if dropped in names:
-            names.remove(dropped)
-        widths = {name: _width(name, width) if name in names else 0 for name in COLUMN_NAMES}
-        rest = width - time - sum(widths.values()) - sum(1 for each in widths.values() if each) - 3
-        if chosen is None or rest >= LEAST_REST:
+def layout(width: int, chosen: tuple[ColumnName, ...] | None = None) -> LineLayout:
+    """Return what a line of ``width`` cells has room for; ``chosen`` columns that do not fit are left out."""
+    names = automatic(width) if chosen is None else chosen
+    time = LONG_TIME if width >= LONG_TIME_FROM else SHORT_TIME
+    columns = [(column, column.width_in(width)) for column in COLUMNS if column.name in names]
+    while True:
+        # 3: the flag, the sign, and the space behind it
+        rest = width - time - sum(cells + 1 for _, cells in columns) - 3
+        if chosen is None or rest >= LEAST_REST or not columns:
             break
-    return Columns(time=time, rest=max(0, rest), **widths)
+        columns.remove(min(columns, key=lambda each: each[0].drop_rank))
+    at: dict[Place, tuple[tuple[Column, int], ...]] = {
+        place: tuple(each for each in columns if each[0].place == place) for place in get_args(Place)
+    }
+    return LineLayout(time, at["left"], at["middle"], at["right"], max(0, rest))
 
 
 def without_room(width: int, chosen: tuple[ColumnName, ...]) -> tuple[ColumnName, ...]:
-    """Which of these columns a line of ``width`` cells leaves out."""
-    shown = columns(width, chosen)
-    return tuple(name for name in chosen if not getattr(shown, name))
-
-
-def _width(name: ColumnName, width: int) -> int:
-    if name == "connection":
-        return 20 if width >= 160 else 8 if width < 60 else 12 if width < 100 else 14
-    if name == "what":
-        return 18 if width >= 160 else 13 if width < 100 else 14
-    return WIDTHS[name]
+    """Return those of the chosen columns that a line of ``width`` cells leaves out."""
+    shape = layout(width, chosen)
+    shown = {column.name for column, _ in (*shape.left, *shape.middle, *shape.right)}
+    return tuple(name for name in chosen if name not in shown)
 
 
 # In a log that highlights: a match, or one of the other lines
@@ -106,12 +186,6 @@ Emphasis = Literal["", "match", "context"]
 TimeMode = Literal["absolute", "open", "delta"]
 # Times of day, since the session was usable, since the line above
 TIME_MODES: tuple[TimeMode, ...] = ("absolute", "open", "delta")
-
-# A message of more has a sign: it is what payloads are cut to by default
-LARGE_BYTES = 64 * 1024
-SESSION_DIGITS = 8
-# Characters; a connection's name has no more
-NAME_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,85 +201,69 @@ class LineStyle:
     chosen: tuple[ColumnName, ...] | None = None
     """Columns; None = as many as there is room for."""
     open_mono_ns: int | None = None
-    """When the event's session became usable; None = never, or the event is of no session."""
+    """Monotonic time at which the event's session became usable; None = never, or the event is of no session."""
 
 
 def line(event: Event, width: int, style: LineStyle, previous: Event | None = None) -> tuple[StyledText, ...]:
-    """The event in exactly ``width`` cells; ``previous`` is the one on the line above, for differences of time."""
-    layout, glyphs = columns(width, style.chosen), style.glyphs
-    wording = describe(event, ascii_only=glyphs.is_ascii)
-    spans: list[StyledText] = [(_time(event, layout, style, previous), "dim")]
-    spans.append(_flag(style))
-    if layout.id:
-        spans.append((right(f"#{fmt.count(event.id)}", layout.id, glyphs.cut) + " ", "dim"))
-    if layout.connection:
-        source = sanitize(event.source.connection or "wsmon", NAME_LIMIT, ascii_only=glyphs.is_ascii)
-        spans.append(
-            (keep_ends(source, layout.connection, glyphs.cut) + " ", "text" if event.source.connection else "dim")
-        )
-    if layout.session:
-        spans.append((left(event.source.connection_id[:SESSION_DIGITS], layout.session) + " ", "dim"))
-    spans.append((glyphs.of(wording.sign) + " ", wording.role))
-    spans += _body(event, wording, layout, glyphs)
+    """Return the event in exactly ``width`` cells; ``previous`` is that of the line above, for differences of time."""
+    shape, glyphs = layout(width, style.chosen), style.glyphs
+    content = LineContent(event, describe(event, ascii_only=glyphs.is_ascii), glyphs.is_ascii)
+    spans: list[StyledText] = [(_time(event, shape.time, style, previous), "dim"), _flag(style)]
+    for column, cells in shape.left:
+        spans.append((column.fit(column.text(content), cells, glyphs.cut) + " ", column.role(content)))
+    spans.append((glyphs.of(content.wording.sign) + " ", content.wording.role))
+    spans += _body(content, shape, glyphs)
     if style.emphasis == "context":
         spans = [(text, "dim" if role != "caution" else role) for text, role in spans]
     return _exactly(spans, width)
 
 
 def _flag(style: LineStyle) -> StyledText:
-    """One cell: a bookmark, or a match among other lines."""
+    """Return one cell: a bookmark, or a match among other lines."""
     if style.is_marked:
         return style.glyphs.mark, "caution"
     return (style.glyphs.match, "key-name") if style.emphasis == "match" else (" ", "text")
 
 
-def _body(event: Event, wording: EventText, layout: Columns, glyphs: Glyphs) -> list[StyledText]:
-    """What it is, what it says, which of that is missing, and the columns at the right; without any, their room too."""
-    spans: list[StyledText] = []
-    ends = _ends(event, wording, layout, glyphs)
-    room = layout.rest + (0 if ends else sum(width + 1 for width in _end_widths(layout) if width))
-    if layout.what:
-        spans.append((left(wording.what, layout.what, glyphs.cut) + " ", wording.role))
-    else:
+def _body(content: LineContent, shape: LineLayout, glyphs: Glyphs) -> list[StyledText]:
+    """Return word, content, the signs of what the content lacks, and the columns at the right.
+
+    Where all of the columns at the right are empty, the content has their room too.
+    """
+    wording, spans, room = content.wording, list[StyledText](), shape.rest
+    ends = _ends(content, shape, glyphs)
+    if not ends:
+        room += sum(cells + 1 for _, cells in shape.right)
+    for column, cells in shape.middle:
+        spans.append((column.fit(column.text(content), cells, glyphs.cut) + " ", column.role(content)))
+    if not spans:
         what = clip(wording.what, room, glyphs.cut)
         spans.append((f"{what} ", wording.role))
         room -= cell_len(what) + 1
-    signs = _signs(event, glyphs)
+    signs = _signs(content.event, glyphs)
     if signs and room > len(signs) + 1:
         room -= len(signs) + 1
     else:
         signs = ""
-    text_meaning: Role = "text" if wording.is_content or wording.role != "dim" else "dim"
-    spans.append((left(wording.text, max(0, room), glyphs.cut), text_meaning))
+    text_role: Role = "text" if wording.is_content or wording.role != "dim" else "dim"
+    spans.append((left(wording.text, max(0, room), glyphs.cut), text_role))
     if signs:
         spans.append((f" {signs}", "caution"))
     return [*spans, *ends]
 
 
 def _signs(event: Event, glyphs: Glyphs) -> str:
-    """That a payload was cut, masked, or is unusually large."""
+    """Return the signs of a payload that was cut, masked, or is unusually large."""
     is_large = event.size is not None and event.size > LARGE_BYTES
     return glyphs.truncated * event.truncated + glyphs.redacted * event.redacted + glyphs.large * is_large
 
 
-def _ends(event: Event, wording: EventText, layout: Columns, glyphs: Glyphs) -> list[StyledText]:
-    """The columns at the right; none where all of them are empty."""
-    is_message = event.opcode in ("text", "binary")
-    took = event.duration_ns if not is_message else None  # of a message it is how long reading it took
-    texts = (
-        sanitize(event.ref, NAME_LIMIT, ascii_only=glyphs.is_ascii),
-        fmt.milliseconds(took / 1e6) if took is not None else "",
-        fmt.size(event.wire_size) if wording.is_content and event.wire_size is not None else "",
-        fmt.size(event.size) if wording.is_content and event.size is not None else "",
-    )
-    shown = [(text, width) for text, width in zip(texts, _end_widths(layout), strict=True) if width]
-    if not any(text for text, _ in shown):
+def _ends(content: LineContent, shape: LineLayout, glyphs: Glyphs) -> list[StyledText]:
+    """Return the columns at the right; none where all of them are empty."""
+    texts = [(column, column.text(content), cells) for column, cells in shape.right]
+    if not any(text for _, text, _ in texts):
         return []
-    return [(" " + right(text, width, glyphs.cut), "dim") for text, width in shown]
-
-
-def _end_widths(layout: Columns) -> tuple[int, ...]:
-    return layout.ref, layout.took, layout.wire, layout.size
+    return [(" " + column.fit(text, cells, glyphs.cut), column.role(content)) for column, text, cells in texts]
 
 
 def _exactly(spans: list[StyledText], width: int) -> tuple[StyledText, ...]:
@@ -223,18 +281,18 @@ def _exactly(spans: list[StyledText], width: int) -> tuple[StyledText, ...]:
     return tuple(kept)
 
 
-def _time(event: Event, layout: Columns, style: LineStyle, previous: Event | None) -> str:
+def _time(event: Event, width: int, style: LineStyle, previous: Event | None) -> str:
     if style.time_mode == "delta":
+        # Monotonic clocks of different runs do not compare.
         is_comparable = previous is not None and previous.source.run == event.source.run
-        # monotonic clocks of different runs do not compare
-        return _passed(event, previous.mono_ns if previous and is_comparable else None, layout, style)
+        return _passed(event, previous.mono_ns if previous and is_comparable else None, width, style)
     if style.time_mode == "open":
-        return _passed(event, style.open_mono_ns, layout, style)
-    return time_of_day(event.ts_ns, style.zone)[: layout.time]
+        return _passed(event, style.open_mono_ns, width, style)
+    return time_of_day(event.ts_ns, style.zone)[:width]
 
 
 def time_of_day(ts_ns: int, zone: tzinfo | None) -> str:
-    """``14:02:24.118``."""
+    """Return a wall time as ``14:02:24.118``."""
     return f"{_whole_second(ts_ns // SECOND_NS, zone)}.{ts_ns % SECOND_NS // MS_NS:03d}"
 
 
@@ -243,10 +301,10 @@ def _whole_second(second: int, zone: tzinfo | None) -> str:
     return datetime.fromtimestamp(second, zone).strftime("%H:%M:%S")
 
 
-def _passed(event: Event, since_mono_ns: int | None, layout: Columns, style: LineStyle) -> str:
-    """How long after a moment of the same run it was."""
-    text = fmt.NONE if since_mono_ns is None else _span_of_time(event.mono_ns - since_mono_ns, layout.time)
-    return right(text, layout.time, style.glyphs.cut)
+def _passed(event: Event, since_mono_ns: int | None, width: int, style: LineStyle) -> str:
+    """Return the time from a moment of the same run to the event."""
+    text = fmt.NONE if since_mono_ns is None else _span_of_time(event.mono_ns - since_mono_ns, width)
+    return right(text, width, style.glyphs.cut)
 
 
 def _span_of_time(passed_ns: int, width: int) -> str:

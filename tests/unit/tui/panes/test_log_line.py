@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
@@ -8,9 +9,10 @@ from rich.cells import cell_len
 from tests.support.builders import event, loss, message, pong, retry, usable
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import ASCII
-from wsmon.tui.panes.log_line import COLUMN_NAMES, ColumnName, LineStyle, TimeMode, line
+from wsmon.tui.panes.log_line import COLUMNS, ColumnName, LineStyle, TimeMode, automatic, line, without_room
 
 STYLE = LineStyle(zone=UTC)
+ALL = tuple(column.name for column in COLUMNS)
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07 \u202e \x9b é红茶"
 
 
@@ -143,6 +145,40 @@ def test_columns_are_chosen_and_those_that_do_not_fit_left_out(
 
 @pytest.mark.parametrize("width", range(1, 200, 7))
 def test_any_choice_of_columns_fits_any_width(width: int) -> None:
-    for chosen in (COLUMN_NAMES, ("wire", "ref"), ()):
+    for chosen in (ALL, ("wire", "ref"), ()):
         for each in (message("x" * 300, ref="r" * 30, redacted=True), loss(), event("self.run.started", connection="")):
             shown(each, width, LineStyle(zone=UTC, chosen=chosen))
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (29, ()),
+        (30, ("connection",)),
+        (60, ("connection", "what", "size")),
+        (150, ("connection", "session", "what", "size")),
+        (180, ("id", "connection", "session", "what", "size")),
+    ],
+)
+def test_a_wider_line_has_more_columns_by_itself(width: int, expected: tuple[ColumnName, ...]) -> None:
+    assert automatic(width) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [(200, ()), (80, ("id", "ref", "took", "wire")), (50, ("id", "session", "ref", "took", "wire", "size")), (20, ALL)],
+)
+def test_where_there_is_no_room_the_columns_of_the_lowest_rank_go_first(
+    width: int, expected: tuple[ColumnName, ...]
+) -> None:
+    assert without_room(width, ALL) == expected
+
+
+def test_a_column_that_this_version_does_not_know_is_left_out() -> None:
+    style = LineStyle(zone=UTC, chosen=("mood", "size"))
+
+    assert shown(message("[1,2,3]"), 80, style) == shown(message("[1,2,3]"), 80, replace(style, chosen=("size",)))
+
+
+def test_names_and_ranks_of_columns_are_unique() -> None:
+    assert len(set(ALL)) == len({column.drop_rank for column in COLUMNS}) == len(COLUMNS)
