@@ -36,7 +36,7 @@ from wsmon.store.reader import Reader
 from wsmon.store.schema import COUNTERS
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.panes.timeline_state import TimeBounds, TimelineAnswer
-from wsmon.tui.store_threads import Answers
+from wsmon.tui.store_threads import StoreWorker
 
 SECOND_NS = 1_000_000_000
 DAY_S, FINE_S = 86_400, 7_200
@@ -122,7 +122,7 @@ class Host(PaneApp):
         self.paint_ms: list[float] = []
         self.drawn = 0
         # answers
-        self._answers = Answers(lambda: Reader(path, SystemClock()), self.call_from_anywhere, self.fail)
+        self._answers = StoreWorker(lambda: Reader(path, SystemClock()), self.call_from_anywhere, self.fail)
         self._answers.start()
 
     def call_from_anywhere(self, deliver: object) -> None:

@@ -41,7 +41,7 @@ class MemoryDriver(Driver):
 
 def wired(on: Stage) -> Stage:
     """The same, with a terminal in memory."""
-    on.app.driver_class = driver.frugal(MemoryDriver)
+    on.app.driver_class = driver.buffered(MemoryDriver)
     return on
 
 

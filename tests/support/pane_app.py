@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 import wsmon.tui
 from wsmon.tui.terminal.filters import ScrollMark
-from wsmon.tui.theme import DEFAULT_THEME, ThemeShelf
+from wsmon.tui.theme import DEFAULT_THEME, ThemeLibrary
 
 Heard = TypeVar("Heard", bound=Message)
 STYLES = Path(wsmon.tui.__file__).parent / "styles"
@@ -28,13 +28,13 @@ class PaneApp(App[None]):
 
     def __init__(self, pane: Widget, *styles: str, theme: str = DEFAULT_THEME) -> None:
         """``styles`` names files of ``wsmon/tui/styles``."""
-        self._variables_of = ThemeShelf().themes[theme]
+        self._variables_of = ThemeLibrary().themes[theme]
         super().__init__(css_path=[STYLES / name for name in styles])
         self.animation_level = "none"
         ScrollBar.renderer = ScrollMark
         self.pane = pane
         self.heard: list[Message] = []
-        for each in ThemeShelf().themes.values():
+        for each in ThemeLibrary().themes.values():
             self.register_theme(each)
         self.theme = theme
 

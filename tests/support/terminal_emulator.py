@@ -7,7 +7,7 @@ from codecs import getincrementaldecoder
 
 from rich.cells import cell_len
 
-from wsmon.tui.terminal.driver import PLAIN, after
+from wsmon.tui.terminal.driver import PLAIN, style_after
 
 TOKENS = re.compile(
     r"\x1b\[(?P<row>\d*);?(?P<column>\d*)H|\x1b\[(?P<style>[0-9;]*)m|(?P<erase>\x1b\[[23]J|\x1b\[\?1049[hl])"
@@ -49,7 +49,7 @@ class TerminalEmulator:
         if token["text"]:
             self._write(token["text"])
         elif token["style"] is not None:
-            self._style = after(token["style"], self._style)
+            self._style = style_after(token["style"], self._style)
         elif token["row"] is not None:
             self._row = min(max(int(token["row"] or 1), 1), self.rows) - 1
             self._column = min(max(int(token["column"] or 1), 1), self.columns) - 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsmon.tui.actions import ACTIONS, NAMES
+from wsmon.tui.actions import ACTIONS, TEXTUAL_NAMES
 
 TMUX = {
     "enter": "Enter", "escape": "Escape", "tab": "Tab", "shift+tab": "BTab", "space": "Space",
     "up": "Up", "down": "Down", "left": "Left",
     "right": "Right", "home": "Home", "end": "End", "pageup": "PPage", "pagedown": "NPage",
 }  # fmt: skip
-SIGNS = {name: sign for sign, name in NAMES.items()}
+SIGNS = {name: sign for sign, name in TEXTUAL_NAMES.items()}
 
 
 @dataclass(frozen=True, slots=True)

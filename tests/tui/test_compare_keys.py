@@ -32,7 +32,7 @@ async def test_the_event_under_the_cursor_is_compared_with_the_last_mark(monkeyp
         differences = ["~ $.seq  1 → 2", "~ $.bids[1][1]  2.0 → 0.5", '~ $.note  "a" → "b"']
         assert text_of(dialog)[-3:] == differences
         await pilot.press("y")
-        assert copied == [osc.sequence("\n".join(line.rstrip() for line in text_of(dialog)), "")]
+        assert copied == [osc.clipboard_sequence("\n".join(line.rstrip() for line in text_of(dialog)), "")]
         await pilot.press("f")
         await until(pilot, lambda: any("as text" in line for line in text_of(dialog)))
         await pilot.press("f", "f")

@@ -41,7 +41,7 @@ async def test_what_the_terminal_takes_goes_to_the_clipboard(monkeypatch: pytest
     async with on.app.run_test(size=(120, 40)) as pilot:
         await on.ready(pilot)
         await pilot.press("y")
-        assert sent == [osc.sequence("hello", "")]
+        assert sent == [osc.clipboard_sequence("hello", "")]
         assert said(on) == "sent the payload to the clipboard, 5 B; `:copy to file` writes a file"
 
 

@@ -20,7 +20,7 @@ from wsmon.tui import app, key_queue
 from wsmon.tui.dialogs.base import ConfirmDialog
 from wsmon.tui.dialogs.help import HelpDialog
 from wsmon.tui.panes.statistics import StatisticsPane
-from wsmon.tui.session_state import Memory, Remembered
+from wsmon.tui.session_state import Memory, SessionState
 from wsmon.tui.widgets.text_view import ScrollPane
 
 # Over the small screen: dialogs scroll more there.
@@ -190,7 +190,7 @@ async def test_a_key_before_the_first_snapshot_is_not_undone_by_what_is_recalled
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = tmp_path / "a.json"
-    Memory(memory).write(Remembered(hides_heartbeats=True))
+    Memory(memory).write(SessionState(hides_heartbeats=True))
     on = stage(options=replace(OPTIONS, memory=memory))
     may = held_back(on, monkeypatch, "snapshot")
     async with on.app.run_test(size=ROOMY) as pilot:

@@ -177,5 +177,5 @@ async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: 
         assert len(on.screen.log_pane.rows) == 200
         await pilot.press("exclamation_mark")
         await until(pilot, lambda: on.screen.log_pane.search.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
-    assert copied == [osc.sequence(text, "") for text in ("BTCUSDT", "$.s")]
+    assert copied == [osc.clipboard_sequence(text, "") for text in ("BTCUSDT", "$.s")]
     assert on.notes.searches[0] == '$.s="BTCUSDT" -$.s="BTCUSDT"'

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support.fake_ports import FakeNotes
 from tests.support.screen_harness import Stage, stage, until
 from wsmon.tui.options import AppOptions
-from wsmon.tui.session_state import Choice, Memory, Place, Remembered
+from wsmon.tui.session_state import LogPosition, Memory, Preference, SessionState
 from wsmon.tui.widgets.text_view import TextLine
 
 ROOMY = (120, 40)
@@ -25,7 +25,7 @@ def again(tmp_path: Path, **options: object) -> Stage:
     return stage(options=replace(OPTIONS, memory=tmp_path / "a.json", **options))  # type: ignore[arg-type]
 
 
-async def left(tmp_path: Path, *keys: str, size: tuple[int, int] = ROOMY) -> Remembered:
+async def left(tmp_path: Path, *keys: str, size: tuple[int, int] = ROOMY) -> SessionState:
     """What is remembered after some keys and a detach."""
     on = again(tmp_path)
     async with on.app.run_test(size=size) as pilot:
@@ -37,7 +37,7 @@ async def left(tmp_path: Path, *keys: str, size: tuple[int, int] = ROOMY) -> Rem
 
 
 async def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
-    assert await left(tmp_path) == Remembered(place=Place("one", 0))
+    assert await left(tmp_path) == SessionState(place=LogPosition("one", 0))
 
 
 async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_a_place_in_another_store_means_nothing(tmp_path: Path) -> None:
 
 async def test_theme_and_characters_come_back_unless_others_are_asked_for(tmp_path: Path) -> None:
     kept = await left(tmp_path, "colon", *"theme", "enter", "down", "enter", "colon", *"ascii", "enter")
-    assert (kept.theme, kept.characters) == (Choice("wsmon-light", "wsmon-dark"), Choice("ascii", "unicode"))
+    assert (kept.theme, kept.characters) == (Preference("wsmon-light", "wsmon-dark"), Preference("ascii", "unicode"))
     on = again(tmp_path)
     assert (on.app.theme, on.app.glyphs.is_ascii) == ("wsmon-light", True)
     assert (on.app.theme_choice, on.app.characters_choice) == (kept.theme, kept.characters)
@@ -103,7 +103,7 @@ async def test_theme_and_characters_come_back_unless_others_are_asked_for(tmp_pa
 
 
 async def test_a_search_of_another_wsmon_is_said_and_left_out(tmp_path: Path) -> None:
-    Memory(tmp_path / "a.json").write(Remembered(query="no:such:thing", hides_heartbeats=True))
+    Memory(tmp_path / "a.json").write(SessionState(query="no:such:thing", hides_heartbeats=True))
     on = again(tmp_path)
     async with on.app.run_test(size=ROOMY) as pilot:
         await until(pilot, lambda: on.screen.is_recalled)

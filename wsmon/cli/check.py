@@ -58,9 +58,9 @@ def _keymap_problems(loaded: Loaded) -> tuple[Problem, ...]:
     if not configuration.keys or configuration.path is None:
         return ()
     # The actions of the screen, only where keys are configured.
-    from wsmon.tui.actions import lay_over
+    from wsmon.tui.actions import merge_keymap
 
-    return lay_over(dict(configuration.keys), str(configuration.path), loaded.key_lines).problems
+    return merge_keymap(dict(configuration.keys), str(configuration.path), loaded.key_lines).problems
 
 
 def _fail(problems: Sequence[Problem], message: str, *, as_json: bool) -> NoReturn:

@@ -150,8 +150,8 @@ def _bindings(actions: Iterable[Action]) -> Iterable[Binding]:
 # The user's keys: laid over the table of actions, and checked, because Textual takes every mistake in silence.
 
 # Terminals send them for backspace, tab, enter and escape
-NEVER = frozenset({"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+left_square_bracket"})
-NAMES = {
+UNSENDABLE = frozenset({"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+left_square_bracket"})
+TEXTUAL_NAMES = {
     "/": "slash", ":": "colon", "?": "question_mark", "+": "plus", "-": "minus", "=": "equals_sign", ".": "full_stop",
     ",": "comma", "<": "less_than_sign", ">": "greater_than_sign", " ": "space", "!": "exclamation_mark",
     "*": "asterisk",
@@ -160,13 +160,13 @@ NAMES = {
     "_": "underscore", "'": "apostrophe", '"': "quotation_mark", ";": "semicolon", "|": "vertical_line", "~": "tilde",
     "\\": "backslash", "`": "grave_accent", "(": "left_parenthesis", ")": "right_parenthesis",
 }  # fmt: skip
-WORDS = {
+KEY_LABELS = {
     "enter": "Enter", "escape": "Esc", "tab": "Tab", "space": "Space", "home": "Home", "end": "End",
     "pagedown": "PgDn", "pageup": "PgUp", "delete": "Del", "insert": "Ins", "backspace": "Backspace",
 }  # fmt: skip
 
 
-KEY_NAMES = frozenset({key.value.split("+")[-1] for key in Keys} | set(NAMES.values()))
+KEY_NAMES = frozenset({key.value.split("+")[-1] for key in Keys} | set(TEXTUAL_NAMES.values()))
 NO_LINES: Mapping[str, int] = MappingProxyType({})
 
 
@@ -182,7 +182,7 @@ class Keymap:
     """What they are about has no effect."""
 
 
-def lay_over(wishes: Mapping[str, tuple[str, ...]], file: str = "", lines: Mapping[str, int] = NO_LINES) -> Keymap:
+def merge_keymap(wishes: Mapping[str, tuple[str, ...]], file: str = "", lines: Mapping[str, int] = NO_LINES) -> Keymap:
     """The table's keys with the user's over them; a wish that cannot be is left out and explained.
 
     ``file`` and ``lines`` (by action id) say where the wishes are written.
@@ -191,7 +191,7 @@ def lay_over(wishes: Mapping[str, tuple[str, ...]], file: str = "", lines: Mappi
     problems: list[Problem] = []
     changed: dict[str, str] = {}
     for action_id, wanted in wishes.items():
-        named = tuple(normal(key) for key in wanted)
+        named = tuple(textual_key(key) for key in wanted)
         fault = _fault(action_id, named, keys, wishes)
         if fault is not None:
             at = key_name(("keys", action_id))
@@ -202,23 +202,23 @@ def lay_over(wishes: Mapping[str, tuple[str, ...]], file: str = "", lines: Mappi
     return Keymap(keys, changed, tuple(problems))
 
 
-def normal(key: str) -> str:
+def textual_key(key: str) -> str:
     """Textual's name of a key: ``/`` is ``slash``, ``^d`` is ``ctrl+d``."""
     if len(key) == 2 and key[0] == "^":
         return f"ctrl+{key[1].lower()}"
-    return NAMES.get(key, key)
+    return TEXTUAL_NAMES.get(key, key)
 
 
-def display(key: str) -> str:
+def key_label(key: str) -> str:
     """A key as people write it: ``/``, ``^d``, ``Enter``."""
     if key.startswith("ctrl+"):
-        return f"^{display(key.removeprefix('ctrl+'))}"
+        return f"^{key_label(key.removeprefix('ctrl+'))}"
     if key.startswith("shift+"):
-        return f"Shift-{display(key.removeprefix('shift+'))}"
-    sign = next((sign for sign, name in NAMES.items() if name == key and sign != " "), "")
+        return f"Shift-{key_label(key.removeprefix('shift+'))}"
+    sign = next((sign for sign, name in TEXTUAL_NAMES.items() if name == key and sign != " "), "")
     if sign:
         return sign
-    return WORDS.get(key) or format_key(key)
+    return KEY_LABELS.get(key) or format_key(key)
 
 
 def _fault(
@@ -229,14 +229,14 @@ def _fault(
         near = get_close_matches(action_id, BY_ID, 1)
         return FaultError("there is no such action", f"did you mean {near[0]}?" if near else "? shows all actions")
     for key in wanted:
-        if key in NEVER:
-            return FaultError(f"terminals cannot send {display(key)} as a key of its own", "take another key")
+        if key in UNSENDABLE:
+            return FaultError(f"terminals cannot send {key_label(key)} as a key of its own", "take another key")
         if not _is_key(key):
             return FaultError(f"there is no key {key}", "write it as f, F, ^f, f5, enter, or left")
         other = _holder(key, BY_ID[action_id], keys, wishes)
         if other is not None:
             hint = f"give {other.id} another one too, or take another key"
-            return FaultError(f"{display(key)} is taken by {other.id} ({other.label})", hint)
+            return FaultError(f"{key_label(key)} is taken by {other.id} ({other.label})", hint)
     return None
 
 
@@ -262,7 +262,7 @@ def _holder(
         )
         if other.id == action.id or key not in keys[other.id] or not in_the_same_place:
             continue
-        moved = tuple(normal(each) for each in wishes.get(other.id, ()))
+        moved = tuple(textual_key(each) for each in wishes.get(other.id, ()))
         if not moved or key in moved:
             return other
     return None

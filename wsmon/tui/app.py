@@ -17,7 +17,7 @@ from textual.screen import Screen
 
 from wsmon.errors import WsmonError
 from wsmon.ports import Clock, Notes, RecorderControl, StoreView
-from wsmon.tui.actions import lay_over
+from wsmon.tui.actions import merge_keymap
 from wsmon.tui.bookmarks import Notebook
 from wsmon.tui.dialogs import preload
 from wsmon.tui.key_queue import KeyQueue
@@ -25,11 +25,11 @@ from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen, remember
-from wsmon.tui.services import Backing
-from wsmon.tui.session_state import Keeper, Memory, Remembered
-from wsmon.tui.store_threads import Answers, Monitor
+from wsmon.tui.services import ScreenServices
+from wsmon.tui.session_state import Memory, Saver, SessionState
+from wsmon.tui.store_threads import SnapshotPoller, StoreWorker
 from wsmon.tui.terminal.app import PacedApp
-from wsmon.tui.theme import ThemeShelf
+from wsmon.tui.theme import ThemeLibrary
 
 # A store that gives no snapshot for so long, and does not say why, holds back no key.
 TICK_S = 1.0
@@ -69,23 +69,23 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
         ``listen`` keeps ``control`` connected while the screen is there. ``changes`` says in a sentence what differs
         between the configuration on disk and the recorder's (empty = nothing); it is called in a thread.
         """
-        shelf, memory = ThemeShelf(options.user_themes), Memory(options.memory)
+        shelf, memory = ThemeLibrary(options.user_themes), Memory(options.memory)
         remembered, forgotten = memory.read()
         super().__init__(shelf, options, remembered, clock)
-        self._keeper = Keeper(memory, remembered)
+        self._keeper = Saver(memory, remembered)
         self._left = remembered
         self._next_tick_s = 0.0
         self._shelf_changes = shelf.look
-        keymap = lay_over(options.keys, options.keys_file, options.key_lines)
+        keymap = merge_keymap(options.keys, options.keys_file, options.key_lines)
         self.set_keymap(keymap.changed)
         self._listen = listen
         self._changes = changes
-        self._monitor = Monitor(views, clock, self._snapshot_is_ready, self.pace_s)
-        self._answers = Answers(views, self.call_later, self._answer_failed)
-        self._searches = Answers(views, self.call_later, self._answer_failed)
+        self._monitor = SnapshotPoller(views, clock, self._snapshot_is_ready, self.pace_s)
+        self._answers = StoreWorker(views, self.call_later, self._answer_failed)
+        self._searches = StoreWorker(views, self.call_later, self._answer_failed)
         self._notebook = Notebook(notes)
         self._watching = MonitorScreen(
-            Backing(
+            ScreenServices(
                 views=views,
                 clock=clock,
                 options=options,
@@ -183,7 +183,7 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
         self._left = self._remember()
         super().exit(result, return_code, message)
 
-    def _remember(self) -> Remembered:
+    def _remember(self) -> SessionState:
         if not self._watching.is_recalled:  # nothing was shown yet
             return self._left
         return remember(self._watching, self.theme_choice, self.characters_choice)

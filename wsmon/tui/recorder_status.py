@@ -17,7 +17,7 @@ FRESH_NS = 10_000_000_000
 
 
 @dataclass(slots=True)
-class RecorderWatch:
+class RecorderStatus:
     """Sees the recorder come and go."""
 
     opened_ns: int

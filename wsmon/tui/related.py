@@ -16,7 +16,7 @@ from wsmon.query.ast import EVERYTHING, Exact, FieldName, FieldTerm, Query
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class EvidenceTrail:
     """An event and those that prove it, oldest first."""
 
     event_id: int
@@ -24,10 +24,10 @@ class Trail:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EvidenceStep:
     """Where to go, and on which trail that is."""
 
-    trail: Trail
+    trail: EvidenceTrail
     event_id: int
 
 
@@ -38,16 +38,16 @@ def evidence_of(event: Event) -> tuple[int, ...]:
     return tuple(sorted(found - {event.id}))
 
 
-def next_step(event: Event, trail: Trail | None) -> Step | None:
+def next_step(event: Event, trail: EvidenceTrail | None) -> EvidenceStep | None:
     """From an event with evidence to the first of it; along a trail to the next, from the last back to its start."""
     evidence = evidence_of(event)
     is_on_trail = trail is not None and event.id in trail.evidence
     if evidence and not (is_on_trail and event.verdict is not None):  # each loss of a pattern has the ones before it
-        return Step(Trail(event.id, evidence), evidence[0])
+        return EvidenceStep(EvidenceTrail(event.id, evidence), evidence[0])
     if trail is None or not is_on_trail:
         return None
     following = (*trail.evidence, trail.event_id)
-    return Step(trail, following[following.index(event.id) + 1])
+    return EvidenceStep(trail, following[following.index(event.id) + 1])
 
 
 # What came before a connection ended: the last message that it received, and how its outage began.
@@ -57,7 +57,7 @@ ENDED = "connection.disconnected"
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class PriorEvents:
     """What led up to the end of a session, or to an attempt that failed."""
 
     message: Event | None = None
@@ -66,19 +66,19 @@ class Before:
     """Of an attempt that failed: the loss that the outage began with."""
 
 
-NOTHING = Before()
+NOTHING = PriorEvents()
 
 
-def asks_before(event: Event) -> bool:
+def has_prior_events(event: Event) -> bool:
     """Whether something came before it that one wants to know."""
     return event.category == "connection" and event.to_status in SESSION_ENDS
 
 
-def read_before(view: StoreView, event: Event) -> Before:
+def read_prior_events(view: StoreView, event: Event) -> PriorEvents:
     """What came before the end of a session; for an attempt that failed, before the outage that it is part of."""
     loss = None if event.from_status == OPEN else _loss_before(view, event)
     ended = event if event.from_status == OPEN else loss
-    return Before(None if ended is None else _last_message(view, ended), loss)
+    return PriorEvents(None if ended is None else _last_message(view, ended), loss)
 
 
 def _loss_before(view: StoreView, event: Event) -> Event | None:
@@ -105,7 +105,7 @@ MARGINS_S = (30, 5, 300)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ExportSubject:
     """A query, or an incident and what was around it."""
 
     label: str
@@ -115,34 +115,34 @@ class Subject:
     margin_s: float = 0.0
 
 
-def subjects_of(search: Query, connection: str, event: Event | None) -> Iterator[Subject]:
+def export_subjects(search: Query, connection: str, event: Event | None) -> Iterator[ExportSubject]:
     """What could be exported, the likeliest first: by the search, the connection and the event under the cursor.
 
     ``connection`` is empty where there is none.
     """
     if search:
-        yield Subject(f"matches of {search.text}", search)
-    yield Subject("all events")
+        yield ExportSubject(f"matches of {search.text}", search)
+    yield ExportSubject("all events")
     if connection:
-        yield Subject(f"connection {connection}", _of("connection", connection, f"conn:{connection}"))
+        yield ExportSubject(f"connection {connection}", _of("connection", connection, f"conn:{connection}"))
     if event is None:
         return
     if event.category == "incident":
         yield from _around(event)
     source = event.source
     if session := source.connection_id:
-        yield Subject(f"session {session}", _of("session", session, f"session:{session}"))
+        yield ExportSubject(f"session {session}", _of("session", session, f"session:{session}"))
     if trace := source.trace_id:
-        yield Subject(f"trace {trace}", _of("trace", trace, f"trace:{trace}"))
-    yield Subject(f"event #{fmt.count(event.id)}", EVERYTHING.within(event.id, event.id))
+        yield ExportSubject(f"trace {trace}", _of("trace", trace, f"trace:{trace}"))
+    yield ExportSubject(f"event #{fmt.count(event.id)}", EVERYTHING.within(event.id, event.id))
 
 
-def _around(event: Event) -> Iterator[Subject]:
+def _around(event: Event) -> Iterator[ExportSubject]:
     opened_id = (event.meta or {}).get("incident", event.id)
     if isinstance(opened_id, int):
         for margin_s in MARGINS_S:
             label = f"{event.type} of {event.source.connection or 'wsmon'} ± {fmt.duration(margin_s * SECOND_NS)}"
-            yield Subject(label, incident=opened_id, margin_s=margin_s)
+            yield ExportSubject(label, incident=opened_id, margin_s=margin_s)
 
 
 def _of(field: FieldName, value: str, text: str) -> Query:

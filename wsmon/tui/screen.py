@@ -34,10 +34,10 @@ from wsmon.tui.panes.log_filter import Scope, of_connection, run_search
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.statistics_render import StatisticsAnswer
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.recorder_status import RecorderWatch
-from wsmon.tui.related import Before, Trail, asks_before, next_step, read_before
-from wsmon.tui.services import Backing, Questions
-from wsmon.tui.session_state import Choice, Place, Remembered
+from wsmon.tui.recorder_status import RecorderStatus
+from wsmon.tui.related import EvidenceTrail, PriorEvents, has_prior_events, next_step, read_prior_events
+from wsmon.tui.services import PaneQueries, ScreenServices
+from wsmon.tui.session_state import LogPosition, Preference, SessionState
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.terminal.capabilities import multiplexer
 from wsmon.tui.text import Role
@@ -49,7 +49,7 @@ from wsmon.tui.widgets.text_view import ActionRefused
 class PaneSet:
     """Knows how panes are made, and of what."""
 
-    def __init__(self, backing: Backing) -> None:
+    def __init__(self, backing: ScreenServices) -> None:
         self._backing = backing
         self._view: StoreView | None = None
         self._glyphs = backing.glyphs
@@ -101,7 +101,7 @@ Pane = TypeVar("Pane", bound=Widget)
 class Board(Desk):
     """Shows what it is given; what keys and panes ask for is up to the class that derives."""
 
-    def __init__(self, backing: Backing) -> None:
+    def __init__(self, backing: ScreenServices) -> None:
         self.backing = backing
         self._panes = PaneSet(backing)
         self._snapshot = EMPTY_SNAPSHOT
@@ -112,7 +112,7 @@ class Board(Desk):
         arrangement = Arrangement(remembered.lower, remembered.middle, remembered.zoomed)
         footer = Footer(backing.keymap.keys, id="footer")
         super().__init__(self._panes.builders(), footer, arrangement, remembered.focused)
-        self.recorder = RecorderWatch(
+        self.recorder = RecorderStatus(
             backing.clock.wall_ns(),
             options.start_command,
             (
@@ -123,7 +123,7 @@ class Board(Desk):
             options.banner,
             backing.control is not None,
         )
-        self.questions = Questions(backing, self.shown_ns, self._run_is_known, self._newest_is_known, self.ask_store)
+        self.questions = PaneQueries(backing, self.shown_ns, self._run_is_known, self._newest_is_known, self.ask_store)
 
     def on_unmount(self) -> None:
         """Let the store go."""
@@ -230,9 +230,9 @@ class Board(Desk):
         pane = self.slot("detail").pane
         if isinstance(pane, DetailPane) and "detail" in self.in_sight:
             pane.show(event, EMPTY if self.log_pane.is_following else NOTHING_SHOWN)
-            if event is not None and asks_before(event):
+            if event is not None and has_prior_events(event):
                 self.backing.answers.ask(
-                    "before", lambda view: read_before(view, event), lambda found: pane.tell(event, found)
+                    "before", lambda view: read_prior_events(view, event), lambda found: pane.tell(event, found)
                 )
 
     @property
@@ -288,11 +288,11 @@ def _as(kind: type[Pane], pane: Widget) -> Pane:
 # From the screen to what is remembered of it, and back.
 
 
-def remember(screen: Board, theme: Choice, characters: Choice) -> Remembered:
+def remember(screen: Board, theme: Preference, characters: Preference) -> SessionState:
     """How the screen is now."""
     arrangement, log, connections = screen.arrangement, screen.log_pane, screen.connections
     scope = log.scope
-    return Remembered(
+    return SessionState(
         theme=theme,
         characters=characters,
         lower=arrangement.lower,
@@ -304,12 +304,12 @@ def remember(screen: Board, theme: Choice, characters: Choice) -> Remembered:
         hides_heartbeats=scope.hides_heartbeats,
         time_mode=log.time_mode,
         columns=log.columns,
-        place=Place(screen.backing.options.store_id, 0 if log.is_following else log.current_id),
+        place=LogPosition(screen.backing.options.store_id, 0 if log.is_following else log.current_id),
         connection=connections.chosen,
     )
 
 
-def recall(screen: Board, remembered: Remembered) -> None:
+def recall(screen: Board, remembered: SessionState) -> None:
     """Put the log and the list where they were; once, when there is something to show."""
     log = screen.log_pane
     log.set_time_mode(remembered.time_mode)
@@ -346,11 +346,11 @@ class MonitorScreen(Board):
     class Recalled(Message):
         """Everything is where it was left."""
 
-    def __init__(self, backing: Backing) -> None:
+    def __init__(self, backing: ScreenServices) -> None:
         super().__init__(backing)
         self.last_export: ExportRequest | None = None
-        self._incidents = osc.IncidentWatch()
-        self._trail: Trail | None = None
+        self._incidents = osc.IncidentNotices()
+        self._trail: EvidenceTrail | None = None
         # Whether everything is where it was left
         self.is_recalled = False
 
@@ -418,8 +418,10 @@ class MonitorScreen(Board):
     def go_to_evidence(self, event: Event | None) -> None:
         """Go to the first event that proves this one, or on along the trail where it is on one."""
         step = next_step(event, self._trail) if event is not None else None
-        if step is None and event is not None and asks_before(event):
-            self.backing.answers.ask("evidence", lambda view: read_before(view, event), partial(self._go_before, event))
+        if step is None and event is not None and has_prior_events(event):
+            self.backing.answers.ask(
+                "evidence", lambda view: read_prior_events(view, event), partial(self._go_before, event)
+            )
             return
         if step is None:
             self.say(NO_EVIDENCE, "caution")
@@ -427,12 +429,12 @@ class MonitorScreen(Board):
         self._trail = step.trail
         self.backing.answers.ask("evidence", lambda view: view.events_by_id((step.event_id,)), self._show_evidence)
 
-    def _go_before(self, event: Event, before: Before) -> None:
+    def _go_before(self, event: Event, before: PriorEvents) -> None:
         """To the last message before a connection ended; the next step leads back."""
         if before.message is None:
             self.say("no message was kept before it, and it names no evidence", "caution")
             return
-        self._trail = Trail(event.id, (before.message.id,))
+        self._trail = EvidenceTrail(event.id, (before.message.id,))
         self.log_pane.reveal(before.message)
 
     def show_problem(self, problem: TimelineProblem) -> None:
@@ -527,9 +529,9 @@ class MonitorScreen(Board):
         news = self._incidents.take(self.backing.clock.mono_ns())
         if not news:
             return
-        told = osc.sentence(news)
+        told = osc.incident_sentence(news)
         self.say(told, "caution")
         if health is not None and health.rings:
             driver.write(self.app, osc.BELL)
         if health is not None and health.notifies:
-            driver.write(self.app, osc.desktop(told, multiplexer(os.environ)))
+            driver.write(self.app, osc.desktop_notification(told, multiplexer(os.environ)))

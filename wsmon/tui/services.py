@@ -17,14 +17,14 @@ from wsmon.tui.panes import statistics_render, timeline_state
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.panes.timeline_state import TimeBounds
-from wsmon.tui.session_state import Remembered
-from wsmon.tui.store_threads import Answers
+from wsmon.tui.session_state import SessionState
+from wsmon.tui.store_threads import StoreWorker
 
 # What the screen stands on: the store, the recorder, the clock, and the keys in force.
 
 
 @dataclass(frozen=True, slots=True)
-class Backing:
+class ScreenServices:
     """Handed to the screen when it is built."""
 
     views: Callable[[], StoreView]
@@ -36,13 +36,13 @@ class Backing:
     """None = there is no recorder to talk to."""
     exporter: Exporter
     notebook: Notebook
-    answers: Answers
+    answers: StoreWorker
     """Short questions: lanes, density, statistics."""
-    searches: Answers
+    searches: StoreWorker
     """Long ones."""
     glyphs: Glyphs
     """The signs that the terminal has at the start."""
-    remembered: Remembered
+    remembered: SessionState
     """How the screen was left."""
     forgotten: str
     """Why that is not known; empty = it is."""
@@ -55,12 +55,12 @@ PATIENCE_NS = 10_000_000_000
 RUN_STARTED = Query((FieldTerm("name", (Exact("self.run.started"),)),))
 
 
-class Questions:
+class PaneQueries:
     """One of each kind at a time; a newer one replaces it."""
 
     def __init__(
         self,
-        backing: Backing,
+        backing: ScreenServices,
         now_ns: Callable[[], int],
         run_is_known: Callable[[int], None],
         newest_is_known: Callable[[int, int], None],

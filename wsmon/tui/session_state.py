@@ -19,7 +19,7 @@ VERSION = 1
 LIMIT_BYTES = 64 * 1024
 
 
-class Choice(msgspec.Struct, frozen=True):
+class Preference(msgspec.Struct, frozen=True):
     """Something chosen on the screen, and what would have been there otherwise: another default is a newer wish."""
 
     made: str = ""
@@ -31,7 +31,7 @@ class Choice(msgspec.Struct, frozen=True):
         return self.made if self.made and self.instead_of == default else default
 
 
-class Place(msgspec.Struct, frozen=True):
+class LogPosition(msgspec.Struct, frozen=True):
     """Where the cursor of the log was; ids mean something in one store only."""
 
     store_id: str = ""
@@ -39,12 +39,12 @@ class Place(msgspec.Struct, frozen=True):
     """0 = it followed."""
 
 
-class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+class SessionState(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     """How somebody left the screen; the defaults are how it is at first."""
 
     version: int = VERSION
-    theme: Choice = Choice()
-    characters: Choice = Choice()
+    theme: Preference = Preference()
+    characters: Preference = Preference()
     """"ascii" or "unicode"."""
     lower: PaneName = "log"
     middle: PaneName = "timeline"
@@ -56,7 +56,7 @@ class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     time_mode: TimeMode = "absolute"
     columns: tuple[ColumnName, ...] | None = None
     """Of the log; None = as many as there is room for."""
-    place: Place = Place()
+    place: LogPosition = LogPosition()
     connection: str = ""
     """Under the cursor of the list; empty = it stays with the worst."""
 
@@ -72,21 +72,21 @@ class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
         return f"as you left it: {', '.join(parts)}" if parts else ""
 
 
-NOTHING_REMEMBERED = Remembered()
+DEFAULT_STATE = SessionState()
 
 
-def encoded(remembered: Remembered) -> bytes:
+def encode(remembered: SessionState) -> bytes:
     """As JSON that a person can read."""
     return msgspec.json.format(msgspec.json.encode(remembered), indent=2) + b"\n"
 
 
-def decoded(octets: bytes) -> Remembered:
+def decode(octets: bytes) -> SessionState:
     """From JSON; raises ``WsmonError`` where it is damaged, or of another version."""
     try:
         version = msgspec.json.decode(octets, type=_Versioned).version
         if version != VERSION:
             raise WsmonError(f"is of version {version}, this wsmon writes {VERSION}")
-        return msgspec.json.decode(octets, type=Remembered)
+        return msgspec.json.decode(octets, type=SessionState)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WsmonError(f"is damaged: {error}") from error
 
@@ -109,25 +109,25 @@ class Memory:
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
-    def read(self) -> tuple[Remembered, str]:
+    def read(self) -> tuple[SessionState, str]:
         """What was remembered, and a sentence where it cannot be used: the screen then begins as at first."""
         if self._path is None:
-            return NOTHING_REMEMBERED, ""
+            return DEFAULT_STATE, ""
         try:
             with self._path.open("rb") as file:
                 octets = file.read(LIMIT_BYTES + 1)
             if len(octets) > LIMIT_BYTES:
                 raise WsmonError(f"is longer than {LIMIT_BYTES // 1024} KiB")
-            return decoded(octets), ""
+            return decode(octets), ""
         except FileNotFoundError:
-            return NOTHING_REMEMBERED, ""
+            return DEFAULT_STATE, ""
         except OSError as error:
             trouble = f"cannot be read: {error.strerror}"
         except WsmonError as error:
             trouble = str(error)
-        return NOTHING_REMEMBERED, f"how the screen was left is forgotten: {self._path} {trouble}"
+        return DEFAULT_STATE, f"how the screen was left is forgotten: {self._path} {trouble}"
 
-    def write(self, remembered: Remembered) -> None:
+    def write(self, remembered: SessionState) -> None:
         """Keep it; may wait for the disk. Raises ``WsmonError`` where that cannot be."""
         if self._path is None:
             return
@@ -137,7 +137,7 @@ class Memory:
             opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
             try:
                 with os.fdopen(opened, "wb") as file:
-                    file.write(encoded(remembered))
+                    file.write(encode(remembered))
                 beside.replace(self._path)
             except BaseException:
                 beside.unlink(missing_ok=True)
@@ -152,24 +152,24 @@ class Memory:
 PERIOD_S = 5.0
 
 
-class Keeper:
+class Saver:
     """Writes what changed, in a thread; what cannot be written is said once and no longer tried."""
 
-    def __init__(self, memory: Memory, kept: Remembered) -> None:
+    def __init__(self, memory: Memory, kept: SessionState) -> None:
         """``kept`` is what the file holds."""
         self._memory = memory
         self._kept = kept
         # Why nothing is kept; empty = it is
         self.trouble = ""
 
-    async def run(self, look: Callable[[], Remembered], say: Callable[[str], None]) -> None:
+    async def run(self, look: Callable[[], SessionState], say: Callable[[str], None]) -> None:
         """Until cancelled, or until it cannot be."""
         while not self.trouble:
             await asyncio.sleep(PERIOD_S)
             await self.keep(look())
         say(self.trouble)
 
-    async def keep(self, now: Remembered) -> None:
+    async def keep(self, now: SessionState) -> None:
         """Write how the screen is, if it is not kept already."""
         if now == self._kept or self.trouble:
             return

@@ -33,7 +33,7 @@ class _Question:
     """Reads, and yields what delivers what was read."""
 
 
-class Answers:
+class StoreWorker:
     """Reads the store for panes, off the thread that paints."""
 
     def __init__(self, views: Callable[[], StoreView], post: Post, failed: Callable[[Exception], None]) -> None:
@@ -179,7 +179,7 @@ REFRESH_S = 1.0
 AGAIN_S = 1.0
 
 
-class Monitor:
+class SnapshotPoller:
     """Watches a store on behalf of a screen."""
 
     def __init__(

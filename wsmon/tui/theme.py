@@ -143,7 +143,7 @@ def _is_color(text: str) -> bool:
 Stamp = tuple[int, int]
 
 
-class ThemeShelf:
+class ThemeLibrary:
     """Reads themes once, and the user's again when they were written. Used by one thread at a time."""
 
     def __init__(self, user_folder: Path | None = None) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.fake_ports import FakeView
 from wsmon.errors import StoreError
 from wsmon.ports import StoreView
-from wsmon.tui.store_threads import Answers
+from wsmon.tui.store_threads import StoreWorker
 
 DEADLINE_S = 20.0
 
@@ -22,7 +22,7 @@ class Asker:
     def __init__(self) -> None:
         self.view = FakeView()
         self.delivered: Queue[object] = Queue()
-        self.answers = Answers(lambda: self.view, lambda deliver: deliver(), self.delivered.put)
+        self.answers = StoreWorker(lambda: self.view, lambda deliver: deliver(), self.delivered.put)
         self.answers.start()
 
     def next(self) -> object:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tests.support.builders import event, loss, message
 from tests.support.fake_ports import FakeView
 from wsmon.model.events import Event, EventName
-from wsmon.tui.related import NOTHING, Before, asks_before, read_before
+from wsmon.tui.related import NOTHING, PriorEvents, has_prior_events, read_prior_events
 
 
 def view_of(*events: Event) -> tuple[FakeView, tuple[Event, ...]]:
@@ -35,27 +35,27 @@ def failed_again(after_s: float) -> Event:
 
 def test_a_loss_has_the_last_message_that_its_own_session_received() -> None:
     view, stored = view_of(said(0), said(1), said(2, "coinbase"), message("{}", 3, "deribit", direction="out"), loss(5))
-    assert read_before(view, stored[-1]) == Before(message=stored[1])
+    assert read_prior_events(view, stored[-1]) == PriorEvents(message=stored[1])
 
 
 def test_an_attempt_that_failed_has_the_loss_that_the_outage_began_with_and_what_was_said_before_that() -> None:
     view, stored = view_of(said(0), loss(1), failed_again(2), failed_again(3))
-    assert read_before(view, stored[-1]) == Before(message=stored[0], loss=stored[1])
+    assert read_prior_events(view, stored[-1]) == PriorEvents(message=stored[0], loss=stored[1])
 
 
 def test_an_outage_that_began_with_a_first_attempt_has_no_loss_of_an_earlier_day() -> None:
     view, stored = view_of(said(0), loss(1), failed(86_400), failed_again(86_401))
-    assert read_before(view, stored[-1]) == NOTHING
+    assert read_prior_events(view, stored[-1]) == NOTHING
 
 
 def test_a_connection_closed_by_us_is_no_loss() -> None:
     view, stored = view_of(said(0), replace(loss(1), to_status="closed"), failed_again(2))
-    assert read_before(view, stored[-1]) == NOTHING
-    assert read_before(view, stored[1]) == Before(message=stored[0])
+    assert read_prior_events(view, stored[-1]) == NOTHING
+    assert read_prior_events(view, stored[1]) == PriorEvents(message=stored[0])
 
 
 def test_only_ends_ask_for_what_was_before_them() -> None:
-    assert [asks_before(each) for each in (loss(), failed(0), said(0), event("heartbeat.sent"))] == [
+    assert [has_prior_events(each) for each in (loss(), failed(0), said(0), event("heartbeat.sent"))] == [
         True,
         True,
         False,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.terminal_emulator import TerminalEmulator
 from tests.support.thoroughness import times
-from wsmon.tui.terminal.driver import Canvas
+from wsmon.tui.terminal.driver import ScreenBuffer
 
 # Wider than all that is written in a row: Textual writes nothing past the edge
 COLUMNS, ROWS = 300, 4
@@ -32,7 +32,7 @@ frames = st.lists(st.one_of(pieces, pieces, pieces, odd), max_size=8).map("".joi
 @settings(max_examples=times(300))
 @given(st.lists(frames, max_size=6))
 def test_the_terminal_shows_what_textual_meant(written: list[str]) -> None:
-    meant, shown, canvas = TerminalEmulator(COLUMNS, ROWS), TerminalEmulator(COLUMNS, ROWS), Canvas()
+    meant, shown, canvas = TerminalEmulator(COLUMNS, ROWS), TerminalEmulator(COLUMNS, ROWS), ScreenBuffer()
     for frame in written:
         meant.feed(frame.encode())
         shown.feed(canvas.painted(frame).encode())
@@ -40,26 +40,26 @@ def test_the_terminal_shows_what_textual_meant(written: list[str]) -> None:
 
 
 def test_what_is_there_already_is_not_sent_again() -> None:
-    canvas = Canvas()
+    canvas = ScreenBuffer()
     frame = at(1, 1, "orders   open", RED) + at(2, 1, "trades", BOLD)
     assert canvas.painted(frame) == f"\x1b[1;1H{RED}orders   open\x1b[2;1H\x1b[0;1mtrades{RESET}"
     assert canvas.painted(frame) == ""
 
 
 def test_of_a_line_only_the_middle_that_differs_is_sent() -> None:
-    canvas = Canvas()
+    canvas = ScreenBuffer()
     canvas.painted(at(3, 5, "14:02:24.118 trade", RED))
     assert canvas.painted(at(3, 5, "14:02:24.955 trade", RED)) == f"\x1b[3;14H{RED}955\x1b[3;23H{RESET}"
 
 
 def test_another_style_is_another_cell() -> None:
-    canvas = Canvas()
+    canvas = ScreenBuffer()
     canvas.painted(at(1, 1, "loss"))
     assert canvas.painted(at(1, 1, "loss", RED)) == f"\x1b[1;1H{RED}loss{RESET}"
 
 
 def test_where_the_terminal_may_count_cells_in_another_way_everything_is_sent() -> None:
-    canvas = Canvas()
+    canvas = ScreenBuffer()
     frame = at(1, 1, "日本") + "more" + at(2, 1, "plain")
     first = canvas.painted(frame)
     assert canvas.painted(frame) == first.removesuffix("\x1b[2;1Hplain") + "\x1b[2;6H"
@@ -67,7 +67,7 @@ def test_where_the_terminal_may_count_cells_in_another_way_everything_is_sent() 
 
 @pytest.mark.parametrize("unknown", ["\x1b[2J", "\x1b[?1049h", "\x1bc", "\t"])
 def test_after_something_unknown_everything_is_sent_again(unknown: str) -> None:
-    canvas = Canvas()
+    canvas = ScreenBuffer()
     frame = at(1, 1, "abc")
     canvas.painted(frame)
     canvas.painted(unknown)
@@ -75,7 +75,7 @@ def test_after_something_unknown_everything_is_sent_again(unknown: str) -> None:
 
 
 def test_what_was_forgotten_is_sent_again() -> None:
-    canvas = Canvas()
+    canvas = ScreenBuffer()
     frame = at(1, 1, "abc")
     canvas.painted(frame)
     canvas.forget()
@@ -94,13 +94,13 @@ def test_what_was_forgotten_is_sent_again() -> None:
     ],
 )
 def test_what_shows_nothing_passes_and_nothing_is_forgotten(passed: str) -> None:
-    canvas = Canvas()
+    canvas = ScreenBuffer()
     canvas.painted(at(1, 1, "abc"))
     assert canvas.painted(passed) == passed
     assert canvas.painted(at(1, 1, "abc")) == ""
 
 
 def test_attributes_are_taken_back_by_a_reset_and_colours_one_by_one() -> None:
-    canvas = Canvas()
+    canvas = ScreenBuffer()
     both = canvas.painted(f"\x1b[1;1H{RED}{ON_BLUE}a{RESET}{ON_BLUE}b{RESET}{BOLD}c{RESET}d")
     assert both == "\x1b[1;1H\x1b[38;2;255;0;0;48;5;4ma\x1b[39mb\x1b[0;1mc\x1b[0md"

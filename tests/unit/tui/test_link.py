@@ -12,13 +12,13 @@ from wsmon.tui.terminal.driver import (
     MUTE_AFTER_S,
     REMOTE_S,
     SHARE,
-    Link,
+    FlowControl,
 )
 
 
-def answering(*round_trips_s: float, is_remote: bool = False) -> Link:
+def answering(*round_trips_s: float, is_remote: bool = False) -> FlowControl:
     """A line whose questions took so long, one a second."""
-    link = Link(is_remote)
+    link = FlowControl(is_remote)
     for number, round_trip_s in enumerate(round_trips_s):
         assert link.painted(float(number * 10))
         link.answered(number * 10 + round_trip_s)
@@ -45,7 +45,7 @@ def test_a_paint_is_followed_by_a_rest_of_four_times_what_it_took(
 
 
 def test_one_question_at_a_time() -> None:
-    link = Link()
+    link = FlowControl()
     assert (link.painted(1.0), link.painted(1.01), link.is_waiting) == (True, False, True)
     link.answered(1.02)
     assert (link.painted(1.03), link.is_waiting) == (True, True)
@@ -66,14 +66,14 @@ def test_on_a_line_known_to_be_slow_they_are_held_at_once() -> None:
 
 
 def test_before_the_first_answer_only_what_waits_in_the_queue_holds_paints() -> None:
-    link = Link()
+    link = FlowControl()
     link.painted(1.0)
     assert (link.is_full(1.5, 0), link.is_full(1.5, 2)) == (False, True)
 
 
-def mute() -> Link:
+def mute() -> FlowControl:
     """A terminal that has not answered for long."""
-    link = Link()
+    link = FlowControl()
     link.painted(1.0)
     assert link.is_waiting
     assert link.painted(1.1 + MUTE_AFTER_S)  # asked again, should it begin to answer
@@ -119,6 +119,6 @@ def test_a_lost_answer_holds_nothing_back_for_ever() -> None:
 
 
 def test_an_answer_that_nobody_asked_for_is_none() -> None:
-    link = Link()
+    link = FlowControl()
     link.answered(5.0)
     assert link.pace_s() == LOCAL_S

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from wsmon.errors import WsmonError
-from wsmon.tui.session_state import NOTHING_REMEMBERED, Choice, Keeper, Memory, Place, Remembered, decoded, encoded
+from wsmon.tui.session_state import DEFAULT_STATE, LogPosition, Memory, Preference, Saver, SessionState, decode, encode
 
-LEFT = Remembered(
-    theme=Choice("wsmon-light", "wsmon-dark"),
-    characters=Choice("ascii", "unicode"),
+LEFT = SessionState(
+    theme=Preference("wsmon-light", "wsmon-dark"),
+    characters=Preference("ascii", "unicode"),
     lower="detail",
     middle="statistics",
     zoomed="detail",
@@ -21,7 +21,7 @@ LEFT = Remembered(
     is_in_context=True,
     hides_heartbeats=True,
     time_mode="delta",
-    place=Place("store", 1234),
+    place=LogPosition("store", 1234),
     connection="orders",
 )
 
@@ -29,7 +29,7 @@ LEFT = Remembered(
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "screens" / "a.json"
     memory = Memory(path)
-    assert memory.read() == (NOTHING_REMEMBERED, "")
+    assert memory.read() == (DEFAULT_STATE, "")
     memory.write(LEFT)
     memory.write(LEFT)
     assert memory.read() == (LEFT, "")
@@ -52,12 +52,12 @@ def test_a_damaged_file_is_forgotten_and_that_is_said(tmp_path: Path, content: b
     path = tmp_path / "a.json"
     path.write_bytes(content)
     remembered, sentence = Memory(path).read()
-    assert remembered == NOTHING_REMEMBERED
+    assert remembered == DEFAULT_STATE
     assert sentence.startswith(f"how the screen was left is forgotten: {path} {said}")
 
 
 def test_a_later_wsmon_may_add_keys() -> None:
-    assert decoded(encoded(LEFT).replace(b'"version": 1,', b'"version": 1, "new": [1],')) == LEFT
+    assert decode(encode(LEFT).replace(b'"version": 1,', b'"version": 1, "new": [1],')) == LEFT
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -73,23 +73,23 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
 
 def test_a_screen_without_a_file_remembers_nothing() -> None:
     Memory(None).write(LEFT)
-    assert Memory(None).read() == (NOTHING_REMEMBERED, "")
+    assert Memory(None).read() == (DEFAULT_STATE, "")
 
 
 @pytest.mark.parametrize(
     ("choice", "default", "result"),
     [
-        (Choice(), "dark", "dark"),
-        (Choice("light", "dark"), "dark", "light"),
-        (Choice("light", "dark"), "mine", "mine"),
+        (Preference(), "dark", "dark"),
+        (Preference("light", "dark"), "dark", "light"),
+        (Preference("light", "dark"), "mine", "mine"),
     ],
 )
-def test_a_choice_holds_against_the_default_it_was_made_against(choice: Choice, default: str, result: str) -> None:
+def test_a_choice_holds_against_the_default_it_was_made_against(choice: Preference, default: str, result: str) -> None:
     assert choice.over(default) == result
 
 
 def test_what_must_not_surprise_is_told() -> None:
-    assert NOTHING_REMEMBERED.told() == ""
+    assert DEFAULT_STATE.told() == ""
     assert LEFT.told() == (
         "as you left it: search conn:orders is:problem (Esc in the log clears), at event #1,234 (F follows), "
         "without heartbeats (h)"
@@ -98,17 +98,17 @@ def test_what_must_not_surprise_is_told() -> None:
 
 async def test_only_what_changed_is_written(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    keeper = Keeper(Memory(path), LEFT)
+    keeper = Saver(Memory(path), LEFT)
     await keeper.keep(LEFT)
     assert not path.exists()
-    await keeper.keep(NOTHING_REMEMBERED)
-    assert Memory(path).read() == (NOTHING_REMEMBERED, "")
+    await keeper.keep(DEFAULT_STATE)
+    assert Memory(path).read() == (DEFAULT_STATE, "")
 
 
 async def test_what_cannot_be_kept_is_said_once(tmp_path: Path) -> None:
-    keeper = Keeper(Memory(tmp_path), NOTHING_REMEMBERED)
+    keeper = Saver(Memory(tmp_path), DEFAULT_STATE)
     await keeper.keep(LEFT)
     first = keeper.trouble
-    await keeper.keep(NOTHING_REMEMBERED)
+    await keeper.keep(DEFAULT_STATE)
     assert first.startswith("how the screen is left cannot be kept in")
     assert keeper.trouble == first

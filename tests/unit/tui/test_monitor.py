@@ -12,20 +12,20 @@ from tests.support.builders import message
 from tests.support.fake_ports import FakeClock, FakeView
 from wsmon.errors import StoreError
 from wsmon.model.snapshot import Snapshot, StoreBounds
-from wsmon.tui.store_threads import Monitor
+from wsmon.tui.store_threads import SnapshotPoller
 
 DEADLINE_S = 20.0
-Make = Callable[[FakeView], tuple[Monitor, Queue[None]]]
+Make = Callable[[FakeView], tuple[SnapshotPoller, Queue[None]]]
 
 
 @pytest.fixture
 def make() -> Iterator[Make]:
     """Starts monitors, and ends them."""
-    monitors: list[Monitor] = []
+    monitors: list[SnapshotPoller] = []
 
-    def start(view: FakeView) -> tuple[Monitor, Queue[None]]:
+    def start(view: FakeView) -> tuple[SnapshotPoller, Queue[None]]:
         notices: Queue[None] = Queue()
-        monitor = Monitor(lambda: view, FakeClock(), lambda: notices.put(None), lambda: 0.0)
+        monitor = SnapshotPoller(lambda: view, FakeClock(), lambda: notices.put(None), lambda: 0.0)
         monitors.append(monitor)
         monitor.start()
         return monitor, notices

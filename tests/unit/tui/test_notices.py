@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.support.builders import MONO_0_NS, SECOND_NS
 from wsmon.model.snapshot import OpenIncident, Snapshot, StoreBounds
-from wsmon.tui.terminal.osc import IncidentWatch, desktop, sentence
+from wsmon.tui.terminal.osc import IncidentNotices, desktop_notification, incident_sentence
 
 STALL = OpenIncident(7, "stall", "no data for 30 s", "feed")
 GAVE_UP = OpenIncident(9, "retries_exhausted", "gave up after 3 attempts", "orders")
@@ -13,14 +13,14 @@ def snapshot(last_id: int, *incidents: OpenIncident) -> Snapshot:
 
 
 def test_what_is_open_when_somebody_comes_is_no_news() -> None:
-    watch = IncidentWatch()
+    watch = IncidentNotices()
     watch.see(snapshot(8, STALL))
     watch.see(snapshot(8, STALL))
     assert watch.take(MONO_0_NS) == ()
 
 
 def test_what_opens_while_somebody_watches_is_news_once() -> None:
-    watch = IncidentWatch()
+    watch = IncidentNotices()
     watch.see(snapshot(8, STALL))
     watch.see(snapshot(9, STALL, GAVE_UP))
     watch.see(snapshot(10, STALL, GAVE_UP))
@@ -29,14 +29,14 @@ def test_what_opens_while_somebody_watches_is_news_once() -> None:
 
 
 def test_the_first_incident_of_an_empty_store_is_news() -> None:
-    watch = IncidentWatch()
+    watch = IncidentNotices()
     watch.see(snapshot(0))
     watch.see(snapshot(7, STALL))
     assert watch.take(MONO_0_NS) == (STALL,)
 
 
 def test_news_come_at_most_once_a_second_and_none_is_lost() -> None:
-    watch = IncidentWatch()
+    watch = IncidentNotices()
     watch.see(snapshot(0))
     watch.see(snapshot(7, STALL))
     assert watch.take(MONO_0_NS) == (STALL,)
@@ -48,22 +48,22 @@ def test_news_come_at_most_once_a_second_and_none_is_lost() -> None:
 
 
 def test_the_sentence_is_the_newest_and_counts_the_others() -> None:
-    assert sentence((STALL,)) == "feed: stall: no data for 30 s"
-    assert sentence((STALL, GAVE_UP)) == "orders: retries exhausted: gave up after 3 attempts (and 1 more)"
-    assert sentence((OpenIncident(3, "backpressure", "slow"),)) == "backpressure: slow"
+    assert incident_sentence((STALL,)) == "feed: stall: no data for 30 s"
+    assert incident_sentence((STALL, GAVE_UP)) == "orders: retries exhausted: gave up after 3 attempts (and 1 more)"
+    assert incident_sentence((OpenIncident(3, "backpressure", "slow"),)) == "backpressure: slow"
 
 
 def test_foreign_text_ends_no_sequence() -> None:
-    said = sentence((OpenIncident(3, "gap", "evil\a\x1b]52;c;eA==\a\nx", "feed"),))
+    said = incident_sentence((OpenIncident(3, "gap", "evil\a\x1b]52;c;eA==\a\nx", "feed"),))
     assert said.isprintable()
-    assert desktop("evil\a\x1b]52;c;eA==", "").count("\x1b") == 2
+    assert desktop_notification("evil\a\x1b]52;c;eA==", "").count("\x1b") == 2
 
 
 def test_the_desktop_is_told_in_both_dialects() -> None:
-    assert desktop("a: b; c", "") == "\x1b]9;wsmon: a: b, c\a\x1b]777;notify;wsmon;a: b, c\a"
+    assert desktop_notification("a: b; c", "") == "\x1b]9;wsmon: a: b, c\a\x1b]777;notify;wsmon;a: b, c\a"
 
 
 def test_tmux_hands_both_on() -> None:
-    assert desktop("a", "tmux") == (
+    assert desktop_notification("a", "tmux") == (
         "\x1bPtmux;\x1b\x1b]9;wsmon: a\a\x1b\\\x1bPtmux;\x1b\x1b]777;notify;wsmon;a\a\x1b\\"
     )

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.driver import Driver
 from textual.message import Message
 
-from wsmon.tui.terminal.driver import QUESTION, frugal
+from wsmon.tui.terminal.driver import QUESTION, buffered
 
 
 class Base(Driver):
@@ -51,7 +51,7 @@ class Base(Driver):
 @pytest.fixture
 async def driver() -> AsyncIterator[Base]:
     """A driver that has the terminal."""
-    found = cast("Base", frugal(Base)(App()))
+    found = cast("Base", buffered(Base)(App()))
     found.start_application_mode()
     found.done.clear()
     yield found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wsmon.tui.theme import ThemeShelf
+from wsmon.tui.theme import ThemeLibrary
 
 DARK = (Path(__file__).parents[3] / "themes" / "wsmon-dark.toml").read_text()
 MINE = DARK.replace('"wsmon-dark"', '"mine"')
@@ -23,12 +23,12 @@ def write(path: Path, text: str) -> None:
 
 def test_a_theme_of_the_user_replaces_one_of_the_same_name(tmp_path: Path) -> None:
     write(tmp_path / "night.toml", DARK.replace("#0f1419", "#000000"))
-    shelf = ThemeShelf(tmp_path)
+    shelf = ThemeLibrary(tmp_path)
     assert (shelf.themes["wsmon-dark"].background, shelf.faults) == ("#000000", ())
 
 
 def test_what_was_written_is_read_again_and_nothing_else(tmp_path: Path) -> None:
-    shelf = ThemeShelf(tmp_path / "not yet there")
+    shelf = ThemeLibrary(tmp_path / "not yet there")
     assert (shelf.look(), list(shelf.themes)[:1]) == (False, ["wsmon-ansi"])
     (tmp_path / "not yet there").mkdir()
     path = tmp_path / "not yet there" / "mine.toml"
@@ -43,7 +43,7 @@ def test_what_was_written_is_read_again_and_nothing_else(tmp_path: Path) -> None
 def test_a_theme_that_breaks_keeps_its_last_good_version_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     write(path, MINE)
-    shelf = ThemeShelf(tmp_path)
+    shelf = ThemeLibrary(tmp_path)
     write(path, MINE.replace('dim = "', 'dim = "no '))
     assert (shelf.look(), shelf.themes["mine"].variables["dim"][:1]) == (True, "#")
     (fault,) = shelf.faults
@@ -63,7 +63,7 @@ def test_a_theme_that_breaks_keeps_its_last_good_version_and_says_so(tmp_path: P
 )
 def test_a_file_that_is_no_theme_is_left_out(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "x.toml").write_bytes(content)
-    shelf = ThemeShelf(tmp_path)
+    shelf = ThemeLibrary(tmp_path)
     assert len(shelf.themes) == 4
     assert said in shelf.faults[0]
     assert shelf.faults[0].endswith("(the file is left out)")
@@ -71,4 +71,4 @@ def test_a_file_that_is_no_theme_is_left_out(tmp_path: Path, content: bytes, sai
 
 def test_a_file_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "x.toml").mkdir()
-    assert ThemeShelf(tmp_path).faults[0].endswith("Is a directory. check its permissions (the file is left out)")
+    assert ThemeLibrary(tmp_path).faults[0].endswith("Is a directory. check its permissions (the file is left out)")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wsmon.tui.actions import ACTIONS, BY_ID, NEVER, Keymap, display, lay_over, normal
+from wsmon.tui.actions import ACTIONS, BY_ID, UNSENDABLE, Keymap, key_label, merge_keymap, textual_key
 from wsmon.tui.commands import COMMANDS
 from wsmon.tui.dialogs.help import GROUPS, KEYS_WIDTH, LABEL_WIDTH, help_lines
 from wsmon.tui.panes.connections import ConnectionsPane
@@ -33,23 +33,23 @@ def test_every_action_that_a_pane_binds_is_a_method_of_it(pane: type) -> None:
 
 def test_ids_and_keys_are_unique_where_they_meet() -> None:
     assert len(BY_ID) == len(ACTIONS)
-    assert lay_over({action.id: action.keys for action in ACTIONS if action.keys}).problems == ()
+    assert merge_keymap({action.id: action.keys for action in ACTIONS if action.keys}).problems == ()
 
 
 def test_no_action_is_on_a_key_that_terminals_cannot_send() -> None:
-    assert [action.id for action in ACTIONS if NEVER & set(action.keys)] == []
+    assert [action.id for action in ACTIONS if UNSENDABLE & set(action.keys)] == []
 
 
 def test_help_fits_a_terminal_of_80_columns() -> None:
     lines = help_lines({action.id: action.keys for action in ACTIONS})
     assert [line for line in lines if width_of(line) > TERMINAL - AROUND_HELP] == []
     assert all(len(action.label) < LABEL_WIDTH for action in ACTIONS)
-    assert all(len("  ".join(map(display, action.keys))) < KEYS_WIDTH for action in ACTIONS)
+    assert all(len("  ".join(map(key_label, action.keys))) < KEYS_WIDTH for action in ACTIONS)
     assert {action.group for action in ACTIONS} == set(GROUPS)
 
 
 def test_a_wish_replaces_all_keys_of_an_action() -> None:
-    keymap = lay_over({"log.search": ("?", "^o"), "app.help": ("H",)})
+    keymap = merge_keymap({"log.search": ("?", "^o"), "app.help": ("H",)})
     assert (keymap.keys["log.search"], keymap.keys["app.help"]) == (("question_mark", "ctrl+o"), ("H",))
     assert (keymap.changed, keymap.problems) == (
         {"log.search": "question_mark,ctrl+o", "app.help": "H"},
@@ -80,7 +80,7 @@ def test_a_wish_replaces_all_keys_of_an_action() -> None:
     ],
 )
 def test_a_wish_that_cannot_be_is_explained_and_has_no_effect(wish: dict[str, tuple[str, ...]], problem: str) -> None:
-    keymap = lay_over(wish, "mine.toml", dict.fromkeys(wish, 7))
+    keymap = merge_keymap(wish, "mine.toml", dict.fromkeys(wish, 7))
     unchanged = {action.id: action.keys for action in ACTIONS}
     assert replace(keymap, problems=()) == Keymap(unchanged, {}, ())
     (found,) = map(str, keymap.problems)
@@ -89,12 +89,12 @@ def test_a_wish_that_cannot_be_is_explained_and_has_no_effect(wish: dict[str, tu
 
 def test_every_key_of_the_table_is_a_key() -> None:
     wishes = {action.id: action.keys for action in ACTIONS if action.keys}
-    assert lay_over(wishes).problems == ()
-    assert lay_over({"app.help": ("f12", "ctrl+left", "ä", "shift+f3")}).problems == ()
+    assert merge_keymap(wishes).problems == ()
+    assert merge_keymap({"app.help": ("f12", "ctrl+left", "ä", "shift+f3")}).problems == ()
 
 
 def test_two_actions_may_swap_their_keys() -> None:
-    assert lay_over({"log.pause": ("F",), "log.follow": ("p",)}).problems == ()
+    assert merge_keymap({"log.pause": ("F",), "log.follow": ("p",)}).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_two_actions_may_swap_their_keys() -> None:
     ],
 )
 def test_keys_are_shown_as_people_write_them(key: str, shown: str) -> None:
-    assert display(key) == shown
+    assert key_label(key) == shown
 
 
 def test_keys_may_be_written_as_they_are_shown() -> None:
-    assert [normal(key) for key in ("/", "^d", "G", "f5")] == ["slash", "ctrl+d", "G", "f5"]
+    assert [textual_key(key) for key in ("/", "^d", "G", "f5")] == ["slash", "ctrl+d", "G", "f5"]

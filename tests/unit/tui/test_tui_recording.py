@@ -5,14 +5,14 @@ from __future__ import annotations
 from tests.support.builders import SECOND_NS, T0_NS
 from wsmon.model.snapshot import Health, StoreBounds
 from wsmon.tui.panes.bars import Recording
-from wsmon.tui.recorder_status import GRACE_NS, RecorderWatch
+from wsmon.tui.recorder_status import GRACE_NS, RecorderStatus
 
 DAY_NS = 86_400 * SECOND_NS
 HELD = StoreBounds(1, 100, run=1)
 
 
-def watch(*, has_control: bool = True) -> RecorderWatch:
-    return RecorderWatch(T0_NS, "wsmon", has_control=has_control)
+def watch(*, has_control: bool = True) -> RecorderStatus:
+    return RecorderStatus(T0_NS, "wsmon", has_control=has_control)
 
 
 def test_while_a_recorder_answers_the_screen_is_about_now() -> None:

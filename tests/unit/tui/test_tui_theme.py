@@ -10,7 +10,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from wsmon.tui.text import ROLES, RoleStyles
-from wsmon.tui.theme import VARIABLES, ThemeError, ThemeShelf, parse_theme
+from wsmon.tui.theme import VARIABLES, ThemeError, ThemeLibrary, parse_theme
 
 # Contrast of text, WCAG 2.1: level AA, and level AAA; the fourth theme has the colours of the terminal
 READABLE = {"wsmon-dark": 4.5, "wsmon-light": 4.5, "wsmon-contrast": 7.0}
@@ -44,20 +44,20 @@ def luminance(color: Color) -> float:
 
 
 def test_the_shipped_themes_are_complete() -> None:
-    themes = ThemeShelf().themes
+    themes = ThemeLibrary().themes
     assert tuple(themes) == ("wsmon-ansi", "wsmon-contrast", "wsmon-dark", "wsmon-light")
     assert all(set(VARIABLES) <= set(theme.variables) for theme in themes.values())
 
 
 def test_every_meaning_has_a_style_in_every_theme() -> None:
-    for theme in ThemeShelf().themes.values():
+    for theme in ThemeLibrary().themes.values():
         palette = RoleStyles(theme.variables)
         assert [role for role in ROLES if palette.style(role) is None] == []
 
 
 @pytest.mark.parametrize("name", READABLE)
 def test_every_text_can_be_read_on_everything_it_stands_on(name: str) -> None:
-    theme = ThemeShelf().themes[name]
+    theme = ThemeLibrary().themes[name]
     contrasts = {(text, ground): contrast_of(color_of(theme, text), color_of(theme, ground)) for text, ground in PAIRS}
     assert len(contrasts) == 66
     assert {pair: round(found, 2) for pair, found in contrasts.items() if found < READABLE[name]} == {}

@@ -13,7 +13,7 @@ from wsmon.export.run import ExportRequest
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.sanitize import decode
-from wsmon.tui.related import subjects_of
+from wsmon.tui.related import export_subjects
 from wsmon.tui.screen import MonitorScreen
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.terminal.capabilities import Multiplexer, multiplexer
@@ -33,7 +33,7 @@ HINTS: dict[Multiplexer, str] = {"tmux": " (tmux needs: set -g set-clipboard on)
 def copied(screen: MonitorScreen, text: str, what: str) -> StyledText:
     """Send a text to the terminal's clipboard, or to a file where it is too long; what became of it, in a sentence."""
     inside = multiplexer(os.environ)
-    sequence = osc.sequence(text, inside)
+    sequence = osc.clipboard_sequence(text, inside)
     if sequence is None:
         why = f"{what}, {_size(text)}, is too long for a clipboard ({fmt.size(osc.LIMIT_BYTES)})"
         _to_file(screen, text, f"{why}: wrote it to")
@@ -145,7 +145,7 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
 
     name = stem(options.name, screen.now_ns())
     state, log = screen.connections.current, screen.log_pane
-    subjects = tuple(subjects_of(log.search, state.name if state is not None else "", log.current_event))
+    subjects = tuple(export_subjects(log.search, state.name if state is not None else "", log.current_event))
     dialog = ExportDialog(screen.backing.exporter, subjects, options.export_folder, name, request)
     screen.app.push_screen(dialog, close)
 

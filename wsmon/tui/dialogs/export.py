@@ -19,7 +19,7 @@ from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.dialogs.base import LABEL, Chooser, Dialog
 from wsmon.tui.options import Exporter
-from wsmon.tui.related import Subject
+from wsmon.tui.related import ExportSubject
 from wsmon.tui.text import Role, StyledText, left
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
@@ -46,7 +46,7 @@ class ExportDialog(Dialog[FinishedExport]):
     def __init__(
         self,
         exporter: Exporter,
-        subjects: tuple[Subject, ...],
+        subjects: tuple[ExportSubject, ...],
         folder: Path,
         stem: str,
         request: ExportRequest | None = None,

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 
 from wsmon.query.fields import GRAMMAR, field_rows
-from wsmon.tui.actions import ACTIONS, Action, Group, display
+from wsmon.tui.actions import ACTIONS, Action, Group, key_label
 from wsmon.tui.dialogs.base import Dialog, FinderDialog
 from wsmon.tui.text import Line, StyledText, clip, left, right, width_of
 from wsmon.tui.widgets.text_view import ScrollPane, wrap_line
@@ -121,7 +121,7 @@ def _broken(entry: Line, width: int) -> Iterator[Line]:
 
 
 def _line(action: Action, keys: Sequence[str]) -> tuple[StyledText, ...]:
-    shown = "  ".join(display(key) for key in keys) or ":"
+    shown = "  ".join(key_label(key) for key in keys) or ":"
     return (
         (f"  {left(shown, KEYS_WIDTH)}", "key-name"),
         (left(action.label, LABEL_WIDTH), "text"),
@@ -161,7 +161,7 @@ class PaletteDialog(FinderDialog[Action]):
         return (
             (f" {left(answer.label, PALETTE_LABEL_WIDTH)}", "text"),
             (left(said, room), "dim"),
-            (right(f"{display(keys[0]) if keys else ''} ", KEY_WIDTH), "key-name"),
+            (right(f"{key_label(keys[0]) if keys else ''} ", KEY_WIDTH), "key-name"),
         )
 
 

@@ -13,7 +13,7 @@ from textual.timer import Timer
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import Health, Snapshot
-from wsmon.tui.actions import ACTIONS, display
+from wsmon.tui.actions import ACTIONS, key_label
 from wsmon.tui.panes.connections_table import severity, status_role, word
 from wsmon.tui.text import Role, StyledText, clip, left, short_path, width_of
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
@@ -208,7 +208,8 @@ def footer_line(keys: Mapping[str, Sequence[str]], width: int) -> tuple[StyledTe
     """The keys that fit into a width, help and commands at least."""
     shown = [action for action in ACTIONS if action.in_footer and keys.get(action.id)]
     entries: dict[str, tuple[StyledText, ...]] = {
-        action.id: ((f" {display(keys[action.id][0])}", "key-name"), (f" {action.label} ", "text")) for action in shown
+        action.id: ((f" {key_label(keys[action.id][0])}", "key-name"), (f" {action.label} ", "text"))
+        for action in shown
     }
     droppable = [id_ for id_ in reversed(entries) if id_ not in LAST_STANDING]
     while droppable and sum(width_of(entry) for entry in entries.values()) > width + 1:  # the last blank needs no room

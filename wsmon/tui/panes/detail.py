@@ -20,7 +20,7 @@ from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode, term_of, text_of
 from wsmon.tui.panes.detail_fields import DetailLayout, DetailRow, PayloadForm
 from wsmon.tui.panes.detail_payload import DecodedPayload, content_of, detail_rows, next_form, shown_form
-from wsmon.tui.related import NOTHING, Before
+from wsmon.tui.related import NOTHING, PriorEvents
 from wsmon.tui.text import wrap
 from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged, TextPane
 
@@ -240,7 +240,7 @@ class DetailPane(LazyLines):
         self._restart()
         self.post_message(StatusChanged(f"'{self._shown_needle}' n N" if self._needle and event is not None else ""))
 
-    def tell(self, event: Event, before: Before) -> None:
+    def tell(self, event: Event, before: PriorEvents) -> None:
         """What came before an event, if that is still shown."""
         if self._event == event:
             self._before = before

@@ -16,7 +16,7 @@ from wsmon.model.verdict import code_meaning, why
 from wsmon.tui.event_text import describe, error_words, number
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode
-from wsmon.tui.related import NOTHING, Before, evidence_of
+from wsmon.tui.related import NOTHING, PriorEvents, evidence_of
 from wsmon.tui.text import Line, Role, clip, left, wrap
 
 TENTH_MS_NS = 100_000
@@ -87,7 +87,7 @@ def outcome_fields(event: Event) -> Iterator[DetailField]:
         yield DetailField("Status", f"{_status(event.from_status)} → {_status(event.to_status)}", term=f"({term})")
 
 
-def before_fields(event: Event, before: Before) -> Iterator[DetailField]:
+def before_fields(event: Event, before: PriorEvents) -> Iterator[DetailField]:
     """The last message before an end, and of an attempt that failed the loss before it."""
     if (loss := before.loss) is not None:
         yield DetailField("Began with", f"{why(loss)} · #{loss.id:,}, {_ago(event, loss)}")
@@ -282,7 +282,7 @@ class DetailLayout:
     form: PayloadForm = "decoded"
     folding: Folding = UNFOLDED
     """Of JSON."""
-    before: Before = NOTHING
+    before: PriorEvents = NOTHING
     """What came before the event."""
 
     def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:

@@ -21,11 +21,11 @@ from textual.scrollbar import ScrollBar
 from wsmon.ports import Clock
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.options import AppOptions
-from wsmon.tui.session_state import Choice, Remembered
+from wsmon.tui.session_state import Preference, SessionState
 from wsmon.tui.terminal import driver
-from wsmon.tui.terminal.driver import QUESTION, Link
+from wsmon.tui.terminal.driver import QUESTION, FlowControl
 from wsmon.tui.terminal.filters import AsciiFilter, EightBitFilter, ScrollMark
-from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME, ThemeShelf
+from wsmon.tui.theme import ANSI_THEME, DEFAULT_THEME, ThemeLibrary
 
 # The last words of a screen that fails: where it failed, and no values, for a value may be a secret.
 #
@@ -50,7 +50,7 @@ class QuietCrash(App[Result]):
 class ThemedApp(QuietCrash[Result], inherit_bindings=False):
     """Knows colours and characters, and nothing of what is shown."""
 
-    def __init__(self, shelf: ThemeShelf, options: AppOptions, remembered: Remembered) -> None:
+    def __init__(self, shelf: ThemeLibrary, options: AppOptions, remembered: SessionState) -> None:
         """The theme may be one that is not there: the default is used then, and ``look_faults`` says so."""
         self._shelf = shelf
         self._look = (options, remembered)
@@ -72,17 +72,17 @@ class ThemedApp(QuietCrash[Result], inherit_bindings=False):
         return ASCII if self._ascii.enabled else UNICODE
 
     @property
-    def theme_choice(self) -> Choice:
+    def theme_choice(self) -> Preference:
         """The theme that was chosen by hand, now or before."""
         options, remembered = self._look
-        return remembered.theme if self._wanted == self._worn_first else Choice(self._wanted, options.theme)
+        return remembered.theme if self._wanted == self._worn_first else Preference(self._wanted, options.theme)
 
     @property
-    def characters_choice(self) -> Choice:
+    def characters_choice(self) -> Preference:
         """The characters that were chosen by hand, now or before."""
         options, remembered = self._look
         now = "ascii" if self._ascii.enabled else "unicode"
-        return remembered.characters if now == self._drawn_first else Choice(now, _found(options))
+        return remembered.characters if now == self._drawn_first else Preference(now, _found(options))
 
     @property
     def theme_names(self) -> tuple[str, ...]:
@@ -130,13 +130,13 @@ class ThemedApp(QuietCrash[Result], inherit_bindings=False):
         self.theme = self._wanted if self._wanted in themes else DEFAULT_THEME
 
 
-def _theme(options: AppOptions, remembered: Remembered) -> str:
+def _theme(options: AppOptions, remembered: SessionState) -> str:
     if options.has_no_color:
         return ANSI_THEME
     return options.theme if options.is_theme_asked else remembered.theme.over(options.theme)
 
 
-def _characters(options: AppOptions, remembered: Remembered) -> str:
+def _characters(options: AppOptions, remembered: SessionState) -> str:
     return "ascii" if options.is_ascii_asked else remembered.characters.over(_found(options))
 
 
@@ -153,10 +153,10 @@ FAREWELL_S = 2.0
 class PacedApp(ThemedApp[Result], inherit_bindings=False):
     """Holds paints back while the line is full; what changed meanwhile is painted at once, as one."""
 
-    def __init__(self, shelf: ThemeShelf, options: AppOptions, remembered: Remembered, clock: Clock) -> None:
+    def __init__(self, shelf: ThemeLibrary, options: AppOptions, remembered: SessionState, clock: Clock) -> None:
         super().__init__(shelf, options, remembered)
         self._clock = clock
-        self._link = Link(options.is_remote)
+        self._link = FlowControl(options.is_remote)
         self._held: ExitStack | None = None
         # while paints are held back
         self._is_laid_out = False
@@ -168,7 +168,7 @@ class PacedApp(ThemedApp[Result], inherit_bindings=False):
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's for this system, with fewer bytes."""
-        return driver.frugal(super().get_driver_class())
+        return driver.buffered(super().get_driver_class())
 
     def on_resize(self) -> None:
         """Who knows what the terminal made of what was there."""

@@ -42,7 +42,7 @@ PLAIN = CellStyle()
 
 
 @lru_cache(4096)
-def after(codes: str, before: CellStyle) -> CellStyle:
+def style_after(codes: str, before: CellStyle) -> CellStyle:
     """The style that ``CSI codes m`` leaves."""
     text, ground, others = before
     parts = codes.split(";")
@@ -65,7 +65,7 @@ def after(codes: str, before: CellStyle) -> CellStyle:
 
 
 @lru_cache(4096)
-def change(shown: CellStyle, wanted: CellStyle) -> str:
+def style_change(shown: CellStyle, wanted: CellStyle) -> str:
     """The shortest way from one style to another: attributes can only be added, colours also be taken back."""
     if wanted == shown:
         return ""
@@ -94,7 +94,7 @@ Cell = tuple[str, CellStyle]
 Place = tuple[int, int]
 
 
-class Canvas:
+class ScreenBuffer:
     """One terminal's cells. Every frame begins and ends in the default style."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class Canvas:
                 case "column":
                     place, owed = (int(token["row"]), int(token["column"])), ""
                 case "style":
-                    wanted = after(token["style"], wanted)
+                    wanted = style_after(token["style"], wanted)
                 case "newline":
                     owed += text
                 case "text" if not owed and place is not None and _is_narrow(text):
@@ -143,7 +143,7 @@ class Canvas:
             yield from self._sent(owed, wanted, place)
         else:
             yield self._moved(place)
-        yield change(self._shown, PLAIN)
+        yield style_change(self._shown, PLAIN)
 
     def _differing(self, text: str, style: CellStyle, place: Place) -> Iterator[str]:
         """The part of a text that is not there already."""
@@ -160,7 +160,7 @@ class Canvas:
         last = next(at for at in range(len(cells) - 1, -1, -1) if before[at] != cells[at])
         row[start:end] = cells
         yield self._moved((number, column + first))
-        yield change(self._shown, style)
+        yield style_change(self._shown, style)
         self._shown = style
         yield text[first : last + 1]
         self._at = (number, column + last + 1)
@@ -168,7 +168,7 @@ class Canvas:
     def _sent(self, text: str, style: CellStyle, place: Place | None) -> Iterator[str]:
         """All of a text whose cells cannot be counted on; its row is not known any more, nor where the cursor is."""
         yield self._moved(place)
-        yield change(self._shown, style)
+        yield style_change(self._shown, style)
         self._shown = style
         yield text
         self._at = None
@@ -217,7 +217,7 @@ FADING = 0.9
 
 
 @dataclass(slots=True)
-class Link:
+class FlowControl:
     """The way to one terminal; times are monotonic, in seconds."""
 
     is_remote: bool = False
@@ -305,7 +305,7 @@ def backlog(app: App[Any]) -> int:
     return queue.qsize() if isinstance(queue, Queue) else 0
 
 
-def frugal(driver: type[Driver]) -> type[Driver]:
+def buffered(driver: type[Driver]) -> type[Driver]:
     """A driver that sends only what the terminal does not show yet.
 
     It also survives being stopped by somebody else than ^Z: Textual would begin anew without having ended, with two
@@ -316,7 +316,7 @@ def frugal(driver: type[Driver]) -> type[Driver]:
     class Frugal(driver):  # type: ignore[misc, valid-type]  # Textual finds out at run time which driver it is
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.canvas = Canvas()
+            self.canvas = ScreenBuffer()
             self._has_terminal = False
 
         def write(self, data: str) -> None:
@@ -354,7 +354,7 @@ def frugal(driver: type[Driver]) -> type[Driver]:
 def forget(app: App[Any]) -> None:
     """What the terminal shows is not known any more: send everything once."""
     canvas = getattr(getattr(app, "_driver", None), "canvas", None)
-    if isinstance(canvas, Canvas):
+    if isinstance(canvas, ScreenBuffer):
         canvas.forget()
 
 

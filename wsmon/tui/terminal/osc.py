@@ -16,7 +16,7 @@ LIMIT_BASE64 = 74_994
 LIMIT_BYTES = LIMIT_BASE64 // 4 * 3
 
 
-def sequence(text: str, inside: Multiplexer) -> str | None:
+def clipboard_sequence(text: str, inside: Multiplexer) -> str | None:
     """What puts ``text`` on the clipboard; ``None`` where it is too long for that."""
     encoded = b64encode(text.encode("utf-8", "surrogateescape")).decode()
     if len(encoded) > LIMIT_BASE64:
@@ -35,7 +35,7 @@ BELL = "\a"
 
 
 @dataclass(slots=True)
-class IncidentWatch:
+class IncidentNotices:
     """Sees snapshots; each incident that opens after the first one is news once."""
 
     _seen_id: int | None = field(default=None, init=False)
@@ -58,7 +58,7 @@ class IncidentWatch:
         return news
 
 
-def sentence(news: tuple[OpenIncident, ...]) -> str:
+def incident_sentence(news: tuple[OpenIncident, ...]) -> str:
     """The newest of them, and how many others there are."""
     newest = news[-1]
     parts = (newest.connection, newest.kind.replace("_", " "), newest.sentence)
@@ -66,7 +66,7 @@ def sentence(news: tuple[OpenIncident, ...]) -> str:
     return sanitize(": ".join(part for part in parts if part), TEXT_LIMIT) + others
 
 
-def desktop(text: str, inside: Multiplexer) -> str:
+def desktop_notification(text: str, inside: Multiplexer) -> str:
     """What makes a terminal notify the desktop: OSC 9 for some, OSC 777 for others."""
     body = sanitize(text, TEXT_LIMIT).replace(";", ",")  # the separator of OSC 777
     nine = f"\x1b]9;wsmon: {body}\a"  # the name first: "4;…" would be a progress bar

@@ -10,7 +10,7 @@ from tests.support.builders import SECOND_NS, T0_NS, at_ns, row
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot, StoreBounds
 from wsmon.tui.actions import ACTIONS
 from wsmon.tui.panes.bars import Recording, footer_line, header_line, said_line
-from wsmon.tui.recorder_status import RecorderWatch
+from wsmon.tui.recorder_status import RecorderStatus
 from wsmon.tui.text import width_of
 
 KEYS = {action.id: action.keys for action in ACTIONS}
@@ -89,8 +89,8 @@ def test_a_path_is_shortened_and_never_chopped(width: int, expected: str) -> Non
     assert said_line("wrote 2,067 events, 1.7 MiB, to", target, Path("/home/ann"), width) == expected
 
 
-def watch(**fields: object) -> RecorderWatch:
-    made = RecorderWatch(T0_NS, "wsmon orders.toml")
+def watch(**fields: object) -> RecorderStatus:
+    made = RecorderStatus(T0_NS, "wsmon orders.toml")
     for name, value in fields.items():
         setattr(made, name, value)
     return made
