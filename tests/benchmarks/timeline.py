@@ -144,7 +144,7 @@ class Host(PaneApp):
             self.answer_ms.append((time.perf_counter() - began) * 1000)
             return answer
 
-        self._answers.ask("timeline", read, self.show)
+        self._answers.submit("timeline", read, self.show)
 
     def show(self, answer: TimelineAnswer) -> None:
         began = time.thread_time()

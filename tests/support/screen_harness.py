@@ -21,8 +21,10 @@ from wsmon.model.statistics import ConnectionStatistics, Flow, Heartbeats, Stati
 from wsmon.model.statuses import OPEN, Status
 from wsmon.model.timeline import Incident, Lane, LossMark
 from wsmon.tui.app import WsmonApp
+from wsmon.tui.commands.selection import detail_event, detail_value
 from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.options import AppOptions
+from wsmon.tui.panes.detail import DetailValue
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
@@ -78,20 +80,29 @@ class Stage:
         assert isinstance(found, MonitorScreen)
         return found
 
+    @property
+    def detail_event(self) -> Event | None:
+        """The event in the detail, where that is in sight."""
+        return detail_event(self.screen)
+
+    @property
+    def detail_value(self) -> DetailValue | None:
+        """The JSON value under the cursor of the detail, while that has the focus."""
+        return detail_value(self.screen)
+
     async def ready(self, pilot: Pilot[Any]) -> None:
         """Wait until every pane in sight shows what the store holds."""
-        await until(
-            pilot, lambda: self.screen.is_ready and len(self.screen.log_pane.rows) == self.store.bounds().events
-        )
-        timeline, statistics = self.screen.slot("timeline").pane, self.screen.slot("statistics").pane
-        if isinstance(timeline, TimelinePane) and "timeline" in self.screen.in_sight:
+        await until(pilot, lambda: self.screen.pane_layout.is_ready)
+        await until(pilot, lambda: len(self.screen.panes.log.rows) == self.store.bounds().events)
+        timeline, statistics = self.screen.pane_in_sight(TimelinePane), self.screen.pane_in_sight(StatisticsPane)
+        if timeline is not None:
             await until(pilot, lambda: len(timeline.lines) > 0)
-        if isinstance(statistics, StatisticsPane) and "statistics" in self.screen.in_sight:
+        if statistics is not None:
             await until(pilot, lambda: len(statistics.lines) > 0)
         await pilot.pause()
 
     async def settled(self, pilot: Pilot[Any]) -> None:
-        """Wait until nobody waits for an answer of the store, nor for what follows from one."""
+        """Wait until no query of the store is under way, nor anything that follows from one."""
         is_idle = False
         while not is_idle:
             await until(pilot, self._is_idle)
@@ -99,11 +110,7 @@ class Stage:
             is_idle = self._is_idle()
 
     def _is_idle(self) -> bool:
-        for answers in (self.screen.backing.answers, self.screen.backing.searches):
-            with answers._changed:  # only a test waits for nothing to happen
-                if answers._running is not None or answers._waiting:
-                    return False
-        return True
+        return self.screen.services.worker.is_idle and self.screen.services.search_worker.is_idle
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
@@ -144,7 +151,7 @@ async def compared(on: Stage, pilot: Pilot[Any]) -> CompareDialog:
     """The dialog, over two book messages of which the first one is marked."""
     on.store.add(message(BOOK % (1, "2.0", "a"), 1), message("plain", 1.1), message(BOOK % (2, "0.5", "b"), 1.25))
     on.app.wake()
-    await until(pilot, lambda: len(on.screen.log_pane.rows) == 223)
+    await until(pilot, lambda: len(on.screen.panes.log.rows) == 223)
     await pilot.press("p", "k", "k", "m", "j", "j", "C")
     await until(pilot, lambda: isinstance(on.app.screen, CompareDialog))
     await pilot.pause()
@@ -197,7 +204,7 @@ async def timeline(on: Stage, pilot: Pilot[Any]) -> TimelinePane:
     await on.ready(pilot)
     await pilot.press("2")
     await on.ready(pilot)
-    pane = on.screen.slot("timeline").pane
+    pane = on.screen.panes.slots["timeline"].pane
     assert isinstance(pane, TimelinePane)
     return pane
 

@@ -70,7 +70,7 @@ class Scene:
 
 def searched(query: str) -> Condition:
     """Whether the log is searched for this."""
-    return lambda on: on.screen.log_pane.search.text == query
+    return lambda on: on.screen.panes.log.search.text == query
 
 
 def is_troubled(on: Stage) -> bool:
@@ -82,7 +82,7 @@ def plotted(trends: int) -> Condition:
     """Whether the plots of so many connections are as wide as there is room for."""
 
     def condition(on: Stage) -> bool:
-        pane = on.screen.slot("statistics").pane
+        pane = on.screen.panes.slots["statistics"].pane
         assert isinstance(pane, StatisticsPane)
         shown = () if pane.answer is None else pane.answer.trends
         return [len(trend.messages) for trend in shown] == [pane.buckets] * trends

@@ -13,14 +13,12 @@ from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, Stage, stage, text, until
 from wsmon.errors import WsmonError
 from wsmon.export.run import ExportRequest
-from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.dialogs.base import ConfirmDialog
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.dialogs.help import HelpDialog, PaletteDialog, help_lines
 from wsmon.tui.dialogs.search import HINT, SearchDialog
-from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.screen import MonitorScreen
 from wsmon.tui.text import width_of
@@ -29,14 +27,14 @@ from wsmon.tui.widgets.text_view import TextLine
 
 def list_names(on: Stage) -> list[str]:
     """The connections list, top to bottom."""
-    return [line[1][0].strip() for line in on.screen.connections.lines[1:]]
+    return [line[1][0].strip() for line in on.screen.panes.connections.lines[1:]]
 
 
 async def test_all_panes_are_in_sight_where_there_is_room() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        assert on.screen.in_sight == ("connections", "timeline", "log", "detail")
+        assert on.screen.pane_layout.in_sight == ("connections", "timeline", "log", "detail")
         assert list_names(on) == ["deribit", "kraken-book", "binance-spot", "coinbase", "legacy"]
 
 
@@ -44,8 +42,8 @@ async def test_hidden_panes_are_not_built() -> None:
     on = stage()
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
-        built = {name: on.screen.slot(name).pane is not None for name in ("timeline", "statistics", "log", "detail")}
-        assert built == {"timeline": False, "statistics": False, "log": True, "detail": False}
+        built = [name for name, slot in on.screen.panes.slots.items() if slot.pane is not None]
+        assert built == ["connections", "log"]
 
 
 async def test_digits_swap_the_lower_pane_of_a_small_terminal() -> None:
@@ -55,7 +53,7 @@ async def test_digits_swap_the_lower_pane_of_a_small_terminal() -> None:
         seen: list[str] = []
         for key in "235142":
             await pilot.press(key)
-            seen.append(f"{' '.join(on.screen.in_sight)}: {on.screen.current}")
+            seen.append(f"{' '.join(on.screen.pane_layout.in_sight)}: {on.screen.pane_layout.current}")
         assert seen == [
             "connections timeline: timeline",
             "connections statistics: statistics",
@@ -71,21 +69,21 @@ async def test_zoom_gives_a_pane_everything_and_back() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "z")
-        assert " ".join(on.screen.in_sight) == "connections"
-        assert on.screen.connections.size.height == ROOMY[1] - 3  # header, title, footer
+        assert " ".join(on.screen.pane_layout.in_sight) == "connections"
+        assert on.screen.panes.connections.size.height == ROOMY[1] - 3  # header, title, footer
         await pilot.press("z")
-        assert " ".join(on.screen.in_sight) == "connections timeline log detail"
-        assert on.screen.current == "connections"
+        assert " ".join(on.screen.pane_layout.in_sight) == "connections timeline log detail"
+        assert on.screen.pane_layout.current == "connections"
 
 
 async def test_tab_goes_round_the_panes_in_sight() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        seen = [on.screen.current]
+        seen = [on.screen.pane_layout.current]
         for key in ("tab", "tab", "tab", "tab", "shift+tab"):
             await pilot.press(key)
-            seen.append(on.screen.current)
+            seen.append(on.screen.pane_layout.current)
         assert seen == ["log", "detail", "connections", "timeline", "log", "timeline"]
 
 
@@ -93,15 +91,8 @@ async def test_a_terminal_of_40_by_12_shows_the_worst_and_the_log() -> None:
     on = stage()
     async with on.app.run_test(size=(40, 12)) as pilot:
         await on.ready(pilot)
-        heights = [on.screen.slot(name).size.height for name in ("connections", "log")]
+        heights = [on.screen.panes.slots[name].size.height for name in ("connections", "log")]
         assert heights == [4, 6]
-
-
-def detail_event(on: Stage) -> Event | None:
-    """What the detail shows."""
-    pane = on.screen.slot("detail").pane
-    assert isinstance(pane, DetailPane)
-    return pane.event
 
 
 async def test_enter_on_a_connection_filters_the_log_goes_to_its_trouble_and_back() -> None:
@@ -116,13 +107,13 @@ async def test_enter_on_a_connection_filters_the_log_goes_to_its_trouble_and_bac
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "enter")
-        assert on.screen.log_pane.search == parse("conn:deribit")
-        assert (len(on.screen.log_pane.rows), on.screen.log_pane.current_id) == (10, newest)
-        shown = detail_event(on)
+        assert on.screen.panes.log.search == parse("conn:deribit")
+        assert (len(on.screen.panes.log.rows), on.screen.panes.log.current_id) == (10, newest)
+        shown = on.detail_event
         assert shown is not None
         assert shown.id == newest
         await pilot.press("enter")
-        assert not on.screen.log_pane.search
+        assert not on.screen.panes.log.search
 
 
 async def test_enter_on_a_connection_that_is_well_lets_the_log_follow() -> None:
@@ -130,8 +121,8 @@ async def test_enter_on_a_connection_that_is_well_lets_the_log_follow() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "j", "j", "enter")
-        assert on.screen.log_pane.search == parse("conn:binance-spot")
-        assert (on.screen.log_pane.is_following, detail_event(on)) == (True, None)
+        assert on.screen.panes.log.search == parse("conn:binance-spot")
+        assert (on.screen.panes.log.is_following, on.detail_event) == (True, None)
 
 
 async def test_the_detail_shows_what_has_the_cursor_and_nothing_while_the_log_follows() -> None:
@@ -141,9 +132,9 @@ async def test_the_detail_shows_what_has_the_cursor_and_nothing_while_the_log_fo
         seen = []
         for key in ("p", "k", "F", "enter", "F"):
             await pilot.press(key)
-            shown = detail_event(on)
+            shown = on.detail_event
             seen.append(shown.id if shown is not None else None)
-            if on.screen.current != "log":
+            if on.screen.pane_layout.current != "log":
                 await pilot.press("4")
         assert seen == [220, 219, None, 220, None]
 
@@ -152,7 +143,7 @@ async def test_the_title_of_the_list_says_why_and_since_when() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        title = on.screen.slot("connections").query_one(TextLine)
+        title = on.screen.panes.slots["connections"].query_one(TextLine)
         assert "deribit: down 2m · “rate limit: 5 connections”, 1008 by peer" in text(title)
         await pilot.press("1", "j")
         await until(pilot, lambda: "kraken-book: stalled 41 s · no data; expected every 5 s" in text(title))
@@ -167,7 +158,7 @@ async def test_the_timeline_has_the_order_of_the_list_at_once() -> None:
         on.store.add(message())
         on.app.wake()
         await until(pilot, lambda: list_names(on)[0] == "binance-spot")
-        timeline = on.screen.slot("timeline").pane
+        timeline = on.screen.panes.slots["timeline"].pane
         assert isinstance(timeline, TimelinePane)
         names = ["".join(part for part, _ in line).split()[0] for line in timeline.lines[1:6]]
         assert names == list_names(on)
@@ -179,7 +170,7 @@ async def test_statistics_of_a_young_recording_name_its_own_period() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("3")
-        title = on.screen.slot("statistics").query_one(TextLine)
+        title = on.screen.panes.slots["statistics"].query_one(TextLine)
         await until(pilot, lambda: "deribit · last 1h00m, 1m of it recorded" in text(title))
 
 
@@ -194,9 +185,9 @@ async def test_nothing_moves_behind_a_dialog_and_all_is_there_when_it_goes() -> 
         on.store.add(message())
         on.screen.show(on.store.snapshot(on.clock.wall_ns()))
         on.screen.tick()
-        assert (len(on.screen.log_pane.rows), on.screen.header.line) == (220, header)
+        assert (len(on.screen.panes.log.rows), on.screen.header.line) == (220, header)
         await pilot.press("escape")
-        await until(pilot, lambda: len(on.screen.log_pane.rows) == 221 and "9.0 msg/s" in text(on.screen.header))
+        await until(pilot, lambda: len(on.screen.panes.log.rows) == 221 and "9.0 msg/s" in text(on.screen.header))
 
 
 async def test_a_recorder_that_goes_behind_a_dialog_is_said_at_once() -> None:
@@ -236,13 +227,13 @@ async def test_the_cursor_stays_on_its_connection_when_another_one_fails() -> No
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "G", "k")
-        assert on.screen.connections.current == on.store.connections[1].state
+        assert on.screen.panes.connections.current == on.store.connections[1].state
         on.store.connections = (row("binance-spot", "error"), *on.store.connections[1:])
         on.clock.advance(4)
         on.store.add(message())
         on.app.wake()
         await until(pilot, lambda: list_names(on)[0] == "binance-spot")
-        assert on.screen.connections.current == on.store.connections[1].state
+        assert on.screen.panes.connections.current == on.store.connections[1].state
 
 
 async def test_lines_of_the_list_keep_their_places_while_the_order_is_fresh() -> None:
@@ -262,10 +253,10 @@ async def test_the_search_line_filters_while_one_types_and_escape_clears() -> No
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("slash", *"deribit")
-        await until(pilot, lambda: len(on.screen.log_pane.rows) == 10)
+        await until(pilot, lambda: len(on.screen.panes.log.rows) == 10)
         assert isinstance(on.app.screen, SearchDialog)
         await pilot.press("escape")
-        assert on.screen.log_pane.search == parse("")
+        assert on.screen.panes.log.search == parse("")
 
 
 async def test_a_letter_ends_the_search_before_it_before_its_own_begins() -> None:
@@ -294,7 +285,7 @@ async def test_letters_typed_faster_than_the_search_line_opens_belong_to_it() ->
         await on.ready(pilot)
         for key, character in (("slash", "/"), ("d", "d"), ("e", "e"), ("r", "r"), ("i", "i")):
             on.app.post_message(Key(key, character))
-        await until(pilot, lambda: on.screen.log_pane.search.text == "deri")
+        await until(pilot, lambda: on.screen.panes.log.search.text == "deri")
 
 
 async def test_typing_replaces_the_query_there_was_and_an_arrow_key_keeps_it() -> None:
@@ -304,7 +295,7 @@ async def test_typing_replaces_the_query_there_was_and_an_arrow_key_keeps_it() -
         seen: list[str] = []
         for keys in ("der", "kraken", ("end", "minus")):
             await pilot.press("slash", *keys, "enter")
-            seen.append(on.screen.log_pane.search.text)
+            seen.append(on.screen.panes.log.search.text)
         assert seen == ["der", "kraken", "kraken-"]
 
 
@@ -313,12 +304,12 @@ async def test_a_query_that_is_not_understood_says_why_and_keeps_the_last_one() 
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("slash", *"deribit")
-        await until(pilot, lambda: on.screen.log_pane.search.text == "deribit")
+        await until(pilot, lambda: on.screen.panes.log.search.text == "deribit")
         await pilot.press("space", *"nmae", "colon", "x", "enter")
         assert isinstance(on.app.screen, SearchDialog)
         note = text(on.app.screen.query_one("#search-note", TextLine))
         assert note.startswith("column 9: unknown field 'nmae' · did you mean 'name'?")
-        assert on.screen.log_pane.search.text in ("deribit", "deribit nmae")
+        assert on.screen.panes.log.search.text in ("deribit", "deribit nmae")
 
 
 async def test_e_goes_to_the_next_problem_and_enter_shows_its_detail() -> None:
@@ -326,12 +317,12 @@ async def test_e_goes_to_the_next_problem_and_enter_shows_its_detail() -> None:
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("E", "enter")
-        assert on.screen.current == "detail"
-        chosen = on.screen.log_pane.current_event
+        assert on.screen.pane_layout.current == "detail"
+        chosen = on.screen.panes.log.current_event
         assert chosen is not None
         assert chosen.name == "connection.disconnected"
         await pilot.press("escape")
-        assert on.screen.in_sight == ("connections", "log")
+        assert on.screen.pane_layout.in_sight == ("connections", "log")
 
 
 async def test_e_while_following_goes_to_the_newest_problem_and_then_to_none_newer() -> None:
@@ -339,11 +330,11 @@ async def test_e_while_following_goes_to_the_newest_problem_and_then_to_none_new
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
         await pilot.press("E")
-        newest = on.screen.log_pane.current_id
+        newest = on.screen.panes.log.current_id
         await pilot.press("F", "e")
-        assert on.screen.log_pane.current_id == newest
+        assert on.screen.panes.log.current_id == newest
         await pilot.press("e")
-        assert on.screen.log_pane.status == "no newer problem · paused at 14:02:24"
+        assert on.screen.panes.log.status == "no newer problem · paused at 14:02:24"
 
 
 async def test_q_asks_and_detaches() -> None:
@@ -442,7 +433,7 @@ async def test_the_suffix_follows_the_format_and_the_filter_is_offered_first() -
     on = stage()
     async with on.app.run_test(size=COMPACT) as pilot:
         await on.ready(pilot)
-        on.screen.search_for(parse("conn:deribit"))
+        on.screen.panes.log.set_query(parse("conn:deribit"))
         await pilot.press("x", "tab", "right", "right", "enter")
         await until(pilot, lambda: len(on.exporter.requests) == 1)
     assert on.exporter.requests == [
@@ -470,7 +461,7 @@ async def test_the_palette_runs_an_action_by_its_name() -> None:
         await pilot.press("colon", *"heartb")
         assert isinstance(on.app.screen, PaletteDialog)
         await pilot.press("enter")
-        assert on.screen.log_pane.hides_heartbeats
+        assert on.screen.panes.log.hides_heartbeats
 
 
 async def test_the_palette_runs_an_action_of_the_pane_that_had_the_keys() -> None:
@@ -478,7 +469,7 @@ async def test_the_palette_runs_an_action_of_the_pane_that_had_the_keys() -> Non
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "colon", *"last line", "enter")
-        await until(pilot, lambda: on.screen.connections.current == on.store.connections[4].state)
+        await until(pilot, lambda: on.screen.panes.connections.current == on.store.connections[4].state)
 
 
 async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
@@ -487,7 +478,7 @@ async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
         await on.ready(pilot)
         await pilot.press("question_mark")
         hint = on.app.screen.query_one("#dialog-hint", TextLine)
-        below = len(help_lines(on.screen.backing.keymap.keys)) - on.app.screen.query_one("#help").size.height
+        below = len(help_lines(on.screen.services.keymap.keys)) - on.app.screen.query_one("#help").size.height
         await until(pilot, lambda: f"▼ {below} more lines" in text(hint))
         await pilot.press("j")
         await until(pilot, lambda: f"▼ {below - 1} more lines" in text(hint))

@@ -93,7 +93,7 @@ async def test_an_incident_is_offered_with_what_was_around_it() -> None:
     on = with_incidents(stage())
     async with on.app.run_test(size=SIZE) as pilot:
         await on.ready(pilot)
-        event = on.screen.log_pane.current_event
+        event = on.screen.panes.log.current_event
         assert event is not None
         assert event.name == "incident.opened"
         await pilot.press("x", "right", "right", "enter")

@@ -11,14 +11,14 @@ ROOMY = (120, 60)
 
 
 def detail(on: Stage) -> DetailPane:
-    pane = on.screen.slot("detail").pane
+    pane = on.screen.panes.slots["detail"].pane
     assert isinstance(pane, DetailPane)
     return pane
 
 
 def title(on: Stage) -> str:
     """The line over the detail."""
-    return "".join(part for part, _ in on.screen.slot("detail")._title.line)
+    return "".join(part for part, _ in on.screen.panes.slots["detail"]._title.line)
 
 
 async def test_a_slash_in_the_detail_finds_a_text_there() -> None:
@@ -32,14 +32,14 @@ async def test_a_slash_in_the_detail_finds_a_text_there() -> None:
         value = detail(on).value
         assert value is not None
         assert value.path == "$.s"
-        log_id = on.screen.log_pane.current_id
+        log_id = on.screen.panes.log.current_id
         await pilot.press("n", "N")
         await until(pilot, lambda: "begun anew" in title(on))
-        assert on.screen.log_pane.current_id == log_id
+        assert on.screen.panes.log.current_id == log_id
         await pilot.press("escape")
-        assert (detail(on).needle, on.screen.current) == ("", "detail")
+        assert (detail(on).needle, on.screen.pane_layout.current) == ("", "detail")
         await pilot.press("escape")
-        assert on.screen.current == "log"
+        assert on.screen.pane_layout.current == "log"
 
 
 async def test_without_a_search_of_its_own_n_goes_on_in_the_log() -> None:
@@ -49,10 +49,10 @@ async def test_without_a_search_of_its_own_n_goes_on_in_the_log() -> None:
         await pilot.press("slash")
         assert isinstance(on.app.screen, SearchDialog)
         await pilot.press(*"is:problem", "enter", "enter")
-        await until(pilot, lambda: on.screen.current == "detail")
-        before = on.screen.log_pane.current_id
+        await until(pilot, lambda: on.screen.pane_layout.current == "detail")
+        before = on.screen.panes.log.current_id
         await pilot.press("N")
-        await until(pilot, lambda: on.screen.log_pane.current_id < before)
+        await until(pilot, lambda: on.screen.panes.log.current_id < before)
 
 
 async def test_what_nothing_asks_for_is_said() -> None:
@@ -61,7 +61,7 @@ async def test_what_nothing_asks_for_is_said() -> None:
         await on.ready(pilot)
         await pilot.press("p", "enter", "g", "equals_sign")
         await until(pilot, lambda: "no search asks" in "".join(part for part, _ in on.screen.footer.line))
-        assert not on.screen.log_pane.search
+        assert not on.screen.panes.log.search
 
 
 async def test_a_text_too_long_to_look_for_is_refused() -> None:

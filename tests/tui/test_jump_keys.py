@@ -44,13 +44,13 @@ async def test_keys_go_along_a_trace_and_from_session_to_session() -> None:
     with_sessions(on)
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        on.screen.log_pane.go_to(223)
+        on.screen.panes.log.go_to(223)
         seen = []
         for key in ("o", "o", "O", "left_curly_bracket", "right_curly_bracket", "right_curly_bracket"):
             await pilot.press(key)
-            seen.append(on.screen.log_pane.current_id)
+            seen.append(on.screen.panes.log.current_id)
         assert seen == [225, 225, 223, 221, 226, 226]
-        assert on.screen.log_pane.status == "no newer session of binance-spot · paused at 14:02:24"
+        assert on.screen.panes.log.status == "no newer session of binance-spot · paused at 14:02:24"
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ async def test_a_time_or_an_id_is_gone_to(typed: str, expected: int, sentence: s
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("t", *typed, "enter")
-        await until(pilot, lambda: on.screen.log_pane.current_id == expected)
+        await until(pilot, lambda: on.screen.panes.log.current_id == expected)
         await pilot.pause()
         assert sentence in said(on.screen.footer)
-        assert not on.screen.log_pane.is_following
+        assert not on.screen.panes.log.is_following
 
 
 async def test_times_are_those_of_a_recording_that_ended_long_ago() -> None:
@@ -82,7 +82,7 @@ async def test_times_are_those_of_a_recording_that_ended_long_ago() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("t", *"14:02:20", "enter")
-        await until(pilot, lambda: on.screen.log_pane.current_id == 213)
+        await until(pilot, lambda: on.screen.panes.log.current_id == 213)
 
 
 async def test_what_is_no_place_is_said_and_may_be_typed_again() -> None:
@@ -93,7 +93,7 @@ async def test_what_is_no_place_is_said_and_may_be_typed_again() -> None:
         assert isinstance(on.app.screen, PromptDialog)
         assert "'soon' is no time" in said(on.app.screen.query_one("#prompt-note", TextLine))
         await pilot.press("escape")
-        assert on.screen.log_pane.is_following
+        assert on.screen.panes.log.is_following
 
 
 async def test_times_since_the_session_was_usable() -> None:
@@ -103,7 +103,7 @@ async def test_times_since_the_session_was_usable() -> None:
         await on.ready(pilot)
         await pilot.press("z", "T")
         await pilot.pause()
-        pane = on.screen.log_pane
+        pane = on.screen.panes.log
         lines = [strip.text[:12].strip() for strip in pane.render_lines(pane.region.reset_offset)][-7:]
         assert lines == ["-0.200 s", "+0.000 s", "+0.300 s", "–", "+1.500 s", "–", "–"]
 
@@ -113,13 +113,13 @@ async def test_any_event_leads_to_the_handshake_of_its_session() -> None:
     with_sessions(on)
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        on.screen.log_pane.go_to(225)
+        on.screen.panes.log.go_to(225)
         await pilot.press("K")
-        await until(pilot, lambda: on.screen.detail_event is not None and on.screen.detail_event.id == 222)
-        assert on.screen.log_pane.current_id == 225
-        on.screen.log_pane.go_to(226)
+        await until(pilot, lambda: on.detail_event is not None and on.detail_event.id == 222)
+        assert on.screen.panes.log.current_id == 225
+        on.screen.panes.log.go_to(226)
         await pilot.press("4", "K")
-        await until(pilot, lambda: on.screen.detail_event is not None and on.screen.detail_event.id == 227)
+        await until(pilot, lambda: on.detail_event is not None and on.detail_event.id == 227)
         assert said(on.screen.footer).startswith("this session never became usable")
 
 
@@ -128,7 +128,7 @@ async def test_the_spans_of_a_session_are_a_waterfall() -> None:
     with_sessions(on)
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        on.screen.log_pane.go_to(225)
+        on.screen.panes.log.go_to(225)
         await pilot.press("W")
         await until(pilot, lambda: "no span of this session" in said(on.screen.footer))
         on.store.spans_answer = (Span(SpanId("a"), "", "session", "", "binance", at_ns(0), 0, 1_000_000, "ok"),)

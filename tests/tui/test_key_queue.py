@@ -20,7 +20,7 @@ from wsmon.tui import app, key_queue
 from wsmon.tui.dialogs.base import ConfirmDialog
 from wsmon.tui.dialogs.help import HelpDialog
 from wsmon.tui.panes.statistics import StatisticsPane
-from wsmon.tui.session_state import Memory, SessionState
+from wsmon.tui.session_state import SessionState, save
 from wsmon.tui.widgets.text_view import ScrollPane
 
 # Over the small screen: dialogs scroll more there.
@@ -143,7 +143,7 @@ async def test_the_second_enter_in_the_search_opens_the_event_below() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await write(pilot, on, "slash", "enter", "enter")
-        assert (on.app.screen, on.screen.current) == (on.screen, "detail")
+        assert (on.app.screen, on.screen.pane_layout.current) == (on.screen, "detail")
 
 
 async def test_keys_behind_the_one_that_closes_a_comparison_reach_the_log() -> None:
@@ -152,7 +152,7 @@ async def test_keys_behind_the_one_that_closes_a_comparison_reach_the_log() -> N
         await on.ready(pilot)
         await compared(on, pilot)
         await write(pilot, on, "G", "q", "g")
-        assert (on.app.screen, on.screen.log_pane.current_id) == (on.screen, 1)
+        assert (on.app.screen, on.screen.panes.log.current_id) == (on.screen, 1)
 
 
 async def test_keys_behind_an_export_wait_for_its_dialog() -> None:
@@ -171,7 +171,7 @@ async def test_a_text_that_is_pasted_keeps_its_place_among_the_keys() -> None:
         on.app.post_message(Key("slash", "/"))
         on.app.post_message(Paste("is:prob"))
         await write(pilot, on, "l", "e", "m", "enter")
-        assert on.screen.log_pane.search.text == "is:problem"
+        assert on.screen.panes.log.search.text == "is:problem"
 
 
 def held_back(on: Stage, monkeypatch: pytest.MonkeyPatch, method: str) -> threading.Event:
@@ -190,7 +190,7 @@ async def test_a_key_before_the_first_snapshot_is_not_undone_by_what_is_recalled
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = tmp_path / "a.json"
-    Memory(memory).write(SessionState(hides_heartbeats=True))
+    save(memory, SessionState(hides_heartbeats=True))
     on = stage(options=replace(OPTIONS, memory=memory))
     may = held_back(on, monkeypatch, "snapshot")
     async with on.app.run_test(size=ROOMY) as pilot:
@@ -198,8 +198,8 @@ async def test_a_key_before_the_first_snapshot_is_not_undone_by_what_is_recalled
         await pilot.pause()
         may.set()
         await until(pilot, lambda: on.app.keys_are_done)
-        assert on.screen.is_recalled
-        assert not on.screen.log_pane.hides_heartbeats
+        assert on.screen.is_restored
+        assert not on.screen.panes.log.hides_heartbeats
 
 
 async def test_a_store_that_gives_no_snapshot_holds_back_no_key_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,10 +234,10 @@ async def test_a_key_to_a_pane_that_waits_for_its_first_answer_waits_too(monkeyp
         may = held_back(on, monkeypatch, "statistics")
         on.app.post_message(Key("3", "3"))
         on.app.post_message(Key("G", "G"))
-        await until(pilot, lambda: on.screen.current == "statistics")
+        await until(pilot, lambda: on.screen.pane_layout.current == "statistics")
         may.set()
         await rest(pilot, on)
-        pane = on.screen.slot("statistics").pane
+        pane = on.screen.panes.slots["statistics"].pane
         assert isinstance(pane, StatisticsPane)
         assert 0 < pane.max_scroll_y == pane.scroll_y
 
@@ -265,7 +265,7 @@ async def test_what_never_settles_holds_back_no_key_for_long(monkeypatch: pytest
         on.app.post_message(Key("question_mark", "?"))
         on.app.post_message(Key("q", "q"))
         on.app.post_message(Key("z", "z"))
-        await until(pilot, lambda: on.screen.is_zoomed)
+        await until(pilot, lambda: on.screen.pane_layout.is_zoomed)
 
 
 async def test_keys_beyond_the_limit_are_dropped_with_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,14 +288,14 @@ async def test_keys_are_delivered_on_a_full_line_where_no_pane_is_new() -> None:
     async with on.app.run_test(size=SMALL) as pilot:
         await on.ready(pilot)
         await rest(pilot, on)
-        on.app._hold()
+        on.app.pacer.hold()
         await write(pilot, on, "g", "j", "question_mark", "q", "j")
-        assert on.screen.log_pane.current_id == 3
+        assert on.screen.panes.log.current_id == 3
         on.app.post_message(Key("3", "3"))
         on.app.post_message(Key("G", "G"))
-        await until(pilot, lambda: on.screen.current == "statistics")
-        on.app._let_go()
+        await until(pilot, lambda: on.screen.pane_layout.current == "statistics")
+        on.app.pacer.release()
         await rest(pilot, on)
-        pane = on.screen.slot("statistics").pane
+        pane = on.screen.panes.slots["statistics"].pane
         assert isinstance(pane, StatisticsPane)
         assert 0 < pane.max_scroll_y == pane.scroll_y

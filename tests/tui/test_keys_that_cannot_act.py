@@ -29,8 +29,8 @@ async def test_an_event_without_a_payload_has_nothing_to_fold_and_no_other_form(
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         started = next(each for each in on.store.events_after(0, 1_000) if each.payload is None)
-        on.screen.go_to_event(started)
-        await until(pilot, lambda: on.screen.detail_event is not None)
+        on.screen.panes.log.go_to(started.id)
+        await until(pilot, lambda: on.detail_event is not None)
         await pilot.press("5", key)
         assert text(on.screen.footer).strip() == sentence
 
@@ -76,17 +76,17 @@ async def test_no_other_problem_in_what_is_searched_for_names_the_search() -> No
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        on.screen.search_for(parse("conn:binance-spot"))
+        on.screen.panes.log.set_query(parse("conn:binance-spot"))
         await pilot.press("e")
-        await until(pilot, lambda: "problem" in on.screen.log_pane.status)
-        assert on.screen.log_pane.status == "no older problem among 'conn:binance-spot': Esc shows everything"
+        await until(pilot, lambda: "problem" in on.screen.panes.log.status)
+        assert on.screen.panes.log.status == "no older problem among 'conn:binance-spot': Esc shows everything"
 
 
 async def test_a_search_that_was_cleared_is_no_longer_said() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        on.screen.search_for(parse("conn:deribit"))
+        on.screen.panes.log.set_query(parse("conn:deribit"))
         on.screen.say("the log shows conn:deribit: Esc in the log clears")
         await pilot.press("escape")
         assert text(on.screen.footer).strip() == "the log shows everything"
@@ -97,10 +97,10 @@ async def test_the_detail_does_not_say_that_a_log_follows_which_shows_nothing() 
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("4", "k")
-        await until(pilot, lambda: on.screen.detail_event is not None)
-        on.screen.search_for(parse("conn:nobody"))
-        await until(pilot, lambda: on.screen.detail_event is None)
-        pane = on.screen.slot("detail").build()
+        await until(pilot, lambda: on.detail_event is not None)
+        on.screen.panes.log.set_query(parse("conn:nobody"))
+        await until(pilot, lambda: on.detail_event is None)
+        pane = on.screen.panes.slots["detail"].build()
         assert isinstance(pane, DetailPane)
         assert " ".join("".join(part for part, _ in line).strip() for line in pane.lines) == NOTHING_SHOWN
 
@@ -127,7 +127,7 @@ async def test_whoever_opened_a_connection_keeps_the_cursor_on_it() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "enter")
-        assert on.screen.connections.chosen == on.screen.connections.current.name  # type: ignore[union-attr]
+        assert on.screen.panes.connections.chosen == on.screen.panes.connections.current.name  # type: ignore[union-attr]
 
 
 async def test_whoever_leaves_before_the_recorder_was_asked_may_still_stop_it() -> None:

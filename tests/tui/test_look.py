@@ -111,7 +111,7 @@ async def test_the_terminals_own_colours_stay_its_own() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         assert on.app.native_ansi_color
-        on.app.wear("wsmon-dark")
+        on.app.appearance.set_theme("wsmon-dark")
         assert not on.app.native_ansi_color
 
 

@@ -53,10 +53,10 @@ async def test_the_detail_keeps_its_value_under_the_cursor_when_lines_break_else
         await on.ready(pilot)
         await pilot.press("p", "5", "slash", *"97120.5", "enter")
         await on.settled(pilot)
-        before = on.screen.detail_value
+        before = on.detail_value
         await pilot.resize_terminal(*NARROW)
         await on.settled(pilot)
-        assert on.screen.detail_value == before
+        assert on.detail_value == before
         assert "97120.5" in seen(on)
 
 

@@ -31,7 +31,7 @@ async def test_marks_are_gone_to_in_both_directions_and_kept() -> None:
         seen = []
         for key in ("u", "u", "u", "U"):
             await pilot.press(key)
-            seen.append(on.screen.log_pane.current_id)
+            seen.append(on.screen.panes.log.current_id)
         assert seen == [217, 220, 220, 217]
         await pilot.press("m")
         assert said(on) == "event #217 is no longer marked"
@@ -44,7 +44,7 @@ async def test_a_note_marks_its_event_and_is_said_when_one_comes_back() -> None:
         await on.ready(pilot)
         await pilot.press("p", "k", "M", *"it broke", "enter", "k", "u")
         await until(pilot, lambda: said(on) == "note: it broke")
-        assert on.screen.log_pane.current_id == 219
+        assert on.screen.panes.log.current_id == 219
     assert on.notes.bookmarks[219].text == "it broke"
 
 
@@ -55,7 +55,7 @@ async def test_a_marked_event_that_was_pruned_is_shown_as_its_copy() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("p", "U")
-        pane = on.screen.slot("detail").pane
+        pane = on.screen.panes.slots["detail"].pane
         assert isinstance(pane, DetailPane)
         assert pane.event == copy
         assert said(on) == "event #1 is no longer kept: this is the copy of its mark"
@@ -68,15 +68,15 @@ async def test_a_view_is_shown_saved_and_forgotten() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("v", "down", "enter")
-        await until(pilot, lambda: on.screen.log_pane.search.text == "is:problem")
+        await until(pilot, lambda: on.screen.panes.log.search.text == "is:problem")
         await pilot.press("v", *"mine", "enter")
-        await until(pilot, lambda: on.screen.notebook.views == (SavedView("mine", "is:problem"),))
+        await until(pilot, lambda: on.screen.services.notebook.views == (SavedView("mine", "is:problem"),))
         await pilot.press("v", *"all", "enter")
-        await until(pilot, lambda: not on.screen.log_pane.search)
+        await until(pilot, lambda: not on.screen.panes.log.search)
         await pilot.press("v", *"min", "enter")
-        await until(pilot, lambda: on.screen.log_pane.search.text == "is:problem")
+        await until(pilot, lambda: on.screen.panes.log.search.text == "is:problem")
         await pilot.press("v", *"min", "ctrl+x")
-        await until(pilot, lambda: on.screen.notebook.views == ())
+        await until(pilot, lambda: on.screen.services.notebook.views == ())
     assert on.notes.views == {}
 
 
@@ -85,8 +85,8 @@ async def test_heartbeats_that_are_hidden_come_back_with_their_view() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("h", "v", *"heart", "enter")
-        await until(pilot, lambda: on.screen.log_pane.search.text == "kind:heartbeat")
-        assert (on.screen.log_pane.hides_heartbeats, len(on.screen.log_pane.rows)) == (False, 10)
+        await until(pilot, lambda: on.screen.panes.log.search.text == "kind:heartbeat")
+        assert (on.screen.panes.log.hides_heartbeats, len(on.screen.panes.log.rows)) == (False, 10)
 
 
 async def test_a_search_for_marks_follows_what_is_marked() -> None:
@@ -94,14 +94,14 @@ async def test_a_search_for_marks_follows_what_is_marked() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("p", "m", "k", "k", "M", *"why #vendor", "enter")
-        await until(pilot, lambda: len(on.screen.notebook.marked) == 2)
+        await until(pilot, lambda: len(on.screen.services.notebook.marked) == 2)
         await pilot.press("slash", *"mark:*", "enter")
-        await until(pilot, lambda: [on.screen.log_pane.rows.id_at(row) for row in range(2)] == [218, 220])
+        await until(pilot, lambda: [on.screen.panes.log.rows.id_at(row) for row in range(2)] == [218, 220])
         await pilot.press("G", "m")
-        await until(pilot, lambda: len(on.screen.log_pane.rows) == 1)
+        await until(pilot, lambda: len(on.screen.panes.log.rows) == 1)
         await pilot.press("slash", *"tag:vendor", "enter")
-        await until(pilot, lambda: on.screen.log_pane.search.text == "tag:vendor")
-        assert [on.screen.log_pane.rows.id_at(row) for row in range(len(on.screen.log_pane.rows))] == [218]
+        await until(pilot, lambda: on.screen.panes.log.search.text == "tag:vendor")
+        assert [on.screen.panes.log.rows.id_at(row) for row in range(len(on.screen.panes.log.rows))] == [218]
 
 
 async def test_a_search_for_marks_says_that_notes_cannot_be_read() -> None:
@@ -111,8 +111,8 @@ async def test_a_search_for_marks_says_that_notes_cannot_be_read() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("slash", *"mark:*", "enter")
-        await until(pilot, lambda: "the notes are damaged; everything is shown" in on.screen.log_pane.status)
-        assert len(on.screen.log_pane.rows) == 220
+        await until(pilot, lambda: "the notes are damaged; everything is shown" in on.screen.panes.log.status)
+        assert len(on.screen.panes.log.rows) == 220
 
 
 async def test_searches_of_before_come_back_with_the_arrow_keys() -> None:
@@ -128,7 +128,7 @@ async def test_searches_of_before_come_back_with_the_arrow_keys() -> None:
             seen.append(dialog.query_one("#search-input").value)  # type: ignore[attr-defined]  # an Input
         assert seen == ["code:1008", "trade", "trade", "code:1008", "x"]
         await pilot.press("up", "up", "enter")
-        await until(pilot, lambda: on.screen.log_pane.search.text == "trade")
+        await until(pilot, lambda: on.screen.panes.log.search.text == "trade")
     assert on.notes.searches[0] == "trade"
 
 
@@ -141,7 +141,7 @@ async def test_notes_that_cannot_be_read_are_said_and_the_screen_works() -> None
         banner = on.screen.query_one("#banner", TextLine)
         await until(pilot, lambda: "the notes are damaged" in "".join(part for part, _ in banner.line))
         await pilot.press("p", "m")
-        assert on.screen.notebook.marked == {220}
+        assert on.screen.services.notebook.marked == {220}
 
 
 def test_a_view_is_found_by_a_part_of_its_name_or_made() -> None:
@@ -168,14 +168,14 @@ async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: 
     async with on.app.run_test(size=(120, 60)) as pilot:
         await on.ready(pilot)
         await pilot.press("p", "enter")
-        pane = on.screen.slot("detail").pane
+        pane = on.screen.panes.slots["detail"].pane
         assert isinstance(pane, DetailPane)
         while pane.value is None or pane.value.path != "$.s":
             await pilot.press("j")
         await pilot.press("y", "Y", "equals_sign")
-        await until(pilot, lambda: on.screen.log_pane.search.text == '$.s="BTCUSDT"')
-        assert len(on.screen.log_pane.rows) == 200
+        await until(pilot, lambda: on.screen.panes.log.search.text == '$.s="BTCUSDT"')
+        assert len(on.screen.panes.log.rows) == 200
         await pilot.press("exclamation_mark")
-        await until(pilot, lambda: on.screen.log_pane.search.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
+        await until(pilot, lambda: on.screen.panes.log.search.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
     assert copied == [osc.clipboard_sequence(text, "") for text in ("BTCUSDT", "$.s")]
     assert on.notes.searches[0] == '$.s="BTCUSDT" -$.s="BTCUSDT"'

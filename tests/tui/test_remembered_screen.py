@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support.fake_ports import FakeNotes
 from tests.support.screen_harness import Stage, stage, until
 from wsmon.tui.options import AppOptions
-from wsmon.tui.session_state import LogPosition, Memory, Preference, SessionState
+from wsmon.tui.session_state import LogPosition, Preference, SessionState, load, save
 from wsmon.tui.widgets.text_view import TextLine
 
 ROOMY = (120, 40)
@@ -33,7 +33,7 @@ async def left(tmp_path: Path, *keys: str, size: tuple[int, int] = ROOMY) -> Ses
         await pilot.press(*keys)
         await pilot.pause()
         await pilot.press("d")
-    return Memory(tmp_path / "a.json").read()[0]
+    return load(tmp_path / "a.json")[0]
 
 
 async def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
@@ -45,12 +45,12 @@ async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path)
     kept = await left(tmp_path, "1", "j", "j", "h", "T", *search, "4", "k", "k", "3", "z")
     on = again(tmp_path)
     async with on.app.run_test(size=ROOMY) as pilot:
-        await until(pilot, lambda: on.screen.is_recalled)
-        log = on.screen.log_pane
-        assert (on.screen.is_zoomed, on.screen.current) == (True, "statistics")
+        await until(pilot, lambda: on.screen.is_restored)
+        log = on.screen.panes.log
+        assert (on.screen.pane_layout.is_zoomed, on.screen.pane_layout.current) == (True, "statistics")
         assert (log.search.text, log.hides_heartbeats, log.time_mode) == ("is:problem", True, "open")
         assert (log.is_following, log.current_id > 1, log.current_id) == (False, True, kept.place.event_id)
-        assert on.screen.connections.chosen == "binance-spot"
+        assert on.screen.panes.connections.chosen == "binance-spot"
         assert said(on.screen.footer).startswith(
             "as you left it: search is:problem (Esc in the log clears), at event #"
         )
@@ -63,12 +63,12 @@ async def test_the_columns_of_the_log_and_a_search_for_marks_come_back(tmp_path:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press(*keys)
-        await until(pilot, lambda: on.screen.log_pane.search.text == "mark:*")
+        await until(pilot, lambda: on.screen.panes.log.search.text == "mark:*")
         await pilot.press("d")
     on = stage(options=replace(OPTIONS, memory=tmp_path / "a.json"), notes=notes)
     async with on.app.run_test(size=ROOMY) as pilot:
-        await until(pilot, lambda: on.screen.is_recalled)
-        log = on.screen.log_pane
+        await until(pilot, lambda: on.screen.is_restored)
+        log = on.screen.panes.log
         assert log.columns == ("id", "connection", "what", "size")
         assert [log.rows.id_at(row) for row in range(len(log.rows))] == [220]
 
@@ -78,8 +78,8 @@ async def test_a_log_that_followed_follows(tmp_path: Path) -> None:
     on = again(tmp_path)
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        assert on.screen.log_pane.is_following
-        assert on.screen.log_pane.current_id == on.store.bounds().last_id
+        assert on.screen.panes.log.is_following
+        assert on.screen.panes.log.current_id == on.store.bounds().last_id
 
 
 async def test_a_place_in_another_store_means_nothing(tmp_path: Path) -> None:
@@ -87,27 +87,27 @@ async def test_a_place_in_another_store_means_nothing(tmp_path: Path) -> None:
     on = again(tmp_path, store_id="two")
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
-        assert on.screen.log_pane.is_following
+        assert on.screen.panes.log.is_following
 
 
 async def test_theme_and_characters_come_back_unless_others_are_asked_for(tmp_path: Path) -> None:
     kept = await left(tmp_path, "colon", *"theme", "enter", "down", "enter", "colon", *"ascii", "enter")
     assert (kept.theme, kept.characters) == (Preference("wsmon-light", "wsmon-dark"), Preference("ascii", "unicode"))
     on = again(tmp_path)
-    assert (on.app.theme, on.app.glyphs.is_ascii) == ("wsmon-light", True)
-    assert (on.app.theme_choice, on.app.characters_choice) == (kept.theme, kept.characters)
+    assert (on.app.theme, on.app.appearance.glyphs.is_ascii) == ("wsmon-light", True)
+    assert (on.app.appearance.theme_choice, on.app.appearance.characters_choice) == (kept.theme, kept.characters)
     assert again(tmp_path, theme="wsmon-contrast").app.theme == "wsmon-contrast"
     asked = again(tmp_path, theme="wsmon-dark", is_theme_asked=True).app
-    assert (asked.theme, asked.theme_choice) == ("wsmon-dark", kept.theme)
+    assert (asked.theme, asked.appearance.theme_choice) == ("wsmon-dark", kept.theme)
     assert again(tmp_path, has_no_color=True).app.theme == "wsmon-ansi"
 
 
 async def test_a_search_of_another_wsmon_is_said_and_left_out(tmp_path: Path) -> None:
-    Memory(tmp_path / "a.json").write(SessionState(query="no:such:thing", hides_heartbeats=True))
+    save(tmp_path / "a.json", SessionState(query="no:such:thing", hides_heartbeats=True))
     on = again(tmp_path)
     async with on.app.run_test(size=ROOMY) as pilot:
-        await until(pilot, lambda: on.screen.is_recalled)
-        assert (on.screen.log_pane.search.text, on.screen.log_pane.hides_heartbeats) == ("", True)
+        await until(pilot, lambda: on.screen.is_restored)
+        assert (on.screen.panes.log.search.text, on.screen.panes.log.hides_heartbeats) == ("", True)
         assert said(on.screen.footer) == "the search no:such:thing is no longer understood: unknown field 'no'"
 
 

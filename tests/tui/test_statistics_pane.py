@@ -20,7 +20,7 @@ def asked(on: Stage, name: str) -> int | None:
 
 def first_line(on: Stage) -> list[str]:
     """The words of it."""
-    pane = on.screen.slot("statistics").pane
+    pane = on.screen.panes.slots["statistics"].pane
     assert isinstance(pane, StatisticsPane)
     return "".join(text for text, _ in pane.lines[0]).split() if pane.lines else [""]
 

@@ -48,7 +48,7 @@ def slow_stage() -> tuple[Stage, SlowView]:
 
 async def shown(on: Stage, pilot: Pilot[Any]) -> TimelinePane:
     await on.ready(pilot)
-    pane = on.screen.slot("timeline").pane
+    pane = on.screen.panes.slots["timeline"].pane
     assert isinstance(pane, TimelinePane)
     await until(pilot, lambda: not pane.is_waiting)
     return pane

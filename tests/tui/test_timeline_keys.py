@@ -39,7 +39,7 @@ async def test_e_and_shift_e_go_from_problem_to_problem_over_all_lanes(size: tup
 
         back = [("deribit", -10), ("binance-spot", -20), ("coinbase", -50), ("deribit", -90)]
         assert seen == [*back, back[3], *reversed(back[:3]), back[0]]
-        assert on.screen.current == "timeline"
+        assert on.screen.pane_layout.current == "timeline"
 
 
 async def test_the_log_goes_along_where_it_is_in_sight() -> None:
@@ -47,8 +47,8 @@ async def test_the_log_goes_along_where_it_is_in_sight() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         pane = await timeline(on, pilot)
         await pilot.press("E", "E")
-        await until(pilot, lambda: pane.problem is not None and on.screen.log_pane.current_id == pane.problem.event_id)
-        assert on.screen.current == "timeline"
+        await until(pilot, lambda: pane.problem is not None and on.screen.panes.log.current_id == pane.problem.event_id)
+        assert on.screen.pane_layout.current == "timeline"
 
 
 @pytest.mark.parametrize("size", [ROOMY, COMPACT])
@@ -58,14 +58,14 @@ async def test_enter_takes_the_log_to_the_problem_of_the_cell_also_where_a_filte
     on = with_problems(stage())
     async with on.app.run_test(size=size) as pilot:
         pane = await timeline(on, pilot)
-        on.screen.search_for(parse("conn:kraken-book"))
+        on.screen.panes.log.set_query(parse("conn:kraken-book"))
         await pilot.press("E")
         await until(pilot, lambda: pane.problem is not None)
         problem = pane.problem
         assert problem is not None
         await pilot.press("enter")
-        await until(pilot, lambda: on.screen.log_pane.current_id == problem.event_id)
-        assert on.screen.current == "log"
+        await until(pilot, lambda: on.screen.panes.log.current_id == problem.event_id)
+        assert on.screen.pane_layout.current == "log"
 
 
 async def test_enter_on_a_quiet_cell_takes_the_log_to_what_the_connection_did_then() -> None:
@@ -79,7 +79,7 @@ async def test_enter_on_a_quiet_cell_takes_the_log_to_what_the_connection_did_th
             for each in on.store.events_after(0, 1_000)
             if each.ts_ns >= at_ns(-21) and each.source.connection == "kraken-book"
         )
-        await until(pilot, lambda: on.screen.log_pane.current_id == first.id)
+        await until(pilot, lambda: on.screen.panes.log.current_id == first.id)
 
 
 @pytest.mark.parametrize("size", [ROOMY, COMPACT])
@@ -94,7 +94,7 @@ async def test_the_evidence_of_an_incident_is_one_key_away(size: tuple[int, int]
         await until(pilot, lambda: pane.problem != first)
         assert pane.read_out == ("binance-spot · gap since 14:02:04.000, 20 s, not over · 3 missing · w: evidence")
         await pilot.press("w")
-        await until(pilot, lambda: on.screen.log_pane.current_id == 3)
+        await until(pilot, lambda: on.screen.panes.log.current_id == 3)
 
 
 async def test_lanes_by_group_and_back_and_a_word_where_there_are_none() -> None:

@@ -1,50 +1,62 @@
-"""The application: threads, signals, themes, and the way out. What it shows is ``watching.py``."""
+"""WsmonApp: starts and stops the threads, hands snapshots and keys to the screen, handles signals and exit."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePath
 from typing import ClassVar
 
 from rich.console import RenderableType
+from rich.segment import Segments
+from rich.traceback import Traceback
 from textual import on
-from textual.events import Event, Key, Paste
+from textual.app import App
+from textual.driver import Driver
+from textual.events import CursorPosition, Event, Key, Paste
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from wsmon.errors import WsmonError
 from wsmon.ports import Clock, Notes, RecorderControl, StoreView
 from wsmon.tui.actions import merge_keymap
+from wsmon.tui.appearance import ThemeController
 from wsmon.tui.bookmarks import Notebook
+from wsmon.tui.commands import COMMANDS
 from wsmon.tui.dialogs import preload
 from wsmon.tui.key_queue import KeyQueue
 from wsmon.tui.options import AppOptions, Exporter, Listen, Outcome
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.screen import MonitorScreen, remember
+from wsmon.tui.screen import MonitorScreen, session_state_of
 from wsmon.tui.services import ScreenServices
-from wsmon.tui.session_state import Memory, Saver, SessionState
+from wsmon.tui.session_state import Saver, SessionState, load
 from wsmon.tui.store_threads import SnapshotPoller, StoreWorker
-from wsmon.tui.terminal.app import PacedApp
+from wsmon.tui.terminal import driver
+from wsmon.tui.terminal.pacing import OutputPacer
 from wsmon.tui.theme import ThemeLibrary
 
-# A store that gives no snapshot for so long, and does not say why, holds back no key.
 TICK_S = 1.0
-# A pane that the store does not answer for so long takes keys as it is, empty.
+# A store that gives no snapshot for so long, and does not say why, holds back no key.
 FIRST_SNAPSHOT_S = 2.0
+# A pane that the store does not answer for so long takes keys as it is, empty.
 FIRST_ANSWER_S = 1.0
 # How often the configuration on disk is compared with the recorder's
 CHANGES_S = 2.0
 STYLES = Path(__file__).parent / "styles"
-# Unhandled they leave the terminal in the alternate screen; both are a detach
+# Unhandled they leave the terminal in the alternate screen; both detach.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
-    """``run()`` returns how it was left; see ``Outcome``. After a crash ``return_code`` is 1."""
+class WsmonApp(App[Outcome], inherit_bindings=False):
+    """The screen of wsmon as a Textual app.
+
+    ``run()`` returns how it was left, see ``Outcome``; after a crash ``return_code`` is 1.
+    """
 
     TITLE = "wsmon"
     ENABLE_COMMAND_PALETTE = False
@@ -66,25 +78,28 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
     ) -> None:
         """``views`` opens a view of the store for the thread that calls it.
 
-        ``listen`` keeps ``control`` connected while the screen is there. ``changes`` says in a sentence what differs
-        between the configuration on disk and the recorder's (empty = nothing); it is called in a thread.
+        ``listen`` keeps ``control`` connected while the app runs. ``changes`` returns in a sentence what differs
+        between the configuration on disk and the recorder's (empty = nothing); it is called on a thread.
         """
-        shelf, memory = ThemeLibrary(options.user_themes), Memory(options.memory)
-        remembered, forgotten = memory.read()
-        super().__init__(shelf, options, remembered, clock)
-        self._keeper = Saver(memory, remembered)
-        self._left = remembered
+        state, trouble = load(options.memory)
+        self.appearance = ThemeController(self, ThemeLibrary(options.user_themes), options, state)
+        self.pacer = OutputPacer(self, clock, is_remote=options.is_remote)
+        super().__init__(ansi_color=self.appearance.ansi_color)
+        self.animation_level = "none"
+        self.appearance.start()
+        self._saver = Saver(options.memory, state)
+        self._last_state = state
         self._next_tick_s = 0.0
-        self._shelf_changes = shelf.look
         keymap = merge_keymap(options.keys, options.keys_file, options.key_lines)
         self.set_keymap(keymap.changed)
         self._listen = listen
         self._changes = changes
-        self._monitor = SnapshotPoller(views, clock, self._snapshot_is_ready, self.pace_s)
-        self._answers = StoreWorker(views, self.call_later, self._answer_failed)
-        self._searches = StoreWorker(views, self.call_later, self._answer_failed)
+        self._poller = SnapshotPoller(views, clock, self._snapshot_ready, self.pacer.interval_s)
+        worker = StoreWorker(views, self.call_later, self._query_failed)
+        search_worker = StoreWorker(views, self.call_later, self._query_failed)
+        self._threads = (self._poller, worker, search_worker)
         self._notebook = Notebook(notes)
-        self._watching = MonitorScreen(
+        self._monitor = MonitorScreen(
             ScreenServices(
                 views=views,
                 clock=clock,
@@ -93,41 +108,60 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
                 control=control,
                 exporter=exporter,
                 notebook=self._notebook,
-                answers=self._answers,
-                searches=self._searches,
-                glyphs=self.glyphs,
-                remembered=remembered,
-                forgotten=forgotten,
-            )
+                worker=worker,
+                search_worker=search_worker,
+                appearance=self.appearance,
+                pacer=self.pacer,
+                session_state=state,
+                session_state_trouble=trouble,
+            ),
+            COMMANDS,
         )
-        self._keys = KeyQueue(self, super().on_event, self._stage, self.laid_out)
+        self._keys = KeyQueue(self, super().on_event, self._stage, self._laid_out)
 
     def get_default_screen(self) -> Screen[None]:
-        """The monitor."""
-        return self._watching
+        """Return the monitor's screen."""
+        return self._monitor
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return Textual's driver for this system, made to send only what the terminal does not show yet."""
+        return driver.buffered(super().get_driver_class())
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return Textual's filters, then ours: what reaches the terminal has gone through them."""
+        return (*super().get_line_filters(), *self.appearance.line_filters)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return what Textual's own themes lack."""
+        return dict(self.appearance.variable_defaults)
 
     @property
     def keys_are_done(self) -> bool:
         """Whether no key waits, nor has an effect to come."""
         return self._keys.is_done
 
+    @property
+    def unkept(self) -> str:
+        """Why the next start does not find how the screen was left; empty = it does."""
+        return self._saver.trouble
+
     def wake(self) -> None:
-        """Something was committed; from any thread."""
-        self._monitor.wake()
+        """Look for a new snapshot now; from any thread."""
+        self._poller.wake()
 
     def on_mount(self) -> None:
-        """Begin to watch."""
-        for thread in (self._monitor, self._answers, self._searches):
+        """Start threads, timers and background tasks."""
+        for thread in self._threads:
             thread.start()
-        self._notebook.begin(lambda error: self.call_later(self._answer_failed, error))
+        self._notebook.begin(lambda error: self.call_later(self._query_failed, error))
         self.set_interval(TICK_S, self._tick)
         self.set_timer(FIRST_SNAPSHOT_S, self._keys.open)
-        self.app_resume_signal.subscribe(self, self.resumed)
+        self.app_resume_signal.subscribe(self, self.pacer.resumed)
         self.run_worker(self._preload(), name="dialogs", group="dialogs")
         if self._listen is not None:
-            self.run_worker(self._listen(self._recorder_changed), name="listen", group="listen")
+            self.run_worker(self._listen(self.wake), name="listen", group="listen")
         self.run_worker(self._watch_themes(), name="themes", group="themes")
-        self.run_worker(self._keeper.run(self._remember, self._watching.say), name="memory", group="memory")
+        self.run_worker(self._saver.run(self._session_state, self._monitor.say), name="memory", group="memory")
         if self._changes is not None:
             self.run_worker(self._compare(self._changes), name="changes", group="changes")
         if not self.is_headless:
@@ -135,31 +169,63 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
             for number in SIGNALS:
                 loop.add_signal_handler(number, self.exit, "detached")
 
+    async def on_unmount(self) -> None:
+        """Stop the threads, which hold views of the store, and save how the screen was left."""
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+        for thread in self._threads:
+            thread.stop()
+        self._notebook.close()
+        await self._saver.save(self._last_state)
+
     async def on_event(self, event: Event) -> None:
-        """Keys wait for each other; all other events are Textual's."""
+        """Put keys into their queue; all other events are Textual's."""
         if isinstance(event, Key | Paste) and not event.is_forwarded:
             await self._keys.put(event)
         else:
             await super().on_event(event)
 
-    async def on_unmount(self) -> None:
-        """End the threads; they hold views of the store."""
-        if not self.is_headless:
-            loop = asyncio.get_running_loop()
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
-        for thread in (self._monitor, self._answers, self._searches):
-            thread.stop()
-        self._notebook.close()
-        await self._keeper.keep(self._left)
+    def on_resize(self) -> None:
+        """Send everything again: what a terminal makes of its content when it is resized is not known."""
+        driver.forget(self)
+
+    def post_display_hook(self) -> None:
+        """Note that Textual has painted."""
+        self.pacer.painted()
+
+    def on_cursor_position(self, event: CursorPosition) -> None:
+        """Note that the terminal has answered the question behind a paint."""
+        event.stop()
+        self.pacer.answered()
+
+    def exit(self, result: Outcome | None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """Exit; the next start finds the screen as it is now."""
+        self._last_state = self._session_state()
+        self.pacer.leave(partial(super().exit, result, return_code, message))
+
+    def action_suspend_process(self) -> None:
+        """Suspend the process, as ^Z does."""
+        self.pacer.once_answered(super().action_suspend_process)
+
+    def _fatal_error(self) -> None:
+        """Show where the app failed, and no values of variables: Textual's traceback might show secrets.
+
+        There is no public switch for that; a contract test holds the override.
+        """
+        self.bell()
+        traceback = Traceback(show_locals=False, width=None)
+        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
+        self._close_messages_no_wait()
 
     def _stage(self) -> object:
-        """What keys act on: another one has to be laid out before the next key."""
-        return self.screen, self.screen.focused, self._watching.arrangement
+        """What keys act on: another value has to be laid out before the next key."""
+        return self.screen, self.screen.focused, self._monitor.pane_layout.arrangement
 
-    async def laid_out(self) -> None:
+    async def _laid_out(self) -> None:
         """Wait until what keys act on has a size, and the first answer of the store in it."""
-        await super().laid_out()
+        await self.pacer.wait_for_layout()
         pane = self.focused
         if isinstance(pane, StatisticsPane | TimelinePane):
             with suppress(TimeoutError):
@@ -167,71 +233,59 @@ class WsmonApp(PacedApp[Outcome], inherit_bindings=False):
                     await pane.has_answer.wait()
 
     def _tick(self) -> None:
-        """Ages and rates are read by nobody more often than a slow line can paint them."""
-        now_s = self.now_s()
+        """Update ages and rates, at most as often as a slow line can paint them."""
+        now_s = self.pacer.now_s()
         if now_s >= self._next_tick_s:
-            self._next_tick_s = now_s + self.pace_s() - TICK_S / 2
-            self._watching.tick()
+            self._next_tick_s = now_s + self.pacer.interval_s() - TICK_S / 2
+            self._monitor.tick()
 
-    @property
-    def unkept(self) -> str:
-        """Why the next start does not find how the screen was left; empty = it does."""
-        return self._keeper.trouble
+    def _session_state(self) -> SessionState:
+        # Before the first snapshot the screen is not yet as it was left.
+        return session_state_of(self._monitor) if self._monitor.is_restored else self._last_state
 
-    def exit(self, result: Outcome | None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
-        """Leave; how the screen is now is what the next start finds."""
-        self._left = self._remember()
-        super().exit(result, return_code, message)
-
-    def _remember(self) -> SessionState:
-        if not self._watching.is_recalled:  # nothing was shown yet
-            return self._left
-        return remember(self._watching, self.theme_choice, self.characters_choice)
-
-    def _snapshot_is_ready(self) -> None:
-        """In the monitor's thread."""
+    def _snapshot_ready(self) -> None:
+        """Called on the poller's thread."""
         self.call_later(self._take_snapshot)
 
     def _take_snapshot(self) -> None:
-        snapshot = self._monitor.take()
-        self._watching.recorder.trouble = self._monitor.trouble
+        snapshot = self._poller.take()
+        self._monitor.recorder.trouble = self._poller.trouble
         if snapshot is not None:
-            self._watching.show(snapshot)
-        if self._monitor.trouble:
+            self._monitor.show(snapshot)
+        if self._poller.trouble:
             self._keys.open()
 
-    @on(MonitorScreen.Recalled)
-    def _recalled(self) -> None:
-        """Keys act from now on; what is recalled would undo what one did before."""
+    @on(MonitorScreen.Restored)
+    def _restored(self) -> None:
+        """Deliver keys from now on; restoring would undo what an earlier key did."""
         self._keys.open()
 
-    def _answer_failed(self, error: Exception) -> None:
+    def _query_failed(self, error: Exception) -> None:
         if not isinstance(error, WsmonError):
             raise error
-        self._watching.say(str(error), "problem")
-
-    def _recorder_changed(self) -> None:
-        self._monitor.wake()
+        self._monitor.say(str(error), "problem")
 
     async def _preload(self) -> None:
-        """What dialogs need, once the screen is up and before a key asks for it."""
+        """Import the dialogs, once the screen is up and before a key needs one."""
         await asyncio.sleep(TICK_S)
         await asyncio.to_thread(preload)
         if not self.is_headless:
-            gc.freeze()  # what there is now stays: to look through it for garbage holds up keys for a tenth of a second
+            # What exists now stays: searching it for garbage would hold up keys for a tenth of a second.
+            gc.freeze()
 
     async def _watch_themes(self) -> None:
-        """A theme that one edits shows at once; what is wrong with it is said until it is put right."""
+        """Show changes of the theme file at once, so that a theme can be edited before the screen; and its faults."""
         while True:
-            recorder, faults = self._watching.recorder, self.look_faults
+            recorder, faults = self._monitor.recorder, self.appearance.faults
+            # Without a recorder the banner has worse to say.
             if faults and faults != recorder.look_faults and not recorder.is_on:
-                self._watching.say(faults[0], "problem")  # the banner has worse to say
+                self._monitor.say(faults[0], "problem")
             recorder.look_faults = faults
             await asyncio.sleep(TICK_S)
-            if await asyncio.to_thread(self._shelf_changes):
-                self.themes_changed()
+            if await asyncio.to_thread(self.appearance.reload):
+                self.appearance.themes_changed()
 
     async def _compare(self, changes: Callable[[], str]) -> None:
         while True:
-            self._watching.recorder.changes = await asyncio.to_thread(changes)
+            self._monitor.recorder.changes = await asyncio.to_thread(changes)
             await asyncio.sleep(CHANGES_S)

@@ -1,66 +1,62 @@
-"""The screen as a desk: panes in their places, which of them has the keys, and how it changes with the terminal."""
+"""Which panes are in sight, how high they are and which has the focus; each pane in a slot with a title."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, Literal, TypeVar, get_args
+from typing import Generic, Literal, TypeVar, get_args
 
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from wsmon.tui.actions import bindings
-from wsmon.tui.panes.bars import Banner, Footer, Header
 from wsmon.tui.text import Role, StyledText, clip, width_of
 from wsmon.tui.widgets.text_view import StatusChanged, TextLine
-
-# Which panes are in sight, and how high: pure, from the size of the terminal and what was asked for.
 
 PaneName = Literal["connections", "timeline", "statistics", "log", "detail"]
 PANES: tuple[PaneName, ...] = get_args(PaneName)
 
+# Columns from which log and detail stand side by side
 ROOMY_WIDTH = 100
-# With less, two panes below the connections would show too little of each
+# Lines; with fewer, two panes below the connections would show too little of each
 ROOMY_HEIGHT = 30
-# Lines, its title included: with less, what led to an event is out of sight
+# Lines of the log, its title included; with fewer, what led to an event is out of sight
 LEAST_LOG = 10
-# Lines that a short list may take of what the log does not need: 8 connections
+# Lines that a short list may take of those that the log does not need: 8 connections
 MOST_BY_LOG = 10
-# lines: header, footer, two titles, and some lines of each
+# Lines of a screen with two panes: header, footer, two titles, and some lines of each
 LEAST_FOR_TWO = 9
 MIDDLE: tuple[PaneName, ...] = ("timeline", "statistics")
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """What was asked for."""
+    """Which panes the user asked for; which of them are in sight follows from the size of the terminal."""
 
     lower: PaneName = "log"
     """The pane below the connections, where there is room for one."""
     middle: PaneName = "timeline"
     """The pane between connections and log, where there is room for all."""
     zoomed: PaneName | None = None
+    """The pane that has the whole screen; None = no pane has."""
     last: PaneName = "connections"
-    """What was asked for last, where there is room for one pane alone."""
+    """The pane asked for last: the one in sight where there is room for one alone."""
 
     def ask(self, pane: PaneName) -> Arrangement:
-        """Bring a pane into sight; another one that is zoomed gives way."""
+        """Return the arrangement with a pane in sight; another one that is zoomed gives way."""
         zoomed = pane if self.zoomed is not None else None
         lower = pane if pane != "connections" else self.lower
         return Arrangement(lower, pane if pane in MIDDLE else self.middle, zoomed, pane)
 
     def toggle_zoom(self, pane: PaneName) -> Arrangement:
-        """Give a pane everything, or give it back."""
+        """Return the arrangement with a pane on the whole screen, or with none where one is."""
         return replace(self, zoomed=None if self.zoomed is not None else pane)
 
     def visible(self, width: int, height: int) -> tuple[PaneName, ...]:
-        """The panes in sight, from top to bottom."""
+        """The panes in sight on a screen of so many cells, from top to bottom."""
         if self.zoomed is not None:
             return (self.zoomed,)
         if height < LEAST_FOR_TWO:
@@ -76,7 +72,7 @@ def is_roomy(width: int, height: int) -> bool:
 
 
 def connections_height(rows: int, height: int, *, roomy: bool) -> int:
-    """Lines for the list, its title and heading included; it never takes what the log needs."""
+    """Lines for ``rows`` connections, title and heading included; the list leaves the log what it needs."""
     wanted = max(1, rows) + 2
     if roomy:
         return min(wanted, max(7, height * 3 // 10))
@@ -91,16 +87,14 @@ def middle_height(rows: int, height: int, pane: PaneName) -> int:
     return min(max(1, rows) + 6, max(8, height // 3))
 
 
-# A place for a pane: a title over it, and the pane itself once it is needed.
-
 Pane = TypeVar("Pane", bound=Widget)
 
-# Cells; in fewer a sentence says nothing
+# Cells; a status cut to fewer says nothing
 MIN_STATUS = 8
 
 
 class Slot(Vertical, Generic[Pane]):
-    """Builds its pane when it is shown for the first time: what nobody looks at costs no start-up time."""
+    """The place of a pane, under a title; builds the pane when it is first shown, to save time at the start."""
 
     DEFAULT_CSS = "Slot { height: 1fr; }"
 
@@ -115,7 +109,7 @@ class Slot(Vertical, Generic[Pane]):
         self.display = False
 
     def compose(self) -> ComposeResult:
-        """The title; the pane comes later."""
+        """The title; the pane is mounted below it later."""
         yield self._title
 
     @property
@@ -124,7 +118,7 @@ class Slot(Vertical, Generic[Pane]):
         return self._pane
 
     def build(self) -> Pane:
-        """The pane, made where it is not there yet; that does not show it."""
+        """Return the pane, built if it was not yet; does not show it."""
         if self._pane is None:
             self._pane = self._build()
             self.mount(self._pane)
@@ -140,30 +134,30 @@ class Slot(Vertical, Generic[Pane]):
         self.display = False
 
     def say(self, *status: str) -> None:
-        """Put a text beside the title, the first of these that fits; it is shown as it is, never as markup."""
+        """Show the first of these texts that fits beside the title; plain text, never markup."""
         self._status = status
         self._draw()
 
     @on(StatusChanged)
-    def _pane_says(self, message: StatusChanged) -> None:
+    def _status_changed(self, message: StatusChanged) -> None:
         message.stop()
         self.say(*message.texts)
 
     def on_resize(self) -> None:
-        """The rule has another length."""
+        """Draw the title for the new width."""
         self._draw()
 
     def mark(self, *, is_focused: bool) -> None:
-        """Show whether keys act here: at once, the events below come after the next paint."""
+        """Show at once whether the pane has the focus; the events below come after the next paint."""
         self._is_focused = is_focused
         self._draw()
 
     def on_descendant_focus(self) -> None:
-        """Keys act here now."""
+        """Mark the title."""
         self.mark(is_focused=True)
 
     def on_descendant_blur(self) -> None:
-        """Keys no longer act here."""
+        """Unmark the title."""
         self.mark(is_focused=False)
 
     def _draw(self) -> None:
@@ -188,126 +182,115 @@ def title_line(pane: PaneName, status: Sequence[str], width: int, *, is_focused:
     return (*spans, (rule * max(0, width - width_of(spans)), kind))
 
 
-class Desk(Screen[None], inherit_bindings=False):
-    """Knows where panes are, and nothing of what is in them."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
-    AUTO_FOCUS = ""
-    focused: Reactive[Widget | None] = Reactive(None, compute=False, repaint=False)
-    """Textual's repaints the whole screen, 15 ms; the two panes paint themselves."""
+class PaneLayout:
+    """Shows, sizes and focuses the panes of a screen; reports each new layout to its owner."""
 
     def __init__(
         self,
-        builders: Mapping[PaneName, Callable[[], Widget]],
-        footer: Footer,
+        screen: Screen[None],
+        slots: Mapping[PaneName, Slot[Widget]],
         arrangement: Arrangement,
         focused: PaneName,
+        on_layout: Callable[[], None],
     ) -> None:
-        """``builders`` make each pane when it is first shown; ``focused`` has the keys at first, if it is in sight."""
-        super().__init__()
+        """``focused`` gets the focus at first, if it is in sight; ``on_layout`` is called after each layout."""
+        self._screen = screen
+        self._slots = slots
         self._arrangement = arrangement
         self._focused_first = focused
-        self._slots = {name: Slot(name, builders[name]) for name in PANES}
+        self._on_layout = on_layout
         self.is_ready = False
-        # whether the slots are there
+        """Whether the slots are mounted, so that panes can be."""
         self._rows = 1
-        # of the connections list
-        self.header = Header(id="header")
-        self.banner = Banner(id="banner")
-        self.footer = footer
+        """Lines of the connections list."""
 
     def compose(self) -> ComposeResult:
-        """Header, panes, footer."""
-        yield self.header
-        yield self.banner
+        """The slots, from top to bottom."""
         for name in ("connections", "timeline", "statistics"):
             yield self._slots[name]
         with Horizontal(id="lower"):
             yield self._slots["log"]
             yield self._slots["detail"]
-        yield self.footer
 
-    def on_mount(self) -> None:
-        """Now panes can be put into their slots; the keys act where they did."""
+    def start(self) -> None:
+        """Lay out for the first time; the slots are mounted."""
         self.is_ready = True
-        self.banner.show("")
         self.lay_out()
-        self.give_keys(self._focused_first if self._focused_first in self.in_sight else self.in_sight[-1])
-
-    def on_resize(self) -> None:
-        """Another terminal, another arrangement."""
-        self.lay_out()
+        self.focus(self._focused_first if self._focused_first in self.in_sight else self.in_sight[-1])
 
     @property
     def in_sight(self) -> tuple[PaneName, ...]:
-        """The panes in sight."""
-        return self._arrangement.visible(self.size.width, self.size.height)
+        """The panes in sight, from top to bottom."""
+        return self._arrangement.visible(self._screen.size.width, self._screen.size.height)
 
     @property
     def current(self) -> PaneName:
-        """The pane that has the keys."""
+        """The pane that has the focus."""
         return next((name for name in self.in_sight if self._has_focus(name)), self.in_sight[-1])
 
     @property
     def is_zoomed(self) -> bool:
-        """Whether one pane has everything."""
+        """Whether one pane has the whole screen."""
         return self._arrangement.zoomed is not None
 
     @property
     def arrangement(self) -> Arrangement:
-        """Which panes were asked for."""
+        """Which panes the user asked for."""
         return self._arrangement
 
-    def slot(self, name: PaneName) -> Slot[Widget]:
-        """The place of a pane."""
-        return self._slots[name]
+    def set_rows(self, rows: int) -> None:
+        """Set how many connections are listed; the heights of the panes follow."""
+        if rows != self._rows:
+            self._rows = rows
+            self.lay_out()
 
-    def set_rows(self, rows: int) -> bool:
-        """How many connections there are; whether that changes the heights."""
-        is_new, self._rows = rows != self._rows, rows
-        return is_new
-
-    def ask(self, name: PaneName) -> None:
-        """Bring a pane into sight, and give it the keys."""
+    def show(self, name: PaneName) -> None:
+        """Bring a pane into sight, and give it the focus."""
         self._arrangement = self._arrangement.ask(name)
         self.lay_out()
-        self.give_keys(name)
+        self.focus(name)
+
+    def bring(self, name: PaneName) -> None:
+        """Bring a pane into sight, and give it the focus, unless it is in sight already."""
+        if name not in self.in_sight:
+            self.show(name)
 
     def toggle_zoom(self) -> None:
-        """Give the pane that has the keys the whole screen, or give it back."""
+        """Give the pane that has the focus the whole screen, or take it back."""
         name = self.current
         self._arrangement = self._arrangement.toggle_zoom(name)
         self.lay_out()
-        self.give_keys(name)
+        self.focus(name)
 
-    def step(self, by: int) -> None:
-        """Give the keys to the next pane in sight."""
+    def focus_next(self, by: int) -> None:
+        """Give the focus to the pane that is ``by`` panes further on the screen; it goes round."""
         names = self.in_sight
-        self.give_keys(names[(names.index(self.current) + by) % len(names)])
+        self.focus(names[(names.index(self.current) + by) % len(names)])
 
-    def give_keys(self, name: PaneName) -> None:
-        """Let keys act on a pane."""
+    def focus(self, name: PaneName) -> None:
+        """Give the focus to a pane, if it was ever shown."""
         pane = self._slots[name].pane
         if pane is not None:
             for slot in self._slots.values():
                 slot.mark(is_focused=slot.pane_name == name)
-            self.set_focus(pane, scroll_visible=False)
+            self._screen.set_focus(pane, scroll_visible=False)
 
     def lay_out(self) -> None:
-        """Put everything in its place."""
-        width, height = self.size
+        """Show, hide and size the panes for the screen as it is now; does nothing before ``start``."""
+        width, height = self._screen.size
         if not self.is_ready or not width:
             return
         visible, roomy = self.in_sight, is_roomy(width, height)
-        with self.app.batch_update():
+        with self._screen.app.batch_update():
             for name, slot in self._slots.items():
                 if name in visible:
                     slot.open()
                 else:
                     slot.close()
             self._set_heights(visible, height, roomy=roomy)
-            self.query_one("#lower").display = "log" in visible or "detail" in visible
-            self.set_class(roomy, "-roomy")
+            self._screen.query_one("#lower").display = "log" in visible or "detail" in visible
+            self._screen.set_class(roomy, "-roomy")
+        self._on_layout()
 
     def _set_heights(self, visible: tuple[PaneName, ...], height: int, *, roomy: bool) -> None:
         is_shared = len(visible) > 1

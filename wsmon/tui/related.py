@@ -1,9 +1,10 @@
-"""What can be exported from where somebody is: the search, the connection, the session and the incident. Pure."""
+"""Events related to an event: what proves it, what came before it, and what around it can be exported."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
@@ -11,13 +12,19 @@ from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Exact, FieldName, FieldTerm, Query
+from wsmon.tui.store_threads import StoreWorker
+from wsmon.tui.text import Role
 
-# From an incident to the events that prove it, one after the other, and back. Pure.
+NO_EVIDENCE = "this event names no evidence: e goes to problems"
+# The end of a session, and a first attempt that fails; later attempts that fail have another name
+ENDED = "connection.disconnected"
+# Seconds around an incident that an export can take; the first is offered first
+MARGINS_S = (30, 5, 300)
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTrail:
-    """An event and those that prove it, oldest first."""
+    """An event and the ids of those that prove it, oldest first."""
 
     event_id: int
     evidence: tuple[int, ...]
@@ -25,24 +32,28 @@ class EvidenceTrail:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceStep:
-    """Where to go, and on which trail that is."""
+    """The event to go to, and the trail that it is on."""
 
     trail: EvidenceTrail
     event_id: int
 
 
 def evidence_of(event: Event) -> tuple[int, ...]:
-    """The ids of the events that prove it; none for most events."""
+    """Return the ids of the events that prove this one, ascending; none for most events."""
     ids = (event.meta or {}).get("evidence") if event.verdict is None else event.verdict.evidence
     found = {each for each in ids if isinstance(each, int) and each > 0} if isinstance(ids, list | tuple) else set()
     return tuple(sorted(found - {event.id}))
 
 
 def next_step(event: Event, trail: EvidenceTrail | None) -> EvidenceStep | None:
-    """From an event with evidence to the first of it; along a trail to the next, from the last back to its start."""
+    """Return the step to the first evidence of an event, or along a trail: to the next, and from the last to its start.
+
+    None where the event names no evidence and is on no trail.
+    """
     evidence = evidence_of(event)
     is_on_trail = trail is not None and event.id in trail.evidence
-    if evidence and not (is_on_trail and event.verdict is not None):  # each loss of a pattern has the ones before it
+    # Each loss of a pattern has the losses before it as its evidence: on a trail of losses the trail goes on.
+    if evidence and not (is_on_trail and event.verdict is not None):
         return EvidenceStep(EvidenceTrail(event.id, evidence), evidence[0])
     if trail is None or not is_on_trail:
         return None
@@ -50,10 +61,47 @@ def next_step(event: Event, trail: EvidenceTrail | None) -> EvidenceStep | None:
     return EvidenceStep(trail, following[following.index(event.id) + 1])
 
 
-# What came before a connection ended: the last message that it received, and how its outage began.
+class EvidenceNavigator:
+    """Reads evidence with a worker and reveals it in the log; remembers the trail from key to key."""
 
-# The end of a session, and a first attempt that fails; later ones have a name of their own
-ENDED = "connection.disconnected"
+    def __init__(
+        self, worker: StoreWorker, reveal: Callable[[Event], object], refuse: Callable[[str, Role], object]
+    ) -> None:
+        """``reveal`` shows an event in the log, also where a filter hides it; ``refuse`` says why there is none."""
+        self._worker = worker
+        self._reveal = reveal
+        self._refuse = refuse
+        self._trail: EvidenceTrail | None = None
+
+    def follow(self, event: Event | None) -> None:
+        """Go to the first event that proves this one, or on along the trail that it is on."""
+        step = next_step(event, self._trail) if event is not None else None
+        if step is not None:
+            self._trail = step.trail
+            self.reveal(step.event_id)
+        elif event is not None and has_prior_events(event):
+            read = partial(read_prior_events, event=event)
+            self._worker.submit("evidence", read, partial(self._reveal_message, event))
+        else:
+            self._refuse(NO_EVIDENCE, "caution")
+
+    def reveal(self, event_id: int) -> None:
+        """Go to an event by its id."""
+        self._worker.submit("evidence", lambda view: view.events_by_id((event_id,)), self._reveal_found)
+
+    def _reveal_message(self, event: Event, before: PriorEvents) -> None:
+        """Go to the last message before a connection ended; the next step leads back."""
+        if before.message is None:
+            self._refuse("no message was kept before it, and it names no evidence", "caution")
+            return
+        self._trail = EvidenceTrail(event.id, (before.message.id,))
+        self._reveal(before.message)
+
+    def _reveal_found(self, found: tuple[Event, ...]) -> None:
+        if found:
+            self._reveal(found[0])
+        else:
+            self._refuse("the event is no longer kept", "caution")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +109,21 @@ class PriorEvents:
     """What led up to the end of a session, or to an attempt that failed."""
 
     message: Event | None = None
-    """The last one received; None = there is none, or it is far away."""
+    """The last message received; None = there is none, or it is far away."""
     loss: Event | None = None
-    """Of an attempt that failed: the loss that the outage began with."""
+    """For an attempt that failed: the loss that the outage began with."""
 
 
-NOTHING = PriorEvents()
+NO_PRIOR_EVENTS = PriorEvents()
 
 
 def has_prior_events(event: Event) -> bool:
-    """Whether something came before it that one wants to know."""
+    """Whether an event ends a session or an attempt, so that what came before it is of interest."""
     return event.category == "connection" and event.to_status in SESSION_ENDS
 
 
 def read_prior_events(view: StoreView, event: Event) -> PriorEvents:
-    """What came before the end of a session; for an attempt that failed, before the outage that it is part of."""
+    """Read what came before the end of a session; for an attempt that failed, before the outage that it is part of."""
     loss = None if event.from_status == OPEN else _loss_before(view, event)
     ended = event if event.from_status == OPEN else loss
     return PriorEvents(None if ended is None else _last_message(view, ended), loss)
@@ -88,7 +136,7 @@ def _loss_before(view: StoreView, event: Event) -> Event | None:
 
 
 def _last_message(view: StoreView, ended: Event) -> Event | None:
-    """As far back as a moment suffices for: whoever was silent for longer has that said of it in the event itself."""
+    """Read one glance back only: after a longer silence the event that ended the session says so itself."""
     source = ended.source
     session = _is("connection", source.connection), _is("session", source.connection_id)
     query = Query((_is("name", "message.received"), *session))
@@ -100,13 +148,9 @@ def _is(field: FieldName, value: str) -> FieldTerm:
     return FieldTerm(field, (Exact(value),))
 
 
-# Around an incident; the first is what most will want
-MARGINS_S = (30, 5, 300)
-
-
 @dataclass(frozen=True, slots=True)
 class ExportSubject:
-    """A query, or an incident and what was around it."""
+    """What can be exported: the matches of a query, or an incident and what was around it."""
 
     label: str
     query: Query = EVERYTHING
@@ -116,7 +160,7 @@ class ExportSubject:
 
 
 def export_subjects(search: Query, connection: str, event: Event | None) -> Iterator[ExportSubject]:
-    """What could be exported, the likeliest first: by the search, the connection and the event under the cursor.
+    """Yield what can be exported, the likeliest first: by the search, the connection and the event under the cursor.
 
     ``connection`` is empty where there is none.
     """

@@ -1,149 +1,127 @@
-"""The monitor's screen: what keys and panes ask for, and who answers."""
+"""The monitor's screen: snapshots in, messages of panes answered, keys handed to the commands."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.message import Message
+from textual.reactive import Reactive
+from textual.screen import Screen
 from textual.widget import Widget
 
 from wsmon.errors import QueryError
 from wsmon.export.run import ExportRequest
-from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Snapshot
-from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Exact, FieldTerm, Query
 from wsmon.query.parser import ReferenceTime, parse
-from wsmon.tui.bookmarks import Notebook
+from wsmon.tui.actions import bindings
 from wsmon.tui.dialogs.base import Dialog
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.layout import PANES, Arrangement, Desk, PaneName
-from wsmon.tui.panes.bars import Footer
+from wsmon.tui.layout import Arrangement, PaneLayout, PaneName, Slot
+from wsmon.tui.panes.bars import Banner, Footer, Header
 from wsmon.tui.panes.connections import ConnectionsPane
-from wsmon.tui.panes.detail import EMPTY, NOTHING_SHOWN, DetailPane, DetailValue
+from wsmon.tui.panes.detail import EMPTY, NOTHING_SHOWN, DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_filter import Scope, of_connection, run_search
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.statistics_render import StatisticsAnswer
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.recorder_status import RecorderStatus
-from wsmon.tui.related import EvidenceTrail, PriorEvents, has_prior_events, next_step, read_prior_events
+from wsmon.tui.related import EvidenceNavigator, has_prior_events, read_prior_events
 from wsmon.tui.services import PaneQueries, ScreenServices
-from wsmon.tui.session_state import LogPosition, Preference, SessionState
+from wsmon.tui.session_state import LogPosition, SessionState
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.terminal.capabilities import multiplexer
 from wsmon.tui.text import Role
 from wsmon.tui.widgets.text_view import ActionRefused
 
-# The five panes, each made when it is first shown, and the view of the store that they read in the screen's thread.
-
-
-class PaneSet:
-    """Knows how panes are made, and of what."""
-
-    def __init__(self, backing: ScreenServices) -> None:
-        self._backing = backing
-        self._view: StoreView | None = None
-        self._glyphs = backing.glyphs
-
-    def builders(self) -> Mapping[PaneName, Callable[[], Widget]]:
-        """What makes each pane."""
-        return {
-            "connections": lambda: ConnectionsPane(glyphs=self._glyphs, id="connections"),
-            "timeline": lambda: TimelinePane(self._event, glyphs=self._glyphs, id="timeline"),
-            "statistics": partial(StatisticsPane, id="statistics"),
-            "log": self._log,
-            "detail": lambda: DetailPane(glyphs=self._glyphs, id="detail"),
-        }
-
-    def use_glyphs(self, glyphs: Glyphs, panes: Iterable[Widget | None]) -> None:
-        """Draw with these signs from now on: panes that are there, and those to come."""
-        self._glyphs = glyphs
-        for pane in panes:
-            if isinstance(pane, ConnectionsPane | DetailPane | LogPane | TimelinePane):
-                pane.set_glyphs(glyphs)
-
-    def close(self) -> None:
-        """Let the store go."""
-        if self._view is not None:
-            self._view.close()
-
-    def _log(self) -> LogPane:
-        pane = LogPane(self._own_view(), self._backing.clock, glyphs=self._glyphs, id="log")
-        pane.set_marks(self._backing.notebook.bookmarks, self._backing.notebook.trouble)
-        return pane
-
-    def _own_view(self) -> StoreView:
-        if self._view is None:
-            self._view = self._backing.views()
-        return self._view
-
-    def _event(self, event_id: int) -> Event | None:
-        found = self._own_view().events_by_id((event_id,))
-        return found[0] if found else None
-
-
-# The screen as a board: snapshots and answers of the store into the panes in sight.
-#
-# While a dialog covers it nothing on it moves, but for the banner: who reads a question must not look elsewhere.
-
+Command: TypeAlias = "Callable[[MonitorScreen], None]"
 Pane = TypeVar("Pane", bound=Widget)
 
 
-class Board(Desk):
-    """Shows what it is given; what keys and panes ask for is up to the class that derives."""
+class MonitorScreen(Screen[None], inherit_bindings=False):
+    """Header, banner, five panes and footer of one store.
 
-    def __init__(self, backing: ScreenServices) -> None:
-        self.backing = backing
-        self._panes = PaneSet(backing)
-        self._snapshot = EMPTY_SNAPSHOT
-        self._drawn: object = None
-        # what header and list said last, as far as it is worth an immediate repaint
-        options = backing.options
-        remembered = backing.remembered
-        arrangement = Arrangement(remembered.lower, remembered.middle, remembered.zoomed)
-        footer = Footer(backing.keymap.keys, id="footer")
-        super().__init__(self._panes.builders(), footer, arrangement, remembered.focused)
+    While a dialog covers it only the banner changes: a question must not be read beside moving lines.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
+    AUTO_FOCUS = ""
+    focused: Reactive[Widget | None] = Reactive(None, compute=False, repaint=False)
+    """Textual's own repaints the whole screen, 15 ms; here the two panes concerned paint themselves."""
+
+    class Restored(Message):
+        """Panes are as they were when the screen was last left."""
+
+    def __init__(self, services: ScreenServices, commands: Mapping[str, Command]) -> None:
+        """``commands`` holds a function for every action of scope ``app``, by action id."""
+        super().__init__()
+        self.services = services
+        self._commands = commands
+        self.header = Header(id="header")
+        self.banner = Banner(id="banner")
+        self.footer = Footer(services.keymap.keys, id="footer")
+        self.panes = PaneSet(services)
+        state = services.session_state
+        arrangement = Arrangement(state.lower, state.middle, state.zoomed)
+        self.pane_layout = PaneLayout(self, self.panes.slots, arrangement, state.focused, self._fill_panes)
         self.recorder = RecorderStatus(
-            backing.clock.wall_ns(),
-            options.start_command,
+            services.clock.wall_ns(),
+            services.options.start_command,
             (
-                *filter(None, (backing.notebook.trouble, backing.forgotten)),
-                *map(str, backing.keymap.problems),
-                *options.warnings,
+                *filter(None, (services.notebook.trouble, services.session_state_trouble)),
+                *map(str, services.keymap.problems),
+                *services.options.warnings,
             ),
-            options.banner,
-            backing.control is not None,
+            services.options.banner,
+            services.control is not None,
         )
-        self.questions = PaneQueries(backing, self.shown_ns, self._run_is_known, self._newest_is_known, self.ask_store)
+        self.evidence = EvidenceNavigator(services.worker, self._reveal, self.say)
+        self._queries = PaneQueries(services, self.recorder, self.shown_ns, self._run_known, self.ask_store)
+        self._incidents = osc.IncidentNotices()
+        self._snapshot = EMPTY_SNAPSHOT
+        self._drawn_statuses: object = None
+        """The statuses that header and list show; others are drawn at once, everything else each second."""
+        self.last_export: ExportRequest | None = None
+        self.is_restored = False
+        """Whether panes are as they were when the screen was last left."""
 
-    def on_unmount(self) -> None:
-        """Let the store go."""
-        self._panes.close()
+    def compose(self) -> ComposeResult:
+        """Header, banner, panes, footer."""
+        yield self.header
+        yield self.banner
+        yield from self.pane_layout.compose()
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """Mount the panes that are in sight."""
+        self.banner.show("")
+        self.pane_layout.set_rows(len(self._snapshot.connections))
+        self.pane_layout.start()
+
+    def on_resize(self) -> None:
+        """Arrange the panes for the new size."""
+        self.pane_layout.lay_out()
 
     def on_screen_resume(self) -> None:
-        """A dialog is gone: show what came meanwhile."""
+        """Show what came while a dialog covered the screen."""
         if self._snapshot is not EMPTY_SNAPSHOT:
             self.show(self._snapshot)
             self.tick()
 
-    @property
-    def log_pane(self) -> LogPane:
-        """The log; built where nobody has looked at it yet."""
-        return _as(LogPane, self.slot("log").build())
-
-    @property
-    def connections(self) -> ConnectionsPane:
-        """The list of connections."""
-        return _as(ConnectionsPane, self.slot("connections").build())
+    def on_unmount(self) -> None:
+        """Close the view of the store."""
+        self.panes.close()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -152,318 +130,152 @@ class Board(Desk):
 
     @property
     def is_covered(self) -> bool:
-        """Whether a dialog asks something; the search line is none, for one watches what it finds."""
+        """Whether a dialog covers the screen; the search line does not, its results are watched while typing."""
         return any(isinstance(screen, Dialog) for screen in self.app.screen_stack)
 
-    def use_glyphs(self, glyphs: Glyphs) -> None:
-        """Draw with these signs from now on."""
-        self._panes.use_glyphs(glyphs, [self.slot(name).pane for name in PANES])
+    def pane_in_sight(self, kind: type[Pane]) -> Pane | None:
+        """The pane of this class, if it is in sight."""
+        found = self.panes.find(kind)
+        return found if found is not None and found.id in self.pane_layout.in_sight else None
 
     def now_ns(self) -> int:
         """Wall time."""
-        return self.backing.clock.wall_ns()
+        return self.services.clock.wall_ns()
 
     def shown_ns(self) -> int:
-        """The wall time that the panes are about: now, or the end of a recording that goes on no more."""
+        """The wall time that panes are about: now, or the end of a recording that has ended."""
         return self.recorder.shown_ns(self._snapshot.bounds, self.now_ns())
 
+    def say(self, text: str, role: Role = "text", path: Path | None = None) -> None:
+        """Show a sentence, and the path it is about, in the footer for a while."""
+        self.footer.say(text, role, path)
+
+    def action_act(self, action_id: str) -> None:
+        """Run the command of an action, unless the app is about to exit."""
+        if self.app.return_value is None:
+            self._commands[action_id](self)
+
     def show(self, snapshot: Snapshot) -> None:
-        """A new snapshot: the log at once; the rest at once where a status changed, else with the next tick."""
+        """Show a snapshot: the log and new statuses at once, the rest with the next tick."""
         is_first, self._snapshot = self._snapshot is EMPTY_SNAPSHOT, snapshot
-        if not self.is_ready or self.is_covered:
-            return
-        if self.set_rows(len(snapshot.connections)):
-            self.lay_out()
-        self.log_pane.set_bounds(snapshot.bounds)
-        states = tuple((row.state.name, row.state.status, row.state.is_stalled) for row in snapshot.connections)
-        if states != self._drawn:
-            self._drawn = states
-            self.draw()
-        if is_first:
-            self.ask_store()
+        if self.pane_layout.is_ready and not self.is_covered:
+            self.pane_layout.set_rows(len(snapshot.connections))
+            self.panes.log.set_bounds(snapshot.bounds)
+            statuses = tuple((row.state.name, row.state.status, row.state.is_stalled) for row in snapshot.connections)
+            if statuses != self._drawn_statuses:
+                self._drawn_statuses = statuses
+                self.draw()
+            if is_first:
+                self.ask_store()
+            if not self.is_restored:
+                self.is_restored = True
+                restore(self, self.services.session_state)
+                self.post_message(self.Restored())
+        self._incidents.see(snapshot)
+        self._notify()
 
     def tick(self) -> None:
-        """Once a second: ages, rates, and what the panes in sight ask for."""
-        if not self.is_ready:
-            return
-        if self.is_covered:
-            self._draw_banner()
-        else:
-            self.draw()
-            self.ask_store(is_urgent=False)
+        """Update once a second what changes with time: ages, rates, the answers that panes in sight wait for."""
+        if self.pane_layout.is_ready:
+            if self.is_covered:
+                self._draw_banner()
+            else:
+                self.draw()
+                self.ask_store(is_urgent=False)
+        self._notify()
 
     def draw(self) -> None:
-        """Header, banner and list, as of now; the timeline has the order of the list."""
+        """Draw header, banner and connections as of now; the timeline takes the order of the list."""
         self._draw_banner()
-        now_ns, health = self.now_ns(), self.backing.control.health if self.backing.control else None
-        self.header.show(self.backing.options.name, self._snapshot, self.recorder.recording(), health, now_ns)
-        timeline = self.slot("timeline").pane
-        if {"connections", "timeline", "statistics"} & set(self.in_sight):
-            self.connections.show(self._snapshot, self.shown_ns())
-        if isinstance(timeline, TimelinePane):
-            timeline.set_order(self.connections.names)
+        now_ns, health = self.now_ns(), self.services.health
+        self.header.show(self.services.options.name, self._snapshot, self.recorder.recording(), health, now_ns)
+        if {"connections", "timeline", "statistics"} & set(self.pane_layout.in_sight):
+            self.panes.connections.show(self._snapshot, self.shown_ns())
+        if (timeline := self.panes.find(TimelinePane)) is not None:
+            timeline.set_order(self.panes.connections.names)
 
     def ask_store(self, *, is_urgent: bool = True) -> None:
-        """Ask for what the panes in sight show; what comes with every second is not urgent."""
+        """Request what the panes in sight show; the requests of each second are not urgent."""
         if self._snapshot is EMPTY_SNAPSHOT:
             return
-        self.questions.notice(self._snapshot.bounds)
-        timeline, statistics = self.slot("timeline").pane, self.slot("statistics").pane
-        if isinstance(timeline, TimelinePane) and "timeline" in self.in_sight:
-            self.questions.ask_timeline(timeline, is_urgent=is_urgent)
-        if isinstance(statistics, StatisticsPane) and "statistics" in self.in_sight:
-            name = self._current_name()
-            self.questions.ask_statistics(statistics, name, self._show_statistics(statistics, name))
-
-    def lay_out(self) -> None:
-        """A pane that came into sight gets what there is."""
-        self.set_rows(len(self._snapshot.connections))
-        super().lay_out()
-        if self.is_ready and self._snapshot is not EMPTY_SNAPSHOT:
-            self.log_pane.set_bounds(self._snapshot.bounds)
-            self.draw()
-            self.ask_store()
-            self.show_event(self.log_pane.focused_event)
+        self._queries.notice(self._snapshot.bounds)
+        if (timeline := self.pane_in_sight(TimelinePane)) is not None:
+            self._queries.ask_timeline(timeline, is_urgent=is_urgent)
+        if (statistics := self.pane_in_sight(StatisticsPane)) is not None:
+            current = self.panes.connections.current
+            name = current.name if current is not None else ""
+            self._queries.ask_statistics(statistics, name, partial(self._show_statistics, statistics, name))
 
     def show_event(self, event: Event | None) -> None:
-        """Put an event into the detail, if that is in sight; ``None`` while the log follows."""
-        pane = self.slot("detail").pane
-        if isinstance(pane, DetailPane) and "detail" in self.in_sight:
-            pane.show(event, EMPTY if self.log_pane.is_following else NOTHING_SHOWN)
-            if event is not None and has_prior_events(event):
-                self.backing.answers.ask(
-                    "before", lambda view: read_prior_events(view, event), lambda found: pane.tell(event, found)
-                )
+        """Show an event in the detail, if that is in sight; None while the log follows."""
+        pane = self.pane_in_sight(DetailPane)
+        if pane is None:
+            return
+        pane.show(event, EMPTY if self.panes.log.is_following else NOTHING_SHOWN)
+        if event is not None and has_prior_events(event):
+            self.services.worker.submit(
+                "before", lambda view: read_prior_events(view, event), lambda found: pane.tell(event, found)
+            )
 
-    @property
-    def detail_event(self) -> Event | None:
-        """What the detail shows, where it is in sight."""
-        pane = self.slot("detail").pane
-        return pane.event if isinstance(pane, DetailPane) and "detail" in self.in_sight else None
+    def _fill_panes(self) -> None:
+        """Show in a pane that came into sight what there is."""
+        if self._snapshot is not EMPTY_SNAPSHOT:
+            self.panes.log.set_bounds(self._snapshot.bounds)
+            self.draw()
+            self.ask_store()
+            self.show_event(self.panes.log.focused_event)
 
-    @property
-    def detail_value(self) -> DetailValue | None:
-        """The JSON value under the cursor of the detail, while that has the keys."""
-        pane = self.slot("detail").pane
-        return pane.value if isinstance(pane, DetailPane) and self.current == "detail" else None
+    def _reveal(self, event: Event) -> None:
+        """Show an event in the log, also where a filter hides it."""
+        self.panes.log.reveal(event)
+
+    def _run_known(self) -> None:
+        """Show since when the recorder runs."""
+        if self.pane_layout.is_ready and not self.is_covered:
+            self.draw()
 
     def _draw_banner(self) -> None:
-        now_ns, health = self.now_ns(), self.backing.control.health if self.backing.control else None
+        now_ns, health = self.now_ns(), self.services.health
         self.recorder.see(health, now_ns)
         self.banner.show(self.recorder.sentence(health, self._snapshot.bounds, now_ns))
 
-    def _run_is_known(self, started_ns: int) -> None:
-        self.recorder.run_started_ns = started_ns or None
-        if self.is_ready and not self.is_covered:
-            self.draw()
-
-    def _newest_is_known(self, last_id: int, at_ns: int) -> None:
-        if at_ns:
-            self.recorder.find(last_id, at_ns)
-
-    def _current_name(self) -> str:
-        current = self.connections.current
-        return current.name if current is not None else ""
-
-    def _show_statistics(self, pane: StatisticsPane, name: str) -> Callable[[StatisticsAnswer], None]:
-        def deliver(answer: StatisticsAnswer) -> None:
-            if self.is_covered:
-                return
-            pane.show(answer, name, self.shown_ns(), self._snapshot.messages_per_s)
-            length_ns = answer.statistics.until_ns - answer.statistics.since_ns
-            beside = f"beside {pane.choice.beside}" if pane.choice.beside else ""
-            parts = (name, beside, pane.choice.words(length_ns))
-            self.slot("statistics").say(" · ".join(part for part in parts if part))
-
-        return deliver
-
-
-def _as(kind: type[Pane], pane: Widget) -> Pane:
-    """The pane, known by its type."""
-    if not isinstance(pane, kind):
-        raise TypeError(f"{pane!r} is no {kind.__name__}")
-    return pane
-
-
-# From the screen to what is remembered of it, and back.
-
-
-def remember(screen: Board, theme: Preference, characters: Preference) -> SessionState:
-    """How the screen is now."""
-    arrangement, log, connections = screen.arrangement, screen.log_pane, screen.connections
-    scope = log.scope
-    return SessionState(
-        theme=theme,
-        characters=characters,
-        lower=arrangement.lower,
-        middle=arrangement.middle,
-        zoomed=arrangement.zoomed,
-        focused=screen.current,
-        query=scope.query.text,
-        is_in_context=scope.is_in_context,
-        hides_heartbeats=scope.hides_heartbeats,
-        time_mode=log.time_mode,
-        columns=log.columns,
-        place=LogPosition(screen.backing.options.store_id, 0 if log.is_following else log.current_id),
-        connection=connections.chosen,
-    )
-
-
-def recall(screen: Board, remembered: SessionState) -> None:
-    """Put the log and the list where they were; once, when there is something to show."""
-    log = screen.log_pane
-    log.set_time_mode(remembered.time_mode)
-    log.set_columns(remembered.columns)
-    scope = Scope(hides_heartbeats=remembered.hides_heartbeats)
-    try:
-        query = parse(remembered.query, ReferenceTime(screen.now_ns()))
-        scope = replace(scope, query=query, is_in_context=remembered.is_in_context and bool(query))
-    except QueryError as error:  # kept by a wsmon with other words
-        screen.footer.say(f"the search {remembered.query} is no longer understood: {error.what}", "problem")
-    else:
-        if told := remembered.told():
-            screen.footer.say(told)
-    if scope != log.scope:
-        log.set_scope(scope)
-    if remembered.place.event_id and remembered.place.store_id == screen.backing.options.store_id:
-        log.go_to(remembered.place.event_id)
-    if remembered.connection:
-        screen.connections.choose_first(remembered.connection)
-
-
-NO_EVIDENCE = "this event names no evidence: e goes to problems"
-
-
-def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
-    """A query as typed, with one more term that has to hold, or not to."""
-    before = f"({text}) " if " OR " in text else f"{text} " if text else ""
-    return f"{before}{'-' if is_excluded else ''}{term}"
-
-
-class MonitorScreen(Board):
-    """What the app shows."""
-
-    class Recalled(Message):
-        """Everything is where it was left."""
-
-    def __init__(self, backing: ScreenServices) -> None:
-        super().__init__(backing)
-        self.last_export: ExportRequest | None = None
-        self._incidents = osc.IncidentNotices()
-        self._trail: EvidenceTrail | None = None
-        # Whether everything is where it was left
-        self.is_recalled = False
-
-    def show(self, snapshot: Snapshot) -> None:
-        """A new snapshot; incidents that opened are told, also while a dialog covers the rest."""
-        super().show(snapshot)
-        if not self.is_recalled and self.is_ready and not self.is_covered:
-            self.is_recalled = True
-            recall(self, self.backing.remembered)
-            self.post_message(self.Recalled())
-        self._incidents.see(snapshot)
-        self._tell()
-
-    def tick(self) -> None:
-        """Once a second; what had to wait is told."""
-        super().tick()
-        self._tell()
-
-    def action_act(self, action_id: str) -> None:
-        """Run an action of the table; whoever is on the way out opens nothing any more."""
-        from wsmon.tui.commands import COMMANDS  # knows this module
-
-        if self.app.return_value is None:
-            COMMANDS[action_id](self)
-
-    def say(self, text: str, role: Role = "text", path: Path | None = None) -> None:
-        """Put a sentence, and the path it is about, into the last line for a while."""
-        self.footer.say(text, role, path)
-
-    @property
-    def notebook(self) -> Notebook:
-        """What the user has written down."""
-        return self.backing.notebook
-
-    @property
-    def place_id(self) -> int:
-        """The event that one looks at: under the cursor of the log, or a copy of a pruned one in the detail."""
-        shown = self.detail_event
-        return shown.id if shown is not None and shown.id < self.snapshot.bounds.oldest_id else self.log_pane.current_id
-
-    @property
-    def looked_at(self) -> Event | None:
-        """The event that the keys are about: that of the detail while it has them, else that under the log's cursor."""
-        return (self.detail_event if self.current == "detail" else None) or self.log_pane.current_event
-
-    def show_marks(self) -> None:
-        """The log shows which events have a bookmark, and those that its search asks for by their notes."""
-        self.log_pane.set_marks(self.notebook.bookmarks, self.notebook.trouble)
-
-    def go_to_event(self, event: Event) -> None:
-        """Put the log's cursor on an event; one that was pruned is shown as this copy."""
-        if event.id >= self.snapshot.bounds.oldest_id:
-            if "log" not in self.in_sight:
-                self.ask("log")
-            self.log_pane.go_to(event.id)
-        else:
-            self.ask("detail")
-            self.show_event(event)
-            self.say(f"event #{fmt.count(event.id)} is no longer kept: this is the copy of its mark", "caution")
-
-    def search_for(self, query: Query) -> None:
-        """Show in the log only what matches."""
-        self.log_pane.set_query(query)
-
-    def go_to_evidence(self, event: Event | None) -> None:
-        """Go to the first event that proves this one, or on along the trail where it is on one."""
-        step = next_step(event, self._trail) if event is not None else None
-        if step is None and event is not None and has_prior_events(event):
-            self.backing.answers.ask(
-                "evidence", lambda view: read_prior_events(view, event), partial(self._go_before, event)
-            )
+    def _show_statistics(self, pane: StatisticsPane, name: str, answer: StatisticsAnswer) -> None:
+        if self.is_covered:
             return
-        if step is None:
-            self.say(NO_EVIDENCE, "caution")
+        pane.show(answer, name, self.shown_ns(), self._snapshot.messages_per_s)
+        length_ns = answer.statistics.until_ns - answer.statistics.since_ns
+        beside = f"beside {pane.choice.beside}" if pane.choice.beside else ""
+        parts = (name, beside, pane.choice.words(length_ns))
+        self.panes.slots["statistics"].say(" · ".join(part for part in parts if part))
+
+    def _notify(self) -> None:
+        """Announce incidents that opened, as the recorder's configuration says; also while a dialog is open."""
+        news = self._incidents.take(self.services.clock.mono_ns())
+        if not news:
             return
-        self._trail = step.trail
-        self.backing.answers.ask("evidence", lambda view: view.events_by_id((step.event_id,)), self._show_evidence)
-
-    def _go_before(self, event: Event, before: PriorEvents) -> None:
-        """To the last message before a connection ended; the next step leads back."""
-        if before.message is None:
-            self.say("no message was kept before it, and it names no evidence", "caution")
-            return
-        self._trail = EvidenceTrail(event.id, (before.message.id,))
-        self.log_pane.reveal(before.message)
-
-    def show_problem(self, problem: TimelineProblem) -> None:
-        """The log goes to a problem of the timeline, also where a filter hides it."""
-        event_id = problem.event_id
-        self.backing.answers.ask("evidence", lambda view: view.events_by_id((event_id,)), self._show_evidence)
-
-    def _show_evidence(self, found: tuple[Event, ...]) -> None:
-        """Go there, also where a filter hides it."""
-        if found:
-            self.log_pane.reveal(found[0])
-        else:
-            self.say("the event is no longer kept", "caution")
+        sentence, health = osc.incident_sentence(news), self.services.health
+        self.say(sentence, "caution")
+        if health is not None and health.rings:
+            driver.write(self.app, osc.BELL)
+        if health is not None and health.notifies:
+            driver.write(self.app, osc.desktop_notification(sentence, multiplexer(os.environ)))
 
     @on(ConnectionsPane.ConnectionChosen)
     def _connection_chosen(self, message: ConnectionsPane.ConnectionChosen) -> None:
-        """The log shows one connection, at its trouble if it has some; or everything again."""
+        """Show one connection in the log, at its trouble if it has some; all of them if it shows this one already."""
+        log = self.panes.log
         wanted = Query((FieldTerm("connection", (Exact(message.connection),)),), f"conn:{message.connection}")
-        if self.log_pane.search.text == wanted.text:
-            self.search_for(EVERYTHING)
+        if log.search.text == wanted.text:
+            log.set_query(EVERYTHING)
             return
-        self.search_for(wanted)
+        log.set_query(wanted)
         if message.trouble_id:
-            self.log_pane.go_to(message.trouble_id)
+            log.go_to(message.trouble_id)
 
     @on(StatisticsPane.SelectionChanged)
     @on(ConnectionsPane.ConnectionHighlighted)
-    def _other_statistics(self) -> None:
-        if "statistics" in self.in_sight:
+    def _statistics_selected(self) -> None:
+        if "statistics" in self.pane_layout.in_sight:
             self.ask_store()
 
     @on(LogPane.Highlighted)
@@ -472,66 +284,176 @@ class MonitorScreen(Board):
 
     @on(LogPane.Chosen)
     def _event_chosen(self, message: LogPane.Chosen) -> None:
-        self.ask("detail")
+        self.pane_layout.show("detail")
         self.show_event(message.event)
 
     @on(DetailPane.FilterRequested)
-    def _value_asked(self, message: DetailPane.FilterRequested) -> None:
-        """The search goes on with the value that the detail shows, or without it."""
+    def _filter_requested(self, message: DetailPane.FilterRequested) -> None:
+        """Narrow the search to events with the value in the detail, or without it."""
         if not message.term:
             self.say("no search asks for this part of an event", "caution")
             return
-        text = narrowed(self.log_pane.search.text, message.term, is_excluded=message.is_excluded)
+        text = narrowed(self.panes.log.search.text, message.term, is_excluded=message.is_excluded)
         try:
             query = parse(text, ReferenceTime(self.now_ns()))
         except QueryError as error:
             self.say(str(error), "problem")
             return
-        self.notebook.remember(text)
-        self.search_for(query)
+        self.services.notebook.remember(text)
+        self.panes.log.set_query(query)
         self.say(f"the log shows {text}: Esc in the log clears")
 
     @on(DetailPane.EvidenceRequested)
-    def _detail_chosen(self, message: DetailPane.EvidenceRequested) -> None:
-        self.go_to_evidence(message.event)
+    def _evidence_requested(self, message: DetailPane.EvidenceRequested) -> None:
+        self.evidence.follow(message.event)
 
     @on(LogPane.Wanted)
     def _search_wanted(self, message: LogPane.Wanted) -> None:
-        search, pane = message.search, self.log_pane
-        self.backing.searches.stream(
-            search.purpose, lambda view, is_stale: run_search(view, search, is_stale), pane.take
+        search = message.search
+        self.services.search_worker.stream(
+            search.purpose, lambda view, is_stale: run_search(view, search, is_stale), self.panes.log.take
         )
 
     @on(ActionRefused)
-    def _pane_refuses(self, message: ActionRefused) -> None:
+    def _action_refused(self, message: ActionRefused) -> None:
         self.say(message.sentence, "caution")
 
     @on(TimelinePane.RequestChanged)
-    def _period_changed(self) -> None:
+    def _timeline_changed(self) -> None:
         self.ask_store()
 
     @on(TimelinePane.PlaceChosen)
-    def _time_chosen(self, message: TimelinePane.PlaceChosen) -> None:
-        """The log goes to the problem under the timeline's cursor, or to what the connection did then."""
-        self.ask("log")
+    def _place_chosen(self, message: TimelinePane.PlaceChosen) -> None:
+        """Go in the log to the problem under the timeline's cursor, or to what the connection did then."""
+        self.pane_layout.show("log")
         if message.problem is not None:
-            self.show_problem(message.problem)
+            self.evidence.reveal(message.problem.event_id)
             return
 
         def land(event_id: int) -> None:
-            self.log_pane.go_to_first(of_connection(message.connection), event_id)
+            self.panes.log.go_to_first(of_connection(message.connection), event_id)
 
-        self.backing.answers.ask("moment", lambda view: view.id_at(message.at_ns), land)
+        self.services.worker.submit("moment", lambda view: view.id_at(message.at_ns), land)
 
-    def _tell(self) -> None:
-        """Tell what opened, as the recorder's configuration says."""
-        health = self.backing.control.health if self.backing.control else None
-        news = self._incidents.take(self.backing.clock.mono_ns())
-        if not news:
-            return
-        told = osc.incident_sentence(news)
-        self.say(told, "caution")
-        if health is not None and health.rings:
-            driver.write(self.app, osc.BELL)
-        if health is not None and health.notifies:
-            driver.write(self.app, osc.desktop_notification(told, multiplexer(os.environ)))
+
+class PaneSet:
+    """The five panes, each built when it is first shown, and the view that they read on the UI thread."""
+
+    def __init__(self, services: ScreenServices) -> None:
+        self._services = services
+        self._view: StoreView | None = None
+        self._glyphs = services.appearance.glyphs
+        builders: Mapping[PaneName, Callable[[], Widget]] = {
+            "connections": lambda: ConnectionsPane(glyphs=self._glyphs, id="connections"),
+            "timeline": lambda: TimelinePane(self._event, glyphs=self._glyphs, id="timeline"),
+            "statistics": lambda: StatisticsPane(id="statistics"),
+            "log": self._build_log,
+            "detail": lambda: DetailPane(glyphs=self._glyphs, id="detail"),
+        }
+        self.slots: Mapping[PaneName, Slot[Widget]] = {name: Slot(name, build) for name, build in builders.items()}
+
+    @property
+    def connections(self) -> ConnectionsPane:
+        """The connections pane, built if it was not yet."""
+        return self._built("connections", ConnectionsPane)
+
+    @property
+    def timeline(self) -> TimelinePane:
+        """The timeline, built if it was not yet."""
+        return self._built("timeline", TimelinePane)
+
+    @property
+    def log(self) -> LogPane:
+        """The log, built if it was not yet."""
+        return self._built("log", LogPane)
+
+    @property
+    def detail(self) -> DetailPane:
+        """The detail, built if it was not yet."""
+        return self._built("detail", DetailPane)
+
+    def find(self, kind: type[Pane]) -> Pane | None:
+        """The pane of this class, if it was built."""
+        return next((slot.pane for slot in self.slots.values() if isinstance(slot.pane, kind)), None)
+
+    def set_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with these signs from now on: the panes that are there, and those built later."""
+        self._glyphs = glyphs
+        for slot in self.slots.values():
+            if isinstance(slot.pane, ConnectionsPane | DetailPane | LogPane | TimelinePane):
+                slot.pane.set_glyphs(glyphs)
+
+    def close(self) -> None:
+        """Close the view of the store."""
+        if self._view is not None:
+            self._view.close()
+
+    def _built(self, name: PaneName, kind: type[Pane]) -> Pane:
+        pane = self.slots[name].build()
+        if not isinstance(pane, kind):
+            raise TypeError(f"{pane!r} is no {kind.__name__}")
+        return pane
+
+    def _build_log(self) -> LogPane:
+        pane = LogPane(self._open_view(), self._services.clock, glyphs=self._glyphs, id="log")
+        pane.set_marks(self._services.notebook.bookmarks, self._services.notebook.trouble)
+        return pane
+
+    def _open_view(self) -> StoreView:
+        if self._view is None:
+            self._view = self._services.views()
+        return self._view
+
+    def _event(self, event_id: int) -> Event | None:
+        found = self._open_view().events_by_id((event_id,))
+        return found[0] if found else None
+
+
+def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
+    """Return a query text with one more term that has to hold, or must not."""
+    before = f"({text}) " if " OR " in text else f"{text} " if text else ""
+    return f"{before}{'-' if is_excluded else ''}{term}"
+
+
+def session_state_of(screen: MonitorScreen) -> SessionState:
+    """Return how the screen is now."""
+    arrangement, log = screen.pane_layout.arrangement, screen.panes.log
+    services, scope = screen.services, log.scope
+    return SessionState(
+        theme=services.appearance.theme_choice,
+        characters=services.appearance.characters_choice,
+        lower=arrangement.lower,
+        middle=arrangement.middle,
+        zoomed=arrangement.zoomed,
+        focused=screen.pane_layout.current,
+        query=scope.query.text,
+        is_in_context=scope.is_in_context,
+        hides_heartbeats=scope.hides_heartbeats,
+        time_mode=log.time_mode,
+        columns=log.columns,
+        place=LogPosition(services.options.store_id, 0 if log.is_following else log.current_id),
+        connection=screen.panes.connections.chosen,
+    )
+
+
+def restore(screen: MonitorScreen, state: SessionState) -> None:
+    """Put log and connections as they were; once there is something to show."""
+    log = screen.panes.log
+    log.set_time_mode(state.time_mode)
+    log.set_columns(state.columns)
+    scope = Scope(hides_heartbeats=state.hides_heartbeats)
+    try:
+        query = parse(state.query, ReferenceTime(screen.now_ns()))
+        scope = replace(scope, query=query, is_in_context=state.is_in_context and bool(query))
+    except QueryError as error:
+        # The search was saved by a version of wsmon with other fields.
+        screen.say(f"the search {state.query} is no longer understood: {error.what}", "problem")
+    else:
+        if notice := state.notice():
+            screen.say(notice)
+    if scope != log.scope:
+        log.set_scope(scope)
+    if state.place.event_id and state.place.store_id == screen.services.options.store_id:
+        log.go_to(state.place.event_id)
+    if state.connection:
+        screen.panes.connections.choose_first(state.connection)

@@ -1,4 +1,4 @@
-"""What of the screen comes back at the next start, as a value, and as the few hundred bytes of a file. Pure."""
+"""How the screen was left: the value, its file, and the saver that keeps the file up to date."""
 
 from __future__ import annotations
 
@@ -15,32 +15,37 @@ from wsmon.tui.layout import PaneName
 from wsmon.tui.panes.log_line import ColumnName, TimeMode
 
 VERSION = 1
-# A search is typed by hand
+# Of the file: its longest part is a search, which is typed by hand
 LIMIT_BYTES = 64 * 1024
+# A search may name what other users must not see
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
+# What a viewer that is killed may lose
+PERIOD_S = 5.0
 
 
 class Preference(msgspec.Struct, frozen=True):
-    """Something chosen on the screen, and what would have been there otherwise: another default is a newer wish."""
+    """What the user chose on the screen; it holds as long as the default is the one that it was chosen instead of."""
 
     made: str = ""
     """Empty = nothing was chosen."""
     instead_of: str = ""
+    """The default at that time."""
 
     def over(self, default: str) -> str:
-        """What was chosen, if it was chosen instead of this."""
+        """Return what was chosen, if it was chosen instead of this default; else the default."""
         return self.made if self.made and self.instead_of == default else default
 
 
 class LogPosition(msgspec.Struct, frozen=True):
-    """Where the cursor of the log was; ids mean something in one store only."""
+    """The event under the log's cursor, and the store that its id belongs to."""
 
     store_id: str = ""
     event_id: int = 0
-    """0 = it followed."""
+    """0 = the log followed the newest event."""
 
 
 class SessionState(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
-    """How somebody left the screen; the defaults are how it is at first."""
+    """How the screen was left; the defaults are how it is at the first start."""
 
     version: int = VERSION
     theme: Preference = Preference()
@@ -55,13 +60,13 @@ class SessionState(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     hides_heartbeats: bool = False
     time_mode: TimeMode = "absolute"
     columns: tuple[ColumnName, ...] | None = None
-    """Of the log; None = as many as there is room for."""
+    """Columns of the log; None = as many as there is room for."""
     place: LogPosition = LogPosition()
     connection: str = ""
-    """Under the cursor of the list; empty = it stays with the worst."""
+    """The connection under the cursor; empty = the cursor stays with the worst one."""
 
-    def told(self) -> str:
-        """What of it must not surprise; empty = nothing."""
+    def notice(self) -> str:
+        """Return a sentence about what would surprise the user; empty = nothing would."""
         parts = []
         if self.query:
             parts.append(f"search {self.query} (Esc in the log clears)")
@@ -75,13 +80,13 @@ class SessionState(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
 DEFAULT_STATE = SessionState()
 
 
-def encode(remembered: SessionState) -> bytes:
-    """As JSON that a person can read."""
-    return msgspec.json.format(msgspec.json.encode(remembered), indent=2) + b"\n"
+def encode(state: SessionState) -> bytes:
+    """Return the content of the file: JSON that a person can read."""
+    return msgspec.json.format(msgspec.json.encode(state), indent=2) + b"\n"
 
 
 def decode(octets: bytes) -> SessionState:
-    """From JSON; raises ``WsmonError`` where it is damaged, or of another version."""
+    """Read the content of a file. Raises ``WsmonError`` where it is damaged, or of another version."""
     try:
         version = msgspec.json.decode(octets, type=_Versioned).version
         if version != VERSION:
@@ -92,89 +97,78 @@ def decode(octets: bytes) -> SessionState:
 
 
 class _Versioned(msgspec.Struct):
-    """What every version has."""
+    """What files of every version have."""
 
     version: int
 
 
-# The file that remembers how the screen was left: written whole, beside itself, and put in place at once.
+def load(path: Path | None) -> tuple[SessionState, str]:
+    """Read how the screen was left, and a sentence where that cannot be used; the state is the default one then.
 
-# A search may name what nobody else should see
-FILE_MODE, FOLDER_MODE = 0o600, 0o700
+    Without a path, or without a file, it is the default one too.
+    """
+    if path is None:
+        return DEFAULT_STATE, ""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(LIMIT_BYTES + 1)
+        if len(octets) > LIMIT_BYTES:
+            raise WsmonError(f"is longer than {LIMIT_BYTES // 1024} KiB")
+        return decode(octets), ""
+    except FileNotFoundError:
+        return DEFAULT_STATE, ""
+    except OSError as error:
+        trouble = f"cannot be read: {error.strerror}"
+    except WsmonError as error:
+        trouble = str(error)
+    return DEFAULT_STATE, f"how the screen was left is forgotten: {path} {trouble}"
 
 
-class Memory:
-    """One file; a screen that has none remembers nothing."""
+def save(path: Path | None, state: SessionState) -> None:
+    """Write the file as a whole, beside it first; may wait for the disk. Does nothing without a path.
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-
-    def read(self) -> tuple[SessionState, str]:
-        """What was remembered, and a sentence where it cannot be used: the screen then begins as at first."""
-        if self._path is None:
-            return DEFAULT_STATE, ""
+    Raises ``WsmonError`` where it cannot be written.
+    """
+    if path is None:
+        return
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         try:
-            with self._path.open("rb") as file:
-                octets = file.read(LIMIT_BYTES + 1)
-            if len(octets) > LIMIT_BYTES:
-                raise WsmonError(f"is longer than {LIMIT_BYTES // 1024} KiB")
-            return decode(octets), ""
-        except FileNotFoundError:
-            return DEFAULT_STATE, ""
-        except OSError as error:
-            trouble = f"cannot be read: {error.strerror}"
-        except WsmonError as error:
-            trouble = str(error)
-        return DEFAULT_STATE, f"how the screen was left is forgotten: {self._path} {trouble}"
-
-    def write(self, remembered: SessionState) -> None:
-        """Keep it; may wait for the disk. Raises ``WsmonError`` where that cannot be."""
-        if self._path is None:
-            return
-        beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
-        try:
-            self._path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-            try:
-                with os.fdopen(opened, "wb") as file:
-                    file.write(encode(remembered))
-                beside.replace(self._path)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise WsmonError(f"how the screen is left cannot be kept in {self._path}: {error.strerror}") from error
-
-
-# Keeps how the screen is, now and then and at the end, so that the next start finds it.
-
-# What a viewer that is killed may forget
-PERIOD_S = 5.0
+            with os.fdopen(opened, "wb") as file:
+                file.write(encode(state))
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise WsmonError(f"how the screen is left cannot be kept in {path}: {error.strerror}") from error
 
 
 class Saver:
-    """Writes what changed, in a thread; what cannot be written is said once and no longer tried."""
+    """Saves changes of the session state on a thread; after the first failure it saves nothing any more."""
 
-    def __init__(self, memory: Memory, kept: SessionState) -> None:
-        """``kept`` is what the file holds."""
-        self._memory = memory
-        self._kept = kept
-        # Why nothing is kept; empty = it is
+    def __init__(self, path: Path | None, saved: SessionState) -> None:
+        """``saved`` is what the file holds."""
+        self._path = path
+        self._saved = saved
         self.trouble = ""
+        """Why nothing is saved; empty = it is."""
 
-    async def run(self, look: Callable[[], SessionState], say: Callable[[str], None]) -> None:
-        """Until cancelled, or until it cannot be."""
+    async def run(self, current: Callable[[], SessionState], report: Callable[[str], None]) -> None:
+        """Save every few seconds until cancelled, or until saving fails: that is reported once."""
         while not self.trouble:
             await asyncio.sleep(PERIOD_S)
-            await self.keep(look())
-        say(self.trouble)
+            await self.save(current())
+        report(self.trouble)
 
-    async def keep(self, now: SessionState) -> None:
-        """Write how the screen is, if it is not kept already."""
-        if now == self._kept or self.trouble:
+    async def save(self, state: SessionState) -> None:
+        """Save a state, unless the file holds it already."""
+        if state == self._saved or self.trouble:
             return
-        self._kept = now
+        self._saved = state
         try:
-            await asyncio.to_thread(self._memory.write, now)
+            await asyncio.to_thread(save, self._path, state)
         except WsmonError as error:
             self.trouble = str(error)

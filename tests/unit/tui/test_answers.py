@@ -22,8 +22,8 @@ class Asker:
     def __init__(self) -> None:
         self.view = FakeView()
         self.delivered: Queue[object] = Queue()
-        self.answers = StoreWorker(lambda: self.view, lambda deliver: deliver(), self.delivered.put)
-        self.answers.start()
+        self.worker = StoreWorker(lambda: self.view, lambda deliver: deliver(), self.delivered.put)
+        self.worker.start()
 
     def next(self) -> object:
         """What is delivered next."""
@@ -34,11 +34,11 @@ class Asker:
 def asker() -> Iterator[Asker]:
     made = Asker()
     yield made
-    made.answers.stop()
+    made.worker.stop()
 
 
 def test_an_answer_is_delivered(asker: Asker) -> None:
-    asker.answers.ask("bounds", lambda view: view.bounds().events, asker.delivered.put)
+    asker.worker.submit("bounds", lambda view: view.bounds().events, asker.delivered.put)
     assert asker.next() == 0
 
 
@@ -50,11 +50,11 @@ def test_the_latest_of_a_kind_wins_and_other_kinds_are_answered_too(asker: Asker
         assert go.wait(DEADLINE_S)
         return "first"
 
-    asker.answers.ask("lanes", wait, asker.delivered.put)
+    asker.worker.submit("lanes", wait, asker.delivered.put)
     assert running.wait(DEADLINE_S)
-    asker.answers.ask("lanes", lambda _: "second", asker.delivered.put)
-    asker.answers.ask("lanes", lambda _: "third", asker.delivered.put)
-    asker.answers.ask("statistics", lambda _: "numbers", asker.delivered.put)
+    asker.worker.submit("lanes", lambda _: "second", asker.delivered.put)
+    asker.worker.submit("lanes", lambda _: "third", asker.delivered.put)
+    asker.worker.submit("statistics", lambda _: "numbers", asker.delivered.put)
     go.set()
     assert [asker.next(), asker.next()] == ["third", "numbers"]
 
@@ -68,7 +68,7 @@ def test_a_question_that_was_interrupted_for_nothing_is_asked_again(asker: Asker
             raise InterruptedError
         return len(tries)
 
-    asker.answers.ask("lanes", read, asker.delivered.put)
+    asker.worker.submit("lanes", read, asker.delivered.put)
     assert asker.next() == 2
 
 
@@ -84,9 +84,9 @@ def test_a_stream_ends_when_a_newer_one_is_asked_for(asker: Asker) -> None:
     def more(_view: StoreView, _is_stale: Callable[[], bool]) -> Iterator[int]:
         yield 3
 
-    asker.answers.stream("filter", numbers, asker.delivered.put)
+    asker.worker.stream("filter", numbers, asker.delivered.put)
     assert asker.next() == 1
-    asker.answers.stream("filter", more, asker.delivered.put)
+    asker.worker.stream("filter", more, asker.delivered.put)
     delivered.set()
     assert asker.next() == 3
 
@@ -95,9 +95,9 @@ def test_a_store_that_fails_one_question_answers_the_next(asker: Asker) -> None:
     def fail(_view: StoreView) -> None:
         raise StoreError("disk I/O error")
 
-    asker.answers.ask("lanes", fail, asker.delivered.put)
+    asker.worker.submit("lanes", fail, asker.delivered.put)
     assert str(asker.next()) == "disk I/O error"
-    asker.answers.ask("lanes", lambda _: "well", asker.delivered.put)
+    asker.worker.submit("lanes", lambda _: "well", asker.delivered.put)
     assert asker.next() == "well"
 
 
@@ -108,9 +108,9 @@ def test_the_end_closes_the_view_and_drops_what_waits(asker: Asker) -> None:
         running.set()
         return "late"
 
-    asker.answers.ask("lanes", wait, lambda _: None)
+    asker.worker.submit("lanes", wait, lambda _: None)
     assert running.wait(DEADLINE_S)
-    asker.answers.stop()
+    asker.worker.stop()
     assert asker.view.is_closed
 
 
@@ -125,13 +125,13 @@ def test_questions_with_many_answers_take_turns(asker: Asker) -> None:
             begun.set()
             assert go.wait(DEADLINE_S)
 
-    asker.answers.stream("matches", count, asker.delivered.put)
+    asker.worker.stream("matches", count, asker.delivered.put)
     assert begun.wait(DEADLINE_S)
-    asker.answers.ask("jump", lambda _: "jump", asker.delivered.put)
+    asker.worker.submit("jump", lambda _: "jump", asker.delivered.put)
     go.set()
     seen = [asker.next() for _ in range(4)]
     assert seen[0] == "count 1"
     assert "jump" in seen
-    asker.answers.stream("matches", lambda _view, _is_stale: iter(("end",)), asker.delivered.put)
+    asker.worker.stream("matches", lambda _view, _is_stale: iter(("end",)), asker.delivered.put)
     while asker.next() != "end":
         pass

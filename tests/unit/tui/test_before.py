@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tests.support.builders import event, loss, message
 from tests.support.fake_ports import FakeView
 from wsmon.model.events import Event, EventName
-from wsmon.tui.related import NOTHING, PriorEvents, has_prior_events, read_prior_events
+from wsmon.tui.related import NO_PRIOR_EVENTS, PriorEvents, has_prior_events, read_prior_events
 
 
 def view_of(*events: Event) -> tuple[FakeView, tuple[Event, ...]]:
@@ -45,12 +45,12 @@ def test_an_attempt_that_failed_has_the_loss_that_the_outage_began_with_and_what
 
 def test_an_outage_that_began_with_a_first_attempt_has_no_loss_of_an_earlier_day() -> None:
     view, stored = view_of(said(0), loss(1), failed(86_400), failed_again(86_401))
-    assert read_prior_events(view, stored[-1]) == NOTHING
+    assert read_prior_events(view, stored[-1]) == NO_PRIOR_EVENTS
 
 
 def test_a_connection_closed_by_us_is_no_loss() -> None:
     view, stored = view_of(said(0), replace(loss(1), to_status="closed"), failed_again(2))
-    assert read_prior_events(view, stored[-1]) == NOTHING
+    assert read_prior_events(view, stored[-1]) == NO_PRIOR_EVENTS
     assert read_prior_events(view, stored[1]) == PriorEvents(message=stored[0])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.tui.terminal.driver import (
+from wsmon.tui.terminal.pacing import (
     HELD_AFTER_S,
     LOCAL_S,
     LONGEST_S,

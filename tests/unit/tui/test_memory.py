@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from wsmon.errors import WsmonError
-from wsmon.tui.session_state import DEFAULT_STATE, LogPosition, Memory, Preference, Saver, SessionState, decode, encode
+from wsmon.tui.session_state import (
+    DEFAULT_STATE,
+    LogPosition,
+    Preference,
+    Saver,
+    SessionState,
+    decode,
+    encode,
+    load,
+    save,
+)
 
 LEFT = SessionState(
     theme=Preference("wsmon-light", "wsmon-dark"),
@@ -28,11 +38,10 @@ LEFT = SessionState(
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "screens" / "a.json"
-    memory = Memory(path)
-    assert memory.read() == (DEFAULT_STATE, "")
-    memory.write(LEFT)
-    memory.write(LEFT)
-    assert memory.read() == (LEFT, "")
+    assert load(path) == (DEFAULT_STATE, "")
+    save(path, LEFT)
+    save(path, LEFT)
+    assert load(path) == (LEFT, "")
     assert [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)] == [0o600, 0o700]
     assert [each.name for each in path.parent.iterdir()] == ["a.json"]
 
@@ -51,7 +60,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_damaged_file_is_forgotten_and_that_is_said(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(content)
-    remembered, sentence = Memory(path).read()
+    remembered, sentence = load(path)
     assert remembered == DEFAULT_STATE
     assert sentence.startswith(f"how the screen was left is forgotten: {path} {said}")
 
@@ -61,19 +70,19 @@ def test_a_later_wsmon_may_add_keys() -> None:
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
-    assert Memory(tmp_path).read()[1].endswith("cannot be read: Is a directory")
+    assert load(tmp_path)[1].endswith("cannot be read: Is a directory")
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
     with pytest.raises(WsmonError, match="how the screen is left cannot be kept in"):
-        Memory(tmp_path / "a.json").write(LEFT)
+        save(tmp_path / "a.json", LEFT)
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 def test_a_screen_without_a_file_remembers_nothing() -> None:
-    Memory(None).write(LEFT)
-    assert Memory(None).read() == (DEFAULT_STATE, "")
+    save(None, LEFT)
+    assert load(None) == (DEFAULT_STATE, "")
 
 
 @pytest.mark.parametrize(
@@ -89,8 +98,8 @@ def test_a_choice_holds_against_the_default_it_was_made_against(choice: Preferen
 
 
 def test_what_must_not_surprise_is_told() -> None:
-    assert DEFAULT_STATE.told() == ""
-    assert LEFT.told() == (
+    assert DEFAULT_STATE.notice() == ""
+    assert LEFT.notice() == (
         "as you left it: search conn:orders is:problem (Esc in the log clears), at event #1,234 (F follows), "
         "without heartbeats (h)"
     )
@@ -98,17 +107,17 @@ def test_what_must_not_surprise_is_told() -> None:
 
 async def test_only_what_changed_is_written(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    keeper = Saver(Memory(path), LEFT)
-    await keeper.keep(LEFT)
+    saver = Saver(path, LEFT)
+    await saver.save(LEFT)
     assert not path.exists()
-    await keeper.keep(DEFAULT_STATE)
-    assert Memory(path).read() == (DEFAULT_STATE, "")
+    await saver.save(DEFAULT_STATE)
+    assert load(path) == (DEFAULT_STATE, "")
 
 
 async def test_what_cannot_be_kept_is_said_once(tmp_path: Path) -> None:
-    keeper = Saver(Memory(tmp_path), DEFAULT_STATE)
-    await keeper.keep(LEFT)
-    first = keeper.trouble
-    await keeper.keep(DEFAULT_STATE)
+    saver = Saver(tmp_path, DEFAULT_STATE)
+    await saver.save(LEFT)
+    first = saver.trouble
+    await saver.save(DEFAULT_STATE)
     assert first.startswith("how the screen is left cannot be kept in")
-    assert keeper.trouble == first
+    assert saver.trouble == first

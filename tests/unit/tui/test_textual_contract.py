@@ -11,8 +11,9 @@ from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 
+from tests.support.screen_harness import stage
+from wsmon.tui.app import WsmonApp
 from wsmon.tui.terminal import driver
-from wsmon.tui.terminal.app import QuietCrash
 
 
 class Terminal:
@@ -48,13 +49,13 @@ def test_an_app_without_a_terminal_has_no_backlog_and_writes_nothing() -> None:
     assert (driver.backlog(app), driver.write(app, "\a")) == (0, False)
 
 
-def test_a_crash_prints_no_local_variables(capsys: pytest.CaptureFixture[str]) -> None:
-    class Failing(QuietCrash[None]):
-        def on_mount(self) -> None:
-            token = "canary" + "-7f3a"
-            raise RuntimeError(len(token))
+def test_a_crash_prints_no_local_variables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: WsmonApp) -> None:
+        token = "canary" + "-7f3a"
+        raise RuntimeError(len(token))
 
-    app = Failing()
+    monkeypatch.setattr(WsmonApp, "on_mount", fail)
+    app = stage().app
     app.run(headless=True)
     printed = "".join(capsys.readouterr())
     assert "RuntimeError" in printed

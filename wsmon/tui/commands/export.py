@@ -1,4 +1,4 @@
-"""Actions that hand something over: to the clipboard, to a file."""
+"""Commands that copy to the clipboard or to a file, and the export."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from wsmon.export.formats import FORMATS
 from wsmon.export.jsonl import event_json
 from wsmon.export.run import ExportRequest
 from wsmon.model import units as fmt
-from wsmon.model.events import Event
 from wsmon.model.sanitize import decode
+from wsmon.tui.commands.selection import detail_value, log_event
 from wsmon.tui.related import export_subjects
-from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.screen import Command, MonitorScreen
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.terminal.capabilities import Multiplexer, multiplexer
 from wsmon.tui.text import StyledText
 
-# Copying out of the screen: to the clipboard through the terminal, or to a file where that does not work.
-#
-# Which of the two happened is always said: a terminal never answers whether it took something.
-
-# What is copied may be anybody's data
+# What is copied may be confidential
 FILE_MODE = 0o600
-# Copies of one second
-MOST_NAMES = 100
+# Copies in one second
+MAX_NAMES = 100
+NOTHING_TO_COPY = "there is no event to copy"
+# What a multiplexer has to be configured with for the clipboard
 HINTS: dict[Multiplexer, str] = {"tmux": " (tmux needs: set -g set-clipboard on)", "screen": "", "": ""}
 
 
 def copied(screen: MonitorScreen, text: str, what: str) -> StyledText:
-    """Send a text to the terminal's clipboard, or to a file where it is too long; what became of it, in a sentence."""
+    """Send a text to the terminal's clipboard, or to a file where it is too long; returns a sentence about that.
+
+    The sentence always names which of the two happened: a terminal never answers whether it took something.
+    """
     inside = multiplexer(os.environ)
     sequence = osc.clipboard_sequence(text, inside)
     if sequence is None:
@@ -44,15 +45,16 @@ def copied(screen: MonitorScreen, text: str, what: str) -> StyledText:
 
 
 def copied_to_file(screen: MonitorScreen, text: str, what: str) -> None:
-    """Write a text to a new file among the exports; says its path, or why that cannot be."""
+    """Write a text to a new file among the exports, and show its path, or why it cannot be written."""
     _to_file(screen, text, f"wrote {what}, {_size(text)}, to")
 
 
 def _to_file(screen: MonitorScreen, text: str, done: str) -> None:
-    from wsmon.tui.dialogs.export import stem  # built when it is needed: start-up time
+    # Dialogs are imported when they are opened: that saves time at the start.
+    from wsmon.tui.dialogs.export import stem
 
-    name = f"{stem(screen.backing.options.name, screen.now_ns())}-copy"
-    folder = screen.backing.options.export_folder
+    name = f"{stem(screen.services.options.name, screen.now_ns())}-copy"
+    folder = screen.services.options.export_folder
 
     async def write() -> None:
         try:
@@ -66,8 +68,8 @@ def _to_file(screen: MonitorScreen, text: str, done: str) -> None:
 
 
 def written(folder: Path, name: str, text: str) -> Path:
-    """The new file that holds ``text``, for its owner alone; raises ``OSError``."""
-    for number in range(MOST_NAMES):
+    """Write ``text`` to a new file that only its owner can read; returns its path. Raises ``OSError``."""
+    for number in range(MAX_NAMES):
         path = folder / (f"{name}-{number}.txt" if number else f"{name}.txt")
         try:
             opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
@@ -84,56 +86,49 @@ def _size(text: str) -> str:
 
 
 def copy_value(screen: MonitorScreen) -> None:
-    """The URL of a connection, else the payload of the event under the cursor, else what it says."""
+    """Copy the URL of a connection, else the payload of the event under the cursor, else its text."""
     if (found := _value(screen)) is not None:
         screen.say(*copied(screen, *found))
 
 
 def copy_to_file(screen: MonitorScreen) -> None:
-    """The same into a file: for terminals without a clipboard."""
+    """Write what ``copy_value`` copies to a file: for terminals without a clipboard."""
     if (found := _value(screen)) is not None:
         copied_to_file(screen, *found)
 
 
 def copy_event(screen: MonitorScreen) -> None:
-    """The path of the value under the cursor of the detail, else the whole event."""
-    if (value := screen.detail_value) is not None:
+    """Copy the path of the value under the cursor of the detail, else the whole event as JSON."""
+    if (value := detail_value(screen)) is not None:
         screen.say(*copied(screen, value.path, f"the path {value.path}"))
-    elif (event := _event(screen)) is not None:
+    elif (event := log_event(screen, NOTHING_TO_COPY)) is not None:
         screen.say(*copied(screen, event_json(event).decode(), f"event #{fmt.count(event.id)} as JSON"))
 
 
 def _value(screen: MonitorScreen) -> tuple[str, str] | None:
-    """What is under the cursor, and what to call it."""
-    state = screen.connections.current
-    if screen.current == "connections" and state is not None:
+    """Return what is under the cursor, and a name for it; None, and a sentence in the footer, where nothing is."""
+    state = screen.panes.connections.current
+    if screen.pane_layout.current == "connections" and state is not None:
         return state.spec.url, f"the URL of {state.name}"
-    if (value := screen.detail_value) is not None:
+    if (value := detail_value(screen)) is not None:
         return value.text, value.path
-    if (event := _event(screen)) is None:
+    if (event := log_event(screen, NOTHING_TO_COPY)) is None:
         return None
     if event.payload is not None:
         return decode(event.payload, len(event.payload), multiline=True), "the payload"
     return " ".join(filter(None, (event.name, event.reason, event.error))), "the event's text"
 
 
-def _event(screen: MonitorScreen) -> Event | None:
-    event = screen.log_pane.current_event
-    if event is None:
-        screen.say("there is no event to copy", "caution")
-    return event
-
-
 def export(screen: MonitorScreen) -> None:
-    """Ask what to write where."""
+    """Ask what to export, in which format, and where to."""
     _open_export(screen, None)
 
 
 def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
-    """The dialog; with a request it begins at once."""
+    """Open the dialog; with a request it begins at once."""
     from wsmon.tui.dialogs.export import ExportDialog, FinishedExport, stem
 
-    options = screen.backing.options
+    options = screen.services.options
 
     def close(done: FinishedExport | None) -> None:
         if done is not None:
@@ -144,28 +139,37 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
             screen.say(sentence, path=target if isinstance(target, Path) else None)
 
     name = stem(options.name, screen.now_ns())
-    state, log = screen.connections.current, screen.log_pane
+    state, log = screen.panes.connections.current, screen.panes.log
     subjects = tuple(export_subjects(log.search, state.name if state is not None else "", log.current_event))
-    dialog = ExportDialog(screen.backing.exporter, subjects, options.export_folder, name, request)
+    dialog = ExportDialog(screen.services.exporter, subjects, options.export_folder, name, request)
     screen.app.push_screen(dialog, close)
 
 
 def export_again(screen: MonitorScreen) -> None:
-    """The last export once more, into a new file; asks where there was none."""
+    """Repeat the last export into a new file; asks where there was none."""
     from wsmon.tui.dialogs.export import stem
 
     last = screen.last_export
     if last is not None:
-        new_stem = _new_stem(stem(screen.backing.options.name, screen.now_ns()), last.target)
+        new_stem = _new_stem(stem(screen.services.options.name, screen.now_ns()), last.target)
         name = f"{new_stem}{FORMATS[last.format].suffix}"
-        last = replace(last, target=screen.backing.options.export_folder / name)
+        last = replace(last, target=screen.services.options.export_folder / name)
     _open_export(screen, last)
 
 
 def _new_stem(name: str, last: object) -> str:
-    """The name of a moment; of a second export in the same second the name with a number."""
+    """Return a name that the last export does not have: with a number, where both are of the same second."""
     before = last.stem if isinstance(last, Path) else ""
     if before == name:
         return f"{name}-1"
     number = before.removeprefix(f"{name}-")
     return f"{name}-{int(number) + 1}" if number != before and number.isdecimal() else name
+
+
+COMMANDS: dict[str, Command] = {
+    "copy.value": copy_value,
+    "copy.event": copy_event,
+    "copy.file": copy_to_file,
+    "export.open": export,
+    "export.repeat": export_again,
+}

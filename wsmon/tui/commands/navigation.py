@@ -1,9 +1,10 @@
-"""Actions that take the log somewhere: along a trace, from session to session, to a time or an id."""
+"""Commands that go to events: problems, evidence, matches, traces, sessions, a time or an id."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from wsmon.errors import UsageError, WsmonError
 from wsmon.model import units as fmt
@@ -12,42 +13,94 @@ from wsmon.model.spans import Span
 from wsmon.model.timeline import TimelineProblem
 from wsmon.ports import StoreView
 from wsmon.query.times import parse_time
-from wsmon.tui.panes.detail import DetailPane
-from wsmon.tui.panes.log_filter import same_trace, session_starts
-from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.commands import log
+from wsmon.tui.commands.selection import focused_event, log_event
+from wsmon.tui.panes.log_filter import PROBLEMS, same_trace, session_starts
+from wsmon.tui.screen import Command, MonitorScreen
 from wsmon.tui.text import StyledText
 
-PLACES: tuple[StyledText, ...] = (
+GO_TO_HELP: tuple[StyledText, ...] = (
     ("14:02:24", "key-name"), (", ", "dim"), ("-15m", "key-name"), (", ", "dim"), ("today", "key-name"),
     (", or ", "dim"), ("#1234", "key-name"),
 )  # fmt: skip
-
-# A person reads no more of one session; read within some milliseconds
-MOST_SPANS = 2_000
+# Of one session; more are of no use on a screen, and these are read within some milliseconds
+MAX_SPANS = 2_000
 
 _ID = re.compile(r"#?(\d{1,18})", re.ASCII)
 
 
-def trace(screen: MonitorScreen, *, newer: bool) -> None:
-    """To another event of the same reference, span or session."""
-    bring_log(screen)
-    event = screen.log_pane.current_event
-    if event is None:
-        screen.say("there is no event under the cursor", "caution")
+def problem(screen: MonitorScreen, *, newer: bool) -> None:
+    """Go to another problem: on the timeline while that has the focus, else in the log."""
+    if screen.pane_layout.current == "timeline":
+        _timeline_problem(screen, newer=newer)
         return
-    screen.log_pane.pause()  # from the event under the cursor, not from the end of the log
-    screen.log_pane.jump(same_trace(event), newer=newer)
+    screen.pane_layout.bring("log")
+    screen.panes.log.jump(PROBLEMS, newer=newer)
+
+
+def _timeline_problem(screen: MonitorScreen, *, newer: bool) -> None:
+    """Move the timeline's cursor to the next cell with a problem; the log goes along where it is in sight.
+
+    At the present nothing can be newer: the next problem is the newest there was.
+    """
+    pane = screen.panes.timeline
+    newer = newer and not pane.is_at_present
+    places = pane.places_beyond(newer=newer)
+
+    def land(found: tuple[TimelineProblem, ...]) -> None:
+        nearest = pane.land(found, newer=newer)
+        if nearest is None:
+            screen.say(f"no {'later' if newer else 'earlier'} loss, failed attempt or incident", "caution")
+        elif "log" in screen.pane_layout.in_sight:
+            screen.evidence.reveal(nearest.event_id)
+
+    screen.services.worker.submit("problem", lambda view: view.problems_near(places, newer=newer), land)
+
+
+def evidence(screen: MonitorScreen) -> None:
+    """Go from an event to what proves it."""
+    layout = screen.pane_layout
+    event = _timeline_event(screen) if layout.current == "timeline" else screen.panes.log.current_event
+    if not {"log", "detail"} & set(layout.in_sight):
+        layout.show("log")
+    screen.evidence.follow(event)
+
+
+def _timeline_event(screen: MonitorScreen) -> Event | None:
+    """Return the event that proves what is under the timeline's cursor."""
+    try:
+        return screen.panes.timeline.event
+    except WsmonError as error:
+        screen.say(str(error), "problem")
+        return None
+
+
+def match(screen: MonitorScreen, *, newer: bool) -> None:
+    """Go to another match: in the detail, while that has the focus and is searched, else in the log."""
+    if log.is_in_detail(screen) and log.find_next(screen, newer=newer):
+        return
+    screen.pane_layout.bring("log")
+    screen.panes.log.jump_to_match(newer=newer)
+
+
+def trace(screen: MonitorScreen, *, newer: bool) -> None:
+    """Go to another event of the same reference, span or session."""
+    screen.pane_layout.bring("log")
+    if (event := log_event(screen)) is None:
+        return
+    # The way begins at the event under the cursor, not at the end of the log.
+    screen.panes.log.pause()
+    screen.panes.log.jump(same_trace(event), newer=newer)
 
 
 def session(screen: MonitorScreen, *, newer: bool) -> None:
-    """To the beginning of another session of the connection."""
-    bring_log(screen)
-    screen.log_pane.jump(session_starts(screen.log_pane.current_event), newer=newer)
+    """Go to the beginning of another session of the connection."""
+    screen.pane_layout.bring("log")
+    screen.panes.log.jump(session_starts(screen.panes.log.current_event), newer=newer)
 
 
 def handshake(screen: MonitorScreen) -> None:
-    """Show how the session of an event began: its request and answer, the phases, TLS."""
+    """Show how the session of an event began: request and response, phases, TLS."""
     if (connection_id := _session_id(screen)) is None:
         return
 
@@ -60,41 +113,50 @@ def handshake(screen: MonitorScreen) -> None:
         if event is None:
             screen.say("the beginning of this session is no longer kept", "caution")
             return
-        screen.ask("detail")
+        screen.pane_layout.show("detail")
         screen.show_event(event)
         if event.name != "connection.completed":
             screen.say("this session never became usable: this is its newest event", "caution")
 
-    screen.backing.answers.ask("handshake", read, show)
+    screen.services.worker.submit("handshake", read, show)
 
 
 def spans(screen: MonitorScreen) -> None:
-    """Show the spans of the session of an event as a waterfall, or of its trace."""
+    """Show the spans of the session of an event, or of its trace, as a waterfall."""
     if (connection_id := _session_id(screen)) is None:
         return
 
     def ask(of_trace: bool, deliver: Callable[[tuple[Span, ...]], None]) -> None:
         def read(view: StoreView) -> tuple[Span, ...]:
-            return view.spans(connection_id, MOST_SPANS, of_trace=of_trace)
+            return view.spans(connection_id, MAX_SPANS, of_trace=of_trace)
 
-        screen.backing.answers.ask("spans", read, deliver)
+        screen.services.worker.submit("spans", read, deliver)
 
     def show(found: tuple[Span, ...]) -> None:
+        # Dialogs are imported when they are opened: that saves time at the start.
         from wsmon.tui.dialogs.waterfall import WaterfallDialog
 
         if found:
-            screen.app.push_screen(WaterfallDialog(f"Session {connection_id}", found, MOST_SPANS, ask))
+            screen.app.push_screen(WaterfallDialog(f"Session {connection_id}", found, MAX_SPANS, ask))
         else:
             screen.say("no span of this session has ended yet, or none is kept", "caution")
 
     ask(False, show)
 
 
-def go_to(screen: MonitorScreen) -> None:
-    """Ask for a time or an id, and go there; times are those of the recording, also where it ended long ago."""
-    from wsmon.tui.dialogs.base import PromptDialog  # built when it is needed: start-up time
+def _session_id(screen: MonitorScreen) -> str | None:
+    """Return the session of the event in focus; None, and a sentence in the footer, where it has none."""
+    event = focused_event(screen)
+    if event is not None and not event.source.connection_id:
+        screen.say("this event is of no session", "caution")
+    return event.source.connection_id or None if event is not None else None
 
-    bring_log(screen)
+
+def go_to(screen: MonitorScreen) -> None:
+    """Ask for a time or an id, and go there; relative times count from the end of a recording that has ended."""
+    from wsmon.tui.dialogs.base import PromptDialog
+
+    screen.pane_layout.bring("log")
     now_ns = screen.shown_ns()
 
     def fault(text: str) -> str:
@@ -112,12 +174,12 @@ def go_to(screen: MonitorScreen) -> None:
         else:
             _go_to_time(screen, parse_time(text, now_ns))
 
-    screen.app.push_screen(PromptDialog("Go to", "", PLACES, fault), close)
+    screen.app.push_screen(PromptDialog("Go to", "", GO_TO_HELP, fault), close)
 
 
 def _go_to_id(screen: MonitorScreen, event_id: int) -> None:
     bounds = screen.snapshot.bounds
-    screen.log_pane.go_to(min(max(event_id, bounds.oldest_id), bounds.last_id))
+    screen.panes.log.go_to(min(max(event_id, bounds.oldest_id), bounds.last_id))
     if event_id < bounds.oldest_id:
         screen.say(f"event #{fmt.count(event_id)} is no longer kept; this is the oldest one", "caution")
     elif event_id > bounds.last_id:
@@ -127,119 +189,24 @@ def _go_to_id(screen: MonitorScreen, event_id: int) -> None:
 def _go_to_time(screen: MonitorScreen, at_ns: int) -> None:
     def land(event_id: int) -> None:
         last_id = screen.snapshot.bounds.last_id
-        screen.log_pane.go_to(min(event_id, last_id))
+        screen.panes.log.go_to(min(event_id, last_id))
         if event_id > last_id:
             screen.say("nothing was recorded at that time or after it; this is the newest event", "caution")
 
-    screen.backing.answers.ask("moment", lambda view: view.id_at(at_ns), land)
+    screen.services.worker.submit("moment", lambda view: view.id_at(at_ns), land)
 
 
-def _session_id(screen: MonitorScreen) -> str | None:
-    """The session of the event that one looks at; says so where it has none."""
-    event = screen.looked_at
-    if event is None:
-        screen.say("there is no event under the cursor", "caution")
-    elif not event.source.connection_id:
-        screen.say("this event is of no session", "caution")
-    else:
-        return event.source.connection_id
-    return None
-
-
-def bring_log(screen: MonitorScreen) -> None:
-    """Actions of the log act where it can be seen."""
-    if "log" not in screen.in_sight:
-        screen.ask("log")
-
-
-# Actions that find a text inside the detail of an event, while that has the keys.
-
-# Characters
-NEEDLE_LIMIT = 200
-HELP: tuple[StyledText, ...] = (
-    ("n ", "key-name"),
-    ("and ", "dim"),
-    ("N ", "key-name"),
-    ("go on; case does not count", "dim"),
-)
-
-
-def is_in_detail(screen: MonitorScreen) -> bool:
-    """Whether the detail has the keys, and shows an event."""
-    pane = screen.slot("detail").pane
-    return screen.current == "detail" and isinstance(pane, DetailPane) and pane.event is not None
-
-
-def find(screen: MonitorScreen) -> None:
-    """Ask for a text, and go to where it stands next."""
-    from wsmon.tui.dialogs.base import PromptDialog  # built when it is needed: start-up time
-
-    def close(text: str | None) -> None:
-        if text is not None:
-            _detail_pane(screen).search(text)
-
-    screen.app.push_screen(PromptDialog("Find in the detail", _detail_pane(screen).needle, HELP, _fault), close)
-
-
-def step(screen: MonitorScreen, *, newer: bool) -> bool:
-    """Go to another place of what is searched for; whether anything is."""
-    pane = _detail_pane(screen)
-    if pane.needle:
-        pane.go_to_match(newer=newer)
-    return bool(pane.needle)
-
-
-def end(screen: MonitorScreen) -> bool:
-    """End the search; whether there was one."""
-    pane = _detail_pane(screen)
-    had = bool(pane.needle)
-    pane.search("")
-    return had
-
-
-def _detail_pane(screen: MonitorScreen) -> DetailPane:
-    pane = screen.slot("detail").build()
-    assert isinstance(pane, DetailPane)
-    return pane
-
-
-def _fault(text: str) -> str:
-    return f"at most {NEEDLE_LIMIT} characters" if len(text) > NEEDLE_LIMIT else ""
-
-
-# Actions that are about what is under the cursor of the timeline.
-
-
-def problem(screen: MonitorScreen, *, newer: bool) -> None:
-    """The cursor goes to the next cell with a problem; the log goes along where it is in sight.
-
-    Behind the present nothing comes: the next one is then the newest there was.
-    """
-    pane = _timeline_pane(screen)
-    newer = newer and not pane.is_at_present
-    places = pane.places_beyond(newer=newer)
-
-    def land(found: tuple[TimelineProblem, ...]) -> None:
-        nearest = pane.land(found, newer=newer)
-        if nearest is None:
-            screen.say(f"no {'later' if newer else 'earlier'} loss, failed attempt or incident", "caution")
-        elif "log" in screen.in_sight:
-            screen.show_problem(nearest)
-
-    screen.backing.answers.ask("problem", lambda view: view.problems_near(places, newer=newer), land)
-
-
-def event(screen: MonitorScreen) -> Event | None:
-    """The event that proves what is under the cursor; says so where the store cannot be read."""
-    try:
-        return _timeline_pane(screen).event
-    except WsmonError as error:
-        screen.say(str(error), "problem")
-        return None
-
-
-def _timeline_pane(screen: MonitorScreen) -> TimelinePane:
-    pane = screen.slot("timeline").build()
-    if not isinstance(pane, TimelinePane):
-        raise TypeError(f"{pane!r} is no timeline")
-    return pane
+COMMANDS: dict[str, Command] = {
+    "log.problem_next": partial(problem, newer=True),
+    "log.problem_previous": partial(problem, newer=False),
+    "log.evidence": evidence,
+    "log.next": partial(match, newer=True),
+    "log.previous": partial(match, newer=False),
+    "log.trace_next": partial(trace, newer=True),
+    "log.trace_previous": partial(trace, newer=False),
+    "log.session_next": partial(session, newer=True),
+    "log.session_previous": partial(session, newer=False),
+    "session.handshake": handshake,
+    "session.spans": spans,
+    "log.go_to": go_to,
+}

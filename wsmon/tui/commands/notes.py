@@ -1,8 +1,9 @@
-"""Actions about what the user writes down: bookmarks with notes, and views of the log."""
+"""Commands about notes: bookmarks, notes to events, saved views, and the comparison with the last mark."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from wsmon.errors import QueryError
 from wsmon.model import units as fmt
@@ -11,38 +12,40 @@ from wsmon.model.sanitize import sanitize
 from wsmon.ports import StoreView
 from wsmon.query.parser import ReferenceTime, parse
 from wsmon.tui.commands.export import copied
+from wsmon.tui.commands.selection import focused_event, log_event, place_id
 from wsmon.tui.dialogs.compare import Comparison, ComparisonForm, compare
-from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.screen import Command, MonitorScreen
 
-# Characters
+# Characters of a note
 NOTE_LIMIT = 2_000
 
 
 def mark(screen: MonitorScreen) -> None:
     """Mark the event under the cursor, or forget its mark."""
-    event = _event(screen)
+    event, notebook = log_event(screen), screen.services.notebook
     if event is None:
         return
-    has_note = bool((bookmark := screen.notebook.bookmark(event.id)) and bookmark.text)
-    is_marked = screen.notebook.toggle(event, screen.now_ns())
-    screen.show_marks()
+    has_note = bool((bookmark := notebook.bookmark(event.id)) and bookmark.text)
+    is_marked = notebook.toggle(event, screen.now_ns())
+    _show_marks(screen)
     what = "marked: u and U go from mark to mark, M writes a note" if is_marked else "no longer marked"
     screen.say(f"event #{fmt.count(event.id)} is {what}{'; its note is gone' if has_note else ''}")
 
 
 def note(screen: MonitorScreen) -> None:
     """Write a note to the event under the cursor."""
-    from wsmon.tui.dialogs.base import PromptDialog  # built when it is needed: start-up time
+    # Dialogs are imported when they are opened: that saves time at the start.
+    from wsmon.tui.dialogs.base import PromptDialog
 
-    event = _event(screen)
+    event, notebook = log_event(screen), screen.services.notebook
     if event is None:
         return
-    held = screen.notebook.bookmark(event.id)
+    held = notebook.bookmark(event.id)
 
     def close(text: str | None) -> None:
         if text is not None:
-            screen.notebook.annotate(event, text, screen.now_ns())
-            screen.show_marks()
+            notebook.annotate(event, text, screen.now_ns())
+            _show_marks(screen)
             screen.say(f"event #{fmt.count(event.id)}: {text}" if text else f"event #{fmt.count(event.id)} is marked")
 
     title = f"Note to event #{fmt.count(event.id)}"
@@ -50,71 +53,78 @@ def note(screen: MonitorScreen) -> None:
 
 
 def bookmark(screen: MonitorScreen, *, newer: bool) -> None:
-    """Go to another bookmark; where the store has pruned its event, to the copy of it."""
-    found = screen.notebook.next_bookmark(screen.place_id, newer=newer)
+    """Go to another bookmark; where the store has pruned its event, show the copy of it."""
+    found = screen.services.notebook.next_bookmark(place_id(screen), newer=newer)
     if found is None:
-        has_any = bool(screen.notebook.marked)
+        has_any = bool(screen.services.notebook.marked)
         screen.say(f"no {'newer' if newer else 'older'} mark" if has_any else "nothing is marked: m marks an event")
         return
-    screen.go_to_event(found.event)
+    _go_to_event(screen, found.event)
     if found.text:
         screen.say(f"note: {sanitize(found.text, NOTE_LIMIT)}")
 
 
 def views(screen: MonitorScreen) -> None:
-    """Choose a view of the log, save one, or forget one."""
+    """Let the user show a view of the log, save one, or forget one."""
     from wsmon.tui.dialogs.pickers import ViewChoice, ViewsDialog
+
+    notebook = screen.services.notebook
 
     def close(choice: ViewChoice | None) -> None:
         match choice:
             case ViewChoice("show", view):
                 _show(screen, view.query)
             case ViewChoice("save", view):
-                screen.notebook.keep_view(view)
+                notebook.keep_view(view)
                 screen.say(f"the search is kept as view {view.name}: v shows it again")
             case ViewChoice("drop", view):
-                screen.notebook.drop_view(view.name)
+                notebook.drop_view(view.name)
                 screen.say(f"view {view.name} is forgotten")
             case _:
                 pass
 
-    if "log" not in screen.in_sight:
-        screen.ask("log")
-    screen.app.push_screen(ViewsDialog(screen.notebook.views, screen.log_pane.search.text), close)
+    screen.pane_layout.bring("log")
+    screen.app.push_screen(ViewsDialog(notebook.views, screen.panes.log.search.text), close)
 
 
 def _show(screen: MonitorScreen, text: str) -> None:
     try:
         query = parse(text, ReferenceTime(screen.now_ns()))
-    except QueryError as error:  # saved by a wsmon with other words
+    except QueryError as error:
+        # The view was saved by a version of wsmon with other fields.
         screen.say(str(error), "problem")
         return
     if "kind:heartbeat" in text:
-        screen.log_pane.set_hide_heartbeats(False)
-    screen.search_for(query)
+        screen.panes.log.set_hide_heartbeats(False)
+    screen.panes.log.set_query(query)
 
 
-def _event(screen: MonitorScreen) -> Event | None:
-    event = screen.log_pane.current_event
-    if event is None:
-        screen.say("there is no event under the cursor", "caution")
-    return event
+def _show_marks(screen: MonitorScreen) -> None:
+    """Show in the log which events have a bookmark, and which its search finds by their notes."""
+    notebook = screen.services.notebook
+    screen.panes.log.set_marks(notebook.bookmarks, notebook.trouble)
+
+
+def _go_to_event(screen: MonitorScreen, event: Event) -> None:
+    """Put the log's cursor on an event; one that was pruned is shown as this copy."""
+    if event.id >= screen.snapshot.bounds.oldest_id:
+        screen.pane_layout.bring("log")
+        screen.panes.log.go_to(event.id)
+    else:
+        screen.pane_layout.show("detail")
+        screen.show_event(event)
+        screen.say(f"event #{fmt.count(event.id)} is no longer kept: this is the copy of its mark", "caution")
 
 
 def _note_fault(text: str) -> str:
     return f"a note has at most {NOTE_LIMIT:,} characters" if len(text) > NOTE_LIMIT else ""
 
 
-# The action that compares two events: the one under the cursor, and the one that was marked last.
-
-
 def compare_events(screen: MonitorScreen) -> None:
-    """Compare the event under the cursor with the last mark; where that is the event itself, with the mark before."""
-    event = screen.looked_at
-    if event is None:
-        screen.say("there is no event under the cursor", "caution")
+    """Compare the event in focus with the one marked last; where that is itself, with the one marked before."""
+    if (event := focused_event(screen)) is None:
         return
-    other = screen.notebook.last_bookmark(event.id)
+    other = screen.services.notebook.last_bookmark(event.id)
     if other is None:
         screen.say("there is no mark to compare with: m marks an event, C compares another one with it", "caution")
         return
@@ -124,7 +134,7 @@ def compare_events(screen: MonitorScreen) -> None:
         _ask(screen, before, after, way, deliver)
 
     def show(found: Comparison) -> None:
-        from wsmon.tui.dialogs.compare import CompareDialog  # built when it is needed: start-up time
+        from wsmon.tui.dialogs.compare import CompareDialog
 
         what = f"the comparison of #{fmt.count(before.id)} and #{fmt.count(after.id)}"
         screen.app.push_screen(CompareDialog(found, again, lambda text: copied(screen, text, what)))
@@ -135,10 +145,20 @@ def compare_events(screen: MonitorScreen) -> None:
 def _ask(
     screen: MonitorScreen, before: Event, after: Event, way: ComparisonForm, deliver: Callable[[Comparison], None]
 ) -> None:
-    """Compare in the thread of the answers: documents may be large."""
+    """Compare on the worker's thread: documents may be large."""
 
     def read(view: StoreView) -> Comparison:
         kept = {event.id: event for event in view.events_by_id((before.id, after.id))}
         return compare(kept.get(before.id, before), kept.get(after.id, after), way)
 
-    screen.backing.answers.ask("compare", read, deliver)
+    screen.services.worker.submit("compare", read, deliver)
+
+
+COMMANDS: dict[str, Command] = {
+    "log.views": views,
+    "log.mark": mark,
+    "log.note": note,
+    "log.mark_next": partial(bookmark, newer=True),
+    "log.mark_previous": partial(bookmark, newer=False),
+    "log.compare": compare_events,
+}

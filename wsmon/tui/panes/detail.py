@@ -20,7 +20,7 @@ from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode, term_of, text_of
 from wsmon.tui.panes.detail_fields import DetailLayout, DetailRow, PayloadForm
 from wsmon.tui.panes.detail_payload import DecodedPayload, content_of, detail_rows, next_form, shown_form
-from wsmon.tui.related import NOTHING, PriorEvents
+from wsmon.tui.related import NO_PRIOR_EVENTS, PriorEvents
 from wsmon.tui.text import wrap
 from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged, TextPane
 
@@ -194,7 +194,7 @@ class DetailPane(LazyLines):
         self._folding = UNFOLDED
         self._content: DecodedPayload | None = None
         # what the decoded form shows, of the event
-        self._before = NOTHING
+        self._before = NO_PRIOR_EVENTS
         self._instead = EMPTY
         # What is searched for; it stays when another event is shown
         self._needle = ""
@@ -234,7 +234,7 @@ class DetailPane(LazyLines):
         """Show an event from its top, or a sentence instead of one. The same event again stays where it is."""
         if event is not None and self._event is not None and event.id == self._event.id and event == self._event:
             return
-        self._event, self._at, self._folding, self._before = event, 0, UNFOLDED, NOTHING
+        self._event, self._at, self._folding, self._before = event, 0, UNFOLDED, NO_PRIOR_EVENTS
         self._content, self._instead = None if event is None else content_of(event), instead
         self.scroll_to(y=0, animate=False, force=True)
         self._restart()

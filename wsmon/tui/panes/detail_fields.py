@@ -16,7 +16,7 @@ from wsmon.model.verdict import code_meaning, why
 from wsmon.tui.event_text import describe, error_words, number
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.json_view import UNFOLDED, Folding, JsonNode
-from wsmon.tui.related import NOTHING, PriorEvents, evidence_of
+from wsmon.tui.related import NO_PRIOR_EVENTS, PriorEvents, evidence_of
 from wsmon.tui.text import Line, Role, clip, left, wrap
 
 TENTH_MS_NS = 100_000
@@ -282,7 +282,7 @@ class DetailLayout:
     form: PayloadForm = "decoded"
     folding: Folding = UNFOLDED
     """Of JSON."""
-    before: PriorEvents = NOTHING
+    before: PriorEvents = NO_PRIOR_EVENTS
     """What came before the event."""
 
     def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:

@@ -1,0 +1,136 @@
+"""Commands of the log: search, follow and pause, heartbeats, time mode, columns; and the search in the detail."""
+
+from __future__ import annotations
+
+from wsmon.query.ast import Query
+from wsmon.tui.panes.log_line import without_room
+from wsmon.tui.screen import Command, MonitorScreen
+from wsmon.tui.text import StyledText
+
+# Characters of a text to find in the detail
+NEEDLE_LIMIT = 200
+FIND_HELP: tuple[StyledText, ...] = (
+    ("n ", "key-name"),
+    ("and ", "dim"),
+    ("N ", "key-name"),
+    ("go on; case does not count", "dim"),
+)
+
+
+def search(screen: MonitorScreen) -> None:
+    """Open the search line of the log; while the detail has the focus, its own."""
+    if is_in_detail(screen):
+        _find(screen)
+        return
+    # Dialogs are imported when they are opened: that saves time at the start.
+    from wsmon.tui.dialogs.search import SearchDialog
+
+    notebook, log = screen.services.notebook, screen.panes.log
+
+    def close(query: Query | None) -> None:
+        if query is not None:
+            notebook.remember(query.text)
+            log.set_query(query)
+
+    screen.pane_layout.bring("log")
+    dialog = SearchDialog(log.search.text, log.set_query, screen.now_ns, notebook.searches, log.halt)
+    screen.app.push_screen(dialog, close)
+
+
+def is_in_detail(screen: MonitorScreen) -> bool:
+    """Whether the detail has the focus, and shows an event."""
+    return screen.pane_layout.current == "detail" and screen.panes.detail.event is not None
+
+
+def find_next(screen: MonitorScreen, *, newer: bool) -> bool:
+    """Go to another match of the search in the detail; returns whether there is such a search."""
+    pane = screen.panes.detail
+    if pane.needle:
+        pane.go_to_match(newer=newer)
+    return bool(pane.needle)
+
+
+def end_find(screen: MonitorScreen) -> bool:
+    """End the search in the detail; returns whether there was one."""
+    pane = screen.panes.detail
+    had_needle = bool(pane.needle)
+    pane.search("")
+    return had_needle
+
+
+def _find(screen: MonitorScreen) -> None:
+    """Ask for a text, and go to where it stands next in the detail."""
+    from wsmon.tui.dialogs.base import PromptDialog
+
+    pane = screen.panes.detail
+
+    def close(text: str | None) -> None:
+        if text is not None:
+            pane.search(text)
+
+    screen.app.push_screen(PromptDialog("Find in the detail", pane.needle, FIND_HELP, _needle_fault), close)
+
+
+def _needle_fault(text: str) -> str:
+    return f"at most {NEEDLE_LIMIT} characters" if len(text) > NEEDLE_LIMIT else ""
+
+
+def context(screen: MonitorScreen) -> None:
+    """Show matches alone, or highlighted among all events."""
+    screen.pane_layout.bring("log")
+    screen.panes.log.toggle_context()
+
+
+def follow(screen: MonitorScreen) -> None:
+    """Show new events as they come."""
+    screen.pane_layout.bring("log")
+    screen.panes.log.follow()
+
+
+def pause(screen: MonitorScreen) -> None:
+    """Hold the log, or let it follow again."""
+    screen.pane_layout.bring("log")
+    if screen.panes.log.is_following:
+        screen.panes.log.pause()
+    else:
+        screen.panes.log.follow()
+
+
+def heartbeats(screen: MonitorScreen) -> None:
+    """Hide or show pings and pongs."""
+    screen.pane_layout.bring("log")
+    screen.panes.log.set_hide_heartbeats(not screen.panes.log.hides_heartbeats)
+
+
+def times(screen: MonitorScreen) -> None:
+    """Change to the next way of writing times."""
+    screen.pane_layout.bring("log")
+    screen.panes.log.next_time_mode()
+
+
+def columns(screen: MonitorScreen) -> None:
+    """Let the user choose the columns of the log."""
+    from wsmon.tui.dialogs.pickers import ColumnChoice, ColumnsDialog
+
+    log = screen.panes.log
+
+    def close(choice: ColumnChoice | None) -> None:
+        if choice is None:
+            return
+        log.set_columns(choice.columns)
+        if missing := without_room(log.page.width, choice.columns or ()):
+            screen.say(f"there is no room for {', '.join(missing)} here: a wider log shows more", "caution")
+
+    screen.pane_layout.bring("log")
+    screen.app.push_screen(ColumnsDialog(log.columns, log.page.width), close)
+
+
+COMMANDS: dict[str, Command] = {
+    "log.search": search,
+    "log.context": context,
+    "log.follow": follow,
+    "log.pause": pause,
+    "log.heartbeats": heartbeats,
+    "log.times": times,
+    "log.columns": columns,
+}
