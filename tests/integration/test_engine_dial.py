@@ -430,13 +430,19 @@ class ConnectProxy:
         if not self._status.startswith("200"):
             return
         host, _, port = head.split()[1].rpartition(":")
-        peer_reader, peer_writer = await asyncio.open_connection(host, int(port))
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, peer_writer))
-                group.create_task(_pump(peer_reader, writer))
-        finally:
-            peer_writer.close()
+        assert host == "127.0.0.1"
+        await _forward(reader, writer, int(port))
+
+
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    """Connect to a port of this machine, and copy bytes both ways until both sides have ended."""
+    peer_reader, peer_writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_pump(reader, peer_writer))
+            group.create_task(_pump(peer_reader, writer))
+    finally:
+        peer_writer.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -516,6 +522,39 @@ async def test_who_speaks_first_and_waits_is_no_http_server_and_that_is_told_at_
     async with against(speak, open_timeout_s=60.0) as engine:
         ended = await engine.ended()
         assert failure(ended) == ("refusal", "handshake", None, None, "disconnected")
+
+
+class SocksProxy:
+    """A SOCKS5 proxy (RFC 1928) without authentication that connects to IPv4 addresses and names."""
+
+    def __init__(self) -> None:
+        self.targets: list[tuple[str, int]] = []
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _version, methods = await reader.readexactly(2)
+        await reader.readexactly(methods)
+        writer.write(b"\x05\x00")
+        *_, address_type = await reader.readexactly(4)
+        if address_type == 1:
+            host = socket.inet_ntoa(await reader.readexactly(4))
+        else:
+            (length,) = await reader.readexactly(1)
+            host = (await reader.readexactly(length)).decode()
+        port = int.from_bytes(await reader.readexactly(2), "big")
+        self.targets.append((host, port))
+        writer.write(b"\x05\x00\x00\x01" + bytes(6))
+        await _forward(reader, writer, port)
+
+
+@pytest.mark.parametrize(("scheme", "host"), [("socks5", "127.0.0.1"), ("socks5h", "localhost")])
+async def test_through_a_socks_proxy(scheme: str, host: str) -> None:
+    proxy = SocksProxy()
+    async with raw_server(accepting_peer) as port, raw_server(proxy.handle) as proxy_port:
+        through = f"{scheme}://127.0.0.1:{proxy_port}"
+        async with running(spec(port, url=f"ws://{host}:PORT/", proxy=Sensitive(through))) as engine:
+            opened = meta_of(await engine.sink.wait("connection.open"))
+            assert opened["proxy"] == through
+        assert proxy.targets == [(host, port)]
 
 
 async def test_socks_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

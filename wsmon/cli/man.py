@@ -98,9 +98,9 @@ def _command_outline(name: str, command: click.Command, context: click.Context) 
 def _option_outline(option: click.Option) -> OptionOutline:
     choices = tuple(map(str, option.type.choices)) if isinstance(option.type, click.Choice) else ()
     value = "" if option.is_flag else (option.metavar or option.type.name.upper())
-    return OptionOutline(
-        (*option.opts, *option.secondary_opts), "NAME" if choices else value, choices, option.help or ""
-    )
+    # Before click 8.5 the order of `-h, --help` changes from run to run.
+    names = sorted((*option.opts, *option.secondary_opts), key=lambda name: name.startswith("--"))
+    return OptionOutline(tuple(names), "NAME" if choices else value, choices, option.help or "")
 
 
 def _paragraphs(text: str) -> str:

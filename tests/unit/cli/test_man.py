@@ -27,6 +27,12 @@ def test_the_outline_is_the_command_line() -> None:
         assert {name for option in command.options for name in option.names} == options_of(command.name)
 
 
+def test_short_names_of_options_come_first() -> None:
+    for command in OUTLINE:
+        for option in command.options:
+            assert list(option.names) == sorted(option.names, key=len)
+
+
 def test_every_command_and_option_is_there_and_nothing_hidden() -> None:
     text = man_page(OUTLINE, "1.0").replace("\\-", "-")
     for command in OUTLINE:
