@@ -1,7 +1,8 @@
 """Everything a key can do, as one table: bindings, footer, help, palette and the user's keymap are made from it.
 
-An action of scope ``app`` runs the function of its id in ``commands.py``. An action of any other scope belongs to the
-panes that bind that scope, and runs their method ``action_<id with _ for .>``: ``move.down`` is ``action_move_down``.
+An action of scope ``app`` runs the function of its id in ``commands``. An action of another scope belongs to the panes
+that bind that scope, and runs a method of theirs: ``detail.fold`` is ``action_detail_fold()``. The actions of the scopes
+``move`` and ``timeline`` are rows of a table, which one method looks up: ``move.down`` is ``action_move('down')``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, assert_never
 
 from textual.binding import Binding, BindingType
 from textual.keys import Keys, format_key
@@ -41,14 +42,13 @@ class Action:
     in_footer: bool = False
 
     @property
-    def method(self) -> str:
-        """Of a pane's action: its method, without ``action_``."""
-        return self.id.replace(".", "_")
-
-    @property
     def call(self) -> str:
-        """What Textual runs for it."""
-        return f"act('{self.id}')" if self.scope == "app" else self.method
+        """What Textual runs for it: the name of a method without ``action_``, and its arguments."""
+        if self.scope == "app":
+            return f"act('{self.id}')"
+        if self.scope in ("move", "timeline"):
+            return f"{self.scope}('{self.id.partition('.')[2]}')"
+        return self.id.replace(".", "_")
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -145,6 +145,36 @@ def _bindings(actions: Iterable[Action]) -> Iterable[Binding]:
     for action in actions:
         if action.keys:
             yield Binding(",".join(action.keys), action.call, action.label, id=action.id, tooltip=action.help)
+
+
+Move = Literal["down", "up", "page_down", "page_up", "half_down", "half_up", "top", "bottom"]
+
+
+def moved(move: Move, at: int, page: int, last: int) -> int:
+    """Return where an action of the scope ``move`` puts a cursor that is on line ``at``.
+
+    The result may be below 0 or above ``last``: the caller limits it to the lines that it has. ``page`` is a page in
+    lines.
+    """
+    match move:
+        case "down":
+            return at + 1
+        case "up":
+            return at - 1
+        case "page_down":
+            return at + max(1, page)
+        case "page_up":
+            return at - max(1, page)
+        case "half_down":
+            return at + max(1, page // 2)
+        case "half_up":
+            return at - max(1, page // 2)
+        case "top":
+            return 0
+        case "bottom":
+            return last
+        case _:
+            assert_never(move)
 
 
 # The user's keys: laid over the table of actions, and checked, because Textual takes every mistake in silence.

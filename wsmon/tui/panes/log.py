@@ -282,9 +282,9 @@ class FindingLog(DrawnLog):
         elif self._filter.scope.is_in_context:
             self.jump(Aim(self.search, "match"), newer=newer)
         elif newer:
-            self.action_move_down()
+            self.action_move("down")
         else:
-            self.action_move_up()
+            self.action_move("up")
 
     def say(self, note: str) -> None:
         """Put a sentence into the title until the next key."""

@@ -16,7 +16,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
-from wsmon.tui.actions import bindings
+from wsmon.tui.actions import Move, bindings, moved
 
 # Which event is on which row of the log: all of them, or those that match; never the events themselves.
 
@@ -227,29 +227,13 @@ class RowList(ScrollView, can_focus=True):
     def motion_changed(self) -> None:
         """The list began or ceased to follow."""
 
-    def action_move_down(self) -> None:
-        self._step(1)
-
-    def action_move_up(self) -> None:
-        self._step(-1)
-
-    def action_move_page_down(self) -> None:
-        self._step(max(1, self.page.height - 1))
-
-    def action_move_page_up(self) -> None:
-        self._step(-max(1, self.page.height - 1))
-
-    def action_move_half_down(self) -> None:
-        self._step(max(1, self.page.height // 2))
-
-    def action_move_half_up(self) -> None:
-        self._step(-max(1, self.page.height // 2))
-
-    def action_move_top(self) -> None:
-        self.go_to_row(0)
-
-    def action_move_bottom(self) -> None:
-        self.follow()
+    def action_move(self, move: Move) -> None:
+        """Move the cursor; at the bottom it follows the newest row."""
+        if move == "bottom":
+            self.follow()
+            return
+        page = max(1, self.page.height - 1) if move in ("page_down", "page_up") else self.page.height
+        self.go_to_row(moved(move, self._rows.row_of(self._current_id), page, len(self._rows) - 1))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The wheel or the scroll bar takes the cursor along, and ends following."""
@@ -285,9 +269,6 @@ class RowList(ScrollView, can_focus=True):
         offset = event.get_content_offset(self)
         row = None if offset is None else offset.y + self.scroll_offset.y
         return row if row is not None and row < len(self._rows) else None
-
-    def _step(self, rows: int) -> None:
-        self.go_to_row(self._rows.row_of(self._current_id) + rows)
 
     def _scroll(self, top: int) -> None:
         """Scroll so that ``top`` is the first row, and paint if other rows are in sight than before."""
