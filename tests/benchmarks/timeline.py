@@ -136,7 +136,7 @@ class Host(PaneApp):
 
     @on(TimelinePane.RequestChanged)
     def ask(self) -> None:
-        ask = self.pane.ask(self.moment)
+        ask = self.pane.request(self.moment)
 
         def read(view: StoreView) -> TimelineAnswer:
             began = time.perf_counter()

@@ -39,8 +39,8 @@ def state_of(found: tuple[Lane, ...], cell_ns: int, *, by_group: bool) -> Timeli
     state.window = TimeWindow(cell_ns)
     state.resize(80, 12)
     titles = tuple(LaneTitle(each.connection, each.group) for each in found)
-    state.give(
-        TimelineAnswer(state.ask(MOMENT).period, titles, {each.connection: each for each in found}, None), MOMENT
+    state.take(
+        TimelineAnswer(state.request(MOMENT).period, titles, {each.connection: each for each in found}, None), MOMENT
     )
     return state
 
@@ -49,18 +49,18 @@ def visited(state: TimelineState, view: FakeView, *, newer: bool) -> list[Cell]:
     """The cells in which the cursor stops, to the last one."""
     cells: list[Cell] = []
     while True:
-        problems = view.problems_near(state.places_beyond(newer=newer), newer=newer)
+        problems = view.problems_near(state.search_starts(newer=newer), newer=newer)
         nearest = state.nearest(problems, newer=newer)
         if nearest is None:
             return cells
-        state.to_problem(nearest)
+        state.move_to_problem(nearest)
         cells.append(cell_of(state))
         assert len(cells) <= 60
 
 
 def cell_of(state: TimelineState) -> Cell:
     period = state.period
-    return period.start_of(state.cell) // (period.start_of(1) - period.since_ns), state.grid.at
+    return period.start_of(state.cell) // (period.start_of(1) - period.since_ns), state.viewport.at
 
 
 @given(lanes(), st.sampled_from([step for step in STEPS_NS if step >= SECOND_NS]), st.booleans())
@@ -69,7 +69,7 @@ def test_every_cell_with_a_problem_is_visited_once_in_order(
 ) -> None:
     view = FakeView(lanes=found)
     state = state_of(found, cell_ns, by_group=by_group)
-    rows = {name: number for number, row in enumerate(state.grid.rows) for name in row.connections}
+    rows = {name: number for number, row in enumerate(state.viewport.rows) for name in row.connections}
     expected = sorted(
         {
             (at // cell_ns, rows[each.connection])

@@ -9,7 +9,7 @@ import pytest
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, ROOMY, Stage, stage, text, timeline, until, with_problems
 from wsmon.tui.dialogs.export import ExportDialog
-from wsmon.tui.panes.detail import NO_EVENT, NO_JSON, NOTHING_SHOWN, ONE_FORM, DetailPane
+from wsmon.tui.panes.detail import EMPTY_LOG_HINT, NO_EVENT, NO_JSON, ONE_FORM, DetailPane
 
 DETAIL_KEYS = ("f", "minus", "plus", "less_than_sign", "greater_than_sign", "equals_sign", "exclamation_mark")
 
@@ -102,7 +102,7 @@ async def test_the_detail_does_not_say_that_a_log_follows_which_shows_nothing() 
         await until(pilot, lambda: on.detail_event is None)
         pane = on.screen.panes.slots["detail"].build()
         assert isinstance(pane, DetailPane)
-        assert " ".join("".join(part for part, _ in line).strip() for line in pane.lines) == NOTHING_SHOWN
+        assert " ".join("".join(part for part, _ in line).strip() for line in pane.lines) == EMPTY_LOG_HINT
 
 
 async def test_the_same_export_twice_in_one_second_goes_to_two_files() -> None:

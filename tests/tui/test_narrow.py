@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import scene_stores
 from tests.support.screen_harness import Stage, cells, stage
-from wsmon.tui.panes.connections_table import LAST, RATE, STATUS, lay_out
+from wsmon.tui.panes.connections_table import LAST, RATE, STATUS, table_layout
 
 NARROW, COMPACT = (40, 12), (80, 24)
 
@@ -71,5 +71,5 @@ async def test_panes_of_a_store_without_events_are_drawn() -> None:
 
 
 def test_a_long_name_gives_way_to_the_numbers() -> None:
-    assert lay_out(79, ["feed-with-quite-a-long-name-of-market-data"]).columns == (STATUS, RATE, LAST)
-    assert lay_out(79, ["deribit", "binance-spot"]).name == 14
+    assert table_layout(79, ["feed-with-quite-a-long-name-of-market-data"]).columns == (STATUS, RATE, LAST)
+    assert table_layout(79, ["deribit", "binance-spot"]).name == 14

@@ -9,7 +9,7 @@ from tests.support.fake_ports import FakeNotes
 from tests.support.screen_harness import Stage, stage, until
 from wsmon.errors import StoreError
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
-from wsmon.tui.dialogs.pickers import OWN_VIEWS, ViewChoice, find
+from wsmon.tui.dialogs.pickers import OWN_VIEWS, ViewChoice, find_views
 from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.terminal import driver, osc
@@ -147,13 +147,13 @@ async def test_notes_that_cannot_be_read_are_said_and_the_screen_works() -> None
 def test_a_view_is_found_by_a_part_of_its_name_or_made() -> None:
     mine = SavedView("my problems", "code:1006")
 
-    assert find("prob", (mine,), "x y") == (
+    assert find_views("prob", (mine,), "x y") == (
         ViewChoice("show", OWN_VIEWS[1]),
         ViewChoice("show", mine),
         ViewChoice("save", SavedView("prob", "x y")),
     )
-    assert find("problems", (), "x") == (ViewChoice("show", OWN_VIEWS[1]),)
-    assert find("nothing", (), "") == ()
+    assert find_views("problems", (), "x") == (ViewChoice("show", OWN_VIEWS[1]),)
+    assert find_views("nothing", (), "") == ()
 
 
 async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:

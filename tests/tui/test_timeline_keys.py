@@ -9,7 +9,7 @@ import pytest
 from tests.support.builders import SECOND_NS, at_ns
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, ROOMY, stage, text, timeline, until, with_problems
-from wsmon.tui.panes.timeline import NO_GROUPS
+from wsmon.tui.panes.timeline_state import NO_GROUPS
 
 
 async def test_behind_the_present_e_goes_to_the_newest_problem() -> None:
@@ -92,7 +92,7 @@ async def test_the_evidence_of_an_incident_is_one_key_away(size: tuple[int, int]
         first = pane.problem
         await pilot.press("E")
         await until(pilot, lambda: pane.problem != first)
-        assert pane.read_out == ("binance-spot · gap since 14:02:04.000, 20 s, not over · 3 missing · w: evidence")
+        assert pane.readout == ("binance-spot · gap since 14:02:04.000, 20 s, not over · 3 missing · w: evidence")
         await pilot.press("w")
         await until(pilot, lambda: on.screen.panes.log.current_id == 3)
 

@@ -66,21 +66,21 @@ class Timeline:
         moment = TimeBounds(now_ns, OLDEST_NS, RUN_NS)
         titles = tuple(LaneTitle(each.connection, each.group) for each in self.lanes)
         lanes = {each.connection: each for each in self.lanes}
-        self.pane.show(TimelineAnswer(self.pane.ask(moment).period, titles, lanes, density), moment)
+        self.pane.show(TimelineAnswer(self.pane.request(moment).period, titles, lanes, density), moment)
         await pilot.pause()
         return self.app.lines()
 
     @property
     def period(self) -> Period:
-        return self.pane.ask(TimeBounds(NOW_NS, OLDEST_NS, RUN_NS)).period
+        return self.pane.request(TimeBounds(NOW_NS, OLDEST_NS, RUN_NS)).period
 
     @property
     def title(self) -> str:
         return self.pane.status[0]
 
     @property
-    def read_out(self) -> str:
-        return self.pane.read_out
+    def readout(self) -> str:
+        return self.pane.readout
 
 
 async def test_lanes_axis_and_density_stand_in_the_same_columns() -> None:
@@ -124,7 +124,7 @@ async def test_the_cursor_reads_out_the_transition_under_it() -> None:
         await pilot.press("left", "left", "left")
 
         assert asked[-1] == 102
-        assert timeline.read_out == ("deribit · 14:01:39.000 disconnected: “rate limit: 5 connections”, 1008 by peer")
+        assert timeline.readout == ("deribit · 14:01:39.000 disconnected: “rate limit: 5 connections”, 1008 by peer")
 
 
 async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
@@ -132,13 +132,13 @@ async def test_enter_takes_the_log_to_the_event_or_to_the_time() -> None:
     async with timeline.run() as pilot:
         await timeline.show(pilot)
         await pilot.press("down", "enter", "up", *["less_than_sign"] * 3)
-        assert timeline.read_out == "reading"
+        assert timeline.readout == "reading"
         await timeline.show(pilot)
         await pilot.press("enter")
         chosen = [(each.problem, each.connection) for each in timeline.app.heard_of(TimelinePane.PlaceChosen)]
 
         assert chosen == [(None, "kraken-book"), (None, "deribit")]
-        assert timeline.read_out == "deribit · no data: older than what is kept"
+        assert timeline.readout == "deribit · no data: older than what is kept"
 
 
 async def test_enter_takes_the_log_to_the_first_problem_of_a_cell() -> None:
@@ -240,7 +240,7 @@ async def test_the_wheel_scrolls_the_lanes_and_asks_for_them() -> None:
 
         assert timeline.title.endswith("lanes 4–8 of 300")
         assert len(timeline.app.heard_of(TimelinePane.RequestChanged)) == asked + 3
-        assert timeline.pane.ask(TimeBounds(NOW_NS, OLDEST_NS)).first_row == 1
+        assert timeline.pane.request(TimeBounds(NOW_NS, OLDEST_NS)).first_row == 1
 
 
 async def test_lanes_take_the_order_of_the_list_and_the_cursor_stays_on_its_connection() -> None:
@@ -265,7 +265,7 @@ async def test_a_click_moves_the_cursor() -> None:
         await pilot.double_click(TimelinePane, offset=(60, 4))
 
         assert [each.connection for each in timeline.app.heard_of(TimelinePane.PlaceChosen)] == ["binance-spot"]
-        assert timeline.read_out.startswith("binance-spot")
+        assert timeline.readout.startswith("binance-spot")
 
 
 @pytest.mark.parametrize("size", [(20, 4), (40, 12), (200, 60)])
@@ -287,7 +287,7 @@ async def test_ascii_terminals_get_ascii() -> None:
         await pilot.press("left")
 
         assert all(line.isascii() for line in lines)
-        assert timeline.read_out.isascii()
+        assert timeline.readout.isascii()
 
 
 async def test_hostile_text_in_the_read_out_is_harmless() -> None:
@@ -307,4 +307,4 @@ async def test_a_store_that_fails_is_said() -> None:
     async with timeline.run() as pilot:
         await timeline.show(pilot)
 
-        assert timeline.read_out == "the store is gone"
+        assert timeline.readout == "the store is gone"

@@ -1,8 +1,8 @@
 """Everything a key can do, as one table: bindings, footer, help, palette and the user's keymap are made from it.
 
 An action of scope ``app`` runs the function of its id in ``commands``. An action of another scope belongs to the panes
-that bind that scope, and runs a method of theirs: ``detail.fold`` is ``action_detail_fold()``. The actions of the scopes
-``move`` and ``timeline`` are rows of a table, which one method looks up: ``move.down`` is ``action_move('down')``.
+that bind that scope, and runs a method of theirs: ``detail.fold`` is ``action_detail_fold()``. Of the scopes ``move``
+and ``timeline``, one method takes all actions: ``move.down`` is ``action_move('down')``.
 """
 
 from __future__ import annotations

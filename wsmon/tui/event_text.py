@@ -1,4 +1,4 @@
-"""What an event is, in a few words: the part of a line that is wsmon's own, before what a peer said."""
+"""Events in words: the few words of wsmon's that stand on a line, and the text of the peer or fault after them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsmon.model.verdict import code_meaning
 from wsmon.tui.glyphs import Sign
 from wsmon.tui.text import Role
 
-# Characters of foreign text on a line; twice what 200 columns show, in case the characters are narrow
+# Characters of foreign text on a line: twice as many as 200 columns show, since some have no width
 LINE_LIMIT = 400
 
 CLOSED_BY = {
@@ -51,20 +51,20 @@ ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class EventText:
-    """An event as a line says it."""
+    """An event in words, with its sign and the role of both."""
 
     sign: Sign
     role: Role
     what: str
-    """A word or two."""
+    """What the event is, in a word or two."""
     text: str = ""
-    """details: ours and sanitised foreign text."""
+    """Details: wsmon's words, and foreign text made safe."""
     is_content: bool = False
-    """Text is a payload."""
+    """Whether the text is a payload."""
 
 
 def describe(event: Event, *, ascii_only: bool = False) -> EventText:
-    """The wording of any event."""
+    """Return an event in words; with ``ascii_only``, foreign characters outside ASCII are escaped."""
     match event.name:
         case "message.received":
             return _message(event, "received", "direction-in", ascii_only)
@@ -85,17 +85,17 @@ def describe(event: Event, *, ascii_only: bool = False) -> EventText:
         case "incident":
             return _incident(event, ascii_only)
         case "self":
-            return _own(event, ascii_only)
+            return _self_event(event, ascii_only)
     return _operation(event, ascii_only)
 
 
 def error_words(error_type: str) -> str:
-    """An error type as a person says it; unknown ones as they are, cleaned."""
+    """Return an error type in words; an unknown one as it is, made safe."""
     return ERRORS.get(error_type) or sanitize(error_type.replace("_", " "), LINE_LIMIT)
 
 
 def number(event: Event, key: str) -> float | None:
-    """A number in the event's metadata."""
+    """Return a number of the event's metadata; None where there is none."""
     found: Json = (event.meta or {}).get(key)
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
@@ -107,7 +107,7 @@ def _message(event: Event, sign: Sign, role: Role, ascii_only: bool) -> EventTex
 
 
 def _batch(event: Event) -> str:
-    """What was said in a second whose messages are counted, not kept."""
+    """Return the messages and bytes of a second in which messages were counted and not kept."""
     messages, size = number(event, "count"), number(event, "total_size")
     if messages is None or size is None:
         return ""
@@ -116,7 +116,7 @@ def _batch(event: Event) -> str:
 
 
 def _operation(event: Event, ascii_only: bool) -> EventText:
-    """What a protocol says began or ended: about what, why, and how long it took."""
+    """Describe an operation of a protocol that began or ended: its topic, how long it took, and why."""
     what = "reply" if event.name == "message.process.completed" else event.name.partition(".")[2].replace(".", " ")
     took = f"in {_ms(event.duration_ns)}" if event.duration_ns is not None else ""
     about = _foreign(event.topic or event.type, ascii_only)
@@ -161,7 +161,7 @@ def _ending(event: Event, ascii_only: bool) -> EventText:
 
 
 def _how_it_ended(event: Event, ascii_only: bool) -> str:
-    """What the other side said comes first: it is the most specific, and the end of a line may be cut."""
+    """Return why a connection ended, then how long it was open: the end of a line may be cut."""
     if event.from_status != OPEN and event.to_status != "closed":
         attempt = number(event, "attempt")
         which = f"attempt {attempt:.0f}:" if attempt is not None else ""
@@ -171,7 +171,7 @@ def _how_it_ended(event: Event, ascii_only: bool) -> str:
 
 
 def _why(event: Event, ascii_only: bool) -> str:
-    """The peer's words (or the fault), then code and who closed; what the code means only where nothing else does."""
+    """Return the peer's reason or the fault, then code and who closed; without either, the meaning of the code."""
     by = CLOSED_BY[event.close_by] if event.close_by and event.close_by != "refusal" else ""
     code = str(event.close_code) if event.close_code is not None else ""
     if event.reason:
@@ -196,7 +196,7 @@ def _incident(event: Event, ascii_only: bool) -> EventText:
     return EventText("note", "status-open", f"{kind} ended", _foreign(event.reason, ascii_only))
 
 
-def _own(event: Event, ascii_only: bool) -> EventText:
+def _self_event(event: Event, ascii_only: bool) -> EventText:
     what = event.name.partition(".")[2].replace(".", " ")
     paused_ms = number(event, "paused_ms")
     if event.name == "self.backpressure":
@@ -239,7 +239,7 @@ def _after(event: Event) -> str:
 
 
 def _took(duration_ns: int) -> str:
-    """Milliseconds matter in handshakes and in sessions that end at once; later, seconds do."""
+    """Return a duration, in milliseconds below a second: for handshakes, and sessions that end at once."""
     return fmt.milliseconds(duration_ns / 1e6) if duration_ns < SECOND_NS else fmt.duration(duration_ns)
 
 

@@ -1,4 +1,4 @@
-"""The signs of the screen, in Unicode and in ASCII: they differ in shape, so that colour is never needed."""
+"""Glyphs of the screen, in Unicode and in ASCII: they differ in shape, so that colour is never needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Sign = Literal["received", "sent", "heartbeat", "open", "waiting", "loss", "clos
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """One cell each."""
+    """A set of glyphs, one cell each."""
 
     received: str
     sent: str
@@ -32,26 +32,26 @@ class Glyphs:
     scroll_track: str
     scroll_thumb: str
     blocks: str
-    """From the least to the most that a cell can hold."""
+    """Bars of rising height, the least first."""
     tick: str
     match: str
-    """Before a line that is searched for."""
+    """Before a line that matches the search."""
     mark: str
-    """Before a line with a bookmark."""
+    """Before a line that has a bookmark."""
     truncated: str
     """After a message that was cut before it was stored."""
     redacted: str
-    """After one in which credentials were masked."""
+    """After a message in which credentials were masked."""
     large: str
-    """After one that is unusually large."""
+    """After a message that is unusually large."""
     cut: str
-    """Where text was left out."""
+    """In the place of text that is left out."""
     between: str
-    """Parts of a line that follow each other."""
+    """Between parts of a line."""
     is_ascii: bool
 
     def of(self, sign: Sign) -> str:
-        """The glyph of a sign."""
+        """Return the glyph of a sign."""
         sign_glyph: str = getattr(self, sign)
         return sign_glyph
 

@@ -30,7 +30,7 @@ from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.layout import Arrangement, PaneLayout, PaneName, Slot
 from wsmon.tui.panes.bars import Banner, Footer, Header
 from wsmon.tui.panes.connections import ConnectionsPane
-from wsmon.tui.panes.detail import EMPTY, NOTHING_SHOWN, DetailPane
+from wsmon.tui.panes.detail import EMPTY_LOG_HINT, FOLLOWING_HINT, DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.log_filter import Scope, of_connection, run_search
 from wsmon.tui.panes.statistics import StatisticsPane
@@ -211,10 +211,10 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         pane = self.pane_in_sight(DetailPane)
         if pane is None:
             return
-        pane.show(event, EMPTY if self.panes.log.is_following else NOTHING_SHOWN)
+        pane.show(event, FOLLOWING_HINT if self.panes.log.is_following else EMPTY_LOG_HINT)
         if event is not None and has_prior_events(event):
             self.services.worker.submit(
-                "before", lambda view: read_prior_events(view, event), lambda found: pane.tell(event, found)
+                "before", lambda view: read_prior_events(view, event), lambda found: pane.show_before(event, found)
             )
 
     def _fill_panes(self) -> None:
@@ -269,8 +269,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             log.set_query(EVERYTHING)
             return
         log.set_query(wanted)
-        if message.trouble_id:
-            log.go_to(message.trouble_id)
+        if message.problem_id:
+            log.go_to(message.problem_id)
 
     @on(StatisticsPane.SelectionChanged)
     @on(ConnectionsPane.ConnectionHighlighted)

@@ -119,7 +119,7 @@ class PaneQueries:
         began_ns = self._services.clock.mono_ns()
         sent_ns = self._timeline_sent_ns
         if not is_urgent and sent_ns is not None and began_ns - sent_ns < TIMEOUT_NS:
-            pane.wait()
+            pane.mark_waiting()
             return
         if not is_urgent and began_ns < self._timeline_due_ns:
             return
@@ -131,7 +131,7 @@ class PaneQueries:
             self._timeline_due_ns = began_ns + (self._services.clock.mono_ns() - began_ns) * REST
             pane.show(answer, bounds)
 
-        self._services.worker.submit("timeline", pane.ask(bounds).read, deliver)
+        self._services.worker.submit("timeline", pane.request(bounds).read, deliver)
 
     def ask_statistics(self, pane: StatisticsPane, current: str, deliver: Callable[[StatisticsAnswer], None]) -> None:
         """Query statistics of all connections, and the trends of ``current`` and of the one beside it."""

@@ -1,4 +1,7 @@
-"""Foreign text in terminal cells: what is cut says so, and long lines break lazily; wide characters count two."""
+"""Styled text for terminal cells: roles and their styles, clipping, padding, wrapping, lines side by side, short paths.
+
+Widths are in cells: wide characters count two. Where text is left out, a sign says so.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,7 @@ from textual.color import Color
 
 from wsmon.model.sanitize import sanitize
 
-# What a kind of text looks like: names of meanings to styles, from the variables of the theme.
-#
-# Panes that draw lines by themselves name a meaning; nobody but the theme knows the colour.
-
+# Lines name the role of a text; only the theme knows its colour.
 Role = Literal[
     "text", "strong", "dim", "rule", "key-name", "problem", "caution",
     "status-open", "status-connecting", "status-loss", "status-stalled", "status-closed", "status-off",
@@ -28,14 +28,21 @@ ROLES: tuple[Role, ...] = get_args(Role)
 StyledText = tuple[str, Role]
 Line = tuple[StyledText, ...]
 
-
-def width_of(spans: Sequence[StyledText]) -> int:
-    """How many cells spans take."""
-    return sum(cell_len(text) for text, _ in spans)
+CUT = "…"
+# In fewer cells, the beginning of a name says more than its two ends
+MIN_BOTH_ENDS = 5
+# A letter and the four marks that sanitize() leaves on it: a text with more code points a cell does not fit
+CODES_PER_CELL = 5
+# Cells between two blocks that stand side by side
+COLUMN_GAP = 2
+# Characters of a path that are cleaned; the kernel takes no longer path
+PATH_LIMIT = 4096
+# Cells of a file name's end that are always shown: the part that tells two exports apart, and the format
+NAME_END = 12
 
 
 class RoleStyles:
-    """The styles of one theme."""
+    """The style of each role in one theme."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         """``variables`` are those of ``App.theme_variables``."""
@@ -45,13 +52,13 @@ class RoleStyles:
         self._cursor_attributes = Style() if attribute == "none" else Style.parse(attribute)
 
     def style(self, role: Role) -> Style:
-        """Its colour, for use over the background of the pane."""
+        """Return the style of a role, without a background: it is laid over that of the pane."""
         if role not in self._styles:
             self._styles[role] = Style(color=self._color(role))
         return self._styles[role]
 
     def cursor(self, has_focus: bool) -> Style:
-        """The background of the line under the cursor."""
+        """Return the style that is laid over the line under the cursor."""
         if not has_focus:
             return Style(bgcolor=self._color("cursor-blurred-background"))
         return Style(bgcolor=self._color("cursor-background")) + self._cursor_attributes
@@ -60,15 +67,13 @@ class RoleStyles:
         return Color.parse(self._variables[variable]).rich_color
 
 
-CUT = "…"
-# Cells; below, two ends say less than one
-MIN_NAME = 5
-# A letter and the four marks that sanitize() leaves on it: what is longer cannot fit
-CODES_PER_CELL = 5
+def width_of(texts: Sequence[StyledText]) -> int:
+    """Return the width of styled texts in cells."""
+    return sum(cell_len(text) for text, _ in texts)
 
 
 def clip(text: str, width: int, cut: str = CUT) -> str:
-    """``text`` in at most ``width`` cells; where something is left out, the last cell says so."""
+    """Return ``text`` in at most ``width`` cells; the last cell is ``cut`` where something is left out."""
     if width <= 0:
         return ""
     if len(text) <= width and text.isascii():
@@ -80,31 +85,32 @@ def clip(text: str, width: int, cut: str = CUT) -> str:
 
 
 def left(text: str, width: int, cut: str = CUT) -> str:
-    """``text`` in exactly ``width`` cells, left-aligned."""
+    """Return ``text`` in exactly ``width`` cells, left-aligned."""
     clipped = clip(text, width, cut)
     return clipped + " " * (width - cell_len(clipped))
 
 
+def right(text: str, width: int, cut: str = CUT) -> str:
+    """Return ``text`` in exactly ``width`` cells, right-aligned."""
+    clipped = clip(text, width, cut)
+    return " " * (width - cell_len(clipped)) + clipped
+
+
 def keep_ends(text: str, width: int, cut: str = CUT) -> str:
-    """A name in exactly ``width`` cells; names differ at their ends, so what is left out is in the middle."""
-    if len(text) <= width or not text.isascii() or width < MIN_NAME:
+    """Return a name in exactly ``width`` cells; a long one is cut in its middle, since names differ at their ends."""
+    if len(text) <= width or not text.isascii() or width < MIN_BOTH_ENDS:
         return left(text, width, cut)
     tail = (width - len(cut)) // 2
     return text[: width - len(cut) - tail] + cut + text[-tail:]
 
 
-def right(text: str, width: int, cut: str = CUT) -> str:
-    """``text`` in exactly ``width`` cells, right-aligned."""
-    clipped = clip(text, width, cut)
-    return " " * (width - cell_len(clipped)) + clipped
-
-
 def wrap(text: str, width: int) -> Iterator[str]:
-    """Lines of at most ``width`` cells, broken at spaces where that leaves more than half a line.
+    """Yield ``text`` in lines of at most ``width`` cells, broken at spaces where that leaves more than half a line.
 
-    Lazy, and linear in what is taken: of a line of a mebibyte, only what is shown costs anything.
+    Lazy, and linear in the lines that are taken: of a text of a mebibyte, only the lines that are shown cost anything.
     """
-    width = max(2, width)  # a wide character needs two cells
+    # A wide character needs two cells
+    width = max(2, width)
     start = 0
     while True:
         line = _first_line(text, start, width)
@@ -124,61 +130,56 @@ def wrap(text: str, width: int) -> Iterator[str]:
 
 
 def _first_line(text: str, start: int, width: int) -> str:
-    """What fits into a line from ``start`` on; cuts no more text off than marks can make necessary."""
+    """Return the part of ``text`` from ``start`` on that fits into ``width`` cells.
+
+    Most lines need one code point a cell; only where marks take more, a longer part of the text is measured.
+    """
     for codes in (width + 1, CODES_PER_CELL * width + 1):
         rest = text[start : start + codes]
-        line = (chop_cells(rest, width) or [rest])[0]  # marks without a letter make no line at all
+        # Marks without a letter make no line at all
+        line = (chop_cells(rest, width) or [rest])[0]
         if len(line) < len(rest) or start + len(rest) == len(text):
             break
     return line
 
 
-# Blocks of lines side by side. Pure.
-
-GAP = 2
-
-
-def beside(first: Sequence[Line], second: Sequence[Line], width: int) -> Iterator[Line]:
-    """Two blocks, each in half of ``width``; lines that are too long are cut, and say so."""
-    half = (width - GAP) // 2
-    for one, other in zip_longest(first, second, fillvalue=()):
-        yield (*fitted(one, half, is_filled=True), (" " * GAP, "text"), *fitted(other, width - GAP - half))
-
-
-def fitted(line: Line, width: int, *, is_filled: bool = False) -> Line:
-    """A line in at most (or exactly) ``width`` cells."""
+def fit_line(line: Line, width: int, *, is_filled: bool = False) -> Line:
+    """Return a line in at most ``width`` cells, or with ``is_filled`` in exactly as many."""
     used = width_of(line)
     if used <= width:
         return (*line, (" " * (width - used), "text")) if is_filled and used < width else line
-    found: list[StyledText] = []
+    fitted: list[StyledText] = []
     for text, role in line:
-        found.append((clip(text, width), role))
-        width -= cell_len(found[-1][0])
-        if found[-1][0] != text:
+        fitted.append((clip(text, width), role))
+        width -= cell_len(fitted[-1][0])
+        if fitted[-1][0] != text:
             break
-    return tuple(found)
+    return tuple(fitted)
 
 
-# Paths in few cells: the name of the file stays, what is left out says so.
-
-# Characters; the kernel takes no longer path
-LIMIT = 4096
-# Cells of a name's end that stay: what tells one export from the next, and the format
-SUFFIX = 12
+def side_by_side(first: Sequence[Line], second: Sequence[Line], width: int) -> Iterator[Line]:
+    """Yield the lines of two blocks, each block in half of ``width``; lines that are too long are clipped."""
+    half = (width - COLUMN_GAP) // 2
+    gap: StyledText = (" " * COLUMN_GAP, "text")
+    for one, other in zip_longest(first, second, fillvalue=()):
+        yield (*fit_line(one, half, is_filled=True), gap, *fit_line(other, width - COLUMN_GAP - half))
 
 
 def short_path(path: Path, home: Path, width: int) -> str:
-    """``~/exports/orders.jsonl``; shortened on the left, and in the middle of its name where even that is too long."""
+    """Return a path like ``~/exports/orders.jsonl`` in at most ``width`` cells.
+
+    Leading folders are left out first; where the name alone is too long, it is cut before its end.
+    """
     shown = Path("~") / path.relative_to(home) if path.is_relative_to(home) else path
-    whole = sanitize(str(shown), LIMIT)
+    whole = sanitize(str(shown), PATH_LIMIT)
     if cell_len(whole) <= width:
         return whole
-    parts = [sanitize(part, LIMIT) for part in shown.parts] or [whole]
+    parts = [sanitize(part, PATH_LIMIT) for part in shown.parts] or [whole]
     for first in range(1, len(parts)):
         rest = f"{CUT}/{'/'.join(parts[first:])}"
         if cell_len(rest) <= width:
             return rest
     name = parts[-1]
-    end = name[-SUFFIX:]
+    end = name[-NAME_END:]
     head = width - cell_len(end)
     return clip(name, head) + end if head > 1 else clip(name, width)

@@ -13,7 +13,7 @@ from tests.support.builders import message
 from tests.support.queries import query
 from wsmon.model.json_path import JsonPath, raw_at, read_path
 from wsmon.query.predicate import matches
-from wsmon.tui.json_view import MAX_DEPTH, Folding, JsonLines, JsonNode, TokenKind, term_of, text_of, tree_lines
+from wsmon.tui.json_view import MAX_DEPTH, Folding, JsonLines, JsonNode, TokenKind, query_term, tree_lines, value_text
 
 TEXT = '{"a":1,"b":{"c":[],"d":[{"e":"x\\"y"},null]},"odd key":true}'
 VALUES = st.recursive(
@@ -64,21 +64,21 @@ def test_what_a_line_names_is_what_the_document_has_there(value: object) -> None
         raw = raw_at(node.path, text)
         assert raw is not None
         assert json.loads(raw) == read_path(node.path, text)
-        if node.role == "value" and node.token not in ("{}", "[]"):
-            assert text_of(node.token) == text_of(raw.decode())
+        if node.kind == "value" and node.token not in ("{}", "[]"):
+            assert value_text(node.token) == value_text(raw.decode())
 
 
 @pytest.mark.parametrize("number", range(12))
 def test_the_term_of_a_value_matches_the_event_it_came_from(number: int) -> None:
     node = nodes_of(TEXT)[number]
     if node.path:
-        assert matches(query(term_of(node)), message(TEXT))
+        assert matches(query(query_term(node)), message(TEXT))
 
 
 def test_terms_quote_texts_and_leave_numbers_as_they_stand() -> None:
     nodes = nodes_of('{"a b":"x\\\\\\"y","n":97.50,"l":[1]}')
 
-    assert [term_of(node) for node in nodes if node.role != "close"][1:] == [
+    assert [query_term(node) for node in nodes if node.kind != "close"][1:] == [
         '$."a b"="x\\\\\\"y"',
         "$.n=97.50",
         "$.l:*",
@@ -87,14 +87,14 @@ def test_terms_quote_texts_and_leave_numbers_as_they_stand() -> None:
 
 
 def test_a_text_that_was_cut_is_shown_without_its_quote() -> None:
-    assert text_of('"half') == "half"
+    assert value_text('"half') == "half"
     assert JsonNode(("a", "b"), "1", "value").container == ("a",)
 
 
 @given(VALUES, st.integers(0, 4), st.data())
 def test_what_is_folded_is_passed_over_and_the_rest_stays(value: object, level: int, data: st.DataObject) -> None:
     text = json.dumps(value, separators=data.draw(st.sampled_from([(",", ":"), (" , ", " : ")])))
-    containers = [node.path for node in nodes_of(text) if node.role == "open"]
+    containers = [node.path for node in nodes_of(text) if node.kind == "open"]
     others = data.draw(st.frozensets(st.sampled_from(containers or [()])))
     folding = Folding(level, others)
     shown = [(line.depth, line.node) for line in tree_lines(text, folding)]
@@ -104,7 +104,7 @@ def test_what_is_folded_is_passed_over_and_the_rest_stays(value: object, level: 
         for line in tree_lines(text)
         if line.node is not None
         and not any(line.node.path[: len(path)] == path and line.node.path != path for path in folded)
-        and not (line.node.role == "close" and line.node.path in folded)
+        and not (line.node.kind == "close" and line.node.path in folded)
     ]
     assert shown == outside
 

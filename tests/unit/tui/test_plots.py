@@ -6,27 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.tui.charts import bar, curve, round_up
+from wsmon.tui.charts import bar, braille_curve, round_up
 
 VALUES = st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=40)
 
 
 def test_a_cell_is_two_values_wide_and_four_dots_high() -> None:
-    assert curve([0, 1, 2, 3, 4, 5, 6, 7], (), 7, 2) == ("  ⣠⣾", "⣠⣾⣿⣿")
+    assert braille_curve([0, 1, 2, 3, 4, 5, 6, 7], (), 7, 2) == ("  ⣠⣾", "⣠⣾⣿⣿")
 
 
 def test_zero_has_a_dot_and_nothing_has_none() -> None:
-    assert curve([0, None, None, 0], (), 10, 1) == ("⡀⢀",)
-    assert curve([0, 0], (), 0, 1) == ("⣀",)
+    assert braille_curve([0, None, None, 0], (), 10, 1) == ("⡀⢀",)
+    assert braille_curve([0, 0], (), 0, 1) == ("⣀",)
 
 
 def test_lines_are_dots_above_the_area() -> None:
-    assert curve([0, 0], [[7, 7], [3, 3]], 7, 2) == ("⠉", "⣉")
+    assert braille_curve([0, 0], [[7, 7], [3, 3]], 7, 2) == ("⠉", "⣉")
 
 
 @given(VALUES, st.floats(0, 1e6), st.integers(1, 5))
 def test_every_value_has_a_dot_in_its_column(values: list[float | None], top: float, height: int) -> None:
-    rows = curve(values, (), top, height)
+    rows = braille_curve(values, (), top, height)
     assert [len(row) for row in rows] == [-(-len(values) // 2)] * height
     for x, value in enumerate(values):
         cell = rows[-1][x // 2]

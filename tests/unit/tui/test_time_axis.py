@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import SECOND_NS, at_ns
 from wsmon.model.timeline import Period
-from wsmon.tui.charts import axis, cell_words, span_words
+from wsmon.tui.charts import axis_line, cell_duration, period_range
 from wsmon.tui.panes.timeline_state import STEPS_NS
 
 
@@ -30,7 +30,7 @@ def period(cell_s: float, cells: int, until_s: float = 0.0) -> Period:
     ],
 )
 def test_labels_stand_at_round_times_and_are_never_cut(cell_s: float, expected: str) -> None:
-    labels = axis(period(cell_s, 60), UTC)
+    labels = axis_line(period(cell_s, 60), UTC)
 
     assert len(labels) == 60
     for label in expected.split()[1:-1]:
@@ -40,17 +40,17 @@ def test_labels_stand_at_round_times_and_are_never_cut(cell_s: float, expected: 
 def test_a_label_begins_in_the_cell_of_its_time() -> None:
     shown = period(20, 60)
 
-    assert shown.start_of(axis(shown, UTC).index("13:50")) == at_ns(-744)
+    assert shown.start_of(axis_line(shown, UTC).index("13:50")) == at_ns(-744)
 
 
 def test_labels_are_local() -> None:
-    assert "19:30" in axis(period(20, 60), ZoneInfo("Asia/Kolkata"))
-    assert "14:00" not in axis(period(20, 60), ZoneInfo("Asia/Kolkata"))
+    assert "19:30" in axis_line(period(20, 60), ZoneInfo("Asia/Kolkata"))
+    assert "14:00" not in axis_line(period(20, 60), ZoneInfo("Asia/Kolkata"))
 
 
 def test_hours_stay_whole_on_the_day_the_clock_changes() -> None:
     """Berlin leaves summer time on 2025-10-26."""
-    labels = axis(period(1800, 60, -77 * 86_400 + 10 * 3600), ZoneInfo("Europe/Berlin")).split()
+    labels = axis_line(period(1800, 60, -77 * 86_400 + 10 * 3600), ZoneInfo("Europe/Berlin")).split()
 
     assert labels
     assert all(label.endswith(":00") for label in labels if label not in ("Oct", "25", "26"))
@@ -58,11 +58,11 @@ def test_hours_stay_whole_on_the_day_the_clock_changes() -> None:
 
 @pytest.mark.parametrize("cells", [1, 5, 12, 200])
 def test_any_width_is_filled(cells: int) -> None:
-    assert len(axis(period(20, cells), UTC)) == cells
+    assert len(axis_line(period(20, cells), UTC)) == cells
 
 
 def test_words() -> None:
-    assert [cell_words(round(s * SECOND_NS)) for s in (0.005, 0.1, 20, 120, 21_600, 86_400)] == [
+    assert [cell_duration(round(s * SECOND_NS)) for s in (0.005, 0.1, 20, 120, 21_600, 86_400)] == [
         "5 ms",
         "0.1 s",
         "20 s",
@@ -71,36 +71,36 @@ def test_words() -> None:
         "1 d",
     ]
     now_ns = at_ns(0)
-    assert span_words(period(20, 90), UTC, now_ns) == "13:32 – 14:02"
-    assert span_words(period(1, 90), UTC, now_ns) == "14:00:54 – 14:02:24"
-    assert span_words(period(3600, 90), UTC, now_ns) == "Jan 06 21:00 – Jan 10 15:00"
-    assert span_words(period(0.05, 90), UTC, now_ns) == "14:02:19.5 – 14:02:24.0"
-    assert span_words(period(0.005, 90), UTC, now_ns) == "14:02:23.55 – 14:02:24.00"
+    assert period_range(period(20, 90), UTC, now_ns) == "13:32 – 14:02"
+    assert period_range(period(1, 90), UTC, now_ns) == "14:00:54 – 14:02:24"
+    assert period_range(period(3600, 90), UTC, now_ns) == "Jan 06 21:00 – Jan 10 15:00"
+    assert period_range(period(0.05, 90), UTC, now_ns) == "14:02:19.5 – 14:02:24.0"
+    assert period_range(period(0.005, 90), UTC, now_ns) == "14:02:23.55 – 14:02:24.00"
 
 
 def test_a_period_of_another_day_or_year_says_so() -> None:
     day_s = 86_400
-    assert span_words(period(20, 90, -2 * day_s), UTC, at_ns(0)) == "Jan 08 13:32 – 14:02"
-    assert span_words(period(20, 90, -20 * day_s), UTC, at_ns(0)) == "2025 Dec 21 13:32 – 14:02"
-    assert span_words(period(3600, 90, -20 * day_s), UTC, at_ns(0)) == "2025 Dec 17 21:00 – 2025 Dec 21 15:00"
-    assert span_words(period(day_s, 90), UTC, at_ns(0)) == "2025 Oct 13 – 2026 Jan 11"
+    assert period_range(period(20, 90, -2 * day_s), UTC, at_ns(0)) == "Jan 08 13:32 – 14:02"
+    assert period_range(period(20, 90, -20 * day_s), UTC, at_ns(0)) == "2025 Dec 21 13:32 – 14:02"
+    assert period_range(period(3600, 90, -20 * day_s), UTC, at_ns(0)) == "2025 Dec 17 21:00 – 2025 Dec 21 15:00"
+    assert period_range(period(day_s, 90), UTC, at_ns(0)) == "2025 Oct 13 – 2026 Jan 11"
 
 
 def test_parts_of_seconds_are_labelled_as_such() -> None:
-    labels = axis(period(0.01, 100), UTC).split()
+    labels = axis_line(period(0.01, 100), UTC).split()
 
     assert labels == ["14:02:23", "14:02:23.2", "14:02:23.4", "14:02:23.6", "14:02:23.8"]
-    assert axis(period(0.005, 60), UTC).split() == ["14:02:23.7", "14:02:23.8", "14:02:23.9"]
+    assert axis_line(period(0.005, 60), UTC).split() == ["14:02:23.7", "14:02:23.8", "14:02:23.9"]
 
 
 def test_the_beginning_of_a_day_has_its_date() -> None:
-    assert axis(period(600, 120, -6 * 3600), UTC).split() == [
+    assert axis_line(period(600, 120, -6 * 3600), UTC).split() == [
         *("14:00", "16:00", "18:00", "20:00", "22:00", "Jan", "10", "02:00", "04:00", "06:00"),
     ]
 
 
 def test_labels_of_weeks_stay_at_the_same_mondays_while_the_period_moves() -> None:
-    lines = [axis(period(43_200, 100, moved_s), UTC) for moved_s in (0, 43_200, 86_400)]
+    lines = [axis_line(period(43_200, 100, moved_s), UTC) for moved_s in (0, 43_200, 86_400)]
 
     assert {tuple(re.findall(r"[A-Z][a-z]{2} \d\d", line))[1:5] for line in lines} == {
         ("Dec 01", "Dec 08", "Dec 15", "Dec 22")
@@ -117,7 +117,7 @@ def test_a_label_is_a_local_time_within_its_cell(step_ns: int, cells: int, at_s:
     until_ns = at_ns(at_s) // step_ns * step_ns
     shown = Period(until_ns - cells * step_ns, until_ns, cells)
 
-    line = axis(shown, ZoneInfo(zone))
+    line = axis_line(shown, ZoneInfo(zone))
     assert len(line) == cells
     for label in re.finditer(r"\d\d:\d\d[\d:.]*", line):
         grain_ns = {5: 60_000, 8: 1_000}.get(len(label[0]), 50) * 1_000_000

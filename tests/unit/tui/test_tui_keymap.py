@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
+from textual.actions import parse
 
-from wsmon.tui.actions import ACTIONS, BY_ID, UNSENDABLE, Keymap, key_label, merge_keymap, textual_key
+from wsmon.tui.actions import ACTIONS, BY_ID, UNSENDABLE, Keymap, Move, key_label, merge_keymap, moved, textual_key
 from wsmon.tui.commands import COMMANDS
 from wsmon.tui.dialogs.help import GROUPS, KEYS_WIDTH, LABEL_WIDTH, help_lines
 from wsmon.tui.panes.connections import ConnectionsPane
@@ -14,6 +16,7 @@ from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
+from wsmon.tui.panes.timeline_state import TIMELINE_ACTIONS
 from wsmon.tui.text import width_of
 
 TERMINAL = 80
@@ -27,8 +30,27 @@ def test_every_action_of_the_app_has_a_command_and_every_command_an_action() -> 
 
 @pytest.mark.parametrize("pane", [ConnectionsPane, DetailPane, LogPane, StatisticsPane, TimelinePane])
 def test_every_action_that_a_pane_binds_is_a_method_of_it(pane: type) -> None:
-    bound = {binding.action for binding in pane.BINDINGS}  # type: ignore[attr-defined]  # a class variable of widgets
+    bound = {parse(binding.action)[1] for binding in pane.BINDINGS}  # type: ignore[attr-defined]  # of widgets
     assert [action for action in sorted(bound) if not hasattr(pane, f"action_{action}")] == []
+
+
+def test_moves_and_actions_of_the_timeline_are_rows_of_their_tables() -> None:
+    calls = [parse(action.call) for action in ACTIONS if action.scope in ("move", "timeline")]
+    assert [parameter for _, name, (parameter,) in calls if name == "move"] == list(get_args(Move))
+    assert [parameter for _, name, (parameter,) in calls if name == "timeline"] == list(TIMELINE_ACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("move", "target"),
+    [("down", 5), ("up", 3), ("page_down", 14), ("page_up", -6), ("half_down", 9), ("half_up", -1), ("top", 0),
+     ("bottom", 99)],
+)  # fmt: skip
+def test_a_move_by_lines_pages_and_to_the_ends(move: Move, target: int) -> None:
+    assert moved(move, 4, 10, 99) == target
+
+
+def test_a_page_of_one_line_still_moves() -> None:
+    assert [moved(move, 4, 0, 99) for move in ("page_down", "half_up")] == [5, 3]
 
 
 def test_ids_and_keys_are_unique_where_they_meet() -> None:

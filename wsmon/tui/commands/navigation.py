@@ -45,10 +45,10 @@ def _timeline_problem(screen: MonitorScreen, *, newer: bool) -> None:
     """
     pane = screen.panes.timeline
     newer = newer and not pane.is_at_present
-    places = pane.places_beyond(newer=newer)
+    places = pane.search_starts(newer=newer)
 
     def land(found: tuple[TimelineProblem, ...]) -> None:
-        nearest = pane.land(found, newer=newer)
+        nearest = pane.move_to_nearest(found, newer=newer)
         if nearest is None:
             screen.say(f"no {'later' if newer else 'earlier'} loss, failed attempt or incident", "caution")
         elif "log" in screen.pane_layout.in_sight:

@@ -49,7 +49,7 @@ TEXT_LIMIT = 1024 * 1024
 MOST_LEAVES = 1_000
 
 ComparisonForm = Literal["JSON", "text", "bytes"]
-WAYS: tuple[ComparisonForm, ...] = ("JSON", "text", "bytes")
+FORMS: tuple[ComparisonForm, ...] = ("JSON", "text", "bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def compare(before: Event, after: Event, wanted: ComparisonForm = "JSON") -> Com
         except (ValueError, RecursionError):  # no JSON, or nested too deep: then it is text
             found = None
     ways = tuple(
-        way for way in WAYS if (way != "JSON" or found is not None) and (way != "text" or _is_text(first, second))
+        way for way in FORMS if (way != "JSON" or found is not None) and (way != "text" or _is_text(first, second))
     )
     way = wanted if wanted in ways else ways[0]
     if way == "JSON" and found is not None:

@@ -151,7 +151,7 @@ class PaletteDialog(FinderDialog[Action]):
 
     def find(self, text: str) -> tuple[Action, ...]:
         """Actions that the words of ``text`` occur in."""
-        return find(text)
+        return find_actions(text)
 
     def line(self, answer: Action, width: int) -> tuple[StyledText, ...]:
         """Name, what it does, key."""
@@ -165,7 +165,7 @@ class PaletteDialog(FinderDialog[Action]):
         )
 
 
-def find(text: str) -> tuple[Action, ...]:
+def find_actions(text: str) -> tuple[Action, ...]:
     """Actions that the words of ``text`` occur in: first those whose name begins with it."""
     words = text.lower().split()
     texts = {action: f"{action.label} {action.id} {action.help}".lower() for action in ACTIONS}

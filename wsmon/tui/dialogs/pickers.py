@@ -214,7 +214,7 @@ class ViewsDialog(FinderDialog[ViewChoice]):
 
     def find(self, text: str) -> tuple[ViewChoice, ...]:
         """The views of that name, and the search to be saved under it."""
-        return find(text, self._views, self._query)
+        return find_views(text, self._views, self._query)
 
     def line(self, answer: ViewChoice, width: int) -> tuple[StyledText, ...]:
         """Name and query."""
@@ -232,7 +232,7 @@ class ViewsDialog(FinderDialog[ViewChoice]):
             self.dismiss(ViewChoice("drop", view))
 
 
-def find(text: str, views: tuple[SavedView, ...], query: str) -> tuple[ViewChoice, ...]:
+def find_views(text: str, views: tuple[SavedView, ...], query: str) -> tuple[ViewChoice, ...]:
     """The views whose name has ``text`` in it, and last the search to be saved where that is a new name for it."""
     name = text.strip()[:VIEW_NAME_LIMIT]
     found = [ViewChoice("show", view) for view in (*OWN_VIEWS, *views) if name.lower() in view.name.lower()]

@@ -14,7 +14,7 @@ from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import Health, Snapshot
 from wsmon.tui.actions import ACTIONS, key_label
-from wsmon.tui.panes.connections_table import severity, status_role, word
+from wsmon.tui.panes.connections_table import severity, status_role, status_word
 from wsmon.tui.text import Role, StyledText, clip, left, short_path, width_of
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
@@ -87,8 +87,8 @@ def _recording(recording: Recording, now_ns: int) -> tuple[StyledText, ...]:
 
 def _statuses(snapshot: Snapshot) -> tuple[StyledText, ...]:
     states = sorted((row.state for row in snapshot.connections if row.state.spec.enabled), key=severity)
-    numbers: Counter[str] = Counter(word(state) for state in states)
-    roles: dict[str, Role] = {word(state): status_role(state) for state in states}
+    numbers: Counter[str] = Counter(status_word(state) for state in states)
+    roles: dict[str, Role] = {status_word(state): status_role(state) for state in states}
     spans: list[StyledText] = []
     for label, number in numbers.items():
         spans += [(" · ", "dim")] if spans else []
@@ -140,7 +140,7 @@ def _join(parts: list[HeaderPart], width: int) -> tuple[StyledText, ...]:
 # The last line: keys that help now, or for some seconds what the last one did. And the line of warnings.
 
 # Long enough to read a line twice
-SAY_S = 6.0
+NOTICE_S = 6.0
 # Who finds these finds the rest
 LAST_STANDING = ("app.help", "app.palette")
 TEXT_LIMIT = 500
@@ -173,13 +173,13 @@ class Footer(TextLine):
         """Show a sentence for a while, and the path at its end."""
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(SAY_S, self._show_keys)
+        self._timer = self.set_timer(NOTICE_S, self._show_keys)
         self._said = text, role, path
         self._show_said()
 
     def _show_said(self) -> None:
         text, role, path = self._said
-        self.draw(((said_line(text, path, Path("~").expanduser(), self.size.width), role),))
+        self.draw(((notice_line(text, path, Path("~").expanduser(), self.size.width), role),))
 
     def _show_keys(self) -> None:
         self._timer = None
@@ -195,7 +195,7 @@ class Banner(WrappedText):
         self.draw(((f" ⚠ {sanitize(text, TEXT_LIMIT)}", "text"),) if text else ())
 
 
-def said_line(text: str, path: Path | None, home: Path, width: int) -> str:
+def notice_line(text: str, path: Path | None, home: Path, width: int) -> str:
     """A sentence and the path it is about, in at most ``width`` cells."""
     sentence = f" {sanitize(text, TEXT_LIMIT)}"
     if path is None:

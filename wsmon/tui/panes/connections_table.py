@@ -73,7 +73,7 @@ class TableLayout:
     """Cells; 0 = not shown."""
 
 
-def order(rows: Sequence[ConnectionRow]) -> tuple[ConnectionRow, ...]:
+def sort_rows(rows: Sequence[ConnectionRow]) -> tuple[ConnectionRow, ...]:
     """Trouble first, then by name.
 
     Who dials again and again is no better for a moment in which a dial got through: the line stays where it is.
@@ -96,7 +96,7 @@ def row_severity(row: ConnectionRow) -> int:
     return INCIDENT_SEVERITY if alone == OPEN_SEVERITY and row.incidents else alone
 
 
-def trouble(row: ConnectionRow) -> int:
+def problem_event_id(row: ConnectionRow) -> int:
     """The event that explains what is wrong now; 0 where nothing is."""
     of = row_severity(row)
     if of == INCIDENT_SEVERITY:
@@ -115,7 +115,7 @@ def severity(state: ConnectionState) -> int:
     return SEVERITY.get(state.status, OPEN_SEVERITY)
 
 
-def lay_out(width: int, names: Sequence[str]) -> TableLayout:
+def table_layout(width: int, names: Sequence[str]) -> TableLayout:
     """Which columns a width has room for; those of least use go first, then long names are cut."""
     name = min(MAX_NAME, max([MIN_NAME, *(cell_len(each) for each in names)])) + 2
     columns = list(COLUMNS)
@@ -133,16 +133,18 @@ def lay_out(width: int, names: Sequence[str]) -> TableLayout:
     return TableLayout(min(name, max(MIN_NAME, width - 2 - STATUS.width)), tuple(columns), 0)
 
 
-def heading(layout: TableLayout) -> tuple[StyledText, ...]:
+def heading_line(layout: TableLayout) -> tuple[StyledText, ...]:
     """The line above the connections."""
     titles = "".join(column.cell(column.title) for column in layout.columns)
     return ((f"  {left('name', layout.name)}{titles}{'  why' if layout.why else ''}", "dim"),)
 
 
-def line(row: ConnectionRow, layout: TableLayout, now_ns: int, *, ascii_only: bool = False) -> tuple[StyledText, ...]:
+def row_line(
+    row: ConnectionRow, layout: TableLayout, now_ns: int, *, ascii_only: bool = False
+) -> tuple[StyledText, ...]:
     """A connection."""
     spans: list[StyledText] = [
-        (f"{sign(row, ascii_only=ascii_only)} ", row_role(row)),
+        (f"{status_sign(row, ascii_only=ascii_only)} ", row_role(row)),
         (left(keep_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.spec.enabled else "dim"),
     ]
     for column in layout.columns:
@@ -176,7 +178,7 @@ def row_role(row: ConnectionRow) -> Role:
     return "caution" if row_severity(row) == INCIDENT_SEVERITY else status_role(row.state)
 
 
-def sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
+def status_sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
     """The glyph of the status, or that something is wrong with an open one: its shape alone tells them apart."""
     state = row.state
     if row_severity(row) == INCIDENT_SEVERITY:
@@ -194,7 +196,7 @@ def sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
             return "." if ascii_only else "◌"
 
 
-def word(state: ConnectionState) -> str:
+def status_word(state: ConnectionState) -> str:
     """The status in a word."""
     if not state.spec.enabled:
         return "off"
@@ -261,14 +263,16 @@ def _status(row: ConnectionRow, now_ns: int) -> str:
     state = row.state
     if row_severity(row) == INCIDENT_SEVERITY:
         kinds = [sanitize(each.kind, WHY_LIMIT).replace("_", " ") for each in row.incidents]
-        return f"{word(state)}: {kinds[0]}" if len(kinds) == 1 else f"{word(state)}: {len(kinds)} incidents"
+        return (
+            f"{status_word(state)}: {kinds[0]}" if len(kinds) == 1 else f"{status_word(state)}: {len(kinds)} incidents"
+        )
     if state.is_stalled and state.stalled_since_ns is not None:
-        return f"{word(state):<10} {fmt.countdown(now_ns - state.stalled_since_ns)}"
+        return f"{status_word(state):<10} {fmt.countdown(now_ns - state.stalled_since_ns)}"
     if state.spec.enabled and state.status == "reconnecting" and state.next_attempt_ns is not None:
-        return f"{word(state)} in {fmt.countdown(state.next_attempt_ns - now_ns)}"
+        return f"{status_word(state)} in {fmt.countdown(state.next_attempt_ns - now_ns)}"
     if state.spec.enabled and state.status in ("connecting", "connected") and state.attempt > 1:
-        return f"{word(state)} #{state.attempt}"
-    return word(state)
+        return f"{status_word(state)} #{state.attempt}"
+    return status_word(state)
 
 
 def _down(state: ConnectionState, now_ns: int) -> tuple[str, Role]:

@@ -1,4 +1,4 @@
-"""The fields of an event with their names and units, in one order whatever the event. Pure."""
+"""Fields of an event with their labels and units, in the same order for every event, and their rows. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from wsmon.tui.text import Line, Role, clip, left, wrap
 
 TENTH_MS_NS = 100_000
 LONG_NS = 10 * SECOND_NS
-# Characters of the last message: enough for a warning; w shows the whole
-SAID_LIMIT = 160
+# Characters of the last message before an end: enough for a warning; w shows all of it
+LAST_MESSAGE_LIMIT = 160
 WHO = {
     "peer": "the peer",
     "us": "us",
@@ -31,7 +31,7 @@ WHO = {
     "proxy": "the proxy",
     "refusal": "the server: it refused the upgrade",
 }
-# What has a place of its own; the rest of the metadata is listed as it is
+# Metadata with a field of its own; the rest is listed as it is
 SHOWN_META = frozenset(
     {
         "attempt", "attempts", "delay_ms", "next_attempt_ns", "received", "sent", "first", "last_in_ms", "last_out_ms",
@@ -41,28 +41,85 @@ SHOWN_META = frozenset(
 )  # fmt: skip
 
 
+PayloadForm = Literal["decoded", "text", "hex"]
+FORMS: tuple[PayloadForm, ...] = ("decoded", "text", "hex")
+# Characters of one field: a reason has 123 bytes at most, an error body 4 KiB
+VALUE_LIMIT = 4096
+LABEL_WIDTH = 12
+_IN_ASCII = str.maketrans({"“": '"', "”": '"', "→": "->", "–": "-", "×": "x"})
+
+
 @dataclass(frozen=True, slots=True)
 class DetailField:
-    """A name of ours, and a value that may be foreign."""
+    """A label, which is wsmon's, and a value, which may be foreign text."""
 
     label: str
     value: str
     role: Role = "text"
     term: str = ""
-    """Of a query for events with this value; empty where none can ask for it."""
+    """Term of a query for events with this value; empty where there is none."""
+
+
+class DetailRow(NamedTuple):
+    """A line, with the JSON value or the field of the event that it belongs to."""
+
+    line: Line
+    node: JsonNode | None = None
+    field: DetailField | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DetailLayout:
+    """Width, time zone, glyphs and forms in which the rows of an event are written."""
+
+    width: int
+    zone: tzinfo | None
+    """None = local time."""
+    glyphs: Glyphs
+    form: PayloadForm = "decoded"
+    folding: Folding = UNFOLDED
+    """Which containers of JSON are folded."""
+    before: PriorEvents = NO_PRIOR_EVENTS
+    """Last message before the event, and the loss before a failed attempt."""
+
+    def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:
+        """Return foreign text made safe, on one line; wsmon's quotes and arrows in ASCII where the glyphs are."""
+        if self.glyphs.is_ascii:
+            text = text[: limit + 1].translate(_IN_ASCII)
+        return sanitize(text, limit, ascii_only=self.glyphs.is_ascii)
+
+    def note(self, text: str) -> Iterator[DetailRow]:
+        """Yield the rows of a remark of wsmon's."""
+        return (DetailRow(((line, "caution"),)) for line in wrap(text, self.width))
+
+
+def field_rows(fields: Iterable[DetailField], layout: DetailLayout) -> Iterator[DetailRow]:
+    """Yield the rows of fields: labels in one column, values in the next, where long ones are wrapped."""
+    label_width = min(LABEL_WIDTH, layout.width // 3)
+    for field in fields:
+        label = left(layout.clean(field.label), label_width - 1, layout.glyphs.cut) + " "
+        for line in wrap(layout.clean(field.value), layout.width - label_width):
+            yield DetailRow(((label, "dim"), (line, field.role)), field=field)
+            label = " " * label_width
+
+
+def heading_rows(title: str, layout: DetailLayout) -> Iterator[DetailRow]:
+    """Yield an empty row, and a title."""
+    yield DetailRow(())
+    yield DetailRow(((clip(title, layout.width, layout.glyphs.cut), "key-name"),))
 
 
 def outcome_fields(event: Event) -> Iterator[DetailField]:
-    """How it ended, how long it took, what is next."""
+    """Yield how it ended, how long it took, and what is next."""
     meta = event.meta or {}
     if event.close_by:
         yield DetailField("Closed by", WHO[event.close_by], term=f"by:{event.close_by}")
     if event.close_code is not None:
-        said = f"{event.close_code} {code_meaning(event.close_code)}".rstrip()
-        yield DetailField("Code", said, "strong", f"code:{event.close_code}")
+        code = f"{event.close_code} {code_meaning(event.close_code)}".rstrip()
+        yield DetailField("Code", code, "strong", f"code:{event.close_code}")
     if event.reason:
-        said = f"“{event.reason}”" if event.close_by else event.reason
-        yield DetailField("Reason", said, term=_equals("reason", event.reason))
+        reason = f"“{event.reason}”" if event.close_by else event.reason
+        yield DetailField("Reason", reason, term=_equals("reason", event.reason))
     for key, label in (("received", "Received"), ("sent", "Sent")):
         frame = meta.get(key)
         if isinstance(frame, dict) and frame.get("code") is not None:
@@ -72,8 +129,8 @@ def outcome_fields(event: Event) -> Iterator[DetailField]:
         label = "HTTP status" if isinstance(event.status, int) else "Result"
         yield DetailField(label, str(event.status), term=_equals("status", str(event.status)))
     if event.error_type:
-        said = f"{error_words(event.error_type)} ({event.error_type})"
-        yield DetailField("Error", said, "problem", _equals("error_type", event.error_type))
+        error = f"{error_words(event.error_type)} ({event.error_type})"
+        yield DetailField("Error", error, "problem", _equals("error_type", event.error_type))
     if event.error:
         yield DetailField("Message", event.error, term=_equals("error", event.error))
     if event.duration_ns is not None:
@@ -88,29 +145,31 @@ def outcome_fields(event: Event) -> Iterator[DetailField]:
 
 
 def before_fields(event: Event, before: PriorEvents) -> Iterator[DetailField]:
-    """The last message before an end, and of an attempt that failed the loss before it."""
+    """Yield the last message before an end, and of an attempt that failed the loss before it."""
     if (loss := before.loss) is not None:
         yield DetailField("Began with", f"{why(loss)} · #{loss.id:,}, {_ago(event, loss)}")
     if (message := before.message) is not None:
-        said = describe(message)
+        described = describe(message)
         where = f"#{message.id:,}, {_ago(event, message)} (w goes there)"
-        text = said.text if len(said.text) <= SAID_LIMIT else f"{said.text[:SAID_LIMIT]}…"
-        yield DetailField("Last said", f"{said.what} {where}: {text}")
+        text = described.text
+        if len(text) > LAST_MESSAGE_LIMIT:
+            text = f"{text[:LAST_MESSAGE_LIMIT]}…"
+        yield DetailField("Last said", f"{described.what} {where}: {text}")
 
 
 def _ago(event: Event, earlier: Event) -> str:
-    """How long before it; by the clock that never steps, where both are of one run."""
+    """Return how long before the event; by the monotonic clock where both are of one run."""
     is_one_run = event.source.run == earlier.source.run
     passed_ns = event.mono_ns - earlier.mono_ns if is_one_run else event.ts_ns - earlier.ts_ns
     return f"{fmt.duration(max(0, passed_ns))} before"
 
 
 def message_fields(event: Event) -> Iterator[DetailField]:
-    """What was sent or received, and what became of it on its way here."""
+    """Yield what was sent or received, and whether it was joined, cut or masked."""
     if event.direction:
         opcode = f"{event.opcode}, " if event.opcode else ""
-        said = opcode + ("received" if event.direction == "in" else "sent")
-        yield DetailField("Message", said, term=f"dir:{event.direction}")
+        what = opcode + ("received" if event.direction == "in" else "sent")
+        yield DetailField("Message", what, term=f"dir:{event.direction}")
     for label, value in (("Type", event.type), ("Topic", event.topic), ("Ref", event.ref)):
         if value:
             yield DetailField(label, value, term=_equals(label.lower(), value))
@@ -129,7 +188,7 @@ def message_fields(event: Event) -> Iterator[DetailField]:
 
 
 def handshake_fields(event: Event) -> Iterator[DetailField]:
-    """Where the connection went, and how long each step of the way took."""
+    """Yield how long each step of the handshake took, and the addresses of both ends."""
     meta = event.meta or {}
     for key, label in (("dns_ms", "DNS"), ("tcp_ms", "TCP"), ("tls_ms", "TLS"), ("upgrade_ms", "Upgrade")):
         took_ms = number(event, key)
@@ -137,21 +196,21 @@ def handshake_fields(event: Event) -> Iterator[DetailField]:
             yield DetailField(label, fmt.milliseconds(took_ms))
     for label, key in (("URL", "url"), ("Peer", "peer"), ("Local", "local"), ("Proxy", "proxy")):
         if meta.get(key):
-            yield DetailField(label, words(meta[key]))
+            yield DetailField(label, json_words(meta[key]))
     if meta.get("subprotocol"):
-        yield DetailField("Subprotocol", words(meta["subprotocol"]))
+        yield DetailField("Subprotocol", json_words(meta["subprotocol"]))
     if meta.get("extensions"):
-        yield DetailField("Extensions", words(meta["extensions"]))
+        yield DetailField("Extensions", json_words(meta["extensions"]))
     if meta.get("redirects"):
-        yield DetailField("Redirects", words(meta["redirects"]))
+        yield DetailField("Redirects", json_words(meta["redirects"]))
     tls = meta.get("tls")
     if isinstance(tls, dict):
         for key, value in tls.items():
-            yield DetailField(f"TLS {key.replace('_', ' ')}", words(value))
+            yield DetailField(f"TLS {key.replace('_', ' ')}", json_words(value))
 
 
 def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[DetailField]:
-    """Which event it is, for whoever wants to find it again."""
+    """Yield what identifies the event: its time, id, connection, session, trace and run."""
     source = event.source
     yield DetailField("Time", full_time(event.ts_ns, zone))
     yield DetailField("Event", f"{event.id} {event.name}", term=f"name:{event.name}")
@@ -170,43 +229,43 @@ def identity_fields(event: Event, zone: tzinfo | None) -> Iterator[DetailField]:
 
 
 def other_fields(event: Event) -> Iterator[DetailField]:
-    """Metadata that no other part shows."""
+    """Yield the metadata that has no field of its own."""
     for key, value in (event.meta or {}).items():
         if key not in SHOWN_META:
-            yield DetailField(key.replace("_", " "), words(value))
+            yield DetailField(key.replace("_", " "), json_words(value))
 
 
-def headers(event: Event, key: str) -> Iterator[tuple[str, str]]:
-    """Names and values of the headers that a request or response had."""
+def header_pairs(event: Event, key: str) -> Iterator[tuple[str, str]]:
+    """Yield names and values of the headers of a request or response."""
     pairs = (event.meta or {}).get(key)
     for pair in pairs if isinstance(pairs, list | tuple) else ():
         if isinstance(pair, list | tuple) and len(pair) == 2:
-            yield words(pair[0]), words(pair[1])
+            yield json_words(pair[0]), json_words(pair[1])
 
 
 def full_time(ts_ns: int, zone: tzinfo | None) -> str:
-    """``2026-01-10 14:02:24.118000 UTC``."""
+    """Return a time like ``2026-01-10 14:02:24.118000 UTC``."""
     at = datetime.fromtimestamp(ts_ns // SECOND_NS, zone)
     at = at if at.tzinfo is not None else at.astimezone()
     return f"{at:%Y-%m-%d %H:%M:%S}.{ts_ns % SECOND_NS // 1000:06d} {at:%Z}"
 
 
-def words(value: Json) -> str:
-    """A value of the metadata in words."""
+def json_words(value: Json) -> str:
+    """Return a JSON value of the metadata in words."""
     match value:
         case None:
             return fmt.NONE
         case bool():
             return "yes" if value else "no"
         case list() | tuple():
-            return ", ".join(words(each) for each in value) or fmt.NONE
+            return ", ".join(json_words(each) for each in value) or fmt.NONE
         case dict():
-            return ", ".join(f"{key} {words(each)}" for key, each in value.items())
+            return ", ".join(f"{key} {json_words(each)}" for key, each in value.items())
     return str(value)
 
 
 def _equals(name: str, value: str) -> str:
-    """The term for a field that is exactly this text."""
+    """Return the query term for a field that is exactly this text."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{name}="{escaped}"'
 
@@ -230,7 +289,7 @@ def _attempt_fields(event: Event) -> Iterator[DetailField]:
 
 
 def _duration(nanoseconds: int) -> str:
-    """Milliseconds matter in handshakes; of a long session, whole seconds do."""
+    """Return a duration: to 0.1 µs or to milliseconds where it is short, in whole seconds where it is long."""
     if nanoseconds < TENTH_MS_NS:
         return f"{nanoseconds / 1_000:.1f} µs"
     if nanoseconds < LONG_NS:
@@ -249,64 +308,3 @@ def _duration_label(event: Event) -> str:
 
 def _status(status: Status | None) -> str:
     return LABELS[status] if status else fmt.NONE
-
-
-# What the parts of the detail share: lines that know what they are about, and how they are written. Pure.
-
-# Characters of one field: a reason has 123 bytes at most, an error body 4 KiB
-VALUE_LIMIT = 4096
-LABEL_WIDTH = 12
-_IN_ASCII = str.maketrans({"“": '"', "”": '"', "→": "->", "–": "-", "×": "x"})
-
-PayloadForm = Literal["decoded", "text", "hex"]
-# Of the payload
-FORMS: tuple[PayloadForm, ...] = ("decoded", "text", "hex")
-
-
-class DetailRow(NamedTuple):
-    """A line, and what it is about: a JSON value, or a field of the event."""
-
-    line: Line
-    node: JsonNode | None = None
-    field: DetailField | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DetailLayout:
-    """How lines are written."""
-
-    width: int
-    zone: tzinfo | None
-    """None = local time."""
-    glyphs: Glyphs
-    form: PayloadForm = "decoded"
-    folding: Folding = UNFOLDED
-    """Of JSON."""
-    before: PriorEvents = NO_PRIOR_EVENTS
-    """What came before the event."""
-
-    def clean(self, text: str, limit: int = VALUE_LIMIT) -> str:
-        """Foreign text, safe and on one line; our own quotes and arrows in ASCII where that is asked for."""
-        if self.glyphs.is_ascii:
-            text = text[: limit + 1].translate(_IN_ASCII)
-        return sanitize(text, limit, ascii_only=self.glyphs.is_ascii)
-
-    def note(self, text: str) -> Iterator[DetailRow]:
-        """A remark of ours."""
-        return (DetailRow(((line, "caution"),)) for line in wrap(text, self.width))
-
-
-def field_rows(fields: Iterable[DetailField], page: DetailLayout) -> Iterator[DetailRow]:
-    """Labels in a column of their own; long values go on under themselves."""
-    label_width = min(LABEL_WIDTH, page.width // 3)
-    for field in fields:
-        label = left(page.clean(field.label), label_width - 1, page.glyphs.cut) + " "
-        for line in wrap(page.clean(field.value), page.width - label_width):
-            yield DetailRow(((label, "dim"), (line, field.role)), field=field)
-            label = " " * label_width
-
-
-def heading(title: str, page: DetailLayout) -> Iterator[DetailRow]:
-    """An empty line, and a title."""
-    yield DetailRow(())
-    yield DetailRow(((clip(title, page.width, page.glyphs.cut), "key-name"),))

@@ -11,7 +11,7 @@ from textual.message import Message
 from wsmon.model import units as fmt
 from wsmon.model.units import SECOND_NS
 from wsmon.tui.actions import bindings
-from wsmon.tui.panes.statistics_render import StatisticsAnswer, buckets, columns, lines
+from wsmon.tui.panes.statistics_render import StatisticsAnswer, plot_buckets, plot_width, statistics_lines
 from wsmon.tui.widgets.text_view import ActionRefused, ScrollPane
 
 # Which time the statistics are about, and which connection stands beside the chosen one.
@@ -85,13 +85,13 @@ class StatisticsPane(ScrollPane):
     @property
     def buckets(self) -> int:
         """How many values its plots can show."""
-        return buckets(columns(self.width - MARGIN, 2 if self.choice.beside else 1))
+        return plot_buckets(plot_width(self.width - MARGIN, 2 if self.choice.beside else 1))
 
     def show(self, answer: StatisticsAnswer, current: str, now_ns: int, messages_per_s: Sequence[int]) -> None:
         """Draw the statistics of ``current`` and of the one beside it."""
         self.answer, self._current = answer, current
         self.has_answer.set()
-        found = lines(answer, now_ns, messages_per_s, self.width - MARGIN)
+        found = statistics_lines(answer, now_ns, messages_per_s, self.width - MARGIN)
         self.draw(tuple(((" " * MARGIN, "text"), *line) for line in found))
 
     def on_resize(self) -> None:

@@ -19,8 +19,8 @@ from wsmon.model.statistics import ConnectionStatistics, Flow, Kpi, Percentiles,
 from wsmon.model.statuses import LABELS
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import CODE_MEANINGS
-from wsmon.tui.charts import DOTS_WIDE, bar, curve, round_up, stretched
-from wsmon.tui.text import GAP, Line, Role, StyledText, beside, fitted, left, right
+from wsmon.tui.charts import DOTS_WIDE, bar, braille_curve, round_up, stretch
+from wsmon.tui.text import COLUMN_GAP, Line, Role, StyledText, fit_line, left, right, side_by_side
 from wsmon.tui.widgets.text_view import wrap_line
 
 LABEL = 12
@@ -49,13 +49,13 @@ SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Ca
 )
 
 
-def states(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
+def state_lines(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
     """How one connection is, and has been."""
     yield from (_state(each), _availability(each), _fact_line("sessions", _sessions(each)))
     yield _fact_line("last", _last(each, now_ns))
 
 
-def numbers(each: ConnectionStatistics, width: int) -> Iterator[Line]:
+def number_lines(each: ConnectionStatistics, width: int) -> Iterator[Line]:
     """What was counted and measured of one connection; an empty line where something is measured only of others."""
     yield _fact_line("messages", _flow(each.messages, fmt.count))
     yield _fact_line("bytes", _bytes(each))
@@ -66,7 +66,7 @@ def numbers(each: ConnectionStatistics, width: int) -> Iterator[Line]:
     yield _heartbeats(each)
 
 
-def troubles(each: ConnectionStatistics) -> Iterator[Line]:
+def problem_lines(each: ConnectionStatistics) -> Iterator[Line]:
     """What went wrong, a line a kind."""
     yield _counts("errors", each.errors, "problem")
     yield _counts("closes", each.close_codes, "caution")
@@ -131,7 +131,7 @@ def _counts(label: str, counts: Mapping[str, int], role: Role) -> Line:
     return (left(label, LABEL), "dim"), (text or fmt.NONE, role if text else "dim")
 
 
-def table(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> Iterator[Line]:
+def connections_lines(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> Iterator[Line]:
     """All connections, a line each."""
     name = max([8, *(len(each.name) for each in statistics.connections)])
     name = min(name, 24) + 2
@@ -265,7 +265,7 @@ TREND_RANKS: tuple[Callable[[Percentiles], float], ...] = (
 )
 
 
-def buckets(width: int) -> int:
+def plot_buckets(width: int) -> int:
     """How many values a plot of that width can show."""
     return max(DOTS_WIDE, (width - SCALE) * DOTS_WIDE)
 
@@ -279,7 +279,7 @@ def rate_plot(trend: Trend, width: int) -> Iterator[Line]:
     yield from _plot("messages/s", now, (per_s,), max(known, default=0), fmt.rate, width, "direction-in")
 
 
-def spread_plot(label: str, spreads: Sequence[Percentiles | None], width: int) -> Iterator[Line]:
+def percentile_plot(label: str, spreads: Sequence[Percentiles | None], width: int) -> Iterator[Line]:
     """Percentiles of a duration: the area is the median, the dots above are p95 and p99."""
     series = [[None if each is None else rank(each) for each in spreads] for rank in TREND_RANKS]
     highest = [value for value in series[-1] if value is not None]
@@ -287,7 +287,9 @@ def spread_plot(label: str, spreads: Sequence[Percentiles | None], width: int) -
     yield from _plot(label, said, series, max(highest, default=0), fmt.milliseconds, width, "direction-out")
 
 
-def bars(title: str, counts: Mapping[str, int], width: int, role: Role, nothing: str = fmt.NONE) -> Iterator[Line]:
+def count_bars(
+    title: str, counts: Mapping[str, int], width: int, role: Role, nothing: str = fmt.NONE
+) -> Iterator[Line]:
     """A bar each, in the order given; what does not fit is said."""
     yield ((title, "dim"),)
     total = sum(counts.values())
@@ -311,7 +313,7 @@ def size_bars(trend: Trend, width: int) -> Iterator[Line]:
     if len(names) > MOST_BARS:  # the largest ones as they are, the smaller ones together
         small = list(names.items())[: len(names) - MOST_BARS + 1]
         names = {small[-1][0]: sum(n for _, n in small), **dict(list(names.items())[len(small) :])}
-    return bars("sizes of messages", names, width, "direction-in")
+    return count_bars("sizes of messages", names, width, "direction-in")
 
 
 def _plot(
@@ -326,8 +328,8 @@ def _plot(
     title = left(label, max(0, width - len(said) - 1))
     yield (title, "dim"), (f" {said}", "text")
     top = round_up(greatest) if greatest else 0.0
-    area, *dots = (stretched(values, buckets(width)) for values in series)
-    rows = curve(area, dots, top, HEIGHT)
+    area, *dots = (stretch(values, plot_buckets(width)) for values in series)
+    rows = braille_curve(area, dots, top, HEIGHT)
     if not any(map(str.strip, rows)):
         return
     scale = [unit(top) if greatest else "", *[""] * (HEIGHT - 2), "0"]
@@ -358,7 +360,9 @@ class StatisticsAnswer:
     """Of the connection that was chosen, and of the one beside it."""
 
 
-def lines(answer: StatisticsAnswer, now_ns: int, messages_per_s: Sequence[int], width: int) -> tuple[Line, ...]:
+def statistics_lines(
+    answer: StatisticsAnswer, now_ns: int, messages_per_s: Sequence[int], width: int
+) -> tuple[Line, ...]:
     """The chosen connection, another one beside it, then a table of all."""
     known = {each.name: each for each in answer.statistics.connections}
     chosen = [(known[trend.connection], trend) for trend in answer.trends if trend.connection in known]
@@ -366,21 +370,21 @@ def lines(answer: StatisticsAnswer, now_ns: int, messages_per_s: Sequence[int], 
     if not chosen:
         found += ((("no statistics yet", "dim"),), ())
     elif len(chosen) > 1 and width >= WIDE_FROM:
-        half = (width - GAP) // 2
+        half = (width - COLUMN_GAP) // 2
         first, second = ([[_name(one)], *_one(one, trend, now_ns, half)] for one, trend in chosen)
         for block, other in zip(first, second, strict=True):
-            found += beside(block, other, width)
+            found += side_by_side(block, other, width)
     else:
         for one, trend in chosen:
             found += [_name(one)] if len(chosen) > 1 else []
             found += chain.from_iterable(_one(one, trend, now_ns, width))
-    found += table(answer.statistics, messages_per_s, width)
-    return tuple(fitted(line, width) for line in found)
+    found += connections_lines(answer.statistics, messages_per_s, width)
+    return tuple(fit_line(line, width) for line in found)
 
 
-def columns(width: int, shown: int) -> int:
+def plot_width(width: int, shown: int) -> int:
     """How wide a plot is."""
-    return (width - GAP) // 2 if width >= WIDE_FROM or shown > 1 else width
+    return (width - COLUMN_GAP) // 2 if width >= WIDE_FROM or shown > 1 else width
 
 
 def _name(one: ConnectionStatistics) -> Line:
@@ -392,30 +396,30 @@ def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> It
 
     There are as many blocks of any, some of them empty, so that those of two can stand side by side.
     """
-    yield from _whole(states(one, now_ns), width)
+    yield from _whole(state_lines(one, now_ns), width)
     if width < PLOTS_FROM:
-        yield from _whole(numbers(one, width), width)
-        yield from _whole(troubles(one), width)
+        yield from _whole(number_lines(one, width), width)
+        yield from _whole(problem_lines(one), width)
         yield ((), *kpi_lines(one.kpis, width), ())
         return
     is_wide = width >= WIDE_FROM
-    half = (width - GAP) // 2 if is_wide else width
+    half = (width - COLUMN_GAP) // 2 if is_wide else width
     plots = [
         [*rate_plot(trend, half)],
-        [*spread_plot("ping RTT", trend.rtt_ms, half)],
-        [*spread_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [],
+        [*percentile_plot("ping RTT", trend.rtt_ms, half)],
+        [*percentile_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [],
     ]
     closes = {_close(code): n for code, n in one.close_codes.items()}
     shares = [
         [*kpi_lines(one.kpis, half)],
         [*size_bars(trend, half)],
-        [*bars("types of messages", trend.types, half, "direction-in")],
-        [*bars("closes", closes, half, "caution"), *bars("errors", one.errors, half, "problem"),
-         *bars("incidents", one.incidents, half, "caution")],
+        [*count_bars("types of messages", trend.types, half, "direction-in")],
+        [*count_bars("closes", closes, half, "caution"), *count_bars("errors", one.errors, half, "problem"),
+         *count_bars("incidents", one.incidents, half, "caution")],
     ]  # fmt: skip
     yield ((),)
     yield from _arranged(plots, width, is_wide)
-    yield from _whole(numbers(one, width), width)
+    yield from _whole(number_lines(one, width), width)
     yield ((),)
     yield from _arranged(shares, width, is_wide)
 
@@ -432,7 +436,7 @@ def _arranged(blocks: Sequence[Block], width: int, is_wide: bool) -> Iterator[Bl
     step = 2 if is_wide else 1
     for at in range(0, len(blocks), step):
         row = blocks[at : at + step]
-        whole = tuple(beside(row[0], row[1], width)) if len(row) > 1 else row[0]
+        whole = tuple(side_by_side(row[0], row[1], width)) if len(row) > 1 else row[0]
         yield (*whole, ()) if whole else ()
 
 

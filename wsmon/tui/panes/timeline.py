@@ -1,4 +1,8 @@
-"""The timeline: a lane a connection or a group, time from left to right, the worst of a cell is what it shows."""
+"""Timeline pane: a lane for each connection or group, time from left to right, and a cursor with a readout.
+
+The pane draws a ``TimelineState`` and turns keys and clicks into changes of it. ``request`` returns what the state
+needs from the store, ``show`` takes the answer.
+"""
 
 from __future__ import annotations
 
@@ -15,120 +19,26 @@ from textual.strip import Strip
 
 from wsmon.errors import WsmonError
 from wsmon.model.events import Event
-from wsmon.model.timeline import CellReading, TimelineProblem
-from wsmon.tui.actions import bindings
+from wsmon.model.timeline import TimelineProblem
+from wsmon.tui.actions import Move, bindings
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes.timeline_readout import TimelineRenderer
-from wsmon.tui.panes.timeline_state import TimeBounds, TimelineAnswer, TimelineRequest, TimelineState
+from wsmon.tui.panes.timeline_state import TIMELINE_ACTIONS, TimeBounds, TimelineAnswer, TimelineRequest, TimelineState
 from wsmon.tui.widgets.text_view import ActionRefused, StatusChanged, TextPane
 
-# The keys of the timeline: what each of them does to the cursor and to the period in sight.
-
-# Lanes a step
+# Lanes that one step of the mouse wheel scrolls
 WHEEL = 3
+UNDER_CURSOR = Style(reverse=True)
 
 
-class TimelineCursor(TextPane):
-    """Changes the state; drawing it is up to the class that derives."""
+class TimelinePane(TextPane):
+    """Lanes of connections over time, with a cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("move", "choose", "timeline")
     ALLOW_SELECT = False
 
-    def __init__(self, state: TimelineState, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
-        super().__init__(id=id)
-        self._state = state
-
-    def redraw(self) -> None:
-        """The state changed."""
-        raise NotImplementedError
-
-    def announce(self) -> None:
-        """The period in sight changed."""
-        raise NotImplementedError
-
-    def to_row(self, row: int) -> None:
-        """Move the cursor to a row; rows that come into sight are asked for."""
-        self.change(lambda: self._state.grid.to(row))
-
-    def change(self, change: Callable[[], None], otherwise: str = "") -> None:
-        """Do what may move the period or the rows in sight, say so if it did, or else why not, and draw."""
-        state = self._state
-        before = state.window, state.grid.top, state.by_group
-        change()
-        if (state.window, state.grid.top, state.by_group) != before:
-            self.announce()
-        elif otherwise:
-            self.post_message(ActionRefused(otherwise))
-        self.redraw()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel scrolls the lanes."""
-        event.stop()
-        self.change(lambda: self._state.grid.scroll(WHEEL))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel scrolls the lanes."""
-        event.stop()
-        self.change(lambda: self._state.grid.scroll(-WHEEL))
-
-    def action_move_down(self) -> None:
-        self.to_row(self._state.grid.at + 1)
-
-    def action_move_up(self) -> None:
-        self.to_row(self._state.grid.at - 1)
-
-    def action_move_page_down(self) -> None:
-        self.to_row(self._state.grid.at + self._state.grid.room)
-
-    def action_move_page_up(self) -> None:
-        self.to_row(self._state.grid.at - self._state.grid.room)
-
-    def action_move_half_down(self) -> None:
-        self.to_row(self._state.grid.at + max(1, self._state.grid.room // 2))
-
-    def action_move_half_up(self) -> None:
-        self.to_row(self._state.grid.at - max(1, self._state.grid.room // 2))
-
-    def action_move_top(self) -> None:
-        self.to_row(0)
-
-    def action_move_bottom(self) -> None:
-        self.to_row(len(self._state.grid.rows) - 1)
-
-    def action_timeline_left(self) -> None:
-        self.change(lambda: self._state.to_cell(self._state.cell - 1))
-
-    def action_timeline_right(self) -> None:
-        self.change(lambda: self._state.to_cell(self._state.cell + 1))
-
-    def action_timeline_zoom_in(self) -> None:
-        self.change(lambda: self._state.zoom(closer=True), "this is the shortest period")
-
-    def action_timeline_zoom_out(self) -> None:
-        self.change(lambda: self._state.zoom(closer=False), "this is the longest period")
-
-    def action_timeline_pan_left(self) -> None:
-        self.change(lambda: self._state.pan(-max(1, self._state.cells // 2)))
-
-    def action_timeline_pan_right(self) -> None:
-        self.change(lambda: self._state.pan(max(1, self._state.cells // 2)), "this is the present")
-
-    def action_timeline_fit(self) -> None:
-        self.change(self._state.fit, "all that is kept is in sight")
-
-    def action_timeline_now(self) -> None:
-        self.change(self._state.follow)
-
-
-UNDER_CURSOR = Style(reverse=True)
-NO_GROUPS = 'no connection is in a group: group = "…" in its [[connection]] makes one'
-
-
-class TimelinePane(TimelineCursor):
-    """Draws what ``show`` gives it: the answer to what ``ask`` wants to know."""
-
     class PlaceChosen(Message):
-        """The user wants the log to go where the cursor is: to a problem, or to the time of the cell."""
+        """The user chose the place under the cursor: a problem, or the time of the cell."""
 
         def __init__(self, problem: TimelineProblem | None, at_ns: int, connection: str) -> None:
             """``connection`` is empty on the row of a group."""
@@ -138,7 +48,7 @@ class TimelinePane(TimelineCursor):
             self.connection = connection
 
     class RequestChanged(Message):
-        """Another period, or other rows, are in sight: they need an answer."""
+        """Another period, or other rows, came into sight: they need an answer of the store."""
 
     def __init__(
         self,
@@ -148,32 +58,29 @@ class TimelinePane(TimelineCursor):
         glyphs: Glyphs = UNICODE,
         id: str | None = None,  # noqa: A002 (Textual's name)
     ) -> None:
-        """``event_of`` finds the event under the cursor by its id; ``zone`` is the local one by default."""
-        super().__init__(TimelineState(), id=id)
+        """``event_of`` returns an event by its id, for the readout; ``zone`` is the local one by default."""
+        super().__init__(id=id)
         self.has_answer = asyncio.Event()
-        """Set once it shows something."""
-        self._view = TimelineRenderer(zone, glyphs)
-        self._event_of = event_of
+        """Set once an answer of the store is shown."""
         self.status: tuple[str, ...] = ()
-        # the newest texts of Status
-        self.read_out = ""
-        # what is said about the cell under the cursor; empty without a cursor
+        """The texts of the newest ``StatusChanged``."""
+        self.readout = ""
+        """The sentences about the cell under the cursor; empty without a cursor."""
+        self._state = TimelineState()
+        self._renderer = TimelineRenderer(zone, glyphs)
+        self._event_of = event_of
         self._drawn_cursor: tuple[int, int] | None = None
+        """Line and cell of the cursor that was drawn last."""
 
     @property
     def is_at_present(self) -> bool:
-        """Whether the cursor follows the present too."""
+        """Whether the cursor is at the present, and moves with it."""
         return self._state.is_at_present
 
     @property
     def is_waiting(self) -> bool:
-        """Whether what was asked for takes long."""
+        """Whether the answer of the store takes long."""
         return self._state.is_waiting
-
-    @property
-    def reading(self) -> CellReading | None:
-        """What is under the cursor."""
-        return self._state.reading
 
     @property
     def problem(self) -> TimelineProblem | None:
@@ -182,133 +89,159 @@ class TimelinePane(TimelineCursor):
 
     @property
     def event(self) -> Event | None:
-        """The event that proves what is under the cursor: an incident's, else that of the reading, if it is kept."""
+        """The event that caused what the cell under the cursor shows; None where there is none, or it is pruned.
+
+        An incident's event comes before that of a change of status.
+        """
         reading = self._state.reading
         if reading is None:
             return None
         incident = reading.incident
         return self._event_of(incident.event_id if incident is not None else reading.event_id)
 
-    def ask(self, moment: TimeBounds) -> TimelineRequest:
-        """What to ask the store, as of a moment."""
-        return self._state.ask(moment)
+    def request(self, bounds: TimeBounds) -> TimelineRequest:
+        """Return what the pane needs from the store to show the present."""
+        return self._state.request(bounds)
 
-    def show(self, answer: TimelineAnswer, moment: TimeBounds) -> None:
-        """Draw the answer to ``ask(moment)``."""
-        asked = self._state.ask(moment)
-        self._state.give(answer, moment)
+    def show(self, answer: TimelineAnswer, bounds: TimeBounds) -> None:
+        """Draw the answer to ``request(bounds)``."""
+        requested = self._state.request(bounds)
+        self._state.take(answer, bounds)
         self.has_answer.set()
-        self.redraw()
-        if self._state.ask(moment) != asked:
-            self.announce()  # only now it is known how much room names and rows take
+        self._redraw()
+        # How much room names and rows take is known only now
+        if self._state.request(bounds) != requested:
+            self._announce()
 
-    def wait(self) -> None:
-        """Say that the answer takes long."""
+    def mark_waiting(self) -> None:
+        """Show that the answer of the store takes long."""
         self._state.is_waiting = True
-        self.redraw()
+        self._redraw()
 
     def set_order(self, order: Sequence[str]) -> None:
-        """Put the lanes into the order of these connections from now on; those not named come last."""
+        """Put the lanes into the order of these connections from now on; the others come last."""
         if self._state.set_order(order):
-            self.announce()
-            self.redraw()
-
-    def places_beyond(self, *, newer: bool) -> tuple[tuple[str, int], ...]:
-        """From where on to look for each connection's next problem in another cell, or for the one before."""
-        return self._state.places_beyond(newer=newer)
-
-    def land(self, problems: Sequence[TimelineProblem], *, newer: bool) -> TimelineProblem | None:
-        """Put the cursor on the nearest of these problems; ``None`` where there is none."""
-        found = self._state.nearest(problems, newer=newer)
-        if found is not None:
-            self.change(lambda: self._state.to_problem(found))
-        return found
+            self._announce()
+            self._redraw()
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
-        """Draw with these signs from now on."""
-        self._view = self._view.with_glyphs(glyphs)
-        self.redraw()
+        """Draw with these glyphs from now on."""
+        self._renderer = self._renderer.with_glyphs(glyphs)
+        self._redraw()
+
+    def search_starts(self, *, newer: bool) -> tuple[tuple[str, int], ...]:
+        """Return for each connection the time from which on its next problem is in another cell than the cursor."""
+        return self._state.search_starts(newer=newer)
+
+    def move_to_nearest(self, problems: Sequence[TimelineProblem], *, newer: bool) -> TimelineProblem | None:
+        """Put the cursor on the nearest of these problems and return it; None where there is none."""
+        nearest = self._state.nearest(problems, newer=newer)
+        if nearest is not None:
+            self._change(lambda state: state.move_to_problem(nearest))
+        return nearest
+
+    def action_move(self, move: Move) -> None:
+        """Move the cursor to another row."""
+        self._change(lambda state: state.move(move))
+
+    def action_timeline(self, name: str) -> None:
+        """Run a row of ``TIMELINE_ACTIONS``."""
+        action = TIMELINE_ACTIONS[name]
+        self._change(action.apply, action.refusal)
 
     def action_choose(self) -> None:
-        """Enter: the log shall go there."""
+        """Report the place under the cursor as chosen."""
         state = self._state
-        row, problem = state.grid.current, state.problem
+        row, problem = state.viewport.current, state.problem
         if row is None:
             return
         at_ns = problem.at_ns if problem is not None else state.period.start_of(state.cell)
         connection = problem.connection if problem is not None else "" if row.is_group else row.name
         self.post_message(self.PlaceChosen(problem, at_ns, connection))
 
-    def action_timeline_groups(self) -> None:
-        """A lane a group, or a lane a connection."""
-        if self._state.toggle_groups():
-            self.announce()
-            self.redraw()
-        else:
-            self.post_message(ActionRefused(NO_GROUPS))
-
     def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor, a second one chooses."""
+        """Move the cursor to the cell that was clicked; a double click chooses it."""
         offset, state = event.get_content_offset(self), self._state
-        if offset is None or not 1 <= offset.y <= state.grid.room:
+        if offset is None or not 1 <= offset.y <= state.viewport.room:
             return
 
-        def move() -> None:
-            state.grid.to(state.grid.top + offset.y - 1)
-            state.to_cell(min(max(0, offset.x - state.label), state.cells - 1))
+        def move(state: TimelineState) -> None:
+            state.viewport.move_to(state.viewport.top + offset.y - 1)
+            state.move_to_cell(min(max(0, offset.x - state.label), state.cells - 1))
 
-        self.change(move)
+        self._change(move)
         if event.chain > 1:
             self.action_choose()
 
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll the lanes down."""
+        event.stop()
+        self._change(lambda state: state.viewport.scroll(WHEEL))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll the lanes up."""
+        event.stop()
+        self._change(lambda state: state.viewport.scroll(-WHEEL))
+
     def on_resize(self) -> None:
-        """Another width shows another period."""
+        """Show the period of the new width."""
         self._state.resize(*self.size)
-        self.announce()
-        self.redraw()
+        self._announce()
+        self._redraw()
 
     def on_focus(self) -> None:
-        """The cursor appears."""
-        self.redraw()
+        """Show the cursor."""
+        self._redraw()
 
     def on_blur(self) -> None:
-        """The cursor goes."""
-        self.redraw()
+        """Hide the cursor."""
+        self._redraw()
 
     def render_line(self, y: int) -> Strip:
-        """A line; on the lane of the cursor its cell is reversed."""
+        """Render a line; on the lane of the cursor, its cell is reversed."""
         strip, state = super().render_line(y), self._state
-        if not self.has_focus or state.grid.current is None or y != state.line:
+        if not self.has_focus or state.viewport.current is None or y != state.line:
             return strip
         x = state.label + state.cell
         return Strip.join([strip.crop(0, x), strip.crop(x, x + 1).apply_style(UNDER_CURSOR), strip.crop(x + 1)])
 
-    def announce(self) -> None:
-        """Say that something else is in sight."""
-        if self._state.moment.now_ns:
+    def _change(self, change: Callable[[TimelineState], None], refusal: str = "") -> None:
+        """Change the state and draw it; report other rows or another period in sight, or else the refusal."""
+        state = self._state
+        before = state.window, state.viewport.top, state.by_group
+        change(state)
+        if (state.window, state.viewport.top, state.by_group) != before:
+            self._announce()
+        elif refusal:
+            self.post_message(ActionRefused(refusal))
+        self._redraw()
+
+    def _announce(self) -> None:
+        """Ask for an answer; before the first one was shown, the screen asks by itself."""
+        if self._state.bounds.now_ns:
             self.post_message(self.RequestChanged())
 
-    def redraw(self) -> None:
-        """Draw what changed, and say what the title has to say."""
+    def _redraw(self) -> None:
+        """Draw what changed, and report the texts for the title."""
         state = self._state
-        if not state.moment.now_ns or not state.width:
+        if not state.bounds.now_ns or not state.width:
             return
-        has_cursor = self.has_focus and state.grid.current is not None
-        self.read_out = self._read_out() if has_cursor else ""
-        self.draw(self._view.lines(state, self.read_out, has_cursor=has_cursor), state.line if has_cursor else None)
+        has_cursor = self.has_focus and state.viewport.current is not None
+        self.readout = self._readout() if has_cursor else ""
+        self.draw(self._renderer.lines(state, self.readout, has_cursor=has_cursor), state.line if has_cursor else None)
         cursor = (state.line, state.cell) if has_cursor else None
         if cursor is not None and cursor != self._drawn_cursor:
             self.refresh_lines(state.line)
         self._drawn_cursor = cursor
-        titles = self._view.titles(state)
+        titles = self._renderer.titles(state)
         if titles != self.status:
             self.status = titles
             self.post_message(StatusChanged(*titles))
 
-    def _read_out(self) -> str:
+    def _readout(self) -> str:
         reading = self._state.reading
         try:
             event = self._event_of(reading.event_id) if reading is not None and reading.event_id else None
         except WsmonError as error:
             return str(error)
-        return self._view.read_out(self._state, event)
+        return self._renderer.readout(self._state, event)

@@ -1,4 +1,4 @@
-"""What is under the cursor of the timeline, as sentences: what happened, since when, why, and what to try. Pure."""
+"""Readout of the timeline: what is under its cursor, in sentences, and everything that the pane draws. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.timeline import CellKind, CellReading, Incident, Period
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict import why
-from wsmon.tui.charts import axis, cell_words, span_words
+from wsmon.tui.charts import axis_line, cell_duration, period_range
 from wsmon.tui.event_text import CLOSED_BY, describe
 from wsmon.tui.glyphs import Glyphs
 from wsmon.tui.panes.log_line import time_of_day
-from wsmon.tui.panes.timeline_lanes import UNREAD, LaneRow, density_lines, lane_line, legend, scroll_mark
+from wsmon.tui.panes.timeline_lanes import UNREAD, LaneRow, density_lines, lane_line, legend_line, scroll_bar_cell
 from wsmon.tui.panes.timeline_state import TimeBounds, TimelineState
 from wsmon.tui.text import Line, clip, wrap
 
 NAME_LIMIT = 64
-# Characters of foreign text; more fits into no terminal
+# Characters of foreign text; no terminal shows more
 SENTENCE_LIMIT = 1_000
-# Of wsmon's sentences, for terminals without them; what is foreign beside them is escaped
+# For ASCII terminals, the signs of wsmon's own sentences; foreign characters beside them are escaped
 OWN_SIGNS = str.maketrans("“”‘’…–±", "\"\"''~-~")
 STATUS_WORDS: dict[CellKind, str] = {
     "open": "open",
@@ -31,17 +31,84 @@ STATUS_WORDS: dict[CellKind, str] = {
     "closed": "closed by us",
     "gave_up": "gave up",
 }
+# Free lines from which on the legend is shown below the readout too
+MIN_FOR_LEGEND = 2
+
+
+class TimelineRenderer:
+    """Draws a timeline state in one time zone (None = local time) and with one set of glyphs."""
+
+    def __init__(self, zone: tzinfo | None, glyphs: Glyphs) -> None:
+        self._zone = zone
+        self._glyphs = glyphs
+        self._writer = ReadoutWriter(zone, glyphs)
+
+    def with_glyphs(self, glyphs: Glyphs) -> TimelineRenderer:
+        """Return a renderer with other glyphs."""
+        return TimelineRenderer(self._zone, glyphs)
+
+    def lines(self, state: TimelineState, readout: str, *, has_cursor: bool) -> list[Line]:
+        """Return the lines of the pane: axis, lanes in sight, density, and readout, or legend without a cursor."""
+        period, label, viewport = state.period, state.label, state.viewport
+        lines: list[Line] = [((" " * label + axis_line(period, self._zone), "dim"),)]
+        for number, row in enumerate(viewport.shown):
+            line = lane_line(row, state.known.cells(row, period), label, self._glyphs)
+            bar = (scroll_bar_cell(number, viewport.scroll_thumb, self._glyphs),) if viewport.is_scrolled else ()
+            lines.append((*line, *bar))
+        if state.density_room and state.known.density is not None:
+            lines += list(density_lines(state.known.density, period, label, self._glyphs))[: state.density_room]
+        count = state.readout_room
+        if not has_cursor:
+            below = [legend_line(state.width, self._glyphs)] if count else []
+        else:
+            below = [((text, "text"),) for text in self._writer.lines(readout, max(1, state.width), count)]
+        free = state.height - len(lines) - count
+        lines += [*[()] * min(1, free), *below, *[()] * (count - len(below) + max(0, free - 1))]
+        if has_cursor and free > MIN_FOR_LEGEND:
+            lines[-1] = legend_line(state.width, self._glyphs)
+        return lines
+
+    def titles(self, state: TimelineState) -> tuple[str, ...]:
+        """Return the texts for the title, the longest first: the period, the duration of a cell, the rows in sight."""
+        period, viewport = state.period, state.viewport
+        shown = period_range(period, self._zone, state.bounds.today_ns or state.bounds.now_ns)
+        parts = [shown, f"{cell_duration(period.start_of(1) - period.since_ns)} a cell"]
+        if state.by_group:
+            parts.append("by group")
+        if viewport.is_scrolled:
+            noun = "rows" if state.by_group else "lanes"
+            last = min(len(viewport.rows), viewport.top + viewport.room)
+            parts.append(f"{noun} {viewport.top + 1}–{last} of {len(viewport.rows)}")
+        if state.is_waiting:
+            parts.insert(0, UNREAD)
+        if state.window.until_ns is not None:
+            parts.append("held (. follows)")
+        between = f" {self._glyphs.between} "
+        texts = (between.join(parts[:count]) for count in range(len(parts), 0, -1))
+        return tuple(text.replace("–", "-") if self._glyphs.is_ascii else text for text in texts)
+
+    def readout(self, state: TimelineState, event: Event | None) -> str:
+        """Return what is under the cursor, in sentences; ``event`` is that of the state's reading, if it is kept."""
+        row, reading = state.viewport.current, state.reading
+        if row is None:
+            return ""
+        if state.known.cells(row, state.period)[state.cell] is None:
+            return UNREAD
+        if reading is None:
+            return self._writer.no_data(row, state.period, state.cell, state.bounds)
+        return self._writer.sentences(row, reading, event, state.bounds.now_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadoutWriter:
-    """Makes the sentences, in one time zone and with one set of signs."""
+    """Writes the sentences of the readout, in one time zone and with one set of glyphs."""
 
     zone: tzinfo | None
+    """None = local time."""
     glyphs: Glyphs
 
-    def tell(self, row: LaneRow, reading: CellReading, event: Event | None, now_ns: int) -> str:
-        """What a cell stands for; ``event`` is the one that the reading names, if it is kept."""
+    def sentences(self, row: LaneRow, reading: CellReading, event: Event | None, now_ns: int) -> str:
+        """Return what a cell shows; ``event`` is the one that the reading names, None where it is pruned."""
         name = row.name if not row.is_group else f"{row.name}: {reading.connection}"
         parts = [sanitize(name, NAME_LIMIT, ascii_only=self.glyphs.is_ascii)]
         if reading.losses:
@@ -54,22 +121,22 @@ class ReadoutWriter:
             parts.append(f"and {_many(reading.elsewhere, 'more connection')} of the group with problems")
         return self._joined(parts)
 
-    def nothing(self, row: LaneRow, period: Period, cell: int, moment: TimeBounds) -> str:
-        """Why a cell is blank."""
+    def no_data(self, row: LaneRow, period: Period, cell: int, bounds: TimeBounds) -> str:
+        """Return why a cell is blank."""
         end_ns = period.start_of(cell + 1)
         reason = "no data: nothing was recorded of it here"
-        if period.start_of(cell) > moment.now_ns:
+        if period.start_of(cell) > bounds.now_ns:
             reason = "not yet"
-        elif moment.oldest_ns and end_ns <= moment.oldest_ns:
+        elif bounds.oldest_ns and end_ns <= bounds.oldest_ns:
             reason = "no data: older than what is kept"
         return self._joined([sanitize(row.name, NAME_LIMIT, ascii_only=self.glyphs.is_ascii), reason])
 
     def lines(self, text: str, width: int, count: int) -> list[str]:
-        """A text in at most so many lines; what does not fit is cut, and that is seen."""
-        found = list(islice(wrap(text, width), count + 1))
-        if len(found) > count:
-            found[-2:] = [clip(" ".join(found[-2:]), width, self.glyphs.cut)]
-        return found[:count]
+        """Return a text in at most ``count`` lines; the last one is clipped where the text is longer."""
+        lines = list(islice(wrap(text, width), count + 1))
+        if len(lines) > count:
+            lines[-2:] = [clip(" ".join(lines[-2:]), width, self.glyphs.cut)]
+        return lines[:count]
 
     def _loss(self, reading: CellReading, event: Event | None, now_ns: int) -> list[str]:
         at = self._when(reading.at_ns, now_ns)
@@ -79,7 +146,8 @@ class ReadoutWriter:
         else:
             what = describe(event, ascii_only=self.glyphs.is_ascii).what
             by, cause = CLOSED_BY.get(event.close_by or "", ""), why(event)
-            who = f" {by}" if by and by not in cause else ""  # most causes name who it was
+            # Most causes name who closed
+            who = f" {by}" if by and by not in cause else ""
             parts = [f"{at} {what}{who}" + (f": {self._foreign(cause)}" if cause else ""), many]
             parts.append(f"Try: {self._foreign(event.verdict.next)}" if event.verdict is not None else "")
         incident = reading.incident
@@ -95,17 +163,17 @@ class ReadoutWriter:
         return [f"{since}, {fmt.duration(lasted)}, {state}", self._foreign(incident.sentence), many, "w: evidence"]
 
     def _status(self, reading: CellReading, event: Event | None, now_ns: int) -> list[str]:
-        said = describe(event, ascii_only=self.glyphs.is_ascii) if event is not None else None
+        event_text = describe(event, ascii_only=self.glyphs.is_ascii) if event is not None else None
         since = f"since {self._when(reading.at_ns, now_ns)}"
         before = " or before" if not reading.event_id else ""
         parts = [f"{STATUS_WORDS.get(reading.kind, reading.kind)} {since}{before}"]
-        if said is not None and reading.kind != "open":
-            parts.append(f"{said.what} {said.text}".rstrip())
+        if event_text is not None and reading.kind != "open":
+            parts.append(f"{event_text.what} {event_text.text}".rstrip())
         incident = reading.incident
         return parts if incident is None else [*parts, *self._incident(incident, now_ns)]
 
     def _when(self, at_ns: int, now_ns: int) -> str:
-        """The time of day to the millisecond, with its date where that is not today's."""
+        """Return the time of day to the millisecond, with its date where that is not today's."""
         at, now = (datetime.fromtimestamp(each // SECOND_NS, self.zone) for each in (at_ns, now_ns))
         day = "" if at.date() == now.date() else at.strftime("%Y-%m-%d ")
         return day + time_of_day(at_ns, self.zone)
@@ -124,72 +192,3 @@ class ReadoutWriter:
 def _many(count: int, noun: str) -> str:
     plural = "losses" if noun == "loss" else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
-
-
-# The timeline as lines, titles and sentences: what is in sight of a state, drawn. No Textual.
-
-# Lines that nothing else needs
-MIN_FOR_LEGEND = 2
-
-
-class TimelineRenderer:
-    """Draws in one time zone (``None`` = local time) and with one set of signs."""
-
-    def __init__(self, zone: tzinfo | None, glyphs: Glyphs) -> None:
-        self._zone = zone
-        self._glyphs = glyphs
-        self._teller = ReadoutWriter(zone, glyphs)
-
-    def with_glyphs(self, glyphs: Glyphs) -> TimelineRenderer:
-        """The same with other signs."""
-        return TimelineRenderer(self._zone, glyphs)
-
-    def lines(self, state: TimelineState, reading: str, *, has_cursor: bool) -> list[Line]:
-        """The axis, the lanes in sight, the density, and the reading, or without a cursor what the signs mean."""
-        period, label, grid = state.period, state.label, state.grid
-        lines: list[Line] = [((" " * label + axis(period, self._zone), "dim"),)]
-        for number, row in enumerate(grid.shown):
-            line = lane_line(row, state.known.cells(row, period), label, self._glyphs)
-            lines.append((*line, scroll_mark(number, grid.mark, self._glyphs)) if grid.is_scrolled else line)
-        if state.density_room and state.known.density is not None:
-            lines += list(density_lines(state.known.density, period, label, self._glyphs))[: state.density_room]
-        count = state.reading_room
-        if not has_cursor:
-            below = [legend(state.width, self._glyphs)] if count else []
-        else:
-            below = [((text, "text"),) for text in self._teller.lines(reading, max(1, state.width), count)]
-        free = state.height - len(lines) - count
-        lines += [*[()] * min(1, free), *below, *[()] * (count - len(below) + max(0, free - 1))]
-        if has_cursor and free > MIN_FOR_LEGEND:
-            lines[-1] = legend(state.width, self._glyphs)
-        return lines
-
-    def titles(self, state: TimelineState) -> tuple[str, ...]:
-        """From when until when, how long a cell is, and what is out of sight; the same shorter where room is scarce."""
-        period, grid = state.period, state.grid
-        span = span_words(period, self._zone, state.moment.today_ns or state.moment.now_ns)
-        parts = [span, f"{cell_words(period.start_of(1) - period.since_ns)} a cell"]
-        if state.by_group:
-            parts.append("by group")
-        if grid.is_scrolled:
-            noun = "rows" if state.by_group else "lanes"
-            last = min(len(grid.rows), grid.top + grid.room)
-            parts.append(f"{noun} {grid.top + 1}–{last} of {len(grid.rows)}")
-        if state.is_waiting:
-            parts.insert(0, UNREAD)
-        if state.window.until_ns is not None:
-            parts.append("held (. follows)")
-        between = f" {self._glyphs.between} "
-        texts = (between.join(parts[:count]) for count in range(len(parts), 0, -1))
-        return tuple(text.replace("–", "-") if self._glyphs.is_ascii else text for text in texts)
-
-    def read_out(self, state: TimelineState, event: Event | None) -> str:
-        """What is under the cursor, in sentences; ``event`` is that of the state's reading."""
-        row, reading = state.grid.current, state.reading
-        if row is None:
-            return ""
-        if state.known.cells(row, state.period)[state.cell] is None:
-            return UNREAD
-        if reading is None:
-            return self._teller.nothing(row, state.period, state.cell, state.moment)
-        return self._teller.tell(row, reading, event, state.moment.now_ns)

@@ -1,6 +1,7 @@
-"""Widgets that draw lines of spans: only lines that changed are painted again.
+"""Widgets that draw lines of styled text: one line, wrapped text, a pane of lines with a cursor, a pane that scrolls.
 
-A changed line costs some hundred bytes on its way to the terminal, a whole pane ten thousand.
+Only lines that changed are painted again: a line costs some hundred bytes on its way to the terminal, a whole pane ten
+thousand.
 """
 
 from __future__ import annotations
@@ -17,31 +18,43 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from wsmon.tui.actions import bindings
+from wsmon.tui.actions import Move, bindings, moved
 from wsmon.tui.text import Line, RoleStyles, StyledText, width_of
 
+# Words, and the blanks between them
+PIECES = re.compile(r"\s+|\S+")
 
-def draw_line(line: Line, width: int, base: Style, palette: RoleStyles, over: Style | None = None) -> Strip:
-    """Spans as cells, cut or filled to ``width``; ``over`` is laid over all of it (a cursor)."""
-    ground = base + over if over is not None else base
-    segments = [Segment(text, base + palette.style(role) + (over or Style())) for text, role in line]
-    return Strip(segments).adjust_cell_length(width, ground)
+
+class StatusChanged(Message):
+    """The text beside a pane's title changed: the longest wording first, plain text, never markup."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__()
+        self.texts = texts
+
+
+class ActionRefused(Message):
+    """An action of a pane cannot be done; the sentence says why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self.sentence = sentence
 
 
 class TextLine(Widget):
-    """One line of spans."""
+    """One line of styled text."""
 
     DEFAULT_CSS = "TextLine { height: 1; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id, classes=classes)
         self._line: Line = ()
-        self._ground: Style | None = None
-        self._palette: RoleStyles | None = None
+        self._base: Style | None = None
+        self._styles: RoleStyles | None = None
 
     @property
     def line(self) -> Line:
-        """What it shows."""
+        """The line that is shown."""
         return self._line
 
     def draw(self, line: Line) -> None:
@@ -51,31 +64,75 @@ class TextLine(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The cells of the line."""
-        if self._ground is None or self._palette is None:
-            self._ground, self._palette = self.rich_style, RoleStyles(self.app.theme_variables)
-        return draw_line(self.line_at(y), self.size.width, self._ground, self._palette)
+        """Render one line of the widget as cells."""
+        if self._base is None or self._styles is None:
+            self._base, self._styles = self.rich_style, RoleStyles(self.app.theme_variables)
+        return draw_line(self.line_at(y), self.size.width, self._base, self._styles)
 
     def line_at(self, y: int) -> Line:
-        """What is on a line of the widget."""
+        """Return the styled text on line ``y`` of the widget."""
         return self._line if y == 0 else ()
 
     def notify_style_update(self) -> None:
-        """Forget the colours."""
+        """Forget the styles: the theme changed."""
         super().notify_style_update()
-        self._ground = self._palette = None
+        self._base = self._styles = None
+
+
+class WrappedText(TextLine):
+    """Lines of styled text, wrapped at the width of the widget, which is as high as they need."""
+
+    DEFAULT_CSS = "WrappedText { height: auto; }"
+
+    def __init__(
+        self,
+        lines: Iterable[Line] = (),
+        *,
+        id: str | None = None,  # noqa: A002 (Textual's name)
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._text = tuple(lines)
+        self._wrapped: tuple[int, tuple[Line, ...]] = (0, ())
+        """A width, and the text wrapped at it."""
+
+    @property
+    def line(self) -> Line:
+        """All of the text as one line."""
+        return tuple(text for line in self._text for text in line)
+
+    def draw(self, line: Line) -> None:
+        """Show this line from now on, wrapped."""
+        if (line,) != self._text:
+            self._text, self._wrapped = (line,), (0, ())
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return how many lines the text needs at a width."""
+        return max(1, len(self._lines(width)))
+
+    def line_at(self, y: int) -> Line:
+        """Return a line of the wrapped text."""
+        lines = self._lines(self.size.width)
+        return lines[y] if y < len(lines) else ()
+
+    def _lines(self, width: int) -> tuple[Line, ...]:
+        if self._wrapped[0] != width:
+            self._wrapped = width, tuple(part for line in self._text for part in wrap_line(line, width))
+        return self._wrapped[1]
 
 
 class TextPane(ScrollView, can_focus=True):
-    """Many lines of spans, the first ``heading`` of which do not scroll, and a cursor if there is one."""
+    """Lines of styled text with an optional cursor; the first ``heading`` lines do not scroll."""
 
     def __init__(self, *, heading: int = 0, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
         self._heading = heading
         self._lines: Sequence[Line] = ()
         self._cursor: int | None = None
-        self._ground: Style | None = None
-        self._palette: RoleStyles | None = None
+        """Number of the line under the cursor; None = there is no cursor."""
+        self._base: Style | None = None
+        self._styles: RoleStyles | None = None
 
     @property
     def width(self) -> int:
@@ -84,23 +141,23 @@ class TextPane(ScrollView, can_focus=True):
 
     @property
     def lines(self) -> Sequence[Line]:
-        """What it shows."""
+        """The lines that are shown."""
         return self._lines
 
     def draw(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         """Show these lines; ``cursor`` is the number of the line under the cursor."""
         before, self._lines = self._lines, lines
-        moved, self._cursor = {self._cursor, cursor} if cursor != self._cursor else set(), cursor
+        repainted, self._cursor = {self._cursor, cursor} if cursor != self._cursor else set(), cursor
         if len(before) != len(lines):
             self.virtual_size = Size(0, len(lines))
             self.refresh()
             return
         for number, (old, new) in enumerate(zip(before, lines, strict=True)):
-            if old != new or number in moved:
+            if old != new or number in repainted:
                 self._refresh_number(number)
 
     def show_cursor(self) -> None:
-        """Scroll as little as needed to have the cursor in sight."""
+        """Scroll as little as needed to bring the cursor into sight."""
         if self._cursor is None:
             return
         top = self.scroll_offset.y
@@ -110,25 +167,25 @@ class TextPane(ScrollView, can_focus=True):
             self.scroll_to(y=wanted, animate=False, force=True)
 
     def render_line(self, y: int) -> Strip:
-        """The cells of a line in sight."""
-        if self._ground is None or self._palette is None:
-            self._ground, self._palette = self.rich_style, RoleStyles(self.app.theme_variables)
+        """Render one line in sight as cells."""
+        if self._base is None or self._styles is None:
+            self._base, self._styles = self.rich_style, RoleStyles(self.app.theme_variables)
         number = y if y < self._heading else y + self.scroll_offset.y
         line = self._lines[number] if number < len(self._lines) else ()
-        over = self._palette.cursor(self.has_focus or not self.can_focus) if number == self._cursor else None
-        return draw_line(line, self.size.width, self._ground, self._palette, over)
+        over = self._styles.cursor(self.has_focus or not self.can_focus) if number == self._cursor else None
+        return draw_line(line, self.size.width, self._base, self._styles, over)
 
     def notify_style_update(self) -> None:
-        """Forget the colours."""
+        """Forget the styles: the theme changed."""
         super().notify_style_update()
-        self._ground = self._palette = None
+        self._base = self._styles = None
 
     def on_focus(self) -> None:
-        """The cursor gets its full colour."""
+        """Give the cursor its full colour."""
         self._refresh_cursor()
 
     def on_blur(self) -> None:
-        """The cursor loses it."""
+        """Give the cursor the colour of a pane without the focus."""
         self._refresh_cursor()
 
     def _refresh_cursor(self) -> None:
@@ -141,76 +198,49 @@ class TextPane(ScrollView, can_focus=True):
 
 
 class ScrollPane(TextPane):
-    """Lines that scroll as a whole, without a cursor."""
+    """Lines of styled text that scroll as a whole, without a cursor."""
 
     BINDINGS = bindings("move")
 
-    def action_move_down(self) -> None:
-        """One line down."""
-        self._scroll(1)
-
-    def action_move_up(self) -> None:
-        """One line up."""
-        self._scroll(-1)
-
-    def action_move_page_down(self) -> None:
-        """One page down."""
-        self._scroll(self.size.height)
-
-    def action_move_page_up(self) -> None:
-        """One page up."""
-        self._scroll(-self.size.height)
-
-    def action_move_half_down(self) -> None:
-        """Half a page down."""
-        self._scroll(self.size.height // 2)
-
-    def action_move_half_up(self) -> None:
-        """Half a page up."""
-        self._scroll(-(self.size.height // 2))
-
-    def action_move_top(self) -> None:
-        """To the first line."""
-        self._scroll(-len(self.lines))
-
-    def action_move_bottom(self) -> None:
-        """To the last line."""
-        self._scroll(len(self.lines))
-
-    def _scroll(self, lines: int) -> None:
-        self.scroll_to(y=max(0, self.scroll_offset.y + lines), animate=False, force=True)
+    def action_move(self, move: Move) -> None:
+        """Scroll by lines or pages, or to an end."""
+        top = moved(move, self.scroll_offset.y, self.size.height, len(self.lines))
+        self.scroll_to(y=max(0, top), animate=False, force=True)
 
 
-# Lines of spans that break between words where the widget is too narrow for them, and the widget that shows them.
-
-PIECES = re.compile(r"\s+|\S+")
+def draw_line(line: Line, width: int, base: Style, styles: RoleStyles, over: Style | None = None) -> Strip:
+    """Return styled text as cells, cut or filled to ``width``; ``over`` is laid over all of it (a cursor)."""
+    ground = base + over if over is not None else base
+    segments = [Segment(text, base + styles.style(role) + (over or Style())) for text, role in line]
+    return Strip(segments).adjust_cell_length(width, ground)
 
 
 def wrap_line(line: Line, width: int, indent: int = 0) -> Iterator[Line]:
-    """The line in lines of at most ``width`` cells; all but the first begin with ``indent`` blanks.
+    """Yield a line in lines of at most ``width`` cells, broken between words; all but the first are indented.
 
-    A key stays on the line of the word that says what it does.
+    The name of a key stays on the line of the word after it, which says what the key does.
     """
     width = max(2 + indent, width)
-    if width_of(line) <= width:  # nearly all
-        yield _without_end(line)
+    # The usual case
+    if width_of(line) <= width:
+        yield _stripped(line)
         return
-    made: list[StyledText] = []
+    wrapped: list[StyledText] = []
     used = 0
     for unit in _units(line, width - indent):
         cells = width_of(unit)
         if used + cells > width:
             if _is_blank(unit):
                 continue
-            yield _without_end(made)
-            made, used = ([(" " * indent, "text")] if indent else []), indent
-        made += unit
+            yield _stripped(wrapped)
+            wrapped, used = ([(" " * indent, "text")] if indent else []), indent
+        wrapped += unit
         used += cells
-    yield _without_end(made)
+    yield _stripped(wrapped)
 
 
 def _units(line: Line, width: int) -> Iterator[list[StyledText]]:
-    """What stays together, and the blanks between; nothing wider than ``width``."""
+    """Yield the pieces that stay on one line, and the blanks between them; none is wider than ``width``."""
     unit: list[StyledText] = []
     for text, role in line:
         for piece in PIECES.findall(text):
@@ -229,71 +259,9 @@ def _is_blank(unit: Sequence[StyledText]) -> bool:
     return all(text.isspace() for text, _ in unit)
 
 
-def _without_end(line: Sequence[StyledText]) -> Line:
-    """Without the blanks at its end."""
+def _stripped(line: Sequence[StyledText]) -> Line:
+    """Return a line without the blanks at its end."""
     kept = list(line)
     while kept and kept[-1][0].isspace():
         kept.pop()
     return tuple(kept)
-
-
-class WrappedText(TextLine):
-    """As high as its lines are, broken for its width."""
-
-    DEFAULT_CSS = "WrappedText { height: auto; }"
-
-    def __init__(
-        self,
-        lines: Iterable[Line] = (),
-        *,
-        id: str | None = None,  # noqa: A002 (Textual's name)
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(id=id, classes=classes)
-        self._text = tuple(lines)
-        # Lines for a width
-        self._wrapped: tuple[int, tuple[Line, ...]] = (0, ())
-
-    @property
-    def line(self) -> Line:
-        """All of it in one."""
-        return tuple(span for line in self._text for span in line)
-
-    def draw(self, line: Line) -> None:
-        """Show this line from now on."""
-        if (line,) != self._text:
-            self._text, self._wrapped = (line,), (0, ())
-            self.refresh(layout=True)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many lines as the text needs."""
-        return max(1, len(self._lines(width)))
-
-    def line_at(self, y: int) -> Line:
-        """A line of the text."""
-        lines = self._lines(self.size.width)
-        return lines[y] if y < len(lines) else ()
-
-    def _lines(self, width: int) -> tuple[Line, ...]:
-        if self._wrapped[0] != width:
-            self._wrapped = width, tuple(part for line in self._text for part in wrap_line(line, width))
-        return self._wrapped[1]
-
-
-# What panes of every kind tell those around them.
-
-
-class StatusChanged(Message):
-    """What the title of the pane has to say: the longest text first; plain text, never markup."""
-
-    def __init__(self, *texts: str) -> None:
-        super().__init__()
-        self.texts = texts
-
-
-class ActionRefused(Message):
-    """What cannot be done, and why, in a sentence."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__()
-        self.sentence = sentence

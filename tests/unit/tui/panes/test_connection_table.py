@@ -16,7 +16,7 @@ NAMES = ("binance-spot", "deribit")
 
 def said(each: ConnectionRow, width: int = 120) -> str:
     """A line as text, blanks joined."""
-    return " ".join("".join(text for text, _ in table.line(each, table.lay_out(width, NAMES), T0_NS)).split())
+    return " ".join("".join(text for text, _ in table.row_line(each, table.table_layout(width, NAMES), T0_NS)).split())
 
 
 def test_the_worst_comes_first_then_names() -> None:
@@ -30,7 +30,7 @@ def test_the_worst_comes_first_then_names() -> None:
         row("waiting", "reconnecting"),
         row("gave-up", "error"),
     )
-    assert [each.state.name for each in table.order(rows)] == [
+    assert [each.state.name for each in table.sort_rows(rows)] == [
         "gave-up", "waiting", "stalled", "dialling", "a-open", "b-open", "closed", "off",
     ]  # fmt: skip
 
@@ -43,7 +43,7 @@ def test_a_line_keeps_its_place_from_attempt_to_attempt_and_throughout_a_storm()
         row("z", incidents=(storm,)),
     ):
         rows = (dialled, row("y", stalled_since_ns=at_ns(-9)), row("x"), row("w", "reconnecting"))
-        assert [each.state.name for each in table.order(rows)] == ["w", "z", "y", "x"]
+        assert [each.state.name for each in table.sort_rows(rows)] == ["w", "z", "y", "x"]
 
 
 EXPIRED = loss(-60, code=4401, reason="token expired", id=7)
@@ -79,16 +79,16 @@ def test_what_an_outage_began_with_is_said_where_it_now_fails_for_another_reason
     ],
 )
 def test_columns_of_least_use_go_first(width: int, titles: list[str], has_why: bool) -> None:
-    layout = table.lay_out(width, NAMES)
+    layout = table.table_layout(width, NAMES)
     assert ([column.title for column in layout.columns], layout.why > 0) == (titles, has_why)
 
 
 @pytest.mark.parametrize("width", range(30, 201, 7))
 def test_no_line_is_wider_than_the_list(width: int) -> None:
-    layout = table.lay_out(width, NAMES)
+    layout = table.table_layout(width, NAMES)
     each = row("deribit", "reconnecting", problem=loss(reason="名" * 300), next_attempt_ns=at_ns(7))
-    assert width_of(table.line(each, layout, T0_NS)) <= width
-    assert width_of(table.heading(layout)) <= width
+    assert width_of(table.row_line(each, layout, T0_NS)) <= width
+    assert width_of(table.heading_line(layout)) <= width
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ SLOW = OpenIncident(44, "slow", "round trip 300 ms, usually 20 ms")
 def test_an_open_connection_with_an_incident_says_which_and_comes_before_those_without() -> None:
     gapped, both = row("gapped", incidents=(GAP,)), row("two", incidents=(GAP, SLOW))
     dialling, well = row("a-dialling", "connecting"), row("a-well")
-    assert table.order([well, dialling, both, gapped]) == (gapped, both, dialling, well)
+    assert table.sort_rows([well, dialling, both, gapped]) == (gapped, both, dialling, well)
     assert "open: gap " in said(gapped)
     assert said(gapped).endswith("3 messages missing: BTC 5-7")
     assert said(gapped)[0] == "⚠"
@@ -136,7 +136,11 @@ def test_an_open_connection_with_an_incident_says_which_and_comes_before_those_w
 def test_what_is_worse_than_an_incident_is_told_instead() -> None:
     lost = row("lost", "reconnecting", problem=loss(after_s=-5, id=40), incidents=(GAP,), last_problem_id=40)
     assert "missing" not in said(lost)
-    assert [table.trouble(each) for each in (lost, row(incidents=(GAP, SLOW)), row(last_problem_id=9))] == [40, 44, 0]
+    assert [table.problem_event_id(each) for each in (lost, row(incidents=(GAP, SLOW)), row(last_problem_id=9))] == [
+        40,
+        44,
+        0,
+    ]
 
 
 def test_of_a_connection_that_is_well_the_last_trouble_is_told_with_its_time() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.builders import T0_NS, at_ns, loss, refused, row
 from wsmon.model.snapshot import ConnectionRow
-from wsmon.tui.panes.connections import sentences
+from wsmon.tui.panes.connections import title_sentences
 
 TOKEN = loss(-3, reason="policy violation: token expired")
 
@@ -41,11 +41,11 @@ TOKEN = loss(-3, reason="policy violation: token expired")
 def test_it_says_since_when_and_why_and_the_cause_alone_where_it_is_tight(
     each: ConnectionRow, expected: tuple[str, ...]
 ) -> None:
-    assert sentences(each, T0_NS) == expected
+    assert title_sentences(each, T0_NS) == expected
 
 
 def test_one_that_is_well_again_says_what_its_last_trouble_was() -> None:
-    (whole, cause) = sentences(row("coinbase", since_s=-60, problem=TOKEN, failing_since_ns=at_ns(-99)), T0_NS)
+    (whole, cause) = title_sentences(row("coinbase", since_s=-60, problem=TOKEN, failing_since_ns=at_ns(-99)), T0_NS)
 
     assert whole.startswith("coinbase: open 1m · last: “policy violation: token expired”, 1008 by peer, ")
     assert cause.startswith("coinbase: last: ")
@@ -54,4 +54,4 @@ def test_one_that_is_well_again_says_what_its_last_trouble_was() -> None:
 def test_foreign_text_is_clean() -> None:
     hostile = row("bouncer", "reconnecting", problem=loss(reason="[/b]\x1b[31m\u202e"))
 
-    assert all(text.isprintable() for text in sentences(hostile, T0_NS))
+    assert all(text.isprintable() for text in title_sentences(hostile, T0_NS))

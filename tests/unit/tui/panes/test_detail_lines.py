@@ -11,14 +11,14 @@ from tests.support.builders import event, loss, message, numbered, refused, usab
 from wsmon.model.events import EVENT_NAMES, Event, Verdict
 from wsmon.tui.glyphs import ASCII, UNICODE
 from wsmon.tui.panes.detail_fields import DetailLayout
-from wsmon.tui.panes.detail_payload import content_of, detail_rows
+from wsmon.tui.panes.detail_payload import decode_payload, detail_rows
 
 PAGE = DetailLayout(60, UTC, UNICODE)
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶\x00"
 
 
 def shown(each: Event, page: DetailLayout = PAGE) -> list[str]:
-    lines = ["".join(text for text, _ in line) for line, *_ in detail_rows(each, content_of(each), page)]
+    lines = ["".join(text for text, _ in line) for line, *_ in detail_rows(each, decode_payload(each), page)]
     assert [line for line in lines if cell_len(line) > page.width] == []
     assert all(line.isprintable() for line in lines)
     return [line.rstrip() for line in lines]
@@ -203,7 +203,7 @@ def test_hostile_text_in_any_field_stays_inside(name: str, width: int, opcode: s
 )
 def test_a_mebibyte_on_a_line_gives_its_first_page_without_the_rest(payload: str | bytes) -> None:
     each = message(payload)
-    lines = (row.line for row in detail_rows(each, content_of(each), PAGE))
+    lines = (row.line for row in detail_rows(each, decode_payload(each), PAGE))
     first = list(islice(lines, 30))
 
     assert len(first) == 30

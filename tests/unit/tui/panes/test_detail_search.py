@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 from tests.support.builders import loss, message
 from wsmon.model.events import Event
 from wsmon.tui.glyphs import UNICODE
-from wsmon.tui.panes.detail import places
+from wsmon.tui.panes.detail import matching_lines
 from wsmon.tui.panes.detail_fields import DetailLayout, DetailRow
-from wsmon.tui.panes.detail_payload import content_of, detail_rows
+from wsmon.tui.panes.detail_payload import decode_payload, detail_rows
 
 
 def rows_of(each: Event, width: int = 40) -> list[DetailRow]:
-    return list(detail_rows(each, content_of(each), DetailLayout(width, UTC, UNICODE)))
+    return list(detail_rows(each, decode_payload(each), DetailLayout(width, UTC, UNICODE)))
 
 
 def lines_at(rows: list[DetailRow], needle: str) -> list[str]:
-    return ["".join(part for part, _ in rows[number].line).strip() for number in places(rows, needle)]
+    return ["".join(part for part, _ in rows[number].line).strip() for number in matching_lines(rows, needle)]
 
 
 def test_case_does_not_count_and_nothing_is_nowhere() -> None:
     rows = rows_of(loss(0))
     assert lines_at(rows, "DERIBIT") == ["✕ Loss of deribit           14:02:24.000", "Connection  deribit"]
-    assert places(rows, "") == ()
-    assert places(rows, "nothing like it") == ()
+    assert matching_lines(rows, "") == ()
+    assert matching_lines(rows, "nothing like it") == ()
 
 
 def test_a_text_that_goes_over_the_end_of_a_line_is_found_where_it_begins() -> None:
@@ -46,6 +46,6 @@ def test_two_fields_are_not_one_text() -> None:
 def test_whatever_stands_on_one_line_is_found(text: str, start: int, length: int) -> None:
     rows = [DetailRow(((line, "text"),)) for line in text.split(" ")]
     needle = text[start : start + length].split(" ")[0]
-    found = places(rows, needle)
+    found = matching_lines(rows, needle)
     assert bool(needle) == bool(found)
     assert {number for number, row in enumerate(rows) if needle and needle in row.line[0][0]} <= set(found)

@@ -9,7 +9,7 @@ import pytest
 from tests.support.builders import SECOND_NS, T0_NS, at_ns, row
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, Health, Snapshot, StoreBounds
 from wsmon.tui.actions import ACTIONS
-from wsmon.tui.panes.bars import Recording, footer_line, header_line, said_line
+from wsmon.tui.panes.bars import Recording, footer_line, header_line, notice_line
 from wsmon.tui.recorder_status import RecorderStatus
 from wsmon.tui.text import width_of
 
@@ -86,7 +86,7 @@ def test_from_100_columns_on_the_footer_says_how_to_quit(width: int, shows_quit:
 )
 def test_a_path_is_shortened_and_never_chopped(width: int, expected: str) -> None:
     target = Path("/home/ann/demo-20261121-032209.jsonl")
-    assert said_line("wrote 2,067 events, 1.7 MiB, to", target, Path("/home/ann"), width) == expected
+    assert notice_line("wrote 2,067 events, 1.7 MiB, to", target, Path("/home/ann"), width) == expected
 
 
 def watch(**fields: object) -> RecorderStatus:

@@ -11,13 +11,13 @@ from tests.support.screen_harness import connection_statistics
 from wsmon.model.statistics import ConnectionStatistics, Percentiles, Statistics, Summary, Trend, kpis
 from wsmon.tui.panes.statistics_render import (
     StatisticsAnswer,
-    bars,
-    buckets,
+    count_bars,
     kpi_lines,
-    lines,
+    percentile_plot,
+    plot_buckets,
     rate_plot,
     size_bars,
-    spread_plot,
+    statistics_lines,
 )
 from wsmon.tui.text import Line, width_of
 
@@ -39,13 +39,15 @@ def answer(*connections: ConnectionStatistics) -> StatisticsAnswer:
 @pytest.mark.parametrize("shown", [0, 1, 2])
 def test_no_line_is_wider_than_the_pane(width: int, shown: int) -> None:
     two = answer(connection_statistics("binance-spot", errors={"x" * 90: 3}), connection_statistics("deribit"))
-    found = lines(replace(two, trends=two.trends[:shown]), T0_NS, (1, 2), width)
+    found = statistics_lines(replace(two, trends=two.trends[:shown]), T0_NS, (1, 2), width)
     assert max(map(width_of, found)) <= width
 
 
 def test_a_narrow_pane_has_numbers_only_and_a_wide_one_plots() -> None:
     one = answer(connection_statistics("a"))
-    assert [any("messages/s" in text for text in texts(lines(one, T0_NS, (), width))) for width in (38, 78)] == [
+    assert [
+        any("messages/s" in text for text in texts(statistics_lines(one, T0_NS, (), width))) for width in (38, 78)
+    ] == [
         False,
         True,
     ]
@@ -53,14 +55,14 @@ def test_a_narrow_pane_has_numbers_only_and_a_wide_one_plots() -> None:
 
 def test_two_stand_side_by_side_where_there_is_room_and_below_each_other_elsewhere() -> None:
     two = answer(connection_statistics("a"), connection_statistics("b"))
-    assert texts(lines(two, T0_NS, (), 118))[0].split() == ["a", "b"]
-    assert [text for text in texts(lines(two, T0_NS, (), 78)) if text in ("a", "b")] == ["a", "b"]
+    assert texts(statistics_lines(two, T0_NS, (), 118))[0].split() == ["a", "b"]
+    assert [text for text in texts(statistics_lines(two, T0_NS, (), 78)) if text in ("a", "b")] == ["a", "b"]
 
 
 def test_what_two_have_in_common_stands_on_one_line_whatever_only_one_of_them_has() -> None:
     slow = Summary(3, 1.0, 1.0, 1.0, 1.0, 1.0)
     once, often = connection_statistics("a", connection_count=1), connection_statistics("b", feed_latency_ms=slow)
-    found = texts(lines(answer(replace(once, reconnection_count=12_345_678), often), T0_NS, (), 118))
+    found = texts(statistics_lines(answer(replace(once, reconnection_count=12_345_678), often), T0_NS, (), 118))
     halves = [(line[:58].strip(), line[60:].strip()) for line in found[: found.index("all connections, last 1h00m")]]
     labels = {(one[:12], other[:12]) for one, other in halves[1:]}
     differing = {("(0.0/h)", ""), ("", "feed latency"), ("", "latency")}
@@ -68,18 +70,18 @@ def test_what_two_have_in_common_stands_on_one_line_whatever_only_one_of_them_ha
 
 
 def test_no_value_is_cut_in_a_narrow_pane() -> None:
-    found = texts(lines(answer(connection_statistics("a", errors={"reset": 3, "eof": 4})), T0_NS, (), 38))
+    found = texts(statistics_lines(answer(connection_statistics("a", errors={"reset": 3, "eof": 4})), T0_NS, (), 38))
     assert [text for text in found if "…" in text] == []
 
 
 def test_where_there_is_no_room_for_words_a_line_stays_one() -> None:
-    found = texts(lines(answer(connection_statistics("a")), T0_NS, (), 20))
+    found = texts(statistics_lines(answer(connection_statistics("a")), T0_NS, (), 20))
     assert [text.split()[0] for text in found[:4]] == ["state", "available", "sessions", "last"]
     assert all(text.endswith("…") for text in found[:4])
 
 
 def test_a_word_that_is_too_long_for_a_line_goes_on_below() -> None:
-    found = texts(lines(answer(connection_statistics("a", errors={"x" * 30: 3})), T0_NS, (), 38))
+    found = texts(statistics_lines(answer(connection_statistics("a", errors={"x" * 30: 3})), T0_NS, (), 38))
     assert [text.strip() for text in found if "xx" in text] == ["errors      " + "x" * 26, "x" * 4 + " × 3"]
 
 
@@ -124,11 +126,11 @@ def test_a_plot_says_its_scale_and_what_was_last() -> None:
         " " * 24 + "⣿" * 8,
         "      0" + " " * 9 + "⣀" * 8 + "⣿" * 16,
     ]
-    assert buckets(40) == 64
+    assert plot_buckets(40) == 64
 
 
 def test_percentiles_are_one_plot() -> None:
-    found = texts(tuple(spread_plot("ping RTT", (Percentiles(10, 20, 40), None), 60)))
+    found = texts(tuple(percentile_plot("ping RTT", (Percentiles(10, 20, 40), None), 60)))
     assert found[0].startswith("ping RTT")
     assert found[0].endswith("max p99 40 ms")
     assert len(found) == 4
@@ -136,11 +138,11 @@ def test_percentiles_are_one_plot() -> None:
 
 def test_bars_say_number_and_share_and_what_is_left_out() -> None:
     many = {f"type-{n}": 1 for n in range(10)}
-    found = texts(tuple(bars("types", {"trade": 3, "book": 1}, 50, "text")))
+    found = texts(tuple(count_bars("types", {"trade": 3, "book": 1}, 50, "text")))
     assert found[0] == "types"
     assert found[1].split()[:3] == ["trade", "3", "75.00"]
-    assert texts(tuple(bars("types", many, 50, "text")))[-1] == "  and 2 more, 2 in all"
-    assert texts(tuple(bars("errors", {}, 50, "text"))) == ["errors", "  –"]
+    assert texts(tuple(count_bars("types", many, 50, "text")))[-1] == "  and 2 more, 2 in all"
+    assert texts(tuple(count_bars("errors", {}, 50, "text"))) == ["errors", "  –"]
 
 
 def test_small_sizes_are_put_together_where_there_are_many() -> None:

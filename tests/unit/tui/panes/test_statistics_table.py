@@ -9,11 +9,11 @@ import pytest
 from tests.support.builders import T0_NS, at_ns
 from tests.support.screen_harness import connection_statistics
 from wsmon.model.statistics import ConnectionStatistics, Flow, Statistics
-from wsmon.tui.panes.statistics_render import numbers, period, states
+from wsmon.tui.panes.statistics_render import number_lines, period, state_lines
 
 
 def shown(each: ConnectionStatistics) -> list[str]:
-    return ["".join(text for text, _ in line).rstrip() for line in (*states(each, T0_NS), *numbers(each, 76))]
+    return ["".join(text for text, _ in line).rstrip() for line in (*state_lines(each, T0_NS), *number_lines(each, 76))]
 
 
 def test_a_session_of_half_a_millisecond_is_not_zero() -> None:

@@ -7,13 +7,13 @@ from wsmon.model.timeline import KINDS, Period, lane_cells
 from wsmon.tui.glyphs import ASCII, UNICODE, Glyphs
 from wsmon.tui.panes.timeline_lanes import (
     LaneRow,
-    bars,
-    glyph_of,
+    block_bars,
+    cell_glyph,
     known_cells,
     label_width,
     lane_line,
-    legend,
-    scroll_mark,
+    legend_line,
+    scroll_bar_cell,
 )
 
 ROW = LaneRow("a", ("a",))
@@ -30,7 +30,7 @@ ROW = LaneRow("a", ("a",))
     ],
 )
 def test_nothing_is_blank_and_the_least_of_something_is_seen(values: tuple[float, ...], expected: str) -> None:
-    assert bars(values, UNICODE) == expected
+    assert block_bars(values, UNICODE) == expected
 
 
 def test_a_lane_is_its_name_and_runs_of_one_colour() -> None:
@@ -56,10 +56,10 @@ def test_names_take_no_more_than_a_quarter() -> None:
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 def test_every_kind_of_cell_has_a_sign_of_its_own(glyphs: Glyphs) -> None:
-    signs = [glyph_of(kind, glyphs) for kind in KINDS if kind != "opened"]
+    signs = [cell_glyph(kind, glyphs) for kind in KINDS if kind != "opened"]
 
     assert len(set(signs)) == len(signs)
-    assert glyph_of("opened", glyphs) == glyph_of("incident", glyphs)
+    assert cell_glyph("opened", glyphs) == cell_glyph("incident", glyphs)
 
 
 def test_a_lane_that_is_not_read_yet_is_not_drawn_as_no_data() -> None:
@@ -78,13 +78,13 @@ def test_cells_beyond_what_was_read_are_not_known() -> None:
     ("width", "words"), [(5, ""), (16, "╳ loss"), (17, "╳ loss  ░ stalled"), (200, "╬ loss and incident")]
 )
 def test_a_legend_has_whole_words_only(width: int, words: str) -> None:
-    shown = "".join(text for text, _ in legend(width, UNICODE))
+    shown = "".join(text for text, _ in legend_line(width, UNICODE))
 
     assert shown.endswith(words)
     assert len(shown) <= width
 
 
 def test_a_scroll_mark_differs_without_colour() -> None:
-    marks = [scroll_mark(line, range(1, 3), glyphs)[0] for glyphs in (UNICODE, ASCII) for line in range(4)]
+    marks = [scroll_bar_cell(line, range(1, 3), glyphs)[0] for glyphs in (UNICODE, ASCII) for line in range(4)]
 
     assert "".join(marks) == "│┃┃│|##|"

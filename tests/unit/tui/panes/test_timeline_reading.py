@@ -24,7 +24,7 @@ LOSS = msgspec.structs.replace(loss(3.1, "a"), verdict=VERDICT)
 def told(shown: Lane, second: float, event: Event | None = None) -> str:
     reading = read_cell(shown, at_ns(second), at_ns(second + 1))
     assert reading is not None
-    return TELLER.tell(ROW, reading, event, at_ns(10))
+    return TELLER.sentences(ROW, reading, event, at_ns(10))
 
 
 def test_a_loss_says_who_ended_it_why_and_what_to_try() -> None:
@@ -82,7 +82,7 @@ def test_the_reading_of_a_group_names_the_connection_and_how_many_more() -> None
     reading = read_cells(members, at_ns(3), at_ns(4))
     assert reading is not None
 
-    said = TELLER.tell(LaneRow("books", ("a", "b", "c"), is_group=True), reading, LOSS, at_ns(10))
+    said = TELLER.sentences(LaneRow("books", ("a", "b", "c"), is_group=True), reading, LOSS, at_ns(10))
     assert said.startswith("books: a · 14:02:27.000 disconnected: ")
     assert said.endswith("and 2 more connections of the group with problems")
 
@@ -91,7 +91,7 @@ def test_a_blank_cell_says_why() -> None:
     period = Period(at_ns(-10), at_ns(10), 20)
     moment = TimeBounds(at_ns(5), at_ns(-5))
 
-    assert [TELLER.nothing(ROW, period, cell, moment) for cell in (2, 12, 17)] == [
+    assert [TELLER.no_data(ROW, period, cell, moment) for cell in (2, 12, 17)] == [
         "a · no data: older than what is kept",
         "a · no data: nothing was recorded of it here",
         "a · not yet",
@@ -116,7 +116,7 @@ def test_signs_of_our_own_sentences_have_an_ascii_form() -> None:
     reading = read_cell(lane("a", [(0, "websocket_connected")], 10, losses=[3.1]), at_ns(3), at_ns(4))
     assert reading is not None
 
-    said = ReadoutWriter(UTC, ASCII).tell(ROW, reading, LOSS, at_ns(10))
+    said = ReadoutWriter(UTC, ASCII).sentences(ROW, reading, LOSS, at_ns(10))
     assert said == (
         'a - 14:02:27.100 disconnected: "slow down", 1008 by peer: too many sessions - Try: dial once in 30 s'
     )
@@ -128,6 +128,6 @@ def test_foreign_text_is_cleaned_and_ascii_where_the_terminal_is() -> None:
     reading = read_cell(shown, at_ns(2), at_ns(3))
     assert reading is not None
 
-    said = ReadoutWriter(UTC, ASCII).tell(LaneRow("Größe", ("Größe",)), reading, None, at_ns(10))
+    said = ReadoutWriter(UTC, ASCII).sentences(LaneRow("Größe", ("Größe",)), reading, None, at_ns(10))
     assert said.isascii()
     assert said.isprintable()
