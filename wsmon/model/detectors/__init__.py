@@ -23,16 +23,17 @@ from wsmon.model.detectors.traffic import ErrorsDetector, SlowDetector, TypesDet
 
 AnyDetector: TypeAlias = IncidentDetector | SequenceDetector | ClockDetector
 
-# In the order in which the writer asks them, which is the order of the incidents of one commit. The detector of the
-# user's rules is not among them: the recorder makes it and feeds it what the rules found.
+# In the order in which the writer asks them, which is the order of the incidents of one commit, and of the kinds in
+# error messages about `silence` and `is:`: lost messages come first. The detector of the user's rules is not among
+# them: the recorder makes it and feeds it what the rules found.
 DETECTORS: Final[tuple[type[AnyDetector], ...]] = (
     ClockDetector,
+    SequenceDetector,
     StallDetector,
     StormDetector,
     RetriesDetector,
     AuthDetector,
     SubscriptionDetector,
-    SequenceDetector,
     ErrorsDetector,
     SlowDetector,
     PeerDetector,
