@@ -139,8 +139,8 @@ class PaneQueries:
             return
         now_ns, buckets = self._shown_ns(), pane.buckets
         # Counts outlive the events that were pruned: a store with its first event has counts of all that was.
-        since_ns = pane.choice.since_ns(now_ns, self._oldest_ns if self._oldest_id == 1 else 0)
-        names = [name for name in (current, pane.choice.beside) if name]
+        since_ns = pane.selection.since_ns(now_ns, self._oldest_ns if self._oldest_id == 1 else 0)
+        names = [name for name in (current, pane.selection.beside) if name]
 
         def read(view: StoreView) -> StatisticsAnswer:
             statistics = view.statistics(since_ns, None)

@@ -1,4 +1,4 @@
-"""The first line: what is recorded, how it is, and what was lost. What matters most is dropped last."""
+"""Bars of the screen: header (recording, connections, rates, losses), banner of warnings, footer with keys."""
 
 from __future__ import annotations
 
@@ -15,49 +15,104 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import Health, Snapshot
 from wsmon.tui.actions import ACTIONS, key_label
 from wsmon.tui.panes.connections_table import severity, status_role, status_word
-from wsmon.tui.text import Role, StyledText, clip, left, short_path, width_of
+from wsmon.tui.text import Line, Role, StyledText, clip, left, short_path, width_of
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
 SPARK_WIDTH = 8
-# DESIGN.md, section 11: events are visible after 150 ms; thrice that is worth a colour
+# Events are to be visible after 150 ms (docs/design.md, section 9); from about thrice that on, the lag has a colour
 SLOW_COMMIT_MS = 500.0
-# Cells between parts, where there is room
-GAP = 3
+# Cells between parts of the header, where there is room
+PART_GAP = 3
+# How long the footer shows a sentence: long enough to read it twice
+NOTICE_S = 6.0
+# These are shown at any width: they lead to all others
+LAST_STANDING = ("app.help", "app.palette")
+# Characters of a sentence
+TEXT_LIMIT = 500
+# Cells of a path after a sentence
+LEAST_PATH = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What the header says about the recorder."""
+    """The recorder, as the header shows it."""
 
     is_on: bool
     since_ns: int | None = None
-    """Wall time of the start of the run, or of its end; None = not known."""
+    """Wall time of the start of the run, or of its end; None = unknown."""
     is_awaited: bool = False
-    """Nobody knows yet: the screen has just been opened."""
+    """The recorder has not answered yet: the screen has just been opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderPart:
-    """Some spans that are shown together or not at all; the least important goes first."""
+    """Texts of the header that are shown together or not at all; the least important part is left out first."""
 
     importance: int
-    spans: tuple[StyledText, ...]
-    labelled: tuple[StyledText, ...] = ()
-    """The same with a label or a chart, where there is room; empty = it has none."""
+    texts: Line
+    labelled: Line = ()
+    """The texts with a label or a chart, where there is room; empty = there is no longer form."""
 
 
 class Header(TextLine):
-    """One line about everything."""
+    """The first line of the screen."""
 
     def show(self, name: str, snapshot: Snapshot, recording: Recording, health: Health | None, now_ns: int) -> None:
         """Draw it as of ``now_ns``."""
         self.draw(header_line(name, snapshot, recording, health, now_ns, self.size.width))
 
 
+class Footer(TextLine):
+    """The last line of the screen: keys, or for a while a sentence."""
+
+    def __init__(self, keys: Mapping[str, Sequence[str]], *, id: str | None = None) -> None:  # noqa: A002
+        """``keys``: action id → keys in force."""
+        super().__init__(id=id)
+        self._keys = keys
+        self._timer: Timer | None = None
+        self._notice: tuple[str, Role, Path | None] = ("", "text", None)
+
+    def on_mount(self) -> None:
+        """Show the keys."""
+        self._show_keys()
+
+    def on_resize(self) -> None:
+        """Show what fits into the new width."""
+        if self._timer is None:
+            self._show_keys()
+        else:
+            self._show_notice()
+
+    def say(self, text: str, role: Role = "text", path: Path | None = None) -> None:
+        """Show a sentence for a while, and the path that it is about."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(NOTICE_S, self._show_keys)
+        self._notice = text, role, path
+        self._show_notice()
+
+    def _show_notice(self) -> None:
+        text, role, path = self._notice
+        self.draw(((notice_line(text, path, Path("~").expanduser(), self.size.width), role),))
+
+    def _show_keys(self) -> None:
+        self._timer = None
+        self.draw(footer_line(self._keys, self.size.width))
+
+
+class Banner(WrappedText):
+    """A warning below the header; hidden while there is none."""
+
+    def show(self, text: str) -> None:
+        """Show a warning; an empty one hides the banner."""
+        self.display = bool(text)
+        self.draw(((f" ⚠ {sanitize(text, TEXT_LIMIT)}", "text"),) if text else ())
+
+
 def header_line(
     name: str, snapshot: Snapshot, recording: Recording, health: Health | None, now_ns: int, width: int
-) -> tuple[StyledText, ...]:
-    """What fits into ``width`` cells."""
+) -> Line:
+    """Return the header in ``width`` cells; the parts that matter least are left out first."""
     statuses = _statuses(snapshot)
     parts = [
         HeaderPart(9, ((name, "strong"),)),
@@ -67,16 +122,16 @@ def header_line(
         _size(snapshot),
         *_health(health),
     ]
-    parts = [part for part in parts if part.spans]
+    parts = [part for part in parts if part.texts]
     while len(parts) > 1 and _needed(parts) > width:
         parts.remove(min(parts, key=lambda part: part.importance))
     for part in sorted(parts, key=lambda part: -part.importance):
-        longer = [replace(each, spans=each.labelled) if each is part and part.labelled else each for each in parts]
+        longer = [replace(each, texts=each.labelled) if each is part and part.labelled else each for each in parts]
         parts = longer if _needed(longer) <= width else parts
     return _join(parts, width)
 
 
-def _recording(recording: Recording, now_ns: int) -> tuple[StyledText, ...]:
+def _recording(recording: Recording, now_ns: int) -> Line:
     if recording.is_awaited:
         return (("○ asking the recorder", "dim"),)
     if not recording.is_on:
@@ -85,23 +140,23 @@ def _recording(recording: Recording, now_ns: int) -> tuple[StyledText, ...]:
     return (("● ", "status-open"), (f"recording{since}", "text"))
 
 
-def _statuses(snapshot: Snapshot) -> tuple[StyledText, ...]:
+def _statuses(snapshot: Snapshot) -> Line:
     states = sorted((row.state for row in snapshot.connections if row.state.spec.enabled), key=severity)
     numbers: Counter[str] = Counter(status_word(state) for state in states)
     roles: dict[str, Role] = {status_word(state): status_role(state) for state in states}
-    spans: list[StyledText] = []
+    texts: list[StyledText] = []
     for label, number in numbers.items():
-        spans += [(" · ", "dim")] if spans else []
-        spans.append((f"{number} {label}", roles[label]))
-    return tuple(spans)
+        texts += [(" · ", "dim")] if texts else []
+        texts.append((f"{number} {label}", roles[label]))
+    return tuple(texts)
 
 
-def _rate(snapshot: Snapshot) -> tuple[StyledText, ...]:
+def _rate(snapshot: Snapshot) -> Line:
     newest = snapshot.messages_per_s[-1:] or (0,)
     return ((f"{fmt.rate(newest[0])} msg/s", "text"),)
 
 
-def _spark(snapshot: Snapshot) -> tuple[StyledText, ...]:
+def _spark(snapshot: Snapshot) -> Line:
     return ((fmt.sparkline(snapshot.messages_per_s, SPARK_WIDTH), "direction-in"),) if snapshot.messages_per_s else ()
 
 
@@ -126,77 +181,19 @@ def _health(health: Health | None) -> list[HeaderPart]:
 
 
 def _needed(parts: list[HeaderPart]) -> int:
-    return sum(width_of(part.spans) for part in parts) + 2 * len(parts)
+    return sum(width_of(part.texts) for part in parts) + 2 * len(parts)
 
 
-def _join(parts: list[HeaderPart], width: int) -> tuple[StyledText, ...]:
-    gap = min(GAP, 1 + max(0, width - _needed(parts)) // max(1, len(parts)) + 1)
-    spans: list[StyledText] = [(" ", "text")]
+def _join(parts: list[HeaderPart], width: int) -> Line:
+    gap = min(PART_GAP, 1 + max(0, width - _needed(parts)) // max(1, len(parts)) + 1)
+    texts: list[StyledText] = [(" ", "text")]
     for part in parts:
-        spans += [*part.spans, (" " * gap, "text")]
-    return tuple(span for span in spans if span[0])
-
-
-# The last line: keys that help now, or for some seconds what the last one did. And the line of warnings.
-
-# Long enough to read a line twice
-NOTICE_S = 6.0
-# Who finds these finds the rest
-LAST_STANDING = ("app.help", "app.palette")
-TEXT_LIMIT = 500
-# Cells
-LEAST_PATH = 20
-
-
-class Footer(TextLine):
-    """Keys, or a message."""
-
-    def __init__(self, keys: Mapping[str, Sequence[str]], *, id: str | None = None) -> None:  # noqa: A002
-        """``keys``: action id → keys in force."""
-        super().__init__(id=id)
-        self._keys = keys
-        self._timer: Timer | None = None
-        self._said: tuple[str, Role, Path | None] = ("", "text", None)
-
-    def on_mount(self) -> None:
-        """Begin with the keys."""
-        self._show_keys()
-
-    def on_resize(self) -> None:
-        """More or fewer keys fit."""
-        if self._timer is None:
-            self._show_keys()
-        else:
-            self._show_said()
-
-    def say(self, text: str, role: Role = "text", path: Path | None = None) -> None:
-        """Show a sentence for a while, and the path at its end."""
-        if self._timer is not None:
-            self._timer.stop()
-        self._timer = self.set_timer(NOTICE_S, self._show_keys)
-        self._said = text, role, path
-        self._show_said()
-
-    def _show_said(self) -> None:
-        text, role, path = self._said
-        self.draw(((notice_line(text, path, Path("~").expanduser(), self.size.width), role),))
-
-    def _show_keys(self) -> None:
-        self._timer = None
-        self.draw(footer_line(self._keys, self.size.width))
-
-
-class Banner(WrappedText):
-    """What must not be overlooked; not there while there is nothing."""
-
-    def show(self, text: str) -> None:
-        """Show a text; hide the line where it is empty."""
-        self.display = bool(text)
-        self.draw(((f" ⚠ {sanitize(text, TEXT_LIMIT)}", "text"),) if text else ())
+        texts += [*part.texts, (" " * gap, "text")]
+    return tuple(text for text in texts if text[0])
 
 
 def notice_line(text: str, path: Path | None, home: Path, width: int) -> str:
-    """A sentence and the path it is about, in at most ``width`` cells."""
+    """Return a sentence and the path it is about, in at most ``width`` cells."""
     sentence = f" {sanitize(text, TEXT_LIMIT)}"
     if path is None:
         return clip(sentence, width)
@@ -204,15 +201,16 @@ def notice_line(text: str, path: Path | None, home: Path, width: int) -> str:
     return clip(f"{sentence} {short_path(path, home, room)}", width)
 
 
-def footer_line(keys: Mapping[str, Sequence[str]], width: int) -> tuple[StyledText, ...]:
-    """The keys that fit into a width, help and commands at least."""
+def footer_line(keys: Mapping[str, Sequence[str]], width: int) -> Line:
+    """Return the keys that fit into a width, at least those of help and commands."""
     shown = [action for action in ACTIONS if action.in_footer and keys.get(action.id)]
-    entries: dict[str, tuple[StyledText, ...]] = {
+    entries: dict[str, Line] = {
         action.id: ((f" {key_label(keys[action.id][0])}", "key-name"), (f" {action.label} ", "text"))
         for action in shown
     }
     droppable = [id_ for id_ in reversed(entries) if id_ not in LAST_STANDING]
-    while droppable and sum(width_of(entry) for entry in entries.values()) > width + 1:  # the last blank needs no room
+    # The last blank needs no room
+    while droppable and sum(width_of(entry) for entry in entries.values()) > width + 1:
         del entries[droppable.pop(0)]
-    line: list[StyledText] = [span for entry in entries.values() for span in entry]
+    line: list[StyledText] = [text for entry in entries.values() for text in entry]
     return tuple(line) if width_of(line) <= width + 1 else ((left("? help", width), "text"),)

@@ -1,4 +1,4 @@
-"""Lines of the connections list: which connection comes first, which columns fit, what each cell says. Pure."""
+"""Lines of the connections list: order by severity, columns that fit, text of each cell. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from wsmon.model.snapshot import ConnectionRow, ConnectionState
 from wsmon.model.statuses import LABELS
 from wsmon.model.verdict import fact, why
 from wsmon.tui.event_text import describe
-from wsmon.tui.text import Role, StyledText, keep_ends, left, right
+from wsmon.tui.text import Line, Role, StyledText, keep_ends, left, right
 
 MIN_NAME = 8
 MAX_NAME = 24
-# cells: where there is little room, numbers are worth more than the middle of a name
+# Cells of a name where there is little room: numbers are worth more than the middle of a name
 SHORT_NAME = 12
-# Below, a sentence says less than the numbers it takes the place of
+# Cells of the reason; in fewer, a sentence says less than the numbers whose place it takes
 MIN_WHY = 24
-# Characters; no terminal shows more
+# Characters of the reason; no terminal shows more
 WHY_LIMIT = 200
+# 0 is the worst
 DOWN_SEVERITY = 1
 SEVERITY = {
     "error": 0,
@@ -34,7 +35,7 @@ SEVERITY = {
     "initialized": 5,
 }
 STALLED_SEVERITY = 2
-# Open, and something is found to be wrong
+# Open, with an open incident
 INCIDENT_SEVERITY = 3
 OPEN_SEVERITY = 6
 ENDED_SEVERITY = 7
@@ -42,14 +43,14 @@ ENDED_SEVERITY = 7
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column with a width of its own; the name comes before them, the reason after."""
+    """A column between the name, which comes first, and the reason, which comes last."""
 
     title: str
     width: int
     is_right: bool = True
 
     def cell(self, text: str) -> str:
-        """``text`` in the width of the column."""
+        """Return ``text`` in the width of the column."""
         return right(text, self.width) if self.is_right else left(text, self.width)
 
 
@@ -65,18 +66,19 @@ DROP_ORDER = (LOSSES, RTT, UP, LAST, RATE)
 
 @dataclass(frozen=True, slots=True)
 class TableLayout:
-    """What fits into a width."""
+    """Columns that fit into a width."""
 
     name: int
+    """Cells of the name."""
     columns: tuple[TableColumn, ...]
     why: int
-    """Cells; 0 = not shown."""
+    """Cells of the reason; 0 = it is not shown."""
 
 
 def sort_rows(rows: Sequence[ConnectionRow]) -> tuple[ConnectionRow, ...]:
-    """Trouble first, then by name.
+    """Return the rows by severity, then by name.
 
-    Who dials again and again is no better for a moment in which a dial got through: the line stays where it is.
+    A connection in a reconnect storm keeps the place of one that is down while a dial succeeds for a moment.
     """
 
     def rank(row: ConnectionRow) -> int:
@@ -91,32 +93,33 @@ def _is_in_storm(row: ConnectionRow) -> bool:
 
 
 def row_severity(row: ConnectionRow) -> int:
-    """0 is the worst; incidents count where nothing is worse."""
-    alone = severity(row.state)
-    return INCIDENT_SEVERITY if alone == OPEN_SEVERITY and row.incidents else alone
+    """Return how bad a connection is, 0 is the worst; open incidents count where its status is open."""
+    of_status = severity(row.state)
+    return INCIDENT_SEVERITY if of_status == OPEN_SEVERITY and row.incidents else of_status
 
 
 def problem_event_id(row: ConnectionRow) -> int:
-    """The event that explains what is wrong now; 0 where nothing is."""
-    of = row_severity(row)
-    if of == INCIDENT_SEVERITY:
+    """Return the id of the event that explains what is wrong now; 0 where nothing is."""
+    rank = row_severity(row)
+    if rank == INCIDENT_SEVERITY:
         return row.incidents[-1].event_id
-    return row.state.last_problem_id if of < OPEN_SEVERITY else 0
+    return row.state.last_problem_id if rank < OPEN_SEVERITY else 0
 
 
 def severity(state: ConnectionState) -> int:
-    """0 is the worst."""
+    """Return how bad the status of a connection is; 0 is the worst."""
     if not state.spec.enabled or state.status == "closed":
         return ENDED_SEVERITY
     if state.is_stalled:
         return STALLED_SEVERITY
     if state.failing_since_ns is not None and state.status in ("connecting", "connected"):
-        return DOWN_SEVERITY  # the next attempt is under way
+        # Down, with the next attempt under way
+        return DOWN_SEVERITY
     return SEVERITY.get(state.status, OPEN_SEVERITY)
 
 
 def table_layout(width: int, names: Sequence[str]) -> TableLayout:
-    """Which columns a width has room for; those of least use go first, then long names are cut."""
+    """Return the columns that fit into a width; the least useful ones are left out first, then long names are cut."""
     name = min(MAX_NAME, max([MIN_NAME, *(cell_len(each) for each in names)])) + 2
     columns = list(COLUMNS)
     for dropped in (None, *DROP_ORDER):
@@ -133,31 +136,29 @@ def table_layout(width: int, names: Sequence[str]) -> TableLayout:
     return TableLayout(min(name, max(MIN_NAME, width - 2 - STATUS.width)), tuple(columns), 0)
 
 
-def heading_line(layout: TableLayout) -> tuple[StyledText, ...]:
-    """The line above the connections."""
+def heading_line(layout: TableLayout) -> Line:
+    """Return the line with the titles of the columns."""
     titles = "".join(column.cell(column.title) for column in layout.columns)
     return ((f"  {left('name', layout.name)}{titles}{'  why' if layout.why else ''}", "dim"),)
 
 
-def row_line(
-    row: ConnectionRow, layout: TableLayout, now_ns: int, *, ascii_only: bool = False
-) -> tuple[StyledText, ...]:
-    """A connection."""
-    spans: list[StyledText] = [
+def row_line(row: ConnectionRow, layout: TableLayout, now_ns: int, *, ascii_only: bool = False) -> Line:
+    """Return the line of a connection."""
+    texts: list[StyledText] = [
         (f"{status_sign(row, ascii_only=ascii_only)} ", row_role(row)),
         (left(keep_ends(row.state.name, layout.name - 1), layout.name), "text" if row.state.spec.enabled else "dim"),
     ]
     for column in layout.columns:
         text, kind = _cell(column, row, now_ns)
-        spans.append((column.cell(text), kind))
+        texts.append((column.cell(text), kind))
     if layout.why:
         text, kind = reason(row, now_ns)
-        spans.append((f"  {left(sanitize(text, WHY_LIMIT), layout.why)}", kind))
-    return tuple(spans)
+        texts.append((f"  {left(sanitize(text, WHY_LIMIT), layout.why)}", kind))
+    return tuple(texts)
 
 
 def status_role(state: ConnectionState) -> Role:
-    """What its colour says."""
+    """Return the role of a status."""
     if not state.spec.enabled:
         return "status-off"
     if state.is_stalled:
@@ -174,12 +175,12 @@ def status_role(state: ConnectionState) -> Role:
 
 
 def row_role(row: ConnectionRow) -> Role:
-    """What the colour of its line says."""
+    """Return the role of a connection: that of its status, or of its incidents."""
     return "caution" if row_severity(row) == INCIDENT_SEVERITY else status_role(row.state)
 
 
 def status_sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
-    """The glyph of the status, or that something is wrong with an open one: its shape alone tells them apart."""
+    """Return the glyph of a connection: that of its status, or of its incidents; all differ in shape."""
     state = row.state
     if row_severity(row) == INCIDENT_SEVERITY:
         return "!" if ascii_only else "⚠"
@@ -197,7 +198,7 @@ def status_sign(row: ConnectionRow, *, ascii_only: bool = False) -> str:
 
 
 def status_word(state: ConnectionState) -> str:
-    """The status in a word."""
+    """Return the status in a word."""
     if not state.spec.enabled:
         return "off"
     if state.is_stalled:
@@ -206,7 +207,7 @@ def status_word(state: ConnectionState) -> str:
 
 
 def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Role]:
-    """Why it is not well, in a sentence; of one that is well, the last time it was not."""
+    """Return what is wrong with a connection, in a sentence; where nothing is, its last problem."""
     state = row.state
     if not state.spec.enabled:
         return "", "dim"
@@ -222,13 +223,13 @@ def reason(row: ConnectionRow, now_ns: int) -> tuple[str, Role]:
 
 
 def _outage(problem: Event, began: Event | None) -> str:
-    """Why it is down: what an outage began with is told first, where it now fails for another reason."""
+    """Return why a connection is down: first the cause of the outage, where attempts now fail for another cause."""
     first = "" if began is None else fact(began)
     return explain(problem) if first in ("", fact(problem)) else f"{first}; then {explain(problem)}"
 
 
 def explain(event: Event) -> str:
-    """What happened, in a sentence."""
+    """Return what happened, in a sentence."""
     sentence = why(event)
     if sentence:
         return sentence
@@ -276,7 +277,7 @@ def _status(row: ConnectionRow, now_ns: int) -> str:
 
 
 def _down(state: ConnectionState, now_ns: int) -> tuple[str, Role]:
-    """For how long it has not been usable."""
+    """Return since when the connection has not been usable."""
     if state.failing_since_ns is None:
         return _nothing(state)
     return f"down {fmt.duration(now_ns - state.failing_since_ns)}", "status-loss"

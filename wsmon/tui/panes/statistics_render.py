@@ -1,6 +1,7 @@
-"""Lines of the statistics that are numbers: of one connection, and a table of all. Pure.
+"""Lines of the statistics pane: state, numbers, key figures, plots and bars of a connection, and a table of all. Pure.
 
-Where nothing was measured it says so: no data is never drawn as zero.
+Plots are drawn where there is room, numbers always. Where nothing was measured, the lines say so: no data is never
+drawn as zero.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from wsmon.tui.charts import DOTS_WIDE, bar, braille_curve, round_up, stretch
 from wsmon.tui.text import COLUMN_GAP, Line, Role, StyledText, fit_line, left, right, side_by_side
 from wsmon.tui.widgets.text_view import wrap_line
 
+# Cells of a label, and of a number
 LABEL = 12
 NUMBER = 10
 # Characters of an error type or a close code
@@ -35,11 +37,11 @@ RANKS: Mapping[str, Callable[[Summary, Callable[[float], str]], str]] = {
     "p99": lambda of, unit: unit(of.p99),
     "max": lambda of, unit: unit(of.max),
 }
-# What stays where there is no room for all
-IMPORTANT = ("p95", "p50", "n", "max", "p99", "mean")
-# Measured only where the configuration says how: elsewhere there is no line
+# In a narrow pane, the first of these are shown
+BY_IMPORTANCE = ("p95", "p50", "n", "max", "p99", "mean")
+# Feed latency is measured only where the configuration says how; without it there is no line
 LATENCY = "latency"
-SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Callable[[float], str]], ...] = (
+DISTRIBUTIONS: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Callable[[float], str]], ...] = (
     ("connect", lambda each: each.connect_ms, fmt.milliseconds),
     ("reconnect", lambda each: each.reconnect_ms, fmt.milliseconds),
     ("ping RTT", lambda each: each.rtt_ms, fmt.milliseconds),
@@ -47,34 +49,166 @@ SUMMARIES: tuple[tuple[str, Callable[[ConnectionStatistics], Summary | None], Ca
     (LATENCY, lambda each: each.feed_latency_ms, fmt.milliseconds),
     ("size", lambda each: each.message_size, fmt.size),
 )
+KPI_LABELS = {
+    "connection_success_rate": "dials succeeded",
+    "connection_time_ms": "time to connect",
+    "reconnection_success_rate": "outages ended",
+    "reconnection_time_ms": "time to reconnect",
+    "processing_time_ms": "time to reply",
+    "message_error_rate": "messages failed",
+}
+# Cells of the columns of the key figures; the last ones are left out where there is no room
+KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT, KPI_BUDGET = 17, 9, 2, 10, 10, 9
+OK, BREACHED, UNKNOWN = "✓", "✕", " "
+# Cells of the scale left of a plot
+PLOT_SCALE = 8
+# Rows of a plot
+PLOT_HEIGHT = 3
+# Bars of a chart; the rest is summed up
+MOST_BARS = 8
+# Cells of a bar at least
+SMALLEST_BAR = 8
+# Cells of the number and the share before a bar
+BAR_COUNT, BAR_SHARE = 11, 9
+PLOTTED_RANKS: tuple[Callable[[Percentiles], float], ...] = (
+    lambda each: each.p50,
+    lambda each: each.p95,
+    lambda each: each.p99,
+)
+# Cells of the pane from which on there are plots
+PLOTS_FROM = 56
+# Cells from which on two blocks stand side by side
+WIDE_FROM = 108
+# Cells beside a label; with fewer, lines are clipped and not wrapped
+LEAST_ROOM = 16
+# Characters of a name
+NAME_LIMIT = 60
+
+# Lines that belong together
+Block: TypeAlias = Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsAnswer:
+    """Statistics as the store returns them."""
+
+    statistics: Statistics
+    trends: tuple[Trend, ...]
+    """Trends of the selected connection, and of the one beside it."""
+
+
+def statistics_lines(
+    answer: StatisticsAnswer, now_ns: int, messages_per_s: Sequence[int], width: int
+) -> tuple[Line, ...]:
+    """Return the lines of the selected connection, of one beside it, then the table of all connections."""
+    known = {each.name: each for each in answer.statistics.connections}
+    chosen = [(known[trend.connection], trend) for trend in answer.trends if trend.connection in known]
+    shown: list[Line] = []
+    if not chosen:
+        shown += ((("no statistics yet", "dim"),), ())
+    elif len(chosen) > 1 and width >= WIDE_FROM:
+        half = (width - COLUMN_GAP) // 2
+        first, second = ([[_name(one)], *_one(one, trend, now_ns, half)] for one, trend in chosen)
+        for block, other in zip(first, second, strict=True):
+            shown += side_by_side(block, other, width)
+    else:
+        for one, trend in chosen:
+            shown += [_name(one)] if len(chosen) > 1 else []
+            shown += chain.from_iterable(_one(one, trend, now_ns, width))
+    shown += connections_lines(answer.statistics, messages_per_s, width)
+    return tuple(fit_line(line, width) for line in shown)
+
+
+def plot_width(width: int, shown: int) -> int:
+    """Return the width of a plot; ``shown`` is the number of connections."""
+    return (width - COLUMN_GAP) // 2 if width >= WIDE_FROM or shown > 1 else width
+
+
+def _name(one: ConnectionStatistics) -> Line:
+    return ((sanitize(one.name, NAME_LIMIT), "strong"),)
+
+
+def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> Iterator[Block]:
+    """Yield the blocks of one connection.
+
+    Every connection has the same number of blocks, some of them empty, so that two can stand side by side.
+    """
+    yield from _whole(state_lines(one, now_ns), width)
+    if width < PLOTS_FROM:
+        yield from _whole(number_lines(one, width), width)
+        yield from _whole(problem_lines(one), width)
+        yield ((), *kpi_lines(one.kpis, width), ())
+        return
+    is_wide = width >= WIDE_FROM
+    half = (width - COLUMN_GAP) // 2 if is_wide else width
+    plots = [
+        [*rate_plot(trend, half)],
+        [*percentile_plot("ping RTT", trend.rtt_ms, half)],
+        [*percentile_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [],
+    ]
+    closes = {_close(code): n for code, n in one.close_codes.items()}
+    shares = [
+        [*kpi_lines(one.kpis, half)],
+        [*size_bars(trend, half)],
+        [*count_bars("types of messages", trend.types, half, "direction-in")],
+        [*count_bars("closes", closes, half, "caution"), *count_bars("errors", one.errors, half, "problem"),
+         *count_bars("incidents", one.incidents, half, "caution")],
+    ]  # fmt: skip
+    yield ((),)
+    yield from _arranged(plots, width, is_wide)
+    yield from _whole(number_lines(one, width), width)
+    yield ((),)
+    yield from _arranged(shares, width, is_wide)
+
+
+def _whole(lines: Iterable[Line], width: int) -> Iterator[Block]:
+    """Yield lines that begin with a label as blocks, wrapped beside the label where there is room for words."""
+    if width < LABEL + LEAST_ROOM:
+        return ((line,) if line else () for line in lines)
+    return (tuple(wrap_line(line, width, LABEL)) if line else () for line in lines)
+
+
+def _arranged(blocks: Sequence[Block], width: int, is_wide: bool) -> Iterator[Block]:
+    """Yield blocks two by two, or one below the other, with an empty line after each row."""
+    step = 2 if is_wide else 1
+    for at in range(0, len(blocks), step):
+        row = blocks[at : at + step]
+        whole = tuple(side_by_side(row[0], row[1], width)) if len(row) > 1 else row[0]
+        yield (*whole, ()) if whole else ()
+
+
+def _close(code: str) -> str:
+    meanings: Mapping[int, str] = CODE_MEANINGS
+    meaning = meanings.get(int(code), "") if code.isdigit() else ""
+    return f"{code} {meaning}".rstrip()
 
 
 def state_lines(each: ConnectionStatistics, now_ns: int) -> Iterator[Line]:
-    """How one connection is, and has been."""
+    """Yield the status and availability of a connection, its sessions, and its last events."""
     yield from (_state(each), _availability(each), _fact_line("sessions", _sessions(each)))
     yield _fact_line("last", _last(each, now_ns))
 
 
 def number_lines(each: ConnectionStatistics, width: int) -> Iterator[Line]:
-    """What was counted and measured of one connection; an empty line where something is measured only of others."""
+    """Yield what was counted and measured; an empty line where something is measured only of other connections."""
     yield _fact_line("messages", _flow(each.messages, fmt.count))
     yield _fact_line("bytes", _bytes(each))
     ranks = _ranks(width)
     yield ((" " * LABEL + "".join(right(title, NUMBER) for title in ranks), "dim"),)
-    for label, of, unit in SUMMARIES:
+    for label, of, unit in DISTRIBUTIONS:
         yield _summary(label, of(each), unit, ranks) if of(each) or label != LATENCY else ()
     yield _heartbeats(each)
 
 
 def problem_lines(each: ConnectionStatistics) -> Iterator[Line]:
-    """What went wrong, a line a kind."""
+    """Yield the errors, close codes and incidents, a line each."""
     yield _counts("errors", each.errors, "problem")
     yield _counts("closes", each.close_codes, "caution")
     yield _counts("incidents", each.incidents, "caution")
 
 
 def period(statistics: Statistics) -> str:
-    """How long a time the numbers are about."""
+    """Return the length of the period in words."""
     return f"last {fmt.duration(statistics.until_ns - statistics.since_ns)}"
 
 
@@ -103,8 +237,8 @@ def _sessions(each: ConnectionStatistics) -> str:
 
 
 def _ranks(width: int) -> tuple[str, ...]:
-    """The numbers of a distribution that there is room for."""
-    wanted = IMPORTANT[: max(1, (width - LABEL) // NUMBER)]
+    """Return the titles of a distribution's numbers that fit into the width."""
+    wanted = BY_IMPORTANCE[: max(1, (width - LABEL) // NUMBER)]
     return tuple(title for title in RANKS if title in wanted)
 
 
@@ -132,7 +266,7 @@ def _counts(label: str, counts: Mapping[str, int], role: Role) -> Line:
 
 
 def connections_lines(statistics: Statistics, messages_per_s: Sequence[int], width: int) -> Iterator[Line]:
-    """All connections, a line each."""
+    """Yield the table of all connections, a line each."""
     name = max([8, *(len(each.name) for each in statistics.connections)])
     name = min(name, 24) + 2
     titles = ("available", "reconnects", "received", "bytes", "rtt p95", "errors")
@@ -185,32 +319,24 @@ def _last(each: ConnectionStatistics, now_ns: int) -> str:
 
 
 def _ms(value_ms: float) -> str:
-    """Milliseconds matter where a session ends at once."""
+    """Return a duration; in milliseconds below a second, which matter where a session ends at once."""
     return fmt.milliseconds(value_ms) if value_ms < 1000 else fmt.duration(round(value_ms * 1e6))
 
 
-# Lines of the key figures: value, threshold, samples, and how much of the budget is left. Pure.
-
-WORDS = {
-    "connection_success_rate": "dials succeeded",
-    "connection_time_ms": "time to connect",
-    "reconnection_success_rate": "outages ended",
-    "reconnection_time_ms": "time to reconnect",
-    "processing_time_ms": "time to reply",
-    "message_error_rate": "messages failed",
-}
-# Cells of the columns; where there is no room for the last ones they are left out
-NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET = 17, 9, 2, 10, 10, 9
-OK, BREACHED, UNKNOWN = "✓", "✕", " "
-
-
 def kpi_lines(kpis: Sequence[Kpi], width: int) -> Iterator[Line]:
-    """A heading and a line each; a breach stands out."""
+    """Yield a heading and a line for each key figure; a breach stands out."""
     heading = (
-        left("key figures", NAME), right("is", VALUE), " " * MARK, right("has to be", THRESHOLD),
-        right("samples", COUNT), right("budget", BUDGET),
+        left("key figures", KPI_NAME), right("is", KPI_VALUE), " " * KPI_MARK, right("has to be", KPI_THRESHOLD),
+        right("samples", KPI_COUNT), right("budget", KPI_BUDGET),
     )  # fmt: skip
-    shown = next((n for n in (6, 5, 4) if width >= sum((NAME, VALUE, MARK, THRESHOLD, COUNT, BUDGET)[:n])), 3)
+    shown = next(
+        (
+            n
+            for n in (6, 5, 4)
+            if width >= sum((KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT, KPI_BUDGET)[:n])
+        ),
+        3,
+    )
     yield (("".join(heading[:shown]), "dim"),)
     for kpi in kpis:
         yield _kpi_line(kpi)[:shown]
@@ -222,12 +348,12 @@ def _kpi_line(kpi: Kpi) -> Line:
     mark = UNKNOWN if kpi.ok is None else OK if kpi.ok else BREACHED
     threshold = f"{'>' if kpi.is_floor else '<'} {_amount(kpi.threshold, kpi)}"
     return (
-        (left(WORDS.get(kpi.name, kpi.name), NAME), "text"),
-        (right(value, VALUE), role),
+        (left(KPI_LABELS.get(kpi.name, kpi.name), KPI_NAME), "text"),
+        (right(value, KPI_VALUE), role),
         (f" {mark}", role),
-        (right(threshold, THRESHOLD), "dim"),
-        (right(fmt.count(kpi.samples) if kpi.samples else fmt.NONE, COUNT), "dim"),
-        (right(_budget(kpi), BUDGET), "problem" if kpi.ok is False else "dim"),
+        (right(threshold, KPI_THRESHOLD), "dim"),
+        (right(fmt.count(kpi.samples) if kpi.samples else fmt.NONE, KPI_COUNT), "dim"),
+        (right(_budget(kpi), KPI_BUDGET), "problem" if kpi.ok is False else "dim"),
     )
 
 
@@ -236,7 +362,7 @@ def _amount(value: float, kpi: Kpi) -> str:
 
 
 def _share(value: float) -> str:
-    """As many digits as thresholds have: 99.9 %, 0.01 %; what is not zero never reads as zero."""
+    """Return a share with the digits that thresholds have, like 99.9 % or 0.01 %; a share above 0 never reads 0."""
     text = f"{value * 100:.3f}".rstrip("0").rstrip(".")
     return "< 0.001 %" if value > 0 and text == "0" else f"{text} %"
 
@@ -247,31 +373,13 @@ def _budget(kpi: Kpi) -> str:
     return "used up" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"
 
 
-# Plots of a trend: rates, round trips and feed latency by time, sizes and types as bars. Pure.
-
-# Cells left of a plot
-SCALE = 8
-# Rows of one
-HEIGHT = 3
-MOST_BARS = 8
-# Cells
-SMALLEST_BAR = 8
-# Cells of a bar's number and share
-TREND_COUNT, SHARE = 11, 9
-TREND_RANKS: tuple[Callable[[Percentiles], float], ...] = (
-    lambda each: each.p50,
-    lambda each: each.p95,
-    lambda each: each.p99,
-)
-
-
 def plot_buckets(width: int) -> int:
-    """How many values a plot of that width can show."""
-    return max(DOTS_WIDE, (width - SCALE) * DOTS_WIDE)
+    """Return the number of values that a plot of a width can show."""
+    return max(DOTS_WIDE, (width - PLOT_SCALE) * DOTS_WIDE)
 
 
 def rate_plot(trend: Trend, width: int) -> Iterator[Line]:
-    """Messages a second; the newest bucket is not over, so that its rate would be too low."""
+    """Yield the plot of messages per second, without the newest bucket, which is not complete yet."""
     over = trend.messages[:-1] if len(trend.messages) > 1 else trend.messages
     per_s = [None if n is None else n * SECOND_NS / trend.bucket_ns for n in over]
     known = [value for value in per_s if value is not None]
@@ -280,8 +388,8 @@ def rate_plot(trend: Trend, width: int) -> Iterator[Line]:
 
 
 def percentile_plot(label: str, spreads: Sequence[Percentiles | None], width: int) -> Iterator[Line]:
-    """Percentiles of a duration: the area is the median, the dots above are p95 and p99."""
-    series = [[None if each is None else rank(each) for each in spreads] for rank in TREND_RANKS]
+    """Yield the plot of a duration's percentiles: the area is the median, the dots above are p95 and p99."""
+    series = [[None if each is None else rank(each) for each in spreads] for rank in PLOTTED_RANKS]
     highest = [value for value in series[-1] if value is not None]
     said = f"▄ p50  ˙ p95, p99  max p99 {fmt.milliseconds(max(highest))}" if highest else "no data"
     yield from _plot(label, said, series, max(highest, default=0), fmt.milliseconds, width, "direction-out")
@@ -290,17 +398,17 @@ def percentile_plot(label: str, spreads: Sequence[Percentiles | None], width: in
 def count_bars(
     title: str, counts: Mapping[str, int], width: int, role: Role, nothing: str = fmt.NONE
 ) -> Iterator[Line]:
-    """A bar each, in the order given; what does not fit is said."""
+    """Yield a bar for each key, in the order given; the last line sums up those that are left out."""
     yield ((title, "dim"),)
     total = sum(counts.values())
     if not total:
         yield ((f"  {nothing}", "dim"),)
         return
     shown = [(f"  {sanitize(key, width)}", n) for key, n in list(counts.items())[:MOST_BARS]]
-    label = min(max(cell_len(name) for name, _ in shown), max(8, width - TREND_COUNT - SHARE - SMALLEST_BAR - 2))
-    room = width - label - TREND_COUNT - SHARE - 2
+    label = min(max(cell_len(name) for name, _ in shown), max(8, width - BAR_COUNT - BAR_SHARE - SMALLEST_BAR - 2))
+    room = width - label - BAR_COUNT - BAR_SHARE - 2
     for name, n in shown:
-        number = right(fmt.count(n), TREND_COUNT) + right(fmt.percent(n / total), SHARE)
+        number = right(fmt.count(n), BAR_COUNT) + right(fmt.percent(n / total), BAR_SHARE)
         yield (left(name, label), "text"), (number + "  ", "dim"), (bar(n / total, room), role)
     if len(counts) > MOST_BARS:
         rest = sum(list(counts.values())[MOST_BARS:])
@@ -308,9 +416,10 @@ def count_bars(
 
 
 def size_bars(trend: Trend, width: int) -> Iterator[Line]:
-    """How many messages are of which size."""
+    """Yield the bars of message sizes."""
     names = {f"≤ {fmt.size(power)}" if power else "empty": n for power, n in trend.sizes.items()}
-    if len(names) > MOST_BARS:  # the largest ones as they are, the smaller ones together
+    # The smallest sizes share a bar
+    if len(names) > MOST_BARS:
         small = list(names.items())[: len(names) - MOST_BARS + 1]
         names = {small[-1][0]: sum(n for _, n in small), **dict(list(names.items())[len(small) :])}
     return count_bars("sizes of messages", names, width, "direction-in")
@@ -329,118 +438,9 @@ def _plot(
     yield (title, "dim"), (f" {said}", "text")
     top = round_up(greatest) if greatest else 0.0
     area, *dots = (stretch(values, plot_buckets(width)) for values in series)
-    rows = braille_curve(area, dots, top, HEIGHT)
+    rows = braille_curve(area, dots, top, PLOT_HEIGHT)
     if not any(map(str.strip, rows)):
         return
-    scale = [unit(top) if greatest else "", *[""] * (HEIGHT - 2), "0"]
+    scale = [unit(top) if greatest else "", *[""] * (PLOT_HEIGHT - 2), "0"]
     for number, row in zip(scale, rows, strict=True):
-        yield (right(number, SCALE - 1) + " ", "dim"), (row, role)
-
-
-# Everything the statistics pane says, as lines for its width: plots where there is room, numbers always. Pure.
-
-# Cells; below that, numbers only
-PLOTS_FROM = 56
-# Cells; from there on two things stand side by side
-WIDE_FROM = 108
-# Cells beside a label; in fewer, lines are cut
-LEAST_ROOM = 16
-NAME_CHARS = 60
-
-# Lines that belong together
-Block: TypeAlias = Sequence[Line]
-
-
-@dataclass(frozen=True, slots=True)
-class StatisticsAnswer:
-    """What the store said."""
-
-    statistics: Statistics
-    trends: tuple[Trend, ...]
-    """Of the connection that was chosen, and of the one beside it."""
-
-
-def statistics_lines(
-    answer: StatisticsAnswer, now_ns: int, messages_per_s: Sequence[int], width: int
-) -> tuple[Line, ...]:
-    """The chosen connection, another one beside it, then a table of all."""
-    known = {each.name: each for each in answer.statistics.connections}
-    chosen = [(known[trend.connection], trend) for trend in answer.trends if trend.connection in known]
-    found: list[Line] = []
-    if not chosen:
-        found += ((("no statistics yet", "dim"),), ())
-    elif len(chosen) > 1 and width >= WIDE_FROM:
-        half = (width - COLUMN_GAP) // 2
-        first, second = ([[_name(one)], *_one(one, trend, now_ns, half)] for one, trend in chosen)
-        for block, other in zip(first, second, strict=True):
-            found += side_by_side(block, other, width)
-    else:
-        for one, trend in chosen:
-            found += [_name(one)] if len(chosen) > 1 else []
-            found += chain.from_iterable(_one(one, trend, now_ns, width))
-    found += connections_lines(answer.statistics, messages_per_s, width)
-    return tuple(fit_line(line, width) for line in found)
-
-
-def plot_width(width: int, shown: int) -> int:
-    """How wide a plot is."""
-    return (width - COLUMN_GAP) // 2 if width >= WIDE_FROM or shown > 1 else width
-
-
-def _name(one: ConnectionStatistics) -> Line:
-    return ((sanitize(one.name, NAME_CHARS), "strong"),)
-
-
-def _one(one: ConnectionStatistics, trend: Trend, now_ns: int, width: int) -> Iterator[Block]:
-    """One connection, on the whole width or in half of it.
-
-    There are as many blocks of any, some of them empty, so that those of two can stand side by side.
-    """
-    yield from _whole(state_lines(one, now_ns), width)
-    if width < PLOTS_FROM:
-        yield from _whole(number_lines(one, width), width)
-        yield from _whole(problem_lines(one), width)
-        yield ((), *kpi_lines(one.kpis, width), ())
-        return
-    is_wide = width >= WIDE_FROM
-    half = (width - COLUMN_GAP) // 2 if is_wide else width
-    plots = [
-        [*rate_plot(trend, half)],
-        [*percentile_plot("ping RTT", trend.rtt_ms, half)],
-        [*percentile_plot("feed latency", trend.latency_ms, half)] if one.feed_latency_ms is not None else [],
-    ]
-    closes = {_close(code): n for code, n in one.close_codes.items()}
-    shares = [
-        [*kpi_lines(one.kpis, half)],
-        [*size_bars(trend, half)],
-        [*count_bars("types of messages", trend.types, half, "direction-in")],
-        [*count_bars("closes", closes, half, "caution"), *count_bars("errors", one.errors, half, "problem"),
-         *count_bars("incidents", one.incidents, half, "caution")],
-    ]  # fmt: skip
-    yield ((),)
-    yield from _arranged(plots, width, is_wide)
-    yield from _whole(number_lines(one, width), width)
-    yield ((),)
-    yield from _arranged(shares, width, is_wide)
-
-
-def _whole(found: Iterable[Line], width: int) -> Iterator[Block]:
-    """Lines that begin with a label, wrapped below it where there is room for words; of one that is empty, nothing."""
-    if width < LABEL + LEAST_ROOM:
-        return ((line,) if line else () for line in found)
-    return (tuple(wrap_line(line, width, LABEL)) if line else () for line in found)
-
-
-def _arranged(blocks: Sequence[Block], width: int, is_wide: bool) -> Iterator[Block]:
-    """Blocks two by two, or below each other; an empty line after each row."""
-    step = 2 if is_wide else 1
-    for at in range(0, len(blocks), step):
-        row = blocks[at : at + step]
-        whole = tuple(side_by_side(row[0], row[1], width)) if len(row) > 1 else row[0]
-        yield (*whole, ()) if whole else ()
-
-
-def _close(code: str) -> str:
-    meanings: Mapping[int, str] = CODE_MEANINGS
-    meaning = meanings.get(int(code), "") if code.isdigit() else ""
-    return f"{code} {meaning}".rstrip()
+        yield (right(number, PLOT_SCALE - 1) + " ", "dim"), (row, role)
