@@ -80,9 +80,9 @@ def test_bytes_are_compared_in_rows_with_their_places() -> None:
 
 def test_what_cannot_be_compared_as_wanted_is_compared_in_the_next_way() -> None:
     deep = "[" * 10_000 + "]" * 10_000
-    assert compare(*pair(message(deep), message(TRADE))).way == "text"
-    assert compare(*pair(message(b"\xff"), message(TRADE))).way == "bytes"
-    assert compare(*pair(message(b"\xff"), message(TRADE)), "text").way == "bytes"
+    assert compare(*pair(message(deep), message(TRADE))).form == "text"
+    assert compare(*pair(message(b"\xff"), message(TRADE))).form == "bytes"
+    assert compare(*pair(message(b"\xff"), message(TRADE)), "text").form == "bytes"
 
 
 def test_of_a_loss_the_fields_are_compared() -> None:

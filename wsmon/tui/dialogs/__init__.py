@@ -1,6 +1,6 @@
-"""What asks something of the person: each dialog is a modal screen that returns an answer.
+"""Dialogs: modal screens that ask the user something and return a result.
 
-A module is imported when its dialog is opened, or by ``preload`` before that.
+For a quick start, a module is imported when its dialog is opened, or before that by ``preload``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,6 @@ from pkgutil import iter_modules
 
 
 def preload() -> None:
-    """Import all of them, so that the first key is as quick as the next; a thread may do so."""
+    """Import all dialogs, so that the first key that opens one is as quick as the next; a thread may call it."""
     for module in iter_modules(__path__, f"{__name__}."):
         import_module(module.name)

@@ -1,4 +1,4 @@
-"""Dialogs with a line to type into, and those that look for something while one types."""
+"""Base of the dialogs: a titled box over the screen; questions, prompt for a line, finder, chooser of values."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from wsmon.model.sanitize import sanitize
-from wsmon.tui.text import Role, StyledText, clip, left
+from wsmon.tui.text import Line, Role, StyledText, clip, left
 from wsmon.tui.widgets.text_view import TextLine, TextPane, WrappedText
-
-# What all dialogs share: a box over the screen, and a way out.
 
 Result = TypeVar("Result")
 
-# Lines of the terminal: in fewer, the frame, or blank lines, would leave no room for what is asked
+# Lines of the terminal: with fewer, the frame, or blank lines, would leave no room for the content
 LEAST_WITH_FRAME, LEAST_WITH_AIR = 10, 18
+# Cells of a list that is not laid out yet
+LIST_WIDTH = 72
+# Cells of the label of a chooser
+LABEL = 9
 
 
 class Dialog(ModalScreen[Result | None], inherit_bindings=False):
-    """A titled box; Escape answers ``None``."""
+    """A modal screen with a title, a content and a line of key hints; Escape dismisses it with None."""
 
     AUTO_FOCUS = "*"
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's declaration
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 (Textual's declaration)
         (0, "-low"), (LEAST_WITH_FRAME, "-tight"), (LEAST_WITH_AIR, "-high"),
     ]  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -40,7 +42,7 @@ class Dialog(ModalScreen[Result | None], inherit_bindings=False):
         Binding("shift+tab", "app.focus_previous", "previous"),
     ]
     TITLE = ""
-    HINT: ClassVar[tuple[StyledText, ...]] = (("Esc", "key-name"), (" close", "dim"))
+    HINT: ClassVar[Line] = (("Esc", "key-name"), (" close", "dim"))
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +50,7 @@ class Dialog(ModalScreen[Result | None], inherit_bindings=False):
         self._hint_line = WrappedText(classes="dialog-hint", id="dialog-hint")
 
     def compose(self) -> ComposeResult:
-        """Title, content, hint."""
+        """Compose title, content and hint."""
         self._title_line.draw(((self.title or "", "strong"),))
         self.hint(*self.HINT)
         with Vertical(classes="dialog"):
@@ -57,60 +59,61 @@ class Dialog(ModalScreen[Result | None], inherit_bindings=False):
             yield self._hint_line
 
     def content(self) -> tuple[Widget, ...]:
-        """What is between title and hint."""
+        """Return the widgets between title and hint."""
         return ()
 
-    def hint(self, *spans: StyledText) -> None:
-        """Say which keys help."""
-        self._hint_line.draw(spans)
+    def hint(self, *texts: StyledText) -> None:
+        """Show which keys help."""
+        self._hint_line.draw(texts)
 
     def action_cancel(self) -> None:
-        """Leave without an answer."""
+        """Dismiss the dialog without a result."""
         self.dismiss(None)
-
-
-# Questions with a few answers, each on a key: leaving, and what cannot be taken back.
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmOption:
-    """An answer."""
+    """An answer to a question, with its key."""
 
     key: str
     value: str
+    """The result of the dialog."""
     label: str
     help: str
 
 
 class ConfirmDialog(Dialog[str]):
-    """Answers the value of the choice whose key was pressed; Enter takes none, for one may be meant for the screen."""
+    """A question with a few options, each on a key; the result is the value of the option.
+
+    Enter chooses no option, because it may have been meant for the screen below.
+    """
 
     HINT = (("Esc", "key-name"), (" cancel", "dim"))
 
-    def __init__(self, title: str, text: str, choices: tuple[ConfirmOption, ...]) -> None:
+    def __init__(self, title: str, text: str, options: tuple[ConfirmOption, ...]) -> None:
         super().__init__()
         self.title = title
         self._text = text
-        self._choices = choices
-        for number, choice in enumerate(choices):
-            self._bindings.bind(choice.key, f"take({number})", choice.label)
+        self._options = options
+        for number, option in enumerate(options):
+            self._bindings.bind(option.key, f"take({number})", option.label)
 
     def content(self) -> tuple[Widget, ...]:
-        """The question and its answers."""
-        lines: list[tuple[StyledText, ...]] = [((self._text, "text"),), ()]
+        """Return the question and its options."""
+        lines: list[Line] = [((self._text, "text"),), ()]
         lines += [
-            ((f"  {choice.key}  ", "key-name"), (choice.label, "strong"), (f" – {choice.help}", "dim"))
-            for choice in self._choices
+            ((f"  {option.key}  ", "key-name"), (option.label, "strong"), (f" – {option.help}", "dim"))
+            for option in self._options
         ]
         return (WrappedText(lines),)
 
     def action_take(self, number: int) -> None:
-        """Answer with a choice."""
-        self.dismiss(self._choices[number].value)
+        """Dismiss the dialog with an option."""
+        self.dismiss(self._options[number].value)
 
 
 def quit_dialog(*, can_stop: bool) -> ConfirmDialog:
-    """Detach, stop, or stay."""
+    """Return the question how to leave; the result is ``detach`` or ``stop``."""
     detach = ConfirmOption("d", "detach", "detach", "the recorder goes on")
     stop = ConfirmOption("s", "stop", "stop recording", "everything received is committed first")
     if can_stop:
@@ -120,120 +123,35 @@ def quit_dialog(*, can_stop: bool) -> ConfirmDialog:
 
 
 def reconnect_dialog(connection: str) -> ConfirmDialog:
-    """Dial a connection anew that is open."""
+    """Return the question whether to reconnect a connection that is open; the result is ``yes``."""
     yes = ConfirmOption("y", "yes", "reconnect", "close it and dial anew")
     return ConfirmDialog("Reconnect", f"{connection} is open; messages between are missed.", (yes,))
 
 
 def disable_dialog(connection: str) -> ConfirmDialog:
-    """Close a connection until somebody opens it again."""
+    """Return the question whether to close a connection until the user opens it again; the result is ``yes``."""
     yes = ConfirmOption("y", "yes", "disable", "close it; D opens it again")
     return ConfirmDialog("Disable", f"{connection} will not be recorded while it is closed.", (yes,))
 
 
-# Of a list that is not laid out yet
-WIDTH = 72
-
-
-class TypedDialog(Dialog[Result]):
-    """A dialog whose keys belong to one line."""
-
-    def __init__(self, text: str = "", placeholder: str = "") -> None:
-        super().__init__()
-        self._line = Input(text, placeholder, compact=True, id="typed-line", select_on_focus=False)
-        self._line.cursor_blink = False
-
-
-class FinderDialog(TypedDialog[Result]):
-    """What is typed finds answers, a line each; the arrows choose one of them."""
-
-    BINDINGS = [  # noqa: RUF012 (Textual's way)
-        Binding("down,ctrl+n", "move(1)", "down"),
-        Binding("up,ctrl+p", "move(-1)", "up"),
-    ]
-    NOTHING = ""
-    """Said where nothing is found."""
-
-    def __init__(self, placeholder: str) -> None:
-        super().__init__(placeholder=placeholder)
-        self._list = TextPane(id="finder-list")
-        self._list.can_focus = False
-        self._found: tuple[Result, ...] = ()
-        self._at = 0
-
-    def find(self, text: str) -> tuple[Result, ...]:
-        """The answers that a text finds, best first."""
-        raise NotImplementedError
-
-    def line(self, answer: Result, width: int) -> tuple[StyledText, ...]:
-        """How an answer is listed."""
-        raise NotImplementedError
-
-    def first(self, found: tuple[Result, ...]) -> int:
-        """Which of all answers to begin at."""
-        return 0
-
-    def content(self) -> tuple[Widget, ...]:
-        """What is typed, and what it finds."""
-        return self._line, self._list
-
-    def on_mount(self) -> None:
-        """Begin with all of them."""
-        self._found = self.find("")
-        self._at = self.first(self._found)
-        self._draw()
-
-    def on_resize(self) -> None:
-        """Lines may be cut elsewhere."""
-        self.call_after_refresh(self._draw)
-
-    @property
-    def chosen(self) -> Result | None:
-        """The answer under the cursor."""
-        return self._found[self._at] if self._found else None
-
-    @on(Input.Changed, "#typed-line")
-    def _typed(self, event: Input.Changed) -> None:
-        self._found, self._at = self.find(event.value), 0
-        self._draw()
-
-    @on(Input.Submitted, "#typed-line")
-    def _submitted(self) -> None:
-        if self.chosen is not None:
-            self.dismiss(self.chosen)
-
-    def action_move(self, lines: int) -> None:
-        """To another one."""
-        if self._found:
-            self._at = (self._at + lines) % len(self._found)
-            self._draw()
-
-    def _draw(self) -> None:
-        lines = tuple(self.line(answer, self._list.size.width or WIDTH) for answer in self._found)
-        self._list.draw(lines or (((f"  {self.NOTHING}", "dim"),),), self._at if lines else None)
-        self._list.show_cursor()
-
-
-# A question with one line to type the answer into.
-
-
-class PromptDialog(TypedDialog[str]):
-    """Answers what was typed, once ``fault`` finds nothing wrong with it."""
+class PromptDialog(Dialog[str]):
+    """A line to type into; the result is the text, once ``fault`` finds nothing wrong with it."""
 
     HINT = (("Enter", "key-name"), (" take it  ", "dim"), ("Esc", "key-name"), (" leave it", "dim"))
 
-    def __init__(self, title: str, text: str, help_line: tuple[StyledText, ...], fault: Callable[[str], str]) -> None:
-        """``fault`` says what is wrong with an answer; empty = nothing."""
-        super().__init__(text)
+    def __init__(self, title: str, text: str, help_line: Line, fault: Callable[[str], str]) -> None:
+        """``fault`` returns what is wrong with a text; empty = nothing."""
+        super().__init__()
         self.title = title
+        self._input = _typed_line(text)
         self._note = WrappedText(id="prompt-note")
         self._help_line = help_line
         self._fault = fault
 
     def content(self) -> tuple[Widget, ...]:
-        """The line, and what may be typed or is wrong with it."""
+        """Return the line, and below it the help or what is wrong."""
         self._note.draw(self._help_line)
-        return self._line, self._note
+        return self._input, self._note
 
     @on(Input.Submitted, "#typed-line")
     def _submitted(self, event: Input.Submitted) -> None:
@@ -244,21 +162,94 @@ class PromptDialog(TypedDialog[str]):
             self.dismiss(event.value.strip())
 
 
-# One line with one of several values; left and right go through them.
+class FinderDialog(Dialog[Result]):
+    """A line to type into and a list of the results that its text finds; the arrows choose one of them."""
 
-LABEL = 9
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
+        Binding("down,ctrl+n", "move(1)", "down"),
+        Binding("up,ctrl+p", "move(-1)", "up"),
+    ]
+    NOTHING = ""
+    """Shown where nothing is found."""
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__()
+        self._input = _typed_line(placeholder=placeholder)
+        self._list = TextPane(id="finder-list")
+        self._list.can_focus = False
+        self._results: tuple[Result, ...] = ()
+        self._at = 0
+
+    def find(self, text: str) -> tuple[Result, ...]:
+        """Return the results that a text finds, best first."""
+        raise NotImplementedError
+
+    def line(self, result: Result, width: int) -> Line:
+        """Return a result as a line of the list."""
+        raise NotImplementedError
+
+    def first(self, results: tuple[Result, ...]) -> int:
+        """Return the number of the result that has the cursor at first."""
+        return 0
+
+    def content(self) -> tuple[Widget, ...]:
+        """Return the line and the list."""
+        return self._input, self._list
+
+    def on_mount(self) -> None:
+        """List everything."""
+        self._results = self.find("")
+        self._at = self.first(self._results)
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Clip lines at the new width."""
+        self.call_after_refresh(self._draw)
+
+    @property
+    def chosen(self) -> Result | None:
+        """The result under the cursor."""
+        return self._results[self._at] if self._results else None
+
+    @on(Input.Changed, "#typed-line")
+    def _typed(self, event: Input.Changed) -> None:
+        self._results, self._at = self.find(event.value), 0
+        self._draw()
+
+    @on(Input.Submitted, "#typed-line")
+    def _submitted(self) -> None:
+        if self.chosen is not None:
+            self.dismiss(self.chosen)
+
+    def action_move(self, lines: int) -> None:
+        """Move the cursor; after the last result comes the first."""
+        if self._results:
+            self._at = (self._at + lines) % len(self._results)
+            self._draw()
+
+    def _draw(self) -> None:
+        lines = tuple(self.line(result, self._list.size.width or LIST_WIDTH) for result in self._results)
+        self._list.draw(lines or (((f"  {self.NOTHING}", "dim"),),), self._at if lines else None)
+        self._list.show_cursor()
+
+
+def _typed_line(text: str = "", placeholder: str = "") -> Input:
+    """Return an input line whose cursor does not blink, so that an idle dialog paints nothing."""
+    line = Input(text, placeholder, compact=True, id="typed-line", select_on_focus=False)
+    line.cursor_blink = False
+    return line
 
 
 class Chooser(TextLine, can_focus=True):
-    """``What   ‹ all events ›``."""
+    """A field with one of several values, like ``What   ‹ all events ›``; left and right choose another one."""
 
-    BINDINGS = [  # noqa: RUF012 (Textual's way)
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
         Binding("right,l,space", "turn(1)", "next"),
         Binding("left,h", "turn(-1)", "previous"),
     ]
 
     class OptionChanged(Message):
-        """Another value."""
+        """Another value was chosen."""
 
     def __init__(self, label: str, values: tuple[str, ...], *, id: str) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
@@ -268,7 +259,7 @@ class Chooser(TextLine, can_focus=True):
 
     @property
     def index(self) -> int:
-        """Which value."""
+        """Number of the value."""
         return self._at
 
     def on_mount(self) -> None:
@@ -276,7 +267,7 @@ class Chooser(TextLine, can_focus=True):
         self._draw()
 
     def on_resize(self) -> None:
-        """A value may be cut."""
+        """Clip the value at the new width."""
         self._draw()
 
     def on_focus(self) -> None:
@@ -284,21 +275,21 @@ class Chooser(TextLine, can_focus=True):
         self._draw()
 
     def on_blur(self) -> None:
-        """Show that they no longer do."""
+        """Show that keys act elsewhere."""
         self._draw()
 
     def choose(self, index: int) -> None:
-        """Take a value by its number."""
+        """Choose a value by its number; after the last one comes the first."""
         self._at = index % len(self._values)
         self._draw()
         self.post_message(self.OptionChanged())
 
     def action_turn(self, steps: int) -> None:
-        """The next value, or one before."""
+        """Choose the next value, or one before."""
         self.choose(self._at + steps)
 
     def _draw(self) -> None:
         value = clip(sanitize(self._values[self._at]), max(4, self.size.width - LABEL - 5))
         arrows: Role = "key-name" if self.has_focus else "rule"
-        spans: list[StyledText] = [(left(self._label, LABEL), "dim"), ("‹ ", arrows)]
-        self.draw((*spans, (value, "strong" if self.has_focus else "text"), (" ›", arrows)))
+        texts: list[StyledText] = [(left(self._label, LABEL), "dim"), ("‹ ", arrows)]
+        self.draw((*texts, (value, "strong" if self.has_focus else "text"), (" ›", arrows)))

@@ -1,4 +1,4 @@
-"""Two events compared: what differs between their fields and payloads, one under the other."""
+"""Compare dialog: the differences between the fields and payloads of two events, one under the other."""
 
 from __future__ import annotations
 
@@ -39,52 +39,145 @@ from wsmon.tui.panes.log_line import time_of_day
 from wsmon.tui.text import Line, Role, StyledText, clip, left, width_of, wrap
 from wsmon.tui.widgets.text_view import ScrollPane
 
-# Two events side by side: which of their fields differ, and what differs between their payloads. Pure.
-
-# Bytes of a payload that is compared as JSON: decoding it holds the interpreter for some 30 ms
+# Bytes of a payload that is compared as JSON: to decode it holds the interpreter for some 30 ms
 JSON_LIMIT = 4 * 1024 * 1024
 # Bytes of each payload that are compared as text or bytes
 TEXT_LIMIT = 1024 * 1024
-# A person reads no more of them
+# Differences of JSON that are shown
 MOST_LEAVES = 1_000
 
 ComparisonForm = Literal["JSON", "text", "bytes"]
 FORMS: tuple[ComparisonForm, ...] = ("JSON", "text", "bytes")
+# Characters of one value; the detail shows all of it
+VALUE_LIMIT = 400
+PATH_LIMIT = 200
+LABEL_WIDTH = 12
+# Cells of a line; with fewer, the heading of the payloads is short
+LEAST_TITLE = 40
+# Pieces of a run that are shown
+MOST_PIECES = 500
+# Pieces of a run without differences that are shown beside a difference
+CONTEXT = 2
+# Sign of a value that is missing, in Unicode and in ASCII
+NOTHING = ("–", "-")
+ROLE_OF_CHANGE: dict[str, Role] = {"added": "status-open", "removed": "problem", "same": "dim"}
+SIGNS = {"added": "+", "removed": "-", "same": " "}
+# Lines that are shown and copied
+MOST_LINES = 5_000
+# Cells of a line that is copied: most values stay on one line
+COPY_WIDTH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A field that the events have in common by name only."""
+    """A field with another value in each event."""
 
     label: str
     before: str
     after: str
-    """Empty = it has no such thing."""
+    """Empty = the event has no such field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs between two events."""
+    """Differences between two events."""
 
     before: Event
     after: Event
-    way: ComparisonForm
-    """In which the payloads were compared."""
-    ways: tuple[ComparisonForm, ...]
-    """In which they can be."""
+    form: ComparisonForm
+    """Form in which the payloads were compared."""
+    forms: tuple[ComparisonForm, ...]
+    """Forms in which both payloads can be compared."""
     fields: tuple[FieldChange, ...] = ()
     leaves: tuple[tuple[JsonPath, Leaf], ...] = ()
-    """Of JSON, ``MOST_LEAVES`` at most."""
+    """Differences of JSON, at most ``MOST_LEAVES``."""
     differences: int = 0
-    """Leaves there are, or runs."""
+    """Number of all leaves, or of all runs that differ."""
     runs: tuple[DiffRun, ...] = ()
-    """Of text and bytes."""
+    """Runs of text or bytes."""
     compared_bytes: int | None = None
-    """Of each payload, where not the whole was compared."""
+    """Bytes of each payload that were compared; None = all."""
+
+
+class CompareDialog(Dialog[None]):
+    """The comparison in a list that scrolls; keys go from difference to difference, and copy it as text."""
+
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
+        Binding("escape,q,enter", "cancel", "close"),
+        Binding("f", "form", "form"),
+        Binding("y,Y", "copy", "copy"),
+        Binding("n", "go(1)", "next difference"),
+        Binding("N", "go(-1)", "difference before"),
+    ]
+    HINT = (("n N", "key-name"), (" next  ", "dim"),
+            ("f", "key-name"), (" form  ", "dim"), ("y", "key-name"), (" copy  ", "dim"),
+            ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
+
+    def __init__(
+        self,
+        found: Comparison,
+        compare_again: Callable[[ComparisonForm, Callable[[Comparison], None]], None],
+        copy: Callable[[str], StyledText],
+        *,
+        zone: tzinfo | None = None,
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        """``compare_again`` compares in another form and passes the comparison to a function.
+
+        ``copy`` copies a text and returns whether that succeeded, as a hint.
+        """
+        super().__init__()
+        self.title = f"Compare #{found.before.id:,} with #{found.after.id:,}"
+        self._found = found
+        self._compare_again = compare_again
+        self._copy = copy
+        self._zone, self._glyphs = zone, glyphs
+        self._lines: tuple[Line, ...] = ()
+        self._list = ScrollPane(id="comparison")
+
+    def content(self) -> tuple[Widget, ...]:
+        """Return the list."""
+        return (self._list,)
+
+    def on_resize(self) -> None:
+        """Break lines at the new width."""
+        self.call_after_refresh(self._draw)
+
+    def action_form(self) -> None:
+        """Compare the payloads in the next form: JSON, text, bytes."""
+        forms = self._found.forms
+        self._compare_again(forms[(forms.index(self._found.form) + 1) % len(forms)], self._take)
+
+    def action_copy(self) -> None:
+        """Copy all lines, unbroken."""
+        lines = islice(comparison_lines(self._found, COPY_WIDTH, self._zone, self._glyphs), MOST_LINES)
+        text = "\n".join("".join(part for part, _ in line).rstrip() for line in lines)
+        self.hint(self._copy(text))
+
+    def action_go(self, by: int) -> None:
+        """Go to the next line that begins a difference, or the one before."""
+        self.hint(*self.HINT)
+        top = self._list.scroll_offset.y
+        found = [number for number, line in enumerate(self._lines) if line and line[0][0][:2] in ("~ ", "+ ", "- ")]
+        ahead = [number for number in found if (number > top if by > 0 else number < top)]
+        if ahead:
+            self._list.scroll_to(y=ahead[0] if by > 0 else ahead[-1], animate=False, force=True)
+
+    def _take(self, found: Comparison) -> None:
+        self._found = found
+        self._draw()
+        self._list.scroll_to(y=0, animate=False, force=True)
+
+    def _draw(self) -> None:
+        lines = comparison_lines(self._found, self._list.width, self._zone, self._glyphs)
+        self._lines = tuple(islice(lines, MOST_LINES))
+        if next(lines, None) is not None:
+            self._lines = (*self._lines, ((f"{MOST_LINES:,} lines are shown", "caution"),))
+        self._list.draw(self._lines)
 
 
 def compare(before: Event, after: Event, wanted: ComparisonForm = "JSON") -> Comparison:
-    """The comparison, in the way that is wanted or the next one that both payloads allow."""
+    """Compare two events, their payloads in the form that is wanted, or the next one that both payloads allow."""
     fields = tuple(_field_changes(before, after))
     found = None
     first, second = before.payload or b"", after.payload or b""
@@ -92,22 +185,23 @@ def compare(before: Event, after: Event, wanted: ComparisonForm = "JSON") -> Com
     if is_small and first and second:
         try:
             found = list(leaves(diff(decode_json(first), decode_json(second))))
-        except (ValueError, RecursionError):  # no JSON, or nested too deep: then it is text
+        # Not JSON, or nested too deep
+        except (ValueError, RecursionError):
             found = None
-    ways = tuple(
-        way for way in FORMS if (way != "JSON" or found is not None) and (way != "text" or _is_text(first, second))
+    forms = tuple(
+        form for form in FORMS if (form != "JSON" or found is not None) and (form != "text" or _is_text(first, second))
     )
-    way = wanted if wanted in ways else ways[0]
-    if way == "JSON" and found is not None:
-        return Comparison(before, after, way, ways, fields, tuple(islice(found, MOST_LEAVES)), len(found))
-    different = tuple(_runs(first[:TEXT_LIMIT], second[:TEXT_LIMIT], way)) if first and second else ()
+    form = wanted if wanted in forms else forms[0]
+    if form == "JSON" and found is not None:
+        return Comparison(before, after, form, forms, fields, tuple(islice(found, MOST_LEAVES)), len(found))
+    different = tuple(_runs(first[:TEXT_LIMIT], second[:TEXT_LIMIT], form)) if first and second else ()
     is_cut = max(len(first), len(second)) > TEXT_LIMIT
     number = sum(run.kind != "same" for run in different)
-    return Comparison(before, after, way, ways, fields, (), number, different, TEXT_LIMIT if is_cut else None)
+    return Comparison(before, after, form, forms, fields, (), number, different, TEXT_LIMIT if is_cut else None)
 
 
-def _runs(first: bytes, second: bytes, way: ComparisonForm) -> Iterator[DiffRun]:
-    if way == "bytes":
+def _runs(first: bytes, second: bytes, form: ComparisonForm) -> Iterator[DiffRun]:
+    if form == "bytes":
         return diff_runs(hex_rows(first), hex_rows(second))
     return diff_runs(text_pieces(first.decode("utf-8", "replace")), text_pieces(second.decode("utf-8", "replace")))
 
@@ -128,7 +222,7 @@ def _field_changes(before: Event, after: Event) -> Iterator[FieldChange]:
 
 
 def _fields(event: Event) -> Iterator[tuple[str, str]]:
-    """What two events may differ in, but for their times and payloads."""
+    """Yield label and value of all fields but times and payload; the labels are those of every event."""
     source = event.source
     yield "Event", event.name
     yield "Connection", source.connection
@@ -150,26 +244,8 @@ def _fields(event: Event) -> Iterator[tuple[str, str]]:
     yield "Payload", " and ".join(filter(None, ("cut" * event.truncated, "redacted" * event.redacted)))
 
 
-# A comparison of two events as lines of a width, and as plain text. Pure.
-
-# Characters of one value: the detail shows the whole
-VALUE_LIMIT = 400
-PATH_LIMIT = 200
-LABEL_WIDTH = 12
-# Cells; with less, the heading of the payloads is short
-LEAST_TITLE = 40
-# Of one run that are shown
-MOST_PIECES = 500
-# Pieces of a run that is the same, beside one that is not
-CONTEXT = 2
-# In Unicode, in ASCII
-NOTHING = ("–", "-")
-ROLE_OF_CHANGE: dict[str, Role] = {"added": "status-open", "removed": "problem", "same": "dim"}
-SIGNS = {"added": "+", "removed": "-", "same": " "}
-
-
 def comparison_lines(found: Comparison, width: int, zone: tzinfo | None, glyphs: Glyphs) -> Iterator[Line]:
-    """Which two, what differs in their fields, what in their payloads."""
+    """Yield the lines of a comparison: both events, the fields that differ, the differences of the payloads."""
     yield from _heads(found, width, zone, glyphs)
     yield ()
     for change in found.fields:
@@ -186,7 +262,7 @@ def comparison_lines(found: Comparison, width: int, zone: tzinfo | None, glyphs:
 
 
 def _notes(found: Comparison) -> Iterator[str]:
-    """What was not compared, or is not shown."""
+    """Yield what was not compared, or is not shown."""
     if len(found.leaves) < found.differences and not found.runs:
         yield f"{MOST_LEAVES:,} of {found.differences:,} differences are shown"
     for event in (found.before, found.after):
@@ -198,15 +274,15 @@ def _notes(found: Comparison) -> Iterator[str]:
 
 def _heads(found: Comparison, width: int, zone: tzinfo | None, glyphs: Glyphs) -> Iterator[Line]:
     for sign, event in (("-", found.before), ("+", found.after)):
-        said = describe(event, ascii_only=glyphs.is_ascii)
+        described = describe(event, ascii_only=glyphs.is_ascii)
         name = sanitize(event.source.connection or "wsmon", PATH_LIMIT, ascii_only=glyphs.is_ascii)
-        head = f"{sign} #{fmt.count(event.id)}  {time_of_day(event.ts_ns, zone)}  {name}  {said.what}"
+        head = f"{sign} #{fmt.count(event.id)}  {time_of_day(event.ts_ns, zone)}  {name}  {described.what}"
         yield ((clip(head, width, glyphs.cut), ROLE_OF_CHANGE["removed" if sign == "-" else "added"]),)
     yield ((clip(_apart(found.before, found.after), width, glyphs.cut), "dim"),)
 
 
 def _apart(before: Event, after: Event) -> str:
-    """How much later; monotonic where the clocks compare."""
+    """Return how much later the second event is; by the monotonic clock where both are of one run."""
     is_one_run = before.source.run == after.source.run
     apart_ns = after.mono_ns - before.mono_ns if is_one_run else after.ts_ns - before.ts_ns
     apart = fmt.milliseconds(apart_ns / 1e6) if apart_ns < 1e9 else fmt.duration(apart_ns)
@@ -220,13 +296,13 @@ def _title(found: Comparison, width: int, glyphs: Glyphs) -> Line:
         return (("neither has a payload", "dim"),)
     if not all(have):
         return ((f"only #{fmt.count((found.before if have[0] else found.after).id)} has a payload", "caution"),)
-    others = ", ".join(way for way in found.ways if way != found.way)
-    said = f"{fmt.count(number)} {'difference' if number == 1 else 'differences'}" if number else "no difference"
+    others = ", ".join(form for form in found.forms if form != found.form)
+    differences = f"{fmt.count(number)} {'difference' if number == 1 else 'differences'}" if number else "no difference"
     label = "Payloads" if width >= LEAST_TITLE else ""
     line: list[StyledText] = [
         (label, "key-name"),
-        (f" as {found.way}: ".lstrip(" " * (not label)), "text"),
-        (said, "strong"),
+        (f" as {found.form}: ".lstrip(" " * (not label)), "text"),
+        (differences, "strong"),
     ]
     hint = f"  {glyphs.between} f: as {others}"
     if others and width_of(line) + cell_len(hint) <= width:
@@ -252,7 +328,7 @@ def _one(sign: str, kind: str, where: str, value: Value, width: int, glyphs: Gly
 
 
 def _change(where: str, before: str, after: str, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    """On a line where that has room, else one under the other."""
+    """Yield both values on one line where there is room, else one under the other."""
     old, new = (_clean(each, glyphs) or NOTHING[glyphs.is_ascii] for each in (before, after))
     if cell_len(where) + cell_len(old) + cell_len(new) + 6 <= width:
         arrow = " -> " if glyphs.is_ascii else " → "
@@ -271,7 +347,7 @@ def _change(where: str, before: str, after: str, width: int, glyphs: Glyphs) -> 
 
 
 def _run(run: DiffRun, found: Comparison, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    """The pieces of a run; of one that is the same, those beside a difference."""
+    """Yield the pieces of a run; of a run without differences, those beside a difference."""
     shown = list(enumerate(run.pieces))
     left_out = 0
     if run.kind == "same" and len(shown) > 2 * CONTEXT + 1:
@@ -283,7 +359,7 @@ def _run(run: DiffRun, found: Comparison, width: int, glyphs: Glyphs) -> Iterato
     for place, (number, piece) in enumerate(shown):
         if left_out and run.kind == "same" and place == CONTEXT:
             yield _omitted(left_out, "the same")
-        where = f"{(run.at + number) * ROW_BYTES:06x}  " if found.way == "bytes" else ""
+        where = f"{(run.at + number) * ROW_BYTES:06x}  " if found.form == "bytes" else ""
         for line in wrap(_clean(piece.rstrip("\r\n"), glyphs), width - 2 - len(where)):
             yield (f"{SIGNS[run.kind]} ", ROLE_OF_CHANGE[run.kind]), (where, "dim"), (line, ROLE_OF_CHANGE[run.kind])
     if left_out and run.kind != "same":
@@ -300,83 +376,3 @@ def _text(value: Value) -> str:
 
 def _clean(text: str, glyphs: Glyphs) -> str:
     return sanitize(text, VALUE_LIMIT, ascii_only=glyphs.is_ascii)
-
-
-# A person reads no more
-MOST_LINES = 5_000
-# Cells of a line that is copied: values stay on their lines
-COPY_WIDTH = 1_000
-
-
-class CompareDialog(Dialog[None]):
-    """Scrolls; goes from difference to difference; hands the whole over as text."""
-
-    BINDINGS = [  # noqa: RUF012 (Textual's way)
-        Binding("escape,q,enter", "cancel", "close"),
-        Binding("f", "way", "form"),
-        Binding("y,Y", "copy", "copy"),
-        Binding("n", "go(1)", "next difference"),
-        Binding("N", "go(-1)", "difference before"),
-    ]
-    HINT = (("n N", "key-name"), (" next  ", "dim"),
-            ("f", "key-name"), (" form  ", "dim"), ("y", "key-name"), (" copy  ", "dim"),
-            ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
-
-    def __init__(
-        self,
-        found: Comparison,
-        again: Callable[[ComparisonForm, Callable[[Comparison], None]], None],
-        copy: Callable[[str], StyledText],
-        *,
-        zone: tzinfo | None = None,
-        glyphs: Glyphs = UNICODE,
-    ) -> None:
-        """``again`` compares in another way and gives back the answer; ``copy`` says what became of a text."""
-        super().__init__()
-        self.title = f"Compare #{found.before.id:,} with #{found.after.id:,}"
-        self._found = found
-        self._again = again
-        self._copy = copy
-        self._zone, self._glyphs = zone, glyphs
-        self._lines: tuple[Line, ...] = ()
-        self._list = ScrollPane(id="comparison")
-
-    def content(self) -> tuple[Widget, ...]:
-        """The list."""
-        return (self._list,)
-
-    def on_resize(self) -> None:
-        """Lines break elsewhere."""
-        self.call_after_refresh(self._draw)
-
-    def action_way(self) -> None:
-        """Compare the payloads as JSON, text or bytes."""
-        ways = self._found.ways
-        self._again(ways[(ways.index(self._found.way) + 1) % len(ways)], self._take)
-
-    def action_copy(self) -> None:
-        """Hand everything over, unbroken."""
-        lines = islice(comparison_lines(self._found, COPY_WIDTH, self._zone, self._glyphs), MOST_LINES)
-        text = "\n".join("".join(part for part, _ in line).rstrip() for line in lines)
-        self.hint(self._copy(text))
-
-    def action_go(self, by: int) -> None:
-        """To the next line that begins a difference, or the one before."""
-        self.hint(*self.HINT)
-        top = self._list.scroll_offset.y
-        found = [number for number, line in enumerate(self._lines) if line and line[0][0][:2] in ("~ ", "+ ", "- ")]
-        ahead = [number for number in found if (number > top if by > 0 else number < top)]
-        if ahead:
-            self._list.scroll_to(y=ahead[0] if by > 0 else ahead[-1], animate=False, force=True)
-
-    def _take(self, found: Comparison) -> None:
-        self._found = found
-        self._draw()
-        self._list.scroll_to(y=0, animate=False, force=True)
-
-    def _draw(self) -> None:
-        lines = comparison_lines(self._found, self._list.width, self._zone, self._glyphs)
-        self._lines = tuple(islice(lines, MOST_LINES))
-        if next(lines, None) is not None:
-            self._lines = (*self._lines, ((f"{MOST_LINES:,} lines are shown", "caution"),))
-        self._list.draw(self._lines)

@@ -1,4 +1,4 @@
-"""Writes events to a file: which, how, where; then how far it is, and a way to stop it."""
+"""Export dialog: events, format and target file; then the progress, and a key that stops it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wsmon.model.units import SECOND_NS
 from wsmon.tui.dialogs.base import LABEL, Chooser, Dialog
 from wsmon.tui.options import Exporter
 from wsmon.tui.related import ExportSubject
-from wsmon.tui.text import Role, StyledText, left
+from wsmon.tui.text import Line, Role, left
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
 BAR_WIDTH = 24
@@ -29,19 +29,19 @@ _NAMES = tuple(FORMATS)
 
 @dataclass(frozen=True, slots=True)
 class FinishedExport:
-    """An export that is done."""
+    """A finished export: its request, which a repetition starts with, and its report."""
 
     request: ExportRequest
     written: ExportReport
 
 
 class ExportDialog(Dialog[FinishedExport]):
-    """Answers what was written; ``None`` where nothing was."""
+    """Asks which events to write, and writes them; the result is None where nothing was written."""
 
     TITLE = "Export"
     HINT = (("Enter", "key-name"), (" write  ", "dim"), ("Tab", "key-name"), (" next field  ", "dim"),
             ("← →", "key-name"), (" change  ", "dim"), ("Esc", "key-name"), (" cancel", "dim"))  # fmt: skip
-    BINDINGS = [("enter", "write", "write")]  # noqa: RUF012 (Textual's way)
+    BINDINGS = [("enter", "write", "write")]  # noqa: RUF012 (Textual's declaration)
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class ExportDialog(Dialog[FinishedExport]):
         stem: str,
         request: ExportRequest | None = None,
     ) -> None:
-        """``stem`` is the name of the target without folder and suffix; a ``request`` begins at once."""
+        """``stem`` is the name of the target without folder and suffix; a ``request`` is run at once."""
         super().__init__()
         self._exporter = exporter
         self._subjects = subjects
@@ -61,14 +61,14 @@ class ExportDialog(Dialog[FinishedExport]):
         self._cancelled = Flag()
         self._is_running = False
         self._may_overwrite = ""
-        # the target that was said to be there
+        """The target that exists already: a second Enter overwrites it."""
         self._target = Input(self._default(0), compact=True, id="export-target", select_on_focus=False)
         self._what = Chooser("What", tuple(subject.label for subject in subjects), id="export-what")
         self._format = Chooser("Format", _NAMES, id="export-format")
         self._note = WrappedText(id="export-note")
 
     def content(self) -> tuple[Widget, ...]:
-        """Three fields and a line for progress and faults."""
+        """Return three fields, and a line for progress and faults."""
         self._target.cursor_blink = False
         label = TextLine(id="export-target-label")
         label.draw(((left("File", LABEL), "dim"),))
@@ -81,23 +81,23 @@ class ExportDialog(Dialog[FinishedExport]):
         )
 
     def on_mount(self) -> None:
-        """Begin, where everything is known."""
+        """Run the request, if there is one."""
         if self._request is not None:
             self._start(self._request)
 
     def on_unmount(self) -> None:
-        """Whoever leaves ends the export."""
+        """Stop the export: the user leaves wsmon."""
         self._cancelled.set()
 
     def action_cancel(self) -> None:
-        """Stop what is running; leave where nothing is."""
+        """Stop the export that is running; without one, close the dialog."""
         if self._is_running:
             self._cancelled.set()
         else:
             super().action_cancel()
 
     def action_write(self) -> None:
-        """Begin, unless it has begun."""
+        """Start the export, unless it is running."""
         typed = self._target.value.strip()
         if self._is_running or not typed:
             return
@@ -122,7 +122,7 @@ class ExportDialog(Dialog[FinishedExport]):
 
     @on(Chooser.OptionChanged)
     def _changed(self) -> None:
-        """The suffix follows the format, unless somebody wrote another name."""
+        """Change the suffix of the target with the format, unless the user typed another name."""
         target = self._target
         index = self._format.index
         if target.value in {self._default(number) for number in range(len(_NAMES))}:
@@ -151,7 +151,7 @@ class ExportDialog(Dialog[FinishedExport]):
             self.dismiss(FinishedExport(replace(request, overwrite=False), written))
 
     def _progress(self) -> Progress:
-        """What the export's thread calls."""
+        """Return the function that the thread of the export calls with its progress."""
 
         def progress(report: ExportReport) -> bool:
             self.app.call_later(self._show, report)
@@ -166,7 +166,7 @@ class ExportDialog(Dialog[FinishedExport]):
         text = f" {share:4.0%}  {fmt.count(report.written)} events, {fmt.size(report.size_bytes)}"
         width = max(1, min(BAR_WIDTH, self._note.size.width - len(text)))
         done = round(share * width)
-        bar: tuple[StyledText, ...] = (("━" * done, "key-name"), ("━" * (width - done), "rule"))
+        bar: Line = (("━" * done, "key-name"), ("━" * (width - done), "rule"))
         self._note.draw((*bar, (text, "text")))
 
     def _stopped(self, text: str, role: Role) -> None:
@@ -176,6 +176,6 @@ class ExportDialog(Dialog[FinishedExport]):
 
 
 def stem(name: str, now_ns: int, zone: tzinfo | None = None) -> str:
-    """A name for the target that sorts by time: ``orders-20260110-140224``."""
+    """Return a name for the target that sorts by time, like ``orders-20260110-140224``."""
     at = datetime.fromtimestamp(now_ns // SECOND_NS, zone)
     return f"{Path(name).stem or 'wsmon'}-{at:%Y%m%d-%H%M%S}"

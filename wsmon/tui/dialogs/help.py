@@ -1,4 +1,4 @@
-"""All keys, from the table of actions."""
+"""Help dialog with all keys, glyphs and the search language; command palette. Both come from the table of actions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from textual.widget import Widget
 from wsmon.query.fields import GRAMMAR, field_rows
 from wsmon.tui.actions import ACTIONS, Action, Group, key_label
 from wsmon.tui.dialogs.base import Dialog, FinderDialog
-from wsmon.tui.text import Line, StyledText, clip, left, right, width_of
+from wsmon.tui.text import Line, clip, left, right, width_of
 from wsmon.tui.widgets.text_view import ScrollPane, wrap_line
 
 KEYS_WIDTH = 12
 LABEL_WIDTH = 17
 EXAMPLE_WIDTH = 25
 NAMES_WIDTH = 22
-# Of a line that goes on
+# Cells before the lines of an entry but the first
 INDENT = 4
-# What one needs at three in the morning comes first
+PALETTE_LABEL_WIDTH, KEY_WIDTH = 17, 8
+# Cells of a sentence in the palette; with fewer it is left out
+LEAST_HELP = 12
+# The groups that help in an emergency come first
 GROUPS: tuple[Group, ...] = get_args(Group)
-LEGEND: tuple[tuple[StyledText, ...], ...] = (
+LEGEND: tuple[Line, ...] = (
     (("Signs of the connections", "strong"),),
     (("  ● ", "status-open"), ("open  ", "text"), ("◌ ", "status-connecting"), ("connecting  ", "text"),
      ("◌ ", "status-loss"), ("reconnecting  ", "text")),
@@ -52,10 +55,10 @@ LEGEND: tuple[tuple[StyledText, ...], ...] = (
 
 
 class HelpDialog(Dialog[None]):
-    """Scrolls; any of the keys that opened it closes it."""
+    """All keys, in a list that scrolls; the key that opens it closes it too."""
 
     TITLE = "Keys"
-    BINDINGS = [Binding("escape,q,question_mark,enter", "cancel", "close")]  # noqa: RUF012 (Textual's way)
+    BINDINGS = [Binding("escape,q,question_mark,enter", "cancel", "close")]  # noqa: RUF012 (Textual's declaration)
     HINT = (("j k", "key-name"), (" scroll  ", "dim"), ("Esc", "key-name"), (" close", "dim"))
 
     def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
@@ -65,15 +68,15 @@ class HelpDialog(Dialog[None]):
         self._list = ScrollPane(id="help")
 
     def content(self) -> tuple[Widget, ...]:
-        """The list."""
+        """Return the list."""
         return (self._list,)
 
     def on_mount(self) -> None:
-        """Say how much is out of sight; the list is filled once its width is known."""
+        """Show how many lines are below; the list is filled once its width is known."""
         self.watch(self._list, "scroll_y", self._mark_end, init=False)
 
     def on_resize(self) -> None:
-        """Lines break elsewhere."""
+        """Break lines at the new width."""
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
@@ -86,18 +89,18 @@ class HelpDialog(Dialog[None]):
         self.hint(*self.HINT, *(((f"   ▼ {below} more lines", "caution"),) if below > 0 else ()))
 
 
-def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[tuple[StyledText, ...], ...]:
-    """A line for each action, by groups; those without a key are in the palette only."""
-    lines: list[tuple[StyledText, ...]] = []
+def help_lines(keys: Mapping[str, Sequence[str]]) -> tuple[Line, ...]:
+    """Return a line for each action by groups, then the search language and the glyphs; ``:`` stands for no key."""
+    lines: list[Line] = []
     grouped = sorted(ACTIONS, key=lambda action: GROUPS.index(action.group))
     for group, actions in groupby(grouped, key=lambda action: action.group):
         lines += [((group, "strong"),), *(_line(action, keys.get(action.id, ())) for action in actions), ()]
     return (*lines, *search_lines(), (), *LEGEND)
 
 
-def search_lines() -> tuple[tuple[StyledText, ...], ...]:
-    """The search language: how terms are put together, then every field."""
-    lines: list[tuple[StyledText, ...]] = [(("Search", "strong"),)]
+def search_lines() -> tuple[Line, ...]:
+    """Return the search language: its forms, then every field."""
+    lines: list[Line] = [(("Search", "strong"),)]
     for example, means in GRAMMAR:
         lines.append(((f"  {left(example, EXAMPLE_WIDTH)}", "key-name"), (f" {means}", "text")))
     lines += [(), (("Fields of the search", "strong"),)]
@@ -113,14 +116,14 @@ def search_lines() -> tuple[tuple[StyledText, ...], ...]:
 
 
 def _broken(entry: Line, width: int) -> Iterator[Line]:
-    """An entry in lines of a width: what it means goes below its key and name where there is no room beside them."""
+    """Yield an entry in lines of a width; its help goes below key and name where there is no room beside them."""
     if len(entry) == len(("key", "name", "meaning")) and width_of(entry) > width:
         yield from wrap_line(entry[:-1], width, INDENT)
         entry = ((" " * INDENT, "text"), (entry[-1][0].lstrip(), entry[-1][1]))
     yield from wrap_line(entry, width, INDENT)
 
 
-def _line(action: Action, keys: Sequence[str]) -> tuple[StyledText, ...]:
+def _line(action: Action, keys: Sequence[str]) -> Line:
     shown = "  ".join(key_label(key) for key in keys) or ":"
     return (
         (f"  {left(shown, KEYS_WIDTH)}", "key-name"),
@@ -129,15 +132,8 @@ def _line(action: Action, keys: Sequence[str]) -> tuple[StyledText, ...]:
     )
 
 
-# Actions by name: type some letters, take one.
-
-PALETTE_LABEL_WIDTH, KEY_WIDTH = 17, 8
-# Cells; less of a sentence says nothing
-LEAST_HELP = 12
-
-
 class PaletteDialog(FinderDialog[Action]):
-    """Answers an action."""
+    """Finds an action by words of its name or help; the result is the action."""
 
     TITLE = "Commands"
     NOTHING = "no action of that name"
@@ -150,23 +146,23 @@ class PaletteDialog(FinderDialog[Action]):
         self._keys = keys
 
     def find(self, text: str) -> tuple[Action, ...]:
-        """Actions that the words of ``text`` occur in."""
+        """Return the actions that contain the words of ``text``."""
         return find_actions(text)
 
-    def line(self, answer: Action, width: int) -> tuple[StyledText, ...]:
-        """Name, what it does, key."""
-        keys = self._keys.get(answer.id, ())
+    def line(self, result: Action, width: int) -> Line:
+        """Return name, help and key of an action."""
+        keys = self._keys.get(result.id, ())
         room = max(0, width - PALETTE_LABEL_WIDTH - KEY_WIDTH - 2)
-        said = clip(answer.help, room) if room >= LEAST_HELP else ""
+        help_text = clip(result.help, room) if room >= LEAST_HELP else ""
         return (
-            (f" {left(answer.label, PALETTE_LABEL_WIDTH)}", "text"),
-            (left(said, room), "dim"),
+            (f" {left(result.label, PALETTE_LABEL_WIDTH)}", "text"),
+            (left(help_text, room), "dim"),
             (right(f"{key_label(keys[0]) if keys else ''} ", KEY_WIDTH), "key-name"),
         )
 
 
 def find_actions(text: str) -> tuple[Action, ...]:
-    """Actions that the words of ``text`` occur in: first those whose name begins with it."""
+    """Return the actions that contain all words of ``text``, first those whose name begins with it."""
     words = text.lower().split()
     texts = {action: f"{action.label} {action.id} {action.help}".lower() for action in ACTIONS}
     found = [action for action, searched in texts.items() if all(word in searched for word in words)]

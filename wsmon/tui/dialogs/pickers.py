@@ -1,4 +1,4 @@
-"""Which columns the log shows: one's own choice, or as many as there is room for."""
+"""Dialogs that choose from a list: columns of the log, theme, saved views."""
 
 from __future__ import annotations
 
@@ -11,28 +11,49 @@ from textual.widget import Widget
 
 from wsmon.model.notes import SavedView
 from wsmon.model.sanitize import sanitize
-from wsmon.tui.dialogs.base import Dialog, FinderDialog
+from wsmon.tui.dialogs.base import LIST_WIDTH, Dialog, FinderDialog
 from wsmon.tui.panes.log_line import COLUMNS, ColumnName, automatic
-from wsmon.tui.text import StyledText, clip, left
+from wsmon.tui.text import Line, StyledText, clip, left
 from wsmon.tui.widgets.text_view import TextPane, wrap_line
 
+# Cells of a column's name
 COLUMN_NAME_WIDTH = 12
 AUTOMATIC = "automatic: as many as there is room for"
+# Characters of a theme's name
+THEME_NAME_LIMIT = 60
+SAMPLE: Line = (
+    ("open ", "status-open"), ("connecting ", "status-connecting"), ("stalled ", "status-stalled"),
+    ("loss ", "status-loss"), ("closed ", "status-closed"), ("dim", "dim"),
+)  # fmt: skip
+OWN_VIEWS = (
+    SavedView("All", ""),
+    SavedView("Problems", "is:problem"),
+    SavedView("Lifecycle", "kind:connection"),
+    SavedView("Messages", "kind:message"),
+    SavedView("Subscriptions", "kind:subscription"),
+    SavedView("Auth", "kind:auth"),
+    SavedView("Heartbeats", "kind:heartbeat"),
+)
+# Characters of a view's name, cells that it takes in the list, and characters of its query
+VIEW_NAME_LIMIT = 40
+VIEW_NAME_WIDTH = 20
+QUERY_LIMIT = 200
+Verb = Literal["show", "save", "drop"]
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """What was decided."""
+    """The result of the dialog of columns."""
 
     columns: tuple[ColumnName, ...] | None
-    """None = automatic."""
+    """None = automatic: as many as there is room for."""
 
 
 class ColumnsDialog(Dialog[ColumnChoice]):
-    """A line for each column; the space bar shows or hides it."""
+    """A line for each column of the log; the space bar shows or hides it."""
 
     TITLE = "Columns of the log"
-    BINDINGS = [  # noqa: RUF012 (Textual's way)
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
         Binding("down,j", "move(1)", "down"),
         Binding("up,k", "move(-1)", "up"),
         Binding("space", "switch", "show or hide"),
@@ -43,7 +64,7 @@ class ColumnsDialog(Dialog[ColumnChoice]):
             ("Enter", "key-name"), (" take it", "dim"))  # fmt: skip
 
     def __init__(self, chosen: tuple[ColumnName, ...] | None, width: int) -> None:
-        """``width`` is that of the log: what it has room for by itself is where a choice begins."""
+        """``width`` is that of the log: a choice begins with the columns that fit into it."""
         super().__init__()
         self._chosen = chosen
         self._automatic = automatic(width)
@@ -56,11 +77,11 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         return (self._list,)
 
     def on_resize(self) -> None:
-        """Labels may be cut elsewhere."""
+        """Clip labels at the new width."""
         self.call_after_refresh(self._draw)
 
     def action_move(self, lines: int) -> None:
-        """To another line."""
+        """Move the cursor; after the last line comes the first."""
         self._at = (self._at + lines) % (len(COLUMNS) + 1)
         self._draw()
 
@@ -74,12 +95,12 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         self._draw()
 
     def action_automatic(self) -> None:
-        """As many as there is room for."""
+        """Show as many columns as there is room for."""
         self._chosen = None
         self._draw()
 
     def action_take(self) -> None:
-        """That is it."""
+        """Dismiss the dialog with the columns."""
         self.dismiss(ColumnChoice(self._chosen))
 
     @property
@@ -87,8 +108,8 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         return self._automatic if self._chosen is None else self._chosen
 
     def _draw(self) -> None:
-        width = self._list.size.width or 72
-        lines: list[tuple[StyledText, ...]] = [(_box(is_on=self._chosen is None), (clip(AUTOMATIC, width - 6), "text"))]
+        width = self._list.size.width or LIST_WIDTH
+        lines: list[Line] = [(_box(is_on=self._chosen is None), (clip(AUTOMATIC, width - 6), "text"))]
         for column in COLUMNS:
             is_on = column.name in self._shown
             name = left(column.name, COLUMN_NAME_WIDTH)
@@ -102,22 +123,11 @@ def _box(*, is_on: bool) -> StyledText:
     return " [x] " if is_on else " [ ] ", "key-name" if is_on else "dim"
 
 
-# The themes there are; the one under the cursor is worn already, so that one sees it.
-
-THEME_NAME_LIMIT = 60
-# Of a list that is not laid out yet
-WIDTH = 72
-SAMPLE: tuple[StyledText, ...] = (
-    ("open ", "status-open"), ("connecting ", "status-connecting"), ("stalled ", "status-stalled"),
-    ("loss ", "status-loss"), ("closed ", "status-closed"), ("dim", "dim"),
-)  # fmt: skip
-
-
 class ThemesDialog(Dialog[str]):
-    """Answers the name of a theme; leaving it puts the one before on again."""
+    """The themes; the one under the cursor is applied at once, Escape restores the one before. The result is a name."""
 
     TITLE = "Theme"
-    BINDINGS = [  # noqa: RUF012 (Textual's way)
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
         Binding("down,j,ctrl+n", "move(1)", "down"),
         Binding("up,k,ctrl+p", "move(-1)", "up"),
         Binding("enter", "take", "take"),
@@ -125,115 +135,98 @@ class ThemesDialog(Dialog[str]):
     HINT = (("↑ ↓", "key-name"), (" choose  ", "dim"), ("Enter", "key-name"), (" keep  ", "dim"),
             ("Esc", "key-name"), (" as before", "dim"))  # fmt: skip
 
-    def __init__(self, names: tuple[str, ...], worn: str, wear: Callable[[str], None]) -> None:
-        """``wear`` puts a theme on."""
+    def __init__(self, names: tuple[str, ...], current: str, apply: Callable[[str], None]) -> None:
+        """``apply`` applies a theme by its name."""
         super().__init__()
         self._names = names
-        self._before = worn
-        self._at = names.index(worn)
-        self._wear = wear
+        self._before = current
+        self._at = names.index(current)
+        self._apply = apply
         self._list = TextPane(id="themes-list")
 
     def content(self) -> tuple[Widget, ...]:
-        """The names, and what colours mean."""
+        """Return the list of names, with a sample of the colours below."""
         self._list.can_focus = False
         return (self._list,)
 
     def on_mount(self) -> None:
-        """Begin at the one that is worn."""
+        """Put the cursor on the current theme."""
         self._list.styles.height = len(self._names) + 3
         self._draw()
 
     def on_resize(self) -> None:
-        """What colours mean may need two lines."""
+        """Wrap the sample of the colours at the new width."""
         self.call_after_refresh(self._draw)
 
     def action_move(self, lines: int) -> None:
-        """Try another one."""
+        """Apply another theme; after the last one comes the first."""
         self._at = (self._at + lines) % len(self._names)
-        self._wear(self._names[self._at])
+        self._apply(self._names[self._at])
         self._draw()
 
     def action_take(self) -> None:
-        """Keep it."""
+        """Keep the theme under the cursor."""
         self.dismiss(self._names[self._at])
 
     def action_cancel(self) -> None:
-        """As it was."""
-        self._wear(self._before)
+        """Restore the theme that was applied before."""
+        self._apply(self._before)
         super().action_cancel()
 
     def _draw(self) -> None:
-        lines: list[tuple[StyledText, ...]] = [
+        lines: list[Line] = [
             ((f" {clip(sanitize(name, THEME_NAME_LIMIT), THEME_NAME_LIMIT)}", "text"),) for name in self._names
         ]
-        sample = wrap_line(((" ", "text"), *SAMPLE), self._list.size.width or WIDTH, indent=1)
+        sample = wrap_line(((" ", "text"), *SAMPLE), self._list.size.width or LIST_WIDTH, indent=1)
         self._list.draw((*lines, (), *sample), self._at)
         self._list.show_cursor()
 
 
-# Views of the log by name: wsmon's own, and those that the user has saved.
-
-OWN_VIEWS = (
-    SavedView("All", ""),
-    SavedView("Problems", "is:problem"),
-    SavedView("Lifecycle", "kind:connection"),
-    SavedView("Messages", "kind:message"),
-    SavedView("Subscriptions", "kind:subscription"),
-    SavedView("Auth", "kind:auth"),
-    SavedView("Heartbeats", "kind:heartbeat"),
-)
-VIEW_NAME_LIMIT = 40
-VIEW_NAME_WIDTH = 20
-QUERY_LIMIT = 200
-Verb = Literal["show", "save", "drop"]
-
-
 @dataclass(frozen=True, slots=True)
 class ViewChoice:
-    """What is to be done with which view."""
+    """What to do with which view."""
 
     verb: Verb
     view: SavedView
 
 
 class ViewsDialog(FinderDialog[ViewChoice]):
-    """Type part of a name to find a view; a name of one's own to save the search of the log under it."""
+    """Finds a view by part of its name, or saves the search of the log under a new name."""
 
     TITLE = "Views"
     NOTHING = "no view of that name, and no search to save under it"
-    BINDINGS = [Binding("delete,ctrl+x", "drop", "forget", priority=True)]  # noqa: RUF012 (Textual's way)
+    BINDINGS = [Binding("delete,ctrl+x", "drop", "forget", priority=True)]  # noqa: RUF012 (Textual's declaration)
     HINT = (("↑ ↓", "key-name"), (" choose ", "dim"), ("Enter", "key-name"), (" take ", "dim"),
             ("^x", "key-name"), (" forget", "dim"))  # fmt: skip
 
     def __init__(self, views: tuple[SavedView, ...], query: str) -> None:
-        """``views`` are the user's; ``query`` is what the log shows now."""
+        """``views`` are the user's; ``query`` is the search of the log now."""
         super().__init__("a view, or a name to save under")
         self._views = views
         self._query = query
 
     def find(self, text: str) -> tuple[ViewChoice, ...]:
-        """The views of that name, and the search to be saved under it."""
+        """Return the views that a text finds, and the search to save under it."""
         return find_views(text, self._views, self._query)
 
-    def line(self, answer: ViewChoice, width: int) -> tuple[StyledText, ...]:
-        """Name and query."""
-        return _line(answer, width)
+    def line(self, result: ViewChoice, width: int) -> Line:
+        """Return name and query of a view."""
+        return _line(result, width)
 
-    def first(self, found: tuple[ViewChoice, ...]) -> int:
-        """The one that is shown."""
-        queries = [choice.view.query for choice in found]
+    def first(self, results: tuple[ViewChoice, ...]) -> int:
+        """Return the number of the view that the log shows."""
+        queries = [choice.view.query for choice in results]
         return queries.index(self._query) if self._query in queries else 0
 
     def action_drop(self) -> None:
-        """Forget the view under the cursor, if it is one of the user's."""
+        """Dismiss the dialog with the view under the cursor to be forgotten, if it is the user's."""
         view = self.chosen.view if self.chosen is not None else None
         if view in self._views and view is not None:
             self.dismiss(ViewChoice("drop", view))
 
 
 def find_views(text: str, views: tuple[SavedView, ...], query: str) -> tuple[ViewChoice, ...]:
-    """The views whose name has ``text`` in it, and last the search to be saved where that is a new name for it."""
+    """Return the views with ``text`` in their names, and last the search to save where ``text`` is a new name."""
     name = text.strip()[:VIEW_NAME_LIMIT]
     found = [ViewChoice("show", view) for view in (*OWN_VIEWS, *views) if name.lower() in view.name.lower()]
     is_own = any(view.name.lower() == name.lower() for view in OWN_VIEWS)
@@ -242,7 +235,7 @@ def find_views(text: str, views: tuple[SavedView, ...], query: str) -> tuple[Vie
     return tuple(found)
 
 
-def _line(choice: ViewChoice, width: int) -> tuple[StyledText, ...]:
+def _line(choice: ViewChoice, width: int) -> Line:
     name, query = sanitize(choice.view.name, VIEW_NAME_LIMIT), sanitize(choice.view.query, QUERY_LIMIT)
     room = max(4, width - VIEW_NAME_WIDTH - 3)
     if choice.verb == "save":

@@ -1,4 +1,4 @@
-"""The search line: filters while one types, says what it does not understand, and keeps the last that it did."""
+"""Search dialog: filters the log while the user types, reports errors, and keeps the last valid query."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from wsmon.model.sanitize import sanitize
 from wsmon.query.ast import EVERYTHING, Query
 from wsmon.query.fields import completion
 from wsmon.query.parser import ReferenceTime, parse
-from wsmon.tui.text import StyledText
+from wsmon.tui.text import Line
 from wsmon.tui.widgets.text_view import TextLine, WrappedText
 
-# Between the last letter and the search: shorter than a thought, longer than a typed word's gaps
+# Pause between the last letter and the search: longer than the gaps within a typed word
 PAUSE_S = 0.15
-HINT: tuple[StyledText, ...] = (
+HINT: Line = (
     (" words ", "dim"), ("conn:", "key-name"), ("x ", "dim"), ("is:", "key-name"), ("problem ", "dim"),
     ("$.a>", "key-name"), ("9 ", "dim"),
     ("/re/", "key-name"),
@@ -33,18 +33,18 @@ HINT: tuple[StyledText, ...] = (
 )  # fmt: skip
 
 
-class _Completion(Suggester):
-    """Completes the name of a field, or a value of one that has few."""
+class _FieldSuggester(Suggester):
+    """Completes the name of a field, or the value of a field that has few."""
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The whole line; ``None`` where nothing fits."""
+        """Return the whole line completed; None where nothing fits."""
         return completion(value) or None
 
 
 class SearchDialog(ModalScreen[Query], inherit_bindings=False):
-    """Two lines at the bottom; answers the query that is to stay."""
+    """Two lines at the bottom of the screen; the result is the query that stays."""
 
-    BINDINGS = [  # noqa: RUF012 (Textual's way)
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
         Binding("escape", "clear", "clear"),
         Binding("up", "recall(1)", "older search"),
         Binding("down", "recall(-1)", "newer search"),
@@ -58,14 +58,14 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         searches: tuple[str, ...] = (),
         halt: Callable[[], None] = lambda: None,
     ) -> None:
-        """``text`` is the query now; ``apply`` is called with each one that can be understood.
+        """``text`` is the query now; ``apply`` is called with each valid one.
 
-        ``searches`` is what was searched for before, newest first; ``halt`` is called as soon as the query under way is
-        no longer the one that is wanted.
+        ``searches`` are earlier searches, newest first; ``halt`` is called as soon as the search that is running is no
+        longer wanted.
         """
         super().__init__()
         self._text = text
-        self._line = Input(text, compact=True, id="search-input", select_on_focus=False, suggester=_Completion())
+        self._line = Input(text, compact=True, id="search-input", select_on_focus=False, suggester=_FieldSuggester())
         self._note = WrappedText(id="search-note")
         self._apply = apply
         self._halt = halt
@@ -73,11 +73,11 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
         self._valid: Query | None = None
         self._timer: Timer | None = None
         self._recalled = ("" if text in searches[:1] else text, *searches)
-        # with what is typed first
+        """The text typed by the user, then earlier searches."""
         self._at = 1 if text in searches[:1] else 0
 
     def compose(self) -> ComposeResult:
-        """The line, and what is wrong with it."""
+        """Compose the line, and below it the hint or what is wrong."""
         self._line.cursor_blink = False
         with Vertical(id="search-box"):
             with Horizontal(id="search-line"):
@@ -89,7 +89,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
             yield self._note
 
     def on_mount(self) -> None:
-        """Typing replaces the query there was; an arrow key begins to change it."""
+        """Select the query: typing replaces it, an arrow key begins to edit it."""
         self._line.select_all()
 
     @on(Input.Changed, "#search-input")
@@ -108,12 +108,12 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
             self.dismiss(self._valid)
 
     def action_clear(self) -> None:
-        """Everything again."""
+        """Show all events again."""
         self._stop_timer()
         self.dismiss(EVERYTHING)
 
     def action_recall(self, older: int) -> None:
-        """A search of before, instead of what stands there."""
+        """Put an older or newer search into the line."""
         at = self._at + older
         if 0 <= at < len(self._recalled):
             if self._at == 0:
@@ -132,7 +132,7 @@ class SearchDialog(ModalScreen[Query], inherit_bindings=False):
             self._timer.stop()
 
     def _understand(self, text: str) -> bool:
-        """Whether it is a query; says what is wrong where it is none, and keeps the last one that was."""
+        """Return whether a text is a query; an invalid one is reported, and the last valid one is kept."""
         try:
             self._valid = parse(text, ReferenceTime(self._now_ns()))
         except QueryError as error:

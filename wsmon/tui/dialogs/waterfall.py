@@ -1,4 +1,4 @@
-"""The spans of a session or of its trace, one under the other in time."""
+"""Waterfall dialog: the spans of a session or of its trace, one under the other in time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from wsmon.model.sanitize import sanitize
 from wsmon.model.spans import Span, WaterfallRow, waterfall
 from wsmon.model.units import MS_NS
 from wsmon.tui.dialogs.base import Dialog
-from wsmon.tui.text import Role, StyledText, clip, left, right
+from wsmon.tui.text import Line, Role, StyledText, clip, left, right
 from wsmon.tui.widgets.text_view import ScrollPane
 
-# The spans of a session as lines: what, since when, for how long, and a bar on the session's own scale. Pure.
-
-# Levels; deeper nesting shows its depth no more
+# Levels of nesting; deeper spans are not indented further
 MAX_INDENT = 6
 NAME_LIMIT = 200
 TIME_WIDTH = 10
@@ -26,52 +24,14 @@ ROLE_OF_STATUS: dict[str, Role] = {
     "ok": "status-open", "error": "status-loss", "abandoned": "status-stalled", "orphan": "dim", "open": "text",
 }  # fmt: skip
 
-
-def waterfall_lines(
-    spans: tuple[Span, ...], width: int, *, ascii_only: bool = False
-) -> tuple[tuple[StyledText, ...], ...]:
-    """A line for each span, by its start, and one for what went wrong with it."""
-    bars = waterfall(spans)
-    end_ns = max((bar.offset_ns + (bar.span.duration_ns or 0) for bar in bars), default=0)
-    name_width = max(10, min(36, width // 3))
-    lines: list[tuple[StyledText, ...]] = []
-    for bar in bars:
-        lines.append(_line(bar, max(1, end_ns), name_width, width, ascii_only=ascii_only))
-        problem = sanitize(bar.span.error or bar.span.error_type, NAME_LIMIT, ascii_only=ascii_only)
-        if problem:
-            indent = "  " * (min(bar.depth, MAX_INDENT) + 1)
-            lines.append(((clip(indent + problem, width, "~" if ascii_only else "…"), "problem"),))
-    return tuple(lines)
-
-
-def _line(bar: WaterfallRow, whole_ns: int, name_width: int, width: int, *, ascii_only: bool) -> tuple[StyledText, ...]:
-    span = bar.span
-    indent = "  " * min(bar.depth, MAX_INDENT)
-    label = span.operation if span.name in ("", span.operation) else f"{span.operation} {span.name}"
-    role = ROLE_OF_STATUS[span.status]
-    took = fmt.NONE if span.duration_ns is None else fmt.milliseconds(span.duration_ns / MS_NS)
-    start = f"+{fmt.milliseconds(bar.offset_ns / MS_NS)}"
-    spans: list[StyledText] = [
-        (left(indent + sanitize(label, NAME_LIMIT, ascii_only=ascii_only), name_width), "text"),
-        (right(start, TIME_WIDTH + 1), "dim"),
-        (right(took, TIME_WIDTH) + " ", role),
-    ]
-    room = width - name_width - 2 * TIME_WIDTH - 2
-    if room >= LEAST_BAR:
-        before = min(room - 1, bar.offset_ns * room // whole_ns)
-        cells = min(room - before, max(1, (span.duration_ns or 0) * room // whole_ns))
-        spans.append((" " * before + ("=" if ascii_only else "━") * cells, role))
-    return tuple(spans)
-
-
-# For the spans of the trace, or of the session; the answer comes back
 SpanRequest = Callable[[bool, Callable[[tuple[Span, ...]], None]], None]
+"""Requests the spans of the trace (True) or of the session, and passes them to a function."""
 
 
 class WaterfallDialog(Dialog[None]):
-    """Scrolls; shows the whole trace on demand."""
+    """The spans of a session in a list that scrolls; a key shows those of the whole trace."""
 
-    BINDINGS = [  # noqa: RUF012 (Textual's way)
+    BINDINGS = [  # noqa: RUF012 (Textual's declaration)
         Binding("escape,q,enter", "cancel", "close"),
         Binding("t,W", "trace", "whole trace"),
     ]
@@ -79,7 +39,7 @@ class WaterfallDialog(Dialog[None]):
             ("Esc", "key-name"), (" close", "dim"))  # fmt: skip
 
     def __init__(self, session: str, spans: tuple[Span, ...], limit: int, ask: SpanRequest) -> None:
-        """``limit`` is how many spans were asked for: as many mean that there may be more, which is said."""
+        """``limit`` is how many spans were requested: with as many, the title says that there may be more."""
         super().__init__()
         self._session = session
         self._spans = spans
@@ -90,15 +50,15 @@ class WaterfallDialog(Dialog[None]):
         self.title = self._heading()
 
     def content(self) -> tuple[Widget, ...]:
-        """The list."""
+        """Return the list."""
         return (self._list,)
 
     def on_resize(self) -> None:
-        """Bars have another scale."""
+        """Draw bars at the new scale."""
         self.call_after_refresh(self._draw)
 
     def action_trace(self) -> None:
-        """All sessions of the trace, or the one session."""
+        """Show all sessions of the trace, or the one session."""
         is_of_trace = not self._is_of_trace
 
         def take(spans: tuple[Span, ...]) -> None:
@@ -118,3 +78,38 @@ class WaterfallDialog(Dialog[None]):
 
     def _draw(self) -> None:
         self._list.draw(waterfall_lines(self._spans, self._list.width))
+
+
+def waterfall_lines(spans: tuple[Span, ...], width: int, *, ascii_only: bool = False) -> tuple[Line, ...]:
+    """Return a line for each span by its start, with a bar on the scale of all, and a line for its error."""
+    bars = waterfall(spans)
+    end_ns = max((bar.offset_ns + (bar.span.duration_ns or 0) for bar in bars), default=0)
+    name_width = max(10, min(36, width // 3))
+    lines: list[Line] = []
+    for bar in bars:
+        lines.append(_line(bar, max(1, end_ns), name_width, width, ascii_only=ascii_only))
+        problem = sanitize(bar.span.error or bar.span.error_type, NAME_LIMIT, ascii_only=ascii_only)
+        if problem:
+            indent = "  " * (min(bar.depth, MAX_INDENT) + 1)
+            lines.append(((clip(indent + problem, width, "~" if ascii_only else "…"), "problem"),))
+    return tuple(lines)
+
+
+def _line(bar: WaterfallRow, whole_ns: int, name_width: int, width: int, *, ascii_only: bool) -> Line:
+    span = bar.span
+    indent = "  " * min(bar.depth, MAX_INDENT)
+    label = span.operation if span.name in ("", span.operation) else f"{span.operation} {span.name}"
+    role = ROLE_OF_STATUS[span.status]
+    took = fmt.NONE if span.duration_ns is None else fmt.milliseconds(span.duration_ns / MS_NS)
+    start = f"+{fmt.milliseconds(bar.offset_ns / MS_NS)}"
+    texts: list[StyledText] = [
+        (left(indent + sanitize(label, NAME_LIMIT, ascii_only=ascii_only), name_width), "text"),
+        (right(start, TIME_WIDTH + 1), "dim"),
+        (right(took, TIME_WIDTH) + " ", role),
+    ]
+    room = width - name_width - 2 * TIME_WIDTH - 2
+    if room >= LEAST_BAR:
+        before = min(room - 1, bar.offset_ns * room // whole_ns)
+        cells = min(room - before, max(1, (span.duration_ns or 0) * room // whole_ns))
+        texts.append((" " * before + ("=" if ascii_only else "━") * cells, role))
+    return tuple(texts)
