@@ -16,6 +16,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from tests.support.background import background
 from tests.support.peers import scenario
 from wsmon.cli.stores import greeting, socket_of
 from wsmon.clock import SystemClock
@@ -32,20 +33,18 @@ async def watch(store: Path, socket: Path, seconds: int) -> list[float]:
     """Milliseconds of each event that came within that time, after the warm-up."""
     changed = asyncio.Event()
     client = RecorderClient(socket, greeting())
-    listening = asyncio.create_task(client.run(changed.set), name="viewer")
     view = Reader(store, SystemClock())
     seen, last_id, begins_at = [], 0, time.monotonic() + WARM_UP_S
-    while (now := time.monotonic()) < begins_at + seconds:
-        await changed.wait()
-        changed.clear()
-        while page := view.events_after(last_id, PAGE_EVENTS):
-            read_ns = time.time_ns()
-            last_id = page[-1].id
-            if now > begins_at:
-                seen += [(read_ns - event.ts_ns) / NS_PER_MS for event in page]
+    async with background(client.run(changed.set), "viewer"):
+        while (now := time.monotonic()) < begins_at + seconds:
+            await changed.wait()
+            changed.clear()
+            while page := view.events_after(last_id, PAGE_EVENTS):
+                read_ns = time.time_ns()
+                last_id = page[-1].id
+                if now > begins_at:
+                    seen += [(read_ns - event.ts_ns) / NS_PER_MS for event in page]
     view.close()
-    listening.cancel()
-    await asyncio.wait([listening])
     return seen
 
 

@@ -9,6 +9,7 @@ import socket
 import stat
 from pathlib import Path
 
+from tests.support.background import background
 from tests.support.engines import raw_server
 from tests.support.peers import Peers, script
 from tests.support.processes import DEADLINE_S, Home, Recorder, stored
@@ -67,14 +68,11 @@ async def health(recorder: Recorder) -> Health:
     client = RecorderClient(Path(held.socket), greeting())
     sampled = asyncio.Event()
     await client.connect_once()
-    listening = asyncio.create_task(client.listen(sampled.set), name="listener")
-    async with asyncio.timeout(DEADLINE_S):
+    async with background(client.listen(sampled.set), "listener"), asyncio.timeout(DEADLINE_S):
         while client.health is None:
             await sampled.wait()
             sampled.clear()
     found = client.health
-    listening.cancel()
-    await asyncio.wait([listening])
     client.hang_up()
     return found
 

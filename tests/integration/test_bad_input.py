@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.background import background
 from tests.support.processes import Home, stored
 from wsmon.cli.params import Request
 from wsmon.cli.spawn import ensure_recorder
@@ -181,12 +182,12 @@ async def test_a_start_waits_for_a_recorder_that_another_start_has_just_begun(ho
     info = LockInfo(os.getpid(), "", 0, 0, target.identity, str(store), str(target.socket), 0, "")
     ensure_runtime_folder(target.socket.parent)
     with StoreLock(store, info), socket.socket(socket.AF_UNIX) as listening:
-        starting = asyncio.create_task(asyncio.to_thread(ensure_recorder, request, target, home.environ), name="start")
-        done, _ = await asyncio.wait([starting], timeout=0.1)
-        assert not done
-        listening.bind(str(target.socket))
-        listening.listen()
-        await starting
+        async with background(asyncio.to_thread(ensure_recorder, request, target, home.environ), "start") as starting:
+            done, _ = await asyncio.wait([starting], timeout=0.1)
+            assert not done
+            listening.bind(str(target.socket))
+            listening.listen()
+            await starting
 
 
 async def test_a_recorder_whose_starter_has_left_records_all_the_same(home: Home) -> None:

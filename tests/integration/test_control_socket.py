@@ -56,7 +56,8 @@ class Viewer:
         self.changed.set()
 
     async def __aenter__(self) -> Viewer:
-        self._task = asyncio.create_task(self.client.run(self._on_change), name="viewer")
+        # __aexit__ awaits it.
+        self._task = asyncio.create_task(self.client.run(self._on_change), name="viewer")  # noqa: TID251
         return self
 
     async def __aexit__(self, *exception: object) -> None:

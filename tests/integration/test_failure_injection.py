@@ -107,7 +107,8 @@ class Viewer:
     def __init__(self, home: Home, recorder: Recorder) -> None:
         self._client = RecorderClient(socket_of(recorder.store, home.environ), greeting())
         self._changed = asyncio.Event()
-        self._task = asyncio.create_task(self._client.run(self._changed.set), name="viewer")
+        # leave() awaits it.
+        self._task = asyncio.create_task(self._client.run(self._changed.set), name="viewer")  # noqa: TID251
 
     async def until(self, condition: Callable[[Health], bool]) -> Health:
         """The first sample for which the condition holds."""

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
+from tests.support.background import background
 from tests.support.json_corpus import corpus
 from tests.support.peers import SCENARIOS, Peers
 from tests.support.processes import DEADLINE_S, Home, stored
@@ -44,13 +45,13 @@ async def in_a_terminal(
         cwd=home.folder,
     )
     os.close(theirs)
-    printed = asyncio.create_task(asyncio.to_thread(_drain, ours), name="terminal")
-    if until is not None:
-        await until()
-        process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(DEADLINE_S):
-        code = await process.wait()
-    output = await printed
+    async with background(asyncio.to_thread(_drain, ours), "terminal") as printed:
+        if until is not None:
+            await until()
+            process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(DEADLINE_S):
+            code = await process.wait()
+        output = await printed
     os.close(ours)
     return code, output.decode()
 

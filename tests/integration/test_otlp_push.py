@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.support.background import background
 from tests.support.builders import T0_NS, at_ns, event, message
 from tests.support.collectors import HANG, OK, RESET, FakeCollector, answer, plain
 from tests.support.engines import raw_server
@@ -73,12 +74,10 @@ def noted(store: Path) -> bytes:
 
 @asynccontextmanager
 async def sending(sender: Sender) -> AsyncIterator[Sender]:
-    task = asyncio.create_task(sender.sending.run(), name="sending")
     try:
-        yield sender
+        async with background(sender.sending.run(), "sending"):
+            yield sender
     finally:
-        task.cancel()
-        await asyncio.wait([task])
         await sender.sending.finish()
 
 

@@ -33,7 +33,8 @@ class RealPeer:
         # ``what`` and ``at_ms`` (its monotonic clock) of each, and what belongs to it; in the order of the server
         self._process = process
         self._changed = asyncio.Event()
-        self._listening = asyncio.create_task(self._listen(), name=f"what {name} tells")
+        # kill() awaits it.
+        self._listening = asyncio.create_task(self._listen(), name=f"what {name} tells")  # noqa: TID251
 
     @property
     def port(self) -> int:

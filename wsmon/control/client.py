@@ -172,7 +172,8 @@ async def command_once(socket: Path, greeting: Hello, action: Action, connection
     client = RecorderClient(socket, greeting)
     try:
         await client.connect_once()
-        listening = asyncio.create_task(client.listen(lambda: None), name="control listener")
+        # Awaited below. A TaskGroup would wrap an error of the command in an ExceptionGroup.
+        listening = asyncio.create_task(client.listen(lambda: None), name="control listener")  # noqa: TID251
         try:
             return await client.command(action, connection)
         finally:

@@ -199,7 +199,8 @@ class Delivery:
         """Send a body once; where a request is under way whose caller was cancelled, await that one instead."""
         if self._under_way is None:
             request = self._collector.send(self._kind, body)
-            self._under_way = asyncio.create_task(request, name=f"otlp {self._kind} request")
+            # Outlives a caller that is cancelled: the next attempt or close() awaits it.
+            self._under_way = asyncio.create_task(request, name=f"otlp {self._kind} request")  # noqa: TID251
         outcome = await asyncio.shield(self._under_way)
         self._under_way = None
         if isinstance(outcome, RetryLater):

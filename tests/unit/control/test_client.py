@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.background import background
 from wsmon.control.client import RecorderClient, command_once, health_once
 from wsmon.control.messages import PROTOCOL, Command, Hello, Message, Reply, Sample, decode, encode
 from wsmon.errors import WsmonError
@@ -90,11 +91,11 @@ async def test_a_recorder_that_ends_fails_the_command_under_way(tmp_path: Path) 
     async with recorder(tmp_path, end) as socket:
         client = RecorderClient(socket, VIEWER)
         await client.connect_once()
-        stopping = asyncio.ensure_future(client.stop())
-        await client.listen(lambda: None)
-        client.hang_up()
-        with pytest.raises(WsmonError, match="the recorder went away before it answered"):
-            await stopping
+        async with background(client.stop(), "stop") as stopping:
+            await client.listen(lambda: None)
+            client.hang_up()
+            with pytest.raises(WsmonError, match="the recorder went away before it answered"):
+                await stopping
         assert (client.hello, client.health) == (None, None)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.background import background
 from wsmon.engine.loop import Phases, Resolver
 
 
@@ -101,10 +102,11 @@ def answers(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 
 async def test_who_asks_at_the_same_time_shares_the_answer(answers: Answers) -> None:
     resolver = Resolver(asyncio.get_running_loop())
-    asking = [asyncio.ensure_future(resolver.look_up(QUESTION)) for _ in range(3)]
-    await asyncio.sleep(0)
-    answers.released.set()
-    assert await asyncio.gather(*asking) == [["address"]] * 3
+    async with asyncio.TaskGroup() as group:
+        asking = [group.create_task(resolver.look_up(QUESTION)) for _ in range(3)]
+        await asyncio.sleep(0)
+        answers.released.set()
+    assert [task.result() for task in asking] == [["address"]] * 3
     assert answers.asked == ["feed.test"]
 
 
@@ -118,12 +120,13 @@ async def test_who_asks_later_asks_anew(answers: Answers) -> None:
 
 async def test_one_who_gives_up_leaves_the_others_waiting(answers: Answers) -> None:
     resolver = Resolver(asyncio.get_running_loop())
-    impatient, patient = (asyncio.ensure_future(resolver.look_up(QUESTION)) for _ in range(2))
-    await asyncio.sleep(0)
-    impatient.cancel()
-    await asyncio.sleep(0)
-    answers.released.set()
-    assert await patient == ["address"]
+    async with asyncio.TaskGroup() as group:
+        impatient, patient = (group.create_task(resolver.look_up(QUESTION)) for _ in range(2))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.sleep(0)
+        answers.released.set()
+    assert patient.result() == ["address"]
     assert impatient.cancelled()
 
 
@@ -144,10 +147,8 @@ async def test_failures_are_the_askers(answers: Answers, number: int) -> None:
 
 def test_an_answer_after_the_end_of_the_loop_is_dropped(answers: Answers) -> None:
     async def ask() -> None:
-        task = asyncio.ensure_future(Resolver(asyncio.get_running_loop()).look_up(QUESTION))
-        await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        async with background(Resolver(asyncio.get_running_loop()).look_up(QUESTION), "resolver"):
+            await asyncio.sleep(0)
 
     asyncio.run(ask())
     asking = [thread for thread in threading.enumerate() if thread.name == "dns 'feed.test'"]

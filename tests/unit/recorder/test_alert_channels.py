@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.support.background import background
 from tests.support.engines import raw_server
 from tests.support.fake_ports import FakeClock
 from wsmon.model.redact.masking import Sensitive, mask_secrets
@@ -70,12 +71,9 @@ async def test_one_that_hangs_is_killed_with_all_it_started(program: Program, tm
 
 async def test_a_cancelled_alert_leaves_no_program(program: Program, tmp_path: Path) -> None:
     way = program("echo $$ > pid.part; mv pid.part pid; exec sleep 600")
-    delivering = asyncio.create_task(way.deliver(BODY), name="alert")
-    async with asyncio.timeout(SOON_S):
+    async with background(way.deliver(BODY), "alert"), asyncio.timeout(SOON_S):
         while not (tmp_path / "pid").exists():
             await asyncio.sleep(0.01)  # another process tells nobody
-    delivering.cancel()
-    await asyncio.wait([delivering])
     await _until_gone(int((tmp_path / "pid").read_text()))
 
 

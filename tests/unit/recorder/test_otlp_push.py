@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.support.background import background
 from tests.support.collectors import FakeCollector, answer
 from tests.support.engines import raw_server
 from tests.support.recordings import FixedClock
@@ -52,16 +53,13 @@ async def test_the_oldest_are_lost_and_counted_and_the_rest_arrives_in_order() -
         sends_to = Collector(spec, {}, clock)
         rhythm = RetryTiming(clock, lambda: 0.0, pause, AT_ONCE, AT_ONCE)
         points = MetricPusher(taking.families, 0, sends_to, health, rhythm)
-        running = asyncio.create_task(points.run(), name="points")
-        async with asyncio.timeout(SOON_S):
+        async with background(points.run(), "points"), asyncio.timeout(SOON_S):
             await taking.is_over.wait()
             collector.standing.clear()
             while len(collector.taken[METRICS]) < PLACES:
                 await collector.until(METRICS, len(collector.asked) + 1)
             while not (state := health.state()) or state.signals[-1].sent < 2 * PLACES:
                 await asyncio.sleep(0.001)  # the last answer is under way
-        running.cancel()
-        await asyncio.wait([running])
         await points.close()
     numbers = [
         request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].as_int
