@@ -8,9 +8,8 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tests.support.memory_driver import taken, terminal, wired
-from tests.support.screen_harness import Stage, stage
+from tests.support.screen_harness import ROOMY, Stage, stage
 
-ROOMY = (120, 40)
 # A second, for the ages of five connections; 134 are written
 MOST_BYTES = 200
 

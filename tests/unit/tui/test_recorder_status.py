@@ -1,4 +1,4 @@
-"""Whether somebody records: what is known, and from when on."""
+"""RecorderStatus: whether a recorder runs, since when, and which time the panes are about."""
 
 from __future__ import annotations
 

@@ -12,13 +12,12 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.builders import message
-from tests.support.screen_harness import Stage, cells, stage, until, with_incidents
+from tests.support.screen_harness import ROOMY, Stage, cells, stage, until, with_incidents
 from wsmon.tui.options import AppOptions
 from wsmon.tui.widgets.text_view import TextLine
 
-ROOMY = (120, 40)
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", Path("/exports"))
-DARK = (Path(__file__).parents[2] / "themes" / "wsmon-dark.toml").read_text()
+DARK = (Path(__file__).parents[3] / "themes" / "wsmon-dark.toml").read_text()
 TIMES = count(1_000_000_000)
 SIGHTS = (
     ("1",), ("2",), ("3", "z"), ("4", "z"), ("5", "z"), ("question_mark",), ("q",), ("x",), ("colon",), ("slash",),

@@ -1,4 +1,4 @@
-"""What keys do on the timeline of the whole screen: problems, evidence, groups, and where the log goes."""
+"""Problems, evidence and groups on the timeline, and where the log goes, by keys on the whole screen."""
 
 from __future__ import annotations
 

@@ -1,17 +1,42 @@
-"""The screen comes back as it was left."""
+"""MonitorScreen: narrowed searches, session state that comes back, notices about incidents."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from textual.app import App
+
 from tests.support.fake_ports import FakeNotes
-from tests.support.screen_harness import Stage, stage, until
+from tests.support.queries import query
+from tests.support.screen_harness import ROOMY, Stage, stage, text, until
+from wsmon.model.snapshot import Health, OpenIncident
 from wsmon.tui.options import AppOptions
+from wsmon.tui.screen import narrowed
 from wsmon.tui.session_state import LogPosition, Preference, SessionState, load, save
+from wsmon.tui.terminal import driver
 from wsmon.tui.widgets.text_view import TextLine
 
-ROOMY = (120, 40)
+# A search that goes on with one more term.
+
+
+@pytest.mark.parametrize(
+    ("text", "is_excluded", "expected"),
+    [
+        ("", False, "$.a=1"),
+        ("", True, "-$.a=1"),
+        ("conn:x", False, "conn:x $.a=1"),
+        ("conn:x OR conn:y", True, "(conn:x OR conn:y) -$.a=1"),
+    ],
+)
+def test_a_term_holds_beside_all_that_was_searched_for(text: str, is_excluded: bool, expected: str) -> None:
+    found = narrowed(text, "$.a=1", is_excluded=is_excluded)
+
+    assert found == expected
+    assert query(found)
+
+
 OPTIONS = AppOptions("orders.toml", Path("/state/store.db"), "wsmon orders.toml", store_id="one")
 
 
@@ -126,3 +151,61 @@ async def test_what_cannot_be_kept_is_known_at_the_end(tmp_path: Path) -> None:
         await on.ready(pilot)
         await pilot.press("k", "d")
     assert on.app.unkept.startswith("how the screen is left cannot be kept in")
+
+
+# What the terminal is sent when an incident opens.
+
+OPENED = OpenIncident(10_000, "gap", "3 messages missing", "deribit")
+SAID = "deribit: gap: 3 messages missing"
+DESKTOP = f"\x1b]9;wsmon: {SAID}\a\x1b]777;notify;wsmon;{SAID}\a"
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Control sequences in the order in which they went out."""
+    sequences: list[str] = []
+
+    def write(_app: App[object], sequence: str) -> bool:
+        sequences.append(sequence)
+        return True
+
+    monkeypatch.setattr(driver, "write", write)
+    return sequences
+
+
+@pytest.mark.parametrize(
+    ("rings", "notifies", "expected"),
+    [
+        (True, False, ["\a"]),
+        (False, True, [DESKTOP]),
+        (True, True, ["\a", DESKTOP]),
+        (False, False, []),
+    ],
+)
+async def test_as_the_recorder_is_configured(
+    sent: list[str], *, rings: bool, notifies: bool, expected: list[str]
+) -> None:
+    on = stage(health=Health(rings=rings, notifies=notifies))
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        open_incident(on)
+        await until(pilot, lambda: SAID in text(on.screen.footer))
+        on.screen.tick()
+        await pilot.pause()
+    assert sent == expected
+
+
+async def test_a_dialog_keeps_nobody_from_being_told(sent: list[str]) -> None:
+    on = stage(health=Health(rings=True))
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("question_mark")
+        open_incident(on)
+        await until(pilot, lambda: sent == ["\a"])
+
+
+def open_incident(on: Stage) -> None:
+    """It is in the next snapshot."""
+    on.store.incidents = (OPENED,)
+    on.app.wake()
+    on.clock.advance(1)

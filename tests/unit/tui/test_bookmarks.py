@@ -1,4 +1,4 @@
-"""Notes in memory, written behind."""
+"""Notebook: notes in memory, and their writing thread."""
 
 from __future__ import annotations
 

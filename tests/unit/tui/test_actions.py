@@ -1,4 +1,4 @@
-"""The user's keys over the table of actions."""
+"""The user's keymap over the table of actions."""
 
 from __future__ import annotations
 

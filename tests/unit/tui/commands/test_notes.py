@@ -1,4 +1,4 @@
-"""Bookmarks, views and searches of before, by keys on the whole screen."""
+"""Bookmarks, notes, saved views, searches and comparisons, by keys on the whole screen."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import pytest
 
 from tests.support.builders import T0_NS, loss, numbered
 from tests.support.fake_ports import FakeNotes
-from tests.support.screen_harness import Stage, stage, until
+from tests.support.screen_harness import ROOMY, Stage, compared, stage, until
 from wsmon.errors import StoreError
 from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.tui.dialogs.compare import CompareDialog
 from wsmon.tui.dialogs.pickers import OWN_VIEWS, ViewChoice, find_views
 from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.terminal import driver, osc
-from wsmon.tui.widgets.text_view import TextLine
-
-ROOMY = (120, 40)
+from wsmon.tui.widgets.text_view import ScrollPane, TextLine
 
 
 def said(on: Stage) -> str:
@@ -179,3 +178,60 @@ async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: 
         await until(pilot, lambda: on.screen.panes.log.search.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
     assert copied == [osc.clipboard_sequence(text, "") for text in ("BTCUSDT", "$.s")]
     assert on.notes.searches[0] == '$.s="BTCUSDT" -$.s="BTCUSDT"'
+
+
+# Two events compared by keys on the whole screen.
+
+
+def text_of(dialog: CompareDialog) -> list[str]:
+    return ["".join(part for part, _ in line) for line in dialog.query_one("#comparison", ScrollPane).lines]
+
+
+async def test_the_event_under_the_cursor_is_compared_with_the_last_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+
+    def write(_: object, sequence: str) -> bool:
+        copied.append(sequence)
+        return True
+
+    monkeypatch.setattr(driver, "write", write)
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        dialog = await compared(on, pilot)
+        assert dialog.title == "Compare #221 with #223"
+        differences = ["~ $.seq  1 → 2", "~ $.bids[1][1]  2.0 → 0.5", '~ $.note  "a" → "b"']
+        assert text_of(dialog)[-3:] == differences
+        await pilot.press("y")
+        assert copied == [osc.clipboard_sequence("\n".join(line.rstrip() for line in text_of(dialog)), "")]
+        await pilot.press("f")
+        await until(pilot, lambda: any("as text" in line for line in text_of(dialog)))
+        await pilot.press("f", "f")
+        await until(pilot, lambda: text_of(dialog)[-3:] == differences)
+        await pilot.press("escape")
+        assert on.app.screen is on.screen
+
+
+async def test_with_nothing_marked_it_is_said_what_to_press() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("p", "C")
+        said = "".join(part for part, _ in on.screen.footer.line)
+        assert "no mark to compare with: m marks an event" in said
+        await pilot.press("m", "C")
+        assert "no mark to compare with" in said
+
+
+async def test_differences_are_gone_to_one_by_one() -> None:
+    on = stage()
+    async with on.app.run_test(size=(60, 12)) as pilot:
+        await on.ready(pilot)
+        dialog = await compared(on, pilot)
+        pane = dialog.query_one("#comparison", ScrollPane)
+        seen = []
+        for key in ("n", "n", "N", "N"):
+            await pilot.press(key)
+            seen.append(pane.scroll_offset.y)
+        assert seen[0] < seen[1]
+        assert seen[2:] == [seen[0], 0]
