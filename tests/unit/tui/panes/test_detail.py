@@ -1,3 +1,5 @@
+"""The detail pane on its own: cursor, folding, forms of the payload, search, and lines made on demand."""
+
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
@@ -5,6 +7,8 @@ from datetime import UTC
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.pilot import Pilot
 
 from tests.support.builders import loss, message, numbered, usable
@@ -12,8 +16,11 @@ from tests.support.pane_app import PaneApp
 from tests.support.scene_stores import HOSTILE
 from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
+from wsmon.tui.glyphs import UNICODE
 from wsmon.tui.panes import detail_payload
-from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, DetailValue
+from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, DetailValue, matching_lines
+from wsmon.tui.panes.detail_fields import DetailLayout, DetailRow
+from wsmon.tui.panes.detail_payload import decode_payload, detail_rows
 from wsmon.tui.widgets.text_view import StatusChanged
 
 TRADE = '{"e":"trade","data":{"p":97120.50,"q":"0.02","path":[1,2,{"last":null}],"is_maker":true},"note":"plain words"}'
@@ -308,3 +315,39 @@ async def test_of_sixteen_mebibytes_only_the_first_page_is_read(
         assert all(line.isprintable() for line in lines)
         await pilot.press("minus", "plus")
         assert len(detail.pane.lines) <= 2 * ROWS + AHEAD
+
+
+def rows_of(each: Event, width: int = 40) -> list[DetailRow]:
+    return list(detail_rows(each, decode_payload(each), DetailLayout(width, UTC, UNICODE)))
+
+
+def lines_at(rows: list[DetailRow], needle: str) -> list[str]:
+    return ["".join(part for part, _ in rows[number].line).strip() for number in matching_lines(rows, needle)]
+
+
+def test_case_does_not_count_and_nothing_is_nowhere() -> None:
+    rows = rows_of(loss(0))
+    assert lines_at(rows, "DERIBIT") == ["✕ Loss of deribit           14:02:24.000", "Connection  deribit"]
+    assert matching_lines(rows, "") == ()
+    assert matching_lines(rows, "nothing like it") == ()
+
+
+def test_a_text_that_goes_over_the_end_of_a_line_is_found_where_it_begins() -> None:
+    rows = rows_of(message('{"note":"' + "many words that go on and on " * 4 + 'end"}', type="x" * 60))
+    assert len(lines_at(rows, "on and on many")) == 3
+    assert len(lines_at(rows, "x" * 50)) == 1
+    rows = rows_of(message("plain " * 20 + "needle in a haystack"), width=30)
+    assert len(lines_at(rows, "in a haystack")) == 1
+
+
+def test_two_fields_are_not_one_text() -> None:
+    assert lines_at(rows_of(message("x", type="ab", topic="cd")), "abtopic") == []
+
+
+@given(st.text(alphabet="ab ", min_size=1, max_size=200), st.integers(0, 199), st.integers(1, 12))
+def test_whatever_stands_on_one_line_is_found(text: str, start: int, length: int) -> None:
+    rows = [DetailRow(((line, "text"),)) for line in text.split(" ")]
+    needle = text[start : start + length].split(" ")[0]
+    found = matching_lines(rows, needle)
+    assert bool(needle) == bool(found)
+    assert {number for number, row in enumerate(rows) if needle and needle in row.line[0][0]} <= set(found)

@@ -1,3 +1,5 @@
+"""The timeline pane on its own: what it draws, and what keys and clicks do."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

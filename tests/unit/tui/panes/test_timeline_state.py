@@ -1,3 +1,5 @@
+"""State of the timeline: its window, its cursor, and what its actions do."""
+
 from __future__ import annotations
 
 from tests.support.builders import SECOND_NS, T0_NS, at_ns

@@ -1,9 +1,13 @@
+"""Styled text clipped, padded, wrapped and put side by side; short paths."""
+
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-from wsmon.tui.text import clip, keep_ends, left, right, wrap
+from wsmon.tui.text import Line, clip, fit_line, keep_ends, left, right, short_path, side_by_side, wrap
 
 
 @pytest.mark.parametrize(
@@ -72,3 +76,50 @@ def test_marks_alone_end() -> None:
 )
 def test_a_name_keeps_both_ends(text: str, width: int, shown: str) -> None:
     assert keep_ends(text, width) == shown
+
+
+def line(text: str) -> Line:
+    return ((text, "text"),)
+
+
+def texts(lines: list[Line]) -> list[str]:
+    return ["".join(text for text, _ in each) for each in lines]
+
+
+def test_the_shorter_block_leaves_room() -> None:
+    assert texts(list(side_by_side([line("a"), line("b")], [line("c")], 10))) == ["a     c", "b     "]
+
+
+def test_what_is_too_long_is_cut_and_says_so() -> None:
+    assert texts(list(side_by_side([line("abcdefgh")], [line("ijklmnop")], 10))) == ["abc…  ijk…"]
+    assert fit_line((("abc", "text"), ("defg", "dim")), 5) == (("abc", "text"), ("d…", "dim"))
+
+
+def test_wide_characters_count_two() -> None:
+    assert texts([fit_line(line("日本"), 6, is_filled=True)]) == ["日本  "]
+
+
+HOME = Path("/home/ann")
+EXPORT = HOME / "exports" / "2026" / "demo-20261121-032209.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "expected"),
+    [
+        (EXPORT, 80, "~/exports/2026/demo-20261121-032209.jsonl"),
+        (Path("/tmp/demo.jsonl"), 80, "/tmp/demo.jsonl"),
+        (EXPORT, 40, "…/2026/demo-20261121-032209.jsonl"),
+        (EXPORT, 30, "…/demo-20261121-032209.jsonl"),
+        (EXPORT, 24, "demo-202611…032209.jsonl"),
+        (HOME, 80, "~"),
+        (HOME / "a\x1b[31mb.csv", 80, "~/a␛[31mb.csv"),
+    ],
+)
+def test_the_name_of_the_file_stays_and_what_is_left_out_says_so(path: Path, width: int, expected: str) -> None:
+    assert short_path(path, HOME, width) == expected
+
+
+@pytest.mark.parametrize("width", range(1, 60))
+def test_it_never_grows_beyond_its_width(width: int) -> None:
+    for path in (EXPORT, Path("/") / ("红茶" * 20) / "é.csv", Path("/")):
+        assert cell_len(short_path(path, HOME, width)) <= width

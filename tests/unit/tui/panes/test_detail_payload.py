@@ -1,3 +1,5 @@
+"""Rows of an event and of its payload as JSON, text and bytes."""
+
 from __future__ import annotations
 
 from datetime import UTC
@@ -11,7 +13,7 @@ from tests.support.builders import event, loss, message, numbered, refused, usab
 from wsmon.model.events import EVENT_NAMES, Event, Verdict
 from wsmon.tui.glyphs import ASCII, UNICODE
 from wsmon.tui.panes.detail_fields import DetailLayout
-from wsmon.tui.panes.detail_payload import decode_payload, detail_rows
+from wsmon.tui.panes.detail_payload import decode_payload, detail_rows, hexdump, row_bytes
 
 PAGE = DetailLayout(60, UTC, UNICODE)
 HOSTILE = "[/b]\x1b[31m\x1b]0;x\x07\x9b\u202e é红茶\x00"
@@ -215,3 +217,26 @@ def test_a_text_inside_json_that_is_too_long_says_what_is_left_out() -> None:
 
     assert "here 3,618 characters are left out: x exports the whole" in lines
     assert '  "b": 1' in lines
+
+
+def test_offset_digits_and_letters() -> None:
+    assert list(hexdump(b"\x00\x01Hello\xff!" + b"x" * 9, 80)) == [
+        ("0000", "00 01 48 65  6c 6c 6f ff  21 78 78 78  78 78 78 78", "..Hello.!xxxxxxx"),
+        ("0010", "78 78" + " " * 45, "xx"),
+    ]
+
+
+@pytest.mark.parametrize("width", [9, 20, 40, 64, 80, 120, 200])
+def test_lines_fit(width: int) -> None:
+    widths = {len(" ".join(parts)) for parts in hexdump(bytes(64), width)}
+
+    assert len(widths) == 1
+    assert max(widths) <= width
+
+
+def test_wider_lines_hold_more() -> None:
+    assert [row_bytes(width) for width in (9, 20, 37, 38, 71, 72, 160)] == [1, 2, 4, 8, 8, 16, 32]
+
+
+def test_a_mebibyte_is_not_made_at_once() -> None:
+    assert next(hexdump(bytes(1_000_000), 80))[0] == "00000"

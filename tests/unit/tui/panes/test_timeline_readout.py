@@ -1,3 +1,5 @@
+"""Sentences of the readout."""
+
 from __future__ import annotations
 
 from dataclasses import replace
