@@ -1,8 +1,9 @@
-"""Everything a key can do, as one table: bindings, footer, help, palette and the user's keymap are made from it.
+"""The table of actions, and the user's keymap over it: bindings, footer, help and palette are made from them.
 
-An action of scope ``app`` runs the function of its id in ``commands``. An action of another scope belongs to the panes
-that bind that scope, and runs a method of theirs: ``detail.fold`` is ``action_detail_fold()``. Of the scopes ``move``
-and ``timeline``, one method takes all actions: ``move.down`` is ``action_move('down')``.
+To add a key of scope ``app``, add a row here, and to the module of ``commands`` that it belongs to a function and its
+row of ``COMMANDS``. An action of another scope belongs to the panes that bind that scope, and runs a method of theirs:
+``detail.fold`` is ``action_detail_fold()``. Of the scopes ``move`` and ``timeline``, one method takes all actions:
+``move.down`` is ``action_move('down')``.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ Group = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing a person can ask for."""
+    """One thing that the user can do with a key, or by its name."""
 
     id: str
     keys: tuple[str, ...]
-    """Textual's names; the first one is shown; none = palette only."""
+    """Textual's names of keys; the first one is shown. Empty = the action is in the palette only."""
     label: str
     """One or two words, for footer and palette."""
     help: str
@@ -43,7 +44,7 @@ class Action:
 
     @property
     def call(self) -> str:
-        """What Textual runs for it: the name of a method without ``action_``, and its arguments."""
+        """The action string of its binding: the name of a method without ``action_``, and its arguments."""
         if self.scope == "app":
             return f"act('{self.id}')"
         if self.scope in ("move", "timeline"):
@@ -137,7 +138,7 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 
 def bindings(*scopes: Scope) -> list[BindingType]:
-    """Textual's bindings of the actions of these scopes, for ``BINDINGS`` of an app or a pane."""
+    """Return the bindings of the actions of these scopes, for ``BINDINGS`` of a screen or a pane."""
     return list(_bindings(action for action in ACTIONS if action.scope in scopes))
 
 
@@ -177,10 +178,9 @@ def moved(move: Move, at: int, page: int, last: int) -> int:
             assert_never(move)
 
 
-# The user's keys: laid over the table of actions, and checked, because Textual takes every mistake in silence.
-
-# Terminals send them for backspace, tab, enter and escape
+# Terminals send these for backspace, tab, enter and escape.
 UNSENDABLE = frozenset({"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+left_square_bracket"})
+# Textual's names of keys by the characters that users write for them
 TEXTUAL_NAMES = {
     "/": "slash", ":": "colon", "?": "question_mark", "+": "plus", "-": "minus", "=": "equals_sign", ".": "full_stop",
     ",": "comma", "<": "less_than_sign", ">": "greater_than_sign", " ": "space", "!": "exclamation_mark",
@@ -190,39 +190,39 @@ TEXTUAL_NAMES = {
     "_": "underscore", "'": "apostrophe", '"': "quotation_mark", ";": "semicolon", "|": "vertical_line", "~": "tilde",
     "\\": "backslash", "`": "grave_accent", "(": "left_parenthesis", ")": "right_parenthesis",
 }  # fmt: skip
+# What users read for keys without a character, by Textual's names
 KEY_LABELS = {
     "enter": "Enter", "escape": "Esc", "tab": "Tab", "space": "Space", "home": "Home", "end": "End",
     "pagedown": "PgDn", "pageup": "PgUp", "delete": "Del", "insert": "Ins", "backspace": "Backspace",
 }  # fmt: skip
-
-
 KEY_NAMES = frozenset({key.value.split("+")[-1] for key in Keys} | set(TEXTUAL_NAMES.values()))
 NO_LINES: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Keymap:
-    """Which keys do what, and what is wrong with the user's wishes."""
+    """The keys in force, and what is wrong with the user's keymap."""
 
     keys: Mapping[str, tuple[str, ...]]
     """Action id → keys in force, Textual's names."""
     changed: Mapping[str, str]
-    """Action id → keys, as ``App.set_keymap`` takes them; the user's only."""
+    """Action id → keys, as ``App.set_keymap`` takes them; only those that the user changed."""
     problems: tuple[Problem, ...]
-    """What they are about has no effect."""
+    """What is wrong with entries; these have no effect."""
 
 
-def merge_keymap(wishes: Mapping[str, tuple[str, ...]], file: str = "", lines: Mapping[str, int] = NO_LINES) -> Keymap:
-    """The table's keys with the user's over them; a wish that cannot be is left out and explained.
+def merge_keymap(entries: Mapping[str, tuple[str, ...]], file: str = "", lines: Mapping[str, int] = NO_LINES) -> Keymap:
+    """Return the keys of the table with the user's over them; an entry that cannot be is left out, with a problem.
 
-    ``file`` and ``lines`` (by action id) say where the wishes are written.
+    ``file`` and ``lines`` (by action id) are where the user has written the entries. Textual itself accepts every
+    mistake in silence.
     """
     keys = {action.id: action.keys for action in ACTIONS}
     problems: list[Problem] = []
     changed: dict[str, str] = {}
-    for action_id, wanted in wishes.items():
+    for action_id, wanted in entries.items():
         named = tuple(textual_key(key) for key in wanted)
-        fault = _fault(action_id, named, keys, wishes)
+        fault = _fault(action_id, named, keys, entries)
         if fault is not None:
             at = key_name(("keys", action_id))
             problems.append(Problem(file or "keymap", lines.get(action_id, 0), at, fault.what, "", fault.hint))
@@ -233,14 +233,14 @@ def merge_keymap(wishes: Mapping[str, tuple[str, ...]], file: str = "", lines: M
 
 
 def textual_key(key: str) -> str:
-    """Textual's name of a key: ``/`` is ``slash``, ``^d`` is ``ctrl+d``."""
+    """Return Textual's name of a key: ``/`` is ``slash``, ``^d`` is ``ctrl+d``."""
     if len(key) == 2 and key[0] == "^":
         return f"ctrl+{key[1].lower()}"
     return TEXTUAL_NAMES.get(key, key)
 
 
 def key_label(key: str) -> str:
-    """A key as people write it: ``/``, ``^d``, ``Enter``."""
+    """Return a key as users write it: ``/``, ``^d``, ``Enter``."""
     if key.startswith("ctrl+"):
         return f"^{key_label(key.removeprefix('ctrl+'))}"
     if key.startswith("shift+"):
@@ -252,9 +252,9 @@ def key_label(key: str) -> str:
 
 
 def _fault(
-    action_id: str, wanted: tuple[str, ...], keys: Mapping[str, tuple[str, ...]], wishes: Mapping[str, tuple[str, ...]]
+    action_id: str, wanted: tuple[str, ...], keys: Mapping[str, tuple[str, ...]], entries: Mapping[str, tuple[str, ...]]
 ) -> FaultError | None:
-    """What is wrong with a wish."""
+    """Return what is wrong with an entry; None = nothing."""
     if action_id not in BY_ID:
         near = get_close_matches(action_id, BY_ID, 1)
         return FaultError("there is no such action", f"did you mean {near[0]}?" if near else "? shows all actions")
@@ -263,7 +263,7 @@ def _fault(
             return FaultError(f"terminals cannot send {key_label(key)} as a key of its own", "take another key")
         if not _is_key(key):
             return FaultError(f"there is no key {key}", "write it as f, F, ^f, f5, enter, or left")
-        other = _holder(key, BY_ID[action_id], keys, wishes)
+        other = _holder(key, BY_ID[action_id], keys, entries)
         if other is not None:
             hint = f"give {other.id} another one too, or take another key"
             return FaultError(f"{key_label(key)} is taken by {other.id} ({other.label})", hint)
@@ -277,9 +277,9 @@ def _is_key(name: str) -> bool:
 
 
 def _holder(
-    key: str, action: Action, keys: Mapping[str, tuple[str, ...]], wishes: Mapping[str, tuple[str, ...]]
+    key: str, action: Action, keys: Mapping[str, tuple[str, ...]], entries: Mapping[str, tuple[str, ...]]
 ) -> Action | None:
-    """The other action that answers a key in the same place, unless the user moves it away."""
+    """Return another action that has the key in the same place, unless the user gives that one other keys."""
     for other in ACTIONS:
         in_the_same_place = (
             other.scope == action.scope
@@ -292,7 +292,7 @@ def _holder(
         )
         if other.id == action.id or key not in keys[other.id] or not in_the_same_place:
             continue
-        moved = tuple(textual_key(each) for each in wishes.get(other.id, ()))
+        moved = tuple(textual_key(each) for each in entries.get(other.id, ()))
         if not moved or key in moved:
             return other
     return None

@@ -1,4 +1,4 @@
-"""The notes as the screen has them: in memory at once, written behind by a thread of their own, in order."""
+"""The user's notes: bookmarks, saved views and searches; in memory at once, written in order by a thread."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from wsmon.model.events import Event
 from wsmon.model.notes import EMPTY_NOTES, Bookmark, SavedView
 from wsmon.ports import Notes
 
-# As many as the file keeps
+# As many as the file keeps.
 HELD_SEARCHES = 200
 
 
 class Notebook:
-    """Bookmarks, saved views and searches of one store; belongs to the thread of the screen."""
+    """Bookmarks, saved views and searches of one store; belongs to the UI thread."""
 
     def __init__(self, notes: Notes) -> None:
-        """Read what there is; where that fails nothing is written either, and ``trouble`` says why."""
+        """Read the notes; where that fails nothing is written either, and ``trouble`` is the reason."""
         self._notes = notes
         self.trouble = ""
         page = EMPTY_NOTES
@@ -30,16 +30,16 @@ class Notebook:
         self._bookmarks = {bookmark.event.id: bookmark for bookmark in page.bookmarks}
         self._views = {view.name: view for view in page.views}
         self._searches = list(page.searches)
-        self._failed: Callable[[Exception], object] = _unheard
+        self._failed: Callable[[Exception], object] = _raise
         self._thread: ThreadPoolExecutor | None = None
 
     def begin(self, failed: Callable[[Exception], object]) -> None:
-        """Write from now on; ``failed`` is called in the writing thread with what could not be written, and why."""
+        """Start the writing thread; ``failed`` is called on it with the error of a write that failed."""
         self._failed = failed
         self._thread = ThreadPoolExecutor(1, "wsmon-notes")
 
     def close(self) -> None:
-        """Come back when everything is written."""
+        """Wait until everything is written, and end the thread."""
         if self._thread is not None:
             self._thread.shutdown()
 
@@ -60,26 +60,26 @@ class Notebook:
 
     @property
     def searches(self) -> tuple[str, ...]:
-        """What was searched for, newest first."""
+        """The queries that were searched for, newest first."""
         return tuple(self._searches)
 
     def bookmark(self, event_id: int) -> Bookmark | None:
-        """The bookmark of an event, if it has one."""
+        """Return the bookmark of an event, if it has one."""
         return self._bookmarks.get(event_id)
 
     def next_bookmark(self, event_id: int, *, newer: bool) -> Bookmark | None:
-        """The nearest bookmark after (or before) an event."""
+        """Return the nearest bookmark after (or before) an event."""
         ids = (each for each in self._bookmarks if (each > event_id if newer else each < event_id))
         found = min(ids, default=0) if newer else max(ids, default=0)
         return self._bookmarks.get(found)
 
     def last_bookmark(self, other_than_id: int) -> Bookmark | None:
-        """The bookmark made last, of another event than this one."""
+        """Return the bookmark that was made last, of another event than this one."""
         found = (each for each in self._bookmarks.values() if each.event.id != other_than_id)
         return max(found, key=lambda each: (each.made_ns, each.event.id), default=None)
 
     def toggle(self, event: Event, now_ns: int) -> bool:
-        """Mark an event, or forget its mark; whether it is marked now."""
+        """Mark an event, or remove its mark; returns whether it is marked now."""
         if self._bookmarks.pop(event.id, None) is not None:
             self._write(lambda: self._notes.drop_bookmark(event.id))
             return False
@@ -87,7 +87,7 @@ class Notebook:
         return True
 
     def annotate(self, event: Event, text: str, now_ns: int) -> None:
-        """Give an event a note, and a bookmark where it has none."""
+        """Set the note to an event, with a bookmark where it has none."""
         held = self._bookmarks.get(event.id) or Bookmark(event, now_ns)
         bookmark = self._bookmarks[event.id] = replace(held, text=text)
         self._write(lambda: self._notes.keep_bookmark(bookmark))
@@ -98,7 +98,7 @@ class Notebook:
         self._write(lambda: self._notes.keep_view(view))
 
     def drop_view(self, name: str) -> None:
-        """Forget a view of the user's."""
+        """Remove a view."""
         if self._views.pop(name, None) is not None:
             self._write(lambda: self._notes.drop_view(name))
 
@@ -111,13 +111,13 @@ class Notebook:
 
     def _write(self, change: Callable[[], None]) -> None:
         if self._thread is not None and not self.trouble:
-            self._thread.submit(change).add_done_callback(self._look_at)
+            self._thread.submit(change).add_done_callback(self._written)
 
-    def _look_at(self, done: Future[None]) -> None:
+    def _written(self, done: Future[None]) -> None:
         error = done.exception()
         if isinstance(error, Exception):
             self._failed(error)
 
 
-def _unheard(error: Exception) -> None:
+def _raise(error: Exception) -> None:
     raise error

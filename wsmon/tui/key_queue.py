@@ -1,4 +1,4 @@
-"""Keys in the order in which they were typed: the next one waits until the effect of the one before is on the screen.
+"""Queue of keys: each one waits until what the one before opened, closed or focused is laid out.
 
 Textual gives a key to the widget that has the focus when the key is read, and reads all keys of one write before the
 first of them acts. A key behind one that opens a dialog would go to the pane below, one behind the key that closes a
@@ -90,7 +90,7 @@ class KeyQueue:
         self._app.run_worker(self._run(path), name="keys", group="keys")
 
     async def _run(self, path: Sequence[DOMNode]) -> None:
-        """See a key through whose way is ``path``, then deliver all that wait."""
+        """Wait for the effect of a key that went along ``path``, then deliver all keys that wait."""
         await self._see_through(path)
         while self._waiting:
             with self._app.batch_update():
@@ -101,7 +101,7 @@ class KeyQueue:
     async def _deliver_unpainted(self) -> Sequence[DOMNode]:
         """Deliver keys until none waits, one changed the stage, or a paint is due.
 
-        Returns the way of the last key, which is not seen through.
+        Returns the path of the last key, whose effect was not waited for.
         """
         until_s = asyncio.get_running_loop().time() + PAINT_S
         while True:

@@ -1,4 +1,4 @@
-"""What the command that starts the screen hands to it: values, and the few things the screen cannot do by itself."""
+"""What the command line gives to the screen: options, and functions for what the screen cannot do by itself."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Literal, TypeAlias
 
 from wsmon.export.run import ExportReport, ExportRequest, Progress
 
-# What ``WsmonApp.run()`` returns: the recorder goes on, or was told to end (and has answered)
+# What ``WsmonApp.run()`` returns: the recorder goes on, or was stopped and has answered.
 Outcome = Literal["detached", "stopped"]
 
-# Writes a file; called in a thread of its own, opens its own view of the store
+# Writes a file; is called on a thread of its own, and opens its own view of the store.
 Exporter: TypeAlias = Callable[[ExportRequest, Progress], ExportReport]
 
-# Stays connected to the recorder until cancelled; calls its argument after each commit and change of health
+# Stays connected to the recorder until cancelled; calls its argument after each commit and each change of health.
 Listen: TypeAlias = Callable[[Callable[[], None]], Coroutine[Any, Any, None]]
 
 NO_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -24,35 +24,36 @@ NO_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
-    """What is known before the screen starts."""
+    """Values that are known before the screen starts."""
 
     name: str
-    """Of the configuration, as the header shows it: "orders.toml"."""
+    """The name of the configuration in the header: "orders.toml"."""
     store: Path
     start_command: str = "wsmon"
-    """What a person types to start the recorder again."""
+    """What the user types to start the recorder again."""
     export_folder: Path = Path()
     theme: str = "wsmon-dark"
     user_themes: Path | None = None
     store_id: str = ""
-    """Ids of events mean something in this store only."""
+    """Identifies the store that ids of events belong to."""
     memory: Path | None = None
-    """The file that remembers how the screen was left; None = nothing is remembered."""
+    """The file that keeps how the screen was left; None = that is not kept."""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_KEYS)
     """Action id → keys of the user's keymap."""
     keys_file: str = ""
-    """Where they are written; empty = nowhere."""
+    """The file that ``keys`` are written in; empty = none."""
     key_lines: Mapping[str, int] = field(default_factory=dict)
     """Action id → line in that file."""
     warnings: tuple[str, ...] = ()
-    """Shown for a while at the start: keys without effect and the like."""
+    """Shown for a while at the start: configuration without effect and the like."""
     banner: str = ""
     """Shown all the time: a recorder of another version, a store opened as a copy."""
     is_remote: bool = False
-    """Over SSH: repaints less often."""
+    """Over SSH, where the screen is painted less often."""
     has_no_color: bool = False
     is_ascii: bool = False
     """Whether the terminal shows ASCII only."""
     is_theme_asked: bool = False
+    """Whether the theme is from the command line: one that was chosen on the screen before does not count then."""
     is_ascii_asked: bool = False
-    """On the command line: what was chosen on the screen before does not count."""
+    """Whether ASCII is from the command line, likewise."""

@@ -1,4 +1,4 @@
-"""Whether somebody records, since when, and what to say about it: pure state over what each tick sees."""
+"""Whether a recorder runs, since when, and the sentence of the banner about it: pure state, updated every second."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from wsmon.model import units as fmt
 from wsmon.model.snapshot import Health, StoreBounds
 from wsmon.tui.panes.bars import Recording
 
-# A viewer is connected to a recorder within half a second; only then silence means something
+# A viewer connects to a recorder within half a second; only after that a missing answer means that there is none.
 GRACE_NS = 2_000_000_000
-# How long warnings of the start are shown
+# How long warnings about the start are shown, together
 WARNING_NS = 12_000_000_000
-# An event as young as this when the screen opens: a recorder may be about to answer
+# With an event as young as this when the screen opens, a recorder may be about to answer.
 FRESH_NS = 10_000_000_000
 
 
 @dataclass(slots=True)
 class RecorderStatus:
-    """Sees the recorder come and go."""
+    """What is known about the recorder of a store."""
 
     opened_ns: int
     """Wall time at which the screen was opened."""
     start_command: str
     warnings: tuple[str, ...] = ()
     banner: str = ""
-    """Said all the time."""
+    """Shown all the time; empty = none."""
     has_control: bool = True
     run_started_ns: int | None = None
     changes: str = ""
@@ -33,7 +33,7 @@ class RecorderStatus:
     trouble: str = ""
     """Why the store cannot be read at the moment."""
     look_faults: tuple[str, ...] = ()
-    """What is wrong with themes."""
+    """What is wrong with themes, a sentence each."""
     _gone_ns: int | None = field(default=None, init=False)
     _now_ns: int = field(default=0, init=False)
     _was_on: bool = field(default=False, init=False)
@@ -42,7 +42,7 @@ class RecorderStatus:
     """Id and wall time of the newest event when the screen was opened; None = not known."""
 
     def see(self, health: Health | None, now_ns: int) -> None:
-        """Take notice of a sample, or of its absence."""
+        """Note the last sample of the recorder's health; None = it does not answer."""
         self._now_ns = now_ns
         if health is not None:
             self._gone_ns, self._was_on = None, True
@@ -50,13 +50,13 @@ class RecorderStatus:
             self._gone_ns = now_ns
 
     def find(self, last_id: int, at_ns: int) -> None:
-        """Take notice of the newest event that was there when the screen was opened."""
+        """Note the newest event that was there when the screen was opened."""
         self._found = (last_id, at_ns)
 
     def shown_ns(self, bounds: StoreBounds, now_ns: int) -> int:
-        """The wall time that the panes are about: now, or the end of the recording where nobody records.
+        """Return the wall time that panes are about: now, or the end of the recording where no recorder runs.
 
-        A store that grows is recorded, even where its recorder does not talk to us.
+        A store that grows has a recorder, even where that does not answer.
         """
         if self.is_on:
             return now_ns
@@ -72,25 +72,25 @@ class RecorderStatus:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it is too early to say that none answers: the screen has just been opened."""
+        """Whether it is too early to conclude that no recorder runs: the screen has just been opened."""
         at_ns = self._found[1] if self._found is not None else self.opened_ns
         return self.has_control and not self.is_on and not self._was_on and self._is_early(at_ns, self._now_ns)
 
     def _is_early(self, at_ns: int, now_ns: int) -> bool:
-        """Whether a recorder, which wrote the newest event then, may still be about to answer."""
+        """Whether a recorder that wrote an event at that time may still be about to answer."""
         return now_ns - self.opened_ns <= GRACE_NS and self.opened_ns - at_ns < FRESH_NS
 
     def recording(self) -> Recording:
-        """For the header."""
+        """Return what the header shows about the recorder."""
         return Recording(self.is_on, self.run_started_ns if self.is_on else self._since_ns, is_awaited=self.is_awaited)
 
     @property
     def _since_ns(self) -> int | None:
-        """Since when nobody records; what was over before we looked ended with its newest event."""
+        """Since when no recorder runs; a recording that was over before ended with its newest event."""
         return self._gone_ns if self._was_on or self._found is None else self._found[1]
 
     def sentence(self, health: Health | None, bounds: StoreBounds, now_ns: int) -> str:
-        """The worst that must not be overlooked; empty = all is well."""
+        """Return the sentence of the banner, the worst problem first; empty = all is well."""
         if self.trouble:
             return f"the store cannot be read: {self.trouble}"
         if health is not None and health.warning:

@@ -1,6 +1,6 @@
-"""Themes: TOML in, checked values out; the only place where colours come from.
+"""Themes in TOML: read, checked, and read again when the user edits them. All colours come from here.
 
-A bad colour is found here, with its file, line and key: Textual takes it at first and ends the app when it paints.
+A bad colour is reported with its file, line and key; Textual would accept it and end the app at the first paint.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wsmon.config.lines import KeyPath, Lines
 from wsmon.errors import WsmonError
 
 DEFAULT_THEME = "wsmon-dark"
-# The terminal's own colours: for 16 of them, and for NO_COLOR, where any other theme shows as shades of grey
+# The terminal's own colours: for terminals with 16, and for NO_COLOR, where other themes become shades of grey
 ANSI_THEME = "wsmon-ansi"
 
 COLORS = (
@@ -34,33 +34,33 @@ CURSOR_TEXT_STYLE = "cursor-text-style"
 CURSOR_TEXT_STYLES = ("none", "reverse", "bold", "underline")
 OPTIONAL = (CURSOR_TEXT_STYLE, "input-cursor-background", "input-cursor-foreground", "input-selection-background")
 KEYS = ("name", "dark", "ansi", "colors", "variables")
-# A theme has 2 KB
+# Of a file; a theme has 2 KB
 LIMIT_BYTES = 64 * 1024
 
 
 class ThemeError(WsmonError):
-    """A theme that cannot be used; says which file, line and key, and what to do."""
+    """A theme that cannot be used: which file, line and key, and what to do."""
 
 
 def parse_theme(origin: str, text: str) -> Theme:
-    """A theme from TOML; ``origin`` names the file in errors. Raises ``ThemeError``."""
+    """Read a theme from TOML; ``origin`` names the file in errors. Raises ``ThemeError``."""
     try:
         table = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         raise ThemeError(f"{origin}:{error.lineno}: {error.msg}") from error
-    return _Page(origin, table, Lines(text)).theme()
+    return _ThemeReader(origin, table, Lines(text)).theme()
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """One file, being read."""
+class _ThemeReader:
+    """Reads and checks the content of one file."""
 
     origin: str
     table: Mapping[str, object]
     lines: Lines
 
     def theme(self) -> Theme:
-        """What it says, checked."""
+        """Return the theme. Raises ``ThemeError``."""
         self._check_names((), self.table, KEYS)
         name = self.table.get("name")
         if not isinstance(name, str) or not name:
@@ -68,10 +68,12 @@ class _Page:
         colors = self._section("colors", COLORS, ())
         variables = self._section("variables", VARIABLES, OPTIONAL)
         if variables.setdefault(CURSOR_TEXT_STYLE, "none") not in CURSOR_TEXT_STYLES:
-            said = f"not a style ({variables[CURSOR_TEXT_STYLE]})"
-            raise self._error(("variables", CURSOR_TEXT_STYLE), said, f"write one of {', '.join(CURSOR_TEXT_STYLES)}")
+            problem = f"not a style ({variables[CURSOR_TEXT_STYLE]})"
+            hint = f"write one of {', '.join(CURSOR_TEXT_STYLES)}"
+            raise self._error(("variables", CURSOR_TEXT_STYLE), problem, hint)
         is_ansi = self._flag("ansi", default=False)
-        if is_ansi:  # Textual's own styles ask for more variables then
+        if is_ansi:
+            # Textual's own styles use more variables then.
             variables = {**BUILTIN_THEMES["ansi-dark"].variables, **variables}
         return Theme(
             name=name,
@@ -91,7 +93,7 @@ class _Page:
         )
 
     def _section(self, part: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
-        """A table of colours, complete and each of them parsed."""
+        """Return a table of colours, complete and each of them checked."""
         section = self.table.get(part)
         if not isinstance(section, dict):
             raise self._error((part,), "missing", f"write [{part}] with {', '.join(required)}")
@@ -135,41 +137,41 @@ def _is_color(text: str) -> bool:
     return True
 
 
-# All themes there are: those that come with wsmon, and the user's, which may replace them and change at any time.
-#
-# A file that is wrong costs nothing but itself: its last good version stays, and what is wrong is kept as a sentence.
-
-# When a file was written, in ns, and its size in bytes: another one is another file
+# Time of the last write in ns, and size in bytes: where either differs, a file is read again.
 Stamp = tuple[int, int]
 
 
 class ThemeLibrary:
-    """Reads themes once, and the user's again when they were written. Used by one thread at a time."""
+    """The themes that come with wsmon, and the user's own, which may replace them and change at any time.
+
+    A file with a fault affects no other: its last good version stays, and the fault is kept as a sentence. Used by one
+    thread at a time.
+    """
 
     def __init__(self, user_folder: Path | None = None) -> None:
-        """``user_folder`` need not be there yet."""
+        """``user_folder`` need not exist yet."""
         self._folder = user_folder
         self._shipped = {theme.name: theme for theme in (parse_theme(*source) for source in _shipped())}
         self._stamps: dict[Path, Stamp] = {}
         self._good: dict[Path, Theme] = {}
-        # the last version of each file that could be used
+        """The last version of each file that had no fault."""
         self._faults: dict[Path, str] = {}
         self.look()
 
     @property
     def themes(self) -> Mapping[str, Theme]:
-        """By name, in order."""
+        """All themes by name, sorted."""
         mine = {theme.name: theme for _, theme in sorted(self._good.items())}
         return dict(sorted({**self._shipped, **mine}.items()))
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong with files, a sentence each, and what is done instead."""
+        """What is wrong with files and which theme is used instead, a sentence each."""
         return tuple(text for _, text in sorted(self._faults.items()))
 
     def look(self) -> bool:
-        """Read what was written since the last look; whether there was something."""
-        stamps = dict(self._stamp_all())
+        """Read the files that changed since the last call; returns whether there were some."""
+        stamps = dict(self._stamps_of_files())
         changed = {path for path, stamp in stamps.items() if self._stamps.get(path) != stamp}
         gone = self._stamps.keys() - stamps.keys()
         self._stamps = stamps
@@ -190,13 +192,14 @@ class ThemeLibrary:
         else:
             self._faults.pop(path, None)
 
-    def _stamp_all(self) -> Iterator[tuple[Path, Stamp]]:
+    def _stamps_of_files(self) -> Iterator[tuple[Path, Stamp]]:
         if self._folder is None:
             return
-        for path in self._folder.glob("*.toml"):  # nothing where there is no such folder
+        for path in self._folder.glob("*.toml"):
             try:
                 status = path.stat()
-            except OSError:  # an editor replaces it just now: the next look sees it
+            except OSError:
+                # An editor is replacing it: the next call sees it.
                 continue
             yield path, (status.st_mtime_ns, status.st_size)
 
@@ -216,7 +219,7 @@ def _text_of(path: Path) -> str:
 
 
 def _shipped() -> Iterator[tuple[str, str]]:
-    """File names and texts; in an editable install they lie beside the package: the wheel maps them into it."""
+    """Yield file names and texts; the wheel has them in the package, an editable install beside it."""
     folder = resources.files("wsmon") / "themes"
     if not folder.is_dir():
         folder = Path(__file__).parents[2] / "themes"

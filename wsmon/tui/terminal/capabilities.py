@@ -1,14 +1,14 @@
-"""What the terminal and a multiplexer around it can do, from the environment; imports no Textual."""
+"""What the terminal and its multiplexer can do, from the environment; imports no Textual, because doctor uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-# In the order in which they count
+# The first that is set decides.
 LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
 PLAIN_LOCALES = ("C", "POSIX")
-# Python sets LC_CTYPE to this where the locale is a plain one, before the program starts
+# Python sets LC_CTYPE to this before the program starts, where the locale is a plain one.
 COERCED = "C.UTF-8"
 FEW_COLORS = ("standard", None)
 
@@ -21,7 +21,7 @@ def has_few_colors(environ: Mapping[str, str]) -> bool:
 
 
 def shows_unicode(environ: Mapping[str, str]) -> bool:
-    """Whether the locale is UTF-8; where nothing says so, Python's assumption that it is."""
+    """Whether the locale is UTF-8; assumed, as Python does, where none is set."""
     names = {name: environ.get(name, "") for name in LOCALE}
     if names["LC_CTYPE"] == COERCED and names["LANG"] in PLAIN_LOCALES:
         names["LC_CTYPE"] = ""
@@ -31,19 +31,19 @@ def shows_unicode(environ: Mapping[str, str]) -> bool:
 
 Multiplexer = Literal["", "tmux", "screen"]
 
-# Bytes that GNU screen passes on in one device control string, with room for the frame
+# Characters that GNU screen passes on in one device control string, with room for its introducer and terminator
 SCREEN_CHUNK = 252
 
 
 def multiplexer(environ: Mapping[str, str]) -> Multiplexer:
-    """Which program sits between us and the terminal."""
+    """Return the multiplexer between the program and the terminal; empty = none."""
     if environ.get("TMUX"):
         return "tmux"
     return "screen" if environ.get("STY") else ""
 
 
 def passed_through(plain: str, inside: Multiplexer) -> str:
-    """A control sequence as the program in between hands it on untouched; tmux does with allow-passthrough on."""
+    """Wrap a control sequence so that the multiplexer hands it on; tmux does only with allow-passthrough on."""
     match inside:
         case "tmux":
             return f"\x1bPtmux;{plain.replace(chr(0x1B), chr(0x1B) * 2)}\x1b\\"

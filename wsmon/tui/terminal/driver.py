@@ -1,8 +1,8 @@
-"""What the terminal shows, so that only what differs is sent: a frame of 20 KB becomes one of 2. Pure.
+"""Terminal driver that sends only what the terminal does not show yet: a frame of 20 KB becomes one of 2.
 
 Textual writes every line of a changed widget, and names every colour anew. Here each frame is compared with the cells
-that are there already, as curses does it. Where the terminal may disagree about a width, everything is sent as it is;
-where something unknown was sent, nothing is taken to be there any more.
+that are shown already, as curses does. Where the terminal may disagree about the width of a character, the text is sent
+as it is; after an unknown sequence all cells count as unknown.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ from rich.cells import cell_len
 from textual.app import App
 from textual.driver import Driver
 
-# What a cell looks like, as codes of the terminal, and the shortest way from one look to another. Pure.
-
-# How many codes a colour takes: 38;2;R;G;B and 38;5;N
+# How many codes of SGR a colour takes: 38;2;R;G;B and 38;5;N
 _COLOR_CODES = {"2": 5, "5": 3}
 _TEXT = re.compile(r"3[0-79]|9[0-7]")
 _GROUND = re.compile(r"4[0-79]|10[0-7]")
 
 
 class CellStyle(NamedTuple):
-    """Each as codes; empty = the terminal's default."""
+    """What a cell looks like, as codes of SGR; empty = the terminal's default."""
 
     text: str = ""
     ground: str = ""
@@ -44,7 +42,7 @@ QUESTION = "\x1b[6n"
 
 @lru_cache(4096)
 def style_after(codes: str, before: CellStyle) -> CellStyle:
-    """The style that ``CSI codes m`` leaves."""
+    """Return the style after ``CSI codes m``."""
     text, ground, others = before
     parts = codes.split(";")
     while parts:
@@ -67,7 +65,7 @@ def style_after(codes: str, before: CellStyle) -> CellStyle:
 
 @lru_cache(4096)
 def style_change(shown: CellStyle, wanted: CellStyle) -> str:
-    """The shortest way from one style to another: attributes can only be added, colours also be taken back."""
+    """Return the shortest sequence from one style to another: attributes can only be added, colours also reset."""
     if wanted == shown:
         return ""
     anew = f"\x1b[{';'.join(part for part in ('0', wanted.others, wanted.text, wanted.ground) if part)}m"
@@ -80,7 +78,7 @@ def style_change(shown: CellStyle, wanted: CellStyle) -> str:
     return step if len(step) <= len(anew) else anew
 
 
-# harmless: frames around a frame, a question, titles, the clipboard, and what goes through tmux
+# Harmless ones change no cell: synchronised output, the question, titles, the clipboard, and what goes through tmux.
 _TOKENS = re.compile(
     r"\x1b\[(?P<row>\d+);(?P<column>\d+)H"
     r"|\x1b\[(?P<style>[0-9;]*)m"
@@ -96,29 +94,30 @@ Place = tuple[int, int]
 
 
 class ScreenBuffer:
-    """One terminal's cells. Every frame begins and ends in the default style."""
+    """The cells that one terminal shows. Every frame begins and ends in the default style."""
 
     def __init__(self) -> None:
         self._rows: dict[int, list[Cell | None]] = {}
-        # by number; None = not known
+        """Cells by the number of their row; None = not known."""
         self._at: Place | None = None
-        # where the terminal's cursor is; None = not known
+        """Where the terminal's cursor is; None = not known."""
         self._shown = PLAIN
+        """The style that the terminal writes in."""
 
     def forget(self) -> None:
-        """What the terminal shows is not known any more."""
+        """Count all cells as unknown."""
         self._rows.clear()
         self._at = None
 
     def painted(self, frame: str) -> str:
-        """What to send so that the terminal shows what it would after ``frame``."""
+        """Return what to send so that the terminal shows what it would after ``frame``."""
         return "".join(self._pieces(frame))
 
     def _pieces(self, frame: str) -> Iterator[str]:
         wanted, self._shown = PLAIN, PLAIN
         place = self._at
+        # Newlines that count only if no move follows.
         owed = ""
-        # newlines that count only if no move follows
         for token in _TOKENS.finditer(frame):
             text = token[0]
             match token.lastgroup:
@@ -147,7 +146,7 @@ class ScreenBuffer:
         yield style_change(self._shown, PLAIN)
 
     def _differing(self, text: str, style: CellStyle, place: Place) -> Iterator[str]:
-        """The part of a text that is not there already."""
+        """Yield the part of a text that is not shown already."""
         number, column = place
         row = self._rows.setdefault(number, [])
         start, end = column - 1, column - 1 + len(text)
@@ -167,7 +166,7 @@ class ScreenBuffer:
         self._at = (number, column + last + 1)
 
     def _sent(self, text: str, style: CellStyle, place: Place | None) -> Iterator[str]:
-        """All of a text whose cells cannot be counted on; its row is not known any more, nor where the cursor is."""
+        """Yield all of a text whose widths are uncertain; its row and the cursor are unknown then."""
         yield self._moved(place)
         yield style_change(self._shown, style)
         self._shown = style
@@ -179,7 +178,7 @@ class ScreenBuffer:
             self._rows.pop(place[0], None)
 
     def _moved(self, place: Place | None) -> str:
-        """The move to a place, if it takes one; none where nobody knows the place: it is where the text before ends."""
+        """Return the move to a place; empty where none is needed, or where the text before ends at an unknown place."""
         if place is None or place == self._at:
             return ""
         self._at = place
@@ -187,41 +186,38 @@ class ScreenBuffer:
 
 
 def _is_narrow(text: str) -> bool:
-    """Whether each character surely takes one cell."""
+    """Whether each character takes one cell in every terminal."""
     return text.isascii() or all(cell_len(character) == 1 for character in text)
 
 
-# What Textual keeps to itself about the terminal: how much waits to be written, and writing as it is.
-#
-# Both reach for private attributes (Textual 8.2); where these are missing, nothing seems to wait and nothing is
-# written.
-# A contract test holds this against the installed version.
+# The functions below read private attributes of Textual 8.2, which has no public way to its driver. Where these are
+# missing, no write waits and nothing is written. A contract test compares them with the installed version.
 
 
 def backlog(app: App[Any]) -> int:
-    """How many writes wait for the terminal; from any thread."""
+    """Return how many writes wait for the terminal; from any thread."""
     writer = getattr(getattr(app, "_driver", None), "_writer_thread", None)
     queue = getattr(writer, "_queue", None)
     return queue.qsize() if isinstance(queue, Queue) else 0
 
 
 def buffered(driver: type[Driver]) -> type[Driver]:
-    """A driver that sends only what the terminal does not show yet.
+    """Derive a driver that sends only what the terminal does not show yet.
 
-    It also survives being stopped by somebody else than ^Z: Textual would begin anew without having ended, with two
-    threads that read keys, and leave the terminal raw. And it goes on from the event loop, not from the signal's
-    handler, which may stand in the middle of a write.
+    It also survives a SIGSTOP that it did not send itself: Textual would start again without having stopped, with two
+    threads that read keys, and leave the terminal raw. It continues on the event loop, not in the signal handler, which
+    may interrupt a write.
     """
 
-    class Frugal(driver):  # type: ignore[misc, valid-type]  # Textual finds out at run time which driver it is
+    class BufferedDriver(driver):  # type: ignore[misc, valid-type]  # Textual chooses the driver at run time
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.canvas = ScreenBuffer()
+            self.screen_buffer = ScreenBuffer()
             self._has_terminal = False
 
         def write(self, data: str) -> None:
             self._has_terminal = True
-            if sent := self.canvas.painted(data):
+            if sent := self.screen_buffer.painted(data):
                 super().write(sent)
 
         def suspend_application_mode(self) -> None:
@@ -238,8 +234,9 @@ def buffered(driver: type[Driver]) -> type[Driver]:
                 self.send_message(self.SignalResume())
 
         def _let_reader_end(self) -> None:
-            """The keys that a thread was about to read when it was stopped are gone to the shell, which also reads
-            whole lines: without a terminal that gives each byte, and an answer from it, that thread would wait.
+            """Wake the thread that reads keys: it was stopped in a read whose keys went to the shell.
+
+            The shell has set the terminal to whole lines: only in cbreak mode does the answer to a question arrive.
             """
             with suppress(termios.error):
                 tty.setcbreak(self.fileno, termios.TCSANOW)
@@ -248,18 +245,18 @@ def buffered(driver: type[Driver]) -> type[Driver]:
         def _sigcont_application(self, *_: object) -> None:
             self._loop.call_soon_threadsafe(super()._sigcont_application)
 
-    return Frugal
+    return BufferedDriver
 
 
 def forget(app: App[Any]) -> None:
-    """What the terminal shows is not known any more: send everything once."""
-    canvas = getattr(getattr(app, "_driver", None), "canvas", None)
-    if isinstance(canvas, ScreenBuffer):
-        canvas.forget()
+    """Send everything with the next paint: what the terminal shows is not known any more."""
+    buffer = getattr(getattr(app, "_driver", None), "screen_buffer", None)
+    if isinstance(buffer, ScreenBuffer):
+        buffer.forget()
 
 
 def write(app: App[Any], sequence: str) -> bool:
-    """Send a control sequence to the terminal; whether there was one to send it to."""
+    """Send a control sequence to the terminal; returns whether there is one."""
     driver = getattr(app, "_driver", None)
     if driver is None:
         return False

@@ -1,7 +1,7 @@
-"""What a terminal without Unicode gets: every character of the screen in ASCII, in as many cells. Pure.
+"""Line filters for terminals with ASCII only or with 256 colours, and the scroll bar.
 
-It stands on the way out, so that nothing a pane, a border or a library draws is forgotten. What is lost is the
-difference between some signs; words say the same wherever a sign stands.
+Filters see everything that is painted, so that no character of a pane, a border or a library is missed. In ASCII some
+signs look alike; wherever a sign is drawn, words give the same information.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from textual.scrollbar import ScrollBarRender
 
 from wsmon.tui.glyphs import ASCII, UNICODE
 
+# Characters of the screen by the ASCII character that is drawn instead
 LIKENESS = {
     "-": "─┄┈╌╶╴▔–—−", "=": "━═┅╍", "|": "│┆┊╎╏║╷╵▎▌▐▊", "+": "╭╮╰╯┌┐└┘┏┓┗┛├┤┬┴┼╞╡✓±◆", "_": "▁", "#": "█┃▀▄▓▒≠",
     ".": "·•◌˙", "~": "…⇄⇅◐", "<": "‹«←◀◂≤", ">": "›»→▶▸≥", "^": "↑▲▴", "v": "↓▼▾", "*": "●◉", "o": "○◇°",
     "x": "×✗✕", "!": "⚠", "$": "⏎", "u": "µ", '"': "“”„", "'": "‘’", " ": "\u00a0",
 }  # fmt: skip
 BRAILLE = range(0x2800, 0x2900)
-# By how many of the eight dots are set
+# By how many of the eight dots of a braille character are set
 BRAILLE_ASCII = " ..::++##"
 UNKNOWN = "?"
 
 
 class AsciiFilter(LineFilter):
-    """Turns lines into ASCII as they are painted."""
+    """Turns lines into ASCII as they are painted, each character into as many cells."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same cells, each of one ASCII character."""
+        """Return the same cells, each with one ASCII character."""
         return [
             segment if segment.text.isascii() else Segment(in_ascii(segment.text), segment.style, segment.control)
             for segment in segments
@@ -45,19 +46,20 @@ class AsciiFilter(LineFilter):
 
 
 def in_ascii(text: str) -> str:
-    """``text`` in ASCII, exactly as many cells wide; what has no likeness is ``?``."""
+    """Return ``text`` in ASCII, exactly as many cells wide; characters without a likeness become ``?``."""
     return text.translate(_TABLE)
 
 
 class _Table(dict[int, str]):
-    """What each character becomes, as ``str.translate`` asks for it."""
+    """The replacement of each character, as ``str.translate`` looks it up."""
 
     def __missing__(self, code: int) -> str:
         if code < 0x80:
             return chr(code)
         if code in BRAILLE:
             return BRAILLE_ASCII[(code - BRAILLE.start).bit_count()]
-        return UNKNOWN * cell_len(chr(code))  # a mark on a letter has no cell of its own
+        # A combining mark has no cell of its own.
+        return UNKNOWN * cell_len(chr(code))
 
 
 def _signs() -> dict[int, str]:
@@ -73,33 +75,31 @@ def _signs() -> dict[int, str]:
 _TABLE = _Table(_signs())
 
 
-# Colours for a terminal of 256: of those that it has, the nearest one. Pure.
-#
-# Rich takes the nearest of each of red, green and blue by itself: of a dark grey it makes navy, of two dark backgrounds
-# the same black.
-
-# Of red, green and blue in the cube of xterm's colours
+# Levels of red, green and blue in the cube of xterm's colours
 LEVELS = (0, 95, 135, 175, 215, 255)
-# Those before are the user's own, nobody knows which
+# The 16 colours before it can be set by the user, so that they are unknown.
 FIRST = 16
 COLORS = tuple((red, green, blue) for red in LEVELS for green in LEVELS for blue in LEVELS) + tuple(
     (8 + 10 * step,) * 3 for step in range(24)
 )
-# Rich's search by what eyes tell apart
+# Rich's search by perceived difference
 NEAREST = Palette(COLORS)
 
 
 class EightBitFilter(LineFilter):
-    """Gives lines the terminal's colours as they are painted."""
+    """Gives lines the nearest of a terminal's 256 colours as they are painted.
+
+    Rich rounds red, green and blue each by itself: it makes navy of a dark grey, and one black of two dark backgrounds.
+    """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same text, each colour the nearest there is."""
+        """Return the same text, each colour replaced by the nearest one."""
         return [Segment(text, None if style is None else _worn(style), control) for text, style, control in segments]
 
 
 @lru_cache(4096)
 def number_of(triplet: ColorTriplet) -> int:
-    """The number of the nearest colour."""
+    """Return the number of the nearest colour."""
     return FIRST + NEAREST.match(triplet)
 
 
@@ -110,14 +110,13 @@ def _worn(style: Style) -> Style:
 
 
 def _nearest(color: RichColor | None) -> RichColor | None:
-    """``None`` where it may stay as it is; its triplet goes along, for those who mix it."""
+    """Return the nearest colour, with the triplet for filters that blend colours; None where it can stay as it is."""
     if color is None or color.type is not ColorType.TRUECOLOR or color.triplet is None:
         return None
     return RichColor(color.name, ColorType.EIGHT_BIT, number_of(color.triplet), color.triplet)
 
 
-# The scroll bar: a thin rule with a thick part, so that nobody takes it for a bar of a chart.
-
+# The scroll bar: a thin rule with a thick part, which is not mistaken for a bar of a chart
 TRACK, THUMB = "│", "┃"
 DEFAULT = RichColor.default()
 
@@ -126,7 +125,7 @@ class ScrollMark(ScrollBarRender):
     """Draws whole cells in two colours without a background; Textual's own bar ends in eighths of a block."""
 
     VERTICAL_BARS: ClassVar[list[str]] = [" "]
-    """One step a cell: a thumb has no partial ends."""
+    """One step a cell, because a thumb of whole cells has no partial ends."""
 
     @classmethod
     def render_bar(
@@ -140,7 +139,7 @@ class ScrollMark(ScrollBarRender):
         back_color: RichColor = DEFAULT,
         bar_color: RichColor = DEFAULT,
     ) -> Segments:
-        """Textual's cells with their mouse actions; those that it would reverse are the thumb."""
+        """Return Textual's cells with their mouse actions; the cells that it would reverse are the thumb."""
         bar = super().render_bar(size, virtual_size, window_size, position, thickness, vertical, back_color, bar_color)
         if not vertical:
             return bar

@@ -195,6 +195,6 @@ async def test_only_what_differs_is_written_until_all_is_forgotten(driver: Base)
     frame = "\x1b[1;1Habc\x1b[1;1H"
     for _ in range(2):
         driver.write(frame)
-    cast("Any", driver).canvas.forget()
+    cast("Any", driver).screen_buffer.forget()
     driver.write(frame)
     assert driver.done == ["\x1b[1;1Habc\x1b[1;1H", "\x1b[1;1Habc\x1b[1;1H"]
