@@ -10,18 +10,12 @@ from textual.actions import parse
 
 from wsmon.tui.actions import ACTIONS, BY_ID, UNSENDABLE, Keymap, Move, key_label, merge_keymap, moved, textual_key
 from wsmon.tui.commands import COMMANDS
-from wsmon.tui.dialogs.help import GROUPS, KEYS_WIDTH, LABEL_WIDTH, help_lines
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.panes.log import LogPane
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.panes.timeline_state import TIMELINE_ACTIONS
-from wsmon.tui.text import width_of
-
-TERMINAL = 80
-# Border, padding and scroll bar
-AROUND_HELP = 5
 
 
 def test_every_action_of_the_app_has_a_command_and_every_command_an_action() -> None:
@@ -60,14 +54,6 @@ def test_ids_and_keys_are_unique_where_they_meet() -> None:
 
 def test_no_action_is_on_a_key_that_terminals_cannot_send() -> None:
     assert [action.id for action in ACTIONS if UNSENDABLE & set(action.keys)] == []
-
-
-def test_help_fits_a_terminal_of_80_columns() -> None:
-    lines = help_lines({action.id: action.keys for action in ACTIONS})
-    assert [line for line in lines if width_of(line) > TERMINAL - AROUND_HELP] == []
-    assert all(len(action.label) < LABEL_WIDTH for action in ACTIONS)
-    assert all(len("  ".join(map(key_label, action.keys))) < KEYS_WIDTH for action in ACTIONS)
-    assert {action.group for action in ACTIONS} == set(GROUPS)
 
 
 def test_a_wish_replaces_all_keys_of_an_action() -> None:

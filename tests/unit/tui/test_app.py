@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from textual.events import Key
 
 from tests.support.builders import event, message, row
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, Stage, stage, text, until
 from wsmon.errors import WsmonError
-from wsmon.export.run import ExportRequest
 from wsmon.model.snapshot import Health
 from wsmon.tui.app import WsmonApp
 from wsmon.tui.dialogs.base import ConfirmDialog
-from wsmon.tui.dialogs.export import ExportDialog
-from wsmon.tui.dialogs.help import HelpDialog, PaletteDialog, help_lines
-from wsmon.tui.dialogs.search import HINT, SearchDialog
 from wsmon.tui.panes.timeline import TimelinePane
-from wsmon.tui.screen import MonitorScreen
-from wsmon.tui.text import width_of
 from wsmon.tui.widgets.text_view import TextLine
 
 
@@ -248,70 +240,6 @@ async def test_lines_of_the_list_keep_their_places_while_the_order_is_fresh() ->
         assert list_names(on)[0] == "deribit"
 
 
-async def test_the_search_line_filters_while_one_types_and_escape_clears() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("slash", *"deribit")
-        await until(pilot, lambda: len(on.screen.panes.log.rows) == 10)
-        assert isinstance(on.app.screen, SearchDialog)
-        await pilot.press("escape")
-        assert on.screen.panes.log.search == parse("")
-
-
-async def test_a_letter_ends_the_search_before_it_before_its_own_begins() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        halted: list[str] = []
-        typed = SearchDialog("", lambda query: halted.append(query.text), lambda: 0, (), lambda: halted.append("halt"))
-        on.app.push_screen(typed)
-        await pilot.press("a")
-        await until(pilot, lambda: "a" in halted)
-        await pilot.press("b")
-        await until(pilot, lambda: "ab" in halted)
-        assert halted == ["halt", "a", "halt", "ab"]
-        await pilot.press("colon")  # no query yet: what is searched for goes on
-        assert halted == ["halt", "a", "halt", "ab"]
-
-
-def test_the_hint_of_the_search_line_fits_a_terminal_of_80_columns() -> None:
-    assert width_of(HINT) <= COMPACT[0]
-
-
-async def test_letters_typed_faster_than_the_search_line_opens_belong_to_it() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        for key, character in (("slash", "/"), ("d", "d"), ("e", "e"), ("r", "r"), ("i", "i")):
-            on.app.post_message(Key(key, character))
-        await until(pilot, lambda: on.screen.panes.log.search.text == "deri")
-
-
-async def test_typing_replaces_the_query_there_was_and_an_arrow_key_keeps_it() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        seen: list[str] = []
-        for keys in ("der", "kraken", ("end", "minus")):
-            await pilot.press("slash", *keys, "enter")
-            seen.append(on.screen.panes.log.search.text)
-        assert seen == ["der", "kraken", "kraken-"]
-
-
-async def test_a_query_that_is_not_understood_says_why_and_keeps_the_last_one() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("slash", *"deribit")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "deribit")
-        await pilot.press("space", *"nmae", "colon", "x", "enter")
-        assert isinstance(on.app.screen, SearchDialog)
-        note = text(on.app.screen.query_one("#search-note", TextLine))
-        assert note.startswith("column 9: unknown field 'nmae' · did you mean 'name'?")
-        assert on.screen.panes.log.search.text in ("deribit", "deribit nmae")
-
-
 async def test_e_goes_to_the_next_problem_and_enter_shows_its_detail() -> None:
     on = stage()
     async with on.app.run_test(size=COMPACT) as pilot:
@@ -415,86 +343,6 @@ async def test_losses_are_in_the_header_of_any_width() -> None:
     async with on.app.run_test(size=(40, 12)) as pilot:
         await on.ready(pilot)
         assert "lost 1,204" in text(on.screen.header)
-
-
-async def test_the_footer_says_what_an_export_wrote_and_a_key_repeats_it() -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        await pilot.press("x", "enter")
-        await until(pilot, lambda: "wrote 20 events" in text(on.screen.footer))
-        await pilot.press("X")
-        await until(pilot, lambda: len(on.exporter.requests) == 2)
-    first, second = (Path(f"/exports/orders-20260110-140224{end}.jsonl") for end in ("", "-1"))
-    assert on.exporter.requests == [ExportRequest("jsonl", first), ExportRequest("jsonl", second)]
-
-
-async def test_the_suffix_follows_the_format_and_the_filter_is_offered_first() -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        on.screen.panes.log.set_query(parse("conn:deribit"))
-        await pilot.press("x", "tab", "right", "right", "enter")
-        await until(pilot, lambda: len(on.exporter.requests) == 1)
-    assert on.exporter.requests == [
-        ExportRequest("csv", Path("/exports/orders-20260110-140224.csv"), parse("conn:deribit"))
-    ]
-
-
-async def test_a_target_that_is_there_is_overwritten_only_when_confirmed() -> None:
-    on = stage()
-    on.exporter.failure = FileExistsError(17, "File exists")
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        await pilot.press("x", "enter")
-        await until(pilot, lambda: "Enter again overwrites" in text(on.app.screen.query_one("#export-note", TextLine)))
-        assert isinstance(on.app.screen, ExportDialog)
-        await pilot.press("enter")
-        await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
-    assert [order.overwrite for order in on.exporter.requests] == [False, True]
-
-
-async def test_the_palette_runs_an_action_by_its_name() -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        await pilot.press("colon", *"heartb")
-        assert isinstance(on.app.screen, PaletteDialog)
-        await pilot.press("enter")
-        assert on.screen.panes.log.hides_heartbeats
-
-
-async def test_the_palette_runs_an_action_of_the_pane_that_had_the_keys() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("1", "colon", *"last line", "enter")
-        await until(pilot, lambda: on.screen.panes.connections.current == on.store.connections[4].state)
-
-
-async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        await pilot.press("question_mark")
-        hint = on.app.screen.query_one("#dialog-hint", TextLine)
-        below = len(help_lines(on.screen.services.keymap.keys)) - on.app.screen.query_one("#help").size.height
-        await until(pilot, lambda: f"▼ {below} more lines" in text(hint))
-        await pilot.press("j")
-        await until(pilot, lambda: f"▼ {below - 1} more lines" in text(hint))
-        await pilot.press("G")
-        await until(pilot, lambda: text(hint) == "j k scroll  Esc close")
-
-
-async def test_help_shows_the_keys_in_force() -> None:
-    on = stage(options=replace(OPTIONS, keys={"app.help": ("i",), "log.search": ("ctrl+o",)}))
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        opened: list[type] = []
-        for key in ("i", "escape", "slash", "ctrl+o"):
-            await pilot.press(key)
-            opened.append(type(on.app.screen))
-        assert opened == [HelpDialog, MonitorScreen, MonitorScreen, SearchDialog]
 
 
 async def test_warnings_and_mistaken_keys_are_shown_at_the_start_and_go() -> None:

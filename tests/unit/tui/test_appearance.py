@@ -38,20 +38,6 @@ def banner(on: Stage) -> str:
     return "".join(text for text, _ in line.line)
 
 
-async def test_a_theme_is_tried_on_and_kept() -> None:
-    on = stage(options=OPTIONS)
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("colon", *"theme", "enter")
-        await pilot.press("down")
-        assert on.app.theme == "wsmon-light"
-        await pilot.press("escape")
-        assert on.app.theme == "wsmon-dark"
-        await pilot.press("colon", *"theme", "enter", "up", "enter")
-        assert on.app.theme == "wsmon-contrast"
-        assert "theme wsmon-contrast" in cells(on.app)[-1]
-
-
 async def test_no_theme_is_offered_where_no_colour_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     on = stage(options=replace(OPTIONS, has_no_color=True))

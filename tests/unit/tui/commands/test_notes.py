@@ -8,10 +8,8 @@ from tests.support.builders import T0_NS, loss, numbered
 from tests.support.fake_ports import FakeNotes
 from tests.support.screen_harness import ROOMY, Stage, compared, stage, until
 from wsmon.errors import StoreError
-from wsmon.model.notes import Bookmark, NotesPage, SavedView
+from wsmon.model.notes import Bookmark, NotesPage
 from wsmon.tui.dialogs.compare import CompareDialog
-from wsmon.tui.dialogs.pickers import OWN_VIEWS, ViewChoice, find_views
-from wsmon.tui.dialogs.search import SearchDialog
 from wsmon.tui.panes.detail import DetailPane
 from wsmon.tui.terminal import driver, osc
 from wsmon.tui.widgets.text_view import ScrollPane, TextLine
@@ -62,23 +60,6 @@ async def test_a_marked_event_that_was_pruned_is_shown_as_its_copy() -> None:
         assert said(on) == "no older mark"
 
 
-async def test_a_view_is_shown_saved_and_forgotten() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("v", "down", "enter")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "is:problem")
-        await pilot.press("v", *"mine", "enter")
-        await until(pilot, lambda: on.screen.services.notebook.views == (SavedView("mine", "is:problem"),))
-        await pilot.press("v", *"all", "enter")
-        await until(pilot, lambda: not on.screen.panes.log.search)
-        await pilot.press("v", *"min", "enter")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "is:problem")
-        await pilot.press("v", *"min", "ctrl+x")
-        await until(pilot, lambda: on.screen.services.notebook.views == ())
-    assert on.notes.views == {}
-
-
 async def test_heartbeats_that_are_hidden_come_back_with_their_view() -> None:
     on = stage()
     async with on.app.run_test(size=ROOMY) as pilot:
@@ -114,23 +95,6 @@ async def test_a_search_for_marks_says_that_notes_cannot_be_read() -> None:
         assert len(on.screen.panes.log.rows) == 220
 
 
-async def test_searches_of_before_come_back_with_the_arrow_keys() -> None:
-    on = stage(notes=FakeNotes(NotesPage(searches=("code:1008", "trade"))))
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("slash", "x")
-        dialog = on.app.screen
-        assert isinstance(dialog, SearchDialog)
-        seen = []
-        for key in ("up", "up", "up", "down", "down"):
-            await pilot.press(key)
-            seen.append(dialog.query_one("#search-input").value)  # type: ignore[attr-defined]  # an Input
-        assert seen == ["code:1008", "trade", "trade", "code:1008", "x"]
-        await pilot.press("up", "up", "enter")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "trade")
-    assert on.notes.searches[0] == "trade"
-
-
 async def test_notes_that_cannot_be_read_are_said_and_the_screen_works() -> None:
     notes = FakeNotes()
     notes.refusal = StoreError("the notes are damaged")
@@ -141,18 +105,6 @@ async def test_notes_that_cannot_be_read_are_said_and_the_screen_works() -> None
         await until(pilot, lambda: "the notes are damaged" in "".join(part for part, _ in banner.line))
         await pilot.press("p", "m")
         assert on.screen.services.notebook.marked == {220}
-
-
-def test_a_view_is_found_by_a_part_of_its_name_or_made() -> None:
-    mine = SavedView("my problems", "code:1006")
-
-    assert find_views("prob", (mine,), "x y") == (
-        ViewChoice("show", OWN_VIEWS[1]),
-        ViewChoice("show", mine),
-        ViewChoice("save", SavedView("prob", "x y")),
-    )
-    assert find_views("problems", (), "x") == (ViewChoice("show", OWN_VIEWS[1]),)
-    assert find_views("nothing", (), "") == ()
 
 
 async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from textual.widgets import Input
 
 from tests.support.builders import SESSION, TRACE
-from tests.support.screen_harness import stage, until, with_incidents
+from tests.support.queries import query as parse
+from tests.support.screen_harness import COMPACT, stage, text, until, with_incidents
 from wsmon.export.formats import FORMATS
+from wsmon.export.run import ExportRequest
 from wsmon.tui.dialogs.export import ExportDialog
 from wsmon.tui.widgets.text_view import TextLine
 
@@ -100,3 +102,40 @@ async def test_an_incident_is_offered_with_what_was_around_it() -> None:
         await until(pilot, lambda: len(on.exporter.requests) == 1)
     (request,) = on.exporter.requests
     assert (request.incident, request.margin_s) == (event.id, 30)
+
+
+async def test_the_footer_says_what_an_export_wrote_and_a_key_repeats_it() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: "wrote 20 events" in text(on.screen.footer))
+        await pilot.press("X")
+        await until(pilot, lambda: len(on.exporter.requests) == 2)
+    first, second = (Path(f"/exports/orders-20260110-140224{end}.jsonl") for end in ("", "-1"))
+    assert on.exporter.requests == [ExportRequest("jsonl", first), ExportRequest("jsonl", second)]
+
+
+async def test_the_suffix_follows_the_format_and_the_filter_is_offered_first() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        on.screen.panes.log.set_query(parse("conn:deribit"))
+        await pilot.press("x", "tab", "right", "right", "enter")
+        await until(pilot, lambda: len(on.exporter.requests) == 1)
+    assert on.exporter.requests == [
+        ExportRequest("csv", Path("/exports/orders-20260110-140224.csv"), parse("conn:deribit"))
+    ]
+
+
+async def test_a_target_that_is_there_is_overwritten_only_when_confirmed() -> None:
+    on = stage()
+    on.exporter.failure = FileExistsError(17, "File exists")
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: "Enter again overwrites" in text(on.app.screen.query_one("#export-note", TextLine)))
+        assert isinstance(on.app.screen, ExportDialog)
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(on.app.screen, ExportDialog))
+    assert [order.overwrite for order in on.exporter.requests] == [False, True]

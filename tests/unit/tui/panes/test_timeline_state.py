@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from tests.support.builders import SECOND_NS, T0_NS, at_ns
-from wsmon.model.timeline import Period
-from wsmon.tui.panes.timeline_state import STEPS_NS, TimeBounds, TimeWindow
+from tests.support.builders import SECOND_NS, T0_NS, at_ns, lane
+from wsmon.model.timeline import LaneTitle, Period, TimelineProblem
+from wsmon.tui.panes.timeline_state import (
+    NO_GROUPS,
+    STEPS_NS,
+    TIMELINE_ACTIONS,
+    TimeBounds,
+    TimelineAnswer,
+    TimelineState,
+    TimeWindow,
+)
 
 CELLS = 100
 LONG_AGO = TimeBounds(T0_NS, at_ns(-1_000_000))
@@ -78,3 +86,87 @@ def test_fit_shows_the_newest_run_and_then_everything_that_is_kept() -> None:
     assert periods[0].since_ns > at_ns(-1100)
     assert whole.fitted(CELLS, moment) == run
     assert TimeWindow().fitted(CELLS, TimeBounds(T0_NS)) == TimeWindow(20 * SECOND_NS)
+
+
+NOW = TimeBounds(T0_NS, at_ns(-4_000), at_ns(-700))
+
+
+def state_of(*groups: str, width: int = 109) -> TimelineState:
+    """A state of lanes in these groups, at the present, with 100 cells of 20 s."""
+    state = TimelineState()
+    state.resize(width, 12)
+    lanes = [lane(f"c{number}", [(-3_900, "websocket_connected")], 0, losses=[-50]) for number in range(len(groups))]
+    titles = tuple(LaneTitle(each.connection, group) for each, group in zip(lanes, groups, strict=True))
+    state.take(TimelineAnswer(state.request(NOW).period, titles, {each.connection: each for each in lanes}, None), NOW)
+    return state
+
+
+def act(state: TimelineState, *names: str) -> TimelineState:
+    for name in names:
+        TIMELINE_ACTIONS[name].apply(state)
+    return state
+
+
+def test_the_cursor_moves_from_cell_to_cell_and_the_period_along_past_its_edge() -> None:
+    state = state_of("", "")
+    assert (state.cells, state.cell, state.is_at_present) == (100, 99, True)
+    assert (act(state, "left", "left").cell, state.is_at_present) == (97, False)
+    assert act(state, "right", "right").is_at_present
+    act(state, *["left"] * 100)
+    assert state.window == TimeWindow(20 * SECOND_NS, state.window.until_ns)
+    assert state.window.until_ns is not None
+    assert state.cell == 25
+
+
+def test_actions_say_why_they_change_nothing() -> None:
+    state = state_of("", "")
+    unchanged = {}
+    for name, action in TIMELINE_ACTIONS.items():
+        before = state.window, state.by_group
+        action.apply(state)
+        if (state.window, state.by_group) == before and action.refusal:
+            unchanged[name] = action.refusal
+        act(state, "now")
+    assert unchanged == {"pan_right": "this is the present", "groups": NO_GROUPS}
+
+
+def test_lanes_by_group_and_back() -> None:
+    state = state_of("books", "", "books")
+    assert [row.label for row in act(state, "groups").viewport.rows] == ["books (2)", "c1"]
+    assert [row.label for row in act(state, "groups").viewport.rows] == ["c0", "c1", "c2"]
+
+
+def test_rows_in_sight_are_requested_with_half_a_page_on_both_sides() -> None:
+    state = state_of(*[""] * 40)
+    room = state.viewport.room
+    assert (state.request(NOW).first_row, state.request(NOW).rows) == (0, 2 * room)
+    state.move("bottom")
+    assert state.request(NOW).first_row == 40 - room - room // 2
+    state.set_order(("c39", "c38"))
+    assert state.request(NOW).order == ("c39", "c38")
+
+
+def test_a_problem_is_under_the_cursor_once_it_is_moved_there() -> None:
+    state = state_of("", "")
+    loss = TimelineProblem("c1", at_ns(-50), state.known.lanes(state.viewport.rows[1])[0].losses[0].event_id)
+    under_cursor = [state.problem]
+    state.move_to_problem(loss)
+    under_cursor.append(state.problem)
+    assert under_cursor == [None, loss]
+    assert state.viewport.at == 1
+
+
+def test_the_search_for_problems_begins_in_another_cell_than_the_cursor() -> None:
+    state = state_of("", "")
+    state.move("down")
+    start_ns, end_ns = state.period.start_of(state.cell), state.period.until_ns
+    assert dict(state.search_starts(newer=False)) == {"c0": end_ns, "c1": start_ns}
+    assert dict(state.search_starts(newer=True)) == {"c0": end_ns, "c1": end_ns}
+    assert state.nearest((), newer=True) is None
+
+
+def test_cells_that_were_not_read_are_not_the_same_as_no_data() -> None:
+    state = act(state_of(""), "pan_left")
+    cells = state.known.cells(state.viewport.rows[0], state.period)
+    assert set(cells[:49]) == {None}
+    assert set(cells[-49:]) == {"open"}

@@ -1,0 +1,75 @@
+"""Help dialog and command palette."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, stage, text, until
+from wsmon.tui.actions import ACTIONS, key_label
+from wsmon.tui.dialogs.help import GROUPS, KEYS_WIDTH, LABEL_WIDTH, HelpDialog, PaletteDialog, find_actions, help_lines
+from wsmon.tui.dialogs.search import SearchDialog
+from wsmon.tui.screen import MonitorScreen
+from wsmon.tui.text import width_of
+from wsmon.tui.widgets.text_view import TextLine
+
+TERMINAL = 80
+# Border, padding and scroll bar
+AROUND_HELP = 5
+
+
+async def test_the_palette_runs_an_action_by_its_name() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("colon", *"heartb")
+        assert isinstance(on.app.screen, PaletteDialog)
+        await pilot.press("enter")
+        assert on.screen.panes.log.hides_heartbeats
+
+
+async def test_the_palette_runs_an_action_of_the_pane_that_had_the_keys() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "colon", *"last line", "enter")
+        await until(pilot, lambda: on.screen.panes.connections.current == on.store.connections[4].state)
+
+
+async def test_help_says_that_more_is_below_until_its_end_is_in_sight() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("question_mark")
+        hint = on.app.screen.query_one("#dialog-hint", TextLine)
+        below = len(help_lines(on.screen.services.keymap.keys)) - on.app.screen.query_one("#help").size.height
+        await until(pilot, lambda: f"▼ {below} more lines" in text(hint))
+        await pilot.press("j")
+        await until(pilot, lambda: f"▼ {below - 1} more lines" in text(hint))
+        await pilot.press("G")
+        await until(pilot, lambda: text(hint) == "j k scroll  Esc close")
+
+
+async def test_help_shows_the_keys_in_force() -> None:
+    on = stage(options=replace(OPTIONS, keys={"app.help": ("i",), "log.search": ("ctrl+o",)}))
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        opened: list[type] = []
+        for key in ("i", "escape", "slash", "ctrl+o"):
+            await pilot.press(key)
+            opened.append(type(on.app.screen))
+        assert opened == [HelpDialog, MonitorScreen, MonitorScreen, SearchDialog]
+
+
+def test_help_fits_a_terminal_of_80_columns() -> None:
+    lines = help_lines({action.id: action.keys for action in ACTIONS})
+    assert [line for line in lines if width_of(line) > TERMINAL - AROUND_HELP] == []
+    assert all(len(action.label) < LABEL_WIDTH for action in ACTIONS)
+    assert all(len("  ".join(map(key_label, action.keys))) < KEYS_WIDTH for action in ACTIONS)
+    assert {action.group for action in ACTIONS} == set(GROUPS)
+
+
+def test_actions_are_found_by_all_their_words_those_whose_name_begins_with_them_first() -> None:
+    assert [action.id for action in find_actions("problem")][:2] == ["log.problem_next", "log.problem_previous"]
+    assert [action.id for action in find_actions("whole pane")] == ["pane.zoom"]
+    assert find_actions("") == tuple(ACTIONS)
+    assert find_actions("no such action") == ()
