@@ -72,7 +72,7 @@ class ColumnsDialog(Dialog[ColumnChoice]):
         self._list = TextPane(id="columns-list")
 
     def content(self) -> tuple[Widget, ...]:
-        """The list."""
+        """Return the list."""
         self._list.can_focus = False
         return (self._list,)
 

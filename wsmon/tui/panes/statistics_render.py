@@ -391,8 +391,8 @@ def percentile_plot(label: str, spreads: Sequence[Percentiles | None], width: in
     """Yield the plot of a duration's percentiles: the area is the median, the dots above are p95 and p99."""
     series = [[None if each is None else rank(each) for each in spreads] for rank in PLOTTED_RANKS]
     highest = [value for value in series[-1] if value is not None]
-    said = f"▄ p50  ˙ p95, p99  max p99 {fmt.milliseconds(max(highest))}" if highest else "no data"
-    yield from _plot(label, said, series, max(highest, default=0), fmt.milliseconds, width, "direction-out")
+    summary = f"▄ p50  ˙ p95, p99  max p99 {fmt.milliseconds(max(highest))}" if highest else "no data"
+    yield from _plot(label, summary, series, max(highest, default=0), fmt.milliseconds, width, "direction-out")
 
 
 def count_bars(
@@ -427,15 +427,15 @@ def size_bars(trend: Trend, width: int) -> Iterator[Line]:
 
 def _plot(
     label: str,
-    said: str,
+    summary: str,
     series: Sequence[Sequence[float | None]],
     greatest: float,
     unit: Callable[[float], str],
     width: int,
     role: Role,
 ) -> Iterator[Line]:
-    title = left(label, max(0, width - len(said) - 1))
-    yield (title, "dim"), (f" {said}", "text")
+    title = left(label, max(0, width - len(summary) - 1))
+    yield (title, "dim"), (f" {summary}", "text")
     top = round_up(greatest) if greatest else 0.0
     area, *dots = (stretch(values, plot_buckets(width)) for values in series)
     rows = braille_curve(area, dots, top, PLOT_HEIGHT)

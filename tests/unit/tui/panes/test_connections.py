@@ -1,12 +1,17 @@
-"""The sentence above the connections list."""
+"""The connections pane on its own: its cursor, its order, and the sentence above it."""
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+
 import pytest
+from textual.pilot import Pilot
 
 from tests.support.builders import T0_NS, at_ns, loss, refused, row
-from wsmon.model.snapshot import ConnectionRow
-from wsmon.tui.panes.connections import title_sentences
+from tests.support.pane_app import PaneApp
+from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow
+from wsmon.tui.panes.connections import ConnectionsPane, title_sentences
 
 TOKEN = loss(-3, reason="policy violation: token expired")
 
@@ -55,3 +60,83 @@ def test_foreign_text_is_clean() -> None:
     hostile = row("bouncer", "reconnecting", problem=loss(reason="[/b]\x1b[31m\u202e"))
 
     assert all(text.isprintable() for text in title_sentences(hostile, T0_NS))
+
+
+class Connections:
+    """A connections pane on its own."""
+
+    def __init__(self) -> None:
+        self.pane = ConnectionsPane()
+        self.app = PaneApp(self.pane)
+
+    def run(self) -> AbstractAsyncContextManager[Pilot[None]]:
+        return self.app.run_test(size=(82, 8), message_hook=self.app.hear)
+
+    async def show(self, pilot: Pilot[None], *rows: ConnectionRow, after_s: float = 0) -> list[str]:
+        """The names that are listed, at a time."""
+        self.pane.show(replace(EMPTY_SNAPSHOT, connections=rows), at_ns(after_s))
+        await pilot.pause()
+        return [line.split()[1] for line in self.app.lines()[1:] if line]
+
+    def chosen(self) -> list[tuple[str, int]]:
+        found = self.app.heard_of(ConnectionsPane.ConnectionChosen)
+        return [(each.connection, each.problem_id) for each in found]
+
+
+WELL, DOWN = row("b"), row("a", "reconnecting", failing_since_ns=at_ns(-9), problem=TOKEN, last_problem_id=7)
+
+
+async def test_without_connections_it_says_what_it_waits_for() -> None:
+    connections = Connections()
+    async with connections.run() as pilot:
+        await connections.show(pilot)
+        assert connections.app.lines()[0] == "  nothing recorded yet: waiting for the recorder's first connection"
+        await pilot.press("j", "enter")
+        assert (connections.pane.current, connections.chosen()) == (None, [])
+
+
+async def test_the_worst_comes_to_the_top_once_the_last_order_is_no_longer_fresh() -> None:
+    connections = Connections()
+    lost = row("b", "error", failing_since_ns=at_ns(0), problem=TOKEN, last_problem_id=8)
+    async with connections.run() as pilot:
+        assert await connections.show(pilot, WELL, DOWN) == ["a", "b"]
+        assert await connections.show(pilot, lost, DOWN, after_s=1) == ["a", "b"]
+        assert await connections.show(pilot, lost, DOWN, after_s=4) == ["b", "a"]
+
+
+async def test_the_cursor_stays_with_the_worst_until_it_is_moved_then_with_its_connection() -> None:
+    connections = Connections()
+    lost = row("b", "error", failing_since_ns=at_ns(0), problem=TOKEN, last_problem_id=8)
+    async with connections.run() as pilot:
+        await connections.show(pilot, WELL, DOWN)
+        followed = [connections.pane.current]
+        await connections.show(pilot, lost, DOWN, after_s=4)
+        followed.append(connections.pane.current)
+        await pilot.press("G", "enter")
+        await connections.show(pilot, WELL, DOWN, after_s=8)
+        followed.append(connections.pane.current)
+        assert [each.name for each in followed if each is not None] == ["a", "b", "a"]
+        assert (connections.pane.chosen, connections.chosen()) == ("a", [("a", 7)])
+        moved = connections.app.heard_of(ConnectionsPane.ConnectionHighlighted)
+        assert [each.connection for each in moved] == ["a", "b", "a"]
+
+
+async def test_keys_move_the_cursor_by_lines_and_pages_and_it_stays_in_sight() -> None:
+    connections = Connections()
+    rows = [row(f"c{number:02}") for number in range(30)]
+    async with connections.run() as pilot:
+        await connections.show(pilot, *rows)
+        seen = []
+        for key in ("j", "k", "k", "space", "ctrl+d", "G", "b", "g"):
+            await pilot.press(key)
+            assert any(connections.pane.chosen in line for line in connections.app.lines())
+            seen.append(connections.pane.chosen)
+        assert seen == ["c01", "c00", "c00", "c05", "c07", "c29", "c24", "c00"]
+
+
+async def test_a_connection_that_is_not_there_yet_gets_the_cursor_when_it_comes() -> None:
+    connections = Connections()
+    async with connections.run() as pilot:
+        connections.pane.choose_first("b")
+        await connections.show(pilot, WELL, DOWN)
+        assert connections.pane.chosen == "b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC
 from typing import Any
@@ -18,7 +19,7 @@ from wsmon.model.events import Event
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import UNICODE
 from wsmon.tui.panes import detail_payload
-from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, DetailValue, matching_lines
+from wsmon.tui.panes.detail import AHEAD, MOST_LINES, DetailPane, DetailValue, LazyRows, matching_lines
 from wsmon.tui.panes.detail_fields import DetailLayout, DetailRow
 from wsmon.tui.panes.detail_payload import decode_payload, detail_rows
 from wsmon.tui.widgets.text_view import StatusChanged
@@ -351,3 +352,39 @@ def test_whatever_stands_on_one_line_is_found(text: str, start: int, length: int
     found = matching_lines(rows, needle)
     assert bool(needle) == bool(found)
     assert {number for number, row in enumerate(rows) if needle and needle in row.line[0][0]} <= set(found)
+
+
+def plain_rows(count: int) -> Iterator[DetailRow]:
+    return (DetailRow(((f"line {number}", "text"),)) for number in range(count))
+
+
+def test_rows_are_made_only_as_far_as_they_are_needed() -> None:
+    rows = LazyRows()
+    rows.begin(plain_rows(1_000), 10)
+    counts = [len(rows.made)]
+    for row, ahead in ((5, 20), (3, 0), (500, 0), (5_000, 10)):
+        rows.move_to(row, ahead)
+        counts.append(len(rows.made))
+    assert (counts, rows.at) == ([10, 25, 25, 500, 1_000], 999)
+    assert not rows.make(2_000)
+
+
+def test_a_cursor_keeps_its_row_when_rows_are_made_anew_as_far_as_there_are_as_many() -> None:
+    rows = LazyRows()
+    rows.begin(plain_rows(50), 50)
+    rows.move_to(40, 0)
+    rows.begin(plain_rows(50), 45)
+    assert (rows.at, len(rows.made)) == (40, 45)
+    rows.begin(plain_rows(3), 45)
+    assert (rows.at, rows.current) == (2, DetailRow((("line 2", "text"),)))
+    rows.begin(plain_rows(0), 45)
+    assert (rows.at, rows.current) == (0, None)
+
+
+def test_more_rows_than_anyone_reads_end_with_a_remark() -> None:
+    rows = LazyRows()
+    rows.begin(plain_rows(2 * MOST_LINES), 1)
+    rows.make(2 * MOST_LINES)
+    assert len(rows.made) == MOST_LINES + 1
+    assert rows.made[-1].line[0][0] == "10,000 lines are shown: x exports the whole"
+    assert not rows.make(3 * MOST_LINES)
