@@ -1,4 +1,4 @@
-"""A store, a recorder and a clock in memory, as the screen sees them through its ports."""
+"""Fakes of the ports in memory: clock, store view, notes, recorder control."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ class FakeNotes:
 
 
 class FakeControl:
-    """``ports.RecorderControl`` that writes down what it is told, or refuses."""
+    """``ports.RecorderControl`` that records the commands it gets, or refuses them."""
 
     def __init__(self, health: Health | None = None) -> None:
         self.health_now = health

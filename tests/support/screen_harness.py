@@ -1,4 +1,4 @@
-"""Screens for tests: an app over a store, a recorder and a clock in memory."""
+"""The whole app over a store, a recorder and a clock in memory, and what tests read from its screen."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class FakeExporter:
 
 @dataclass
 class Stage:
-    """An app and everything around it."""
+    """An app, and the fakes that it runs on."""
 
     app: WsmonApp
     store: FakeView

@@ -20,7 +20,7 @@ DEADLINE_S = 15.0
 # Debian: fonts-dejavu-core; without a monospaced font columns do not line up in the pictures
 FONT = "DejaVu Sans Mono"
 THEME = TerminalTheme((13, 17, 23), (201, 209, 217), [(0, 0, 0)] * 8)
-# A terminal tells nobody when it was painted
+# A terminal gives no notice when it was painted
 POLL_S = 0.05
 
 
@@ -77,8 +77,8 @@ class TmuxTerminal:
 
     def modes(self) -> str:
         """What an application may have left: which screen, whether cursor and mouse are on, whether lines wrap."""
-        told = "alternate #{alternate_on} cursor #{cursor_flag} mouse #{mouse_any_flag} wrap #{wrap_flag}"
-        return self._tmux("display-message", "-p", told).strip()
+        modes = "alternate #{alternate_on} cursor #{cursor_flag} mouse #{mouse_any_flag} wrap #{wrap_flag}"
+        return self._tmux("display-message", "-p", modes).strip()
 
     def until(self, pattern: str, *, gone: bool = False) -> str:
         """The screen, once it shows (or no longer shows) what matches a regular expression."""

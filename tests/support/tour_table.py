@@ -1,6 +1,6 @@
 """The steps of the tour, in their order: what is pressed, for which action, and what proves that it was done.
 
-The first chapter is that of somebody who wants to know which connection is broken, why, and what was said before.
+The first chapter is for a user who wants to know which connection is broken, why, and what was said before.
 """
 
 from __future__ import annotations

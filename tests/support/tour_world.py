@@ -1,4 +1,4 @@
-"""The world of the tour: four servers whose content is known, and the configuration of somebody who watches them.
+"""The world of the tour: four servers whose content is known, and a configuration that watches them.
 
 ``prices``, ``chat`` and ``sensors`` are well. ``orders`` is restarted once; in its second session it says that the
 token ends, closes with 4401, and refuses every further upgrade with 401: the one connection that is broken.
@@ -100,7 +100,7 @@ def no_recorder_left(environ: dict[str, str]) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A home with the configuration in it, and the environment of whoever lives there."""
+    """A home with the configuration in it, and the environment of its user."""
 
     home: Path
     environ: dict[str, str]

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from tests.support.builders import event, message, row
 from tests.support.queries import query as parse
 from tests.support.screen_harness import COMPACT, OPTIONS, ROOMY, Stage, stage, text, until
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Health
 from wsmon.tui.app import WsmonApp
-from wsmon.tui.dialogs.base import ConfirmDialog
 from wsmon.tui.panes.timeline import TimelinePane
 from wsmon.tui.widgets.text_view import TextLine
 
@@ -36,47 +33,6 @@ async def test_hidden_panes_are_not_built() -> None:
         await on.ready(pilot)
         built = [name for name, slot in on.screen.panes.slots.items() if slot.pane is not None]
         assert built == ["connections", "log"]
-
-
-async def test_digits_swap_the_lower_pane_of_a_small_terminal() -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        seen: list[str] = []
-        for key in "235142":
-            await pilot.press(key)
-            seen.append(f"{' '.join(on.screen.pane_layout.in_sight)}: {on.screen.pane_layout.current}")
-        assert seen == [
-            "connections timeline: timeline",
-            "connections statistics: statistics",
-            "connections detail: detail",
-            "connections detail: connections",
-            "connections log: log",
-            "connections timeline: timeline",
-        ]
-
-
-async def test_zoom_gives_a_pane_everything_and_back() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("1", "z")
-        assert " ".join(on.screen.pane_layout.in_sight) == "connections"
-        assert on.screen.panes.connections.size.height == ROOMY[1] - 3  # header, title, footer
-        await pilot.press("z")
-        assert " ".join(on.screen.pane_layout.in_sight) == "connections timeline log detail"
-        assert on.screen.pane_layout.current == "connections"
-
-
-async def test_tab_goes_round_the_panes_in_sight() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        seen = [on.screen.pane_layout.current]
-        for key in ("tab", "tab", "tab", "tab", "shift+tab"):
-            await pilot.press(key)
-            seen.append(on.screen.pane_layout.current)
-        assert seen == ["log", "detail", "connections", "timeline", "log", "timeline"]
 
 
 async def test_a_terminal_of_40_by_12_shows_the_worst_and_the_log() -> None:
@@ -193,20 +149,6 @@ async def test_a_recorder_that_goes_behind_a_dialog_is_said_at_once() -> None:
         assert text(on.screen.banner).startswith("⚠ no recorder since")
 
 
-@pytest.mark.parametrize("action", ["app.help", "app.palette", "app.quit", "export.open", "log.search", "pane.detail"])
-@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
-async def test_a_key_pressed_while_the_screen_is_left_breaks_nothing(action: str, is_late: bool) -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        if is_late:
-            on.app.exit("detached")
-        on.screen.action_act(action)
-        if not is_late:
-            on.app.exit("detached")
-    assert (on.app.return_value, on.app.return_code) == ("detached", 0)
-
-
 async def test_the_age_of_the_recording_is_known_with_the_first_picture() -> None:
     on = stage()
     on.store.add(event("self.run.started", 0.0, ""))
@@ -263,67 +205,6 @@ async def test_e_while_following_goes_to_the_newest_problem_and_then_to_none_new
         assert on.screen.panes.log.current_id == newest
         await pilot.press("e")
         assert on.screen.panes.log.status == "no newer problem · paused at 14:02:24"
-
-
-async def test_q_asks_and_detaches() -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        await pilot.press("q")
-        assert isinstance(on.app.screen, ConfirmDialog)
-        await pilot.press("enter")
-        assert isinstance(on.app.screen, ConfirmDialog)
-        await pilot.press("escape", "q", "d")
-    assert (on.app.return_value, on.app.return_code, on.control.commands) == ("detached", 0, [])
-
-
-async def test_q_can_stop_the_recorder() -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        await pilot.press("q", "s")
-        await until(pilot, lambda: on.app.return_value is not None)
-    assert (on.app.return_value, on.control.commands) == ("stopped", ["stop"])
-
-
-async def test_a_recorder_that_refuses_to_stop_is_quoted_and_the_screen_stays() -> None:
-    on = stage()
-    on.control.refusal = WsmonError("the store is being migrated")
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        await pilot.press("q", "s")
-        await until(pilot, lambda: text(on.screen.footer) == "the store is being migrated")
-        assert on.app.return_value is None
-
-
-async def test_d_leaves_at_once() -> None:
-    on = stage()
-    async with on.app.run_test(size=COMPACT) as pilot:
-        await on.ready(pilot)
-        await pilot.press("d")
-    assert on.app.return_value == "detached"
-
-
-async def test_reconnecting_an_open_connection_asks_first() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("R")
-        await until(pilot, lambda: on.control.commands == ["reconnect deribit"])
-        await pilot.press("1", "j", "R")
-        assert isinstance(on.app.screen, ConfirmDialog)
-        await pilot.press("y")
-        await until(pilot, lambda: on.control.commands[1:] == ["reconnect kraken-book"])
-
-
-async def test_disable_asks_and_enable_does_not() -> None:
-    on = stage()
-    async with on.app.run_test(size=ROOMY) as pilot:
-        await on.ready(pilot)
-        await pilot.press("D", "escape", "D", "y")
-        await until(pilot, lambda: on.control.commands == ["disable deribit"])
-        await pilot.press("1", "G", "D")
-        await until(pilot, lambda: on.control.commands[1:] == ["enable legacy"])
 
 
 async def test_a_recorder_that_is_gone_is_said_with_the_last_event_and_the_command() -> None:

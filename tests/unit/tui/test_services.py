@@ -1,4 +1,4 @@
-"""When the screen asks the store for the timeline: at once for a key, seldom what is slow, never twice."""
+"""PaneQueries: the timeline is queried at once for a key, seldom where answers are slow, never twice."""
 
 from __future__ import annotations
 

@@ -1,0 +1,107 @@
+"""Reconnect, disable, reload and the ways to leave, by keys on the whole screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.screen_harness import COMPACT, ROOMY, stage, text, until
+from wsmon.errors import WsmonError
+from wsmon.tui.dialogs.base import ConfirmDialog
+
+
+async def test_q_asks_and_detaches() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("q")
+        assert isinstance(on.app.screen, ConfirmDialog)
+        await pilot.press("enter")
+        assert isinstance(on.app.screen, ConfirmDialog)
+        await pilot.press("escape", "q", "d")
+    assert (on.app.return_value, on.app.return_code, on.control.commands) == ("detached", 0, [])
+
+
+async def test_q_can_stop_the_recorder() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("q", "s")
+        await until(pilot, lambda: on.app.return_value is not None)
+    assert (on.app.return_value, on.control.commands) == ("stopped", ["stop"])
+
+
+async def test_a_recorder_that_refuses_to_stop_is_quoted_and_the_screen_stays() -> None:
+    on = stage()
+    on.control.refusal = WsmonError("the store is being migrated")
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("q", "s")
+        await until(pilot, lambda: text(on.screen.footer) == "the store is being migrated")
+        assert on.app.return_value is None
+
+
+async def test_d_leaves_at_once() -> None:
+    on = stage()
+    async with on.app.run_test(size=COMPACT) as pilot:
+        await on.ready(pilot)
+        await pilot.press("d")
+    assert on.app.return_value == "detached"
+
+
+async def test_reconnecting_an_open_connection_asks_first() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("R")
+        await until(pilot, lambda: on.control.commands == ["reconnect deribit"])
+        await pilot.press("1", "j", "R")
+        assert isinstance(on.app.screen, ConfirmDialog)
+        await pilot.press("y")
+        await until(pilot, lambda: on.control.commands[1:] == ["reconnect kraken-book"])
+
+
+async def test_disable_asks_and_enable_does_not() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("D", "escape", "D", "y")
+        await until(pilot, lambda: on.control.commands == ["disable deribit"])
+        await pilot.press("1", "G", "D")
+        await until(pilot, lambda: on.control.commands[1:] == ["enable legacy"])
+
+
+async def test_reload_shows_the_answer_of_the_recorder() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("L")
+        await until(pilot, lambda: text(on.screen.footer) == "nothing changed")
+        assert on.control.commands == ["reload"]
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("R", "no recorder answers: nothing can be reconnected"),
+        ("D", "no recorder answers: nothing can be disabled"),
+        ("L", "no recorder answers: nothing to reload"),
+    ],
+)
+async def test_without_a_recorder_commands_to_it_are_refused(key: str, sentence: str) -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        on.screen.services = replace(on.screen.services, control=None)
+        await pilot.press(key)
+        assert text(on.screen.footer) == sentence
+
+
+async def test_a_connection_that_is_off_cannot_be_reconnected() -> None:
+    on = stage()
+    async with on.app.run_test(size=ROOMY) as pilot:
+        await on.ready(pilot)
+        await pilot.press("1", "G", "R")
+        assert text(on.screen.footer) == "legacy is off in the configuration"
+        assert on.control.commands == []
