@@ -110,7 +110,8 @@ class Stage:
             is_idle = self._is_idle()
 
     def _is_idle(self) -> bool:
-        return self.screen.services.worker.is_idle and self.screen.services.search_worker.is_idle
+        services = self.screen.services
+        return all(each.is_idle for each in (services.worker, services.log_worker, services.search_worker))
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:

@@ -96,8 +96,9 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
         self._changes = changes
         self._poller = SnapshotPoller(views, clock, self._snapshot_ready, self.pacer.interval_s)
         worker = StoreWorker(views, self.call_later, self._query_failed)
+        log_worker = StoreWorker(views, self.call_later, self._query_failed)
         search_worker = StoreWorker(views, self.call_later, self._query_failed)
-        self._threads = (self._poller, worker, search_worker)
+        self._threads = (self._poller, worker, log_worker, search_worker)
         self._notebook = Notebook(notes)
         self._monitor = MonitorScreen(
             ScreenServices(
@@ -109,6 +110,7 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
                 exporter=exporter,
                 notebook=self._notebook,
                 worker=worker,
+                log_worker=log_worker,
                 search_worker=search_worker,
                 appearance=self.appearance,
                 pacer=self.pacer,
@@ -117,7 +119,7 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
             ),
             COMMANDS,
         )
-        self._keys = KeyQueue(self, super().on_event, self._stage, self._laid_out)
+        self._keys = KeyQueue(self, super().on_event, self._stage, self._laid_out, self._log_settled)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the monitor's screen."""
@@ -231,6 +233,10 @@ class WsmonApp(App[Outcome], inherit_bindings=False):
             with suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_ANSWER_S):
                     await pane.has_answer.wait()
+
+    def _log_settled(self) -> asyncio.Event:
+        """Return the event that is set while the log reads nothing."""
+        return self._monitor.panes.log.settled
 
     def _tick(self) -> None:
         """Update ages and rates, at most as often as a slow line can paint them."""

@@ -2,7 +2,8 @@
 
 Textual gives a key to the widget that has the focus when the key is read, and reads all keys of one write before the
 first of them acts. A key behind one that opens a dialog would go to the pane below, one behind the key that closes a
-dialog would go to a screen that is gone, and a pane that is not laid out yet does not know how far a page is.
+dialog would go to a screen that is gone, a pane that is not laid out yet does not know how far a page is, and the event
+under the cursor of the log may not be read yet.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ LIMIT = 4096
 PATIENCE_S = 5.0
 # Once for the key on its way from the focused widget up to the app, once for the messages that were posted meanwhile.
 WALKS = 2
+# Reads that the effect of a key may take one after the other: a jump reads where to go, then the rows there. More reads
+# are not those of the key, but of events that come in the meantime.
+READS = 3
 # The first refresh lays out what is new. Dialogs fill their lists then, for only then is their width known; the second
 # one lays out what they were filled with.
 REFRESHES = 2
@@ -46,18 +50,20 @@ class KeyQueue:
         deliver: Callable[[Input], Awaitable[None]],
         stage: Callable[[], object],
         laid_out: Callable[[], Awaitable[None]],
+        settled: Callable[[], asyncio.Event],
     ) -> None:
         """Take keys, and hold them back until ``open`` is called.
 
         ``deliver`` gives a key to the focused widget; it is called in the task of the app. ``stage`` is a value that
         changes when keys begin to act on something that has to be laid out first. ``laid_out`` returns when layouts
-        are not held back.
+        are not held back. ``settled`` returns an event that is set while nothing is read that a key may act on.
         """
         self._app = app
         self._deliver = deliver
         self._stage = stage
         self._laid_out = laid_out
-        self._settled: object = None
+        self._settled = settled
+        self._settled_stage: object = None
         """The stage that was laid out last; None before the first one."""
         self._waiting: deque[Input] = deque()
         self._is_open = False
@@ -76,7 +82,7 @@ class KeyQueue:
 
     async def put(self, event: Input) -> None:
         """Deliver a key, now or when it is its turn; called in the task of the app."""
-        if self._is_open and not self._is_busy and self._stage() == self._settled:
+        if self._is_open and not self._is_busy and self._stage() == self._settled_stage and self._settled().is_set():
             self._start(await self._act(event))
         elif len(self._waiting) >= LIMIT:
             self._app.bell()
@@ -108,17 +114,24 @@ class KeyQueue:
             path = await self._act_in_app(self._waiting.popleft())
             if not self._waiting or asyncio.get_running_loop().time() >= until_s:
                 return path
-            await self._walk(path)
-            if self._stage() != self._settled:
+            await self._await_effect(path)
+            if self._stage() != self._settled_stage:
                 return path
 
-    async def _walk(self, path: Sequence[DOMNode]) -> None:
-        """Wait until a key and the messages that it caused were handled, but not for long."""
+    async def _await_effect(self, path: Sequence[DOMNode]) -> None:
+        """Wait until a key and its messages were handled, and what it shows was read, but not for long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                for _ in range(WALKS):
-                    for node in path:
-                        await _reached(node.call_later)
+                await self._walk(path)
+                for _ in range(READS):
+                    if not self._settled().is_set():
+                        await self._settled().wait()
+                        await self._walk(path)
+
+    async def _walk(self, path: Sequence[DOMNode]) -> None:
+        for _ in range(WALKS):
+            for node in path:
+                await _reached(node.call_later)
 
     async def _act(self, event: Input) -> Sequence[DOMNode]:
         """Deliver a key. Returns the nodes that get it, one after the other, unless one of them stops it."""
@@ -138,17 +151,17 @@ class KeyQueue:
 
     async def _see_through(self, path: Sequence[DOMNode]) -> None:
         """Wait until a key had its effect, and until what it opened is laid out."""
-        await self._walk(path)
+        await self._await_effect(path)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while (stage := self._stage()) != self._settled:
+                while (stage := self._stage()) != self._settled_stage:
                     for _ in range(REFRESHES):
                         await _reached(self._app.call_after_refresh)
                         await self._laid_out()
-                    self._settled = stage
+                    self._settled_stage = stage
         except TimeoutError:
             # The screen was replaced while its refresh was awaited: the keys behind go on.
-            self._settled = self._stage()
+            self._settled_stage = self._stage()
 
 
 async def _reached(

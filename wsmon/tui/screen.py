@@ -32,7 +32,7 @@ from wsmon.tui.panes.bars import Banner, Footer, Header
 from wsmon.tui.panes.connections import ConnectionsPane
 from wsmon.tui.panes.detail import EMPTY_LOG_HINT, FOLLOWING_HINT, DetailPane
 from wsmon.tui.panes.log import LogPane
-from wsmon.tui.panes.log_filter import Scope, of_connection, run_search
+from wsmon.tui.panes.log_filter import LogScope, of_connection, run_search
 from wsmon.tui.panes.statistics import StatisticsPane
 from wsmon.tui.panes.statistics_render import StatisticsAnswer
 from wsmon.tui.panes.timeline import TimelinePane
@@ -223,7 +223,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             self.panes.log.set_bounds(self._snapshot.bounds)
             self.draw()
             self.ask_store()
-            self.show_event(self.panes.log.focused_event)
+            log = self.panes.log
+            self.show_event(None if log.is_following else log.current_event)
 
     def _reveal(self, event: Event) -> None:
         """Show an event in the log, also where a filter hides it."""
@@ -278,12 +279,12 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         if "statistics" in self.pane_layout.in_sight:
             self.ask_store()
 
-    @on(LogPane.Highlighted)
-    def _event_highlighted(self, message: LogPane.Highlighted) -> None:
+    @on(LogPane.EventHighlighted)
+    def _event_highlighted(self, message: LogPane.EventHighlighted) -> None:
         self.show_event(message.event)
 
-    @on(LogPane.Chosen)
-    def _event_chosen(self, message: LogPane.Chosen) -> None:
+    @on(LogPane.EventChosen)
+    def _event_chosen(self, message: LogPane.EventChosen) -> None:
         self.pane_layout.show("detail")
         self.show_event(message.event)
 
@@ -307,8 +308,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
     def _evidence_requested(self, message: DetailPane.EvidenceRequested) -> None:
         self.evidence.follow(message.event)
 
-    @on(LogPane.Wanted)
-    def _search_wanted(self, message: LogPane.Wanted) -> None:
+    @on(LogPane.SearchWanted)
+    def _search_wanted(self, message: LogPane.SearchWanted) -> None:
         search = message.search
         self.services.search_worker.stream(
             search.purpose, lambda view, is_stale: run_search(view, search, is_stale), self.panes.log.take
@@ -331,7 +332,10 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             return
 
         def land(event_id: int) -> None:
-            self.panes.log.go_to_first(of_connection(message.connection), event_id)
+            log, newest_id = self.panes.log, self._snapshot.bounds.last_id
+            log.go_to(event_id)
+            # The event itself, or the first one after it
+            log.jump(of_connection(message.connection), newer=True, from_id=min(event_id, newest_id) - 1)
 
         self.services.worker.submit("moment", lambda view: view.id_at(message.at_ns), land)
 
@@ -380,7 +384,9 @@ class PaneSet:
         """Draw with these signs from now on: the panes that are there, and those built later."""
         self._glyphs = glyphs
         for slot in self.slots.values():
-            if isinstance(slot.pane, ConnectionsPane | DetailPane | LogPane | TimelinePane):
+            if isinstance(slot.pane, LogPane):
+                slot.pane.restyle(replace(slot.pane.lines.style, glyphs=glyphs))
+            elif isinstance(slot.pane, ConnectionsPane | DetailPane | TimelinePane):
                 slot.pane.set_glyphs(glyphs)
 
     def close(self) -> None:
@@ -395,7 +401,7 @@ class PaneSet:
         return pane
 
     def _build_log(self) -> LogPane:
-        pane = LogPane(self._open_view(), self._services.clock, glyphs=self._glyphs, id="log")
+        pane = LogPane(self._services.log_worker.submit, self._services.clock, glyphs=self._glyphs, id="log")
         pane.set_marks(self._services.notebook.bookmarks, self._services.notebook.trouble)
         return pane
 
@@ -418,7 +424,7 @@ def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
 def session_state_of(screen: MonitorScreen) -> SessionState:
     """Return how the screen is now."""
     arrangement, log = screen.pane_layout.arrangement, screen.panes.log
-    services, scope = screen.services, log.scope
+    services, scope, style = screen.services, log.state.scope, log.lines.style
     return SessionState(
         theme=services.appearance.theme_choice,
         characters=services.appearance.characters_choice,
@@ -429,8 +435,8 @@ def session_state_of(screen: MonitorScreen) -> SessionState:
         query=scope.query.text,
         is_in_context=scope.is_in_context,
         hides_heartbeats=scope.hides_heartbeats,
-        time_mode=log.time_mode,
-        columns=log.columns,
+        time_mode=style.time_mode,
+        columns=style.chosen,
         place=LogPosition(services.options.store_id, 0 if log.is_following else log.current_id),
         connection=screen.panes.connections.chosen,
     )
@@ -439,9 +445,8 @@ def session_state_of(screen: MonitorScreen) -> SessionState:
 def restore(screen: MonitorScreen, state: SessionState) -> None:
     """Put log and connections as they were; once there is something to show."""
     log = screen.panes.log
-    log.set_time_mode(state.time_mode)
-    log.set_columns(state.columns)
-    scope = Scope(hides_heartbeats=state.hides_heartbeats)
+    log.restyle(replace(log.lines.style, time_mode=state.time_mode, chosen=state.columns))
+    scope = LogScope(hides_heartbeats=state.hides_heartbeats)
     try:
         query = parse(state.query, ReferenceTime(screen.now_ns()))
         scope = replace(scope, query=query, is_in_context=state.is_in_context and bool(query))
@@ -451,7 +456,7 @@ def restore(screen: MonitorScreen, state: SessionState) -> None:
     else:
         if notice := state.notice():
             screen.say(notice)
-    if scope != log.scope:
+    if scope != log.state.scope:
         log.set_scope(scope)
     if state.place.event_id and state.place.store_id == screen.services.options.store_id:
         log.go_to(state.place.event_id)

@@ -43,6 +43,8 @@ class ScreenServices:
     notebook: Notebook
     worker: StoreWorker
     """For short queries: lanes, density, statistics, single events."""
+    log_worker: StoreWorker
+    """For what the log shows: its rows, and the first matches of a search. No key waits behind statistics for them."""
     search_worker: StoreWorker
     """For searches of the log, which take long."""
     appearance: ThemeController

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from threading import Condition, Lock, Thread
 from threading import Event as Flag
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from wsmon.errors import WsmonError
 from wsmon.model.snapshot import Snapshot
@@ -28,6 +28,12 @@ POLL_S = 0.25
 REFRESH_S = 1.0
 # How soon a store that could not be read is tried again.
 RETRY_S = 1.0
+
+
+class Submit(Protocol):
+    """The method ``submit`` of a ``StoreWorker``, as a pane gets it."""
+
+    def __call__(self, kind: str, read: Callable[[StoreView], Result], deliver: Callable[[Result], None]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

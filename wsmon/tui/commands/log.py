@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wsmon.query.ast import Query
-from wsmon.tui.panes.log_line import without_room
+from wsmon.tui.panes.log_line import TIME_MODES, without_room
 from wsmon.tui.screen import Command, MonitorScreen
 from wsmon.tui.text import StyledText
 
@@ -99,13 +101,16 @@ def pause(screen: MonitorScreen) -> None:
 def heartbeats(screen: MonitorScreen) -> None:
     """Hide or show pings and pongs."""
     screen.pane_layout.bring("log")
-    screen.panes.log.set_hide_heartbeats(not screen.panes.log.hides_heartbeats)
+    scope = screen.panes.log.state.scope
+    screen.panes.log.set_scope(replace(scope, hides_heartbeats=not scope.hides_heartbeats))
 
 
 def times(screen: MonitorScreen) -> None:
     """Change to the next way of writing times."""
     screen.pane_layout.bring("log")
-    screen.panes.log.next_time_mode()
+    style = screen.panes.log.lines.style
+    mode = TIME_MODES[(TIME_MODES.index(style.time_mode) + 1) % len(TIME_MODES)]
+    screen.panes.log.restyle(replace(style, time_mode=mode))
 
 
 def columns(screen: MonitorScreen) -> None:
@@ -117,12 +122,12 @@ def columns(screen: MonitorScreen) -> None:
     def close(choice: ColumnChoice | None) -> None:
         if choice is None:
             return
-        log.set_columns(choice.columns)
+        log.restyle(replace(log.lines.style, chosen=choice.columns))
         if missing := without_room(log.page.width, choice.columns or ()):
             screen.say(f"there is no room for {', '.join(missing)} here: a wider log shows more", "caution")
 
     screen.pane_layout.bring("log")
-    screen.app.push_screen(ColumnsDialog(log.columns, log.page.width), close)
+    screen.app.push_screen(ColumnsDialog(log.lines.style.chosen, log.page.width), close)
 
 
 COMMANDS: dict[str, Command] = {

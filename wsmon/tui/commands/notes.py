@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from wsmon.errors import QueryError
@@ -95,7 +96,7 @@ def _show(screen: MonitorScreen, text: str) -> None:
         screen.say(str(error), "problem")
         return
     if "kind:heartbeat" in text:
-        screen.panes.log.set_hide_heartbeats(False)
+        screen.panes.log.set_scope(replace(screen.panes.log.state.scope, hides_heartbeats=False))
     screen.panes.log.set_query(query)
 
 

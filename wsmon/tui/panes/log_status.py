@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wsmon.model import units as fmt
 from wsmon.model.sanitize import sanitize
 from wsmon.tui.glyphs import Glyphs
-from wsmon.tui.panes.log_filter import Tally
+from wsmon.tui.panes.log_filter import MatchCount
 
 # Characters of the query in the title
 QUERY_LIMIT = 40
@@ -51,7 +51,7 @@ class LogStatus:
     """Events that retention has removed."""
     is_in_context: bool = False
     """Matches stand among the other events."""
-    tally: Tally | None = None
+    match_count: MatchCount | None = None
     """Of what is searched for."""
     searched_back_to: str = ""
     """Time of the event that a search under way has come to; empty = not known, or none is."""
@@ -143,7 +143,8 @@ def _amount(status: LogStatus, asked: str) -> str:
         return _events(status.events)
     if status.is_searching and not status.shown:
         return f"none yet for {asked} in {_events(status.searched)}"
-    place = f"{fmt.count(status.tally.place)} of " if status.tally is not None and status.tally.place else ""
+    count = status.match_count
+    place = f"{fmt.count(count.place)} of " if count is not None and count.place else ""
     if place and not status.is_following:
         return f"match {place}{fmt.count(status.shown)} for {asked} in {_events(status.searched)}"
     return f"{fmt.count(status.shown)} of {_events(status.searched)} match {asked}"
@@ -160,21 +161,21 @@ def _place(status: LogStatus, asked: str) -> str:
     """The amount in few words."""
     if not asked:
         return fmt.count(status.events)
-    matches = status.shown if status.tally is None else status.tally.matches
-    if status.tally is not None and status.tally.place and not status.is_following:
-        return f"{fmt.count(status.tally.place)} of {fmt.count(matches)} {asked}"
+    matches = status.shown if status.match_count is None else status.match_count.matches
+    if status.match_count is not None and status.match_count.place and not status.is_following:
+        return f"{fmt.count(status.match_count.place)} of {fmt.count(matches)} {asked}"
     return f"{fmt.count(matches)} {asked}"
 
 
 def _highlighted(status: LogStatus, asked: str) -> str:
     """Which match it is, or how many there are."""
-    tally = status.tally
-    if tally is None:
+    count = status.match_count
+    if count is None:
         return f"{asked} highlighted"
-    if tally.place:
-        return f"match {fmt.count(tally.place)} of {fmt.count(tally.matches)} for {asked}"
-    more = "" if tally.is_complete else " so far"
-    return f"{fmt.count(tally.matches)} {'match' if tally.matches == 1 else 'matches'}{more} for {asked}"
+    if count.place:
+        return f"match {fmt.count(count.place)} of {fmt.count(count.matches)} for {asked}"
+    more = "" if count.is_complete else " so far"
+    return f"{fmt.count(count.matches)} {'match' if count.matches == 1 else 'matches'}{more} for {asked}"
 
 
 def _heartbeats(status: LogStatus) -> str:

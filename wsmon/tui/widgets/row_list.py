@@ -1,4 +1,4 @@
-"""A cursor over rows of ids, however many: it follows the newest row, or keeps its place while rows come and go.
+"""A widget with a cursor over rows of ids, however many: it follows the newest row, or keeps its place.
 
 The row under the cursor is remembered by its id and by its place on the screen; both stay when rows are added above or
 below, and when old ones are pruned. Nothing here lays out the screen anew: that would cost 29 ms where 3 do.
@@ -10,7 +10,6 @@ from array import array
 from bisect import bisect_left
 from typing import ClassVar, Protocol
 
-from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -18,10 +17,8 @@ from textual.widget import Widget
 
 from wsmon.tui.actions import Move, bindings, moved
 
-# Which event is on which row of the log: all of them, or those that match; never the events themselves.
 
-
-class Rows(Protocol):
+class RowIds(Protocol):
     """Ids in ascending order, one a row."""
 
     def __len__(self) -> int: ...
@@ -127,105 +124,94 @@ NO_ROWS = AllRows(0, 0)
 
 
 class RowList(ScrollView, can_focus=True):
-    """Scrolls over ``rows``; what a row looks like is up to the class that derives."""
+    """Scrolls over ``rows``; what a row looks like is up to the subclass.
+
+    The attributes without an underscore are for reading alone; ``place``, ``go_to_row``, ``follow`` and ``pause``
+    change them.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("move", "choose")
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
-        self._rows: Rows = NO_ROWS
-        self._current_id = 0
-        self._cursor_y = 0
-        # row of the cursor on the screen
-        self._left = 0, 0
-        # both of these before the last row went: there the cursor is again when rows come
-        self._is_following = True
-        self._is_placing = False
-        # a scroll under way is ours, not the user's
-        self._placed_height = 0
-        # lines of the pane for which rows were placed last
-        self._shown: tuple[int, ...] = ()
-
-    @property
-    def rows(self) -> Rows:
-        """All rows."""
-        return self._rows
-
-    @property
-    def is_following(self) -> bool:
+        self.rows: RowIds = NO_ROWS
+        self.is_following = True
         """Whether the newest row stays in sight."""
-        return self._is_following
-
-    @property
-    def current_id(self) -> int:
+        self.current_id = 0
         """The id under the cursor; 0 = there are no rows."""
-        return self._current_id
-
-    @property
-    def cursor_y(self) -> int:
+        self.cursor_y = 0
         """Row of the screen that the cursor is on."""
-        return self._cursor_y
+        self._left = 0, 0
+        """Id and row of the screen before the last row went: there the cursor is again when rows come."""
+        self._is_placing = False
+        """Whether a scroll under way is the widget's own, and not the user's."""
+        self._placed_height = 0
+        """Lines of the pane for which rows were placed last."""
+        self._in_sight: tuple[int, ...] = ()
 
-    def place(self, rows: Rows) -> None:
-        """Show these rows from now on; the cursor stays where it is, or follows."""
-        self._rows = rows
+    def cursor_changed(self) -> None:
+        """React when the user put the cursor on another row, or when the list began or ceased to follow."""
+
+    def sight_changed(self) -> None:
+        """React when other rows are in sight than before, or when the cursor is on another one: paint."""
+        self.refresh()
+
+    def place(self, rows: RowIds, at: tuple[int, int] | None = None) -> None:
+        """Show these rows from now on; the cursor stays where it is, or follows.
+
+        ``at`` is an id, and the row of the screen, on which the cursor is to be instead; it takes the next row where
+        the id is not among them.
+        """
+        if at is not None:
+            self.current_id, self.cursor_y = at
+        self.rows = rows
         self._placed_height = self.page.height
         count = len(rows)
         self.set_reactive(Widget.virtual_size, Size(self.page.width, count))
         self.vertical_scrollbar.window_virtual_size = max(count, 1)
         self.vertical_scrollbar.window_size = self.page.height
         if not count:
-            if self._current_id:
-                self._left = self._current_id, self._cursor_y
-            self._current_id = self._cursor_y = 0
+            if self.current_id:
+                self._left = self.current_id, self.cursor_y
+            self.current_id = self.cursor_y = 0
             self._scroll(0)
             return
-        if not self._current_id:
-            self._current_id, self._cursor_y = self._left
-        row = count - 1 if self._is_following else min(rows.row_of(self._current_id), count - 1)
-        self._current_id = rows.id_at(row)
-        self._scroll(count - self.page.height if self._is_following else row - self._cursor_y)
-        self._cursor_y = row - self.scroll_offset.y
-
-    def resume(self, rows: Rows, row_id: int, cursor_y: int) -> None:
-        """Show these rows, the cursor on an id or the next one there is, on that row of the screen."""
-        self._current_id, self._cursor_y = row_id, cursor_y
-        self.place(rows)
+        if not self.current_id:
+            self.current_id, self.cursor_y = self._left
+        row = count - 1 if self.is_following else min(rows.row_of(self.current_id), count - 1)
+        self.current_id = rows.id_at(row)
+        self._scroll(count - self.page.height if self.is_following else row - self.cursor_y)
+        self.cursor_y = row - self.scroll_offset.y
 
     def follow(self) -> None:
         """Go to the newest row and stay with it."""
-        if not self._is_following:
-            self._is_following = True
-            self.place(self._rows)
-            self.motion_changed()
+        if not self.is_following:
+            self.is_following = True
+            self.place(self.rows)
+            self.cursor_changed()
 
     def pause(self) -> None:
         """Stay where the cursor is."""
-        if self._is_following:
-            self._is_following = False
-            self.motion_changed()
+        if self.is_following:
+            self.is_following = False
+            self.cursor_changed()
 
     def go_to_row(self, row: int, *, is_centred: bool = False) -> None:
-        """Put the cursor on a row (or the nearest one), and scroll as little as that needs."""
-        if not len(self._rows):
+        """Put the cursor on a row (or the nearest one), scroll as little as that needs, and pause."""
+        if not len(self.rows):
             return
-        row = min(max(0, row), len(self._rows) - 1)
-        before, self._current_id = self._current_id, self._rows.id_at(row)
+        row = min(max(0, row), len(self.rows) - 1)
+        before = self.current_id, False
+        now = self.rows.id_at(row), self.is_following
+        self.current_id, self.is_following = now[0], False
         top = self.scroll_offset.y
         if is_centred and not top <= row < top + self.page.height:
             top = row - self.page.height // 2
         self._scroll(min(max(top, row - self.page.height + 1), row))
-        self._cursor_y = row - self.scroll_offset.y
-        self.pause()
-        if before != self._current_id:
-            self.moved()
-
-    def moved(self) -> None:
-        """The user put the cursor on another row."""
-
-    def motion_changed(self) -> None:
-        """The list began or ceased to follow."""
+        self.cursor_y = row - self.scroll_offset.y
+        if now != before:
+            self.cursor_changed()
 
     def action_move(self, move: Move) -> None:
         """Move the cursor; at the bottom it follows the newest row."""
@@ -233,30 +219,33 @@ class RowList(ScrollView, can_focus=True):
             self.follow()
             return
         page = max(1, self.page.height - 1) if move in ("page_down", "page_up") else self.page.height
-        self.go_to_row(moved(move, self._rows.row_of(self._current_id), page, len(self._rows) - 1))
+        self.go_to_row(moved(move, self.rows.row_of(self.current_id), page, len(self.rows) - 1))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """The wheel or the scroll bar takes the cursor along, and ends following."""
-        super().watch_scroll_y(old_value, new_value)
-        is_clamped = self._placed_height != self.page.height  # by a layout: ``on_resize`` follows, and places anew
-        if self._is_placing or is_clamped or round(old_value) == round(new_value) or not len(self._rows):
+        """Let the wheel or the scroll bar take the cursor along, and end following."""
+        # ScrollView's watcher paints at once; here ``sight_changed`` says when.
+        self.vertical_scrollbar.position = new_value
+        # A scroll by a layout is followed by ``on_resize``, which places the rows anew.
+        is_clamped = self._placed_height != self.page.height
+        if self._is_placing or is_clamped or round(old_value) == round(new_value) or not len(self.rows):
             return
         top = round(new_value)
-        row = min(max(self._rows.row_of(self._current_id), top), top + self.page.height - 1, len(self._rows) - 1)
-        self._current_id = self._rows.id_at(row)
-        self._cursor_y = row - top
-        self.pause()
-        self.moved()
+        row = min(max(self.rows.row_of(self.current_id), top), top + self.page.height - 1, len(self.rows) - 1)
+        self.current_id = self.rows.id_at(row)
+        self.cursor_y = row - top
+        self.is_following = False
+        self._scroll(top)
+        self.cursor_changed()
 
     def on_mount(self) -> None:
-        """Say what is there, also where that is nothing."""
-        self.place(self._rows)
-        self.motion_changed()
+        """Begin with the rows that there are, also where there are none."""
+        self.place(self.rows)
+        self.cursor_changed()
 
     def on_resize(self) -> None:
-        """Another height: the cursor stays in sight."""
-        self._cursor_y = min(self._cursor_y, self.page.height - 1)
-        self.place(self._rows)
+        """Keep the cursor in sight at another height."""
+        self.cursor_y = min(self.cursor_y, self.page.height - 1)
+        self.place(self.rows)
 
     @property
     def page(self) -> Size:
@@ -264,23 +253,17 @@ class RowList(ScrollView, can_focus=True):
         width, height = self.scrollable_content_region.size
         return Size(width, max(1, height))
 
-    def _row_at(self, event: events.MouseEvent) -> int | None:
-        """The row that was clicked."""
-        offset = event.get_content_offset(self)
-        row = None if offset is None else offset.y + self.scroll_offset.y
-        return row if row is not None and row < len(self._rows) else None
-
     def _scroll(self, top: int) -> None:
-        """Scroll so that ``top`` is the first row, and paint if other rows are in sight than before."""
-        top = max(0, min(top, len(self._rows) - self.page.height))
+        """Scroll so that ``top`` is the first row, and say so if other rows are in sight than before."""
+        top = max(0, min(top, len(self.rows) - self.page.height))
         self._is_placing = True
         try:
             self.scroll_to(y=top, animate=False, force=True)
         finally:
             self._is_placing = False
-        last = min(top + self.page.height, len(self._rows)) - 1
-        ends = (self._rows.id_at(top), self._rows.id_at(last)) if last >= top else (0, 0)
-        shown = (*ends, last - top, self._current_id)
-        if shown != self._shown:
-            self._shown = shown
-            self.refresh()
+        last = min(top + self.page.height, len(self.rows)) - 1
+        ends = (self.rows.id_at(top), self.rows.id_at(last)) if last >= top else (0, 0)
+        in_sight = (*ends, last - top, self.current_id)
+        if in_sight != self._in_sight:
+            self._in_sight = in_sight
+            self.sight_changed()

@@ -13,11 +13,11 @@ async def test_columns_are_chosen_line_by_line() -> None:
         await pilot.press("c")
         assert isinstance(on.app.screen, ColumnsDialog)
         await pilot.press("j", "space", "j", "space", "enter")
-        await until(pilot, lambda: on.screen.panes.log.columns == ("id", "what", "size"))
+        await until(pilot, lambda: on.screen.panes.log.lines.style.chosen == ("id", "what", "size"))
         await pilot.press("c", "k", "space", "escape")
-        assert on.screen.panes.log.columns == ("id", "what", "size")
+        assert on.screen.panes.log.lines.style.chosen == ("id", "what", "size")
         await pilot.press("c", "a", "enter")
-        await until(pilot, lambda: on.screen.panes.log.columns is None)
+        await until(pilot, lambda: on.screen.panes.log.lines.style.chosen is None)
 
 
 async def test_columns_without_room_are_named() -> None:
@@ -25,6 +25,6 @@ async def test_columns_without_room_are_named() -> None:
     async with on.app.run_test(size=(80, 24)) as pilot:
         await on.ready(pilot)
         await pilot.press("c", *["j", "space"] * 3, "j", "j", "space", "j", "space", "enter")
-        await until(pilot, lambda: on.screen.panes.log.columns is not None)
+        await until(pilot, lambda: on.screen.panes.log.lines.style.chosen is not None)
         said = "".join(part for part, _ in on.screen.footer.line).strip()
         assert said == "there is no room for ref, took here: a wider log shows more"

@@ -66,7 +66,7 @@ async def test_heartbeats_that_are_hidden_come_back_with_their_view() -> None:
         await on.ready(pilot)
         await pilot.press("h", "v", *"heart", "enter")
         await until(pilot, lambda: on.screen.panes.log.search.text == "kind:heartbeat")
-        assert (on.screen.panes.log.hides_heartbeats, len(on.screen.panes.log.rows)) == (False, 10)
+        assert (on.screen.panes.log.state.scope.hides_heartbeats, len(on.screen.panes.log.rows)) == (False, 10)
 
 
 async def test_a_search_for_marks_follows_what_is_marked() -> None:

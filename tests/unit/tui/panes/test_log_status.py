@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from wsmon.tui.glyphs import ASCII, UNICODE
-from wsmon.tui.panes.log_filter import Tally
+from wsmon.tui.panes.log_filter import MatchCount
 from wsmon.tui.panes.log_status import InSight, LogStatus, sentences
 
 PLAIN = LogStatus(
@@ -23,7 +23,7 @@ PLAIN = LogStatus(
 )
 
 
-WHOLE = Tally(41, 3, is_complete=True)
+WHOLE = MatchCount(41, 3, is_complete=True)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ WHOLE = Tally(41, 3, is_complete=True)
             "following · 1 'x' · heartbeats hidden (h)",
         ),
         (
-            {"query": "x", "shown": 41, "is_following": False, "tally": WHOLE},
+            {"query": "x", "shown": 41, "is_following": False, "match_count": WHOLE},
             "paused at 14:02:24 · match 3 of 41 for 'x' in 1,204,311 events · Esc clears",
             "paused · 3 of 41 'x'",
         ),
@@ -96,17 +96,17 @@ WHOLE = Tally(41, 3, is_complete=True)
             "following · 1,204,311 · 7 pruned · 2 cut, 5 redacted",
         ),
         (
-            {"query": "x", "is_in_context": True, "is_following": False, "tally": WHOLE},
+            {"query": "x", "is_in_context": True, "is_following": False, "match_count": WHOLE},
             "paused at 14:02:24 · match 3 of 41 for 'x', ^f only · 1,204,311 events",
             "paused · 3 of 41 'x'",
         ),
         (
-            {"query": "x", "is_in_context": True, "tally": Tally(41, 0, is_complete=False)},
+            {"query": "x", "is_in_context": True, "match_count": MatchCount(41, 0, is_complete=False)},
             "following · 41 matches so far for 'x', ^f only · 1,204,311 events",
             "following · 41 'x'",
         ),
         (
-            {"query": "x", "is_in_context": True, "tally": Tally(1, 0, is_complete=True)},
+            {"query": "x", "is_in_context": True, "match_count": MatchCount(1, 0, is_complete=True)},
             "following · 1 match for 'x', ^f only · 1,204,311 events",
             "following · 1 'x'",
         ),
@@ -156,7 +156,7 @@ def test_a_long_or_hostile_query_is_shortened_and_safe() -> None:
                 "query": "x",
                 "shown": 41,
                 "is_following": False,
-                "tally": WHOLE,
+                "match_count": WHOLE,
                 "new_below": 12,
                 "in_sight": InSight(1, 2),
             },
@@ -171,7 +171,7 @@ def test_the_shortest_sentence_counts_the_same(changes: dict[str, object], expec
 
 
 def test_before_it_leaves_out_words_it_leaves_out_the_query() -> None:
-    asked = replace(PLAIN, query="kind:message conn:chat", shown=41, is_following=False, tally=WHOLE, new_below=2)
+    asked = replace(PLAIN, query="kind:message conn:chat", shown=41, is_following=False, match_count=WHOLE, new_below=2)
     assert sentences(asked, UNICODE)[1:4] == (
         "paused, 2 new (F) · 3 of 41 'kind:message conn:chat'",
         "paused, 2 new (F) · 3 of 41 'kind:message co…'",

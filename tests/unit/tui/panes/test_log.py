@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC
+from typing import TypeVar
 
 import pytest
 from textual.pilot import Pilot
@@ -16,13 +19,15 @@ from wsmon.errors import QueryError, StoreError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.snapshot import SearchProgress
+from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
 from wsmon.tui.panes.log import LogPane
-from wsmon.tui.panes.log_filter import PROBLEMS, Found, Search, run_search
+from wsmon.tui.panes.log_filter import PROBLEMS, FoundMatches, Search, run_search
 from wsmon.tui.widgets.text_view import StatusChanged
 
 SIZE = (100, 22)
 ROWS = 20
+Answer = TypeVar("Answer")
 NEEDLE = Query((Word("needle"),), "needle")
 
 
@@ -51,7 +56,7 @@ class Log:
     def __init__(self, events: list[Event] | tuple[Event, ...]) -> None:
         self.view = FakeView(numbered(events))
         self.clock = FakeClock()
-        self.pane = LogPane(self.view, self.clock, zone=UTC)
+        self.pane = LogPane(self._read, self.clock, zone=UTC)
         self.app = PaneApp(self.pane, "log.tcss")
 
     def run(self) -> AbstractAsyncContextManager[Pilot[None]]:
@@ -60,6 +65,14 @@ class Log:
     async def commit(self, pilot: Pilot[None], *events: Event) -> None:
         self.pane.set_bounds(self.view.add(*events) if events else self.view.bounds())
         await pilot.pause()
+
+    def hide_heartbeats(self, hides: bool) -> None:
+        """Leave out pings and pongs that went well, or show them."""
+        self.pane.set_scope(replace(self.pane.state.scope, hides_heartbeats=hides))
+
+    def _read(self, kind: str, read: Callable[[StoreView], Answer], deliver: Callable[[Answer], None]) -> None:
+        """Read the store at once, as no worker does."""
+        deliver(read(self.view))
 
     @property
     def cursor_row(self) -> int:
@@ -98,7 +111,7 @@ async def test_following_never_says_that_an_event_was_highlighted() -> None:
         await log.commit(pilot)
         await log.commit(pilot, *trades(5, 100))
 
-        assert log.app.heard_of(LogPane.Highlighted) == []
+        assert log.app.heard_of(LogPane.EventHighlighted) == []
 
 
 async def test_the_focused_event_keeps_its_row_while_thousands_arrive() -> None:
@@ -172,8 +185,10 @@ async def test_moving_says_which_event_and_enter_chooses_it() -> None:
         await log.commit(pilot)
         await pilot.press("k", "enter")
 
-        assert [each.event.name for each in log.app.heard_of(LogPane.Highlighted) if each.event] == ["self.run.started"]
-        assert [each.event.id for each in log.app.heard_of(LogPane.Chosen)] == [log.pane.current_id]
+        assert [each.event.name for each in log.app.heard_of(LogPane.EventHighlighted) if each.event] == [
+            "self.run.started"
+        ]
+        assert [each.event.id for each in log.app.heard_of(LogPane.EventChosen)] == [log.pane.current_id]
 
 
 async def test_scrolling_takes_the_cursor_along_and_pauses() -> None:
@@ -197,7 +212,7 @@ async def test_a_click_moves_the_cursor_and_a_second_one_chooses() -> None:
         await pilot.double_click(LogPane, offset=(10, 7))
 
         assert clicked == 485
-        assert [each.event.id for each in log.app.heard_of(LogPane.Chosen)] == [487]
+        assert [each.event.id for each in log.app.heard_of(LogPane.EventChosen)] == [487]
 
 
 async def test_a_query_shows_its_matches_and_escapes_are_told() -> None:
@@ -239,7 +254,7 @@ async def test_a_long_search_shows_new_matches_first_and_keeps_the_row_of_the_cu
         await log.commit(pilot)
         log.pane.set_query(NEEDLE)
         await pilot.press("k", "k")
-        (wanted,) = log.app.heard_of(LogPane.Wanted)
+        (wanted,) = log.app.heard_of(LogPane.SearchWanted)
         assert log.pane.status.startswith("paused at 14:02:24 · 500 of 5,000 events match 'needle' · searching, 25 %")
         before, lines = log.cursor_row, log.app.lines()
         for found in run_search(log.view, wanted.search, lambda: False):
@@ -257,7 +272,7 @@ async def test_a_search_under_way_says_how_far_back_it_has_come_and_ends_when_it
         log.pane.set_query(NEEDLE)
         await pilot.pause()
         assert log.pane.status == "following · none yet for 'needle' in 5,000 events · searching, 25 % · Esc clears"
-        (wanted,) = log.app.heard_of(LogPane.Wanted)
+        (wanted,) = log.app.heard_of(LogPane.SearchWanted)
         log.pane.take(next(run_search(log.view, wanted.search, lambda: False)))
         said = fmt.clock(log.view.events_by_id((10_001,))[0].ts_ns, UTC)
         assert log.pane.status == (
@@ -266,7 +281,7 @@ async def test_a_search_under_way_says_how_far_back_it_has_come_and_ends_when_it
         log.pane.halt()
         log.pane.halt()
         await pilot.pause()
-        asked = [each.search for each in log.app.heard_of(LogPane.Wanted)]
+        asked = [each.search for each in log.app.heard_of(LogPane.SearchWanted)]
         assert asked == [wanted.search, Search(0, "filter", EVERYTHING, 1, 0)]
 
 
@@ -280,7 +295,7 @@ async def test_the_event_under_the_cursor_is_announced_once_and_none_while_it_fo
         log.pane.follow()
         await log.commit(pilot, message("needle"))
 
-        announced = [each.event.id if each.event else None for each in log.app.heard_of(LogPane.Highlighted)]
+        announced = [each.event.id if each.event else None for each in log.app.heard_of(LogPane.EventHighlighted)]
         assert announced == [200, 191, None]
 
 
@@ -301,7 +316,7 @@ async def test_an_event_that_the_search_reaches_later_gets_the_cursor_then() -> 
         log.pane.go_to(1001)
         await pilot.pause()
         assert log.pane.status == "looking for event #1,001 · paused at 14:02:24 · searching, 25 %"
-        (wanted,) = log.app.heard_of(LogPane.Wanted)
+        (wanted,) = log.app.heard_of(LogPane.SearchWanted)
         for found in run_search(log.view, wanted.search, lambda: False):
             log.pane.take(found)
             await pilot.pause()
@@ -317,17 +332,17 @@ async def test_an_event_read_far_back_keeps_cursor_and_row_when_another_scope_re
         await pilot.press("j", "j")
         log.app.heard.clear()
         row = log.cursor_row
-        log.pane.set_hide_heartbeats(True)
-        log.pane.set_hide_heartbeats(False)
-        log.pane.set_hide_heartbeats(True)
+        log.hide_heartbeats(True)
+        log.hide_heartbeats(False)
+        log.hide_heartbeats(True)
         await pilot.pause()
-        wanted = log.app.heard_of(LogPane.Wanted)[-1]
+        wanted = log.app.heard_of(LogPane.SearchWanted)[-1]
         for found in run_search(log.view, wanted.search, lambda: False):
             log.pane.take(found)
             await pilot.pause()
 
         assert (log.pane.current_id, log.cursor_row) == (1004, row)
-        assert log.app.heard_of(LogPane.Highlighted) == []
+        assert log.app.heard_of(LogPane.EventHighlighted) == []
         assert log.pane.status.startswith("paused at 14:02:24 · 20,000 events · hiding 2,000 heartbeats (h)")
 
 
@@ -338,7 +353,7 @@ async def test_whoever_moves_while_a_search_goes_on_is_left_alone() -> None:
         log.pane.go_to(1001)
         log.pane.set_query(NEEDLE)
         await pilot.press("j")
-        (wanted,) = log.app.heard_of(LogPane.Wanted)
+        (wanted,) = log.app.heard_of(LogPane.SearchWanted)
         before = log.pane.current_id
         for found in run_search(log.view, wanted.search, lambda: False):
             log.pane.take(found)
@@ -351,7 +366,7 @@ async def test_hidden_heartbeats_are_counted_and_the_failed_one_stays() -> None:
     log = Log([message("a"), pong(), pong(), event("heartbeat.timeout", size=0)])
     async with log.run() as pilot:
         await log.commit(pilot)
-        log.pane.set_hide_heartbeats(True)
+        log.hide_heartbeats(True)
         await pilot.pause()
 
         assert [line[28:40].strip() for line in log.app.lines()[:2]] == ["text", "no pong"]
@@ -367,7 +382,7 @@ async def test_problems_are_found_however_far_they_are() -> None:
         log.pane.jump(PROBLEMS, newer=False)
         await pilot.pause()
         assert log.pane.status == "looking for a problem · paused at 14:02:24"
-        search = log.app.heard_of(LogPane.Wanted)[-1].search
+        search = log.app.heard_of(LogPane.SearchWanted)[-1].search
         for found in run_search(log.view, search, lambda: False):
             log.pane.take(found)
 
@@ -380,7 +395,7 @@ async def test_the_answer_to_an_older_jump_is_left_out() -> None:
     log = Log(trades(100))
     async with log.run() as pilot:
         await log.commit(pilot)
-        log.pane.take(Found(Search(99, "jump", NEEDLE, 1, 100), array("q", [5]), 1, 100, is_last=True))
+        log.pane.take(FoundMatches(Search(99, "jump", NEEDLE, 1, 100), array("q", [5]), 1, 100, is_last=True))
 
         assert log.pane.current_id == 100
 
@@ -415,7 +430,9 @@ async def test_all_matches_are_counted_in_the_background_and_the_one_under_the_c
         await pilot.pause()
         log.pane.toggle_context()
         await pilot.pause()
-        counting = [wanted.search for wanted in log.app.heard_of(LogPane.Wanted) if wanted.search.purpose == "matches"]
+        counting = [
+            wanted.search for wanted in log.app.heard_of(LogPane.SearchWanted) if wanted.search.purpose == "matches"
+        ]
         assert log.pane.status == "following · 50 matches so far for 'needle', ^f only · 12,000 events"
         for found in run_search(log.view, counting[-1], lambda: False):
             log.pane.take(found)
@@ -428,7 +445,7 @@ async def test_all_matches_are_counted_in_the_background_and_the_one_under_the_c
         log.pane.set_query(EVERYTHING)
         await pilot.pause()
         nothing = Search(0, "matches", EVERYTHING, 1, 0)
-        assert log.app.heard_of(LogPane.Wanted)[-1].search == nothing
+        assert log.app.heard_of(LogPane.SearchWanted)[-1].search == nothing
         assert list(run_search(log.view, nothing, lambda: False)) == []
 
 
@@ -491,8 +508,7 @@ async def test_differences_of_time_take_the_row_above_into_account() -> None:
     log = Log(trades(100))
     async with log.run() as pilot:
         await log.commit(pilot)
-        log.pane.next_time_mode()
-        log.pane.next_time_mode()
+        log.pane.restyle(replace(log.pane.lines.style, time_mode="delta"))
         await pilot.pause()
         lines = log.app.lines()
         await pilot.press("k", "k", "b")

@@ -4,10 +4,10 @@ from array import array
 
 import pytest
 
-from wsmon.tui.widgets.row_list import AllRows, MatchRows, Rows
+from wsmon.tui.widgets.row_list import AllRows, MatchRows, RowIds
 
 
-def ids(rows: Rows) -> list[int]:
+def ids(rows: RowIds) -> list[int]:
     return [rows.id_at(row) for row in range(len(rows))]
 
 
@@ -24,7 +24,7 @@ def test_all_rows_are_the_ids_without_holes() -> None:
 
 
 @pytest.mark.parametrize("rows", [AllRows(5, 8), MatchRows(9)])
-def test_there_is_nothing_outside(rows: Rows) -> None:
+def test_there_is_nothing_outside(rows: RowIds) -> None:
     for row in (-1, len(rows)):
         with pytest.raises(IndexError):
             rows.id_at(row)
