@@ -36,7 +36,7 @@ _FREQUENT: frozenset[EventName] = frozenset(
     name for name in EVENT_NAMES if name.startswith(("message.", "heartbeat.", "trace."))
 )
 
-# Event for an operation that the session ended before the protocol did. Traces belong to an application and end there.
+# Event for an operation that was still open when the session ended. Traces belong to an application and end there.
 _ABANDONED_EVENTS: Mapping[str, EventName] = MappingProxyType(
     {
         "request": "message.process.completed",
@@ -138,7 +138,7 @@ class MessagePath:
         self._limit_bytes = payload_limit_bytes(capture)
 
     def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
-        """Take happening of the handshake; return what it says about the protocol, for the event of the upgrade."""
+        """Take note of the handshake; return what it says about the protocol, for the event of the upgrade."""
         return self._protocol.begin(url, subprotocol)
 
     def start(self, at: Instant) -> None:
@@ -167,7 +167,7 @@ class MessagePath:
         return self._protocol.masks_received
 
     def pause(self) -> None:
-        """Stop the clocks of overdue answers and heartbeats: decoded from the socket was paused."""
+        """Stop the clocks of overdue answers and heartbeats: reading from the socket was paused."""
         self._protocol.pause()
         self._sender.pause()
 

@@ -1,7 +1,7 @@
 """Metric families of connections and of the recorder, in no format yet: for Prometheus and OTLP.
 
-Names and labels are those of the telemetry guide (``client_id`` is the name of a connection), and of the numbers that
-its key figures are made from. Counters start with the recorder.
+Names and labels are those of WebSockexNova's telemetry guide (``client_id`` is the name of a connection), and of the
+numbers that its key figures are made from. Counters start with the recorder.
 """
 
 from __future__ import annotations

@@ -196,8 +196,8 @@ def _average(summary: Summary | None) -> _Measured:
     return _Measured(summary.mean * summary.count, summary.count) if summary else _Measured(0.0, 0)
 
 
-# The table of the telemetry guide. Of that table, throughput has no threshold, and the rate of handled errors is known
-# of one protocol only: both are left out.
+# The table of WebSockexNova's telemetry guide. Of that table, throughput has no threshold, and the rate of handled
+# errors is known of one protocol only: both are left out.
 _RULES: Final[Mapping[str, _KpiRule]] = MappingProxyType(
     {
         "connection_success_rate": _KpiRule(_connected, 0.999, 0.99, is_floor=True, is_share=True),

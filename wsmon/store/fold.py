@@ -67,7 +67,7 @@ _SENT = NAME_CODES["message.sent"]
 _SIZE, _LATENCY = METRICS["size"], METRICS["latency"]
 _DECODE, _ENCODE = METRICS["decode"], METRICS["encode"]
 # From this event of a connection on, other events become rows
-_ADJUSTED: EventName = "self.config.reloaded"
+_PROFILE_CHANGED: EventName = "self.config.reloaded"
 
 
 class Fold:
@@ -290,7 +290,7 @@ class Fold:
     def _fold_single(self, last_id: int, event: Event, stream: SourceStream, second: int) -> int:
         """Fold any event but a message; returns the last id assigned."""
         connection = stream.connection
-        if connection is not None and (event.to_status in SESSION_ENDS or event.name == _ADJUSTED):
+        if connection is not None and (event.to_status in SESSION_ENDS or event.name == _PROFILE_CHANGED):
             self._count_messages(second)
             last_id = self._make_rows(self._batches.take_of(connection.id), last_id, event.ts_ns, event.mono_ns)
         bucket = None if connection is None else self._delta(second, connection.id)
@@ -300,7 +300,7 @@ class Fold:
         if connection is not None and bucket is not None:
             self._verdicts.observe(event, row_id)
             self._lifecycle.fold(row_id, event, stream, connection, bucket)
-            if event.name == _ADJUSTED:
+            if event.name == _PROFILE_CHANGED:
                 self._connections.adjust(connection, event.meta or {})
                 self._sources.use_profiles(connection)
         if event.size is None:
