@@ -341,7 +341,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
 
 
 class PaneSet:
-    """The five panes, each built when it is first shown, and the view that they read on the UI thread."""
+    """The five panes, each built when it is first shown, and the view that the timeline reads on the UI thread."""
 
     def __init__(self, services: ScreenServices) -> None:
         self._services = services

@@ -215,7 +215,7 @@ class LogPane(RowList):
         event_id = self.state.jump(aim, cursor, newer=newer, from_id=from_id)
         if event_id:
             self.go_to(event_id)
-        self._advance(is_urgent=True)
+        self._advance(is_urgent=not event_id)
 
     def jump_to_match(self, *, newer: bool) -> None:
         """Go to the next or previous match of the search; where only matches are shown, that is the next row."""
@@ -296,12 +296,6 @@ class LogPane(RowList):
             if not len(rows):
                 self.refresh()
 
-    def _note(self, sentence: str) -> None:
-        """Put the first line of a sentence into the title, until the next key."""
-        # A problem with a query has more lines: the place in it.
-        self.state.note = sentence.partition("\n")[0]
-        self.report()
-
     def notify_style_update(self) -> None:
         """Forget the colours, and what was drawn with them."""
         super().notify_style_update()
@@ -354,7 +348,8 @@ class LogPane(RowList):
         above_id = self.rows.id_at(top - 1) if ids and top else 0
         if not self._has_failed:
             self.lines.load(ids, above_id, self.current_id)
-            self._settle()
+            if self.lines.is_loading:
+                self.settled.clear()
         return ids, above_id
 
     def _loaded(self, error: WsmonError | None) -> None:
@@ -376,7 +371,7 @@ class LogPane(RowList):
         questions = self.state.questions()
         if questions and (is_urgent or not self._is_glancing):
             self._is_glancing = True
-            self._settle()
+            self.settled.clear()
             self._submit("log.matches", partial(glance_all, searches=questions), self._glanced)
         self.report()
 
@@ -406,7 +401,13 @@ class LogPane(RowList):
             self.go_to(event_id)
 
     def _settle(self) -> None:
-        """Let keys act that wait for a read; those that come wait for the next one, where one is under way."""
+        """Let keys act that waited for the read that has ended; others wait for the next, where one has begun."""
         self.settled.set()
         if self.lines.is_loading or self._is_glancing:
             self.settled.clear()
+
+    def _note(self, sentence: str) -> None:
+        """Put the first line of a sentence into the title, until the next key."""
+        # A problem with a query has more lines: the place in it.
+        self.state.note = sentence.partition("\n")[0]
+        self.report()

@@ -18,6 +18,7 @@ from tests.support.screen_harness import until
 from wsmon.errors import QueryError, StoreError
 from wsmon.model import units as fmt
 from wsmon.model.events import Event
+from wsmon.model.notes import Bookmark
 from wsmon.model.snapshot import SearchProgress
 from wsmon.ports import StoreView
 from wsmon.query.ast import EVERYTHING, Query, Regex, Word
@@ -53,8 +54,12 @@ def a_day() -> tuple[Event, ...]:
 class Log:
     """A log pane on its own, and what it needs."""
 
-    def __init__(self, events: list[Event] | tuple[Event, ...]) -> None:
+    def __init__(self, events: list[Event] | tuple[Event, ...], *, is_slow: bool = False) -> None:
+        """``is_slow``: the store is read when ``answer`` is called, instead of at once."""
         self.view = FakeView(numbered(events))
+        self.is_slow = is_slow
+        self.reads: dict[str, Callable[[], None]] = {}
+        """What is to be read, by kind: the latest of a kind replaces the one before."""
         self.clock = FakeClock()
         self.pane = LogPane(self._read, self.clock, zone=UTC)
         self.app = PaneApp(self.pane, "log.tcss")
@@ -71,8 +76,20 @@ class Log:
         self.pane.set_scope(replace(self.pane.state.scope, hides_heartbeats=hides))
 
     def _read(self, kind: str, read: Callable[[StoreView], Answer], deliver: Callable[[Answer], None]) -> None:
-        """Read the store at once, as no worker does."""
-        deliver(read(self.view))
+        """Read the store as a worker does, but when the test says so."""
+
+        def answer() -> None:
+            deliver(read(self.view))
+
+        if self.is_slow:
+            self.reads[kind] = answer
+        else:
+            answer()
+
+    async def answer(self, pilot: Pilot[None], kind: str) -> None:
+        """Deliver what was to be read of a kind."""
+        self.reads.pop(kind)()
+        await pilot.pause()
 
     @property
     def cursor_row(self) -> int:
@@ -566,3 +583,139 @@ async def test_hostile_text_is_never_raw_on_the_screen() -> None:
 
         assert all(line.isprintable() for line in log.app.lines())
         assert log.pane.status.isprintable()
+
+
+async def test_until_the_rows_of_a_page_are_read_the_lines_before_stay_and_keys_wait() -> None:
+    log = Log(trades(500), is_slow=True)
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        assert (log.app.lines()[0], log.pane.settled.is_set()) == ("waiting for the first event since 14:02:24", False)
+        await log.answer(pilot, "log.rows")
+        before = log.app.lines()
+        assert ('"q":499' in before[-1], log.pane.settled.is_set(), log.reads) == (True, True, {})
+        await pilot.press("g")
+        assert (log.app.lines(), log.pane.current_id, log.pane.settled.is_set()) == (before, 1, False)
+        await log.answer(pilot, "log.rows")
+        assert ('"q":0' in log.app.lines()[0], log.pane.settled.is_set()) == (True, True)
+
+
+async def test_an_event_is_announced_once_it_was_read() -> None:
+    log = Log(trades(500), is_slow=True)
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await log.answer(pilot, "log.rows")
+        await pilot.press("g", "enter")
+        assert (log.pane.current_event, log.app.heard_of(LogPane.EventHighlighted)) == (None, [])
+        assert log.app.heard_of(LogPane.EventChosen) == []
+        await log.answer(pilot, "log.rows")
+        await pilot.press("enter")
+
+        assert [each.event.id for each in log.app.heard_of(LogPane.EventHighlighted) if each.event] == [1]
+        assert [each.event.id for each in log.app.heard_of(LogPane.EventChosen)] == [1]
+
+
+async def test_a_cursor_that_moves_among_rows_in_sight_reads_nothing() -> None:
+    log = Log(trades(500), is_slow=True)
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await log.answer(pilot, "log.rows")
+        await pilot.press("k", "k", "j")
+
+        assert (log.reads, log.pane.settled.is_set()) == ({}, True)
+        assert [each.event.id for each in log.app.heard_of(LogPane.EventHighlighted) if each.event] == [499, 498, 499]
+
+
+async def test_a_store_slower_than_its_events_still_shows_what_was_read() -> None:
+    log = Log(trades(500), is_slow=True)
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await log.answer(pilot, "log.rows")
+        for number in range(3):
+            await log.commit(pilot, *trades(5, 500 + 10 * number))
+            under_way = log.reads["log.rows"]
+            await log.commit(pilot, *trades(5, 505 + 10 * number))
+            # A newer page does not replace the read under way.
+            assert log.reads["log.rows"] is under_way
+            await log.answer(pilot, "log.rows")
+
+        lines = log.app.lines()
+        assert ('"q":510' in lines[0], '"q":519' in lines[9], lines[10:]) == (True, True, [""] * 10)
+        await log.answer(pilot, "log.rows")
+        assert '"q":529' in log.app.lines()[-1]
+
+
+async def test_until_a_scope_is_glanced_at_the_rows_before_stay() -> None:
+    log = Log([message("a needle" if number % 10 == 0 else "hay") for number in range(200)], is_slow=True)
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await log.answer(pilot, "log.rows")
+        before, status = log.app.lines(), log.pane.status
+        log.pane.set_query(NEEDLE)
+        log.pane.go_to(101)
+        await pilot.pause()
+        assert (log.app.lines(), log.pane.status, log.pane.search) == (before, status, NEEDLE)
+        assert not log.pane.settled.is_set()
+        await log.answer(pilot, "log.matches")
+        await log.answer(pilot, "log.rows")
+
+        assert (log.pane.current_id, len(log.pane.rows), log.pane.settled.is_set()) == (101, 20, True)
+        assert ["a needle" in line for line in log.app.lines()] == [True] * 20
+
+
+async def test_a_jump_takes_two_reads_of_a_slow_store() -> None:
+    log = Log([loss() if number == 3 else message("hay") for number in range(200)], is_slow=True)
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await log.answer(pilot, "log.rows")
+        log.pane.jump(PROBLEMS, newer=True)
+        assert (log.pane.current_id, log.pane.settled.is_set()) == (200, False)
+        await log.answer(pilot, "log.matches")
+        assert (log.pane.current_id, log.pane.settled.is_set()) == (4, False)
+        await log.answer(pilot, "log.rows")
+        assert log.pane.settled.is_set()
+
+
+async def test_other_columns_and_marks_are_drawn_without_a_read() -> None:
+    log = Log(trades(500), is_slow=True)
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await log.answer(pilot, "log.rows")
+        log.pane.restyle(replace(log.pane.lines.style, chosen=("id",)))
+        log.pane.set_marks((Bookmark(log.view.events_by_id((500,))[0], 0),))
+        await pilot.pause()
+
+        assert (log.reads, log.app.lines()[-1][12:25]) == ({}, "◆       #500 ")
+
+
+async def test_times_since_a_session_was_usable_are_read_again_with_every_redraw() -> None:
+    log = Log(trades(500))
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        log.view.calls.clear()
+        log.pane.restyle(replace(log.pane.lines.style, time_mode="open"))
+        await pilot.pause()
+        log.pane.restyle(log.pane.lines.style)
+        await pilot.pause()
+
+        assert log.view.calls == ["events_after", "sessions"] * 2
+
+
+async def test_after_a_failed_read_the_next_key_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(trades(500), is_slow=True)
+
+    def fail(*_: object) -> tuple[Event, ...]:
+        raise StoreError("the store is gone")
+
+    async with log.run() as pilot:
+        await log.commit(pilot)
+        await log.answer(pilot, "log.rows")
+        await pilot.press("g")
+        with monkeypatch.context() as patch:
+            patch.setattr(log.view, "events_after", fail)
+            await log.answer(pilot, "log.rows")
+        assert (log.reads, log.pane.settled.is_set()) == ({}, True)
+        assert log.pane.status == "the store is gone · paused at 14:02:24"
+        assert log.app.lines() == [""] * ROWS
+        await pilot.press("j")
+        await log.answer(pilot, "log.rows")
+        assert '"q":1' in log.app.lines()[1]

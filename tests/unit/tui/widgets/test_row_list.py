@@ -3,8 +3,14 @@ from __future__ import annotations
 from array import array
 
 import pytest
+from rich.segment import Segment
+from textual.strip import Strip
 
-from wsmon.tui.widgets.row_list import AllRows, MatchRows, RowIds
+from tests.support.pane_app import PaneApp
+from wsmon.tui.widgets.row_list import AllRows, MatchRows, RowIds, RowList
+
+# Ten rows of the list, and its border
+SIZE = (30, 12)
 
 
 def ids(rows: RowIds) -> list[int]:
@@ -63,3 +69,103 @@ def test_pruned_ids_are_forgotten(oldest_id: int, kept: list[int]) -> None:
 
     assert ids(rows) == kept
     assert [rows.row_of(event_id) for event_id in kept] == list(range(len(kept)))
+
+
+class Numbers(RowList):
+    """Rows that show their ids; keeps which hooks were called."""
+
+    DEFAULT_CSS = "Numbers { overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def cursor_changed(self) -> None:
+        self.heard.append("cursor")
+
+    def sight_changed(self) -> None:
+        super().sight_changed()
+        self.heard.append("sight")
+
+    def render_line(self, y: int) -> Strip:
+        row = y + self.scroll_offset.y
+        return Strip([Segment(f"{self.rows.id_at(row) if row < len(self.rows) else '':<6}")])
+
+
+def lines(app: PaneApp) -> list[str]:
+    return [line.strip() for line in app.lines()]
+
+
+async def test_it_follows_the_newest_row() -> None:
+    pane = Numbers()
+    app = PaneApp(pane, "log.tcss")
+    async with app.run_test(size=SIZE) as pilot:
+        pane.place(AllRows(1, 100))
+        await pilot.pause()
+        assert (pane.current_id, pane.cursor_y, lines(app)[0], lines(app)[-1]) == (100, 9, "91", "100")
+        pane.place(AllRows(1, 103))
+
+        assert (pane.current_id, pane.cursor_y, pane.is_following) == (103, 9, True)
+
+
+async def test_a_paused_cursor_keeps_its_row_of_the_screen_while_rows_come_and_go() -> None:
+    pane = Numbers()
+    app = PaneApp(pane, "log.tcss")
+    async with app.run_test(size=SIZE) as pilot:
+        pane.place(AllRows(1, 100))
+        await pilot.press("k", "k")
+        pane.heard.clear()
+        pane.place(AllRows(20, 500))
+        await pilot.pause()
+
+        assert (pane.current_id, pane.cursor_y, lines(app)[0], pane.heard) == (98, 7, "91", [])
+
+
+async def test_rows_may_be_placed_with_the_cursor_elsewhere() -> None:
+    pane = Numbers()
+    app = PaneApp(pane, "log.tcss")
+    async with app.run_test(size=SIZE) as pilot:
+        pane.place(AllRows(1, 100))
+        pane.pause()
+        pane.place(MatchRows(100), (50, 3))
+        assert pane.current_id == 0
+        pane.place(AllRows(1, 100))
+        await pilot.pause()
+
+        assert (pane.current_id, pane.cursor_y, lines(app)[3]) == (50, 3, "50")
+
+
+async def test_it_says_once_that_the_cursor_or_the_rows_in_sight_changed() -> None:
+    pane = Numbers()
+    app = PaneApp(pane, "log.tcss")
+    async with app.run_test(size=SIZE):
+        pane.place(AllRows(1, 100))
+        pane.heard.clear()
+        pane.go_to_row(0)
+        first = pane.heard.copy()
+        pane.go_to_row(0)
+
+        assert (first, pane.heard, pane.is_following) == (["sight", "cursor"], first, False)
+
+
+async def test_the_wheel_takes_the_cursor_along() -> None:
+    pane = Numbers()
+    app = PaneApp(pane, "log.tcss")
+    async with app.run_test(size=SIZE) as pilot:
+        pane.place(AllRows(1, 100))
+        pane.scroll_relative(y=-30, animate=False, force=True)
+        await pilot.pause()
+
+        assert (pane.current_id, pane.cursor_y, lines(app)[-1], pane.is_following) == (70, 9, "70", False)
+
+
+async def test_another_height_keeps_the_cursor_in_sight() -> None:
+    pane = Numbers()
+    app = PaneApp(pane, "log.tcss")
+    async with app.run_test(size=SIZE) as pilot:
+        pane.place(AllRows(1, 100))
+        await pilot.press("k")
+        await pilot.resize_terminal(SIZE[0], 7)
+        await pilot.pause()
+
+        assert (pane.current_id, lines(app)) == (99, ["95", "96", "97", "98", "99"])
