@@ -181,16 +181,16 @@ def without_room(width: int, chosen: tuple[ColumnName, ...]) -> tuple[ColumnName
     return tuple(name for name in chosen if name not in shown)
 
 
-# In a log that highlights: a match, or one of the other lines
+# In a log that highlights: a match, or one of the other lines.
 Emphasis = Literal["", "match", "context"]
+# Time of day, time since the session was usable, time since the line above.
 TimeMode = Literal["absolute", "open", "delta"]
-# Times of day, since the session was usable, since the line above
 TIME_MODES: tuple[TimeMode, ...] = ("absolute", "open", "delta")
 
 
 @dataclass(frozen=True, slots=True)
 class LineStyle:
-    """How lines are written, apart from their width."""
+    """How a line is written, apart from its width."""
 
     time_mode: TimeMode = "absolute"
     zone: tzinfo | None = None

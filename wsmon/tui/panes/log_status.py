@@ -1,4 +1,4 @@
-"""The sentence above the log: follows or not, how much there is, what is hidden and which key shows it."""
+"""Title of the log: whether it follows, how many events there are, what is hidden, and which key shows it. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT_QUERY_LIMIT = 16
 
 @dataclass(frozen=True, slots=True)
 class InSight:
-    """How many of the lines in sight do not show the whole of what was said."""
+    """How many of the lines in sight do not show the whole payload."""
 
     truncated: int = 0
     redacted: int = 0
@@ -26,7 +26,7 @@ class InSight:
 
 @dataclass(frozen=True, slots=True)
 class LogStatus:
-    """What the sentence is made of."""
+    """What the title is made of."""
 
     is_following: bool
     events: int
@@ -37,7 +37,7 @@ class LogStatus:
     """Events looked at."""
     is_searching: bool
     query: str
-    """As typed; empty = none."""
+    """As the user typed it; empty = none."""
     hidden_heartbeats: int | None
     """None where that is not known."""
     hides_heartbeats: bool
@@ -50,7 +50,7 @@ class LogStatus:
     pruned: int = 0
     """Events that retention has removed."""
     is_in_context: bool = False
-    """Matches stand among the other events."""
+    """Matches are shown among the other events."""
     match_count: MatchCount | None = None
     """Of what is searched for."""
     searched_back_to: str = ""
@@ -63,7 +63,7 @@ class LogStatus:
 
 
 def sentences(status: LogStatus, glyphs: Glyphs) -> tuple[str, ...]:
-    """The whole sentence, its parts in the order of their importance, and shorter ones that leave nothing unsaid."""
+    """Return the title at full length, its parts in the order of their importance, and shorter forms of all of it."""
     between = f" {glyphs.between} "
     forms = (
         _parts(status, glyphs),
@@ -91,7 +91,7 @@ def _parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
 
 
 def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs, *, has_units: bool = False) -> list[str]:
-    """In few words, or fewer without what the numbers count; ``asked`` stands for the query."""
+    """Return the parts in few words, without the units of the numbers in fewer; ``asked`` stands for the query."""
     if status.trouble or not status.events:
         return _parts(status, glyphs)[:1]
     new = f", {fmt.count(status.new_below)} new (F)" if status.new_below else ""
@@ -112,7 +112,7 @@ def _short_parts(status: LogStatus, asked: str, glyphs: Glyphs, *, has_units: bo
 
 
 def _shortest_parts(status: LogStatus, glyphs: Glyphs) -> list[str]:
-    """For 40 columns: numbers, each with the word that says what it counts."""
+    """Return the parts for 40 columns: numbers, each with the word for what it counts."""
     if status.trouble or not status.events:
         return _parts(status, glyphs)[:1]
     not_whole = status.in_sight.truncated + status.in_sight.redacted
@@ -151,14 +151,14 @@ def _amount(status: LogStatus, asked: str) -> str:
 
 
 def _searching(status: LogStatus) -> str:
-    """How far a search has come."""
+    """Return how far a search has come."""
     if status.searched_back_to:
         return f"searched back to {status.searched_back_to}"
     return f"searching, {status.searched * 100 // status.events} %" if status.is_searching else ""
 
 
 def _place(status: LogStatus, asked: str) -> str:
-    """The amount in few words."""
+    """Return the number of events or matches in few words."""
     if not asked:
         return fmt.count(status.events)
     matches = status.shown if status.match_count is None else status.match_count.matches
@@ -168,7 +168,7 @@ def _place(status: LogStatus, asked: str) -> str:
 
 
 def _highlighted(status: LogStatus, asked: str) -> str:
-    """Which match it is, or how many there are."""
+    """Return which match has the cursor, or how many there are."""
     count = status.match_count
     if count is None:
         return f"{asked} highlighted"
@@ -193,10 +193,10 @@ def _pruned(status: LogStatus) -> str:
 
 
 def _in_sight(found: InSight) -> str:
-    """What the lines in sight do not show the whole of."""
+    """Return how many of the lines in sight do not show the whole payload."""
     counts = ((found.truncated, "cut"), (found.redacted, "redacted"))
-    said = ", ".join(f"{number} {what}" for number, what in counts if number)
-    return f"{IN_SIGHT}{said}" if said else ""
+    parts = ", ".join(f"{number} {what}" for number, what in counts if number)
+    return f"{IN_SIGHT}{parts}" if parts else ""
 
 
 def _events(number: int) -> str:

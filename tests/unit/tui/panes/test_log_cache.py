@@ -223,7 +223,7 @@ def test_what_lines_leave_out_is_counted_when_they_were_drawn() -> None:
     assert (made.cache.in_sight((1, 2, 3)), made.cache.in_sight((3,))) == (InSight(1, 1), InSight())
 
 
-def test_a_pattern_that_is_too_slow_is_told_once_and_highlights_no_more() -> None:
+def test_a_pattern_that_is_too_slow_raises_once_and_highlights_no_more() -> None:
     made = Cached([message("a" * 400 + "!") for _ in range(2)])
     made.cache.highlight(Query((Regex("(a|aa)+$"),), "slow"))
     made.load(1, 2)

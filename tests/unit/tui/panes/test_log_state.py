@@ -89,7 +89,7 @@ def test_another_scope_on_the_way_keeps_the_goal_and_not_the_cursor() -> None:
         assert state.begin(paused(400 if scope == LogScope(NEEDLE) else 15_100, y=7)) == (400, 7)
 
 
-def test_who_follows_stays_at_the_newest_event() -> None:
+def test_a_cursor_that_follows_has_no_goal() -> None:
     view = needles()
     state = opened(view)
     state.restart(LogScope(NEEDLE))
@@ -118,7 +118,7 @@ def test_an_event_asked_for_while_the_scope_is_pending_is_gone_to_afterwards() -
         (450, 15_100, "looking for event #450"),
     ],
 )
-def test_where_the_cursor_came_to_is_told(event_id: int, shown_id: int, note: str) -> None:
+def test_a_note_says_where_the_cursor_came_to_instead(event_id: int, shown_id: int, note: str) -> None:
     view = needles()
     state = opened(view)
     state.restart(LogScope(NEEDLE))
