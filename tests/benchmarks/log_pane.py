@@ -86,7 +86,7 @@ class Deliveries:
 
     def __init__(self, path: Path) -> None:
         self._answers: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._worker = StoreWorker(lambda: Reader(path, SystemClock()), self._answers.put, self._fail)
+        self._worker = StoreWorker("store", lambda: Reader(path, SystemClock()), self._answers.put, self._fail)
         self._worker.start()
         self.submit = self._worker.submit
 

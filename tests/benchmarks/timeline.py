@@ -122,7 +122,7 @@ class Host(PaneApp):
         self.paint_ms: list[float] = []
         self.drawn = 0
         # answers
-        self._answers = StoreWorker(lambda: Reader(path, SystemClock()), self.call_from_anywhere, self.fail)
+        self._answers = StoreWorker("store", lambda: Reader(path, SystemClock()), self.call_from_anywhere, self.fail)
         self._answers.start()
 
     def call_from_anywhere(self, deliver: object) -> None:

@@ -51,8 +51,10 @@ class StoreWorker:
     Queries with many results take turns, so that a jump does not wait for a count of all matches.
     """
 
-    def __init__(self, views: Callable[[], StoreView], post: Post, failed: Callable[[Exception], None]) -> None:
-        """``failed`` is called on the UI thread with the error that ended the worker or one query."""
+    def __init__(
+        self, name: str, views: Callable[[], StoreView], post: Post, failed: Callable[[Exception], None]
+    ) -> None:
+        """``name`` is that of the thread; ``failed`` gets the error that ended it or one query, on the UI thread."""
         self._views = views
         self._post = post
         self._failed = failed
@@ -65,7 +67,7 @@ class StoreWorker:
         self._running: _Query | None = None
         self._view: StoreView | None = None
         self._is_stopped = False
-        self._thread = Thread(target=self._run, name="wsmon-answers", daemon=True)
+        self._thread = Thread(target=self._run, name=name, daemon=True)
 
     @property
     def is_idle(self) -> bool:
@@ -213,7 +215,7 @@ class SnapshotPoller:
         self._newest: Snapshot | None = None
         self._failure: Exception | None = None
         self._trouble = ""
-        self._thread = Thread(target=self._run, name="wsmon-monitor", daemon=True)
+        self._thread = Thread(target=self._run, name="wsmon-snapshots", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""

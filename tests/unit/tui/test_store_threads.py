@@ -24,7 +24,7 @@ class Asker:
     def __init__(self) -> None:
         self.view = FakeView()
         self.delivered: Queue[object] = Queue()
-        self.worker = StoreWorker(lambda: self.view, lambda deliver: deliver(), self.delivered.put)
+        self.worker = StoreWorker("store", lambda: self.view, lambda deliver: deliver(), self.delivered.put)
         self.worker.start()
 
     def next(self) -> object:
