@@ -106,7 +106,7 @@ class StoreView(Protocol):
         ...
 
     def glance(self, query: Query, first_id: int, last_id: int, *, newest_first: bool) -> SearchProgress:
-        """Return the matches in as much of a closed range of ids as is searched in some hundredths of a second.
+        """Return the matches in as much of a closed range of ids as is searched in some tens of milliseconds.
 
         The search begins at the newest or oldest id, as asked. It may be called on the UI thread; it takes longer only
         where a single event does.

@@ -70,7 +70,7 @@ class Scene:
 
 def searched(query: str) -> Condition:
     """Whether the log is searched for this."""
-    return lambda on: on.screen.panes.log.search.text == query
+    return lambda on: on.screen.panes.log.search_query.text == query
 
 
 def is_troubled(on: Stage) -> bool:

@@ -63,7 +63,7 @@ class KeyQueue:
         self._stage = stage
         self._laid_out = laid_out
         self._settled = settled
-        self._settled_stage: object = None
+        self._laid_out_stage: object = None
         """The stage that was laid out last; None before the first one."""
         self._waiting: deque[Input] = deque()
         self._is_open = False
@@ -82,7 +82,7 @@ class KeyQueue:
 
     async def put(self, event: Input) -> None:
         """Deliver a key, now or when it is its turn; called in the task of the app."""
-        if self._is_open and not self._is_busy and self._stage() == self._settled_stage and self._settled().is_set():
+        if self._is_open and not self._is_busy and self._stage() == self._laid_out_stage and self._settled().is_set():
             self._start(await self._act(event))
         elif len(self._waiting) >= LIMIT:
             self._app.bell()
@@ -115,7 +115,7 @@ class KeyQueue:
             if not self._waiting or asyncio.get_running_loop().time() >= until_s:
                 return path
             await self._await_effect(path)
-            if self._stage() != self._settled_stage:
+            if self._stage() != self._laid_out_stage:
                 return path
 
     async def _await_effect(self, path: Sequence[DOMNode]) -> None:
@@ -154,14 +154,14 @@ class KeyQueue:
         await self._await_effect(path)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while (stage := self._stage()) != self._settled_stage:
+                while (stage := self._stage()) != self._laid_out_stage:
                     for _ in range(REFRESHES):
                         await _reached(self._app.call_after_refresh)
                         await self._laid_out()
-                    self._settled_stage = stage
+                    self._laid_out_stage = stage
         except TimeoutError:
             # The screen was replaced while its refresh was awaited: the keys behind go on.
-            self._settled_stage = self._stage()
+            self._laid_out_stage = self._stage()
 
 
 async def _reached(

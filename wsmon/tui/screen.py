@@ -87,7 +87,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
             services.control is not None,
         )
         self.evidence = EvidenceNavigator(services.worker, self._reveal, self.say)
-        self._queries = PaneQueries(services, self.recorder, self.shown_ns, self._run_known, self.ask_store)
+        self._queries = PaneQueries(services, self.recorder, self.shown_ns, self._run_start_known, self.ask_store)
         self._incidents = osc.IncidentNotices()
         self._snapshot = EMPTY_SNAPSHOT
         self._drawn_statuses: object = None
@@ -198,7 +198,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         """Request what the panes in sight show; the requests of each second are not urgent."""
         if self._snapshot is EMPTY_SNAPSHOT:
             return
-        self._queries.notice(self._snapshot.bounds)
+        self._queries.follow_bounds(self._snapshot.bounds)
         if (timeline := self.pane_in_sight(TimelinePane)) is not None:
             self._queries.ask_timeline(timeline, is_urgent=is_urgent)
         if (statistics := self.pane_in_sight(StatisticsPane)) is not None:
@@ -230,8 +230,8 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         """Show an event in the log, also where a filter hides it."""
         self.panes.log.reveal(event)
 
-    def _run_known(self) -> None:
-        """Show since when the recorder runs."""
+    def _run_start_known(self) -> None:
+        """Show since when the recorder runs, which is known from now on."""
         if self.pane_layout.is_ready and not self.is_covered:
             self.draw()
 
@@ -266,7 +266,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         """Show one connection in the log, at its trouble if it has some; all of them if it shows this one already."""
         log = self.panes.log
         wanted = Query((FieldTerm("connection", (Exact(message.connection),)),), f"conn:{message.connection}")
-        if log.search.text == wanted.text:
+        if log.search_query.text == wanted.text:
             log.set_query(EVERYTHING)
             return
         log.set_query(wanted)
@@ -294,7 +294,7 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
         if not message.term:
             self.say("no search asks for this part of an event", "caution")
             return
-        text = narrowed(self.panes.log.search.text, message.term, is_excluded=message.is_excluded)
+        text = narrowed(self.panes.log.search_query.text, message.term, is_excluded=message.is_excluded)
         try:
             query = parse(text, ReferenceTime(self.now_ns()))
         except QueryError as error:
@@ -333,15 +333,20 @@ class MonitorScreen(Screen[None], inherit_bindings=False):
 
         def land(event_id: int) -> None:
             log, newest_id = self.panes.log, self._snapshot.bounds.last_id
+            # This pauses the log: ``jump`` looks back from the newest event while following. The cursor also has to be
+            # near the period while the jump is searched for, and where the connection did nothing then.
             log.go_to(event_id)
-            # The event itself, or the first one after it
+            # Minus one: the event itself counts, not only those after it.
             log.jump(of_connection(message.connection), newer=True, from_id=min(event_id, newest_id) - 1)
 
         self.services.worker.submit("moment", lambda view: view.id_at(message.at_ns), land)
 
 
 class PaneSet:
-    """The five panes, each built when it is first shown, and the view that the timeline reads on the UI thread."""
+    """The five panes, each built when it is first shown, and a view of the store for the UI thread.
+
+    Only the timeline reads this view: it looks up single events by id as its cursor moves.
+    """
 
     def __init__(self, services: ScreenServices) -> None:
         self._services = services
@@ -424,7 +429,7 @@ def narrowed(text: str, term: str, *, is_excluded: bool) -> str:
 def session_state_of(screen: MonitorScreen) -> SessionState:
     """Return how the screen is now."""
     arrangement, log = screen.pane_layout.arrangement, screen.panes.log
-    services, scope, style = screen.services, log.state.scope, log.lines.style
+    services, scope, style = screen.services, log.state.wanted_scope, log.lines.style
     return SessionState(
         theme=services.appearance.theme_choice,
         characters=services.appearance.characters_choice,
@@ -456,7 +461,7 @@ def restore(screen: MonitorScreen, state: SessionState) -> None:
     else:
         if notice := state.notice():
             screen.say(notice)
-    if scope != log.state.scope:
+    if scope != log.state.wanted_scope:
         log.set_scope(scope)
     if state.place.event_id and state.place.store_id == screen.services.options.store_id:
         log.go_to(state.place.event_id)

@@ -23,7 +23,7 @@ from wsmon.tui.terminal.pacing import OutputPacer
 
 # The timeline rests this many times as long as an answer took: its queries cost at most a tenth of a core.
 REST = 10
-# A query that is not answered by then has failed.
+# A timeline query without an answer for this long counts as failed, and the next is sent.
 TIMEOUT_NS = 10_000_000_000
 RUN_STARTED = Query((FieldTerm("name", (Exact("self.run.started"),)),))
 
@@ -93,8 +93,8 @@ class PaneQueries:
         self._timeline_due_ns = 0
         """Monotonic time before which no query of the timeline is sent, unless it is urgent."""
 
-    def notice(self, bounds: StoreBounds) -> None:
-        """Read when the run began and how far back the store goes, where ``bounds`` differ from the ones before."""
+    def follow_bounds(self, bounds: StoreBounds) -> None:
+        """Query the start of the run and the times of the oldest and newest event, where ``bounds`` differ."""
         worker = self._services.worker
         if bounds.last_id and not self._is_newest_read:
             self._is_newest_read = True

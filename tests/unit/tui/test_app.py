@@ -55,13 +55,13 @@ async def test_enter_on_a_connection_filters_the_log_goes_to_its_trouble_and_bac
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "enter")
-        assert on.screen.panes.log.search == parse("conn:deribit")
+        assert on.screen.panes.log.search_query == parse("conn:deribit")
         assert (len(on.screen.panes.log.rows), on.screen.panes.log.current_id) == (10, newest)
         shown = on.detail_event
         assert shown is not None
         assert shown.id == newest
         await pilot.press("enter")
-        assert not on.screen.panes.log.search
+        assert not on.screen.panes.log.search_query
 
 
 async def test_enter_on_a_connection_that_is_well_lets_the_log_follow() -> None:
@@ -69,7 +69,7 @@ async def test_enter_on_a_connection_that_is_well_lets_the_log_follow() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("1", "j", "j", "enter")
-        assert on.screen.panes.log.search == parse("conn:binance-spot")
+        assert on.screen.panes.log.search_query == parse("conn:binance-spot")
         assert (on.screen.panes.log.is_following, on.detail_event) == (True, None)
 
 

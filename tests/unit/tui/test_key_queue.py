@@ -171,7 +171,7 @@ async def test_a_text_that_is_pasted_keeps_its_place_among_the_keys() -> None:
         on.app.post_message(Key("slash", "/"))
         on.app.post_message(Paste("is:prob"))
         await write(pilot, on, "l", "e", "m", "enter")
-        assert on.screen.panes.log.search.text == "is:problem"
+        assert on.screen.panes.log.search_query.text == "is:problem"
 
 
 def held_back(on: Stage, monkeypatch: pytest.MonkeyPatch, method: str) -> threading.Event:
@@ -199,7 +199,7 @@ async def test_a_key_before_the_first_snapshot_is_not_undone_by_what_is_recalled
         may.set()
         await until(pilot, lambda: on.app.keys_are_done)
         assert on.screen.is_restored
-        assert not on.screen.panes.log.state.scope.hides_heartbeats
+        assert not on.screen.panes.log.state.wanted_scope.hides_heartbeats
 
 
 async def test_a_store_that_gives_no_snapshot_holds_back_no_key_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ async def test_search_place_times_panes_and_connection_come_back(tmp_path: Path)
         await until(pilot, lambda: on.screen.is_restored)
         log = on.screen.panes.log
         assert (on.screen.pane_layout.is_zoomed, on.screen.pane_layout.current) == (True, "statistics")
-        scope = log.state.scope
+        scope = log.state.wanted_scope
         assert (scope.query.text, scope.hides_heartbeats, log.lines.style.time_mode) == ("is:problem", True, "open")
         assert (log.is_following, log.current_id > 1, log.current_id) == (False, True, kept.place.event_id)
         assert on.screen.panes.connections.chosen == "binance-spot"
@@ -89,7 +89,7 @@ async def test_the_columns_of_the_log_and_a_search_for_marks_come_back(tmp_path:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press(*keys)
-        await until(pilot, lambda: on.screen.panes.log.search.text == "mark:*")
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == "mark:*")
         await pilot.press("d")
     on = stage(options=replace(OPTIONS, memory=tmp_path / "a.json"), notes=notes)
     async with on.app.run_test(size=ROOMY) as pilot:
@@ -133,7 +133,10 @@ async def test_a_search_of_another_wsmon_is_said_and_left_out(tmp_path: Path) ->
     on = again(tmp_path)
     async with on.app.run_test(size=ROOMY) as pilot:
         await until(pilot, lambda: on.screen.is_restored)
-        assert (on.screen.panes.log.search.text, on.screen.panes.log.state.scope.hides_heartbeats) == ("", True)
+        assert (on.screen.panes.log.search_query.text, on.screen.panes.log.state.wanted_scope.hides_heartbeats) == (
+            "",
+            True,
+        )
         assert said(on.screen.footer) == "the search no:such:thing is no longer understood: unknown field 'no'"
 
 

@@ -20,7 +20,7 @@ def back(screen: MonitorScreen) -> None:
         layout.toggle_zoom()
     elif "log" not in layout.in_sight or layout.current == "detail":
         layout.show("log")
-    elif screen.panes.log.search:
+    elif screen.panes.log.search_query:
         screen.panes.log.set_query(EVERYTHING)
         screen.say("the log shows everything")
 

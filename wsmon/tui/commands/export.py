@@ -140,7 +140,7 @@ def _open_export(screen: MonitorScreen, request: ExportRequest | None) -> None:
 
     name = stem(options.name, screen.now_ns())
     state, log = screen.panes.connections.current, screen.panes.log
-    subjects = tuple(export_subjects(log.search, state.name if state is not None else "", log.current_event))
+    subjects = tuple(export_subjects(log.search_query, state.name if state is not None else "", log.current_event))
     dialog = ExportDialog(screen.services.exporter, subjects, options.export_folder, name, request)
     screen.app.push_screen(dialog, close)
 

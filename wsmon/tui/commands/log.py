@@ -35,7 +35,7 @@ def search(screen: MonitorScreen) -> None:
             log.set_query(query)
 
     screen.pane_layout.bring("log")
-    dialog = SearchDialog(log.search.text, log.set_query, screen.now_ns, notebook.searches, log.halt)
+    dialog = SearchDialog(log.search_query.text, log.set_query, screen.now_ns, notebook.searches, log.halt)
     screen.app.push_screen(dialog, close)
 
 
@@ -101,7 +101,7 @@ def pause(screen: MonitorScreen) -> None:
 def heartbeats(screen: MonitorScreen) -> None:
     """Hide or show pings and pongs."""
     screen.pane_layout.bring("log")
-    scope = screen.panes.log.state.scope
+    scope = screen.panes.log.state.wanted_scope
     screen.panes.log.set_scope(replace(scope, hides_heartbeats=not scope.hides_heartbeats))
 
 

@@ -15,7 +15,7 @@ from wsmon.ports import StoreView
 from wsmon.query.times import parse_time
 from wsmon.tui.commands import log
 from wsmon.tui.commands.selection import focused_event, log_event
-from wsmon.tui.panes.log_filter import PROBLEMS, same_trace, session_starts
+from wsmon.tui.panes.log_filter import PROBLEMS, related_to, session_starts
 from wsmon.tui.screen import Command, MonitorScreen
 from wsmon.tui.text import StyledText
 
@@ -90,7 +90,7 @@ def trace(screen: MonitorScreen, *, newer: bool) -> None:
         return
     # The way begins at the event under the cursor, not at the end of the log.
     screen.panes.log.pause()
-    screen.panes.log.jump(same_trace(event), newer=newer)
+    screen.panes.log.jump(related_to(event), newer=newer)
 
 
 def session(screen: MonitorScreen, *, newer: bool) -> None:

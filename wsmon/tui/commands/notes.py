@@ -85,7 +85,7 @@ def views(screen: MonitorScreen) -> None:
                 pass
 
     screen.pane_layout.bring("log")
-    screen.app.push_screen(ViewsDialog(notebook.views, screen.panes.log.search.text), close)
+    screen.app.push_screen(ViewsDialog(notebook.views, screen.panes.log.search_query.text), close)
 
 
 def _show(screen: MonitorScreen, text: str) -> None:
@@ -96,7 +96,7 @@ def _show(screen: MonitorScreen, text: str) -> None:
         screen.say(str(error), "problem")
         return
     if "kind:heartbeat" in text:
-        screen.panes.log.set_scope(replace(screen.panes.log.state.scope, hides_heartbeats=False))
+        screen.panes.log.set_scope(replace(screen.panes.log.state.wanted_scope, hides_heartbeats=False))
     screen.panes.log.set_query(query)
 
 

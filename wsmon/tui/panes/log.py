@@ -113,9 +113,9 @@ class LogPane(RowList):
         self.state.is_ascii = glyphs.is_ascii
 
     @property
-    def search(self) -> Query:
-        """What is searched for; empty = everything is shown."""
-        return self.state.search
+    def search_query(self) -> Query:
+        """The query in force; empty = nothing is searched for. (``query`` is Textual's.)"""
+        return self.state.query
 
     @property
     def current_event(self) -> Event | None:
@@ -141,15 +141,15 @@ class LogPane(RowList):
 
     def set_query(self, query: Query) -> None:
         """Show only what matches, newest first as it is found, or highlight it."""
-        self.set_scope(replace(self.state.scope, query=query))
+        self.set_scope(replace(self.state.wanted_scope, query=query))
 
     def toggle_context(self) -> None:
         """Show matches among everything else, or alone; the cursor keeps its event, if that is still shown."""
-        if not self.search:
+        if not self.search_query:
             self._note(NOTHING_SEARCHED)
             return
         event_id = 0 if self.is_following else self.current_id
-        self.set_scope(replace(self.state.scope, is_in_context=not self.state.filter.scope.is_in_context))
+        self.set_scope(replace(self.state.wanted_scope, is_in_context=not self.state.filter.scope.is_in_context))
         if event_id:
             self.go_to(event_id)
 
@@ -158,7 +158,7 @@ class LogPane(RowList):
         self.lines.mark(frozenset(bookmark.event.id for bookmark in bookmarks))
         self.sight_changed()
         if self.state.set_marks(bookmarks, missing):
-            self.set_scope(self.state.scope)
+            self.set_scope(self.state.wanted_scope)
 
     def restyle(self, style: LineStyle) -> None:
         """Write lines like this from now on."""
@@ -202,14 +202,14 @@ class LogPane(RowList):
         shown = self.state.filter.scope
         scope = shown.showing(event)
         if scope != shown:
-            self.set_scope(replace(scope, query=self.state.scope.query if scope.query else EVERYTHING))
+            self.set_scope(replace(scope, query=self.state.wanted_scope.query if scope.query else EVERYTHING))
         self.go_to(event.id)
 
     def jump(self, aim: Aim, *, newer: bool, from_id: int | None = None) -> None:
         """Jump to the nearest event shown that is aimed at, after the cursor or before it, however far it is.
 
-        ``from_id`` is an event to start from instead. While following, the jump starts behind all events: the next one
-        is then the newest there was.
+        ``from_id`` is an event to start from instead. While following, the jump always looks for older events, by
+        default from the newest.
         """
         cursor = CursorPlace(self.current_id, self.cursor_y, self.is_following)
         event_id = self.state.jump(aim, cursor, newer=newer, from_id=from_id)
@@ -219,10 +219,10 @@ class LogPane(RowList):
 
     def jump_to_match(self, *, newer: bool) -> None:
         """Go to the next or previous match of the search; where only matches are shown, that is the next row."""
-        if not self.search:
+        if not self.search_query:
             self._note(NOTHING_SEARCHED)
         elif self.state.filter.scope.is_in_context:
-            self.jump(Aim(self.search, "match"), newer=newer)
+            self.jump(Aim(self.search_query, "match"), newer=newer)
         else:
             self.action_move("down" if newer else "up")
 
@@ -234,7 +234,7 @@ class LogPane(RowList):
             self.post_message(self.EventChosen(event))
 
     def cursor_changed(self) -> None:
-        """Say so, and what is under the cursor; count from a pause on what is new."""
+        """Report the cursor's event; remember when the pause began, for the count of new rows."""
         self.state.moved()
         if self.is_following != self._was_following:
             self._was_following = self.is_following
@@ -259,7 +259,7 @@ class LogPane(RowList):
                 self.action_choose()
 
     def report(self) -> None:
-        """Put how it stands into the title, and say which event has the cursor."""
+        """Update the title, and announce the event under the cursor."""
         if self.state.is_pending:
             return
         focused_id = 0 if self.is_following else self.current_id
@@ -275,7 +275,7 @@ class LogPane(RowList):
             shown=len(rows),
             searched=found.searched,
             is_searching=found.is_searching,
-            query=self.state.search.text,
+            query=self.state.query.text,
             hidden_heartbeats=found.hidden_heartbeats,
             hides_heartbeats=found.scope.hides_heartbeats,
             paused_at=fmt.clock(self._paused_ns, zone),
@@ -286,7 +286,7 @@ class LogPane(RowList):
             match_count=found.match_count(focused_id),
             searched_back_to=fmt.moment(found.reached_ns, self._clock.wall_ns(), zone) if found.reached_ns else "",
             in_sight=self._in_sight_flags,
-            why_never=unsatisfiable(self.state.search),
+            why_never=unsatisfiable(self.state.query),
             trouble=self.state.note,
         )
         texts = sentences(status, self.lines.style.glyphs)
@@ -332,7 +332,7 @@ class LogPane(RowList):
         (styles, base), row = self._colors, y + self.scroll_offset.y
         if row < len(self.rows):
             event_id = self.rows.id_at(row)
-            strip = self.lines.get(event_id) or Strip.blank(width)
+            strip = self.lines.line_of(event_id) or Strip.blank(width)
             style = base + styles.cursor(self.has_focus) if event_id == self.current_id else base
             line = strip.apply_style(style)
         else:
@@ -366,7 +366,7 @@ class LogPane(RowList):
 
     def _advance(self, *, is_urgent: bool = False) -> None:
         """Hand out long searches, and have the questions of the state answered; ``is_urgent`` replaces those asked."""
-        for search in self.state.searches():
+        for search in self.state.take_searches():
             self.post_message(self.SearchWanted(search))
         questions = self.state.questions()
         if questions and (is_urgent or not self._is_glancing):
@@ -397,11 +397,14 @@ class LogPane(RowList):
         self.lines.highlight(self.state.filter.scope.highlighted)
         self.place(self.state.filter.rows, place)
         self.sight_changed()
-        if event_id := self.state.postponed():
+        if event_id := self.state.take_postponed():
             self.go_to(event_id)
 
     def _settle(self) -> None:
-        """Let keys act that waited for the read that has ended; others wait for the next, where one has begun."""
+        """Wake the waiting keys, then close the gate again if a read is still under way.
+
+        So each key waits for at most one read here.
+        """
         self.settled.set()
         if self.lines.is_loading or self._is_glancing:
             self.settled.clear()

@@ -1,7 +1,7 @@
 """Cache of the log: events that were read and lines that were drawn lately, by event id.
 
-What is missing of the rows in sight is read in one query, off the UI thread, by the store worker that it is given. One
-read at a time: while following, a newer page does not interrupt the one under way, for on a slow disk none would end.
+What is missing of the rows in sight is read in one query, off the UI thread, by the worker behind ``submit``. One read
+at a time: while following, a newer page does not interrupt the one under way, for on a slow disk none would end.
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ class LogCache:
         """Whether a read is under way."""
 
     def restyle(self, style: LineStyle) -> None:
-        """Draw everything anew, in this style."""
+        """Discard all lines: they will be drawn in this style."""
         self.style = style
         self.clear_lines()
 
     def clear_lines(self) -> None:
-        """Draw everything anew."""
+        """Discard all lines, and in time mode "open" the events as well."""
         self._strips.clear()
         if self.style.time_mode == "open":
             # A session may have become usable since its events were read: both are read again.
@@ -103,23 +103,26 @@ class LogCache:
             self._generation += 1
 
     def highlight(self, query: Query) -> None:
-        """Draw matches with a sign, and the rest without colour. ``EVERYTHING``: no difference."""
+        """Discard all lines if the query differs: matches will have a sign, the rest no colour.
+
+        ``EVERYTHING``: no difference.
+        """
         if query != self._highlighted:
             self._highlighted = query
             self.clear_lines()
 
     def mark(self, marked: frozenset[int]) -> None:
-        """Draw these events with a bookmark, and others without."""
+        """Give these events a bookmark, and no others; lines that this changes are discarded."""
         for event_id in self._marked ^ marked:
             self._strips.discard(event_id)
         self._marked = marked
 
     def forget_line(self, event_id: int) -> None:
-        """Draw a line anew: the one above it changed."""
+        """Discard a line: the one above it changed."""
         self._strips.discard(event_id)
 
     def resize(self, width: int) -> None:
-        """Draw everything anew where the width differs."""
+        """Set the width of lines, in cells; lines of another width are discarded."""
         if width != self._width:
             self._width = width
             self.clear_lines()
@@ -133,7 +136,7 @@ class LogCache:
         """Return an event; ``None`` where it was not read, or is no longer kept by the store."""
         return self._events.get(event_id)
 
-    def get(self, event_id: int) -> Strip | None:
+    def line_of(self, event_id: int) -> Strip | None:
         """Return the line of an event, if it was drawn."""
         return self._strips.get(event_id)
 

@@ -1,6 +1,6 @@
 """Filter and searches of the log: which event ids it shows, kept true while events come and go.
 
-A search is a question about a range of ids. ``glance`` answers its beginning within some hundredths of a second,
+A search is a question about a range of ids. ``glance`` answers its beginning within some tens of milliseconds,
 ``run_search`` all of it; both run in a thread that has a view of the store, and their answers come back to ``take``.
 """
 
@@ -22,7 +22,7 @@ from wsmon.query.ast import EVERYTHING, Exact, FieldName, FieldTerm, Not, Or, Qu
 from wsmon.query.predicate import matches
 from wsmon.tui.widgets.row_list import AllRows, MatchRows, RowIds
 
-# Ids; mostly scanned within a few milliseconds, so they are glanced at before the rest becomes a search
+# Ids that a glance covers: mostly scanned within a few milliseconds, and a glance ends after some tens of them
 FIRST_WINDOW = 5_000
 # What hiding heartbeats hides; a heartbeat that failed stays in sight
 QUIET_HEARTBEATS = ("heartbeat.sent", "heartbeat.received", "heartbeat.responded")
@@ -105,7 +105,7 @@ class FoundMatches:
 
 
 def glance(view: StoreView, search: Search) -> FoundMatches:
-    """Answer the beginning of a search, as much as is read in some hundredths of a second."""
+    """Answer the beginning of a search: ``FIRST_WINDOW`` ids, or as many as are read in some tens of milliseconds."""
     first_id, last_id = search.first_id, search.last_id
     if search.newest_first:
         first_id = max(first_id, last_id - FIRST_WINDOW + 1)
@@ -198,7 +198,7 @@ class LogFilter:
     @property
     def reached_ns(self) -> int:
         """Wall time of the event that the search under way has come to; 0 = none is, or it has just begun."""
-        return next((each.reached_ns for each in self._matches if not each.is_complete), 0)
+        return next((each.reached_ns for each in self._match_sets if not each.is_complete), 0)
 
     def is_ahead(self, event_id: int) -> bool:
         """Return whether the search under way has still to come to an event."""
@@ -219,7 +219,7 @@ class LogFilter:
         return None if self.scope.query and not self.scope.is_in_context else self.searched - len(self.rows)
 
     def restart(self, scope: LogScope) -> None:
-        """Show something else."""
+        """Begin a new scope; rows stay those of the old one until its first answer."""
         self._rows_before = self.rows
         self.scope = scope
         shown, highlighted = scope.effective, scope.highlighted
@@ -239,16 +239,16 @@ class LogFilter:
     def set_bounds(self, bounds: StoreBounds) -> None:
         """Forget what was pruned; what came is asked for by ``questions``."""
         self.bounds = bounds
-        for each in self._matches:
+        for each in self._match_sets:
             each.set_bounds(bounds)
 
     def questions(self) -> tuple[Search, ...]:
         """Return what is to be read next."""
-        return tuple(question for each in self._matches if (question := each.question()) is not None)
+        return tuple(question for each in self._match_sets if (question := each.question()) is not None)
 
     def take(self, found: FoundMatches) -> Search | None:
         """Add what was found; return what is left to search. Stale, repeated and pruned matches are left out."""
-        rests = [each.take(found) for each in self._matches]
+        rests = [each.take(found) for each in self._match_sets]
         return next((rest for rest in rests if rest is not None), None)
 
     def nearest(self, aim: Aim, current_id: int, *, newer: bool) -> int | Search:
@@ -268,7 +268,7 @@ class LogFilter:
         return Search(next(self._serials), "jump", query, first_id, last_id, newest_first=not newer)
 
     @property
-    def _matches(self) -> tuple[Matches, ...]:
+    def _match_sets(self) -> tuple[Matches, ...]:
         return tuple(each for each in (self._shown, self._highlighted) if each is not None)
 
 
@@ -363,8 +363,8 @@ class Aim:
 PROBLEMS = Aim(Query((_named(tuple(sorted(PROBLEM_NAMES))),)), "problem")
 
 
-def same_trace(event: Event) -> Aim:
-    """Return what belongs together with an event, as narrow as its fields say: reference, span, session, connection."""
+def related_to(event: Event) -> Aim:
+    """Return the events related to one, as narrow as its fields allow: by ref, span, session, or connection."""
     source = event.source
     if event.ref:
         query = _all(("connection", source.connection), ("session", source.connection_id), ("ref", event.ref))

@@ -1,7 +1,7 @@
 """State of the log: scope, searches under way, jumps, and where the cursor goes once a search has come there. Pure.
 
-``LogPane`` feeds it and obeys: it reads ``questions`` off the UI thread and gives the answers to ``take``, hands out
-``searches``, and moves its cursor where a method says.
+``LogPane`` feeds it and obeys: it has ``questions`` answered off the UI thread and gives the answers to ``take``, hands
+out long searches, and moves its cursor where a method says.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ class LogState:
 
     def __init__(self) -> None:
         self.filter = LogFilter()
-        self.scope = LogScope()
-        """As it was asked for; what of it is shown depends on marks, and on whether the store can be searched."""
+        self.wanted_scope = LogScope()
+        """As it was asked for. ``filter.scope`` is what is shown of it: terms on notes are resolved to ids of events
+        there, and dropped where the notes cannot be read."""
         self.note = ""
         """A sentence for the title, until the next key; empty = none."""
         self._bookmarks: tuple[Bookmark, ...] = ()
@@ -67,8 +68,8 @@ class LogState:
         self._under_way: set[Purpose] = set()
 
     @property
-    def search(self) -> Query:
-        """What is searched for; empty = everything is shown."""
+    def query(self) -> Query:
+        """The query in force, terms on notes resolved; empty = nothing is searched for."""
         return self.filter.scope.query
 
     @property
@@ -88,7 +89,7 @@ class LogState:
     def set_marks(self, bookmarks: tuple[Bookmark, ...], missing: str) -> bool:
         """Take in which events have a bookmark, or why that is not known; return whether the scope depends on it."""
         self._bookmarks, self._marks_missing = bookmarks, missing
-        return asks_notes(self.scope.query)
+        return asks_notes(self.wanted_scope.query)
 
     def restart(self, scope: LogScope) -> None:
         """Show what a scope asks for.
@@ -96,7 +97,7 @@ class LogState:
         Terms on notes are answered from the marks that there are; where these cannot be read, everything is shown. The
         cursor is moved by ``begin``, once ``is_pending`` is over.
         """
-        self.scope = scope
+        self.wanted_scope = scope
         refusal = self._marks_missing if asks_notes(scope.query) else ""
         query = EVERYTHING if refusal else with_notes(scope.query, self._bookmarks)
         self.halt()
@@ -104,28 +105,29 @@ class LogState:
         self.note = f"{refusal}; everything is shown" if refusal else ""
 
     def begin(self, cursor: CursorPlace) -> tuple[int, int]:
-        """Return event and row of the screen for the cursor in the first rows of a scope: those that it has.
+        """Return the event id and screen row for the cursor when a scope shows its first rows.
 
-        Where the search has still to come to the event, it gets the cursor then.
+        These are where the cursor is, or where it was sent. Where the search has still to reach that event, the cursor
+        goes there once it has.
         """
         goal = self._goal or CursorGoal(cursor.event_id)
-        goal = CursorGoal(goal.event_id, cursor.y if goal.y is None else goal.y)
+        y = cursor.y if goal.y is None else goal.y
         is_far = not cursor.is_following and self.filter.is_ahead(goal.event_id)
-        self._goal = goal if is_far else None
-        return goal.event_id, goal.y or 0
+        self._goal = CursorGoal(goal.event_id, y) if is_far else None
+        return goal.event_id, y
 
     def postpone(self, event_id: int) -> None:
         """Take in that the cursor was sent to an event while the scope was pending."""
         self._postponed_id = event_id
 
-    def postponed(self) -> int:
-        """Return the event that the cursor was sent to while the scope was pending; 0 = to none."""
+    def take_postponed(self) -> int:
+        """Return the event that the cursor was sent to while the scope was pending, once; 0 = to none."""
         event_id, self._postponed_id = self._postponed_id, 0
         return event_id
 
     def halt(self) -> None:
         """Search no further for what is shown."""
-        # A search for nothing ends the one under way.
+        # An empty range of ids: it replaces the running search and finds nothing.
         self._searches += [Search(0, purpose, EVERYTHING, 1, 0) for purpose in sorted(self._under_way)]
         self._under_way.clear()
 
@@ -134,7 +136,7 @@ class LogState:
         jump = (self._jump,) if self._jump is not None and not self._is_jump_glanced else ()
         return (*self.filter.questions(), *jump)
 
-    def searches(self) -> tuple[Search, ...]:
+    def take_searches(self) -> tuple[Search, ...]:
         """Return the long searches that were not handed out yet; one ends the one before of the same purpose."""
         found, self._searches = tuple(self._searches), []
         return found
@@ -170,11 +172,10 @@ class LogState:
             self.note = f"event #{fmt.count(event_id)} is not shown here; this is the nearest one"
 
     def jump(self, aim: Aim, cursor: CursorPlace, *, newer: bool, from_id: int | None = None) -> int:
-        """Jump to the nearest event shown that is aimed at, after the cursor or before it, however far it is.
+        """Return the id of the nearest event aimed at; 0 = not known yet (a question or search follows), or none.
 
-        ``from_id`` is an event to start from instead. While following, the jump starts behind all events: the next one
-        is then the newest there was. Return the event
-        that the cursor goes to; 0 = that is not known yet, or there is none.
+        The event is one of those shown, after the cursor or before it, however far. ``from_id`` is an event to start
+        from instead of the cursor. While following, the jump always looks for older events, by default from the newest.
         """
         newer = newer and not cursor.is_following
         if from_id is None:
@@ -208,7 +209,7 @@ class LogState:
         return None
 
     def _miss(self, *, newer: bool) -> None:
-        is_narrowed = bool(self.search) and not self.filter.scope.is_in_context
-        shown = sanitize(self.search.text, NOTE_QUERY_LIMIT, ascii_only=self.is_ascii)
+        is_narrowed = bool(self.query) and not self.filter.scope.is_in_context
+        shown = sanitize(self.query.text, NOTE_QUERY_LIMIT, ascii_only=self.is_ascii)
         among = f" among '{shown}': Esc shows everything" if is_narrowed else ""
         self.note = f"no {'newer' if newer else 'older'} {self._aim.noun}{among}"

@@ -73,7 +73,7 @@ async def test_escape_undoes_zoom_then_the_detail_then_the_filter() -> None:
         seen: list[tuple[bool, str, bool]] = []
         for _ in range(4):
             layout = on.screen.pane_layout
-            seen.append((layout.is_zoomed, layout.current, bool(on.screen.panes.log.search)))
+            seen.append((layout.is_zoomed, layout.current, bool(on.screen.panes.log.search_query)))
             await pilot.press("escape")
     assert seen == [(True, "detail", True), (False, "detail", True), (False, "log", True), (False, "log", False)]
 

@@ -61,7 +61,7 @@ async def test_what_nothing_asks_for_is_said() -> None:
         await on.ready(pilot)
         await pilot.press("p", "enter", "g", "equals_sign")
         await until(pilot, lambda: "no search asks" in "".join(part for part, _ in on.screen.footer.line))
-        assert not on.screen.panes.log.search
+        assert not on.screen.panes.log.search_query
 
 
 async def test_a_text_too_long_to_look_for_is_refused() -> None:

@@ -215,7 +215,7 @@ async def test_a_filter_that_hides_the_evidence_goes() -> None:
         on.screen.panes.log.set_query(parse("name:incident.opened"))
         await pilot.press("e", "w")
         await until(pilot, lambda: on.screen.panes.log.current_id == PROVEN[0])
-        assert not on.screen.panes.log.search
+        assert not on.screen.panes.log.search_query
 
 
 async def test_an_event_without_evidence_says_so_and_so_does_evidence_that_was_pruned() -> None:

@@ -65,8 +65,8 @@ async def test_heartbeats_that_are_hidden_come_back_with_their_view() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("h", "v", *"heart", "enter")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "kind:heartbeat")
-        assert (on.screen.panes.log.state.scope.hides_heartbeats, len(on.screen.panes.log.rows)) == (False, 10)
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == "kind:heartbeat")
+        assert (on.screen.panes.log.state.wanted_scope.hides_heartbeats, len(on.screen.panes.log.rows)) == (False, 10)
 
 
 async def test_a_search_for_marks_follows_what_is_marked() -> None:
@@ -80,7 +80,7 @@ async def test_a_search_for_marks_follows_what_is_marked() -> None:
         await pilot.press("G", "m")
         await until(pilot, lambda: len(on.screen.panes.log.rows) == 1)
         await pilot.press("slash", *"tag:vendor", "enter")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "tag:vendor")
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == "tag:vendor")
         assert [on.screen.panes.log.rows.id_at(row) for row in range(len(on.screen.panes.log.rows))] == [218]
 
 
@@ -124,10 +124,10 @@ async def test_a_value_of_the_detail_filters_the_log_and_is_copied(monkeypatch: 
         while pane.value is None or pane.value.path != "$.s":
             await pilot.press("j")
         await pilot.press("y", "Y", "equals_sign")
-        await until(pilot, lambda: on.screen.panes.log.search.text == '$.s="BTCUSDT"')
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == '$.s="BTCUSDT"')
         assert len(on.screen.panes.log.rows) == 200
         await pilot.press("exclamation_mark")
-        await until(pilot, lambda: on.screen.panes.log.search.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == '$.s="BTCUSDT" -$.s="BTCUSDT"')
     assert copied == [osc.clipboard_sequence(text, "") for text in ("BTCUSDT", "$.s")]
     assert on.notes.searches[0] == '$.s="BTCUSDT" -$.s="BTCUSDT"'
 

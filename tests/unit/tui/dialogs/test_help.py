@@ -24,7 +24,7 @@ async def test_the_palette_runs_an_action_by_its_name() -> None:
         await pilot.press("colon", *"heartb")
         assert isinstance(on.app.screen, PaletteDialog)
         await pilot.press("enter")
-        assert on.screen.panes.log.state.scope.hides_heartbeats
+        assert on.screen.panes.log.state.wanted_scope.hides_heartbeats
 
 
 async def test_the_palette_runs_an_action_of_the_pane_that_had_the_keys() -> None:

@@ -24,13 +24,13 @@ async def test_a_view_is_shown_saved_and_forgotten() -> None:
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("v", "down", "enter")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "is:problem")
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == "is:problem")
         await pilot.press("v", *"mine", "enter")
         await until(pilot, lambda: on.screen.services.notebook.views == (SavedView("mine", "is:problem"),))
         await pilot.press("v", *"all", "enter")
-        await until(pilot, lambda: not on.screen.panes.log.search)
+        await until(pilot, lambda: not on.screen.panes.log.search_query)
         await pilot.press("v", *"min", "enter")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "is:problem")
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == "is:problem")
         await pilot.press("v", *"min", "ctrl+x")
         await until(pilot, lambda: on.screen.services.notebook.views == ())
     assert on.notes.views == {}

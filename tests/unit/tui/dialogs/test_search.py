@@ -21,7 +21,7 @@ async def test_the_search_line_filters_while_one_types_and_escape_clears() -> No
         await until(pilot, lambda: len(on.screen.panes.log.rows) == 10)
         assert isinstance(on.app.screen, SearchDialog)
         await pilot.press("escape")
-        assert on.screen.panes.log.search == parse("")
+        assert on.screen.panes.log.search_query == parse("")
 
 
 async def test_a_letter_ends_the_search_before_it_before_its_own_begins() -> None:
@@ -50,7 +50,7 @@ async def test_letters_typed_faster_than_the_search_line_opens_belong_to_it() ->
         await on.ready(pilot)
         for key, character in (("slash", "/"), ("d", "d"), ("e", "e"), ("r", "r"), ("i", "i")):
             on.app.post_message(Key(key, character))
-        await until(pilot, lambda: on.screen.panes.log.search.text == "deri")
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == "deri")
 
 
 async def test_typing_replaces_the_query_there_was_and_an_arrow_key_keeps_it() -> None:
@@ -60,7 +60,7 @@ async def test_typing_replaces_the_query_there_was_and_an_arrow_key_keeps_it() -
         seen: list[str] = []
         for keys in ("der", "kraken", ("end", "minus")):
             await pilot.press("slash", *keys, "enter")
-            seen.append(on.screen.panes.log.search.text)
+            seen.append(on.screen.panes.log.search_query.text)
         assert seen == ["der", "kraken", "kraken-"]
 
 
@@ -69,12 +69,12 @@ async def test_a_query_that_is_not_understood_says_why_and_keeps_the_last_one() 
     async with on.app.run_test(size=ROOMY) as pilot:
         await on.ready(pilot)
         await pilot.press("slash", *"deribit")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "deribit")
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == "deribit")
         await pilot.press("space", *"nmae", "colon", "x", "enter")
         assert isinstance(on.app.screen, SearchDialog)
         note = text(on.app.screen.query_one("#search-note", TextLine))
         assert note.startswith("column 9: unknown field 'nmae' · did you mean 'name'?")
-        assert on.screen.panes.log.search.text in ("deribit", "deribit nmae")
+        assert on.screen.panes.log.search_query.text in ("deribit", "deribit nmae")
 
 
 async def test_searches_of_before_come_back_with_the_arrow_keys() -> None:
@@ -90,5 +90,5 @@ async def test_searches_of_before_come_back_with_the_arrow_keys() -> None:
             seen.append(dialog.query_one("#search-input").value)  # type: ignore[attr-defined]  # an Input
         assert seen == ["code:1008", "trade", "trade", "code:1008", "x"]
         await pilot.press("up", "up", "enter")
-        await until(pilot, lambda: on.screen.panes.log.search.text == "trade")
+        await until(pilot, lambda: on.screen.panes.log.search_query.text == "trade")
     assert on.notes.searches[0] == "trade"

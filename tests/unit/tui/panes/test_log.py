@@ -73,7 +73,7 @@ class Log:
 
     def hide_heartbeats(self, hides: bool) -> None:
         """Leave out pings and pongs that went well, or show them."""
-        self.pane.set_scope(replace(self.pane.state.scope, hides_heartbeats=hides))
+        self.pane.set_scope(replace(self.pane.state.wanted_scope, hides_heartbeats=hides))
 
     def _read(self, kind: str, read: Callable[[StoreView], Answer], deliver: Callable[[Answer], None]) -> None:
         """Read the store as a worker does, but when the test says so."""
@@ -653,7 +653,7 @@ async def test_until_a_scope_is_glanced_at_the_rows_before_stay() -> None:
         log.pane.set_query(NEEDLE)
         log.pane.go_to(101)
         await pilot.pause()
-        assert (log.app.lines(), log.pane.status, log.pane.search) == (before, status, NEEDLE)
+        assert (log.app.lines(), log.pane.status, log.pane.search_query) == (before, status, NEEDLE)
         assert not log.pane.settled.is_set()
         await log.answer(pilot, "log.matches")
         await log.answer(pilot, "log.rows")

@@ -55,7 +55,7 @@ class Cached:
     def lines(self, *ids: int, above_id: int = 0) -> list[str | None]:
         """Draw rows; None = there is no line of it."""
         self.cache.draw(ids, above_id, STYLES)
-        strips = [self.cache.get(event_id) for event_id in ids]
+        strips = [self.cache.line_of(event_id) for event_id in ids]
         return [strip.text.rstrip() if strip is not None else None for strip in strips]
 
 
@@ -116,7 +116,7 @@ def test_lines_that_were_not_read_are_left_out() -> None:
 
     assert not made.cache.draw((1, 2), 0, STYLES)
     assert made.cache.draw((1,), 0, STYLES)
-    assert made.cache.get(2) is None
+    assert made.cache.line_of(2) is None
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_lines_are_drawn_anew_without_a_read(change: Callable[[LogCache], None])
     made.load(1, 2)
     made.lines(1, 2)
     change(made.cache)
-    assert [made.cache.get(1), made.cache.get(2)] == [None, None]
+    assert [made.cache.line_of(1), made.cache.line_of(2)] == [None, None]
     made.load(1, 2)
 
     assert (made.view.calls, None in made.lines(1, 2)) == (["events_after"], False)
@@ -148,7 +148,7 @@ def test_only_lines_whose_mark_differs_are_drawn_anew() -> None:
     made.lines(1, 2, 3)
     made.cache.mark(frozenset({1, 2}))
 
-    assert [made.cache.get(event_id) is None for event_id in (1, 2, 3)] == [False, True, False]
+    assert [made.cache.line_of(event_id) is None for event_id in (1, 2, 3)] == [False, True, False]
 
 
 def test_times_between_lines_need_the_row_above() -> None:
@@ -232,7 +232,7 @@ def test_a_pattern_that_is_too_slow_raises_once_and_highlights_no_more() -> None
 
     assert None not in made.lines(1, 2)
     made.cache.highlight(EVERYTHING)
-    assert made.cache.get(1) is not None
+    assert made.cache.line_of(1) is not None
 
 
 def test_events_of_no_session_need_no_session() -> None:

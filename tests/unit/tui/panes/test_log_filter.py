@@ -19,8 +19,8 @@ from wsmon.tui.panes.log_filter import (
     LogScope,
     Search,
     glance,
+    related_to,
     run_search,
-    same_trace,
     session_starts,
     without_heartbeats,
 )
@@ -300,7 +300,7 @@ EVENTS = numbered(
 
 
 def aimed_at(at: Event) -> list[int]:
-    return [each.id for each in EVENTS if matches(same_trace(at).query, each)]
+    return [each.id for each in EVENTS if matches(related_to(at).query, each)]
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def aimed_at(at: Event) -> list[int]:
 def test_a_trace_is_as_narrow_as_the_event_says(event_id: int, noun: str, expected: list[int]) -> None:
     at = EVENTS[event_id - 1]
 
-    assert (same_trace(at).noun, aimed_at(at)) == (noun, expected)
+    assert (related_to(at).noun, aimed_at(at)) == (noun, expected)
 
 
 def test_between_sessions_a_trace_is_the_connection() -> None:
@@ -325,7 +325,7 @@ def test_between_sessions_a_trace_is_the_connection() -> None:
 
 
 def test_a_foreign_reference_is_safe_in_a_sentence() -> None:
-    assert same_trace(message(ref="\x1b[31m" + "x" * 99)).noun.isprintable()
+    assert related_to(message(ref="\x1b[31m" + "x" * 99)).noun.isprintable()
 
 
 def test_sessions_are_those_of_the_connection_or_of_all() -> None:

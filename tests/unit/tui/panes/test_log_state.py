@@ -39,7 +39,7 @@ def glanced(state: LogState, view: FakeView) -> list[CursorGoal | None]:
 
 def searched(state: LogState, view: FakeView) -> list[CursorGoal]:
     """Run all long searches that were handed out; returns where the cursor goes."""
-    answers = [found for search in state.searches() for found in run_search(view, search, lambda: False)]
+    answers = [found for search in state.take_searches() for found in run_search(view, search, lambda: False)]
     return [goal for found in answers if (goal := state.take(found)) is not None]
 
 
@@ -52,11 +52,11 @@ def test_a_scope_is_pending_with_the_rows_before_until_its_newest_events_were_lo
     state = opened(view)
     state.restart(LogScope(NEEDLE))
 
-    assert (state.is_pending, state.has_goal, len(ids(state)), state.searches()) == (True, True, 20_000, ())
+    assert (state.is_pending, state.has_goal, len(ids(state)), state.take_searches()) == (True, True, 20_000, ())
     assert glanced(state, view) == [None]
     assert (state.is_pending, ids(state)[0], ids(state)[-1]) == (False, 15_100, 20_000)
-    assert state.searches() == (Search(1, "filter", NEEDLE, 1, 15_000),)
-    assert state.searches() == ()
+    assert state.take_searches() == (Search(1, "filter", NEEDLE, 1, 15_000),)
+    assert state.take_searches() == ()
 
 
 def test_the_cursor_keeps_its_event_and_its_row_of_the_screen() -> None:
@@ -107,7 +107,7 @@ def test_an_event_asked_for_while_the_scope_is_pending_is_gone_to_afterwards() -
     glanced(state, view)
     state.begin(paused(20_000))
 
-    assert [state.postponed(), state.postponed()] == [19_800, 0]
+    assert [state.take_postponed(), state.take_postponed()] == [19_800, 0]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_jump_to_what_is_near_takes_one_glance() -> None:
 
     assert state.jump(Aim(NEEDLE, "needle"), paused(19_950), newer=False) == 0
     assert glanced(state, view) == [CursorGoal(19_900)]
-    assert (state.questions(), state.searches(), state.note) == ((), (), "")
+    assert (state.questions(), state.take_searches(), state.note) == ((), (), "")
 
 
 def test_a_jump_while_following_starts_behind_all_events() -> None:
@@ -219,11 +219,11 @@ def test_halting_ends_every_search_under_way_once() -> None:
     state = opened(view)
     state.restart(LogScope(NEEDLE, is_in_context=True, hides_heartbeats=True))
     glanced(state, view)
-    assert [search.purpose for search in state.searches()] == ["filter", "matches"]
+    assert [search.purpose for search in state.take_searches()] == ["filter", "matches"]
     state.halt()
     state.halt()
 
-    assert state.searches() == (Search(0, "filter", EVERYTHING, 1, 0), Search(0, "matches", EVERYTHING, 1, 0))
+    assert state.take_searches() == (Search(0, "filter", EVERYTHING, 1, 0), Search(0, "matches", EVERYTHING, 1, 0))
 
 
 def test_events_that_come_are_asked_for_until_all_were_looked_at() -> None:
@@ -247,7 +247,7 @@ def test_after_a_failure_everything_is_shown_and_nothing_waits() -> None:
     state.jump(PROBLEMS, paused(250), newer=False)
     state.fail()
 
-    assert (state.is_pending, state.questions(), len(ids(state)), state.search) == (False, (), 300, NEEDLE)
+    assert (state.is_pending, state.questions(), len(ids(state)), state.query) == (False, (), 300, NEEDLE)
 
 
 def test_a_failure_to_catch_up_keeps_what_was_found() -> None:
@@ -271,7 +271,7 @@ def test_terms_on_notes_are_answered_from_the_marks() -> None:
     state.restart(LogScope(parse("mark:*", ReferenceTime(T0_NS))))
     glanced(state, view)
 
-    assert (ids(state), state.search.text) == ([7], "mark:*")
+    assert (ids(state), state.query.text) == ([7], "mark:*")
     assert state.set_marks((), "")
 
 
