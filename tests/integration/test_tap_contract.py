@@ -37,6 +37,16 @@ def test_it_is_the_version_that_was_read() -> None:
     assert importlib.metadata.version("websockets").split(".")[0] == "17"
 
 
+def test_what_is_to_be_sent_waits_in_pieces_and_an_empty_one_ends_the_stream() -> None:
+    protocol = open_protocol()
+    protocol.send_pong(b"1")
+    protocol.send_pong(b"2")
+    assert [len(piece) for piece in protocol.writes] == [7, 7]
+    protocol.writes = [b"".join(protocol.writes)]
+    protocol.send_eof()
+    assert [len(piece) for piece in protocol.data_to_send()] == [14, 0]
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "parameters"),
     [

@@ -144,6 +144,8 @@ class Tap(ClientConnection):
         self._fragments = Fragments()
         # Frames that the library sends while it is being given one: an answer is reported after the frame it answers
         self._held: list[_Sent] | None = None
+        # True while received bytes are processed: what the library sends meanwhile is written after all of them
+        self._is_receiving = False
         self._abort_timer: asyncio.TimerHandle | None = None
         # Bytes that may still be read behind our close frame; None where we sent none
         self._closing_bytes: int | None = None
@@ -236,7 +238,10 @@ class Tap(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         self._frames.on_chunk()
+        self._is_receiving = True
         self._call(self._receive, data)
+        self._is_receiving = False
+        self.send_data()
         if self.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES and self.fault is None:
             self._report(WriteOverflowError(f"the peer reads nothing: {WRITE_LIMIT_BYTES >> 20} MiB wait to be sent"))
             self.transport.abort()
@@ -245,6 +250,20 @@ class Tap(ClientConnection):
             if self._closing_bytes <= 0:
                 self.transport.abort()
         self._frames.on_chunk_end()
+
+    def send_data(self) -> None:
+        """Write what the library has to send, in one piece; while received bytes are processed, only after all of them.
+
+        From Python 3.12 on a transport keeps each piece that waits, and sums up their sizes at every further one: tens
+        of thousands of pongs for a peer that does not read would hold up the loop.
+        """
+        if self._is_receiving:
+            return
+        writes = self.protocol.writes
+        if len(writes) > 1:
+            # An empty piece at the end is the library's mark for the end of the stream
+            self.protocol.writes = [b"".join(writes), *(writes[-1:] if not writes[-1] else ())]
+        super().send_data()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._abort_timer is not None:
