@@ -14,7 +14,7 @@ from tests.support.builders import SECOND_NS, event, loss, message, pong
 from tests.support.stores import Recording, stored, stored_events
 from tests.support.thoroughness import times
 from wsmon.model.events import Event
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 from wsmon.store.codec import unpack
 from wsmon.store.schema import DIMENSIONS, LEVELS, METRICS
 
@@ -60,12 +60,12 @@ def check(path: Path) -> None:
                 counts[(*key, "messages_in")] += 1
                 counts[(*key, "bytes_in")] += each.size or 0
             if each.name.startswith("message"):
-                hists[(*key, METRICS["size"], index(each.size or 0))] += 1
+                hists[(*key, METRICS["size"], bucket_index(each.size or 0))] += 1
             if each.type:
                 dims[(*key, DIMENSIONS["type"], each.type)] += 1
             if each.name == "heartbeat.responded" and each.duration_ns is not None:
                 counts[(*key, "pongs")] += 1
-                hists[(*key, METRICS["rtt"], index(each.duration_ns))] += 1
+                hists[(*key, METRICS["rtt"], bucket_index(each.duration_ns))] += 1
             if each.error_type:
                 counts[(*key, "errors")] += 1
                 dims[(*key, DIMENSIONS["error_type"], each.error_type)] += 1

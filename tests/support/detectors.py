@@ -9,7 +9,7 @@ import msgspec
 from tests.support.builders import MONO_0_NS, SECOND_NS, at_ns, source
 from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
 from wsmon.model.events import Event, Json
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 from wsmon.ports import Detector
 
 NAME = "feed"
@@ -35,7 +35,7 @@ def milliseconds(*values: float) -> Mapping[int, int]:
     """Return a log-bucket histogram of durations."""
     counts: dict[int, int] = {}
     for value in values:
-        place = index(round(value * 1_000_000))
+        place = bucket_index(round(value * 1_000_000))
         counts[place] = counts.get(place, 0) + 1
     return counts
 

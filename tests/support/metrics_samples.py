@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.support.builders import T0_NS
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import ConnectionTotals, Distribution, RecorderFacts, SignalTotals, SinkState, bound_within
 from wsmon.model.snapshot import Health
 
@@ -15,8 +15,8 @@ MS_NS = 1_000_000
 def distribution(metric: str, *values: int) -> Distribution:
     """Measurements as the store counts them."""
     within = bound_within(metric)
-    above = Counter(index(value) for value in values if value > within.get(index(value), value))
-    return Distribution(len(values), sum(values), Counter(map(index, values)), above)
+    above = Counter(bucket_index(value) for value in values if value > within.get(bucket_index(value), value))
+    return Distribution(len(values), sum(values), Counter(map(bucket_index, values)), above)
 
 
 FEED = ConnectionTotals(

@@ -21,7 +21,7 @@ ZERO_INDEX = -(1 << 16)
 
 # Sizes repeat, and a hit costs a fifth of the logarithm
 @lru_cache(maxsize=1 << 16)
-def index(value: float) -> int:
+def bucket_index(value: float) -> int:
     """Return the bucket of a value from 0 on; powers of two are exact. Raises ``ValueError`` for any other value."""
     if value == 0:
         return ZERO_INDEX

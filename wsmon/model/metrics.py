@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 from wsmon.model.snapshot import Health
 from wsmon.model.statuses import OPEN, STATUSES, Status
 from wsmon.model.units import MS_NS, SECOND_NS
@@ -35,7 +35,7 @@ BOUNDS_NS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
 
 def bound_within(metric: str) -> dict[int, int]:
     """Return the bounds of a metric by the bucket of the log-bucket histogram that they cut in two."""
-    return {index(bound): bound for bound in BOUNDS_NS.get(metric, ())}
+    return {bucket_index(bound): bound for bound in BOUNDS_NS.get(metric, ())}
 
 
 def cut(metric: str, counts: Mapping[int, int], above: Mapping[int, int]) -> tuple[int, ...]:
@@ -44,7 +44,7 @@ def cut(metric: str, counts: Mapping[int, int], above: Mapping[int, int]) -> tup
     ``counts`` are by the buckets of the histogram; ``above``: how many values of a bucket lie above the bound in it.
     """
     bounds = BOUNDS_NS[metric]
-    places = [index(bound) for bound in bounds]
+    places = [bucket_index(bound) for bound in bounds]
     up_to = [
         sum(count for bucket, count in counts.items() if bucket <= place) - above.get(place, 0) for place in places
     ]

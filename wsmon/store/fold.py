@@ -16,7 +16,7 @@ import msgspec
 
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.events import Event, EventName, Meta
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 from wsmon.model.profiles import is_alertable
 from wsmon.model.statuses import SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS
@@ -398,7 +398,7 @@ def _measure_each(bucket: Bucket, metric: int, values: list[int]) -> int:
     """Add measurements of messages to their histogram; returns their sum."""
     counts: dict[int, int] = {}
     for value, count in Counter(values).items():
-        place = index(value)
+        place = bucket_index(value)
         counts[place] = counts.get(place, 0) + count
     total = sum(values)
     bucket.measure(metric, counts, len(values), total, max(values))

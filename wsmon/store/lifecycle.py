@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from wsmon.model.events import Event
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import bound_within
 from wsmon.model.profiles import BATCH, MESSAGES
 from wsmon.model.spans import BROKEN_OFF
@@ -283,7 +283,7 @@ def _count_batch(event: Event, bucket: Bucket) -> None:
 
 
 def _measure(bucket: Bucket, metric: int, value: int) -> None:
-    place = index(value)
+    place = bucket_index(value)
     bucket.measure(metric, {place: 1}, 1, value, value)
     if value > _BOUNDS.get((metric, place), value):
         bucket.above[metric, place] = bucket.above.get((metric, place), 0) + 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.metrics_samples import FACTS, FEED, IDLE
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import (
     BOUNDS_NS,
     DistributionPoint,
@@ -146,8 +146,8 @@ def test_no_bucket_of_the_histogram_is_cut_twice(metric: str) -> None:
 )
 def test_each_value_counts_once_up_to_its_bound(values: list[int]) -> None:
     within = bound_within("rtt")
-    above = Counter(index(value) for value in values if value > within.get(index(value), value))
+    above = Counter(bucket_index(value) for value in values if value > within.get(bucket_index(value), value))
     bounds = BOUNDS_NS["rtt"]
     expected = [sum(low < value <= high for value in values) for low, high in zip((-1, *bounds), bounds, strict=False)]
     expected.append(sum(value > bounds[-1] for value in values))
-    assert cut("rtt", Counter(map(index, values)), above) == tuple(expected)
+    assert cut("rtt", Counter(map(bucket_index, values)), above) == tuple(expected)

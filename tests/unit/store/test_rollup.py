@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.builders import T0_NS, event, loss, message, ping, pong, usable
 from tests.support.stores import Recording, recording
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 from wsmon.store.codec import SqlValue, unpack
 from wsmon.store.rollup import MOST_TYPES, Bucket, Rollups
 from wsmon.store.schema import COUNTERS, DIMENSIONS, LEVELS, METRICS
@@ -83,7 +83,7 @@ def test_distributions_keep_count_sum_and_greatest_exactly(run: Recording) -> No
     ]
     ((packed,),) = run.rows("SELECT hist FROM rollup_metric WHERE level = 1 AND metric = ?", METRICS["size"])
     assert isinstance(packed, bytes)
-    assert unpack(packed) == {index(3): 1, index(5): 1}
+    assert unpack(packed) == {bucket_index(3): 1, bucket_index(5): 1}
 
 
 def test_dimensions_count_by_key(run: Recording) -> None:

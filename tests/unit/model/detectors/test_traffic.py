@@ -10,7 +10,7 @@ import pytest
 from tests.support.builders import loss, usable
 from tests.support.detectors import NAME, DetectorHarness, fact, milliseconds
 from wsmon.model.detectors.traffic import HALVED_AT, MAX_TYPES, Baseline, ErrorsDetector, SlowDetector, TypesDetector
-from wsmon.model.histogram import index
+from wsmon.model.histogram import bucket_index
 
 
 def test_ten_errors_in_ten_seconds_are_a_burst() -> None:
@@ -151,7 +151,7 @@ def test_a_baseline_forgets_by_halves() -> None:
     level = Baseline(newest=5, least=5, rank=0.5)
     for value in (100, 400):
         for _ in range(2 * HALVED_AT):
-            level.add({index(value): 1}, is_usual=True)
+            level.add({bucket_index(value): 1}, is_usual=True)
     assert level.usual == pytest.approx(400, rel=0.02)
 
 
