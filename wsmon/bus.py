@@ -79,10 +79,8 @@ class Bus:
         self._shed_events: Counter[tuple[str, EventName]] = Counter()
         self._shed_bytes: Counter[tuple[str, EventName]] = Counter()
 
-    # Called on the event loop
-
     def emit_message(self, event: Event) -> None:
-        """Take a message or heartbeat; it is committed with its batch."""
+        """Take a message or heartbeat, on the event loop; it is committed with its batch."""
         if self._is_shedding:
             self._shed(event)
             return
@@ -94,7 +92,7 @@ class Bus:
             self._wake.set()
 
     def emit(self, event: Event) -> None:
-        """Take a lifecycle event; it is committed at once."""
+        """Take a lifecycle event, on the event loop; it is committed at once."""
         if self._emitted_lifecycle - self._taken_lifecycle >= self._lifecycle_places:
             self._shed(event)
             return
@@ -106,7 +104,11 @@ class Bus:
 
     @property
     def is_full(self) -> bool:
-        """Whether the high-water mark is reached: sessions pause their sockets until ``on_drained``."""
+        """Whether the high-water mark is reached: sessions pause their sockets until ``on_drained``.
+
+        Reading it on a full bus sets ``is_awaited``. The event loop reads it after each chunk of a socket, the writer
+        after a commit that failed.
+        """
         # While messages are shed sockets are read on, so that peers stay connected and pings are answered
         if self.waiting_bytes < self._high_water_bytes or self._is_shedding:
             return False
@@ -115,44 +117,45 @@ class Bus:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a session found the bus full and waits for ``on_drained``."""
+        """Whether ``is_full`` was found true, and ``on_drained`` is yet to be called; callable from any thread."""
         return self._was_full
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that were emitted and not yet taken."""
+        """Bytes that were emitted and not yet taken; callable from any thread."""
         return self._emitted_bytes - self._taken_bytes
 
     @property
     def waiting_events(self) -> int:
-        """Events that were emitted and not yet taken."""
+        """Events that were emitted and not yet taken; callable from any thread."""
         return len(self._events)
 
     @property
     def shed_events(self) -> int:
-        """Events that were shed, and whose count was not yet taken."""
+        """Events that were shed, and whose count was not yet taken; callable from any thread."""
         with self._shed_lock:
             return sum(self._shed_events.values())
 
     def close(self) -> None:
-        """End the stream of events: the writer takes what is left and ends."""
+        """End the stream of events, on the event loop: the writer takes what is left and ends."""
         self._closed = True
         self._wake.set()
 
-    # Called on the writer thread
-
     @property
     def is_closing(self) -> bool:
-        """Whether ``close`` was called; events may be left to take."""
+        """Whether ``close`` was called; events may be left to take. Read by the writer."""
         return self._closed
 
     @property
     def is_closed(self) -> bool:
-        """Whether ``close`` was called and everything was taken."""
+        """Whether ``close`` was called and everything was taken. Read by the writer."""
         return self._closed and not self._events and not self._shed_events
 
     def take(self, tick_s: float = TICK_S) -> Batch:
-        """Wait for a batch: 50 ms after its first event, at 2,000 events, at once for lifecycle; or for a tick."""
+        """Wait for a batch, on the writer thread; it is empty where a tick has passed without an event.
+
+        A batch is due 50 ms after its first event, at 2,000 events, and at once with a lifecycle event.
+        """
         if self._wake.wait(tick_s) and not (self._urgent or self._closed or len(self._events) >= BATCH_EVENTS):
             self._wake.clear()
             self._wake.wait(BATCH_DELAY_S)
@@ -161,11 +164,14 @@ class Bus:
         return self._drain()
 
     def stays_quiet(self, for_s: float) -> bool:
-        """Wait for an event, at most ``for_s``; return whether none came."""
+        """Wait for an event on the writer thread, at most ``for_s``; return whether none came."""
         return not self._wake.wait(for_s)
 
     def start_shedding(self) -> None:
-        """Count messages instead of keeping them, while the store takes nothing; paused sessions read on."""
+        """Count messages instead of keeping them, while the store takes nothing; paused sessions read on.
+
+        Called on the writer thread, as ``stop_shedding`` is.
+        """
         self._is_shedding = True
         if self._was_full:
             self._was_full = False
@@ -204,6 +210,7 @@ class Bus:
         return shed
 
     def _shed(self, event: Event) -> None:
+        """Count an event instead of keeping it; runs on the event loop."""
         key = (event.source.connection, event.name)
         with self._shed_lock:
             self._shed_events[key] += 1
