@@ -136,7 +136,7 @@ class FakeView:
     def _ids(self, query: Query, first_id: int, last_id: int) -> array[int]:
         if self._interrupted_by not in (None, threading.get_ident()):
             self._interrupted_by = None
-            raise InterruptedError("the search was ended")
+            raise InterruptedError("the read was interrupted")
         kept = self._events[max(first_id, self._oldest_id) - self._first_id : max(0, last_id + 1 - self._first_id)]
         return array("q", (each.id for each in kept if matches(query, each)))
 

@@ -54,11 +54,12 @@ from wsmon.store.sessions import SourceRows, SourceStream
 
 # Columns that every message with a payload has
 MESSAGE_COLUMNS = ("id", "ts_ns", "mono_ns", "source", "name", "flags", "opcode", "size", "wire_size", "payload")
-# Columns that a message has where its protocol could read it: one bit each of a shape, the first the lowest
+# Columns that a message has where its protocol could read it. A set of them is a number, the shape of a message: bit n
+# of a shape says that column n has a value
 READ_COLUMNS = ("duration_ns", "type", "topic", "ref", "meta")
 _SHAPES = 1 << len(READ_COLUMNS)
 
-# For each of EVENT_COLUMNS, whether it has a value
+# The shape of any other event: for each of EVENT_COLUMNS, whether it has a value
 _Shape = tuple[bool, ...]
 
 

@@ -104,9 +104,9 @@ class Pages:
         self._is_interrupted = False
         self._functions.begin()
 
-    def reason(self, error: sqlite3.Error, query: Query) -> BaseException | None:
-        """The exception of a user function that ended a statement; ``None`` where another error did."""
-        return self._functions.reason(error, query.text)
+    def cause_of(self, error: sqlite3.Error, query: Query) -> BaseException | None:
+        """Return the exception of a user function that ended a statement; ``None`` where another error did."""
+        return self._functions.cause_of(error, query.text)
 
     def interrupt(self) -> None:
         """Stop the read, between two windows or within a statement; callable from any thread."""
@@ -118,7 +118,7 @@ class Pages:
     ) -> Iterator[tuple[int, int]]:
         """Yield the windows to search, without those in which the index excludes a match.
 
-        An empty window now and then, behind excluded ids, reports how far the search has come.
+        An empty window behind each chunk of ids that the index was asked about reports how far the search has come.
         """
         ranges = self._ranges(first_id, last_id, block_filter, newest_first=newest_first)
         for window in windows(ranges, self._clock, newest_first=newest_first):
@@ -135,11 +135,11 @@ class Pages:
             self._end_if_interrupted()
             found = self._skip_index.candidates(block_filter, *chunk)
             yield from reversed(found) if newest_first else found
-            yield (chunk[0], chunk[0] - 1) if newest_first else (chunk[1] + 1, chunk[1])
+            yield _end_of(chunk, newest_first=newest_first)
 
     def _end_if_interrupted(self) -> None:
         if self._is_interrupted:
-            raise InterruptedError("the search was ended")
+            raise InterruptedError("the read was interrupted")
 
     def _block_filter(self, query: Query, condition: Condition) -> BlockFilter:
         """Compile the block filter of a query; ``ANY_BLOCK`` where the skip index is not needed or missing."""
@@ -181,11 +181,13 @@ def _places(ids: tuple[int, ...]) -> str:
     return ", ".join("?" * len(ids))
 
 
-# Ids of the first window: some tens of milliseconds where a pattern is as slow as it may be for most of them
+# Ids in the first window: it takes some tens of milliseconds even where a pattern is as slow as it may be.
 FIRST_WINDOW = 16
+# Fewest ids in a window, however slow they are: every window costs a statement.
 LEAST_WINDOW = 2
-# A statement that takes less doubles the next window; ten times as much would delay a checkpoint noticeably
+# Time a window should take. One that took less doubles the next; ten times as much would delay a checkpoint noticeably.
 TARGET_NS = 50_000_000
+# Most ids in a window, where the doubling ends: more than a store has.
 MAX_WINDOW = 1 << 40
 
 
@@ -195,7 +197,7 @@ def windows(
     """Cut closed ranges of ids into windows, so that no statement holds a snapshot of the store for long.
 
     The ranges come in the order of the search. A window is as wide as the time allows that the caller spent on those
-    before. An empty range is passed on.
+    before. An empty range, which reports progress, is passed on.
     """
     size = FIRST_WINDOW
     for first_id, last_id in ranges:
@@ -215,6 +217,12 @@ def windows(
                 size = max(width // 2, LEAST_WINDOW)
             elif took_ns < TARGET_NS and width == size:
                 size = min(2 * size, MAX_WINDOW)
+
+
+def _end_of(chunk: tuple[int, int], *, newest_first: bool) -> tuple[int, int]:
+    """Return the empty range that reports a chunk as searched: it begins where the search of the chunk ends."""
+    first_id, last_id = chunk
+    return (first_id, first_id - 1) if newest_first else (last_id + 1, last_id)
 
 
 def chunks(first_id: int, last_id: int, size: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:

@@ -54,10 +54,10 @@ class ReadTransaction:
                 self._connection.execute("BEGIN")
             yield
         except sqlite3.Error as error:
-            if reason := self._pages.reason(error, query):
-                raise reason from error
+            if cause := self._pages.cause_of(error, query):
+                raise cause from error
             if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
-                raise InterruptedError("the search was ended") from error
+                raise InterruptedError("the read was interrupted") from error
             raise StoreError(f"cannot read the store {self._store.path}: {error}") from error
         except msgspec.DecodeError as error:
             raise StoreError(f"cannot read the store {self._store.path}: {error}") from error

@@ -26,22 +26,23 @@ from wsmon.store.fold import Fold
 from wsmon.store.retention import PruneSchedule, Retention
 from wsmon.store.search.skip_index import SearchIndexer
 
-# Between two commits: a storm of transitions is a hundred syncs a second, not a thousand
+# Least time between two commits: a storm of transitions costs a hundred syncs a second, not a thousand.
 COMMIT_GAP_S = 0.01
+# Pause before a commit that the disk refused is tried again; it doubles with every try.
 FIRST_RETRY_S = 0.05
-# Between two tries to commit while the disk accepts nothing
+# Longest such pause: a disk that accepts data again is noticed within it.
 LONGEST_RETRY_S = 0.5
-# How long the end of a run waits for such a disk, and between two tries: a stop takes at most 2 s, of which sockets may
-# take one
+# How long the end of a run waits for a disk that accepts nothing: a stop takes at most 2 s, sockets up to 1 s of it.
 LAST_TRIES_S = 0.5
+# Pause between two tries at the end of a run: about five fit into ``LAST_TRIES_S``.
 LAST_RETRY_S = 0.1
-# Between two checks of the detectors: the tick of the bus is a little longer, a batch of a flood much shorter
+# Least time between two checks of the detectors: a tick of the bus is a little longer, a batch of a flood much shorter.
 DETECT_GAP_S = 0.2
-# Of indexing: the longest that a commit waits for it
+# Length of a slice of indexing: the longest that a commit waits for one.
 INDEX_SLICE_S = 0.01
-# Between two slices while no event comes: a store with millions of events to index takes a third of a core
+# Pause between two slices while no event comes: indexing a store of millions of events takes a third of a core.
 INDEX_REST_S = 0.02
-# Size of a batch: from 20,000 events a second on nothing is indexed, and the index catches up later
+# A batch of this many events is not followed by indexing: from 20,000 events a second on the index catches up later.
 INDEX_BELOW_EVENTS = 1_000
 
 _LOG = logging.getLogger("wsmon.store")
@@ -122,7 +123,7 @@ class Writer:
         return self._pruning.events
 
     def configure(self, connections: tuple[ConnectionSpec, ...], retention: RetentionSpec | None = None) -> None:
-        """Use a configuration from the next batch on; callable from any thread."""
+        """Use a configuration: its retention at once, all else from the next batch on; callable from any thread."""
         self._retention.spec = retention or RetentionSpec()
         self._configurations.append(connections)
 

@@ -62,10 +62,11 @@ class QueryFunctions:
         self._overruns = 0
         self._raised = None
 
-    def reason(self, error: sqlite3.Error, text: str) -> BaseException | None:
-        """The exception behind an error of SQLite that a leaf caused; ``None`` where none did. ``text`` is the query.
+    def cause_of(self, error: sqlite3.Error, text: str) -> BaseException | None:
+        """Return the exception behind an error of SQLite that a leaf caused; ``None`` where none did.
 
-        SQLite reports what a function raises as its own failure; before its first line only a signal can raise.
+        ``text`` is the query. SQLite reports what a function raises as its own failure; before its first line only a
+        signal can raise.
         """
         if str(error) == _FUNCTION_RAISED:
             return self._raised or KeyboardInterrupt()

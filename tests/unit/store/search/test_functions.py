@@ -84,10 +84,10 @@ def test_a_pattern_that_is_too_slow_too_often_ends_the_question(
     rows = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) "
     with pytest.raises(sqlite3.OperationalError, match="interrupted") as caught:
         connection.execute(f"{rows}SELECT count(*) FROM n WHERE {LEAF}({number}, CAST(i AS TEXT))").fetchone()
-    reason = leaves.reason(caught.value, "text~/(a+)+$/")
+    reason = leaves.cause_of(caught.value, "text~/(a+)+$/")
     assert isinstance(reason, QueryError)
     leaves.begin()
-    assert leaves.reason(caught.value, "") is None
+    assert leaves.cause_of(caught.value, "") is None
 
 
 def test_what_a_leaf_raises_is_the_reason(connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,4 +101,4 @@ def test_what_a_leaf_raises_is_the_reason(connection: sqlite3.Connection, monkey
     number = leaves.number(Regex("a"))
     with pytest.raises(sqlite3.OperationalError) as caught:
         answer(connection, number, "a")
-    assert leaves.reason(caught.value, "") is failure
+    assert leaves.cause_of(caught.value, "") is failure
