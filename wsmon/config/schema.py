@@ -173,7 +173,12 @@ CONNECTION = (
     ConfigKey("group", TextKind(checks.printable(64)), "", "connections of one group belong together on the screen"),
     ConfigKey("enabled", FlagKind(), True, "false: shown as off, never dialled"),
     ConfigKey("profile", _PROFILES, "detailed", "overrides the one of [wsmon]"),
-    ConfigKey("protocol", OneOf(get_args(ProtocolName)), "auto", "what the messages speak; stomp is named only"),
+    ConfigKey(
+        "protocol",
+        OneOf(get_args(ProtocolName)),
+        "auto",
+        "what the messages speak; stomp and nexus are only listened to",
+    ),
     ConfigKey(
         "headers",
         TableOf(SecretKind(checks.header_value), checks.header_name, fold_keys=True, is_ordered=True),
