@@ -1,6 +1,6 @@
 """The screen of a command: WsmonApp with a store's views, the recorder's socket and the options of the command line.
 
-Apart from watch.py, since it loads Textual.
+Separate from watch.py: this module loads Textual.
 """
 
 from __future__ import annotations

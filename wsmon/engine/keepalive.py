@@ -1,4 +1,4 @@
-"""Keepalive: sends WebSocket pings in one session, matches the pongs, and gives up after ``ping_timeout``.
+"""Keepalive: sends WebSocket pings in one session, matches the pongs, and gives up after ``ping.timeout``.
 
 A session (engine/session.py) starts and stops it; ``FramePath`` (engine/frames.py) reports pongs. The heartbeats that a
 protocol defines are in engine/protocol_session.py.

@@ -1,6 +1,7 @@
 """Recorder: engine, bus, writer, control server, alerts and monitoring of one recording, from its lock to its end.
 
-The parts end in a fixed order: sockets close, the bus drains, the writer commits, then the lock is released.
+The parts end in a fixed order: alerts and monitoring stop, sockets close, the writer takes what the bus holds and
+commits it, monitoring sends what is left, the control server closes, and the lock is released.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ from wsmon.store.reader import Reader
 from wsmon.store.schema import SCHEMA_VERSION
 from wsmon.store.writer import Writer
 
-# Switch interval of the interpreter, so that the writer gets it from a busy loop: at 5 ms a commit waits for 100 ms
+# How long the event loop may keep the GIL while the writer's thread waits for it, which it does many times a commit:
+# at Python's default of 5 ms a commit beside a busy loop waits for 100 ms in all
 SWITCH_INTERVAL_S = 0.0005
 # Interval at which viewers and the file of the store are checked
 POLL_S = 1.0
