@@ -1,4 +1,4 @@
-"""Event loop of the recorder: asyncio's own, with timing of DNS, TCP and TLS, and a resolver that blocks no other name.
+"""Event loop of the recorder: asyncio's own, with timing of DNS, TCP and TLS, and the resolver of engine/resolver.py.
 
 ``new_event_loop`` makes it (the recorder runs on it); a dial sets ``PHASES`` to the ``Phases`` that the loop times.
 """
@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from websockets.asyncio.client import HTTPProxyConnection
 
+from wsmon.engine.resolver import AddressInfo, Resolver
 from wsmon.model.units import MS_NS
 from wsmon.ports import Clock
-
-# What getaddrinfo returns: (family, type, proto, canonical name, address); the address's shape depends on the family
-AddressInfo: TypeAlias = list[Any]
-
-_Question: TypeAlias = "tuple[bytes | str | None, bytes | str | int | None, int, int, int, int]"
 
 # What a dial is doing; empty while unknown
 Phase = Literal["", "dns", "tcp", "proxy", "tls", "upgrade"]
@@ -145,6 +140,11 @@ class Phases:
         self.end(self.current)
         self.begin("upgrade")
 
+    @property
+    def has_reached_upgrade(self) -> bool:
+        """Whether the upgrade was asked for."""
+        return self.current == "upgrade" or "upgrade" in self._took_ns
+
     def upgraded(self) -> None:
         """End the upgrade: the WebSocket connection is usable."""
         self.end("upgrade")
@@ -152,54 +152,3 @@ class Phases:
     def milliseconds(self) -> dict[str, float]:
         """Return ``{"dns_ms": 1.2, …}`` of the phases that ended, in their order."""
         return {f"{phase}_ms": round(took / MS_NS, 3) for phase, took in self._took_ns.items() if phase}
-
-
-class Resolver:
-    """Name look-ups of one event loop: a daemon thread per host, shared by all dials that ask for it.
-
-    The executor of the loop has six threads here: seven names whose servers do not answer would hold up every other
-    connection, and the end of the process as well. The number of threads is bounded by the number of different hosts.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._pending: dict[_Question, asyncio.Future[AddressInfo]] = {}
-
-    async def look_up(self, question: _Question) -> AddressInfo:
-        """Return the addresses of a name (host, port, family, type, proto, flags); raises ``socket.gaierror``."""
-        answer = self._pending.get(question)
-        if answer is None:
-            answer = self._pending[question] = self._loop.create_future()
-            answer.add_done_callback(_retrieve)
-            threading.Thread(target=self._ask, args=(question,), name=f"dns {question[0]!r}", daemon=True).start()
-        return await asyncio.shield(answer)
-
-    def _ask(self, question: _Question) -> None:
-        found: AddressInfo | OSError
-        try:
-            found = socket.getaddrinfo(*question)
-        except OSError as error:
-            found = error
-        except UnicodeError as error:
-            # A label that IDNA refuses
-            found = socket.gaierror(socket.EAI_NONAME, f"no legal host name: {error}")
-        try:
-            self._loop.call_soon_threadsafe(self._answer, question, found)
-        except RuntimeError:
-            # The loop was closed in the meantime: no dial waits for the answer any more
-            return
-
-    def _answer(self, question: _Question, found: AddressInfo | OSError) -> None:
-        answer = self._pending.pop(question)
-        if answer.done():
-            return
-        if isinstance(found, OSError):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)
-
-
-def _retrieve(answer: asyncio.Future[AddressInfo]) -> None:
-    """Mark the exception as handled: all dials that asked may have given up by now."""
-    if not answer.cancelled():
-        answer.exception()
