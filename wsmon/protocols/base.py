@@ -214,6 +214,9 @@ class Protocol(Generic[StateT]):
     """Makes the state of a session from that of the one before; None where nothing is carried over."""
     subprotocols: tuple[str, ...] = ()
     """WebSocket subprotocols that name it, in lower case."""
+    offered_subprotocols: tuple[str, ...] = ()
+    """Subprotocols that its clients offer, the preferred one first; a connection without ``subprotocols`` offers them.
+    Empty where servers need none, since some refuse what they do not know."""
     recognise_url: Callable[[HandshakeUrl], str] = lambda _url: ""
     """Says why a URL is of this protocol, in a phrase that repeats only the words it looked for; empty if it is not."""
     recognise: Callable[[MessageSample], str] = lambda _sample: ""

@@ -390,6 +390,7 @@ PROTOCOL = Protocol(
     GraphqlState,
     decode,
     subprotocols=("graphql-transport-ws", OLDER_SUBPROTOCOL),
+    offered_subprotocols=("graphql-transport-ws", OLDER_SUBPROTOCOL),
     recognise=_recognise,
     client=ProtocolClient(opening, answer),
     close_codes=CLOSE_CODES,

@@ -255,7 +255,9 @@ PROTOCOL = Protocol(
     "mqtt",
     MqttState,
     decode,
-    subprotocols=("mqtt", "mqttv3.1"),
+    subprotocols=("mqtt", _OLDER_SUBPROTOCOL),
+    # MQTT 3.1.1, section 6, and MQTT 5, section 6: a client must offer "mqtt"
+    offered_subprotocols=("mqtt",),
     recognise=_recognise,
     may_begin=_may_begin,
     dissect=_dissect,

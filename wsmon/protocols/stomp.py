@@ -107,6 +107,7 @@ PROTOCOL = Protocol(
     StompState,
     decode,
     subprotocols=("v10.stomp", "v11.stomp", "v12.stomp"),
+    offered_subprotocols=("v12.stomp", "v11.stomp", "v10.stomp"),
     recognise=_recognise,
     dissect=_dissect,
     new_masks=lambda: {"in": mask, "out": mask},
