@@ -23,6 +23,15 @@ _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}")
 _NAMES = frozenset({"bearer", "auth", "ticket", "jwt", "basic"})
 
 
+# RFC 9110, sections 11.6.1 and 11.7.1, and the parameters of RFC 6750, 7617, 9449 and 9728
+_CHALLENGES = frozenset({"www-authenticate", "proxy-authenticate"})
+_CHALLENGE_SCHEME = re.compile(
+    r"((?:^|(?<=,))\s*(?:Bearer|Basic)\s+)"
+    r"(?=(?:realm|scope|error|error_description|error_uri|charset|algs|resource_metadata|authorization_uri)\s*=)",
+    re.IGNORECASE,
+)
+
+
 def mask_subprotocol(subprotocol: str) -> str:
     """Mask the credential of a subprotocol, the only header that a browser lets an application choose."""
     if shaped := _BEARER.fullmatch(subprotocol) or _HEADER.fullmatch(subprotocol):
@@ -137,6 +146,12 @@ class Redactor:
             return ", ".join(self.subprotocols([part.strip() for part in value.split(",")]))
         if self._filters_metadata and self._rules.is_personal(name):
             return MASK
+        if name.lower() in _CHALLENGES:
+            # "Bearer realm=…" asks for a credential; as text, what follows the scheme would be one
+            pieces = _CHALLENGE_SCHEME.split(value)
+            return "".join(
+                self._without_secrets(self.text(piece)) if at % 2 == 0 else piece for at, piece in enumerate(pieces)
+            )
         if not self._rules.is_header(name):
             return self._without_secrets(self.text(value))
         scheme = _SCHEME.match(value) if "authorization" in name.lower() else None

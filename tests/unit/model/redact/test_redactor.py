@@ -260,3 +260,18 @@ def test_the_corpus_changes_only_where_it_holds_a_credential(entry: CorpusPayloa
     redacted, changed = REDACTOR.payload(entry.payload)
     holds_secret = entry.id in HOLDS_SECRET
     assert (redacted != entry.payload, changed, b"s3cr3t" in redacted) == (holds_secret, holds_secret, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("Bearer", "Bearer"),
+        ('Bearer realm="api", error="invalid_token"', 'Bearer realm="api", error="invalid_token"'),
+        ('Basic realm="a", Bearer realm="b"', 'Basic realm="a", Bearer realm="b"'),
+        ("Bearer abcdef0123456789", "Bearer [FILTERED]"),
+        ('Bearer realm="api", token=abcdef0123456789', 'Bearer realm="api", token=[FILTERED]'),
+    ],
+)
+@pytest.mark.parametrize("name", ["WWW-Authenticate", "proxy-authenticate"])
+def test_a_challenge_keeps_what_it_asks_for(name: str, value: str, kept: str) -> None:
+    assert Redactor().headers([(name, value)]) == ((name, kept),)
