@@ -83,7 +83,7 @@ def test_phases_are_measured_on_the_recorders_loop(monkeypatch: pytest.MonkeyPat
         looked_up.append(host)
         return real("127.0.0.1", *rest, **options)
 
-    monkeypatch.setattr("wsmon.engine.loop.socket.getaddrinfo", look_up)
+    monkeypatch.setattr("wsmon.engine.resolver.socket.getaddrinfo", look_up)
 
     async def run() -> None:
         async with against(accepting_peer, url="ws://feed.test:PORT/") as engine:
@@ -112,13 +112,13 @@ def test_a_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     def look_up(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr("wsmon.engine.loop.socket.getaddrinfo", look_up)
+    monkeypatch.setattr("wsmon.engine.resolver.socket.getaddrinfo", look_up)
 
     async def run() -> None:
         async with running(spec(80, url="ws://nowhere.test/")) as engine:
             ended = await engine.ended()
             assert failure(ended) == ("network", "dns", None, None, "disconnected")
-            assert why(ended) == "cannot find host: Name or service not known (nowhere.test:80)"
+            assert why(ended) == "cannot find host: no such name (NXDOMAIN) (nowhere.test:80)"
             assert engine.sink.path() == ["connecting", "disconnected", "reconnecting"]
 
     on_own_loop(run())
@@ -133,7 +133,7 @@ def test_a_dns_server_that_does_not_answer_delays_nobody_else(monkeypatch: pytes
         released.wait(SOON_S)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-    monkeypatch.setattr("wsmon.engine.loop.socket.getaddrinfo", look_up)
+    monkeypatch.setattr("wsmon.engine.resolver.socket.getaddrinfo", look_up)
 
     async def run() -> None:
         async with raw_server(accepting_peer) as port:
@@ -165,7 +165,7 @@ def test_a_closed_port_on_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None
         kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
         return [(*kind, ("127.0.0.1", port)), (*kind, ("127.0.0.2", port))]
 
-    monkeypatch.setattr("wsmon.engine.loop.socket.getaddrinfo", look_up)
+    monkeypatch.setattr("wsmon.engine.resolver.socket.getaddrinfo", look_up)
 
     async def run() -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:

@@ -6,6 +6,7 @@ import asyncio
 import importlib.metadata
 import inspect
 import logging
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,13 +15,18 @@ from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus, PayloadTooBig, ProtocolError
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    PerMessageDeflate,
+    enable_client_permessage_deflate,
+)
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import Protocol, State
 from websockets.uri import parse_uri
 
 from tests.support.engines import BINARY, PING, TEXT, close_frame, frame, running, spec
-from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, Connect, Tap
+from wsmon.engine.tap import LOGGER, MAX_FRAGMENTS, Connect, DeflateOffer, Tap
 from wsmon.model.redact.masking import Sensitive
 
 
@@ -51,6 +57,10 @@ def test_what_is_to_be_sent_waits_in_pieces_and_an_empty_one_ends_the_stream() -
     ("owner", "name", "parameters"),
     [
         (ClientConnection, "process_event", ["self", "event"]),
+        (ClientConnection, "handshake", ["self", "additional_headers", "user_agent_header"]),
+        (Connection, "eof_received", ["self"]),
+        (ClientPerMessageDeflateFactory, "process_response_params", ["self", "params", "accepted_extensions"]),
+        (PerMessageDeflate, "encode", ["self", "frame"]),
         (Connection, "data_received", ["self", "data"]),
         (Connection, "connection_made", ["self", "transport"]),
         (Connection, "connection_lost", ["self", "exc"]),
@@ -88,6 +98,36 @@ def test_attributes_that_are_read() -> None:
         "extensions": [],
         "max_message_size": 1000,
     }
+
+
+def test_our_offer_of_compression_is_that_of_the_library() -> None:
+    (theirs,) = enable_client_permessage_deflate(None)
+    assert isinstance(theirs, ClientPerMessageDeflateFactory)
+    ours = DeflateOffer()
+    assert (ours.get_request_params(), ours.compress_settings) == (
+        theirs.get_request_params(),
+        theirs.compress_settings,
+    )
+
+
+async def test_an_error_that_is_set_ends_the_handshake() -> None:
+    """The tap ends it so when it knows the answer before the library does."""
+    connection = ClientConnection(ClientProtocol(parse_uri("ws://x/")))
+    assert (connection.protocol.handshake_exc, connection.response_rcvd.done()) == (None, False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        await connection.loop.create_connection(lambda: connection, *server.getsockname())
+        refused = ValueError("refused")
+
+        def refuse() -> None:
+            connection.protocol.handshake_exc = refused
+            connection.response_rcvd.set_result(None)
+
+        connection.loop.call_soon(refuse)
+        with pytest.raises(ValueError, match="refused") as raised:
+            await connection.handshake()
+        connection.transport.abort()
+        await connection.wait_closed()
+    assert raised.value is refused
 
 
 async def test_attributes_of_a_connection_that_are_read() -> None:

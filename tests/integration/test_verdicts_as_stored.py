@@ -177,7 +177,9 @@ BROKEN: Mapping[str, tuple[str, Told]] = {
     "oversized": ("", Told("us", "1009 message too big, sent by us", "the limit is 1048576", "raise max_message")),
     "garbage_frames": ("", Told("us", "1002 protocol error, sent by us", "the peer broke the protocol", "report it")),
     "garbage_handshake": ("", Told("refusal", "", "the answer to the upgrade is no HTTP", "check host and port")),
-    "redirect_away": ("", Told("refusal", "", "redirect to another origin refused", "use that address as the URL")),
+    "redirect_away": (
+        "", Told("refusal", "HTTP 302 Found", "redirect to another origin refused", "use that address as the URL")
+    ),
     "hang": ("", Told("network", "", "no answer to the upgrade within 2 s", "check the port")),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus, InvalidURI
+from websockets.exceptions import InvalidURI
 from websockets.proxy import get_proxy
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
@@ -23,10 +23,12 @@ import wsmon
 from wsmon.config.specs import ConnectionSpec, RedirectPolicy, TlsSpec
 from wsmon.engine.loop import PHASES, Phases
 from wsmon.engine.retry import DialProgress, RedirectRefusedError, TlsFileError
-from wsmon.engine.tap import LOGGER, Connect, ConnectionListener, FrameListener, Tap
+from wsmon.engine.tap import LOGGER, Connect, ConnectionListener, DeflateOffer, FrameListener, Tap
+from wsmon.engine.upgrade import UpgradeRefusedError
 from wsmon.model.events import Json
 from wsmon.model.redact.masking import Sensitive
 from wsmon.ports import Clock
+from wsmon.protocols.registry import PROTOCOLS
 
 # The library's own limit
 MAX_REDIRECTS = 10
@@ -50,6 +52,10 @@ class Dial:
         self._life = life
         self._frames = frames
         self._uri: WebSocketURI | None = None
+        # Of the last hop; empty before its connection
+        self._taps: list[Tap] = []
+        # What the first hop offers, in order
+        self.subprotocols = offered_subprotocols(spec)
         # Of the last hop
         self.phases = Phases(clock, secure=False, tunnel=False)
         # URLs of the redirects that were followed, in order; they may hold secrets
@@ -60,12 +66,16 @@ class Dial:
     async def run(self) -> Tap:
         """Return an open connection; raises the errors that ``retry.classify_dial`` explains."""
         spec = self._spec
-        request = _Request(spec.url.reveal(), spec.headers, spec.subprotocols)
+        request = _Request(spec.url.reveal(), spec.headers, self.subprotocols)
         while True:
             try:
                 return await self._hop(request)
-            except InvalidStatus as refusal:
-                url = next_hop(request.url, refusal, spec.redirects)
+            except UpgradeRefusedError as refusal:
+                try:
+                    url = next_hop(request.url, refusal, spec.redirects)
+                except RedirectRefusedError as error:
+                    # With status and headers of the redirect
+                    raise error from refusal
                 if url is None:
                     raise
                 if len(self.redirects) == MAX_REDIRECTS:
@@ -78,7 +88,8 @@ class Dial:
     def progress(self) -> DialProgress:
         """Return how far the dial got, for the explanation of a failure."""
         host, port = (self._uri.host, self._uri.port) if self._uri else ("", 0)
-        return DialProgress(host, port, self.phases.current, self._spec.open_timeout_s, bool(self.proxy))
+        answer = self._taps[-1].unfinished_answer() if self._taps else None
+        return DialProgress(host, port, self.phases.current, self._spec.open_timeout_s, bool(self.proxy), answer)
 
     @property
     def server_name(self) -> str:
@@ -94,52 +105,53 @@ class Dial:
         tls: dict[str, Any] = {}
         if uri.secure:
             tls = {"ssl": await self._contexts.get(spec.tls), "server_hostname": self.server_name}
-        return await _connect(spec, request, self.proxy, self._life, self._frames, tls)
+        return await self._connect(request, tls)
 
+    async def _connect(self, request: _Request, tls: dict[str, Any]) -> Tap:
+        """Dial with the library, without what wsmon does itself: retries, timeouts, keepalive, redirects."""
+        spec = self._spec
+        taps = self._taps = []
 
-async def _connect(
-    spec: ConnectionSpec,
-    request: _Request,
-    proxy: str,
-    life: ConnectionListener,
-    frames: FrameListener,
-    tls: dict[str, Any],
-) -> Tap:
-    """Dial with the library, without what wsmon does itself: retries, timeouts, keepalive, redirects."""
-    taps: list[Tap] = []
+        def create_connection(protocol: ClientProtocol, **options: Any) -> Tap:
+            taps.append(Tap(protocol, self._life, self._frames, **options))
+            return taps[-1]
 
-    def create_connection(protocol: ClientProtocol, **options: Any) -> Tap:
-        taps.append(Tap(protocol, life, frames, **options))
+        await Connect(
+            request.url,
+            origin=Origin(spec.origin.reveal()) if spec.origin else None,
+            subprotocols=[Subprotocol(subprotocol) for subprotocol in _reveal(request.subprotocols)] or None,
+            extensions=[DeflateOffer()] if spec.compression else None,
+            compression=None,
+            additional_headers=[(name, value.reveal()) for name, value in request.headers],
+            user_agent_header=USER_AGENT,
+            proxy=self.proxy or None,
+            open_timeout=None,
+            ping_interval=None,
+            close_timeout=spec.close_timeout_s,
+            max_size=spec.max_message_bytes,
+            logger=LOGGER,
+            create_connection=create_connection,  # type: ignore[arg-type]  # documented as "a wrapper or a subclass"
+            happy_eyeballs_delay=HAPPY_EYEBALLS_S,
+            **tls,
+        )
         return taps[-1]
 
-    await Connect(
-        request.url,
-        origin=Origin(spec.origin.reveal()) if spec.origin else None,
-        subprotocols=[Subprotocol(subprotocol) for subprotocol in _reveal(request.subprotocols)] or None,
-        compression="deflate" if spec.compression else None,
-        additional_headers=[(name, value.reveal()) for name, value in request.headers],
-        user_agent_header=USER_AGENT,
-        proxy=proxy or None,
-        open_timeout=None,
-        ping_interval=None,
-        close_timeout=spec.close_timeout_s,
-        max_size=spec.max_message_bytes,
-        logger=LOGGER,
-        create_connection=create_connection,  # type: ignore[arg-type]  # documented as "a wrapper or a subclass"
-        happy_eyeballs_delay=HAPPY_EYEBALLS_S,
-        **tls,
-    )
-    return taps[-1]
+
+def offered_subprotocols(spec: ConnectionSpec) -> tuple[Sensitive, ...]:
+    """Return the subprotocols of the configuration; where it names none, those that clients of its protocol offer."""
+    if spec.subprotocols or spec.protocol == "auto":
+        return spec.subprotocols
+    return tuple(Sensitive(name) for name in PROTOCOLS[spec.protocol].offered_subprotocols)
 
 
-def next_hop(url: str, refusal: InvalidStatus, policy: RedirectPolicy) -> str | None:
+def next_hop(url: str, refusal: UpgradeRefusedError, policy: RedirectPolicy) -> str | None:
     """Return the URL that a refused upgrade redirects to; None where it is no redirect.
 
     ``http`` and ``https`` in a ``Location`` mean ``ws`` and ``wss``. Raises ``RedirectRefusedError`` where the policy
     forbids to follow, or where the redirect leaves TLS.
     """
-    locations = refusal.response.headers.get_all("Location")
-    if refusal.response.status_code not in REDIRECTS or not locations:
+    locations = refusal.head.values("Location")
+    if refusal.head.status not in REDIRECTS or not locations:
         return None
     try:
         target = urljoin(url, locations[0]).partition("#")[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import resource
 import socket
 import ssl
 import traceback
@@ -19,7 +20,6 @@ from websockets.exceptions import (
     InvalidMessage,
     InvalidProxy,
     InvalidProxyStatus,
-    InvalidStatus,
     InvalidURI,
     PayloadTooBig,
     ProtocolError,
@@ -28,8 +28,17 @@ from websockets.exceptions import (
 )
 
 from wsmon.config.specs import ReconnectSpec
+from wsmon.engine.http_head import ResponseHead, quoted
 from wsmon.engine.loop import Phase
 from wsmon.engine.tap import InvalidUtf8Error, WriteOverflowError
+from wsmon.engine.upgrade import (
+    BadUpgradeError,
+    HttpInStreamError,
+    IncompleteHeadError,
+    NotHttpError,
+    UpgradeError,
+    UpgradeRefusedError,
+)
 from wsmon.errors import WsmonError
 from wsmon.model.events import CloseBy
 from wsmon.model.http import retry_after_s, status_phrase
@@ -39,8 +48,8 @@ Retry = Literal["yes", "slow", "no"]
 
 # Refused credentials and bad certificates are not resolved in seconds, and asking again may lock an account
 SLOW_S = 60.0
-# Bytes kept of the body of a refusal: enough for the sentence in it
-BODY_LIMIT_BYTES = 4096
+# Characters of a server's own reason phrase in a sentence; the event has all of it
+PHRASE_CHARS = 80
 # Refusals that only a change of the configuration or of the server resolves
 SLOW_STATUSES = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 410, 421, 426, 451})
 
@@ -73,6 +82,9 @@ class Failure:
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    """The start of the response's body, decoded."""
+    status_line: str = ""
+    """Of the response, where it says more than its status; else empty."""
     retry_after: str = ""
     """``Retry-After`` as the peer wrote it; empty where there was none."""
 
@@ -86,6 +98,8 @@ class DialProgress:
     phase: Phase
     open_timeout_s: float
     is_proxied: bool = False
+    answer: UpgradeError | None = None
+    """What arrived of an answer to the upgrade; None where nothing did."""
 
 
 def classify_dial(error: BaseException, progress: DialProgress) -> Failure:
@@ -94,11 +108,13 @@ def classify_dial(error: BaseException, progress: DialProgress) -> Failure:
         case OpenTimeoutError():
             return _open_timeout(progress)
         case RedirectRefusedError():
-            return Failure("redirect_refused", str(error), "refusal", "slow")
+            return _redirect(error)
         case TlsFileError():
             return Failure("tls", str(error), "us", "slow")
-        case InvalidStatus():
+        case UpgradeRefusedError():
             return _refusal(error)
+        case UpgradeError():
+            return _no_upgrade(error)
         case InvalidProxy() | ProxyError() | ImportError():
             return _proxy(error)
         case InvalidMessage():
@@ -138,6 +154,8 @@ def classify_fault(fault: Exception) -> Failure:
             return Failure("message_too_big", _too_big(fault), "us")
         case TooManyFragments():
             return Failure("message_too_big", "too many fragments in one message", "us")
+        case HttpInStreamError():
+            return _stray_response(fault)
         case WriteOverflowError():
             return Failure("write_overflow", str(fault), "us")
         case ProtocolError():
@@ -174,25 +192,87 @@ def _open_timeout(progress: DialProgress) -> Failure:
         case "tls":
             return Failure("open_timeout", f"no TLS handshake {within}", "network")
         case "upgrade":
-            return Failure("open_timeout", f"no answer to the upgrade {within}", "network")
+            return _upgrade_timeout(progress.answer, within)
         case "":
             return Failure("open_timeout", f"not connected {within}", "network")
 
 
-def _refusal(error: InvalidStatus) -> Failure:
-    response = error.response
-    status = response.status_code
-    answer = f"{status} {status_phrase(status)}".rstrip()
+def _upgrade_timeout(answer: UpgradeError | None, within: str) -> Failure:
+    match answer:
+        case None:
+            return Failure("open_timeout", f"no answer to the upgrade {within}", "network")
+        case UpgradeRefusedError():
+            return _refusal(answer)
+        case IncompleteHeadError():
+            sentence = f"no complete answer to the upgrade {within}: {quoted(answer.first)}"
+            return Failure("open_timeout", sentence, "network")
+    return _no_upgrade(answer)
+
+
+def _refusal(error: UpgradeRefusedError) -> Failure:
+    head = error.head
+    status = head.status
+    standard = status_phrase(status)
+    answer = f"{status} {standard}".rstrip()
+    if head.phrase and head.phrase != standard:
+        is_long = len(head.phrase) > PHRASE_CHARS
+        answer += f" (“{head.phrase[: PHRASE_CHARS - 1]}…”)" if is_long else f" (“{head.phrase}”)"
+    sentence = f"{answer}: the server refused the upgrade"
     return Failure(
         "http_status",
-        f"{answer}: the server refused the upgrade",
+        sentence if head.is_whole else f"{sentence}, and its answer broke off within the headers",
         "refusal",
         "slow" if status in SLOW_STATUSES or status < 300 else "yes",
         status,
-        tuple(response.headers.raw_items()),
-        bytes(response.body[:BODY_LIMIT_BYTES]),
-        next(iter(response.headers.get_all("Retry-After")), ""),
+        head.headers,
+        error.body,
+        _own_status_line(head),
+        next(iter(head.values("Retry-After")), ""),
     )
+
+
+def _own_status_line(head: ResponseHead) -> str:
+    """Return the status line where it says more than the status does; else empty."""
+    usual = ("HTTP/1.1", status_phrase(head.status))
+    return "" if (head.version, head.phrase) in (usual, ("HTTP/1.1", "")) else head.status_line
+
+
+def _redirect(error: RedirectRefusedError) -> Failure:
+    cause = error.__cause__
+    if not isinstance(cause, UpgradeRefusedError):
+        return Failure("redirect_refused", str(error), "refusal", "slow")
+    head = cause.head
+    return Failure("redirect_refused", str(error), "refusal", "slow", head.status, head.headers, cause.body)
+
+
+def _no_upgrade(error: UpgradeError) -> Failure:
+    """Return the failure of an answer that neither switches protocols nor refuses to."""
+    match error:
+        case NotHttpError():
+            match error.kind:
+                case "tls":
+                    sentence = "the answer to the upgrade is a TLS record: this port expects TLS"
+                case "http2":
+                    sentence = "the answer to the upgrade is an HTTP/2 frame: this port does not speak HTTP/1.1"
+                case "no_status_line":
+                    sentence = f"the answer to the upgrade has no status line: {quoted(error.first)}"
+                case "other":
+                    sentence = f"the answer to the upgrade is no HTTP: {quoted(error.first)}"
+            return Failure("handshake", sentence, "refusal", "slow")
+        case IncompleteHeadError():
+            return Failure(
+                "eof", f"the connection ended within the answer to the upgrade: {quoted(error.first)}", "network"
+            )
+    head = error.head if isinstance(error, BadUpgradeError) else None
+    status, headers = (head.status, head.headers) if head is not None else (None, ())
+    return Failure("handshake", f"bad answer to the upgrade: {error}", "refusal", "slow", status, headers)
+
+
+def _stray_response(fault: HttpInStreamError) -> Failure:
+    head = fault.head
+    if head is None:
+        return Failure("http_in_stream", str(fault), "us")
+    return Failure("http_in_stream", str(fault), "us", "yes", head.status, head.headers, fault.body)
 
 
 def _proxy(error: InvalidProxy | ProxyError | ImportError) -> Failure:
@@ -211,10 +291,11 @@ def _proxy(error: InvalidProxy | ProxyError | ImportError) -> Failure:
 
 
 def _no_response(error: InvalidMessage) -> Failure:
+    """Return the failure of an answer that the library reports: the stream ended before the first byte of one."""
     cause = error.__cause__
     if isinstance(cause, EOFError):
         return Failure("eof", "the connection ended before an answer to the upgrade", "network")
-    return Failure("handshake", f"the answer to the upgrade is no HTTP: {cause or error}", "refusal", "slow")
+    return Failure("handshake", f"bad answer to the upgrade: {cause or error}", "refusal", "slow")
 
 
 def _network(error: OSError, progress: DialProgress) -> Failure:
@@ -224,6 +305,8 @@ def _network(error: OSError, progress: DialProgress) -> Failure:
             return Failure("tls_certificate", f"certificate refused: {error.verify_message.rstrip('.')}", "us", "slow")
         case ssl.SSLError():
             return _tls_failure(error)
+    if (ours := _out_of_descriptors(error)) is not None:
+        return ours
     is_about_proxy = progress.is_proxied and progress.phase not in ("tls", "upgrade")
     if isinstance(error, socket.gaierror):
         kind, sentence = "dns", f"cannot find host: {error.strerror}"
@@ -236,12 +319,28 @@ def _network(error: OSError, progress: DialProgress) -> Failure:
     return Failure(kind, f"{sentence} ({where})" if kind.startswith(("tcp", "dns")) else sentence, "network")
 
 
+def _out_of_descriptors(error: OSError) -> Failure | None:
+    """Return the failure where this process, or this machine, may open no more files; None for other errors."""
+    match _number(error):
+        case errno.EMFILE:
+            limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            return Failure("descriptors", f"too many open files: wsmon may open {limit:,}", "us")
+        case errno.ENFILE:
+            return Failure("descriptors", "too many open files on this machine", "us")
+    return None
+
+
+def _number(error: OSError) -> int | None:
+    """Return the number of an error; asyncio joins the errors of several addresses into a text without one."""
+    if error.errno is not None:
+        return error.errno
+    numbers = _ERRNO.findall(str(error))
+    return int(numbers[-1]) if numbers else None
+
+
 def _os_error(error: OSError) -> tuple[str, str]:
-    """Return type and sentence; asyncio joins the errors of several addresses into a text without a number."""
-    number = error.errno
-    if number is None:
-        numbers = _ERRNO.findall(str(error))
-        number = int(numbers[-1]) if numbers else None
+    """Return type and sentence."""
+    number = _number(error)
     if number == errno.ECONNREFUSED:
         return "tcp_refused", "connection refused"
     if number == errno.ETIMEDOUT:

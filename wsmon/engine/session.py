@@ -94,9 +94,6 @@ class Session:
         try:
             failure = await self._open()
             if self._tap is not None:
-                self._send_configured(self._tap)
-                if self._messages is not None:
-                    self._messages.start_sending(self._send, self._give_up_silent)
                 await self._tap.wait_closed()
         except asyncio.CancelledError:
             self._close_reason = self._close_reason or "wsmon stopped"
@@ -190,11 +187,21 @@ class Session:
         if self._messages is not None:
             self._messages.start(self._frames.now())
         self._keepalive.start()
+        # Before the frames in the same bytes, which may be answered at once
+        self._send_configured(tap)
+        if self._messages is not None:
+            self._messages.start_sending(self._send, self._give_up_silent)
 
     def on_fault(self, fault: Exception) -> None:
         """Emit ``error.occurred``: the peer broke a rule. The end of the session follows."""
         failure = classify_fault(fault)
-        self._reporter.emit("error.occurred", error_type=failure.error_type, error=failure.error)
+        self._reporter.emit(
+            "error.occurred",
+            meta=self._response_meta(failure),
+            status=failure.status,
+            error_type=failure.error_type,
+            error=failure.error,
+        )
 
     async def _open(self) -> Failure | None:
         """Dial; return why it failed, None where the connection became usable, however briefly."""
@@ -220,12 +227,8 @@ class Session:
         return self._deadline is not None and self._deadline.expired()
 
     def _send_configured(self, tap: Tap) -> None:
-        texts = self._spec.send
-        for number, text in enumerate(texts, 1):
-            if not tap.send_message(text.reveal()):
-                sentence = f"send {number} of {len(texts)} failed: the connection is closing"
-                self._reporter.emit("error.occurred", error_type="send_failed", error=sentence)
-                return
+        for text in self._spec.send:
+            tap.send_message(text.reveal())
 
     def _send(self, message: str | bytes) -> None:
         """Send what the protocol asks for; where the connection is closing, its end is reported anyway."""
@@ -288,10 +291,9 @@ class Session:
             reporter.emit("connection.disconnected", "closed", meta, close_by="us", reason=self._close_reason)
             return
         failure = failure or internal(self._crash or RuntimeError("the session ended without a reason"))
-        if failure.headers:
-            meta["response_headers"] = reporter.headers(failure.headers)
-        if failure.body:
-            meta["body"] = reporter.redactor.text(failure.body.decode("utf-8", "replace"))
+        meta |= self._response_meta(failure)
+        if self._dial.phases.has_reached_upgrade:
+            meta["offered_subprotocols"] = self._offered_subprotocols()
         reporter.emit(
             "connection.disconnected" if self._attempt == 1 else "connection.reconnect.failed",
             "disconnected",
@@ -307,6 +309,21 @@ class Session:
             reporter.emit(
                 "auth.failed", status=failure.status, error_type="upgrade_refused", reason=reason, error=sentence
             )
+
+    def _response_meta(self, failure: Failure) -> dict[str, Json]:
+        """Return the HTTP response of a failure, masked, for ``meta``."""
+        reporter = self._reporter
+        meta: dict[str, Json] = {}
+        if failure.status_line:
+            meta["status_line"] = reporter.redactor.text(failure.status_line)
+        if failure.headers:
+            meta["response_headers"] = reporter.headers(failure.headers)
+        if failure.body:
+            meta["body"] = reporter.redactor.text(failure.body.decode("utf-8", "replace"))
+        return meta
+
+    def _offered_subprotocols(self) -> list[Json]:
+        return [*self._reporter.redactor.subprotocols([each.masked for each in self._dial.subprotocols])]
 
     def _report_lost(self, tap: Tap) -> None:
         """Emit the end of a session that was usable."""
@@ -327,6 +344,10 @@ class Session:
         meta: dict[str, Json] = {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()}
         if self._messages is not None and (meaning := self._messages.code_meaning(ending.close_code)):
             meta["code_meaning"] = meaning
+        if tap.subprotocol is None:
+            meta["offered_subprotocols"] = self._offered_subprotocols()
+        if tap.fault is not None:
+            meta |= self._response_meta(classify_fault(tap.fault))
         self._reporter.emit(
             "connection.disconnected",
             "disconnected" if self._close_reason is None else "closed",

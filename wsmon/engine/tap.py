@@ -5,25 +5,38 @@ In: the bytes of one socket, from asyncio (``data_received``), and what the sess
 upgrade and faults (engine/session.py). engine/dial.py makes the taps. ``recv()`` never returns on one.
 
 This file holds all use of what websockets does not document; ``tests/integration/test_tap_contract.py`` checks it
-against the installed library. The byte stream is cut into frames here. Whole, uncompressed text and binary messages,
+against the installed library. The answer to the upgrade request is read by engine/upgrade.py, and the library gets the
+headers of one that accepts. The byte stream is cut into frames here. Whole, uncompressed text and binary messages,
 nearly all there are, go straight to the listener; everything else goes frame by frame through the library, which keeps
-handshake, compression, fragments, control frames and every verdict on the errors of the peer.
+the rules of the upgrade, compression, fragments, control frames and every verdict on the errors of the peer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.client import ClientProtocol
-from websockets.exceptions import ProtocolError, TooManyFragments
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake, ProtocolError, TooManyFragments
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
+from wsmon.engine.upgrade import (
+    GRACE_S,
+    BadUpgradeError,
+    HttpInStreamError,
+    StrayResponse,
+    Upgrade,
+    UpgradeError,
+    UpgradeReader,
+)
 from wsmon.errors import WsmonError
 from wsmon.model.events import Opcode as OpcodeName
 
@@ -53,7 +66,8 @@ DataOpcode = Literal["text", "binary"]
 # First bytes of frames with FIN set and no reserved bit: a whole message, not compressed
 _WHOLE_MESSAGES: dict[int, DataOpcode] = {0x81: "text", 0x82: "binary"}
 _OPCODES = frozenset(Opcode)
-_END_OF_HEAD = b"\r\n\r\n"
+# How an HTTP response begins; as a frame it would have a reserved bit set and be a close frame in fragments
+_HTTP = b"HTTP/"
 _NAMES: dict[Opcode, OpcodeName] = {
     Opcode.TEXT: "text",
     Opcode.BINARY: "binary",
@@ -133,8 +147,16 @@ class Tap(ClientConnection):
         self._limit_bytes = protocol.max_message_size or 0
         # True from the upgrade until a close frame or a fault: afterwards the library discards what arrives
         self._is_scanning = False
-        # The last bytes of the response's head so far; None when the head is over
-        self._head: bytes | None = b""
+        # Reads the answer to the upgrade request; None once its outcome is known
+        self._answer: UpgradeReader | None = UpgradeReader()
+        # Ends the wait for the body of a refusal, or for the rest of a stray response
+        self._grace_timer: asyncio.TimerHandle | None = None
+        # Why the upgrade failed; None where it did not, or where the library says why
+        self._refusal: Exception | None = None
+        # The response that switched protocols; None before
+        self.upgrade: Upgrade | None = None
+        # Reads an HTTP response in place of a frame; None where there is none
+        self._stray: StrayResponse | None = None
         # The beginning of a frame that has not arrived as a whole
         self._tail = b""
         # Bytes still to come of a frame that the library has begun
@@ -231,6 +253,23 @@ class Tap(ClientConnection):
         """The extensions that were negotiated."""
         return [extension.name for extension in self.protocol.extensions]
 
+    async def handshake(self, *arguments: Any, **options: Any) -> None:
+        """Send the upgrade request and wait for the answer; raise the error that the answer is, or the one of TCP."""
+        try:
+            await super().handshake(*arguments, **options)
+        except Exception as error:
+            if self._refusal is not None:
+                raise self._refusal from error
+            if isinstance(self.loss, OSError):
+                raise self.loss from error
+            if self.upgrade is not None and isinstance(error, InvalidHandshake):
+                raise BadUpgradeError(str(error), self.upgrade.head) from error
+            raise
+
+    def unfinished_answer(self) -> UpgradeError | None:
+        """Return what is known of an answer to the upgrade that has not arrived as a whole; None where none began."""
+        return None if self._answer is None else self._answer.finish()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's sockets; other transports ignore it
@@ -265,9 +304,15 @@ class Tap(ClientConnection):
             self.protocol.writes = [b"".join(writes), *(writes[-1:] if not writes[-1] else ())]
         super().send_data()
 
+    def eof_received(self) -> None:
+        self._finish_http()
+        super().eof_received()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._abort_timer is not None:
-            self._abort_timer.cancel()
+        for timer in (self._abort_timer, self._grace_timer):
+            if timer is not None:
+                timer.cancel()
+        self._finish_http()
         super().connection_lost(exc)
         self.loss = self.connection_exc
 
@@ -276,6 +321,7 @@ class Tap(ClientConnection):
         if not isinstance(event, Frame):
             super().process_event(event)
             if self.is_open:
+                self._use_whole_response()
                 self._is_scanning = True
                 self._life.on_upgraded(self)
         elif event.opcode is Opcode.PING:
@@ -286,27 +332,65 @@ class Tap(ClientConnection):
             self._join(event)
 
     def _receive(self, data: bytes) -> None:
-        if self._head is not None:
-            data = self._receive_head(self._head, data)
-        if not self._is_scanning:
-            if data:
+        if self._answer is not None:
+            data = self._read_answer(self._answer, data)
+        if self._stray is not None:
+            self._read_stray(self._stray, data)
+        elif not self._is_scanning:
+            if data and self.upgrade is not None:
                 self._feed(data)
-            return
-        if self._tail:
-            data, self._tail = self._tail + data, b""
-        self._scan(data)
+        else:
+            if self._tail:
+                data, self._tail = self._tail + data, b""
+            self._scan(data)
 
-    def _receive_head(self, head: bytes, data: bytes) -> bytes:
-        """Give the library the response up to its empty line; return what follows, which may be frames."""
-        seen = head + data
-        end = seen.find(_END_OF_HEAD)
-        if end < 0:
-            self._head = seen[1 - len(_END_OF_HEAD) :]
-            return data
-        self._head = None
-        length = end + len(_END_OF_HEAD) - len(head)
-        self._feed(data[:length])
-        return data[length:]
+    def _read_answer(self, answer: UpgradeReader, data: bytes) -> bytes:
+        """Give the library the response that switches protocols; return what follows it, which may be frames."""
+        outcome = answer.feed(data)
+        if isinstance(outcome, Upgrade):
+            self._answer = None
+            self.upgrade = outcome
+            self._feed(outcome.canonical())
+            return outcome.rest
+        if outcome is not None:
+            self._refuse(outcome)
+        elif answer.is_settled and self._grace_timer is None:
+            self._grace_timer = self.loop.call_later(GRACE_S, self._finish_http)
+        return b""
+
+    def _refuse(self, error: UpgradeError) -> None:
+        """End the handshake: the answer to the upgrade is known, and the rest of it is dropped."""
+        self._answer = None
+        self._refusal = error
+        self.protocol.handshake_exc = error
+        if not self.response_rcvd.done():
+            self.response_rcvd.set_result(None)
+
+    def _finish_http(self) -> None:
+        """Take an HTTP response as it is: the time for the rest of it is over, or the stream is."""
+        if self._stray is not None:
+            self._fail_stray(self._stray.finish())
+        elif self._answer is not None and (error := self._answer.finish()) is not None:
+            self._refuse(error)
+
+    def _use_whole_response(self) -> None:
+        """Replace the response of the library, which has the headers of the upgrade alone, by all of it."""
+        if self.upgrade is not None:
+            head = self.upgrade.head
+            headers = Headers()
+            for name, value in head.headers:
+                headers.set_insecure(name, value)
+            self.response = Response(head.status, head.phrase, headers)
+
+    def _read_stray(self, stray: StrayResponse, data: bytes) -> None:
+        fault = stray.feed(data)
+        if fault is not None:
+            self._fail_stray(fault)
+
+    def _fail_stray(self, fault: HttpInStreamError) -> None:
+        if self.fault is None:
+            self._report(fault)
+            self.fail(1002, "an HTTP response instead of a frame")
 
     def _scan(self, data: bytes) -> None:
         """Report whole messages, hand everything else to the library, keep an incomplete frame. The hot path."""
@@ -320,6 +404,8 @@ class Tap(ClientConnection):
             self._feed(data[:at])
         while self._is_scanning and end - at >= 2:
             opcode = opcodes.get(data[at])
+            if opcode is None and end - at < len(_HTTP) and _HTTP.startswith(data[at:]):
+                break
             length = data[at + 1]
             body = at + 2
             # Masked, which a server must not do: the library refuses it
@@ -350,6 +436,12 @@ class Tap(ClientConnection):
 
     def _hand_over(self, data: bytes, at: int, stop: int) -> int:
         """Give the library one frame, or as much of it as has arrived; return where the next one begins."""
+        if data.startswith(_HTTP, at):
+            self._is_scanning = False
+            self._stray = StrayResponse()
+            self._grace_timer = self.loop.call_later(GRACE_S, self._finish_http)
+            self._read_stray(self._stray, data[at:])
+            return len(data)
         end = min(stop, len(data))
         self._wire_size = stop - at
         self._owed_bytes = stop - end
@@ -364,9 +456,6 @@ class Tap(ClientConnection):
         for opcode, payload, wire_size in held:
             self._frames.on_sent(opcode, payload, wire_size)
         protocol = self.protocol
-        # A peer that does not speak HTTP may wait for us for ever
-        if protocol.handshake_exc is not None and self.response is None:
-            self.transport.abort()
         if protocol.close_rcvd is not None or protocol.parser_exc is not None:
             self._is_scanning = False
             self._end_within(self.close_timeout or 0.0)
@@ -463,6 +552,42 @@ def _explained(error: Exception, forbidden_codes: list[int]) -> Exception:
     if not forbidden_codes:
         return error
     return ProtocolError(f"it closed with {forbidden_codes[0]}, a code that no close frame may carry")
+
+
+class DeflateOffer(ClientPerMessageDeflateFactory):
+    """The library's offer of permessage-deflate, which also takes the smallest window for what we send.
+
+    A server may answer ``client_max_window_bits=8`` to the offer (RFC 7692, section 7.1.2.2), and zlib cannot compress
+    with it. Our messages go out uncompressed then, which section 6 allows for each message.
+    """
+
+    def __init__(self) -> None:
+        # As the library's own offer
+        super().__init__(compress_settings={"memLevel": 5})
+
+    def process_response_params(
+        self, params: Sequence[tuple[str, str | None]], accepted_extensions: Sequence[Extension]
+    ) -> PerMessageDeflate:
+        """Return the extension as negotiated; raises ``NegotiationError``."""
+        name = "client_max_window_bits"
+        if params.count((name, "8")) != 1:
+            return super().process_response_params(params, accepted_extensions)
+        wider = [(key, "9" if key == name else value) for key, value in params]
+        agreed = super().process_response_params(wider, accepted_extensions)
+        return _PlainSending(
+            remote_no_context_takeover=agreed.remote_no_context_takeover,
+            local_no_context_takeover=True,
+            remote_max_window_bits=agreed.remote_max_window_bits,
+            local_max_window_bits=agreed.local_max_window_bits,
+        )
+
+
+class _PlainSending(PerMessageDeflate):
+    """permessage-deflate that compresses nothing itself."""
+
+    def encode(self, frame: Frame) -> Frame:
+        """Return the frame as it is."""
+        return frame
 
 
 class Connect(connect):

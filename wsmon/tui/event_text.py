@@ -26,6 +26,7 @@ CLOSED_BY = {
 }
 ERRORS = {
     "dns": "name not found",
+    "descriptors": "too many open files",
     "tcp_refused": "connection refused",
     "tcp_unreachable": "not reachable",
     "tcp_timeout": "no TCP answer",
@@ -33,6 +34,7 @@ ERRORS = {
     "tls": "TLS failed",
     "proxy": "the proxy failed",
     "http_status": "upgrade refused",
+    "http_in_stream": "HTTP response after the upgrade",
     "redirect_refused": "redirect refused",
     "handshake": "bad upgrade answer",
     "open_timeout": "took too long",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from websockets.datastructures import Headers
-from websockets.exceptions import InvalidStatus
-from websockets.http11 import Response
 
-from wsmon.config.specs import RedirectPolicy
-from wsmon.engine.dial import next_hop
+from tests.support.engines import spec
+from wsmon.config.specs import ProtocolName, RedirectPolicy
+from wsmon.engine.dial import next_hop, offered_subprotocols
+from wsmon.engine.http_head import ResponseHead
 from wsmon.engine.retry import RedirectRefusedError
+from wsmon.engine.upgrade import UpgradeRefusedError
+from wsmon.model.redact.masking import Sensitive
 
 HERE = "wss://host.test/old?x=1"
 
 
-def refusal(status: int, location: str | None) -> InvalidStatus:
-    return InvalidStatus(Response(status, "", Headers({} if location is None else {"Location": location})))
+def refusal(status: int, location: str | None) -> UpgradeRefusedError:
+    headers = () if location is None else (("location", location),)
+    return UpgradeRefusedError(ResponseHead("HTTP/1.1", status, "", headers))
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,24 @@ def test_other_refusals_lead_nowhere(status: int, location: str | None) -> None:
 def test_a_redirect_that_is_refused(location: str, policy: RedirectPolicy) -> None:
     with pytest.raises(RedirectRefusedError):
         next_hop(HERE, refusal(302, location), policy)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "offered"),
+    [
+        ("graphql-ws", ("graphql-transport-ws", "graphql-ws")),
+        ("mqtt", ("mqtt",)),
+        ("stomp", ("v12.stomp", "v11.stomp", "v10.stomp")),
+        ("phoenix", ()),
+        ("json", ()),
+        ("auto", ()),
+    ],
+)
+def test_h6_a_protocol_offers_its_own_subprotocols(protocol: ProtocolName, offered: tuple[str, ...]) -> None:
+    made = offered_subprotocols(spec(80, protocol=protocol))
+    assert tuple(each.reveal() for each in made) == offered
+
+
+def test_h6_configured_subprotocols_are_offered_alone() -> None:
+    configured = (Sensitive("graphql-ws"),)
+    assert offered_subprotocols(spec(80, protocol="graphql-ws", subprotocols=configured)) == configured

@@ -13,7 +13,6 @@ from websockets.exceptions import (
     InvalidMessage,
     InvalidProxy,
     InvalidProxyStatus,
-    InvalidStatus,
     InvalidUpgrade,
     InvalidURI,
     NegotiationError,
@@ -25,9 +24,9 @@ from websockets.exceptions import (
 from websockets.http11 import Response
 
 from wsmon.config.specs import ReconnectSpec
+from wsmon.engine.http_head import ResponseHead
 from wsmon.engine.loop import Phase
 from wsmon.engine.retry import (
-    BODY_LIMIT_BYTES,
     DialProgress,
     Failure,
     OpenTimeoutError,
@@ -41,6 +40,14 @@ from wsmon.engine.retry import (
     next_delay_s,
 )
 from wsmon.engine.tap import InvalidUtf8Error, WriteOverflowError
+from wsmon.engine.upgrade import (
+    BadUpgradeError,
+    HttpInStreamError,
+    IncompleteHeadError,
+    NotHttpError,
+    UpgradeError,
+    UpgradeRefusedError,
+)
 
 HOST, PORT = "host.test", 9443
 
@@ -106,10 +113,48 @@ def no_response(cause: Exception) -> InvalidMessage:
         (tls_error("WRONG_VERSION_NUMBER"), Failure("tls", "TLS failed: wrong version number", "network")),
         (no_response(EOFError()), Failure("eof", "the connection ended before an answer to the upgrade", "network")),
         (
-            no_response(ValueError("invalid HTTP status line: SSH-2.0")),
+            NotHttpError(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+            Failure("handshake", "the answer to the upgrade is no HTTP: “SSH-2.0-OpenSSH_9.2p1”", "refusal", "slow"),
+        ),
+        (
+            NotHttpError(b"\x15\x03\x01\x00\x02\x02\x46"),
+            Failure("handshake", "the answer to the upgrade is a TLS record: this port expects TLS", "refusal", "slow"),
+        ),
+        (
+            NotHttpError(b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64"),
             Failure(
                 "handshake",
-                "the answer to the upgrade is no HTTP: invalid HTTP status line: SSH-2.0",
+                "the answer to the upgrade is an HTTP/2 frame: this port does not speak HTTP/1.1",
+                "refusal",
+                "slow",
+            ),
+        ),
+        (
+            NotHttpError(b"<html>hello"),
+            Failure("handshake", "the answer to the upgrade has no status line: “<html>hello”", "refusal", "slow"),
+        ),
+        (
+            IncompleteHeadError(b"HTTP/1.1 101 Switching"),
+            Failure(
+                "eof", "the connection ended within the answer to the upgrade: “HTTP/1.1 101 Switching”", "network"
+            ),
+        ),
+        (
+            BadUpgradeError("missing Sec-WebSocket-Accept header", ResponseHead("HTTP/1.1", 101, "", (("X", "y"),))),
+            Failure(
+                "handshake",
+                "bad answer to the upgrade: missing Sec-WebSocket-Accept header",
+                "refusal",
+                "slow",
+                101,
+                (("X", "y"),),
+            ),
+        ),
+        (
+            BadUpgradeError("the status line is malformed", None, b"HTTP/1.1 abc"),
+            Failure(
+                "handshake",
+                "bad answer to the upgrade: the status line is malformed: “HTTP/1.1 abc”",
                 "refusal",
                 "slow",
             ),
@@ -208,16 +253,95 @@ def test_a_peer_that_hangs_up_on_tls_fails_tls() -> None:
 def test_refused_upgrade_keeps_status_headers_and_the_beginning_of_the_body(
     status: int, phrase: str, retry: str
 ) -> None:
-    error = InvalidStatus(response(status, b"x" * 9000, Retry_After="7", Server="s"))
+    headers = (("Retry-After", "7"), ("Server", "s"))
+    error = UpgradeRefusedError(ResponseHead("HTTP/1.1", status, phrase, headers), b"x" * 100)
     assert classify_dial(error, dialled("upgrade")) == Failure(
         "http_status",
         f"{f'{status} {phrase}'.rstrip()}: the server refused the upgrade",
         "refusal",
         retry,  # type: ignore[arg-type]  # parametrized
         status,
-        (("Retry-After", "7"), ("Server", "s")),
-        b"x" * BODY_LIMIT_BYTES,
+        headers,
+        b"x" * 100,
+        "",
         "7",
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence", "status_line"),
+    [
+        (
+            ResponseHead("HTTP/1.0", 403, "Forbidden"),
+            "403 Forbidden: the server refused the upgrade",
+            "HTTP/1.0 403 Forbidden",
+        ),
+        (ResponseHead("HTTP/1.1", 403, ""), "403 Forbidden: the server refused the upgrade", ""),
+        (
+            ResponseHead("HTTP/1.1", 403, "no such plan"),
+            "403 Forbidden (“no such plan”): the server refused the upgrade",
+            "HTTP/1.1 403 no such plan",
+        ),
+        (
+            ResponseHead("HTTP/1.1", 403, "x" * 100),
+            f"403 Forbidden (“{'x' * 79}…”): the server refused the upgrade",
+            f"HTTP/1.1 403 {'x' * 100}",
+        ),
+        (
+            ResponseHead("HTTP/1.1", 403, "Forbidden", is_whole=False),
+            "403 Forbidden: the server refused the upgrade, and its answer broke off within the headers",
+            "",
+        ),
+    ],
+)
+def test_h2_a_refusal_says_what_its_status_line_says(head: ResponseHead, sentence: str, status_line: str) -> None:
+    failure = classify_dial(UpgradeRefusedError(head), dialled("upgrade"))
+    assert (failure.error, failure.status_line) == (sentence, status_line)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "sentence"),
+    [
+        (None, "open_timeout", "no answer to the upgrade within 10 s"),
+        (
+            IncompleteHeadError(b"HTTP/1.1 100 Continue\r\n\r\n"),
+            "open_timeout",
+            "no complete answer to the upgrade within 10 s: “HTTP/1.1 100 Continue”",
+        ),
+        (
+            UpgradeRefusedError(ResponseHead("HTTP/1.1", 401, "Unauthorized", is_whole=False)),
+            "http_status",
+            "401 Unauthorized: the server refused the upgrade, and its answer broke off within the headers",
+        ),
+        (NotHttpError(b"+OK"), "handshake", "the answer to the upgrade is no HTTP: “+OK”"),
+    ],
+)
+def test_h1_an_unfinished_answer_is_named_when_the_time_is_over(
+    answer: UpgradeError | None, kind: str, sentence: str
+) -> None:
+    failure = classify_dial(OpenTimeoutError("late"), DialProgress(HOST, PORT, "upgrade", 10.0, answer=answer))
+    assert (failure.error_type, failure.error) == (kind, sentence)
+
+
+def test_a_refused_redirect_keeps_status_and_headers() -> None:
+    error = RedirectRefusedError("redirect to ws://x refused")
+    headers = (("Location", "ws://x"),)
+    error.__cause__ = UpgradeRefusedError(ResponseHead("HTTP/1.1", 302, "Found", headers))
+    assert classify_dial(error, dialled("upgrade")) == Failure(
+        "redirect_refused", "redirect to ws://x refused", "refusal", "slow", 302, headers
+    )
+
+
+def test_h5_an_http_response_in_the_stream_keeps_its_bytes() -> None:
+    head = ResponseHead("HTTP/1.1", 400, "Bad Request", (("Server", "s"),))
+    assert classify_fault(HttpInStreamError(head, b"no", b"HTTP/1.1 4")) == Failure(
+        "http_in_stream",
+        "after the upgrade the server sent HTTP/1.1 400 Bad Request",
+        "us",
+        "yes",
+        400,
+        (("Server", "s"),),
+        b"no",
     )
 
 
@@ -293,7 +417,8 @@ def test_eh_01_what_may_pass_and_what_is_unknown_is_tried_again(error: Exception
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_eh_01_refused_credentials_are_tried_again_slowly(status: int) -> None:
-    assert classify_dial(InvalidStatus(response(status)), dialled("upgrade")).retry == "slow"
+    refused = UpgradeRefusedError(ResponseHead("HTTP/1.1", status, ""))
+    assert classify_dial(refused, dialled("upgrade")).retry == "slow"
 
 
 PLAIN = ReconnectSpec(initial_s=0.1, max_s=0.5, factor=2.0, jitter=0.0)

@@ -171,9 +171,18 @@ RATE_LIMIT: Final = Clue(
     ),
 )
 
+_SUBPROTOCOL: Final = Clue(
+    ("subprotocol", "sub-protocol"),
+    Advice(
+        "the server does not accept the subprotocol that was offered, or that none was",
+        'put the one that the service documents into subprotocols, as in subprotocols = ["graphql-transport-ws"]',
+    ),
+)
+
 # Close reasons, which are more specific than the code. The first match counts: a limit names what it limits, an expired
 # token names the login
 REASON_CLUES: Final = (
+    _SUBPROTOCOL,
     RATE_LIMIT,
     Clue(
         ("ping timeout", "pong timeout", "keepalive", "keep-alive", "heartbeat", "no pong", "pong"),

@@ -104,7 +104,29 @@ _TLS = Advice("TLS failed between here and there", "try from another network, an
 
 DNS_CLUES: Final = (
     Clue(
-        ("no answer from dns", "temporary failure", "timed out", "try again"),
+        ("(refused)",),
+        Advice(
+            "the name server answers, and refuses: it does not serve this machine, or not this name",
+            "check which name servers this machine uses, and whether it may ask them from this network",
+        ),
+    ),
+    Clue(
+        ("(servfail)",),
+        Advice(
+            "the name server answers, and could not find out: a server behind it is down, or the DNS of the domain is "
+            "broken",
+            "ask another name server for the host; if it fails, too, report it to the operator of the domain",
+        ),
+    ),
+    Clue(
+        ("gave no answer (",),
+        Advice(
+            "the name server answers with an error",
+            "ask another name server for the host, and check which ones this machine uses",
+        ),
+    ),
+    Clue(
+        ("no answer from dns", "no name server", "temporary failure", "timed out", "try again"),
         Advice(
             "no name server answered: the network here is down, or its DNS is",
             "check the network of this machine and its name servers",
@@ -159,6 +181,13 @@ _OPEN_CLUES: Final = (
         ),
     ),
     Clue(
+        ("no complete answer",),
+        Advice(
+            "the server, or something before it, began an answer and did not end it",
+            "ask the operator of the server, with the beginning of the answer; compare with another network",
+        ),
+    ),
+    Clue(
         ("answer to the upgrade",),
         Advice(
             "the server took the connection and did not answer: it is overloaded, hangs, or is no HTTP server",
@@ -171,7 +200,42 @@ _OPEN = Advice("the way there, or the server, is too slow", "check the network; 
 _HANDSHAKE_CLUES: Final = (
     Clue(("no usable url",), Advice("the URL cannot be used", "correct the URL")),
     Clue(
-        ("no http",),
+        ("the answer to the upgrade is a tls record",),
+        Advice(
+            "the port speaks TLS, and the URL asks for a plain connection",
+            "check whether the URL should begin with wss://",
+        ),
+    ),
+    Clue(
+        ("the answer to the upgrade is an http/2 frame",),
+        Advice(
+            "an HTTP/2 server listens on this port, and takes no upgrade of HTTP/1.1",
+            "ask the operator for an endpoint that speaks HTTP/1.1, or check the port",
+        ),
+    ),
+    Clue(
+        ("the answer to the upgrade has no status line",),
+        Advice(
+            "a page came without the head of an HTTP response: a faulty server, or a device on the way",
+            "check host and port of the URL, and compare with another network",
+        ),
+    ),
+    Clue(
+        ("an upgrade needs http/1.1",),
+        Advice(
+            "the server, or a proxy before it, speaks HTTP/1.0, which knows no upgrade",
+            "have the proxy before the server speak HTTP/1.1 (nginx: proxy_http_version 1.1)",
+        ),
+    ),
+    Clue(
+        ("longer than", "header lines", "informational responses"),
+        Advice(
+            "the head of the answer is larger than wsmon reads, and than most clients do",
+            "report it to the operator of the server: cookies and security headers are the usual reason",
+        ),
+    ),
+    Clue(
+        ("the answer to the upgrade is no http",),
         Advice("something that is no HTTP server listens on this port", "check host and port of the URL"),
     ),
     Clue(
@@ -195,6 +259,10 @@ _HANDSHAKE = Advice(
 )
 
 _DIAL_ADVICE: Final = {
+    "descriptors": Advice(
+        "wsmon itself has no descriptor left for another connection: this says nothing about the network or the server",
+        "raise the limit on open files (ulimit -n, LimitNOFILE= of a systemd unit), or record fewer connections",
+    ),
     "tcp_refused": Advice(
         "nothing listens on that port, or a firewall rejects us",
         "check host and port of the URL, and whether the server runs",
@@ -220,12 +288,27 @@ _DIAL_ADVICE: Final = {
         "report it, with this event",
     ),
 }
+_BROKEN_OFF = Advice(
+    "the server, or something before it, broke off in the middle of its answer",
+    "report it to the operator of the server, with the time and the beginning of the answer",
+)
 _UNKNOWN = Advice("there is nothing known that explains it", "look at the events before it")
+
+
+def advice_on_attempt(event: Event) -> Advice:
+    """Return the advice on an attempt that failed: by the HTTP answer, else by how far it came."""
+    if event.error_type in ("http_status", "redirect_refused"):
+        return advice_on_refusal(event)
+    advice = advice_on_dial(event.error_type, event.error)
+    is_hang_up = event.error_type in ("eof", "reset")
+    return _with_subprotocol(advice, event, True) if is_hang_up else advice
 
 
 def advice_on_dial(error_type: str, error: str) -> Advice:
     """Return the advice on a dial that failed before an HTTP response: DNS, TCP, TLS, proxy, upgrade, timeout."""
     match error_type:
+        case "eof" if "within the answer" in error:
+            return _BROKEN_OFF
         case "tls_certificate":
             return read_clue(CERTIFICATE_CLUES, error) or _CERTIFICATE
         case "tls":
@@ -342,7 +425,33 @@ def advice_on_refusal(event: Event) -> Advice:
     if status is None or event.error_type == "redirect_refused":
         return read_clue(REDIRECT_CLUES, event.error) or _REDIRECT
     known = STATUS_ADVICE.get(status) or _advice_on_class(status, event)
-    return Advice(known.cause, f"{_wait(event)}{known.next}")
+    advice = _with_subprotocol(known, event, status in (400, 426, 501))
+    return Advice(advice.cause, f"{_wait(event)}{advice.next}")
+
+
+def _with_subprotocol(advice: Advice, event: Event, may_be: bool) -> Advice:
+    """Return the advice with what it has to do with the subprotocol: stated by the answer, or possible.
+
+    ``may_be``: servers that require a subprotocol refuse an upgrade without one so (Prosody with 501, Janus by hanging
+    up).
+    """
+    offered = (event.meta or {}).get("offered_subprotocols")
+    if not isinstance(offered, (list, tuple)):
+        return advice
+    texts = [event.error, str((event.meta or {}).get("body", "")), str((event.meta or {}).get("status_line", ""))]
+    is_stated = any(word in text.lower() for text in texts for word in _SUBPROTOCOL_WORDS)
+    names = ", ".join(str(each) for each in offered)
+    step = 'put the one that the service documents into subprotocols, as in subprotocols = ["mqtt"]'
+    if is_stated:
+        given = f"{names} was offered" if names else "none was offered"
+        return Advice(f"the answer of the server is about the subprotocol, and {given}", step)
+    if names or not may_be:
+        return advice
+    cause = f"{advice.cause}; possibly it requires a subprotocol: none was offered"
+    return Advice(cause, f"{advice.next}; if the service documents a subprotocol, put it into subprotocols")
+
+
+_SUBPROTOCOL_WORDS: Final = ("subprotocol", "sub-protocol", "sec-websocket-protocol")
 
 
 def _advice_on_class(status: int, event: Event) -> Advice:
@@ -412,6 +521,11 @@ _FAULTS: Final = {
     "write_overflow": Advice(
         "the server does not read what we send, and too much of it has piled up here",
         "report it to the operator of the server, or send less",
+    ),
+    "http_in_stream": Advice(
+        "the HTTP layer of the server answered on a connection that it had upgraded: likely the application failed, or "
+        "does not accept this version or these parameters",
+        "read the body of that response in the event, and look in the log of the server at this time",
     ),
     "internal": Advice("a fault of wsmon, not of the connection", "report it, with this event"),
 }

@@ -10,7 +10,7 @@ from wsmon.model.http import status_phrase
 from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.close_codes import CODE_ADVICE, REASON_CLUES, Advice, advice_on_code, code_meaning, read_clue
-from wsmon.model.verdict.failures import advice_on_dial, advice_on_loss, advice_on_refusal
+from wsmon.model.verdict.failures import advice_on_attempt, advice_on_dial, advice_on_loss
 from wsmon.model.verdict.history import History, Pattern, find_pattern
 
 # TCP buffers shorter pauses of the recorder, so that the peer does not notice them
@@ -49,7 +49,7 @@ def judge(event: Event, history: History) -> Verdict | None:
     elif was_open:
         advice = _advice_on_open(event, history)
     else:
-        advice = _advice_on_attempt(event)
+        advice = advice_on_attempt(event)
     return Verdict(_by(event), _code(event), _sentence(event, advice), advice.next, evidence)
 
 
@@ -140,12 +140,6 @@ def _advice_on_open(event: Event, history: History) -> Advice:
         by_reason = read_clue(REASON_CLUES, event.reason)
         return by_reason or advice_on_code(event.close_code, meaning if isinstance(meaning, str) else "")
     return advice_on_loss(event, history)
-
-
-def _advice_on_attempt(event: Event) -> Advice:
-    if event.error_type in ("http_status", "redirect_refused"):
-        return advice_on_refusal(event)
-    return advice_on_dial(event.error_type, event.error)
 
 
 def _is_suspect(event: Event, history: History) -> bool:
