@@ -21,14 +21,18 @@ from wsmon.engine.keepalive import Scheduler, Timer
 from wsmon.model.events import Direction, Json, Opcode
 from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
+from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
 from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, Mask, Outbox, Protocol
-from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts
+from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts, is_auth_over, waits_for_auth
 from wsmon.protocols.detect import ProtocolDetector
 from wsmon.protocols.registry import PROTOCOLS
 
 # Interval of the search for overdue answers: they are waited for over seconds
 TICK_S = 1.0
+# How long topics wait for ``auto`` to know the protocol. Servers that speak first do so at once; others, such as many
+# JSON feeds, wait for a subscription themselves.
+UNDECIDED_S = 3.0
 
 OverdueCallback = Callable[[tuple[Happening, ...], Instant], None]
 
@@ -71,7 +75,15 @@ class ProtocolSession:
         self._detector = ProtocolDetector(protocols.values()) if spec.protocol == "auto" else None
         # Heartbeats and authentication that the configuration spells out; None where it does not
         self._configured = configured_of(spec)
-        self._options = ClientOptions(spec.subscribe, spec.auth if spec.answer else {}, answers=spec.answer)
+        # Topics that wait until the protocol is known
+        self._held_topics = spec.subscribe if spec.protocol == "auto" else ()
+        topics = () if self._held_topics else spec.subscribe
+        self._options = ClientOptions(topics, spec.auth if spec.answer else {}, answers=spec.answer)
+        # Monotonic; None before the start
+        self._undecided_until_ns: int | None = None
+        # The protocol was found after the start: its opening is still to be sent
+        self._opens_late = False
+        self._is_auth_over = False
         self._speaks = spec.answer or bool(spec.subscribe)
         self._timer: Timer | None = None
         self._is_paused = False
@@ -88,12 +100,14 @@ class ProtocolSession:
         elif name := self._detector.of_handshake(url, subprotocol):
             about = {"protocol": name, "protocol_why": self._detector.why}
             self._detector = None
+            self._release_topics()
             self._use(name)
         return about
 
     def start(self, on_tick: Callable[[int], None]) -> None:
         """Search for overdue answers from now on; ``on_tick`` gets the monotonic time of each search."""
         self._on_tick = on_tick
+        self._undecided_until_ns = self._clock.mono_ns() + int(UNDECIDED_S * SECOND_NS)
         self._timer = self._scheduler.call_later(TICK_S, self._tick)
 
     def pause(self) -> None:
@@ -139,19 +153,42 @@ class ProtocolSession:
 
     def replies(self, decoded: Decoded, payload: bytes) -> Outbox:
         """Return what is sent after an incoming message was decoded; a heartbeat is answered once."""
+        self._is_auth_over = self._is_auth_over or is_auth_over(decoded)
+        late = self._late_opening()
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.replies(payload)))
         client = self._client
         if configured or client is None:
-            return configured
-        return self._guarded(lambda: client.answer(decoded, self._options, self._state))
+            return late + configured
+        return late + self._guarded(lambda: client.answer(decoded, self._options, self._state))
 
     def due(self, now_ns: int) -> Outbox:
         """Return what is sent by the clock at this monotonic time."""
+        if self._held_topics and self._undecided_until_ns is not None and now_ns >= self._undecided_until_ns:
+            self._release_topics()
+            self._opens_late = True
+        late = self._late_opening()
         configured = () if self._configured is None else tuple(map(_as_sent, self._configured.due(now_ns)))
         client = self._client
         if client is None:
-            return configured
-        return configured + self._guarded(lambda: client.due(now_ns, self._options, self._state))
+            return late + configured
+        return late + configured + self._guarded(lambda: client.due(now_ns, self._options, self._state))
+
+    def _release_topics(self) -> None:
+        if self._held_topics:
+            self._options = replace(self._options, topics=self._held_topics)
+            self._held_topics = ()
+
+    def _late_opening(self) -> Outbox:
+        """Return the opening of a protocol that was found after the start, without the login that was sent then."""
+        client = self._client
+        if not self._opens_late or client is None:
+            return ()
+        self._opens_late = False
+        # The protocol sends the topics itself when the login is over
+        if waits_for_auth(self._options) and not self._is_auth_over:
+            return ()
+        auth = {name: value for name, value in self._options.auth.items() if name != "send"}
+        return self._guarded(lambda: client.opening(replace(self._options, auth=auth), self._state))
 
     @property
     def is_silent(self) -> bool:
@@ -187,6 +224,10 @@ class ProtocolSession:
         if not name:
             return ()
         self._detector = None
+        # A client whose own message shows the protocol has opened it already
+        is_new = direction == "in" and name not in ("json", "raw")
+        self._opens_late = self._speaks and (bool(self._held_topics) or is_new)
+        self._release_topics()
         # Messages were decoded as JSON until now
         if name != "json":
             self._use(name)

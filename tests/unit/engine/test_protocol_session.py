@@ -12,10 +12,11 @@ from tests.support.fake_ports import FakeClock
 from tests.support.mqtt_packets import USER_AND_PASSWORD, connect, text
 from tests.support.schedulers import Scheduler
 from wsmon.config.specs import ConnectionSpec, HeartbeatSpec, ProtocolName
-from wsmon.engine.protocol_session import TICK_S, CarriedState, ProtocolSession
+from wsmon.engine.protocol_session import TICK_S, UNDECIDED_S, CarriedState, ProtocolSession
 from wsmon.model.events import Direction, Opcode
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.spans import Instant
+from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, Outbox, Protocol, ProtocolClient
 from wsmon.protocols.registry import PROTOCOLS
 
@@ -274,3 +275,60 @@ def test_what_a_tick_is_for_follows_what_is_overdue() -> None:
     rig.session.start(rig.ticks.append)
     rig.scheduler.calls[-1][1].callback()
     assert (len(rig.overdue), rig.ticks) == (1, [FakeClock().mono_ns()])
+
+
+def undecided(**fields: Any) -> tuple[ProtocolSession, FakeClock]:
+    """A session of ``auto`` that subscribes, after its start; and its clock."""
+    clock = FakeClock()
+    spec = replace(ConnectionSpec("x", Sensitive("ws://x/")), subscribe=(Sensitive("lobby"),), **fields)
+    session = ProtocolSession(spec, Scheduler(), clock, CarriedState(), lambda _happenings, _at: None)
+    session.begin("ws://x/", "")
+    session.start(lambda _now_ns: None)
+    return session, clock
+
+
+def heard(session: ProtocolSession, payload: bytes) -> Outbox:
+    return session.replies(session.read("in", "text", payload, 0), payload)
+
+
+def test_h6_topics_wait_until_the_protocol_is_known() -> None:
+    session, clock = undecided()
+    assert (session.opening(), session.due(clock.mono_ns())) == ((), ())
+    assert heard(session, b'{"welcome":1}') == ()
+    (asked,) = heard(session, RPC)
+    assert b'"jsonrpc"' in (asked if isinstance(asked, bytes) else asked.encode())
+    assert "lobby" in str(asked)
+    assert heard(session, RPC) == ()
+
+
+def test_h6_topics_go_out_as_json_where_the_protocol_stays_unknown() -> None:
+    session, clock = undecided()
+    assert session.opening() == ()
+    late_ns = clock.mono_ns() + int(UNDECIDED_S * SECOND_NS)
+    assert session.due(late_ns - 1) == ()
+    assert session.due(late_ns) == ('{"type":"subscribe","channel":"lobby"}',)
+    assert session.due(late_ns) == ()
+
+
+def test_h6_topics_go_out_at_once_where_the_protocol_settles_as_json() -> None:
+    session, _ = undecided()
+    sent = [each for number in range(8) for each in heard(session, b'{"n":%d}' % number)]
+    assert sent == ['{"type":"subscribe","channel":"lobby"}']
+
+
+def test_h6_a_login_is_not_sent_twice() -> None:
+    auth = {"send": Sensitive('{"login":1}'), "success": Sensitive("welcome")}
+    session, _ = undecided(answer=True, auth=auth)
+    assert session.opening() == ('{"login":1}',)
+    session.read("out", "text", b'{"login":1}', 0)
+    assert heard(session, RPC) == ()
+    (asked,) = heard(session, b'{"jsonrpc":"2.0","method":"welcome"}')
+    assert "lobby" in str(asked)
+
+
+def test_h6_a_protocol_in_the_url_needs_no_waiting() -> None:
+    clock = FakeClock()
+    spec = replace(ConnectionSpec("x", Sensitive("ws://x/")), subscribe=(Sensitive("room:lobby"),))
+    session = ProtocolSession(spec, Scheduler(), clock, CarriedState(), lambda _happenings, _at: None)
+    session.begin("ws://x/socket/websocket?vsn=2.0.0", "")
+    assert "phx_join" in str(session.opening())
