@@ -21,6 +21,7 @@ from wsmon.model.redact.masking import Sensitive
 from wsmon.model.sanitize import sanitize
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
+from wsmon.recorder.descriptors import with_limit
 from wsmon.recorder.http import BadAnswerError, HttpAnswer, post, reason
 
 # A command that has not ended by then is killed
@@ -57,19 +58,31 @@ class AlertChannel(Protocol):
 class CommandChannel:
     """Runs a command once per alert; exit code 0 is success. It is killed with all its processes after ``limit_s``."""
 
-    def __init__(self, command: tuple[Sensitive, ...], mask: Callable[[str], str], *, limit_s: float = LIMIT_S) -> None:
-        """``mask`` masks secrets in the output of the command, which is logged."""
+    def __init__(
+        self,
+        command: tuple[Sensitive, ...],
+        mask: Callable[[str], str],
+        *,
+        limit_s: float = LIMIT_S,
+        descriptors: int | None = None,
+    ) -> None:
+        """``mask`` masks secrets in the output of the command, which is logged.
+
+        ``descriptors`` is the limit on open files that the command gets; None for that of the recorder.
+        """
         self._command = command
         self._mask = mask
         self._limit_s = limit_s
+        self._descriptors = descriptors
 
     async def deliver(self, alert: bytes) -> None:
         """Run the command with the alert on stdin."""
         name = self._command[0].masked
         async with _output_pipe() as (output, writing):
             try:
+                command = [argument.reveal() for argument in self._command]
                 process = await asyncio.create_subprocess_exec(
-                    *(argument.reveal() for argument in self._command),
+                    *(command if self._descriptors is None else with_limit(command, self._descriptors)),
                     stdin=PIPE,
                     stdout=writing,
                     stderr=STDOUT,

@@ -51,8 +51,12 @@ class AlertDispatcher:
         emit: EmitSelfEvent,
         clock: Clock,
         watch: Callable[[Callable[[str], None]], RuleWatch],
+        descriptors: int | None = None,
     ) -> None:
-        """``watch`` makes the watch of the user's rules; it gets a function that reports the end of a rule."""
+        """``watch`` makes the watch of the user's rules; it gets a function that reports the end of a rule.
+
+        ``descriptors`` is the limit on open files that commands get; None for that of the recorder.
+        """
         self._origin = origin
         self._emit = emit
         self._clock = clock
@@ -60,6 +64,7 @@ class AlertDispatcher:
         self._command = ChannelQueue("command", clock, self._report)
         self._webhook = ChannelQueue("webhook", clock, self._report)
         self._rules = watch(self._report_rule)
+        self._descriptors = descriptors
         self._spec = AlertSpec()
         self._secrets: tuple[str, ...] = ()
 
@@ -68,7 +73,8 @@ class AlertDispatcher:
         before, self._spec, self._secrets = self._spec, spec, secrets
         if spec.command != before.command:
             mask = partial(mask_secrets, secrets=secrets)
-            self._command.use(CommandChannel(spec.command, mask) if spec.command else None)
+            made = CommandChannel(spec.command, mask, descriptors=self._descriptors) if spec.command else None
+            self._command.use(made)
         if spec.webhook != before.webhook:
             self._webhook.use(WebhookChannel(spec.webhook, self._clock) if spec.webhook else None)
         self._rules.configure(spec.rules)

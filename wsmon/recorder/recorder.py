@@ -35,6 +35,7 @@ from wsmon.model.snapshot import Health
 from wsmon.ports import EventSink
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts import AlertDispatcher, AlertOrigin
+from wsmon.recorder.descriptors import raised_limit
 from wsmon.recorder.monitoring import MetricSources, Monitoring
 from wsmon.recorder.run import RecorderOptions, self_events
 from wsmon.recorder.server import CommandHandler, ControlServer
@@ -62,9 +63,13 @@ def record(options: RecorderOptions, on_ready: Callable[[LockInfo], None]) -> No
     info = _describe(options)
     _ensure_folder(options.store.parent)
     ensure_runtime_folder(options.socket.parent)
-    with StoreLock(options.store, info), asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with (
+        StoreLock(options.store, info),
+        raised_limit() as descriptors,
+        asyncio.Runner(loop_factory=new_event_loop) as runner,
+    ):
         try:
-            runner.run(_record(options, info, on_ready))
+            runner.run(_record(replace(options, child_descriptors=descriptors), info, on_ready))
         finally:
             unregister(info)
 
@@ -126,7 +131,7 @@ class _Recording:
         self._emit = self_events(sink, clock)
         origin = AlertOrigin(socket.gethostname(), info.configuration, info.store)
         watch = partial(RuleWatch, partial(Reader, options.store, clock), lambda: self._writer.last_id, rules, clock)
-        self._alerts = AlertDispatcher(origin, self._emit, clock, watch)
+        self._alerts = AlertDispatcher(origin, self._emit, clock, watch, options.child_descriptors)
         self._alerts.configure(configuration.alerts, configuration.secrets)
         self._monitoring = Monitoring(self._metric_sources(), self._writer.last_id, info.configuration, clock)
         self._monitoring.configure(configuration)

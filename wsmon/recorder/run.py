@@ -29,6 +29,8 @@ class RecorderOptions:
     """End after this long; None: no limit."""
     idle_limit_s: float | None = None
     """End this long after the last viewer left; None: no limit."""
+    child_descriptors: int | None = None
+    """Limit on open files of the programs that the recorder starts; None: its own."""
     on_event: Callable[[Event], None] | None = None
     """Called with each lifecycle event when it is emitted, to print it on stderr."""
 
