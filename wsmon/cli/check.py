@@ -47,7 +47,7 @@ def check(config: Path | None, *, as_json: bool, example: bool, dashboard: bool,
         _fail((Problem("", 0, "", error.what, hint=error.hint),), str(error), as_json=as_json)
     loaded = replace(loaded, warnings=(*loaded.warnings, *_keymap_problems(loaded)))
     if as_json:
-        _print_json((), loaded.warnings, loaded.configuration.connections)
+        _print_json((), (*loaded.warnings, *loaded.notes), loaded.configuration.connections)
     else:
         _print_table(loaded)
 
@@ -87,7 +87,7 @@ def _print_json(errors: Iterable[Problem], warnings: Iterable[Problem], connecti
 
 
 def _print_table(loaded: Loaded) -> None:
-    """Print the connections on stdout, the warnings on stderr."""
+    """Print the connections on stdout, warnings and notes on stderr."""
     rows = [("name", "group", "enabled", "url")]
     rows += [
         (spec.name, spec.group or "–", "yes" if spec.enabled else "no", spec.url.masked)
@@ -98,3 +98,5 @@ def _print_table(loaded: Loaded) -> None:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
+    for note in loaded.notes:
+        click.echo(f"note: {note}", err=True)

@@ -145,6 +145,10 @@ def sent_header_name(text: str) -> None:
         raise FaultError("is a header of the request itself", "wsmon sets it")
 
 
+# Schemes of Authorization (RFC 9110, section 11.1) and those of services that follow it
+_AUTH_SCHEMES = frozenset({"bearer", "basic", "digest", "token", "apikey", "api-key"})
+
+
 def header_value(text: str) -> None:
     """Check for a field value of HTTP: no line break or other control character but the tab.
 
@@ -154,6 +158,8 @@ def header_value(text: str) -> None:
         raise FaultError("contains a line break", "a header has one line", "")
     if not _HEADER_TEXT.fullmatch(text):
         raise FaultError("contains a control character", "", "")
+    if text.strip().lower() in _AUTH_SCHEMES:
+        raise FaultError(f"has no credential behind {text.strip()}", "the value that it refers to may be empty", "")
     if text != text.strip():
         raise FaultError("begins or ends with a space", "remove it: HTTP drops it", "")
 

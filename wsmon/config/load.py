@@ -36,6 +36,8 @@ class Loaded:
 
     configuration: Configuration
     warnings: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    """Oddities that do no harm, for ``check``."""
     key_lines: Mapping[str, int] = field(default_factory=dict)
     """Action id -> line of the user's keymap."""
 
@@ -68,13 +70,14 @@ def finish(configuration: Configuration, reader: TableReader, file: str, text: s
 
     ``text`` is the document; without one (``None``) problems have no line.
     """
-    if not reader.faults and not reader.warnings and not configuration.keys:
+    if not (reader.faults or reader.warnings or reader.notes or configuration.keys):
         return Loaded(configuration)
     lines = Lines(text) if text is not None else None
     if reader.faults:
         raise ConfigError(_problems(reader.faults, lines, file, reader.secrets))
     key_lines = {action: _line_of(action, lines) for action, _ in configuration.keys} if lines else {}
-    return Loaded(configuration, _problems(reader.warnings, lines, file, reader.secrets), key_lines)
+    warnings, notes = (_problems(found, lines, file, reader.secrets) for found in (reader.warnings, reader.notes))
+    return Loaded(configuration, warnings, notes, key_lines)
 
 
 def _line_of(action: str, lines: Lines) -> int:

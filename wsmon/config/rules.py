@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
 
 from wsmon.config.specs import LISTEN_ONLY, ConnectionSpec
+from wsmon.model.redact.masking import Sensitive
+from wsmon.model.redact.names import is_credential_header, is_credential_query
 from wsmon.model.statistics import KPI_SHARES
 from wsmon.model.units import format_duration
 
@@ -28,6 +31,15 @@ def _unkept(spec: ConnectionSpec) -> str:
     found = (
         f"{name} = {value:g}" for name, value in spec.kpi.items() if value <= 0 or (name in KPI_SHARES and value >= 1)
     )
+    return ", ".join(found)
+
+
+def _empty_credentials(spec: ConnectionSpec) -> str:
+    """The credentials of a connection that are empty: headers, parameters of the URL, and entries of ``auth``."""
+    found = [f"header {name}" for name, value in spec.headers if not value and is_credential_header(name)]
+    query = parse_qsl(urlsplit(spec.url.reveal()).query, keep_blank_values=True) if spec.url else []
+    found += [f"{name}= in the URL" for name, value in query if not value and is_credential_query(name)]
+    found += [f"auth.{name}" for name, value in spec.auth.items() if isinstance(value, Sensitive) and not value]
     return ", ".join(found)
 
 
@@ -99,6 +111,14 @@ RULES = (
         lambda spec: bool(spec.heartbeat.answer) and not spec.heartbeat.reply_to,
         "has no effect without heartbeat.reply_to",
         "name a text in the peer's heartbeat there",
+        is_warning=True,
+    ),
+    Rule(
+        ("url", "headers", "auth"),
+        lambda spec: bool(_empty_credentials(spec)),
+        "has a credential that is empty",
+        "the variable that it refers to may be empty",
+        _empty_credentials,
         is_warning=True,
     ),
 )

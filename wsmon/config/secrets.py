@@ -10,8 +10,9 @@ import json
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -26,6 +27,13 @@ from wsmon.model.redact.masking import MASK, Sensitive
 # A longer file is no secret but a wrong path
 MAX_SECRET_BYTES = 64 * 1024
 
+_BOM = "\ufeff"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# Characters without a width: spaces, directions of writing, the soft hyphen, a mark in the middle. A joiner belongs to
+# a script or an emoji where it follows one, and was copied along where it follows ASCII
+_INVISIBLE = re.compile(
+    "[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]|(?:^|(?<=[\x00-\x7f]))[\u200c\u200d]"
+)
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
 
@@ -39,6 +47,8 @@ class Expanded:
     secrets: tuple[str, ...] = ()
     faults: tuple[FaultError, ...] = ()
     """One for each reference that could not be replaced."""
+    notes: tuple[FaultError, ...] = field(default=(), compare=False)
+    """What is worth a look in the values of references, which are used nevertheless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +68,13 @@ def expand(text: str, sources: ReferenceSources) -> Expanded:
     masked: list[str] = []
     secrets: list[str] = []
     faults: list[FaultError] = []
+    notes: list[FaultError] = []
     end = 0
     for match in _REFERENCE.finditer(text):
         before = text[end : match.start()]
         end = match.end()
         try:
-            value, is_secret = _resolved(match, sources)
+            value, is_secret = _resolved(match, sources, notes)
         except FaultError as fault:
             faults.append(fault)
             continue
@@ -72,11 +83,11 @@ def expand(text: str, sources: ReferenceSources) -> Expanded:
         if is_secret:
             secrets.append(value)
     rest = text[end:]
-    return Expanded("".join(plain) + rest, "".join(masked) + rest, tuple(secrets), tuple(faults))
+    return Expanded("".join(plain) + rest, "".join(masked) + rest, tuple(secrets), tuple(faults), tuple(notes))
 
 
-def _resolved(match: re.Match[str], sources: ReferenceSources) -> tuple[str, bool]:
-    """The value of one reference, and whether it is secret."""
+def _resolved(match: re.Match[str], sources: ReferenceSources, notes: list[FaultError]) -> tuple[str, bool]:
+    """The value of one reference, and whether it is secret; what is odd about it goes into ``notes``."""
     kind, name = match[1], match[2]
     written = shown(match[0])
     if kind is None:
@@ -93,9 +104,10 @@ def _resolved(match: re.Match[str], sources: ReferenceSources) -> tuple[str, boo
             value = _variable(name, sources, written)
             if not value:
                 raise FaultError("refers to an environment variable that is empty", f"set {name}", written)
+            _check_secret(value, "an environment variable", written, notes)
             return value, True
         case "file":
-            return _content(name, sources, written), True
+            return _content(name, sources, written, notes), True
         case _:
             raise FaultError("is a reference to an unknown source", "the sources are env, secret and file", written)
 
@@ -109,20 +121,41 @@ def _variable(name: str, sources: ReferenceSources, written: str) -> str:
     return value
 
 
-def _content(name: str, sources: ReferenceSources, written: str) -> str:
-    """The text of a file without the newline at its end."""
+def _content(name: str, sources: ReferenceSources, written: str, notes: list[FaultError]) -> str:
+    """The text of a file without the line breaks at its end."""
     try:
         path = sources.folder / Path(name).expanduser()
         read = read_regular(path, MAX_SECRET_BYTES)
     except (OSError, ValueError, RuntimeError) as error:
         raise FaultError(f"refers to a file that cannot be read, {reason(error)}", "", written) from error
     try:
-        value = read.decode().rstrip("\r\n")
+        text = read.decode()
     except UnicodeDecodeError:
-        raise FaultError("refers to a file that is not UTF-8 text", "", written) from None
-    if not value:
+        hint = "save it as UTF-8; what PowerShell writes with > is UTF-16" if read[:2] in _UTF16_MARKS else ""
+        raise FaultError("refers to a file that is not UTF-8 text", hint, written) from None
+    value = text.rstrip("\r\n")
+    if not value.strip(f"{_BOM} \t\r\n"):
         raise FaultError("refers to a file that is empty", "", written)
+    _check_secret(value, "a file", written, notes)
+    if value != text:
+        notes.append(FaultError("refers to a file that ends with a line break", "it is not part of the value", written))
     return value
+
+
+def _check_secret(value: str, what: str, written: str, notes: list[FaultError]) -> None:
+    """Raise ``FaultError`` for characters that cannot be seen; note blanks at the ends of a secret."""
+    if value.startswith(_BOM):
+        raise FaultError(
+            f"refers to {what} that begins with a byte order mark", "save it as UTF-8 without BOM", written
+        )
+    if hidden := _INVISIBLE.search(value):
+        name = unicodedata.name(hidden[0], "a control character").lower()
+        problem = f"refers to {what} with a character that cannot be seen, U+{ord(hidden[0]):04X} {name}"
+        raise FaultError(problem, "it was likely copied along: type the secret, or remove the character", written)
+    if value != value.strip():
+        notes.append(
+            FaultError(f"refers to {what} that begins or ends with a blank", "it is part of the value", written)
+        )
 
 
 def read_regular(path: Path, limit: int) -> bytes:

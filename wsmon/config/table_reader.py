@@ -44,6 +44,8 @@ class TableReader:
     def __init__(self, sources: ReferenceSources) -> None:
         self.faults: list[Finding] = []
         self.warnings: list[Finding] = []
+        # Of less weight than warnings: ``check`` alone shows them
+        self.notes: list[Finding] = []
         # An ordered set of the values of references to secrets
         self.secrets: dict[str, None] = {}
         self._sources = sources
@@ -182,6 +184,7 @@ class TableReader:
         expanded = expand(written, self._sources)
         for fault in expanded.faults:
             self.fault(at, fault)
+        self.notes += [Finding(at, note.what, note.value or "", note.hint) for note in expanded.notes]
         for secret in expanded.secrets:
             if len(secret) < SHORT_SECRET_CHARS and secret not in self.secrets:
                 hint = "it is masked in configuration and headers only"

@@ -205,3 +205,62 @@ def test_no_message_contains_a_secret(loaded: Load, lines: str) -> None:
         loaded(f'[[connection]]\nname = "a"\n{url}{lines}\n', S=CANARY)
     assert CANARY not in str(caught.value)
     assert CANARY not in repr(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"\xef\xbb\xbftoken-123", "refers to a file that begins with a byte order mark (${file:t}). save it as UTF-8"),
+        (b"token\xe2\x80\x8b-123", "with a character that cannot be seen, U+200B zero width space (${file:t})"),
+        (b"token-123\xe2\x81\xa0\n", "with a character that cannot be seen, U+2060 word joiner (${file:t})"),
+        (b"token\xe2\x80\x8d-123", "with a character that cannot be seen, U+200D zero width joiner (${file:t})"),
+        (b"\xff\xfet\x00o\x00k\x00", "not UTF-8 text (${file:t}). save it as UTF-8; what PowerShell writes"),
+        (b"\n", "refers to a file that is empty (${file:t})"),
+        (b" \t\r\n", "refers to a file that is empty (${file:t})"),
+        (b"\xef\xbb\xbf\n", "refers to a file that is empty (${file:t})"),
+    ],
+)
+def test_a_secret_with_what_cannot_be_seen_is_named(
+    problems: Problems, tmp_path: Path, content: bytes, problem: str
+) -> None:
+    (tmp_path / "t").write_bytes(content)
+    (found,) = problems(HEAD + 'headers = { Authorization = "Bearer ${file:t}" }')
+    assert problem in found
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        ("token-123", ""),
+        ("token-123\n", "refers to a file that ends with a line break (${file:t}). it is not part of the value"),
+        (" token-123", "refers to a file that begins or ends with a blank (${file:t}). it is part of the value"),
+        ("emoji 👩\u200d💻", ""),
+    ],
+)
+def test_an_odd_secret_that_works_is_a_note(loaded: Load, tmp_path: Path, content: str, note: str) -> None:
+    (tmp_path / "t").write_text(content)
+    made = loaded(HEAD + 'send = ["${file:t}"]')
+    assert ([str(each).partition("send[0]: ")[2] for each in made.notes], made.warnings) == ([note] if note else [], ())
+
+
+@pytest.mark.parametrize("value", ["Bearer ${env:EMPTY}", "Basic", "token "])
+def test_a_header_without_its_credential_is_named(problems: Problems, value: str) -> None:
+    (found,) = problems(HEAD + f'headers = {{ Authorization = "{value}" }}', EMPTY="")
+    assert f"has no credential behind {value.split()[0]}" in found
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('headers = { Authorization = "${env:EMPTY}" }', "header Authorization"),
+        ('answer = true\nauth = { token = "${env:EMPTY}" }', "auth.token"),
+    ],
+)
+def test_an_empty_credential_is_warned_about(loaded: Load, text: str, named: str) -> None:
+    (warning,) = loaded(HEAD + text, EMPTY="").warnings
+    assert f"has a credential that is empty ({named})" in str(warning)
+
+
+def test_an_empty_credential_in_the_url_is_warned_about(loaded: Load) -> None:
+    (warning,) = loaded(HEAD.replace("/p", "/p?access_token=${env:EMPTY}&x="), EMPTY="").warnings
+    assert "has a credential that is empty (access_token= in the URL)" in str(warning)
