@@ -136,6 +136,7 @@ class Request:
     headers: tuple[str, ...] = ()
     """As typed: ``Name: value``."""
     subscribe: tuple[str, ...] = ()
+    subprotocols: tuple[str, ...] = ()
     store: Path | None = None
     """None = the configuration's, or its default."""
 
@@ -151,6 +152,13 @@ def request_options(command: F) -> F:
         click.argument("names", nargs=-1, metavar="[CONFIG | URL …]", type=click.Path()),
         click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header, with URLs."),
         click.option("--subscribe", multiple=True, metavar="X", help="What to subscribe to, with URLs."),
+        click.option(
+            "--subprotocol",
+            "subprotocols",
+            multiple=True,
+            metavar="X",
+            help="WebSocket subprotocol to offer (URL mode only; repeatable).",
+        ),
         click.option("--store", type=click.Path(path_type=Path), help="Where to record to."),
     )
     for decorator in reversed(decorators):

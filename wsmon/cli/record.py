@@ -20,6 +20,7 @@ def record(
     names: tuple[str, ...],
     headers: tuple[str, ...],
     subscribe: tuple[str, ...],
+    subprotocols: tuple[str, ...],
     store: Path | None,
     limit_s: float | None,
     quiet: bool,
@@ -38,8 +39,9 @@ def record(
     with readiness(ready_fd) as ready, StderrLog(is_quiet=quiet or ready_fd is not None) as log:
         handed = handed_over(os.environ) if ready_fd is not None else None
         if handed is not None:
-            names, headers, subscribe = handed.urls, handed.headers, handed.subscribe
-        target = resolve(Request(names, headers, subscribe, store), os.environ)
+            names, headers = handed.urls, handed.headers
+            subscribe, subprotocols = handed.subscribe, handed.subprotocols
+        target = resolve(Request(names, headers, subscribe, subprotocols, store), os.environ)
         for warning in target.loaded.warnings:
             log.print_line(str(warning))
         run_assignment(assignment_of(target, limit_s, log), log, ready)

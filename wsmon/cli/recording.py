@@ -36,6 +36,10 @@ STDERR_FD = 2
 # How far a reader may be behind; older lines are dropped, and counted.
 LINES_WAITING = 1_000
 
+# How often the same message of a library is printed, and how many different ones are told apart.
+REPEAT_S = 60.0
+REPEAT_KEYS = 100
+
 # How long the last lines may take.
 END_S = 0.2
 
@@ -53,6 +57,7 @@ class StderrLog(logging.Handler):
         super().__init__(logging.WARNING)
         self._is_quiet = is_quiet
         self._fd = fd
+        self._repeats = RepeatLimit()
         # The file that the lines end up in, where that is a file of the recorder's own.
         self._log: LogFile | None = None
         # Guards the lines, their losses and the end.
@@ -95,7 +100,8 @@ class StderrLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a warning or an error of the program, with its traceback where it has one."""
-        for line in self.format(record).splitlines():
+        text = self._repeats.admit(record, self.format)
+        for line in text.splitlines():
             self._put(sanitize(line, LINE_CHARS))
 
     def _put(self, line: str) -> None:
@@ -109,23 +115,17 @@ class StderrLog(logging.Handler):
     def _write(self) -> None:
         try:
             while text := self._take():
-                octets = text.encode()
+                octets = f"{self._rotate()}{text}".encode()
                 while octets:
                     octets = octets[os.write(self._fd, octets) :]
-                self._rotate()
         except OSError:
             # The reader has gone.
             self._is_quiet = True
 
-    def _rotate(self) -> None:
-        if self._log is None:
-            return
-        try:
-            self._log.rotate(self._fd)
-        except OSError as error:
-            # A log that grows is better than none.
-            self._log = None
-            self._put(f"the log is not rotated any more: {error}")
+    def _rotate(self) -> str:
+        """Rotate a log that has grown; return a line about what was lost where that fails, else nothing."""
+        error = "" if self._log is None else self._log.rotate(self._fd)
+        return f"(the log could not be rotated, and was emptied: {error})\n" if error else ""
 
     def _take(self) -> str:
         """Wait for lines and take them; empty at the end."""
@@ -136,6 +136,34 @@ class StderrLog(logging.Handler):
             self._lines.clear()
             self._dropped = 0
         return "".join(f"{line}\n" for line in lines)
+
+
+class RepeatLimit:
+    """Lets a message of a library pass once in ``REPEAT_S``, with the number of those that were left out.
+
+    asyncio reports the same trouble at every turn, such as each ``accept`` without a free descriptor, with a traceback.
+    Messages of wsmon's own loggers all pass: they are rare, and none is like another.
+    """
+
+    def __init__(self, repeat_s: float = REPEAT_S) -> None:
+        self._repeat_s = repeat_s
+        # By logger and first line: when it passed last, in seconds, and how many were left out since
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def admit(self, record: logging.LogRecord, text_of: Callable[[logging.LogRecord], str]) -> str:
+        """Return the text of a record, empty where it is left out."""
+        if record.name.partition(".")[0] == "wsmon":
+            return text_of(record)
+        key = (record.name, str(record.msg).partition("\n")[0][:LINE_CHARS])
+        passed_s, left_out = self._seen.get(key, (-self._repeat_s, 0))
+        if record.created - passed_s < self._repeat_s and record.created >= passed_s:
+            self._seen[key] = (passed_s, left_out + 1)
+            return ""
+        if len(self._seen) >= REPEAT_KEYS:
+            self._seen.clear()
+        self._seen[key] = (record.created, 0)
+        text = text_of(record)
+        return f"{text}\n({left_out:,} more of {key[1]!r} left out)" if left_out else text
 
 
 def _sentence(event: Event) -> str:

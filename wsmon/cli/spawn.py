@@ -46,6 +46,7 @@ class Handed(msgspec.Struct, frozen=True):
     urls: tuple[str, ...]
     headers: tuple[str, ...]
     subscribe: tuple[str, ...]
+    subprotocols: tuple[str, ...] = ()
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,7 +104,9 @@ def _arguments(target: Target) -> list[str]:
 
 
 def _handed(request: Request) -> Handed | None:
-    return Handed(request.names, request.headers, request.subscribe) if request.is_urls else None
+    if not request.is_urls:
+        return None
+    return Handed(request.names, request.headers, request.subscribe, request.subprotocols)
 
 
 def spawn_recorder(
@@ -189,24 +192,35 @@ class LogFile:
         self._path = path
         self._limit_bytes = limit_bytes
 
-    def rotate(self, fd: int) -> None:
+    def rotate(self, fd: int) -> str:
         """Begin a new file where ``fd`` leads to this log and the log is too long; ``fd`` and stdout lead there then.
 
-        Raises ``OSError`` where that fails.
+        Where that fails, as without a free descriptor, the log is emptied, and the result says why it failed. Raises
+        ``OSError`` where even that fails.
         """
         written = os.fstat(fd)
         if written.st_size <= self._limit_bytes or not self._path.exists():
-            return
+            return ""
         if not os.path.samestat(written, self._path.stat()):
             # The descriptor belongs to a terminal, a pipe or another file.
-            return
+            return ""
         leads_here = os.path.samestat(os.fstat(STDOUT_FD), written)
-        _shift(self._path)
-        new = _open(self._path)
-        os.dup2(new, fd)
-        if leads_here:
-            os.dup2(new, STDOUT_FD)
-        os.close(new)
+        try:
+            # Opened before anything is renamed: under its own name the log is found again if that fails
+            new = _open(next_path := self._path.with_name(f"{self._path.name}.new"))
+            try:
+                _shift(self._path)
+                next_path.replace(self._path)
+                os.dup2(new, fd)
+                if leads_here:
+                    os.dup2(new, STDOUT_FD)
+            finally:
+                os.close(new)
+                next_path.unlink(missing_ok=True)
+        except OSError as error:
+            os.ftruncate(fd, 0)
+            return error.strerror or str(error)
+        return ""
 
 
 def open_log(path: Path, limit_bytes: int = LIMIT_BYTES) -> int:

@@ -116,13 +116,13 @@ def resolve(request: Request, environ: Mapping[str, str]) -> Target:
         if stray := [name for name in request.names if "://" not in name]:
             raise UsageError(f"{stray[0]!r} stands among URLs, but is none", "name one file, or URLs alone")
         headers = [_header(text) for text in request.headers]
-        loaded = Loaded(from_urls(request.names, headers, request.subscribe, environ))
+        loaded = Loaded(from_urls(request.names, headers, request.subscribe, request.subprotocols, environ))
         connections = loaded.configuration.connections
         return _target(request, loaded, ", ".join(one.url.masked for one in connections), None, environ)
     if len(request.names) > 1:
         raise UsageError(f"{request.names[1]!r} is one file too many", "wsmon takes one configuration, or URLs")
-    if request.headers or request.subscribe:
-        raise UsageError("-H and --subscribe go with URLs", "put them into the configuration")
+    if request.headers or request.subscribe or request.subprotocols:
+        raise UsageError("-H, --subscribe and --subprotocol go with URLs", "put them into the configuration")
     path = find_config(Path(request.names[0]) if request.names else None, environ, Path.cwd())
     return _target(request, load(path, environ), os.path.realpath(path), lambda: load(path, environ), environ)
 

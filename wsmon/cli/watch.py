@@ -34,6 +34,7 @@ def watch(
     names: tuple[str, ...],
     headers: tuple[str, ...],
     subscribe: tuple[str, ...],
+    subprotocols: tuple[str, ...],
     store: Path | None,
     *,
     wishes: ScreenWishes,
@@ -45,7 +46,7 @@ def watch(
     from wsmon.cli.spawn import ensure_recorder
     from wsmon.cli.stores import resolve
 
-    request = Request(names, headers, subscribe, store)
+    request = Request(names, headers, subscribe, subprotocols, store)
     _refuse_misspelt(request)
     target = resolve(request, os.environ)
     require_terminal()

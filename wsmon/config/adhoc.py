@@ -26,6 +26,7 @@ def from_urls(
     urls: Iterable[str],
     headers: Iterable[tuple[str, str]] = (),
     subscribe: Iterable[str] = (),
+    subprotocols: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Configuration:
     """Return a configuration with a connection for each URL, named after its host, all else by default.
@@ -35,6 +36,9 @@ def from_urls(
     """
     reader = TableReader(ReferenceSources(environ or {}, Path.cwd()))
     asked: dict[str, object] = {"headers": _table(headers, reader), "subscribe": list(subscribe)}
+    # Only where there are some: command lines without them keep their digest, and so their store
+    if offered := list(subprotocols):
+        asked["subprotocols"] = offered
     taken: set[str] = set()
     connections = [{"name": _unique(_name(url), taken), "url": url, **asked} for url in urls]
     content = json.dumps(connections, sort_keys=True)

@@ -9,7 +9,7 @@ import os
 import msgspec
 
 from tests.support.builders import event, retry
-from wsmon.cli.recording import LINES_WAITING, StderrLog
+from wsmon.cli.recording import LINES_WAITING, REPEAT_KEYS, RepeatLimit, StderrLog
 
 PIPE_BYTES = 4096
 
@@ -79,3 +79,40 @@ def test_a_reader_that_has_left_silences_it() -> None:
     with StderrLog(is_quiet=False, fd=writing) as log:
         log.print_line("to nobody")
     os.close(writing)
+
+
+def record(name: str, at_s: float, text: str) -> logging.LogRecord:
+    made = logging.LogRecord(name, logging.ERROR, __file__, 1, text, None, None)
+    made.created = at_s
+    return made
+
+
+def test_a_library_that_repeats_itself_is_cut_short() -> None:
+    limit = RepeatLimit(60.0)
+    admitted = [limit.admit(record("asyncio", at_s, "accept failed\nsocket 1"), logging.Formatter().format)
+                for at_s in (100.0, 101.0, 159.9, 160.0, 161.0)]  # fmt: skip
+    whole = "accept failed\nsocket 1"
+    assert admitted == [whole, "", "", f"{whole}\n(2 more of 'accept failed' left out)", ""]
+
+
+def test_other_messages_of_a_library_and_those_of_wsmon_pass() -> None:
+    limit = RepeatLimit(60.0)
+    said = [("asyncio", "one"), ("asyncio", "two"), ("wsmon.alerts", "three"), ("wsmon.alerts", "three")]
+    assert [limit.admit(record(name, 1.0, text), logging.Formatter().format) for name, text in said] == [
+        "one",
+        "two",
+        "three",
+        "three",
+    ]
+
+
+def test_the_clock_may_be_set_back() -> None:
+    limit = RepeatLimit(60.0)
+    assert [bool(limit.admit(record("asyncio", at_s, "x"), str)) for at_s in (1000.0, 10.0)] == [True, True]
+
+
+def test_many_different_messages_take_no_more_memory() -> None:
+    limit = RepeatLimit(60.0)
+    for number in range(10 * REPEAT_KEYS):
+        limit.admit(record("asyncio", 1.0, f"message {number}"), str)
+    assert len(limit._seen) <= REPEAT_KEYS

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +89,7 @@ def test_a_process_that_talks_for_long_keeps_its_log_small(tmp_path: Path) -> No
     assert lines.endswith(b"stdout\n")
 
 
-def test_a_log_that_cannot_be_rotated_goes_on(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_rotated_is_emptied_and_goes_on(tmp_path: Path) -> None:
     """The place of an older file is taken by a folder that is not empty."""
     (tmp_path / "recorder.log.3" / "x").mkdir(parents=True)
     path = tmp_path / "recorder.log"
@@ -100,6 +102,29 @@ def test_a_log_that_cannot_be_rotated_goes_on(tmp_path: Path) -> None:
         log.print_line("last")
     os.close(fd)
     lines = path.read_text().splitlines()
-    assert lines[0].endswith("first")
-    assert "last" in lines
-    assert sum("the log is not rotated any more" in line for line in lines) == 1
+    assert lines[0].startswith("(the log could not be rotated, and was emptied: ")
+    assert lines[1:] == ["first", "last"]
+    assert not (tmp_path / "recorder.log.new").exists()
+
+
+def test_a_log_stays_small_without_a_free_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "recorder.log"
+    fd = open_log(path)
+    real = os.open
+
+    def refuse(*arguments: Any, **options: Any) -> int:
+        if str(arguments[0]).endswith(".new"):
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr("wsmon.cli.spawn.os.open", refuse)
+    log = LogFile(path, LIMIT_BYTES)
+    notices = []
+    for number in range(100):
+        notices.append(log.rotate(fd))
+        os.write(fd, b"line %03d\n" % number * 3)
+    os.close(fd)
+    assert set(notices) == {"", "Too many open files"}
+    assert path.stat().st_size < LIMIT_BYTES + 100
+    assert path.read_bytes().endswith(b"line 099\n")
+    assert sorted(contents(tmp_path)) == ["recorder.log"]

@@ -23,6 +23,13 @@ def test_urls_become_connections_with_everything_by_default() -> None:
     )
 
 
+def test_subprotocols_are_offered_and_are_part_of_the_digest() -> None:
+    made = from_urls(["wss://h/p"], subprotocols=["graphql-transport-ws", "v1"])
+    (connection,) = made.connections
+    assert [each.reveal() for each in connection.subprotocols] == ["graphql-transport-ws", "v1"]
+    assert made.digest != from_urls(["wss://h/p"]).digest
+
+
 @pytest.mark.parametrize(
     ("urls", "names"),
     [
