@@ -191,7 +191,7 @@ CONNECTION = (
         "subprotocols",
         ListOf(SecretKind(checks.subprotocol, may_be_empty=False), is_set=True),
         [],
-        "offered, in this order",
+        "offered, in this order; empty: those that the protocol requires, if any",
         credentials="subprotocols",
     ),
     ConfigKey("origin", SecretKind(checks.origin), "", "the header Origin; empty: none"),
