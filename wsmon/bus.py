@@ -25,6 +25,8 @@ LOW_WATER_BYTES = 8 * 1024 * 1024
 # Memory of an event beside its payload
 OVERHEAD_BYTES = 256
 LIFECYCLE_PLACES = 10_000
+# ``Batch.complete_until_ns`` where nothing waits, and the engine does not report what it has read
+UNBOUNDED_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Batch:
 
     events: list[Event]
     shed: tuple[Shed, ...] = ()
+    complete_until_ns: int = 0
+    """Monotonic time up to which everything that arrived is in this batch or an earlier one: detectors judge by no
+    later time. 0 where the batch adds nothing to what was known before."""
 
 
 class Bus:
@@ -68,6 +73,8 @@ class Bus:
         self._urgent = False
         self._closed = False
         self._was_full = False
+        # Monotonic time up to which everything that arrived was emitted; one thread writes it, the other reads it
+        self._read_until_ns = UNBOUNDED_NS
         # Each counter below has one writing thread; the other only reads it
         self._emitted_bytes = 0
         self._taken_bytes = 0
@@ -101,6 +108,13 @@ class Bus:
         self._events.append(event)
         self._urgent = True
         self._wake.set()
+
+    def mark_read(self, until_ns: int) -> None:
+        """Take note that everything that arrived before this monotonic time was emitted.
+
+        Until the first call the bus assumes that events are emitted as soon as they arrive.
+        """
+        self._read_until_ns = until_ns
 
     @property
     def is_full(self) -> bool:
@@ -183,7 +197,11 @@ class Bus:
 
     def _drain(self) -> Batch:
         popleft = self._events.popleft
+        # Read before the events, so that it covers no event that is emitted meanwhile
+        complete_until_ns = self._read_until_ns
         events = [popleft() for _ in range(min(len(self._events), BATCH_EVENTS))]
+        if self._events and events:
+            complete_until_ns = min(complete_until_ns, events[-1].mono_ns)
         # A whole batch that waits is due at once, a smaller one after its delay
         if self._events:
             if len(self._events) >= BATCH_EVENTS:
@@ -195,7 +213,7 @@ class Bus:
         if self._was_full and self.waiting_bytes <= self._low_water_bytes:
             self._was_full = False
             self._on_drained()
-        return Batch(events, self._take_shed())
+        return Batch(events, self._take_shed(), complete_until_ns)
 
     def _take_shed(self) -> tuple[Shed, ...]:
         if not self._shed_events:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.support.builders import dialled, event, message, ping
-from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, Batch, Bus, Shed
+from wsmon.bus import BATCH_EVENTS, OVERHEAD_BYTES, UNBOUNDED_NS, Batch, Bus, Shed
 
 # Payload bytes of a message in these tests
 SMALL = 1_000
@@ -34,14 +34,14 @@ def bus(drained: Drained) -> Bus:
 
 
 def test_a_tick_brings_an_empty_batch(bus: Bus) -> None:
-    assert bus.take(tick_s=0) == Batch([])
+    assert bus.take(tick_s=0) == Batch([], complete_until_ns=UNBOUNDED_NS)
 
 
 def test_events_come_in_the_order_they_were_emitted(bus: Bus) -> None:
     events = [message("1"), dialled(), message("2"), ping()]
     for each in events:
         (bus.emit_message if each.size is not None else bus.emit)(each)
-    assert bus.take() == Batch(events)
+    assert bus.take() == Batch(events, complete_until_ns=UNBOUNDED_NS)
 
 
 def test_a_lifecycle_event_is_due_at_once(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,8 @@ def test_shedding_counts_messages_and_keeps_lifecycle_events(bus: Bus) -> None:
     kept = message("kept")
     bus.emit_message(kept)
     assert bus.shed_events == 3
-    assert bus.take() == Batch([lost, kept], (Shed("a", "message.received", 2, 8), Shed("b", "message.sent", 1, 1)))
+    shed = (Shed("a", "message.received", 2, 8), Shed("b", "message.sent", 1, 1))
+    assert bus.take() == Batch([lost, kept], shed, UNBOUNDED_NS)
     assert bus.shed_events == 0
 
 
@@ -127,7 +128,7 @@ def test_places_of_lifecycle_events_are_free_again_once_taken(bus: Bus) -> None:
         bus.emit(dialled())
     bus.take()
     bus.emit(dialled())
-    assert bus.take() == Batch([dialled()])
+    assert bus.take() == Batch([dialled()], complete_until_ns=UNBOUNDED_NS)
 
 
 def test_a_closed_bus_ends_when_the_last_count_is_taken(bus: Bus) -> None:

@@ -18,6 +18,7 @@ from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import Failure, internal, least_delay, next_delay_s
 from wsmon.engine.session import Session, SessionResult
+from wsmon.engine.standstill import Standstill
 from wsmon.engine.tap import CloseDeadline
 from wsmon.model.events import Json, Source, connection_id, trace_id
 from wsmon.model.profiles import PROFILES
@@ -119,6 +120,16 @@ class Connection:
         """Read from the socket again: the sink has room."""
         if self._session is not None:
             self._session.resume_reading()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its socket is not read, because the sink is full."""
+        return self._session is not None and self._session.is_paused
+
+    def stood_still(self, standstill: Standstill) -> None:
+        """Judge no peer by a time in which the recorder stood still, which is over now."""
+        if self._session is not None:
+            self._session.stood_still(standstill)
 
     async def run(self) -> None:
         """Keep the connection in its desired state until ``end``."""

@@ -40,7 +40,7 @@ class Scheduler(Protocol):
 class Keepalive:
     """Sends a ping every ``interval_s``, and waits for one pong at a time, at most ``timeout_s``.
 
-    While reading is paused its timers stand still: a pong may wait in our own socket.
+    Between ``pause`` and ``resume`` its timers stand still: a pong may wait in our own socket.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Keepalive:
         self._timer = self._remaining_s = None
 
     def pause(self) -> None:
-        """Stop the timers: reading from the socket was paused."""
+        """Stop the timers: reading from the socket was paused, or the recorder stood still."""
         self._is_paused = self._was_paused = True
         if self._timer is not None:
             self._remaining_s = max(0.0, self._timer.when() - self._scheduler.time())

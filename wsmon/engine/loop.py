@@ -1,5 +1,6 @@
 """Event loop of the recorder: asyncio's own, with timing of DNS, TCP and TLS, and the resolver of engine/resolver.py.
 
+Its clock stands still while the process does (engine/standstill.py).
 ``new_event_loop`` makes it (the recorder runs on it); a dial sets ``PHASES`` to the ``Phases`` that the loop times.
 """
 
@@ -14,7 +15,9 @@ from typing import Any, Literal
 
 from websockets.asyncio.client import HTTPProxyConnection
 
+from wsmon.clock import SystemClock
 from wsmon.engine.resolver import AddressInfo, Resolver
+from wsmon.engine.standstill import Standstill, StandstillSelector
 from wsmon.model.units import MS_NS
 from wsmon.ports import Clock
 
@@ -25,17 +28,24 @@ Phase = Literal["", "dns", "tcp", "proxy", "tls", "upgrade"]
 PHASES: ContextVar[Phases | None] = ContextVar("wsmon_dial_phases", default=None)
 
 
-def new_event_loop() -> asyncio.AbstractEventLoop:
+def new_event_loop() -> EngineLoop:
     """Make the event loop that the recorder runs on (``asyncio.Runner(loop_factory=new_event_loop)``)."""
     return EngineLoop()
 
 
 class EngineLoop(asyncio.SelectorEventLoop):
-    """Times the phases of the current dial (``PHASES``); otherwise a plain selector loop."""
+    """Times the phases of the current dial (``PHASES``), and excludes standstills from the time of its timers."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._waiting = StandstillSelector(self._stood_still, SystemClock())
+        super().__init__(self._waiting)
         self._resolver = Resolver(self)
+        # Called in the turn after a standstill, before what waits in the sockets is read and before timers
+        self.on_standstill: Callable[[Standstill], None] | None = None
+
+    def time(self) -> float:
+        """Return monotonic seconds without those in which the process stood still: no timer is due because of them."""
+        return super().time() - self._waiting.lost_s
 
     async def getaddrinfo(
         self,
@@ -80,6 +90,11 @@ class EngineLoop(asyncio.SelectorEventLoop):
         if phases is not None:
             phases.tunnel_opened()
         return await super().start_tls(*args, **options)
+
+    def _stood_still(self, standstill: Standstill) -> None:
+        """Schedule the report, inside the selector: it comes before the callbacks of what the selector finds."""
+        if self.on_standstill is not None:
+            self.call_soon(self.on_standstill, standstill)
 
 
 def _ending_once(protocol: asyncio.BaseProtocol) -> asyncio.BaseProtocol:

@@ -23,6 +23,7 @@ from wsmon.engine.messages import capture_of, has_credentials, message_path
 from wsmon.engine.protocol_session import CarriedState
 from wsmon.engine.reporter import Reporter
 from wsmon.engine.retry import Failure, OpenTimeoutError, classify_dial, classify_fault, classify_loss, internal
+from wsmon.engine.standstill import READING_S, Standstill
 from wsmon.engine.tap import CloseDeadline, Tap
 from wsmon.model.events import CloseBy, Json
 from wsmon.model.redact import Redactor
@@ -37,6 +38,8 @@ KEEPALIVE_CODE = 1011
 KEEPALIVE_REASON = "keepalive ping timeout"
 # As phoenix.js closes
 SILENCE_REASON = "heartbeat timeout"
+# For this long after a standstill of the recorder, what comes in is taken to have waited in the socket
+SHORTLY_NS = SECOND_NS
 # HTTP statuses of upgrades that are refused because of missing credentials or rights
 REFUSED_LOGIN = (401, 403)
 
@@ -79,6 +82,10 @@ class Session:
         self._started_ns = clock.mono_ns()
         self._opened_ns: int | None = None
         self._paused_ns: int | None = None
+        # Ends the time after a standstill in which no timer judges the peer; None outside of it
+        self._holding: asyncio.TimerHandle | None = None
+        # The newest standstill of the recorder, and the monotonic time at which it ended
+        self._standstill: tuple[Standstill, int] | None = None
         # Why we closed it; None where we did not
         self._close_reason: str | None = None
         self._missed_pong_s: float | None = None
@@ -106,6 +113,8 @@ class Session:
                 self._tap.abort()
         finally:
             self._keepalive.stop()
+            if self._holding is not None:
+                self._holding.cancel()
             self._report_end(failure)
         return SessionResult(self._open_ns(), failure if self._close_reason is None else None)
 
@@ -127,10 +136,31 @@ class Session:
         paused_ns, self._paused_ns = self._clock.mono_ns() - self._paused_ns, None
         if self._tap is not None:
             self._tap.resume_reading()
-        self._keepalive.resume()
-        if self._messages is not None:
-            self._messages.resume()
+        if self._holding is None:
+            self._resume_timers()
         self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / MS_NS, 3)})
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the socket is not read, because the sink is full."""
+        return self._paused_ns is not None
+
+    def stood_still(self, standstill: Standstill) -> None:
+        """Read what waits in the socket before any timer judges the peer: the recorder stood still until now."""
+        before, ended_ns = self._standstill or (Standstill(0, 0), 0)
+        now_ns = self._clock.mono_ns()
+        if now_ns - ended_ns <= SHORTLY_NS:
+            standstill = Standstill(before.stopped_ns + standstill.stopped_ns, before.asleep_ns + standstill.asleep_ns)
+        self._standstill = standstill, now_ns
+        if self._holding is not None:
+            self._holding.cancel()
+        self._pause_timers()
+        self._holding = asyncio.get_running_loop().call_later(READING_S, self._end_holding)
+
+    def _end_holding(self) -> None:
+        self._holding = None
+        if self._paused_ns is None:
+            self._resume_timers()
 
     def use_redactor(self, redactor: Redactor) -> None:
         """Mask other values from now on."""
@@ -267,9 +297,17 @@ class Session:
         if self._paused_ns is None and self._tap is not None:
             self._paused_ns = self._clock.mono_ns()
             self._tap.pause_reading()
-            self._keepalive.pause()
-            if self._messages is not None:
-                self._messages.pause()
+            self._pause_timers()
+
+    def _pause_timers(self) -> None:
+        self._keepalive.pause()
+        if self._messages is not None:
+            self._messages.pause()
+
+    def _resume_timers(self) -> None:
+        self._keepalive.resume()
+        if self._messages is not None:
+            self._messages.resume()
 
     def _report_end(self, failure: Failure | None) -> None:
         if self._paused_ns is not None:
@@ -342,6 +380,8 @@ class Session:
         ending = CloseSummary.of(facts)
         open_ns = self._open_ns()
         meta: dict[str, Json] = {"attempt": self._attempt, "open": True, **close_meta(facts), **self._ages()}
+        if (suspended_ms := self._suspended_ms()) is not None:
+            meta["suspended_ms"] = suspended_ms
         if self._messages is not None and (meaning := self._messages.code_meaning(ending.close_code)):
             meta["code_meaning"] = meaning
         if tap.subprotocol is None:
@@ -368,6 +408,17 @@ class Session:
         now_ns = self._clock.mono_ns()
         moments = {"last_in_ms": self._frames.last_in_ns, "last_out_ms": self._frames.last_out_ns}
         return {key: round((now_ns - at_ns) / MS_NS, 3) for key, at_ns in moments.items() if at_ns is not None}
+
+    def _suspended_ms(self) -> float | None:
+        """Return how long the recorder stood still before the end, in ms; None where the peer was heard in between."""
+        if self._standstill is None:
+            return None
+        standstill, ended_ns = self._standstill
+        heard_ns = self._frames.last_in_ns or 0
+        # What came in shortly after had waited in the socket, as a close frame has that was sent meanwhile
+        if heard_ns > ended_ns + SHORTLY_NS:
+            return None
+        return round(standstill.total_ns / MS_NS, 3)
 
     def _age_ns(self) -> int:
         return self._clock.mono_ns() - self._started_ns

@@ -14,6 +14,7 @@ from random import Random
 from wsmon.config.specs import ConnectionSpec
 from wsmon.engine.connection import Connection, EngineServices, Redactors, keeps_session
 from wsmon.engine.dial import TlsContexts
+from wsmon.engine.standstill import Standstill
 from wsmon.engine.tap import stop_deadline
 from wsmon.errors import UsageError
 from wsmon.ports import Clock, EventSink
@@ -120,6 +121,16 @@ class Supervisor:
     def resume_reading(self) -> None:
         """Let paused sessions read again: the sink has room. Thread-safe."""
         self._loop.call_soon_threadsafe(self._resume_reading)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a socket is not read, because the sink is full."""
+        return any(connection.is_paused for connection in self._running)
+
+    def stood_still(self, standstill: Standstill) -> None:
+        """Judge no peer by a time in which the recorder stood still, which is over now."""
+        for connection in self._running:
+            connection.stood_still(standstill)
 
     def _resume_reading(self) -> None:
         for connection in self._running:

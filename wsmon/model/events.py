@@ -56,6 +56,7 @@ EventName = Literal[
     "self.pruned",
     "self.config.reloaded",
     "self.clock.stepped",
+    "self.suspended",
     "self.run.started",
     "self.run.ended",
     "self.alert.failed",
@@ -179,6 +180,7 @@ PROBLEM_NAMES: frozenset[EventName] = frozenset(
         "self.backpressure",
         "self.clock.stepped",
         "self.shed",
+        "self.suspended",
         "subscription.lost",
     }
 )

@@ -25,13 +25,15 @@ from wsmon.config.specs import Configuration
 from wsmon.control.lock import LockInfo, StoreLock
 from wsmon.control.messages import PROTOCOL, Hello, Sample
 from wsmon.control.registry import ensure_runtime_folder, register, unregister
-from wsmon.engine.loop import new_event_loop
+from wsmon.engine.loop import EngineLoop, new_event_loop
+from wsmon.engine.standstill import LoopWatch
 from wsmon.engine.supervisor import Supervisor
 from wsmon.errors import EXIT_INTERRUPTED, StoreError, WsmonError
 from wsmon.model.detectors import all_detectors
 from wsmon.model.detectors.rules import RuleDetector
 from wsmon.model.events import Event
 from wsmon.model.snapshot import Health
+from wsmon.model.units import SECOND_NS
 from wsmon.ports import EventSink
 from wsmon.recorder.alert_rules import RuleWatch
 from wsmon.recorder.alerts import AlertDispatcher, AlertOrigin
@@ -109,10 +111,10 @@ class _Recording:
         self._info = info
         self._stopping = stopping
         self._loop = asyncio.get_running_loop()
+        self._clock = clock = SystemClock()
         self._hung_up = asyncio.Event()
         self._loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._failure: BaseException | None = None
-        clock = SystemClock()
         self._bus = Bus(self._on_drained)
         self._writer = Writer(
             database,
@@ -128,6 +130,11 @@ class _Recording:
         self._supervisor = Supervisor(
             configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16))
         )
+        self._watch = LoopWatch(
+            sink, clock, self._bus.mark_read, lambda: self._supervisor.is_paused, self._supervisor.stood_still
+        )
+        if isinstance(self._loop, EngineLoop):
+            self._loop.on_standstill = self._watch.stood_still
         self._emit = self_events(sink, clock)
         origin = AlertOrigin(socket.gethostname(), info.configuration, info.store)
         watch = partial(RuleWatch, partial(Reader, options.store, clock), lambda: self._writer.last_id, rules, clock)
@@ -172,6 +179,7 @@ class _Recording:
             engine = group.create_task(self._supervisor.run(), name="supervisor")
             engine.add_done_callback(lambda _task: self._stopping.set())
             helpers = [
+                group.create_task(self._watch.run(), name="loop watch"),
                 group.create_task(self._watch_limits(), name="limits"),
                 group.create_task(self._watch_store(opened), name="store"),
                 group.create_task(self._reload_on_hangup(), name="reload on SIGHUP"),
@@ -197,9 +205,10 @@ class _Recording:
     async def _watch_limits(self) -> None:
         """End the recording when its time is up, or after the idle limit without viewers."""
         limit_s, idle_limit_s = self._options.limit_s, self._options.idle_limit_s
-        begun_s = seen_s = self._loop.time()
+        # Not the clock of the loop, which stands still with the process
+        begun_s = seen_s = self._clock.mono_ns() / SECOND_NS
         while True:
-            now_s = self._loop.time()
+            now_s = self._clock.mono_ns() / SECOND_NS
             if self._server.clients:
                 seen_s = now_s
             ends_s = [begun_s + limit_s] if limit_s is not None else []

@@ -70,6 +70,7 @@ NAME_CODES: Final[Mapping[EventName, int]] = {
     "self.run.started": 95,
     "self.run.ended": 96,
     "self.alert.failed": 97,
+    "self.suspended": 98,
     "trace.request.start": 110,
     "trace.request.end": 111,
     "trace.downstream": 112,

@@ -94,6 +94,8 @@ class Writer:
         found_by = all_detectors() if detectors is None else detectors
         self._fold = Fold(database.connection, database.run, self.last_id, found_by)
         self._detected_mono_ns = 0
+        # Monotonic time by which detectors judge: everything that arrived before it has been folded
+        self._complete_until_ns = 0
         self._has_ended = False
         self._retention = Retention(database.connection, database.path, clock, RetentionSpec())
         self._pruning = PruneSchedule(self._retention, clock)
@@ -170,6 +172,7 @@ class Writer:
             events = [*events, *self._pruning.report()]
         self._fold.fold(events)
         self._fold.fold(self._shed_events(batch.shed, ts_ns, mono_ns))
+        self._complete_until_ns = max(self._complete_until_ns, min(mono_ns, batch.complete_until_ns))
         self._detect(ts_ns, mono_ns, is_tick=not batch.events)
         self._fold.close_batches(ts_ns, mono_ns)
         # After the events of everything that ends with the run
@@ -186,13 +189,17 @@ class Writer:
         self._in_hand = 0
 
     def _detect(self, ts_ns: int, mono_ns: int, *, is_tick: bool) -> None:
-        """Run the detectors: on every tick, and at most every ``DETECT_GAP_S`` otherwise."""
-        if self._has_ended:
-            self._fold.detect(ts_ns, mono_ns)
-            self._fold.end_detection(ts_ns, mono_ns)
-        elif is_tick or mono_ns - self._detected_mono_ns >= DETECT_GAP_S * SECOND_NS:
+        """Run the detectors: on every tick, and at most every ``DETECT_GAP_S`` otherwise.
+
+        They judge by the time up to which everything that arrived has been folded. By the present time, a connection
+        would seem to be silent while its messages wait for a slow disk.
+        """
+        known_ns = self._complete_until_ns
+        if known_ns and (self._has_ended or is_tick or mono_ns - self._detected_mono_ns >= DETECT_GAP_S * SECOND_NS):
             self._detected_mono_ns = mono_ns
-            self._fold.detect(ts_ns, mono_ns)
+            self._fold.detect(ts_ns - (mono_ns - known_ns), known_ns)
+        if self._has_ended:
+            self._fold.end_detection(ts_ns, mono_ns)
 
     def _commit(self) -> list[Event]:
         """Write what is folded, repeatedly while the disk accepts nothing; returns the events that alerts are about."""

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple, NewType
 
-from wsmon.model.events import RECORDER, Event, Json, Meta, Source
-from wsmon.model.units import SECOND_NS
+from wsmon.model.events import RECORDER, Event, EventName, Json, Meta, Source
+from wsmon.model.units import MS_NS, SECOND_NS
+
+# The recorder stood still; not an event of a connection
+SUSPENDED: Final[EventName] = "self.suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +198,9 @@ _NO_EXPECTATION = Expectation()
 class IncidentDetector:
     """Base class of the detectors of one kind of incident.
 
-    A subclass sets ``kind``, keeps its own state, opens and closes ``incidents``, and overrides those of the three
-    ``_on_…`` methods that it needs. The first two are called for watched connections only: those of the configuration
-    that do not silence the kind.
+    A subclass sets ``kind``, keeps its own state, opens and closes ``incidents``, and overrides those of the
+    ``_on_…`` methods that it needs. Those for events and traffic are called for watched connections only: those of the
+    configuration that do not silence the kind.
     """
 
     kind: ClassVar[IncidentKind]
@@ -224,7 +227,9 @@ class IncidentDetector:
     def observe(self, event: Event) -> None:
         """Take a lifecycle event with its id, in the order of commit."""
         self.incidents.observe(event)
-        if self._is_watched(event.source.connection):
+        if event.name == SUSPENDED:
+            self._on_standstill(event, stopped_ns(event))
+        elif self._is_watched(event.source.connection):
             self._on_event(event)
 
     def observe_traffic(self, traffic: Traffic) -> None:
@@ -255,11 +260,25 @@ class IncidentDetector:
     def _on_event(self, event: Event) -> None:
         """Handle a lifecycle event of a watched connection."""
 
+    def _on_standstill(self, event: Event, stopped_ns: int) -> None:
+        """Handle that the recorder stood still until this event, on the monotonic clock for ``stopped_ns``."""
+
     def _on_traffic(self, traffic: Traffic) -> None:
         """Handle what a batch brought on a watched connection."""
 
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         """Handle the passing of time; called several times a second, also for connections that are not watched."""
+
+
+def stopped_ns(suspended: Event) -> int:
+    """Return how much of the monotonic clock a standstill of the recorder took, from its event."""
+    return max(0, (suspended.duration_ns or 0) - asleep_ns(suspended))
+
+
+def asleep_ns(suspended: Event) -> int:
+    """Return how long the machine slept in a standstill of the recorder: the monotonic clock stood still, too."""
+    asleep_ms = (suspended.meta or {}).get("asleep_ms")
+    return round(asleep_ms * MS_NS) if isinstance(asleep_ms, (int, float)) else 0
 
 
 def seconds(duration_ns: float) -> str:

@@ -6,7 +6,16 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wsmon.model.detectors.base import Expectation, IncidentDetector, IncidentKind, Traffic, counted, seconds
+from wsmon.model.detectors.base import (
+    SUSPENDED,
+    Expectation,
+    IncidentDetector,
+    IncidentKind,
+    Traffic,
+    asleep_ns,
+    counted,
+    seconds,
+)
 from wsmon.model.events import RECORDER, Event
 from wsmon.model.units import MS_NS, SECOND_NS
 
@@ -103,6 +112,8 @@ class ClockDetector:
     def __init__(self) -> None:
         # Wall time minus monotonic time; None before the first check
         self._offset_ns: int | None = None
+        # Monotonic time of the last check
+        self._checked_ns = 0
         # The same where the last check found a step, until a second check confirms it: a thread may be suspended
         # between reading one clock and the other
         self._suspect_ns: int | None = None
@@ -116,13 +127,19 @@ class ClockDetector:
         """Ignore the connections: the clock belongs to none."""
 
     def observe(self, event: Event) -> None:
-        """Ignore events."""
+        """Take note of how long the machine slept: the wall clock went on, and was not set."""
+        if event.name == SUSPENDED and self._offset_ns is not None:
+            self._offset_ns += asleep_ns(event)
 
     def observe_traffic(self, traffic: Traffic) -> None:
         """Ignore traffic."""
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
         """Return an event about the step of the clock, if there was one."""
+        # What the event loop knows of a sleep has not arrived yet
+        if mono_ns == self._checked_ns:
+            return ()
+        self._checked_ns = mono_ns
         offset_ns = ts_ns - mono_ns
         suspect_ns, self._suspect_ns = self._suspect_ns, None
         if self._offset_ns is None or abs(offset_ns - self._offset_ns) <= STEP_NS:

@@ -54,6 +54,15 @@ class StallDetector(IncidentDetector):
             self.incidents.close(connection, "the session ended")
         elif event.name == "self.backpressure":
             self._pause(connection, event)
+        elif event.name == "self.shed" and connection in self._sessions:
+            # What was not kept may have been data, and it is not known when the last of it came
+            session = self._sessions[connection]
+            session.heard_ns = max(session.heard_ns, event.mono_ns)
+
+    def _on_standstill(self, event: Event, stopped_ns: int) -> None:
+        """Do not count the time in which the recorder stood still as silence."""
+        for session in self._sessions.values():
+            session.heard_ns = min(event.mono_ns, session.heard_ns + stopped_ns)
 
     def _on_traffic(self, traffic: Traffic) -> None:
         connection = traffic.source.connection

@@ -295,6 +295,8 @@ class TypesDetector(IncidentDetector):
 
     def _on_event(self, event: Event) -> None:
         feed = self._feeds.get(event.source.connection)
+        if feed is not None and event.name == "self.shed":
+            feed.skip(event.mono_ns - feed.newest_ns)
         if feed is None or event.to_status is None:
             return
         if event.to_status == OPEN:
@@ -304,6 +306,11 @@ class TypesDetector(IncidentDetector):
             feed.missed.clear()
             feed.is_about_new = False
             self.incidents.close(event.source.connection, "the session ended")
+
+    def _on_standstill(self, event: Event, stopped_ns: int) -> None:
+        for feed in self._feeds.values():
+            if feed.closed_ns is None:
+                feed.skip(stopped_ns)
 
     def _on_traffic(self, traffic: Traffic) -> None:
         at_ns = traffic.newest_data_ns
@@ -366,7 +373,7 @@ class _TypeSightings:
     """Batches that had the type."""
     longest_gap_ns: int = 0
     away_ns: int = 0
-    """Time without a session, in which the type could not come."""
+    """Time in which the type could not come, or was not kept."""
 
     def see(self, at_ns: int) -> None:
         if at_ns > self.newest_ns:
@@ -406,12 +413,15 @@ class _TypedFeed:
 
     def resume(self, now_ns: int) -> None:
         """Continue with a new session: the time without one does not count as silence of any type."""
-        if self.closed_ns is None:
-            return
-        away_ns, self.closed_ns = now_ns - self.closed_ns, None
+        if self.closed_ns is not None:
+            away_ns, self.closed_ns = now_ns - self.closed_ns, None
+            self.skip(away_ns)
+
+    def skip(self, away_ns: int) -> None:
+        """Count no silence of any type for so long: no message could come, or none was kept."""
         for each in self.types.values():
-            each.newest_ns += away_ns
-            each.away_ns += away_ns
+            each.newest_ns += max(0, away_ns)
+            each.away_ns += max(0, away_ns)
 
 
 def _names(names: list[str]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from wsmon.model import units as fmt
 from wsmon.model.events import CloseBy, Event, Verdict
 from wsmon.model.http import status_phrase
 from wsmon.model.statuses import OPEN, SESSION_ENDS
-from wsmon.model.units import SECOND_NS
+from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.verdict.close_codes import CODE_ADVICE, REASON_CLUES, Advice, advice_on_code, code_meaning, read_clue
 from wsmon.model.verdict.failures import advice_on_attempt, advice_on_dial, advice_on_loss
 from wsmon.model.verdict.history import History, Pattern, find_pattern
@@ -42,7 +43,9 @@ def judge(event: Event, history: History) -> Verdict | None:
     was_open = event.from_status == OPEN
     pattern = find_pattern(event, history)
     evidence = _evidence(event, history)
-    if was_open and _is_suspect(event, history):
+    if was_open and (standstill := _our_standstill(event)) is not None:
+        advice = standstill
+    elif was_open and _is_suspect(event, history):
         advice = _our_pause(history)
     elif pattern is not None:
         return _by_pattern(event, pattern, evidence)
@@ -159,6 +162,32 @@ def _our_pause(history: History) -> Advice:
         f"just before, wsmon itself did not read for {lasted}, its store was too slow: the first suspect is here",
         "check the disk of this machine, or keep less: a smaller profile, or capture.payloads = false",
     )
+
+
+# Words of a close reason with which a peer says that it was not answered
+_UNANSWERED: Final = re.compile(
+    r"ping|pong|heartbeat|keep.?alive|time.?out|timed out|idle|inactiv|stale|no response", re.IGNORECASE
+)
+
+
+def _our_standstill(event: Event) -> Advice | None:
+    """Explain an end by a standstill of the recorder, which the session measured; ``None`` where that explains nothing.
+
+    A peer that says why it closed is believed: its reason has to be that it was not answered.
+    """
+    suspended_ms = (event.meta or {}).get("suspended_ms")
+    if not isinstance(suspended_ms, (int, float)) or suspended_ms * MS_NS < SUSPECT_PAUSE_NS or event.close_by == "us":
+        return None
+    lasted = fmt.duration(round(suspended_ms * MS_NS))
+    step = "find out why this process or machine stood still: suspended, stopped, a paused container, no processor time"
+    if event.reason and event.close_by == "peer":
+        if not _UNANSWERED.search(event.reason):
+            return None
+        return Advice(f"just before, wsmon itself stood still for {lasted} and answered nothing", step)
+    if event.close_by == "peer" and event.close_code in ORDERLY_CODES:
+        return None
+    cause = f"just before, wsmon itself stood still for {lasted} and answered nothing"
+    return Advice(f"{cause}: the other side possibly gave up on it", step)
 
 
 def _evidence(event: Event, history: History) -> tuple[int, ...]:

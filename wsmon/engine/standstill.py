@@ -1,0 +1,185 @@
+"""Standstill: notices that the recorder itself stood still (stopped, frozen, asleep, starved), and for how long.
+
+``StandstillSelector`` is the selector of the recorder's event loop (engine/loop.py): it sees the loop wait and work,
+and compares the clocks. ``LoopWatch`` ticks on that loop, so that no wait of the selector is long, and reports up to
+which time everything that arrived has been read (``Bus.mark_read``): detectors judge by that time, not by the present.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from wsmon.model.events import RECORDER, Event, Json
+from wsmon.model.units import MS_NS, SECOND_NS, duration
+from wsmon.ports import Clock, EventSink
+
+# Interval of the ticks: the selector never waits for longer, so a standstill is measured to a quarter of a second
+TICK_S = 0.25
+# A wait of the selector that ends this much too late was a standstill; a busy machine delays it by some milliseconds
+LATE_NS = SECOND_NS // 2
+# The callbacks of one turn of the loop that take longer than this were a standstill: the turns of 50 flooding peers
+# take 0.1 s (engine/tap.py). Only what is beyond it is taken off the loop's clock, so that a loop that is busy all the
+# time still has a clock that goes on
+TURN_NS = SECOND_NS
+# A shorter standstill is no event
+SUSPENDED_NS = SECOND_NS
+# For this long after a standstill no timer of a session judges the peer: what waits in the sockets is read first, which
+# takes several turns where it is more than 64 KiB of one socket
+READING_S = 1.0
+
+
+class Standstill(NamedTuple):
+    """A time in which the event loop did not run."""
+
+    stopped_ns: int
+    """Of the monotonic clock: the process was stopped, frozen or starved."""
+    asleep_ns: int
+    """In which the monotonic clock stood still, too: the machine was suspended."""
+
+    @property
+    def total_ns(self) -> int:
+        """How long it lasted."""
+        return self.stopped_ns + self.asleep_ns
+
+
+class BootClock(Protocol):
+    """The clocks that a standstill shows on."""
+
+    def mono_ns(self) -> int:
+        """Return monotonic time, which stands still while the machine is suspended."""
+        ...
+
+    def boot_ns(self) -> int:
+        """Return monotonic time that goes on while the machine is suspended."""
+        ...
+
+
+class _Reading(NamedTuple):
+    mono_ns: int
+    boot_ns: int
+
+
+class StandstillSelector(selectors.DefaultSelector):
+    """Reports each standstill before the loop handles what it found, and before timers that have become due.
+
+    A wait that a stop signal interrupted returns without having looked at the sockets (``epoll_wait`` fails with EINTR,
+    signal(7)), and timers would come before what waits in them: an empty answer is asked for again.
+    """
+
+    def __init__(self, on_standstill: Callable[[Standstill], None], clock: BootClock) -> None:
+        """``on_standstill`` is called inside ``select``, on the thread of the loop."""
+        super().__init__()
+        # Seconds to take off the clock of the loop, so that no timer is due because of a standstill
+        self.lost_s = 0.0
+        self._on_standstill = on_standstill
+        self._clock = clock
+        # When the newest wait ended; None before the first
+        self._left: _Reading | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait as the base class does; look twice before returning nothing."""
+        entered = self._read()
+        if self._left is not None and self._compare(self._left, entered, 0, TURN_NS, left_ns=TURN_NS):
+            timeout = 0
+        found = super().select(timeout)
+        if not found and timeout != 0:
+            found = super().select(0)
+        self._left = self._read()
+        # A wait without a limit is never late
+        waited_ns = self._left.mono_ns - entered.mono_ns if timeout is None else round(timeout * SECOND_NS)
+        self._compare(entered, self._left, waited_ns, LATE_NS)
+        return found
+
+    def _read(self) -> _Reading:
+        return _Reading(self._clock.mono_ns(), self._clock.boot_ns())
+
+    def _compare(
+        self, before: _Reading, after: _Reading, expected_ns: int, tolerance_ns: int, *, left_ns: int = 0
+    ) -> bool:
+        """Report a standstill between two readings that should be ``expected_ns`` apart; return whether there was one.
+
+        ``left_ns`` of it stay on the clock of the loop.
+        """
+        took_ns = after.mono_ns - before.mono_ns
+        late_ns = took_ns - expected_ns
+        asleep_ns = (after.boot_ns - before.boot_ns) - took_ns
+        # Since the last sign of life: when within the wait it began is unknown
+        stopped_ns = took_ns if late_ns > tolerance_ns else 0
+        asleep_ns = asleep_ns if asleep_ns > LATE_NS else 0
+        if not (stopped_ns or asleep_ns):
+            return False
+        if stopped_ns:
+            self.lost_s += (late_ns - left_ns) / SECOND_NS
+        self._on_standstill(Standstill(stopped_ns, asleep_ns))
+        return True
+
+
+class LoopWatch:
+    """Ticks on the recorder's event loop; reports what has been read, and each standstill, as an event."""
+
+    def __init__(
+        self,
+        sink: EventSink,
+        clock: Clock,
+        mark_read: Callable[[int], None],
+        is_paused: Callable[[], bool],
+        on_standstill: Callable[[Standstill], None],
+    ) -> None:
+        """``mark_read`` gets monotonic times up to which everything was read, never while ``is_paused``."""
+        self._sink = sink
+        self._clock = clock
+        self._mark_read = mark_read
+        self._is_paused = is_paused
+        self._on_standstill = on_standstill
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            self._tick()
+            await asyncio.sleep(TICK_S)
+
+    def stood_still(self, standstill: Standstill) -> None:
+        """Emit ``self.suspended``, then hand the standstill on, so that no session judges its peer by it."""
+        if standstill.total_ns >= SUSPENDED_NS:
+            self._sink.emit(suspended_event(standstill, self._clock))
+        self._on_standstill(standstill)
+
+    def _tick(self) -> None:
+        """Take the time; it is reported two turns later.
+
+        Callbacks of a turn run before what its selector found: in the second turn from now everything has been read
+        that had arrived by now, up to 64 KiB of each socket.
+        """
+        if self._is_paused():
+            return
+        loop = asyncio.get_running_loop()
+        now_ns = self._clock.mono_ns()
+        loop.call_soon(loop.call_soon, self._report, now_ns)
+
+    def _report(self, until_ns: int) -> None:
+        if not self._is_paused():
+            self._mark_read(until_ns)
+
+
+def suspended_event(standstill: Standstill, clock: Clock) -> Event:
+    """Return the event of a standstill that is over now; ``meta.asleep_ms`` is what of it the machine slept."""
+    lasted = duration(standstill.total_ns)
+    meta: dict[str, Json] = {}
+    if standstill.asleep_ns:
+        meta["asleep_ms"] = round(standstill.asleep_ns / MS_NS, 3)
+    if standstill.asleep_ns > standstill.stopped_ns:
+        reason = f"the machine was suspended for {lasted}"
+    else:
+        reason = f"wsmon stood still for {lasted}: it was stopped, frozen, or got no time of the processor"
+    return Event(
+        RECORDER,
+        "self.suspended",
+        clock.wall_ns(),
+        clock.mono_ns(),
+        reason=reason,
+        duration_ns=standstill.total_ns,
+        meta=meta or None,
+    )
