@@ -123,8 +123,7 @@ def _troubles(of: ConnectionStatistics) -> Iterator[str]:
         if kpi.ok is False and kpi.value is not None:
             wanted = f"{'above' if kpi.is_floor else 'below'} {fmt.figure(kpi.threshold, is_share=kpi.is_share)}"
             value = fmt.figure(kpi.value, is_share=kpi.is_share)
-            made_from = f"{kpi.samples:,} sample{'' if kpi.samples == 1 else 's'}"
-            yield f"{sanitize(of.name, NAME_CHARS)}: {kpi.name} {value} is not {wanted} ({made_from})"
+            yield f"{sanitize(of.name, NAME_CHARS)}: {kpi.name} {value} is not {wanted} ({kpi.basis})"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

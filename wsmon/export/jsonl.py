@@ -212,7 +212,7 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
 
 
 def _kpi(kpi: Kpi) -> dict[str, Json]:
-    return {
+    document: dict[str, Json] = {
         "name": kpi.name,
         "value": _rounded(kpi.value, _SHARE_DECIMALS if kpi.is_share else _DECIMALS),
         "threshold": kpi.threshold,
@@ -220,6 +220,9 @@ def _kpi(kpi: Kpi) -> dict[str, Json]:
         "samples": kpi.samples,
         "budget_left": _rounded(kpi.budget_left, _SHARE_DECIMALS),
     }
+    if kpi.ok is None:
+        document["why"] = kpi.why
+    return document
 
 
 def _summary(summary: Summary | None) -> dict[str, Json]:

@@ -156,21 +156,21 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _figures(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
     """The number of key figures that meet the thresholds of their profile, and a table of those that do not."""
-    measured = [(one.name, kpi) for one in connections for kpi in one.kpis if kpi.value is not None]
+    measured = [(one.name, kpi) for one in connections for kpi in one.kpis if kpi.ok is not None]
     if not measured:
         return
     breached = [(name, kpi) for name, kpi in measured if kpi.ok is False]
     yield Heading(2, "Key figures")
     yield Paragraph(f"{len(measured) - len(breached):,} of {len(measured):,} are as the profiles want them.")
     if breached:
-        columns = ("connection", "figure", "value", "wanted", "samples")
+        columns = ("connection", "figure", "value", "wanted", "made from")
         yield ReportTable(columns, tuple(_breach(name, kpi) for name, kpi in breached))
 
 
 def _breach(name: str, kpi: Kpi) -> Cells:
     value, threshold = (fmt.figure(each or 0.0, is_share=kpi.is_share) for each in (kpi.value, kpi.threshold))
     figure = kpi.name.removesuffix("_ms").replace("_", " ")
-    return name, figure, value, f"{'above' if kpi.is_floor else 'below'} {threshold}", f"{kpi.samples:,}"
+    return name, figure, value, f"{'above' if kpi.is_floor else 'below'} {threshold}", kpi.basis
 
 
 def _row(one: ConnectionStatistics) -> Cells:

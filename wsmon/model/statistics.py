@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
+from wsmon.model.units import SECOND_NS, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,27 @@ class Kpi:
     """A share 0…1, or milliseconds; None where nothing was measured."""
     threshold: float
     ok: bool | None
-    """None where nothing was measured."""
+    """None where too little was measured to judge."""
     samples: int
+    """What the value is made from; of a share of time, the whole seconds of it."""
     budget_left: float | None
-    """Share of the error budget, or of the time allowed, that is left; below 0: overdrawn; None: there is none."""
+    """Share of the error budget, or of the time allowed, that is left; below 0: overdrawn; None: there is none, or
+    ``ok`` is None."""
     is_floor: bool = False
     """The value must be above the threshold, not below."""
     is_share: bool = False
     """The value is 0…1; others are milliseconds."""
+    is_of_time: bool = False
+    """The value is a share of the time in which the connection was to be open."""
+    why: str = ""
+    """Why ``ok`` is None; empty where it is not."""
+
+    @property
+    def basis(self) -> str:
+        """What the value is made from, in words: ``12 samples``, ``9m of scheduled time``."""
+        if self.is_of_time:
+            return f"{duration(self.samples * SECOND_NS)} of scheduled time"
+        return f"{self.samples:,} sample{'' if self.samples == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,7 @@ class ConnectionStatistics:
     ws_uptime_ms: float
     """Usable: from the end of the upgrade to the end of the session."""
     availability: float | None
-    """Usable time / time the connection was to be open, 0…1; None where it never was to be open."""
+    """Usable time / ``scheduled_ms``, 0…1; None where it never was to be open."""
     last_connected_ns: int | None
     last_disconnected_ns: int | None
     last_message_ns: int | None
@@ -119,6 +133,11 @@ class ConnectionStatistics:
     """Mean time between two reconnections in one run; None where there were not two."""
     message_types: Mapping[str, int] | None = None
     """Messages by type, most frequent first; None where they were not asked for."""
+    scheduled_ms: float = 0.0
+    """Time in which a recorder ran and the connection was to be open."""
+    stalled_ms: float | None = None
+    """Of it, the time in which no data came although ``expect_every`` asked for some: the length of its stalls; None
+    where no data is expected, so that silence is no stall."""
     failed_messages: int = 0
     """Messages that could not be read, and requests that failed."""
     kpis: tuple[Kpi, ...] = ()
@@ -146,20 +165,25 @@ class Density:
 _DIALLING: Final[frozenset[Status]] = frozenset({"connecting", "connected"})
 _GAVE_UP: Final = "retries_exhausted"
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+# Below these a figure is no breach: the first of two dials that fails is no rate of 50 %
+MIN_RATE_SAMPLES: Final = 10
+MIN_DURATION_SAMPLES: Final = 3
+MIN_SCHEDULED_S: Final = 60
+TOO_FEW: Final = "too few samples"
+NO_EXPECTATION: Final = "no data is expected: expect_every is not set"
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """A total and the number of samples in it."""
+class _Measured(NamedTuple):
+    """A figure and the number of samples in it."""
 
-    total: float
-    """How many samples succeeded or failed, or the sum of their milliseconds."""
+    value: float | None
+    """None without samples."""
     samples: int
 
-    @property
-    def value(self) -> float | None:
-        """The mean; None without samples."""
-        return self.total / self.samples if self.samples else None
+    @classmethod
+    def mean(cls, total: float, samples: int) -> _Measured:
+        """Return the mean of samples, of which ``total`` succeeded or failed, or which took so many milliseconds."""
+        return cls(total / samples if samples else None, samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,31 +197,53 @@ class _KpiRule:
     """The value must be above the threshold, not below."""
     is_share: bool = False
     """The value is 0…1; others are milliseconds."""
+    is_of_time: bool = False
+    """A share of time; its samples are seconds."""
+
+    @property
+    def min_samples(self) -> int:
+        """Samples from which on the figure meets or breaches its threshold."""
+        if self.is_of_time:
+            return MIN_SCHEDULED_S
+        return MIN_RATE_SAMPLES if self.is_share else MIN_DURATION_SAMPLES
 
 
 def _connected(connection: ConnectionStatistics) -> _Measured:
     """Dials that led to a usable session; one that is under way is neither a success nor a failure."""
     dials = max(0, connection.sessions - (connection.status in _DIALLING))
-    return _Measured(min(connection.connection_count, dials), dials)
+    return _Measured.mean(min(connection.connection_count, dials), dials)
 
 
 def _reconnected(connection: ConnectionStatistics) -> _Measured:
     """Outages that a reconnect ended, of all that ended; the others ended because no attempt was left."""
     ended = connection.reconnect_ms.count if connection.reconnect_ms else 0
-    return _Measured(ended, ended + connection.errors.get(_GAVE_UP, 0))
+    return _Measured.mean(ended, ended + connection.errors.get(_GAVE_UP, 0))
 
 
 def _failed_messages(connection: ConnectionStatistics) -> _Measured:
     """Messages that could not be read, and requests that failed."""
-    return _Measured(connection.failed_messages, connection.messages.received + connection.messages.sent)
+    return _Measured.mean(connection.failed_messages, connection.messages.received + connection.messages.sent)
+
+
+def _available(connection: ConnectionStatistics) -> _Measured:
+    """Share of the scheduled time in which the connection was open."""
+    return _Measured(connection.availability, int(connection.scheduled_ms / 1_000))
+
+
+def _stalled(connection: ConnectionStatistics) -> _Measured:
+    """Share of the scheduled time in which data was expected and did not come."""
+    if connection.stalled_ms is None or not connection.scheduled_ms:
+        return _Measured(None, 0)
+    share = min(1.0, connection.stalled_ms / connection.scheduled_ms)
+    return _Measured(share, int(connection.scheduled_ms / 1_000))
 
 
 def _average(summary: Summary | None) -> _Measured:
-    return _Measured(summary.mean * summary.count, summary.count) if summary else _Measured(0.0, 0)
+    return _Measured(summary.mean, summary.count) if summary else _Measured(None, 0)
 
 
-# The table of WebSockexNova's telemetry guide. Of that table, throughput has no threshold, and the rate of handled
-# errors is known of one protocol only: both are left out.
+# The table of WebSockexNova's telemetry guide, and two shares of time. Of that table, throughput has no threshold, and
+# the rate of handled errors is known of one protocol only: both are left out.
 _RULES: Final[Mapping[str, _KpiRule]] = MappingProxyType(
     {
         "connection_success_rate": _KpiRule(_connected, 0.999, 0.99, is_floor=True, is_share=True),
@@ -206,6 +252,9 @@ _RULES: Final[Mapping[str, _KpiRule]] = MappingProxyType(
         "reconnection_time_ms": _KpiRule(lambda connection: _average(connection.reconnect_ms), 2_000.0, 5_000.0),
         "processing_time_ms": _KpiRule(lambda connection: _average(connection.process_ms), 10.0, 50.0),
         "message_error_rate": _KpiRule(_failed_messages, 0.0001, 0.001, is_share=True),
+        # As strict as the success of dials: a connection that is not open, or is mute, is of no use
+        "availability": _KpiRule(_available, 0.999, 0.99, is_floor=True, is_share=True, is_of_time=True),
+        "stalled_share": _KpiRule(_stalled, 0.001, 0.01, is_share=True, is_of_time=True),
     }
 )
 KPI_NAMES: Final = tuple(_RULES)
@@ -216,9 +265,9 @@ KPI_SHARES: Final = frozenset(name for name, rule in _RULES.items() if rule.is_s
 def kpis(connection: ConnectionStatistics, overrides: Mapping[str, float] = _NOTHING) -> tuple[Kpi, ...]:
     """Return all key figures of a connection, in the order of ``KPI_NAMES``.
 
-    ``overrides`` are the configured thresholds, by name. A figure that was not measured has no value and breaches
-    nothing. Comparisons are strict, as in the guide: 99.9 % is not more than 99.9 %. Averages are exact, unlike
-    percentiles.
+    ``overrides`` are the configured thresholds, by name. A figure with too few samples breaches nothing, and one that
+    was not measured has no value. Comparisons are strict, as in the guide: 99.9 % is not more than 99.9 %. Averages are
+    exact, unlike percentiles.
     """
     return tuple(_kpi(name, rule, connection, overrides.get(name)) for name, rule in _RULES.items())
 
@@ -228,11 +277,13 @@ def _kpi(name: str, rule: _KpiRule, connection: ConnectionStatistics, override: 
     threshold = standing if override is None else override
     measured = rule.measure(connection)
     value = measured.value
-    if value is None:
-        return Kpi(name, None, threshold, None, 0, None, rule.is_floor, rule.is_share)
+    kinds = (rule.is_floor, rule.is_share, rule.is_of_time)
+    if value is None or measured.samples < rule.min_samples:
+        is_unasked = name == "stalled_share" and connection.stalled_ms is None
+        why = NO_EXPECTATION if is_unasked else TOO_FEW
+        return Kpi(name, value, threshold, None, measured.samples, None, *kinds, why)
     ok = value > threshold if rule.is_floor else value < threshold
-    left = _budget_left(rule, value, threshold)
-    return Kpi(name, value, threshold, ok, measured.samples, left, rule.is_floor, rule.is_share)
+    return Kpi(name, value, threshold, ok, measured.samples, _budget_left(rule, value, threshold), *kinds)
 
 
 def _budget_left(rule: _KpiRule, value: float, threshold: float) -> float | None:

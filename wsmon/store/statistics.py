@@ -27,6 +27,7 @@ from wsmon.model.statistics import (
 )
 from wsmon.model.statuses import Status
 from wsmon.model.subscriptions import Subscriptions
+from wsmon.model.timeline import STALL
 from wsmon.model.units import MS_NS, SECOND_NS
 from wsmon.model.uptime import RunPeriod, Uptime, observed_ns, reconnects_per_hour, uptime
 from wsmon.store.codec import STATUS_OF, PackedSum
@@ -54,6 +55,14 @@ _SUMS = f"""
 SELECT connection, metric, sum(count), sum(sum), max(max) FROM rollup_metric WHERE {_PLACE} GROUP BY connection, metric
 """
 _HISTOGRAMS = f"SELECT connection, metric, hist FROM rollup_metric WHERE {_PLACE}"
+
+
+# Stalls that overlap a period, each clipped to it; one that is open lasts until its end
+_STALLED = f"""
+SELECT connection, sum(min(coalesce(closed_ns, :until_ns), :until_ns) - max(opened_ns, :since_ns))
+FROM incident WHERE type = '{STALL}' AND opened_ns < :until_ns AND coalesce(closed_ns > :since_ns, 1)
+GROUP BY connection
+"""
 
 
 class _MetricTotal:
@@ -135,6 +144,9 @@ def statistics(
     tallies = _tallies(connection, cover, connection_ids, _NO_DIMENSION if has_types else DIMENSIONS["type"])
     watched_ns = observed_ns(runs.values(), since_ns, until_ns)
     topics = subscriptions(connection) if is_open_end else {}
+    # A recorder that was cut off has left its stalls open: they are known until the end of its run
+    known_ns = min(until_ns, max((run.end_ns for run in runs.values()), default=until_ns))
+    stalled_ns = dict(connection.execute(_STALLED, {"since_ns": since_ns, "until_ns": known_ns}).fetchall())
     found: list[ConnectionStatistics] = []
     for row in rows:
         status: Status = STATUS_OF[row[3]]
@@ -145,7 +157,13 @@ def statistics(
             status = taken[-1].status if taken else "initialized"
         up = uptime(taken, runs, since_ns, until_ns)
         of = _of_connection(
-            row, status, up, tallies.get(row[0], _ConnectionCounts()), watched_ns, (since_ns, until_ns, is_open_end)
+            row,
+            status,
+            up,
+            tallies.get(row[0], _ConnectionCounts()),
+            watched_ns,
+            stalled_ns.get(row[0], 0),
+            (since_ns, until_ns, is_open_end),
         )
         if has_types:
             of = dataclasses.replace(of, message_types=tallies.get(row[0], _ConnectionCounts()).by_key("type"))
@@ -177,6 +195,7 @@ def _of_connection(
     up: Uptime,
     tally: _ConnectionCounts,
     watched_ns: int,
+    stalled_ns: int,
     period: tuple[int, int, bool],
 ) -> ConnectionStatistics:
     _id, name, column, _status, is_stalled, trace_id, last_message_ns, _configured = row
@@ -218,6 +237,8 @@ def _of_connection(
         errors=tally.by_key("error_type"),
         close_codes=tally.by_key("close_code"),
         incidents=tally.by_key("incident"),
+        scheduled_ms=up.wanted_ns / MS_NS,
+        stalled_ms=stalled_ns / MS_NS if stalled_ns or spec.expect_every_s else None,
         failed_messages=sum(tally.by_key("failed_message").values()),
     )
     return dataclasses.replace(of, kpis=kpis(of, spec.kpi))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import at_ns, event, loss, message, refused
+from tests.support.builders import at_ns, dialled, event, loss, message, refused
 from tests.support.exports import report_text
 from tests.support.queries import query as parse
 from tests.support.recordings import recorded
@@ -160,12 +160,13 @@ def test_a_report_of_nothing_is_a_report(tmp_path: Path) -> None:
     assert told.written == 0
 
 
-def test_key_figures_that_are_not_as_wanted_are_named(store: Path) -> None:
-    text = Page(report_text(store)[0]).text
+def test_key_figures_that_are_not_as_wanted_are_named(tmp_path: Path) -> None:
+    attempts = [each for at in range(10) for each in (dialled(at, "nova"), refused(at + 0.5, "nova"))]
+    text = Page(report_text(recorded(tmp_path / "ten.db", attempts, "nova"))[0]).text
     figures = text[text.index("Key figures") : text.index("Timeline")]
     assert figures[1].endswith("are as the profiles want them.")
-    assert figures[2:7] == ["connection", "figure", "value", "wanted", "samples"]
-    assert figures[7:12] == ["nova", "connection success rate", "50.00 %", "above 99.00 %", "2"]
+    assert figures[2:7] == ["connection", "figure", "value", "wanted", "made from"]
+    assert figures[7:12] == ["nova", "connection success rate", "0.00 %", "above 99.00 %", "10 samples"]
 
 
 def test_what_went_wrong_is_counted_by_connection(store: Path) -> None:

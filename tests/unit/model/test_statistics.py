@@ -43,7 +43,7 @@ def test_tg_10_999_of_1000_is_too_little_for_financial_and_enough_for_standard()
 
 def test_tg_11_without_a_dial_there_is_no_rate() -> None:
     assert found("connection_success_rate", {}) == Kpi(
-        "connection_success_rate", None, 0.99, None, 0, None, is_floor=True, is_share=True
+        "connection_success_rate", None, 0.99, None, 0, None, is_floor=True, is_share=True, why="too few samples"
     )
     assert [each.ok for each in kpis(NOTHING)] == [None] * len(KPI_NAMES)
 
@@ -53,8 +53,46 @@ def test_tg_11_without_a_dial_there_is_no_rate() -> None:
     ("standard", 2_000.0, True), ("standard", 5_000.0, False),
 ])  # fmt: skip
 def test_tg_14_two_seconds_to_reconnect_are_too_long_for_financial(profile: str, mean_ms: float, ok: bool) -> None:
-    kpi = found("reconnection_time_ms", {"reconnect_ms": took(mean_ms)}, profile)
-    assert (kpi.value, kpi.ok, kpi.samples) == (mean_ms, ok, 1)
+    kpi = found("reconnection_time_ms", {"reconnect_ms": took(mean_ms, 3)}, profile)
+    assert (kpi.value, kpi.ok, kpi.samples) == (mean_ms, ok, 3)
+
+
+@pytest.mark.parametrize(("name", "few", "enough"), [
+    ("connection_time_ms", {"connect_ms": took(9_000.0, 2)}, {"connect_ms": took(9_000.0, 3)}),
+    ("reconnection_time_ms", {"reconnect_ms": took(9_000.0, 2)}, {"reconnect_ms": took(9_000.0, 3)}),
+    ("processing_time_ms", {"process_ms": took(9_000.0, 2)}, {"process_ms": took(9_000.0, 3)}),
+    ("connection_success_rate", {"sessions": 9}, {"sessions": 10}),
+    ("reconnection_success_rate", {"errors": {"retries_exhausted": 9}}, {"errors": {"retries_exhausted": 10}}),
+    (
+        "message_error_rate",
+        {"failed_messages": 9, "messages": Flow(9)}, {"failed_messages": 10, "messages": Flow(10)},
+    ),
+    ("availability", {"availability": 0.0, "scheduled_ms": 59_999.0}, {"availability": 0.0, "scheduled_ms": 60_000.0}),
+    ("stalled_share", {"stalled_ms": 5e4, "scheduled_ms": 59_999.0}, {"stalled_ms": 5e4, "scheduled_ms": 60_000.0}),
+])  # fmt: skip
+def test_few_samples_breach_nothing_and_have_a_value(
+    name: str, few: Mapping[str, object], enough: Mapping[str, object]
+) -> None:
+    kpi = found(name, few)
+    assert kpi.value is not None
+    assert (kpi.ok, kpi.why, kpi.budget_left) == (None, "too few samples", None)
+    kpi = found(name, enough)
+    assert (kpi.ok, kpi.why) == (False, "")
+
+
+def test_a_connection_that_is_hardly_open_or_mute_is_not_ok() -> None:
+    kpi = found("availability", {"availability": 0.0014, "scheduled_ms": 540_000.0})
+    assert (kpi.value, kpi.threshold, kpi.ok, kpi.samples) == (0.0014, 0.99, False, 540)
+    assert kpi.basis == "9m of scheduled time"
+    kpi = found("stalled_share", {"stalled_ms": 535_000.0, "scheduled_ms": 540_000.0})
+    assert kpi.value == pytest.approx(535 / 540)
+    assert (kpi.threshold, kpi.ok) == (0.01, False)
+    assert found("stalled_share", {"stalled_ms": 0.0, "scheduled_ms": 540_000.0}).ok is True
+
+
+def test_where_no_data_is_expected_silence_is_not_judged() -> None:
+    kpi = found("stalled_share", {"stalled_ms": None, "scheduled_ms": 540_000.0})
+    assert (kpi.value, kpi.ok, kpi.why) == (None, None, "no data is expected: expect_every is not set")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +101,9 @@ def test_tg_14_two_seconds_to_reconnect_are_too_long_for_financial(profile: str,
         ("connection_time_ms", {"connect_ms": took(700.0, 3)}, 700.0, 3, False, True),
         ("processing_time_ms", {"process_ms": took(30.0, 8)}, 30.0, 8, False, True),
         ("message_error_rate", {"failed_messages": 1, "messages": Flow(3_000, 2_000)}, 0.0002, 5_000, False, True),
-        ("message_error_rate", {"failed_messages": 0, "messages": Flow(1, 0)}, 0.0, 1, True, True),
+        ("message_error_rate", {"failed_messages": 0, "messages": Flow(10, 0)}, 0.0, 10, True, True),
+        ("availability", {"availability": 0.995, "scheduled_ms": 100_500.0}, 0.995, 100, False, True),
+        ("stalled_share", {"stalled_ms": 500.0, "scheduled_ms": 100_000.0}, 0.005, 100, False, True),
         ("reconnection_success_rate", {"reconnect_ms": took(1.0, 199)}, 1.0, 199, True, True),
         (
             "reconnection_success_rate",
@@ -81,9 +121,13 @@ def test_each_figure_has_its_samples_and_thresholds(
         assert (kpi.samples, kpi.ok) == (samples, ok)
 
 
-@pytest.mark.parametrize(("status", "ok", "samples"), [("connecting", None, 0), ("disconnected", False, 1)])
+@pytest.mark.parametrize(("status", "ok", "samples"), [("connecting", True, 10), ("disconnected", False, 11)])
 def test_a_dial_under_way_has_not_failed(status: str, ok: bool | None, samples: int) -> None:
-    kpi = found("connection_success_rate", {"sessions": 1, "status": status})
+    kpi = found(
+        "connection_success_rate",
+        {"sessions": 11, "connection_count": 10, "status": status},
+        overrides={"connection_success_rate": 0.95},
+    )
     assert (kpi.ok, kpi.samples) == (ok, samples)
 
 
@@ -92,7 +136,7 @@ def test_a_session_whose_dial_began_before_the_period_makes_no_rate_above_one() 
 
 
 def test_thresholds_of_the_configuration_replace_those_of_the_profile() -> None:
-    kpi = found("connection_time_ms", {"connect_ms": took(700.0)}, "financial", {"connection_time_ms": 900.0})
+    kpi = found("connection_time_ms", {"connect_ms": took(700.0, 3)}, "financial", {"connection_time_ms": 900.0})
     assert (kpi.threshold, kpi.ok) == (900.0, True)
     assert kpi.budget_left == pytest.approx(2 / 9)
 
@@ -102,10 +146,12 @@ def test_an_overdrawn_budget_is_below_zero_and_no_tolerance_leaves_none() -> Non
     assert found("connection_success_rate", fields).budget_left == pytest.approx(-2.0)
     all_of_them = {"connection_success_rate": 1.0}
     assert found("connection_success_rate", fields, overrides=all_of_them).budget_left is None
-    no_error = found("message_error_rate", {"messages": Flow(5, 0)}, overrides={"message_error_rate": 0.0})
+    no_error = found("message_error_rate", {"messages": Flow(50, 0)}, overrides={"message_error_rate": 0.0})
     assert (no_error.ok, no_error.budget_left) == (False, None)
 
 
 def test_shares_are_told_from_times() -> None:
-    assert sorted(KPI_SHARES) == ["connection_success_rate", "message_error_rate", "reconnection_success_rate"]
+    assert sorted(KPI_SHARES) == [
+        "availability", "connection_success_rate", "message_error_rate", "reconnection_success_rate", "stalled_share",
+    ]  # fmt: skip
     assert all(name.endswith("_ms") for name in set(KPI_NAMES) - KPI_SHARES)

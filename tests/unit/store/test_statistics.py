@@ -115,6 +115,8 @@ def test_everything_about_one_connection(tmp_path: Path) -> None:
                 close_codes={"1006": 1},
                 incidents={"stall": 1},
                 subscriptions=Subscriptions(),
+                scheduled_ms=wanted_s * 1e3,
+                stalled_ms=113e3,
             ),
         ),
     )

@@ -56,6 +56,8 @@ KPI_LABELS = {
     "reconnection_time_ms": "time to reconnect",
     "processing_time_ms": "time to reply",
     "message_error_rate": "messages failed",
+    "availability": "available",
+    "stalled_share": "stalled",
 }
 # Cells of the columns of the key figures; the last ones are left out where there is no room
 KPI_NAME, KPI_VALUE, KPI_MARK, KPI_THRESHOLD, KPI_COUNT, KPI_BUDGET = 17, 9, 2, 10, 10, 9
@@ -352,9 +354,15 @@ def _kpi_line(kpi: Kpi) -> Line:
         (right(value, KPI_VALUE), role),
         (f" {mark}", role),
         (right(threshold, KPI_THRESHOLD), "dim"),
-        (right(fmt.count(kpi.samples) if kpi.samples else fmt.NONE, KPI_COUNT), "dim"),
+        (right(_samples(kpi), KPI_COUNT), "dim"),
         (right(_budget(kpi), KPI_BUDGET), "problem" if kpi.ok is False else "dim"),
     )
+
+
+def _samples(kpi: Kpi) -> str:
+    if not kpi.samples:
+        return fmt.NONE
+    return fmt.duration(kpi.samples * fmt.SECOND_NS) if kpi.is_of_time else fmt.count(kpi.samples)
 
 
 def _amount(value: float, kpi: Kpi) -> str:
@@ -368,6 +376,8 @@ def _share(value: float) -> str:
 
 
 def _budget(kpi: Kpi) -> str:
+    if kpi.value is not None and kpi.ok is None:
+        return "too few"
     if kpi.budget_left is None:
         return ""
     return "used up" if kpi.budget_left < 0 else f"{floor(kpi.budget_left * 100)} %"
