@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
             "Make a store of FILE: events of `export --format jsonl` with their ids, an HTTP Archive, or a recording."
         ),
         "check": "Check CONFIG: every mistake with its line, and the connections it means.",
+        "detectors": "List the kinds of incidents with their thresholds, and how to silence them.",
         "doctor": "Look at the store, the configuration, the machine and the terminal: a line each, and what to do.",
         "demo": "Show wsmon at work: servers on loopback that tick, drop, refuse, stall and reject.",
         "unit": "Print a hardened systemd unit that records CONFIG, also after a reboot.",

@@ -8,11 +8,12 @@ from __future__ import annotations
 import ipaddress
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from wsmon.config.kinds import FaultError
 from wsmon.errors import QueryError, UsageError
+from wsmon.model.detectors import INCIDENT_KINDS
 from wsmon.model.redact import compile_pattern
 from wsmon.model.statistics import KPI_NAMES
 from wsmon.query.notes import asks_notes
@@ -127,6 +128,18 @@ def kpi_name(text: str) -> None:
     """Check for the name of a key figure that has a threshold."""
     if text not in KPI_NAMES:
         raise FaultError("is no key figure", f"they are {', '.join(KPI_NAMES)}")
+
+
+def thresholds(kind: str, values: Mapping[str, object]) -> None:
+    """Check the thresholds of a kind of incident against each other: one that ends it lies below one that opens it."""
+    (incident,) = (each for each in INCIDENT_KINDS if each.name == kind)
+    in_force = {each.name: values.get(each.name, each.default) for each in incident.thresholds}
+    for each in incident.thresholds:
+        lower, upper = in_force[each.name], in_force.get(each.below)
+        if isinstance(lower, (int, float)) and isinstance(upper, (int, float)) and lower >= upper:
+            shown = f"{each.written(lower)} ≥ {each.written(upper)}"
+            hint = "the incident would open and close in turn"
+            raise FaultError(f"has a {each.name} that is not less than {each.below}", hint, shown)
 
 
 def header_name(text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -238,13 +238,22 @@ class TableOf:
 
 
 @dataclass(frozen=True, slots=True)
+class TablesOf:
+    """Tables with a closed set of names, each with a closed set of keys, read into mappings of values by name."""
+
+    tables: Mapping[str, Mapping[str, Kind]]
+    check: Callable[[str, Mapping[str, object]], None]
+    """Gets the name and the values of a table; raises ``FaultError`` for values that do not go together."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyMap:
     """A table of action ids; each value is a key press, several with commas between, or a list of them."""
 
     item: Kind
 
 
-AnyKind = Kind | ListOf | TableOf | KeyMap
+AnyKind = Kind | ListOf | TableOf | TablesOf | KeyMap
 
 
 def name_of_type(value: object) -> str:

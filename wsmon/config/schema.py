@@ -18,6 +18,7 @@ from wsmon.config.kinds import (
     ExistingFile,
     FlagKind,
     KeyMap,
+    Kind,
     ListOf,
     NewFile,
     NumberKind,
@@ -26,10 +27,12 @@ from wsmon.config.kinds import (
     SecretOrNumberKind,
     SizeKind,
     TableOf,
+    TablesOf,
     TextKind,
 )
 from wsmon.config.specs import SIGNAL_NAMES, Characters, LatencyUnit, ProtocolName, RedirectPolicy
 from wsmon.model.detectors import INCIDENT_KINDS
+from wsmon.model.detectors.base import ThresholdUnit
 from wsmon.model.profiles import ProfileName
 
 MINUTE_S = 60.0
@@ -71,6 +74,25 @@ class ConfigKey:
 
 
 _PROFILES = OneOf(get_args(ProfileName))
+
+_UNIT_KINDS: Mapping[ThresholdUnit, Kind] = MappingProxyType(
+    {
+        "count": NumberKind(0, 10**9, whole=True),
+        "seconds": DurationKind(0.001, 365 * DAY_S),
+        "share": NumberKind(0, 1),
+        "times": NumberKind(1, 1_000),
+    }
+)
+_THRESHOLDS = TablesOf(
+    MappingProxyType(
+        {
+            kind.name: MappingProxyType({each.name: _UNIT_KINDS[each.unit] for each in kind.thresholds})
+            for kind in INCIDENT_KINDS
+            if kind.thresholds
+        }
+    ),
+    checks.thresholds,
+)
 
 WSMON = (
     ConfigKey(
@@ -116,6 +138,13 @@ WSMON = (
         {},
         "queries by name: a match opens an incident rule:NAME",
         example='{ big = "type:order $.qty>100" }',
+    ),
+    ConfigKey(
+        "detectors",
+        _THRESHOLDS,
+        {},
+        "thresholds of detectors by kind of incident; `wsmon detectors` lists them",
+        example='{ storm = { opens = 5, within = "60s" } }',
     ),
     ConfigKey(
         "prometheus",

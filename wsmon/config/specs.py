@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from wsmon.model.detectors.base import NO_THRESHOLDS, Thresholds
 from wsmon.model.profiles import ProfileName
 from wsmon.model.redact.masking import EMPTY, Sensitive
 
@@ -209,6 +210,8 @@ class Configuration:
     alerts: AlertSpec = AlertSpec()
     prometheus: str = ""
     otlp: OtlpSpec = OtlpSpec()
+    detectors: Thresholds = field(default_factory=lambda: NO_THRESHOLDS)
+    """Thresholds of the detectors that are not at their defaults, by kind of incident and name."""
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Action id -> key presses of the user's keymap."""
     secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from wsmon.config.kinds import (
     AnyKind,
@@ -15,6 +16,7 @@ from wsmon.config.kinds import (
     ListOf,
     NewFile,
     TableOf,
+    TablesOf,
     absolute,
     name_of_type,
 )
@@ -99,6 +101,8 @@ class TableReader:
                 return self._list(value, at, kind)
             case TableOf():
                 return self._entries(value, at, kind)
+            case TablesOf():
+                return self._tables(value, at, kind)
             case KeyMap():
                 entries: dict[str, tuple[str, object]] = {}
                 self._actions(value, at, kind, entries)
@@ -137,6 +141,43 @@ class TableReader:
                 self.fault(path, FaultError("is there twice", f"as {entries[identity][0]} already"))
             entries[identity] = (name, self._scalar(inner, path, kind.item))
         return TableEntries(entries)
+
+    def _tables(self, value: object, at: KeyPath, kind: TablesOf) -> Mapping[str, Mapping[str, object]] | None:
+        if not isinstance(value, dict):
+            self.fault(at, _no_table(value))
+            return None
+        found: dict[str, Mapping[str, object]] = {}
+        for name, inner in value.items():
+            path = (*at, name)
+            keys = kind.tables.get(name)
+            if keys is None:
+                self.fault(path, FaultError("is no key of this table", _named_nearest(name, kind.tables)))
+            elif not isinstance(inner, dict):
+                self.fault(path, _no_table(inner, f"its keys are {', '.join(keys)}"), inner)
+            else:
+                found[name] = self._table_of(inner, path, keys, partial(kind.check, name))
+        return found
+
+    def _table_of(
+        self,
+        value: Mapping[str, object],
+        at: KeyPath,
+        keys: Mapping[str, Kind],
+        check: Callable[[Mapping[str, object]], None],
+    ) -> Mapping[str, object]:
+        faults_before = len(self.faults)
+        values: dict[str, object] = {}
+        for name, inner in value.items():
+            if name in keys:
+                values[name] = self._scalar(inner, (*at, name), keys[name])
+            else:
+                self.fault((*at, name), FaultError("is no key of this table", _named_nearest(name, keys)))
+        if len(self.faults) == faults_before:
+            try:
+                check(values)
+            except FaultError as fault:
+                self.fault(at, fault)
+        return values
 
     def _actions(self, value: object, at: KeyPath, kind: KeyMap, entries: dict[str, tuple[str, object]]) -> None:
         """Read entries of a keymap; ``log.search`` without quotes is a table in a table in TOML, and means the same."""
@@ -201,6 +242,11 @@ class TableReader:
             )
             return None
         return expanded.text
+
+
+def _named_nearest(name: str, valid: Iterable[str]) -> str:
+    match = nearest(name, valid)
+    return f"did you mean {match}?" if match else f"the keys here are {', '.join(valid)}"
 
 
 def _no_table(value: object, hint: str = "") -> FaultError:

@@ -125,7 +125,7 @@ class _Recording:
             (*all_detectors(), rules := RuleDetector()),
             self._on_notable,
         )
-        self._writer.configure(configuration.connections, configuration.retention)
+        self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
         sink = _ListenedSink(self._bus, options.on_event) if options.on_event else self._bus
         self._supervisor = Supervisor(
             configuration.connections, configuration.secrets, sink, clock, random.Random(os.urandom(16))

@@ -235,11 +235,12 @@ class CommandHandler:
             except ConfigError as error:
                 self._emit(status="error", error_type="configuration", error=str(error))
                 raise
-            self._writer.configure(configuration.connections, configuration.retention)
+            self._writer.configure(configuration.connections, configuration.retention, configuration.detectors)
             self._alerts.configure(configuration.alerts, configuration.secrets)
             self._monitoring.configure(configuration)
             changes = self._supervisor.apply(configuration.connections, configuration.secrets)
             others = ["alerts changed"] if configuration.alerts != self._configuration.alerts else []
+            others += ["detectors changed"] if configuration.detectors != self._configuration.detectors else []
             others += ["monitoring changed"] if _monitors_otherwise(configuration, self._configuration) else []
             self._configuration = configuration
             sentence = _sentence(changes, others)

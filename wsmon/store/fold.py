@@ -15,6 +15,7 @@ from itertools import compress
 import msgspec
 
 from wsmon.config.specs import ConnectionSpec
+from wsmon.model.detectors.base import NO_THRESHOLDS, Thresholds
 from wsmon.model.events import Event, EventName, Meta
 from wsmon.model.histogram import bucket_index
 from wsmon.model.profiles import is_alertable
@@ -113,11 +114,11 @@ class Fold:
         """Whether there is something to commit."""
         return self.last_id != self._committed_id or self._connections.has_changed or self._rollups.has_changed
 
-    def configure(self, specs: Sequence[ConnectionSpec], now_ns: int) -> None:
-        """Use the connections of a configuration from now on."""
+    def configure(self, specs: Sequence[ConnectionSpec], now_ns: int, thresholds: Thresholds = NO_THRESHOLDS) -> None:
+        """Use the connections of a configuration, and the thresholds of detectors that it sets, from now on."""
         self._connections.configure(specs, now_ns)
         self._sources.use_profiles()
-        self._detection.configure(specs)
+        self._detection.configure(specs, thresholds)
 
     def fold(self, events: Iterable[Event]) -> None:
         """Count events; assign an id and make a row of those that the capture profile of their connection keeps."""

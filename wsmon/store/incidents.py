@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from wsmon.config.specs import ConnectionSpec
-from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
+from wsmon.model.detectors.base import Expectation, NumberedMessage, Thresholds, Traffic
 from wsmon.model.events import Event, EventName, Meta, Source
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import Histories, judge
@@ -36,10 +36,12 @@ class DetectorRunner:
         self._detectors = detectors
         self._readers = [detector for detector in detectors if detector.reads_traffic]
 
-    def configure(self, specs: Iterable[ConnectionSpec]) -> None:
+    def configure(self, specs: Iterable[ConnectionSpec], thresholds: Thresholds) -> None:
         """Tell the detectors what the connections of a configuration are expected to do."""
         expectations = {
-            spec.name: Expectation(spec.expect_every_s, spec.reconnect.stable_after_s, frozenset(spec.silence))
+            spec.name: Expectation(
+                spec.expect_every_s, spec.reconnect.stable_after_s, frozenset(spec.silence), thresholds
+            )
             for spec in specs
             if spec.enabled
         }

@@ -17,6 +17,7 @@ from wsmon.bus import TICK_S, Batch, Bus, Shed
 from wsmon.config.specs import ConnectionSpec, RetentionSpec
 from wsmon.errors import StoreError
 from wsmon.model.detectors import all_detectors
+from wsmon.model.detectors.base import NO_THRESHOLDS, Thresholds
 from wsmon.model.events import Event, Source
 from wsmon.model.snapshot import Health
 from wsmon.model.units import MS_NS, SECOND_NS
@@ -101,7 +102,7 @@ class Writer:
         self._pruning = PruneSchedule(self._retention, clock)
         self._indexer = SearchIndexer(database.connection, database.path)
         # Configurations that were reloaded since the last batch, oldest first; filled by any thread
-        self._configurations: deque[tuple[ConnectionSpec, ...]] = deque()
+        self._configurations: deque[tuple[tuple[ConnectionSpec, ...], Thresholds]] = deque()
         self._thread = threading.Thread(target=self._run, name="writer")
         self._warning = ""
         self._commit_lag_ns = 0
@@ -124,10 +125,15 @@ class Writer:
         """Events that retention has removed in this run; callable from any thread."""
         return self._pruning.events
 
-    def configure(self, connections: tuple[ConnectionSpec, ...], retention: RetentionSpec | None = None) -> None:
+    def configure(
+        self,
+        connections: tuple[ConnectionSpec, ...],
+        retention: RetentionSpec | None = None,
+        thresholds: Thresholds = NO_THRESHOLDS,
+    ) -> None:
         """Use a configuration: its retention at once, all else from the next batch on; callable from any thread."""
         self._retention.spec = retention or RetentionSpec()
-        self._configurations.append(connections)
+        self._configurations.append((connections, thresholds))
 
     def health(self) -> Health:
         """The state of the recorder; callable from any thread."""
@@ -163,7 +169,8 @@ class Writer:
         """Fold a batch, run the detectors, commit."""
         ts_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
         while self._configurations:
-            self._fold.configure(self._configurations.popleft(), ts_ns)
+            connections, thresholds = self._configurations.popleft()
+            self._fold.configure(connections, ts_ns, thresholds)
         self._in_hand = len(batch.events)
         events, farewell = batch.events, []
         if events and events[-1].name == "self.run.ended":

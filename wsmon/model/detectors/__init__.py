@@ -5,8 +5,9 @@ brought, and opens and closes incidents. One sample alone opens no incident unle
 the condition that closes one lies well below the condition that opened it, so that incidents do not flap.
 
 To add a detector, write its class with its ``IncidentKind`` in a module of this package, add the class to
-``DETECTORS``, and describe the kind in docs/alerts.md. The ``silence`` key of the configuration and ``is:`` in queries
-read the kind from here; alerts, metrics and the screen read it from the events.
+``DETECTORS``, and add the row of the kind to docs/alerts.md. The keys ``silence`` and ``detectors`` of the
+configuration, ``wsmon detectors`` and ``is:`` in queries read the kind and its thresholds from here; alerts, metrics
+and the screen read it from the events.
 """
 
 from __future__ import annotations

@@ -6,13 +6,44 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar, Final, NamedTuple, NewType
+from typing import ClassVar, Final, Literal, NamedTuple, NewType, TypeAlias
 
 from wsmon.model.events import RECORDER, Event, EventName, Json, Meta, Source
-from wsmon.model.units import MS_NS, SECOND_NS
+from wsmon.model.units import MS_NS, SECOND_NS, format_duration
 
 # The recorder stood still; not an event of a connection
 SUSPENDED: Final[EventName] = "self.suspended"
+
+
+# What a threshold is: a number of things, a duration in seconds, a share 0…1, a multiple
+ThresholdUnit = Literal["count", "seconds", "share", "times"]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A number that a detector compares with, and that ``detectors.KIND.NAME`` of the configuration replaces."""
+
+    name: str
+    default: float
+    """In ``unit``."""
+    unit: ThresholdUnit
+    doc: str
+    """What it is, in one line for users."""
+    below: str = ""
+    """The threshold of the same kind that it must be less than: an incident would flap; empty = none."""
+
+    def written(self, value: float) -> str:
+        """Return a value of it as the configuration writes it: ``5``, ``1m``, ``0.01``."""
+        return format_duration(value) if self.unit == "seconds" else f"{value:g}"
+
+    def shown(self, value: float) -> str:
+        """Return a value of it as a sentence has it: ``5``, ``1m``, ``1 %``."""
+        return f"{value * 100:g} %" if self.unit == "share" else self.written(value)
+
+
+# By kind of incident and name of the threshold: those that the configuration sets
+Thresholds: TypeAlias = Mapping[str, Mapping[str, float]]
+NO_THRESHOLDS: Final[Thresholds] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +56,25 @@ class IncidentKind:
     """The setting of a connection that avoids such incidents, beside ``silence``; empty = none does."""
     query_flag: str = ""
     """Its name behind ``is:`` in a query; empty = only ``type:`` finds it."""
+    opens_when: str = ""
+    """When it opens, for users; ``{name}`` stands for a threshold."""
+    thresholds: tuple[Threshold, ...] = ()
+    """The numbers that its detector compares with."""
 
     @property
     def silence(self) -> str:
         """What the user can configure against such incidents: ``a longer expect_every or silence = ["stall"]``."""
         return f'{self.avoided_by}{self.avoided_by and " or "}silence = ["{self.name}"]'
+
+    def in_force(self, configured: Thresholds) -> Mapping[str, float]:
+        """Return the value of each threshold: the configured one, else the default."""
+        own = configured.get(self.name, {})
+        return {each.name: own.get(each.name, each.default) for each in self.thresholds}
+
+    def describe(self, configured: Thresholds) -> str:
+        """Return the sentence when it opens, with the thresholds in force."""
+        values = self.in_force(configured)
+        return self.opens_when.format_map({each.name: each.shown(values[each.name]) for each in self.thresholds})
 
 
 # Kind of the incidents that a rule of the user opens: ``rule:NAME``
@@ -57,6 +102,8 @@ class Expectation:
     """A session that was open this long counts as a success."""
     silenced: frozenset[str] = frozenset()
     """Names of the kinds of incidents that are not looked for."""
+    thresholds: Thresholds = field(default_factory=lambda: NO_THRESHOLDS)
+    """Those that the configuration sets."""
 
 
 class NumberedMessage(NamedTuple):
@@ -209,6 +256,7 @@ class IncidentDetector:
 
     def __init__(self) -> None:
         self.incidents = Incidents(self.kind.name, self.kind.silence)
+        self._defaults = self.kind.in_force(NO_THRESHOLDS)
         self._expectations: Mapping[str, Expectation] = {}
         self._has_ended = False
 
@@ -248,6 +296,17 @@ class IncidentDetector:
         self._has_ended = True
         for connection in self.incidents.connections:
             self.incidents.close(connection, "the recorder ended")
+
+    def _threshold(self, connection: str, name: str) -> float:
+        """Return a threshold of ``kind`` in its unit: the configured value, else the default."""
+        configured = self._expectation(connection).thresholds.get(self.kind.name)
+        if configured is not None and name in configured:
+            return configured[name]
+        return self._defaults[name]
+
+    def _threshold_ns(self, connection: str, name: str) -> int:
+        """Return a threshold that is a duration."""
+        return round(self._threshold(connection, name) * SECOND_NS)
 
     def _expectation(self, connection: str) -> Expectation:
         return self._expectations.get(connection, _NO_EXPECTATION)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wsmon.model.detectors.base import IncidentDetector, IncidentKind, counted
+from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Threshold, counted
 from wsmon.model.events import Event, Json, Source
 from wsmon.model.http import response_header
 from wsmon.model.units import DAY_NS, SECOND_NS
@@ -32,7 +32,10 @@ class _PeerTraits:
 class PeerDetector(IncidentDetector):
     """Opens ``peer_changed`` for a value not seen before in this run, and closes it at the next tick."""
 
-    kind = IncidentKind("peer_changed")
+    kind = IncidentKind(
+        "peer_changed",
+        opens_when="the certificate, the subprotocol or the Server header of the peer is not one seen before",
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,10 +86,6 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-# Automatic renewal happens 30 days before a certificate expires
-FIRST_WARNING_NS = 14 * DAY_NS
-
-
 @dataclass(frozen=True, slots=True)
 class _Certificate:
     """The verified certificate of a peer; certificates that are not verified are not reported by the TLS library."""
@@ -101,9 +100,16 @@ class _Certificate:
 
 
 class CertificateDetector(IncidentDetector):
-    """Opens ``certificate`` two weeks before the peer's certificate expires; a renewed certificate ends it."""
+    """Opens ``certificate`` some time before the peer's certificate expires; a renewed certificate ends it."""
 
-    kind = IncidentKind("certificate")
+    kind = IncidentKind(
+        "certificate",
+        opens_when="the certificate of the peer expires within {before}, or has expired",
+        thresholds=(
+            # Automatic renewal happens 30 days before a certificate expires
+            Threshold("before", 14 * 86_400, "seconds", "time before the end of the certificate at which it opens"),
+        ),
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,13 +128,14 @@ class CertificateDetector(IncidentDetector):
             self.incidents.close(connection, "the peer shows no verified certificate")
             return
         self._certificates[connection] = _Certificate(event.source, event.id, expires_ns, expires)
-        if expires_ns - event.ts_ns > FIRST_WARNING_NS:
+        if expires_ns - event.ts_ns > self._threshold_ns(connection, "before"):
             self.incidents.close(connection, f"renewed until {expires}")
 
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, each in self._certificates.items():
             left_ns = each.expires_ns - ts_ns
-            if left_ns <= FIRST_WARNING_NS and connection not in self.incidents and self._is_watched(connection):
+            is_due = left_ns <= self._threshold_ns(connection, "before")
+            if is_due and connection not in self.incidents and self._is_watched(connection):
                 when = f"expires in {counted(left_ns // DAY_NS, 'day')}, on" if left_ns > 0 else "expired on"
                 reason = f"the peer's certificate {when} {each.expires}"
                 self.incidents.open(each.source, reason, [each.event_id], {"expires": each.expires})

@@ -6,28 +6,21 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from wsmon.model.detectors.base import IncidentDetector, IncidentKind, counted, seconds
+from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Threshold, counted, seconds
 from wsmon.model.events import Event, Source
 from wsmon.model.spans import BROKEN_OFF
 from wsmon.model.statuses import OPEN, STOPPED
 from wsmon.model.units import SECOND_NS
 from wsmon.model.verdict.judge import fact
 
-WINDOW_NS = 60 * SECOND_NS
-# Dials in a window that open a storm: a backoff from 1 s reaches the fifth dial after 15 s; a loss and two attempts
-# stay below
-OPENING_DIALS = 5
 # A session ends the storm when it was open for this many mean gaps between dials; one that drops at the pace of the
 # storm does not
 HELD_GAPS = 2
-# Dials in a window that end a storm: the pace of the longest default delay, 30 s, far enough from OPENING_DIALS to
-# prevent flapping
-CLOSING_DIALS = 2
 
 
 @dataclass(slots=True)
 class _Dials:
-    """The dials of the last minute on a connection that the user did not close."""
+    """The newest dials on a connection that the user did not close."""
 
     source: Source
     started: deque[tuple[int, int, bool]] = field(default_factory=deque)
@@ -52,6 +45,14 @@ class StormDetector(IncidentDetector):
         "storm",
         "a longer reconnect.initial",
         query_flag="storm",
+        opens_when="the connection was dialled {opens} times within {within}",
+        thresholds=(
+            # A backoff from 1 s reaches the fifth dial after 15 s; a loss and two attempts stay below
+            Threshold("opens", 5, "count", "attempts within this time that open it"),
+            Threshold("within", 60, "seconds", "the time in which attempts are counted"),
+            # The pace of the longest default delay, 30 s
+            Threshold("closes", 2, "count", "attempts within this time that end it", below="opens"),
+        ),
     )
 
     def __init__(self) -> None:
@@ -67,7 +68,7 @@ class StormDetector(IncidentDetector):
             dials.source = event.source
             dials.started.append((event.mono_ns, event.id, False))
             self._drop_old(dials, event.mono_ns)
-            if len(dials.started) >= OPENING_DIALS:
+            if len(dials.started) >= self._threshold(connection, "opens"):
                 self._open(dials)
         elif event.to_status == OPEN and connection in self._dials:
             dials = self._dials[connection]
@@ -91,8 +92,9 @@ class StormDetector(IncidentDetector):
             if open_ns and open_ns >= max(stable_ns, HELD_GAPS * dials.gap_ns):
                 self.incidents.close(connection, f"open for {seconds(open_ns)}")
                 dials.started.clear()
-            elif len(dials.started) <= CLOSING_DIALS:
-                self.incidents.close(connection, f"{counted(len(dials.started), 'attempt')} in the last 60 s")
+            elif len(dials.started) <= self._threshold(connection, "closes"):
+                within = seconds(self._threshold_ns(connection, "within"))
+                self.incidents.close(connection, f"{counted(len(dials.started), 'attempt')} in the last {within}")
 
     def _open(self, dials: _Dials) -> None:
         accepted = sum(was_open for *_, was_open in dials.started)
@@ -108,9 +110,9 @@ class StormDetector(IncidentDetector):
         self._dials.pop(connection, None)
         self.incidents.close(connection, reason)
 
-    @staticmethod
-    def _drop_old(dials: _Dials, now_ns: int) -> None:
-        while dials.started and now_ns - dials.started[0][0] > WINDOW_NS:
+    def _drop_old(self, dials: _Dials, now_ns: int) -> None:
+        within_ns = self._threshold_ns(dials.source.connection, "within")
+        while dials.started and now_ns - dials.started[0][0] > within_ns:
             dials.started.popleft()
 
 
@@ -124,6 +126,7 @@ class RetriesDetector(IncidentDetector):
     kind = IncidentKind(
         "retries_exhausted",
         "reconnect.max_attempts = 0",
+        opens_when="the connection is not dialled again: no attempt is left, or none can succeed",
     )
 
     def _on_event(self, event: Event) -> None:
@@ -140,7 +143,7 @@ class RetriesDetector(IncidentDetector):
 class AuthDetector(IncidentDetector):
     """Opens ``auth`` at a login that failed or an upgrade refused with 401 or 403; a login that succeeds ends it."""
 
-    kind = IncidentKind("auth")
+    kind = IncidentKind("auth", opens_when="a login failed, or the upgrade was refused with 401 or 403")
 
     def __init__(self) -> None:
         super().__init__()

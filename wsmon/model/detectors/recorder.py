@@ -11,6 +11,7 @@ from wsmon.model.detectors.base import (
     Expectation,
     IncidentDetector,
     IncidentKind,
+    Threshold,
     Traffic,
     asleep_ns,
     counted,
@@ -19,25 +20,27 @@ from wsmon.model.detectors.base import (
 from wsmon.model.events import RECORDER, Event
 from wsmon.model.units import MS_NS, SECOND_NS
 
-WINDOW_NS = 60 * SECOND_NS
-# Pauses in a window that open an incident
-OPENING_PAUSES = 3
-# Two pauses suffice when together they are this long
-LONG_PAUSES_NS = 5 * SECOND_NS
-
 
 @dataclass(slots=True)
 class _Pauses:
-    """The times of the last minute in which a connection was not read."""
+    """The newest times in which a connection was not read."""
 
     pauses: deque[tuple[int, int, int]] = field(default_factory=deque)
     """Monotonic end, event id and duration in nanoseconds of each pause."""
 
 
 class BackpressureDetector(IncidentDetector):
-    """Opens ``backpressure`` when reading was paused repeatedly; a minute without a pause ends it."""
+    """Opens ``backpressure`` when reading was paused repeatedly; some time without a pause ends it."""
 
-    kind = IncidentKind("backpressure")
+    kind = IncidentKind(
+        "backpressure",
+        opens_when="the store was too slow {opens} times within {within}, so that reading paused",
+        thresholds=(
+            Threshold("opens", 3, "count", "pauses within this time that open it"),
+            Threshold("within", 60, "seconds", "the time in which pauses are counted; as long without one ends it"),
+            Threshold("total", 5, "seconds", "two pauses open it when together they are this long"),
+        ),
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,24 +56,33 @@ class BackpressureDetector(IncidentDetector):
             return
         pauses = self._paused.setdefault(event.source.connection, _Pauses()).pauses
         pauses.append((event.mono_ns, event.id, round(paused_ms * MS_NS)))
-        _drop_old(pauses, event.mono_ns)
+        connection = event.source.connection
+        within_ns = self._threshold_ns(connection, "within")
+        _drop_old(pauses, event.mono_ns - within_ns)
         total_ns = sum(took_ns for *_, took_ns in pauses)
-        if len(pauses) >= OPENING_PAUSES or (len(pauses) > 1 and total_ns >= LONG_PAUSES_NS):
-            reason = f"wsmon was too slow {len(pauses)} times in a minute: reading paused for {seconds(total_ns)}"
+        is_long = len(pauses) > 1 and total_ns >= self._threshold_ns(connection, "total")
+        if is_long or len(pauses) >= self._threshold(connection, "opens"):
+            reason = f"wsmon was too slow {len(pauses)} times in {seconds(within_ns)}: "
+            reason += f"reading paused for {seconds(total_ns)}"
             self.incidents.open(event.source, reason, [event_id for _, event_id, _ in pauses])
 
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, paused in list(self._paused.items()):
-            _drop_old(paused.pauses, mono_ns)
+            within_ns = self._threshold_ns(connection, "within")
+            _drop_old(paused.pauses, mono_ns - within_ns)
             if not paused.pauses:
                 del self._paused[connection]
-                self.incidents.close(connection, "no pause for a minute")
+                self.incidents.close(connection, f"no pause for {seconds(within_ns)}")
 
 
 class ShedDetector(IncidentDetector):
-    """Opens ``shed`` at the first event that was not kept; a minute without loss ends it."""
+    """Opens ``shed`` at the first event that was not kept; some time without loss ends it."""
 
-    kind = IncidentKind("shed")
+    kind = IncidentKind(
+        "shed",
+        opens_when="events could not be kept, and are missing from the recording",
+        thresholds=(Threshold("calm", 60, "seconds", "time without loss that ends it"),),
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,14 +101,15 @@ class ShedDetector(IncidentDetector):
 
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, (newest_ns, events) in list(self._shed.items()):
-            if mono_ns - newest_ns > WINDOW_NS:
+            calm_ns = self._threshold_ns(connection, "calm")
+            if mono_ns - newest_ns > calm_ns:
                 del self._shed[connection]
-                reason = f"{counted(events, 'event')} not kept; none lost for a minute"
+                reason = f"{counted(events, 'event')} not kept; none lost for {seconds(calm_ns)}"
                 self.incidents.close(connection, reason, {"events": events})
 
 
-def _drop_old(pauses: deque[tuple[int, int, int]], now_ns: int) -> None:
-    while pauses and now_ns - pauses[0][0] > WINDOW_NS:
+def _drop_old(pauses: deque[tuple[int, int, int]], before_ns: int) -> None:
+    while pauses and pauses[0][0] < before_ns:
         pauses.popleft()
 
 

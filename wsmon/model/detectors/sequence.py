@@ -38,9 +38,13 @@ SequenceKind = Literal["gap", "duplicate", "reorder"]
 _AVOIDED_BY: Final = 'sequence.path = ""'
 KINDS: Final[Mapping[SequenceKind, IncidentKind]] = MappingProxyType(
     {
-        "gap": IncidentKind("gap", _AVOIDED_BY, query_flag="gap"),
-        "duplicate": IncidentKind("duplicate", _AVOIDED_BY, query_flag="dup"),
-        "reorder": IncidentKind("reorder", _AVOIDED_BY),
+        "gap": IncidentKind(
+            "gap", _AVOIDED_BY, query_flag="gap", opens_when="sequence numbers are missing for a second"
+        ),
+        "duplicate": IncidentKind(
+            "duplicate", _AVOIDED_BY, query_flag="dup", opens_when="sequence numbers came more than once"
+        ),
+        "reorder": IncidentKind("reorder", _AVOIDED_BY, opens_when="sequence numbers came out of order"),
     }
 )
 _PHRASES: Final[Mapping[SequenceKind, str]] = MappingProxyType(

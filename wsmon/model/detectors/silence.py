@@ -37,6 +37,7 @@ class StallDetector(IncidentDetector):
         "stall",
         "a longer expect_every",
         query_flag="stall",
+        opens_when="the connection is open, and no data came for longer than its `expect_every`",
     )
     reads_traffic = True
 
@@ -123,7 +124,10 @@ class _LostTopics:
 class SubscriptionDetector(IncidentDetector):
     """Opens ``subscription`` when topics are lost, refused or not confirmed; having all of them back ends it."""
 
-    kind = IncidentKind("subscription")
+    kind = IncidentKind(
+        "subscription",
+        opens_when="a subscription was refused, was not confirmed, or is lost after a reconnect",
+    )
 
     def __init__(self) -> None:
         super().__init__()

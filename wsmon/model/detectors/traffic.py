@@ -7,29 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Traffic, counted
+from wsmon.model.detectors.base import IncidentDetector, IncidentKind, Threshold, Traffic, counted, seconds
 from wsmon.model.events import RECORDER, Event, Json, Source
 from wsmon.model.histogram import quantiles, representative
 from wsmon.model.statuses import OPEN, SESSION_ENDS
 from wsmon.model.units import MS_NS, SECOND_NS, milliseconds
 
-ERROR_WINDOW_NS: Final = 10 * SECOND_NS
-# Errors in a window that open an incident
-OPENING_ERRORS: Final = 10
-# And their least share of all messages: ten refused orders among a hundred thousand ticks are no incident
-MIN_ERROR_SHARE: Final = 0.01
-# Errors in a window that do not delay the end of an incident
-TOLERATED_ERRORS: Final = 2
-# Time with tolerated errors only that ends an incident: bursts that come every ten seconds are one incident
-CALM_NS: Final = 30 * SECOND_NS
 # Types of errors that are counted separately
 MAX_ERROR_TYPES: Final = 20
 
 
 class ErrorsDetector(IncidentDetector):
-    """Opens ``errors`` at ten in 10 s that are 1 % of the messages; half a minute with hardly any ends it."""
+    """Opens ``errors`` at many in a short time that are a share of the messages; some time with hardly any ends it."""
 
-    kind = IncidentKind("errors")
+    kind = IncidentKind(
+        "errors",
+        opens_when="{opens} errors came within {within}, and they are {share} of the messages or more",
+        thresholds=(
+            Threshold("opens", 10, "count", "errors within this time that open it"),
+            Threshold("within", 10, "seconds", "the time in which errors are counted"),
+            # Ten refused orders among a hundred thousand ticks are no incident
+            Threshold("share", 0.01, "share", "their least share of all messages"),
+            Threshold("closes", 2, "count", "errors within this time that do not delay its end", below="opens"),
+            # Bursts that come every ten seconds are one incident
+            Threshold("calm", 30, "seconds", "time with no more errors than that, which ends it"),
+        ),
+    )
     reads_traffic = True
 
     def __init__(self) -> None:
@@ -53,27 +56,33 @@ class ErrorsDetector(IncidentDetector):
 
     def _on_tick(self, ts_ns: int, mono_ns: int) -> None:
         for connection, window in list(self._windows.items()):
-            window.drop_old(mono_ns)
-            if window.errors > TOLERATED_ERRORS:
+            within_ns = self._threshold_ns(connection, "within")
+            window.drop_old(mono_ns - within_ns)
+            if window.errors > self._threshold(connection, "closes"):
                 window.busy_ns = mono_ns
             share = window.errors / max(1, window.errors + window.messages)
             if connection in self.incidents:
-                if mono_ns - window.busy_ns >= CALM_NS:
-                    self.incidents.close(connection, "hardly any for half a minute")
-            elif window.errors >= OPENING_ERRORS and share >= MIN_ERROR_SHARE and self._is_watched(connection):
+                calm_ns = self._threshold_ns(connection, "calm")
+                if mono_ns - window.busy_ns >= calm_ns:
+                    self.incidents.close(connection, f"hardly any for {seconds(calm_ns)}")
+            elif (
+                window.errors >= self._threshold(connection, "opens")
+                and share >= self._threshold(connection, "share")
+                and self._is_watched(connection)
+            ):
                 facts: dict[str, Json] = {
                     "errors": window.errors,
                     "messages": window.messages,
                     "types": {**window.types},
                 }
-                self.incidents.open(window.source, _errors_sentence(window), [window.problem_id], facts)
+                self.incidents.open(window.source, _errors_sentence(window, within_ns), [window.problem_id], facts)
             elif not window.errors:
                 del self._windows[connection]
 
 
 @dataclass(slots=True)
 class _ErrorWindow:
-    """The errors and messages of one connection in the last ten seconds."""
+    """The errors and messages of one connection in the last seconds."""
 
     source: Source = RECORDER
     problem_id: int = 0
@@ -84,7 +93,7 @@ class _ErrorWindow:
     types: dict[str, int] = field(default_factory=dict)
     """Errors by type, since the last window without any."""
     busy_ns: int = 0
-    """Monotonic time at which there were last more than ``TOLERATED_ERRORS``."""
+    """Monotonic time at which there were last more than are tolerated."""
 
     def add(self, second: int, errors: int, messages: int) -> None:
         if self.seconds and self.seconds[-1][0] == second:
@@ -95,48 +104,59 @@ class _ErrorWindow:
         self.errors += errors
         self.messages += messages
 
-    def drop_old(self, now_ns: int) -> None:
-        while self.seconds and now_ns - self.seconds[0][0] * SECOND_NS > ERROR_WINDOW_NS + SECOND_NS:
+    def drop_old(self, before_ns: int) -> None:
+        # A second counts until its end
+        while self.seconds and (self.seconds[0][0] + 1) * SECOND_NS < before_ns:
             _, errors, messages = self.seconds.popleft()
             self.errors -= errors
             self.messages -= messages
 
 
-def _errors_sentence(window: _ErrorWindow) -> str:
+def _errors_sentence(window: _ErrorWindow, within_ns: int) -> str:
     """Format the reason of an incident: ``12 errors in 10 s (mostly dns), among 90 messages``."""
-    text = f"{counted(window.errors, 'error')} in 10 s"
+    text = f"{counted(window.errors, 'error')} in {seconds(within_ns)}"
     if window.types:
         most = max(window.types, key=lambda kind: window.types[kind])
         text += f" ({most})" if len(window.types) == 1 else f" (mostly {most})"
     return f"{text}, among {counted(window.messages, 'message')}" if window.messages else f"{text}, and no message"
 
 
-# A peer is slow at this multiple of its baseline
-TIMES_USUAL: Final = 4
-# And fast again below this fraction of the limit that was passed
+# A peer is fast again below this fraction of the limit that was passed
 END_FRACTION: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class _SlownessLimit:
-    """When a quantity is too slow."""
+    """A quantity that may be too slow, and the names of the thresholds that say when."""
 
     what: str
     """The quantity, for the sentence of the incident."""
-    margin_ns: int
-    """Least distance from the baseline: a peer in the same rack may take four times next to nothing."""
-    longest_ns: int
+    margin: str
+    """Least distance from the baseline."""
+    longest: str
     """The limit where there is no baseline, or where the baseline is less than half of it."""
 
 
-_RTT: Final = _SlownessLimit("round trip", 100 * MS_NS, SECOND_NS)
-_PROCESS: Final = _SlownessLimit("replies", 250 * MS_NS, 5 * SECOND_NS)
+_RTT: Final = _SlownessLimit("round trip", "rtt_margin", "rtt")
+_PROCESS: Final = _SlownessLimit("replies", "reply_margin", "reply")
 
 
 class SlowDetector(IncidentDetector):
-    """Opens ``slow`` at four times the baseline or an absolute limit, for pings and replies; half of it ends it."""
+    """Opens ``slow`` at a multiple of the baseline or an absolute limit, for pings and replies; half of it ends it."""
 
-    kind = IncidentKind("slow", query_flag="slow")
+    kind = IncidentKind(
+        "slow",
+        query_flag="slow",
+        opens_when="round trips or replies take {times} times as long as usual, or longer than {rtt} or {reply}",
+        thresholds=(
+            Threshold("times", 4, "times", "multiple of the usual time that opens it"),
+            Threshold("rtt", 1, "seconds", "round trip that opens it, whatever is usual below half of it"),
+            Threshold("reply", 5, "seconds", "the same for the time to a reply"),
+            # A peer in the same rack may take four times next to nothing
+            Threshold("rtt_margin", 0.1, "seconds", "a round trip that is longer than usual by less opens nothing"),
+            Threshold("reply_margin", 0.25, "seconds", "the same for the time to a reply"),
+        ),
+    )
     reads_traffic = True
 
     def __init__(self) -> None:
@@ -168,7 +188,7 @@ class SlowDetector(IncidentDetector):
     def _open_if_slow(self, traffic: Traffic, peer: _PeerSpeed, limit: _SlownessLimit) -> None:
         baseline = peer.baseline(limit)
         now_ns, usual_ns = baseline.now, baseline.usual
-        limit_ns = _limit_ns(limit, usual_ns)
+        limit_ns = self._limit_ns(traffic.source.connection, limit, usual_ns)
         if now_ns is None or now_ns <= limit_ns:
             return
         peer.slow, peer.limit_ns = limit, limit_ns
@@ -179,18 +199,19 @@ class SlowDetector(IncidentDetector):
             facts["usual_ms"] = round(usual_ns / MS_NS, 3)
         self.incidents.open(traffic.source, reason, [traffic.newest_id], facts)
 
+    def _limit_ns(self, connection: str, limit: _SlownessLimit, usual_ns: float | None) -> float:
+        longest_ns = self._threshold_ns(connection, limit.longest)
+        if usual_ns is None:
+            return longest_ns
+        margin_ns = self._threshold_ns(connection, limit.margin)
+        relative_ns = max(self._threshold(connection, "times") * usual_ns, usual_ns + margin_ns)
+        return min(relative_ns, longest_ns) if usual_ns < longest_ns * END_FRACTION else relative_ns
+
     def _close_if_fast(self, connection: str, peer: _PeerSpeed, limit: _SlownessLimit) -> None:
         now_ns = peer.baseline(limit).now
         if now_ns is not None and now_ns < peer.limit_ns * END_FRACTION:
             peer.slow = None
             self.incidents.close(connection, f"{limit.what} {milliseconds(now_ns / MS_NS)} again")
-
-
-def _limit_ns(limit: _SlownessLimit, usual_ns: float | None) -> float:
-    if usual_ns is None:
-        return limit.longest_ns
-    relative_ns = max(TIMES_USUAL * usual_ns, usual_ns + limit.margin_ns)
-    return min(relative_ns, limit.longest_ns) if usual_ns < limit.longest_ns * END_FRACTION else relative_ns
 
 
 # Older values that make a baseline
@@ -266,18 +287,12 @@ class _PeerSpeed:
         return self.rtt if limit is _RTT else self.process
 
 
-# The usual types are learned for this many messages and this long; until then no type is new and none is missed
-LEARNED_MESSAGES: Final = 1_000
-LEARNED_NS: Final = 600 * SECOND_NS
 # Followed on a connection, as many as a bucket of the statistics counts separately
 MAX_TYPES: Final = 100
-# Batches with a type that make it regular; one with fewer is never missed
-REGULAR_SIGHTINGS: Final = 20
 # A type is missed after this many mean gaps and this many longest gaps: bursts have a short mean, and long pauses
 # between them
 MISSED_MEAN_GAPS: Final = 10
 MISSED_LONGEST_GAPS: Final = 3
-SHORTEST_SILENCE_NS: Final = 60 * SECOND_NS
 # Types in the sentence of an incident
 SHOWN_TYPES: Final = 3
 
@@ -285,7 +300,16 @@ SHOWN_TYPES: Final = 3
 class TypesDetector(IncidentDetector):
     """Opens ``types`` at message types that are new, and at regular types that no longer come, until they do."""
 
-    kind = IncidentKind("types")
+    kind = IncidentKind(
+        "types",
+        opens_when="a message type is new, or one that came regularly no longer comes",
+        thresholds=(
+            Threshold("messages", 1_000, "count", "messages from which the usual types are learned"),
+            Threshold("learning", 600, "seconds", "least time for that; until then no type is new and none is missed"),
+            Threshold("sightings", 20, "count", "times that a type must have come to be missed"),
+            Threshold("silence", 60, "seconds", "least time that a type must have stayed out to be missed"),
+        ),
+    )
     reads_traffic = True
 
     def __init__(self) -> None:
@@ -323,7 +347,7 @@ class TypesDetector(IncidentDetector):
         feed.source = traffic.source
         feed.newest_ns = at_ns
         feed.newest_id = traffic.newest_id
-        has_learned = feed.has_learned(at_ns)
+        has_learned = self._has_learned(feed, at_ns)
         feed.messages += traffic.messages
         for name in traffic.types:
             known = feed.types.get(name)
@@ -347,17 +371,27 @@ class TypesDetector(IncidentDetector):
                 self._open(feed, f"new message {_names(feed.new)}", "new", feed.new)
                 feed.is_about_new = True
                 feed.new = []
-            elif feed.closed_ns is None and feed.has_learned(feed.newest_ns):
+            elif feed.closed_ns is None and self._has_learned(feed, feed.newest_ns):
                 self._look_for_missed(feed)
 
     def _look_for_missed(self, feed: _TypedFeed) -> None:
         """Open an incident for types that stay out while others come; where all stay out, that is a stall."""
+        connection = feed.source.connection
+        least_sightings = self._threshold(connection, "sightings")
+        least_ns = self._threshold_ns(connection, "silence")
         for name, each in feed.types.items():
-            longest_ns = each.longest_silence_ns
-            if longest_ns is not None and feed.newest_ns - each.newest_ns > longest_ns:
-                feed.missed.add(name)
+            # One that is not regular is never missed
+            if each.sightings >= least_sightings:
+                silent_ns = feed.newest_ns - each.newest_ns
+                if silent_ns > max(least_ns, each.usual_silence_ns):
+                    feed.missed.add(name)
         if feed.missed:
             self._open(feed, f"no more messages of {_names(sorted(feed.missed))}", "missed", sorted(feed.missed))
+
+    def _has_learned(self, feed: _TypedFeed, now_ns: int) -> bool:
+        connection = feed.source.connection
+        is_long = now_ns - feed.first_ns >= self._threshold_ns(connection, "learning")
+        return is_long and feed.messages >= self._threshold(connection, "messages")
 
     def _open(self, feed: _TypedFeed, reason: str, what: str, names: list[str]) -> None:
         self.incidents.open(feed.source, reason, [feed.newest_id], {what: list(names)})
@@ -382,12 +416,10 @@ class _TypeSightings:
             self.sightings += 1
 
     @property
-    def longest_silence_ns(self) -> int | None:
-        """How long the type may stay out; ``None`` while it is not regular."""
-        if self.sightings < REGULAR_SIGHTINGS:
-            return None
-        mean_ns = (self.newest_ns - self.first_ns - self.away_ns) // (self.sightings - 1)
-        return max(MISSED_MEAN_GAPS * mean_ns, MISSED_LONGEST_GAPS * self.longest_gap_ns, SHORTEST_SILENCE_NS)
+    def usual_silence_ns(self) -> int:
+        """How long the type may stay out by what was seen of it."""
+        mean_ns = (self.newest_ns - self.first_ns - self.away_ns) // max(1, self.sightings - 1)
+        return max(MISSED_MEAN_GAPS * mean_ns, MISSED_LONGEST_GAPS * self.longest_gap_ns)
 
 
 @dataclass(slots=True)
@@ -407,9 +439,6 @@ class _TypedFeed:
     """Whether the open incident is about new types; otherwise it is about missed ones."""
     closed_ns: int | None = None
     """Since when there is no session; None while there is one."""
-
-    def has_learned(self, now_ns: int) -> bool:
-        return self.messages >= LEARNED_MESSAGES and now_ns - self.first_ns >= LEARNED_NS
 
     def resume(self, now_ns: int) -> None:
         """Continue with a new session: the time without one does not count as silence of any type."""

@@ -65,7 +65,7 @@ def test_half_a_minute_with_hardly_any_ends_it() -> None:
     assert len(harness.check(0)) == 1
     harness.traffic(15, errors=2)
     assert harness.check_until(1, 38) == []
-    assert harness.check_until(38, 45) == [("closed", "hardly any for half a minute")]
+    assert harness.check_until(38, 45) == [("closed", "hardly any for 30 s")]
 
 
 def test_bursts_that_come_again_and_again_are_one_incident() -> None:
