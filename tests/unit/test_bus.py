@@ -156,3 +156,19 @@ def test_every_event_of_a_busy_producer_is_taken_once(drained: Drained) -> None:
         taken += bus.take(tick_s=0.01).events
     loop.join()
     assert taken == emitted
+
+
+def test_a_batch_is_complete_until_the_time_that_the_engine_has_read_to(bus: Bus) -> None:
+    bus.mark_read(500)
+    bus.emit_message(message("1", after_s=2))
+    assert bus.take().complete_until_ns == 500
+
+
+def test_a_batch_behind_which_events_wait_is_complete_until_its_last_event(drained: Drained) -> None:
+    bus = Bus(drained)
+    bus.mark_read(UNBOUNDED_NS - 1)
+    for number in range(BATCH_EVENTS + 1):
+        bus.emit_message(message("1", after_s=number))
+    batch = bus.take()
+    assert (len(batch.events), batch.complete_until_ns) == (BATCH_EVENTS, batch.events[-1].mono_ns)
+    assert bus.take().complete_until_ns == UNBOUNDED_NS - 1

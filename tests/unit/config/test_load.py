@@ -286,3 +286,34 @@ def test_what_is_sent_to_a_collector(loaded: Load) -> None:
         Sensitive("http://h:4318"), (("X-Scope", Sensitive("me")),), ("logs", "spans")
     )
     assert loaded(ONE).configuration.otlp == OtlpSpec()
+
+
+def test_thresholds_of_detectors_are_read_by_kind(loaded: Load) -> None:
+    text = '[wsmon]\ndetectors.storm = { opens = 8, within = "5m" }\n[wsmon.detectors.errors]\nshare = 0.05\n' + ONE
+    assert loaded(text).configuration.detectors == {"storm": {"opens": 8, "within": 300.0}, "errors": {"share": 0.05}}
+
+
+def test_thresholds_that_cannot_be_used_are_named(problems: Problems) -> None:
+    text = """
+        [wsmon.detectors]
+        strom = { opens = 8 }
+        storm = { opens = "8", wihtin = "5m", within = 0 }
+        errors = { opens = 5, closes = 5 }
+        slow = 4
+        certificate = { before = "0s" }
+        """
+    assert problems(text + ONE) == [
+        "wsmon.toml:3: wsmon.detectors.strom: is no key of this table. did you mean storm?",
+        "wsmon.toml:4: wsmon.detectors.storm.opens: is a text where a whole number is expected (8)",
+        "wsmon.toml:4: wsmon.detectors.storm.wihtin: is no key of this table. did you mean within?",
+        "wsmon.toml:4: wsmon.detectors.storm.within: is less than 1ms (0)",
+        (
+            "wsmon.toml:5: wsmon.detectors.errors: has a closes that is not less than opens (5 ≥ 5). "
+            "the incident would open and close in turn"
+        ),
+        (
+            "wsmon.toml:6: wsmon.detectors.slow: is a number where a table is expected (4). "
+            "its keys are times, rtt, reply, rtt_margin, reply_margin"
+        ),
+        "wsmon.toml:7: wsmon.detectors.certificate.before: is less than 1ms (0s)",
+    ]

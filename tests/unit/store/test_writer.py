@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.support.builders import (
+    SECOND_NS,
     T0_NS,
     at_ns,
     dialled,
@@ -126,6 +127,36 @@ def test_silence_becomes_an_incident_and_the_state_stalled(running: Running) -> 
     assert stored(running.path, "SELECT id, type, opened_ns, closed_ns, closed_id, sentence FROM incident") == [
         (4, "stall", at_ns(6.5), at_ns(6.5), 7, "no data for 5.5 s; expected every 5 s")
     ]
+
+
+def test_d1_messages_that_waited_for_the_store_are_no_silence(running: Running) -> None:
+    running.writer.configure((spec("binance-spot", expect_every_s=1.0),))
+    running.emit(dialled(), usable(0))
+    # Two batches and a part of one, which the writer takes when the last of them is there
+    for number in range(5_000):
+        running.emit(message(after_s=0.002 * number))
+    running.clock.advance(10)
+    running.writer.start()
+    running.wait_for(5_002)
+    running.end()
+    assert [each for each in stored_events(running.path) if each.name == "incident.opened"] == []
+
+
+def test_d1_silence_counts_up_to_what_the_engine_has_read(running: Running) -> None:
+    running.writer.configure((spec("binance-spot", expect_every_s=5.0),))
+    running.emit(dialled(), usable(1))
+    running.bus.mark_read(running.clock.mono_ns() + 5 * SECOND_NS)
+    running.writer.start()
+    running.wait_for(2)
+    running.clock.advance(600)
+    # Nothing says that the engine has read the socket since
+    running.emit(event("error.occurred", 600, error_type="internal"))
+    running.wait_for(3)
+    running.bus.mark_read(running.clock.mono_ns())
+    running.wait_for(4)
+    running.end()
+    opened = [each.reason for each in stored_events(running.path) if each.name == "incident.opened"]
+    assert opened == ["no data for 599 s; expected every 5 s"]
 
 
 def test_incidents_of_a_recorder_that_died_are_ended_by_the_next_one(tmp_path: Path) -> None:

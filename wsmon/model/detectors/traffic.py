@@ -121,6 +121,8 @@ def _errors_sentence(window: _ErrorWindow, within_ns: int) -> str:
     return f"{text}, among {counted(window.messages, 'message')}" if window.messages else f"{text}, and no message"
 
 
+# After a standstill of the recorder: replies that waited in its sockets seem to have taken as long as it stood still
+CATCHING_UP_NS: Final = SECOND_NS
 # A peer is fast again below this fraction of the limit that was passed
 END_FRACTION: Final = 0.5
 
@@ -163,6 +165,11 @@ class SlowDetector(IncidentDetector):
         super().__init__()
         # By connection
         self._peers: dict[str, _PeerSpeed] = {}
+        # Monotonic time until which measurements may contain a standstill of the recorder
+        self._unsure_until_ns = 0
+
+    def _on_standstill(self, event: Event, stopped_ns: int) -> None:
+        self._unsure_until_ns = event.mono_ns + CATCHING_UP_NS
 
     def _on_event(self, event: Event) -> None:
         if event.to_status in SESSION_ENDS:
@@ -174,7 +181,7 @@ class SlowDetector(IncidentDetector):
                 peer.process.forget_recent()
 
     def _on_traffic(self, traffic: Traffic) -> None:
-        if not (traffic.rtt or traffic.process):
+        if not (traffic.rtt or traffic.process) or traffic.at_ns <= self._unsure_until_ns:
             return
         peer = self._peers.setdefault(traffic.source.connection, _PeerSpeed())
         peer.rtt.add(traffic.rtt, is_usual=peer.slow is not _RTT)

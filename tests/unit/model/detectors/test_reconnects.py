@@ -171,3 +171,13 @@ def test_closing_the_connection_ends_a_refused_login() -> None:
     harness.check(0)
     harness.see(loss(5, NAME, to_status="closed"))
     assert harness.check_until(5, 6) == [("closed", "closed")]
+
+
+def test_the_thresholds_of_a_storm_are_configurable() -> None:
+    limits = {"storm": {"opens": 3.0, "within": 20.0, "closes": 0.0}}
+    harness = DetectorHarness(StormDetector(), Expectation(thresholds=limits))
+    refused_dials(harness, 0, 15, 30)
+    assert harness.check(30) == ()
+    refused_dials(harness, 31, 32)
+    assert [event.name for event in harness.check(32)] == ["incident.opened"]
+    assert harness.check_until(32, 60) == [("closed", "0 attempts in the last 20 s")]

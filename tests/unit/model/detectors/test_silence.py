@@ -193,3 +193,31 @@ def test_closing_the_connection_ends_lost_subscriptions() -> None:
     harness.check(1)
     harness.see(loss(2, NAME, to_status="closed"))
     assert harness.check_until(2, 9) == [("closed", "the connection ended")]
+
+
+def suspended(after_s: float, lasted_s: float, asleep_s: float = 0) -> Event:
+    meta = {"asleep_ms": asleep_s * 1_000} if asleep_s else None
+    return event("self.suspended", after_s, "", duration_ns=round(lasted_s * SECOND_NS), meta=meta)
+
+
+def test_d2_a_standstill_of_the_recorder_is_no_silence(case: Case) -> None:
+    case.data(1)
+    case.see(suspended(41, 38))
+    # Two seconds of silence before it and three after it
+    assert case.check(43.9) == ()
+    (opened,) = case.check(44.2)
+    assert opened.reason == "no data for 5.2 s; expected every 5 s"
+
+
+def test_d2_of_a_standstill_only_the_time_on_the_monotonic_clock_counts(case: Case) -> None:
+    case.data(1)
+    case.see(suspended(3, 7_200, asleep_s=7_200))
+    assert case.check(5.9) == ()
+    assert len(case.check(6.1)) == 1
+
+
+def test_d1_messages_that_were_not_kept_are_no_silence(case: Case) -> None:
+    case.data(1)
+    case.see(event("self.shed", 31, NAME, meta={"name": "message.received", "events": 3_000}))
+    assert case.check(35.9) == ()
+    assert len(case.check(36.1)) == 1

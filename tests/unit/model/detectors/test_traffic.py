@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.builders import loss, usable
-from tests.support.detectors import NAME, DetectorHarness, fact, milliseconds
+from tests.support.builders import SECOND_NS, event, loss, usable
+from tests.support.detectors import NAME, DetectorHarness, fact, incident_reasons, milliseconds
+from wsmon.model.detectors.base import Expectation
 from wsmon.model.detectors.traffic import HALVED_AT, MAX_TYPES, Baseline, ErrorsDetector, SlowDetector, TypesDetector
 from wsmon.model.histogram import bucket_index
 
@@ -227,3 +228,45 @@ def test_types_past_the_most_are_not_followed() -> None:
     harness = DetectorHarness(TypesDetector())
     feed(harness, 0, 700, *(f"t{number}" for number in range(MAX_TYPES)))
     assert feed(harness, 700, 705, "hostile-1", "hostile-2") == []
+
+
+def test_no_type_is_missed_because_the_recorder_stood_still() -> None:
+    harness = learned()
+    harness.see(event("self.suspended", 800, "", duration_ns=100 * SECOND_NS))
+    assert feed(harness, 800, 850, "trade") == []
+    assert feed(harness, 850, 870, "trade") == [("opened", "no more messages of type quote")]
+
+
+def test_no_type_is_missed_because_messages_were_not_kept() -> None:
+    harness = learned()
+    harness.see(event("self.shed", 800, NAME, meta={"name": "message.received", "events": 3_000}))
+    assert feed(harness, 800, 850, "trade") == []
+
+
+def test_thresholds_of_errors_slow_and_types_are_configurable() -> None:
+    limits = {
+        "errors": {"opens": 3.0, "within": 60.0, "closes": 0.0, "calm": 5.0},
+        "slow": {"rtt": 0.2},
+        "types": {"messages": 10.0, "learning": 10.0, "silence": 5.0, "sightings": 5.0},
+    }
+    harness = DetectorHarness(ErrorsDetector(), Expectation(thresholds=limits))
+    harness.traffic(0, errors=1, error_types={"dns": 1})
+    harness.traffic(50, errors=2, error_types={"dns": 2})
+    assert harness.check_until(50, 51) == [("opened", "3 errors in 60 s (dns), and no message")]
+    assert harness.check_until(51, 120) == [("closed", "hardly any for 5 s")]
+    harness = DetectorHarness(SlowDetector(), Expectation(thresholds=limits))
+    harness.traffic(1, rtt=milliseconds(210, 210, 210, 210, 210))
+    assert [reason for _, reason in incident_reasons(harness.check(1))] == ["round trip 209 ms"]
+    harness = DetectorHarness(TypesDetector(), Expectation(thresholds=limits))
+    assert feed(harness, 0, 20, "trade", "quote") == []
+    assert feed(harness, 20, 24, "trade") == []
+    assert feed(harness, 24, 40, "trade") == [("opened", "no more messages of type quote")]
+
+
+def test_replies_that_waited_while_the_recorder_stood_still_are_not_slow() -> None:
+    harness = DetectorHarness(SlowDetector())
+    harness.see(event("self.suspended", 10, "", duration_ns=6 * SECOND_NS))
+    harness.traffic(10.2, process=milliseconds(*[6_000] * 50))
+    assert harness.check(10.3) == ()
+    harness.traffic(12, process=milliseconds(*[6_000] * 50))
+    assert [name for name, _ in incident_reasons(harness.check(12))] == ["opened"]

@@ -212,3 +212,34 @@ def test_other_events_have_no_verdict() -> None:
 def test_short_reasons_make_short_sentences() -> None:
     sentences = [why(ended(close_by="peer", close_code=code, reason="restart")) for code in range(1000, 1016)]
     assert max(map(len, sentences)) <= 60
+
+
+def lost_after_a_standstill(code: int | None, reason: str, suspended_ms: float = 6_000.0) -> str:
+    ended = loss(code=code, by="network" if code is None else "peer", reason=reason)
+    meta = {**(ended.meta or {}), "suspended_ms": suspended_ms}
+    return alone(msgspec.structs.replace(ended, meta=meta)).cause
+
+
+@pytest.mark.parametrize(("code", "reason"), [
+    (1011, "keepalive ping timeout"), (1000, "ping timed out"), (1001, "No response from ping frame."),
+    (4000, "heartbeat timeout"), (1008, "Ping/Pong timeout"),
+])  # fmt: skip
+def test_d2_a_peer_that_was_not_answered_while_the_recorder_stood_still(code: int, reason: str) -> None:
+    assert lost_after_a_standstill(code, reason) == (
+        f"“{reason}”, {code} by peer; just before, wsmon itself stood still for 6.0 s and answered nothing"
+    )
+
+
+def test_d2_an_end_without_a_reason_after_a_standstill_is_possibly_due_to_it() -> None:
+    cause = lost_after_a_standstill(None, "")
+    assert cause.endswith("stood still for 6.0 s and answered nothing: the other side possibly gave up on it")
+
+
+@pytest.mark.parametrize(("code", "reason", "suspended_ms"), [
+    (1008, "account suspended by admin", 6_000.0), (1012, "", 6_000.0), (1000, "", 6_000.0),
+    (1011, "keepalive ping timeout", 300.0),
+])  # fmt: skip
+def test_a_standstill_explains_nothing_that_the_peer_explains_otherwise(
+    code: int, reason: str, suspended_ms: float
+) -> None:
+    assert "stood still" not in lost_after_a_standstill(code, reason, suspended_ms)
