@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -155,3 +157,9 @@ def test_shares_are_told_from_times() -> None:
         "availability", "connection_success_rate", "message_error_rate", "reconnection_success_rate", "stalled_share",
     ]  # fmt: skip
     assert all(name.endswith("_ms") for name in set(KPI_NAMES) - KPI_SHARES)
+
+
+def test_every_key_figure_is_documented() -> None:
+    operation = Path(__file__).parents[3] / "docs" / "operation.md"
+    rows = re.findall(r"^\| `(\w+)` \|.*\| [<>] \S", operation.read_text(), re.MULTILINE)
+    assert tuple(rows) == KPI_NAMES

@@ -122,6 +122,27 @@ def test_everything_about_one_connection(tmp_path: Path) -> None:
     )
 
 
+def test_the_time_in_stalls_is_that_of_the_period(tmp_path: Path) -> None:
+    ended = event("incident.closed", 70, type="stall", meta={"incident": 3}, connection=NAME)
+    store = recorded(
+        tmp_path / "store.db",
+        [dialled(0, NAME), usable(1, NAME), stall(10, NAME), ended, closed(100, NAME)],
+        NAME,
+        end_s=120,
+    )
+    (of,) = statistics_of(store).connections
+    assert (of.stalled_ms, of.scheduled_ms) == (60e3, 100e3)
+    (kpi,) = [each for each in of.kpis if each.name == "stalled_share"]
+    assert (kpi.value, kpi.ok, kpi.samples) == (0.6, False, 100)
+    (of,) = statistics_of(store, 0, 40).connections
+    assert (of.stalled_ms, of.scheduled_ms) == (30e3, 40e3)
+
+
+def test_where_no_data_is_expected_no_time_is_stalled(tmp_path: Path) -> None:
+    (of,) = statistics_of(recorded(tmp_path / "store.db", [dialled(0, NAME), usable(1, NAME)], NAME)).connections
+    assert of.stalled_ms is None
+
+
 def test_distributions_are_exact_but_for_their_percentiles(tmp_path: Path) -> None:
     (of,) = statistics_of(recorded(tmp_path / "store.db", session(), NAME)).connections
     expected = {
