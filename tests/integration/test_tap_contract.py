@@ -130,6 +130,18 @@ async def test_an_error_that_is_set_ends_the_handshake() -> None:
     assert raised.value is refused
 
 
+def test_the_library_refuses_a_close_frame_between_fragments_unless_it_forgets_the_message() -> None:
+    refusing, allowing = open_protocol(), open_protocol()
+    for protocol in (refusing, allowing):
+        protocol.receive_data(frame(TEXT, b"begun", is_last=False))
+    assert allowing.current_size == 5
+    allowing.current_size = None
+    for protocol in (refusing, allowing):
+        protocol.receive_data(close_frame(1001, "bye"))
+    assert (type(refusing.parser_exc), allowing.parser_exc) == (ProtocolError, None)
+    assert allowing.close_rcvd == allowing.close_sent
+
+
 async def test_attributes_of_a_connection_that_are_read() -> None:
     connection = ClientConnection(ClientProtocol(parse_uri("ws://x/")), close_timeout=3.0)
     assert (connection.response, connection.request, connection.connection_exc) == (None, None, None)

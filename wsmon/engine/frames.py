@@ -65,8 +65,10 @@ class FramePath:
         self._outgoing = messages
         # Set once the session is usable
         self.keepalive: Keepalive | None = None
-        # Monotonic times of the last bytes in and the last frame out; None before the first
+        # Monotonic times of the last bytes in and the last frame out, close frames aside; None before the first
         self.last_in_ns: int | None = None
+        # Of the bytes before the last
+        self._prior_in_ns: int | None = None
         self.last_out_ns: int | None = None
 
     def use_redactor(self, redactor: Redactor) -> None:
@@ -89,6 +91,7 @@ class FramePath:
     def on_chunk(self) -> None:
         """Take the present as the time of everything until ``on_chunk_end``."""
         self._read_clock()
+        self._prior_in_ns = self.last_in_ns
         self.last_in_ns = self._mono_ns
         self._is_in_chunk = True
 
@@ -141,6 +144,11 @@ class FramePath:
             name = "heartbeat.responded"
             took_ns = self.keepalive.answer(self._mono_ns)
         self._emit_frame(name, "in", "pong", payload, wire_size, duration_ns=took_ns)
+
+    def on_close(self, *, is_alone: bool) -> None:
+        """Take the bytes before the close frame as the last that came in: the silence before an end counts."""
+        if is_alone:
+            self.last_in_ns = self._prior_in_ns
 
     def on_sent(self, opcode: Opcode, payload: bytes, wire_size: int) -> None:
         """Emit an outgoing frame; close frames are part of the last event of the session."""

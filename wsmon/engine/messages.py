@@ -47,6 +47,8 @@ _ABANDONED_EVENTS: Mapping[str, EventName] = MappingProxyType(
         "heartbeat": "heartbeat.failure",
     }
 )
+# Operations whose end without an answer is a failure by its very name
+_FAILURES = frozenset({"auth", "refresh", "heartbeat"})
 
 
 def message_path(
@@ -176,13 +178,13 @@ class MessagePath:
         self._protocol.resume()
         self._sender.resume()
 
-    def end(self, at: Instant) -> None:
-        """Emit an end for every open operation: the session is over."""
+    def end(self, at: Instant, *, is_ours: bool = False) -> None:
+        """Emit an end for every open operation: the session is over; ``is_ours``: because we stop it."""
         self._protocol.stop()
         self._sender.stop()
         if self._has_started:
             self._has_started = False
-            self._events.end(at)
+            self._events.end(at, is_ours=is_ours)
 
     def emit(
         self,
@@ -294,11 +296,20 @@ class MessageEvents:
         for change in self._ledger.expire(at.mono_ns):
             self._emit_change(change, at)
 
-    def end(self, at: Instant) -> None:
-        """End every open operation with an error, and mark the subscriptions as interrupted: the session is over."""
+    def end(self, at: Instant, *, is_ours: bool = False) -> None:
+        """End every open operation, and mark the subscriptions as interrupted: the session is over.
+
+        What is still unanswered when we stop is no failure of the peer: requests are abandoned, without an error, and
+        logins and heartbeats have no event that says so.
+        """
         self._cleaner.of_nothing()
-        for span in self._spans.close_all(at):
-            self._emit_abandoned(span, at)
+        if is_ours:
+            for span in self._spans.close_all(at, Outcome("abandoned")):
+                if span.operation not in _FAILURES:
+                    self._emit_abandoned(span, at)
+        else:
+            for span in self._spans.close_all(at):
+                self._emit_abandoned(span, at)
         self._ledger.session_ended(at.mono_ns)
 
     def _emit_happening(self, happening: Happening, direction: Direction, at: Instant) -> None:

@@ -30,7 +30,7 @@ from websockets.exceptions import (
 from wsmon.config.specs import ReconnectSpec
 from wsmon.engine.http_head import ResponseHead, quoted
 from wsmon.engine.loop import Phase
-from wsmon.engine.tap import InvalidUtf8Error, WriteOverflowError
+from wsmon.engine.tap import MAX_FRAGMENTS, InvalidUtf8Error, WriteOverflowError
 from wsmon.engine.upgrade import (
     BadUpgradeError,
     HttpInStreamError,
@@ -153,7 +153,7 @@ def classify_fault(fault: Exception) -> Failure:
         case PayloadTooBig():
             return Failure("message_too_big", _too_big(fault), "us")
         case TooManyFragments():
-            return Failure("message_too_big", "too many fragments in one message", "us")
+            return Failure("message_too_big", f"too many fragments in one message (limit {MAX_FRAGMENTS:,})", "us")
         case HttpInStreamError():
             return _stray_response(fault)
         case WriteOverflowError():

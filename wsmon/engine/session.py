@@ -40,6 +40,8 @@ KEEPALIVE_REASON = "keepalive ping timeout"
 SILENCE_REASON = "heartbeat timeout"
 # For this long after a standstill of the recorder, what comes in is taken to have waited in the socket
 SHORTLY_NS = SECOND_NS
+# Error of a close frame that is taken as it is meant
+INVALID_REASON = "the reason is not valid UTF-8, � stands for what cannot be read"
 # HTTP statuses of upgrades that are refused because of missing credentials or rights
 REFUSED_LOGIN = (401, 403)
 
@@ -313,7 +315,7 @@ class Session:
         if self._paused_ns is not None:
             self.resume_reading()
         if self._messages is not None:
-            self._messages.end(self._frames.now())
+            self._messages.end(self._frames.now(), is_ours=self._close_reason is not None)
         if self._tap is None:
             self._report_unopened(failure)
         else:
@@ -370,6 +372,7 @@ class Session:
             self._redact(received),
             self._redact(sent),
             received_first,
+            malformed=self._redact(tap.malformed_close),
             fault=tap.fault,
             crash=self._crash or tap.crash,
             loss=tap.loss,
@@ -453,6 +456,8 @@ class CloseFacts:
     sent: CloseFrame | None = None
     received_first: bool | None = None
     """Whether the peer's close frame came before ours; None unless there were two."""
+    malformed: CloseFrame | None = None
+    """The peer's close frame that broke the protocol: a forbidden code, or a reason that is not UTF-8."""
     fault: Exception | None = None
     """The violation for which we failed the connection."""
     crash: Exception | None = None
@@ -484,6 +489,8 @@ class CloseSummary:
         code, reason = facts.received or facts.sent or (None, "")
         if facts.received is not None and facts.received_first is not False and facts.fault is None:
             return cls(code, "peer", reason, "", "")
+        if facts.malformed is not None and isinstance(facts.fault, UnicodeDecodeError):
+            return cls(facts.malformed[0], "peer", facts.malformed[1], "", INVALID_REASON)
         if facts.crash is not None:
             return cls._failed(code, reason, internal(facts.crash))
         if facts.missed_pong_s is not None:
@@ -506,7 +513,7 @@ class CloseSummary:
 def close_meta(facts: CloseFacts) -> dict[str, Json]:
     """Return both close frames, and which came first, as ``meta`` of the last event."""
     meta: dict[str, Json] = {}
-    for key, frame in (("received", facts.received), ("sent", facts.sent)):
+    for key, frame in (("received", facts.received or facts.malformed), ("sent", facts.sent)):
         if frame is not None:
             meta[key] = {"code": frame[0], "reason": frame[1]}
     if facts.received_first is not None:

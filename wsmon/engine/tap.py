@@ -130,6 +130,10 @@ class FrameListener(Protocol):
         """A pong came in."""
         ...
 
+    def on_close(self, *, is_alone: bool) -> None:
+        """A close frame came in; ``is_alone``: nothing else arrived together with it."""
+        ...
+
     def on_sent(self, opcode: OpcodeName, payload: bytes, wire_size: int) -> None:
         """A frame went out, the library's own pongs and closes included; ``payload`` is not masked nor compressed."""
         ...
@@ -178,9 +182,11 @@ class Tap(ClientConnection):
         # The error of the operating system or TLS that ended the connection; None after a plain end of stream
         self.loss: BaseException | None = None
         self._observe_sending(protocol)
-        # The code of a close frame that the library refused for it
-        self._forbidden_codes: list[int] = []
-        _observe_forbidden_codes(protocol, self._forbidden_codes)
+        # Size of what arrived last, which may be several frames
+        self._chunk_bytes = 0
+        # Code and reason of the peer's close frame that the library refused; the reason as far as it is UTF-8
+        self.malformed_close: tuple[int, str] | None = None
+        self._observe_closing(protocol)
 
     def send_ping(self, payload: bytes) -> None:
         """Send a ping now; do nothing where the connection is not open."""
@@ -278,6 +284,7 @@ class Tap(ClientConnection):
     def data_received(self, data: bytes) -> None:
         self._frames.on_chunk()
         self._is_receiving = True
+        self._chunk_bytes = len(data)
         self._call(self._receive, data)
         self._is_receiving = False
         self.send_data()
@@ -328,7 +335,9 @@ class Tap(ClientConnection):
             self._frames.on_ping(bytes(event.data), self._wire_size)
         elif event.opcode is Opcode.PONG:
             self._frames.on_pong(bytes(event.data), self._wire_size)
-        elif event.opcode is not Opcode.CLOSE:
+        elif event.opcode is Opcode.CLOSE:
+            self._frames.on_close(is_alone=self._chunk_bytes <= self._wire_size)
+        else:
             self._join(event)
 
     def _receive(self, data: bytes) -> None:
@@ -460,7 +469,7 @@ class Tap(ClientConnection):
             self._is_scanning = False
             self._end_within(self.close_timeout or 0.0)
             if protocol.parser_exc is not None:
-                self._report(_explained(protocol.parser_exc, self._forbidden_codes))
+                self._report(_explained(protocol.parser_exc, self.malformed_close))
 
     def _join(self, frame: Frame) -> None:
         """Collect the fragments of a message; report it when it is whole."""
@@ -506,6 +515,28 @@ class Tap(ClientConnection):
         protocol.send_frame = send_frame  # type: ignore[method-assign]  # connect() makes the protocol itself
         protocol.send_request = send_request  # type: ignore[method-assign]  # the same
 
+    def _observe_closing(self, protocol: ClientProtocol) -> None:
+        """Keep code and reason of a close frame that the library refuses; let one come between two fragments."""
+        library_recv_frame = protocol.recv_frame
+
+        def recv_frame(frame: Frame) -> None:
+            if frame.opcode is not Opcode.CLOSE:
+                library_recv_frame(frame)
+                return
+            # RFC 6455, section 5.4: a control frame may stand between the fragments of a message. The library allows
+            # that for pings and pongs only
+            protocol.current_size = None
+            is_first = protocol.state is State.OPEN
+            try:
+                library_recv_frame(frame)
+            except (ProtocolError, UnicodeDecodeError):
+                if is_first and protocol.close_rcvd is None and len(frame.data) >= 2:
+                    data = bytes(frame.data)
+                    self.malformed_close = int.from_bytes(data[:2], "big"), data[2:].decode("utf-8", "replace")
+                raise
+
+        protocol.recv_frame = recv_frame  # type: ignore[method-assign]  # connect() makes the protocol itself
+
     def _call(self, function: Callable[[_T], None], argument: _T) -> None:
         """Call a function whose exception asyncio must not see: it ends this connection, and is reported at its end."""
         try:
@@ -532,26 +563,13 @@ class Tap(ClientConnection):
             self._abort_timer = self.loop.call_at(deadline_s, self.transport.abort)
 
 
-def _observe_forbidden_codes(protocol: ClientProtocol, codes: list[int]) -> None:
-    """Keep the code of a close frame that the library refuses: its exception does not say which one it was."""
-    library_recv_frame = protocol.recv_frame
-
-    def recv_frame(frame: Frame) -> None:
-        try:
-            library_recv_frame(frame)
-        except ProtocolError:
-            if frame.opcode is Opcode.CLOSE and protocol.close_rcvd is None and len(frame.data) >= 2:
-                codes.append(int.from_bytes(frame.data[:2], "big"))
-            raise
-
-    protocol.recv_frame = recv_frame  # type: ignore[method-assign]  # connect() makes the protocol itself
-
-
-def _explained(error: Exception, forbidden_codes: list[int]) -> Exception:
-    """Return the exception of the library, with the close code that it is about."""
-    if not forbidden_codes:
+def _explained(error: Exception, malformed_close: tuple[int, str] | None) -> Exception:
+    """Return the exception of the library, with code and reason of the close frame that it is about."""
+    if malformed_close is None or not isinstance(error, ProtocolError):
         return error
-    return ProtocolError(f"it closed with {forbidden_codes[0]}, a code that no close frame may carry")
+    code, reason = malformed_close
+    said = f" “{reason}”" if reason else ""
+    return ProtocolError(f"it closed with {code}{said}, a code that no close frame may carry")
 
 
 class DeflateOffer(ClientPerMessageDeflateFactory):

@@ -49,6 +49,7 @@ class Outcome(NamedTuple):
 
 
 OK = Outcome()
+INTERRUPTED = Outcome("error", BROKEN_OFF)
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -142,9 +143,8 @@ class SpanTracker:
         began = self._new(operation, key, name, _before(at, duration_ns), known_id, parent_id, attributes)
         return _ended(began, outcome, duration_ns)
 
-    def close_all(self, at: Instant, error_type: str = BROKEN_OFF, error: str = "") -> tuple[Span, ...]:
-        """End all open spans with an error, because the session is over."""
-        outcome = Outcome("error", error_type, error)
+    def close_all(self, at: Instant, outcome: Outcome = INTERRUPTED) -> tuple[Span, ...]:
+        """End all open spans, because the session is over: with an error, unless the outcome says otherwise."""
         return tuple(self._close(place, at, outcome) for place in tuple(self._open))
 
     def _new(

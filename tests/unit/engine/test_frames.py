@@ -135,6 +135,19 @@ def test_a_close_frame_does_not_count_as_the_last_frame_sent() -> None:
     assert rig.frames.last_out_ns == sent_ns
 
 
+@pytest.mark.parametrize(("is_alone", "arrived_s"), [(True, 0), (False, 5)])
+def test_a_close_frame_does_not_count_as_the_last_frame_received(is_alone: bool, arrived_s: int) -> None:
+    rig = Rig()
+    began_ns = rig.clock.mono_ns()
+    rig.frames.on_chunk()
+    rig.frames.on_chunk_end()
+    rig.clock.advance(5.0)
+    rig.frames.on_chunk()
+    rig.frames.on_close(is_alone=is_alone)
+    rig.frames.on_chunk_end()
+    assert rig.frames.last_in_ns == began_ns + arrived_s * 1_000_000_000
+
+
 def test_what_is_kept_can_change_between_two_messages() -> None:
     rig = Rig()
     rig.frames.on_message("text", b"kept", 6, 1)

@@ -100,6 +100,22 @@ def test_what_never_ended_ends_with_the_session() -> None:
     assert rig.sink.events[-1].meta == {"refresh": True}
 
 
+def test_what_is_unanswered_when_we_stop_is_no_failure() -> None:
+    rig = Rig()
+    rig.tell(
+        asked("trades"),
+        Happening("message.process.started", "request", "start", "7", "sum"),
+        Happening("auth.started", "auth", "start", "8"),
+        Happening("heartbeat.received", "heartbeat", "start", "9"),
+    )
+    before = len(rig.sink.events)
+    rig.events.end(at(4), is_ours=True)
+    assert rig.said()[before:] == [
+        ("subscription.subscribe.completed", "trades", "abandoned", 4, ""),
+        ("message.process.completed", "", "abandoned", 4, ""),
+    ]
+
+
 def test_db_13_three_requests_in_flight_fail_with_the_session_and_none_is_left() -> None:
     rig = Rig()
     for key in "123":

@@ -379,7 +379,7 @@ def test_lost_connection(error: BaseException | None, kind: str, sentence: str) 
         ),
         (PayloadTooBig(600, 524, 500), "message_too_big", "message too big: 1100 bytes, the limit is 1024"),
         (PayloadTooBig(None, 1024), "message_too_big", "message too big: the limit is 1024 bytes"),
-        (TooManyFragments(4096), "message_too_big", "too many fragments in one message"),
+        (TooManyFragments(4096), "message_too_big", "too many fragments in one message (limit 4,096)"),
         (WriteOverflowError("the peer reads nothing"), "write_overflow", "the peer reads nothing"),
         (ProtocolError("invalid opcode"), "protocol", "the peer broke the protocol: invalid opcode"),
     ],
