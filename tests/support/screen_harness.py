@@ -234,7 +234,7 @@ def situation() -> FakeView:
                 losses_per_hour=42.0,
                 last_message_ns=at_ns(-12.4),
                 last_connected_ns=at_ns(-3.4),
-                last_disconnected_ns=at_ns(-3),
+                last_disconnected_ns=at_ns(-120),
                 failing_since_ns=at_ns(-120),
                 problem=loss(-3),
             ),

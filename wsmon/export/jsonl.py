@@ -181,6 +181,8 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "last_connected_at": _time(of.last_connected_ns),
         "last_disconnected_at": _time(of.last_disconnected_ns),
         "last_message_at": _time(of.last_message_ns),
+        "down_since": _time(of.down_since_ns),
+        "failing_since": _time(of.failing_since_ns),
         "connect_ms": _summary(of.connect_ms),
         "reconnect_ms": _summary(of.reconnect_ms),
         "rtt_ms": _summary(of.rtt_ms),

@@ -10,7 +10,7 @@ import msgspec
 
 from wsmon.model.events import Event
 from wsmon.model.profiles import ProfileName
-from wsmon.model.statuses import Status
+from wsmon.model.statuses import OPEN, Status
 
 
 class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +64,25 @@ class ConnectionState:
     """The event that explains the newest problem; 0 = never a problem."""
 
     @property
+    def down_since_ns(self) -> int | None:
+        """Wall time since which it is not open; None while it is open, or is not to be, or nothing failed.
+
+        A connection that flaps is down only since its newest session ended, and failing for longer.
+        """
+        return down_since(self.status, self.failing_since_ns, self.last_disconnected_ns)
+
+    @property
     def is_stalled(self) -> bool:
         """Whether it is open and no data came for longer than expected."""
         return self.status == "websocket_connected" and self.stalled_since_ns is not None
+
+
+def down_since(status: Status, failing_since_ns: int | None, last_disconnected_ns: int | None) -> int | None:
+    """Return the wall time since which a connection is not open; None while it is open, or was closed by the user."""
+    if status in (OPEN, "closed") or failing_since_ns is None:
+        return None
+    # An end before the first failure was one by the user, or of another run
+    return max(failing_since_ns, last_disconnected_ns or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,10 @@ class ConnectionStatistics:
     stalled_ms: float | None = None
     """Of it, the time in which no data came although ``expect_every`` asked for some: the length of its stalls; None
     where no data is expected, so that silence is no stall."""
+    down_since_ns: int | None = None
+    """Wall time since which it is not open; None while it is open, and for a period in the past."""
+    failing_since_ns: int | None = None
+    """Wall time of the first loss or failure since it was last open for a while; None for a period in the past."""
     failed_messages: int = 0
     """Messages that could not be read, and requests that failed."""
     kpis: tuple[Kpi, ...] = ()

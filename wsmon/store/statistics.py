@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from wsmon.model.histogram import BUCKETS_PER_DOUBLING, ZERO_INDEX, quantiles, representative
+from wsmon.model.snapshot import down_since
 from wsmon.model.statistics import (
     ConnectionStatistics,
     Density,
@@ -40,7 +41,8 @@ _NO_DIMENSION = 0
 RANKS = (0.5, 0.95, 0.99)
 
 _CONNECTIONS = """
-SELECT id, name, spec, status, stalled_since_ns IS NOT NULL, trace_id, last_message_ns, configured
+SELECT id, name, spec, status, stalled_since_ns IS NOT NULL, trace_id, last_message_ns, failing_since_ns,
+    last_disconnected_ns, configured
 FROM connection WHERE ? IN ('', name) ORDER BY configured DESC, position, name
 """
 _PLACE = "level = ? AND bucket >= ? AND bucket < ? AND connection BETWEEN ? AND ?"
@@ -198,7 +200,7 @@ def _of_connection(
     stalled_ns: int,
     period: tuple[int, int, bool],
 ) -> ConnectionStatistics:
-    _id, name, column, _status, is_stalled, trace_id, last_message_ns, _configured = row
+    _id, name, column, _status, is_stalled, trace_id, last_message_ns, failing_ns, disconnected_ns, _configured = row
     spec = spec_of(column)
     since_ns, until_ns, is_open_end = period
     is_message_inside = last_message_ns is not None and since_ns <= last_message_ns < until_ns
@@ -221,6 +223,8 @@ def _of_connection(
         last_connected_ns=up.last_connected_ns,
         last_disconnected_ns=up.last_disconnected_ns,
         last_message_ns=last_message_ns if is_message_inside else None,
+        down_since_ns=down_since(status, failing_ns, disconnected_ns) if is_open_end else None,
+        failing_since_ns=failing_ns if is_open_end else None,
         connect_ms=tally.summary("connect", MS_NS),
         reconnect_ms=tally.summary("reconnect", MS_NS),
         rtt_ms=tally.summary("rtt", MS_NS),

@@ -41,7 +41,8 @@ def test_json_has_the_shape_of_the_contract(store: str, capsys: pytest.CaptureFi
     assert " ".join(document["connections"][0]) == (
         "name url status stalled profile trace_id sessions connection_count reconnection_count "
         "reconnects_per_hour reconnect_gap_ms total_uptime_ms ws_uptime_ms availability last_connected_at "
-        "last_disconnected_at last_message_at connect_ms reconnect_ms rtt_ms process_ms decode_ms encode_ms "
+        "last_disconnected_at last_message_at down_since failing_since connect_ms reconnect_ms rtt_ms process_ms "
+        "decode_ms encode_ms "
         "feed_latency_ms feed_latency_uncertainty_ms message_size messages bytes wire_bytes heartbeats errors "
         "close_codes incidents kpis message_types subscriptions"
     )

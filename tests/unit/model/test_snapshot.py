@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionState, StoreBounds, StoredSpec
+from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionState, StoreBounds, StoredSpec, down_since
 from wsmon.model.statuses import STATUSES, Status
 
 
@@ -32,3 +32,21 @@ def test_a_store_whose_events_are_all_pruned_is_empty_though_it_had_some() -> No
 
 def test_the_empty_snapshot_has_neither_connections_nor_incidents() -> None:
     assert (EMPTY_SNAPSHOT.connections, EMPTY_SNAPSHOT.incidents, EMPTY_SNAPSHOT.bounds.events) == ((), (), 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "failing_ns", "disconnected_ns", "down_ns"),
+    [
+        ("websocket_connected", 10, 60, None),
+        ("closed", None, 60, None),
+        ("connecting", None, None, None),
+        ("reconnecting", 60, 60, 60),
+        ("reconnecting", 10, 60, 60),
+        ("reconnecting", 60, 10, 60),
+        ("error", 10, None, 10),
+    ],
+)
+def test_down_is_not_open_since_and_failing_is_not_well_since(
+    status: Status, failing_ns: int | None, disconnected_ns: int | None, down_ns: int | None
+) -> None:
+    assert down_since(status, failing_ns, disconnected_ns) == down_ns

@@ -79,13 +79,22 @@ def answers(reader: Reader) -> dict[str, Any]:
     }
 
 
+def known(found: Any, expected: Any) -> Any:
+    """The answers without the keys that later code added."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return {key: known(value, expected[key]) for key, value in found.items() if key in expected}
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        return [known(*pair) for pair in zip(found, expected, strict=True)]
+    return found
+
+
 @pytest.mark.parametrize("prepare", [left_as_it_is, migrated])
 def test_it_answers_the_same(store: Path, prepare: Callable[[Path], None]) -> None:
     prepare(store)
     with closing(Reader(store, FixedClock(4_000.0))) as reader:
         # as JSON: tuples are lists, keys are texts
         found = json.loads(msgspec.json.encode(answers(reader)))
-    assert found == EXPECTED
+    assert known(found, EXPECTED) == EXPECTED
 
 
 def test_the_migration_keeps_a_copy_and_puts_the_configuration_into_one_column(store: Path) -> None:

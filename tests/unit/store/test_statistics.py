@@ -328,3 +328,13 @@ def test_an_error_that_was_handled_is_no_second_error(tmp_path: Path) -> None:
     ]
     (of,) = statistics_of(recorded(tmp_path / "store.db", events, NAME)).connections
     assert of.errors == {"channel_crash": 1}
+
+
+def test_a_connection_that_flaps_is_down_since_its_last_end_and_failing_for_longer(tmp_path: Path) -> None:
+    first = [dialled(0, NAME), connected(0.1), usable(0.2, NAME), loss(100, NAME, open_s=99)]
+    again = [dialled(160, NAME, attempt=2), connected(161), usable(161, NAME), loss(162, NAME, open_s=1)]
+    path = recorded(tmp_path / "store.db", [*first, *again], NAME)
+    (now,) = statistics_of(path).connections
+    (past,) = statistics_of(path, 0, 30).connections
+    assert (now.down_since_ns, now.failing_since_ns) == (at_ns(162), at_ns(100))
+    assert (past.down_since_ns, past.failing_since_ns) == (None, None)

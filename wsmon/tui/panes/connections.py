@@ -10,6 +10,7 @@ from wsmon.model import units as fmt
 from wsmon.model.profiles import PROFILES
 from wsmon.model.sanitize import sanitize
 from wsmon.model.snapshot import EMPTY_SNAPSHOT, ConnectionRow, ConnectionState, Snapshot
+from wsmon.model.units import SECOND_NS
 from wsmon.tui.actions import Move, bindings, moved
 from wsmon.tui.glyphs import UNICODE, Glyphs
 from wsmon.tui.panes import connections_table as table
@@ -173,6 +174,10 @@ def _since(state: ConnectionState, now_ns: int) -> str:
         return status_word(state)
     if state.is_stalled and state.stalled_since_ns is not None:
         return f"{status_word(state)} {fmt.duration(now_ns - state.stalled_since_ns)}"
-    if state.failing_since_ns is not None and state.status not in ("websocket_connected", "closed"):
-        return f"down {fmt.duration(now_ns - state.failing_since_ns)}"
+    down_ns, failing_ns = state.down_since_ns, state.failing_since_ns
+    if down_ns is not None and failing_ns is not None:
+        # It was open in between, for a moment
+        is_flapping = down_ns - failing_ns >= SECOND_NS
+        failing = f" · failing since {fmt.moment(failing_ns, now_ns)}" if is_flapping else ""
+        return f"down {fmt.duration(now_ns - down_ns)}{failing}"
     return f"{status_word(state)} {fmt.duration(now_ns - state.since_ns)}"

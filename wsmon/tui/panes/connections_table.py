@@ -278,9 +278,9 @@ def _status(row: ConnectionRow, now_ns: int) -> str:
 
 def _down(state: ConnectionState, now_ns: int) -> tuple[str, Role]:
     """Return since when the connection has not been usable."""
-    if state.failing_since_ns is None:
+    if state.down_since_ns is None:
         return _nothing(state)
-    return f"down {fmt.duration(now_ns - state.failing_since_ns)}", "status-loss"
+    return f"down {fmt.duration(now_ns - state.down_since_ns)}", "status-loss"
 
 
 def _nothing(state: ConnectionState) -> tuple[str, Role]:

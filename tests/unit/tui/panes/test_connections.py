@@ -27,6 +27,19 @@ TOKEN = loss(-3, reason="policy violation: token expired")
             ),
         ),
         (
+            row(
+                "flapping",
+                "reconnecting",
+                last_disconnected_ns=at_ns(-12),
+                failing_since_ns=at_ns(-120),
+                problem=TOKEN,
+            ),
+            (
+                "flapping: down 12 s · failing since 14:00:24 · “policy violation: token expired”, 1008 by peer",
+                "flapping: “policy violation: token expired”, 1008 by peer",
+            ),
+        ),
+        (
             row("forbidden", "error", failing_since_ns=at_ns(-3720), problem=refused(error="403 Forbidden")),
             ("forbidden: down 1h02m · 403 Forbidden", "forbidden: 403 Forbidden"),
         ),
