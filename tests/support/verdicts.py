@@ -8,7 +8,7 @@ import msgspec
 
 from tests.support.builders import event, loss, refused
 from wsmon.model.events import CloseBy, Event, Verdict
-from wsmon.model.verdict import Histories, History, judge
+from wsmon.model.verdict import Histories, History, LastMessages, judge, peer_message
 
 
 class VerdictHarness:
@@ -17,13 +17,25 @@ class VerdictHarness:
     def __init__(self) -> None:
         self.histories = Histories()
         self.last_id = 0
+        self._said: dict[str, LastMessages] = {}
 
     def judge(self, *events: Event) -> Verdict | None:
         """Take events; return the verdict on the last one."""
         verdict = None
         for each in events:
             self.last_id += 1
-            verdict = judge(each, self.histories.of(each.source.connection))
+            connection = each.source.connection
+            said = self._said.get(connection)
+            if each.name == "connection.started":
+                self._said.pop(connection, None)
+            elif each.name == "message.received":
+                before = None if said is None else said.newest
+                self._said[connection] = LastMessages(
+                    peer_message(each), before, None if said is None else said.sent_ns
+                )
+            elif each.name == "message.sent" and said is not None:
+                self._said[connection] = said._replace(sent_ns=each.mono_ns)
+            verdict = judge(each, self.histories.of(connection), self._said.get(connection))
             self.histories.observe(msgspec.structs.replace(each, id=self.last_id))
         return verdict
 

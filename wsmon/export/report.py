@@ -239,6 +239,8 @@ def _explained(loss: Event) -> tuple[Cells, ...]:
     facts: tuple[Cells, ...] = (
         ("Likely cause", "" if verdict is None else verdict.cause),
         ("Next step", "" if verdict is None else verdict.next),
+        ("Certainty", "" if verdict is None else verdict.certainty),
+        ("Last words of the peer", "" if verdict is None else verdict.evidence_text),
         ("Ended by", loss.close_by),
         ("Close code", code),
         ("Reason", loss.reason),

@@ -71,6 +71,8 @@ EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)
 
 Direction = Literal["", "in", "out"]
 Opcode = Literal["", "text", "binary", "ping", "pong", "close"]
+# stated: the peer, the server or the protocol said so; observed: wsmon saw it; inferred: it follows from both, or may
+Certainty = Literal["", "stated", "observed", "inferred"]
 CloseBy = Literal["", "peer", "us", "heartbeat", "network", "proxy", "refusal"]
 
 Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | list[Json] | tuple[Json, ...] | None"
@@ -109,6 +111,10 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The next step of the user, in a sentence."""
     evidence: tuple[int, ...] = ()
     """Ids of other events that show the cause."""
+    evidence_text: str = ""
+    """What the peer said last, sanitised; empty where it said nothing in the last second and a half."""
+    certainty: Certainty = ""
+    """How sure the cause is; empty in verdicts of before there was this field."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

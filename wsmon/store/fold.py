@@ -140,6 +140,7 @@ class Fold:
                 end_ns = start_ns + SECOND_NS
             name = event.name
             if name == "message.received":
+                stream.older_received = stream.newest_received
                 stream.newest_received = event
                 stream.received.append(event.size or 0)
                 stream.received_wire += event.wire_size or 0
@@ -149,6 +150,7 @@ class Fold:
                 else:
                     event_id = self._fold_unkept(event_id, event, stream, second)
             elif name == "message.sent":
+                stream.last_sent_ns = event.mono_ns
                 stream.sent.append(event.size or 0)
                 stream.sent_wire += event.wire_size or 0
                 if keeps_messages:
@@ -297,7 +299,7 @@ class Fold:
             last_id = self._make_rows(self._batches.take_of(connection.id), last_id, event.ts_ns, event.mono_ns)
         bucket = None if connection is None else self._delta(second, connection.id)
         if connection is not None:
-            event = self._verdicts.judged(event, connection)
+            event = self._verdicts.judged(event, connection, stream)
         row_id = self._row(last_id, event, stream, bucket)
         if connection is not None and bucket is not None:
             self._verdicts.observe(event, row_id)
@@ -390,7 +392,9 @@ class Fold:
                 self._sources.change(stream.session)
             newest = stream.newest_received
             if newest is not None and stream.connection is not None:
-                stream.newest_received = None
+                # The events themselves would hold their payloads
+                stream.last_received = stream.last_messages
+                stream.newest_received = stream.older_received = None
                 stream.connection.last_message_ns = newest.ts_ns
                 self._connections.change(stream.connection)
         self._touched.clear()

@@ -131,6 +131,8 @@ def _sum(mine: Mapping[_Key, int], theirs: Mapping[_Key, int]) -> Mapping[_Key, 
 # Transitions of earlier runs among which the last losses of a connection are looked for
 READ_BACK: Final = 2_000
 TIMEOUT: Final[EventName] = "heartbeat.timeout"
+# Heartbeats of protocols that verdicts ask for; those of WebSocket have an opcode
+_BEATS: Final[frozenset[EventName]] = frozenset({"heartbeat.received", "heartbeat.responded"})
 _OPEN = STATUS_CODES[OPEN]
 _LOST = STATUS_CODES["disconnected"]
 _STARTED = NAME_CODES["connection.started"]
@@ -151,7 +153,7 @@ class VerdictRunner:
         self._connection = connection
         self._histories = Histories()
 
-    def judged(self, event: Event, record: ConnectionRecord) -> Event:
+    def judged(self, event: Event, record: ConnectionRecord, stream: SourceStream) -> Event:
         """Return the event, with a verdict where it is an end; one that already has a verdict keeps it."""
         if event.size is not None:
             return event
@@ -159,12 +161,12 @@ class VerdictRunner:
             self._read_back(record)
         if event.to_status is None or event.verdict is not None:
             return event
-        verdict = judge(event, self._histories.of(record.name))
+        verdict = judge(event, self._histories.of(record.name), stream.last_messages)
         return event if verdict is None else msgspec.structs.replace(event, verdict=verdict)
 
     def observe(self, event: Event, event_id: int) -> None:
         """Remember an event for later verdicts; ``event_id`` is 0 where it is no row."""
-        if event.size is None or event.name == TIMEOUT:
+        if event.size is None or event.name == TIMEOUT or (event.name in _BEATS and not event.opcode):
             self._histories.observe(msgspec.structs.replace(event, id=event_id))
 
     def _read_back(self, record: ConnectionRecord) -> None:

@@ -13,6 +13,7 @@ from wsmon.model.measures import LatencyBaseline
 from wsmon.model.profiles import PROFILES, Profile
 from wsmon.model.snapshot import SessionRange
 from wsmon.model.spans import BEGINS, Instant, Span, SpanFold, session_span
+from wsmon.model.verdict import LastMessages, peer_message
 from wsmon.store.codec import FIRST_INDEXED_NAME, NAME_CODES, NAMES, MultiRowInsert, SqlValue, storable, text_value
 from wsmon.store.connections import ConnectionRecord, Connections
 
@@ -52,9 +53,12 @@ class SourceStream:
         "is_touched",
         "keeps_messages",
         "last_id",
+        "last_received",
+        "last_sent_ns",
         "latencies",
         "newest_received",
         "numbered",
+        "older_received",
         "profile",
         "received",
         "received_wire",
@@ -78,6 +82,12 @@ class SourceStream:
         self.last_id = 0
         # The newest message of the current batch
         self.newest_received: Event | None = None
+        # The one before it, also of the current batch
+        self.older_received: Event | None = None
+        # The newest messages received before the current batch; None before the first
+        self.last_received: LastMessages | None = None
+        # Monotonic time of the newest message sent; None before the first
+        self.last_sent_ns: int | None = None
         # Messages of the current batch that carry sequence numbers
         self.numbered: list[NumberedMessage] = []
         self.fastest = LatencyBaseline()
@@ -88,6 +98,17 @@ class SourceStream:
         self.profile = profile
         # Read once a message
         self.keeps_messages = profile.keeps_messages
+
+    @property
+    def last_messages(self) -> LastMessages | None:
+        """The newest messages received; ``None`` before the first."""
+        newest, older, earlier = self.newest_received, self.older_received, self.last_received
+        if newest is None:
+            return None if earlier is None else earlier._replace(sent_ns=self.last_sent_ns)
+        before = None if earlier is None else earlier.newest
+        if older is not None:
+            before = peer_message(older)
+        return LastMessages(peer_message(newest), before, self.last_sent_ns)
 
     def note_reading(self, event: Event) -> None:
         """Collect the type of a message and the time that decoding it took."""

@@ -34,6 +34,8 @@ def test_keys_are_those_of_the_contract_in_its_order() -> None:
         "cause": "it broke",
         "next": "mend it",
         "evidence": [3, 4],
+        "evidence_text": "",
+        "certainty": "",
     }
     assert found["ts"] == "2026-01-10T14:02:25.500000Z"
     assert (found["duration_ms"], found["truncated"], found["redacted"]) == (400.0, True, True)
@@ -163,6 +165,8 @@ def test_statistics_have_the_shape_of_the_contract() -> None:
                 "last_connected_at": "1970-01-01T00:00:00.000000Z",
                 "last_disconnected_at": None,
                 "last_message_at": None,
+                "down_since": None,
+                "failing_since": None,
                 "connect_ms": {"count": 3, "mean": 12.1, "p50": 11.0, "p95": 14.0, "p99": 14.0, "max": 14.2},
                 "reconnect_ms": {},
                 "rtt_ms": {},

@@ -5,5 +5,16 @@ from __future__ import annotations
 from wsmon.model.verdict.close_codes import code_meaning
 from wsmon.model.verdict.history import Histories, History
 from wsmon.model.verdict.judge import fact, judge, why
+from wsmon.model.verdict.last_words import LastMessages, PeerMessage, peer_message
 
-__all__ = ["Histories", "History", "code_meaning", "fact", "judge", "why"]
+__all__ = [
+    "Histories",
+    "History",
+    "LastMessages",
+    "PeerMessage",
+    "code_meaning",
+    "fact",
+    "judge",
+    "peer_message",
+    "why",
+]

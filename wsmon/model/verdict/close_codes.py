@@ -17,15 +17,19 @@ class Clue(NamedTuple):
     """Advice for texts that contain one of the phrases."""
 
     phrases: tuple[str, ...]
-    """In lower case."""
+    """In lower case; one that begins with ``=`` must be the whole text."""
     advice: Advice
+
+    def matches(self, lower: str) -> bool:
+        """Return whether a text in lower case contains, or is, one of the phrases."""
+        return any(lower == phrase[1:] if phrase[0] == "=" else phrase in lower for phrase in self.phrases)
 
 
 def read_clue(clues: Sequence[Clue], text: str) -> Advice | None:
     """Return the advice of the first clue that matches the text; ``None`` where none does."""
     lower = text.lower()
     for clue in clues:
-        if any(phrase in lower for phrase in clue.phrases):
+        if clue.matches(lower):
             return clue.advice
     return None
 
@@ -60,11 +64,14 @@ _MISUSED = Advice(
 
 CODE_ADVICE: Final[Mapping[int, Advice]] = {
     1000: Advice(
-        "the server considers the conversation done",
+        "usually the server considers the conversation done; some servers send 1000 for an application error, a "
+        "deploy, a missed pong or a message too big as well (Sanic, python-socketio), and a proxy for a crash behind "
+        "it (mitmproxy)",
         "nothing to do if it is rare; if it comes regularly, ask whether the server limits the life of connections",
     ),
     1001: Advice(
-        "the server is shutting down, or moves its clients elsewhere",
+        "the server is shutting down, or moves its clients elsewhere, as many do at every deploy; a proxy before it "
+        "may send this at its own stop (Caddy)",
         "nothing to do if it is rare; if it comes often, ask the operator of the server about restarts and rebalancing",
     ),
     1002: Advice(
@@ -77,7 +84,8 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
     ),
     1004: _MISUSED,
     1005: Advice(
-        "the server closed without saying why, as many libraries do when close() is called without a code",
+        "the server closed without saying why, as many libraries do when close() is called without a code: at a "
+        "deploy, for a missed pong (Socket.IO), or when the application fails (Granian)",
         "ask the operator of the server for its log at this time",
     ),
     1006: _MISUSED,
@@ -98,11 +106,12 @@ CODE_ADVICE: Final[Mapping[int, Advice]] = {
         "compare the extensions of the handshake with those that the service requires",
     ),
     1011: Advice(
-        "the server met an error of its own",
-        "report it to the operator of the server, with the time and the last messages sent",
+        "the server met an error of its own, or sends 1011 for more than that: at every stop or deploy (Hypercorn), or "
+        "for a missed pong (websockets, Sanic, Uvicorn)",
+        "report it to the operator of the server, unless a deploy explains it: the time, the last messages sent",
     ),
     1012: Advice(
-        "the server is restarting",
+        "the server is restarting, as Uvicorn says at every stop or deploy",
         "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
     ),
     1013: Advice(
@@ -151,10 +160,9 @@ def advice_on_code(code: int | None, meaning: str) -> Advice:
     if known is not None:
         return known
     if meaning:
-        return Advice(
-            f"the protocol of the service calls this “{meaning}”",
-            "look up the code in the documentation of the service, and check the last messages sent",
-        )
+        told = read_clue(REASON_CLUES, meaning)
+        step = "look up the code in the documentation of the service, and check the last messages sent"
+        return Advice(f"the protocol of the service calls this “{meaning}”", step if told is None else told.next)
     if code is not None and 3000 <= code <= 4999:
         return Advice(
             "the code is the service's own",
@@ -164,11 +172,23 @@ def advice_on_code(code: int | None, meaning: str) -> Advice:
 
 
 RATE_LIMIT: Final = Clue(
-    ("rate limit", "ratelimit", "rate exceeded", "too many", "throttl", "quota", "slow down", "max connections"),
+    ("rate limit", "ratelimit", "rate exceeded", "rate too high", "token bucket", "too many", "throttl", "quota",
+     "slow down", "max connections"),
     Advice(
         "the server limits how much or how often, and the limit was reached",
         "send and subscribe less at a time, open fewer connections, and compare with the limits of the service",
     ),
+)  # fmt: skip
+
+_INIT_TWICE: Final = Clue(
+    ("too many initialisation requests", "too many initialization requests"),
+    Advice(
+        "connection_init was sent twice on this connection",
+        "send connection_init once: with answer = true wsmon sends it itself, so take it out of send",
+    ),
+)
+_ANSWERS: Final = (
+    "compare last frame in and out: nothing in means that the path was dead, else the server read too late"
 )
 
 _SUBPROTOCOL: Final = Clue(
@@ -179,20 +199,52 @@ _SUBPROTOCOL: Final = Clue(
     ),
 )
 
-# Close reasons, which are more specific than the code. The first match counts: a limit names what it limits, an expired
-# token names the login
+# Close reasons, and last messages of a peer, which are more specific than the code. The first match counts: a text that
+# cannot be parsed may name a token, a limit names what it limits, an expired token names the login
 REASON_CLUES: Final = (
+    _INIT_TWICE,
     _SUBPROTOCOL,
-    RATE_LIMIT,
     Clue(
-        ("ping timeout", "pong timeout", "keepalive", "keep-alive", "heartbeat", "no pong", "pong"),
+        ("unexpected token", "malformed", "parse error", "parsing", "syntax error", "invalid json", "invalid message",
+         "invalid payload", "invalid request", "bad request", "unknown message", "protocol error"),
         Advice(
-            "the heartbeat of the server found no answer from us in time",
-            "compare last frame in and out: nothing in means that the path was dead, else the server read too late",
+            "the server could not take a message of ours: its form or its content",
+            "look at the last messages sent, and compare them with what the service documents",
         ),
     ),
     Clue(
-        ("idle", "inactiv", "no activity", "no messages"),
+        ("message too big", "message too large", "message is too", "payload too", "packet too", "frame too"),
+        Advice(
+            "a message of ours is larger than the server takes",
+            "send smaller messages, or have the limit of the server raised",
+        ),
+    ),
+    Clue(
+        ("not supported", "unsupported", "unacceptable protocol", "not acceptable", "not available"),
+        Advice(
+            "the server does not support a version or a feature that was asked for",
+            "compare protocol version, subprotocol and options with what the service documents",
+        ),
+    ),
+    RATE_LIMIT,
+    Clue(
+        ("ping timeout", "pong timeout", "ping timed out", "pong timed out", "ping frame", "keepalive", "keep-alive",
+         "keep alive", "heartbeat", "no pong", "pong", "no ping"),
+        Advice("the heartbeat of the server found no answer from us in time", _ANSWERS),
+    ),
+    Clue(
+        ("stale connection",),
+        Advice("the server took the connection for dead: its pings found no answer from us in time (NATS)", _ANSWERS),
+    ),
+    Clue(
+        ("request timeout",),
+        Advice(
+            "the server waited too long for a pong, or for anything to be sent",
+            "set ping.interval lower, and check what the service expects to be sent, and how soon",
+        ),
+    ),
+    Clue(
+        ("idle", "inactiv", "no activity", "no message received", "no messages received", "no messages for"),
         Advice(
             "the server closes connections on which nothing is sent for a while",
             "set ping.interval lower, or send what the service takes for activity",
@@ -206,37 +258,78 @@ REASON_CLUES: Final = (
         ),
     ),
     Clue(
-        ("token", "expired", "session timeout", "jwt"),
+        ("account suspended", "user suspended", "client suspended", "suspended by", "been suspended", "banned",
+         "kicked", "blocked by", "been blocked", "account blocked", "address blocked", "ip blocked",
+         "administrative action", "terminated by", "disabled by", "account disabled"),
+        Advice(
+            "the operator of the service, or a rule of it, closed this connection or account on purpose",
+            "ask the operator of the service why; dialling again does not help before that",
+        ),
+    ),
+    Clue(
+        ("invalid access token", "invalid token", "invalid auth", "bad token", "wrong token", "no token",
+         "missing token", "token missing", "token required", "token invalid", "token is invalid", "token not valid"),
+        Advice(
+            "the server does not accept the token",
+            "check the token: whether it is the right one, complete, and still valid",
+        ),
+    ),
+    Clue(
+        ("token expired", "token has expired", "token is expired", "expired token", "token revoked", "access token",
+         "refresh token", "auth token", "session expired", "login expired", "credentials expired", "session timeout",
+         "jwt"),
         Advice(
             "the credentials ran out, or were not accepted",
             "renew the token, and check how long it lives",
         ),
     ),
     Clue(
-        ("unauthori", "not authori", "authenticat", "login", "credential", "api key", "apikey", "forbidden", "denied"),
+        ("unauthori", "not authori", "not-authori", "authoriz", "authenticat", "auth invalid", "login", "credential",
+         "api key", "apikey", "invalid key", "invalid signature", "password", "user name", "access refused",
+         "forbidden", "denied"),
         Advice(
             "the server does not accept who we are, or does not allow this",
             "check the credentials and what they are allowed to do",
         ),
     ),
     Clue(
-        ("restart", "shutdown", "shutting down", "deploy", "maintenance", "upgrade in progress", "draining"),
+        ("expired",),
+        Advice("something that this connection depends on ran out", "renew what the reason names, and dial again"),
+    ),
+    Clue(
+        ("=restart", "restarting", "server restart", "service restart", "will restart", "planned restart", "shutdown",
+         "shutting down", "deploy", "maintenance", "upgrade in progress", "draining", "server closed", "stopping"),
         Advice(
             "the server is restarting or under maintenance",
             "nothing to do if it is rare; if it comes often, ask the operator of the server about its deployments",
         ),
     ),
     Clue(
-        ("duplicate", "another connection", "replaced", "logged in elsewhere", "new connection", "conflict"),
+        ("duplicate connection", "duplicate session", "duplicate login", "duplicate client", "another connection",
+         "=replaced", "session replaced", "connection replaced", "logged in elsewhere", "new connection", "<conflict",
+         "session conflict", "connection conflict", "taken over"),
         Advice(
             "a newer connection with the same identity took the place of this one",
             "look for a second client with these credentials, and give each its own",
         ),
     ),
-)
+    Clue(
+        ("410 gone", "channel deleted", "channel was deleted"),
+        Advice(
+            "what this connection was subscribed to was deleted at the server",
+            "check whether the channel still exists, and which one took its place",
+        ),
+    ),
+    Clue(
+        ("server unavailable", "service unavailable", "temporarily unavailable", "server busy", "overload"),
+        Advice(
+            "the server, or something that it needs, cannot serve at the moment",
+            "nothing to do if it is rare; if it lasts, ask the operator of the server",
+        ),
+    ),
+)  # fmt: skip
 
 
 def names_limit(text: str) -> bool:
     """Return whether a text names a limit on rate or number."""
-    lower = text.lower()
-    return any(phrase in lower for phrase in RATE_LIMIT.phrases)
+    return read_clue((_INIT_TWICE, RATE_LIMIT), text) is RATE_LIMIT.advice

@@ -9,7 +9,7 @@ from wsmon.model import units as fmt
 from wsmon.model.events import Event
 from wsmon.model.http import RETRY_AFTER_LIMIT_S, response_header, retry_after_s
 from wsmon.model.units import MS_NS, SECOND_NS
-from wsmon.model.verdict.close_codes import Advice, Clue, read_clue
+from wsmon.model.verdict.close_codes import REASON_CLUES, Advice, Clue, read_clue
 from wsmon.model.verdict.history import History
 
 _CLOCK = "renew the certificate; if it is valid elsewhere, check the clock of this machine"
@@ -484,11 +484,13 @@ def _page(event: Event) -> Advice:
 _CUTS: Final = {
     "eof": Advice(
         "the server or something on the way (a load balancer, NAT, VPN) cut the connection; a process that is killed "
-        "looks like this too",
+        "looks like this too, and many servers and proxies end so at a deploy, an idle limit, a missed pong or an "
+        "error of the application",
         "look in the log of the server at this time; if it comes after a silence, set ping.interval lower",
     ),
     "reset": Advice(
-        "the server crashed or was killed, or a firewall or load balancer on the way dropped the connection",
+        "the server crashed or was killed, or a firewall or load balancer on the way dropped the connection; some "
+        "servers reset it for a missed pong (Daphne) or a message that is too big (autobahn, Deno)",
         "look in the log of the server at this time; if it comes after a silence, set ping.interval lower",
     ),
     "tls": Advice(
@@ -531,6 +533,11 @@ _FAULTS: Final = {
 }
 
 
+_FRAGMENTS: Final = Advice(
+    "the server sent one message in more pieces than are taken here",
+    "report it to the operator of the server: it should send fewer and larger fragments; max_message is not the limit "
+    "that was reached",
+)
 _ALERT = Advice(
     "the server itself broke off TLS: it crashed, or no longer accepts keys or certificates",
     "look in the log of the server at this time; if it wants a certificate from us, set tls.cert and tls.key",
@@ -543,6 +550,10 @@ def advice_on_loss(event: Event, history: History) -> Advice:
         return _ALERT
     if event.close_by == "heartbeat":
         return _advice_on_silence(event, history)
+    if event.error_type == "message_too_big" and "fragments" in event.error:
+        return _FRAGMENTS
+    if event.error_type == "protocol" and "it closed with" in event.error:
+        return read_clue(REASON_CLUES, event.error) or _FAULTS["protocol"]
     tables = (_FAULTS, _CUTS) if event.close_by == "us" else (_CUTS, _FAULTS)
     for table in tables:
         if event.error_type in table:

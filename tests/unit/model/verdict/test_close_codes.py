@@ -87,6 +87,7 @@ def test_a_code_is_called_what_its_protocol_calls_it() -> None:
         "closed by peer: 4408 application-defined; the protocol of the service calls this “connection "
         "acknowledgement timeout”",
         "look up the code in the documentation of the service, and check the last messages sent",
+        certainty="stated",
     )
 
 
@@ -108,3 +109,24 @@ def test_a_code_is_called_what_its_protocol_calls_it() -> None:
 )
 def test_meaning_of_a_code(code: int | None, meaning: str) -> None:
     assert code_meaning(code) == meaning
+
+
+@pytest.mark.parametrize(
+    ("reason", "wrong"),
+    [
+        ("token bucket empty", "credentials"),
+        ("unknown token XYZ", "credentials"),
+        ("Unexpected token < in JSON", "credentials"),
+        ("middleware: no messages left", "nothing is sent"),
+        ("replaced by a newer version, please upgrade", "same identity"),
+        ("duplicate order id", "same identity"),
+        ("version conflict", "same identity"),
+        ("please restart your client", "is restarting"),
+        ("trading suspended", "on purpose"),
+        ("order too large", "larger than the server takes"),
+        ("symbol unavailable", "cannot serve"),
+        ("Too many initialisation requests", "limit"),
+    ],
+)
+def test_a_word_alone_is_no_clue(reason: str, wrong: str) -> None:
+    assert wrong not in alone(loss(code=4000, reason=reason)).cause

@@ -1,0 +1,134 @@
+"""Which last message of a peer explains an end, and which is one of a feed."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.support.builders import loss, message
+from wsmon.model.events import Event
+from wsmon.model.verdict import LastMessages, PeerMessage, peer_message
+from wsmon.model.verdict.last_words import KEPT_BYTES, read_last_words, refusal, unanswered_ping
+
+
+def said(*texts: str, before_s: float = 0.1, sent_s: float | None = None) -> tuple[LastMessages, Event]:
+    """The last messages of a session, the newest last, and its end."""
+    end = loss(100, code=1000, reason="")
+    received = [
+        peer_message(message(text, 100 - before_s - (len(texts) - 1 - number) / 5)) for number, text in enumerate(texts)
+    ]
+    sent_ns = None if sent_s is None else end.mono_ns - round(sent_s * 1e9)
+    return LastMessages(received[-1], received[-2] if len(received) > 1 else None, sent_ns), end
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"auth_invalid","message":"Invalid access token or password"}',
+        '{"type":"disconnect","reason":"unauthorized","reconnect":false}',
+        '{"type":"connection_error","payload":{"message":"Bad token"}}',
+        '{"error":"Handshake was canceled."}\x1e',
+        '{"type":7,"error":"Connection closed with an error."}\x1e',
+        '{"type":7}\x1e',
+        '{}\x1e{"type":7,"allowReconnect":true}\x1e',
+        '{"event":"pusher:error","data":{"code":4001,"message":"no such app"}}',
+        '{"op":"auth","success":false,"ret_msg":"params error"}',
+        '{"code":20051,"msg":"stopping, please reconnect"}',
+        '{"data":{"error":{"message":"no"}}}',
+        '{"janus":"timeout","session_id":1}',
+        'c[4321,"kicked by app"]',
+        "44",
+        '44{"message":"invalid token"}',
+        "41",
+        '42["error","boom"]',
+        '[null,null,"room:1","phx_error",{}]',
+        '[3,{"message":"no realm"},"wamp.error.no_such_realm"]',
+        '[6,{},"wamp.close.system_shutdown"]',
+        "ERROR\nmessage:Bad CONNECT\n\nAccess refused for user 'guest'\n\0\n",
+        "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>",
+        "<stream:error><conflict/></stream:error>",
+        "-ERR 'Authorization Violation'\r\n",
+        "Invalid key",
+        ":tmi.twitch.tv NOTICE * :Login authentication failed",
+        "too many connections from this address",
+    ],
+)
+def test_a_refusal_or_a_farewell(text: str) -> None:
+    assert refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"e":"kline","k":{"o":"1","close":"2","x":false}}',
+        '{"type":"trade","error":null,"errors":[],"code":0}',
+        '{"type":"order","status":"rejected","id":7}',
+        '{"type":"order","order_type":"limit"}',
+        '{"success":true,"result":{"ok":true}}',
+        '{"code":200,"message":"subscribed"}',
+        '["trade",{"price":1}]',
+        "[0,[1,2],3]",
+        "42[1]",
+        "2",
+        "hello",
+        "{broken error",
+        "MESSAGE\ndestination:/queue/a\n\nbody\0",
+        "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>",
+        "an error " * 100,
+        "",
+    ],
+)
+def test_any_other_message(text: str) -> None:
+    assert refusal(text) == ""
+
+
+def test_the_words_are_without_keys_so_that_clues_read_what_was_meant() -> None:
+    assert refusal('{"type":"auth_invalid","token":null,"message":"noSuchUser"}') == "auth invalid no Such User"
+
+
+def test_a_refusal_is_quoted_with_its_time() -> None:
+    words = read_last_words(*said("Invalid key", before_s=0.3))
+    assert words is not None
+    assert (words.quote, words.is_refusal) == ("last words of the peer: “Invalid key”, 0.3 s before", True)
+
+
+def test_what_came_long_before_says_nothing_about_the_end() -> None:
+    assert read_last_words(*said("Invalid key", before_s=1.6)) is None
+
+
+def test_an_error_with_a_known_cause_comes_before_a_farewell() -> None:
+    words = read_last_words(*said("session replaced by another connection", "goodbye"))
+    assert words is not None
+    assert words.text == "session replaced by another connection"
+
+
+def test_a_single_text_is_quoted_and_one_of_a_feed_is_not() -> None:
+    single, feed = read_last_words(*said("adios")), read_last_words(*said("tick 0001 a", "tick 0001 b"))
+    assert (single is not None and not single.is_refusal, feed) == (True, None)
+    assert read_last_words(*said("welcome", "adios")) is not None
+
+
+def test_a_long_text_is_cut_in_the_sentence_and_kept_beside_it() -> None:
+    words = read_last_words(*said(f'{{"error":"{"x" * 300}"}}'))
+    assert words is not None
+    assert (len(words.text), len(words.quote) < 220, words.quote.endswith("…”, 0.1 s before")) == (312, True, True)
+
+
+def test_control_characters_of_the_peer_are_made_visible() -> None:
+    words = read_last_words(*said("error\n[/b]\u202e"))
+    assert words is not None
+    assert words.text.isprintable()
+
+
+@pytest.mark.parametrize(("sent_s", "is_open"), [(None, True), (30.0, True), (1.0, False)])
+def test_a_ping_in_plain_words_waits_for_an_answer(sent_s: float | None, is_open: bool) -> None:
+    assert (unanswered_ping(*said("PING", before_s=5.0, sent_s=sent_s)) is not None) is is_open
+
+
+def test_only_a_part_of_a_payload_is_held_and_nothing_of_a_binary_one() -> None:
+    long = peer_message(message("é" * KEPT_BYTES))
+    assert (len(long.text.encode()) <= KEPT_BYTES, long.is_cut) == (True, True)
+    assert peer_message(message(b"\x20\x02\x00\x05")).text == ""
+    assert peer_message(message(b'{"error":"no"}')).text == '{"error":"no"}'
+    unkept = msgspec.structs.replace(message("x"), payload=None)
+    assert peer_message(unkept) == PeerMessage(unkept.mono_ns, "")

@@ -1,0 +1,275 @@
+"""Patterns in the last ends of a connection: idle timeouts, lifetimes, limits, rejections, losses of a whole host.
+
+A pattern is an observation, and what it possibly means. Where the peer itself says why it ended a session, only the
+observation is shown beside that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from wsmon.model import units as fmt
+from wsmon.model.events import Event
+from wsmon.model.units import SECOND_NS
+from wsmon.model.verdict.history import ConnectionEnd, History, HostLoss, end_of_peer
+
+# A pattern needs three ends, the one to be judged included, and this share of all that are remembered
+MIN_ENDS: Final = 3
+MIN_SHARE: Final = 2 / 3
+# How far from the median a time may be, relative and absolute: timers are exact, the path adds its delays
+SPREAD: Final = 0.02
+MIN_SPREAD_S: Final = 0.25
+# Shorter times result from the rhythm of messages, not from a timer
+SHORTEST_TIMER_S: Final = 5.0
+# A session this short was accepted and then rejected
+AT_ONCE_S: Final = 5.0
+# Types of errors that may be a deliberate rejection by the server; others are faults
+HANG_UPS: Final = ("", "eof", "reset")
+# Close codes that idle timers send; None: no close frame
+IDLE_CODES: Final = (None, 1000, 1001, 1005, 3008)
+HOUR_S: Final = 3600
+SAME_MINUTE_S: Final = 60.0
+# Losses of several connections to a host within this time may have one cause
+TOGETHER_NS: Final = 2 * SECOND_NS
+# A connection that was lost within this time before flaps: its next loss shows nothing about its host
+FLAPPING_NS: Final = 60 * SECOND_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern in the last ends, and the ends that show it."""
+
+    observed: str
+    """What the ends have in common: a fact."""
+    inference: str
+    """What that may mean: ``possibly an idle timeout on the network path``."""
+    next: str
+    evidence: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    """Ends after about the same time."""
+
+    ends: tuple[ConnectionEnd, ...]
+    of: int
+    """Number of all ends."""
+    median_s: float
+    deviation_s: float
+    """Median of the absolute deviations (MAD)."""
+
+    @property
+    def came(self) -> str:
+        """How many of the ends came after which time: ``the last 3 losses all came 60.0 ± 0.1 s``."""
+        return f"{_share(len(self.ends), self.of)} came {_time(self.median_s, self.deviation_s)}"
+
+
+def find_pattern(event: Event, history: History) -> Pattern | None:
+    """Return the most specific pattern that an end forms with those before it; ``None`` where there is none."""
+    now = history.end_of(event)
+    if now.open_s is None:
+        return _limit(now, [*history.failures])
+    if now.by == "us":
+        return None
+    losses = [end for end in history.losses if end.by != "us"]
+    return (
+        _together(event, history)
+        or _limit(now, losses)
+        or (_rejections(now, losses) if event.error_type in HANG_UPS else None)
+        or _timer(now, losses)
+        or _minute(now, losses)
+    )
+
+
+def _together(event: Event, history: History) -> Pattern | None:
+    """Look for other connections to the host that ended in the same way at the same time.
+
+    At least three connections, or all of the host; one that flaps does not count, and if this one does, there is no
+    pattern.
+    """
+    source, host, end = event.source, history.host, end_of_peer(event)
+    losses = [loss for loss in host.losses if loss.run == source.run]
+    if _flaps(source.connection, event.mono_ns, losses):
+        return None
+    newest = {loss.connection: loss for loss in losses if loss.connection != source.connection}
+    recent = [loss for loss in newest.values() if 0 <= event.mono_ns - loss.mono_ns <= TOGETHER_NS]
+    alike = [loss for loss in recent if loss.end == end and not _flaps(loss.connection, loss.mono_ns, losses)]
+    is_whole_host = len(alike) == len(recent) and not host.open - {source.connection}
+    if not alike or not (len(alike) + 1 >= MIN_ENDS or is_whole_host):
+        return None
+    others = "another connection" if len(alike) == 1 else f"{len(alike)} other connections"
+    return Pattern(
+        f"{others} to this host ended in the same way within {TOGETHER_NS // SECOND_NS} s",
+        "likely a shared cause (server or network)",
+        "compare with connections to other hosts: if these stayed, the server restarted or dropped its clients",
+        tuple(loss.id for loss in alike if loss.id),
+    )
+
+
+def _flaps(connection: str, mono_ns: int, losses: Iterable[HostLoss]) -> bool:
+    """Return whether a connection was lost already in the minute before a loss."""
+    return any(loss.connection == connection and 0 < mono_ns - loss.mono_ns <= FLAPPING_NS for loss in losses)
+
+
+def _limit(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
+    """Look for ends at which the peer named a limit."""
+    if not now.names_limit:
+        return None
+    ends = [*earlier, now]
+    limited = [end for end in ends if end.names_limit]
+    if not _is_enough(len(limited), len(ends)):
+        return None
+    kind = "losses" if now.open_s is not None else "attempts"
+    return Pattern(
+        f"{_share(len(limited), len(ends), kind)} named a limit",
+        "more is sent, or dialled, than the service allows",
+        "open fewer connections, send and subscribe less at a time, and raise reconnect.initial",
+        _ids(limited),
+    )
+
+
+def _rejections(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
+    """Look for sessions that ended as soon as they were open."""
+    ends = [*earlier, now]
+    short = [end for end in ends if end.by != "heartbeat" and end.open_s is not None and end.open_s < AT_ONCE_S]
+    if now not in short or not _is_enough(len(short), len(ends)):
+        return None
+    return Pattern(
+        f"{_share(len(short), len(ends))} came within {AT_ONCE_S:g} s of opening",
+        "possibly the server accepts the connection and then rejects it",
+        "check credentials, subscriptions and what is sent first; the last message before each loss may say why",
+        _ids(short),
+    )
+
+
+def _timer(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
+    """Look for a constant time before the loss: of silence, since the login, since the opening, or since we sent."""
+    ends = [*earlier, now]
+    idle = _cluster(now, ends, _idle_s)
+    lifetime = _cluster(now, ends, lambda end: end.open_s)
+    token = _cluster(now, ends, lambda end: end.since_login_s)
+    if idle is not None and (lifetime is None or idle.median_s >= 0.9 * lifetime.median_s):
+        return _idle(idle, is_lifetime_too=lifetime is not None)
+    if token is not None:
+        return _token(token)
+    if lifetime is not None:
+        return _lifetime(lifetime)
+    quiet_out = _cluster(now, ends, lambda end: end.since_out_s)
+    return None if quiet_out is None else _unheard(quiet_out)
+
+
+def _idle(cluster: _Cluster, *, is_lifetime_too: bool) -> Pattern:
+    is_mute = all(end.since_out_s is None and end.since_in_s is None for end in cluster.ends)
+    since = "after opening, without a frame since" if is_mute else "after the last frame in either direction"
+    doubt = "; if that changes nothing, it is a limit on the lifetime of connections" if is_lifetime_too else ""
+    return Pattern(
+        f"{cluster.came} {since}",
+        "possibly an idle timeout on the network path or at the server",
+        f"set ping.interval below {_half(cluster.median_s)}{doubt}",
+        _ids(cluster.ends),
+    )
+
+
+def _unheard(cluster: _Cluster) -> Pattern:
+    return Pattern(
+        f"{cluster.came} after the last frame that we sent",
+        "possibly the server waits for a message of ours, such as a heartbeat of its own kind",
+        "look up which heartbeat the service documents and how often, and send it with heartbeat.send",
+        _ids(cluster.ends),
+    )
+
+
+def _token(cluster: _Cluster) -> Pattern:
+    return Pattern(
+        f"{cluster.came} after the login",
+        "possibly what it granted runs out then",
+        f"renew the login or the token earlier than {_span(cluster.median_s)} after it was given",
+        _ids(cluster.ends),
+    )
+
+
+def _lifetime(cluster: _Cluster) -> Pattern:
+    return Pattern(
+        f"{cluster.came} after opening",
+        "possibly a limit on the lifetime of connections, at the server or something before it",
+        "ask the operator of the server for the limit; until then expect the loss, or reconnect before it",
+        _ids(cluster.ends),
+    )
+
+
+def _minute(now: ConnectionEnd, earlier: Sequence[ConnectionEnd]) -> Pattern | None:
+    """Look for losses at the same minute of different hours, at which a job may run."""
+    ends = [*earlier, now]
+    alike = [end for end in ends if abs(_hour_distance_s(end, now)) <= SAME_MINUTE_S]
+    hours = {end.ts_ns // SECOND_NS // HOUR_S for end in alike}
+    if len(hours) < MIN_ENDS or not _is_enough(len(alike), len(ends)):
+        return None
+    minute = now.ts_ns // SECOND_NS % HOUR_S // 60
+    return Pattern(
+        f"{_share(len(alike), len(ends))} came about {minute} min past the hour, in {len(hours)} different hours",
+        "possibly something that runs every hour",
+        "ask the operators of the server and of the network what runs at that minute",
+        _ids(alike),
+    )
+
+
+def _hour_distance_s(end: ConnectionEnd, other: ConnectionEnd) -> float:
+    """Return how far apart two ends are within the hour."""
+    apart_s = (end.ts_ns - other.ts_ns) / SECOND_NS % HOUR_S
+    return min(apart_s, HOUR_S - apart_s)
+
+
+def _idle_s(end: ConnectionEnd) -> float | None:
+    """Return for how long nothing went in either direction before an end that an idle timer may have caused."""
+    if end.open_s is None or end.code not in IDLE_CODES or end.reason:
+        return None
+    return min(end.open_s if each is None else each for each in (end.since_out_s, end.since_in_s))
+
+
+def _cluster(
+    now: ConnectionEnd, ends: Sequence[ConnectionEnd], time: Callable[[ConnectionEnd], float | None]
+) -> _Cluster | None:
+    """Return the ends after about the same time, the one to be judged among them.
+
+    Ends by the recorder's heartbeat are left out: they follow its own timer.
+    """
+    times = [(end, at_s) for end in ends if end.by != "heartbeat" and (at_s := time(end)) is not None]
+    if not times or now.by == "heartbeat" or time(now) is None:
+        return None
+    median_s = median(at_s for _, at_s in times)
+    room_s = max(MIN_SPREAD_S, SPREAD * median_s)
+    alike = [(end, at_s) for end, at_s in times if abs(at_s - median_s) <= room_s]
+    if median_s < SHORTEST_TIMER_S or not _is_enough(len(alike), len(ends)) or all(end is not now for end, _ in alike):
+        return None
+    median_s = median(at_s for _, at_s in alike)
+    deviation_s = median(abs(at_s - median_s) for _, at_s in alike)
+    return _Cluster(tuple(end for end, _ in alike), len(ends), median_s, deviation_s)
+
+
+def _is_enough(number: int, total: int) -> bool:
+    return number >= MIN_ENDS and number >= MIN_SHARE * total
+
+
+def _share(number: int, total: int, kind: str = "losses") -> str:
+    return f"the last {total} {kind} all" if number == total else f"{number} of the last {total} {kind}"
+
+
+def _ids(ends: Iterable[ConnectionEnd]) -> tuple[int, ...]:
+    return tuple(end.id for end in ends if end.id)
+
+
+def _half(seconds: float) -> str:
+    return f"{seconds / 2:.0f} s" if seconds >= 20 else f"{seconds / 2:.1f} s"
+
+
+def _time(median_s: float, deviation_s: float) -> str:
+    if median_s < 600:
+        return f"{median_s:.1f} ± {deviation_s:.1f} s"
+    return f"{_span(median_s)} ± {deviation_s:.0f} s"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 600 else fmt.duration(round(seconds) * SECOND_NS)
