@@ -1,13 +1,18 @@
-"""JSON paths such as ``$.data[0].qty``: parsed, and read without decoding the rest of the document."""
+"""JSON paths such as ``$.data[0].qty``: parsed, and read without decoding the rest of the document.
+
+A document that is not one JSON text is read as the texts that ``json_texts`` finds in it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
+
+from wsmon.model.json_texts import json_texts
 
 # Names of members and indexes of arrays (negative: from the end), from the outside in; empty: the document itself
 JsonPath: TypeAlias = tuple[str | int, ...]
@@ -85,23 +90,90 @@ def read_path(path: JsonPath, document: bytes | str) -> object:
 
 @lru_cache(maxsize=256)
 def path_reader(path: JsonPath) -> Callable[[bytes | str], object]:
-    """Return a function that does what ``read_path`` does, for a path that is read often."""
+    """Return a function that does what ``read_path`` does, for a path that is read often.
+
+    Of several texts it returns the value in the first one that has one.
+    """
+    return _lenient(_strict_reader(path), _first_found)
+
+
+@lru_cache(maxsize=256)
+def text_path_reader(path: JsonPath) -> Callable[[bytes | str], object]:
+    """Return a reader of one JSON text that does what ``read_path`` does; it raises ``ValueError`` of anything else."""
+    strict = _strict_reader(path)
+
+    def read(document: bytes | str) -> object:
+        try:
+            return strict(document)
+        except (LookupError, RecursionError, msgspec.ValidationError):
+            return MISSING
+
+    return read
+
+
+@lru_cache(maxsize=256)
+def path_collector(path: JsonPath) -> Callable[[bytes | str], object]:
+    """Return a function that does what ``path_reader`` says, but of several texts returns the list of all values.
+
+    Arrays among them are replaced by their items.
+    """
+    return _lenient(_strict_reader(path), _all_found)
+
+
+def _strict_reader(path: JsonPath) -> Callable[[Document], object]:
+    """Return a reader that raises one of ``_UNREADABLE`` where a step is missing or the document is not one text."""
     *down, last = path or ("",)
     if len(path) == 1 and isinstance(last, str):
         return _member(last, object)
     decode = _whole if not path or isinstance(last, int) else _member(last, object)
     place = last if isinstance(last, int) else None
 
-    def read(document: bytes | str) -> object:
+    def read(document: Document) -> object:
         rest: Document = document
-        try:
-            for step in down:
-                rest = _step_down(rest, step)
-            return decode(rest if place is None else _places(rest)[place])
-        except _UNREADABLE:
-            return MISSING
+        for step in down:
+            rest = _step_down(rest, step)
+        return decode(rest if place is None else _places(rest)[place])
 
     return read
+
+
+def _lenient(
+    read: Callable[[Document], object], read_texts: Callable[[list[object]], object]
+) -> Callable[[bytes | str], object]:
+    """Return a reader that returns ``MISSING`` where nothing is found; ``read_texts`` gets what several texts have."""
+
+    def read_any(document: bytes | str) -> object:
+        try:
+            return read(document)
+        except (LookupError, RecursionError, msgspec.ValidationError):
+            return MISSING
+        except ValueError:
+            found = _found_in_texts(read, document)
+            return read_texts(found) if found else MISSING
+
+    return read_any
+
+
+def _found_in_texts(read: Callable[[Document], object], document: bytes | str) -> list[object]:
+    found: list[object] = []
+    for text in json_texts(document.encode("utf-8", "surrogatepass") if isinstance(document, str) else document):
+        try:
+            value = read(text)
+        except _UNREADABLE:
+            continue
+        if value is not MISSING:
+            found.append(value)
+    return found
+
+
+def _first_found(found: list[object]) -> object:
+    return found[0]
+
+
+def _all_found(found: list[object]) -> object:
+    if len(found) == 1:
+        return found[0]
+    return [item for value in found for item in (value if isinstance(value, list) else (value,))]
 
 
 def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
@@ -113,6 +185,14 @@ def raw_at(path: JsonPath, document: bytes | str) -> bytes | None:
     except _UNREADABLE:
         return None
     return rest.encode() if isinstance(rest, str) else bytes(rest).strip()
+
+
+def raw_items(document: bytes) -> tuple[bytes, ...]:
+    """Return the items of a JSON array, undecoded; empty where the document is none."""
+    try:
+        return tuple(bytes(item) for item in _places(document))
+    except _UNREADABLE:
+        return ()
 
 
 def _step_down(rest: Document, step: str | int) -> msgspec.Raw:
@@ -129,28 +209,35 @@ def _step_down(rest: Document, step: str | int) -> msgspec.Raw:
 def _member(name: str, kind: type) -> Callable[[Document], Any]:
     """Return a reader of one member of an object, decoded or raw; it returns ``MISSING`` where there is none.
 
-    It builds nothing for the other members, and is three times as fast as decoding into a dict.
+    It raises ``msgspec.DecodeError`` where the document is no JSON, and its subclass where it is no object. It builds
+    nothing for the other members, and is three times as fast as decoding into a dict.
     """
     if _NO_FIELD.search(name):
         of_kind = msgspec.json.Decoder(dict[str, kind]).decode  # type: ignore[valid-type]  # a type only known here
 
         def read(document: Document) -> Any:
-            try:
-                return of_kind(document).get(name, MISSING)
-            except _UNREADABLE:
-                return MISSING
+            return of_kind(document).get(name, MISSING)
 
         return read
     field = msgspec.field(name=name, default=MISSING)
     of_member = msgspec.json.Decoder(msgspec.defstruct("Member", [("value", kind, field)])).decode
 
     def read_field(document: Document) -> Any:
-        try:
-            return of_member(document).value  # type: ignore[attr-defined]  # of the class made above
-        except _UNREADABLE:
-            return MISSING
+        return of_member(document).value  # type: ignore[attr-defined]  # of the class made above
 
     return read_field
+
+
+def members_reader(names: Sequence[str]) -> Callable[[Document], Any] | None:
+    """Return a decoder of several members of an object at once: what it returns has attributes ``v0``, ``v1``, ...
+
+    A member that is absent is ``MISSING``. None where a name cannot be that of a field. The decoder raises what msgspec
+    raises.
+    """
+    if any(map(_NO_FIELD.search, names)) or len(set(names)) < len(names):
+        return None
+    fields = [(f"v{at}", object, msgspec.field(name=name, default=MISSING)) for at, name in enumerate(names)]
+    return msgspec.json.Decoder(msgspec.defstruct("Members", fields)).decode
 
 
 def _step_text(step: str | int) -> str:

@@ -16,7 +16,7 @@ from typing import assert_never
 import msgspec
 
 from wsmon.model.events import Event
-from wsmon.model.json_path import MISSING, path_reader
+from wsmon.model.json_path import MISSING, path_collector
 from wsmon.model.statuses import ALLOWED, LABELS, STATUSES, Status
 from wsmon.query.ast import (
     And,
@@ -134,7 +134,7 @@ def path_predicate(term: PathTerm) -> Callable[[bytes | str | None], bool]:
 
     A search calls it for every row, so whatever depends on the term alone is decided once, here.
     """
-    read = path_reader(term.path)
+    read = path_collector(term.path)
     predicates = tuple(_json_predicate(item) for item in term.items)
     is_wanted = predicates[0] if len(predicates) == 1 else lambda value: any(fits(value) for fits in predicates)
 

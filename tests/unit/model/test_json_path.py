@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsmon.model.json_path import MISSING, JsonPath, compile_path, match_path, path_text, read_path
+from wsmon.model.json_path import (
+    MISSING,
+    JsonPath,
+    compile_path,
+    match_path,
+    path_collector,
+    path_text,
+    raw_items,
+    read_path,
+    text_path_reader,
+)
 
 DOCUMENT = b'{"data": {"qty": 10.5, "tags": ["a", {"b": null}], "a b": 1, "": 2}, "e": "x", "e": "last"}'
 
@@ -39,6 +49,36 @@ def test_the_document_itself_is_a_path_too() -> None:
 @pytest.mark.parametrize("document", [b"", b"{", b"\xff", b"nonsense", b"[" * 100_000, '{"a": "\ud800"}'])
 def test_what_is_no_json_has_nothing(document: bytes | str) -> None:
     assert read_path(("a",), document) is MISSING
+
+
+@pytest.mark.parametrize(
+    ("document", "first", "values"),
+    [
+        (b'{"a":{"b":1}}\n{"a":{"b":2}}\n{"a":{"c":3}}', 1, [1, 2]),
+        (b'{"x":NaN}\n{"a":{"b":[1,2]}}\n{"a":{"b":3}}', [1, 2], [1, 2, 3]),
+        (b'{"a":{"b":7},"c":Infinity}', 7, 7),
+        (b'{"a":{"b":9223372036854775809},"c":"\\ud83d"}', 2**63 + 1, 2**63 + 1),
+        (b'{"a":{"c":7},"c":NaN}', MISSING, MISSING),
+        (b'{"a":{"b":1}', MISSING, MISSING),
+        (b'{"a":{"b":4}}', 4, 4),
+    ],
+)
+def test_p2_a_path_leads_into_texts_that_json_does_not_allow(document: bytes, first: object, values: object) -> None:
+    path = compile_path("$.a.b")
+    assert (read_path(path, document), path_collector(path)(document)) == (first, values)
+
+
+def test_a_reader_of_one_text_refuses_anything_else() -> None:
+    read = text_path_reader(compile_path("$.a"))
+    assert [read(b'{"a":1}'), read(b"{}"), read(b"[1]")] == [1, MISSING, MISSING]
+    for document in (b'{"a":NaN}', b'{"a":1}\n{"a":2}', b"", b'{"a":'):
+        with pytest.raises(ValueError, match=r"JSON|truncated"):
+            read(document)
+
+
+def test_items_are_those_of_an_array() -> None:
+    assert raw_items(b'[1, {"a":[2]}]') == (b"1", b'{"a":[2]}')
+    assert raw_items(b"{}") == raw_items(b"[") == ()
 
 
 @pytest.mark.parametrize("text", ["", "a", "$.", "$..a", "$[x]", "$.a b", "$" + ".a" * 33])
