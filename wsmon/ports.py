@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from wsmon.model.detectors.base import Expectation, Traffic
 from wsmon.model.events import Event
@@ -76,6 +76,15 @@ class Detector(Protocol):
 
     def end(self) -> None:
         """End the run: open incidents end with the next two checks."""
+        ...
+
+
+@runtime_checkable
+class CountingDetector(Protocol):
+    """A detector whose open incidents go on finding more of the same."""
+
+    def running(self) -> tuple[tuple[int, str], ...]:
+        """Return the ids of open incidents that found more since the last call, and what they have found by now."""
         ...
 
 

@@ -10,6 +10,7 @@ from tests.support.builders import MONO_0_NS, SECOND_NS, at_ns, source
 from wsmon.model.detectors.base import Expectation, NumberedMessage, Traffic
 from wsmon.model.events import Event, Json
 from wsmon.model.histogram import bucket_index
+from wsmon.model.measures import SequenceNumber
 from wsmon.ports import Detector
 
 NAME = "feed"
@@ -73,6 +74,15 @@ class DetectorHarness:
         for number in numbers:
             self.last_id += 1
             carried.append(NumberedMessage(self.last_id, session, key, number))
+        self.traffic(after_s, messages=len(carried), numbered=carried)
+
+    def messages(self, after_s: float, *numbered: SequenceNumber, session: str = "s1") -> None:
+        """Let a batch bring messages that cover ranges, are heartbeats, restart the count or could not be read."""
+        carried: list[NumberedMessage] = []
+        for each in numbered:
+            self.last_id += 1
+            number = each.last or 0
+            carried.append(NumberedMessage(self.last_id, session, each.key, number, each.first, each.mark))
         self.traffic(after_s, messages=len(carried), numbered=carried)
 
     def check(self, after_s: float) -> tuple[Event, ...]:

@@ -114,7 +114,13 @@ def _row(of: ConnectionStatistics, *, is_cut_off: bool) -> tuple[str, ...]:
 
 
 def _troubles(of: ConnectionStatistics) -> Iterator[str]:
-    for what, counts in (("errors", of.errors), ("closed with", of.close_codes), ("incidents", of.incidents)):
+    kinds = {
+        "errors": of.errors,
+        "closed with": of.close_codes,
+        "incidents": of.incidents,
+        "sequence numbers": of.sequence,
+    }
+    for what, counts in kinds.items():
         if counts:
             yield f"{sanitize(of.name, NAME_CHARS)}: {what} {_counts(counts)}"
     if of.heartbeats.missed:

@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 from wsmon.config.kinds import FaultError
 from wsmon.errors import QueryError, UsageError
 from wsmon.model.detectors import INCIDENT_KINDS
+from wsmon.model.json_path import compile_path
+from wsmon.model.measures import RANGE
 from wsmon.model.redact import compile_pattern
 from wsmon.model.statistics import KPI_NAMES
 from wsmon.query.notes import asks_notes
@@ -195,6 +197,18 @@ def json_path(text: str) -> None:
     """Check for a path into a JSON document: ``$.data.seq``."""
     if not text.startswith("$"):
         raise FaultError("does not start with $", 'such as "$.data.seq"')
+    try:
+        compile_path(text)
+    except ValueError as error:
+        raise FaultError(f"is no path: {error}", 'such as "$.data.seq"') from None
+
+
+def sequence_path(text: str) -> None:
+    """Check for a path, or for those of the first and the last number of a range: ``$.first..$.last``."""
+    first, _, last = text.partition(RANGE)
+    json_path(first)
+    if last:
+        json_path(f"${last}")
 
 
 def pattern(text: str) -> None:

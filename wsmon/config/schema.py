@@ -313,7 +313,9 @@ CONNECTION = (
         "with answer = true; what it means is the protocol's",
         credentials="auth",
     ),
-    ConfigKey("heartbeat.send", SecretKind(), "", "text to send; empty: none", credentials="text"),
+    ConfigKey(
+        "heartbeat.send", SecretKind(), "", "text to send; {n} in it is a counter; empty: none", credentials="text"
+    ),
     ConfigKey("heartbeat.every", DurationKind(0.1, DAY_S), "30s", "how often", "heartbeat.every_s"),
     ConfigKey("heartbeat.expect", SecretKind(), "", "text in the peer's answer to it", credentials="text"),
     ConfigKey("heartbeat.reply_to", SecretKind(), "", "text in a heartbeat of the peer", credentials="text"),
@@ -321,10 +323,21 @@ CONNECTION = (
     ConfigKey(
         "answer", FlagKind(), False, "the protocol authenticates, answers heartbeats, renews, joins again by itself"
     ),
-    ConfigKey("sequence.path", TextKind(checks.json_path), "", 'where the sequence number is: "$.seq"'),
+    ConfigKey(
+        "sequence.path", TextKind(checks.sequence_path), "", 'where the number is: "$.seq"; of a range "$.from..$.to"'
+    ),
     ConfigKey("sequence.key", TextKind(checks.json_path), "", 'what it counts: "$.symbol"'),
+    ConfigKey(
+        "sequence.types", ListOf(TextKind(may_be_empty=False)), [], "only messages of these types or topics count"
+    ),
+    ConfigKey(
+        "sequence.restart",
+        ListOf(TextKind(may_be_empty=False)),
+        [],
+        'types or topics after which the count starts anew: ["snapshot"]',
+    ),
     ConfigKey("latency.path", TextKind(checks.json_path), "", "where the sender's timestamp is"),
-    ConfigKey("latency.unit", OneOf(get_args(LatencyUnit)), "ms", "its unit"),
+    ConfigKey("latency.unit", OneOf(get_args(LatencyUnit)), "auto", "its unit; auto: by its size, or ISO 8601"),
     ConfigKey("capture.payloads", FlagKind(), True, "false: sizes and names only"),
     ConfigKey(
         "capture.payload_limit", SizeKind(0, GIB), "64KiB", "longer payloads are cut", "capture.payload_limit_bytes"

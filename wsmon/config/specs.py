@@ -24,7 +24,7 @@ ProtocolName = Literal[
 LISTEN_ONLY: frozenset[ProtocolName] = frozenset({"stomp", "nexus"})
 RedirectPolicy = Literal["none", "same-origin", "any"]
 Characters = Literal["auto", "unicode", "ascii"]
-LatencyUnit = Literal["s", "ms", "us", "ns"]
+LatencyUnit = Literal["auto", "s", "ms", "us", "ns", "iso"]
 
 NOTHING: Mapping[str, Sensitive | float] = MappingProxyType({})
 # Scheme -> port of URLs that name none
@@ -81,7 +81,12 @@ class SequenceSpec:
     """JSON paths of a message's sequence number, and of the key by which sequences are told apart."""
 
     path: str = ""
+    """Two paths with ".." between them where a message covers a range: "$.first..$.last"."""
     key: str = ""
+    types: tuple[str, ...] = ()
+    """Message types or topics whose numbers count; empty = all."""
+    restart: tuple[str, ...] = ()
+    """Message types or topics after which the count starts anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class LatencySpec:
     """JSON path and unit of the sender's timestamp in a message."""
 
     path: str = ""
-    unit: LatencyUnit = "ms"
+    unit: LatencyUnit = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,8 @@ def connection_document(of: ConnectionStatistics) -> dict[str, Json]:
         "incidents": dict(of.incidents),
         "kpis": [_kpi(kpi) for kpi in of.kpis],
     }
+    if of.sequence:
+        document["sequence"] = dict(of.sequence)
     if of.message_types is not None:
         document["message_types"] = dict(of.message_types)
     if of.subscriptions is not None:

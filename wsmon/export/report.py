@@ -25,6 +25,7 @@ from wsmon.export.report_render import (
 from wsmon.export.selection import Period, Selection
 from wsmon.export.sessions import LIFECYCLE
 from wsmon.model import units as fmt
+from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
 from wsmon.model.events import Event, EventName
 from wsmon.model.sanitize import decode
 from wsmon.model.statistics import ConnectionStatistics, Kpi, Statistics, Summary
@@ -96,7 +97,8 @@ def _blocks(selection: Selection) -> Iterator[Block | None]:
     yield from _numbers(connections)
     yield from _figures(connections)
     yield from _timeline(selection, statistics, {one.name for one in connections})
-    yield from _incidents(troubles)
+    running = {each.event_id: each.sentence for each in selection.view.snapshot(statistics.until_ns).incidents}
+    yield from _incidents(troubles, running)
     yield from _losses(selection, troubles)
     yield from _failures(troubles)
 
@@ -142,12 +144,17 @@ def _numbers(connections: tuple[ConnectionStatistics, ...]) -> Iterator[Block]:
                "bytes in / out", "ping p50 / p99", "connect p50 / p99", "last message")  # fmt: skip
     yield ReportTable(columns, tuple(_row(one) for one in connections))
     rows = tuple(
-        (one.name, *(_counts(counts) for counts in (one.errors, one.close_codes, one.incidents)))
+        (one.name, _counts(one.errors), _counts(one.close_codes), _incident_counts(one))
         for one in connections
         if one.errors or one.close_codes or one.incidents
     )
     if rows:
         yield ReportTable(("connection", "errors", "close codes", "incidents"), rows)
+
+
+def _incident_counts(one: ConnectionStatistics) -> str:
+    """Incidents by kind, and of those about sequence numbers the numbers in all."""
+    return "; ".join(filter(None, (_counts(one.incidents), _counts(one.sequence))))
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -207,14 +214,22 @@ def _timeline(selection: Selection, statistics: Statistics, names: set[str]) -> 
     yield Figure(timeline_svg(lanes, density, since_ns, until_ns), words)
 
 
-def _incidents(troubles: _Troubles) -> Iterator[Block]:
+def _incidents(troubles: _Troubles, running: Mapping[int, str]) -> Iterator[Block]:
     yield Heading(2, "Incidents")
     yield from _left_out("incidents", troubles)
     rows = tuple(
-        (_at(one.ts_ns), one.source.connection, one.type, one.reason, _until(one, troubles.ends.get(one.id)))
-        for one in troubles.incidents
+        (_at(one.ts_ns), one.source.connection, one.type, *_found(one, troubles, running)) for one in troubles.incidents
     )
     yield ReportTable(("began", "connection", "what", "found", "lasted"), rows) if rows else Paragraph("None.")
+
+
+def _found(opened: Event, troubles: _Troubles, running: Mapping[int, str]) -> tuple[str, str]:
+    """What an incident found, by now or in all where it counts something, and how long it lasted."""
+    closed = troubles.ends.get(opened.id)
+    found = running.get(opened.id, opened.reason)
+    if closed is not None and any(name in (closed.meta or {}) for name in SEQUENCE_COUNTS):
+        found = closed.reason
+    return found, _until(opened, closed)
 
 
 def _until(opened: Event, closed: Event | None) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -117,6 +117,8 @@ class ConnectionStatistics:
     errors: Mapping[str, int]
     close_codes: Mapping[str, int]
     incidents: Mapping[str, int]
+    sequence: Mapping[str, int] = field(default_factory=dict)
+    """Sequence numbers ``missing``, ``duplicates`` and ``reordered``, of incidents that have ended."""
     process_ms: Summary | None = None
     """Time from a request to its reply."""
     decode_ms: Summary | None = None

@@ -171,6 +171,8 @@ class Fold:
         """Run the detectors, and fold the events that they found."""
         for found in self._detection.check(ts_ns, mono_ns):
             self.fold(found)
+        for incident_id, sentence in self._detection.running():
+            self._lifecycle.update_incident(incident_id, sentence)
 
     def end_detection(self, ts_ns: int, mono_ns: int) -> None:
         """End all incidents: the run is over."""
@@ -315,8 +317,8 @@ class Fold:
 
     def _measure(self, event_id: int, event: Event, meta: Meta, stream: SourceStream) -> None:
         """Collect the sequence number and the latency that the engine read out of a message; id 0: it is no row."""
-        if "seq" in meta and (number := numbered(event_id, event, meta)) is not None:
-            stream.numbered.append(number)
+        if "seq" in meta or "seqs" in meta or "seq_is" in meta:
+            stream.numbered += numbered(event_id, event, meta)
         if "latency_ms" in meta:
             latency_ms = meta["latency_ms"]
             if isinstance(latency_ms, (int, float)):

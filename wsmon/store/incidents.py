@@ -11,10 +11,11 @@ import msgspec
 from wsmon.config.specs import ConnectionSpec
 from wsmon.model.detectors.base import Expectation, NumberedMessage, Thresholds, Traffic
 from wsmon.model.events import Event, EventName, Meta, Source
+from wsmon.model.measures import sequence_numbers
 from wsmon.model.statuses import OPEN
 from wsmon.model.verdict import Histories, judge
 from wsmon.model.verdict.history import MAX_ENDS
-from wsmon.ports import Detector
+from wsmon.ports import CountingDetector, Detector
 from wsmon.store.codec import NAME_CODES, SELECT_EVENTS, STATUS_CODES, event_of
 from wsmon.store.connections import ConnectionRecord
 from wsmon.store.lifecycle import ERRORS, MESSAGES_IN, MESSAGES_OUT
@@ -35,6 +36,7 @@ class DetectorRunner:
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = detectors
         self._readers = [detector for detector in detectors if detector.reads_traffic]
+        self._counting = [detector for detector in detectors if isinstance(detector, CountingDetector)]
 
     def configure(self, specs: Iterable[ConnectionSpec], thresholds: Thresholds) -> None:
         """Tell the detectors what the connections of a configuration are expected to do."""
@@ -76,18 +78,22 @@ class DetectorRunner:
         for detector in self._detectors:
             yield detector.check(ts_ns, mono_ns)
 
+    def running(self) -> Iterable[tuple[int, str]]:
+        """Yield the ids of open incidents that found more since the last call, and what they have found by now."""
+        for detector in self._counting:
+            yield from detector.running()
+
     def end(self) -> None:
         """Tell the detectors that the run is over."""
         for detector in self._detectors:
             detector.end()
 
 
-def numbered(event_id: int, event: Event, meta: Meta) -> NumberedMessage | None:
-    """Read the sequence number of a message out of its metadata; ``None`` where it has none."""
-    number, key = meta.get("seq"), meta.get("key", "")
-    if not isinstance(number, int):
-        return None
-    return NumberedMessage(event_id, event.source.connection_id, key if isinstance(key, str) else "", number)
+def numbered(event_id: int, event: Event, meta: Meta) -> Iterable[NumberedMessage]:
+    """Yield the sequence numbers of a message, read out of its metadata."""
+    session = event.source.connection_id
+    for each in sequence_numbers(meta):
+        yield NumberedMessage(event_id, session, each.key, each.last or 0, each.first, each.mark)
 
 
 def _add_stream(traffic: Traffic, stream: SourceStream) -> None:

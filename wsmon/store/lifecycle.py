@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
+from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
 from wsmon.model.events import Event
 from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import bound_within
@@ -113,6 +114,13 @@ class Lifecycle:
             record.last_problem_id = event_id
             self._connections.change(record)
 
+    def update_incident(self, incident_id: int, sentence: str) -> None:
+        """Set what an open incident has found by now."""
+        incident = self._open_incidents.get(incident_id)
+        if incident is not None:
+            incident.sentence = storable(sentence)
+            self._changed_incidents[incident_id] = incident
+
     def write(self) -> None:
         """Write what changed since the last commit; it stays changed until ``committed``."""
         _TRANSITION.write(self._connection, self._transitions)
@@ -175,7 +183,7 @@ class Lifecycle:
             case "incident.opened":
                 self._open_incident(event_id, event, record, bucket)
             case "incident.closed":
-                self._close_incident(event_id, event, record)
+                self._close_incident(event_id, event, record, bucket)
             case _ if event.category == "subscription":
                 self._subscriptions.fold(event, record.id)
             # Other events change nothing but the counters
@@ -240,7 +248,7 @@ class Lifecycle:
         if event.type == "stall":
             record.stalled_since_ns = max(record.last_message_ns or 0, record.since_ns)
 
-    def _close_incident(self, event_id: int, event: Event, record: ConnectionRecord) -> None:
+    def _close_incident(self, event_id: int, event: Event, record: ConnectionRecord, bucket: Bucket) -> None:
         incident_id = _number(event, "incident") or 0
         incident = self._open_incidents.pop(incident_id, None)
         if incident is None:
@@ -248,7 +256,13 @@ class Lifecycle:
         else:
             incident.closed_ns = event.ts_ns
             incident.closed_id = event_id
+            # What it has found in all
+            if any(name in (event.meta or {}) for name in SEQUENCE_COUNTS):
+                incident.sentence = storable(event.reason)
             self._changed_incidents[incident.id] = incident
+        for name in SEQUENCE_COUNTS:
+            if number := _number(event, name):
+                bucket.count(DIMENSIONS["sequence"], name, number)
         if event.type == "stall":
             record.stalled_since_ns = None
 

@@ -39,9 +39,17 @@ METRICS: dict[Metric, int] = {
     "latency": 8,
 }
 
-Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message"]
-# rollup_dim.dimension. Keys are texts, also of close codes; those of failed messages are error types
-DIMENSIONS: dict[Dimension, int] = {"error_type": 1, "close_code": 2, "incident": 3, "type": 4, "failed_message": 5}
+Dimension = Literal["error_type", "close_code", "incident", "type", "failed_message", "sequence"]
+# rollup_dim.dimension. Keys are texts, also of close codes; those of failed messages are error types, those of sequence
+# the SEQUENCE_COUNTS of incidents that have ended
+DIMENSIONS: dict[Dimension, int] = {
+    "error_type": 1,
+    "close_code": 2,
+    "incident": 3,
+    "type": 4,
+    "failed_message": 5,
+    "sequence": 6,
+}
 
 # rollup_dim.key of all message types beyond the first hundred of a bucket
 OTHER = "other"

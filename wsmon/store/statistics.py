@@ -243,6 +243,7 @@ def _of_connection(
         incidents=tally.by_key("incident"),
         scheduled_ms=up.wanted_ns / MS_NS,
         stalled_ms=stalled_ns / MS_NS if stalled_ns or spec.expect_every_s else None,
+        sequence=tally.by_key("sequence"),
         failed_messages=sum(tally.by_key("failed_message").values()),
     )
     return dataclasses.replace(of, kpis=kpis(of, spec.kpi))

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.builders import dialled, event, loss, message, refused, source, usable
-from tests.support.stores import Recording, stored_events
-from wsmon.model.events import Event, Verdict
+from tests.support.builders import MONO_0_NS, SECOND_NS, T0_NS, dialled, event, loss, message, refused, source, usable
+from tests.support.recordings import FixedClock
+from tests.support.stores import Recording, spec, stored_events
+from wsmon.model.detectors import all_detectors
+from wsmon.model.detectors.base import NumberedMessage
+from wsmon.model.events import Event, Meta, Verdict
+from wsmon.store import incidents
+from wsmon.store.reader import Reader
 
 FEED = "feed"
+SESSION = source(FEED).connection_id
 
 
 def session(number: int) -> tuple[Event, ...]:
@@ -135,3 +142,37 @@ def test_a_session_has_no_words_of_the_one_before(tmp_path: Path) -> None:
     ]  # fmt: skip
     first, second = verdicts(record(tmp_path / "store.db", events))
     assert (first.evidence_text, second.evidence_text) == ("error: boom", "")
+
+
+def numbered(*numbers: int, after_s: float = 0.0) -> list[Event]:
+    """Messages of the feed with these sequence numbers."""
+    return [message("{}", after_s, FEED, meta={"seq": number}) for number in numbers]
+
+
+def test_p3_the_running_count_is_in_the_open_incident_and_the_final_one_in_the_statistics(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    recording = Recording(path, all_detectors())
+    recording.fold.configure((spec(FEED),), T0_NS)
+    recording.commit(dialled(0, FEED), usable(1, FEED), *numbered(1, 3, after_s=2), now_s=2)
+    recording.commit(now_s=4)
+    sentences = "SELECT sentence FROM incident"
+    assert recording.rows(sentences) == [("1 message missing: 2",)]
+    recording.commit(*numbered(7, after_s=5), now_s=5)
+    recording.commit(now_s=7)
+    assert recording.rows(sentences) == [("4 messages missing: 2, 4-6",)]
+    recording.fold.end_detection(T0_NS + 8 * SECOND_NS, MONO_0_NS + 8 * SECOND_NS)
+    recording.write()
+    assert recording.rows(sentences) == [("4 messages missing: 2, 4-6; the recorder ended",)]
+    recording.end(9)
+    with closing(Reader(path, FixedClock(3600))) as reader:
+        (of,) = reader.statistics(None, None).connections
+    assert (of.incidents, of.sequence) == ({"gap": 1}, {"missing": 4})
+
+
+def test_p3_numbers_of_several_texts_and_their_marks_reach_the_detector() -> None:
+    meta: Meta = {"key": "A", "seqs": [["A", 5, 3, ""], ["A", 5, None, "heartbeat"], ["", 1, None, "unread"]]}
+    assert list(incidents.numbered(7, message("{}", 0, FEED), meta)) == [
+        NumberedMessage(7, SESSION, "A", 5, 3),
+        NumberedMessage(7, SESSION, "A", 5, None, "heartbeat"),
+        NumberedMessage(7, SESSION, "", 1, None, "unread"),
+    ]

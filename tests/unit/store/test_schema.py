@@ -58,4 +58,11 @@ def test_codes_of_metrics_and_dimensions_do_not_change() -> None:
         "process": 7,
         "latency": 8,
     }
-    assert DIMENSIONS == {"error_type": 1, "close_code": 2, "incident": 3, "type": 4, "failed_message": 5}
+    assert DIMENSIONS == {
+        "error_type": 1,
+        "close_code": 2,
+        "incident": 3,
+        "type": 4,
+        "failed_message": 5,
+        "sequence": 6,
+    }

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final, Literal, NamedTuple, NewType, TypeAlias
 
 from wsmon.model.events import RECORDER, Event, EventName, Json, Meta, Source
+from wsmon.model.measures import NumberMark
 from wsmon.model.units import MS_NS, SECOND_NS, format_duration
 
 # The recorder stood still; not an event of a connection
@@ -107,7 +108,7 @@ class Expectation:
 
 
 class NumberedMessage(NamedTuple):
-    """A message that carries a sequence number."""
+    """A message that carries a sequence number, or that starts the count anew, or that could not be read."""
 
     id: int
     connection_id: str
@@ -115,6 +116,10 @@ class NumberedMessage(NamedTuple):
     key: str
     """What the number counts; empty where the feed has a single sequence."""
     number: int
+    """The last number that the message covers; of ``unread``, how many texts could not be read."""
+    first: int | None = None
+    """The first number that the message covers; None where it has one number."""
+    mark: NumberMark = ""
 
 
 _NO_COUNTS: Mapping[str, int] = MappingProxyType({})
@@ -156,6 +161,8 @@ MAX_EVIDENCE: Final = 20
 @dataclass(slots=True)
 class _OpenedIncident:
     source: Source
+    reason: str
+    """What it has found, the newest sentence."""
     opened_mono_ns: int = 0
     id: int = 0
     """Id of the ``incident.opened`` event; 0 until it is stored."""
@@ -178,6 +185,8 @@ class Incidents:
         self._closing: list[tuple[_OpenedIncident, str, Meta]] = []
         # Taken, waiting for the id of their event
         self._unstored: deque[_OpenedIncident] = deque()
+        # By connection: what an open incident has found by now, where that is news
+        self._running: dict[str, str] = {}
 
     def __contains__(self, connection: str) -> bool:
         return connection in self._open
@@ -196,12 +205,26 @@ class Incidents:
         """
         if source.connection in self._open:
             return
-        incident = self._open[source.connection] = _OpenedIncident(source)
+        incident = self._open[source.connection] = _OpenedIncident(source, reason)
         ids = [each for each in evidence if each][-MAX_EVIDENCE:]
         self._opening.append((incident, reason, {"evidence": [*ids], "silence": self._silence, **(facts or {})}))
 
+    def update(self, connection: str, reason: str) -> None:
+        """Set what an open incident has found by now, for ``take_running``."""
+        incident = self._open.get(connection)
+        if incident is not None and reason != incident.reason:
+            incident.reason = reason
+            self._running[connection] = reason
+
+    def take_running(self) -> tuple[tuple[int, str], ...]:
+        """Return the ids of the open incidents that found more since the last call, and what they have found by now."""
+        ready = [name for name in self._running if name not in self._open or self._open[name].id]
+        found = [(name, self._running.pop(name)) for name in ready]
+        return tuple((self._open[name].id, reason) for name, reason in found if name in self._open)
+
     def close(self, connection: str, reason: str, facts: Mapping[str, Json] | None = None) -> None:
         """Close the incident of a connection, if one is open."""
+        self._running.pop(connection, None)
         incident = self._open.pop(connection, None)
         if incident is not None:
             self._closing.append((incident, reason, facts or {}))

@@ -2,7 +2,8 @@
 
 A number that is missing for a second is a gap; one that arrives within the second was reordered only. After a reconnect
 the first number of a key starts a new sequence, unless it continues the old one: what the peer sent while there was no
-connection is no gap of the feed.
+connection is no gap of the feed. The same holds after a message that restarts the count, such as a snapshot. A
+heartbeat may repeat the newest number. A message that could not be read may have had the numbers that are missing.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ _PHRASES: Final[Mapping[SequenceKind, str]] = MappingProxyType(
 _COUNT_KEYS: Final[Mapping[SequenceKind, str]] = MappingProxyType(
     {"gap": "missing", "duplicate": "duplicates", "reorder": "reordered"}
 )
+# Counts in ``meta`` of the events of these incidents; final in the event that ends one
+SEQUENCE_COUNTS: Final = tuple(_COUNT_KEYS.values())
 
 
 class SequenceDetector:
@@ -100,11 +103,15 @@ class SequenceDetector:
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
         """Return the incidents that began or ended by now, as events, and a warning when there are too many keys."""
         for connection, feed in self._feeds.items():
-            self._settle(feed, mono_ns)
+            self._settle_pending(feed, mono_ns)
             for kind in tuple(feed.episodes):
                 self._update_incident(connection, feed, kind, mono_ns)
         found = (event for kind in KINDS for event in self._incidents[kind].take(ts_ns, mono_ns))
         return (*self._overflow_events(ts_ns, mono_ns), *found)
+
+    def running(self) -> tuple[tuple[int, str], ...]:
+        """Return the ids of the open incidents that found more since the last call, and what they have found by now."""
+        return tuple(each for incidents in self._incidents.values() for each in incidents.take_running())
 
     def end(self) -> None:
         """End all incidents, because the recorder ends; numbers that are still missing are gaps."""
@@ -118,34 +125,65 @@ class SequenceDetector:
 
     def _follow(self, feed: _SequencedFeed, message: NumberedMessage, at_ns: int) -> None:
         key, number = message.key, message.number
+        if message.mark == "unread":
+            feed.unread += number
+            return
+        if message.mark == "restart":
+            self._restart(feed, key)
+            return
+        first = number if message.first is None else message.first
+        feed.is_ranged |= message.first is not None
         sequence = feed.sequences.pop(key, None)
         if sequence is None:
             if len(feed.sequences) >= MAX_KEYS:
                 del feed.sequences[next(iter(feed.sequences))]
                 if feed.overflow == "none":
                     feed.overflow = "found"
-            feed.sequences[key] = KeySequence(number, message.connection_id)
+            feed.sequences[key] = KeySequence(number, message.connection_id, feed.unread)
             # A key that was forgotten for others may still have pending ranges
             feed.pending.give_up(key)
             return
         feed.sequences[key] = sequence
-        match sequence.follow(number, message.connection_id):
+        # It repeats where the peer stands, or comes late: it is no message of the sequence itself
+        if message.mark == "heartbeat" and number <= sequence.newest:
+            return
+        unread = feed.unread - sequence.unread
+        sequence.unread = feed.unread
+        newest = sequence.newest
+        match sequence.follow(first, number, message.connection_id):
+            case "gap" if unread >= first - newest - 1:
+                # The messages that could not be read may have had these numbers
+                sequence.forget_last_gap()
             case "gap":
                 feed.pending.add(MissingRange(key, sequence.last_gap, message.id, at_ns))
+                feed.unread_in_gaps += unread
+            case "jump":
+                feed.pending.give_up(key)
+                episode = feed.episodes.setdefault("gap", Episode(at_ns))
+                episode.add_jump(key, newest, first)
+                episode.newest_ns = at_ns
+                episode.add_evidence(message.id)
             case "base":
                 feed.pending.give_up(key)
             case "late":
-                if not feed.pending.arrive(key, number) and (reported := feed.episodes.get("gap")) is not None:
+                if not feed.pending.arrive(key, first, number) and (reported := feed.episodes.get("gap")) is not None:
                     reported.arrived += 1
-                self._add(feed, "reorder", key, (number, number), message.id, at_ns)
+                self._add(feed, "reorder", key, (first, number), message.id, at_ns)
             case "duplicate":
-                self._add(feed, "duplicate", key, (number, number), message.id, at_ns)
+                self._add(feed, "duplicate", key, (first, number), message.id, at_ns)
             case "restart":
                 feed.pending.give_up(key)
                 episode = feed.episodes.setdefault("gap", Episode(at_ns))
                 episode.restarts += 1
                 episode.newest_ns = at_ns
                 episode.add_evidence(message.id)
+
+    @staticmethod
+    def _restart(feed: _SequencedFeed, key: str) -> None:
+        """Let the next number of a key start a new sequence; without a key, the next one of each."""
+        for each in [key] if key else list(feed.sequences):
+            feed.sequences.pop(each, None)
+            feed.pending.give_up(each)
 
     def _overflow_events(self, ts_ns: int, mono_ns: int) -> Iterator[Event]:
         """Report once per connection that not all of its keys can be followed."""
@@ -155,14 +193,18 @@ class SequenceDetector:
                 error = f"more than {MAX_KEYS:,} sequence keys: gaps of those not heard of for longest are not seen"
                 yield Event(feed.source, "error.occurred", ts_ns, mono_ns, error_type="too_many_keys", error=error)
 
-    def _settle(self, feed: _SequencedFeed, mono_ns: int) -> None:
+    def _settle_pending(self, feed: _SequencedFeed, mono_ns: int) -> None:
         """Turn what has been missing for the grace into gaps."""
         for each in feed.pending.take(mono_ns - GRACE_NS):
             self._add(feed, "gap", each.key, each.range, each.event_id, mono_ns)
+        if feed.unread_in_gaps and (episode := feed.episodes.get("gap")) is not None:
+            episode.unread += feed.unread_in_gaps
+            feed.unread_in_gaps = 0
 
     @staticmethod
     def _add(feed: _SequencedFeed, kind: SequenceKind, key: str, found: Range, event_id: int, at_ns: int) -> None:
-        feed.episodes.setdefault(kind, Episode(at_ns)).add(key, found, event_id, at_ns)
+        episode = feed.episodes.setdefault(kind, Episode(at_ns, is_ranged=feed.is_ranged))
+        episode.add(key, found, event_id, at_ns)
 
     def _update_incident(self, connection: str, feed: _SequencedFeed, kind: SequenceKind, mono_ns: int) -> None:
         """Open the incident of an episode, or close it when nothing was added for a while."""
@@ -174,6 +216,8 @@ class SequenceDetector:
         elif connection not in self._incidents[kind]:
             facts = episode.facts(_COUNT_KEYS[kind])
             self._incidents[kind].open(feed.source, _sentence(kind, episode), episode.evidence, facts)
+        else:
+            self._incidents[kind].update(connection, _sentence(kind, episode))
 
     def _close(self, connection: str, kind: SequenceKind, why: str) -> None:
         episode = self._feeds[connection].episodes.pop(kind, None)
@@ -188,11 +232,20 @@ class SequenceDetector:
 
 def _sentence(kind: SequenceKind, episode: Episode) -> str:
     """Format the reason of an incident: ``3 messages missing: BTC 5-7``."""
-    parts = [f"{counted(episode.numbers, 'message')} {_PHRASES[kind]}: {episode.shown()}"] if episode.numbers else []
+    # A message that covers several numbers leaves open how many messages are missing
+    noun = "number" if episode.is_ranged else "message"
+    parts = [f"{counted(episode.numbers, noun)} {_PHRASES[kind]}: {episode.shown()}"] if episode.numbers else []
     if episode.arrived:
         parts.append(f"{episode.arrived:,} came late")
     if episode.restarts:
         parts.append(f"the numbers began anew {counted(episode.restarts, 'time')} within a session")
+    if episode.jumps:
+        key, before, after = episode.first_jump
+        more = f", and {counted(episode.jumps - 1, 'jump')} more" if episode.jumps > 1 else ""
+        of_key = f" of {key}" if key else ""
+        parts.append(f"the numbers{of_key} jump from {before:,} to {after:,}{more}")
+    if episode.unread:
+        parts.append(f"{counted(episode.unread, 'message')} could not be read, and may be among them")
     return "; ".join(parts)
 
 
@@ -201,8 +254,10 @@ def _sentence(kind: SequenceKind, episode: Episode) -> str:
 MAX_RANGES = 200
 # A number this far below the newest is no late message: the peer counts from the start again
 RESTART_DISTANCE = 1_000
+# Nor are this many numbers missing messages: something else is counted from there on
+JUMP_DISTANCE = 1_000_000
 
-SequenceResult = Literal["next", "base", "gap", "duplicate", "late", "restart"]
+SequenceResult = Literal["next", "base", "gap", "jump", "duplicate", "late", "restart"]
 # First and last number, inclusive
 Range = tuple[int, int]
 
@@ -210,17 +265,22 @@ Range = tuple[int, int]
 class KeySequence:
     """The sequence numbers of one key, which rise by one; a new session may continue them or start anew."""
 
-    __slots__ = ("_missing", "_session", "newest")
+    __slots__ = ("_missing", "_session", "newest", "unread")
 
-    def __init__(self, number: int, session: str) -> None:
+    def __init__(self, number: int, session: str, unread: int = 0) -> None:
         self.newest = number
+        # Messages of the connection that could not be read before the newest number came
+        self.unread = unread
         self._session = session
         # Ascending
         self._missing: list[Range] = []
 
-    def follow(self, number: int, session: str) -> SequenceResult:
-        """Take the next number that came; after a ``gap``, ``last_gap`` is what is missing."""
-        if number == self.newest + 1:
+    def follow(self, first: int, number: int, session: str) -> SequenceResult:
+        """Take the numbers of the next message; after a ``gap``, ``last_gap`` is what is missing.
+
+        A range may begin with numbers that came before, as the first one after a snapshot does.
+        """
+        if first <= self.newest + 1 <= number:
             self.newest = number
             self._session = session
             return "next"
@@ -228,11 +288,14 @@ class KeySequence:
             self._start(number, session)
             return "base"
         if number > self.newest:
-            self._missing.append((self.newest + 1, number - 1))
+            if first - self.newest > JUMP_DISTANCE:
+                self._start(number, session)
+                return "jump"
+            self._missing.append((self.newest + 1, first - 1))
             del self._missing[:-MAX_RANGES]
             self.newest = number
             return "gap"
-        if self._fill(number):
+        if self._fill(first, number):
             return "late"
         if self.newest - number > RESTART_DISTANCE:
             self._start(number, session)
@@ -244,20 +307,28 @@ class KeySequence:
         """The newest range that is missing."""
         return self._missing[-1]
 
+    def forget_last_gap(self) -> None:
+        """Take the newest missing range as received."""
+        del self._missing[-1:]
+
     def _start(self, number: int, session: str) -> None:
         self.newest = number
         self._session = session
         self._missing.clear()
 
-    def _fill(self, number: int) -> bool:
-        """Remove a number from the missing ones; return whether it was one."""
-        place = bisect_right(self._missing, number, key=itemgetter(0)) - 1
-        if place < 0 or self._missing[place][1] < number:
+    def _fill(self, first: int, last: int) -> bool:
+        """Remove numbers from a missing range; return whether all of them were missing."""
+        place = bisect_right(self._missing, first, key=itemgetter(0)) - 1
+        if place < 0 or self._missing[place][1] < last:
             return False
-        first, last = self._missing[place]
-        rest = [(first, number - 1), (number + 1, last)]
-        self._missing[place : place + 1] = [each for each in rest if each[0] <= each[1]]
+        start, end = self._missing[place]
+        self._missing[place : place + 1] = _rest_of((start, end), first, last)
         return True
+
+
+def _rest_of(missing: Range, first: int, last: int) -> list[Range]:
+    """Return what is left of a range without the numbers from ``first`` to ``last`` in it."""
+    return [each for each in ((missing[0], first - 1), (last + 1, missing[1])) if each[0] <= each[1]]
 
 
 class MissingRange(NamedTuple):
@@ -287,16 +358,14 @@ class PendingRanges:
         if len(of_key) > MAX_RANGES:
             self._given_up.append(of_key.pop(0))
 
-    def arrive(self, key: str, number: int) -> bool:
-        """Remove a number that came; return whether it was pending."""
+    def arrive(self, key: str, first: int, last: int) -> bool:
+        """Remove numbers that came; return whether they were pending."""
         of_key = self._by_key.get(key, [])
-        place = bisect_right(of_key, number, key=_first) - 1
-        if place < 0 or of_key[place].range[1] < number:
+        place = bisect_right(of_key, first, key=_first) - 1
+        if place < 0 or of_key[place].range[1] < last:
             return False
         missing = of_key[place]
-        first, last = missing.range
-        rest = [(first, number - 1), (number + 1, last)]
-        of_key[place : place + 1] = [missing._replace(range=each) for each in rest if each[0] <= each[1]]
+        of_key[place : place + 1] = [missing._replace(range=each) for each in _rest_of(missing.range, first, last)]
         return True
 
     def give_up(self, key: str) -> None:
@@ -347,6 +416,14 @@ class Episode:
     """Numbers reported as missing that came later."""
     restarts: int = 0
     """Times the peer started to count anew within a session."""
+    jumps: int = 0
+    """Times the numbers rose by more than ``JUMP_DISTANCE``."""
+    first_jump: tuple[str, int, int] = ("", 0, 0)
+    """Key, and the numbers before and after."""
+    unread: int = 0
+    """Messages that could not be read where numbers are missing."""
+    is_ranged: bool = False
+    """Whether messages cover several numbers each."""
     evidence: list[int] = field(default_factory=list)
     """Event ids, the first ones."""
 
@@ -365,6 +442,12 @@ class Episode:
         else:
             self.unlisted += last - first + 1
 
+    def add_jump(self, key: str, before: int, after: int) -> None:
+        """Add a jump of the numbers."""
+        self.jumps += 1
+        if self.jumps == 1:
+            self.first_jump = (key, before, after)
+
     def add_evidence(self, event_id: int) -> None:
         """Add an event to the evidence, up to ``MAX_EVIDENCE``."""
         if len(self.evidence) < MAX_EVIDENCE and event_id not in self.evidence:
@@ -378,6 +461,8 @@ class Episode:
             "unlisted": self.unlisted,
             "arrived": self.arrived,
             "restarts": self.restarts,
+            "jumps": self.jumps,
+            "unread": self.unread,
         }
         return {**{name: number for name, number in counts.items() if number}, "ranges": listed}
 
@@ -403,3 +488,9 @@ class _SequencedFeed:
     """One for each kind that has an incident, or is about to."""
     overflow: Literal["none", "found", "reported"] = "none"
     """Whether keys were forgotten for others."""
+    unread: int = 0
+    """Messages that could not be read; each may have had a number of any key."""
+    unread_in_gaps: int = 0
+    """Of these, those between the numbers around a gap that is not reported yet."""
+    is_ranged: bool = False
+    """Whether messages cover several numbers each."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from tests.support.detectors import NAME, DetectorHarness, fact
 from wsmon.model.detectors.base import Expectation
@@ -14,6 +15,7 @@ from wsmon.model.detectors.sequence import (
     PendingRanges,
     SequenceDetector,
 )
+from wsmon.model.measures import SequenceNumber
 
 
 def test_numbers_that_rise_by_one_are_nothing() -> None:
@@ -71,6 +73,91 @@ def test_a_number_that_came_before_is_a_duplicate() -> None:
     harness.numbers(0, 5, 6, 6, 7, 5)
     harness.check(1)
     assert [(found.type, found.reason) for found in harness.found] == [("duplicate", "2 messages more than once: 6, 5")]
+
+
+def test_p3_a_heartbeat_may_repeat_the_newest_number_and_shows_what_is_missing() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    beat = partial(SequenceNumber, "A", mark="heartbeat")
+    harness.messages(0, SequenceNumber("A", 5), beat(5), beat(5), SequenceNumber("A", 6), beat(5), beat(6))
+    assert harness.check_until(0, 2) == []
+    harness.messages(2, beat(9))
+    assert harness.check_until(2, 4) == [("opened", "2 messages missing: A 7-8")]
+
+
+def test_p3_after_a_message_that_restarts_the_count_any_number_is_the_next() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    restart = SequenceNumber("A", 1, mark="restart")
+    harness.messages(0, restart, SequenceNumber("A", 4_118_596_219), SequenceNumber("A", 4_118_596_220))
+    harness.messages(1, SequenceNumber("B", 3), restart, SequenceNumber("A", 7), SequenceNumber("B", 4))
+    assert harness.check_until(0, 70) == []
+
+
+def test_a_restart_without_a_key_is_one_of_all_keys() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    harness.messages(0, SequenceNumber("A", 5), SequenceNumber("B", 50), SequenceNumber("", None, mark="restart"))
+    harness.messages(1, SequenceNumber("A", 1), SequenceNumber("B", 1))
+    assert harness.check_until(0, 70) == []
+
+
+def test_p3_numbers_that_jump_are_not_called_missing() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    harness.numbers(0, 1, 4_118_596_219, 4_118_596_220, key="A")
+    assert harness.check_until(0, 2) == [("opened", "the numbers of A jump from 1 to 4,118,596,219")]
+    assert "missing" not in (harness.found[0].meta or {})
+
+
+def test_p3_ranges_that_follow_each_other_or_overlap_are_nothing() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    ranges = [(1, 10), (11, 20), (15, 25), (26, 26)]
+    harness.messages(0, *(SequenceNumber("", last, first) for first, last in ranges))
+    assert harness.check_until(0, 70) == []
+
+
+def test_p3_a_missing_range_is_counted_in_numbers() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    ranges = [(1, 10), (31, 40), (11, 20), (31, 40)]
+    harness.messages(0, *(SequenceNumber("", last, first) for first, last in ranges))
+    assert sorted(harness.check_until(0, 2)) == [
+        ("opened", "10 numbers missing: 21-30"),
+        ("opened", "10 numbers more than once: 31-40"),
+        ("opened", "10 numbers out of order: 11-20"),
+    ]
+
+
+def test_p3_numbers_may_be_larger_than_64_bits() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    harness.numbers(0, 2**64 + 1, 2**64 + 2, 2**64 + 4)
+    assert harness.check_until(0, 2) == [("opened", f"1 message missing: {2**64 + 3}")]
+
+
+def test_p2_a_message_that_could_not_be_read_is_no_gap() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    unread = SequenceNumber("", 1, mark="unread")
+    harness.messages(0, SequenceNumber("A", 1), SequenceNumber("B", 1), unread, SequenceNumber("A", 3))
+    harness.messages(1, SequenceNumber("A", 4), SequenceNumber("B", 3), SequenceNumber("B", 4))
+    assert harness.check_until(0, 70) == []
+
+
+def test_p2_a_gap_around_a_message_that_could_not_be_read_says_so() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    unread = SequenceNumber("", 1, mark="unread")
+    harness.messages(0, SequenceNumber("", 1), unread, SequenceNumber("", 5), SequenceNumber("", 7))
+    assert harness.check_until(0, 2) == [
+        ("opened", "4 messages missing: 2-4, 6; 1 message could not be read, and may be among them")
+    ]
+
+
+def test_p3_an_open_incident_has_the_running_count() -> None:
+    harness = DetectorHarness(detector := SequenceDetector())
+    harness.numbers(0, 1, 3)
+    (opened,) = harness.check(1)
+    incident_id = harness.last_id
+    assert detector.running() == ()
+    harness.numbers(2, 7)
+    harness.check(4)
+    assert detector.running() == ((incident_id, "4 messages missing: 2, 4-6"),)
+    assert detector.running() == ()
+    assert opened.reason == "1 message missing: 2"
 
 
 def test_keys_count_by_themselves() -> None:
@@ -173,7 +260,7 @@ def test_numbers_at_random_are_told_as_missing_and_out_of_order() -> None:
     harness = DetectorHarness(SequenceDetector())
     chance = random.Random(7)
     for batch in range(40):
-        harness.numbers(batch / 40, *(chance.randrange(10**9) for _ in range(500)))
+        harness.numbers(batch / 40, *(chance.randrange(10**6) for _ in range(500)))
     assert {found.type for found in harness.check(2)} >= {"gap", "reorder"}
 
 
@@ -187,7 +274,7 @@ def test_ranges_past_the_most_are_counted() -> None:
 
 def test_a_numbering_fills_the_middle_of_a_range() -> None:
     numbering = KeySequence(0, "s1")
-    assert [numbering.follow(number, "s1") for number in (9, 5, 5, 1, 8, 10)] == [
+    assert [numbering.follow(number, number, "s1") for number in (9, 5, 5, 1, 8, 10)] == [
         "gap",
         "late",
         "duplicate",
@@ -205,8 +292,13 @@ def missing(first: int, last: int, since_ns: int = 0, key: str = "") -> MissingR
 def test_what_arrives_in_the_middle_leaves_both_sides() -> None:
     pending = PendingRanges()
     pending.add(missing(5, 9))
-    assert pending.arrive("", 7)
-    assert [pending.arrive("", 7), pending.arrive("", 4), pending.arrive("", 10), pending.arrive("b", 5)] == [False] * 4
+    assert pending.arrive("", 7, 7)
+    assert [
+        pending.arrive("", 7, 7),
+        pending.arrive("", 4, 4),
+        pending.arrive("", 10, 10),
+        pending.arrive("b", 5, 5),
+    ] == [False] * 4
     assert pending.take() == [missing(5, 6), missing(8, 9)]
     assert pending.take() == []
 
@@ -224,7 +316,7 @@ def test_what_is_given_up_does_not_arrive_and_is_told_in_its_time() -> None:
     pending.add(missing(5, 9, 10))
     pending.give_up("")
     pending.add(missing(2, 3, 20))
-    assert not pending.arrive("", 7)
+    assert not pending.arrive("", 7, 7)
     assert [pending.take(9), pending.take(10), pending.take(20)] == [[], [missing(5, 9, 10)], [missing(2, 3, 20)]]
 
 
@@ -232,6 +324,6 @@ def test_a_key_waits_for_so_many_ranges_and_no_number_of_others_is_lost() -> Non
     pending = PendingRanges()
     for number in range(MAX_RANGES + 5):
         pending.add(missing(2 * number, 2 * number, number))
-    assert not pending.arrive("", 8)
-    assert pending.arrive("", 10)
+    assert not pending.arrive("", 8, 8)
+    assert pending.arrive("", 10, 10)
     assert [each.range[0] for each in pending.take()] == [2 * n for n in range(MAX_RANGES + 5) if n != 5]
