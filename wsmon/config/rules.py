@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from wsmon.config.specs import LISTEN_ONLY, ConnectionSpec
+from wsmon.errors import UsageError
 from wsmon.model.redact.masking import Sensitive
 from wsmon.model.redact.names import is_credential_header, is_credential_query
 from wsmon.model.statistics import KPI_SHARES
-from wsmon.model.units import format_duration
+from wsmon.model.units import DURATION_HINT, format_duration, parse_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,17 @@ def _empty_credentials(spec: ConnectionSpec) -> str:
     found += [f"{name}= in the URL" for name, value in query if not value and is_credential_query(name)]
     found += [f"auth.{name}" for name, value in spec.auth.items() if isinstance(value, Sensitive) and not value]
     return ", ".join(found)
+
+
+def _broken_life(spec: ConnectionSpec) -> str:
+    """The life of a grant as configured, where it is neither a duration nor a number of seconds above 0."""
+    life = spec.auth.get("expires_in", 1.0)
+    if isinstance(life, float | int):
+        return "" if life > 0 else f"{life:g}"
+    try:
+        return "" if parse_duration(life.reveal()) > 0 else life.reveal()
+    except UsageError:
+        return life.reveal() or '""'
 
 
 RULES = (
@@ -91,6 +103,13 @@ RULES = (
         "has no effect without answer = true",
         "a monitor that authenticates changes what the peer does, so it wants to be asked",
         is_warning=True,
+    ),
+    Rule(
+        ("auth",),
+        lambda spec: bool(_broken_life(spec)),
+        "has an expires_in that is no duration above 0",
+        DURATION_HINT,
+        _broken_life,
     ),
     Rule(
         ("kpi",),

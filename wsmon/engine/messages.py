@@ -26,7 +26,7 @@ from wsmon.model.redact import Redactor
 from wsmon.model.spans import Instant, Outcome, Span, SpanTracker
 from wsmon.model.subscriptions import SubscriptionChange, SubscriptionLedger
 from wsmon.ports import Clock, EventSink
-from wsmon.protocols.base import Decoded, Happening, Operation
+from wsmon.protocols.base import Decoded, Happening, Operation, is_heartbeat
 
 SWITCHING_PROTOCOLS = 101
 
@@ -60,7 +60,10 @@ def message_path(
     random_bytes: Callable[[int], bytes],
 ) -> MessagePath | None:
     """Make the message path of a new session; None for ``raw`` where nothing is measured nor sent by itself."""
-    measures = MessageMeasures(spec.sequence.path, spec.sequence.key, spec.latency.path, spec.latency.unit)
+    sequence, latency = spec.sequence, spec.latency
+    measures = MessageMeasures(
+        sequence.path, sequence.key, latency.path, latency.unit, types=sequence.types, restart=sequence.restart
+    )
     if spec.protocol == "raw" and not (measures or _sends_by_itself(spec)):
         return None
     source = reporter.source
@@ -243,13 +246,28 @@ class MessagePath:
         )
         if decoded.happenings:
             self._events.emit(decoded.happenings, direction, Instant(ts_ns, mono_ns))
+        if is_measured and self._measures.problem:
+            unreadable = Happening(
+                "error.occurred", type=decoded.type, error_type="latency_unreadable", error=self._measures.problem
+            )
+            self._measures.problem = ""
+            self._events.emit((unreadable,), direction, Instant(ts_ns, mono_ns))
         if direction == "in":
             self._sender.react(decoded, payload)
 
     def _meta(self, decoded: Decoded, payload: bytes, fragments: int, ts_ns: int, *, is_measured: bool) -> Meta | None:
         meta: dict[str, Json] = self._cleaner.clean_meta(decoded.meta) if decoded.meta else {}
         if is_measured:
-            meta |= self._cleaner.clean_meta(self._measures.read(payload, ts_ns))
+            meta |= self._cleaner.clean_meta(
+                self._measures.read(
+                    payload,
+                    ts_ns,
+                    decoded.type,
+                    decoded.topic,
+                    is_heartbeat=bool(decoded.happenings) and is_heartbeat(decoded),
+                    texts=decoded.texts,
+                )
+            )
         if fragments > 1:
             meta["fragments"] = fragments
         return meta or None

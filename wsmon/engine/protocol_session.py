@@ -23,9 +23,17 @@ from wsmon.model.spans import Instant
 from wsmon.model.subscriptions import SubscriptionLedger
 from wsmon.model.units import SECOND_NS
 from wsmon.ports import Clock
-from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening, Mask, Outbox, Protocol
-from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts, is_auth_over, waits_for_auth
-from wsmon.protocols.detect import ProtocolDetector
+from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, HandshakeUrl, Happening, Mask, Outbox, Protocol
+from wsmon.protocols.configured import (
+    COUNTER,
+    AuthTexts,
+    ConfiguredTexts,
+    HeartbeatTexts,
+    grant_life_s,
+    is_auth_over,
+    waits_for_auth,
+)
+from wsmon.protocols.detect import DetectionReview, ProtocolDetector
 from wsmon.protocols.registry import PROTOCOLS
 
 # Interval of the search for overdue answers: they are waited for over seconds
@@ -46,6 +54,8 @@ class CarriedState:
     """The protocol of the newest session; empty before the first."""
     state: Any = None
     """The state of that protocol, which decides itself what of it survives a new session."""
+    misfits: set[ProtocolName] = field(default_factory=set)
+    """Protocols that were detected in earlier sessions, and then revised."""
 
 
 class ProtocolSession:
@@ -72,13 +82,21 @@ class ProtocolSession:
         self._on_overdue = on_overdue
         self._on_tick: Callable[[int], None] = _nothing
         # None once the protocol is known
-        self._detector = ProtocolDetector(protocols.values()) if spec.protocol == "auto" else None
+        self._detector = ProtocolDetector(protocols.values(), carried.misfits) if spec.protocol == "auto" else None
+        # None unless a protocol was detected that may turn out not to fit
+        self._review: DetectionReview | None = None
+        self._url: HandshakeUrl | None = None
         # Heartbeats and authentication that the configuration spells out; None where it does not
         self._configured = configured_of(spec)
         # Topics that wait until the protocol is known
         self._held_topics = spec.subscribe if spec.protocol == "auto" else ()
         topics = () if self._held_topics else spec.subscribe
-        self._options = ClientOptions(topics, spec.auth if spec.answer else {}, answers=spec.answer)
+        self._options = ClientOptions(
+            topics,
+            spec.auth if spec.answer else {},
+            answers=spec.answer,
+            is_measured=bool(spec.sequence.path or spec.latency.path),
+        )
         # Monotonic; None before the start
         self._undecided_until_ns: int | None = None
         # The protocol was found after the start: its opening is still to be sent
@@ -94,14 +112,18 @@ class ProtocolSession:
     def begin(self, url: str, subprotocol: str) -> dict[str, Json]:
         """Take note of the upgrade; return what it says about the protocol, for its event."""
         self._options = replace(self._options, subprotocol=subprotocol)
+        self._url = HandshakeUrl.parse(url)
         about: dict[str, Json] = {}
-        if self._detector is None:
-            about = {"protocol": self._name}
-        elif name := self._detector.of_handshake(url, subprotocol):
+        if self._detector is not None and (name := self._detector.of_handshake(url, subprotocol)):
             about = {"protocol": name, "protocol_why": self._detector.why}
             self._detector = None
             self._release_topics()
             self._use(name)
+            self._review = DetectionReview(name)
+        else:
+            if self._detector is None:
+                about = {"protocol": self._name}
+            self._protocol.prepare(self._state, self._options, self._url)
         return about
 
     def start(self, on_tick: Callable[[int], None]) -> None:
@@ -136,10 +158,15 @@ class ProtocolSession:
             decoded = self._failed(error)
         if self._detector is not None and decoded.error_type:
             decoded = msgspec.structs.replace(decoded, error_type="", error="")
-        further = () if self._configured is None else self._configured.read(direction, payload, decoded, mono_ns)
-        if not (settled or further):
-            return decoded
-        return msgspec.structs.replace(decoded, happenings=(*settled, *decoded.happenings, *further))
+        review = self._review
+        if review is not None and (decoded.error_type or review.is_counting):
+            settled += self._revise(review, decoded, direction, opcode, payload)
+        happenings = decoded.happenings
+        if self._configured is not None:
+            happenings = self._configured.read(direction, payload, decoded, mono_ns)
+        if settled:
+            happenings = (*settled, *happenings)
+        return decoded if happenings is decoded.happenings else msgspec.structs.replace(decoded, happenings=happenings)
 
     def handshake(self, has_credentials: bool, status: int | None) -> tuple[Happening, ...]:
         """Return what the upgrade itself means, where the protocol has no message for it."""
@@ -231,10 +258,23 @@ class ProtocolSession:
         # Messages were decoded as JSON until now
         if name != "json":
             self._use(name)
+        self._review = DetectionReview(name) if name != "raw" else None
         return (
             Happening("connection.protocol", type=name, reason=f"{name}: {detector.why}"),
             *self._catch_up(detector.held),
         )
+
+    def _revise(
+        self, review: DetectionReview, decoded: Decoded, direction: Direction, opcode: Opcode, payload: bytes
+    ) -> tuple[Happening, ...]:
+        """Use another protocol where most messages cannot be decoded by the one that was detected."""
+        name = review.note(decoded, direction, opcode, payload)
+        if not name:
+            return ()
+        self._carried.misfits.add(self._name)
+        self._use(name)
+        self._review = DetectionReview(name) if name != "raw" else None
+        return (Happening("connection.protocol", type=name, reason=f"{name}: {review.why}"),)
 
     def _catch_up(self, held: bytes) -> tuple[Happening, ...]:
         """Decode what went out before it was known to be the beginning of a packet; it was recorded already."""
@@ -255,6 +295,7 @@ class ProtocolSession:
         else:
             self._state = protocol.new_state()
         carried.protocol, carried.state = name, self._state
+        protocol.prepare(self._state, self._options, self._url)
         self._decode = protocol.decode
         self._masks = protocol.new_masks()
         self._client = protocol.client if self._speaks else None
@@ -267,7 +308,7 @@ class ProtocolSession:
         try:
             happenings = self._state.overdue(at.mono_ns)
             if self._configured is not None:
-                happenings += self._configured.overdue(at.mono_ns)
+                happenings = self._configured.revise(happenings) + self._configured.overdue(at.mono_ns)
         except Exception as error:  # noqa: BLE001 - the border: an exception of a decoder is an event
             happenings = self._failed(error).happenings
         self._on_overdue(happenings, at)
@@ -288,7 +329,6 @@ def configured_of(spec: ConnectionSpec) -> ConfiguredTexts | None:
     has_auth = bool(auth.get("send") or auth.get("refresh"))
     if not (heartbeat.send or heartbeat.reply_to or has_auth):
         return None
-    expires_in = auth.get("expires_in", 0.0)
     return ConfiguredTexts(
         HeartbeatTexts(
             heartbeat.send.reveal().encode(),
@@ -302,7 +342,7 @@ def configured_of(spec: ConnectionSpec) -> ConfiguredTexts | None:
             _text(auth, "success"),
             _text(auth, "failure"),
             _text(auth, "refresh"),
-            expires_in if isinstance(expires_in, int | float) else 0.0,
+            grant_life_s(auth.get("expires_in", 0.0)),
         ),
     )
 
@@ -359,6 +399,8 @@ class ProtocolSender:
         self._give_up: Callable[[], None] | None = None
         self._timer: Timer | None = None
         self._is_paused = False
+        # Heartbeats sent in this session
+        self._beats = 0
 
     def start(self, send: Send, give_up: Callable[[], None]) -> None:
         """Send what comes first, and reply from now on; ``give_up`` ends a session whose peer does not answer."""
@@ -402,7 +444,8 @@ class ProtocolSender:
     def _beat(self) -> None:
         self._schedule()
         if not self._is_paused:
-            self._send_all((self._heartbeat.send.reveal(),))
+            self._beats += 1
+            self._send_all((self._heartbeat.send.reveal().replace(COUNTER.decode(), str(self._beats)),))
 
     def _send_all(self, messages: Iterable[str | bytes]) -> None:
         for message in messages:

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Event, EventName, Meta, Opcode
+from wsmon.model.json_texts import json_texts
+from wsmon.model.measures import MeasuredText
 from wsmon.model.redact.masking import Sensitive
 
 # "whole": one message begins and ends the operation
@@ -74,6 +77,8 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     happenings: tuple[Happening, ...] = ()
     meta: Meta | None = None
     """Further facts for the row."""
+    texts: tuple[MeasuredText, ...] = ()
+    """The JSON texts of a frame that is not one sound text, or the messages of an array; empty for all others."""
 
 
 # A message that says nothing about itself
@@ -110,6 +115,8 @@ class ClientOptions:
     """As negotiated; it decides the dialect where a protocol has two."""
     answers: bool = False
     """``answer = true``: authenticate, answer heartbeats, renew what expires. Else only the topics are asked for."""
+    is_measured: bool = False
+    """Whether sequence numbers or times of sending are read out of the messages."""
 
     def reveal_topics(self) -> tuple[str, ...]:
         """Return the topics as they go to the peer, each once."""
@@ -141,6 +148,16 @@ class ProtocolClient(Generic[StateT]):
 class HandshakeUrl(NamedTuple):
     """The URL of a connection, taken apart for recognition."""
 
+    @classmethod
+    def parse(cls, url: str) -> HandshakeUrl | None:
+        """Return the parts of a URL; None where it is none."""
+        try:
+            parts = urlsplit(url)
+            return cls((parts.hostname or "").lower(), parts.path.rstrip("/"), parse_qs(parts.query))
+        # An IPv6 address without its bracket, or too many parameters
+        except ValueError:
+            return None
+
     host: str
     """In lower case."""
     path: str
@@ -162,14 +179,17 @@ class MessageSample:
 
     @cached_property
     def json(self) -> dict[str, Any] | list[Any] | None:
-        """The payload where it is a JSON object or array; it is decoded once for all protocols."""
-        if self.payload.lstrip()[:1] not in (b"{", b"["):
+        """The payload where it is a JSON object or array, else the first of several; decoded once for all protocols."""
+        if self.payload.lstrip(b" \t\r\n\0\xef\xbb\xbf")[:1] not in (b"{", b"["):
             return None
         try:
-            content: dict[str, Any] | list[Any] = msgspec.json.decode(self.payload)
+            return _container(self.payload)
+        except UNDECODABLE:
+            pass
+        try:
+            return _container(next(iter(json_texts(self.payload)), b""))
         except UNDECODABLE:
             return None
-        return content
 
     @property
     def members(self) -> dict[str, Any]:
@@ -180,6 +200,11 @@ class MessageSample:
     def items(self) -> list[Any]:
         """The items of a JSON array; empty for anything else."""
         return self.json if isinstance(self.json, list) else []
+
+
+def _container(text: bytes) -> dict[str, Any] | list[Any]:
+    content: dict[str, Any] | list[Any] = msgspec.json.decode(text)
+    return content
 
 
 class Anatomy(NamedTuple):
@@ -212,6 +237,8 @@ class Protocol(Generic[StateT]):
     """Decodes one whole message; what it cannot decode has an ``error_type``, and is recorded all the same."""
     next_state: Callable[[StateT], StateT] | None = None
     """Makes the state of a session from that of the one before; None where nothing is carried over."""
+    prepare: Callable[[StateT, ClientOptions, HandshakeUrl | None], None] = lambda _state, _options, _url: None
+    """Tells the state of a session what is known before its first message; the URL is None until the upgrade."""
     subprotocols: tuple[str, ...] = ()
     """WebSocket subprotocols that name it, in lower case."""
     offered_subprotocols: tuple[str, ...] = ()
@@ -233,6 +260,11 @@ class Protocol(Generic[StateT]):
     """None where wsmon only listens."""
     close_codes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     """Meanings of the protocol's own close codes."""
+
+
+def is_heartbeat(decoded: Decoded) -> bool:
+    """Whether a message is a heartbeat."""
+    return any(happening.operation == "heartbeat" for happening in decoded.happenings)
 
 
 def cut(name: str) -> str:

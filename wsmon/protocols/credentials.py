@@ -28,8 +28,10 @@ _MAX_READ_CHARS = 4096
 # Keys of credentials in authentications, beside those that the redactor knows
 _BESIDE = frozenset({"signature", "sign", "sig", "nonce", "hmac"})
 _BUILT_IN = Redactor()
-# A warning comes in the last minute of a token that was not renewed
+# A warning comes in the last minute of a token that was not renewed; of one that lives for less than ten minutes in its
+# last tenth, after the time of its renewal
 _WARN_BEFORE_NS = 60 * SECOND_NS
+_WARN_SHARE = 0.1
 # Share of a token's life after which it is renewed, as NautilusTrader does
 _REFRESH_AT = 0.8
 _LONGEST_S = 10 * 366 * 86_400
@@ -113,10 +115,10 @@ class Grant:
         return self._expires_ns is not None and now_ns >= self._expires_ns - round(self._lasts_ns * (1 - _REFRESH_AT))
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
-        """Return a warning, once, in the last minute of a token that was not renewed, or last fifth of a short life."""
+        """Return a warning, once, in the last minute of a token that was not renewed, or last tenth of a short life."""
         if self._warned or self._expires_ns is None:
             return ()
-        before_ns = min(_WARN_BEFORE_NS, round(self._lasts_ns * (1 - _REFRESH_AT)))
+        before_ns = min(_WARN_BEFORE_NS, round(self._lasts_ns * _WARN_SHARE))
         if now_ns < self._expires_ns - before_ns:
             return ()
         self._warned = True

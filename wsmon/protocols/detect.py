@@ -1,21 +1,25 @@
 """Protocol detection for ``protocol = "auto"``: from the handshake, else from the first messages of a session.
 
-The reason is a phrase that repeats nothing of a URL or a message but the words that were looked for.
+What was detected is revised where most messages that follow cannot be decoded by it. A reason repeats nothing of a URL
+or a message but the words that were looked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Literal, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Collection, Container
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols.base import HandshakeUrl, MessageSample, Protocol
+from wsmon.protocols.base import Decoded, HandshakeUrl, MessageSample, Protocol
 from wsmon.protocols.registry import PROTOCOLS
 
 # Data frames without a sign of a protocol until it is ``json`` or ``raw``: greetings and acknowledgements come first
 SETTLE_FRAMES = 8
+
+
+# Empty while undecided
+DetectedName: TypeAlias = ProtocolName | Literal[""]
 
 
 class ProtocolGuess(NamedTuple):
@@ -32,21 +36,28 @@ _NO_GUESS = ProtocolGuess()
 class ProtocolDetector:
     """The protocol of one session, and why wsmon thinks so. Once it has settled, it does not change its mind."""
 
-    def __init__(self, protocols: Collection[Protocol[Any]] = tuple(PROTOCOLS.values())) -> None:
-        self.name: ProtocolName | Literal[""] = ""
+    def __init__(
+        self,
+        protocols: Collection[Protocol[Any]] = tuple(PROTOCOLS.values()),
+        misfits: Container[ProtocolName] = (),
+    ) -> None:
+        """``misfits`` are protocols that an earlier session was taken for, and that did not fit."""
+        self.name: DetectedName = ""
         """Empty until settled."""
         self.why = ""
         """A sentence without its full stop; empty until settled."""
         self.held = b""
         """The first bytes that went out, while they may be the beginning of a packet whose rest is to come; once that
         protocol is found, those before the message that showed it."""
+        protocols = tuple(protocol for protocol in protocols if protocol.name not in misfits)
         self._protocols = protocols
+        self._fallback: ProtocolName = "raw" if "json" in misfits else "json"
         self._may_begin = tuple(protocol.may_begin for protocol in protocols if protocol.may_begin is not None)
         self._is_beginning = True
         self._frames = 0
         self._json_frames = 0
 
-    def of_handshake(self, url: str, subprotocol: str) -> ProtocolName | Literal[""]:
+    def of_handshake(self, url: str, subprotocol: str) -> DetectedName:
         """Return the protocol that the negotiated subprotocol or the URL names; empty where they name none."""
         if not self.name:
             guess = self._of_subprotocol(subprotocol.lower())
@@ -55,7 +66,7 @@ class ProtocolDetector:
             self._take(guess)
         return self.name
 
-    def of_frame(self, direction: Direction, opcode: Opcode, payload: bytes) -> ProtocolName | Literal[""]:
+    def of_frame(self, direction: Direction, opcode: Opcode, payload: bytes) -> DetectedName:
         """Return the protocol after one more whole message; empty while undecided."""
         if self.name or opcode not in ("text", "binary"):
             return self.name
@@ -67,6 +78,9 @@ class ProtocolDetector:
             return self.name
         # A piece of a packet says nothing yet
         if len(self.held) > len(before):
+            return ""
+        # Nor does an empty keepalive
+        if not payload.strip():
             return ""
         self._frames += 1
         self._json_frames += guess.is_json
@@ -81,10 +95,8 @@ class ProtocolDetector:
         return _NO_GUESS
 
     def _of_url(self, url: str) -> ProtocolGuess:
-        try:
-            parts = urlsplit(url)
-            taken_apart = HandshakeUrl((parts.hostname or "").lower(), parts.path.rstrip("/"), parse_qs(parts.query))
-        except ValueError:  # an IPv6 address without its bracket, or too many parameters
+        taken_apart = HandshakeUrl.parse(url)
+        if taken_apart is None:
             return _NO_GUESS
         for protocol in self._protocols:
             if why := protocol.recognise_url(taken_apart):
@@ -120,9 +132,45 @@ class ProtocolDetector:
 
     def _settle(self) -> None:
         self.held = b""
-        if self._json_frames:
-            self.name = "json"
+        if 2 * self._json_frames > self._frames:
+            self.name = self._fallback
             self.why = f"{self._json_frames} of the first {self._frames} messages are JSON of no protocol known"
+        elif self._json_frames:
+            self.name = "raw"
+            self.why = f"only {self._json_frames} of the first {self._frames} messages can be read as JSON"
         else:
             self.name = "raw"
             self.why = f"none of the first {self._frames} messages is of a protocol known"
+
+
+# Messages from the first one that cannot be decoded on; another protocol is used where most of them cannot
+REVIEW_FRAMES = 16
+
+
+class DetectionReview:
+    """Whether a detected protocol fits the messages that follow: most of them can be decoded by it."""
+
+    def __init__(self, name: ProtocolName) -> None:
+        self.why = ""
+        """Why another protocol fits better, a sentence without its full stop; empty until ``note`` has returned one."""
+        self.is_counting = False
+        """Whether messages that are decoded have to be noted, too: since the first one that could not be."""
+        self._name: ProtocolName = name
+        self._frames = 0
+        self._errors = 0
+        self._json_errors = 0
+
+    def note(self, decoded: Decoded, direction: Direction, opcode: Opcode, payload: bytes) -> DetectedName:
+        """Take a message, decoded; return the protocol that fits better, empty while the present one does."""
+        self.is_counting = True
+        self._frames += 1
+        if decoded.error_type and decoded.error_type != "too_large":
+            self._errors += 1
+            self._json_errors += MessageSample(direction, opcode, payload).json is not None
+        if 2 * self._errors > REVIEW_FRAMES:
+            self.why = f"{self._errors} of the last {self._frames} messages cannot be read as {self._name}"
+            return "json" if self._name != "json" and 2 * self._json_errors > self._errors else "raw"
+        if self._frames >= REVIEW_FRAMES:
+            self.is_counting = False
+            self._frames = self._errors = self._json_errors = 0
+        return ""

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import msgspec
 
 from wsmon.model.events import Direction, EventName, Opcode
+from wsmon.model.json_texts import repairing
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import (
     UNDECODABLE,
@@ -363,12 +364,12 @@ class GraphqlMessage(msgspec.Struct, gc=False):
         return "" if errors in (b"", b"null", b"[]") else _first_message(errors)
 
 
-_MESSAGE = msgspec.json.Decoder(GraphqlMessage)
+_decode_message = repairing(msgspec.json.Decoder(GraphqlMessage).decode)
 
 
 def decode_message(payload: bytes) -> GraphqlMessage:
     """Return one message; raises one of ``UNDECODABLE`` where it is none."""
-    return _MESSAGE.decode(payload)
+    return _decode_message(payload)
 
 
 def _first_message(errors: bytes) -> str:

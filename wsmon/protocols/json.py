@@ -19,6 +19,7 @@ from wsmon.protocols.base import (
     UNREAD,
     ClientOptions,
     Decoded,
+    HandshakeUrl,
     Happening,
     Operation,
     Outbox,
@@ -56,6 +57,7 @@ from wsmon.protocols.json_messages import (
     topic_of,
     topics_of,
     type_of,
+    type_of_array,
 )
 
 _BEGINS: Mapping[Kind, Operation] = {
@@ -73,6 +75,7 @@ _ENDS: Mapping[Kind, tuple[Operation, ...]] = {
     "auth": ("auth",),
     "authed": ("auth", "refresh"),
     "auth_failed": ("auth", "refresh"),
+    "hello": (),
     "refresh": ("refresh",),
     "refreshed": ("refresh",),
     "error": ("subscribe", "unsubscribe", "auth", "refresh", "heartbeat"),
@@ -101,6 +104,8 @@ _WORDS: Mapping[bytes, About] = {
     b"ping": About("ping", "ping"),
     b"pong": About("pong", "pong"),
 }
+# How long the peer's own pings are remembered where wsmon is not to answer them
+_PINGS_KEPT = 64
 _NO_MESSAGE = JsonMessage()
 # Kinds of ordinary data, unless the message also says how something went
 _DATA = frozenset({"", "subscription"})
@@ -116,6 +121,14 @@ class JsonState:
         self.calls = Calls(timeout_s)
         self.credentials = Credentials()
         self.grant = Grant()
+        # Whether wsmon is to answer the peer's pings; else nothing is missing where they stay unanswered
+        self.answers = False
+        # Whether the messages of an array are measured one by one
+        self.is_measured = False
+        # Whether the peer speaks nes, whose pings want no pong
+        self.is_nes = False
+        # Pings of the peer that wsmon is not to answer, for an answer that is sent all the same
+        self.other_pings = Calls(timeout_s, _PINGS_KEPT)
         # Answer to the peer's last ping
         self.pong = ""
         self._begun = 0
@@ -126,6 +139,7 @@ class JsonState:
 
     def overdue(self, now_ns: int) -> tuple[Happening, ...]:
         """Return what was due by the monotonic time ``now_ns`` and did not come, each once."""
+        self.other_pings.overdue(now_ns)
         return (*self.calls.overdue(now_ns), *self.grant.overdue(now_ns))
 
     def new_key(self, word: str) -> str:
@@ -149,29 +163,41 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonStat
     if word := _WORDS.get(payload):
         return Decoded(word.type, happenings=_beat(direction, _NO_MESSAGE, word, state))
     try:
-        start = payload[:64].lstrip()[:1]
-        if start == b"{":
-            return _read(direction, payload, state)
-        if start == b"[":
-            return _read_array(direction, payload, state)
-        _check(payload)
+        return _read_text(direction, payload, state)
     except UNDECODABLE as error:
-        return unreadable(error, "json")
+        if empty := jsonrpc_messages.keepalive(direction, payload):
+            return empty
+        return jsonrpc_messages.read_texts(payload, error, "json", lambda text: _read_text(direction, text, state))
+
+
+def _read_text(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
+    start = payload[:64].lstrip()[:1]
+    if start == b"{":
+        return _read(direction, payload, state)
+    if start == b"[":
+        return _read_array(direction, payload, state)
+    _check(payload)
     return UNREAD
 
 
 def _read_array(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
+    """Read an array: the objects in it are messages of their own; a text in front of them names all of it."""
     items = jsonrpc_messages.decode_batch(payload)
     objects = [bytes(item) for item in items[: jsonrpc_messages.MAX_BATCH] if bytes(item)[:1] == b"{"]
     members = [_read_item(direction, item, state) for item in objects]
     first = members[0] if members else UNREAD
+    type_ = "" if len(objects) == len(items) else type_of_array(items)
     broken = next((decoded for decoded in members if decoded.error_type), UNREAD)
     if len(items) > jsonrpc_messages.MAX_BATCH and objects:
         broken = Decoded(
             error_type="too_large", error=f"an array of {len(items)}; the first {jsonrpc_messages.MAX_BATCH} are read"
         )
     happenings = tuple(happening for decoded in members for happening in decoded.happenings)
-    return Decoded(first.type or "array", first.topic, first.ref, broken.error_type, broken.error, happenings)
+    # With a type of its own, the array is the message that is measured
+    texts = jsonrpc_messages.measured(objects, members) if state.is_measured and not type_ else ()
+    return Decoded(
+        type_ or first.type or "array", first.topic, first.ref, broken.error_type, broken.error, happenings, texts=texts
+    )
 
 
 def _read_item(direction: Direction, item: bytes, state: JsonState) -> Decoded:
@@ -191,6 +217,9 @@ def _read(direction: Direction, payload: bytes, state: JsonState) -> Decoded:
         state.remember(payload, is_auth=kind in ("auth", "refresh"))
     # Most of the traffic ends here
     if kind in _DATA and not is_reply(message):
+        return Decoded(type_, topic, ref)
+    if kind == "hello":
+        state.is_nes |= direction == "in" and b'"heartbeat"' in payload
         return Decoded(type_, topic, ref)
     about = About(type_, kind, topic, raw, ref)
     if kind in ("ping", "pong", "heartbeat"):
@@ -226,10 +255,10 @@ def _read_received(message: JsonMessage, about: About, payload: bytes, state: Js
     call = _answered(message, about, listed, state)
     is_bad = about.kind in ("auth_failed", "error") or is_failure(message)
     if call is None:
-        return _read_unasked(message, about, state, is_bad=is_bad)
+        return _read_unasked(message, about, payload, state, is_bad=is_bad)
     if not is_bad:
         return _succeed(call, message, about, listed, state)
-    error_type, error, meta = _fault(message, about, state)
+    error_type, error, meta = _fault(message, about, payload, state)
     return failed(_part(call, about.topic, state), error_type, error, meta)
 
 
@@ -268,7 +297,9 @@ def _part(call: Call, topic: str, state: JsonState) -> Call:
     return msgspec.structs.replace(call, topics=(topic,))
 
 
-def _read_unasked(message: JsonMessage, about: About, state: JsonState, *, is_bad: bool) -> tuple[Happening, ...]:
+def _read_unasked(
+    message: JsonMessage, about: About, payload: bytes, state: JsonState, *, is_bad: bool
+) -> tuple[Happening, ...]:
     """Read a message that answers no call in flight: an error, or something that the peer did by itself."""
     type_, topic, ref = about.type, about.topic, about.ref
     if is_bad:
@@ -276,7 +307,7 @@ def _read_unasked(message: JsonMessage, about: About, state: JsonState, *, is_ba
         if about.kind in ("", "reply", "subscription") and message.success is not False and not message.error:
             return ()
         name: EventName = "auth.failed" if about.kind in ("auth", "auth_failed", "refresh") else "error.occurred"
-        error_type, error, meta = _fault(message, about, state)
+        error_type, error, meta = _fault(message, about, payload, state)
         return (Happening(name, type=type_, topic=topic, ref=ref, error_type=error_type, error=error, meta=meta),)
     match about.kind:
         case "authed":
@@ -302,9 +333,9 @@ def _authenticated(message: JsonMessage, state: JsonState) -> dict[str, Json]:
     return {} if expires_at is None else {"expires_at": expires_at}
 
 
-def _fault(message: JsonMessage, about: About, state: JsonState) -> tuple[str, str, Meta | None]:
+def _fault(message: JsonMessage, about: About, payload: bytes, state: JsonState) -> tuple[str, str, Meta | None]:
     """Return error type, text and meta of a failure; the type is the peer's code where that is a name or a number."""
-    code, text = explanation(message)
+    code, text = explanation(message, payload)
     kept = jsonrpc_messages.scalar(code)
     if isinstance(kept, str):
         kept = state.credentials.mask(kept)
@@ -322,12 +353,18 @@ def _beat(direction: Direction, message: JsonMessage, about: About, state: JsonS
     match about.kind:
         case "ping":
             key = _ping_key(about, state, by_peer=not is_ours)
-            if not is_ours:
-                state.pong = _pong(message, about)
             call = Call("heartbeat", key, state.now_ns, about.type, about.ref, by_peer=not is_ours)
-            return state.calls.begin(call)
+            if is_ours:
+                return state.calls.begin(call)
+            # ActionCable's ping has the time as its message, and like that of nes no answer
+            if state.answers and not (state.is_nes or isinstance(message.message, int | float)):
+                state.pong = _pong(message, about)
+                return state.calls.begin(call)
+            state.other_pings.begin_anew(call)
         case "pong":
             ping = _pinged(about, state, by_peer=is_ours)
+            if ping is None and is_ours and (other := _oldest_ping(state.other_pings, about)) is not None:
+                return _answered_by_hand(other, state)
             if ping is None:
                 key = jsonrpc_messages.id_key(about.id) if about.id else "pong"
                 return (unmatched("heartbeat", key, about.type, ref=about.ref),)
@@ -337,9 +374,27 @@ def _beat(direction: Direction, message: JsonMessage, about: About, state: JsonS
     return (Happening(name, "heartbeat", type=about.type, ref=about.ref),)
 
 
+def _oldest_ping(pings: Calls, about: About) -> Call | None:
+    """Return the ping that a pong answers: of the same id, or the oldest where one of both has none."""
+    found = pings.find(lambda call: call.ref == about.ref or not (call.ref and about.ref))
+    return None if found is None else pings.end(found.key)
+
+
+def _answered_by_hand(ping: Call, state: JsonState) -> tuple[Happening, ...]:
+    """Return the answer to a ping that began no span, because wsmon was not to answer it."""
+    took_ns = state.now_ns - ping.at_ns
+    return (
+        Happening(
+            "heartbeat.responded", "heartbeat", "whole", ping.key, ping.type, ref=ping.ref,
+            status="ok", duration_ns=took_ns,
+        ),
+    )  # fmt: skip
+
+
 def _ping_key(about: About, state: JsonState, *, by_peer: bool) -> str:
     key = f"peer {jsonrpc_messages.id_key(about.id)}" if by_peer else jsonrpc_messages.id_key(about.id)
-    return key if about.id and key not in state.calls else state.new_key("peer ping" if by_peer else "ping")
+    is_free = key not in state.calls and key not in state.other_pings
+    return key if about.id and is_free else state.new_key("peer ping" if by_peer else "ping")
 
 
 def _pinged(about: About, state: JsonState, *, by_peer: bool) -> Call | None:
@@ -403,10 +458,15 @@ def _subscriptions(topics: Iterable[str]) -> Outbox:
     )
 
 
+def _prepare(state: JsonState, options: ClientOptions, _url: HandshakeUrl | None) -> None:
+    state.answers, state.is_measured = options.answers, options.is_measured
+
+
 PROTOCOL = Protocol(
     "json",
     JsonState,
     decode,
+    prepare=_prepare,
     new_masks=lambda: {"out": mask_sent},
     client=ProtocolClient(opening, answer, due),
 )

@@ -2,7 +2,7 @@
 
 | column | first of these keys that holds a text (or, for ref, any scalar) |
 |---|---|
-| type | type, method, action, event, op, ev, e, channel |
+| type | type, method, action, event, op, ev, e, channel; of an array of texts and numbers, its first text |
 | topic | topic, channel, room, stream, symbol, product_id, instId, market, s; then the same inside arg |
 | ref | id, ref, req_id, request_id, subscription_id |
 
@@ -13,19 +13,21 @@ with one of the topic keys or name.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 
 from wsmon.model.events import Opcode
+from wsmon.model.json_texts import json_texts
 from wsmon.model.redact.masking import MASK
 from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import UNDECODABLE, cut
 
 Kind = Literal[
     "", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "subscription", "auth", "authed", "auth_failed",
-    "refresh", "refreshed", "ping", "pong", "heartbeat", "error", "reply",
+    "refresh", "refreshed", "ping", "pong", "heartbeat", "hello", "error", "reply",
 ]  # fmt: skip
 
 _WORDS: Mapping[Kind, tuple[str, ...]] = {
@@ -35,18 +37,28 @@ _WORDS: Mapping[Kind, tuple[str, ...]] = {
     "unsubscribed": ("unsubscribed", "unsubscribe_success"),
     "subscription": ("subscription",),
     "auth": ("auth", "authenticate", "authorize", "login"),
-    "authed": ("auth_success", "auth_ok", "authenticated", "authorized", "login_success"),
-    "auth_failed": ("auth_error", "auth_failed", "auth_failure", "login_failed"),
+    "authed": ("authenticated", "authorized", "logged_in"),
+    "auth_failed": ("unauthenticated", "not_authenticated", "not_logged_in"),
     "refresh": ("refresh", "refresh_token", "auth_refresh"),
     "refreshed": ("refresh_success", "token_refreshed", "auth_refreshed"),
     "ping": ("ping",),
     "pong": ("pong",),
     "heartbeat": ("heartbeat", "hb"),
+    "hello": ("hello",),
     "error": ("error",),
     "reply": ("reply", "response", "result", "ack"),
 }
 # Kinds by word in lower case, with "_" for "." and "-"
 KINDS: Mapping[str, Kind] = {word: kind for kind, words in _WORDS.items() for word in words}
+
+# Kin of these words: auth_invalid, login-error, InvalidToken, auth_ok ...
+_LOGIN = r"(?:auth|authentication|authorization|login|logon)"
+_CREDENTIAL = r"(?:token|credentials?|api_?key|password|signature)"
+_BAD = r"(?:invalid|fail|failed|failure|error|denied|reject|rejected|refused|expired|unsuccessful)"
+_AUTHED = re.compile(rf"(?:^|_){_LOGIN}_?(?:ok|success|successful|succeeded|accepted|granted)(?:$|_)")
+_AUTH_FAILED = re.compile(
+    rf"(?:^|_)(?:{_LOGIN}|{_CREDENTIAL})_?{_BAD}(?:$|_)|(?:^|_)(?:invalid|bad|wrong|expired)_?(?:{_LOGIN}|{_CREDENTIAL})(?:$|_)"
+)
 
 TYPE_KEYS = ("type", "method", "action", "event", "op", "ev", "e", "channel")
 TOPIC_KEYS = ("topic", "channel", "room", "stream", "symbol", "product_id", "instId", "market", "s")
@@ -126,9 +138,39 @@ def type_of(message: JsonMessage) -> str:
     return cut(first) if first.__class__ is str else _text(message, TYPE_KEYS)
 
 
+# A feed has few types, and a peer may name any number
+@lru_cache(maxsize=4096)
 def kind_of(type_: str) -> Kind:
-    """Return the kind of a word; empty where it is none of ``KINDS``."""
-    return KINDS.get(type_) or KINDS.get(type_.lower().replace(".", "_").replace("-", "_"), "")
+    """Return the kind of a word; empty where it is none of ``KINDS`` nor akin to one."""
+    word = type_.lower().replace(".", "_").replace("-", "_").replace(" ", "_")
+    if kind := KINDS.get(word):
+        return kind
+    if _AUTH_FAILED.search(word):
+        return "auth_failed"
+    return "authed" if _AUTHED.search(word) else ""
+
+
+# A name among the first items of an array that begins with a number
+_NAME = re.compile(r"[A-Za-z][A-Za-z_.:/ -]*[A-Za-z0-9_.:/ -]{0,40}")
+_NAMED_ITEMS = 5
+# OCPP-J: CALL, CALLRESULT, CALLERROR; the text behind is an id
+_WITH_ID = (b"2", b"3", b"4")
+
+
+def type_of_array(items: Sequence[msgspec.Raw]) -> str:
+    """Return the type of a message that is an array: its first text, as in ``["trade", {...}]`` or ``[42, "hb"]``.
+
+    Empty where it begins with an object or array, or with a number that no name follows.
+    """
+    start = bytes(items[0])[:1] if items else b""
+    if start == b'"':
+        return jsonrpc_messages.id_ref(items[0])
+    if not (start.isdigit() or start == b"-"):
+        return ""
+    skipped = 2 if bytes(items[0]) in _WITH_ID and len(items) > 2 and bytes(items[1])[:1] == b'"' else 1
+    names = (jsonrpc_messages.id_ref(item) for item in items[skipped:_NAMED_ITEMS] if bytes(item)[:1] == b'"')
+    name = next(names, "")
+    return name if _NAME.fullmatch(name) else ""
 
 
 def topic_of(message: JsonMessage) -> str:
@@ -191,12 +233,53 @@ def is_reply(message: JsonMessage) -> bool:
     return bool(message.result or message.error) or message.success is not None or message.code is not None
 
 
-def explanation(message: JsonMessage) -> tuple[object, str]:
+class _Explained(msgspec.Struct, gc=False):
+    """Members in which a failure is explained beside those of ``JsonMessage``, decoded of failures alone."""
+
+    payload: msgspec.Raw = jsonrpc_messages.NOTHING
+    data: msgspec.Raw = jsonrpc_messages.NOTHING
+    errors: msgspec.Raw = jsonrpc_messages.NOTHING
+    detail: Any = None
+    description: Any = None
+    error_description: Any = None
+    error_message: Any = None
+
+
+_decode_explained = msgspec.json.Decoder(_Explained).decode
+
+
+def explanation(message: JsonMessage, payload: bytes) -> tuple[object, str]:
     """Return code and text of a failure; the text as the peer wrote it."""
     fault = jsonrpc_messages.error_object(message.error)
+    texts: tuple[object, ...] = (fault.text, message.reason, message.message, message.msg, message.ret_msg)
     code = message.code if fault.code is None else fault.code
-    texts = (fault.message, message.reason, message.message, message.msg, message.ret_msg)
-    return code, next((text for text in texts if isinstance(text, str) and text), "")
+    text = _first_text(texts)
+    if text and code is not None:
+        return code, text
+    other = _decode_explained(payload)
+    inner = [_inner_fault(raw) for raw in (other.payload, other.data, other.errors)]
+    code = next((each.code for each in inner if each.code is not None), None) if code is None else code
+    beside = (other.detail, other.description, other.error_description, other.error_message)
+    return code, text or _first_text((*(each.text for each in inner), *beside))
+
+
+def _first_text(texts: Iterable[object]) -> str:
+    return next((text for text in texts if isinstance(text, str) and text), "")
+
+
+def _inner_fault(raw: msgspec.Raw) -> jsonrpc_messages.ErrorObject:
+    """Return what an object, a text or the first item of a list says of a failure; a text may be JSON itself."""
+    start = bytes(raw)[:1]
+    if start == b"[":
+        items = _decode_list(raw)
+        return jsonrpc_messages.error_object(items[0]) if items else jsonrpc_messages.ErrorObject()
+    fault = jsonrpc_messages.error_object(raw)
+    if start == b'"' and fault.text.startswith("{"):
+        try:
+            return jsonrpc_messages.error_object(msgspec.Raw(fault.text.encode()))
+        except UNDECODABLE:
+            return fault
+    return fault
 
 
 def _named(raw: msgspec.Raw) -> str:
@@ -229,9 +312,26 @@ def mask_sent(opcode: Opcode, payload: bytes) -> tuple[bytes, bool]:
     if opcode != "text" or not _AUTH.search(payload):
         return payload, False
     try:
-        message = decode_message(payload)
+        return _mask_text(payload, decode_message(payload))
     except UNDECODABLE:
-        return payload, False
+        return _mask_texts(payload)
+
+
+def _mask_texts(payload: bytes) -> tuple[bytes, bool]:
+    """Mask the credentials in a frame of several texts; what was repaired for reading stands there as it was read."""
+    masked, has_any = payload, False
+    for text in json_texts(payload):
+        try:
+            without, is_masked = _mask_text(text, decode_message(text))
+        except UNDECODABLE:
+            continue
+        if is_masked:
+            has_any = True
+            masked = masked.replace(text, without) if text in masked else without
+    return masked, has_any
+
+
+def _mask_text(payload: bytes, message: JsonMessage) -> tuple[bytes, bool]:
     word = type_of(message)
     if kind_of(word) not in ("auth", "refresh") and not _AUTH.search(word.encode("utf-8", "replace")):
         return payload, False

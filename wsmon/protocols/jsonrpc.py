@@ -1,12 +1,14 @@
 """JSON-RPC 2.0: requests and their answers, notifications, batches, and the subscriptions of ``*_subscribe``.
 
-Both sides may send requests: ids of the peer's are kept apart from wsmon's. Ids may be any JSON value. A protocol on
-top of JSON-RPC subclasses ``JsonRpcState`` and defines what its methods mean.
+Both sides may send requests: ids of the peer's are kept apart from wsmon's. Ids may be any JSON value. The version is
+not required: the Chrome DevTools Protocol, which Node's inspector speaks too, has none, nor have the notifications of
+rpc-websockets. A protocol on top of JSON-RPC subclasses ``JsonRpcState`` and defines what its methods mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -17,6 +19,7 @@ from wsmon.protocols.base import (
     UNREAD,
     ClientOptions,
     Decoded,
+    HandshakeUrl,
     Happening,
     MessageSample,
     Outbox,
@@ -25,7 +28,7 @@ from wsmon.protocols.base import (
     cut,
     unreadable,
 )
-from wsmon.protocols.calls import WAIT_S, Call, Calls, completed, duplicate, failed, unmatched
+from wsmon.protocols.calls import MAX_TOPICS, WAIT_S, Call, Calls, completed, duplicate, failed, unmatched
 from wsmon.protocols.configured import auth_message, is_auth_over, waits_for_auth
 from wsmon.protocols.credentials import SUSPICIOUS, Credentials
 from wsmon.protocols.json_messages import mask_sent
@@ -40,9 +43,13 @@ from wsmon.protocols.jsonrpc_messages import (
     decode_envelope,
     error_object,
     error_type,
+    guarded,
     id_key,
     id_ref,
     is_text,
+    joined,
+    keepalive,
+    read_texts,
     scalar,
     too_large,
 )
@@ -100,6 +107,10 @@ class JsonRpcState:
     def call(self, method: str, key: str, ref: str, params: msgspec.Raw) -> tuple[Call | None, tuple[Happening, ...]]:
         """Return what an outgoing request begins, None where no answer comes; and what else it says."""
         name = method.lower()
+        # rpc-websockets: events by name
+        if name in ("rpc.on", "rpc.off"):
+            events = tuple(dict.fromkeys(_texts(params)))[:MAX_TOPICS] or (cut(method),)
+            return Call("subscribe" if name == "rpc.on" else "unsubscribe", key, self.now_ns, method, ref, events), ()
         if name.endswith("unsubscribe"):
             known = self._subscriptions.get(_first(params), _first(params))
             return Call("unsubscribe", key, self.now_ns, method, ref, (known or cut(method),)), ()
@@ -128,8 +139,12 @@ class JsonRpcState:
         return failed(call, self.error_type(fault), self.error_text(fault), about)
 
     def notice(self, method: str, params: msgspec.Raw) -> tuple[str, str, tuple[Happening, ...]]:
-        """Return type, topic and happenings of an incoming notification."""
-        return method, _topic(params), ()
+        """Return type, topic and happenings of an incoming notification.
+
+        The topic is the name that was subscribed to, where the notification has the id of a subscription known here.
+        """
+        topic = _topic(params)
+        return method, self._subscriptions.get(topic, topic), ()
 
     def measure(self, call: Call, envelope: Envelope) -> Meta | None:
         """Return what an answer says of the time it took; None where it says nothing."""
@@ -141,7 +156,7 @@ class JsonRpcState:
 
     def error_text(self, fault: ErrorObject) -> str:
         """Return the peer's message of an error, without credentials."""
-        return self.credentials.mask(fault.message) if isinstance(fault.message, str) else ""
+        return self.credentials.mask(fault.text)
 
     def topic_of(self, call: Call, result: msgspec.Raw) -> str:
         """Return the topic of an answer: the new subscription id, or the topic of the request where it had one."""
@@ -163,31 +178,29 @@ def decode(direction: Direction, opcode: Opcode, payload: bytes, state: JsonRpcS
     if len(payload) > MAX_BYTES:
         return too_large(len(payload))
     try:
-        if payload[:1] == b"{":
-            return _read(direction, decode_envelope(payload), state)
-        if payload[:64].lstrip()[:1] == b"[":
-            return _read_batch(direction, decode_batch(payload), state)
-        return _read(direction, decode_envelope(payload), state)
+        return _read_text(direction, payload, state)
     except UNDECODABLE as error:
-        return unreadable(error, "jsonrpc")
+        if empty := keepalive(direction, payload):
+            return empty
+        return read_texts(payload, error, "jsonrpc", lambda text: _read_text(direction, text, state))
+
+
+def _read_text(direction: Direction, payload: bytes, state: JsonRpcState) -> Decoded:
+    if payload[:1] != b"{" and payload[:64].lstrip()[:1] == b"[":
+        return _read_batch(direction, decode_batch(payload), state)
+    return _read(direction, decode_envelope(payload), state)
 
 
 def _read_batch(direction: Direction, items: list[msgspec.Raw], state: JsonRpcState) -> Decoded:
-    happenings: list[Happening] = []
-    broken = UNREAD
+    texts = [bytes(item) for item in items[:MAX_BATCH]]
+    members = [guarded(text, "jsonrpc", lambda text: _read(direction, decode_envelope(text), state)) for text in texts]
+    whole = joined(texts, members)
+    broken = whole
     if not items:
         broken = Decoded(error_type="jsonrpc", error="an empty batch")
-    for item in items[:MAX_BATCH]:
-        try:
-            decoded = _read(direction, decode_envelope(item), state)
-        except UNDECODABLE as error:
-            decoded = unreadable(error, "jsonrpc")
-        if decoded.error_type and not broken.error_type:
-            broken = decoded
-        happenings += decoded.happenings
     if len(items) > MAX_BATCH:
         broken = Decoded(error_type="too_large", error=f"a batch of {len(items)}; the first {MAX_BATCH} are read")
-    return Decoded("batch", error_type=broken.error_type, error=broken.error, happenings=tuple(happenings))
+    return Decoded("batch", "", "", broken.error_type, broken.error, whole.happenings, texts=whole.texts)
 
 
 def _read(direction: Direction, envelope: Envelope, state: JsonRpcState) -> Decoded:
@@ -195,6 +208,8 @@ def _read(direction: Direction, envelope: Envelope, state: JsonRpcState) -> Deco
     if method is None:
         if envelope.result or envelope.error:
             return _read_response(direction, envelope, state)
+        if envelope.notification is not None:
+            return _read_notification(cut(envelope.notification), envelope.params)
         return Decoded(error_type="jsonrpc", error="neither a request nor a response")
     if direction == "out":
         _remember(method, envelope.params, state)
@@ -205,6 +220,11 @@ def _read(direction: Direction, envelope: Envelope, state: JsonRpcState) -> Deco
         type_, topic, happenings = state.notice(method, envelope.params)
         return Decoded(cut(type_), topic, happenings=happenings)
     return _read_request_of_peer(cut(method), envelope, state)
+
+
+def _read_notification(name: str, params: msgspec.Raw) -> Decoded:
+    """Read an event of rpc-websockets: its name is the type, and its topic where it is subscribed to by name."""
+    return Decoded(name, _topic(params) or name)
 
 
 def _read_request(method: str, envelope: Envelope, state: JsonRpcState) -> Decoded:
@@ -294,6 +314,14 @@ def _first(params: msgspec.Raw) -> str:
     return ""
 
 
+def _texts(params: msgspec.Raw) -> Iterator[str]:
+    """Yield the texts in a list of params."""
+    if bytes(params)[:1] == b"[":
+        for item in _decode_list(params):
+            if bytes(item)[:1] == b'"':
+                yield id_ref(item)
+
+
 # Method of most JSON-RPC feeds with subscriptions by name
 _SUBSCRIBE = "eth_subscribe"
 
@@ -329,7 +357,25 @@ def _subscriptions(topics: Iterable[str], state: JsonRpcState) -> Outbox:
     return tuple(messages)
 
 
+# Methods and events of the Chrome DevTools Protocol: Page.enable, Runtime.consoleAPICalled
+_DEVTOOLS_METHOD = re.compile(r"[A-Z][A-Za-z]{2,40}\.[a-z][A-Za-z]{1,60}")
+_DEVTOOLS_MEMBERS = frozenset({"id", "method", "params", "sessionId"})
+_DEVTOOLS_PATH = re.compile(r"/devtools/(?:page|browser|worker)/")
+
+
+def _recognise_url(url: HandshakeUrl) -> str:
+    return "the path is one of Chrome DevTools" if _DEVTOOLS_PATH.match(url.path) else ""
+
+
 def _recognise(sample: MessageSample) -> str:
+    members = sample.members
+    method = members.get("method")
+    if isinstance(method, str) and members.keys() <= _DEVTOOLS_MEMBERS and _DEVTOOLS_METHOD.fullmatch(method):
+        is_request = sample.direction == "out" and isinstance(members.get("id"), int)
+        if is_request or (sample.direction == "in" and "id" not in members and isinstance(members.get("params"), dict)):
+            return "a message has a method of the Chrome DevTools Protocol"
+    if sample.direction == "in" and members.keys() == {"notification", "params"}:
+        return "a message is a notification of rpc-websockets"
     if sample.members.get("jsonrpc") == "2.0":
         return 'a message says "jsonrpc": "2.0"'
     if sample.items and isinstance(sample.items[0], dict) and sample.items[0].get("jsonrpc") == "2.0":
@@ -341,6 +387,7 @@ PROTOCOL = Protocol(
     "jsonrpc",
     JsonRpcState,
     decode,
+    recognise_url=_recognise_url,
     recognise=_recognise,
     new_masks=lambda: {"out": mask_sent},
     client=ProtocolClient(opening, answer),

@@ -5,14 +5,16 @@ What a message carries is left undecoded until a decoder asks for it: the data o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from wsmon.protocols.base import MAX_NAME_CHARS, Decoded, cut
+from wsmon.model.json_texts import json_texts
+from wsmon.model.measures import MeasuredText
+from wsmon.protocols.base import MAX_NAME_CHARS, UNDECODABLE, UNREAD, Decoded, Happening, cut, is_heartbeat, unreadable
 
 # A longer message is not decoded: decoding stays under some 10 ms
 MAX_BYTES = 2**20
@@ -40,6 +42,8 @@ class Envelope(msgspec.Struct, gc=False):
     """A request, notification or response; a member that is absent is empty."""
 
     method: str | None = None
+    notification: str | None = None
+    """The method of a notification of rpc-websockets, which has no other member but its params."""
     id: msgspec.Raw = NOTHING
     params: msgspec.Raw = NOTHING
     result: msgspec.Raw = NOTHING
@@ -53,10 +57,20 @@ class Envelope(msgspec.Struct, gc=False):
 
 
 class ErrorObject(msgspec.Struct, gc=False):
-    """The error of a response."""
+    """The error of a response; most protocols name its text ``message``, some otherwise."""
 
     code: Any = None
     message: Any = None
+    reason: Any = None
+    msg: Any = None
+    detail: Any = None
+    description: Any = None
+
+    @property
+    def text(self) -> str:
+        """What the peer says about it; empty where it says nothing."""
+        texts = (self.message, self.reason, self.msg, self.detail, self.description)
+        return next((text for text in texts if isinstance(text, str) and text), "")
 
 
 decode_envelope = msgspec.json.Decoder(Envelope).decode
@@ -73,6 +87,58 @@ def is_text(payload: bytes, opcode: str) -> bool:
 def too_large(size_bytes: int) -> Decoded:
     """Return what is known of a message that is not decoded for its size."""
     return Decoded(error_type="too_large", error=f"{size_bytes} bytes; up to {MAX_BYTES} are read")
+
+
+def keepalive(direction: str, payload: bytes) -> Decoded | None:
+    """Return what an empty text is: a heartbeat, as SocketCluster and others send it; None for any other message."""
+    if payload and not payload.isspace():
+        return None
+    return _EMPTY_SENT if direction == "out" else _EMPTY_RECEIVED
+
+
+_EMPTY_SENT = Decoded(happenings=(Happening("heartbeat.sent", "heartbeat"),))
+_EMPTY_RECEIVED = Decoded(happenings=(Happening("heartbeat.received", "heartbeat"),))
+
+
+def read_texts(payload: bytes, error: Exception, protocol: str, read: Callable[[bytes], Decoded]) -> Decoded:
+    """Decode a frame that is not one sound JSON text by the texts in it; ``error`` is what decoding it raised.
+
+    The result has the type, topic and id of the first text.
+    """
+    is_malformed = isinstance(error, ValueError) and not isinstance(error, msgspec.ValidationError)
+    texts = json_texts(payload)[:MAX_BATCH] if is_malformed else ()
+    return joined(texts, [guarded(text, protocol, read) for text in texts]) if texts else unreadable(error, protocol)
+
+
+def guarded(text: bytes, protocol: str, read: Callable[[bytes], Decoded]) -> Decoded:
+    """Decode one of several texts; one that cannot be decoded leaves the others readable."""
+    try:
+        return read(text)
+    except UNDECODABLE as error:
+        return unreadable(error, protocol)
+
+
+def joined(texts: Sequence[bytes], decoded: Sequence[Decoded]) -> Decoded:
+    """Return several decoded texts as one message: the columns of the first, the first error, all happenings."""
+    first = decoded[0] if decoded else UNREAD
+    broken = next((each for each in decoded if each.error_type), UNREAD)
+    return Decoded(
+        first.type,
+        first.topic,
+        first.ref,
+        broken.error_type,
+        broken.error,
+        tuple(happening for each in decoded for happening in each.happenings),
+        {"texts": len(texts)} if len(texts) > 1 else None,
+        measured(texts, decoded),
+    )
+
+
+def measured(texts: Sequence[bytes], decoded: Sequence[Decoded]) -> tuple[MeasuredText, ...]:
+    """Return what is to be measured in each of several texts."""
+    return tuple(
+        MeasuredText(text, each.type, each.topic, is_heartbeat(each)) for text, each in zip(texts, decoded, strict=True)
+    )
 
 
 def id_key(raw: msgspec.Raw) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from wsmon.model.events import Direction, EventName, Json, Opcode
+from wsmon.model.json_texts import repairing
 from wsmon.model.redact import is_credential_key
 from wsmon.model.redact.masking import MASK
 from wsmon.model.spans import is_span_id
@@ -202,7 +203,7 @@ class _Report(msgspec.Struct, gc=False, rename="camel"):
         return bool(self.error) or self.status >= _FAILED_STATUS
 
 
-_decode = msgspec.json.Decoder(_Report).decode
+_decode = repairing(msgspec.json.Decoder(_Report).decode)
 
 
 def decode(direction: Direction, opcode: Opcode, payload: bytes, state: NexusState) -> Decoded:

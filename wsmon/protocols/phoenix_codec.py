@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from wsmon.model.events import Direction
+from wsmon.model.json_texts import repairing
 from wsmon.protocols.base import cut
 
 REPLY = "phx_reply"
@@ -90,8 +91,8 @@ class _Object(msgspec.Struct, gc=False):
     join_ref: _Ref = None
 
 
-_decode_array = msgspec.json.Decoder(_Array).decode
-_decode_object = msgspec.json.Decoder(_Object).decode
+_decode_array = repairing(msgspec.json.Decoder(_Array).decode)
+_decode_object = repairing(msgspec.json.Decoder(_Object).decode)
 _decode_reply = msgspec.json.Decoder(ReplyBody).decode
 
 

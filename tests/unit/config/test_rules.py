@@ -10,6 +10,7 @@ import pytest
 
 from wsmon.config.load import Loaded
 from wsmon.config.specs import ProtocolName
+from wsmon.errors import ConfigError
 
 Load = Callable[..., Loaded]
 
@@ -49,6 +50,18 @@ def test_keys_that_do_nothing_together_are_warned_about(loaded: Load, tmp_path: 
 )
 def test_a_key_at_its_default_needs_no_warning(loaded: Load, text: str) -> None:
     assert loaded(ONE + text).warnings == ()
+
+
+@pytest.mark.parametrize("life", ["'10s'", "'1h30m'", "10", "0.5"])
+def test_p1_the_life_of_a_grant_is_a_duration(loaded: Load, life: str) -> None:
+    text = f"answer = true\nauth = {{ send = 'x', expires_in = {life} }}"
+    assert loaded(ONE + text).warnings == ()
+
+
+@pytest.mark.parametrize("life", ["'soon'", "''", "'0'", "'10'", "0", "-1"])
+def test_p1_what_is_no_duration_is_no_life_of_a_grant(loaded: Load, life: str) -> None:
+    with pytest.raises(ConfigError, match=r"auth: has an expires_in that is no duration above 0"):
+        loaded(ONE + f"answer = true\nauth = {{ send = 'x', expires_in = {life} }}")
 
 
 @pytest.mark.parametrize("protocol", get_args(ProtocolName))

@@ -21,6 +21,7 @@ from wsmon.engine.tap import DataOpcode
 from wsmon.model.events import Event, Source
 from wsmon.model.redact import Redactor
 from wsmon.model.redact.masking import Sensitive
+from wsmon.model.spans import Instant
 from wsmon.store.reader import Reader
 
 MIB = 2**20
@@ -127,3 +128,40 @@ async def test_raw_messages_are_read_only_to_measure_or_send(fields: dict[str, A
     raw = spec(1, protocol="raw", **fields)
     path = message_path(raw, reporter, sink, clock, CarriedState(), Random(7).randbytes)
     assert (path is not None) is is_read
+
+
+async def all_told(payloads: list[bytes], **fields: Any) -> list[Event]:
+    """All events of a session that receives payloads of JSON."""
+    sink, clock = RecordingSink(), SystemClock()
+    of = spec(1, protocol="json", **fields)
+    reporter = Reporter(Source("feed", connection_id="c" * 16), Redactor(), sink, clock)
+    messages = message_path(of, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    assert messages is not None
+    messages.begin("ws://127.0.0.1/", "")
+    messages.start(Instant(clock.wall_ns(), clock.mono_ns()))
+    for payload in payloads:
+        messages.emit("message.received", "in", "text", payload, len(payload), 1, clock.wall_ns(), clock.mono_ns())
+    return sink.events
+
+
+async def test_p3_a_time_of_sending_that_cannot_be_read_is_an_event_once_a_session() -> None:
+    events = await all_told([b'{"type":"a","T":"now"}'] * 3, latency=LatencySpec("$.T"))
+    assert [(event.name, event.error_type) for event in events] == [
+        ("message.received", ""),
+        ("error.occurred", "latency_unreadable"),
+        ("message.received", ""),
+        ("message.received", ""),
+    ]
+    assert events[1].error.startswith("'now' at $.T is no time of sending")
+
+
+async def test_p2_each_text_of_a_frame_has_its_number_in_meta() -> None:
+    payload = b'{"type":"tick","seq":1}\n{"type":"heartbeat","seq":1}\n{"type":"tick","seq":2,"p":NaN}'
+    sequence = SequenceSpec("$.seq", types=("tick", "heartbeat"))
+    first, *_ = await all_told([payload], sequence=sequence)
+    assert (first.type, first.error_type) == ("tick", "")
+    assert first.meta == {
+        "texts": 3,
+        "seq": 2,
+        "seqs": [["", 1, None, ""], ["", 1, None, "heartbeat"], ["", 2, None, ""]],
+    }

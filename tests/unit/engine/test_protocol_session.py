@@ -123,6 +123,59 @@ def test_without_a_sign_it_is_json_or_raw_in_the_end() -> None:
         assert [(happening.name, happening.type) for happening in happenings] == [("connection.protocol", name)]
 
 
+def test_p4_a_protocol_that_does_not_fit_is_revised_and_not_detected_again() -> None:
+    rig = Rig("auto")
+    rig.session.begin("ws://a/", "")
+    frames = [rig.read(RPC), *(rig.read(b"hello") for _ in range(20))]
+    named = [
+        (happening.type, happening.reason)
+        for decoded in frames
+        for happening in decoded.happenings
+        if happening.name == "connection.protocol"
+    ]
+    assert named == [
+        ("jsonrpc", 'jsonrpc: a message says "jsonrpc": "2.0"'),
+        ("raw", "raw: 9 of the last 9 messages cannot be read as jsonrpc"),
+    ]
+    assert [bool(decoded.error_type) for decoded in frames] == [False, *[True] * 9, *[False] * 11]
+    again = Rig("auto", carried=rig.carried)
+    again.session.begin("ws://a/", "")
+    assert [bool(again.read(RPC).happenings) for _ in range(8)] == [False] * 7 + [True]
+
+
+def test_a_configured_protocol_is_never_revised() -> None:
+    rig = Rig("jsonrpc")
+    rig.session.begin("ws://a/", "")
+    assert [rig.read(b"hello").error_type for _ in range(30)] == ["json"] * 30
+
+
+def test_p4_a_protocol_is_told_the_url_and_whether_wsmon_answers() -> None:
+    rig = Rig("socketio", answer=True)
+    rig.session.begin("ws://a/socket.io/?EIO=3", "")
+    assert rig.carried.state.is_revision_3
+    rig = Rig("auto")
+    rig.session.begin("ws://a/socket.io/?EIO=3", "")
+    assert rig.carried.state.is_revision_3
+    for answers in (False, True):
+        rig = Rig("json", answer=answers)
+        rig.session.begin("ws://a/", "")
+        assert rig.carried.state.answers is answers
+
+
+def test_p1_a_renewal_that_looks_like_a_login_and_is_not_answered_is_a_renewal() -> None:
+    login, renewal = '{"type":"auth","token":"a"}', '{"type":"auth","token":"b"}'
+    auth = {"send": Sensitive(login), "refresh": Sensitive(renewal), "expires_in": Sensitive("10s")}
+    rig = Rig("json", auth=auth, answer=True)
+    rig.session.begin("ws://a/", "")
+    rig.session.start(rig.ticks.append)
+    rig.session.read("out", "text", login.encode(), 5)
+    rig.read(b'{"type":"auth_ok"}')
+    assert rig.session.due(7 * 10**9) == ()
+    assert rig.session.due(9 * 10**9) == (renewal,)
+    (started,) = rig.session.read("out", "text", renewal.encode(), 9 * 10**9).happenings
+    assert started.name == "auth.refresh.started"
+
+
 def test_a_classifier_that_raises_is_told_once_a_session() -> None:
     rig = Rig("json", every(break_down))
     fault = Happening("error.occurred", error_type="classifier", error="json: ZeroDivisionError: oh no")

@@ -75,6 +75,14 @@ def test_a_heartbeat_follows_every_interval() -> None:
     assert [delay for delay, _ in rig.scheduler.calls] == [0.5] * 3
 
 
+def test_p1_a_heartbeat_may_contain_a_counter_of_its_session() -> None:
+    rig = Rig(HeartbeatSpec(send=Sensitive('{"id":{n},"op":"ping"}'), every_s=0.5))
+    rig.start()
+    for _ in range(2):
+        rig.scheduler.calls[-1][1].callback()
+    assert rig.said == ["open", '{"id":1,"op":"ping"}', '{"id":2,"op":"ping"}']
+
+
 def test_nothing_is_said_while_reading_stands_still() -> None:
     rig = Rig(BEATING)
     rig.start()

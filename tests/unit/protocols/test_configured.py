@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wsmon.model.events import Direction
+from wsmon.model.events import Direction, EventName
 from wsmon.protocols.base import Decoded, Happening
-from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts
+from wsmon.protocols.configured import AuthTexts, ConfiguredTexts, HeartbeatTexts, grant_life_s
 
 S = 10**9
 BEAT = HeartbeatTexts(send=b"beat", every_s=10.0, expect=b"alive")
@@ -82,8 +82,8 @@ def test_the_reply_to_a_request_answers_the_heartbeat_that_it_was() -> None:
         "public/test", ref="1", happenings=(Happening("message.process.started", "request", "start", "1"),)
     )
     reply = Decoded("public/test", ref="1", happenings=(Happening("message.process.completed", "request", "end", "1"),))
-    assert session.told("out", b"test", request) == [("heartbeat.sent", "")]
-    assert session.told("in", b"result", reply) == [("heartbeat.responded", "")]
+    assert session.told("out", b"test", request) == [("message.process.started", ""), ("heartbeat.sent", "")]
+    assert session.told("in", b"result", reply) == [("message.process.completed", ""), ("heartbeat.responded", "")]
 
 
 def test_a_heartbeat_whose_answer_cannot_be_known_is_counted_and_not_missed() -> None:
@@ -96,7 +96,7 @@ def test_a_heartbeat_whose_answer_cannot_be_known_is_counted_and_not_missed() ->
 def test_what_the_protocol_has_read_is_not_told_twice(direction: Direction, payload: bytes) -> None:
     session = Session(HeartbeatTexts(send=b"beat", reply_to=b"you?", answer=b"me"))
     read = Decoded("ping", happenings=(Happening("heartbeat.sent", "heartbeat"),))
-    assert session.told(direction, payload, read) == []
+    assert session.told(direction, payload, read) == [("heartbeat.sent", "")]
 
 
 def test_a_heartbeat_of_the_peer_is_answered() -> None:
@@ -143,9 +143,96 @@ def test_a_grant_that_the_protocol_has_read_counts_too() -> None:
     session = Session(auth=LOGIN)
     begun = Decoded("auth", happenings=(Happening("auth.started", "auth", "start", "1"),))
     granted = Decoded("auth", happenings=(Happening("auth.completed", "auth", "end", "1", status="ok"),))
-    assert session.told("out", b"let me in", begun) == []
-    assert session.told("in", b"welcome", granted) == []
+    assert session.told("out", b"let me in", begun) == [("auth.started", "")]
+    assert session.told("in", b"welcome", granted) == [("auth.completed", "")]
     assert session.configured.due(80 * S) == (b"again",)
+
+
+def login_of_protocol(key: str) -> Decoded:
+    """A message that a protocol recognises as a login."""
+    return Decoded("auth", ref="7", happenings=(Happening("auth.started", "auth", "start", key, "auth"),))
+
+
+def end_of_login(key: str, error_type: str = "") -> Decoded:
+    """A message that a protocol recognises as the end of a login."""
+    name: EventName = "auth.failed" if error_type else "auth.completed"
+    status = "error" if error_type else "ok"
+    return Decoded("auth", happenings=(Happening(name, "auth", "end", key, status=status, error_type=error_type),))
+
+
+def test_p1_a_renewal_that_looks_like_a_login_is_a_renewal() -> None:
+    session = Session(auth=LOGIN)
+    assert session.told("out", b"let me in", login_of_protocol("1")) == [("auth.started", "")]
+    assert session.told("in", b"data", end_of_login("1")) == [("auth.completed", "")]
+    assert session.told("out", b"again", login_of_protocol("2")) == [("auth.refresh.started", "")]
+    assert session.told("in", b"data", end_of_login("2")) == [("auth.refresh.completed", "")]
+    assert session.told("out", b"again", login_of_protocol("3")) == [("auth.refresh.started", "")]
+    (failed,) = session.configured.read("in", b"data", end_of_login("3", "expired"), 0)
+    assert (failed.name, failed.operation, failed.meta) == ("auth.failed", "refresh", {"refresh": True})
+
+
+def test_p1_an_overdue_renewal_that_looks_like_a_login_is_a_renewal() -> None:
+    session = Session(auth=LOGIN)
+    session.told("out", b"again", login_of_protocol("2"))
+    (late,) = session.configured.revise(end_of_login("2", "timeout").happenings)
+    assert (late.operation, late.key, late.meta) == ("refresh", "2", {"refresh": True})
+
+
+def test_p1_the_configured_answers_end_a_login_that_the_protocol_recognised() -> None:
+    session = Session(auth=LOGIN)
+    session.told("out", b"let me in", login_of_protocol("1"))
+    (completed,) = session.configured.read("in", b"welcome", NOTHING, 0)
+    assert (completed.name, completed.operation, completed.phase, completed.key, completed.type) == (
+        "auth.completed", "auth", "end", "1", "auth",
+    )  # fmt: skip
+    # The protocol still waits for its own answer
+    assert session.configured.revise(end_of_login("1", "timeout").happenings) == ()
+
+
+def test_v1_a_refusal_has_the_text_of_its_message() -> None:
+    session = Session(auth=LOGIN)
+    session.told("out", b"let me in", login_of_protocol("1"))
+    payload = b'{"kind":"go away","data":{"message":"unknown token"}}'
+    (refused,) = session.configured.read("in", payload, NOTHING, 0)
+    assert (refused.name, refused.error_type, refused.error) == ("auth.failed", "auth_failed", "unknown token")
+
+
+@pytest.mark.parametrize("answer", [b"not welcome: go away", b"go away, you are not welcome"])
+def test_p1_a_refusal_that_contains_the_word_of_success_is_a_refusal(answer: bytes) -> None:
+    session = Session(auth=LOGIN)
+    session.told("out", b"let me in")
+    (refused,) = session.configured.read("in", answer, NOTHING, 0)
+    assert (refused.name, refused.error) == ("auth.failed", answer.decode())
+
+
+def test_p1_the_configured_refusal_counts_more_than_what_the_protocol_makes_of_it() -> None:
+    session = Session(auth=LOGIN)
+    session.told("out", b"let me in", login_of_protocol("1"))
+    assert session.told("in", b"go away", end_of_login("1")) == [("auth.failed", "auth_failed")]
+
+
+def test_p1_a_login_that_the_protocol_did_not_recognise_ends_by_what_it_does_recognise() -> None:
+    session = Session(auth=LOGIN)
+    session.told("out", b"let me in")
+    unasked = Decoded("auth_ok", happenings=(Happening("auth.completed", type="auth_ok", status="ok"),))
+    (completed,) = session.configured.read("in", b"data", unasked, 0)
+    assert (completed.name, completed.operation, completed.phase) == ("auth.completed", "auth", "end")
+
+
+@pytest.mark.parametrize(
+    ("value", "life_s"), [(10.0, 10), ("10s", 10), ("1h30m", 5_400), (-1.0, 0), ("soon", 0), ("", 0), ("0", 0)]
+)
+def test_p1_the_life_of_a_grant_is_a_duration(value: str | float, life_s: float) -> None:
+    assert grant_life_s(value) == life_s
+
+
+def test_a_heartbeat_with_a_counter_is_recognised_with_any_number() -> None:
+    beat = HeartbeatTexts(send=b'{"id":{n},"check":"{n}"}', every_s=10.0, expect=b'"re":{n}}')
+    session = Session(beat)
+    assert session.told("out", b'{"id":7,"check":"8"}') == []
+    assert session.told("out", b'{"id":7,"check":"7"}') == [("heartbeat.sent", "")]
+    assert session.told("in", b'{"re":6}') == []
+    assert session.told("in", b'{"re":7}') == [("heartbeat.responded", "")]
 
 
 def test_an_authentication_whose_end_cannot_be_known_is_begun_only() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from wsmon.config.specs import ProtocolName
 from wsmon.model.events import Direction, Opcode
-from wsmon.protocols.detect import SETTLE_FRAMES, ProtocolDetector
+from wsmon.protocols.base import Decoded
+from wsmon.protocols.detect import REVIEW_FRAMES, SETTLE_FRAMES, DetectionReview, ProtocolDetector
 
 
 def told(detector: ProtocolDetector) -> tuple[str, str]:
@@ -166,15 +167,91 @@ def test_json_that_only_looks_alike_is_of_no_protocol(payload: bytes) -> None:
     assert detector.why == "8 of the first 8 messages are JSON of no protocol known"
 
 
-@pytest.mark.parametrize(
-    "payload", [b"", b"hello", b"\xff\x00", b"{", b"[" * 100_000, b"0{", b"CONNECT", b"\x20\x03\x00"]
-)
+@pytest.mark.parametrize("payload", [b"hello", b"\xff\x00", b"{", b"[" * 100_000, b"0{", b"CONNECT", b"\x20\x03\x00"])
 @pytest.mark.parametrize("opcode", ["text", "binary"])
 def test_what_is_no_json_either_is_raw(opcode: Opcode, payload: bytes) -> None:
     detector = ProtocolDetector()
     answers = [detector.of_frame("in", opcode, payload) for _ in range(SETTLE_FRAMES)]
     assert answers == [*[""] * (SETTLE_FRAMES - 1), "raw"]
     assert detector.why == "none of the first 8 messages is of a protocol known"
+
+
+@pytest.mark.parametrize("json_frames", [1, 4])
+def test_p4_without_a_majority_of_json_it_is_raw(json_frames: int) -> None:
+    detector = ProtocolDetector()
+    payloads = [*[b"{}"] * json_frames, *[b"a"] * (SETTLE_FRAMES - json_frames)]
+    assert [detector.of_frame("in", "text", payload) for payload in payloads][-1] == "raw"
+    assert detector.why == f"only {json_frames} of the first 8 messages can be read as JSON"
+
+
+def test_p4_empty_keepalives_say_nothing_about_the_protocol() -> None:
+    detector = ProtocolDetector()
+    payloads = [b"", b"{}", b"\n"] * SETTLE_FRAMES
+    answers = [detector.of_frame("in", "text", payload) for payload in payloads]
+    assert answers.index("json") == 3 * (SETTLE_FRAMES - 1) + 1
+
+
+def test_p2_several_texts_in_a_frame_and_nan_are_json() -> None:
+    detector = ProtocolDetector()
+    payloads = [b'{"a":NaN}', b'{"a":1}\n{"a":2}', b'\xef\xbb\xbf{"a":1}', b'{"a":"\\ud83d"}'] * 2
+    assert [detector.of_frame("in", "text", payload) for payload in payloads][-1] == "json"
+
+
+@pytest.mark.parametrize(
+    ("direction", "payload"),
+    [
+        ("out", b'{"id":1,"method":"Page.enable"}'),
+        ("out", b'{"id":2,"method":"Runtime.evaluate","params":{"expression":"1"},"sessionId":"A"}'),
+        ("in", b'{"method":"Runtime.consoleAPICalled","params":{"type":"log"}}'),
+        ("in", b'{"notification":"tick","params":[1,2]}'),
+    ],
+)
+def test_p6_json_rpc_without_a_version_is_recognised(direction: Direction, payload: bytes) -> None:
+    assert ProtocolDetector().of_frame(direction, "text", payload) == "jsonrpc"
+
+
+@pytest.mark.parametrize(
+    ("direction", "payload"),
+    [
+        ("in", b'{"id":1,"method":"Page.enable"}'),
+        ("out", b'{"id":1,"method":"SUBSCRIBE","params":["btcusdt@trade"]}'),
+        ("out", b'{"id":1,"method":"Page.enable","extra":1}'),
+        ("in", b'{"notification":"tick","params":[1,2],"id":1}'),
+    ],
+)
+def test_json_that_looks_like_json_rpc_without_a_version_is_of_no_protocol(
+    direction: Direction, payload: bytes
+) -> None:
+    assert ProtocolDetector().of_frame(direction, "text", payload) == ""
+
+
+def test_a_protocol_that_did_not_fit_is_not_detected_again() -> None:
+    detector = ProtocolDetector(misfits={"jsonrpc", "json"})
+    answers = [detector.of_frame("in", "text", b'{"jsonrpc":"2.0","method":"tick"}') for _ in range(SETTLE_FRAMES)]
+    assert answers[-1] == "raw"
+
+
+def review(name: ProtocolName, *frames: tuple[str, bytes]) -> list[str]:
+    """Note frames of an error type and a payload; return the protocols that fit better, empty while none does."""
+    looked_at = DetectionReview(name)
+    return [
+        looked_at.note(Decoded(error_type=error_type), "in", "text", payload)
+        for error_type, payload in frames
+        if error_type or looked_at.is_counting
+    ]
+
+
+def test_p4_a_protocol_by_which_most_messages_cannot_be_read_is_revised() -> None:
+    most = REVIEW_FRAMES // 2 + 1
+    assert review("json", *[("json", b"a")] * most) == [*[""] * (most - 1), "raw"]
+    assert review("jsonrpc", *[("jsonrpc", b"{}")] * most)[-1] == "json"
+    assert review("jsonrpc", *[("json", b"a")] * most)[-1] == "raw"
+
+
+def test_a_few_messages_that_cannot_be_read_revise_nothing() -> None:
+    good, bad = ("", b"{}"), ("json", b"a")
+    assert "raw" not in review("json", *[bad, good] * 50)
+    assert "raw" not in review("json", *[("too_large", b"{")] * 50)
 
 
 def test_a_greeting_before_the_first_sign_does_no_harm() -> None:

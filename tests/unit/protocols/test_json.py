@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from wsmon.model.events import Direction, EventName, Meta
@@ -13,7 +14,7 @@ from wsmon.model.units import SECOND_NS
 from wsmon.protocols import jsonrpc_messages
 from wsmon.protocols.base import UNREAD, ClientOptions, Decoded, Happening
 from wsmon.protocols.calls import MAX_TOPICS
-from wsmon.protocols.json import JsonState, answer, decode, due, opening
+from wsmon.protocols.json import PROTOCOL, JsonState, answer, decode, due, opening
 
 CANARY = "CANARY-7f3a"
 
@@ -66,21 +67,26 @@ UNSUBSCRIBED: EventName = "subscription.unsubscribe.completed"
         ({"code": 5, "result": "error", "type": "data"}, Decoded("data")),
         ({}, Decoded()),
         ([], Decoded("array")),
-        ([1, "a"], Decoded("array")),
-        ([{"ev": "T", "symbol": "AAPL"}, {"ev": "Q"}], Decoded("T", "AAPL")),
+        ([1, "a"], Decoded("a")),
+        ([1, 2], Decoded("array")),
+        (["trade", {"price": 1}], Decoded("trade")),
+        ([42, "hb"], Decoded("hb")),
+        ([340, {"price": 1}, "ticker", "XBT/USD"], Decoded("ticker")),
+        ([2, "19223201", "BootNotification", {}], Decoded("BootNotification")),
+        ([3, "19223201", {}], Decoded("array")),
+        ([1700000000, "12"], Decoded("array")),
         ("hello", UNREAD),
         (5, UNREAD),
     ],
 )
 def test_type_topic_and_ref_stand_where_most_protocols_put_them(content: Any, decoded: Decoded) -> None:
-    assert Session().read("in", content) == decoded
-    assert Session().read("out", content) == decoded
+    for direction in ("in", "out"):
+        assert msgspec.structs.replace(Session().read(direction, content), texts=()) == decoded
 
 
 @pytest.mark.parametrize(
     ("payload", "error_type"),
     [
-        (b"", "json"),
         (b"hello", "json"),
         (b'{"a":1', "json"),
         (b"[1,", "json"),
@@ -282,6 +288,52 @@ def test_a_token_that_nobody_renews_is_told_before_its_end_where_that_is_known()
     assert outline(session.state.overdue(4840 * SECOND_NS)) == [("error.occurred", "", "", "token_expires")]
 
 
+# frames of several texts, and texts that JSON does not allow
+
+
+def test_p2_each_text_of_a_frame_is_read() -> None:
+    session = Session()
+    session.send({"type": "subscribe", "channel": "a"})
+    frame = b'{"type":"tick","symbol":"A","seq":1}\n{"type":"subscribed","channel":"a"}\n{"type":"heartbeat"}'
+    decoded = session.read("in", frame)
+    assert (decoded.type, decoded.topic, decoded.error_type, decoded.meta) == ("tick", "A", "", {"texts": 3})
+    assert outline(decoded.happenings) == [(SUBSCRIBED, "end", "a", ""), ("heartbeat.received", "", "", "")]
+    assert [(each.type, each.topic, each.is_heartbeat) for each in decoded.texts] == [
+        ("tick", "A", False),
+        ("subscribed", "a", False),
+        ("heartbeat", "", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"type":"tick","p":NaN}',
+        b'{"type":"tick","p":[-Infinity,Infinity]}',
+        b'{"type":"tick","p":"party \\ud83d"}',
+        b'\xef\xbb\xbf{"type":"tick"}',
+        b'{"type":"tick"}\0',
+        b'{"type":"tick","p":18446744073709551617}',
+    ],
+)
+def test_p2_a_text_that_json_does_not_allow_is_read(payload: bytes) -> None:
+    decoded = Session().read("in", payload)
+    assert (decoded.type, decoded.error_type, decoded.meta) == ("tick", "", None)
+
+
+def test_p2_a_text_that_cannot_be_read_leaves_the_others_readable() -> None:
+    decoded = Session().read("in", b'{"type":"a"}\n{"type":\n{"type":"c"}')
+    assert (decoded.type, decoded.error_type) == ("a", "json")
+    assert [each.type for each in decoded.texts] == ["a", "", "c"]
+
+
+def test_p2_credentials_in_a_frame_of_several_texts_are_masked() -> None:
+    frame = b'{"op":"tick"}\n{"op":"auth","args":["key-1",1,"signature-1"]}'
+    masked, has_any = PROTOCOL.new_masks()["out"]("text", frame)
+    assert has_any
+    assert masked == b'{"op":"tick"}\n{"op":"auth","args":["[FILTERED]",1,"[FILTERED]"]}'
+
+
 # heartbeats
 
 
@@ -320,6 +372,7 @@ def test_a_pong_with_another_id_answers_nothing() -> None:
 )
 def test_the_peers_ping_is_answered_in_its_own_shape(ping: bytes, pong: str) -> None:
     session = Session()
+    session.state.answers = True
     decoded = session.read("in", ping)
     assert outline(decoded.happenings) == [("heartbeat.received", "start", "", "")]
     assert answer(decoded, ClientOptions(answers=True), session.state) == (pong,)
@@ -328,8 +381,39 @@ def test_the_peers_ping_is_answered_in_its_own_shape(ping: bytes, pong: str) -> 
 
 def test_the_peers_ping_without_a_pong_is_a_timeout() -> None:
     session = Session()
+    session.state.answers = True
     session.receive({"type": "ping"})
     assert outline(session.state.overdue(30 * SECOND_NS)) == [("heartbeat.timeout", "end", "", "timeout")]
+
+
+def test_p4_a_ping_that_wsmon_is_not_to_answer_leaves_nothing_unanswered() -> None:
+    session = Session()
+    assert outline(session.receive({"type": "ping"}, 1)) == [("heartbeat.received", "", "", "")]
+    assert session.state.overdue(31 * SECOND_NS) == ()
+    assert outline(session.receive({"type": "ping", "id": 7}, 40)) == [("heartbeat.received", "", "", "")]
+    (answered,) = session.send({"type": "pong", "id": 7}, 42)
+    assert (answered.name, answered.phase, answered.duration_ns) == ("heartbeat.responded", "whole", 2 * SECOND_NS)
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [{"type": "welcome"}, {"type": "hello", "id": 1, "heartbeat": {"interval": 15_000, "timeout": 5_000}}],
+)
+def test_p4_pings_of_actioncable_and_nes_want_no_answer(greeting: dict[str, Any]) -> None:
+    session = Session()
+    session.state.answers = True
+    session.receive(greeting)
+    ping = {"type": "ping", "message": 1_795_959_569} if greeting["type"] == "welcome" else {"type": "ping"}
+    decoded = session.read("in", ping)
+    assert outline(decoded.happenings) == [("heartbeat.received", "", "", "")]
+    assert answer(decoded, ClientOptions(answers=True), session.state) == ()
+    assert session.state.overdue(60 * SECOND_NS) == ()
+
+
+@pytest.mark.parametrize("payload", [b"", b"\n", b" \r\n"])
+def test_p4_an_empty_text_is_a_heartbeat(payload: bytes) -> None:
+    assert Session().read("in", payload) == Decoded(happenings=(Happening("heartbeat.received", "heartbeat"),))
+    assert Session().read("out", payload) == Decoded(happenings=(Happening("heartbeat.sent", "heartbeat"),))
 
 
 def test_a_heartbeat_asks_for_nothing() -> None:
@@ -339,6 +423,21 @@ def test_a_heartbeat_asks_for_nothing() -> None:
     assert answer(decoded, ClientOptions(answers=True), session.state) == ()
     assert outline(session.send({"type": "heartbeat"})) == [("heartbeat.sent", "", "", "")]
     assert len(session.state.calls) == 0
+
+
+# logins
+
+
+def test_v1_a_refused_login_has_the_text_of_the_message() -> None:
+    session = Session()
+    session.send({"type": "auth", "access_token": "wrong"})
+    (refused,) = session.receive({"type": "auth_invalid", "message": "Invalid access token or password"})
+    assert (refused.name, refused.phase, refused.error_type, refused.error) == (
+        "auth.failed",
+        "end",
+        "auth_failed",
+        "Invalid access token or password",
+    )
 
 
 # errors
@@ -387,6 +486,7 @@ def test_no_credential_is_repeated() -> None:
 
 def test_wsmon_says_what_the_configuration_spells_out() -> None:
     state = JsonState()
+    state.answers = True
     login = '{"op":"login"}'
     assert opening(ClientOptions(auth={"send": Sensitive(login)}, answers=True), state) == (login,)
     assert answer(decode("in", "text", b'{"type":"ping"}', state), ClientOptions(answers=True), state) != ()

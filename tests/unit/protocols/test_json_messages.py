@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
@@ -63,6 +65,12 @@ def message(**members: object) -> JsonMessage:
     return decode_message(msgspec.json.encode(members))
 
 
+def explained(**members: object) -> tuple[object, str]:
+    """Return code and text of a failure with these members."""
+    payload = msgspec.json.encode(members)
+    return explanation(decode_message(payload), payload)
+
+
 @pytest.mark.parametrize(
     ("members", "type_", "topic", "ref"),
     [
@@ -122,6 +130,55 @@ def test_a_reply_says_how_something_went(members: dict[str, object], reply: bool
 
 
 def test_a_failure_is_explained_by_its_error_object_or_the_members_beside_it() -> None:
-    assert explanation(message(error={"code": 3, "message": "no"}, code=9, msg="other")) == (3, "no")
-    assert explanation(message(code="60009", msg="login failed")) == ("60009", "login failed")
-    assert explanation(message(success=False)) == (None, "")
+    assert explained(error={"code": 3, "message": "no"}, code=9, msg="other") == (3, "no")
+    assert explained(code="60009", msg="login failed") == ("60009", "login failed")
+    assert explained(success=False) == (None, "")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"error": {"reason": "no"}},
+        {"error": {"msg": "no"}},
+        {"error": "no"},
+        {"payload": {"msg": "no"}},
+        {"payload": {"message": "no"}},
+        {"data": {"message": "no"}},
+        {"data": {"reason": "no"}},
+        {"data": "no"},
+        # As Pusher writes it
+        {"data": json.dumps({"message": "no"})},
+        {"errors": [{"message": "no"}]},
+        {"error_description": "no"},
+        {"detail": "no"},
+    ],
+)
+def test_p1_the_text_of_a_failure_is_found_wherever_protocols_put_it(members: dict[str, object]) -> None:
+    assert explained(type="error", **members)[1] == "no"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["auth_invalid", "auth.invalid", "auth_error", "auth-failed", "auth_failure", "login_failed", "login_error",
+     "authentication_failed", "authentication_error", "invalid_token", "token_expired", "invalid_credentials",
+     "authInvalid", "AuthFailed", "not_authenticated", "Authentication failed", "user_login_failed"],
+)  # fmt: skip
+def test_v1_words_akin_to_auth_failed_refuse_a_login(word: str) -> None:
+    assert kind_of(word) == "auth_failed"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["auth_ok", "auth.success", "auth_success", "authenticated", "authorized", "login_ok", "login_success",
+     "authentication_successful", "authOk", "login_accepted"],
+)  # fmt: skip
+def test_p1_words_akin_to_auth_ok_grant_a_login(word: str) -> None:
+    assert kind_of(word) == "authed"
+
+
+@pytest.mark.parametrize(
+    "word", ["auth_required", "auth_challenge", "author", "unauthorized", "token", "tokens_failed_over", "trade", "",
+             "oauth_error_rate", "fail", "success"],
+)  # fmt: skip
+def test_other_words_are_about_no_login(word: str) -> None:
+    assert kind_of(word) == ""

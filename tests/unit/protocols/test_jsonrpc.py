@@ -238,9 +238,64 @@ def test_past_the_limit_the_oldest_request_is_given_up_and_told() -> None:
 def test_a_batch_is_one_reading_with_all_notes() -> None:
     session = Session()
     batch = b" [" + message(id=1, method="a") + b"," + message(method="b") + b"," + message(id=2, method="c") + b"]"
-    assert session.read("out", batch) == Decoded("batch", happenings=(began("1", "a"), began("2", "c")))
+    decoded = session.read("out", batch)
+    assert (decoded.type, decoded.happenings) == ("batch", (began("1", "a"), began("2", "c")))
+    assert [each.type for each in decoded.texts] == ["a", "b", "c"]
     answers = b"[" + message(id=2, result=1) + b"," + message(id=1, result=1) + b"]"
     assert session.read("in", answers).happenings == (ended("2", "c"), ended("1", "a"))
+
+
+def test_p2_each_text_of_a_frame_is_read() -> None:
+    session = Session()
+    frame = message(id=1, method="a") + b"\n" + message(id=2, method="c")
+    decoded = session.read("out", frame)
+    assert (decoded.type, decoded.ref, decoded.meta) == ("a", "1", {"texts": 2})
+    assert decoded.happenings == (began("1", "a"), began("2", "c"))
+
+
+def test_p4_an_empty_text_is_a_heartbeat() -> None:
+    assert Session().read("in", b"") == Decoded(happenings=(Happening("heartbeat.received", "heartbeat"),))
+
+
+def test_p6_a_notification_of_rpc_websockets_is_an_event_of_its_name() -> None:
+    assert Session().read("in", b'{"notification":"tick","params":[1,2]}') == Decoded("tick", "tick")
+
+
+def test_events_of_rpc_websockets_are_subscriptions() -> None:
+    session = Session()
+    decoded = session.read("out", message(id=1, method="rpc.on", params=["tick", "tock"]))
+    assert [(each.name, each.topic) for each in decoded.happenings] == [
+        ("subscription.subscribe.started", "tick"),
+        ("subscription.subscribe.started", "tock"),
+    ]
+
+
+def test_replies_are_paired_without_a_version() -> None:
+    session = Session()
+    session.read("out", b'{"id":1,"method":"Page.enable"}')
+    decoded = session.read("in", b'{"id":1,"result":{}}')
+    assert [(each.name, each.status) for each in decoded.happenings] == [("message.process.completed", "ok")]
+    assert (
+        session.read("in", b'{"method":"Page.loadEventFired","params":{"timestamp":1}}').type == "Page.loadEventFired"
+    )
+
+
+def test_a_notification_has_the_name_that_was_subscribed_to() -> None:
+    session = Session()
+    session.read("out", message(id=1, method="eth_subscribe", params=["newHeads"]))
+    session.read("in", message(id=1, result="0xcd0c"))
+    notification = message(method="eth_subscription", params={"subscription": "0xcd0c", "result": {}})
+    assert session.read("in", notification) == Decoded("eth_subscription", "newHeads")
+    other = message(method="eth_subscription", params={"subscription": "0xffff", "result": {}})
+    assert session.read("in", other) == Decoded("eth_subscription", "0xffff")
+
+
+@pytest.mark.parametrize("error", [{"code": 1, "reason": "no"}, {"msg": "no"}, "no"])
+def test_the_text_of_an_error_is_kept_wherever_it_stands(error: object) -> None:
+    session = Session()
+    session.read("out", message(id=1, method="a"))
+    decoded = session.read("in", message(id=1, error=error))
+    assert {each.error for each in decoded.happenings} == {"no"}
 
 
 def test_what_is_broken_in_a_batch_leaves_the_rest_readable() -> None:
@@ -318,7 +373,6 @@ def test_an_unsubscribe_that_did_nothing_failed() -> None:
 @pytest.mark.parametrize(
     ("payload", "error_type"),
     [
-        (b"", "json"),
         (b"hello", "json"),
         (b'{"id":1', "json"),
         (b'"hello"', "jsonrpc"),
