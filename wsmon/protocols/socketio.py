@@ -1,5 +1,8 @@
 """Socket.IO 5 over Engine.IO 4: heartbeats of the server, namespaces as topics, events, acknowledgements, attachments.
 
+Of Socket.IO 2 over Engine.IO 3, which the URL names, the differences are known: the client pings, and the server joins
+the main namespace by itself.
+
 Both sides number acknowledgements from 0 in each namespace: side, namespace and id together identify a request.
 """
 
@@ -11,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from wsmon.model.events import Direction, Event, EventName, Opcode
+from wsmon.model.json_texts import repairing
 from wsmon.model.units import SECOND_NS
 from wsmon.protocols.base import (
     UNDECODABLE,
@@ -65,6 +69,10 @@ class SocketIoState:
         self.arriving: dict[Direction, _Arriving] = {}
         self.heartbeat = Heartbeat()
         self.credentials = Credentials()
+        # Whether the third revision of Engine.IO was asked for
+        self.is_revision_3 = False
+        # Whether the configured events were sent
+        self.has_sent_events = False
 
     def at(self, now_ns: int) -> None:
         """Set the monotonic time of the messages that follow."""
@@ -108,7 +116,7 @@ def _engine(direction: Direction, kind: str, payload: bytes, state: SocketIoStat
     match kind:
         case "open":
             opened = parse_open(payload[1:])
-            state.heartbeat.open(opened.interval_ns, opened.timeout_ns, state.now_ns)
+            state.heartbeat.open(opened.interval_ns, opened.timeout_ns, state.now_ns, client_pings=state.is_revision_3)
         case "ping" | "pong" if payload in _PROBES:
             return Decoded("probe")
         case "ping":
@@ -242,15 +250,31 @@ class Heartbeat:
         self._silence_ns = 0
         # When the next ping of the server is late; 0 where none is awaited
         self._ping_due_ns = 0
+        # Interval of the client's own pings; 0 where the server pings
+        self._interval_ns = 0
+        # When the client pings next
+        self._own_ping_ns = 0
         # Pings without an answer, by their direction
         self._pings = Calls(PONG_NS / SECOND_NS)
 
-    def open(self, interval_ns: int, timeout_ns: int, now_ns: int) -> None:
+    def open(self, interval_ns: int, timeout_ns: int, now_ns: int, *, client_pings: bool = False) -> None:
         """Take the interval of pings and the timeout that the server named."""
         wait_ns = timeout_ns or PONG_NS
         self._pings = Calls(wait_ns / SECOND_NS)
+        if client_pings:
+            self._interval_ns = interval_ns
+            self._own_ping_ns = now_ns + interval_ns
+            return
         self._silence_ns = interval_ns + wait_ns if interval_ns else 0
         self._expect_ping(now_ns)
+
+    def ping_is_due(self, now_ns: int) -> bool:
+        """Whether it is time for the client to ping; true once for each interval."""
+        # The session looks once a second: rather a ping too early than one too late
+        if not self._interval_ns or now_ns < self._own_ping_ns - SECOND_NS:
+            return False
+        self._own_ping_ns = now_ns + self._interval_ns
+        return True
 
     def ping(self, direction: Direction, now_ns: int) -> tuple[Happening, ...]:
         """Begin a heartbeat; one at a time is in flight, so that an unanswered one ends in a timeout."""
@@ -327,7 +351,7 @@ class SocketIoPacket(NamedTuple):
     @property
     def event_name(self) -> str:
         """The first argument of an event; raises one of ``UNDECODABLE`` where there is none."""
-        arguments = _EVENT.decode(self.body)
+        arguments = _decode_event(self.body)
         if not arguments:
             raise msgspec.ValidationError("an event without a name")
         return cut(str(_NAME.decode(arguments[0])))
@@ -361,6 +385,7 @@ class _Refusal(msgspec.Struct, gc=False):
 
 
 _EVENT = msgspec.json.Decoder(list[msgspec.Raw])
+_decode_event = repairing(_EVENT.decode)
 _NAME = msgspec.json.Decoder(str | int)
 _ERROR = msgspec.json.Decoder(str | _Refusal)
 _OPEN = msgspec.json.Decoder(Open)
@@ -394,11 +419,11 @@ def _nanoseconds(milliseconds: float) -> int:
     return int(min(max(milliseconds, 0.0), MAX_INTERVAL_MS) * 1e6)
 
 
-def answer(decoded: Decoded, options: ClientOptions, _state: SocketIoState) -> Outbox:
-    """Return pongs, connects to the namespaces that the configuration names, and then its events.
+def answer(decoded: Decoded, options: ClientOptions, state: SocketIoState) -> Outbox:
+    """Return pongs, connects to the namespaces that the configuration names, and then its events, once a session.
 
     A topic ``/admin`` is a namespace; a JSON list such as ``["join", "room"]`` is an event for the main namespace.
-    The main namespace is connected to where no other is named, or an event is.
+    The main namespace is connected to where no other is named, or an event is; servers of Socket.IO 2 do that.
     """
     topics = options.reveal_topics()
     events = tuple(topic for topic in topics if not topic.startswith("/"))
@@ -411,10 +436,22 @@ def answer(decoded: Decoded, options: ClientOptions, _state: SocketIoState) -> O
             namespaces = tuple(topic for topic in topics if topic.startswith("/"))
             if events or not namespaces:
                 namespaces = (MAIN_NAMESPACE, *(name for name in namespaces if name != MAIN_NAMESPACE))
+            if state.is_revision_3:
+                namespaces = tuple(name for name in namespaces if name != MAIN_NAMESPACE)
             return tuple(_connect(namespace, options) for namespace in namespaces)
-        case "connect" if decoded.topic == MAIN_NAMESPACE and _is_granted(decoded):
+        case "connect" if decoded.topic == MAIN_NAMESPACE and _is_granted(decoded) and not state.has_sent_events:
+            state.has_sent_events = True
             return tuple(f"42{_event(topic)}" for topic in events)
     return ()
+
+
+def due(now_ns: int, options: ClientOptions, state: SocketIoState) -> Outbox:
+    """Return the client's ping, where the revision wants it of the client."""
+    return ("2",) if options.answers and state.heartbeat.ping_is_due(now_ns) else ()
+
+
+def _prepare(state: SocketIoState, _options: ClientOptions, url: HandshakeUrl | None) -> None:
+    state.is_revision_3 = url is not None and url.parameter("EIO") == "3"
 
 
 def _is_granted(decoded: Decoded) -> bool:
@@ -475,8 +512,9 @@ PROTOCOL = Protocol(
     "socketio",
     SocketIoState,
     decode,
+    prepare=_prepare,
     recognise_url=_recognise_url,
     recognise=_recognise,
     dissect=_dissect,
-    client=ProtocolClient(answer=answer),
+    client=ProtocolClient(answer=answer, due=due),
 )

@@ -6,9 +6,9 @@ import pytest
 
 from wsmon.model.events import Direction
 from wsmon.model.redact.masking import Sensitive
-from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, ClientOptions, Decoded, Happening
+from wsmon.protocols.base import MAX_NAME_CHARS, UNREAD, ClientOptions, Decoded, HandshakeUrl, Happening
 from wsmon.protocols.calls import WAIT_S
-from wsmon.protocols.socketio import MAX_NAMESPACES, SocketIoState, answer, decode
+from wsmon.protocols.socketio import MAX_NAMESPACES, PROTOCOL, SocketIoState, answer, decode, due
 
 SECOND_NS = 1_000_000_000
 WAIT_NS = int(WAIT_S) * SECOND_NS
@@ -333,6 +333,60 @@ def test_wsmon_connects_to_the_wanted_namespaces_when_the_server_opens(
     topics: tuple[str, ...], connects: tuple[str, ...]
 ) -> None:
     assert answer(Decoded("open"), ClientOptions(tuple(map(Sensitive, topics))), SocketIoState()) == connects
+
+
+def revision_3() -> SocketIoState:
+    """A session that asked for Engine.IO 3."""
+    state = SocketIoState()
+    url = HandshakeUrl.parse("ws://h/socket.io/?EIO=3&transport=websocket")
+    PROTOCOL.prepare(state, ClientOptions(), url)
+    return state
+
+
+OPEN_3 = b'0{"sid":"x","upgrades":[],"pingInterval":3000,"pingTimeout":2000}'
+
+
+def test_p4_in_the_third_revision_no_ping_of_the_server_is_awaited() -> None:
+    state = revision_3()
+    read(state, "in", OPEN_3)
+    assert state.overdue(60 * SECOND_NS) == ()
+
+
+def test_p4_in_the_third_revision_the_client_pings_in_time() -> None:
+    state, options = revision_3(), ClientOptions(answers=True)
+    read(state, "in", OPEN_3)
+    pings = [at_s for at_s in range(12) if due(at_s * SECOND_NS, options, state) == ("2",)]
+    assert pings == [2, 4, 6, 8, 10]
+    assert [due(at_s * SECOND_NS, ClientOptions(), state) for at_s in (20, 30)] == [(), ()]
+    sent, answered = read(state, "out", b"2").happenings, read(state, "in", b"3").happenings
+    assert [each.name for each in (*sent, *answered)] == ["heartbeat.sent", "heartbeat.responded"]
+
+
+def test_in_the_fourth_revision_the_client_does_not_ping() -> None:
+    state = SocketIoState()
+    PROTOCOL.prepare(state, ClientOptions(), HandshakeUrl.parse("ws://h/socket.io/?EIO=4"))
+    read(state, "in", OPEN_3)
+    assert due(60 * SECOND_NS, ClientOptions(answers=True), state) == ()
+
+
+@pytest.mark.parametrize(
+    ("topics", "connects"), [((), ()), (("/admin",), ("40/admin,",)), (("/admin", "/", '["join"]'), ("40/admin,",))]
+)
+def test_p4_in_the_third_revision_the_server_joins_the_main_namespace(
+    topics: tuple[str, ...], connects: tuple[str, ...]
+) -> None:
+    options = ClientOptions(tuple(map(Sensitive, topics)), answers=True)
+    assert answer(Decoded("open"), options, revision_3()) == connects
+
+
+def test_p4_the_wanted_events_are_emitted_once() -> None:
+    options, state = ClientOptions((Sensitive('["join","room"]'),), answers=True), revision_3()
+    assert answer(read(state, "in", b"40"), options, state) == ('42["join","room"]',)
+    assert answer(read(state, "in", b"40"), options, state) == ()
+
+
+def test_p2_half_of_a_surrogate_pair_in_an_event_is_read() -> None:
+    assert read(SocketIoState(), "in", b'42["chat","party \\ud83d"]') == Decoded("chat", "/")
 
 
 def test_wsmon_connects_with_the_credentials() -> None:
