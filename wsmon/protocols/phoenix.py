@@ -248,7 +248,7 @@ def _beat_answered(call: Call, body: ReplyBody) -> tuple[Happening, ...]:
 def _joined(call: Call, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple[Happening, ...]:
     topic = _topic_of_join(frame, state)
     if body.status_text == "ok":
-        return completed(call) + _up(frame.topic, topic)
+        return completed(call) + _up(frame.topic, topic, state)
     error_type, reason = _refusal(body, "join_refused", state)
     end = Happening(
         "subscription.subscribe.completed", "subscribe", "end", happening_key(call.key, frame.topic), call.type,
@@ -272,11 +272,11 @@ def _topic_of_join(frame: Frame, state: PhoenixState) -> Topic | None:
     return topic if topic is not None and topic.join_ref == frame.ref else None
 
 
-def _up(name: str, topic: Topic | None) -> tuple[Happening, ...]:
+def _up(name: str, topic: Topic | None, state: PhoenixState) -> tuple[Happening, ...]:
     """Note that a topic is joined; the failure before it, if any, is handled."""
     if topic is None or topic.status != "joining":
         return ()
-    topic.status, topic.is_renewing, topic.tries = "joined", False, 0
+    topic.status, topic.is_renewing, topic.joined_ns = "joined", False, state.now_ns
     failure, topic.failure = topic.failure, ""
     return (Happening("error.handled", "subscribe", topic=name, error_type=failure),) if failure else ()
 
@@ -323,7 +323,7 @@ def _late(key: str, frame: Frame, body: ReplyBody, state: PhoenixState) -> tuple
     if topic is not None and topic.leave_key == key:
         return _left_late(frame, topic)
     if topic is not None and topic.join_ref == frame.ref and topic.status == "joining" and body.status_text == "ok":
-        return (_late_end(frame, "subscription.subscribe.completed"), *_up(frame.topic, topic))
+        return (_late_end(frame, "subscription.subscribe.completed"), *_up(frame.topic, topic, state))
     return (
         Happening(
             "error.occurred", "request", "end", key, REPLY, frame.topic, frame.ref,
@@ -360,7 +360,10 @@ def _crash(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
 
 
 def _close(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
-    """Read ``phx_close``: expected after a leave and for a join that was replaced; else the server closed the topic."""
+    """Read ``phx_close``: expected after a leave and for a join that was replaced; else the server closed the topic.
+
+    It closed it for good then: like phoenix.js, wsmon does not join it again in this session.
+    """
     topic = state.topics.get(frame.topic)
     if topic is None or topic.status in ("errored", "closed"):
         return ()
@@ -376,7 +379,9 @@ def _close(frame: Frame, state: PhoenixState) -> tuple[Happening, ...]:
         "error.occurred", type=frame.event, topic=frame.topic, ref=frame.ref,
         error_type="topic_closed", error="the server closed the topic",
     )  # fmt: skip
-    return (fault, *_down(frame.topic, topic, "closed", "topic_closed", state))
+    down = _down(frame.topic, topic, "closed", "topic_closed", state)
+    topic.rejoin_ns = None
+    return (fault, *down)
 
 
 def _down(
@@ -456,7 +461,7 @@ def opening(options: ClientOptions, state: PhoenixState) -> tuple[str, ...]:
 
 
 def due(now_ns: int, options: ClientOptions, state: PhoenixState) -> tuple[str, ...]:
-    """Return a heartbeat every 30 s, and the joins of topics that crashed or were closed, after their delays."""
+    """Return a heartbeat every 30 s, and the joins of topics that crashed or were lost, after their delays."""
     if not options.answers:
         return ()
     beat: tuple[str, ...] = ()

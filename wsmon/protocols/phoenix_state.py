@@ -15,6 +15,8 @@ from wsmon.protocols.credentials import Credentials
 PUSH_WAIT_NS = 10 * SECOND_NS
 # Delays of phoenix.js before it joins again; the last one repeats
 REJOIN_S = (1, 2, 5, 10)
+# A topic that was up for less is taken down by joining it: the delays go on growing
+SETTLED_NS = 10 * SECOND_NS
 MAX_TOPICS = 4096
 MAX_PUSHES = 4096
 # Pushes without an answer in time whose reply would still be recognised
@@ -26,7 +28,17 @@ TopicStatus = Literal["joining", "joined", "leaving", "errored", "closed"]
 class Topic:
     """A topic of the session, and its latest join."""
 
-    __slots__ = ("failure", "is_renewing", "join_ref", "leave_key", "rejoin_ns", "status", "superseded", "tries")
+    __slots__ = (
+        "failure",
+        "is_renewing",
+        "join_ref",
+        "joined_ns",
+        "leave_key",
+        "rejoin_ns",
+        "status",
+        "superseded",
+        "tries",
+    )
 
     def __init__(self, join_ref: str) -> None:
         self.join_ref = join_ref
@@ -43,9 +55,13 @@ class Topic:
         self.rejoin_ns: int | None = None
         # Joins in a row since it went down
         self.tries = 0
+        # When it was joined; 0 before
+        self.joined_ns = 0
 
     def fall(self, now_ns: int) -> None:
         """Note that the topic is down without a leave, and schedule the next join."""
+        if self.joined_ns and now_ns - self.joined_ns >= SETTLED_NS:
+            self.tries = 0
         self.rejoin_ns = now_ns + REJOIN_S[min(self.tries, len(REJOIN_S) - 1)] * SECOND_NS
 
     @property

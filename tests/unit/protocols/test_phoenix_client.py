@@ -97,10 +97,39 @@ def test_sl_15_the_params_of_a_join_are_those_of_the_first() -> None:
     options = ClientOptions(OPTIONS.topics, {"params": Sensitive('{"token":"t"}')}, answers=True)
     session = Session(options)
     session.hear("wsmon-1", "wsmon-1", "room:a", "phx_reply", OK)
-    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_close", {})
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_error", {})
     session.state.at(S)
     (join,) = due(S, options, session.state)
     assert json.loads(join) == ["wsmon-2", "wsmon-2", "room:a", "phx_join", {"token": "t"}]
+
+
+def test_a_topic_that_the_server_closed_is_not_joined_again() -> None:
+    session = Session()
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_reply", OK)
+    session.hear("wsmon-1", "wsmon-1", "room:a", "phx_close", {})
+    assert [event for at_s in (1, 2, 5, 10, 20) for event in session.at(at_s)] == []
+
+
+def test_a_topic_that_crashes_whenever_it_is_joined_is_joined_less_and_less_often() -> None:
+    session = Session()
+    joined_at_s: list[int] = []
+    for at_s in range(30):
+        if at_s == 0 or session.at(at_s) == ["phx_join"]:
+            joined_at_s.append(at_s)
+            ref = f"wsmon-{len(joined_at_s)}"
+            session.hear(ref, ref, "room:a", "phx_reply", OK)
+            session.hear(ref, ref, "room:a", "phx_error", {})
+    assert joined_at_s == [0, 1, 3, 8, 18, 28]
+
+
+def test_a_topic_that_was_up_for_a_while_is_joined_again_at_once() -> None:
+    session = Session()
+    for joined_s, ref in ((0, "wsmon-1"), (20, "wsmon-2")):
+        session.state.at(joined_s * S)
+        session.hear(ref, ref, "room:a", "phx_reply", OK)
+        session.state.at((joined_s + 19) * S)
+        session.hear(ref, ref, "room:a", "phx_error", {})
+        assert "phx_join" in session.at(joined_s + 20)
 
 
 @pytest.mark.parametrize("params", ["{", "[1]", "7"])
