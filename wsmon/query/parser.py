@@ -52,11 +52,13 @@ _NEGATED = frozenset({"!=", "!~"})
 # SQLite refuses LIKE patterns over 50,000 bytes; a character has up to four, and may be escaped
 MAX_GLOB_CHARS = 1_000
 MAX_INT = 2**63 - 1
+# Sequence numbers and members of JSON may be larger than the integers of SQLite
+_MAX_NUMBER = 10**40 - 1
 
 # No message is as large as a gigabyte
 SIZE_UNITS = MappingProxyType({unit: UNIT_BYTES[unit] for unit in ("b", "kb", "mb", "kib", "mib")})
 ORDERED = frozenset({">", ">=", "<", "<="})
-_NUMBER = re.compile(r"(-?\d{1,19}(?:\.\d{1,12})?)([A-Za-z]*)", re.ASCII)
+_NUMBER = re.compile(r"(-?\d{1,40}(?:\.\d{1,12})?)([A-Za-z]*)", re.ASCII)
 _EXAMPLES: Mapping[Kind, str] = MappingProxyType(
     {
         "id": "as in id:7, id:10..20, id:10.. or id:7,9",
@@ -287,7 +289,7 @@ class ValueParser:
             what = f"{field.name} does not take {sign}"
             raise QueryError(self._text, operator.column, what, f"it takes {allowed}, as in {field.example}")
         if sign in ORDERED:
-            return self._bound(field.kind, sign, value)
+            return _in_doubles(self._bound(field.kind, sign, value))
         if sign in ("~", "!~"):
             return self._part(value)
         if value.kind == "regex":
@@ -296,7 +298,7 @@ class ValueParser:
         if value.kind == "word" and value.text == ANY:
             return Glob(ANY)
         if field.kind in ("id", "number", "size", "duration", "time"):
-            return self._range(field.kind, value)
+            return _in_doubles(self._range(field.kind, value))
         if field.kind == "status" and value.kind == "word" and value.text[:1].isdigit() and ".." in value.text:
             return self._range("status", value)
         return self._text_item(field, sign, value)
@@ -396,8 +398,9 @@ class ValueParser:
             self._refuse(kind, value)
         digits = number[1]
         scaled = float(digits) * factor if "." in digits else int(digits) * factor
-        if abs(scaled) > MAX_INT:
-            raise QueryError(self._text, value.column, f"no number is greater than {MAX_INT}")
+        most = _MAX_NUMBER if kind == "number" else MAX_INT
+        if abs(scaled) > most:
+            raise QueryError(self._text, value.column, f"no number is greater than {most}")
         return (int(scaled) if scaled == int(scaled) else scaled), 0
 
     def _refuse(self, kind: Kind, value: Token) -> NoReturn:
@@ -405,6 +408,14 @@ class ValueParser:
         article = "an" if kind == "id" else "a"
         what = f"{value.text!r} is neither {article} {noun} nor a range of {noun}s"
         raise QueryError(self._text, value.column, what, _EXAMPLES[kind])
+
+
+def _in_doubles(found: Range) -> Range:
+    """Return a range whose bounds past 64 bits are floating-point numbers, as SQLite reads such numbers of ``meta``."""
+    low, high = (
+        float(bound) if isinstance(bound, int) and abs(bound) > MAX_INT else bound for bound in (found.low, found.high)
+    )
+    return Range(low, high, found.is_above, found.is_below)
 
 
 _FACTORS: Mapping[Kind, Callable[[str], int | None]] = {

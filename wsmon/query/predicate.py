@@ -43,6 +43,8 @@ ANY = "*"
 ONE = "?"
 
 _NUMERIC = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+# More digits than a floating-point number holds
+_LONG = re.compile(r"-?\d{16,40}", re.ASCII)
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -161,7 +163,11 @@ def _json_predicate(item: Item) -> Callable[[object], bool]:
 def _is_inside(wanted: Range, value: object) -> bool:
     if type(value) is float or type(value) is int:
         return wanted.holds(value)
-    return isinstance(value, str) and bool(_NUMERIC.fullmatch(value)) and wanted.holds(float(value))
+    if not isinstance(value, str):
+        return False
+    if _LONG.fullmatch(value):
+        return wanted.holds(int(value))
+    return bool(_NUMERIC.fullmatch(value)) and wanted.holds(float(value))
 
 
 def _is_number(item: Exact, wanted: float, value: object) -> bool:

@@ -169,6 +169,12 @@ def test_pasted_json_is_one_literal(pasted: str) -> None:
         ("lat>5kb", 4, "'5kb' is neither a duration", "us ms s m h d"),
         ("id:²", 3, "'²' is neither an id", ""),
         ("id:20..10", 3, "the range 20..10 is empty", ""),
+        (
+            "seq:" + "9" * 41,
+            4,
+            "'" + "9" * 41 + "' is neither a number nor a range of numbers",
+            "as in 7, 10..20, 10.. or 7,9",
+        ),
         ("id:" + "9" * 19, 3, f"no number is greater than {MAX_INT}", ""),
         ('""', 0, "there is no text between these quotes", ""),
         ("$.qty", 5, "a comparison is missing here", "$.qty>10"),

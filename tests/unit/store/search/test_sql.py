@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.support.builders import message
-from tests.support.queries import query
-from tests.support.recordings import recorded
+from tests.support.queries import found_ids, query
+from tests.support.recordings import FixedClock, recorded
 from wsmon.errors import QueryError
 from wsmon.model.events import Source
 from wsmon.query.ast import EVERYTHING, Ids, Query
 from wsmon.query.parser import MAX_INT
+from wsmon.query.predicate import matches
+from wsmon.store.reader import Reader
 from wsmon.store.search.sql import Condition, compile_query
 
 CONNECTIONS = {1: Source("orders", "live"), 2: Source("Orders-2"), 3: Source("trades")}
@@ -107,3 +110,36 @@ def test_terms_on_notes_are_ids_by_then_or_refused_by_name() -> None:
     assert none.first_id > none.last_id
     with pytest.raises(QueryError, match="tag: asks the notes of a store"):
         compiled("tag:vendor")
+
+
+LARGE = 2**63 + 2048
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        (f"seq:{LARGE}", [2]),
+        (f"seq>{2**63}", [2, 3]),
+        (f"seq:{2**63}..{2**65}", [2, 3]),
+        (f"seq<{2**63}", [1]),
+        (f"$.seq:{LARGE}", [2]),
+        (f"$.seq>{LARGE}", [3]),
+        (f"$.seq:{LARGE}..{2**65}", [2, 3]),
+        ("$.seq>5", [1, 2, 3, 4]),
+        (f"$.text>{10**19}", [5]),
+        (f"$.text:{10**19}..{10**19 + 1}", [5]),
+        ("$.seq:8", [4]),
+        ("$.p:null", [4]),
+    ],
+)
+def test_p2_large_numbers_and_texts_that_json_does_not_allow_are_found(
+    tmp_path: Path, text: str, ids: list[int]
+) -> None:
+    numbers = (7, LARGE, 2**64 + 4096)
+    events = [message(f'{{"seq":{number}}}', meta={"seq": number}) for number in numbers]
+    events.append(message('{"seq":7}\n{"seq":8}\n{"p":NaN}'))
+    events.append(message(f'{{"text":"{10**19 + 1}"}}'))
+    with closing(Reader(recorded(tmp_path / "store.db", events), FixedClock(100))) as reader:
+        assert found_ids(reader, query(text), 1, 10) == ids
+        stored = reader.events_by_id((1, 2, 3, 4, 5))
+    assert [event.id for event in stored if matches(query(text), event)] == ids
