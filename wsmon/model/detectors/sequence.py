@@ -40,7 +40,10 @@ _AVOIDED_BY: Final = 'sequence.path = ""'
 KINDS: Final[Mapping[SequenceKind, IncidentKind]] = MappingProxyType(
     {
         "gap": IncidentKind(
-            "gap", _AVOIDED_BY, query_flag="gap", opens_when="sequence numbers are missing for a second"
+            "gap",
+            _AVOIDED_BY,
+            query_flag="gap",
+            opens_when="sequence numbers are missing for a second, begin anew, or jump",
         ),
         "duplicate": IncidentKind(
             "duplicate", _AVOIDED_BY, query_flag="dup", opens_when="sequence numbers came more than once"
