@@ -80,26 +80,19 @@ def path_text(path: JsonPath) -> str:
     return "$" + "".join(_step_text(step) for step in path)
 
 
-def read_path(path: JsonPath, document: bytes | str) -> object:
-    """Return the value at a path, decoded; ``MISSING`` where there is none, or where the document is no JSON.
-
-    Members beside the path are skipped without being decoded.
-    """
-    return path_reader(path)(document)
-
-
 @lru_cache(maxsize=256)
 def path_reader(path: JsonPath) -> Callable[[bytes | str], object]:
-    """Return a function that does what ``read_path`` does, for a path that is read often.
+    """Return a function that reads the value at a path out of a document.
 
-    Of several texts it returns the value in the first one that has one.
+    It returns the decoded value, ``MISSING`` where there is none or where the document is no JSON. Members beside the
+    path are skipped without being decoded. Of several texts it returns the value in the first one that has one.
     """
     return _lenient(_strict_reader(path), _first_found)
 
 
 @lru_cache(maxsize=256)
 def text_path_reader(path: JsonPath) -> Callable[[bytes | str], object]:
-    """Return a reader of one JSON text that does what ``read_path`` does; it raises ``ValueError`` of anything else."""
+    """Return a reader of one JSON text as ``path_reader`` has it; it raises ``ValueError`` of anything else."""
     strict = _strict_reader(path)
 
     def read(document: bytes | str) -> object:

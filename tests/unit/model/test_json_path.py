@@ -13,9 +13,9 @@ from wsmon.model.json_path import (
     compile_path,
     match_path,
     path_collector,
+    path_reader,
     path_text,
     raw_items,
-    read_path,
     text_path_reader,
 )
 
@@ -39,16 +39,16 @@ DOCUMENT = b'{"data": {"qty": 10.5, "tags": ["a", {"b": null}], "a b": 1, "": 2}
     ],
 )
 def test_a_path_reads_what_is_there(text: str, value: object) -> None:
-    assert read_path(compile_path(text), DOCUMENT) == value
+    assert path_reader(compile_path(text))(DOCUMENT) == value
 
 
 def test_the_document_itself_is_a_path_too() -> None:
-    assert read_path(compile_path("$"), b"[1, 2]") == [1, 2]
+    assert path_reader(compile_path("$"))(b"[1, 2]") == [1, 2]
 
 
 @pytest.mark.parametrize("document", [b"", b"{", b"\xff", b"nonsense", b"[" * 100_000, '{"a": "\ud800"}'])
 def test_what_is_no_json_has_nothing(document: bytes | str) -> None:
-    assert read_path(("a",), document) is MISSING
+    assert path_reader(("a",))(document) is MISSING
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_is_no_json_has_nothing(document: bytes | str) -> None:
 )
 def test_p2_a_path_leads_into_texts_that_json_does_not_allow(document: bytes, first: object, values: object) -> None:
     path = compile_path("$.a.b")
-    assert (read_path(path, document), path_collector(path)(document)) == (first, values)
+    assert (path_reader(path)(document), path_collector(path)(document)) == (first, values)
 
 
 def test_a_reader_of_one_text_refuses_anything_else() -> None:
@@ -97,7 +97,7 @@ def test_what_is_written_is_read_again(steps: list[str | int]) -> None:
 
 
 def walk_path(path: JsonPath, value: object) -> object:
-    """What ``read_path`` reads, of a document that is decoded already."""
+    """What ``path_reader`` reads, of a document that is decoded already."""
     for step in path:
         match value, step:
             case dict(), str() if step in value:
@@ -118,4 +118,4 @@ def walk_path(path: JsonPath, value: object) -> object:
     st.lists(st.one_of(st.text("ab", max_size=1), st.integers(-3, 3)), max_size=4),
 )
 def test_bytes_and_values_are_read_alike(value: object, steps: list[str | int]) -> None:
-    assert read_path(tuple(steps), msgspec.json.encode(value)) == walk_path(tuple(steps), value)
+    assert path_reader(tuple(steps))(msgspec.json.encode(value)) == walk_path(tuple(steps), value)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import message
 from tests.support.queries import query
-from wsmon.model.json_path import JsonPath, raw_at, read_path
+from wsmon.model.json_path import JsonPath, path_reader, raw_at
 from wsmon.query.predicate import matches
 from wsmon.tui.json_view import (
     MAX_DEPTH,
@@ -74,7 +74,7 @@ def test_what_a_line_names_is_what_the_document_has_there(value: object) -> None
     for node in nodes:
         raw = raw_at(node.path, text)
         assert raw is not None
-        assert json.loads(raw) == read_path(node.path, text)
+        assert json.loads(raw) == path_reader(node.path)(text)
         if node.kind == "value" and node.token not in ("{}", "[]"):
             assert value_text(node.token) == value_text(raw.decode())
 
