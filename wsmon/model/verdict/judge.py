@@ -219,7 +219,7 @@ def _is_weak(event: Event) -> bool:
         return False
     if code in WEAK_CODES:
         return not event.reason
-    return code >= 3000 and code not in CODE_ADVICE and not (event.meta or {}).get("code_meaning")
+    return code >= 3000 and code not in CODE_ADVICE and not _protocol_meaning(event)
 
 
 def _by_words(event: Event, words: LastWords) -> _Explanation:
@@ -233,8 +233,13 @@ def _by_words(event: Event, words: LastWords) -> _Explanation:
 
 
 def _advice_on_code(event: Event) -> Advice:
+    return advice_on_code(event.close_code, _protocol_meaning(event))
+
+
+def _protocol_meaning(event: Event) -> str:
+    """Return what the close code means in the protocol of the session; empty where that defines none."""
     meaning = (event.meta or {}).get("code_meaning")
-    return advice_on_code(event.close_code, meaning if isinstance(meaning, str) else "")
+    return meaning if isinstance(meaning, str) else ""
 
 
 def _last_words(event: Event, history: History, said: LastMessages | None) -> LastWords | None:
@@ -385,8 +390,7 @@ def _by(event: Event) -> CloseBy:
 
 def _code(event: Event) -> str:
     if event.close_code is not None:
-        meaning = (event.meta or {}).get("code_meaning")
-        text = meaning if isinstance(meaning, str) and meaning else code_meaning(event.close_code)
+        text = _protocol_meaning(event) or code_meaning(event.close_code)
         # "internal error", the meaning of the code, would mislead
         if event.close_by == "heartbeat" and event.close_code == HEARTBEAT_CODE:
             text = "heartbeat timeout"
