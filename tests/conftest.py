@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from tests.support.thoroughness import be_steady
 
 be_steady()
+
+# Under nohup, or in the background of a shell without job control, both are ignored, and so they would be in every
+# command that a test starts and then ends by one of them.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ("tests.support.node_peers", "tests.support.peers", "tests.support.processes")
 

@@ -8,14 +8,14 @@ import sys
 SCRIPT = """
 import os
 from wsmon.cli.process import low_priority
-os.nice({nice})
+os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), {nice}))
 with low_priority():
     print(os.getpriority(os.PRIO_PROCESS, 0))
 """
 
 
 def niceness(before: int) -> int:
-    """In the block, of a process that began with so much."""
+    """Niceness in the block, of a process that began with at least this much."""
     script = SCRIPT.format(nice=before)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
     return int(done.stdout)
