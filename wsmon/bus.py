@@ -2,7 +2,8 @@
 
 The loop emits, the writer takes batches; neither waits for the other. Messages are bounded in bytes: past the
 high-water mark sessions pause their sockets, so nothing is lost. Only while the store takes nothing (disk full) are
-messages shed, and lifecycle events beyond their own places; shed events are counted by connection and event name.
+messages shed, and lifecycle events beyond their own places; shed events are counted by connection and event name, and a
+batch ends where messages are missing, so that the counts stand in the recording where the messages would.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wsmon.model.events import Event, EventName
 
@@ -45,6 +46,7 @@ class Batch:
 
     events: list[Event]
     shed: tuple[Shed, ...] = ()
+    """What is missing behind ``events``."""
     complete_until_ns: int = 0
     """Monotonic time up to which everything that arrived is in this batch or an earlier one: detectors judge by no
     later time. 0 where the batch adds nothing to what was known before."""
@@ -81,10 +83,10 @@ class Bus:
         self._emitted_lifecycle = 0
         self._taken_lifecycle = 0
         self._is_shedding = False
-        # Guards the two counters of shed events
+        # Guards the counts of shed events
         self._shed_lock = threading.Lock()
-        self._shed_events: Counter[tuple[str, EventName]] = Counter()
-        self._shed_bytes: Counter[tuple[str, EventName]] = Counter()
+        # Oldest first
+        self._losses: deque[_Loss] = deque()
 
     def emit_message(self, event: Event) -> None:
         """Take a message or heartbeat, on the event loop; it is committed with its batch."""
@@ -148,7 +150,7 @@ class Bus:
     def shed_events(self) -> int:
         """Events that were shed, and whose count was not yet taken; callable from any thread."""
         with self._shed_lock:
-            return sum(self._shed_events.values())
+            return sum(loss.events.total() for loss in self._losses)
 
     def close(self) -> None:
         """End the stream of events, on the event loop: the writer takes what is left and ends."""
@@ -163,7 +165,7 @@ class Bus:
     @property
     def is_closed(self) -> bool:
         """Whether ``close`` was called and everything was taken. Read by the writer."""
-        return self._closed and not self._events and not self._shed_events
+        return self._closed and not self._events and not self._losses
 
     def take(self, tick_s: float = TICK_S) -> Batch:
         """Wait for a batch, on the writer thread; it is empty where a tick has passed without an event.
@@ -199,9 +201,18 @@ class Bus:
         popleft = self._events.popleft
         # Read before the events, so that it covers no event that is emitted meanwhile
         complete_until_ns = self._read_until_ns
-        events = [popleft() for _ in range(min(len(self._events), BATCH_EVENTS))]
-        if self._events and events:
-            complete_until_ns = min(complete_until_ns, events[-1].mono_ns)
+        losses = self._losses
+        if losses:
+            events: list[Event] = []
+            taken_bytes = self._taken_bytes
+            while self._events and len(events) < BATCH_EVENTS and taken_bytes < losses[0].after_bytes:
+                event = popleft()
+                events.append(event)
+                taken_bytes += OVERHEAD_BYTES + (event.size or 0)
+        else:
+            events = [popleft() for _ in range(min(len(self._events), BATCH_EVENTS))]
+        if self._events:
+            complete_until_ns = min(complete_until_ns, events[-1].mono_ns if events else 0)
         # A whole batch that waits is due at once, a smaller one after its delay
         if self._events:
             if len(self._events) >= BATCH_EVENTS:
@@ -216,20 +227,38 @@ class Bus:
         return Batch(events, self._take_shed(), complete_until_ns)
 
     def _take_shed(self) -> tuple[Shed, ...]:
-        if not self._shed_events:
+        """Return the oldest loss, once all events before it are taken."""
+        if not self._losses or self._taken_bytes < self._losses[0].after_bytes:
             return ()
         with self._shed_lock:
-            shed = tuple(
-                Shed(connection, name, count, self._shed_bytes[connection, name])
-                for (connection, name), count in self._shed_events.items()
-            )
-            self._shed_events.clear()
-            self._shed_bytes.clear()
-        return shed
+            loss = self._losses.popleft()
+        return tuple(
+            Shed(connection, name, count, loss.size_bytes[connection, name])
+            for (connection, name), count in loss.events.items()
+        )
 
     def _shed(self, event: Event) -> None:
         """Count an event instead of keeping it; runs on the event loop."""
         key = (event.source.connection, event.name)
+        message_bytes = self._emitted_bytes - OVERHEAD_BYTES * self._emitted_lifecycle
         with self._shed_lock:
-            self._shed_events[key] += 1
-            self._shed_bytes[key] += event.size or 0
+            losses = self._losses
+            # A lifecycle event is counted with any: they may be shed for long, with messages kept between them
+            is_new = not losses or (event.size is not None and losses[-1].message_bytes != message_bytes)
+            if is_new:
+                losses.append(_Loss(self._emitted_bytes, message_bytes))
+            losses[-1].events[key] += 1
+            losses[-1].size_bytes[key] += event.size or 0
+
+
+@dataclass(slots=True)
+class _Loss:
+    """Events that were shed between two messages that were kept."""
+
+    after_bytes: int
+    """Bytes emitted before the first of them."""
+    message_bytes: int
+    """The same without lifecycle events."""
+    events: Counter[tuple[str, EventName]] = field(default_factory=Counter)
+    """By connection and name."""
+    size_bytes: Counter[tuple[str, EventName]] = field(default_factory=Counter)

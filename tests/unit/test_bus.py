@@ -104,8 +104,26 @@ def test_shedding_counts_messages_and_keeps_lifecycle_events(bus: Bus) -> None:
     bus.emit_message(kept)
     assert bus.shed_events == 3
     shed = (Shed("a", "message.received", 2, 8), Shed("b", "message.sent", 1, 1))
-    assert bus.take() == Batch([lost, kept], shed, UNBOUNDED_NS)
+    assert bus.take() == Batch([], shed)
+    assert bus.take() == Batch([lost, kept], complete_until_ns=UNBOUNDED_NS)
     assert bus.shed_events == 0
+
+
+def test_a_batch_ends_where_messages_are_missing(bus: Bus) -> None:
+    first, between, last = message("1", 1), message("2", 2), message("3", 3)
+    bus.emit_message(first)
+    for kept in (between, last):
+        bus.start_shedding()
+        bus.emit_message(message("lost"))
+        bus.emit_message(message("lost, too"))
+        bus.stop_shedding()
+        bus.emit_message(kept)
+    shed = (Shed("binance-spot", "message.received", 2, 13),)
+    assert [bus.take() for _ in range(3)] == [
+        Batch([first], shed, first.mono_ns),
+        Batch([between], shed, between.mono_ns),
+        Batch([last], complete_until_ns=UNBOUNDED_NS),
+    ]
 
 
 def test_while_messages_are_shed_nobody_waits_for_room(bus: Bus, drained: Drained) -> None:
