@@ -67,6 +67,10 @@ class IncidentKind:
         """What the user can configure against such incidents: ``a longer expect_every or silence = ["stall"]``."""
         return f'{self.avoided_by}{self.avoided_by and " or "}silence = ["{self.name}"]'
 
+    def default(self, name: str) -> float:
+        """Return the default of a threshold, in its unit."""
+        return next(each.default for each in self.thresholds if each.name == name)
+
     def in_force(self, configured: Thresholds) -> Mapping[str, float]:
         """Return the value of each threshold: the configured one, else the default."""
         own = configured.get(self.name, {})
@@ -105,6 +109,17 @@ class Expectation:
     """Names of the kinds of incidents that are not looked for."""
     thresholds: Thresholds = field(default_factory=lambda: NO_THRESHOLDS)
     """Those that the configuration sets."""
+
+    def threshold(self, kind: IncidentKind, name: str) -> float:
+        """Return a threshold of a kind in its unit: the configured value, else the default."""
+        configured = self.thresholds.get(kind.name)
+        if configured is not None and name in configured:
+            return configured[name]
+        return kind.default(name)
+
+    def threshold_ns(self, kind: IncidentKind, name: str) -> int:
+        """Return a threshold that is a duration."""
+        return round(self.threshold(kind, name) * SECOND_NS)
 
 
 class NumberedMessage(NamedTuple):
@@ -262,7 +277,7 @@ class Incidents:
         return (*closed, *opened)
 
 
-_NO_EXPECTATION = Expectation()
+NO_EXPECTATION: Final = Expectation()
 
 
 class IncidentDetector:
@@ -279,7 +294,6 @@ class IncidentDetector:
 
     def __init__(self) -> None:
         self.incidents = Incidents(self.kind.name, self.kind.silence)
-        self._defaults = self.kind.in_force(NO_THRESHOLDS)
         self._expectations: Mapping[str, Expectation] = {}
         self._has_ended = False
 
@@ -321,18 +335,15 @@ class IncidentDetector:
             self.incidents.close(connection, "the recorder ended")
 
     def _threshold(self, connection: str, name: str) -> float:
-        """Return a threshold of ``kind`` in its unit: the configured value, else the default."""
-        configured = self._expectation(connection).thresholds.get(self.kind.name)
-        if configured is not None and name in configured:
-            return configured[name]
-        return self._defaults[name]
+        """Return a threshold of ``kind`` in its unit."""
+        return self._expectation(connection).threshold(self.kind, name)
 
     def _threshold_ns(self, connection: str, name: str) -> int:
         """Return a threshold that is a duration."""
-        return round(self._threshold(connection, name) * SECOND_NS)
+        return self._expectation(connection).threshold_ns(self.kind, name)
 
     def _expectation(self, connection: str) -> Expectation:
-        return self._expectations.get(connection, _NO_EXPECTATION)
+        return self._expectations.get(connection, NO_EXPECTATION)
 
     def _is_watched(self, connection: str) -> bool:
         """Whether the connection is in the configuration and does not silence this kind."""

@@ -2,8 +2,9 @@
 
 A number that is missing for a second is a gap; one that arrives within the second was reordered only. After a reconnect
 the first number of a key starts a new sequence, unless it continues the old one: what the peer sent while there was no
-connection is no gap of the feed. The same holds after a message that restarts the count, such as a snapshot. A
-heartbeat may repeat the newest number. A message that could not be read may have had the numbers that are missing.
+connection is no gap of the feed. The same holds after a message that restarts the count, such as a snapshot, and after
+messages that wsmon itself could not keep (``self.shed``). A heartbeat may repeat the newest number. A message that
+could not be read may have had the numbers that are missing.
 """
 
 from __future__ import annotations
@@ -17,38 +18,51 @@ from typing import ClassVar, Final, Literal, NamedTuple
 
 from wsmon.model.detectors.base import (
     MAX_EVIDENCE,
+    NO_EXPECTATION,
     Expectation,
     IncidentKind,
     Incidents,
     NumberedMessage,
+    Threshold,
     Traffic,
     counted,
+    seconds,
 )
 from wsmon.model.events import RECORDER, Event, Json, Source
-from wsmon.model.units import SECOND_NS
 
-# How late a number may be before it counts as missing
-GRACE_NS = SECOND_NS
-# An incident ends after this time without another finding
-QUIET_NS = 60 * SECOND_NS
 # Followed on a connection; beyond, the key heard of longest ago is forgotten and starts anew when it comes again
 MAX_KEYS = 10_000
 
 SequenceKind = Literal["gap", "duplicate", "reorder"]
 
 _AVOIDED_BY: Final = 'sequence.path = ""'
+_CALM: Final = Threshold("calm", 60, "seconds", "time without another one that ends it; counting begins anew")
 KINDS: Final[Mapping[SequenceKind, IncidentKind]] = MappingProxyType(
     {
         "gap": IncidentKind(
             "gap",
             _AVOIDED_BY,
             query_flag="gap",
-            opens_when="sequence numbers are missing for a second, begin anew, or jump",
+            opens_when="sequence numbers are missing for {grace} ({opens} or more), or the numbers begin anew or jump",
+            thresholds=(
+                Threshold("opens", 1, "count", "missing numbers that open it"),
+                Threshold("grace", 1, "seconds", "how late a number may be before it is missing"),
+                _CALM,
+            ),
         ),
         "duplicate": IncidentKind(
-            "duplicate", _AVOIDED_BY, query_flag="dup", opens_when="sequence numbers came more than once"
+            "duplicate",
+            _AVOIDED_BY,
+            query_flag="dup",
+            opens_when="sequence numbers came more than once ({opens} or more)",
+            thresholds=(Threshold("opens", 1, "count", "numbers that came again which open it"), _CALM),
         ),
-        "reorder": IncidentKind("reorder", _AVOIDED_BY, opens_when="sequence numbers came out of order"),
+        "reorder": IncidentKind(
+            "reorder",
+            _AVOIDED_BY,
+            opens_when="sequence numbers came out of order ({opens} or more)",
+            thresholds=(Threshold("opens", 1, "count", "numbers that came late which open it"), _CALM),
+        ),
     }
 )
 _PHRASES: Final[Mapping[SequenceKind, str]] = MappingProxyType(
@@ -63,7 +77,7 @@ SEQUENCE_COUNTS: Final = tuple(_COUNT_KEYS.values())
 
 
 class SequenceDetector:
-    """Opens ``gap``, ``duplicate`` and ``reorder``, one of each per connection; a minute without more ends it."""
+    """Opens ``gap``, ``duplicate`` and ``reorder``, one of each per connection; some time without more ends it."""
 
     reads_traffic: ClassVar[bool] = True
 
@@ -89,10 +103,17 @@ class SequenceDetector:
                 del self._feeds[connection]
 
     def observe(self, event: Event) -> None:
-        """Read the ids of incident events."""
+        """Read the ids of incident events; judge nothing across messages that wsmon could not keep."""
         if event.name == "incident.opened":
             for incidents in self._incidents.values():
                 incidents.observe(event)
+        elif event.name == "self.shed" and (event.meta or {}).get("name") == "message.received":
+            feed = self._feeds.get(event.source.connection)
+            if feed is not None:
+                self._settle_pending(event.source.connection, feed, feed.newest_ns)
+                # These may be among the messages that were not kept
+                feed.pending = PendingRanges()
+                feed.sequences.clear()
 
     def observe_traffic(self, traffic: Traffic) -> None:
         """Follow the numbers of a batch."""
@@ -100,13 +121,14 @@ class SequenceDetector:
             return
         feed = self._feeds.setdefault(traffic.source.connection, _SequencedFeed())
         feed.source = traffic.source
+        feed.newest_ns = traffic.newest_data_ns or 0
         for each in traffic.numbered:
-            self._follow(feed, each, traffic.newest_data_ns or 0)
+            self._follow(feed, each, feed.newest_ns)
 
     def check(self, ts_ns: int, mono_ns: int) -> tuple[Event, ...]:
         """Return the incidents that began or ended by now, as events, and a warning when there are too many keys."""
         for connection, feed in self._feeds.items():
-            self._settle_pending(feed, mono_ns)
+            self._settle_pending(connection, feed, mono_ns)
             for kind in tuple(feed.episodes):
                 self._update_incident(connection, feed, kind, mono_ns)
         found = (event for kind in KINDS for event in self._incidents[kind].take(ts_ns, mono_ns))
@@ -172,6 +194,8 @@ class SequenceDetector:
                 if not feed.pending.arrive(key, first, number) and (reported := feed.episodes.get("gap")) is not None:
                     reported.arrived += 1
                 self._add(feed, "reorder", key, (first, number), message.id, at_ns)
+            case "before":
+                self._add(feed, "reorder", key, (first, number), message.id, at_ns)
             case "duplicate":
                 self._add(feed, "duplicate", key, (first, number), message.id, at_ns)
             case "restart":
@@ -196,9 +220,9 @@ class SequenceDetector:
                 error = f"more than {MAX_KEYS:,} sequence keys: gaps of those not heard of for longest are not seen"
                 yield Event(feed.source, "error.occurred", ts_ns, mono_ns, error_type="too_many_keys", error=error)
 
-    def _settle_pending(self, feed: _SequencedFeed, mono_ns: int) -> None:
+    def _settle_pending(self, connection: str, feed: _SequencedFeed, mono_ns: int) -> None:
         """Turn what has been missing for the grace into gaps."""
-        for each in feed.pending.take(mono_ns - GRACE_NS):
+        for each in feed.pending.take(mono_ns - self._threshold_ns(connection, "gap", "grace")):
             self._add(feed, "gap", each.key, each.range, each.event_id, mono_ns)
         if feed.unread_in_gaps and (episode := feed.episodes.get("gap")) is not None:
             episode.unread += feed.unread_in_gaps
@@ -212,11 +236,14 @@ class SequenceDetector:
     def _update_incident(self, connection: str, feed: _SequencedFeed, kind: SequenceKind, mono_ns: int) -> None:
         """Open the incident of an episode, or close it when nothing was added for a while."""
         episode = feed.episodes[kind]
+        calm_ns = self._threshold_ns(connection, kind, "calm")
         if not self._is_watched(connection, kind):
             del feed.episodes[kind]
-        elif mono_ns - episode.newest_ns > QUIET_NS:
-            self._close(connection, kind, "none for a minute")
+        elif mono_ns - episode.newest_ns > calm_ns:
+            self._close(connection, kind, f"none for {seconds(calm_ns)}")
         elif connection not in self._incidents[kind]:
+            if not episode.has_leap and episode.numbers < self._expectation(connection).threshold(KINDS[kind], "opens"):
+                return
             facts = episode.facts(_COUNT_KEYS[kind])
             self._incidents[kind].open(feed.source, _sentence(kind, episode), episode.evidence, facts)
         else:
@@ -227,6 +254,12 @@ class SequenceDetector:
         if episode is not None:
             facts = episode.facts(_COUNT_KEYS[kind])
             self._incidents[kind].close(connection, f"{_sentence(kind, episode)}; {why}", facts)
+
+    def _expectation(self, connection: str) -> Expectation:
+        return self._expectations.get(connection, NO_EXPECTATION)
+
+    def _threshold_ns(self, connection: str, kind: SequenceKind, name: str) -> int:
+        return self._expectation(connection).threshold_ns(KINDS[kind], name)
 
     def _is_watched(self, connection: str, kind: SequenceKind) -> bool:
         expectation = self._expectations.get(connection)
@@ -260,7 +293,7 @@ RESTART_DISTANCE = 1_000
 # Nor are this many numbers missing messages: something else is counted from there on
 JUMP_DISTANCE = 1_000_000
 
-SequenceResult = Literal["next", "base", "gap", "jump", "duplicate", "late", "restart"]
+SequenceResult = Literal["next", "base", "gap", "jump", "duplicate", "late", "before", "restart"]
 # First and last number, inclusive
 Range = tuple[int, int]
 
@@ -268,10 +301,12 @@ Range = tuple[int, int]
 class KeySequence:
     """The sequence numbers of one key, which rise by one; a new session may continue them or start anew."""
 
-    __slots__ = ("_missing", "_session", "newest", "unread")
+    __slots__ = ("_first", "_missing", "_session", "newest", "unread")
 
     def __init__(self, number: int, session: str, unread: int = 0) -> None:
         self.newest = number
+        # What came before this number was not seen, so a smaller one is out of order, and no duplicate
+        self._first = number
         # Messages of the connection that could not be read before the newest number came
         self.unread = unread
         self._session = session
@@ -303,7 +338,7 @@ class KeySequence:
         if self.newest - number > RESTART_DISTANCE:
             self._start(number, session)
             return "restart"
-        return "duplicate"
+        return "before" if number < self._first else "duplicate"
 
     @property
     def last_gap(self) -> Range:
@@ -315,7 +350,7 @@ class KeySequence:
         del self._missing[-1:]
 
     def _start(self, number: int, session: str) -> None:
-        self.newest = number
+        self.newest = self._first = number
         self._session = session
         self._missing.clear()
 
@@ -456,6 +491,11 @@ class Episode:
         if len(self.evidence) < MAX_EVIDENCE and event_id not in self.evidence:
             self.evidence.append(event_id)
 
+    @property
+    def has_leap(self) -> bool:
+        """Whether the numbers began anew or jumped."""
+        return bool(self.restarts or self.jumps)
+
     def facts(self, count_key: str) -> dict[str, Json]:
         """Return the facts for ``meta``, with the count of numbers under ``count_key``; counts of 0 are left out."""
         listed: dict[str, Json] = {key: [[*each] for each in ranges] for key, ranges in self.ranges.items()}
@@ -493,6 +533,8 @@ class _SequencedFeed:
     """Whether keys were forgotten for others."""
     unread: int = 0
     """Messages that could not be read; each may have had a number of any key."""
+    newest_ns: int = 0
+    """Monotonic time of the newest message with a number."""
     unread_in_gaps: int = 0
     """Of these, those between the numbers around a gap that is not reported yet."""
     is_ranged: bool = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from functools import partial
 
-from tests.support.detectors import NAME, DetectorHarness, fact
+from tests.support.builders import event
+from tests.support.detectors import NAME, DetectorHarness, fact, incident_reasons
 from wsmon.model.detectors.base import Expectation
 from wsmon.model.detectors.sequence import (
     MAX_KEYS,
@@ -45,7 +46,7 @@ def test_a_gap_ends_after_a_minute_without_another_and_says_all_that_was_missing
     harness.numbers(30, 4, 7)
     assert harness.check_until(30, 91) == []
     (closed,) = harness.check(91.5)
-    assert closed.reason == "3 messages missing: 2, 5-6; none for a minute"
+    assert closed.reason == "3 messages missing: 2, 5-6; none for 60 s"
     assert fact(closed, "missing") == 3
     assert fact(closed, "ranges") == {"": [[2, 2], [5, 6]]}
 
@@ -64,7 +65,7 @@ def test_what_comes_after_it_was_told_as_missing_is_said_at_the_end() -> None:
     harness.numbers(3, 2)
     harness.check_until(3, 70)
     closed = next(each for each in harness.found if (each.name, each.type) == ("incident.closed", "gap"))
-    assert closed.reason == "2 messages missing: 2-3; 1 came late; none for a minute"
+    assert closed.reason == "2 messages missing: 2-3; 1 came late; none for 60 s"
     assert fact(closed, "arrived") == 1
 
 
@@ -327,3 +328,48 @@ def test_a_key_waits_for_so_many_ranges_and_no_number_of_others_is_lost() -> Non
     assert not pending.arrive("", 8, 8)
     assert pending.arrive("", 10, 10)
     assert [each.range[0] for each in pending.take()] == [2 * n for n in range(MAX_RANGES + 5) if n != 5]
+
+
+def test_the_thresholds_of_gaps_duplicates_and_reorders_are_configurable() -> None:
+    limits = {
+        "gap": {"opens": 3.0, "grace": 5.0, "calm": 10.0},
+        "duplicate": {"opens": 2.0, "calm": 10.0},
+        "reorder": {"opens": 2.0},
+    }
+    harness = DetectorHarness(SequenceDetector(), Expectation(thresholds=limits))
+    harness.numbers(0, 1, 3, 3)
+    # What is too little to open an incident is forgotten after the calm
+    assert harness.check_until(0, 20) == []
+    harness.numbers(20, 4, 6, 6, 9, 5)
+    assert harness.check_until(20, 24) == []
+    harness.numbers(24, 9, 11, 13)
+    assert harness.check_until(24, 24) == [("opened", "2 messages more than once: 6, 9")]
+    assert harness.check_until(25, 40) == [
+        ("opened", "4 messages missing: 7-8, 10, 12"),
+        ("closed", "2 messages more than once: 6, 9; none for 10 s"),
+        ("closed", "4 messages missing: 7-8, 10, 12; none for 10 s"),
+    ]
+
+
+def test_numbers_that_begin_anew_open_an_incident_whatever_the_threshold_of_missing_ones() -> None:
+    harness = DetectorHarness(SequenceDetector(), Expectation(thresholds={"gap": {"opens": 100.0}}))
+    harness.numbers(0, 5_000, 1)
+    assert harness.check_until(0, 1) == [("opened", "the numbers began anew 1 time within a session")]
+
+
+def test_messages_that_wsmon_dropped_are_no_gap_and_no_duplicates() -> None:
+    harness = DetectorHarness(SequenceDetector())
+    harness.numbers(0, 1, 2, 4, key="A")
+    harness.numbers(1.2, 1, 2, 5, key="B")
+    harness.see(event("self.shed", 1.3, NAME, meta={"name": "message.received", "events": 40}))
+    harness.numbers(1.5, 30, 31, 29, key="A")
+    harness.numbers(1.5, 5, 6, key="B")
+    # What was missing for longer than the grace before is missing; what was not may have been dropped
+    assert harness.check_until(1.5, 5) == [
+        ("opened", "1 message missing: A 3"),
+        ("opened", "1 message out of order: A 29"),
+    ]
+    harness.see(event("self.shed", 6, NAME, meta={"name": "message.sent", "events": 40}))
+    harness.numbers(7, 33, key="A")
+    harness.check_until(7, 9)
+    assert incident_reasons(harness.found)[2:] == []
