@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -45,7 +47,7 @@ class Feed:
         while True:
             for _ in range(self._burst):
                 number += 1
-                writer.write(frame(TEXT, b'{"n":%d,"pad":"%s"}' % (number, self._payload)))
+                writer.write(frame(TEXT, b'{"n":%d,"t":%d,"pad":"%s"}' % (number, time.time_ns(), self._payload)))
             await asyncio.sleep(self._every_s)
 
     async def _answer(self, writer: asyncio.StreamWriter, payload: bytes) -> None:
@@ -146,3 +148,27 @@ async def test_d1_a_locked_store_opens_no_stall_and_runs_no_alert_command(home: 
         await recorder.ended()
     assert [(event.type, event.reason) for event in named(stored(recorder.store), "incident.opened")] == []
     assert not alerted.exists()
+
+
+async def test_d2_messages_that_waited_while_the_recorder_stood_still_are_no_feed_latency(home: Home) -> None:
+    async with raw_server(Feed(0.05)) as port:
+        latency = 'latency = { path = "$.t", unit = "ns" }\n'
+        config = home.write(f'[[connection]]\nname = "feed"\nurl = "ws://127.0.0.1:{port}/"\n{latency}')
+        recorder = await home.record(config)
+        await until(recorder, 10, "message.received")
+        before_id = await stop_for(recorder, STOPPED_S)
+        await until(recorder, 100, "message.received", before_id)
+        recorder.signal(signal.SIGTERM)
+        await recorder.ended()
+    events = named(stored(recorder.store), "message.received")
+    late = [event for event in events if event.meta == {"read_late": True}]
+    # Sixty waited, and some came while these were read
+    assert len(late) >= STOPPED_S / 0.05 * 0.8
+    assert all(event.id > before_id for event in late)
+    assert [event.meta for event in events if event not in late and (event.meta or {}).keys() != {"latency_ms"}] == []
+    code, out, _ = await home.run("stats", "--store", recorder.store, "--json")
+    assert code == 0
+    (of_feed,) = json.loads(out)["connections"]
+    # The longest that waited did so for three seconds
+    assert of_feed["feed_latency_ms"]["max"] < 1_500
+    assert of_feed["feed_latency_ms"]["count"] == len(events) - len(late)

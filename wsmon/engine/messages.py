@@ -19,7 +19,7 @@ from wsmon.engine.frames import cut, payload_limit_bytes
 from wsmon.engine.protocol_session import CarriedState, ProtocolSender, ProtocolSession
 from wsmon.engine.reporter import Reporter, TextCleaner
 from wsmon.engine.tap import DataOpcode
-from wsmon.model.events import EVENT_NAMES, Direction, Event, EventName, Json, Meta, Source
+from wsmon.model.events import EVENT_NAMES, READ_LATE, Direction, Event, EventName, Json, Meta, Source
 from wsmon.model.measures import MessageMeasures
 from wsmon.model.profiles import PROFILES
 from wsmon.model.redact import Redactor
@@ -132,6 +132,8 @@ class MessagePath:
         self._measures = measures
         self._has_credentials = has_credentials
         self._has_started = False
+        # Monotonic time until which what comes in may have waited in our socket
+        self._late_until_ns = 0
 
     def use_redactor(self, redactor: Redactor) -> None:
         """Mask other values from now on."""
@@ -180,6 +182,14 @@ class MessagePath:
         """Let the clocks run again."""
         self._protocol.resume()
         self._sender.resume()
+
+    def read_late(self, since_ns: int, until_ns: int) -> None:
+        """Take what comes in until ``until_ns`` to have waited in our socket: it was not read before ``since_ns``.
+
+        Such messages have no feed latency, and replies among them no time that counts: the delay may be ours.
+        """
+        self._late_until_ns = until_ns
+        self._events.read_late(since_ns, until_ns)
 
     def end(self, at: Instant, *, is_ours: bool = False) -> None:
         """Emit an end for every open operation: the session is over; ``is_ours``: because we stop it."""
@@ -239,7 +249,7 @@ class MessagePath:
                 took_ns,
                 error_type=decoded.error_type,
                 error=clean(decoded.error) if decoded.error else "",
-                meta=self._meta(decoded, payload, fragments, ts_ns, is_measured=is_measured)
+                meta=self._meta(decoded, payload, fragments, Instant(ts_ns, mono_ns), is_measured=is_measured)
                 if fragments > 1 or decoded.meta or is_measured
                 else None,
             )
@@ -255,19 +265,20 @@ class MessagePath:
         if direction == "in":
             self._sender.react(decoded, payload)
 
-    def _meta(self, decoded: Decoded, payload: bytes, fragments: int, ts_ns: int, *, is_measured: bool) -> Meta | None:
+    def _meta(self, decoded: Decoded, payload: bytes, fragments: int, at: Instant, *, is_measured: bool) -> Meta | None:
         meta: dict[str, Json] = self._cleaner.clean_meta(decoded.meta) if decoded.meta else {}
         if is_measured:
-            meta |= self._cleaner.clean_meta(
-                self._measures.read(
-                    payload,
-                    ts_ns,
-                    decoded.type,
-                    decoded.topic,
-                    is_heartbeat=bool(decoded.happenings) and is_heartbeat(decoded),
-                    texts=decoded.texts,
-                )
+            found = self._measures.read(
+                payload,
+                at.ts_ns,
+                decoded.type,
+                decoded.topic,
+                is_heartbeat=bool(decoded.happenings) and is_heartbeat(decoded),
+                texts=decoded.texts,
             )
+            if at.mono_ns <= self._late_until_ns and found.pop("latency_ms", None) is not None:
+                found[READ_LATE] = True
+            meta |= self._cleaner.clean_meta(found)
         if fragments > 1:
             meta["fragments"] = fragments
         return meta or None
@@ -297,6 +308,12 @@ class MessageEvents:
         self._cleaner = cleaner
         self._ledger = ledger
         self._spans = SpanTracker(lambda: random_bytes(8), parent_id=source.connection_id)
+        # Monotonic times: what comes in until the second was not read before the first
+        self._late_since_ns = self._late_until_ns = 0
+
+    def read_late(self, since_ns: int, until_ns: int) -> None:
+        """Mark the answers that come until ``until_ns`` to what was asked before ``since_ns``."""
+        self._late_since_ns, self._late_until_ns = since_ns, until_ns
 
     def begin(self, at: Instant) -> None:
         """Start the session in the ledger: subscriptions of the last one are to be confirmed again."""
@@ -347,6 +364,15 @@ class MessageEvents:
         if happening.at_ns is not None:
             meta["at_ns"] = happening.at_ns
         duration_ns = happening.duration_ns if span is None or span.duration_ns is None else span.duration_ns
+        if (
+            duration_ns is not None
+            and direction == "in"
+            and at.mono_ns <= self._late_until_ns
+            and at.mono_ns - duration_ns < self._late_since_ns
+            # Applications measure the times of their traces themselves
+            and not happening.name.startswith("trace.")
+        ):
+            meta[READ_LATE] = True
         return Event(
             self._source,
             happening.name,

@@ -138,6 +138,7 @@ class Session:
         paused_ns, self._paused_ns = self._clock.mono_ns() - self._paused_ns, None
         if self._tap is not None:
             self._tap.resume_reading()
+        self._read_late()
         if self._holding is None:
             self._resume_timers()
         self._reporter.emit("self.backpressure", meta={"paused_ms": round(paused_ns / MS_NS, 3)})
@@ -157,7 +158,14 @@ class Session:
         if self._holding is not None:
             self._holding.cancel()
         self._pause_timers()
+        self._read_late()
         self._holding = asyncio.get_running_loop().call_later(READING_S, self._end_holding)
+
+    def _read_late(self) -> None:
+        """Let what comes in soon count as read late: nothing was read until now."""
+        if self._messages is not None:
+            now_ns = self._clock.mono_ns()
+            self._messages.read_late(now_ns, now_ns + round(READING_S * SECOND_NS))
 
     def _end_holding(self) -> None:
         self._holding = None

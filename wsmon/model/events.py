@@ -6,7 +6,7 @@ The engine emits events without an id; the writer assigns the id at commit; read
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NewType, TypeAlias, get_args
+from typing import Final, Literal, NewType, TypeAlias, get_args
 
 import msgspec
 
@@ -77,6 +77,10 @@ CloseBy = Literal["", "peer", "us", "heartbeat", "network", "proxy", "refusal"]
 
 Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | list[Json] | tuple[Json, ...] | None"
 Meta: TypeAlias = Mapping[str, Json]
+
+# Key of ``meta``, true where wsmon did not read for a while before: a message may have waited in its socket, so it has
+# no feed latency, and the duration of an answer is an upper bound that counts in no statistics
+READ_LATE: Final = "read_late"
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from wsmon.model.detectors.sequence import SEQUENCE_COUNTS
-from wsmon.model.events import Event
+from wsmon.model.events import READ_LATE, Event
 from wsmon.model.histogram import bucket_index
 from wsmon.model.metrics import bound_within
 from wsmon.model.profiles import BATCH, MESSAGES
@@ -148,11 +148,11 @@ class Lifecycle:
             counters[MISSED] += 1
         elif event.name == "heartbeat.responded" and event.direction == "in":
             counters[PONGS] += 1
-            if event.duration_ns is not None:
+            if event.duration_ns is not None and not _is_read_late(event):
                 _measure(bucket, METRICS["rtt"], event.duration_ns)
                 record.rtt_ns = event.duration_ns
                 self._connections.change(record)
-        elif event.name == "message.process.completed" and event.duration_ns is not None:
+        elif event.name == "message.process.completed" and event.duration_ns is not None and not _is_read_late(event):
             _measure(bucket, METRICS["process"], event.duration_ns)
         elif event.name == BATCH:
             _count_batch(event, bucket)
@@ -274,6 +274,10 @@ def _is_counted_elsewhere(event: Event) -> bool:
     if event.name == "message.process.completed":
         return event.status == "error" and event.error_type != BROKEN_OFF
     return event.name == "error.handled" or (event.from_status == OPEN and event.error_type in _ENDED_FOR)
+
+
+def _is_read_late(event: Event) -> bool:
+    return event.meta is not None and READ_LATE in event.meta
 
 
 def _explains_nothing(event: Event) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.support.engines import RecordingSink, spec
+from tests.support.fake_ports import FakeClock
 from tests.support.json_corpus import HOLDS_SECRET, corpus
 from tests.support.recordings import recorded
 from wsmon.clock import SystemClock
@@ -165,3 +166,21 @@ async def test_p2_each_text_of_a_frame_has_its_number_in_meta() -> None:
         "seq": 2,
         "seqs": [["", 1, None, ""], ["", 1, None, "heartbeat"], ["", 2, None, ""]],
     }
+
+
+async def test_d2_messages_that_may_have_waited_while_wsmon_did_not_read_have_no_feed_latency() -> None:
+    sink, clock = RecordingSink(), FakeClock()
+    of = spec(1, sequence=SequenceSpec("$.n"), latency=LatencySpec("$.t", "ns"))
+    reporter = Reporter(Source("feed", trace_id="t" * 32, connection_id="c" * 16), Redactor(), sink, clock)
+    messages = message_path(of, reporter, sink, clock, CarriedState(), Random(7).randbytes)
+    assert messages is not None
+    messages.read_late(clock.mono_ns(), clock.mono_ns() + 1_000_000_000)
+    sent_ns = clock.wall_ns()
+    for number in (1, 2):
+        payload = b'{"n":%d,"t":%d}' % (number, sent_ns)
+        messages.emit("message.received", "in", "text", payload, len(payload), 1, clock.wall_ns(), clock.mono_ns())
+        clock.advance(6)
+    assert [event.meta for event in sink.events if event.name == "message.received"] == [
+        {"seq": 1, "read_late": True},
+        {"seq": 2, "latency_ms": 6_000.0},
+    ]

@@ -205,3 +205,22 @@ def test_no_text_of_a_note_holds_a_secret() -> None:
     rig.events.end(at(1))
     assert len(rig.sink.events) == 3
     assert SECRET not in rig.sink.text()
+
+
+def test_d2_answers_that_may_have_waited_while_wsmon_did_not_read_are_marked() -> None:
+    rig = Rig()
+    rig.tell(*(Happening("message.process.started", "request", "start", key, "sum") for key in "12"))
+    rig.events.read_late(6 * SECOND_NS, 7 * SECOND_NS)
+    rig.tell(Happening("message.process.completed", "request", "end", "1", "sum", status="ok"), at_s=7)
+    rig.tell(Happening("message.process.completed", "request", "end", "2", "sum", status="ok"), at_s=8)
+    # Asked after wsmon read again
+    rig.tell(Happening("message.process.started", "request", "start", "3", "sum"), at_s=8)
+    rig.events.read_late(8 * SECOND_NS, 10 * SECOND_NS)
+    rig.tell(Happening("message.process.completed", "request", "end", "3", "sum", status="ok"), at_s=9)
+    rig.tell(Happening("trace.request.end", duration_ns=5 * SECOND_NS), at_s=9)
+    assert [(event.duration_ns, event.meta) for event in rig.sink.events] == [
+        (7 * SECOND_NS, {"read_late": True}),
+        (8 * SECOND_NS, None),
+        (SECOND_NS, None),
+        (5 * SECOND_NS, None),
+    ]

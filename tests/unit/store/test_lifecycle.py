@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import at_ns, dialled, loss, message, pong, refused, retry, usable
+from tests.support.builders import at_ns, dialled, event, loss, message, pong, refused, retry, usable
 from tests.support.stores import stored
 from tests.support.writers import Running
+from wsmon.store.schema import METRICS
 
 
 @pytest.fixture
@@ -81,3 +82,17 @@ def test_transitions_are_rows_of_their_own(running: Running) -> None:
         (1, at_ns(1), 1, 1, 2, 30),
         (3, at_ns(9), 1, 4, 5, 33),
     ]
+
+
+def test_d2_answers_that_may_have_waited_while_wsmon_did_not_read_are_in_no_statistics(running: Running) -> None:
+    running.writer.start()
+    late = {"read_late": True}
+    running.emit(
+        event("message.process.completed", 1, duration_ns=18_000_000, size=0, direction="in"),
+        event("message.process.completed", 2, duration_ns=6_000_000_000, meta=late, size=0, direction="in"),
+        event("heartbeat.responded", 3, duration_ns=6_000_000_000, meta=late, size=0, direction="in"),
+    )
+    running.end()
+    counted = "SELECT metric, count, max FROM rollup_metric WHERE level = 1"
+    assert stored(running.path, counted) == [(METRICS["process"], 1, 18_000_000)]
+    assert running.connection("rtt_ns") == [(None,)]

@@ -121,7 +121,8 @@ def _errors_sentence(window: _ErrorWindow, within_ns: int) -> str:
     return f"{text}, among {counted(window.messages, 'message')}" if window.messages else f"{text}, and no message"
 
 
-# After a standstill of the recorder: replies that waited in its sockets seem to have taken as long as it stood still
+# After a standstill of the recorder: replies read in the very turn of its loop that took too long, before it was known,
+# seem to have taken as long. Those read behind it are marked (``READ_LATE``)
 CATCHING_UP_NS: Final = SECOND_NS
 # A peer is fast again below this fraction of the limit that was passed
 END_FRACTION: Final = 0.5
